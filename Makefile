@@ -1,0 +1,157 @@
+# What the course can do on the command line; `make` alone lists it.
+# GNU make 3.81 is enough (macOS has that one), and only relative paths are used: the folder's own may contain spaces.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help learn test setup demo notebooks results lock clean stale
+
+PY := .venv/bin/python
+UV := .venv/bin/uv
+
+# Give one to choose it: make learn PYTHON=/path/to/python3.12
+PYTHON ?=
+# BROWSER=no: print the address instead of opening a browser.
+BROWSER ?=
+# UPGRADE=yes: `make lock` moves every package to its newest version.
+UPGRADE ?=
+
+# Settings of the user's shell that would send packages elsewhere than .venv, or other packages into it.
+# Without bytecode every start of TensorFlow would take three times as long.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_REQUIRE_VIRTUALENV
+unexport UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX UV_PYTHON UV_CONSTRAINT UV_OVERRIDE UV_NO_BUILD UV_EXCLUDE_NEWER
+export PIP_USER := 0
+# An editable install writes this folder's path to a file, which Python cannot read back in plain ASCII if it has an ü.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+unexport LC_ALL
+endif
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JUPYTER_PLATFORM_DIRS := 1
+
+help: ## list these commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
+	@echo "  make setup PYTHON=/path/to/python   choose the Python (3.10 to 3.13)"
+
+learn: .venv/.ready ## set everything up, run the demo, open the course in JupyterLab
+	@.venv/bin/tlcourse demo || { echo "The demo did not run; '.venv/bin/tlcourse doctor' says what is missing."; exit 1; }
+	@browser=""; \
+	case "$(BROWSER)" in no|none|0) browser="--no-browser";; esac; \
+	if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then browser="--no-browser"; fi; \
+	root=""; if [ "$$(id -u)" = 0 ]; then root="--allow-root"; fi; \
+	if [ -n "$$browser" ]; then echo "Open the address below in a browser. Ctrl-C here ends the course."; \
+	else echo "JupyterLab opens in the browser. Ctrl-C here ends the course."; fi; \
+	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH; \
+	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
+	  $$browser $$root
+
+test: .venv/.ready ## set everything up, then run every test, the notebooks' included
+	@failed=""; \
+	unset MPLBACKEND; \
+	TF_NUM_INTRAOP_THREADS=2; TF_NUM_INTEROP_THREADS=2; OMP_NUM_THREADS=2; TF_CPP_MIN_LOG_LEVEL=3; TQDM_DISABLE=1; \
+	export TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS TF_CPP_MIN_LOG_LEVEL TQDM_DISABLE; \
+	if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
+	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
+	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH; \
+	echo "1/3 style (ruff)"; \
+	$(PY) -m ruff check . || failed="$$failed style"; \
+	echo "2/3 the package (pytest)"; \
+	$(PY) -m pytest -n 2 --dist loadscope tests || failed="$$failed tests"; \
+	echo "3/3 the notebooks (nbval)"; \
+	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
+	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
+	echo "All tests passed."
+
+setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
+	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."
+
+demo: .venv/.ready ## the sixty-second demo: real photographs, a real network, one number
+	@.venv/bin/tlcourse demo
+
+notebooks: .venv/.ready ## build notebooks/*.ipynb from notebooks/source
+	@$(PY) notebooks/build.py
+
+results: .venv/.ready ## measure everything again and write benchmarks/results.json
+	@$(PY) benchmarks/measure.py
+
+# The sed takes out the upper bound that pyproject.toml's [tool.uv] puts on every line: with it, pip on a later
+# Python would say nothing and install nothing.
+lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
+	@cp requirements.txt .venv/lock.txt
+	@$(UV) pip compile pyproject.toml --extra cpu --extra learn --extra dev --universal --python-version 3.10 \
+	  --generate-hashes --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
+	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,dev], Python 3.10 to 3.13, Linux, macOS and Windows."; \
+	  sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
+	    -e "s/ ; python_full_version < '3\.14'//" .venv/lock.txt; } > .venv/requirements.txt
+	@mv .venv/requirements.txt requirements.txt
+	@echo "requirements.txt has $$(grep -c == requirements.txt) packages; 'make setup' installs them."
+
+clean: ## remove .venv and everything that can be made again
+	rm -rf .venv build dist .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
+
+# --- how .venv is made ---
+
+# File times do not show that the folder has moved (.venv holds its path) or that another Python is asked for.
+version_of = "$(1)" -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+ifneq ($(shell cat .venv/.ready 2>/dev/null),$(shell pwd -P))
+.venv/.ready: stale
+else ifneq ($(shell { $(PY) -S -c 'print("starts")'; } 2>/dev/null),starts)
+.venv/.ready: stale
+else ifneq ($(PYTHON),)
+ifneq ($(shell $(call version_of,$(PYTHON))),$(shell $(call version_of,$(PY))))
+.venv/.ready: stale
+endif
+endif
+
+# .venv/.unfinished stands while .venv is being changed: whatever interrupts that, the next make starts afresh.
+.venv/.ready: requirements.txt pyproject.toml
+	@why=""; \
+	if [ -e .venv/.unfinished ]; then why="The last set-up was interrupted"; \
+	elif [ -e .venv/.ready ] && [ "$$(cat .venv/.ready)" != "$$(pwd -P)" ]; then why="This folder has moved"; \
+	elif [ -e .venv ] && ! { $(PY) -S -c ''; } 2>/dev/null; then why="The Python in .venv does not start"; \
+	elif [ -e .venv ] && ! $(PY) -S -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))'; then \
+	  why="The Python in .venv is not 3.10 to 3.13"; \
+	elif [ -e .venv ] && [ -n "$(PYTHON)" ] && \
+	  [ "$$($(call version_of,$(PYTHON)))" != "$$($(call version_of,$(PY)))" ]; then why="Another Python is asked for"; \
+	fi; \
+	candidates=$(if $(PYTHON),given,found); \
+	python=""; unsuitable=""; without_venv=""; \
+	try() { \
+	  version=$$($(call version_of,$$1)) || return 1; \
+	  case "$$version" in 3.10|3.11|3.12|3.13) ;; *) unsuitable="$$unsuitable $$1 is $$version."; return 1;; esac; \
+	  "$$1" -c 'import ensurepip, venv' 2>/dev/null || { without_venv="$$1"; return 1; }; \
+	  "$$1" -c 'import platform, sys; sys.exit(sys.platform == "darwin" and platform.machine() == "x86_64")' || \
+	    { unsuitable="$$unsuitable $$1 is built for Intel Macs, and TensorFlow no longer is."; return 1; }; \
+	  python="$$1"; \
+	}; \
+	if [ -e .venv ] && [ -z "$$why" ]; then exit 0; fi; \
+	if [ $$candidates = given ]; then try "$(PYTHON)" || true; \
+	else for name in python3 python3.13 python3.12 python3.11 python3.10 python; do try $$name && break; done; fi; \
+	if [ -z "$$python" ] && [ -n "$$without_venv" ]; then \
+	  echo "$$without_venv cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; fi; \
+	if [ -z "$$python" ]; then \
+	  echo "The course needs Python 3.10, 3.11, 3.12 or 3.13, and $(if $(PYTHON),'$(PYTHON)' is not one,none was found).$$unsuitable"; \
+	  echo "Install one (https://www.python.org/downloads, or your system's packages), or name it: make $(or $(firstword $(MAKECMDGOALS)),learn) PYTHON=/path/to/python3.12"; \
+	  exit 1; fi; \
+	if [ -n "$$why" ]; then echo "$$why: .venv is made afresh."; rm -rf .venv; fi; \
+	echo "1/3 making .venv with Python $$("$$python" -c 'import platform; print(platform.python_version())')"; \
+	mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv
+	@touch .venv/.unfinished
+	@echo "2/3 installing the locked packages (the first time some 600 MB are downloaded)"
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
+	@awk '/^[^ #]/ { wanted = /^(uv|setuptools)==/ } wanted' requirements.txt > .venv/first.txt
+	@$(PY) -m pip install -qq --no-deps --require-hashes -r .venv/first.txt
+	@index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
+	if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi; \
+	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
+	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
+	{ echo "uv could not install them; trying with pip:"; \
+	  $(PY) -m pip install --require-hashes -r requirements.txt; }
+	@echo "3/3 installing the course itself"
+	@$(UV) pip install --python $(PY) --quiet --no-deps --no-build-isolation --editable . || \
+	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@pwd -P > .venv/.ready
+	@rm -f .venv/.unfinished

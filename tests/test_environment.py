@@ -1,0 +1,344 @@
+"""The four ways to install the course (make, pip, conda, Binder) promise the same packages.
+
+pyproject.toml is the one place where a dependency is declared; requirements.txt, environment.yml and binder/
+follow it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+TARGETS = ["help", "learn", "test", "setup", "lock", "notebooks", "results", "demo", "clean"]
+# Written in pieces, so that this file does not hold what it looks for.
+REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
+CONDA_NAMES = {"matplotlib-base": "matplotlib"}
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def requirements_of(*extras):
+    """The requirements that pyproject.toml declares: the core ones and those of the extras."""
+    groups = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+    return [Requirement(line) for group in groups for line in group]
+
+
+def lock_lines():
+    """requirements.txt as (requirement, hashes), one pair for each locked package."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(Requirement(line.split(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines]
+
+
+def marker_environment(python, system, machine):
+    return {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "sys_platform": system,
+        "platform_machine": machine,
+        "os_name": "nt" if system == "win32" else "posix",
+        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[system],
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+    }
+
+
+def applies(requirement, environment):
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def locked_versions(python, system, machine):
+    """The locked packages of one machine: canonical name to the list of versions whose markers hold there."""
+    environment = marker_environment(python, system, machine)
+    versions = {}
+    for requirement, _ in lock_lines():
+        if applies(requirement, environment):
+            (pin,) = requirement.specifier
+            versions.setdefault(canonicalize_name(requirement.name), []).append(Version(pin.version))
+    return versions
+
+
+def conda_file(name):
+    """A conda environment file as (conda requirements, pip lines)."""
+    entries = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["dependencies"]
+    conda_lines = [entry for entry in entries if isinstance(entry, str)]
+    conda = [Requirement(re.sub(r"^([\w.-]+)=([\d.]+)$", r"\1==\2.*", line)) for line in conda_lines]
+    for requirement in conda:
+        requirement.name = CONDA_NAMES.get(requirement.name, requirement.name)
+    return conda, [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+
+
+def tracked_files():
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+# --- pyproject.toml ---
+
+
+def test_core_dependencies_leave_tensorflow_to_the_extras():
+    names = {canonicalize_name(requirement.name) for requirement in requirements_of()}
+    assert not names & {"tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-text"}
+
+
+# What Colab 2026.01 has preinstalled, for Python 3.12 (github.com/googlecolab/backend-info at bd8aaa4).
+# A lower bound past one of these would make the first cell of a lesson replace that package there.
+COLAB = {
+    "numpy": "2.0.2",
+    "scipy": "1.16.3",
+    "scikit-learn": "1.6.1",
+    "pillow": "11.3.0",
+    "matplotlib": "3.10.0",
+    "keras": "3.10.0",
+    "tensorflow": "2.19.0",
+    "tensorflow-datasets": "4.9.9",
+    "tqdm": "4.67.1",
+    "typer": "0.21.1",
+    "rich": "13.9.4",
+    "platformdirs": "4.5.1",
+    "psutil": "5.9.5",
+    "importlib-resources": "6.5.2",
+}
+
+
+@pytest.mark.parametrize("requirement", requirements_of("tensorflow"), ids=str)
+def test_colab_keeps_what_it_has_preinstalled(requirement):
+    preinstalled = COLAB.get(canonicalize_name(requirement.name))
+    if preinstalled is None:
+        assert requirement.name == "elpv-dataset"  # the one package that installing the course adds there
+    else:
+        assert preinstalled in requirement.specifier
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(("system", "machine"), MACHINES)
+def test_each_machine_gets_the_smallest_tensorflow_it_has_wheels_for(python, system, machine):
+    environment = marker_environment(python, system, machine)
+    names = [requirement.name for requirement in requirements_of("cpu") if applies(requirement, environment)]
+    has_cpu_wheels = (system, machine) in [("linux", "x86_64"), ("win32", "AMD64")]
+    expected = "tensorflow-cpu" if has_cpu_wheels else "tensorflow"
+    assert sorted(set(names) & {"tensorflow", "tensorflow-cpu"}) == [expected]
+
+
+def test_requires_python_is_the_range_the_lock_is_made_for():
+    supported = SpecifierSet(PROJECT["requires-python"])
+    assert [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.0" in supported] == PYTHONS
+
+
+# --- requirements.txt ---
+
+
+def test_every_locked_package_has_an_exact_version_and_a_sha256():
+    careless = [
+        str(requirement)
+        for requirement, hashes in lock_lines()
+        if [s.operator for s in requirement.specifier] != ["=="]
+        or not hashes
+        or any(not re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in hashes)
+    ]
+    assert careless == []
+
+
+def test_the_lock_names_no_index_no_host_and_no_path():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert not re.search(r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(("system", "machine"), MACHINES)
+def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
+    locked = locked_versions(python, system, machine)
+    environment = marker_environment(python, system, machine)
+    unmet = [
+        str(requirement)
+        for requirement in requirements_of("cpu", "learn", "dev")
+        if applies(requirement, environment)
+        and not any(v in requirement.specifier for v in locked.get(canonicalize_name(requirement.name), []))
+    ]
+    assert unmet == []
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(("system", "machine"), MACHINES)
+def test_the_lock_has_one_version_of_a_package_on_each_machine(python, system, machine):
+    locked = locked_versions(python, system, machine)
+    assert {name: versions for name, versions in locked.items() if len(versions) > 1} == {}
+
+
+def test_dependencies_are_locked_in_one_file_only():
+    other_locks = {"uv.lock", "poetry.lock", "Pipfile.lock", "pylock.toml"}
+    assert [path.name for path in tracked_files() if path.name in other_locks] == []
+
+
+# --- environment.yml and binder/ ---
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
+def test_conda_files_pin_a_python_that_the_course_supports(name):
+    conda, _ = conda_file(name)
+    (python,) = [requirement for requirement in conda if requirement.name == "python"]
+    (pin,) = python.specifier
+    assert pin.operator == "==" and pin.version.removesuffix(".*") in PYTHONS
+
+
+def test_both_conda_files_have_the_same_python():
+    pythons = [
+        str(requirement.specifier)
+        for name in ["environment.yml", "binder/environment.yml"]
+        for requirement in conda_file(name)[0]
+        if requirement.name == "python"
+    ]
+    assert len(pythons) == 2 and len(set(pythons)) == 1
+
+
+def test_environment_yml_installs_the_course_with_its_extras():
+    _, pip = conda_file("environment.yml")
+    assert pip == ["-e .[cpu,learn]"]
+
+
+def test_environment_yml_repeats_pyproject_word_for_word():
+    declared = {canonicalize_name(r.name): r.specifier for r in requirements_of("cpu", "learn")}
+    conda, _ = conda_file("environment.yml")
+    different = [
+        str(requirement)
+        for requirement in conda
+        if requirement.name not in {"python", "pip", "make"}
+        and declared.get(canonicalize_name(requirement.name)) != requirement.specifier
+    ]
+    assert different == []
+
+
+def binder_requirements():
+    conda, pip = conda_file("binder/environment.yml")
+    listed = [r for r in conda if r.name not in {"python", "pip"}] + [Requirement(line) for line in pip]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in listed}
+
+
+def test_binder_has_what_the_package_and_the_lessons_need_and_nothing_else():
+    on_binder = marker_environment("3.12", "linux", "x86_64")
+    needed = {canonicalize_name(r.name) for r in requirements_of("cpu", "learn") if applies(r, on_binder)}
+    assert set(binder_requirements()) == needed
+
+
+def test_binder_has_the_small_tensorflow():
+    assert {name for name in binder_requirements() if name.startswith("tensorflow")} == {
+        "tensorflow-cpu",
+        "tensorflow-datasets",
+    }
+
+
+def test_binder_has_the_locked_versions():
+    locked = locked_versions("3.12", "linux", "x86_64")
+    _, pip = conda_file("binder/environment.yml")
+    pins = {canonicalize_name(r.name): str(r.specifier) for r in map(Requirement, pip)}
+    assert pins == {name: f"=={locked[name][0]}" for name in pins}
+
+
+@pytest.mark.parametrize("name", ["binder/postBuild", "binder/start", ".ci/run"])
+def test_scripts_can_be_executed(name):
+    path = ROOT / name
+    assert path.read_text(encoding="utf-8").startswith("#!")
+    assert os.name == "nt" or os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["binder/postBuild", "binder/start", ".ci/run"])
+def test_scripts_are_sound_bash(name):
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed")
+    result = subprocess.run(["bash", "-n", str(ROOT / name)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def commands_of(name):
+    """The lines of a shell script that are not comments."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def test_binder_installs_the_course_itself():
+    assert "python -m pip install --no-cache-dir --no-deps --editable ." in commands_of("binder/postBuild")
+
+
+def test_binder_fetches_what_lessons_need_and_survives_a_host_that_is_down(tmp_path):
+    """postBuild is run with stand-ins for python and tlcourse, whose fetch fails."""
+    if shutil.which("bash") is None or shutil.which("timeout") is None:
+        pytest.skip("bash or timeout is not installed")
+    for command, status in [("python", 0), ("tlcourse", 1)]:
+        stand_in = tmp_path / command
+        stand_in.write_text(f'#!/bin/sh\necho {command} "$@" >> "{tmp_path}/called"\nexit {status}\n')
+        stand_in.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment)
+    assert result.returncode == 0
+    assert (tmp_path / "called").read_text().splitlines()[1:] == ["tlcourse fetch", "tlcourse doctor"]
+
+
+def test_binder_start_hands_over_to_the_command():
+    assert commands_of("binder/start")[-1] == 'exec "$@"'
+
+
+# --- make and continuous integration ---
+
+
+def make(*arguments, folder=ROOT):
+    """Run make as from a shell: without what an outer `make test` hands to a make inside it."""
+    shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(["make", *arguments], cwd=folder, env=shell, capture_output=True, encoding="utf-8")
+
+
+@needs_make
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_help_lists_the_command(target):
+    assert re.search(rf"^  make {target} +\w", make("help").stdout, re.MULTILINE)
+
+
+@needs_make
+def test_make_alone_is_help():
+    assert make().stdout == make("help").stdout != ""
+
+
+@needs_make
+def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
+    folder = tmp_path / "ein Kürs"
+    folder.mkdir()
+    for name in ["Makefile", "pyproject.toml", "requirements.txt"]:
+        shutil.copy(ROOT / name, folder)
+    result = make("setup", "PYTHON=no-such-python", folder=folder)
+    assert result.returncode != 0
+    assert "needs Python 3.10, 3.11, 3.12 or 3.13" in result.stdout
+    assert "PYTHON=/path/to" in result.stdout
+    assert not (folder / ".venv").exists()
+
+
+def test_continuous_integration_runs_make_test():
+    assert commands_of(".ci/run")[-1] == "make test"
+
+
+def test_no_file_names_a_package_registry():
+    naming = [
+        str(path.relative_to(ROOT))
+        for path in tracked_files()
+        if any(host.encode() in path.read_bytes() for host in REGISTRY_HOSTS)
+    ]
+    assert naming == []
