@@ -74,18 +74,19 @@ def read_card(name: str) -> Card:
     """Read the card of a bundled folder.
 
     Raises:
-        DamagedFile: the card lacks one of the lines that every card has.
+        DamagedFile: the card is missing, or lacks one of the lines that every card has.
     """
     path = data_folder() / name / "CARD.md"
-    _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
     try:
+        _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
         fields = {
             key: re.search(rf"^{key}: *(.+)$", front, re.MULTILINE)[1].strip().strip("\"'")
             for key in ("title", "source", "licence", "built_by")
         }
-    except TypeError:
+    except (OSError, ValueError, TypeError):
         raise DamagedFile(
-            f"{path} lacks its title, source, licence or built_by line. Restore it: git checkout -- {path}"
+            f"{path} is missing, or lacks its title, source, licence or built_by line. Restore it with "
+            f"`git checkout -- data/{name}/CARD.md`, or install the course again."
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
     return Card(name=name, files=files, text=text, **fields)

@@ -1,0 +1,622 @@
+# %% [markdown]
+# # 02 · Pretrained models
+#
+# You will be able to open a pretrained network, say what each part does, feed it correctly, cut off its classifier,
+# and choose between seven well-known networks.
+#
+# **Minutes:** about 35 · **Needs:** nothing from the internet
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/02_pretrained_models.ipynb)
+# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/02_pretrained_models.ipynb)
+
+# %% tags=["setup"]
+# On Colab this installs the course; everywhere else it does nothing.
+import importlib.util
+
+if importlib.util.find_spec("tlcourse") is None:
+    # %pip install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"
+
+# %% [markdown]
+# ## What you will learn
+#
+# - read the anatomy of a network: blocks, shapes, parameters;
+# - know what a network was trained on, and why it must answer even when it cannot know;
+# - give a network the pixels it expects, and recognise what happens when it gets others;
+# - cut off the classifier, and prove that what is left is all that the classifier ever saw.
+
+# %% [markdown]
+# ## 1. Load it
+#
+# One line loads a network that has already been trained. We load the one that comes with the course,
+# EfficientNet-Lite0. It was made for phones, so it is quick on a laptop too.
+
+# %%
+import tlcourse as tl
+
+model = tl.load_pretrained_model()
+model
+
+# %% [markdown]
+# The line above is the whole story in short: a photograph of fixed size goes in, a list of numbers comes out. These
+# numbers are called **features**. In between there are blocks.
+#
+# Nothing is hidden. `model.network` is an ordinary Keras model, and everything that you know of Keras works on it.
+
+# %%
+print(type(model.network))
+print(f"{len(model.network.layers)} layers, sorted into {len(model.blocks)} blocks:")
+print(*model.blocks)
+
+# %% [markdown]
+# ## 2. The anatomy
+#
+# Nobody reads so many layers one by one. We read blocks. First one block from the inside, so that you know what a
+# block is.
+
+# %%
+for name in model.blocks["block3b"]:
+    layer = model.network.get_layer(name)
+    print(f"{layer.__class__.__name__:20} {name:24} output {layer.output.shape[1:]}")
+
+# %% [markdown]
+# Read it from top to bottom. A convolution makes many more channels out of few. A "depthwise" convolution filters
+# each channel by itself. Another convolution makes few channels again, and `Add` adds what the block was given. Such
+# a block is called an *inverted bottleneck* (Sandler et al., MobileNetV2, 2018). All blocks between `stem` and `head`
+# are built this way, with small differences: the first widens nothing, and where the shape changes there is no `Add`.
+#
+# The output of a layer has a height, a width and a number of channels. Height × width are the **positions**: a coarse
+# grid laid over the photograph. At each position the channels say what is there.
+#
+# **Predict first.** From the first block to the last: does the grid become finer or coarser? Do the channels become
+# more or fewer?
+
+# %%
+for block, layers in model.blocks.items():
+    height, width, channels = model.network.get_layer(layers[-1]).output.shape[1:]
+    numbers = height * width * channels
+    print(f"{block:8} {height:3} × {width:3} positions × {channels:5,} channels = {numbers:7,} numbers")
+
+# %% [markdown]
+# The grid becomes coarser: every few blocks its height and width are halved. The channels become more, on the whole.
+# The network gives up *where exactly* and gets *what* in return.
+#
+# After `head` comes a last step, the average over all positions. It forgets *where* completely. Only one number for
+# each channel is left, and these are the features.
+#
+# **Predict first.** A network's **parameters** are the numbers that training has found. Where are most of them: in
+# the early blocks, which have so many positions, or in the late blocks, which have so many channels? And how large is
+# the classifier, which is a single layer?
+
+# %%
+parameters = {}
+for block, layers in model.blocks.items():
+    parameters[block] = sum(model.network.get_layer(name).count_params() for name in layers)
+parameters["classifier"] = model.classifier.layers[-1].count_params()
+
+# %%
+thousands = [count / 1000 for count in parameters.values()]
+tl.show.bars(list(parameters), thousands, "thousand parameters", "Most parameters are at the end")
+
+# %%
+total = sum(parameters.values())
+print(f"{total:,} parameters, and {parameters['classifier'] / total:.0%} of them are in the classifier.")
+
+# %% [markdown]
+# A filter is used again at every position, so positions cost no parameters. Channels do: in an ordinary convolution
+# each pair of a channel in and a channel out needs weights of its own. So the early blocks have very few parameters.
+# The longest bar belongs to the classifier, the one part that we will throw away.
+#
+# (Parameters are counted here as Keras counts them, with the running averages of batch normalisation.)
+
+# %% [markdown]
+# ## 3. What it was trained on, and what it says
+#
+# The network was trained on ImageNet: 1.28 million photographs from the web, sorted by people into 1,000 classes
+# (Russakovsky et al., 2015). The names of these classes are its whole vocabulary. Let us read every fiftieth.
+
+# %%
+print(*model.labels[::50], sep=", ")
+
+# %% [markdown]
+# Animals, and objects of daily life. 118 of the classes are breeds of dog; remember that for lesson 03. There are
+# hardly any classes for people, and none for the pictures that doctors take. With that in mind, here are six
+# photographs that everybody may use.
+
+# %%
+samples = tl.load_dataset("samples")
+photographs = dict(zip(samples.class_names, samples.test.images, strict=True))
+tl.show.pictures(list(photographs.values()), list(photographs), columns=3)
+
+# %% [markdown]
+# **Predict first.** For which of the six will the network be right and sure? For which sure and wrong? What can it
+# possibly say to the photograph of a retina, the back of an eye?
+
+# %%
+guesses = model.predict_labels(samples.test.images, top=3)
+tl.show.predictions(list(photographs.values()), guesses)
+
+# %% [markdown]
+# Four different things can be seen here:
+#
+# - **Right and sure:** the espresso, and the tripod. (It names the tripod, not the man. It has no class for him.)
+# - **Nearly right:** all three answers for Chelsea are kinds of cat. She is a tabby, and the network prefers
+#   another kind.
+# - **Sure and wrong:** for the rocket on its launch pad it prefers the drilling platform by far, although there is a
+#   class for rockets. Look at the steel masts around it, and you can guess why.
+# - **Clueless:** for the astronaut and the retina there is no right class. It answers all the same.
+#
+# It has to answer. The last layer is a *softmax*, which turns 1,000 scores into 1,000 probabilities that sum to one.
+# "None of these" is not among the choices. We call this a **closed world**. The extreme case makes it plain: pure
+# noise.
+
+# %%
+import numpy as np
+
+noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+answers = model.predict_labels(noise, top=1000)[0]
+print(f"Best answer for noise: {answers[0][0]}, {answers[0][1]:.0%}")
+print(f"All {len(answers):,} answers together: {sum(probability for _, probability in answers):.0%}")
+
+# %% [markdown]
+# Here the best answer has a low probability, and that is some warning. But do not count on it: the rocket had a high
+# one and was wrong. A probability of the softmax compares the classes with each other. It does not say whether the
+# picture shows any of them.
+
+# %% [markdown]
+# ### Exercise 2.1
+#
+# The network says "tripod" for the photographer. Does it look at the man at all, or only at the tripod? Find out by an
+# experiment: make a copy of `photographs["camera"]`, paint its left half grey (127 in all three colours), and ask
+# again. Then the same with the right half. Before you run it, write down what you expect.
+
+# %%
+covered = ...  # replace the dots: a copy of the photograph with one half painted grey
+
+if covered is ...:
+    print("Exercise 2.1: not attempted yet.")
+else:
+    print(model.predict_labels(covered, top=3))
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `photographs["camera"].copy()` gives you an array of shape (height, width, 3) that you may write to. Its left half is
+# `covered[:, :256]`.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items():
+    covered = photographs["camera"].copy()
+    covered[:, columns] = 127
+    label, probability = model.predict_labels(covered, top=1)[0][0]
+    print(f"{side} half covered: {label}, {probability:.0%}")
+# Without the man (left) the answer stays and is even surer. Without the tripod (right) it is gone.
+# Covering parts of a picture to see what matters: Zeiler and Fergus, 2014.
+
+# %% [markdown]
+# ## 4. The right pixels
+#
+# A photograph is made of numbers from 0 to 255. No network says which scale and which order of colours it was trained
+# with. That is a convention, and every family has its own. Here is what the first layer gets when the photograph has
+# one orange pixel: red 255, green 128, blue 0.
+
+# %%
+import keras
+
+orange = np.array([[[[255.0, 128.0, 0.0]]]])  # one picture, one row, one column, three colours
+print("EfficientNet-Lite0 (ours)           ", model.preprocess(orange).ravel().round(3))
+
+# %%
+families = {
+    "VGG16, ResNet50": keras.applications.vgg16,
+    "InceptionV3, Xception, MobileNetV2": keras.applications.inception_v3,
+    "EfficientNetV2": keras.applications.efficientnet_v2,
+}
+for name, family in families.items():
+    print(f"{name:36}", family.preprocess_input(orange.copy()).ravel().round(3))
+
+# %% [markdown]
+# Three families, three conventions, and ours is a fourth:
+#
+# | Family | What the first layer gets |
+# |---|---|
+# | EfficientNet-Lite | (pixel − 127) / 128: about −1 to 1, in the order red, green, blue |
+# | VGG, ResNet | pixel − the average of ImageNet's pixels: about −124 to 151, in the order **blue, green, red** |
+# | Inception, Xception, MobileNetV2 | pixel / 127.5 − 1: −1 to 1, in the order red, green, blue |
+# | EfficientNetV2 | the pixels as they are; the scaling is a layer inside the network |
+#
+# (We wrote `orange.copy()` for a reason: Keras' `preprocess_input` may change the array that you give it.)
+#
+# What does a wrong convention cost? We take the plain Keras network, which does no preprocessing by itself, and give it
+# the same photograph of an espresso in eight preparations. Only the first is the one that it was trained with.
+
+# %%
+def prepare(pixels):
+    """One photograph in eight preparations: name → float array (224, 224, 3)."""
+    right = (pixels - 127) / 128
+    return {
+        "right: (pixel - 127) / 128": right,
+        "[-1, 1], as for Inception": pixels / 127.5 - 1,
+        "[0, 1]": pixels / 255,
+        "right, but blue ↔ red": right[..., ::-1],
+        "[0, 1], and blue ↔ red": pixels[..., ::-1] / 255,
+        "as for VGG16": pixels[..., ::-1] - [103.939, 116.779, 123.68],
+        "no preprocessing": pixels,
+        "the right one, done twice": (right - 127) / 128,
+    }
+
+# %%
+from tlcourse.efficientnet_lite import EfficientNetLite0
+
+plain_network = EfficientNetLite0()
+six = np.stack([tl.pictures.resize(photograph, model.input_size) for photograph in photographs.values()])
+preparations = prepare(six[3].astype("float32"))
+answers = plain_network.predict(np.stack(list(preparations.values())), verbose=0)
+
+# %% [markdown]
+# **Predict first.** Which of the seven others still finds the espresso? Which one costs nothing at all? Which one is
+# the worst?
+
+# %%
+espresso = model.labels.index("espresso")
+percent = (100 * answers[:, espresso]).round(1)
+tl.show.bars(list(preparations), percent, "probability of espresso, in %", "One photograph, eight preparations")
+
+# %%
+for name, answer in zip(preparations, answers, strict=True):
+    print(f"{name:28} {model.labels[answer.argmax()]:12} {answer.max():.0%}")
+
+# %% [markdown]
+# There are three groups, and the middle one is the dangerous one.
+#
+# - **Harmless:** [-1, 1] is so close to our own convention that the answer is the same.
+# - **Quietly worse:** scaled to [0, 1], or with blue and red exchanged, the answer is still right, but less sure; with
+#   both mistakes less again. No error, no warning. On a photograph that is less clear, this can be the difference
+#   between right and wrong.
+# - **Ruined:** numbers far too large give another answer with some confidence. Preprocessing done twice makes every
+#   photograph almost evenly black: the whole range of pixels is squeezed into a very small one, and the network has
+#   next to nothing to look at.
+#
+# This is one photograph. It shows that the mistake matters, not how much accuracy it costs.
+
+# %% [markdown]
+# In this course you will not do the preprocessing by hand. Each model that `tl.load_pretrained_model` gives you has
+# its own inside. That leaves one mistake: to scale the pixels *before*, out of habit. Let us make it.
+
+# %%
+try:
+    model.predict_labels(photographs["coffee"] / 255)
+except tl.errors.UserInputError as error:
+    print(error)
+
+# %% [markdown]
+# It refuses, and it says why. But know its limit: this guard looks at the range of the numbers. It cannot see that
+# blue and red are exchanged, because the numbers look as good as before. (OpenCV's `imread` gives blue, green, red.)
+
+# %% [markdown]
+# ### Exercise 2.2
+#
+# Change the experiment: run all eight preparations on the photograph of the photographer, `six[1]`, whose right answer
+# is "tripod". One kind of mistake that hurt the espresso now costs exactly nothing. Which one, and why? Predict, then
+# run.
+
+# %%
+camera_answers = ...  # replace the dots: the plain network's answers, one row for each preparation
+
+if camera_answers is ...:
+    print("Exercise 2.2: not attempted yet.")
+else:
+    print(camera_answers[:, model.labels.index("tripod")].round(3))
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Copy the two lines that made `preparations` and `answers`, and take `six[1]` in place of `six[3]`. Then look at the
+# photograph once more. What do red, green and blue look like in it?
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+camera_preparations = prepare(six[1].astype("float32"))
+camera_answers = plain_network.predict(np.stack(list(camera_preparations.values())), verbose=0)
+for name, answer in zip(camera_preparations, camera_answers, strict=True):
+    print(f"{name:28} tripod: {answer[model.labels.index('tripod')]:.0%}")
+# Blue and red exchanged: nothing changes. The photograph is grey, so its three colours are the same numbers.
+# A mistake can hide because of the pictures that you tested with. And VGG16's preparation, which ruined the espresso,
+# does no harm to the tripod: one photograph is never a measurement.
+
+# %% [markdown]
+# ## 5. What layers see
+#
+# The very first layer is the only one whose filters we can look at as pictures, because its input is a picture. Each
+# filter is three pixels high and three wide, with three colours. Grey means: this pixel and colour do not matter.
+
+# %%
+filters = np.moveaxis(model.network.get_layer("stem_conv").get_weights()[0], -1, 0)
+largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
+tl.show.pictures((127.5 + 127.5 * filters / largest).astype(np.uint8), columns=8)
+
+# %% [markdown]
+# Nobody drew these. They are what training found. Two kinds are easy to see: filters of nearly one colour, which
+# answer to that colour, and filters with one colour on one side and its opposite on the other, which answer to edges.
+# Others are harder to name.
+#
+# For later layers we look at what comes *out*. We build a second Keras model from the same layers, which returns the
+# output of five blocks. This costs one line, and no training.
+
+# %%
+shown = ["stem", "block2b", "block3b", "block5c", "head"]
+outputs = [model.network.get_layer(model.blocks[block][-1]).output for block in shown]
+look_inside = keras.Model(model.network.input, outputs)
+maps = dict(zip(shown, look_inside.predict(six.astype("float32"), verbose=0), strict=True))
+
+# %% [markdown]
+# **Predict first.** We will look at Chelsea the cat, in the six most active channels of each block. In which row will
+# you no longer recognise her?
+
+# %%
+chelsea = 2
+tl.show.channels([maps[block][chelsea] for block in shown], shown)
+
+# %% [markdown]
+# In `stem` you see the cat: edges in several directions, light against dark. In `block2b` some whiskers and the rims
+# of her eyes are left. Further on it is no longer a picture for us. In the last row it has become something new: a
+# few large spots, most of them on her face. Such a channel says roughly *where* something is that it answers to, and
+# no longer what it looks like. Studies of many networks found the same order: edges and colours first, then
+# textures, then parts of objects (Zeiler and Fergus, 2014).
+#
+# What is a single channel looking for? One way to find out is to ask which patch of each photograph makes it most
+# active. We take three channels of a block in the middle.
+
+# %%
+def strongest_patch(picture, activation, size=56):
+    """The part of a picture, (size, size, 3), around the position where a channel is most active."""
+    row, column = np.unravel_index(activation.argmax(), activation.shape)
+    step = len(picture) // len(activation)
+    top = np.clip(row * step + step // 2 - size // 2, 0, len(picture) - size)
+    left = np.clip(column * step + step // 2 - size // 2, 0, len(picture) - size)
+    return picture[top : top + size, left : left + size]
+
+# %%
+middle = keras.Model(model.network.input, model.network.get_layer(model.blocks["block4c"][-1]).output)
+activations = middle.predict(six.astype("float32"), verbose=0)
+most_active = np.argsort(-activations.std(axis=(0, 1, 2)), kind="stable")[:3]
+
+# %%
+patches, titles = [], []
+for channel in most_active:
+    strengths = activations[..., channel].max(axis=(1, 2))
+    for number in np.argsort(-strengths, kind="stable"):
+        patches.append(strongest_patch(six[number], activations[number, ..., channel]))
+        titles.append(f"channel {channel}: {strengths[number]:.1f}")
+tl.show.pictures(patches, titles)
+
+# %% [markdown]
+# Each row is one channel, from the photograph that makes it most active to the one that does so least. In the first
+# row the grain of the wood and the fur come first, the even lawn last: fine stripes, it seems. In the second row
+# nearly all patches hold a strong border between two colours. The third row? Say for yourself, and do not be too sure.
+#
+# Be careful with such readings. Six photographs are few, the last patch of a row is sometimes not far behind the
+# first, and a channel is not a word.
+
+# %% [markdown]
+# ## 6. Cut off the classifier
+#
+# For a new task the 1,000 names are of no use. What comes before them is. In Keras the switch is called
+# `include_top=False` ("top" is the end of the network, its classifier).
+#
+# **Predict first.** What is the shape of the output without the top?
+
+# %%
+print("with the top:           ", plain_network.output_shape)
+print("without:                ", EfficientNetLite0(include_top=False).output_shape)
+print("without, and averaged:  ", EfficientNetLite0(include_top=False, pooling="avg").output_shape)
+
+# %% [markdown]
+# (`None` stands for the number of photographs.) Without the top we get the grid of `head`. With `pooling="avg"` its
+# positions are averaged, and this is what `model.extract_features` returns.
+
+# %%
+features = model.extract_features(six)
+print(features.shape, features.dtype)
+print(f"Chelsea begins with: {features[chelsea, :6].round(2)}")
+
+# %% [markdown]
+# Is that *all* that the classifier saw? We can prove it. Take the classifier's own weights, and do its work by hand:
+# a weighted sum of the features for each class, then the softmax.
+
+# %%
+kernel, bias = model.classifier.get_layer("classifier").get_weights()
+scores = features @ kernel + bias
+print(features.shape, "@", kernel.shape, "+", bias.shape, "=", scores.shape)
+
+# %%
+exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+by_hand = exponentials / exponentials.sum(axis=1, keepdims=True)
+by_network = model.classifier.predict(six.astype("float32"), verbose=0)
+assert np.allclose(by_hand, by_network, atol=1e-4)
+print(f"Largest difference between our probabilities and the network's: {np.abs(by_hand - by_network).max():.4f}")
+
+# %% [markdown]
+# They agree. The whole ImageNet classifier is one matrix, applied to the features. Each of its 1,000 names is a
+# weighted sum of the same numbers.
+#
+# This is the key to everything that follows. If one set of weighted sums can tell a thousand kinds of things apart,
+# another set may tell *your* kinds apart, with the same features. Whether that works, and with how few pictures, is
+# what lesson 03 measures.
+
+# %% [markdown]
+# ### Exercise 2.3
+#
+# The network averages over positions first and weighs the channels afterwards. Both are sums, so the order does not
+# matter (apart from the bias). Change it: weigh the channels at each position of `maps["head"][1]`, the photographer,
+# with the weights of "tripod". You get one number for each position. Where in the photograph is the tripod, according
+# to the network? Compare with what you found in exercise 2.1.
+
+# %%
+tripod_map = ...  # replace the dots: float (7, 7), one number for each position
+
+"Exercise 2.3: not attempted yet." if tripod_map is ... else tl.show.channels([tripod_map[..., None]], ["tripod"], 1)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `maps["head"][1]` has the shape (7, 7, 1280), and the weights of one class are a column of the kernel,
+# `kernel[:, model.labels.index("tripod")]`. The operator `@` takes the weighted sum over the last axis.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+tripod_map = maps["head"][1] @ kernel[:, model.labels.index("tripod")]
+scaled = 255 * (tripod_map - tripod_map.min()) / (tripod_map.max() - tripod_map.min())
+# Brightest on the tripod and the camera above it, dark on the man's back, as the covered halves had told us.
+# The method is called class activation mapping: Zhou et al., 2016.
+tl.show.pictures([six[1], scaled.astype(np.uint8)], ["the photograph", "where it sees a tripod"], columns=2)
+
+# %% [markdown]
+# ## 7. Seven networks side by side
+#
+# You will meet these names again and again. All seven load with the same call. The bundled one is here; Keras downloads
+# the others once.
+
+# %% tags=["nbval-ignore-output"]
+for name, line in tl.list_pretrained_models().items():
+    print(f"{name:20} {line}")
+
+# %% [markdown]
+# To compare their size and speed we need no weights: both depend on the architecture alone. So we build each network
+# untrained and without its classifier.
+
+# %%
+from tlcourse.recipes import RECIPES
+
+
+def build_untrained(name):
+    """The network with random weights, without its classifier."""
+    recipe = RECIPES[name]
+    build = getattr(keras.applications, recipe.application) if recipe.application else EfficientNetLite0
+    return build(weights=None, include_top=False, pooling="avg", input_shape=(recipe.size, recipe.size, 3))
+
+# %% [markdown]
+# Work is counted in **multiply-adds** for one picture. Every number of a filter is multiplied once at each position of
+# the filter's output. That is all we need to count them.
+
+# %%
+def multiply_adds(network):
+    """How many multiplications a picture costs in the convolutions."""
+    total = 0
+    for layer in network.layers:
+        filters = [weight for weight in layer.get_weights() if weight.ndim == 4]
+        if filters:
+            height, width = layer.output.shape[1:3]
+            total += height * width * sum(weight.size for weight in filters)
+    return total
+
+# %% [markdown]
+# And time is measured with a clock: four pictures at once, after a first run that only warms up, the better of two.
+
+# %%
+import time
+
+import tensorflow as tf
+
+
+def milliseconds(network, pictures=4):
+    """Measured time of one picture on this machine, in milliseconds."""
+    batch = tf.zeros((pictures, *network.input_shape[1:]))
+    run, times = tf.function(network), []
+    for _ in range(3):
+        start = time.perf_counter()
+        run(batch).numpy()
+        times.append(time.perf_counter() - start)
+    return min(times[1:]) / pictures * 1000
+
+# %% [markdown]
+# **Predict first.** VGG16 is from 2014, MobileNetV2 from 2018. Both have the same published accuracy on ImageNet. How
+# many times more work do you think the older one needs for it?
+
+# %%
+measured = {}
+for name in RECIPES:
+    network = build_untrained(name)
+    measured[name] = (network.count_params(), multiply_adds(network), network.output_shape[-1], milliseconds(network))
+    del network
+    keras.utils.clear_session(free_memory=True)  # one at a time: together they would fill the memory
+
+# %%
+print("                      pixels   parameters   features   multiply-adds   ImageNet top-1")
+for name, (parameter_count, work, feature_count, _) in measured.items():
+    size, top1 = RECIPES[name].size, RECIPES[name].top1
+    print(f"{name:20} {size} × {size} {parameter_count / 1e6:9.1f} M {feature_count:10,}", end="")
+    print(f" {work / 1e9:13.2f} G {top1:14.1f} %")
+
+# %%
+ratio = measured["vgg16"][1] / measured["mobilenet_v2"][1]
+print(f"VGG16 needs {ratio:.0f} times the multiply-adds of MobileNetV2, for the same published accuracy.")
+
+# %% [markdown]
+# The accuracies are published ones: how often the first answer is right on ImageNet's validation photographs. They come
+# from keras.io/api/applications, and for EfficientNet-Lite0 from its release notes. All other columns were computed
+# here.
+#
+# Parameters are those without the classifier. VGG16's own classifier is a story by itself: three dense layers, on a
+# grid that was not averaged.
+
+# %%
+grid, wide, classes = 7 * 7 * 512, 4096, 1000
+top = (grid + 1) * wide + (wide + 1) * wide + (wide + 1) * classes
+print(f"VGG16's classifier: {top / 1e6:.1f} million parameters, {top / measured['vgg16'][0]:.1f} times all the rest.")
+
+# %% [markdown]
+# Now accuracy against work, in one figure. Up is better, left is cheaper.
+
+# %%
+tl.show.labelled_points(
+    list(measured),
+    [work / 1e9 for _, work, _, _ in measured.values()],
+    [RECIPES[name].top1 for name in measured],
+    "multiply-adds for one picture, in billions",
+    "published ImageNet top-1, in %",
+    "More work is not always more accuracy",
+)
+
+# %% [markdown]
+# At the upper left are the efficient ones, at the lower right is VGG16. It is still taught, because its anatomy is the
+# simplest of all, but nothing in this figure speaks for building on it today. (Not all of the gap is anatomy. The newer
+# networks were also trained in newer ways.)
+#
+# Multiply-adds are not time. How long does a picture take on the machine that you are sitting at?
+
+# %% tags=["nbval-ignore-output"]
+for name, (_, work, _, duration) in measured.items():
+    print(f"{name:20} {duration:5.0f} ms for a picture, {work / 1e6 / duration:4.0f} million multiply-adds in each ms")
+ratio = measured["vgg16"][3] / measured["mobilenet_v2"][3]
+print(f"VGG16 takes {ratio:.0f} times the time of MobileNetV2.")
+
+# %% [markdown]
+# The order is roughly that of the multiply-adds. But on the machine that built this page the ratio of the times is
+# smaller than the ratio of the work: the smallest networks get less done in each millisecond. They have many thin
+# layers, and a thin layer does little arithmetic with each number that it fetches from memory. So count *and* measure.
+# Your times will differ from those stored here.
+#
+# Which one should you choose? Networks that are better on ImageNet tend to be better starting points for other
+# photographs as well (Kornblith et al., *Do Better ImageNet Models Transfer Better?*, 2019). It is a tendency, not a
+# law. So: start with a small one, and try a larger one when everything else works.
+
+# %% [markdown]
+# ## Summary
+#
+# - A pretrained network is a chain of blocks. The grid of positions becomes coarser, the channels become more, and
+#   most parameters are at the end.
+# - It lives in a closed world: whatever the picture shows, the softmax shares out all probability among the classes it
+#   knows. A high probability can be wrong.
+# - Each family wants its pixels in its own way. Most wrong ways give no error, only worse answers. Here the network
+#   brings its own preprocessing, and refuses pixels that were scaled before.
+# - Early layers answer to edges and colours. Late maps look like no picture any more, but they lie on the object.
+# - With `include_top=False` what is left is the features. The ImageNet classifier is one weighted sum of them for each
+#   class: we computed it by hand.
+# - Of the seven networks, the one with the most multiply-adds does not have the best published accuracy. Which one is
+#   best for *your* pictures was not measured here.
+#
+# **Next:** [03 · Feature extraction](03_feature_extraction.ipynb)

@@ -1,0 +1,136 @@
+"""Where the course's files lie, and that altered ones are noticed."""
+
+import hashlib
+import shutil
+
+import pytest
+
+from tlcourse import files
+from tlcourse.errors import DamagedFile, TLCourseError
+
+FOLDERS = ["weights", "digits", "kanji", "solar", "dogs", "samples"]
+BUNDLED = [(folder, name) for folder in FOLDERS for name in files.read_card(folder).files]
+
+
+@pytest.fixture
+def copied_samples(tmp_path, monkeypatch):
+    """The path of a picture in a data folder of the test's own, which the package takes for the bundled one."""
+    shutil.copytree(files.data_folder() / "samples", tmp_path / "samples")
+    monkeypatch.setattr(files, "data_folder", lambda: tmp_path)
+    return tmp_path / "samples" / "coffee.jpg"
+
+
+# Cards
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_card_says_what_it_is_where_it_is_from_and_under_which_licence(folder):
+    card = files.read_card(folder)
+    assert all(len(text) > 5 for text in (card.title, card.source, card.licence, card.built_by, card.text))
+
+
+def test_every_data_folder_with_a_card_is_tested_here():
+    assert {path.parent.name for path in files.data_folder().glob("*/CARD.md")} == set(FOLDERS)
+
+
+def test_a_card_prints_its_source_and_licence():
+    card = files.read_card("digits")
+    assert f"Source: {card.source}" in str(card) and f"Licence: {card.licence}" in str(card)
+
+
+def test_a_card_shows_as_markdown_in_a_notebook():
+    assert files.read_card("digits")._repr_markdown_().startswith("**Handwritten digits")
+
+
+@pytest.mark.parametrize("line", ["title", "source", "licence", "built_by"])
+def test_a_card_that_lacks_a_line_is_called_damaged(copied_samples, line):
+    card = copied_samples.parent / "CARD.md"
+    lines = card.read_text(encoding="utf-8").splitlines(keepends=True)
+    card.write_text("".join(text for text in lines if not text.startswith(f"{line}:")), encoding="utf-8")
+    with pytest.raises(DamagedFile, match="lacks its title, source, licence or built_by line.*git checkout"):
+        files.read_card("samples")
+
+
+@pytest.mark.parametrize("content", [None, "", "no front matter"])
+def test_a_card_that_is_missing_or_empty_is_called_damaged(copied_samples, content):
+    card = copied_samples.parent / "CARD.md"
+    card.unlink() if content is None else card.write_text(content)
+    with pytest.raises(DamagedFile, match="CARD.md is missing, or lacks"):
+        files.read_card("samples")
+
+
+# Bundled files
+
+
+@pytest.mark.parametrize(("folder", "name"), BUNDLED)
+def test_every_bundled_file_is_the_published_one(folder, name):
+    path = files.bundled_file(folder, name)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == files.read_card(folder).files[name]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_card_states_the_size_of_each_file(folder):
+    card = (files.data_folder() / folder / "CARD.md").read_text(encoding="utf-8")
+    for name in files.read_card(folder).files:
+        size = (files.data_folder() / folder / name).stat().st_size
+        assert f"    bytes: {size}\n" in card.split(f"name: {name}\n")[1].split("- name")[0]
+
+
+def test_an_altered_file_is_refused_with_its_cure(copied_samples):
+    content = bytearray(copied_samples.read_bytes())
+    content[1000] ^= 1
+    copied_samples.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"coffee\.jpg was altered or cut short.*git checkout -- data/samples/coffee"):
+        files.bundled_file("samples", "coffee.jpg")
+
+
+def test_a_file_cut_short_is_refused_with_its_cure(copied_samples):
+    copied_samples.write_bytes(copied_samples.read_bytes()[:-1])
+    with pytest.raises(DamagedFile, match=r"was altered or cut short.*or install the course again"):
+        files.bundled_file("samples", "coffee.jpg")
+
+
+def test_a_missing_file_is_refused_with_its_cure(copied_samples):
+    copied_samples.unlink()
+    with pytest.raises(DamagedFile, match=r"coffee\.jpg is missing.*git checkout"):
+        files.bundled_file("samples", "coffee.jpg")
+
+
+def test_the_checksum_is_the_same_where_python_has_no_function_for_it(copied_samples):
+    with open(copied_samples, "rb") as file:  # Python 3.10
+        assert files._sha256(file) == files.sha256(copied_samples)
+
+
+# Folders
+
+
+@pytest.mark.parametrize("place", ["site-packages/tlcourse/data", "site-packages/data"], ids=["wheel", "checkout"])
+def test_the_data_is_found_inside_the_package_and_beside_it(tmp_path, monkeypatch, place):
+    card = tmp_path / place / "weights" / "CARD.md"
+    card.parent.mkdir(parents=True)
+    card.touch()
+    (tmp_path / "site-packages" / "tlcourse").mkdir(exist_ok=True)
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "site-packages" / "tlcourse" / "files.py"))
+    assert files.data_folder() == tmp_path / place
+
+
+def test_a_data_folder_of_somebody_else_beside_the_package_is_not_taken(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "tlcourse" / "files.py"))
+    with pytest.raises(TLCourseError, match="is in neither. Install the course again"):
+        files.data_folder()
+
+
+def test_the_cache_is_where_the_user_wants_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    assert files.cache_folder() == tmp_path
+
+
+def test_a_tilde_in_the_caches_name_is_the_users_home(monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", "~/somewhere")
+    assert "~" not in str(files.cache_folder())
+
+
+def test_without_a_wish_the_cache_is_a_folder_named_after_the_course(monkeypatch):
+    monkeypatch.delenv("TLCOURSE_CACHE", raising=False)
+    assert "tlcourse" in files.cache_folder().parts

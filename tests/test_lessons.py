@@ -1,0 +1,128 @@
+"""The lessons are what their sources say, were run from top to bottom, and hold nothing that must not be passed on."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))
+import build  # noqa: E402
+
+SOURCES = sorted(build.SOURCES.glob("*.py"))
+NAMES = [source.stem for source in SOURCES]
+
+
+@pytest.fixture(params=NAMES)
+def source(request):
+    return build.convert(build.SOURCES / f"{request.param}.py")
+
+
+@pytest.fixture(params=NAMES)
+def lesson(request):
+    return nbformat.read(ROOT / "notebooks" / f"{request.param}.ipynb", as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_every_source_has_a_lesson_and_every_lesson_a_source():
+    assert NAMES and NAMES == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_and_lesson_have_the_same_cells(name):
+    source = build.convert(build.SOURCES / f"{name}.py")
+    lesson = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    expected = [(cell.cell_type, cell.id, cell.source, cell.metadata) for cell in source.cells]
+    assert [(cell.cell_type, cell.id, cell.source, cell.metadata) for cell in lesson.cells] == expected
+
+
+def test_a_lesson_was_run_once_from_top_to_bottom(lesson):
+    counts = [cell.execution_count for cell in code_cells(lesson)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_nothing_forbidden_is_stored(lesson):
+    assert build.forbidden(lesson) == [] and "widgets" not in lesson.metadata
+
+
+def test_pictures_that_must_not_be_passed_on_are_not_stored(lesson):
+    for cell in code_cells(lesson):
+        if "no-store" in cell.metadata.get("tags", []):
+            assert cell.outputs == []
+
+
+def test_cells_that_show_dogs_are_not_stored():
+    lesson = build.convert(build.SOURCES / "03_feature_extraction.py")
+    showing = [
+        cell for cell in code_cells(lesson) if re.search(r"tl\.show\.\w+\(.*dogs\.\w+\.images|few\.images", cell.source)
+    ]
+    assert showing and all({"no-store", "nbval-ignore-output"} <= set(cell.metadata.tags) for cell in showing)
+
+
+def test_a_figure_is_the_only_picture_of_its_cell(lesson):
+    for cell in code_cells(lesson):
+        assert sum("image/png" in output.get("data", {}) for output in cell.outputs) <= 1
+
+
+def test_code_cells_fit_on_a_screen(source):
+    assert max(len(cell.source.splitlines()) for cell in code_cells(source)) <= 15
+
+
+def test_every_exercise_has_a_stub_a_hint_and_a_folded_solution(source):
+    text = "\n".join(cell.source for cell in source.cells)
+    exercises = re.findall(r"### Exercise (\d\.\d)", text)
+    solutions = [cell for cell in code_cells(source) if "solution" in cell.metadata.get("tags", [])]
+    assert (
+        len(exercises)
+        == len(solutions)
+        == text.count("<summary>Hint</summary>")
+        == text.count('"not attempted yet"')
+        == 3
+    )
+    assert all("hide-cell" in cell.metadata.tags and cell.metadata.jupyter.source_hidden for cell in solutions)
+
+
+def test_a_stub_says_that_it_was_not_attempted(lesson):
+    said = [cell for cell in code_cells(lesson) if "not attempted yet" in cell.source]
+    assert all(cell.outputs[0].text == "not attempted yet\n" for cell in said)
+
+
+def test_headings_go_down_one_step_at_a_time(source):
+    text = "\n".join(cell.source for cell in source.cells if cell.cell_type == "markdown")
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_links_to_lessons_lead_somewhere(source):
+    text = "\n".join(cell.source for cell in source.cells)
+    for target in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", text):
+        assert (ROOT / "notebooks" / target).is_file(), target
+
+
+def test_binder_and_colab_open_this_lesson_of_the_one_repository(source):
+    name = source.cells[0].id[:2]
+    file = next(stem for stem in NAMES if stem.startswith(name))
+    first = source.cells[0].source
+    assert f"colab.research.google.com/github/{build.repository()}/blob/main/notebooks/{file}.ipynb" in first
+    assert f"mybinder.org/v2/gh/{build.repository()}/main?urlpath=lab/tree/notebooks/{file}.ipynb" in first
+
+
+def test_every_link_to_the_repository_carries_its_one_address():
+    for path in [ROOT / "README.md", *SOURCES, *(ROOT / "notebooks").glob("*.ipynb")]:
+        text = path.read_text(encoding="utf-8")
+        assert build.LINKS.sub(lambda link: link[1] + build.repository(), text) == text, path
+
+
+def test_measured_numbers_are_printed_and_not_typed(source):
+    """Percentages in prose are published ones; what was measured here is printed by a cell."""
+    published = {"82.44", "88.42"}
+    for cell in source.cells:
+        if cell.cell_type == "markdown":
+            typed = set(re.findall(r"(\d+(?:\.\d+)?) ?%", cell.source))
+            assert typed <= published, (cell.id, typed)

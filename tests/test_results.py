@@ -1,0 +1,41 @@
+"""What the README claims is what was measured."""
+
+import json
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from tlcourse.demo import PUBLISHED
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import measure  # noqa: E402
+
+RESULTS = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
+README = measure.README.read_text(encoding="utf-8")
+
+
+def test_the_readmes_table_is_the_measured_one():
+    assert measure.table(RESULTS) in README
+
+
+def test_the_readmes_picture_shows_the_measured_numbers():
+    with Image.open(measure.PICTURE) as picture:
+        assert json.loads(picture.info["Description"]) == measure.picture_bars(RESULTS, PUBLISHED)
+
+
+def test_writing_the_table_again_changes_nothing_else():
+    assert measure.with_table(README, RESULTS) == README
+
+
+def test_every_lesson_was_measured_and_stays_in_its_budget():
+    lessons = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(RESULTS["lessons"]) == lessons
+    for name, cost in RESULTS["lessons"].items():
+        assert cost["seconds"] <= 90 and cost["peak_megabytes"] <= 1500, name
+
+
+def test_a_mean_comes_with_its_spread_and_seeds():
+    scores = [*RESULTS["solar"].values(), *RESULTS["dogs"]["accuracy"].values()]
+    assert all(score["n"] == len(score["seeds"]) == 5 and 0 <= score["sd"] < 0.5 for score in scores)

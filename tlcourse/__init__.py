@@ -1,0 +1,46 @@
+"""tlcourse: transfer learning on the machine you have.
+
+    import tlcourse as tl
+
+    model = tl.load_pretrained_model()
+    features = model.extract_features(new_images)
+    new_classifier = tl.train_classifier(features, new_labels)
+
+The names below are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+import os as _os
+from importlib import import_module as _import_module
+
+_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported: only errors are logged
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "load_pretrained_model": "backbones",
+    "list_pretrained_models": "backbones",
+    "PretrainedModel": "backbones",
+    "load_dataset": "datasets",
+    "list_datasets": "datasets",
+    "train_classifier": "heads",
+    "Classifier": "heads",
+    "ConfusionMatrix": "evaluation",
+}
+_ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots"}
+
+__all__ = [*_PLACES, *_ROOMS]
+
+
+def __getattr__(name: str):
+    if name in _PLACES:
+        value = getattr(_import_module(f".{_PLACES[name]}", __name__), name)
+    elif name in _ROOMS:
+        value = _import_module(f".{_ROOMS[name]}", __name__)
+    else:
+        raise AttributeError(f"tlcourse has no {name!r}. It has: {', '.join(__all__)}.")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return [*globals(), *__all__]

@@ -1,0 +1,288 @@
+"""Pretrained networks, each with its own input size and preprocessing inside."""
+
+import csv
+import os
+import re
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from . import features
+from .errors import DamagedFile, UserInputError, WeightsUnavailable
+from .files import bundled_file
+from .recipes import RECIPES, Recipe
+
+
+def list_pretrained_models() -> dict[str, str]:
+    """Name → one line on each network that `load_pretrained_model` knows, and whether its weights are here."""
+    return {
+        name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, "
+        + (
+            "bundled"
+            if not recipe.application
+            else "here"
+            if weights_file(name).is_file()
+            else f"tlcourse fetch {name}"
+        )
+        for name, recipe in RECIPES.items()
+    }
+
+
+def load_pretrained_model(name: str = "efficientnet_lite0") -> "PretrainedModel":
+    """Load a network that was trained on ImageNet's 1.28 million photographs in 1,000 classes.
+
+    Args:
+        name: one of `list_pretrained_models()`; the default is bundled and needs no internet. Keras downloads the
+            others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras).
+
+    Raises:
+        UserInputError: unknown name.
+        WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
+        DamagedFile: the weights' file is not what was published, or was cut short.
+    """
+    if name not in RECIPES:
+        raise UserInputError(f"There is no pretrained model {name!r}. Known: {', '.join(RECIPES)}.")
+    return PretrainedModel(name)
+
+
+class PretrainedModel:
+    """A pretrained network and what is needed to use it. Made by `load_pretrained_model`.
+
+    Attributes:
+        name: as given to `load_pretrained_model`.
+        recipe: input size, preprocessing, published accuracy, source.
+        input_size: (height, width) in pixels.
+        network: `keras.Model`, pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d), with the
+            preprocessing and the average pooling inside.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.recipe = RECIPES[name]
+        self.input_size = (self.recipe.size, self.recipe.size)
+        self.network = _build(self.recipe, name, include_top=False)
+
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        return f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, {len(self.blocks)} blocks>"
+
+    @property
+    def feature_dim(self) -> int:
+        """How many numbers describe one picture."""
+        return self.network.output_shape[-1]
+
+    @cached_property
+    def blocks(self) -> dict[str, list[str]]:
+        """Block name → names of its layers, from the pixels to the features."""
+        return _blocks(self.network, self.recipe)
+
+    @cached_property
+    def classifier(self):
+        """The network with its ImageNet classifier: `keras.Model`, pixels [0, 255] → probabilities (n, 1000)."""
+        return _build(self.recipe, self.name, include_top=True)
+
+    @property
+    def labels(self) -> list[str]:
+        """The 1,000 ImageNet classes in plain English, in the order of the classifier's outputs."""
+        return [row["label"] for row in imagenet_classes()]
+
+    def preprocess(self, images) -> np.ndarray:
+        """What the first layer of the network proper is given for these pixels, to look at: float32 (n, h, w, 3).
+
+        Nobody needs to call this before the network: it preprocesses by itself. The array given is not changed.
+
+        Args:
+            images: array, or list of arrays of one size, as for `extract_features`; nothing is resized.
+        """
+        import keras
+
+        pixels = keras.Input((None, None, 3))
+        values = np.stack([np.asarray(picture, np.float32) for picture in features.as_pictures(images)[0]])
+        return np.asarray(keras.Model(pixels, _preprocess(pixels, self.recipe.pixels))(values))
+
+    def extract_features(self, images, blocks: Sequence[str] | None = None, batch_size: int = 32) -> np.ndarray:
+        """Describe each picture by what the network sees in it: float32 (n, feature_dim).
+
+        Without `blocks`, these are the features the network's own classifier was trained on: the last block,
+        averaged over all positions. With `blocks`, the output of each named block, averaged over all positions and
+        its maximum over all positions, side by side: early blocks see texture, late ones objects, the average says
+        how much there is of something and the maximum whether it is anywhere at all.
+
+        Args:
+            images: uint8 array, float array with pixels in [0, 255], list of arrays or paths, folder, or
+                `tf.data.Dataset`; pictures of any size are resized as a whole to `input_size`.
+            blocks: names out of `self.blocks`, or None.
+            batch_size: pictures that go through the network together.
+
+        Raises:
+            UserInputError: unknown block; pixels scaled or preprocessed before, not finite; no shape of pictures.
+            PictureError: a file that cannot be read as a picture; the message names it.
+        """
+        network = self.network if blocks is None else self.network_at(blocks)
+        return features.compute(network, images, self.input_size, batch_size)
+
+    def network_at(self, blocks: Sequence[str]):
+        """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""
+        import keras
+
+        blocks = (blocks,) if isinstance(blocks, str) else tuple(blocks)
+        unknown = [block for block in blocks if block not in self.blocks]
+        if unknown or not blocks:
+            raise UserInputError(f"{self.name} has no block {unknown or blocks}. Its blocks: {', '.join(self.blocks)}.")
+        outputs = [self.network.get_layer(self.blocks[block][-1]).output for block in blocks]
+        poolings = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
+        pooled = [pooling()(output) for output in outputs for pooling in poolings]
+        return keras.Model(
+            self.network.inputs[0], keras.layers.Concatenate()(pooled), name="-".join((self.name, *blocks))
+        )
+
+    def predict_labels(self, images, top: int = 5) -> list[list[tuple[str, float]]]:
+        """What the network, as it was trained, says is in each picture.
+
+        Args:
+            images: as for `extract_features`.
+            top: how many classes, the most probable first (1 to 1,000).
+
+        Returns:
+            For each picture a list of (label, probability).
+
+        Raises:
+            WeightsUnavailable: the weights of the ImageNet classifier are not here.
+            UserInputError, PictureError: as `extract_features`.
+        """
+        if not 1 <= top <= 1000:
+            raise UserInputError(f"top is {top}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
+        probabilities = features.compute(self.classifier, images, self.input_size, describe="Predicting")
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        return [
+            [(self.labels[label], float(row[label])) for label in best]
+            for row, best in zip(probabilities, order, strict=True)
+        ]
+
+
+def imagenet_classes() -> list[dict[str, str]]:
+    """ImageNet's 1,000 classes in order: rows with index, wnid (WordNet's number) and label."""
+    with open(bundled_file("weights", "imagenet_labels.csv"), newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def weights_file(name: str, include_top: bool = False) -> Path:
+    """Where the weights of a network are kept: with the course, or in Keras' cache."""
+    recipe = RECIPES[name]
+    if not recipe.application:
+        return bundled_file("weights", recipe.files[include_top])
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return home / "models" / recipe.files[include_top]
+
+
+def fetch_weights(name: str, include_top: bool = False) -> None:
+    """Download a network's weights into Keras' cache, checked by Keras' own hash; nothing if it is bundled.
+
+    Raises:
+        WeightsUnavailable: the download did not finish.
+    """
+    recipe = RECIPES[name]
+    if recipe.application:
+        import_tensorflow()
+        _application(recipe, name, "imagenet", include_top=include_top)
+
+
+def _build(recipe: Recipe, name: str, include_top: bool):
+    """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
+    import_tensorflow()
+    import keras
+
+    pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
+    prepared = _preprocess(pixels, recipe.pixels)
+    top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
+    if recipe.application:
+        file = weights_file(name, include_top)
+        published = _application(recipe, name, file if file.is_file() else "imagenet", input_tensor=prepared, **top)
+    else:
+        from .efficientnet_lite import EfficientNetLite0
+
+        published = EfficientNetLite0(input_tensor=prepared, **top)
+    return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
+
+
+def _application(recipe: Recipe, name: str, weights, **options):
+    """Call the network's function in `keras.applications`, its faults turned into sentences."""
+    import keras
+
+    try:
+        return getattr(keras.applications, recipe.application)(weights=weights, **options)
+    except Exception as error:  # HDF5, Keras and the downloader raise a dozen kinds
+        file = recipe.files[options["include_top"]]
+        reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
+        command = f"tlcourse fetch {name}" + (" --with-classifier" if options["include_top"] else "")
+        if weights != "imagenet":
+            raise DamagedFile(
+                f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
+                f"version. Delete it and run `{command}` with internet."
+            ) from error
+        raise WeightsUnavailable(
+            f"The weights of {name} are not on this machine: {file} was looked for in {weights_file(name).parent}, and "
+            f"downloading it failed ({reason}). With internet run `{command}`; without, copy the file into that "
+            "folder from a machine that has it, or use the bundled efficientnet_lite0."
+        ) from error
+
+
+def import_tensorflow():
+    """Import TensorFlow without its start-up log, which would stand in red in every notebook.
+
+    The log is written to file descriptor 2 before any log level is in force, so that descriptor looks away meanwhile.
+
+    Raises:
+        WeightsUnavailable: TensorFlow is not installed.
+    """
+    if find_spec("tensorflow") is None:
+        raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    return tf
+
+
+def _preprocess(pixels, kind: str):
+    """Keras layers that do what `preprocess_input` of the network's family does, in the graph and without Lambda."""
+    import keras
+
+    if kind == "lite":
+        return keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocessing")(pixels)
+    if kind == "scaled":
+        return keras.layers.Rescaling(1 / 127.5, offset=-1, name="preprocessing")(pixels)
+    if kind == "caffe":
+        blue_green_red = keras.ops.flip(pixels, axis=-1)
+        means = [103.939, 116.779, 123.68]
+        return keras.layers.Normalization(mean=means, variance=[1, 1, 1], name="preprocessing")(blue_green_red)
+    return pixels
+
+
+def _blocks(network, recipe: Recipe) -> dict[str, list[str]]:
+    """Sort the layers into blocks. In InceptionV3 a block's name stands on its last layer, elsewhere on its first."""
+    named_at_end = recipe.application == "InceptionV3"
+    blocks, waiting, current = {}, [], None
+    for layer in network.layers:
+        if layer.name in ("pixels", "preprocessing") or layer.__class__.__name__.startswith("Global"):
+            continue
+        match = re.match(recipe.block, layer.name)
+        waiting.append(layer.name)
+        if match:
+            current = recipe.rename.get(match[1], match[1])
+        if match or (current and not named_at_end):
+            blocks.setdefault(current, []).extend(waiting)
+            waiting = []
+    return blocks

@@ -1,0 +1,198 @@
+"""The `tlcourse` command: demo, doctor, fetch, pack."""
+
+import codecs
+import os
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from . import __version__
+from .errors import TLCourseError, UserInputError
+
+
+class Commands(TyperGroup):
+    """The commands; what the course refuses is said in its sentence, and Ctrl-C in one, without a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except TLCourseError as error:
+            _complain(f"tlcourse: {error}")
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command starts again.")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Transfer learning on the machine you have.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _say(line="", err: bool = False, **options) -> None:
+    """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
+    # The console is made when it is needed, so that it writes where stdout points then.
+    Console(stderr=err, markup=False, highlight=False, emoji=False).print(line, **options)
+
+
+def _complain(line: str) -> None:
+    _say(line, err=True, soft_wrap=True)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tlcourse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    picture: Annotated[Path, typer.Option(help="File for the picture of right and wrong cells.")] = Path(
+        "tlcourse-demo.png"
+    ),
+) -> None:
+    """See a network find broken solar cells."""
+    from .demo import run_demo
+
+    run_demo(picture, say=_say_or_path)
+
+
+def _say_or_path(line) -> None:
+    """As `_say`; but an indented line is a table's or a path and is left whole, to be copied."""
+    _say(line, soft_wrap=str(line).startswith(("  ", "> ")))
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether the course can run here, and what to do."""
+    from .doctor import examine
+
+    signs = {
+        "ok": Text("ok", "green"),
+        "optional": Text("optional", "dim"),
+        "missing": Text("missing", "yellow"),
+        "look": Text("look", "yellow"),
+        "broken": Text("BROKEN", "red"),
+    }
+    table = Table("", "", "", show_header=False, box=None, pad_edge=False)
+    findings = examine()
+    for finding in findings:
+        table.add_row(signs[finding.state], finding.subject, Text(finding.text))
+    _say(table)
+    _say()
+    broken, missing = ([f.subject for f in findings if f.state == state] for state in ("broken", "missing"))
+    if broken:
+        _say(f"The course cannot run yet: mend {', '.join(broken)} as said above.")
+        raise typer.Exit(1)
+    _say(f"The course can run{'; some lessons wait for ' + ', '.join(missing) if missing else ''}.")
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Data sets or networks; none: all lessons need.")] = None,
+    with_classifier: Annotated[
+        bool, typer.Option("--with-classifier", help="Networks: their ImageNet classifier too.")
+    ] = False,
+) -> None:
+    """Download what lessons need, once."""
+    from . import fetching
+
+    names = list(dict.fromkeys(names or fetching.LESSONS_NEED))
+    fetching.check_names(names)
+    failed = [name for name in names if not _fetch_one(name, with_classifier)]
+    if failed:
+        again = " ".join(failed) + (" --with-classifier" if with_classifier else "")
+        _say(f"Not here yet: {', '.join(failed)}. To go on where this stopped: tlcourse fetch {again}", soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _fetch_one(name: str, with_classifier: bool) -> bool:
+    """Fetch one thing and say in one line how that went; whether it is here now."""
+    from . import fetching
+
+    try:
+        place = fetching.whereabouts(name, with_classifier)
+        if place:
+            _say(f"{name}: already here, {place}", soft_wrap=True)
+            return True
+        with redirect_stdout(sys.stderr):  # the downloaders talk
+            fetching.fetch(name, with_classifier)
+        _say(f"{name}: fetched, {fetching.whereabouts(name, with_classifier)}", soft_wrap=True)
+        return True
+    except TLCourseError as error:
+        _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
+        return False
+
+
+@app.command()
+def pack(
+    name: Annotated[str, typer.Argument(help="A data set of the course, such as dogs.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Where to put it; made if need be.", metavar="DIR", show_default=False)
+    ],
+) -> None:
+    """Write a data set for a machine without internet."""
+    from .datasets import load_dataset, write_pack
+
+    dataset = load_dataset(name)
+    try:
+        goal = write_pack(dataset, folder).resolve()
+    except OSError as error:
+        raise UserInputError(
+            f"The pack could not be written to {folder} ({error.strerror or error}). Choose another folder."
+        ) from error
+    count = sum(map(len, dataset.splits.values()))
+    _say(f"{count:,} pictures written: {goal}", soft_wrap=True)
+    _say("Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS there to that one; here it is:")
+    _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
+_PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "→": "->", "↓": "v", "✓": "ok", "’": "'", "“": '"', "”": '"'}
+
+
+def _plain(error: UnicodeError):
+    """What is written instead of characters that the terminal does not have; never an error."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("tlcourse-plain", _plain)
+
+
+def main() -> None:
+    """Run the command on this process's arguments, wherever its output goes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="tlcourse-plain")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")  # in a file, a progress bar is a thousand lines
+    app()
+
+
+if __name__ == "__main__":
+    main()

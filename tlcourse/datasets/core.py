@@ -1,0 +1,125 @@
+"""What every data set is made of: three splits with pictures, labels and names, and a card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import UserInputError
+from ..files import Card
+from ..pictures import Pictures
+
+
+@dataclass
+class Split:
+    """One part of a data set.
+
+    Attributes:
+        images: uint8 array (n, height, width) or (n, height, width, 3), or `Pictures` (files, decoded when asked for).
+        labels: int64 (n,), positions in `class_names`.
+        class_names: the classes, in the order of the labels.
+        weights: float32 (n,), how much each label counts, or None where all count the same.
+        groups: text (n,), who or what each picture comes from (the writer's hand, the kind of cell), or None.
+    """
+
+    images: np.ndarray | Pictures
+    labels: np.ndarray
+    class_names: list[str]
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def __post_init__(self):
+        self.labels = np.asarray(self.labels, dtype=np.int64)
+        if len(self.images) != len(self.labels):
+            raise UserInputError(f"{len(self.images)} pictures came with {len(self.labels)} labels; each needs one.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def label_names(self) -> np.ndarray:
+        """The labels as text, (n,)."""
+        return np.asarray(self.class_names)[self.labels]
+
+    def select(self, rows) -> "Split":
+        """The split with only these rows: positions, a slice or a boolean mask, each picture with its label."""
+        rows = np.arange(len(self))[rows]
+        part = lambda values: None if values is None else values[rows]  # noqa: E731
+        return Split(self.images[rows], self.labels[rows], self.class_names, part(self.weights), part(self.groups))
+
+    def sample(self, per_class: int, seed: int = 0) -> "Split":
+        """A random part with at most `per_class` pictures of each class; the same seed gives the same part.
+
+        Raises:
+            UserInputError: `per_class` is under 1.
+        """
+        return self.select(self.sample_rows(per_class, seed))
+
+    def sample_rows(self, per_class: int, seed: int = 0) -> np.ndarray:
+        """The rows that `sample` takes, int64 in ascending order: to take the same rows out of features.
+
+        Raises:
+            UserInputError: `per_class` is under 1.
+        """
+        if per_class < 1:
+            raise UserInputError(f"per_class is {per_class}; ask for at least 1 picture a class.")
+        shuffled = np.random.default_rng(seed).permutation(len(self))
+        chosen = [shuffled[self.labels[shuffled] == label][:per_class] for label in range(len(self.class_names))]
+        return np.sort(np.concatenate(chosen))
+
+
+@dataclass
+class Dataset:
+    """A data set: `train`, `validation` and `test` are `Split`s that share no picture.
+
+    Attributes:
+        name: as given to `load_dataset`, or the folder's name.
+        class_names: the classes, in the order of the labels.
+        card: what is known of it: source, licence, limits. `print(dataset.card)`.
+        skipped: files that were left out, each with the reason.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: list[str]
+    card: Card
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def train_and_validation(self) -> Split:
+        """Both together: for methods that choose by cross-validation and need no validation split of their own."""
+        return _joined(self.train, self.validation)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
+        skipped = f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
+        return f"<{self.name}: {counts} pictures of {len(self.class_names)} classes{skipped}>"
+
+
+def _joined(first: Split, second: Split) -> Split:
+    both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
+    if isinstance(first.images, Pictures):
+        images = Pictures(first.images.paths + second.images.paths)
+    else:
+        images = both(first.images, second.images)
+    return Split(
+        images,
+        both(first.labels, second.labels),
+        first.class_names,
+        both(first.weights, second.weights),
+        both(first.groups, second.groups),
+    )
+
+
+def from_arrays(card: Card, images, labels, split, class_names: Sequence[str], weights=None, groups=None) -> Dataset:
+    """Cut whole arrays into a `Dataset` by `split`, an array (n,) of 0 train, 1 validation, 2 test."""
+    class_names = [str(name) for name in class_names]
+    whole = Split(images, labels, class_names, weights, groups)
+    train, validation, test = (whole.select(split == part) for part in range(3))
+    return Dataset(card.name, train, validation, test, class_names, card)

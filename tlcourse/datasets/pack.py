@@ -1,0 +1,135 @@
+"""Packs: data sets as plain class folders, to be carried to a machine without internet."""
+
+import csv
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DamagedFile, UserInputError
+from ..files import Card, sha256
+from ..pictures import Pictures
+from ..progress import progress_bar
+from .core import Dataset, Split
+from .folder import from_folder
+
+MANIFEST = "manifest.csv"
+COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
+
+
+def find_pack(name: str) -> Path | None:
+    """The first folder `name` with a `train` folder in it, in the folders of `TLCOURSE_PACKS`, or None."""
+    for folder in pack_folders():
+        if (folder / name / "train").is_dir():
+            return folder / name
+    return None
+
+
+def pack_folders() -> list[Path]:
+    """The folders named by `TLCOURSE_PACKS`, which separates them as PATH does."""
+    return [Path(entry).expanduser() for entry in os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep) if entry]
+
+
+def list_packs() -> list[str]:
+    """Names of the packs in the folders of `TLCOURSE_PACKS`."""
+    found = {train.parent.name for folder in pack_folders() if folder.is_dir() for train in folder.glob("*/train")}
+    return sorted(name for name in found if not name.startswith("."))  # half-written ones begin with a dot
+
+
+def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
+    """Write a data set as folder/<name>/<split>/<class>/<picture>, with its card and a manifest with SHA-256.
+
+    Picture files are copied as they are, arrays are written as PNG; nothing is lost either way.
+
+    Returns:
+        The folder written; `TLCOURSE_PACKS=<folder>` makes `load_dataset(name)` find it.
+
+    Raises:
+        UserInputError: the pack is there already.
+    """
+    goal = Path(folder).expanduser() / dataset.name
+    if goal.exists():
+        raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    half_done = Path(tempfile.mkdtemp(prefix=f".{dataset.name}-", dir=goal.parent))
+    try:
+        rows = [row for name, split in dataset.splits.items() for row in _write_split(half_done, name, split)]
+        with open(half_done / MANIFEST, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        (half_done / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
+        half_done.chmod(0o755)
+        half_done.rename(goal)
+    finally:
+        shutil.rmtree(half_done, ignore_errors=True)
+    return goal
+
+
+def _write_split(folder: Path, split_name: str, split: Split):
+    from PIL import Image
+
+    for name in split.class_names:
+        (folder / split_name / name).mkdir(parents=True, exist_ok=True)
+    for row in progress_bar(range(len(split)), desc=f"Writing {split_name}", unit=" pictures"):
+        name = str(split.label_names[row])
+        if isinstance(split.images, Pictures):
+            source = split.images.paths[row]
+            path = folder / split_name / name / f"{row:05}-{source.name}"
+            shutil.copyfile(source, path)
+        else:
+            path = folder / split_name / name / f"{row:05}.png"
+            Image.fromarray(split.images[row]).save(path)
+        weight = "" if split.weights is None else repr(float(split.weights[row]))
+        group = "" if split.groups is None else split.groups[row]
+        yield split_name, path.relative_to(folder).as_posix(), int(split.labels[row]), name, weight, group, sha256(path)
+
+
+def read_pack(folder: Path) -> Dataset:
+    """Read a pack. One that `write_pack` made is compared with its manifest; any other is read by its folders.
+
+    Raises:
+        DamagedFile: a picture is missing or altered, or the manifest is not whole.
+    """
+    if not (folder / MANIFEST).is_file():
+        return from_folder(folder, check=False)
+    with open(folder / MANIFEST, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    mend = f"Copy the pack {folder.name} again from where it came."
+    if not rows or any(set(row) != set(COLUMNS) or None in row.values() for row in rows):
+        raise DamagedFile(f"{folder / MANIFEST} is cut short or not what `tlcourse pack` wrote. {mend}")
+    for row in rows:
+        path = folder / row["file"]
+        if not path.is_file() or sha256(path) != row["sha256"]:
+            raise DamagedFile(f"{path} is missing or altered. {mend}")
+    names = list(dict(sorted({int(row["label"]): row["class"] for row in rows}.items())).values())
+    card = Card(folder.name, f"Pack {folder}", str(folder), "see the text", "tlcourse pack", {}, _text(folder))
+    splits = {name: _read_split(folder, [row for row in rows if row["split"] == name], names) for name in _SPLITS}
+    return Dataset(folder.name, **splits, class_names=names, card=card)
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+def _text(folder: Path) -> str:
+    return (folder / "CARD.md").read_text(encoding="utf-8") if (folder / "CARD.md").is_file() else ""
+
+
+def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str]) -> Split:
+    column = lambda key: np.array([row[key] for row in rows])  # noqa: E731
+    return Split(
+        Pictures([folder / row["file"] for row in rows]),
+        column("label").astype(np.int64),
+        names,
+        column("weight").astype(np.float32) if rows and all(row["weight"] for row in rows) else None,
+        column("group") if rows and all(row["group"] for row in rows) else None,
+    )
+
+
+def with_card(dataset: Dataset, name: str, card: Card) -> Dataset:
+    """The same data set under the name and card of the course's, with its source and text kept."""
+    return replace(
+        dataset, name=name, card=replace(card, source=dataset.card.source, text=dataset.card.text or card.text)
+    )

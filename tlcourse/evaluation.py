@@ -1,0 +1,67 @@
+"""What a classifier got right and wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """How often each class was taken for which.
+
+    Attributes:
+        counts: int64 (classes, classes); row: the true class, column: the predicted one.
+        class_names: the classes, in the order of rows and columns.
+    """
+
+    counts: np.ndarray
+    class_names: list[str]
+
+    @classmethod
+    def of(cls, labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> "ConfusionMatrix":
+        """Count pairs of positions in `class_names`, both int (n,)."""
+        size = len(class_names)
+        pairs = np.asarray(labels) * size + np.asarray(predicted)
+        return cls(np.bincount(pairs, minlength=size * size).reshape(size, size), list(class_names))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the diagonal, in [0, 1]."""
+        return float(np.trace(self.counts) / self.counts.sum())
+
+    @property
+    def recall(self) -> dict[str, float]:
+        """For each class the share of its pictures that was recognised, in [0, 1]; NaN where there are none."""
+        totals = self.counts.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return dict(zip(self.class_names, (np.diag(self.counts) / totals).tolist(), strict=True))
+
+    def worst(self, top: int = 5) -> list[tuple[str, str, int]]:
+        """The most frequent mistakes: (true class, taken for, how often), the most frequent first."""
+        mistakes = self.counts - np.diag(np.diag(self.counts))
+        order = np.argsort(-mistakes, axis=None, kind="stable")[:top]
+        pairs = [np.unravel_index(place, mistakes.shape) for place in order]
+        return [
+            (self.class_names[true], self.class_names[taken], int(mistakes[true, taken]))
+            for true, taken in pairs
+            if mistakes[true, taken]
+        ]
+
+    def __str__(self) -> str:
+        width = max(6, *(len(name) for name in self.class_names)) + 1
+        lines = ["true ↓  predicted →".ljust(width) + "".join(name.rjust(width) for name in self.class_names)]
+        margin = len(lines[0]) - width * len(self.class_names)
+        for name, row in zip(self.class_names, self.counts, strict=True):
+            lines.append(name.ljust(margin) + "".join(f"{count:{width}d}" for count in row))
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def classification_report(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> str:
+    """Precision, recall and F1 for each class, by scikit-learn, as text."""
+    from sklearn.metrics import classification_report as report
+
+    numbers = np.arange(len(class_names))
+    return report(labels, predicted, labels=numbers, target_names=list(class_names), zero_division=0, digits=3)

@@ -1,0 +1,113 @@
+"""What can be fetched with internet: whether it is here already, and getting it."""
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from . import backbones, datasets
+from .datasets import tfds
+from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
+from .recipes import RECIPES
+
+LESSONS_NEED = ("dogs",)
+DATASETS = tuple(datasets._DOWNLOADS)
+NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
+
+KERAS_HOST = "https://storage.googleapis.com"  # where Keras keeps the weights of its applications
+SECONDS_TO_ANSWER = 3
+
+
+def check_names(names) -> None:
+    """Refuse names of which nothing can be fetched, before anything is.
+
+    Raises:
+        UserInputError: lists the names that are known.
+    """
+    unknown = [name for name in names if name not in (*DATASETS, *NETWORKS)]
+    if set(unknown) & set(RECIPES):
+        raise UserInputError(f"{unknown[0]} comes with the course; there is nothing to fetch.")
+    if unknown:
+        raise UserInputError(
+            f"There is nothing to fetch by the name of {', '.join(unknown)}. Data sets: {', '.join(DATASETS)}. "
+            f"Networks: {', '.join(NETWORKS)}."
+        )
+
+
+def whereabouts(name: str, with_classifier: bool = False) -> str | None:
+    """Where on this machine a data set or network is, in words, or None if it is to be fetched."""
+    if name in NETWORKS:
+        files = _weights(name, with_classifier)
+        return None if any(fault_of_weights(file) for file in files) else str(files[-1])
+    pack = datasets.find_pack(name)
+    if pack:
+        return f"pack {pack}"
+    builder = tfds.builder(datasets._DOWNLOADS[name])
+    return str(builder.data_path) if builder.is_prepared() else None
+
+
+def fetch(name: str, with_classifier: bool = False) -> None:
+    """Download one data set or network that is not here yet.
+
+    Raises:
+        DatasetUnavailable, WeightsUnavailable: no connection, or the download did not finish; the message says how
+            else it can be had.
+    """
+    if name in NETWORKS:
+        _check_connection(KERAS_HOST, name, WeightsUnavailable)
+        for number, file in enumerate(_weights(name, with_classifier)):
+            if fault_of_weights(file):
+                backbones.fetch_weights(name, include_top=bool(number))
+    else:
+        for url in tfds.builder(datasets._DOWNLOADS[name]).url_infos or ():
+            _check_connection(url, name, DatasetUnavailable)
+        datasets.fetch(name)
+
+
+def fault_of_weights(file: Path) -> str | None:
+    """What is wrong with a file of Keras weights: missing, empty, cut short, no file of weights; None if nothing."""
+    if not file.is_file():
+        return "missing"
+    if file.stat().st_size == 0:
+        return "empty"
+    import h5py
+
+    try:
+        h5py.File(file, "r").close()
+    except OSError as error:  # its messages: "(file signature not found)", "(truncated file: eof = …"
+        return "cut short" if "truncated" in str(error) else "no file of weights"
+    return None
+
+
+def _weights(name: str, with_classifier: bool) -> list[Path]:
+    return [
+        backbones.weights_file(name, include_top) for include_top in ([False, True] if with_classifier else [False])
+    ]
+
+
+def _check_connection(url: str, name: str, kind: type[Exception]) -> None:
+    """Ask for the host once, and not for minutes as the downloader of tensorflow-datasets would (ten times a file)."""
+    parts = urlsplit(getproxies().get(urlsplit(url).scheme) or url)
+    if not parts.hostname:  # a proxy written in a way that only the downloader understands
+        return
+    try:
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        socket.create_connection((parts.hostname, port), timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise kind(
+            f"{parts.hostname} cannot be reached ({str(error) or type(error).__name__}). With internet: "
+            f"`tlcourse fetch {name}`. Without: {_by_hand(name)}"
+        ) from None
+
+
+def _by_hand(name: str) -> str:
+    """How to bring it to a machine without internet."""
+    if name in NETWORKS:
+        file = backbones.weights_file(name)
+        return f"copy {file.name} into {file.parent} from a machine that has it."
+    if name in datasets.list_datasets():
+        return (
+            f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
+            "TLCOURSE_PACKS=FOLDER."
+        )
+    return f"copy {tfds.builder(datasets._DOWNLOADS[name]).data_path} from a machine that has it, to the same place."

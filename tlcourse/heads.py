@@ -1,0 +1,232 @@
+"""Features and labels → a classifier: the linear probe, and the same decision as a Keras layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import UserInputError
+from .evaluation import ConfusionMatrix, classification_report
+
+STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
+DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
+
+
+class Classifier:
+    """A linear probe: standardised features → probabilities. Made by `train_classifier`.
+
+    Attributes:
+        class_names: the classes, in the order of `predict_proba`'s columns.
+        strength: the chosen C, inverse of the penalty: small is cautious.
+        cross_validated: accuracy in [0, 1] by cross-validation at that strength, or None where labels were too few.
+    """
+
+    def __init__(self, pipeline, classes: np.ndarray, class_names: list[str] | None, cross_validated: float | None):
+        self._scaler, self._regression = pipeline
+        self.classes = classes
+        self.class_names = class_names or [str(label) for label in classes]
+        self.strength = self._regression.C
+        self.cross_validated = cross_validated
+
+    def __repr__(self) -> str:
+        sure = "" if self.cross_validated is None else f", cross-validated accuracy {self.cross_validated:.3f}"
+        return f"<linear probe, {len(self.classes)} classes from {self._scaler.n_features_in_} features{sure}>"
+
+    def predict_proba(self, features) -> np.ndarray:
+        """Probability of each class: float64 (n, classes), rows sum to 1."""
+        return self._regression.predict_proba(self._scaler.transform(self._checked(features)))
+
+    def predict(self, features) -> np.ndarray:
+        """The most probable label of each row, (n,), of the kind that was trained with: text stays text."""
+        return self.classes[self.predict_proba(features).argmax(axis=1)]
+
+    def score(self, features, labels, sample_weight=None) -> float:
+        """Accuracy in [0, 1]: the share of rows (weighted if weights are given) whose prediction is the label."""
+        right = self._predicted(features) == self._positions(labels, len(features))
+        return float(np.average(right, weights=_check_weights(sample_weight, len(right))))
+
+    def confusion(self, features, labels) -> ConfusionMatrix:
+        """How often each class was taken for which."""
+        return ConfusionMatrix.of(self._positions(labels, len(features)), self._predicted(features), self.class_names)
+
+    def report(self, features, labels) -> str:
+        """Precision, recall and F1 for each class, as text."""
+        return classification_report(
+            self._positions(labels, len(features)), self._predicted(features), self.class_names
+        )
+
+    def as_head(self):
+        """The same decision as a built `keras.layers.Dense` with softmax: features (n, d) → (n, classes).
+
+        The standardisation is folded into kernel and bias, so the layer takes raw features and can be put on the
+        network and fine-tuned further.
+        """
+        import keras
+
+        kernel, bias = self._regression.coef_.T, self._regression.intercept_
+        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
+            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+        kernel = kernel / self._scaler.scale_[:, None]
+        bias = bias - self._scaler.mean_ @ kernel
+        head = keras.layers.Dense(len(self.classes), activation="softmax", name="head")
+        head.build((None, kernel.shape[0]))
+        head.set_weights([kernel.astype("float32"), bias.astype("float32")])
+        return head
+
+    def _predicted(self, features) -> np.ndarray:
+        return self.predict_proba(features).argmax(axis=1)
+
+    def _positions(self, labels, count: int) -> np.ndarray:
+        labels = check_labels(labels, count)
+        unknown = sorted(set(labels.tolist()) - set(self.classes.tolist()))
+        if unknown:
+            raise UserInputError(f"The labels hold {unknown[0]!r}, which the classifier was never shown.")
+        return np.searchsorted(self.classes, labels)
+
+    def _checked(self, features) -> np.ndarray:
+        return check_features(features, expected=self._scaler.n_features_in_)
+
+
+def train_classifier(
+    features,
+    labels,
+    class_names: Sequence[str] | None = None,
+    sample_weight=None,
+    strengths: Sequence[float] = STRENGTHS,
+    seed: int = 0,
+) -> Classifier:
+    """Train a linear probe: standardise, then multinomial logistic regression (scikit-learn, lbfgs).
+
+    The strength of the penalty is chosen by stratified cross-validation with up to five folds (as many as the rarest
+    class has labels), by the log-likelihood of the held-out rows; with one label a class there is nothing to
+    hold out and `DEFAULT_STRENGTH` is taken.
+
+    Args:
+        features: float (n, d), as `extract_features` gives.
+        labels: (n,) whole numbers or text.
+        class_names: names for whole-number labels 0, 1, …; without, the labels are their own names.
+        sample_weight: float (n,), how much each row counts, or None.
+        strengths: the values of C to choose from.
+        seed: of the folds.
+
+    Raises:
+        UserInputError: lengths differ, fewer than two classes, NaN or infinite features, too few class names.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    features = check_features(features)
+    labels = check_labels(labels, len(features))
+    weights = _check_weights(sample_weight, len(features))
+    classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise UserInputError(
+            f"All {len(labels)} labels are {classes[0]!r}; a classifier needs examples of at least two classes."
+        )
+    names = _names(classes, class_names)
+    # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
+    scaled = features.astype(np.float64)
+    scaler = StandardScaler(copy=False).fit(scaled, sample_weight=weights)
+    scaled = scaler.transform(scaled)
+    scaler.copy = True  # rows given later belong to the caller
+    strength, cross_validated = DEFAULT_STRENGTH, None
+    folds = min(5, counts.min())
+    # Two classes make the solver multiply by vectors, where a second thread only waits for memory and for the first.
+    with threadpool_limits(1 if len(classes) == 2 else None):
+        if folds >= 2 and len(strengths) > 1:
+            strength, cross_validated = _choose_strength(scaled, positions, weights, strengths, folds, seed)
+        elif len(strengths) == 1:
+            strength = strengths[0]
+        regression = LogisticRegression(C=strength, max_iter=500).fit(scaled, positions, sample_weight=weights)
+    return Classifier((scaler, regression), classes, names, cross_validated)
+
+
+def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: int) -> tuple[float, float]:
+    """The C with the best log-likelihood on held-out folds, and the accuracy there.
+
+    From the strictest penalty to the weakest, each fit goes on from the one before; the search ends where the
+    likelihood falls, because from there on it goes on falling and the weakest penalties take longest to fit.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(scaled, positions))
+    # The tolerance is coarse: neighbouring strengths differ far more than what finer steps would change.
+    regressions = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
+    best_likelihood = -np.inf
+    for strength in sorted(strengths):
+        likelihood = right = 0.0
+        for (kept, held_out), regression in zip(splits, regressions, strict=True):
+            regression.set_params(C=strength).fit(scaled[kept], positions[kept], sample_weight=weights[kept])
+            probability = regression.predict_proba(scaled[held_out])
+            truth, weight = positions[held_out], weights[held_out]
+            likelihood += np.sum(weight * np.log(probability[np.arange(len(truth)), truth] + 1e-12))
+            right += np.sum(weight * (probability.argmax(axis=1) == truth))
+        if likelihood < best_likelihood:
+            break
+        best_likelihood, best_strength, accuracy = likelihood, strength, right / weights.sum()
+    return best_strength, float(accuracy)
+
+
+def check_features(features, expected: int | None = None) -> np.ndarray:
+    """Features as a finite float array (n, d), or a sentence."""
+    array = np.asarray(features)
+    if array.dtype.kind not in "uif" or array.ndim != 2:
+        raise UserInputError(
+            f"Features were given with shape {array.shape} and type {array.dtype}; expected numbers in shape (n, d), "
+            "as model.extract_features(images) gives them."
+        )
+    if not array.size:
+        raise UserInputError(f"There are no features: their shape is {array.shape}. At least one row is needed.")
+    if expected is not None and array.shape[1] != expected:
+        raise UserInputError(
+            f"The rows have {array.shape[1]} features, the classifier was trained with {expected}. Use the same "
+            "network for training and prediction."
+        )
+    if not np.isfinite(array).all():
+        rows = np.flatnonzero(~np.isfinite(array).all(axis=1))
+        raise UserInputError(
+            f"{len(rows)} rows of the features hold NaN or infinite numbers, the first is row {rows[0]}. Leave these "
+            "rows out, with their labels, and look at the pictures they come from."
+        )
+    return array
+
+
+def check_labels(labels, count: int) -> np.ndarray:
+    """Labels as an array (count,) of whole numbers or text, or a sentence."""
+    array = np.asarray(labels)
+    if array.ndim != 1 or len(array) != count:
+        raise UserInputError(
+            f"{count} rows of features came with labels of shape {array.shape}; expected one label for each row, in "
+            "shape (n,). One-hot labels become numbers by labels.argmax(axis=1)."
+        )
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
+        array = array.astype(str)
+    if array.dtype.kind == "f" and np.array_equal(array, np.rint(array)):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "uibU":
+        raise UserInputError(f"Labels must be whole numbers or text; these are of type {array.dtype}.")
+    return array
+
+
+def _check_weights(weights, count: int) -> np.ndarray:
+    if weights is None:
+        return np.ones(count)
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (count,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise UserInputError(
+            f"sample_weight has shape {weights.shape}; expected {count} finite numbers, one for each row, none "
+            "negative and not all 0."
+        )
+    return weights
+
+
+def _names(classes: np.ndarray, class_names: Sequence[str] | None) -> list[str] | None:
+    if class_names is None or classes.dtype.kind == "U":
+        return None
+    if classes.min() < 0 or classes.max() >= len(class_names):
+        raise UserInputError(
+            f"The labels run from {classes.min()} to {classes.max()}, but {len(class_names)} class names were given; "
+            "label 0 belongs to the first name."
+        )
+    return [str(class_names[label]) for label in classes]

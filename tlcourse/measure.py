@@ -1,0 +1,55 @@
+"""How long something took and how much memory it needed, read from the operating system."""
+
+import re
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Measured:
+    """Seconds of wall-clock time, and the process's peak memory in megabytes (10⁶ bytes) at the end."""
+
+    seconds: float = float("nan")
+    peak_megabytes: float = float("nan")
+
+
+@contextmanager
+def measured():
+    """Time a block: `with measured() as took: …`, then `took.seconds` and `took.peak_megabytes`.
+
+    Both are there after a block that raised, too.
+    """
+    took, start = Measured(), time.perf_counter()
+    try:
+        yield took
+    finally:
+        took.seconds = time.perf_counter() - start
+        took.peak_megabytes = peak_megabytes()
+
+
+def peak_megabytes() -> float:
+    """The most memory (resident set, 10⁶ bytes) that this process has held so far."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    high_water = _high_water_mark()
+    if high_water is not None:
+        return high_water
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS counts bytes, Linux KiB
+
+
+def _high_water_mark() -> float | None:
+    """Linux' own mark, or None. (There, getrusage also counts what the program that started this one had held.)"""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    kibibytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(kibibytes[1]) * 1024 / 1e6 if kibibytes else None

