@@ -185,7 +185,8 @@ def table(results: dict) -> str:
         ("`import tlcourse`", f"{results['import']['milliseconds']:g} ms"),
         (
             f"`tlcourse demo`: {demo['pictures']:,} photographs to a tested classifier",
-            f"{demo['seconds']:g} s ({demo['seconds_min']:g} to {demo['seconds_max']:g}), {demo['peak_megabytes']:,} MB",
+            f"{demo['seconds']:g} s ({demo['seconds_min']:g} to {demo['seconds_max']:g}), "
+            f"{demo['peak_megabytes']:,} MB",
         ),
         ("… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)", f"{demo['accuracy']:.2%}"),
         ("… over five draws of the split", _percent(results["solar"]["four_blocks"])),

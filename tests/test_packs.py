@@ -1,9 +1,7 @@
 """Packs: a data set that was written to a folder is the same data set on the machine it is carried to."""
 
 import dataclasses
-import hashlib
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,12 +98,11 @@ def test_a_split_without_pictures_comes_back_empty(tmp_path, characters):
     assert len(pack.read_pack(datasets.write_pack(without, tmp_path)).validation) == 0
 
 
-def test_a_class_without_pictures_keeps_its_place(tmp_path, characters):
-    first, third = (np.isin(characters.train.labels, label) for label in (0, 2))
-    sparse = {name: part.select(first | third if name == "train" else slice(0)) for name, part in characters.splits.items()}
-    goal = datasets.write_pack(dataclasses.replace(characters, **sparse), tmp_path)
-    found = pack.read_pack(goal)
-    assert set(found.train.label_names) == {characters.class_names[0], characters.class_names[2]}
+def test_labels_stay_true_where_a_class_has_no_picture_at_all(tmp_path, characters):
+    kept = [characters.class_names[0], characters.class_names[2]]
+    parts = {name: part.select(np.isin(part.label_names, kept)) for name, part in characters.splits.items()}
+    found = pack.read_pack(datasets.write_pack(dataclasses.replace(characters, **parts), tmp_path))
+    assert found.train.label_names.tolist() == parts["train"].label_names.tolist()
 
 
 def test_a_pack_is_readable_for_everybody(copy_of_characters):
@@ -252,5 +249,4 @@ def test_a_table_of_somebody_else_is_not_taken_for_a_manifest(copy_of_characters
 
 def test_a_pack_is_the_same_whenever_it_is_written(tmp_path, characters):
     one, other = (datasets.write_pack(characters, tmp_path / name) for name in ("one", "other"))
-    digests = [hashlib.sha256((Path(goal) / pack.MANIFEST).read_bytes()).hexdigest() for goal in (one, other)]
-    assert digests[0] == digests[1]
+    assert files.sha256(one / pack.MANIFEST) == files.sha256(other / pack.MANIFEST)

@@ -9,6 +9,7 @@ from .evaluation import ConfusionMatrix, classification_report
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
+STEADY_ROWS = 10
 
 
 class Classifier:
@@ -96,6 +97,9 @@ def train_classifier(
 ) -> Classifier:
     """Train a linear probe: standardise, then multinomial logistic regression (scikit-learn, lbfgs).
 
+    With few rows a feature's own variance is mostly luck, and dividing by it makes noise loud. So each variance is
+    pulled towards the mean of all, as if `STEADY_ROWS` rows had that one; with hundreds of rows nothing is left of it.
+
     The strength of the penalty is chosen by stratified cross-validation with up to five folds (as many as the rarest
     class has labels), by the log-likelihood of the held-out rows; with one label a class there is nothing to
     hold out and `DEFAULT_STRENGTH` is taken.
@@ -127,6 +131,7 @@ def train_classifier(
     # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
     scaled = features.astype(np.float64)
     scaler = StandardScaler(copy=False).fit(scaled, sample_weight=weights)
+    scaler.scale_ = _steady_scale(scaler.var_, len(features))
     scaled = scaler.transform(scaled)
     scaler.copy = True  # rows given later belong to the caller
     strength, cross_validated = DEFAULT_STRENGTH, None
@@ -139,6 +144,12 @@ def train_classifier(
             strength = strengths[0]
         regression = LogisticRegression(C=strength, max_iter=500).fit(scaled, positions, sample_weight=weights)
     return Classifier((scaler, regression), classes, names, cross_validated)
+
+
+def _steady_scale(variances: np.ndarray, rows: int) -> np.ndarray:
+    """What each feature is divided by: the root of its variance, drawn towards the mean variance where rows are few."""
+    steady = (rows * variances + STEADY_ROWS * variances.mean()) / (rows + STEADY_ROWS)
+    return np.sqrt(np.where(steady > 0, steady, 1))
 
 
 def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: int) -> tuple[float, float]:

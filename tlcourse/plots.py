@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure, ticker
+from PIL import Image
 
 from .errors import UserInputError
 from .evaluation import ConfusionMatrix
@@ -23,8 +24,10 @@ class Figure(figure.Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
-        return buffer.getvalue()
+        self.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+        small = io.BytesIO()  # 256 colours are a third of the size and look the same
+        Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        return small.getvalue()
 
 
 def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, title: str | None = None) -> Figure:

@@ -14,7 +14,7 @@
 import importlib.util
 
 if importlib.util.find_spec("tlcourse") is None:
-    # %pip install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"
+    get_ipython().run_line_magic("pip", 'install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"')
 
 # %% [markdown]
 # ## What you will learn
@@ -185,7 +185,7 @@ else:
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items():
     covered = photographs["camera"].copy()
     covered[:, columns] = 127
@@ -317,7 +317,7 @@ else:
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 camera_preparations = prepare(six[1].astype("float32"))
 camera_answers = plain_network.predict(np.stack(list(camera_preparations.values())), verbose=0)
 for name, answer in zip(camera_preparations, camera_answers, strict=True):
@@ -467,7 +467,7 @@ tripod_map = ...  # replace the dots: float (7, 7), one number for each position
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 tripod_map = maps["head"][1] @ kernel[:, model.labels.index("tripod")]
 scaled = 255 * (tripod_map - tripod_map.min()) / (tripod_map.max() - tripod_map.min())
 # Brightest on the tripod and the camera above it, dark on the man's back, as the covered halves had told us.

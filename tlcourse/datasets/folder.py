@@ -175,7 +175,7 @@ def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped) -> Dat
     names = sorted({name for entries in found.values() for _, name in entries})
     if len(names) < 2:
         raise UserInputError(
-            f"{folder} holds pictures of {len(names)} class{'es' * (not names)}{f' ({names[0]})' * len(names)}; "
+            f"{folder} holds pictures of {f'1 class ({names[0]})' if names else '0 classes'}; "
             f"a classifier needs at least two class folders with readable pictures. {len(skipped)} files were left out."
         )
     untaught = sorted(set(names) - {name for _, name in found["train"]})

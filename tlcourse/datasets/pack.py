@@ -121,7 +121,7 @@ def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str]) -> S
     column = lambda key: np.array([row[key] for row in rows])  # noqa: E731
     return Split(
         Pictures([folder / row["file"] for row in rows]),
-        column("label").astype(np.int64),
+        [names.index(row["class"]) for row in rows],  # not its number: a class without any picture is gone
         names,
         column("weight").astype(np.float32) if rows and all(row["weight"] for row in rows) else None,
         column("group") if rows and all(row["group"] for row in rows) else None,
