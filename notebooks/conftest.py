@@ -1,22 +1,34 @@
-"""How nbval compares the lessons: which of them can be compared on this machine."""
+"""How nbval compares the lessons: what has to agree, and which of them can be compared on this machine."""
 
 from pathlib import Path
 
 import pytest
+from bands import Banded
 
 STORED_WITH = "the test pack of three breeds"
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name and with the reason, a lesson whose stored outputs come from data that is not here."""
+    """Compare in bands; skip, by name and with the reason, a lesson whose stored outputs come from data not here."""
     reasons = {}
     for item in items:
+        item.sanitize = _banded(item.sanitize)
         lesson = Path(item.path).stem
         if lesson.startswith("03"):
             if lesson not in reasons:
                 reasons[lesson] = _dogs_are_missing()
             if reasons[lesson]:
                 item.add_marker(pytest.mark.skip(reason=f"{lesson}: {reasons[lesson]}"))
+
+
+def _banded(sanitize):
+    """nbval's own clean-up of an output, whose texts are then compared in bands."""
+
+    def banded(output):
+        cleaned = sanitize(output)
+        return Banded(cleaned) if isinstance(cleaned, str) else cleaned
+
+    return banded
 
 
 def _dogs_are_missing() -> str | None:

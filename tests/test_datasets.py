@@ -1,6 +1,5 @@
 """What `load_dataset` gives: the pictures, their labels, and splits that share nothing."""
 
-import csv
 import hashlib
 import io
 import time
@@ -38,7 +37,9 @@ def contents(split):
 def fingerprint(dataset):
     """Changes when a picture or a label is in another split or at another place than before."""
     rows = [
-        f"{content} {label}" for split in dataset.splits.values() for content, label in zip(contents(split), split.labels)
+        f"{content} {label}"
+        for split in dataset.splits.values()
+        for content, label in zip(contents(split), split.labels, strict=True)
     ]
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
@@ -235,7 +236,9 @@ def test_every_kind_and_probability_gives_a_quarter_of_its_cells_to_the_test(loa
     assert all(abs(test[stratum] - count / 4) < 1 for stratum, count in whole.items())
 
 
-@pytest.mark.parametrize(("probability", "label", "weight"), [(0, 0, 1), (1 / 3, 1, 1 / 3), (2 / 3, 1, 2 / 3), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("probability", "label", "weight"), [(0, 0, 1), (1 / 3, 1, 1 / 3), (2 / 3, 1, 2 / 3), (1, 1, 1)]
+)
 @pytest.mark.parametrize("split", SPLITS)
 def test_label_and_weight_follow_from_the_experts_probability(loaded, cells, split, probability, label, weight):
     part = loaded["solar"].splits[split]

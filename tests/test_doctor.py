@@ -152,7 +152,9 @@ def test_solar_cells_without_their_package(monkeypatch):
 
 def test_solar_cells_half_installed(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "labels.csv").write_text("images/cell0001.png  1.0  mono\nimages/cell0002.png  0.0  poly\n" * 8)
+    (tmp_path / "data" / "labels.csv").write_text(
+        "images/cell0001.png  1.0  mono\nimages/cell0002.png  0.0  poly\n" * 8
+    )
     package = SimpleNamespace(__spec__=SimpleNamespace(origin=str(tmp_path / "__init__.py")))
     monkeypatch.setitem(sys.modules, "elpv_dataset", package)
     found = finding("solar")

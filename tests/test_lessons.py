@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
+import bands  # noqa: E402
 import build  # noqa: E402
 
 SOURCES = sorted(build.SOURCES.glob("*.py"))
@@ -77,13 +78,8 @@ def test_every_exercise_has_a_stub_a_hint_and_a_folded_solution(source):
     text = "\n".join(cell.source for cell in source.cells)
     exercises = re.findall(r"### Exercise (\d\.\d)", text)
     solutions = [cell for cell in code_cells(source) if "solution" in cell.metadata.get("tags", [])]
-    assert (
-        len(exercises)
-        == len(solutions)
-        == text.count("<summary>Hint</summary>")
-        == text.count('"not attempted yet"')
-        == 3
-    )
+    hints, stubs = text.count("<summary>Hint</summary>"), text.count('"not attempted yet"')
+    assert len(exercises) == len(solutions) == hints == stubs == 3
     assert all("hide-cell" in cell.metadata.tags and cell.metadata.jupyter.source_hidden for cell in solutions)
 
 
@@ -126,3 +122,33 @@ def test_measured_numbers_are_printed_and_not_typed(source):
         if cell.cell_type == "markdown":
             typed = set(re.findall(r"(\d+(?:\.\d+)?) ?%", cell.source))
             assert typed <= published, (cell.id, typed)
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh"),
+    [
+        ("82.6% of 656 cells", "81.4% of 656 cells"),
+        ("right: 100%", "right:  99%"),
+        ("mean 0.51 ± 0.02", "mean 0.52 ± 0.03"),
+        ("VGG16 needs 15.35 G", "VGG16 needs 15.20 G"),
+    ],
+)
+def test_a_lesson_run_on_another_processor_says_the_same(stored, fresh):
+    assert bands.Banded(stored) == bands.Banded(fresh)
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh"),
+    [
+        ("82.6% of 656 cells", "80.2% of 656 cells"),
+        ("82.6% of 656 cells", "82.6% of 657 cells"),
+        ("82.6% right", "82.6% wrong"),
+        ("espresso, 85%", "espresso, 81%"),
+        ("0.51", "0.54"),
+        ("15.35 G", "14.80 G"),
+        ("82.6%", "82.6"),
+        ("0.5 0.5", "0.5"),
+    ],
+)
+def test_a_lesson_that_says_something_else_does_not_pass(stored, fresh):
+    assert bands.Banded(stored) != bands.Banded(fresh)

@@ -133,12 +133,15 @@ class PretrainedModel:
         unknown = [block for block in blocks if block not in self.blocks]
         if unknown or not blocks:
             raise UserInputError(f"{self.name} has no block {unknown or blocks}. Its blocks: {', '.join(self.blocks)}.")
-        outputs = [self.network.get_layer(self.blocks[block][-1]).output for block in blocks]
-        poolings = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
-        pooled = [pooling()(output) for output in outputs for pooling in poolings]
-        return keras.Model(
-            self.network.inputs[0], keras.layers.Concatenate()(pooled), name="-".join((self.name, *blocks))
-        )
+        pooled = {}
+        for block in dict.fromkeys(blocks):  # names of our own: the same blocks are the same network next time
+            output = self.network.get_layer(self.blocks[block][-1]).output
+            average = keras.layers.GlobalAveragePooling2D(name=f"{block}_average")(output)
+            maximum = keras.layers.GlobalMaxPooling2D(name=f"{block}_maximum")(output)
+            pooled[block] = [average, maximum]
+        parts = [part for block in blocks for part in pooled[block]]
+        side_by_side = keras.layers.Concatenate(name="side_by_side")(parts)
+        return keras.Model(self.network.inputs[0], side_by_side, name="-".join((self.name, *blocks)))
 
     def predict_labels(self, images, top: int = 5) -> list[list[tuple[str, float]]]:
         """What the network, as it was trained, says is in each picture.
@@ -154,12 +157,13 @@ class PretrainedModel:
             WeightsUnavailable: the weights of the ImageNet classifier are not here.
             UserInputError, PictureError: as `extract_features`.
         """
-        if not 1 <= top <= 1000:
-            raise UserInputError(f"top is {top}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
+        if not isinstance(top, int | np.integer) or not 1 <= top <= 1000:
+            raise UserInputError(f"top is {top!r}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
         probabilities = features.compute(self.classifier, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        labels = self.labels
         return [
-            [(self.labels[label], float(row[label])) for label in best]
+            [(labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
 
@@ -176,7 +180,7 @@ def weights_file(name: str, include_top: bool = False) -> Path:
     if not recipe.application:
         return bundled_file("weights", recipe.files[include_top])
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return home / "models" / recipe.files[include_top]
+    return home.expanduser() / "models" / recipe.files[include_top]
 
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
@@ -213,8 +217,9 @@ def _application(recipe: Recipe, name: str, weights, **options):
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
+    shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
     try:
-        return getattr(keras.applications, recipe.application)(weights=weights, **options)
+        return getattr(keras.applications, recipe.application)(weights=weights, input_shape=shape, **options)
     except Exception as error:  # HDF5, Keras and the downloader raise a dozen kinds
         file = recipe.files[options["include_top"]]
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
@@ -276,9 +281,10 @@ def _blocks(network, recipe: Recipe) -> dict[str, list[str]]:
     named_at_end = recipe.application == "InceptionV3"
     blocks, waiting, current = {}, [], None
     for layer in network.layers:
-        if layer.name in ("pixels", "preprocessing") or layer.__class__.__name__.startswith("Global"):
-            continue
         match = re.match(recipe.block, layer.name)
+        outside = layer.name in ("pixels", "preprocessing") or layer.__class__.__name__.startswith("Global")
+        if outside and not match:
+            continue
         waiting.append(layer.name)
         if match:
             current = recipe.rename.get(match[1], match[1])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import UserInputError
+
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
@@ -21,8 +23,16 @@ class ConfusionMatrix:
     @classmethod
     def of(cls, labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> "ConfusionMatrix":
         """Count pairs of positions in `class_names`, both int (n,)."""
-        size = len(class_names)
-        pairs = np.asarray(labels) * size + np.asarray(predicted)
+        size, labels, predicted = len(class_names), np.asarray(labels), np.asarray(predicted)
+        if labels.ndim != 1 or labels.shape != predicted.shape or not labels.size:
+            raise UserInputError(
+                f"Labels have shape {labels.shape}, predictions {predicted.shape}; expected one of each for each row, "
+                "and at least one row."
+            )
+        for positions in (labels, predicted):
+            if positions.dtype.kind not in "ui" or positions.min() < 0 or positions.max() >= size:
+                raise UserInputError(f"Expected places in class_names, whole numbers from 0 to {size - 1}.")
+        pairs = labels.astype(np.int64) * size + predicted.astype(np.int64)
         return cls(np.bincount(pairs, minlength=size * size).reshape(size, size), list(class_names))
 
     @property

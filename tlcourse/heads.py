@@ -108,12 +108,14 @@ def train_classifier(
         features: float (n, d), as `extract_features` gives.
         labels: (n,) whole numbers or text.
         class_names: names for whole-number labels 0, 1, …; without, the labels are their own names.
-        sample_weight: float (n,), how much each row counts, or None.
+        sample_weight: float (n,), how much each row counts beside the others, or None. Rows that count 0
+            are left out.
         strengths: the values of C to choose from.
         seed: of the folds.
 
     Raises:
-        UserInputError: lengths differ, fewer than two classes, NaN or infinite features, too few class names.
+        UserInputError: lengths differ, fewer than two classes, NaN or infinite features, too few class names,
+            negative weights, strengths that are not positive.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -122,10 +124,15 @@ def train_classifier(
     features = check_features(features)
     labels = check_labels(labels, len(features))
     weights = _check_weights(sample_weight, len(features))
+    if not len(strengths) or min(strengths) <= 0:
+        raise UserInputError(f"The strengths are {list(strengths)}; expected at least one number, all above 0.")
+    if not weights.all():  # a fold in which nothing counts cannot be trained on
+        features, labels, weights = features[weights > 0], labels[weights > 0], weights[weights > 0]
+    weights = weights / weights.mean()  # scikit-learn multiplies the strength by them
     classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(classes) < 2:
         raise UserInputError(
-            f"All {len(labels)} labels are {classes[0]!r}; a classifier needs examples of at least two classes."
+            f"All {len(labels)} labels are {classes[0].item()!r}; a classifier needs examples of at least two classes."
         )
     names = _names(classes, class_names)
     # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
@@ -138,10 +145,10 @@ def train_classifier(
     folds = min(5, counts.min())
     # Two classes make the solver multiply by vectors, where a second thread only waits for memory and for the first.
     with threadpool_limits(1 if len(classes) == 2 else None):
-        if folds >= 2 and len(strengths) > 1:
-            strength, cross_validated = _choose_strength(scaled, positions, weights, strengths, folds, seed)
-        elif len(strengths) == 1:
+        if len(strengths) == 1:
             strength = strengths[0]
+        elif folds >= 2:
+            strength, cross_validated = _choose_strength(scaled, positions, weights, strengths, folds, seed)
         regression = LogisticRegression(C=strength, max_iter=500).fit(scaled, positions, sample_weight=weights)
     return Classifier((scaler, regression), classes, names, cross_validated)
 
@@ -181,7 +188,7 @@ def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: in
 
 def check_features(features, expected: int | None = None) -> np.ndarray:
     """Features as a finite float array (n, d), or a sentence."""
-    array = np.asarray(features)
+    array = _as_array(features, "features")
     if array.dtype.kind not in "uif" or array.ndim != 2:
         raise UserInputError(
             f"Features were given with shape {array.shape} and type {array.dtype}; expected numbers in shape (n, d), "
@@ -205,7 +212,7 @@ def check_features(features, expected: int | None = None) -> np.ndarray:
 
 def check_labels(labels, count: int) -> np.ndarray:
     """Labels as an array (count,) of whole numbers or text, or a sentence."""
-    array = np.asarray(labels)
+    array = _as_array(labels, "labels")
     if array.ndim != 1 or len(array) != count:
         raise UserInputError(
             f"{count} rows of features came with labels of shape {array.shape}; expected one label for each row, in "
@@ -220,16 +227,29 @@ def check_labels(labels, count: int) -> np.ndarray:
     return array
 
 
+def _as_array(values, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # NumPy's own message speaks of inhomogeneous parts
+        raise UserInputError(f"The rows of the {name} differ in length; expected the same for each row.") from None
+
+
 def _check_weights(weights, count: int) -> np.ndarray:
     if weights is None:
         return np.ones(count)
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (count,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+    weights = _as_array(weights, "sample_weight")
+    if (
+        weights.shape != (count,)
+        or weights.dtype.kind not in "uifb"
+        or not np.isfinite(weights).all()
+        or (weights < 0).any()
+        or not weights.any()
+    ):
         raise UserInputError(
-            f"sample_weight has shape {weights.shape}; expected {count} finite numbers, one for each row, none "
-            "negative and not all 0."
+            f"sample_weight has shape {weights.shape} and type {weights.dtype}; expected {count} finite numbers, one "
+            "for each row, none negative and not all 0."
         )
-    return weights
+    return weights.astype(np.float64)
 
 
 def _names(classes: np.ndarray, class_names: Sequence[str] | None) -> list[str] | None:
@@ -240,4 +260,4 @@ def _names(classes: np.ndarray, class_names: Sequence[str] | None) -> list[str] 
             f"The labels run from {classes.min()} to {classes.max()}, but {len(class_names)} class names were given; "
             "label 0 belongs to the first name."
         )
-    return [str(class_names[label]) for label in classes]
+    return [str(class_names[int(label)]) for label in classes]

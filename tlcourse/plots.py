@@ -42,18 +42,24 @@ def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, titl
     count = len(images)
     if count == 0:
         raise UserInputError("There are no pictures to show.")
+    shape = images.shape if isinstance(images, np.ndarray) else ()
+    if len(shape) == 2 or len(shape) == 3 and shape[2] == 3 < shape[1]:
+        raise UserInputError(f"An array of shape {shape} is one picture; to show it, put it in a list: [picture].")
     if titles is not None:
         _equally_long(pictures=images, titles=titles)
+    if columns < 1:
+        raise UserInputError(f"columns is {columns}; it must be a whole number from 1.")
     columns = min(columns, count)
     rows = -(-count // columns)
     lines = 1 + max((str(text).count("\n") for text in titles), default=0) if titles is not None else 0
-    side = WIDTH / columns
-    sheet = Figure(figsize=(WIDTH, rows * (side + 0.16 * lines)), layout="constrained")
+    side = min(WIDTH / columns, WIDTH / 2)
+    sheet = Figure(figsize=(side * columns, rows * (side + 0.16 * lines)), layout="constrained")
     grid = sheet.subplots(rows, columns, squeeze=False).flat
     for place, axes in enumerate(grid):
         axes.axis("off")
-        if place < count and images[place] is not None:
-            axes.imshow(_as_bytes(images[place]), cmap="gray", vmin=0, vmax=255)
+        picture = images[place] if place < count else None
+        if picture is not None:
+            axes.imshow(_as_bytes(picture), cmap="gray", vmin=0, vmax=255)
             if titles is not None:
                 axes.set_title(titles[place], fontsize=7 if columns > 5 else 8)
     if title:
@@ -63,20 +69,47 @@ def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, titl
 
 def _as_bytes(picture) -> np.ndarray:
     """uint8 (h, w) or (h, w, 3) of a picture with pixels in [0, 255]: Matplotlib takes fractions for [0, 1]."""
-    picture = np.asarray(picture).squeeze()
+    picture = np.asarray(picture)
+    if picture.ndim == 4 and len(picture) == 1:
+        picture = picture[0]
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[..., 0]
+    if picture.dtype.kind not in "uifb" or not (picture.ndim == 2 or picture.ndim == 3 and picture.shape[2] in (3, 4)):
+        raise UserInputError(
+            f"A picture has shape {picture.shape} and type {picture.dtype}; expected numbers in [0, 255] in shape "
+            "(h, w) or (h, w, 3)."
+        )
+    if not np.isfinite(picture).all():
+        raise UserInputError("A picture holds NaN or infinite numbers; expected numbers in [0, 255].")
+    if picture.dtype.kind == "f" and 0 < picture.max() <= 1:
+        raise UserInputError("A picture's pixels were scaled to [0, 1]; expected 0 to 255. picture * 255 undoes it.")
     return picture if picture.dtype == np.uint8 else np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
 def _equally_long(**values) -> None:
-    """Refuse arguments that belong together and have different lengths."""
+    """Refuse arguments that belong together and have different lengths, or none."""
     lengths = {name: len(value) for name, value in values.items()}
     if len(set(lengths.values())) > 1:
         given = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise UserInputError(f"Lengths differ: {given}. Each entry needs one of each.")
+    if 0 in lengths.values():
+        raise UserInputError(f"There is nothing to show: {', '.join(lengths)} are empty.")
+
+
+def _as_places(labels, class_names: Sequence[str]) -> np.ndarray:
+    """Labels as an array of places in `class_names`, int (n,), or a sentence."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "uib" or labels.min() < 0 or labels.max() >= len(class_names):
+        raise UserInputError(
+            f"Labels were given with shape {labels.shape} and type {labels.dtype}; expected one place in class_names "
+            f"for each entry, a whole number from 0 to {len(class_names) - 1}."
+        )
+    return labels.astype(int)
 
 
 def predictions(images, guesses: list[list[tuple[str, float]]], columns: int = 3) -> Figure:
     """Pictures, each with the network's most probable labels beneath it, as `predict_labels` gives them."""
+    _equally_long(pictures=images, guesses=guesses)
     texts = ["\n".join(f"{probability:.0%} {label}" for label, probability in best) for best in guesses]
     return pictures(images, texts, columns)
 
@@ -112,7 +145,12 @@ def right_and_wrong(images, labels, probabilities, class_names: Sequence[str], c
         count: pictures in a row.
     """
     _equally_long(images=images, labels=labels, probabilities=probabilities)
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    labels, probabilities = _as_places(labels, class_names), np.asarray(probabilities)
+    if probabilities.shape[1:] != (len(class_names),):
+        raise UserInputError(
+            f"Probabilities have shape {probabilities.shape}; expected a column for each of the {len(class_names)} "
+            "class names, as classifier.predict_proba(features) gives them."
+        )
     predicted, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = _surest_of_each_class(predicted == labels, labels, surest, count)
     wrong = _surest_of_each_class(predicted != labels, labels, surest, count)
@@ -136,6 +174,7 @@ def _surest_of_each_class(candidates: np.ndarray, labels: np.ndarray, surest: np
 
 def neighbours(query, query_title: str, images, titles: Sequence[str]) -> Figure:
     """A picture and, to its right, the pictures that are nearest to it."""
+    _equally_long(pictures=images, titles=titles)
     return pictures([query, *images], [query_title, *titles], columns=len(titles) + 1)
 
 
@@ -147,14 +186,17 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
         labels: int (n,).
     """
     _equally_long(points=points, labels=labels)
+    points, labels = np.asarray(points), _as_places(labels, class_names)
+    if points.shape[1:] != (2,):
+        raise UserInputError(f"Points have shape {points.shape}; expected two numbers each: (n, 2).")
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.55), layout="constrained")
     axes = sheet.subplots()
     for label, name in enumerate(class_names):
-        rows = np.asarray(labels) == label
+        rows = labels == label
         colour, marker = COLOURS[label % len(COLOURS)], MARKERS[label // len(COLOURS) % len(MARKERS)]
         if len(class_names) <= len(COLOURS):
             marker = MARKERS[label]
-        axes.scatter(*np.asarray(points)[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
+        axes.scatter(*points[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
     axes.legend(fontsize=8, loc="best")
     axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
     return sheet
@@ -167,6 +209,8 @@ def curves(x: Sequence[float], means: dict, spreads: dict, xlabel: str, ylabel: 
         x: where was measured, (k,).
         means, spreads: name of a line → its k means, its k standard deviations.
     """
+    if not means:
+        raise UserInputError("There are no lines to show.")
     for name in means:
         _equally_long(x=x, **{f"mean of {name}": means[name], f"spread of {name}": spreads.get(name, ())})
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
@@ -208,6 +252,9 @@ def channels(activations, titles: Sequence[str], count: int = 6) -> Figure:
         titles: a name for each layer.
     """
     _equally_long(activations=activations, titles=titles)
+    for activation in activations:
+        if np.ndim(activation) != 3:
+            raise UserInputError(f"Activations have shape {np.shape(activation)}; expected (h, w, channels) a layer.")
     count = min(count, *(np.shape(activation)[-1] for activation in activations))
     sheet = Figure(figsize=(WIDTH, len(titles) * WIDTH / (count + 1)), layout="constrained")
     grid = sheet.subplots(len(titles), count, squeeze=False)
@@ -228,8 +275,7 @@ def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title:
         names: a name for each point, written to its right.
         x, y: positive floats (n,), floats (n,).
     """
-    if not len(names) == len(x) == len(y):
-        raise UserInputError(f"{len(names)} names came with {len(x)} x and {len(y)} y; each point needs all three.")
+    _equally_long(names=names, x=x, y=y)
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
     axes = sheet.subplots()
     axes.scatter(x, y, color=COLOURS[0])

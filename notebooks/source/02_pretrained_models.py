@@ -170,12 +170,9 @@ print(f"All {len(answers):,} answers together: {sum(probability for _, probabili
 # again. Then the same with the right half. Before you run it, write down what you expect.
 
 # %%
-covered = ...  # replace the dots: a copy of the photograph with one half painted grey
+covered = None  # replace None: a copy of the photograph with one half painted grey
 
-if covered is ...:
-    print("Exercise 2.1: not attempted yet.")
-else:
-    print(model.predict_labels(covered, top=3))
+print("not attempted yet" if covered is None else model.predict_labels(covered, top=3))
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -231,6 +228,7 @@ for name, family in families.items():
 # What does a wrong convention cost? We take the plain Keras network, which does no preprocessing by itself, and give it
 # the same photograph of an espresso in eight preparations. Only the first is the one that it was trained with.
 
+
 # %%
 def prepare(pixels):
     """One photograph in eight preparations: name → float array (224, 224, 3)."""
@@ -245,6 +243,7 @@ def prepare(pixels):
         "no preprocessing": pixels,
         "the right one, done twice": (right - 127) / 128,
     }
+
 
 # %%
 from tlcourse.efficientnet_lite import EfficientNetLite0
@@ -302,12 +301,10 @@ except tl.errors.UserInputError as error:
 # run.
 
 # %%
-camera_answers = ...  # replace the dots: the plain network's answers, one row for each preparation
+camera_answers = None  # replace None: the plain network's answers, one row for each preparation
 
-if camera_answers is ...:
-    print("Exercise 2.2: not attempted yet.")
-else:
-    print(camera_answers[:, model.labels.index("tripod")].round(3))
+tripod = model.labels.index("tripod")
+print("not attempted yet" if camera_answers is None else camera_answers[:, tripod].round(3))
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -321,7 +318,7 @@ else:
 camera_preparations = prepare(six[1].astype("float32"))
 camera_answers = plain_network.predict(np.stack(list(camera_preparations.values())), verbose=0)
 for name, answer in zip(camera_preparations, camera_answers, strict=True):
-    print(f"{name:28} tripod: {answer[model.labels.index('tripod')]:.0%}")
+    print(f"{name:28} tripod: {answer[tripod]:.0%}")
 # Blue and red exchanged: nothing changes. The photograph is grey, so its three colours are the same numbers.
 # A mistake can hide because of the pictures that you tested with. And VGG16's preparation, which ruined the espresso,
 # does no harm to the tripod: one photograph is never a measurement.
@@ -369,6 +366,7 @@ tl.show.channels([maps[block][chelsea] for block in shown], shown)
 # What is a single channel looking for? One way to find out is to ask which patch of each photograph makes it most
 # active. We take three channels of a block in the middle.
 
+
 # %%
 def strongest_patch(picture, activation, size=56):
     """The part of a picture, (size, size, 3), around the position where a channel is most active."""
@@ -377,6 +375,7 @@ def strongest_patch(picture, activation, size=56):
     top = np.clip(row * step + step // 2 - size // 2, 0, len(picture) - size)
     left = np.clip(column * step + step // 2 - size // 2, 0, len(picture) - size)
     return picture[top : top + size, left : left + size]
+
 
 # %%
 middle = keras.Model(model.network.input, model.network.get_layer(model.blocks["block4c"][-1]).output)
@@ -455,20 +454,20 @@ print(f"Largest difference between our probabilities and the network's: {np.abs(
 # to the network? Compare with what you found in exercise 2.1.
 
 # %%
-tripod_map = ...  # replace the dots: float (7, 7), one number for each position
+tripod_map = None  # replace None: float (7, 7), one number for each position
 
-"Exercise 2.3: not attempted yet." if tripod_map is ... else tl.show.channels([tripod_map[..., None]], ["tripod"], 1)
+print("not attempted yet") if tripod_map is None else tl.show.channels([tripod_map[..., None]], ["tripod"], 1)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
 # `maps["head"][1]` has the shape (7, 7, 1280), and the weights of one class are a column of the kernel,
-# `kernel[:, model.labels.index("tripod")]`. The operator `@` takes the weighted sum over the last axis.
+# `kernel[:, tripod]`. The operator `@` takes the weighted sum over the last axis.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-tripod_map = maps["head"][1] @ kernel[:, model.labels.index("tripod")]
+tripod_map = maps["head"][1] @ kernel[:, tripod]
 scaled = 255 * (tripod_map - tripod_map.min()) / (tripod_map.max() - tripod_map.min())
 # Brightest on the tripod and the camera above it, dark on the man's back, as the covered halves had told us.
 # The method is called class activation mapping: Zhou et al., 2016.
@@ -498,9 +497,11 @@ def build_untrained(name):
     build = getattr(keras.applications, recipe.application) if recipe.application else EfficientNetLite0
     return build(weights=None, include_top=False, pooling="avg", input_shape=(recipe.size, recipe.size, 3))
 
+
 # %% [markdown]
 # Work is counted in **multiply-adds** for one picture. Every number of a filter is multiplied once at each position of
 # the filter's output. That is all we need to count them.
+
 
 # %%
 def multiply_adds(network):
@@ -512,6 +513,7 @@ def multiply_adds(network):
             height, width = layer.output.shape[1:3]
             total += height * width * sum(weight.size for weight in filters)
     return total
+
 
 # %% [markdown]
 # And time is measured with a clock: four pictures at once, after a first run that only warms up, the better of two.
@@ -531,6 +533,7 @@ def milliseconds(network, pictures=4):
         run(batch).numpy()
         times.append(time.perf_counter() - start)
     return min(times[1:]) / pictures * 1000
+
 
 # %% [markdown]
 # **Predict first.** VGG16 is from 2014, MobileNetV2 from 2018. Both have the same published accuracy on ImageNet. How
