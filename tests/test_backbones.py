@@ -112,8 +112,8 @@ def some_pictures(model, count=2):
 def run_python(program, folder=None, **environment):
     """Run a program in a fresh process; returns it when it has ended well."""
     paths = os.pathsep.join([str(Path(tlcourse.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, "TQDM_DISABLE": "1", **environment}
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # that the package sets it is part of what is tested
+    inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}  # ours to set
+    environment = {**inherited, "PYTHONPATH": paths, "TQDM_DISABLE": "1", **environment}
     run = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return run
@@ -536,3 +536,8 @@ def test_nothing_is_written_in_red_when_features_are_extracted():
         "tl.load_pretrained_model().extract_features(np.full((1, 224, 224, 3), 99, np.uint8))\n"
     )
     assert run_python(program).stderr == ""
+
+
+def test_tensorflow_starts_in_silence_whatever_the_log_level():
+    program = "from tlcourse.backbones import import_tensorflow; import_tensorflow()"
+    assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""

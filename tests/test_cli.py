@@ -303,6 +303,14 @@ def test_weights_that_were_cut_short_are_fetched_again(no_internet, tmp_path):
     assert fetching.whereabouts("vgg16") is None
 
 
+def test_weights_that_were_cut_short_are_out_of_the_way_before_keras_looks(internet, tmp_path):
+    file = tmp_path / "KERAS_HOME" / "models" / backbones.weights_file("vgg16").name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"half")
+    fetching.fetch("vgg16")
+    assert internet.fetched == ["vgg16"] and not file.exists()
+
+
 # --- pack ---
 
 

@@ -43,4 +43,4 @@ def __getattr__(name: str):
 
 
 def __dir__():
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

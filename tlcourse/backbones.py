@@ -44,7 +44,7 @@ def load_pretrained_model(name: str = "efficientnet_lite0") -> "PretrainedModel"
         WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
         DamagedFile: the weights' file is not what was published, or was cut short.
     """
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise UserInputError(f"There is no pretrained model {name!r}. Known: {', '.join(RECIPES)}.")
     return PretrainedModel(name)
 
@@ -104,7 +104,7 @@ class PretrainedModel:
         values = np.stack([np.asarray(picture, np.float32) for picture in features.as_pictures(images)[0]])
         return np.asarray(keras.Model(pixels, _preprocess(pixels, self.recipe.pixels))(values))
 
-    def extract_features(self, images, blocks: Sequence[str] | None = None, batch_size: int = 32) -> np.ndarray:
+    def extract_features(self, images, blocks: Sequence[str] | None = None, batch_size: int = 8) -> np.ndarray:
         """Describe each picture by what the network sees in it: float32 (n, feature_dim).
 
         Without `blocks`, these are the features the network's own classifier was trained on: the last block,

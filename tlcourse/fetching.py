@@ -57,6 +57,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
         _check_connection(KERAS_HOST, name, WeightsUnavailable)
         for number, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
+                file.unlink(missing_ok=True)  # Keras would take a file that is cut short for the whole one
                 backbones.fetch_weights(name, include_top=bool(number))
     else:
         for url in tfds.builder(datasets._DOWNLOADS[name]).url_infos or ():
