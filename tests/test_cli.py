@@ -196,7 +196,7 @@ def test_ctrl_c_ends_the_demo_with_a_sentence(tmp_path):
 
 
 @pytest.fixture
-def internet(monkeypatch):
+def internet(monkeypatch, tmp_path):
     """A make-believe internet and machine: what was fetched so far, and, under "broken", what cannot be."""
     fetched, broken = [], set()
 
@@ -206,6 +206,7 @@ def internet(monkeypatch):
             raise DatasetUnavailable(f"{name} came only half. Run the command again.")
         fetched.append(f"{name} with its classifier" if include_top else name)
 
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(fetching, "_check_connection", lambda *_: None)
     monkeypatch.setattr(fetching, "whereabouts", lambda name, *_: "/somewhere" if name in fetched else None)
     monkeypatch.setattr(datasets, "fetch", fetch)
@@ -303,9 +304,9 @@ def test_weights_that_were_cut_short_are_fetched_again(no_internet, tmp_path):
     assert fetching.whereabouts("vgg16") is None
 
 
-def test_weights_that_were_cut_short_are_out_of_the_way_before_keras_looks(internet, tmp_path):
-    file = tmp_path / "KERAS_HOME" / "models" / backbones.weights_file("vgg16").name
-    file.parent.mkdir(parents=True)
+def test_weights_that_were_cut_short_are_out_of_the_way_before_keras_looks(internet):
+    file = backbones.weights_file("vgg16")
+    file.parent.mkdir()
     file.write_bytes(b"half")
     fetching.fetch("vgg16")
     assert internet.fetched == ["vgg16"] and not file.exists()

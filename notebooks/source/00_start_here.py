@@ -242,12 +242,13 @@ print({kind: f"{value:.1%}" for kind, value in accuracy_by_kind.items()})
 #
 # A crack is a matter of texture as much as of objects, and the network's earlier blocks are the ones that see texture.
 # `model.extract_features(images, blocks=[…])` takes features from blocks that you name; `list(model.blocks)` lists
-# them from the pixels onward. Take 100 cells of each class (`solar.train.sample(per_class=100)`) and compare two
-# classifiers: one on the last block's features as above, one on the blocks `block5c`, `block6d` and `head` together.
-# Judge them on `solar.validation`: choosing is what validation is for, and the test is read once.
+# them from the pixels onward. Take 100 cells of each class and compare two classifiers: one on the last block's
+# features as above, one on the blocks `block5c`, `block6d` and `head` together. Judge them on `solar.validation`:
+# choosing is what validation is for, and the test is read once.
 
 # %%
-sample = solar.train.sample(per_class=100)
+rows = solar.train.sample_rows(per_class=100)  # which cells, so that you can take the same rows of the features
+sample = solar.train.select(rows)
 my_blocks = ["block5c", "block6d", "head"]
 validation_accuracy = {}  # {"last block": …, "three blocks": …}
 
@@ -256,14 +257,18 @@ print(validation_accuracy or "not attempted yet")
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Both times: features of `sample.images`, features of `solar.validation.images`, train on the first, score on the
-# second. The only difference is `blocks=my_blocks`, in both `extract_features` calls.
+# Nothing that the network has seen needs to be shown to it again. `features` begins with the rows of `solar.train`, and
+# those of `solar.validation` follow. So the last block's features of the sample are `features[rows]`, and
+# `features[len(solar.train):]` are those of the validation cells. Only the three blocks must be extracted, for both.
 # </details>
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-for name, blocks in {"last block": None, "three blocks": my_blocks}.items():
-    classifier = tl.train_classifier(model.extract_features(sample.images, blocks), sample.labels)
-    unseen = model.extract_features(solar.validation.images, blocks)
+described = {
+    "last block": (features[rows], features[len(solar.train) :]),
+    "three blocks": [model.extract_features(split.images, my_blocks) for split in (sample, solar.validation)],
+}
+for name, (learned, unseen) in described.items():
+    classifier = tl.train_classifier(learned, sample.labels)
     validation_accuracy[name] = classifier.score(unseen, solar.validation.labels)
 print({name: f"{value:.1%}" for name, value in validation_accuracy.items()})
 
