@@ -1,7 +1,8 @@
 """Measure what the README claims and write it to benchmarks/results.json and into the README's table.
 
-    python benchmarks/measure.py            measure everything (some minutes)
-    python benchmarks/measure.py --readme   only write the README's table anew from results.json
+    python benchmarks/measure.py                measure everything (a quarter of an hour)
+    python benchmarks/measure.py demo lessons   measure these parts again and keep the others
+    python benchmarks/measure.py --readme       only write the README's table anew from results.json
 
 Nothing here passes or fails: it prints and records. Times are of this machine, which is named beside them.
 """
@@ -29,9 +30,17 @@ START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = {"import": import_time, "demo": demo, "solar": solar, "dogs": dogs, "lessons": lessons}
+    parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
     parser.add_argument("--readme", action="store_true", help="measure nothing, write the README's table anew")
-    if not parser.parse_args().readme:
-        RESULTS.write_text(json.dumps(measure(), indent=2) + "\n", encoding="utf-8")
+    arguments = parser.parse_args()
+    if set(arguments.parts) - set(parts):
+        parser.error(f"there are no parts {', '.join(set(arguments.parts) - set(parts))}")
+    if not arguments.readme:
+        chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
+        known = json.loads(RESULTS.read_text(encoding="utf-8")) if arguments.parts else {}
+        results = known | measure({"machine": machine, **chosen})
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         print(f"written: {RESULTS.relative_to(ROOT)}")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
@@ -39,16 +48,8 @@ def main() -> None:
     print("written: the README's table and picture")
 
 
-def measure() -> dict:
-    """Everything, one after the other, each in a process of its own where it measures time or memory."""
-    parts = {
-        "machine": machine,
-        "import": import_time,
-        "demo": demo,
-        "solar": solar,
-        "dogs": dogs,
-        "lessons": lessons,
-    }
+def measure(parts: dict) -> dict:
+    """One part after the other, each in a process of its own where it measures time or memory."""
     results = {}
     for name, part in parts.items():
         start = time.perf_counter()
@@ -69,11 +70,24 @@ def machine() -> dict:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "gigaflops": _gigaflops(),
         "python": platform.python_version(),
         "versions": versions,
         "commit": commit.strip(),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _gigaflops() -> int:
+    """Speed of a float32 matrix multiplication, the median of nine: to compare the times of two machines by."""
+    import numpy as np
+
+    matrix, speeds = np.ones((2000, 2000), np.float32), []
+    for _ in range(10):
+        start = time.perf_counter()
+        matrix @ matrix
+        speeds.append(2 * 2000**3 / (time.perf_counter() - start) / 1e9)
+    return round(statistics.median(speeds[1:]))
 
 
 def import_time() -> dict:
@@ -188,25 +202,22 @@ def table(results: dict) -> str:
             f"{demo['seconds']:g} s ({demo['seconds_min']:g} to {demo['seconds_max']:g}), "
             f"{demo['peak_megabytes']:,} MB",
         ),
-        ("… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)", f"{demo['accuracy']:.2%}"),
+        ("… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)", f"{100 * demo['accuracy']:.2f} %"),
         ("… over five draws of the split", _percent(results["solar"]["four_blocks"])),
         ("… the same with the last block's features alone", _percent(results["solar"]["last_block"])),
     ]
     if results["dogs"]:
+        which = f"Dogs, {results['dogs']['breeds']} breeds of the test pack ¹"
         for count, score in results["dogs"]["accuracy"].items():
-            rows.append(
-                (
-                    f"Dogs, {results['dogs']['breeds']} breeds of the test pack ¹, {count} labels a breed",
-                    _percent(score),
-                )
-            )
+            rows.append((f"{which}, labels of each breed: {count}", _percent(score)))
     for name, cost in results["lessons"].items():
         rows.append((f"Lesson {name[:2]}, all cells", f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"))
     lines = ["| What | Measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines += [
         "",
-        f"Measured {where['date']} by `make results` on {where['cores']} cores, {where['system']}, "
+        f"Measured {where['date']} by `make results` on {where['cores']} cores, {where['system']} (a float32 "
+        f"matrix multiplication runs at {where['gigaflops']} GFLOP/s), "
         f"Python {where['python']}, {versions}; ± is one standard deviation over {len(SEEDS)} seeds.",
         "",
         "¹ Cut from ImageNet, so the network has seen most of these very photographs: an upper bound, not a promise.",
@@ -243,7 +254,7 @@ def _mean_sd(scores: list[float]) -> dict:
 
 
 def _percent(score: dict) -> str:
-    return f"{score['mean']:.1%} ± {score['sd']:.1%}"
+    return f"{100 * score['mean']:.1f} ± {100 * score['sd']:.1f} %"
 
 
 def _python(code: str, *arguments: str) -> str:

@@ -1,6 +1,7 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
 import csv
+import ctypes
 import os
 import re
 import sys
@@ -248,6 +249,7 @@ def import_tensorflow():
         raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
+    _keep_freed_memory()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -259,6 +261,22 @@ def import_tensorflow():
         os.close(kept)
         os.close(nowhere)
     return tf
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep what a batch frees for the next batch, in one arena for all threads.
+
+    By default it hands large blocks back to the system, and each batch pays for them in page faults again.
+    `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
+    """
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # the parameters' numbers in malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
+        return
+    mallopt(arena_max, 1)
+    mallopt(mmap_threshold, 2**30)
+    mallopt(trim_threshold, 2**30)
 
 
 def _preprocess(pixels, kind: str):

@@ -516,7 +516,7 @@ def multiply_adds(network):
 
 
 # %% [markdown]
-# And time is measured with a clock: four pictures at once, after a first run that only warms up, the better of two.
+# And time is measured with a clock: two pictures at once, after a first run that only warms up, the better of two.
 
 # %%
 import time
@@ -524,7 +524,7 @@ import time
 import tensorflow as tf
 
 
-def milliseconds(network, pictures=4):
+def milliseconds(network, pictures=2):
     """Measured time of one picture on this machine, in milliseconds."""
     batch = tf.zeros((pictures, *network.input_shape[1:]))
     run, times = tf.function(network), []
