@@ -153,5 +153,9 @@ endif
 	@echo "3/3 installing the course itself"
 	@$(UV) pip install --python $(PY) --quiet --no-deps --no-build-isolation --editable . || \
 	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@# Without this JupyterLab asks every newcomer whether it may fetch news.
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+	  > .venv/share/jupyter/lab/settings/overrides.json
 	@pwd -P > .venv/.ready
 	@rm -f .venv/.unfinished

@@ -63,7 +63,7 @@ from_imagenet = [path for path in all_paths if re.match(r"n\d{8}_", path.name)]
 print(f"{len(from_imagenet)} of {len(all_paths)} photographs carry a name from ImageNet.")
 
 # %% [markdown]
-# If that is all of them, **every accuracy below is too good to be true of new dogs**. It shows how the method works,
+# If that is most of them, **every accuracy below is too good to be true of new dogs**. It shows how the method works,
 # and nothing about how well the network would do on your neighbour's dog. If it is none of them, the photographs are
 # new, and the only help from before is that the network was once taught most of the breeds.
 #
