@@ -468,3 +468,7 @@ def test_a_download_that_fails_is_answered_with_the_reason_and_the_cure(prepared
 def test_what_cannot_be_fetched_is_answered_with_what_can():
     with pytest.raises(UserInputError, match="no download 'solar'. Data sets to fetch: dogs"):
         datasets.fetch("solar")
+
+
+def test_a_split_says_what_it_is_without_a_path_of_this_machine():
+    assert repr(datasets.load_dataset("samples").test) == "<split: 6 pictures of 6 classes>"

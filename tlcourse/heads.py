@@ -231,7 +231,8 @@ def _as_array(values, name: str) -> np.ndarray:
     try:
         return np.asarray(values)
     except ValueError:  # NumPy's own message speaks of inhomogeneous parts
-        raise UserInputError(f"The rows of the {name} differ in length; expected the same for each row.") from None
+        wanted = {"features": "shape (n, d), as model.extract_features(images) gives them"}.get(name, "one each")
+        raise UserInputError(f"The rows of the {name} differ in length; expected {wanted}.") from None
 
 
 def _check_weights(weights, count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from ..files import Card
 from ..pictures import Pictures
 
 
-@dataclass
+@dataclass(repr=False)
 class Split:
     """One part of a data set.
 
@@ -35,6 +35,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"<split: {len(self):,} pictures of {len(self.class_names)} classes>"
 
     @property
     def label_names(self) -> np.ndarray:
