@@ -1,4 +1,4 @@
-"""Does it pay to let glibc keep freed memory (`tlcourse.backbones._keep_freed_memory`)?
+"""Does it pay to let glibc keep freed memory (`tlcourse.tensorflow_start._keep_freed_memory`)?
 
     python benchmarks/freed_memory.py
 
@@ -16,10 +16,10 @@ RUNS, PICTURES = 4, 400
 CODE = """
 import json, sys, time
 import numpy as np
-from tlcourse import backbones
+from tlcourse import backbones, tensorflow_start
 from tlcourse.measure import measured
 if sys.argv[1] == "without":
-    backbones._keep_freed_memory = lambda: None
+    tensorflow_start._keep_freed_memory = lambda: None
 model = backbones.load_pretrained_model()
 pictures = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 224, 224, 3), dtype=np.uint8)
 model.extract_features(pictures[:8])

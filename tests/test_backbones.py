@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import backbones, features, files
+from tlcourse import backbones, features, files, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 
@@ -47,7 +47,7 @@ def models(tmp_path, monkeypatch):
 
 def write_weights(name, folder, seed=0, **options):
     """Write random weights for a network in the file where Keras keeps it; returns Keras' network that has them."""
-    backbones.import_tensorflow()
+    tensorflow_start.import_tensorflow()
     import keras
 
     module, function = FAMILIES[name]
@@ -490,7 +490,7 @@ def test_the_weights_of_another_network_are_refused(models, mobilenet_file, no_i
 
 
 def test_without_tensorflow_the_sentence_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(backbones, "find_spec", lambda name: None)
+    monkeypatch.setattr(tensorflow_start, "find_spec", lambda name: None)
     said = sentence(WeightsUnavailable, backbones.load_pretrained_model)
     assert said == "TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow])."
 
@@ -539,5 +539,5 @@ def test_nothing_is_written_in_red_when_features_are_extracted():
 
 
 def test_tensorflow_starts_in_silence_whatever_the_log_level():
-    program = "from tlcourse.backbones import import_tensorflow; import_tensorflow()"
+    program = "from tlcourse.tensorflow_start import import_tensorflow; import_tensorflow()"
     assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""

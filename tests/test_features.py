@@ -19,7 +19,7 @@ def network():
 
 
 def make_network():
-    from tlcourse.backbones import import_tensorflow
+    from tlcourse.tensorflow_start import import_tensorflow
 
     import_tensorflow()
     import keras

@@ -28,6 +28,7 @@ ROOMS = (
     "evaluation",
     "backbones",
     "recipes",
+    "tensorflow_start",
     "features",
     "efficientnet_lite",
     "datasets",

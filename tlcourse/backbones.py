@@ -1,13 +1,10 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
 import csv
-import ctypes
 import os
 import re
-import sys
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from . import features
 from .errors import DamagedFile, UserInputError, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
+from .tensorflow_start import import_tensorflow
 
 
 def list_pretrained_models() -> dict[str, str]:
@@ -235,48 +233,6 @@ def _application(recipe: Recipe, name: str, weights, **options):
             f"downloading it failed ({reason}). With internet run `{command}`; without, copy the file into that "
             "folder from a machine that has it, or use the bundled efficientnet_lite0."
         ) from error
-
-
-def import_tensorflow():
-    """Import TensorFlow without its start-up log, which would stand in red in every notebook.
-
-    The log is written to file descriptor 2 before any log level is in force, so that descriptor looks away meanwhile.
-
-    Raises:
-        WeightsUnavailable: TensorFlow is not installed.
-    """
-    if find_spec("tensorflow") is None:
-        raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
-    if "tensorflow" in sys.modules:
-        return sys.modules["tensorflow"]
-    _keep_freed_memory()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        import tensorflow as tf
-
-        tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-    return tf
-
-
-def _keep_freed_memory() -> None:
-    """Ask glibc to keep what a batch frees for the next batch, in one arena for all threads.
-
-    By default it hands large blocks back to the system, and each batch pays for them in page faults again.
-    `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
-    """
-    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # the parameters' numbers in malloc.h
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
-        return
-    mallopt(arena_max, 1)
-    mallopt(mmap_threshold, 2**30)
-    mallopt(trim_threshold, 2**30)
 
 
 def _preprocess(pixels, kind: str):

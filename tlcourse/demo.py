@@ -44,9 +44,10 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
         DatasetUnavailable, WeightsUnavailable: elpv-dataset or TensorFlow is not installed.
     """
     from . import plots
-    from .backbones import import_tensorflow, load_pretrained_model
+    from .backbones import load_pretrained_model
     from .datasets import load_dataset
     from .heads import train_classifier
+    from .tensorflow_start import import_tensorflow
 
     _check_name(picture)
     say("Can a network that has only ever seen everyday photographs find broken solar cells?")
