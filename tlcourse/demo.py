@@ -16,7 +16,8 @@ PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: VGG-19, fine-tuned on a GPU": 0.8842,
 }
 
-BLOCKS = ("block5c", "block6d", "block7a", "head")  # a crack is a matter of texture as much as of objects
+# A crack is a matter of texture as much as of objects. Chosen on training cells: benchmarks/choose_blocks.py.
+BLOCKS = ("block5c", "block6d", "block7a", "head")
 SLOW = 120  # seconds; two free cores need about 60
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
