@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -182,10 +183,12 @@ def test_ctrl_c_ends_the_demo_with_a_sentence(tmp_path):
     pytest.importorskip("elpv_dataset")
     command = [sys.executable, "-u", "-m", "tlcourse", "demo"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test run in the background ignores it
+    pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=tmp_path, env=environment, text=True, stdout=pipe, stderr=pipe, preexec_fn=heed
     ) as process:
-        while "Describing" not in process.stdout.readline():  # earlier, TensorFlow's import may swallow the signal
+        while "Describing" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
