@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SOURCES = HERE / "source"
 SECONDS = 300  # a cell that takes longer hangs
-ENVIRONMENT = {  # what tests run under as well: outputs are compared bit for bit
+ENVIRONMENT = {  # what `make test` runs under as well: another number of threads changes the last digits
     "TF_NUM_INTRAOP_THREADS": "2",
     "TF_NUM_INTEROP_THREADS": "2",
     "OMP_NUM_THREADS": "2",

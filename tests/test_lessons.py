@@ -88,6 +88,11 @@ def test_a_stub_says_that_it_was_not_attempted(lesson):
     assert all(cell.outputs[0].text == "not attempted yet\n" for cell in said)
 
 
+@pytest.mark.parametrize("setting", [f"{name}={value}" for name, value in build.ENVIRONMENT.items()])
+def test_lessons_are_tested_under_the_settings_they_were_built_with(setting):
+    assert f" {setting}; " in (ROOT / "Makefile").read_text(encoding="utf-8").replace("\t", " ")
+
+
 def test_headings_go_down_one_step_at_a_time(source):
     text = "\n".join(cell.source for cell in source.cells if cell.cell_type == "markdown")
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]

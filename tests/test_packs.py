@@ -137,23 +137,28 @@ def test_a_pack_whose_writing_was_killed_is_not_listed(tmp_path, monkeypatch):
     assert pack.list_packs() == []
 
 
-def test_a_pack_stands_in_for_a_set_that_is_not_on_this_machine(tmp_path, monkeypatch, characters):
-    def not_here(**options):
-        raise DatasetUnavailable("not here")
+@pytest.fixture
+def only_carried(tmp_path, monkeypatch, characters):
+    """Makes a set of the course one that is not on this machine, with a pack by its name."""
 
-    monkeypatch.setitem(datasets._EXTENSIONS, "kmnist", not_here)
-    datasets.write_pack(dataclasses.replace(characters, name="kmnist"), tmp_path)
-    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
+    def carry(loaders, name):
+        def not_here(**options):
+            raise DatasetUnavailable("not here")
+
+        monkeypatch.setitem(loaders, name, not_here)
+        datasets.write_pack(dataclasses.replace(characters, name=name), tmp_path)
+        monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
+
+    return carry
+
+
+def test_a_pack_stands_in_for_a_set_that_is_not_on_this_machine(only_carried):
+    only_carried(datasets._EXTENSIONS, "kmnist")
     assert len(datasets.load_dataset("kmnist").train) == 120
 
 
-def test_a_pack_does_not_stand_in_for_a_variant_of_a_set(tmp_path, monkeypatch, characters):
-    def not_here(**options):
-        raise DatasetUnavailable("not here")
-
-    monkeypatch.setitem(datasets._LOADERS, "digits", not_here)
-    datasets.write_pack(dataclasses.replace(characters, name="digits"), tmp_path)
-    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
+def test_a_pack_does_not_stand_in_for_a_variant_of_a_set(only_carried):
+    only_carried(datasets._LOADERS, "digits")
     with pytest.raises(DatasetUnavailable):
         datasets.load_dataset("digits", full=True)
 

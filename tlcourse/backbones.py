@@ -19,16 +19,15 @@ from .tensorflow_start import import_tensorflow
 def list_pretrained_models() -> dict[str, str]:
     """Name → one line on each network that `load_pretrained_model` knows, and whether its weights are here."""
     return {
-        name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, "
-        + (
-            "bundled"
-            if not recipe.application
-            else "here"
-            if weights_file(name).is_file()
-            else f"tlcourse fetch {name}"
-        )
+        name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, {_availability(name)}"
         for name, recipe in RECIPES.items()
     }
+
+
+def _availability(name: str) -> str:
+    if not RECIPES[name].application:
+        return "bundled"
+    return "here" if weights_file(name).is_file() else f"tlcourse fetch {name}"
 
 
 def load_pretrained_model(name: str = "efficientnet_lite0") -> "PretrainedModel":
@@ -84,7 +83,7 @@ class PretrainedModel:
         """The network with its ImageNet classifier: `keras.Model`, pixels [0, 255] → probabilities (n, 1000)."""
         return _build(self.recipe, self.name, include_top=True)
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
         """The 1,000 ImageNet classes in plain English, in the order of the classifier's outputs."""
         return [row["label"] for row in imagenet_classes()]
@@ -160,9 +159,8 @@ class PretrainedModel:
             raise UserInputError(f"top is {top!r}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
         probabilities = features.compute(self.classifier, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        labels = self.labels
         return [
-            [(labels[label], float(row[label])) for label in best]
+            [(self.labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
 

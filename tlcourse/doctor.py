@@ -195,6 +195,8 @@ def _packs() -> Iterator[Finding]:
 def _datasets() -> Iterator[Finding]:
     from . import fetching
     from .datasets import find_pack
+    from .datasets.dogs import CURE
+    from .datasets.tfds import SIZES
 
     yield _solar()
     place = fetching.whereabouts("dogs")
@@ -203,14 +205,10 @@ def _datasets() -> Iterator[Finding]:
         breeds = f", {sum(folder.is_dir() for folder in (pack / 'train').iterdir())} breeds" if pack else ""
         yield Finding("dogs", "ok", place + breeds)
     else:
-        cure = (
-            "With internet: tlcourse fetch dogs (800 MB). Without: on a machine that has them, "
-            "tlcourse pack dogs FOLDER; carry FOLDER over and set TLCOURSE_PACKS=FOLDER."
-        )
-        yield Finding("dogs", "missing", f"not on this machine. {cure}")
-    for name, what in {"mnist": "all 70,000 digits, 12 MB", "kmnist": "manuscript characters, 21 MB"}.items():
+        yield Finding("dogs", "missing", f"not on this machine. {CURE}")
+    for name, what in {"mnist": "all 70,000 digits", "kmnist": "manuscript characters"}.items():
         place = fetching.whereabouts(name)
-        text = place or f"{what}; no lesson needs it. With internet: tlcourse fetch {name}"
+        text = place or f"{what}, {SIZES[name]}; no lesson needs it. With internet: tlcourse fetch {name}"
         yield Finding(name, "ok" if place else "optional", text)
 
 

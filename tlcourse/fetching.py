@@ -7,11 +7,12 @@ from urllib.request import getproxies
 
 from . import backbones, datasets
 from .datasets import tfds
+from .datasets.pack import how_to_carry
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .recipes import RECIPES
 
 LESSONS_NEED = ("dogs",)
-DATASETS = tuple(datasets._DOWNLOADS)
+DATASETS = tuple(datasets.DOWNLOADS)
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 
 KERAS_HOST = "https://storage.googleapis.com"  # where Keras keeps the weights of its applications
@@ -42,7 +43,7 @@ def whereabouts(name: str, with_classifier: bool = False) -> str | None:
     pack = datasets.find_pack(name)
     if pack:
         return f"pack {pack}"
-    builder = tfds.builder(datasets._DOWNLOADS[name])
+    builder = tfds.builder(datasets.DOWNLOADS[name])
     return str(builder.data_path) if builder.is_prepared() else None
 
 
@@ -60,7 +61,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
                 file.unlink(missing_ok=True)  # Keras would take a file that is cut short for the whole one
                 backbones.fetch_weights(name, include_top=bool(number))
     else:
-        for url in tfds.builder(datasets._DOWNLOADS[name]).url_infos or ():
+        for url in tfds.builder(datasets.DOWNLOADS[name]).url_infos or ():
             _check_connection(url, name, DatasetUnavailable)
         datasets.fetch(name)
 
@@ -107,8 +108,5 @@ def _by_hand(name: str) -> str:
         file = backbones.weights_file(name)
         return f"copy {file.name} into {file.parent} from a machine that has it."
     if name in datasets.list_datasets():
-        return (
-            f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
-            "TLCOURSE_PACKS=FOLDER."
-        )
-    return f"copy {tfds.builder(datasets._DOWNLOADS[name]).data_path} from a machine that has it, to the same place."
+        return how_to_carry(name)
+    return f"copy {tfds.builder(datasets.DOWNLOADS[name]).data_path} from a machine that has it, to the same place."

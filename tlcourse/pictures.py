@@ -135,13 +135,17 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise UserInputError(f"{folder} is not a folder. Relative paths start at {Path.cwd()}.")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in EXTENSIONS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    paths, _ = pictures_and_others(folder)
     if not paths:
         raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")
     return paths
+
+
+def pictures_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files below a folder that are pictures by their extension, and the others; sorted, without hidden ones."""
+    pictures, others = [], []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file():
+            (pictures if path.suffix.lower() in EXTENSIONS else others).append(path)
+    return pictures, others

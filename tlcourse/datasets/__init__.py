@@ -24,9 +24,7 @@ __all__ = [
 
 _LOADERS = {"digits": load_digits, "kanji": load_kanji, "solar": load_solar, "dogs": load_dogs, "samples": load_samples}
 _EXTENSIONS = {"kmnist": load_kmnist}
-
-
-_DOWNLOADS = {"dogs": PETS, PETS: PETS, "digits": "mnist", "mnist": "mnist", "kmnist": "kmnist"}
+DOWNLOADS = {"dogs": PETS, PETS: PETS, "digits": "mnist", "mnist": "mnist", "kmnist": "kmnist"}
 
 
 def fetch(name: str) -> None:
@@ -36,9 +34,9 @@ def fetch(name: str) -> None:
         UserInputError: nothing of that name is downloaded.
         DatasetUnavailable: the download did not finish; run it again.
     """
-    if name not in _DOWNLOADS:
-        raise UserInputError(f"There is no download {name!r}. Data sets to fetch: {', '.join(_DOWNLOADS)}.")
-    tfds.fetch(_DOWNLOADS[name])
+    if name not in DOWNLOADS:
+        raise UserInputError(f"There is no download {name!r}. Data sets to fetch: {', '.join(DOWNLOADS)}.")
+    tfds.fetch(DOWNLOADS[name])
 
 
 def list_datasets() -> dict[str, str]:

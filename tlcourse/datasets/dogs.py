@@ -11,7 +11,7 @@ from ..files import cache_folder, read_card
 from . import tfds
 from .core import Dataset
 from .folder import from_folder
-from .pack import find_pack, pack_folders, read_pack, with_card
+from .pack import find_pack, how_to_carry, pack_folders, read_pack, with_card
 
 PETS = "oxford_iiit_pet"
 BREEDS = (
@@ -21,10 +21,7 @@ BREEDS = (
     "staffordshire_bull_terrier wheaten_terrier yorkshire_terrier"
 ).split()
 
-_CURE = (
-    "With internet: `tlcourse fetch dogs` (about 800 MB, once). Without: on a machine that has the data run "
-    "`tlcourse pack dogs FOLDER`, carry the folder over, and set TLCOURSE_PACKS=FOLDER."
-)
+CURE = f"With internet: `tlcourse fetch dogs` ({tfds.SIZES[PETS]}, once). Without: {how_to_carry('dogs')}"
 
 
 def load_dogs() -> Dataset:
@@ -42,7 +39,7 @@ def load_dogs() -> Dataset:
     if not builder.is_prepared():
         raise DatasetUnavailable(
             f"The dog photographs are not on this machine. Looked for: a folder `dogs` in {_searched()}; "
-            f"oxford_iiit_pet of tensorflow-datasets in {builder.data_path}. {_CURE}"
+            f"oxford_iiit_pet of tensorflow-datasets in {builder.data_path}. {CURE}"
         )
     dataset = from_folder(_unpacked(builder), check=False)
     return replace(dataset, name="dogs", card=read_card("dogs"))

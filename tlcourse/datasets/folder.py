@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import PictureError, UserInputError
 from ..files import Card, sha256
-from ..pictures import EXTENSIONS, Pictures, open_picture
+from ..pictures import Pictures, open_picture, pictures_and_others
 from ..progress import progress_bar
 from .core import Dataset, Split
 
@@ -90,24 +90,14 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
         found[split] = []
         for class_folder in classes:
             name = unicodedata.normalize("NFC", class_folder.name)  # macOS writes é as two characters, others as one
-            pictures, others = _pictures_and_others(class_folder)
+            pictures, others = pictures_and_others(class_folder)
             found[split] += [(file, name) for file in pictures]
             skipped += [(str(file), f"no picture by its name: {file.suffix or 'no extension'}") for file in others]
             if not pictures:
                 skipped.append((str(class_folder), "a class folder without pictures"))
     in_class_folders = {file for entries in found.values() for file, _ in entries}
-    outside = [file for file in _pictures_and_others(folder)[0] if file not in in_class_folders]
+    outside = [file for file in pictures_and_others(folder)[0] if file not in in_class_folders]
     return found, skipped + [(str(file), "outside the class folders") for file in outside]
-
-
-def _pictures_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files below a folder that are pictures by their extension, and the others; without hidden ones."""
-    pictures, others = [], []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
-            (pictures if path.suffix.lower() in EXTENSIONS else others).append(path)
-    return pictures, others
 
 
 def _readable(found: dict[str, Labelled]) -> tuple[dict[str, Labelled], Skipped]:

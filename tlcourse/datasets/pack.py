@@ -21,6 +21,14 @@ MANIFEST = "manifest.csv"
 COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
 
 
+def how_to_carry(name: str) -> str:
+    """What brings a data set to a machine without internet."""
+    return (
+        f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
+        "TLCOURSE_PACKS=FOLDER."
+    )
+
+
 def find_pack(name: str) -> Path | None:
     """The first folder `name` with a `train` folder in it, in the folders of `TLCOURSE_PACKS`, or None."""
     for folder in pack_folders():
