@@ -1,17 +1,17 @@
 """TensorFlow's start: in silence, and with memory set up for one batch after the other."""
 
 import ctypes
-import os
 import sys
 from importlib.util import find_spec
 
 from .errors import WeightsUnavailable
+from .silence import stderr_silenced
 
 
 def import_tensorflow():
     """Import TensorFlow without its start-up log, which would stand in red in every notebook.
 
-    The log is written to file descriptor 2 before any log level is in force, so that descriptor looks away meanwhile.
+    The log is written before any log level is in force.
 
     Raises:
         WeightsUnavailable: TensorFlow is not installed.
@@ -21,16 +21,10 @@ def import_tensorflow():
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     _keep_freed_memory()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
+    with stderr_silenced():
         import tensorflow as tf
 
         tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
     return tf
 
 

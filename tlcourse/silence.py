@@ -1,0 +1,17 @@
+"""Native libraries write log lines to file descriptor 2, which would stand in red in every notebook."""
+
+import os
+from contextlib import contextmanager
+
+
+@contextmanager
+def stderr_silenced():
+    """File descriptor 2 leads nowhere meanwhile; Python's own exceptions and warnings are not touched."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
