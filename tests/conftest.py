@@ -17,6 +17,15 @@ def no_internet(monkeypatch):
         monkeypatch.setattr(socket, name, refuse)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What the tests compute is neither taken from the user's cache nor put there."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLCOURSE_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def no_packs(monkeypatch):
     monkeypatch.delenv("TLCOURSE_PACKS", raising=False)

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import backbones, features, files, tensorflow_start
+from tlcourse import backbones, files, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
+from tlcourse.pictures import read_picture
 
 FAMILIES = {  # name → module of keras.applications, function there
     "vgg16": ("vgg16", "VGG16"),
@@ -316,7 +317,7 @@ def test_one_block_may_be_given_as_text(bundled_model, photographs):
 
 def test_the_same_blocks_are_not_prepared_again(bundled_model, photographs, monkeypatch):
     bundled_model.extract_features(photographs, ["block5c"])
-    monkeypatch.setattr(features, "_freeze_graph", lambda network: pytest.fail("prepared again"))
+    monkeypatch.setattr(backbones, "_bundled_engine", lambda *output: pytest.fail("prepared again"))
     bundled_model.extract_features(photographs, ["block5c"])
 
 
@@ -373,7 +374,10 @@ def test_pixels_that_are_not_finite_are_refused(bundled_model, call, value):
 def answers(bundled_model):
     """What the bundled network says is in the sample photographs: file name → all (label, probability)."""
     samples = load_dataset("samples").test.images
-    return dict(zip([path.name for path in samples.paths], bundled_model.predict_labels(samples, 1000), strict=True))
+    photographs = [read_picture(path) for path in samples.paths]
+    return dict(
+        zip([path.name for path in samples.paths], bundled_model.predict_labels(photographs, 1000), strict=True)
+    )
 
 
 def test_the_sample_photographs_get_the_labels_of_the_original_network(answers):
@@ -491,7 +495,7 @@ def test_the_weights_of_another_network_are_refused(models, mobilenet_file, no_i
 
 def test_without_tensorflow_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(tensorflow_start, "find_spec", lambda name: None)
-    said = sentence(WeightsUnavailable, backbones.load_pretrained_model)
+    said = sentence(WeightsUnavailable, lambda: backbones.load_pretrained_model().network)
     assert said == "TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow])."
 
 

@@ -6,6 +6,7 @@ from PIL import Image
 
 from tlcourse import features
 from tlcourse.datasets import load_dataset
+from tlcourse.engines import compile_network
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.pictures import Pictures, read_picture
 
@@ -53,7 +54,7 @@ def folder(tmp_path, colour):
 
 
 def compute(network, images, **options):
-    return features.compute(network, images, (SIDE, SIDE), **options)
+    return features.compute(compile_network(network), images, (SIDE, SIDE), **options)
 
 
 def same(found, expected):
@@ -186,11 +187,6 @@ def test_the_bundled_networks_features_are_those_of_keras(bundled_model, photogr
     np.testing.assert_allclose(found, bundled_model.network(photographs.astype("float32")), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 1000])
-def test_the_batch_size_does_not_matter(network, colour, expected, batch_size):
-    same(compute(network, colour, batch_size=batch_size), expected)
-
-
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
 @pytest.mark.parametrize("side", [SIDE, 30])
 def test_the_callers_array_is_not_changed(network, kind, side):
@@ -234,10 +230,8 @@ def test_two_networks_of_one_name_and_one_set_of_weights_are_not_confused(networ
     same(compute(other, colour), other(colour.astype("float32")).numpy())
 
 
-def test_the_engine_is_kept_as_long_as_the_network_stays_the_same(network, colour, monkeypatch):
-    compute(network, colour)
-    monkeypatch.setattr(features, "_freeze_graph", lambda network: pytest.fail("frozen again"))
-    compute(network, colour)
+def test_the_engine_is_kept_as_long_as_the_network_stays_the_same(network, colour):
+    assert compile_network(network) is compile_network(network)
 
 
 # What is refused
@@ -287,13 +281,6 @@ def test_a_split_in_place_of_its_pictures_gets_the_way_to_them(network):
     assert "dataset.train.images" in refusal(network, load_dataset("digits").train)
 
 
-@pytest.mark.parametrize("batch_size", [0, -1, 2.5, None])
-def test_a_batch_size_that_is_no_whole_number_from_1_is_refused(network, colour, batch_size):
-    assert f"batch_size is {batch_size}; it must be a whole number from 1" in refusal(
-        network, colour, batch_size=batch_size
-    )
-
-
 @pytest.mark.parametrize("batch", [None, 2])
 def test_a_tf_dataset_of_scaled_pictures_is_refused(network, batch):
     dataset = tf_dataset(SCALED)
@@ -324,7 +311,7 @@ def test_a_folder_without_pictures_is_refused(network, tmp_path):
 def test_an_unreadable_file_in_a_list_is_named(network, folder, content):
     (folder / "4.png").write_bytes(content)
     with pytest.raises(PictureError, match="4.png cannot be read as a picture"):
-        compute(network, sorted(folder.iterdir()), batch_size=2)
+        compute(network, sorted(folder.iterdir()))
 
 
 def test_a_missing_file_in_a_list_is_named(network, folder):

@@ -1,6 +1,7 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
 import csv
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import features
+from . import efficientnet_lite, engines, features
+from .engines import check_engine
 from .errors import DamagedFile, UserInputError, WeightsUnavailable
 from .files import bundled_file
+from .inputs import as_pictures
 from .recipes import RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
+from .views import AS_IS, view_names
 
 
 def list_pretrained_models() -> dict[str, str]:
@@ -30,58 +34,79 @@ def _availability(name: str) -> str:
     return "here" if weights_file(name).is_file() else f"tlcourse fetch {name}"
 
 
-def load_pretrained_model(name: str = "efficientnet_lite0") -> "PretrainedModel":
+def load_pretrained_model(name: str = "efficientnet_lite0", engine: str = "auto") -> "PretrainedModel":
     """Load a network that was trained on ImageNet's 1.28 million photographs in 1,000 classes.
 
     Args:
         name: one of `list_pretrained_models()`; the default is bundled and needs no internet. Keras downloads the
             others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras).
+        engine: what runs the network over pictures: "litert", "tensorflow", or "auto": LiteRT where it is installed
+            and can, as it is about twice as fast. Features agree to 1e-4 of the largest.
 
     Raises:
-        UserInputError: unknown name.
+        UserInputError: unknown name or engine.
         WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
         DamagedFile: the weights' file is not what was published, or was cut short.
     """
     if not isinstance(name, str) or name not in RECIPES:
         raise UserInputError(f"There is no pretrained model {name!r}. Known: {', '.join(RECIPES)}.")
-    return PretrainedModel(name)
+    return PretrainedModel(name, engine)
 
 
 class PretrainedModel:
     """A pretrained network and what is needed to use it. Made by `load_pretrained_model`.
 
     Attributes:
-        name: as given to `load_pretrained_model`.
+        name, engine: as given to `load_pretrained_model`.
         recipe: input size, preprocessing, published accuracy, source.
         input_size: (height, width) in pixels.
-        network: `keras.Model`, pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d), with the
-            preprocessing and the average pooling inside.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, engine: str = "auto"):
         self.name = name
+        self.engine = check_engine(engine)
         self.recipe = RECIPES[name]
         self.input_size = (self.recipe.size, self.recipe.size)
-        self.network = _build(self.recipe, name, include_top=False)
+        if self.recipe.application:
+            self.network  # noqa: B018 - here and now, so that weights that are missing are said to be missing
+        else:
+            weights_file(name)
 
     def __repr__(self) -> str:
         height, width = self.input_size
         return f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, {len(self.blocks)} blocks>"
 
+    @cached_property
+    def network(self):
+        """`keras.Model`, pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d).
+
+        Preprocessing and average pooling are inside. Built when first asked for: features alone do not need it.
+        """
+        network = _build(self.recipe, self.name, include_top=False)
+        self._as_published["network"] = engines.digest(network)
+        return network
+
     @property
     def feature_dim(self) -> int:
         """How many numbers describe one picture."""
-        return self.network.output_shape[-1]
+        return self.network.output_shape[-1] if self.recipe.application else efficientnet_lite.FEATURES
 
     @cached_property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from the pixels to the features."""
-        return _blocks(self.network, self.recipe)
+        return _blocks(self.network, self.recipe) if self.recipe.application else efficientnet_lite.block_layers()
 
     @cached_property
     def classifier(self):
         """The network with its ImageNet classifier: `keras.Model`, pixels [0, 255] → probabilities (n, 1000)."""
-        return _build(self.recipe, self.name, include_top=True)
+        classifier = _build(self.recipe, self.name, include_top=True)
+        self._as_published["classifier"] = engines.digest(classifier)
+        return classifier
+
+    @cached_property
+    def _as_published(self) -> dict[str, str]:
+        """Digests of the Keras networks that were built, before anybody could change them."""
+        return {}
 
     @cached_property
     def labels(self) -> list[str]:
@@ -99,10 +124,10 @@ class PretrainedModel:
         import keras
 
         pixels = keras.Input((None, None, 3))
-        values = np.stack([np.asarray(picture, np.float32) for picture in features.as_pictures(images)[0]])
+        values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
         return np.asarray(keras.Model(pixels, _preprocess(pixels, self.recipe.pixels))(values))
 
-    def extract_features(self, images, blocks: Sequence[str] | None = None, batch_size: int = 8) -> np.ndarray:
+    def extract_features(self, images, blocks: Sequence[str] | None = None, cache: bool = True) -> np.ndarray:
         """Describe each picture by what the network sees in it: float32 (n, feature_dim).
 
         Without `blocks`, these are the features the network's own classifier was trained on: the last block,
@@ -110,27 +135,75 @@ class PretrainedModel:
         its maximum over all positions, side by side: early blocks see texture, late ones objects, the average says
         how much there is of something and the maximum whether it is anywhere at all.
 
+        What was computed for a picture before is taken from the cache on disk; `tlcourse doctor` shows its size,
+        `tlcourse cache clear` empties it. After Ctrl-C the next call goes on where this one stopped. Results above
+        256 MB are a `numpy.memmap`.
+
         Args:
             images: uint8 array, float array with pixels in [0, 255], list of arrays or paths, folder, or
                 `tf.data.Dataset`; pictures of any size are resized as a whole to `input_size`.
             blocks: names out of `self.blocks`, or None.
-            batch_size: pictures that go through the network together.
+            cache: False computes everything anew and keeps nothing.
 
         Raises:
             UserInputError: unknown block; pixels scaled or preprocessed before, not finite; no shape of pictures.
             PictureError: a file that cannot be read as a picture; the message names it.
         """
-        network = self.network if blocks is None else self.network_at(blocks)
-        return features.compute(network, images, self.input_size, batch_size)
+        if blocks is None:
+            engine = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
+        else:
+            names = self._block_names(blocks)
+            engine = self._compiled("network", names, lambda: self.network_at(names))
+        return features.compute(engine, images, self.input_size, name=self.name if cache else None)
+
+    def activations(self, images, block: str, views: int | Sequence[str] = (AS_IS,), cache: bool = True) -> np.ndarray:
+        """What a block hands to the next one, for each picture: float16 (n, height, width, channels).
+
+        With everything up to that block frozen, training can go on from here and never run the frozen part again.
+
+        Args:
+            images, cache: as for `extract_features`.
+            block: one of `self.blocks`.
+            views: of each picture, see `tlcourse.views`; several give (n, views, height, width, channels).
+
+        Raises:
+            UserInputError, PictureError: as `extract_features`; also unknown views.
+        """
+        (block,) = self._block_names((block,))
+        engine = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
+        chosen = view_names(views)
+        return features.compute(
+            engine, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
+        )
+
+    def _compiled(self, part: str, output, keras_network, pooled: bool = True):
+        """The engine that computes this output of the network, or of the classifier, with the weights it now has."""
+        built = self.__dict__.get(part)
+        changed = built is not None and engines.digest(built) != self._as_published.get(part)
+        if self.recipe.application or changed or self.engine == "tensorflow" or not engines.has_litert():
+            return engines.compile_network(keras_network(), self.engine)
+        key = f"{self.name} {output} {pooled}"
+        return engines.remembered((key, "litert"), lambda _: _bundled_engine(output, pooled))
+
+    def _network_up_to(self, block: str):
+        """The network up to this block: `keras.Model`, pixels → the block's output."""
+        import keras
+
+        output = self.network.get_layer(self.blocks[block][-1]).output
+        return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}-output")
+
+    def _block_names(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
+        names = (blocks,) if isinstance(blocks, str) else tuple(blocks)
+        unknown = [name for name in names if name not in self.blocks]
+        if unknown or not names:
+            raise UserInputError(f"{self.name} has no block {unknown or names}. Its blocks: {', '.join(self.blocks)}.")
+        return names
 
     def network_at(self, blocks: Sequence[str]):
         """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""
         import keras
 
-        blocks = (blocks,) if isinstance(blocks, str) else tuple(blocks)
-        unknown = [block for block in blocks if block not in self.blocks]
-        if unknown or not blocks:
-            raise UserInputError(f"{self.name} has no block {unknown or blocks}. Its blocks: {', '.join(self.blocks)}.")
+        blocks = self._block_names(blocks)
         pooled = {}
         for block in dict.fromkeys(blocks):  # names of our own: the same blocks are the same network next time
             output = self.network.get_layer(self.blocks[block][-1]).output
@@ -157,12 +230,20 @@ class PretrainedModel:
         """
         if not isinstance(top, int | np.integer) or not 1 <= top <= 1000:
             raise UserInputError(f"top is {top!r}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
-        probabilities = features.compute(self.classifier, images, self.input_size, describe="Predicting")
+        engine = self._compiled("classifier", efficientnet_lite.CLASSIFIER_OUTPUT, lambda: self.classifier)
+        probabilities = features.compute(engine, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
             [(self.labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
+
+
+def _bundled_engine(output, pooled: bool) -> engines.LiteRTEngine:
+    from .lite0_file import bundled_lite0
+
+    file = bundled_lite0(output, pooled)
+    return engines.LiteRTEngine(file, key=hashlib.sha256(file).hexdigest())
 
 
 def imagenet_classes() -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The `tlcourse` command: demo, doctor, fetch, pack."""
+"""The `tlcourse` command: demo, doctor, fetch, pack, cache."""
 
 import codecs
 import os
@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from . import __version__
 from .errors import TLCourseError, UserInputError
+from .files import cache_folder
 
 
 class Commands(TyperGroup):
@@ -165,6 +166,33 @@ def pack(
     _say(f"{count:,} pictures written: {goal}", soft_wrap=True)
     _say("Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS there to that one; here it is:")
     _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
+
+
+cache_commands = typer.Typer(help="Show or empty what is kept of pictures seen before.", no_args_is_help=True)
+app.add_typer(cache_commands, name="cache")
+
+
+@cache_commands.command("show")
+def show_cache() -> None:
+    """Say what is kept, what was used last first."""
+    from .cache import contents, limit
+
+    found = contents()
+    for path, size in found:
+        _say(f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}", soft_wrap=True)
+    total = sum(size for _, size in found)
+    _say(
+        f"{total / 1e6:,.1f} MB of at most {limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB) in {cache_folder()}", soft_wrap=True
+    )
+
+
+@cache_commands.command("clear")
+def clear_cache() -> None:
+    """Empty it. Nothing is lost: everything is computed again when it is needed."""
+    from .cache import clear
+
+    freed = clear()
+    _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
 
 
 def _quoted(path: Path) -> str:

@@ -18,7 +18,7 @@ PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
 
 # A crack is a matter of texture as much as of objects. Chosen on training cells: benchmarks/choose_blocks.py.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
-SLOW = 120  # seconds; two free cores need about 60
+SLOW = 90  # seconds; two free cores need about 30
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
 
@@ -42,13 +42,12 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
 
     Raises:
         UserInputError: no picture can be written by that name.
-        DatasetUnavailable, WeightsUnavailable: elpv-dataset or TensorFlow is not installed.
+        DatasetUnavailable: elpv-dataset is not installed.
     """
     from . import plots
     from .backbones import load_pretrained_model
     from .datasets import load_dataset
     from .heads import train_classifier
-    from .tensorflow_start import import_tensorflow
 
     _check_name(picture)
     say("Can a network that has only ever seen everyday photographs find broken solar cells?")
@@ -56,11 +55,9 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     solar = load_dataset("solar")
     train, test = solar.train_and_validation, solar.test
     say(f"{len(train):,} photographs of cells to learn from, {len(test):,} others to be tested on.")
-    say("Starting TensorFlow …")
-    import_tensorflow()
     with measured() as took:
         model = load_pretrained_model()
-        say(f"Describing each cell by what {model.name} sees in it: about a minute on two free cores …")
+        say(f"Describing each cell by what {model.name} sees in it: half a minute on two free cores …")
         train_features = model.extract_features(train.images, BLOCKS)
         test_features = model.extract_features(test.images, BLOCKS)
         say("Training a linear classifier on these descriptions …")
@@ -107,7 +104,9 @@ def report(result: DemoResult, tested: int) -> list[str | Text]:
         f"{result.peak_megabytes:,.0f} MB of memory.",
     ]
     if result.seconds > SLOW:
-        lines.append("That is slow: two free cores need about a minute. Perhaps other programs are keeping them busy.")
+        lines.append(
+            "That is slow: two free cores need about half a minute. Perhaps other programs are keeping them busy."
+        )
     return lines
 
 

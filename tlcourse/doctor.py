@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
+from .cache import contents, limit
+from .engines import has_litert
 from .errors import TLCourseError
 from .files import bundled_file, cache_folder, read_card
 
@@ -44,7 +46,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything; touches the network nowhere and does not start TensorFlow."""
     findings = []
-    machine = (_course, _python, _tensorflow, _packages, _memory, _disk, _cache)
+    machine = (_course, _python, _tensorflow, _litert, _packages, _memory, _disk, _cache)
     for look in (*machine, _bundled, _packs, _datasets, _networks):
         try:
             findings += look()
@@ -82,6 +84,16 @@ def _tensorflow() -> Iterator[Finding]:
         yield Finding("TensorFlow", "look", f"{text}: {cure}")
     else:
         yield Finding("TensorFlow", "ok", text)
+
+
+def _litert() -> Iterator[Finding]:
+    version = _version("ai-edge-litert")
+    if has_litert():
+        yield Finding("LiteRT", "ok", version or "found")
+        return
+    fault = f"{version} is installed, but does not start here" if version else "not installed"
+    cure = "Run: pip install --upgrade ai-edge-litert. Until then TensorFlow does its work, at half the speed."
+    yield Finding("LiteRT", "look", f"{fault}. {cure}")
 
 
 def _is_gutted(module: str) -> bool:
@@ -164,8 +176,12 @@ def _cache() -> Iterator[Finding]:
         cure = "Set TLCOURSE_CACHE to a folder of your own."
         yield Finding("cache", "look", f"{folder} cannot be written to ({error.strerror}). {cure}")
         return
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    yield Finding("cache", "ok", f"{size / 1e6:,.0f} MB in {folder}; may be deleted")
+    size, allowed = sum(size for _, size in contents()), limit()
+    text = f"{size / 1e6:,.0f} MB of at most {allowed / 1e6:,.0f} in {folder}"
+    if allowed:
+        yield Finding("cache", "ok", f"{text}; `tlcourse cache clear` empties it, TLCOURSE_CACHE_GB sets the limit")
+    else:
+        yield Finding("cache", "look", f"{text}: TLCOURSE_CACHE_GB is 0, so everything is computed every time")
 
 
 def _bundled() -> Iterator[Finding]:

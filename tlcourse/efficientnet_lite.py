@@ -25,9 +25,11 @@ if TYPE_CHECKING:  # Keras takes seconds to import, and `import tlcourse` must n
 
 BUNDLED_CLASSES = 1000
 FEATURES = 1280
+FEATURES_OUTPUT, CLASSIFIER_OUTPUT = "features", "classifier"
+BATCH_NORM_EPSILON = 1e-3  # as the original
 
 # One row a block. Expansion: how many times more channels the block has inside than it is given.
-_BLOCK_TABLE = (
+BLOCK_TABLE = (
     # name, kernel size, stride, expansion, channels out
     ("block1a", 3, 1, 1, 16),
     ("block2a", 3, 2, 6, 24),
@@ -47,7 +49,7 @@ _BLOCK_TABLE = (
     ("block7a", 3, 1, 6, 320),
 )
 
-BLOCKS = ("stem", *(row[0] for row in _BLOCK_TABLE), "head")
+BLOCKS = ("stem", *(row[0] for row in BLOCK_TABLE), "head")
 """The blocks from input to output. Every layer's name begins with its block's name and an underscore."""
 
 _SMALLEST_SIDE = 32  # five steps of stride 2 leave one position of it
@@ -114,7 +116,7 @@ def EfficientNetLite0(
     picture = Input(input_shape, name="preprocessed_picture") if input_tensor is None else input_tensor
     x = _conv_bn(picture, "stem", 32, kernel_size=3, strides=2)
     x = layers.ReLU(max_value=6, name="stem_relu6")(x)
-    for block, kernel_size, strides, expansion, channels in _BLOCK_TABLE:
+    for block, kernel_size, strides, expansion, channels in BLOCK_TABLE:
         x = _inverted_bottleneck(x, block, kernel_size, strides, expansion, channels)
     x = _conv_bn(x, "head", FEATURES)
     x = layers.ReLU(max_value=6, name="head_relu6")(x)
@@ -181,20 +183,43 @@ def _conv_bn(x, prefix, channels, kernel_size=1, strides=1):
 def _batch_norm(x, prefix):
     from keras import layers
 
-    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{prefix}_bn")(x)  # as the original
+    return layers.BatchNormalization(momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn")(x)
 
 
-def _load_weights(model, path) -> None:
-    """Set every weight of `model` from the .npz at `path`; arrays that it has no use for are left out."""
+def read_weights(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz of weights, named `<layer name>/<weight name>`; None: the bundled ones, float16.
+
+    Raises:
+        UserInputError: the file at the given path is no .npz archive of arrays.
+        DamagedFile: the bundled weights are missing, cut short or altered.
+    """
+    path = files.bundled_file("weights", "efficientnet_lite0.npz") if path is None else path
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
+            return dict(archive)
     except Exception as reason:  # NumPy answers damaged archives with half a dozen kinds of error
         raise UserInputError(
             f"The weights file {path} cannot be read as an .npz archive of arrays ({reason}). "
             'Give a file written with np.savez, or use weights="bundled".'
         ) from reason
 
+
+def block_layers() -> dict[str, list[str]]:
+    """Block name → names of its layers, without building the network."""
+    layers = {"stem": ["stem_conv", "stem_bn", "stem_relu6"]}
+    channels = 32
+    for block, _, strides, expansion, out in BLOCK_TABLE:
+        expand = ["expand_conv", "expand_bn", "expand_relu6"] if expansion != 1 else []
+        end = ["add"] if strides == 1 and channels == out else []
+        parts = [*expand, "depthwise_conv", "depthwise_bn", "depthwise_relu6", "project_conv", "project_bn", *end]
+        layers[block] = [f"{block}_{part}" for part in parts]
+        channels = out
+    return layers | {"head": ["head_conv", "head_bn", "head_relu6"]}
+
+
+def _load_weights(model, path) -> None:
+    """Set every weight of `model` from the .npz at `path`; arrays that it has no use for are left out."""
+    arrays = read_weights(path)
     for layer in model.layers:
         for weight in layer.weights:
             key = f"{layer.name}/{weight.name}"

@@ -1,198 +1,243 @@
-"""Photographs → features: whatever holds the pictures in, one float32 row for each picture out."""
+"""Photographs → features: whatever holds the pictures in, one row of numbers for each picture out.
+
+Decoding, resizing and the network run side by side, on as many pictures at once as there are processors. A picture
+that went through the same network before is not computed again: see `cache`.
+"""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
-from .errors import UserInputError
-from .pictures import Pictures, list_pictures, open_picture, resize
+from .cache import RowCache
+from .engines import processors
+from .errors import TLCourseError, UserInputError
+from .files import cache_folder
+from .inputs import as_pictures
+from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
+from .views import AS_IS, apply_view, is_resized
 
-WORKERS = 2  # decoding threads: Pillow releases Python's lock while it decodes and resizes
+CHUNK = 64  # pictures that are looked up, computed and kept together
+CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+LARGE = 256_000_000  # bytes of results from which they are kept in a file instead of memory
 
 
-def compute(network, images, size: tuple[int, int], batch_size: int = 8, describe: str = "Extracting features"):
-    """Run a frozen Keras network over pictures, batch by batch, so that memory does not grow with their number.
+def compute(
+    engine,
+    images,
+    size: tuple[int, int],
+    views: Sequence[str] = (AS_IS,),
+    dtype=np.float32,
+    name: str | None = None,
+    describe: str = "Extracting features",
+) -> np.ndarray:
+    """Run a frozen network over pictures, in memory that does not grow with their number.
 
     Args:
-        network: `keras.Model` from float32 (n, height, width, 3) with pixels in [0, 255] to float32 (n, d).
+        engine: from `engines`; float32 pixels (b, height, width, 3) in [0, 255] → float32 (b, …).
         images: array (n, h, w), (n, h, w, 1) or (n, h, w, 3), or of one picture; uint8, or float with pixels in
             [0, 255]; a list of such arrays, of paths, or a mixture; `Pictures`; a folder (its picture files in
             sorted order); a `tf.data.Dataset` of pictures or (pictures, labels), batched or not.
         size: (height, width) that the network takes; pictures of another size are resized as a whole.
-        batch_size: pictures that go through the network together. On a processor small batches are faster, because
-            what a layer passes on then stays in the cache, and need less memory.
+        views: names of views (see `views`) that are computed of each picture.
+        dtype: of the result; float16 halves what activations need.
+        name: of what is computed, for the cache's file; None: neither looked up nor kept.
+        describe: what the progress bar says.
 
     Returns:
-        float32 (n, d), rows in the order of the pictures.
+        (n, …), or (n, views, …) where there are several views; rows in the order of the pictures. Above `LARGE`
+        bytes a `numpy.memmap` whose file goes when the array goes; changing it changes nothing on the disk.
 
     Raises:
         UserInputError: pixels already scaled to [0, 1] or [-1, 1], not finite, or a shape that is no picture.
         PictureError: a file cannot be read as a picture; the message names it.
     """
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise UserInputError(f"batch_size is {batch_size!r}; it must be a whole number from 1.")
     pictures, total = as_pictures(images)
-    run = _compiled(network)
-    parts = []
-    with progress_bar(total=total, desc=describe, unit=" pictures") as progress:
-        for batch in _batches(pictures, size, batch_size):
-            parts.append(run(batch))
-            progress.update(len(batch))
-    if not parts:
-        raise UserInputError("There are no pictures in what was given; at least one is needed.")
-    return np.concatenate(parts)
+    views = tuple(views)
+    result = _Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
+    with (
+        _cache(name, engine, size, dtype) as cache,
+        ThreadPoolExecutor(processors()) as pool,
+        progress_bar(total=total, desc=describe, unit=" pictures") as progress,
+    ):
+        work = _Work(engine, size, views, cache, pool)
+        try:
+            for chunk in work.chunks(pictures):
+                rows = work.rows(chunk)
+                for picture in chunk:
+                    result.append([rows[key] for key in picture.keys])
+                progress.update(len(chunk))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
+            raise
+    return result.array()
 
 
-def as_pictures(images) -> tuple[Iterable, int | None]:
-    """One picture after the other (paths, or checked arrays (h, w, 3)), and how many if that is known."""
-    if isinstance(images, str | PathLike):
-        path = Path(images).expanduser()
-        paths = [path] if path.is_file() else list_pictures(path)
-        return paths, len(paths)
-    if isinstance(images, Pictures):
-        return images.paths, len(images)
-    if hasattr(images, "as_numpy_iterator"):
-        return _from_tf_data(images), None
-    if isinstance(images, np.ndarray) and images.dtype.kind in "OU":  # an array of paths, or of arrays of many sizes
-        images = list(images.flat)
-    if isinstance(images, list | tuple):
-        return (image if isinstance(image, str | PathLike) else _one(image) for image in images), len(images)
-    array = np.asarray(images)
-    if array.dtype.kind == "O":
-        raise UserInputError(
-            f"Pictures were given as {type(images).__name__}; expected an array, a list of arrays or paths, a folder "
-            "or a tf.data.Dataset. Of a data set give the split's pictures: dataset.train.images."
-        )
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3) and array.shape[1] != array.shape[-1]):
-        return [_one(array)], 1
-    checked = check_pixels(array)
-    return (_three_channels(picture) for picture in checked), len(checked)
+def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> "RowCache | _NoCache":
+    if name is None:
+        return _NoCache()
+    determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
+    file = f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
+    return RowCache(file, engine.output_shape, dtype)
 
 
-def _from_tf_data(dataset) -> Iterator[np.ndarray]:
-    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserInputError("The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it.")
-    for element in dataset.as_numpy_iterator():
-        if isinstance(element, tuple):
-            element = element[0]
-        if isinstance(element, dict):
-            if "image" not in element:
-                raise UserInputError(
-                    f"The elements of the tf.data.Dataset are dictionaries with {', '.join(map(str, element))}; "
-                    'expected the pictures under "image". Choose them: dataset.map(lambda row: row["…"]).'
-                )
-            element = element["image"]
-        yield from as_pictures(element)[0]
+class _NoCache:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reason):
+        pass
+
+    def get(self, keys):
+        return {}
+
+    def put(self, rows):
+        pass
 
 
-def _one(picture) -> np.ndarray:
-    return _three_channels(check_pixels(np.asarray(picture), of_many=False))
+@dataclass(slots=True)
+class _Loaded:
+    """A picture's file (or its array), and the keys of its views."""
+
+    content: bytes | np.ndarray
+    name: str
+    digest: bytes
+    keys: list[bytes]
 
 
-def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
-    """Refuse arrays that are no pictures with pixels in [0, 255]; the array itself is never changed.
+@dataclass
+class _Work:
+    engine: object
+    size: tuple[int, int]
+    views: tuple[str, ...]
+    cache: object
+    pool: ThreadPoolExecutor
 
-    Raises:
-        UserInputError: a sentence that says what the array is and what was expected.
-    """
-    ndim = array.ndim - of_many
-    if array.dtype.kind not in "uif" or ndim not in (2, 3) or (ndim == 3 and array.shape[-1] not in (1, 3)):
-        raise UserInputError(
-            f"Pictures were given as an array of shape {array.shape} and type {array.dtype}; expected numbers in "
-            "shape (n, height, width, 3) for colour or (n, height, width) for grey. array[..., :3] removes an alpha "
-            "channel."
-        )
-    if not array.size:
-        raise UserInputError(f"The array of pictures is empty: its shape is {array.shape}.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise UserInputError(
-            "The pictures hold NaN or infinite pixels. Look at where they come from; expected 0 to 255."
-        )
-    low, high = float(array.min()), float(array.max())
-    if low < 0:
-        raise UserInputError(
-            f"The pixels run from {low:.3g} to {high:.3g}: they were preprocessed before. Give the pictures as they "
-            "are, with pixels from 0 to 255; each network here brings its own preprocessing."
-        )
-    # One dark picture of whole numbers may well have no pixel above 1; a picture of fractions, or a whole set, has not.
-    if 0 < high <= 1 and (of_many or array.dtype.kind == "f"):
-        raise UserInputError(
-            f"The pixels run from {low:.3g} to {high:.3g}: they were scaled to [0, 1] before. Give the pictures as "
-            "they are, with pixels from 0 to 255 (images * 255 undoes the scaling); each network here brings its own "
-            "preprocessing."
-        )
-    if high > 255:
-        raise UserInputError(
-            f"The pixels run up to {high:.5g}; expected 0 to 255. For 16-bit pictures: (images // 256).astype('uint8')."
-        )
-    return array
+    def chunks(self, pictures: Iterable) -> Iterator[list[_Loaded]]:
+        """Loaded pictures, a chunk at a time; the next chunk is being loaded while this one is worked on."""
+        pictures = iter(pictures)
+        waiting = self._load(pictures)
+        while waiting:
+            chunk = [job.result() for job in waiting]
+            waiting = self._load(pictures)
+            yield chunk
 
+    def _load(self, pictures: Iterator) -> list[Future]:
+        jobs, room = [], CHUNK_BYTES
+        for picture in islice(pictures, CHUNK):
+            jobs.append(self.pool.submit(_load, picture, self.size, self.views))
+            room -= _bytes_of(picture)
+            if room < 0:
+                break
+        return jobs
 
-def _three_channels(picture: np.ndarray) -> np.ndarray:
-    if picture.ndim == 2:
-        picture = picture[..., np.newaxis]
-    return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture
+    def rows(self, chunk: list[_Loaded]) -> dict[bytes, np.ndarray]:
+        """Every row of the chunk by its key: from the cache, or computed now and kept."""
+        rows = self.cache.get(key for picture in chunk for key in picture.keys)
+        missing = {}
+        for picture in chunk:
+            if any(key not in rows for key in picture.keys):
+                missing.setdefault(picture.keys[0], picture)
+        unknown = list(missing.values())
+        step = max(1, self.engine.batch // len(self.views))
+        jobs = [self.pool.submit(self._compute, unknown[i : i + step]) for i in range(0, len(unknown), step)]
+        try:
+            for job in jobs:
+                job.result()
+        finally:  # whatever ends this early, what is finished is kept
+            finished = [job for job in jobs if not job.cancel() and job.done() and not job.exception()]
+            computed = {key: row for job in finished for key, row in job.result().items()}
+            self.cache.put(computed)
+        return rows | computed
 
+    def _compute(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
+        keys = [key for picture in pictures for key in picture.keys]
+        inputs = np.stack([pixels for picture in pictures for pixels in self._views_of(picture)])
+        inputs = inputs.astype(np.float32, copy=False)
+        step = self.engine.batch
+        outputs = [self.engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)]
+        return dict(zip(keys, np.concatenate(outputs), strict=True))
 
-def _prepare(picture, size: tuple[int, int]) -> np.ndarray:
-    """One picture at the network's size: uint8, or float32 if it came with fractions of grey levels."""
-    if not isinstance(picture, np.ndarray):
-        return resize(open_picture(picture), size)
-    if picture.shape[:2] == size:
-        return picture
-    if picture.dtype.kind == "f":
-        picture = np.rint(picture)
-    return resize(np.ascontiguousarray(picture, dtype=np.uint8), size)
-
-
-def _batches(pictures: Iterable, size: tuple[int, int], batch_size: int) -> Iterator[np.ndarray]:
-    """float32 batches (b, height, width, 3); the next one is decoded while the network works on this one."""
-    pictures = iter(pictures)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        waiting = []
-        for _ in range(2):
-            waiting.append([pool.submit(_prepare, picture, size) for picture in islice(pictures, batch_size)])
-        while waiting[0]:
-            batch = np.stack([job.result() for job in waiting.pop(0)]).astype(np.float32, copy=False)
-            waiting.append([pool.submit(_prepare, picture, size) for picture in islice(pictures, batch_size)])
-            yield batch
+    def _views_of(self, picture: _Loaded) -> Iterator[np.ndarray]:
+        image = prepare(picture.content, self.size, picture.name)
+        return (apply_view(image, view, picture.digest) for view in self.views)
 
 
-_engines: dict[str, object] = {}  # network's digest → the network with these weights as constants of its graph
+def _bytes_of(picture: np.ndarray | str | PathLike) -> int:
+    try:
+        return picture.nbytes if isinstance(picture, np.ndarray) else os.stat(picture).st_size
+    except OSError:  # reading it will say what is wrong
+        return 0
 
 
-def _compiled(network):
-    """The network as a graph whose weights are constants: TensorFlow folds batch norms into convolutions there.
+def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tuple[str, ...]) -> _Loaded:
+    """The picture's content, and under which keys its views' rows are kept: all that the rows depend on."""
+    from PIL import __version__ as pillow
 
-    Kept until a network with other weights is asked for, so that a network that was trained further is never
-    answered for by its former self.
-    """
-    key = _digest(network)
-    if key not in _engines:
-        _engines.clear()
-        _engines[key] = _freeze_graph(network)
-    return _engines[key]
-
-
-def _digest(network) -> str:
-    """Digest of form and weights."""
-    digest = hashlib.blake2b(network.to_json().encode(), digest_size=16)
-    for weight in network.weights:
-        digest.update(np.ascontiguousarray(weight))
-    return digest.hexdigest()
+    is_array = isinstance(picture, np.ndarray)
+    content = picture if is_array else read_file(picture)
+    name = "the picture" if is_array else str(picture)
+    kind = f"{picture.dtype} {picture.shape}" if is_array else "file"
+    digest = hashlib.sha256(np.ascontiguousarray(content) if is_array else content).digest()
+    resized = not is_array or picture.shape[:2] != size
+    keys = []
+    for view in views:
+        by = f"Pillow {pillow}" if resized or is_resized(view) else ""
+        keys.append(hashlib.sha256(digest + f"{kind} {view} {by}".encode()).digest()[:20])
+    return _Loaded(content, name, digest, keys)
 
 
-def _freeze_graph(network):
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+class _Rows:
+    """Collects rows in memory, and in a file once they are large."""
 
-    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-    graph = tf.function(lambda batch: network(batch, training=False), autograph=False).get_concrete_function(signature)
-    frozen = convert_variables_to_constants_v2(graph)
-    return lambda batch: frozen(tf.constant(batch))[0].numpy()
+    def __init__(self, shape: tuple[int, ...], dtype):
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._parts, self._bytes, self._count, self._file = [], 0, 0, None
+
+    def append(self, rows: list) -> None:
+        """One picture's rows."""
+        part = np.asarray(rows, self._dtype).reshape(self._shape)
+        self._count += 1
+        self._bytes += part.nbytes
+        if self._file is None and self._bytes <= LARGE:
+            self._parts.append(part)
+            return
+        try:
+            if self._file is None:
+                self._file = _temporary_file()
+                for earlier in self._parts:
+                    self._file.write(earlier.tobytes())
+                self._parts = []
+            self._file.write(part.tobytes())
+        except OSError as error:
+            raise TLCourseError(
+                f"The results are too large for memory ({self._bytes / 1e6:,.0f} MB so far), and could not be "
+                f"written to {cache_folder()} ({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
+                "to a folder on another disk."
+            ) from error
+
+    def array(self) -> np.ndarray:
+        if not self._count:
+            raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        if self._file is None:
+            return np.stack(self._parts)
+        self._file.flush()
+        # Copy on write: the rows can be changed like any array's.
+        return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))
+
+
+def _temporary_file():
+    """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError:
+        return tempfile.TemporaryFile()

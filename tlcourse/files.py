@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,3 +111,21 @@ def bundled_file(folder: str, name: str) -> Path:
             f"the card says {expected[:12]}…. {mend}"
         )
     return path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the whole of it or nothing of it, whatever happens meanwhile.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(unfinished, 0o644)  # mkstemp's is for one user alone; a class shares its cache
+        os.replace(unfinished, path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise

@@ -1,6 +1,7 @@
 """Picture files → arrays, whatever the camera, scanner or drawing program that made them."""
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -9,8 +10,13 @@ import numpy as np
 
 from .errors import PictureError, UserInputError
 
+_ORIENTATION = 0x0112  # EXIF's tag
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000  # 100 megapixels: 300 MB as uint8 RGB, above any camera that people own
+_GAP = 2  # a JPEG is decoded at twice the size wanted or more, as Pillow's `thumbnail` does: "close to fair resampling"
+MAX_BYTES = 1_000_000_000  # of a file; 100 megapixels of 16-bit RGB, without any compression, are 600 MB
+
+PREPARATION = 1  # raise it when `prepare` gives other pixels than before: what was computed from them is then outdated
 
 
 def read_picture(source: str | PathLike | bytes) -> np.ndarray:
@@ -28,26 +34,70 @@ def read_picture(source: str | PathLike | bytes) -> np.ndarray:
     return np.asarray(open_picture(source))
 
 
-def open_picture(source: str | PathLike | bytes):
-    """Like `read_picture`, as a `PIL.Image.Image` in mode RGB."""
+def open_picture(source: str | PathLike | bytes, at_least: tuple[int, int] | None = None, name: str | None = None):
+    """Like `read_picture`, as a `PIL.Image.Image` in mode RGB.
+
+    Args:
+        at_least: (height, width) that is enough. A larger JPEG is then decoded at 1/2, 1/4 or 1/8 of its size if that
+            is not less: the codec leaves out what it need not compute (DCT scaling), which is several times faster
+            than decoding all of it and making it smaller.
+        name: what an error calls the picture; None: its path.
+    """
     from PIL import Image, ImageOps
 
-    name = "the picture" if isinstance(source, bytes) else str(source)
+    name = name or ("the picture" if isinstance(source, bytes) else str(source))
+    content = source if isinstance(source, bytes) else read_file(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with Image.open(io.BytesIO(content)) as image:
             _refuse_bomb(name, *image.size)
+            if at_least and image.format in ("JPEG", "MPO"):
+                height, width = at_least
+                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                image.draft(None, (height, width) if turned else (width, height))
             image.load()
             return _as_rgb(ImageOps.exif_transpose(image), name)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} is too large to open safely ({error}). Make it smaller first.") from None
-    except FileNotFoundError:
-        raise PictureError(f"{name} does not exist. Check the path; relative paths start at {Path.cwd()}.") from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise PictureError(f"{name} cannot be opened: {error.strerror}.") from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
         raise PictureError(f"{name} cannot be read as a picture: {_reason(error)}. Replace or remove it.") from None
+
+
+def read_file(path: str | PathLike) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        PictureError: it does not exist, cannot be opened, or is larger than `MAX_BYTES`.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise PictureError(
+                    f"{path} is {size / 1e9:.1f} GB; pictures of up to {MAX_BYTES / 1e9:.0f} GB are opened. "
+                    "Make it smaller first."
+                )
+            return file.read()
+    except FileNotFoundError:
+        raise PictureError(f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        raise PictureError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def prepare(picture: np.ndarray | bytes, size: tuple[int, int], name: str = "the picture") -> np.ndarray:
+    """A picture's array, or its file's bytes, at a network's size (height, width): (height, width, 3).
+
+    uint8; or as it is, where an array has that size already.
+    """
+    if not isinstance(picture, np.ndarray):
+        height, width = size
+        return resize(open_picture(picture, (_GAP * height, _GAP * width), name), size)
+    if picture.shape[:2] == size:
+        return picture
+    if picture.dtype.kind == "f":
+        picture = np.rint(picture)
+    return resize(np.ascontiguousarray(picture, dtype=np.uint8), size)
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,9 @@ def progress_bar(*iterable, **options):
     """A `tqdm` bar with tqdm's own arguments. `TQDM_DISABLE=1` turns all of them off, in notebooks too."""
     from tqdm.auto import tqdm
 
-    # tqdm reads this variable by itself, but its notebook bar overrules it.
-    off = os.environ.get("TQDM_DISABLE", "0").lower() not in ("", "0", "false")
-    return tqdm(*iterable, disable=off, leave=False, **options)
+    return tqdm(*iterable, disable=is_off(), leave=False, **options)
+
+
+def is_off() -> bool:
+    """Whether `TQDM_DISABLE` is set. tqdm reads it by itself, but its notebook bar overrules it."""
+    return os.environ.get("TQDM_DISABLE", "0").lower() not in ("", "0", "false")

@@ -1,0 +1,217 @@
+"""What was computed once for a picture is kept on disk: rows of features or activations, each with its checksum.
+
+One SQLite file for everything that a network gives at one cut. SQLite brings what a cache needs to be trusted: a
+write is whole or not there, two processes at once wait for each other, and a process killed in the middle of a write
+leaves nothing half done. A row whose checksum does not fit was altered and counts as absent; a file that is no
+database any more is begun anew. A cache that cannot be used at all (disk full, folder read-only) is done without.
+"""
+
+import hashlib
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+
+from .files import cache_folder
+
+DEFAULT_LIMIT = 5.0  # GB on disk, everything together
+_FORMAT = 1
+_WAIT = 60  # seconds for another process to finish its write
+_SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
+
+
+class CacheWarning(UserWarning):
+    """The cache cannot be used; results are right all the same, and computed again next time."""
+
+
+def limit() -> int:
+    """Bytes that the cache may hold: `TLCOURSE_CACHE_GB` (a number, 0 for no cache), or 5 GB."""
+    chosen = os.environ.get("TLCOURSE_CACHE_GB", "")
+    try:
+        return int(1e9 * max(0.0, float(chosen))) if chosen else int(1e9 * DEFAULT_LIMIT)
+    except (ValueError, OverflowError):
+        warnings.warn(
+            f"TLCOURSE_CACHE_GB is {chosen!r}; expected a number of gigabytes. {DEFAULT_LIMIT:g} is used.",
+            CacheWarning,
+            stacklevel=2,
+        )
+        return int(1e9 * DEFAULT_LIMIT)
+
+
+class RowCache:
+    """Rows of one shape and dtype under keys of bytes; used in a `with` block.
+
+    A folder that may only be read, such as a class's common one, is read from and not written to.
+
+    Args:
+        name: of its file; says by itself what determines the rows.
+        shape, dtype: of a row.
+    """
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype):
+        self.path = cache_folder() / "features" / f"{name}.sqlite"
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self._limit = limit()
+        self._connection = None
+        self._added = False
+
+    def __enter__(self) -> "RowCache":
+        if self._limit:
+            try:
+                self._open()
+            except (sqlite3.Error, OSError) as error:
+                self._mend(error)
+        return self
+
+    def __exit__(self, *reason) -> None:
+        self._close()
+        if self._added:
+            make_room(self._limit, keep=self.path)
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
+        """The rows that are here and whole, by key."""
+        try:
+            return self._read(list(dict.fromkeys(keys))) if self._connection else {}
+        except (sqlite3.Error, ValueError) as error:
+            self._mend(error)
+            return {}
+
+    def put(self, rows: dict[bytes, np.ndarray]) -> None:
+        """Keep these rows: all of them or, if that cannot be, none."""
+        try:
+            if rows and self._connection and os.access(self.path, os.W_OK):
+                self._write(rows)
+        except (sqlite3.Error, OSError) as error:
+            self._mend(error)
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
+        # Whether the disk has a write safely after a power cut is left to the checksums: waiting for it is slow.
+        self._connection.execute("PRAGMA synchronous = OFF")
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+            self._connection.execute("DROP TABLE IF EXISTS rows")
+            self._connection.execute(_SCHEMA)
+            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        with suppress(OSError):
+            os.utime(self.path)  # used now: what has not been used for longest is dropped first
+
+    def _close(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    def _read(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:
+        marks = ", ".join("?" * len(keys))
+        found = self._connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)
+        return {
+            key: np.frombuffer(value, self.dtype).reshape(self.shape)
+            for key, value, checksum in found
+            if checksum == _checksum(key, value)
+        }
+
+    def _write(self, rows: dict[bytes, np.ndarray]) -> None:
+        if self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
+            return
+        values = [(key, np.ascontiguousarray(row, self.dtype).tobytes()) for key, row in rows.items()]
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)",
+                [(key, value, _checksum(key, value)) for key, value in values],
+            )
+            self._connection.execute("COMMIT")
+            self._added = True
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _mend(self, error: Exception) -> None:
+        """Begin a damaged file anew; where that cannot be, go on without a cache and say so."""
+        self._close()
+        if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+            try:
+                for path in _files(self.path):
+                    path.unlink(missing_ok=True)
+                return self._open()
+            except (sqlite3.Error, OSError) as second:
+                error = second
+        self._close()
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        warnings.warn(
+            f"The cache in {self.path.parent} cannot be used ({reason}). Results are right all the same, but will be "
+            "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
+            CacheWarning,
+            stacklevel=3,
+        )
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return not isinstance(error, sqlite3.OperationalError) or "malformed" in str(error) or "no such" in str(error)
+
+
+def _checksum(key: bytes, value: bytes) -> bytes:
+    return hashlib.sha256(key + value).digest()[:16]
+
+
+def _files(path: Path) -> list[Path]:
+    """A database, and what SQLite keeps beside it."""
+    return [path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))]
+
+
+def contents() -> list[tuple[Path, int]]:
+    """The cache's files and their sizes in bytes, what was used last first."""
+    found = []
+    for path in cache_folder().glob("*/*"):
+        try:
+            status = path.stat()
+        except OSError:  # another process has just removed it
+            continue
+        if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz"):
+            found.append((status.st_mtime, path, status.st_size))
+    return [(path, size) for _, path, size in sorted(found, reverse=True)]
+
+
+def make_room(allowed: int, keep: Path | None = None) -> None:
+    """Empty what was not used for longest until everything together is at most `allowed` bytes."""
+    total = 0
+    for path, size in contents():
+        total += size
+        if total > allowed and path != keep:
+            total -= size - _emptied(path)
+
+
+def clear() -> int:
+    """Empty the whole cache; the number of bytes that this set free."""
+    before = sum(size for _, size in contents())
+    for path, _ in contents():
+        _emptied(path)
+    return before - sum(size for _, size in contents())
+
+
+def _emptied(path: Path) -> int:
+    """Empty one file of the cache, and its size then.
+
+    A database is emptied from within: to take the file away under a process that is writing to it is the one way to
+    damage it.
+    """
+    try:
+        if path.suffix != ".sqlite":
+            path.with_suffix(".sha256").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            return 0
+        with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
+            connection.execute("DROP TABLE IF EXISTS rows")
+            connection.execute(_SCHEMA)
+            connection.execute("VACUUM")
+    except sqlite3.DatabaseError as error:
+        if _is_damage(error):
+            path.unlink(missing_ok=True)
+    except OSError:
+        pass
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,235 @@
+"""A frozen network, compiled to run over pictures on processors: by LiteRT, or by TensorFlow where LiteRT cannot.
+
+LiteRT (the library that runs .tflite files) does on a processor what TensorFlow does, about twice as fast. One
+interpreter of one thread for each processor beats one interpreter of many threads: nothing waits for anything, and a
+result does not depend on how many there are. A Keras network is converted once; the file is kept in the cache.
+"""
+
+import hashlib
+import json
+import os
+import queue
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserInputError
+from .files import cache_folder, sha256, write_atomically
+from .silence import stderr_silenced
+
+ENGINES = ("auto", "litert", "tensorflow")
+MOST_INTERPRETERS = 4  # each holds the weights once; more processors become threads of these
+TENSORFLOW_BATCH = 8  # small batches stay in the processor's cache: faster than large ones, and smaller
+
+
+def processors() -> int:
+    """How many processors this process may use; a container's share counts, not the machine it runs on."""
+    import joblib
+
+    return joblib.cpu_count()
+
+
+def check_engine(name: str) -> str:
+    if name not in ENGINES:
+        raise UserInputError(f"There is no engine {name!r}. Known: {', '.join(ENGINES)}.")
+    if name == "litert" and not has_litert():
+        raise UserInputError(
+            "LiteRT is not installed, or does not start here. Run: pip install ai-edge-litert, or leave engine='auto'."
+        )
+    return name
+
+
+@cache
+def has_litert() -> bool:
+    """Whether LiteRT is installed and starts: its library may be too new for the system's."""
+    try:
+        with stderr_silenced():
+            import ai_edge_litert.interpreter  # noqa: F401
+            import ai_edge_litert.schema_py_generated  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+class LiteRTEngine:
+    """A LiteRT file with one input, pixels (1, height, width, 3) float32, and one output (1, …).
+
+    Attributes:
+        key: what determines its results: the file's origin, LiteRT and its version.
+        output_shape: of one picture.
+        batch: how many pictures go through together.
+    """
+
+    batch = 1
+
+    def __init__(self, file: bytes | Path, key: str):
+        self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
+        self._file = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
+        self._idle = queue.SimpleQueue()
+        interpreter = self._interpreter()
+        self._input = interpreter.get_input_details()[0]["index"]
+        self._output = interpreter.get_output_details()[0]["index"]
+        self.output_shape = tuple(int(side) for side in interpreter.get_output_details()[0]["shape"][1:])
+        self._idle.put(interpreter)
+
+    def _interpreter(self):
+        with stderr_silenced():
+            from ai_edge_litert.interpreter import Interpreter
+
+            threads = max(1, processors() // MOST_INTERPRETERS)
+            interpreter = Interpreter(**self._file, num_threads=threads)
+            interpreter.allocate_tensors()
+        return interpreter
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """float32 pixels (1, height, width, 3) → float32 (1, …). May be called from several threads at once."""
+        try:
+            interpreter = self._idle.get_nowait()
+        except queue.Empty:
+            interpreter = self._interpreter()
+        try:
+            interpreter.set_tensor(self._input, batch)
+            interpreter.invoke()
+            return interpreter.get_tensor(self._output)
+        finally:
+            self._idle.put(interpreter)
+
+
+class TensorFlowEngine:
+    """A Keras network as a TensorFlow graph whose weights are constants: batch norms fold into convolutions there.
+
+    Attributes: as `LiteRTEngine`.
+    """
+
+    batch = TENSORFLOW_BATCH
+
+    def __init__(self, network, key: str):
+        self.key = f"{key}-tensorflow-{metadata.version('keras')}"
+        self.output_shape = tuple(network.output_shape[1:])
+        self._graph = _frozen_graph(network, None)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """float32 pixels (b, height, width, 3) → float32 (b, …). May be called from several threads at once."""
+        import tensorflow as tf
+
+        return self._graph(tf.constant(batch))[0].numpy()
+
+
+class Pixels:
+    """No network at all: the prepared pictures themselves, as uint8.
+
+    Attributes: as `LiteRTEngine`.
+    """
+
+    batch, key = 1, "pixels"
+
+    def __init__(self, size: tuple[int, int]):
+        self.output_shape = (*size, 3)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return np.rint(batch).astype(np.uint8)
+
+
+_compiled: dict[tuple[str, str], object] = {}  # network's digest and engine asked for → the engine
+_MOST_KEPT = 4
+
+
+def compile_network(network, engine: str = "auto"):
+    """The engine for a Keras network with its present weights.
+
+    The last few are kept; a network that was trained further is another network, and never answered for by its
+    former self.
+
+    Args:
+        network: `keras.Model` from pixels (n, height, width, 3) to one output.
+        engine: "litert", "tensorflow", or "auto": LiteRT where it is installed and can run the network.
+
+    Raises:
+        UserInputError: LiteRT was asked for and cannot run this network.
+    """
+    return remembered((digest(network), engine), lambda key: _compile(network, key, engine))
+
+
+def remembered(key: tuple[str, str], make):
+    """The engine made before for this key, or `make(key[0])`."""
+    if key not in _compiled:
+        while len(_compiled) >= _MOST_KEPT:
+            del _compiled[next(iter(_compiled))]
+        _compiled[key] = make(key[0])
+    return _compiled[key]
+
+
+def _compile(network, key: str, engine: str):
+    if engine == "tensorflow" or (engine == "auto" and not has_litert()):
+        return TensorFlowEngine(network, key)
+    try:
+        return LiteRTEngine(_converted(network, key), key)
+    except Exception as error:  # the converter and the interpreter raise many kinds
+        if engine == "litert":
+            reason = str(error).strip().split("\n")[0][:200]
+            raise UserInputError(
+                f"LiteRT cannot run {network.name} ({type(error).__name__}: {reason}). Use engine='auto' or "
+                "engine='tensorflow'."
+            ) from error
+        return TensorFlowEngine(network, key)
+
+
+def digest(network) -> str:
+    """SHA-256 of a Keras network's form and weights.
+
+    Names that Keras numbered as it went along, and what is frozen, do not count: neither changes what comes out.
+    """
+    form = json.dumps(network.get_config(), default=str)
+    for position, operation in enumerate((network, *network.operations)):
+        form = form.replace(f'"{operation.name}"', f'"#{position}"')
+    form = re.sub(r'"trainable": (true|false)', "", form)
+    return hashlib.sha256(f"{form} {digest_of(network.weights)}".encode()).hexdigest()
+
+
+def digest_of(weights: Iterable) -> str:
+    """SHA-256 of arrays, one after the other."""
+    summary = hashlib.sha256()
+    for weight in weights:
+        summary.update(np.ascontiguousarray(weight))
+    return summary.hexdigest()
+
+
+def _converted(network, key: str) -> Path | bytes:
+    """The network's LiteRT file: from the cache if it is there and whole, converted and put there otherwise."""
+    path = cache_folder() / "networks" / f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
+    beside = path.with_suffix(".sha256")
+    try:
+        if beside.read_text(encoding="ascii").strip() == sha256(path):
+            os.utime(path)  # used now: what has not been used for longest is dropped first
+            return path
+    except (OSError, ValueError):
+        pass
+    file = _convert(network)
+    try:
+        write_atomically(path, file)
+        write_atomically(beside, hashlib.sha256(file).hexdigest().encode())
+        return path
+    except OSError:  # a full disk or a folder that cannot be written to: then it is made again next time
+        return file
+
+
+def _convert(network) -> bytes:
+    import tensorflow as tf
+
+    with stderr_silenced():
+        # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen_graph(network, 1)])
+        return converter.convert()
+
+
+def _frozen_graph(network, batch: int | None):
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    signature = tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32)
+    graph = tf.function(lambda pixels: network(pixels, training=False), autograph=False)
+    return convert_variables_to_constants_v2(graph.get_concrete_function(signature))
