@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import UserInputError
-from .evaluation import ConfusionMatrix, classification_report
+from .predictor import Predictor, as_array, check_labels, check_weights, names_of
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
 STEADY_ROWS = 10
 
 
-class Classifier:
+class Classifier(Predictor):
     """A linear probe: standardised features → probabilities. Made by `train_classifier`.
+
+    `predict`, `score`, `confusion` and `report` take features.
 
     Attributes:
         class_names: the classes, in the order of `predict_proba`'s columns.
@@ -22,9 +24,8 @@ class Classifier:
     """
 
     def __init__(self, pipeline, classes: np.ndarray, class_names: list[str] | None, cross_validated: float | None):
+        super().__init__(classes, class_names)
         self._scaler, self._regression = pipeline
-        self.classes = classes
-        self.class_names = class_names or [str(label) for label in classes]
         self.strength = self._regression.C
         self.cross_validated = cross_validated
 
@@ -35,25 +36,6 @@ class Classifier:
     def predict_proba(self, features) -> np.ndarray:
         """Probability of each class: float64 (n, classes), rows sum to 1."""
         return self._regression.predict_proba(self._scaler.transform(self._checked(features)))
-
-    def predict(self, features) -> np.ndarray:
-        """The most probable label of each row, (n,), of the kind that was trained with: text stays text."""
-        return self.classes[self.predict_proba(features).argmax(axis=1)]
-
-    def score(self, features, labels, sample_weight=None) -> float:
-        """Accuracy in [0, 1]: the share of rows (weighted if weights are given) whose prediction is the label."""
-        right = self._predicted(features) == self._positions(labels, len(features))
-        return float(np.average(right, weights=_check_weights(sample_weight, len(right))))
-
-    def confusion(self, features, labels) -> ConfusionMatrix:
-        """How often each class was taken for which."""
-        return ConfusionMatrix.of(self._positions(labels, len(features)), self._predicted(features), self.class_names)
-
-    def report(self, features, labels) -> str:
-        """Precision, recall and F1 for each class, as text."""
-        return classification_report(
-            self._positions(labels, len(features)), self._predicted(features), self.class_names
-        )
 
     def as_head(self):
         """The same decision as a built `keras.layers.Dense` with softmax: features (n, d) → (n, classes).
@@ -72,16 +54,6 @@ class Classifier:
         head.build((None, kernel.shape[0]))
         head.set_weights([kernel.astype("float32"), bias.astype("float32")])
         return head
-
-    def _predicted(self, features) -> np.ndarray:
-        return self.predict_proba(features).argmax(axis=1)
-
-    def _positions(self, labels, count: int) -> np.ndarray:
-        labels = check_labels(labels, count)
-        unknown = sorted(set(labels.tolist()) - set(self.classes.tolist()))
-        if unknown:
-            raise UserInputError(f"The labels hold {unknown[0]!r}, which the classifier was never shown.")
-        return np.searchsorted(self.classes, labels)
 
     def _checked(self, features) -> np.ndarray:
         return check_features(features, expected=self._scaler.n_features_in_)
@@ -123,7 +95,7 @@ def train_classifier(
 
     features = check_features(features)
     labels = check_labels(labels, len(features))
-    weights = _check_weights(sample_weight, len(features))
+    weights = check_weights(sample_weight, len(features))
     if not len(strengths) or min(strengths) <= 0:
         raise UserInputError(f"The strengths are {list(strengths)}; expected at least one number, all above 0.")
     if not weights.all():  # a fold in which nothing counts cannot be trained on
@@ -134,7 +106,7 @@ def train_classifier(
         raise UserInputError(
             f"All {len(labels)} labels are {classes[0].item()!r}; a classifier needs examples of at least two classes."
         )
-    names = _names(classes, class_names)
+    names = names_of(classes, class_names)
     # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
     scaled = features.astype(np.float64)
     scaler = StandardScaler(copy=False).fit(scaled, sample_weight=weights)
@@ -188,7 +160,7 @@ def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: in
 
 def check_features(features, expected: int | None = None) -> np.ndarray:
     """Features as a finite float array (n, d), or a sentence."""
-    array = _as_array(features, "features")
+    array = as_array(features, "features")
     if array.dtype.kind not in "uif" or array.ndim != 2:
         raise UserInputError(
             f"Features were given with shape {array.shape} and type {array.dtype}; expected numbers in shape (n, d), "
@@ -208,57 +180,3 @@ def check_features(features, expected: int | None = None) -> np.ndarray:
             "rows out, with their labels, and look at the pictures they come from."
         )
     return array
-
-
-def check_labels(labels, count: int) -> np.ndarray:
-    """Labels as an array (count,) of whole numbers or text, or a sentence."""
-    array = _as_array(labels, "labels")
-    if array.ndim != 1 or len(array) != count:
-        raise UserInputError(
-            f"{count} rows of features came with labels of shape {array.shape}; expected one label for each row, in "
-            "shape (n,). One-hot labels become numbers by labels.argmax(axis=1)."
-        )
-    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
-        array = array.astype(str)
-    if array.dtype.kind == "f" and np.array_equal(array, np.rint(array)):
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "uibU":
-        raise UserInputError(f"Labels must be whole numbers or text; these are of type {array.dtype}.")
-    return array
-
-
-def _as_array(values, name: str) -> np.ndarray:
-    try:
-        return np.asarray(values)
-    except ValueError:  # NumPy's own message speaks of inhomogeneous parts
-        wanted = {"features": "shape (n, d), as model.extract_features(images) gives them"}.get(name, "one each")
-        raise UserInputError(f"The rows of the {name} differ in length; expected {wanted}.") from None
-
-
-def _check_weights(weights, count: int) -> np.ndarray:
-    if weights is None:
-        return np.ones(count)
-    weights = _as_array(weights, "sample_weight")
-    if (
-        weights.shape != (count,)
-        or weights.dtype.kind not in "uifb"
-        or not np.isfinite(weights).all()
-        or (weights < 0).any()
-        or not weights.any()
-    ):
-        raise UserInputError(
-            f"sample_weight has shape {weights.shape} and type {weights.dtype}; expected {count} finite numbers, one "
-            "for each row, none negative and not all 0."
-        )
-    return weights.astype(np.float64)
-
-
-def _names(classes: np.ndarray, class_names: Sequence[str] | None) -> list[str] | None:
-    if class_names is None or classes.dtype.kind == "U":
-        return None
-    if classes.min() < 0 or classes.max() >= len(class_names):
-        raise UserInputError(
-            f"The labels run from {classes.min()} to {classes.max()}, but {len(class_names)} class names were given; "
-            "label 0 belongs to the first name."
-        )
-    return [str(class_names[int(label)]) for label in classes]
