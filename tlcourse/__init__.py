@@ -23,10 +23,14 @@ _PLACES = {
     "load_dataset": "datasets",
     "list_datasets": "datasets",
     "train_classifier": "heads",
+    "fine_tune": "finetuning",
+    "FineTuned": "finetuning",
+    "freeze": "freezing",
+    "unfreeze": "freezing",
     "Classifier": "heads",
     "ConfusionMatrix": "evaluation",
 }
-_ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots"}
+_ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots", "guards": "guards"}
 
 __all__ = [*_PLACES, *_ROOMS]
 

@@ -230,6 +230,35 @@ def curves(x: Sequence[float], means: dict, spreads: dict, xlabel: str, ylabel: 
     return sheet
 
 
+def training(epochs: Sequence[dict], total: int | None = None, title: str = "Fine-tuning") -> Figure:
+    """Loss and accuracy after each epoch, side by side.
+
+    Args:
+        epochs: `record["epochs"]` of a fine-tuned network: dictionaries with epoch, loss and perhaps
+            validation_loss and validation_accuracy.
+        total: how many epochs there will be: the width of the picture.
+    """
+    if not epochs:
+        raise UserInputError("There are no epochs to show.")
+    x = [row["epoch"] for row in epochs]
+    panels = [("Loss", {"learned from": "loss", "held out": "validation_loss"}, 1)]
+    if "validation_accuracy" in epochs[0]:
+        panels.append(("Accuracy on held-out pictures (%)", {"held out": "validation_accuracy"}, 100))
+    sheet = Figure(figsize=(WIDTH * 0.45 * len(panels), WIDTH * 0.32), layout="constrained")
+    for axes, (label, lines, factor) in zip(sheet.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, key in lines.items():
+            if key in epochs[0]:
+                line = {"learned from": 0, "held out": 1}[name]  # one colour a name in both panels
+                y = [factor * row[key] for row in epochs]
+                axes.plot(x, y, label=name, color=COLOURS[line], marker=MARKERS[line])
+        axes.set(xlabel="Epoch", ylabel=label, xlim=(0.5, (total or len(x)) + 0.5))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    sheet.suptitle(title, fontsize=10)
+    return sheet
+
+
 def bars(names: Sequence[str], values: Sequence[float], xlabel: str, title: str) -> Figure:
     """Horizontal bars, the first on top, each with its value written at its end."""
     _equally_long(names=names, values=values)

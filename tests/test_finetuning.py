@@ -1,0 +1,296 @@
+"""Fine-tuning: only what should change changes, the same seed gives the same network, and a kill costs one epoch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse import finetuning, training
+from tlcourse.errors import UserInputError
+
+CELLS = 12  # of each class
+QUICK = {"from_": "block7a", "epochs": 2, "batch_size": 8, "views": 1}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Twelve whole and twelve defective solar cells at 224 × 224: (uint8 (24, 224, 224, 3), int64 (24,))."""
+    from tlcourse.pictures import resize
+
+    train = tl.load_dataset("solar").train
+    rows = np.concatenate([np.flatnonzero(train.labels == label)[:CELLS] for label in (0, 1)])
+    return np.stack([resize(train.images[int(row)], (224, 224)) for row in rows]), train.labels[rows]
+
+
+@pytest.fixture(scope="module")
+def result(bundled_model, cells):
+    return tl.fine_tune(bundled_model, *cells, **QUICK, validation=0.25, class_names=["whole", "defective"])
+
+
+def tuned(model, cells, **options):
+    return tl.fine_tune(model, *cells, **{**QUICK, **options})
+
+
+def weights_of(result):
+    return {weight.path: weight.numpy() for weight in result.network.weights}
+
+
+def assert_same(first, second):
+    ours, theirs = weights_of(first), weights_of(second)
+    assert list(ours) == list(theirs)
+    assert [path for path in ours if not np.array_equal(ours[path], theirs[path])] == []
+
+
+# What comes back
+
+
+def test_it_learns_what_it_is_shown(result, cells):
+    assert result.score(*cells) >= 0.8
+
+
+def test_the_network_is_photo_in_probabilities_out(result, cells):
+    probabilities = result.network.predict(cells[0].astype(np.float32), verbose=0)
+    assert probabilities.shape == (24, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(result.predict_proba(cells[0]), probabilities, atol=1e-4)
+
+
+def test_saved_and_loaded_by_keras_alone_in_a_fresh_process_it_predicts_the_same(result, cells, tmp_path):
+    result.network.save(tmp_path / "cells.keras")
+    np.save(tmp_path / "pictures.npy", cells[0][:4].astype(np.float32))
+    program = (
+        "import keras, numpy as np, sys\n"
+        "network = keras.models.load_model('cells.keras', safe_mode=True)\n"
+        "np.save('after.npy', network.predict(np.load('pictures.npy'), verbose=0))\n"
+        "assert 'tlcourse' not in sys.modules\n"
+    )
+    run = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    before = result.network.predict(np.load(tmp_path / "pictures.npy"), verbose=0)
+    np.testing.assert_array_equal(np.load(tmp_path / "after.npy"), before)
+
+
+def test_predictions_are_labels_and_can_be_judged(result, cells):
+    assert set(result.predict(cells[0])) <= {0, 1}
+    assert result.confusion(*cells).counts.sum() == 24
+    assert "defective" in result.report(*cells)
+    assert repr(result).startswith("<efficientnet_lite0_fine_tuned: 2 classes, 2 epochs, ")
+
+
+def test_text_labels_stay_text(bundled_model, cells):
+    names = np.array(["whole", "defective"])[cells[1]]
+    assert set(tuned(bundled_model, (cells[0], names), epochs=1).predict(cells[0])) <= {"whole", "defective"}
+
+
+def test_the_record_is_ready_for_json_and_complete(result):
+    record = json.loads(json.dumps(result.record))
+    assert record["from"] == "block7a" and record["views"] == ["as is"]
+    assert record["rows"] == {"learned_from": 18, "held_out": 6}
+    assert [row["epoch"] for row in record["epochs"]] == [1, 2]
+    assert set(record["epochs"][0]) == {
+        "epoch", "loss", "learning_rate", "validation_accuracy", "validation_loss", "seconds"
+    }  # fmt: skip
+    assert set(record["seconds"]) == {"activations", "probe", "training"} and record["estimated_seconds"] > 0
+
+
+# What changes and what does not
+
+
+@pytest.fixture(scope="module")
+def without_validation(bundled_model, cells):
+    return tuned(bundled_model, cells, validation=0)
+
+
+def test_only_blocks_behind_the_cut_change_and_no_batch_norm(bundled_model, without_validation):
+    before = {weight.path: weight.numpy() for weight in bundled_model.network.weights}
+    after = weights_of(without_validation)
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert changed and {path.split("_")[0] for path in changed} <= {"block7a", "head"}
+    assert not [path for path in changed if "_bn/" in path]
+
+
+def test_the_record_names_the_changed_weights(bundled_model, without_validation):
+    before = {weight.path: weight.numpy() for weight in bundled_model.network.weights}
+    after = weights_of(without_validation)
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert set(without_validation.record["changed"]) == changed | {"head/kernel", "head/bias"}
+
+
+def test_the_flags_say_what_was_trained(without_validation):
+    trainable = {weight.path.split("/")[0] for weight in without_validation.network.trainable_weights}
+    assert trainable == {
+        "block7a_expand_conv", "block7a_depthwise_conv", "block7a_project_conv", "head_conv", "head"
+    }  # fmt: skip
+
+
+def test_the_model_given_is_not_changed(bundled_model, cells):
+    before = [weight.numpy() for weight in bundled_model.network.weights]
+    flags = [layer.trainable for layer in bundled_model.network.layers]
+    tuned(bundled_model, cells, epochs=1)
+    assert all(np.array_equal(old, new) for old, new in zip(before, bundled_model.network.weights, strict=True))
+    assert [layer.trainable for layer in bundled_model.network.layers] == flags
+
+
+def test_the_start_is_the_probe_and_not_a_random_head(bundled_model, cells):
+    result = tuned(bundled_model, cells, epochs=1, learning_rate=0, weight_decay=0, validation=0, dropout=0)
+    probe = tl.train_classifier(bundled_model.extract_features(cells[0]), cells[1])
+    np.testing.assert_allclose(
+        result.predict_proba(cells[0]), probe.predict_proba(bundled_model.extract_features(cells[0])), atol=0.02
+    )
+    assert result.record["changed"] == []
+
+
+def test_the_whole_network_can_be_trained(bundled_model, cells):
+    some = (cells[0][::6], cells[1][::6])
+    result = tuned(bundled_model, some, from_=None, epochs=1, batch_size=4, validation=0, learning_rate=1e-3)
+    assert any(path.startswith("stem_conv") for path in result.record["changed"])
+    assert not [path for path in result.record["changed"] if "_bn/" in path]
+
+
+def test_with_held_out_rows_the_best_epoch_stays(bundled_model, cells, monkeypatch):
+    kept = []
+    judged = iter([(0.5, 1.0), (0.9, 1.0), (0.9, 2.0), (0.7, 1.0)])  # the probe, then three epochs
+
+    def judge(self):
+        kept.append(self._values(self.variables))
+        return next(judged)
+
+    monkeypatch.setattr(training.Training, "_judge", judge)
+    result = tuned(bundled_model, cells, epochs=3, validation=0.25, cache=False)
+    assert result.record["best_epoch"] == 1
+    head = [weight.numpy() for weight in result.network.get_layer("head").weights]
+    assert all(np.array_equal(*pair) for pair in zip(head, kept[1][-2:], strict=True))
+
+
+def test_training_ends_where_patience_ends(bundled_model, cells, monkeypatch):
+    monkeypatch.setattr(training.Training, "_judge", lambda self: (0.5, 1.0))
+    result = tuned(bundled_model, cells, epochs=9, patience=2, validation=0.25, cache=False)
+    assert (len(result.record["epochs"]), result.record["best_epoch"]) == (2, 0)
+
+
+# Again, and again after a kill
+
+
+def test_the_same_seed_gives_the_same_network_to_the_last_bit(bundled_model, cells, without_validation):
+    assert_same(without_validation, tuned(bundled_model, cells, validation=0))
+
+
+def test_another_seed_gives_another_network(bundled_model, cells, without_validation):
+    other = tuned(bundled_model, cells, validation=0, seed=1)
+    assert not np.array_equal(weights_of(without_validation)["head/kernel"], weights_of(other)["head/kernel"])
+
+
+def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, tmp_path):
+    np.savez(tmp_path / "cells.npz", images=cells[0], labels=cells[1])
+    program = (
+        "import os, sys, numpy as np, tlcourse as tl\n"
+        "from tlcourse import training\n"
+        "data = np.load('cells.npz')\n"
+        "if sys.argv[1] == 'kill':\n"
+        "    whole = training.Checkpoint.write\n"
+        "    training.Checkpoint.write = lambda self, state: (whole(self, state), os.kill(os.getpid(), 9))\n"
+        "options = {'from_': 'block7a', 'epochs': 3, 'batch_size': 8, 'views': 2, 'validation': 0}\n"
+        "result = tl.fine_tune(tl.load_pretrained_model(), data['images'], data['labels'], **options)\n"
+        "print(result.record['resumed_after'])\n"
+        "np.savez(sys.argv[1], *result.network.get_weights())\n"
+    )
+
+    def start(name, cache):
+        paths = os.pathsep.join([str(Path(tl.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "TLCOURSE_CACHE": str(tmp_path / cache), "PYTHONPATH": paths}
+        command = [sys.executable, "-c", program, name]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+
+    assert start("kill", "killed").returncode == -9
+    resumed, undisturbed = start("resumed", "killed"), start("undisturbed", "other")
+    assert (resumed.stdout.strip(), undisturbed.stdout.strip()) == ("1", "0"), resumed.stderr + undisturbed.stderr
+    with np.load(tmp_path / "resumed.npz") as ours, np.load(tmp_path / "undisturbed.npz") as theirs:
+        assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    assert not list((tmp_path / "killed" / "training").iterdir())  # finished: nothing to go on from
+
+
+@pytest.mark.parametrize("damage", [b"", b"Dear Sir or Madam"])
+def test_a_damaged_checkpoint_is_begun_anew(tmp_path, damage):
+    checkpoint = training.Checkpoint(tmp_path / "state.npz")
+    checkpoint.write({"a": np.arange(1000)})
+    assert np.array_equal(checkpoint.read()["a"], np.arange(1000))
+    checkpoint.path.write_bytes(damage or checkpoint.path.read_bytes()[:-100])
+    assert checkpoint.read() is None
+
+
+def test_other_labels_or_settings_are_another_training(cells):
+    rows, weights = np.arange(24), np.ones(24)
+    first = training.Examples(cells[0][:, None], rows, cells[1], weights)
+    other = training.Examples(cells[0][:, None], rows, 1 - cells[1], weights)
+    prints = {training.fingerprint([lr], [examples, None]) for lr in (0.1, 0.2) for examples in (first, other)}
+    assert len(prints) == 4
+
+
+# What is said
+
+
+def test_what_will_be_done_is_said_before_and_each_epoch_is_a_line(bundled_model, cells, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    tuned(bundled_model, cells, validation=0.25, cache=False)
+    lines = capsys.readouterr().err.splitlines()
+    said = [line for line in lines if line.startswith(("Fine-tuning", "epoch"))]
+    assert said[0].startswith("Fine-tuning on 18 pictures, 6 are held out: 2 epochs of about ")
+    assert [line.split(",")[0] for line in said[1:]] == ["epoch 1 of 2", "epoch 2 of 2"]
+
+
+def test_progress_can_be_turned_off(bundled_model, cells, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    tuned(bundled_model, cells, epochs=1)
+    assert capsys.readouterr() == ("", "")
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"from_": "block9z"}, "from_ is 'block9z'; expected the first block to train"),
+        ({"from_": 0}, "from_ is 0; expected"),
+        ({"from_": True}, "from_ is True; expected"),
+        ({"from_": 19}, "how many of the last blocks \\(1 to 18\\)"),
+        ({"epochs": 0}, "epochs is 0; expected a whole number from 1"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number from 0 to 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; expected a whole number"),
+        ({"lr": 0.1}, "fine_tune has no setting 'lr'. It has: epochs, batch_size, learning_rate"),
+        ({"views": "upside down"}, "views is 'upside down'"),
+        ({"validation": 1.0}, "validation is 1.0; expected a share"),
+        ({"validation": "some"}, "validation is 'some'; expected a share"),
+        ({"sample_weight": [1, 2]}, "sample_weight has shape"),
+    ],
+)
+def test_what_cannot_be_used_gets_a_sentence(bundled_model, cells, options, sentence):
+    with pytest.raises(UserInputError, match=sentence):
+        tuned(bundled_model, cells, **options)
+
+
+def test_a_keras_model_in_place_of_a_pretrained_one_gets_the_call(bundled_model, cells):
+    with pytest.raises(UserInputError, match="was given Functional; expected a pretrained model: model = tl.load"):
+        tuned(bundled_model.network, cells)
+
+
+def test_labels_of_one_class_are_refused(bundled_model, cells):
+    with pytest.raises(UserInputError, match="examples of at least two classes"):
+        tuned(bundled_model, (cells[0], np.zeros(24, int)))
+
+
+def test_labels_of_another_length_are_refused(bundled_model, cells):
+    with pytest.raises(UserInputError, match="expected one label for each"):
+        tuned(bundled_model, (cells[0], cells[1][:5]))
+
+
+def test_a_class_of_one_row_is_learned_from_and_not_held_out(cells):
+    labels = np.array([0] * 10 + [1])
+    learn, held_out, _ = finetuning._examples(labels, None, np.zeros((11, 1, 2)), 0.5, seed=0)
+    assert sorted(np.bincount(learn.targets)) == [1, 5] and set(held_out.targets) == {0}
+    assert not set(learn.rows) & set(held_out.rows)

@@ -1,0 +1,64 @@
+"""What a learner sees of a training: a live curve in a notebook, one line an epoch elsewhere."""
+
+import sys
+
+from .progress import is_off
+
+
+class TrainingReport:
+    """Shows one training. `TQDM_DISABLE=1` turns it off, as it does progress bars."""
+
+    def __init__(self, epochs: int):
+        self._epochs, self._rows, self._remaining, self._display = epochs, [], None, None
+        self._off = is_off()
+
+    def start(self, learned_from: int, held_out: int, seconds: float) -> None:
+        """Say what is going to be done, and how long it will take."""
+        judged = f", {held_out:,} are held out" if held_out else ""
+        self._line(
+            f"Fine-tuning on {learned_from:,} pictures{judged}: {self._epochs} epochs of about "
+            f"{duration(seconds / self._epochs)}, {duration(seconds)} in all."
+        )
+
+    def epoch(self, row: dict) -> None:
+        """An epoch is done: a line, or a point on the curve."""
+        self._rows.append(row)
+        left = (self._epochs - row["epoch"]) * row["seconds"]
+        parts = [f"epoch {row['epoch']} of {self._epochs}", f"loss {row['loss']:.3f}"]
+        if "validation_accuracy" in row:
+            parts.append(f"validation accuracy {row['validation_accuracy']:.1%}")
+        parts.append(duration(row["seconds"]))
+        text = ", ".join(parts) + (f", {duration(left)} left" if left else "")
+        if not self._off and _in_notebook():
+            self._draw(text)
+        else:
+            self._line(text)
+
+    def _line(self, text: str) -> None:
+        if not self._off:
+            print(text, file=sys.stdout if _in_notebook() else sys.stderr, flush=True)
+
+    def _draw(self, text: str) -> None:
+        from IPython.display import display
+
+        from .plots import training
+
+        figure = training(self._rows, self._epochs, text)
+        if self._display is None:
+            self._display = display(figure, display_id=True)
+        else:
+            self._display.update(figure)
+
+
+def duration(seconds: float) -> str:
+    """ "41 s", "6 min", "2 h 10 min"."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel shows what is displayed; a terminal's IPython does not."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell" or "google.colab" in sys.modules
