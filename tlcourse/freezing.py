@@ -1,0 +1,447 @@
+"""Freeze and unfreeze by blocks: flags, batch norm and `compile` in one call, and a table of what is frozen now."""
+
+import html
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import NamedTuple
+
+from .errors import UserInputError
+from .recipes import RECIPES
+from .tensorflow_start import import_tensorflow
+
+OWN = "your layers"  # the table's name for what was put around the pretrained part
+
+
+def freeze(model, up_to: str | int | None = None) -> "FreezeTable":
+    """Freeze the pretrained part from the pixels up to a block; everything after it becomes trainable.
+
+    The flags are those of the layers themselves: a network and a model built on it share their layers. A model that
+    was compiled is compiled again, because Keras does not notice a changed flag once it has trained.
+
+    Args:
+        model: a `PretrainedModel`, or a built `keras.Model` with one pretrained network in it, flat or nested.
+        up_to: the last block to be frozen, by name; or how many blocks, counted from the pixels, from 1; None: all
+            of them. Layers put around the pretrained part are always trainable.
+
+    Returns:
+        A table of what is frozen now.
+
+    Raises:
+        UserInputError: unknown block, count out of range, not a model, not built, or two pretrained networks in it.
+    """
+    parts = find_blocks(model)
+    frozen = len(parts.blocks) if up_to is None else _place(parts, up_to, "up_to") + 1
+    return _set(parts, {block: place >= frozen for place, block in enumerate(parts.blocks)})
+
+
+def unfreeze(model, from_: str | int | None = None) -> "FreezeTable":
+    """Make a block and all blocks after it trainable, except their batch norm; blocks before it stay as they are.
+
+    Args:
+        model: as for `freeze`.
+        from_: the first block to be trained, by name; or how many of the last blocks, from 1; None: all of them.
+
+    Returns, Raises:
+        As `freeze`.
+    """
+    parts = find_blocks(model)
+    first = 0 if from_ is None else _place(parts, from_, "from_")
+    return _set(parts, {block: place >= first or None for place, block in enumerate(parts.blocks)})
+
+
+class Row(NamedTuple):
+    """One block in a `FreezeTable`: counts of numbers, and its share of all the model's numbers in percent."""
+
+    block: str
+    state: str  # "frozen", "trainable" or "partly"; a frozen batch norm does not make a trainable block "partly"
+    parameters: int
+    share: float
+    trainable: int
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FreezeTable:
+    """What is frozen in a model, block by block. `table.rows` are plain tuples: `pandas.DataFrame(table.rows)`.
+
+    Attributes:
+        name: the model's name.
+        rows: one `Row` a block, from the pixels on; the layers put around the pretrained part come last.
+        notes: sentences on batch norm and on compiling.
+        warnings: sentences on what is likely to be wrong.
+    """
+
+    name: str
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model holds."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def trainable(self) -> int:
+        """How many of them `fit` trains."""
+        return sum(row.trainable for row in self.rows)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        lines = [(r.block, r.state, f"{r.parameters:,}", f"{r.share:.1f} %", f"{r.trainable:,}") for r in self.rows]
+        total = ("all", "", f"{self.parameters:,}", "100.0 %", f"{self.trainable:,}")
+        return [("block", "state", "parameters", "share", "trainable"), *lines, total]
+
+    def _sentences(self) -> list[str]:
+        return [*(f"Warning: {text}" for text in self.warnings), *self.notes]
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(f"{cell:{'<' if place < 2 else '>'}{widths[place]}}" for place, cell in enumerate(line)).rstrip()
+            for line in cells
+        ]
+        return "\n".join([self.name, *lines, *self._sentences()])
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in line] for line in self._cells()]
+        rows = "".join(f"<tr><td>{'</td><td>'.join(line)}</td></tr>" for line in body)
+        sentences = "".join(f"<p>{html.escape(text)}</p>" for text in self._sentences())
+        table = f"<thead><tr><th>{'</th><th>'.join(head)}</th></tr></thead><tbody>{rows}</tbody>"
+        return f"<table><caption>{html.escape(self.name)}</caption>{table}</table>{sentences}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model taken apart.
+
+    Attributes:
+        network: the `keras.Model`.
+        blocks: block name → its layers, from the pixels on.
+        own: the layers with weights outside the blocks: a head, say.
+        known: whether the blocks are those of a published network; else each layer with weights is one.
+    """
+
+    network: object
+    blocks: dict[str, list]
+    own: list
+    known: bool
+
+    @property
+    def layers(self) -> dict[str, list]:
+        """Block name → layers, with the layers outside the blocks under a name of their own."""
+        return {**self.blocks, OWN: self.own} if self.own else self.blocks
+
+
+def find_blocks(model) -> Parts:
+    """Find the pretrained part of a model and its blocks.
+
+    A published network is known by the names of its layers. In other networks every layer with weights is a block of
+    its own, but for a dense layer at the end: that is taken for the head. A single network nested in the model is
+    then taken for the pretrained part.
+
+    Raises:
+        UserInputError: not a model, not built, nothing to freeze, or two published networks in one model.
+    """
+    import_tensorflow()
+    import keras
+
+    network = getattr(model, "network", model)
+    if not isinstance(network, keras.Model):
+        raise UserInputError(
+            f"A {type(model).__name__} was given; expected a model of tl.load_pretrained_model() or a keras.Model."
+        )
+    if not network.built or not all(layer.built for layer in leaves(network)):
+        raise UserInputError(
+            f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
+            "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
+        )
+    if network is not model:
+        found = [{block: [network.get_layer(name) for name in names] for block, names in model.blocks.items()}]
+    else:
+        found = [blocks for container in _containers(network) if (blocks := _known_blocks(container))]
+    if len(found) > 1:
+        raise UserInputError(
+            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by itself, "
+            'tl.freeze(model.get_layer("its name")), and compile the model afterwards.'
+        )
+    blocks = found[0] if found else _unknown_blocks(network)
+    if not blocks:
+        raise UserInputError(
+            f"{network.name!r} has no layers with weights before its head, so there is nothing to freeze."
+        )
+    inside = {id(layer) for layers in blocks.values() for layer in layers}
+    own = [layer for layer in leaves(network) if layer.weights and id(layer) not in inside]
+    return Parts(network, blocks, own, bool(found))
+
+
+def leaves(model) -> Iterator:
+    """The layers of a model and of the models nested in it, each once; from the pixels on."""
+    seen = set()
+    for container in _containers(model):
+        for layer in container.layers:
+            if not _is_model(layer) and id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+
+
+def batch_norms(layers: Sequence) -> list:
+    """The batch norms among these layers and within them."""
+    import keras
+
+    inside = [part for layer in layers for part in layer._flatten_layers()]
+    return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
+
+
+def table(parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> FreezeTable:
+    """The table of a model as it stands."""
+    trained = {id(weight) for weight in parts.network.trainable_weights}  # what `fit` asks, too
+    total = sum(_count(layer.weights) for layer in leaves(parts.network)) or 1
+    rows = []
+    for block, layers in parts.layers.items():
+        weights = {id(weight): weight for layer in layers for weight in layer.weights}
+        learning = [weight for key, weight in weights.items() if key in trained]
+        states = {any(id(weight) in trained for weight in layer.weights) for layer in layers if _learns(layer)}
+        state = "partly" if len(states) == 2 or (learning and True not in states) else "frozen"
+        if states == {True} or (learning and not states):
+            state = "trainable"
+        count = _count(weights.values())
+        names = tuple(layer.name for layer in layers)
+        rows.append(Row(block, state, count, 100 * count / total, _count(learning), names))
+    return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
+
+
+def _learns(layer) -> bool:
+    """Whether a layer has weights that a block's state depends on: frozen batch norm is no exception to trainable."""
+    import keras
+
+    passive = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    return bool(layer.weights) and not isinstance(layer, passive)
+
+
+def _count(weights) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def _is_model(layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Model)
+
+
+def _containers(model) -> Iterator:
+    """The model and the models nested in it, outermost first."""
+    yield model
+    for layer in model.layers:
+        if _is_model(layer):
+            yield from _containers(layer)
+
+
+def _known_blocks(container) -> dict[str, list] | None:
+    """The blocks of the published network whose names most of the layers bear; None if it is no such network.
+
+    A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
+    """
+    found = [_matched(container.layers, recipe) for recipe in RECIPES.values()]
+    layers, share, blocks = max(found, key=lambda match: match[:2])
+    return blocks if len(blocks) >= 3 and share > 0.8 else None
+
+
+def _matched(layers, recipe) -> tuple[int, float, dict[str, list]]:
+    """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
+
+    In InceptionV3 a block's name stands on its last layer, elsewhere on its first. What follows the last layer that
+    bears a name is a head, except the batch norm and activation that some families end with; a head's layer may bear
+    such a name by chance ("top_dropout"), but it comes after the pooling.
+    """
+    named_at_end = recipe.application == "InceptionV3"
+    matches = [re.match(recipe.block, layer.name) if _is_spatial(layer) else None for layer in layers]
+    count = sum(match is not None for match in matches)
+    named = [
+        match is not None for layer, match in zip(layers, matches, strict=True) if layer.weights and _is_spatial(layer)
+    ]
+    end = max((place + 1 for place, match in enumerate(matches) if match), default=0)
+    while end < len(layers) and _ends_a_base(layers[end]):
+        end += 1
+    blocks, waiting, current = {}, [], None
+    for layer, match in zip(layers[:end], matches, strict=False):
+        waiting.append(layer)
+        if match:
+            current = recipe.rename.get(match[1], match[1])
+        if match or (current and not named_at_end):
+            blocks.setdefault(current, []).extend(waiting)
+            waiting = []
+    if waiting and current:
+        blocks[current] += waiting
+    return count, 1.0 if named_at_end else sum(named) / max(len(named), 1), blocks
+
+
+def _is_spatial(layer) -> bool:
+    """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
+    if _is_model(layer):
+        return False
+    try:
+        return len(layer.output.shape) > 2 or "squeeze" in layer.name
+    except (AttributeError, ValueError):  # used twice, or never
+        return True
+
+
+def _ends_a_base(layer) -> bool:
+    import keras
+
+    kinds = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+    return isinstance(layer, kinds) and _is_spatial(layer)
+
+
+def _unknown_blocks(network) -> dict[str, list]:
+    """Each layer with weights as a block of its own, without the head."""
+    children = [layer for layer in network.layers if layer.weights]
+    if children and len(children) > 1 and _ends_dense(children[-1]):
+        children = children[:-1]
+    elif len(children) == 1 and not _is_model(children[0]) and _ends_dense(children[0]):
+        return {}
+    nested = [layer for layer in children if _is_model(layer)]
+    if len(nested) == 1:
+        return {layer.name: [layer] for layer in leaves(nested[0]) if layer.weights}
+    return {layer.name: list(leaves(layer)) if _is_model(layer) else [layer] for layer in children}
+
+
+def _ends_dense(layer) -> bool:
+    import keras
+
+    last = [part for part in leaves(layer) if part.weights][-1] if _is_model(layer) else layer
+    return isinstance(last, keras.layers.Dense)
+
+
+def _place(parts: Parts, wanted, argument: str) -> int:
+    """The position of a block that is given by name or count: from the pixels for `up_to`, from the end for `from_`."""
+    names = list(parts.blocks)
+    if isinstance(wanted, str):
+        if wanted not in names:
+            raise UserInputError(f"{parts.network.name!r} has no block {wanted!r}. Its blocks: {', '.join(names)}.")
+        return names.index(wanted)
+    if isinstance(wanted, bool) or not isinstance(wanted, Integral):
+        raise UserInputError(
+            f"{argument} is {wanted!r}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole number of "
+            "blocks, or nothing for all of them."
+        )
+    if not 1 <= wanted <= len(names):
+        other = "To freeze nothing: tl.unfreeze(model)." if argument == "up_to" else "To train none: tl.freeze(model)."
+        raise UserInputError(
+            f"{argument} is {wanted}; {parts.network.name!r} has {len(names)} blocks, so expected 1 to {len(names)}. "
+            f"{other if wanted == 0 else 'Blocks: ' + ', '.join(names) + '.'}"
+        )
+    return int(wanted) - 1 if argument == "up_to" else len(names) - int(wanted)
+
+
+def _set(parts: Parts, wanted: dict[str, bool | None]) -> FreezeTable:
+    """Set every block's flags (None: as they are), batch norm last, and compile again."""
+    network = parts.network
+    settings = _compile_settings(network)  # may refuse, so it comes before anything is changed
+    before = [(layer, layer.trainable) for layer in _flat(parts, None, wanted)]
+    # Containers first: their setter overwrites the flags within. A frozen container round a trainable layer would
+    # train it all the same, but its own trainable_weights would say that it does not.
+    for container in _containers(network):
+        container.trainable = True
+    for layer in parts.own:
+        layer.trainable = True
+    for layer, trainable in before:
+        layer.trainable = trainable
+    for trainable in (True, False):
+        for layer in _flat(parts, trainable, wanted):
+            layer.trainable = trainable
+    norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
+    for norm in norms:
+        norm.trainable = False
+    return table(parts, [_about_norms(parts, norms), _compile(network, settings)])
+
+
+def _flat(parts: Parts, choice: bool | None, wanted: dict) -> list:
+    """The layers, and the layers within them, of all blocks that are to be so."""
+    chosen = [layer for block, layers in parts.blocks.items() if wanted[block] is choice for layer in layers]
+    return [part for layer in chosen for part in layer._flatten_layers()]
+
+
+def _about_norms(parts: Parts, norms: list) -> str:
+    part = "the pretrained part" if parts.known else "the blocks"
+    if not norms:
+        return f"Batch norm: there is none in {part}."
+    return (
+        f"Batch norm: the {len(norms)} of {part} stay frozen in every block. Trainable, they would replace the means "
+        "and variances they were trained with by those of your batches, at any learning rate."
+    )
+
+
+def _compile_settings(network) -> dict | None:
+    """What the model was compiled with, the optimizer made anew; None if it was not, or not by Keras' own `compile`."""
+    import keras
+
+    if not network.compiled or type(network).compile is not keras.Model.compile:
+        return None
+    if hasattr(network, "_compile_config"):  # the objects themselves: a loss of one's own need not be registered
+        settings = dict(network._compile_config.config)
+    else:
+        settings = keras.saving.deserialize_keras_object(network.get_compile_config())
+    return {**settings, "optimizer": _fresh(settings["optimizer"], network)}
+
+
+def _fresh(optimizer, network):
+    """An optimizer of the same configuration without state."""
+    if optimizer is None:
+        return None
+    rate = getattr(optimizer, "_learning_rate", None)
+    try:
+        if callable(rate):  # the schedule itself goes on: one's own need not be registered, nor have a configuration
+            optimizer._learning_rate = 0.0
+        config = optimizer.get_config()
+        fresh = type(optimizer).from_config({**config, "learning_rate": rate} if callable(rate) else config)
+    except Exception as error:  # an optimizer of one's own may raise anything
+        raise UserInputError(
+            f"The optimizer {type(optimizer).__name__} cannot be made anew from its get_config() ({error}), so the "
+            "model cannot be compiled again. Freeze first, then compile."
+        ) from error
+    finally:
+        if callable(rate):
+            optimizer._learning_rate = rate
+    # What weight decay spares is not in the configuration.
+    spared = getattr(optimizer, "_exclude_from_weight_decay", ())
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    if spared or pattern:
+        weights = [weight for weight in network.weights if optimizer._var_key(weight) in spared]
+        fresh.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
+    return fresh
+
+
+def _compile(network, settings: dict | None) -> str:
+    """Compile again, and a sentence on what that means."""
+    if settings is None:
+        was_compiled = network.compiled
+        network.compiled = False  # so that `fit` refuses, where it would go on with the former flags in silence
+        if was_compiled:
+            return (
+                f"Compile: {network.name!r} has a compile method of its own. Compile it again before fit; "
+                "without, fit would refuse."
+            )
+        return (
+            f"Compile: {network.name!r} is not compiled. Compile the model that you train after this call, not before: "
+            "one that was compiled before does not notice."
+        )
+    network.compile(**settings)
+    optimizer = network.optimizer
+    if optimizer is None:
+        return "Compile: the model was compiled again as before, without an optimizer."
+    return (
+        f"Compile: the model was compiled again with the same loss and metrics. {type(optimizer).__name__} starts anew "
+        f"({_rate(optimizer)}): what it remembered of earlier steps belonged to another set of weights."
+    )
+
+
+def _rate(optimizer) -> str:
+    rate = getattr(optimizer, "_learning_rate", None)
+    if callable(rate):
+        name = getattr(rate, "__name__", type(rate).__name__)
+        return f"learning-rate schedule {name}, from its first step"
+    return f"learning rate {float(optimizer.learning_rate):.3g}"
