@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tlcourse import __version__, backbones, cli, datasets, demo, fetching
+from tlcourse.cache import RowCache
 from tlcourse.datasets import Dataset, find_pack
 from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
@@ -38,12 +39,14 @@ def words(text):
 
 def test_without_arguments_the_commands_are_listed():
     output = run().output
-    assert all(re.search(rf"^\W*{command}  ", output, re.MULTILINE) for command in ("demo", "doctor", "fetch", "pack"))
+    assert all(
+        re.search(rf"^\W*{command}  ", output, re.MULTILINE) for command in ("demo", "doctor", "fetch", "pack", "cache")
+    )
 
 
 def test_each_help_text_fits_on_a_line():
     listed = re.findall(r"^│ (\w+) +(\S.*?) +│$", run("--help").output.split("Commands")[1], re.MULTILINE)
-    assert [text[-1] for _, text in listed] == [".", ".", ".", "."]
+    assert [text[-1] for _, text in listed] == ["."] * 5
 
 
 def test_version():
@@ -88,6 +91,18 @@ def test_help_in_a_terminal_without_unicode():
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     answer = subprocess.run([sys.executable, "-m", "tlcourse", "--help"], capture_output=True, env=environment)
     assert (answer.returncode, answer.stderr, answer.stdout.isascii()) == (0, b"", True)
+
+
+# --- cache ---
+
+
+def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    with RowCache("network", (1000,), np.float32) as cache:
+        cache.put({bytes([number]): np.ones(1000, np.float32) for number in range(100)})
+    assert re.search(r"0\.\d MB +features/network\.sqlite", run("cache", "show").output)
+    assert re.search(r"0\.\d MB set free in ", words(run("cache", "clear").output))
+    assert RowCache("network", (1000,), np.float32).path.stat().st_size < 20_000
 
 
 # --- demo ---

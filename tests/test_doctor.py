@@ -123,10 +123,23 @@ def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
 
 
 def test_the_size_of_the_cache(tmp_path):
-    pictures = tmp_path / "TLCOURSE_CACHE" / "dogs"
-    pictures.mkdir(parents=True)
-    (pictures / "dog.jpg").write_bytes(bytes(7_000_000))
-    assert finding("cache").text.startswith("7 MB in ")
+    networks = tmp_path / "TLCOURSE_CACHE" / "networks"
+    networks.mkdir(parents=True)
+    (networks / "network.tflite").write_bytes(bytes(7_000_000))
+    text = finding("cache").text
+    assert text.startswith("7 MB of at most 5,000 in ") and "tlcourse cache clear" in text
+
+
+def test_a_cache_that_is_switched_off(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
+    found = finding("cache")
+    assert (found.state, "computed every time" in found.text) == ("look", True)
+
+
+def test_without_litert_it_is_said_what_that_costs(monkeypatch):
+    monkeypatch.setattr(doctor, "has_litert", lambda: False)
+    found = finding("LiteRT")
+    assert (found.state, "half the speed" in found.text) == ("look", True)
 
 
 def test_a_cache_that_cannot_be_written_to(tmp_path, monkeypatch):

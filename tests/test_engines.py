@@ -9,7 +9,7 @@ from tlcourse import backbones, engines
 from tlcourse.efficientnet_lite import block_layers
 from tlcourse.engines import LiteRTEngine, compile_network, digest
 from tlcourse.errors import UserInputError
-from tlcourse.lite0_file import bundled_lite0
+from tlcourse.lite0_file import bundled_lite0, output_shape
 from tlcourse.recipes import RECIPES
 from tlcourse.tail import tail
 
@@ -19,6 +19,10 @@ AGREEMENT = 1e-4  # of the largest value, as the design asks
 
 def pictures(size, count=2):
     return np.random.default_rng(0).integers(0, 256, (count, *size, 3)).astype(np.float32)
+
+
+def bundled_engine(output, pooled=True):
+    return LiteRTEngine(lambda: bundled_lite0(output, pooled), "test", output_shape(output, pooled))
 
 
 def run(engine, batch):
@@ -106,7 +110,8 @@ def test_the_bundled_file_agrees_with_keras(bundled_model, photographs, output):
     network = {"features": bundled_model.network, "classifier": bundled_model.classifier}.get(output)
     network = network or bundled_model.network_at(output)
     batch = photographs.astype(np.float32)
-    assert_agree(run(LiteRTEngine(bundled_lite0(output), "test"), batch), network(batch, training=False).numpy())
+    assert output_shape(output) == network.output_shape[1:]
+    assert_agree(run(bundled_engine(output), batch), network(batch, training=False).numpy())
 
 
 def test_the_bundled_files_activations_agree_with_keras_at_every_block(bundled_model, photographs):
@@ -115,8 +120,10 @@ def test_the_bundled_files_activations_agree_with_keras_at_every_block(bundled_m
     outputs = [bundled_model.network.get_layer(layers[-1]).output for layers in bundled_model.blocks.values()]
     expected = keras.Model(bundled_model.network.inputs, outputs)(photographs[:1].astype(np.float32))
     for block, activations in zip(bundled_model.blocks, expected, strict=True):
-        engine = LiteRTEngine(bundled_lite0((block,), pooled=False), "test")
-        assert_agree(run(engine, photographs[:1].astype(np.float32)), activations.numpy())
+        engine = bundled_engine((block,), pooled=False)
+        found = run(engine, photographs[:1].astype(np.float32))
+        assert found.shape[1:] == engine.output_shape
+        assert_agree(found, activations.numpy())
 
 
 def test_blocks_have_the_layers_that_the_keras_network_has(bundled_model):
@@ -258,3 +265,10 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
         monkeypatch.setattr("tlcourse.features.processors", lambda count=processors: count)
         results.append(model.extract_features(np.repeat(photographs, 4, axis=0), cache=False))
     assert np.array_equal(*results)
+
+
+def test_what_is_in_the_cache_needs_no_interpreter(photographs, fresh, monkeypatch):
+    first = backbones.load_pretrained_model().extract_features(photographs)
+    monkeypatch.setattr(engines, "_compiled", {})
+    monkeypatch.setattr(LiteRTEngine, "start", lambda self: pytest.fail("started"))
+    assert np.array_equal(backbones.load_pretrained_model().extract_features(photographs), first)

@@ -24,6 +24,8 @@ ROOMS = (
     "doctor",
     "fetching",
     "finetuning",
+    "guards",
+    "duplicates",
     "training_report",
     "plots",
     "training",
@@ -31,6 +33,8 @@ ROOMS = (
     "heads",
     "predictor",
     "evaluation",
+    "freezing",
+    "blocks",
     "backbones",
     "recipes",
     "lite0_file",
@@ -257,9 +261,10 @@ def documented():
     """What a learner may call or look into: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    rooms = [(f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show")]
+    rooms = [(f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards")]
     for name, owner in members + rooms:
-        found |= {f"{name}.{key}": value for key, value in vars(owner).items() if is_ours_and_public(key, value)}
+        for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
+            found |= {f"{name}.{key}": value for key, value in vars(part).items() if is_ours_and_public(key, value)}
     return found
 
 

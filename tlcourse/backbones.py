@@ -13,7 +13,7 @@ import numpy as np
 from . import efficientnet_lite, engines, features
 from .engines import check_engine
 from .errors import DamagedFile, UserInputError, WeightsUnavailable
-from .files import bundled_file
+from .files import bundled_file, read_card
 from .inputs import as_pictures
 from .recipes import RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
@@ -239,11 +239,13 @@ class PretrainedModel:
         ]
 
 
-def _bundled_engine(output, pooled: bool) -> engines.LiteRTEngine:
-    from .lite0_file import bundled_lite0
+def _bundled_engine(output: str | tuple[str, ...], pooled: bool) -> engines.LiteRTEngine:
+    """The bundled network in LiteRT; nothing is read or built until a picture comes that is not in the cache."""
+    from .lite0_file import WRITER, bundled_lite0, output_shape
 
-    file = bundled_lite0(output, pooled)
-    return engines.LiteRTEngine(file, key=hashlib.sha256(file).hexdigest())
+    weights = read_card("weights").files["efficientnet_lite0.npz"]
+    key = hashlib.sha256(f"{weights} {WRITER} {output} {pooled}".encode()).hexdigest()
+    return engines.LiteRTEngine(lambda: bundled_lite0(output, pooled), key, output_shape(output, pooled))
 
 
 def imagenet_classes() -> list[dict[str, str]]:

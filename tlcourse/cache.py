@@ -19,6 +19,7 @@ import numpy as np
 from .files import cache_folder
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
+FOLDERS = ("features", "networks", "training")  # of rows, converted networks, trainings that were stopped
 _FORMAT = 1
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
@@ -167,7 +168,7 @@ def _files(path: Path) -> list[Path]:
 def contents() -> list[tuple[Path, int]]:
     """The cache's files and their sizes in bytes, what was used last first."""
     found = []
-    for path in cache_folder().glob("*/*"):
+    for path in (path for folder in FOLDERS for path in (cache_folder() / folder).glob("*")):
         try:
             status = path.stat()
         except OSError:  # another process has just removed it

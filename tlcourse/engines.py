@@ -10,7 +10,8 @@ import json
 import os
 import queue
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -58,45 +59,51 @@ def has_litert() -> bool:
 class LiteRTEngine:
     """A LiteRT file with one input, pixels (1, height, width, 3) float32, and one output (1, …).
 
-    Attributes:
-        key: what determines its results: the file's origin, LiteRT and its version.
+    Args:
+        file: the file's path, or a function that makes its content; called when the first picture comes.
+        key: what determines its results, but for LiteRT and its version, which are added.
         output_shape: of one picture.
-        batch: how many pictures go through together.
     """
 
     batch = 1
 
-    def __init__(self, file: bytes | Path, key: str):
+    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]):
         self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
-        self._file = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
+        self.output_shape = tuple(output_shape)
+        self._file = file
         self._idle = queue.SimpleQueue()
-        interpreter = self._interpreter()
-        self._input = interpreter.get_input_details()[0]["index"]
-        self._output = interpreter.get_output_details()[0]["index"]
-        self.output_shape = tuple(int(side) for side in interpreter.get_output_details()[0]["shape"][1:])
-        self._idle.put(interpreter)
+        self._starting = threading.Lock()
 
-    def _interpreter(self):
-        with stderr_silenced():
-            from ai_edge_litert.interpreter import Interpreter
+    def start(self):
+        """One more interpreter.
 
-            threads = max(1, processors() // MOST_INTERPRETERS)
-            interpreter = Interpreter(**self._file, num_threads=threads)
+        Raises:
+            RuntimeError, ValueError: LiteRT cannot run this file.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        with self._starting, stderr_silenced():
+            if callable(self._file):
+                self._content = self._file()
+                self._file = None
+            source = {"model_content": self._content} if self._file is None else {"model_path": str(self._file)}
+            interpreter = Interpreter(**source, num_threads=max(1, processors() // MOST_INTERPRETERS))
             interpreter.allocate_tensors()
-        return interpreter
+        return interpreter, interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """float32 pixels (1, height, width, 3) → float32 (1, …). May be called from several threads at once."""
         try:
-            interpreter = self._idle.get_nowait()
+            ready = self._idle.get_nowait()
         except queue.Empty:
-            interpreter = self._interpreter()
+            ready = self.start()
+        interpreter, given, output = ready
         try:
-            interpreter.set_tensor(self._input, batch)
+            interpreter.set_tensor(given, batch)
             interpreter.invoke()
-            return interpreter.get_tensor(self._output)
+            return interpreter.get_tensor(output)
         finally:
-            self._idle.put(interpreter)
+            self._idle.put(ready)
 
 
 class TensorFlowEngine:
@@ -167,7 +174,9 @@ def _compile(network, key: str, engine: str):
     if engine == "tensorflow" or (engine == "auto" and not has_litert()):
         return TensorFlowEngine(network, key)
     try:
-        return LiteRTEngine(_converted(network, key), key)
+        compiled = LiteRTEngine(_converted(network, key), key, network.output_shape[1:])
+        compiled.start()  # here and now, so that what LiteRT cannot run is run by TensorFlow
+        return compiled
     except Exception as error:  # the converter and the interpreter raise many kinds
         if engine == "litert":
             reason = str(error).strip().split("\n")[0][:200]
@@ -198,7 +207,7 @@ def digest_of(weights: Iterable) -> str:
     return summary.hexdigest()
 
 
-def _converted(network, key: str) -> Path | bytes:
+def _converted(network, key: str) -> Path | Callable[[], bytes]:
     """The network's LiteRT file: from the cache if it is there and whole, converted and put there otherwise."""
     path = cache_folder() / "networks" / f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
     beside = path.with_suffix(".sha256")
@@ -214,7 +223,7 @@ def _converted(network, key: str) -> Path | bytes:
         write_atomically(beside, hashlib.sha256(file).hexdigest().encode())
         return path
     except OSError:  # a full disk or a folder that cannot be written to: then it is made again next time
-        return file
+        return lambda: file
 
 
 def _convert(network) -> bytes:

@@ -23,3 +23,7 @@ class DatasetUnavailable(TLCourseError):
 
 class WeightsUnavailable(TLCourseError):
     """Pretrained weights are not on this machine, or TensorFlow is not. The message says what to run."""
+
+
+class GuardError(TLCourseError, AssertionError):
+    """Something is not as a guard asserts it. The message says what, why it matters and what to do."""

@@ -2,17 +2,13 @@
 
 import html
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import NamedTuple
 
+from .blocks import Parts, batch_norms, containers, find_blocks, leaves
 from .errors import UserInputError
-from .recipes import RECIPES
-from .tensorflow_start import import_tensorflow
-
-OWN = "your layers"  # the table's name for what was put around the pretrained part
 
 
 def freeze(model, up_to: str | int | None = None) -> "FreezeTable":
@@ -114,88 +110,6 @@ class FreezeTable:
         return f"<table><caption>{html.escape(self.name)}</caption>{table}</table>{sentences}"
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A model taken apart.
-
-    Attributes:
-        network: the `keras.Model`.
-        blocks: block name → its layers, from the pixels on.
-        own: the layers with weights outside the blocks: a head, say.
-        known: whether the blocks are those of a published network; else each layer with weights is one.
-    """
-
-    network: object
-    blocks: dict[str, list]
-    own: list
-    known: bool
-
-    @property
-    def layers(self) -> dict[str, list]:
-        """Block name → layers, with the layers outside the blocks under a name of their own."""
-        return {**self.blocks, OWN: self.own} if self.own else self.blocks
-
-
-def find_blocks(model) -> Parts:
-    """Find the pretrained part of a model and its blocks.
-
-    A published network is known by the names of its layers. In other networks every layer with weights is a block of
-    its own, but for a dense layer at the end: that is taken for the head. A single network nested in the model is
-    then taken for the pretrained part.
-
-    Raises:
-        UserInputError: not a model, not built, nothing to freeze, or two published networks in one model.
-    """
-    import_tensorflow()
-    import keras
-
-    network = getattr(model, "network", model)
-    if not isinstance(network, keras.Model):
-        raise UserInputError(
-            f"A {type(model).__name__} was given; expected a model of tl.load_pretrained_model() or a keras.Model."
-        )
-    if not network.built or not all(layer.built for layer in leaves(network)):
-        raise UserInputError(
-            f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
-            "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
-        )
-    if network is not model:
-        found = [{block: [network.get_layer(name) for name in names] for block, names in model.blocks.items()}]
-    else:
-        found = [blocks for container in _containers(network) if (blocks := _known_blocks(container))]
-    if len(found) > 1:
-        raise UserInputError(
-            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by itself, "
-            'tl.freeze(model.get_layer("its name")), and compile the model afterwards.'
-        )
-    blocks = found[0] if found else _unknown_blocks(network)
-    if not blocks:
-        raise UserInputError(
-            f"{network.name!r} has no layers with weights before its head, so there is nothing to freeze."
-        )
-    inside = {id(layer) for layers in blocks.values() for layer in layers}
-    own = [layer for layer in leaves(network) if layer.weights and id(layer) not in inside]
-    return Parts(network, blocks, own, bool(found))
-
-
-def leaves(model) -> Iterator:
-    """The layers of a model and of the models nested in it, each once; from the pixels on."""
-    seen = set()
-    for container in _containers(model):
-        for layer in container.layers:
-            if not _is_model(layer) and id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-
-
-def batch_norms(layers: Sequence) -> list:
-    """The batch norms among these layers and within them."""
-    import keras
-
-    inside = [part for layer in layers for part in layer._flatten_layers()]
-    return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
-
-
 def table(parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> FreezeTable:
     """The table of a model as it stands."""
     trained = {id(weight) for weight in parts.network.trainable_weights}  # what `fit` asks, too
@@ -226,96 +140,6 @@ def _count(weights) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _is_model(layer) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Model)
-
-
-def _containers(model) -> Iterator:
-    """The model and the models nested in it, outermost first."""
-    yield model
-    for layer in model.layers:
-        if _is_model(layer):
-            yield from _containers(layer)
-
-
-def _known_blocks(container) -> dict[str, list] | None:
-    """The blocks of the published network whose names most of the layers bear; None if it is no such network.
-
-    A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
-    """
-    found = [_matched(container.layers, recipe) for recipe in RECIPES.values()]
-    layers, share, blocks = max(found, key=lambda match: match[:2])
-    return blocks if len(blocks) >= 3 and share > 0.8 else None
-
-
-def _matched(layers, recipe) -> tuple[int, float, dict[str, list]]:
-    """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
-
-    In InceptionV3 a block's name stands on its last layer, elsewhere on its first. What follows the last layer that
-    bears a name is a head, except the batch norm and activation that some families end with; a head's layer may bear
-    such a name by chance ("top_dropout"), but it comes after the pooling.
-    """
-    named_at_end = recipe.application == "InceptionV3"
-    matches = [re.match(recipe.block, layer.name) if _is_spatial(layer) else None for layer in layers]
-    count = sum(match is not None for match in matches)
-    named = [
-        match is not None for layer, match in zip(layers, matches, strict=True) if layer.weights and _is_spatial(layer)
-    ]
-    end = max((place + 1 for place, match in enumerate(matches) if match), default=0)
-    while end < len(layers) and _ends_a_base(layers[end]):
-        end += 1
-    blocks, waiting, current = {}, [], None
-    for layer, match in zip(layers[:end], matches, strict=False):
-        waiting.append(layer)
-        if match:
-            current = recipe.rename.get(match[1], match[1])
-        if match or (current and not named_at_end):
-            blocks.setdefault(current, []).extend(waiting)
-            waiting = []
-    if waiting and current:
-        blocks[current] += waiting
-    return count, 1.0 if named_at_end else sum(named) / max(len(named), 1), blocks
-
-
-def _is_spatial(layer) -> bool:
-    """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
-    if _is_model(layer):
-        return False
-    try:
-        return len(layer.output.shape) > 2 or "squeeze" in layer.name
-    except (AttributeError, ValueError):  # used twice, or never
-        return True
-
-
-def _ends_a_base(layer) -> bool:
-    import keras
-
-    kinds = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
-    return isinstance(layer, kinds) and _is_spatial(layer)
-
-
-def _unknown_blocks(network) -> dict[str, list]:
-    """Each layer with weights as a block of its own, without the head."""
-    children = [layer for layer in network.layers if layer.weights]
-    if children and len(children) > 1 and _ends_dense(children[-1]):
-        children = children[:-1]
-    elif len(children) == 1 and not _is_model(children[0]) and _ends_dense(children[0]):
-        return {}
-    nested = [layer for layer in children if _is_model(layer)]
-    if len(nested) == 1:
-        return {layer.name: [layer] for layer in leaves(nested[0]) if layer.weights}
-    return {layer.name: list(leaves(layer)) if _is_model(layer) else [layer] for layer in children}
-
-
-def _ends_dense(layer) -> bool:
-    import keras
-
-    last = [part for part in leaves(layer) if part.weights][-1] if _is_model(layer) else layer
-    return isinstance(last, keras.layers.Dense)
-
-
 def _place(parts: Parts, wanted, argument: str) -> int:
     """The position of a block that is given by name or count: from the pixels for `up_to`, from the end for `from_`."""
     names = list(parts.blocks)
@@ -344,8 +168,8 @@ def _set(parts: Parts, wanted: dict[str, bool | None]) -> FreezeTable:
     before = [(layer, layer.trainable) for layer in _flat(parts, None, wanted)]
     # Containers first: their setter overwrites the flags within. A frozen container round a trainable layer would
     # train it all the same, but its own trainable_weights would say that it does not.
-    for container in _containers(network):
-        container.trainable = True
+    for model in containers(network):
+        model.trainable = True
     for layer in parts.own:
         layer.trainable = True
     for layer, trainable in before:

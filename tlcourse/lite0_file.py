@@ -9,9 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .efficientnet_lite import BATCH_NORM_EPSILON, BLOCK_TABLE, CLASSIFIER_OUTPUT, FEATURES_OUTPUT, read_weights
+from .efficientnet_lite import (
+    BATCH_NORM_EPSILON,
+    BLOCK_TABLE,
+    BUNDLED_CLASSES,
+    CLASSIFIER_OUTPUT,
+    FEATURES,
+    FEATURES_OUTPUT,
+    read_weights,
+)
 
 SIZE = 224  # pixels, height and width
+WRITER = 1  # raise it when the file computes something else than before: what came out of it is then outdated
 
 
 def write_lite0(
@@ -57,6 +66,21 @@ def _run_blocks(graph: "_Graph", x: int, wanted: tuple[str, ...]) -> dict[str, i
     if "head" in wanted:
         outputs["head"] = graph.convolution(x, "head", relu6=True)
     return outputs
+
+
+def output_shape(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> tuple[int, ...]:
+    """The shape of one picture's output, without the file."""
+    if output in (FEATURES_OUTPUT, CLASSIFIER_OUTPUT):
+        return (FEATURES,) if output == FEATURES_OUTPUT else (BUNDLED_CLASSES,)
+    side, sides = SIZE // 2, {"stem": (SIZE // 2, 32)}
+    for block, _, strides, _, channels in BLOCK_TABLE:
+        side = -(-side // strides)
+        sides[block] = (side, channels)
+    sides["head"] = (side, FEATURES)
+    if pooled:
+        return (sum(2 * sides[block][1] for block in output),)
+    ((side, channels),) = (sides[block] for block in output)
+    return (side, side, channels)
 
 
 class _Graph:
