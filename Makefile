@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test setup demo notebooks results lock clean stale
+.PHONY: help learn test setup demo notebooks results bench lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -12,6 +12,8 @@ UV := .venv/bin/uv
 PYTHON ?=
 # BROWSER=no: print the address instead of opening a browser.
 BROWSER ?=
+# PARTS="arrays folder": `make bench` measures these parts only.
+PARTS ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
 UPGRADE ?=
 
@@ -75,6 +77,18 @@ notebooks: .venv/.ready ## build notebooks/*.ipynb from notebooks/source
 results: .venv/.ready ## measure everything again and write benchmarks/results.json
 	@$(PY) benchmarks/measure.py
 
+bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras, PyTorch and ONNX Runtime (hours; PARTS chooses)
+	@if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
+	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
+	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
+
+.venv-peers/.ready: benchmarks/requirements-peers.txt .venv/.ready
+	@echo "making .venv-peers with PyTorch and ONNX Runtime, for comparison only"
+	@rm -rf .venv-peers; $(PY) -m venv .venv-peers
+	@$(UV) pip install --quiet --python .venv-peers/bin/python --torch-backend cpu -r $< 2>/dev/null || \
+	  .venv-peers/bin/python -m pip install -q -r $<
+	@touch $@
+
 # The sed takes out the upper bound that pyproject.toml's [tool.uv] puts on every line: with it, pip on a later
 # Python would say nothing and install nothing.
 lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
@@ -88,7 +102,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages; 'make setup' installs them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

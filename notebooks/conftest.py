@@ -1,11 +1,24 @@
 """How nbval compares the lessons: what has to agree, and which of them can be compared on this machine."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from bands import Banded
 
+CACHE = pytest.StashKey[str]()
 STORED_WITH = "the test pack of three breeds"
+
+
+def pytest_configure(config):
+    """The lessons' kernels share a cache of this run: nothing is taken from the user's, and nothing put there."""
+    config.stash[CACHE] = os.environ["TLCOURSE_CACHE"] = tempfile.mkdtemp(prefix="tlcourse-lessons-")
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.stash[CACHE], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

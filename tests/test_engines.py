@@ -270,5 +270,5 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
 def test_what_is_in_the_cache_needs_no_interpreter(photographs, fresh, monkeypatch):
     first = backbones.load_pretrained_model().extract_features(photographs)
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(LiteRTEngine, "start", lambda self: pytest.fail("started"))
+    monkeypatch.setattr(LiteRTEngine, "_interpreter", lambda self: pytest.fail("started"))
     assert np.array_equal(backbones.load_pretrained_model().extract_features(photographs), first)

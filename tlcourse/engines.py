@@ -74,12 +74,16 @@ class LiteRTEngine:
         self._idle = queue.SimpleQueue()
         self._starting = threading.Lock()
 
-    def start(self):
-        """One more interpreter.
+    def start(self) -> None:
+        """Make the first interpreter before a picture comes.
 
         Raises:
             RuntimeError, ValueError: LiteRT cannot run this file.
         """
+        self._idle.put(self._interpreter())
+
+    def _interpreter(self) -> tuple:
+        """One more interpreter, and the numbers of its input and output."""
         from ai_edge_litert.interpreter import Interpreter
 
         with self._starting, stderr_silenced():
@@ -96,7 +100,7 @@ class LiteRTEngine:
         try:
             ready = self._idle.get_nowait()
         except queue.Empty:
-            ready = self.start()
+            ready = self._interpreter()
         interpreter, given, output = ready
         try:
             interpreter.set_tensor(given, batch)

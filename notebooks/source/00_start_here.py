@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# In about a minute of computing, a network that has only ever seen everyday photographs will tell broken solar cells
+# In about half a minute of computing, a network that has only ever seen everyday photographs will tell broken solar cells
 # from working ones. You will write three lines for it.
 #
 # **Minutes:** about 20 · **Needs:** nothing from the internet
@@ -79,7 +79,7 @@ model
 # it was trained to say have been cut off.
 #
 # **Second call: turn pictures into features.** The network runs once over each picture. This is all the heavy work
-# there is; it takes some seconds.
+# there is; it takes some seconds. What was computed is kept on disk, so running the cell again takes none.
 
 # %%
 new_images = solar.train_and_validation.images
