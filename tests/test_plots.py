@@ -52,6 +52,10 @@ def same_pictures(sheet, expected):
 # Every function: one figure, the same picture each time
 
 
+EPOCHS = [
+    {"epoch": number, "loss": 1 / number, "validation_loss": 1.2 / number, "validation_accuracy": 0.7 + number / 20}
+    for number in (1, 2, 3)
+]
 EVERY_FUNCTION = {
     "pictures": lambda: show.pictures(COLOUR, list("abcde")),
     "predictions": lambda: show.predictions(COLOUR[:1], [[("pug", 0.9), ("collie", 0.1)]]),
@@ -60,6 +64,7 @@ EVERY_FUNCTION = {
     "neighbours": lambda: show.neighbours(COLOUR[0], "asked", COLOUR[1:], list("abcd")),
     "feature_map": lambda: show.feature_map(POINTS, [0, 1] * 3, ["a", "b"]),
     "curves": lambda: show.curves([1, 10, 100], LINES, SPREADS, "labels", "accuracy", "Learning"),
+    "training": lambda: show.training(EPOCHS, 5),
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
     "labelled_points": lambda: show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"),
@@ -563,3 +568,29 @@ def test_a_picture_scaled_to_fractions_is_refused_as_it_would_be_black():
 
 def test_a_single_picture_does_not_fill_the_page():
     assert show.pictures(COLOUR[:1]).get_size_inches().tolist() == [4, 4]
+
+
+# training
+
+
+def lines_of(sheet):
+    return [{line.get_label(): list(line.get_ydata()) for line in axes.lines} for axes in sheet.axes]
+
+
+def test_a_training_is_drawn_with_losses_and_with_accuracy_in_percent():
+    losses, accuracy = lines_of(show.training(EPOCHS))
+    assert losses == {"learned from": [1, 1 / 2, 1 / 3], "held out": [1.2, 0.6, 1.2 / 3]}
+    assert accuracy == {"held out": pytest.approx([75, 80, 85])}
+
+
+def test_a_training_without_held_out_pictures_has_its_loss_alone():
+    assert lines_of(show.training([{"epoch": 1, "loss": 0.5}])) == [{"learned from": [0.5]}]
+
+
+def test_the_picture_of_a_training_that_goes_on_is_as_wide_as_the_whole_of_it():
+    assert show.training(EPOCHS, total=10).axes[0].get_xlim() == (0.5, 10.5)
+
+
+def test_a_training_without_epochs_is_refused():
+    with pytest.raises(UserInputError, match="no epochs to show"):
+        show.training([])
