@@ -1,0 +1,467 @@
+"""Measure tlcourse beside its peers, interleaved, in one run; `make bench` sets their environment up and calls this.
+
+    python benchmarks/bench.py                  all parts (hours: most of it is other people's training recipes)
+    python benchmarks/bench.py arrays folder    these parts, the others stay as they were measured before
+    python benchmarks/bench.py --quick          try every program with little work; nothing is written
+
+Each part goes into "bench" of benchmarks/results.json as soon as it is measured, then benchmarks/bench.png is drawn.
+Every contestant is a process of its own (benchmarks/peers) with both cores to itself while it works; in each round each
+has one turn, in an order that rotates. Ratios are taken round by round. Nothing here passes or fails.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from itertools import cycle, islice
+from pathlib import Path
+
+import measure
+import numpy as np
+from peers.driving import BenchError, Contestant, interleaved, ratios, round_to_digits, summary
+from peers.report import KERAS, ONNX, OURS, OWN_ARRAYS, TORCH, picture
+
+ROOT = measure.ROOT
+PICTURE = ROOT / "benchmarks" / "bench.png"
+PEERS_PYTHON = ROOT / ".venv-peers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+WEIGHTS = ROOT / "data" / "weights" / "efficientnet_lite0.npz"
+MOST_DISAGREEMENT = 1e-3  # of the largest feature: above, speeds of different results would be compared
+FIELD = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
+FIELD_EPOCHS, FIELD_VIEWS, HEAD_WIDTH = 10, 2, 1024
+
+
+def main() -> None:
+    parts = {part.__name__: part for part in (arrays, folder, cache, memory, finetune, recipes)}
+    options = parse(list(parts))
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tlcourse-bench-") as work:
+            options.work = Path(work)
+            for name in options.parts or parts:
+                print(f"{name}: {parts[name].__doc__.splitlines()[0]}")
+                start = time.perf_counter()
+                section = parts[name](options)
+                section |= {"machine": machine(), "measuring_took_seconds": round(time.perf_counter() - start)}
+                print(json.dumps(section, indent=2))
+                if not options.quick:
+                    keep(name, section)
+    except BenchError as error:
+        raise SystemExit(str(error)) from error
+    if options.quick:
+        print("--quick: nothing was written.")
+        return
+    picture(json.loads(measure.RESULTS.read_text(encoding="utf-8")), PICTURE)
+    print(f"written: {PICTURE.relative_to(ROOT)}")
+
+
+def parse(parts: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant, at least 5 (default 7)")
+    parser.add_argument("--pictures", type=int, default=1000, help="pictures of one turn (default 1000)")
+    parser.add_argument("--pictures-many", type=int, default=100_000, help="the larger number of `memory`")
+    parser.add_argument("--runs-many", type=int, default=1, help="runs with the larger number (default 1)")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of the solar cells for tl.fine_tune (default 5)")
+    parser.add_argument("--guide-seeds", type=int, help="draws for Keras' guide, 20 minutes each (default: --seeds)")
+    parser.add_argument("--epochs", type=int, default=12, help="of tl.fine_tune (default 12)")
+    parser.add_argument("--guide-epochs", type=int, nargs=2, default=(20, 10), help="frozen, unfrozen (default 20 10)")
+    parser.add_argument("--cells", type=int, default=0, help="train on so few cells (default 0: all)")
+    parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON, help="default .venv-peers/bin/python")
+    parser.add_argument("--quick", action="store_true", help="little work, nothing is written")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"there are no parts {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    if options.quick:
+        options.rounds, options.pictures, options.pictures_many = 2, 64, 256
+        options.seeds, options.epochs, options.guide_epochs, options.cells = 1, 2, (1, 1), 128
+    elif options.rounds < 5:
+        parser.error(f"--rounds is {options.rounds}; a median needs at least 5 here")
+    options.guide_seeds = min(options.guide_seeds or options.seeds, options.seeds)
+    return options
+
+
+# --- the parts ---
+
+
+def arrays(options) -> dict:
+    """Arrays → features: the same 224 × 224 pictures and weights for ours, Keras, PyTorch and ONNX Runtime."""
+    peers = peers_python(options)
+    _, pictures, source = material(options)
+    onnx = options.work / "network.onnx"
+    with Contestant("the conversion to ONNX", "torch_network.py", WEIGHTS, onnx, python=peers) as conversion:
+        conversion.end()
+    programs = {
+        OURS: ("ours_features.py", pictures),
+        KERAS: ("keras_predict.py", pictures),
+        TORCH: ("torch_eager.py", pictures, WEIGHTS),
+        ONNX: ("onnx_runtime.py", pictures, onnx),
+        "multiplication by NumPy": ("matmul.py", "numpy"),
+        "multiplication by PyTorch": ("matmul.py", "torch"),
+    }
+    answers, ready, features = compete(options, programs, {TORCH, ONNX, "multiplication by PyTorch"})
+    agreement = {name: disagreement(found, features[KERAS]) for name, found in features.items() if name != KERAS}
+    refuse_disagreement(agreement)
+    speeds = {name: [options.pictures / turn["seconds"] for turn in answers[name]] for name in features}
+    multiplications = [name for name in programs if name not in features]
+    gigaflops = {name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]] for name in multiplications}
+    fastest = max(gigaflops, key=lambda name: statistics.median(gigaflops[name]))
+    flops = ready[KERAS]["flops"]
+    bound = [speed * 1e9 / flops for speed in gigaflops[fastest]]
+    return {
+        "pictures": options.pictures,
+        "source": source,
+        "seed": 0,
+        "rounds": options.rounds,
+        "images_per_second": {name: summary(values) for name, values in speeds.items()},
+        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, TORCH, ONNX)},
+        "largest_difference": agreement,
+        "flops_per_picture": flops,
+        "gigaflops": {name: summary(values) for name, values in gigaflops.items()},
+        "bound": {"by": fastest, "images_per_second": summary(bound)},
+        "share_of_bound": ratios(speeds[OURS], bound),
+        **about(ready),
+    }
+
+
+def folder(options) -> dict:
+    """A folder of JPEGs → features: ours beside Keras' folder pipeline, and beside our own speed on arrays."""
+    jpegs, pictures, source = material(options)
+    programs = {
+        OURS: ("ours_features.py", jpegs),
+        KERAS: ("keras_predict.py", jpegs),
+        OWN_ARRAYS: ("ours_features.py", pictures),
+    }
+    answers, ready, features = compete(options, programs)
+    speeds = {name: [options.pictures / turn["seconds"] for turn in turns] for name, turns in answers.items()}
+    return {
+        "pictures": options.pictures,
+        "source": source,
+        "seed": 0,
+        "rounds": options.rounds,
+        "images_per_second": {name: summary(values) for name, values in speeds.items()},
+        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, OWN_ARRAYS)},
+        "mean_cosine": {name: mean_cosine(features[name], features[OWN_ARRAYS]) for name in (OURS, KERAS)},
+        "note": "Keras resizes without anti-aliasing, so its features differ; cosines are to those of the arrays.",
+        **about(ready),
+    }
+
+
+def cache(options) -> dict:
+    """The second call on the same pictures against the first: in the same process, and in a fresh one."""
+    jpegs, pictures, source = material(options)
+    kinds = {}
+    for kind, place in {"JPEG folder": jpegs, "arrays": pictures}.items():
+        first, second, fresh = [], [], []
+        for turn in range(options.rounds):
+            with tempfile.TemporaryDirectory(dir=options.work) as empty:
+                both, once = (
+                    run("ours_cache.py", place, *more, environment={"TLCOURSE_CACHE": empty})[0]
+                    for more in (("twice",), ())
+                )
+            if not both["same"]:
+                raise BenchError("The second call gave other features than the first; there is nothing to report.")
+            for values, value in zip((first, second, fresh), (*both["seconds"], *once["seconds"]), strict=True):
+                values.append(value)
+            print(f"  {kind}, round {turn + 1}: {first[-1]:.2f} s, then {second[-1]:.3f} s, fresh {fresh[-1]:.3f} s")
+        kinds[kind] = {
+            "first_seconds": summary(first),
+            "second_seconds": summary(second),
+            "fresh_process_seconds": summary(fresh),
+            "ratios": {"same process": ratios(first, second), "fresh process": ratios(first, fresh)},
+        }
+    return {"pictures": options.pictures, "source": source, "seed": 0, "rounds": options.rounds, "kinds": kinds}
+
+
+def memory(options) -> dict:
+    """Peak memory of a fresh process that takes few, and then very many, pictures from files."""
+    jpegs, _, source = material(options)
+    sizes = {}
+    for number, runs in ((options.pictures, options.rounds), (options.pictures_many, options.runs_many)):
+        found = []
+        for _ in range(runs):
+            with tempfile.TemporaryDirectory(dir=options.work) as empty:
+                found += run("ours_memory.py", jpegs, number, environment={"TLCOURSE_CACHE": empty})
+        sizes[str(number)] = {
+            key: summary(one[key] for one in found) for key in ("peak_megabytes", "start_megabytes", "seconds")
+        }
+        print(f"  {number:,} pictures: {sizes[str(number)]['peak_megabytes']}")
+    few, many = (size["peak_megabytes"]["median"] for size in sizes.values())
+    return {"source": source, "seed": 0, "sizes": sizes, "ratio": round_to_digits(many / few)}
+
+
+def finetune(options) -> dict:
+    """`tl.fine_tune` on solar cells, and Keras' guide with the same network on the same cells."""
+    budgets = sorted({0, *(epochs for epochs in (1, 2, 4) if epochs < options.epochs), options.epochs})
+    few = [options.cells] if options.cells else []
+    ours, guide, reached = [], [], []
+    for seed in range(options.seeds):
+        by_budget = {options.epochs: fine_tuned(options, seed, options.epochs, few)}
+        ours.append(by_budget[options.epochs])
+        if seed >= options.guide_seeds:
+            continue
+        curve = run("keras_guide.py", seed, *options.guide_epochs, *few)
+        guide.append(curve)
+        print(f"  seed {seed}, Keras' guide: {curve[-1]}")
+        for epochs in budgets:
+            one = by_budget.get(epochs) or fine_tuned(options, seed, epochs, few)
+            if one["accuracy"] >= curve[-1]["accuracy"]:
+                break
+        reached.append(time_to_accuracy(seed, curve, one))
+    shares = [one["share"] for one in reached if one["share"] is not None]
+    return {
+        "train": ours[0]["train"],
+        "epochs": options.epochs,
+        "accuracy": mean_sd(one["accuracy"] for one in ours),
+        "seconds": summary(one["seconds"] for one in ours),
+        "guide": {
+            "source": "keras.io/guides/transfer_learning, with this course's network",
+            "epochs": list(options.guide_epochs),
+            "accuracy": mean_sd(curve[-1]["accuracy"] for curve in guide),
+            "seconds": summary(curve[-1]["seconds"] for curve in guide),
+            "curves": [
+                [[point["epoch"], round(point["seconds"], 1), round(point["accuracy"], 4)] for point in curve]
+                for curve in guide
+            ],
+        },
+        # A median of only those draws in which it was reached would flatter.
+        "time_to_accuracy": {"share": summary(shares) if len(shares) == len(reached) else None, "seeds": reached},
+    }
+
+
+def fine_tuned(options, seed: int, epochs: int, few: list) -> dict:
+    """One whole run of ours in a fresh process with an empty cache: seconds, accuracy on the test cells."""
+    with tempfile.TemporaryDirectory(dir=options.work) as empty:
+        (one,) = run("ours_fine_tune.py", seed, epochs, *few, environment={"TLCOURSE_CACHE": empty})
+    print(f"  seed {seed}, tlcourse, {epochs} epochs: {one['accuracy']:.4f} in {one['seconds']:.0f} s")
+    return one
+
+
+def time_to_accuracy(seed: int, curve: list[dict], ours: dict) -> dict:
+    """Our seconds beside the guide's for the accuracy that the guide ends with.
+
+    Args:
+        seed: of the draw.
+        curve: of the guide, one entry an epoch.
+        ours: the shortest whole run of ours (a probe alone, or a fine-tuning over 1, 2, 4 or all epochs) that is
+            as accurate; or, if none is, the longest, and then there is no share.
+
+    Returns:
+        With `share`: ours ÷ all that the guide took; and `share_of_first`: ours ÷ the end of the guide's first epoch
+        that was as accurate as its last one, which is the harder comparison.
+    """
+    last = curve[-1]
+    first = next(point for point in curve if point["accuracy"] >= last["accuracy"])
+    enough = ours["accuracy"] >= last["accuracy"]
+    return {
+        "seed": seed,
+        "accuracy": round(last["accuracy"], 4),
+        "guide_seconds": round(last["seconds"], 1),
+        "guide_first_seconds": round(first["seconds"], 1),
+        "our_seconds": round(ours["seconds"], 1),
+        "our_accuracy": round(ours["accuracy"], 4),
+        "our_epochs": ours["epochs"],
+        "share": round_to_digits(ours["seconds"] / last["seconds"]) if enough else None,
+        "share_of_first": round_to_digits(ours["seconds"] / first["seconds"]) if enough else None,
+    }
+
+
+def recipes(options) -> dict:
+    """InceptionV3 and VGG16 as the field writes them, frozen inside `fit`, beside their features computed once."""
+    rows = 1771  # training cells of the published protocol, validation taken off
+    number = 32 if options.quick else 128
+    environment = {"KERAS_HOME": str(options.work / "keras"), "TLCOURSE_CACHE": str(options.work / "engines")}
+    found = {}
+    for name in FIELD:
+        with Contestant("random weights", "random_weights.py", name, environment=environment) as weights:
+            weights.end()
+        programs = {
+            FIELD[name]: ("field_recipe.py", name, HEAD_WIDTH, number),
+            OURS: ("ours_frozen.py", name, HEAD_WIDTH, number, rows),
+        }
+        answers, ready, _ = compete(options, programs, environment=environment, save=False)
+        theirs = [turn["seconds"] * rows / turn["pictures"] for turn in answers[FIELD[name]]]
+        once = [turn["features_seconds"] * rows / turn["pictures"] for turn in answers[OURS]]
+        head = [turn["head_seconds"] for turn in answers[OURS]]
+        whole = [FIELD_VIEWS * features + FIELD_EPOCHS * epoch for features, epoch in zip(once, head, strict=True)]
+        found[FIELD[name]] = {
+            "seconds_an_epoch": summary(theirs),
+            "our_features_seconds": summary(once),
+            "our_head_seconds_an_epoch": summary(head),
+            "ratio": ratios([FIELD_EPOCHS * epoch for epoch in theirs], whole),
+            **about(ready),
+        }
+    return {
+        "rows": rows,
+        "epochs": FIELD_EPOCHS,
+        "views": FIELD_VIEWS,
+        "rounds": options.rounds,
+        "seed": 0,
+        "recipes": found,
+        "note": (
+            f"Weights are random, on which time does not depend. Seconds of the networks are measured over {number} "
+            f"pictures a round and extrapolated to {rows:,}; the head's are measured over all. The ratio is over "
+            f"{FIELD_EPOCHS} epochs: frozen network and head in each, against features of {FIELD_VIEWS} views once "
+            "and the head in each. Our features of VGG16 are pooled, as its recipe's are not."
+        ),
+    }
+
+
+# --- what the parts share ---
+
+
+def compete(options, programs: dict, peers=(), environment: dict | None = None, save: bool = True) -> tuple:
+    """Start all, one after the other, then the rounds.
+
+    Args:
+        options: of the command line.
+        programs: name → program of benchmarks/peers and its arguments.
+        peers: names of those that run in the peers' environment.
+        environment: variables for all of them.
+        save: whether what they compute is features, to be compared.
+
+    Returns:
+        name → answers, name → what it said when ready, and name → features of those that compute some.
+    """
+    contestants, ready, features = {}, {}, {}
+    with ExitStack() as stack:
+        for name, (program, *arguments) in programs.items():
+            python = peers_python(options) if name in peers else sys.executable
+            one = Contestant(name, program, *arguments, python=python, environment=environment)
+            contestants[name] = stack.enter_context(one)
+            ready[name] = one.ready()
+            print(f"  {name}: {ready[name]['settings']}")
+            if save and program != "matmul.py":
+                file = options.work / "features.npy"
+                one.go(file)
+                features[name] = np.load(file)
+        return interleaved(contestants, options.rounds), ready, features
+
+
+def run(program: str, *arguments, environment: dict | None = None) -> list[dict]:
+    """What a program of benchmarks/peers prints, from its start to its end, in a fresh process."""
+    with Contestant(program, program, *arguments, environment=environment) as one:
+        return one.answers()
+
+
+def peers_python(options) -> Path:
+    if not options.peers_python.is_file():
+        raise BenchError(
+            f"{options.peers_python} is not there: PyTorch and ONNX Runtime have an environment of their own, which "
+            "`make bench` sets up."
+        )
+    return options.peers_python
+
+
+def material(options) -> tuple[Path, Path, str]:
+    """A folder of JPEGs, the same pictures as an array in an .npy file, and what they are; made once a run.
+
+    Photographs of the dogs pack where there is one, solar cells else, in an order drawn with seed 0 and then repeated
+    under other names. No picture comes twice within hundreds, so that nothing is gained by remembering the last few.
+    """
+    jpegs, file, about_them = (options.work / name for name in ("jpegs", "pictures.npy", "source.txt"))
+    if not about_them.is_file():
+        from tlcourse.pictures import read_picture, resize
+
+        jpegs.mkdir()
+        originals, source = photographs(options.work)
+        originals = [originals[i] for i in np.random.default_rng(0).permutation(len(originals))]
+        chosen = list(islice(cycle(originals), options.pictures))
+        for number, path in enumerate(chosen):
+            shutil.copyfile(path, jpegs / f"{number:06}.jpg")
+        distinct = [resize(read_picture(path), (224, 224)) for path in chosen[: len(originals)]]
+        np.save(file, np.stack(list(islice(cycle(distinct), options.pictures))))
+        repeated = f", repeated to {options.pictures:,}" if len(distinct) < options.pictures else ""
+        about_them.write_text(f"{len(distinct)} {source}{repeated}", encoding="utf-8")
+    return jpegs, file, about_them.read_text(encoding="utf-8")
+
+
+def photographs(work: Path) -> tuple[list[Path], str]:
+    """Files of real JPEGs."""
+    import tlcourse as tl
+    from tlcourse.errors import DatasetUnavailable
+
+    try:
+        data = tl.load_dataset("dogs")
+        paths = [path for split in data.splits.values() for path in split.images.paths]
+        if all(path.suffix.lower() in (".jpg", ".jpeg") for path in paths):
+            return paths, "photographs of the dogs pack (JPEG)"
+    except (DatasetUnavailable, AttributeError):  # none, or arrays out of tensorflow-datasets
+        pass
+    from PIL import Image
+
+    originals = work / "originals"
+    originals.mkdir()
+    for number, cell in enumerate(tl.load_dataset("solar").train.images[:600]):
+        Image.fromarray(cell).save(originals / f"{number:06}.jpg", quality=90)
+    return sorted(originals.iterdir()), "solar cells (300 × 300, saved as JPEG)"
+
+
+def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, in units of the largest feature."""
+    return round_to_digits(float(np.abs(found - expected).max() / np.abs(expected).max()), 2)
+
+
+def refuse_disagreement(agreement: dict[str, float]) -> None:
+    for name, difference in agreement.items():
+        if not difference <= MOST_DISAGREEMENT:
+            raise BenchError(
+                f"The features of {name} differ from Keras' by {difference} of the largest one; at most "
+                f"{MOST_DISAGREEMENT} is allowed, else the speeds of different things would be compared."
+            )
+
+
+def mean_cosine(found: np.ndarray, expected: np.ndarray) -> float:
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    return round_to_digits(float(np.mean((found * expected).sum(axis=1) / lengths)))
+
+
+def mean_sd(values) -> dict:
+    """Mean, standard deviation and number; the seeds are 0, 1, …"""
+    values = list(values)
+    sd = statistics.stdev(values) if len(values) > 1 else 0.0
+    seeds = list(range(len(values)))
+    return {"mean": round(statistics.mean(values), 4), "sd": round(sd, 4), "n": len(values), "seeds": seeds}
+
+
+def about(ready: dict[str, dict]) -> dict:
+    """Settings and versions of all contestants."""
+    versions = {}
+    for one in ready.values():
+        versions |= one.get("versions", {})
+    return {"settings": {name: one["settings"] for name, one in ready.items()}, "peer_versions": versions}
+
+
+def machine() -> dict:
+    """As `make results` records it, with the processor's name; a + behind the commit: with uncommitted changes."""
+    found = measure.machine()
+    code = ("tlcourse", "data", "benchmarks/bench.py", "benchmarks/peers")
+    changes = subprocess.run(["git", "status", "--porcelain", *code], cwd=ROOT, capture_output=True, text=True).stdout
+    return found | {"commit": found["commit"] + ("+" if changes.strip() else ""), "processor": processor()}
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def keep(name: str, section: dict) -> None:
+    """Write one part into "bench" of results.json and leave everything else there as it is."""
+    results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
+    results.setdefault("bench", {})[name] = section
+    measure.RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"written: {name} in {measure.RESULTS.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""What `make bench` measured is complete, is what the README shows, and was measured as it says."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import bench  # noqa: E402
+import measure  # noqa: E402
+from peers import driving, report  # noqa: E402
+
+sys.path.insert(0, str(driving.PROGRAMS))
+from flops import flops_of  # noqa: E402
+
+RESULTS = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
+README = measure.README.read_text(encoding="utf-8")
+MEASURED = RESULTS.get("bench", {})
+PARTS = list(report.ROWS)
+
+
+def summaries(section):
+    """Every median with its spread, however deep it stands."""
+    if isinstance(section, dict):
+        if "median" in section:
+            yield section
+        for value in section.values():
+            yield from summaries(value)
+
+
+def part(name):
+    if name not in MEASURED:
+        pytest.skip(f"{name} was not measured yet: make bench PARTS={name}")
+    return MEASURED[name]
+
+
+# --- what was measured ---
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_says_where_and_on_what_it_was_measured(name):
+    machine = part(name)["machine"]
+    assert {"commit", "date", "cores", "processor", "python", "versions", "system"} <= set(machine)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_median_lies_within_its_spread(name):
+    found = list(summaries(part(name)))
+    assert found and all(one["min"] <= one["median"] <= one["max"] and one["n"] >= 1 for one in found)
+
+
+@pytest.mark.parametrize("name", ["arrays", "folder", "cache", "recipes"])
+def test_every_median_is_of_at_least_five_rounds(name):
+    assert all(one["n"] == part(name)["rounds"] >= 5 for one in summaries(part(name)))
+
+
+def test_speeds_were_compared_of_features_that_agree():
+    differences = part("arrays")["largest_difference"]
+    assert set(differences) == {report.OURS, report.TORCH, report.ONNX}
+    assert max(differences.values()) <= bench.MOST_DISAGREEMENT
+
+
+def test_the_bound_follows_from_the_multiplication_and_the_count_of_operations():
+    arrays = part("arrays")
+    gigaflops = arrays["gigaflops"][arrays["bound"]["by"]]["median"]
+    assert gigaflops == max(one["median"] for one in arrays["gigaflops"].values())
+    expected = gigaflops * 1e9 / arrays["flops_per_picture"]
+    assert arrays["bound"]["images_per_second"]["median"] == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["arrays", "folder"])
+def test_ratios_are_those_of_the_speeds(name):
+    section = part(name)
+    speeds = section["images_per_second"]
+    for peer, ratio in section["ratios"].items():
+        fastest = speeds[report.OURS]["max"] / speeds[peer]["min"]
+        slowest = speeds[report.OURS]["min"] / speeds[peer]["max"]
+        assert slowest * 0.999 <= ratio["min"] <= ratio["max"] <= fastest * 1.001
+
+
+def test_peak_memory_was_taken_of_few_and_of_very_many_pictures():
+    few, many = map(int, part("memory")["sizes"])
+    assert few >= 1000 and many >= 100 * few
+
+
+def test_fine_tuning_was_measured_over_five_draws():
+    finetune = part("finetune")
+    assert finetune["accuracy"]["n"] == finetune["seconds"]["n"] == 5
+    assert finetune["guide"]["epochs"] == [20, 10]
+
+
+def test_the_readmes_table_of_speeds_is_the_measured_one():
+    if not MEASURED:
+        pytest.skip("nothing was measured yet: make bench")
+    assert report.table(RESULTS) in README
+
+
+def test_the_picture_of_speeds_shows_the_measured_numbers():
+    part("arrays"), part("folder")
+    with Image.open(bench.PICTURE) as picture:
+        assert json.loads(picture.info["Description"]) == report.picture_bars(RESULTS)
+
+
+# --- how it is measured ---
+
+
+def test_the_count_of_operations_is_the_one_of_the_papers_table(bundled_model):
+    stages = (  # Tan and Le (2019), table 1: expansion, kernel, stride, channels out, blocks
+        (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
+        (6, 3, 1, 320, 1),
+    )  # fmt: skip
+    side, channels = 112, 32
+    multiply_adds = side**2 * 3 * 3 * 3 * channels
+    for expansion, kernel, stride, out, blocks in stages:
+        for step in [stride] + [1] * (blocks - 1):
+            inside = channels * expansion
+            multiply_adds += side**2 * channels * inside * (expansion > 1)
+            side //= step
+            multiply_adds += side**2 * (kernel**2 * inside + inside * out)
+            channels = out
+    multiply_adds += side**2 * channels * 1280
+    assert flops_of(bundled_model.network) == 2 * multiply_adds
+
+
+def test_the_count_of_operations_is_near_the_published_one(bundled_model):
+    published = 407e6  # EfficientNet-Lite's release notes, in multiply-adds; batch norms and activations counted
+    assert flops_of(bundled_model.classifier) == pytest.approx(2 * published, rel=0.06)
+
+
+def test_each_contestant_has_each_place_in_the_order_once():
+    names = ["a", "b", "c"]
+    turns = [driving.order(names, turn) for turn in range(3)]
+    assert [sorted(place) for place in zip(*turns, strict=True)] == [names] * 3
+
+
+def test_a_summary_has_the_median_its_spread_and_how_many():
+    assert driving.summary([3, 1, 2]) == {"median": 2, "min": 1, "max": 3, "n": 3}
+
+
+def test_ratios_are_taken_round_by_round():
+    assert driving.ratios([10, 40], [5, 10]) == {"median": 3, "min": 2, "max": 4, "n": 2}
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """An empty folder of contestants, in which `protocol` can be imported."""
+    (tmp_path / "protocol.py").write_bytes((driving.PROGRAMS / "protocol.py").read_bytes())
+    monkeypatch.setattr(driving, "PROGRAMS", tmp_path)
+    return tmp_path
+
+
+def test_a_contestant_works_when_it_is_told_to(programs, tmp_path):
+    program = "import protocol\nprint('a library talks')\nprotocol.serve(lambda: [[1.0, 2.0]], {'settings': 'none'})\n"
+    (programs / "tiny.py").write_text(program, encoding="utf-8")
+    with driving.Contestant("tiny", "tiny.py") as tiny:
+        assert tiny.ready() == {"settings": "none"}
+        answers = driving.interleaved({"tiny": tiny}, rounds=2)
+        tiny.go(tmp_path / "features.npy")
+    assert len(answers["tiny"]) == 2 and all(answer["seconds"] >= 0 for answer in answers["tiny"])
+    assert np.load(tmp_path / "features.npy").tolist() == [[1.0, 2.0]]
+
+
+def test_a_contestant_that_fails_is_named_with_what_it_said_last(programs):
+    (programs / "broken.py").write_text("raise SystemExit('its weights are missing')\n", encoding="utf-8")
+    with pytest.raises(driving.BenchError, match="broken ended with exit status 1.*\n.*its weights are missing"):
+        with driving.Contestant("broken", "broken.py") as broken:
+            broken.ready()
+
+
+def test_a_program_that_is_not_told_to_go_answers_until_its_end(programs):
+    program = "import protocol\nfor number in range(3):\n    protocol.say({'number': number})\n"
+    (programs / "counting.py").write_text(program, encoding="utf-8")
+    assert [answer["number"] for answer in bench.run("counting.py")] == [0, 1, 2]
+
+
+def test_features_that_differ_are_refused():
+    features = np.ones((2, 3))
+    with pytest.raises(driving.BenchError, match="PyTorch differ"):
+        bench.refuse_disagreement({"PyTorch": bench.disagreement(features * 1.01, features)})
+
+
+def test_missing_peers_are_an_error_that_says_what_to_run(tmp_path):
+    class Options:
+        peers_python = tmp_path / "python"
+
+    with pytest.raises(driving.BenchError, match="make bench"):
+        bench.peers_python(Options)
+
+
+def test_fewer_than_five_rounds_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench.py", "arrays", "--rounds", "4"])
+    with pytest.raises(SystemExit):
+        bench.parse(PARTS)
+    assert "at least 5" in capsys.readouterr().err
+
+
+def test_a_part_is_kept_and_everything_else_stays(tmp_path, monkeypatch):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps({"demo": 1, "bench": {"folder": 2}}), encoding="utf-8")
+    monkeypatch.setattr(measure, "RESULTS", file)
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    bench.keep("arrays", {"rounds": 7})
+    assert json.loads(file.read_text(encoding="utf-8")) == {"demo": 1, "bench": {"folder": 2, "arrays": {"rounds": 7}}}
+
+
+def test_time_to_accuracy_is_that_of_the_first_run_that_is_as_accurate():
+    curve = [{"seconds": 10, "accuracy": 0.8}, {"seconds": 20, "accuracy": 0.9}, {"seconds": 40, "accuracy": 0.85}]
+    enough = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.86, "epochs": 1})
+    assert (enough["share"], enough["share_of_first"]) == (0.1, 0.2)
+
+
+def test_an_accuracy_that_was_not_reached_has_no_time():
+    curve = [{"seconds": 10, "accuracy": 0.8}]
+    assert bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.7, "epochs": 12})["share"] is None
+
+
+def test_fine_tuning_is_summed_up_over_its_draws(tmp_path, monkeypatch):
+    def pretend(program, seed, epochs, *arguments, environment=None):
+        if program == "keras_guide.py":
+            return [{"epoch": 1, "seconds": 50.0, "accuracy": 0.7}, {"epoch": 2, "seconds": 100.0, "accuracy": 0.8}]
+        return [{"seconds": 10.0 + epochs, "accuracy": 0.75 + epochs / 100, "epochs": epochs, "train": 9}]
+
+    class Options:
+        work, seeds, guide_seeds, epochs, guide_epochs, cells = tmp_path, 5, 2, 12, (1, 1), 0
+
+    monkeypatch.setattr(bench, "run", pretend)
+    found = bench.finetune(Options)
+    assert (found["accuracy"]["n"], found["guide"]["accuracy"]["n"]) == (5, 2)
+    assert found["time_to_accuracy"]["share"] == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
+
+
+def made_up_results():
+    """Results of every part, as `make bench` would write them."""
+    one = {"median": 2.0, "min": 1.0, "max": 3.0, "n": 7}
+    four = {name: one for name in (report.OURS, report.KERAS, report.TORCH, report.ONNX)}
+    three = {name: one for name in (report.OURS, report.KERAS, report.OWN_ARRAYS)}
+    mean = {"mean": 0.9, "sd": 0.01, "n": 5, "seeds": [0, 1, 2, 3, 4]}
+    found = {"seconds_an_epoch": one, "ratio": one}
+    bench_part = {
+        "arrays": {
+            "images_per_second": four,
+            "ratios": four,
+            "share_of_bound": one,
+            "bound": {"by": "multiplication by NumPy", "images_per_second": one},
+        },
+        "folder": {"images_per_second": three, "ratios": three},
+        "cache": {"pictures": 1000, "kinds": {"arrays": {"ratios": {"same process": one}}}},
+        "memory": {"ratio": 1.2, "sizes": {"1000": {"peak_megabytes": one}, "100000": {"peak_megabytes": one}}},
+        "finetune": {
+            "accuracy": mean,
+            "seconds": one,
+            "guide": {"accuracy": mean, "seconds": one},
+            "time_to_accuracy": {"share": None},
+        },
+        "recipes": {"epochs": 10, "recipes": {"VGG16": found}},
+    }
+    where = {"date": "today", "commit": "abc", "cores": 2, "processor": "P", "system": "S", "python": "3"}
+    return {"bench": {name: section | {"machine": where} for name, section in bench_part.items()}}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_table_has_rows_for_each_part_with_aim_and_command(name):
+    results = made_up_results()
+    results["bench"] = {name: results["bench"][name]}
+    rows = [line for line in report.table(results).splitlines() if line.startswith("| ")][1:]
+    assert rows and all(row.count(" | ") == 3 and f"`make bench PARTS={name}`" in row for row in rows)
+
+
+def test_the_table_says_which_aims_were_missed():
+    table = report.table(made_up_results())
+    assert "≥ 7× (missed)" in table and "≥ 1.05× (reached)" in table and "0.9 to 1.1× (missed)" in table
+
+
+def test_the_picture_carries_the_numbers_that_it_shows(tmp_path):
+    results = made_up_results()
+    report.picture(results, tmp_path / "bench.png")
+    with Image.open(tmp_path / "bench.png") as picture:
+        assert json.loads(picture.info["Description"]) == report.picture_bars(results)
