@@ -1,4 +1,4 @@
-"""Does it pay to let glibc keep freed memory (`tlcourse.tensorflow_start._keep_freed_memory`)?
+"""Does it pay to let glibc keep freed memory (`tlcourse.freed_memory.keep_freed_memory`)?
 
     python benchmarks/freed_memory.py
 
@@ -16,15 +16,15 @@ RUNS, PICTURES = 4, 400
 CODE = """
 import json, sys, time
 import numpy as np
-from tlcourse import backbones, tensorflow_start
+from tlcourse import backbones, features, tensorflow_start
 from tlcourse.measure import measured
 if sys.argv[1] == "without":
-    tensorflow_start._keep_freed_memory = lambda: None
+    features.keep_freed_memory = tensorflow_start.keep_freed_memory = lambda: None
 model = backbones.load_pretrained_model()
 pictures = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 224, 224, 3), dtype=np.uint8)
-model.extract_features(pictures[:8])
+model.extract_features(pictures[:8], cache=False)
 with measured() as took:
-    model.extract_features(pictures)
+    model.extract_features(pictures, cache=False)
 print(json.dumps([len(pictures) / took.seconds, took.peak_megabytes]))
 """
 

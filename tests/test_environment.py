@@ -129,7 +129,12 @@ COLAB = {
 def test_colab_keeps_what_it_has_preinstalled(requirement):
     preinstalled = COLAB.get(canonicalize_name(requirement.name))
     if preinstalled is None:
-        assert requirement.name in ("elpv-dataset", "ai-edge-litert", "imagehash")  # what the course adds there
+        assert requirement.name in (
+            "elpv-dataset",
+            "ai-edge-litert",
+            "imagehash",
+            "xxhash",
+        )  # what the course adds there
     else:
         assert preinstalled in requirement.specifier
 

@@ -56,6 +56,7 @@ ROOMS = (
     "progress",
     "pictures",
     "files",
+    "freed_memory",
     "silence",
     "errors",
 )

@@ -49,14 +49,14 @@ class RowCache:
     A folder that may only be read, such as a class's common one, is read from and not written to.
 
     Args:
-        name: of its file; says by itself what determines the rows.
+        name: of its file; says by itself what determines the rows. None: nothing is looked up or kept.
         shape, dtype: of a row.
     """
 
-    def __init__(self, name: str, shape: tuple[int, ...], dtype):
+    def __init__(self, name: str | None, shape: tuple[int, ...], dtype):
         self.path = cache_folder() / "features" / f"{name}.sqlite"
         self.shape, self.dtype = shape, np.dtype(dtype)
-        self._limit = limit()
+        self._limit = limit() if name else 0
         self._connection = None
         self._added = False
 

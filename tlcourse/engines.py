@@ -34,6 +34,11 @@ def processors() -> int:
     return joblib.cpu_count()
 
 
+def workers() -> int:
+    """How many pictures are worked on at once."""
+    return min(processors(), MOST_INTERPRETERS)
+
+
 def check_engine(name: str) -> str:
     if name not in ENGINES:
         raise UserInputError(f"There is no engine {name!r}. Known: {', '.join(ENGINES)}.")

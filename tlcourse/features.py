@@ -5,7 +5,6 @@ that went through the same network before is not computed again: see `cache`.
 """
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +15,10 @@ from os import PathLike
 import numpy as np
 
 from .cache import RowCache
-from .engines import processors
+from .engines import workers
 from .errors import TLCourseError, UserInputError
 from .files import cache_folder
+from .freed_memory import keep_freed_memory
 from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
@@ -26,6 +26,7 @@ from .views import AS_IS, apply_view, is_resized
 
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+GROUP = 8  # pictures that are loaded by one job
 LARGE = 256_000_000  # bytes of results from which they are kept in a file instead of memory
 
 
@@ -59,18 +60,18 @@ def compute(
         UserInputError: pixels already scaled to [0, 1] or [-1, 1], not finite, or a shape that is no picture.
         PictureError: a file cannot be read as a picture; the message names it.
     """
+    keep_freed_memory()
     pictures, total = as_pictures(images)
     views = tuple(views)
     result = _Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
     with (
         _cache(name, engine, size, dtype) as cache,
-        ThreadPoolExecutor(processors()) as pool,
+        ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
         work = _Work(engine, size, views, cache, pool)
         try:
-            for chunk in work.chunks(pictures):
-                rows = work.rows(chunk)
+            for chunk, rows in work.chunks(pictures):
                 for picture in chunk:
                     result.append([rows[key] for key in picture.keys])
                 progress.update(len(chunk))
@@ -80,26 +81,10 @@ def compute(
     return result.array()
 
 
-def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> "RowCache | _NoCache":
-    if name is None:
-        return _NoCache()
+def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> RowCache:
     determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
-    file = f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
+    file = name and f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
     return RowCache(file, engine.output_shape, dtype)
-
-
-class _NoCache:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *reason):
-        pass
-
-    def get(self, keys):
-        return {}
-
-    def put(self, rows):
-        pass
 
 
 @dataclass(slots=True)
@@ -120,47 +105,46 @@ class _Work:
     cache: object
     pool: ThreadPoolExecutor
 
-    def chunks(self, pictures: Iterable) -> Iterator[list[_Loaded]]:
-        """Loaded pictures, a chunk at a time; the next chunk is being loaded while this one is worked on."""
+    def chunks(self, pictures: Iterable) -> Iterator[tuple[list[_Loaded], dict[bytes, np.ndarray]]]:
+        """Loaded pictures and every row of theirs by its key, a chunk at a time.
+
+        What is not in the cache is computed now and kept; the next chunk is loaded meanwhile.
+        """
         pictures = iter(pictures)
-        waiting = self._load(pictures)
-        while waiting:
-            chunk = [job.result() for job in waiting]
-            waiting = self._load(pictures)
-            yield chunk
+        loading = self._load(pictures, GROUP)
+        while loading:
+            chunk = [picture for job in loading for picture in job.result()]
+            rows = self.cache.get(key for picture in chunk for key in picture.keys)
+            jobs = self._compute_missing(chunk, rows)
+            bytes_each = sum(memoryview(picture.content).nbytes for picture in chunk) / len(chunk)
+            loading = self._load(pictures, int(min(CHUNK, max(1, CHUNK_BYTES / bytes_each))))
+            yield chunk, rows | self._finish(jobs)
 
-    def _load(self, pictures: Iterator) -> list[Future]:
-        jobs, room = [], CHUNK_BYTES
-        for picture in islice(pictures, CHUNK):
-            jobs.append(self.pool.submit(_load, picture, self.size, self.views))
-            room -= _bytes_of(picture)
-            if room < 0:
-                break
-        return jobs
+    def _load(self, pictures: Iterator, count: int) -> list[Future]:
+        """Jobs that load the next pictures, a group each: a job costs more than the reading of a small file."""
+        chosen = list(islice(pictures, count))
+        groups = [chosen[at : at + GROUP] for at in range(0, len(chosen), GROUP)]
+        return [self.pool.submit(_load_all, group, self.size, self.views) for group in groups]
 
-    def rows(self, chunk: list[_Loaded]) -> dict[bytes, np.ndarray]:
-        """Every row of the chunk by its key: from the cache, or computed now and kept."""
-        rows = self.cache.get(key for picture in chunk for key in picture.keys)
-        missing = {}
-        for picture in chunk:
-            if any(key not in rows for key in picture.keys):
-                missing.setdefault(picture.keys[0], picture)
-        unknown = list(missing.values())
-        step = max(1, self.engine.batch // len(self.views))
-        jobs = [self.pool.submit(self._compute, unknown[i : i + step]) for i in range(0, len(unknown), step)]
+    def _compute_missing(self, chunk: list[_Loaded], rows: dict) -> list[Future]:
+        missing = {picture.keys[0]: picture for picture in chunk if any(key not in rows for key in picture.keys)}
+        unknown, step = list(missing.values()), max(1, self.engine.batch // len(self.views))
+        return [self.pool.submit(self._compute, unknown[at : at + step]) for at in range(0, len(unknown), step)]
+
+    def _finish(self, jobs: list[Future]) -> dict[bytes, np.ndarray]:
+        """Wait for the jobs and keep what they computed; also where something ends them early."""
         try:
             for job in jobs:
                 job.result()
-        finally:  # whatever ends this early, what is finished is kept
+        finally:
             finished = [job for job in jobs if not job.cancel() and job.done() and not job.exception()]
             computed = {key: row for job in finished for key, row in job.result().items()}
             self.cache.put(computed)
-        return rows | computed
+        return computed
 
     def _compute(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         keys = [key for picture in pictures for key in picture.keys]
-        inputs = np.stack([pixels for picture in pictures for pixels in self._views_of(picture)])
-        inputs = inputs.astype(np.float32, copy=False)
+        inputs = np.stack([pixels for picture in pictures for pixels in self._views_of(picture)], dtype=np.float32)
         step = self.engine.batch
         outputs = [self.engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)]
         return dict(zip(keys, np.concatenate(outputs), strict=True))
@@ -170,22 +154,21 @@ class _Work:
         return (apply_view(image, view, picture.digest) for view in self.views)
 
 
-def _bytes_of(picture: np.ndarray | str | PathLike) -> int:
-    try:
-        return picture.nbytes if isinstance(picture, np.ndarray) else os.stat(picture).st_size
-    except OSError:  # reading it will say what is wrong
-        return 0
+def _load_all(pictures: list, size: tuple[int, int], views: tuple[str, ...]) -> list[_Loaded]:
+    return [_load(picture, size, views) for picture in pictures]
 
 
 def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tuple[str, ...]) -> _Loaded:
     """The picture's content, and under which keys its views' rows are kept: all that the rows depend on."""
     from PIL import __version__ as pillow
+    from xxhash import xxh3_128_digest
 
     is_array = isinstance(picture, np.ndarray)
     content = picture if is_array else read_file(picture)
     name = "the picture" if is_array else str(picture)
     kind = f"{picture.dtype} {picture.shape}" if is_array else "file"
-    digest = hashlib.sha256(np.ascontiguousarray(content) if is_array else content).digest()
+    # Not SHA-256, which would take as long as everything else here together: nobody plots against his own cache.
+    digest = xxh3_128_digest(np.ascontiguousarray(content) if is_array else content)
     resized = not is_array or picture.shape[:2] != size
     keys = []
     for view in views:
@@ -203,7 +186,7 @@ class _Rows:
 
     def append(self, rows: list) -> None:
         """One picture's rows."""
-        part = np.asarray(rows, self._dtype).reshape(self._shape)
+        part = (rows[0] if len(rows) == 1 else np.stack(rows)).astype(self._dtype, copy=False)
         self._count += 1
         self._bytes += part.nbytes
         if self._file is None and self._bytes <= LARGE:

@@ -75,7 +75,7 @@ def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
         raise UserInputError(
             "The pictures hold NaN or infinite pixels. Look at where they come from; expected 0 to 255."
         )
-    low, high = float(array.min()), float(array.max())
+    low, high = 0.0 if array.dtype.kind == "u" else float(array.min()), float(array.max())
     if low < 0:
         raise UserInputError(
             f"The pixels run from {low:.3g} to {high:.3g}: they were preprocessed before. Give the pictures as they "

@@ -50,12 +50,12 @@ def open_picture(source: str | PathLike | bytes, at_least: tuple[int, int] | Non
     try:
         with Image.open(io.BytesIO(content)) as image:
             _refuse_bomb(name, *image.size)
+            orientation = image.getexif().get(_ORIENTATION, 1)
             if at_least and image.format in ("JPEG", "MPO"):
                 height, width = at_least
-                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                image.draft(None, (height, width) if turned else (width, height))
+                image.draft(None, (height, width) if orientation in (5, 6, 7, 8) else (width, height))
             image.load()
-            return _as_rgb(ImageOps.exif_transpose(image), name)
+            return _as_rgb(image if orientation == 1 else ImageOps.exif_transpose(image), name)
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
@@ -129,7 +129,7 @@ def _as_rgb(image, name: str):
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(background, image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def resize(picture, size: tuple[int, int]) -> np.ndarray:

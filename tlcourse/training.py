@@ -39,7 +39,7 @@ class Settings:
 
     epochs: int = 10
     batch_size: int = 32
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-4
     weight_decay: float = 4e-3
     dropout: float = 0.3
     label_smoothing: float = 0.0

@@ -1,0 +1,21 @@
+"""What one batch frees is kept for the next."""
+
+import ctypes
+from functools import cache
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Ask glibc to keep what a batch frees for the next batch, in one arena for all threads.
+
+    By default it hands large blocks back to the system, and each batch pays for them in page faults again.
+    `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
+    """
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # the parameters' numbers in malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
+        return
+    mallopt(arena_max, 1)
+    mallopt(mmap_threshold, 2**30)
+    mallopt(trim_threshold, 2**30)
