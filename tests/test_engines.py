@@ -262,7 +262,7 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
     model = backbones.load_pretrained_model()
     results = []
     for processors in (1, 3):
-        monkeypatch.setattr("tlcourse.features.processors", lambda count=processors: count)
+        monkeypatch.setattr("tlcourse.features.workers", lambda count=processors: count)
         results.append(model.extract_features(np.repeat(photographs, 4, axis=0), cache=False))
     assert np.array_equal(*results)
 
