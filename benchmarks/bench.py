@@ -362,8 +362,8 @@ def peers_python(options) -> Path:
 def material(options) -> tuple[Path, Path, str]:
     """A folder of JPEGs, the same pictures as an array in an .npy file, and what they are; made once a run.
 
-    Photographs of the dogs pack where there is one, solar cells else, in an order drawn with seed 0 and then repeated
-    under other names. No picture comes twice within hundreds, so that nothing is gained by remembering the last few.
+    Photographs of the dogs pack where there is one, solar cells else, in an order drawn with seed 0 and then repeated.
+    A repetition is another picture to a cache: its file ends in its number, its array's first pixel holds it.
     """
     jpegs, file, about_them = (options.work / name for name in ("jpegs", "pictures.npy", "source.txt"))
     if not about_them.is_file():
@@ -374,9 +374,12 @@ def material(options) -> tuple[Path, Path, str]:
         originals = [originals[i] for i in np.random.default_rng(0).permutation(len(originals))]
         chosen = list(islice(cycle(originals), options.pictures))
         for number, path in enumerate(chosen):
-            shutil.copyfile(path, jpegs / f"{number:06}.jpg")
+            (jpegs / f"{number:06}.jpg").write_bytes(path.read_bytes() + number.to_bytes(4, "big"))
         distinct = [resize(read_picture(path), (224, 224)) for path in chosen[: len(originals)]]
-        np.save(file, np.stack(list(islice(cycle(distinct), options.pictures))))
+        arrays = np.stack(list(islice(cycle(distinct), options.pictures)))
+        for number in range(len(distinct), len(arrays)):
+            arrays[number, 0, 0, :2] = divmod(number % 65536, 256)
+        np.save(file, arrays)
         repeated = f", repeated to {options.pictures:,}" if len(distinct) < options.pictures else ""
         about_them.write_text(f"{len(distinct)} {source}{repeated}", encoding="utf-8")
     return jpegs, file, about_them.read_text(encoding="utf-8")
