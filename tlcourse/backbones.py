@@ -137,7 +137,7 @@ class PretrainedModel:
 
         What was computed for a picture before is taken from the cache on disk; `tlcourse doctor` shows its size,
         `tlcourse cache clear` empties it. After Ctrl-C the next call goes on where this one stopped. Results above
-        256 MB are a `numpy.memmap`.
+        16 MB are a `numpy.memmap`.
 
         Args:
             images: uint8 array, float array with pixels in [0, 255], list of arrays or paths, folder, or

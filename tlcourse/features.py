@@ -27,7 +27,7 @@ from .views import AS_IS, apply_view, is_resized
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
 GROUP = 8  # pictures that are loaded by one job
-LARGE = 256_000_000  # bytes of results from which they are kept in a file instead of memory
+LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
 
 
 def compute(
