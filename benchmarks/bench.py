@@ -107,17 +107,14 @@ def arrays(options) -> dict:
     answers, ready, features = compete(options, programs, {TORCH, ONNX, "multiplication by PyTorch"})
     agreement = {name: disagreement(found, features[KERAS]) for name, found in features.items() if name != KERAS}
     refuse_disagreement(agreement)
-    speeds = {name: [options.pictures / turn["seconds"] for turn in answers[name]] for name in features}
+    speeds = speeds_of(options, {name: answers[name] for name in features})
     multiplications = [name for name in programs if name not in features]
     gigaflops = {name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]] for name in multiplications}
     fastest = max(gigaflops, key=lambda name: statistics.median(gigaflops[name]))
     flops = ready[KERAS]["flops"]
     bound = [speed * 1e9 / flops for speed in gigaflops[fastest]]
     return {
-        "pictures": options.pictures,
-        "source": source,
-        "seed": 0,
-        "rounds": options.rounds,
+        **about_turns(options, source),
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
         "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, TORCH, ONNX)},
         "largest_difference": agreement,
@@ -138,12 +135,9 @@ def folder(options) -> dict:
         OWN_ARRAYS: ("ours_features.py", pictures),
     }
     answers, ready, features = compete(options, programs)
-    speeds = {name: [options.pictures / turn["seconds"] for turn in turns] for name, turns in answers.items()}
+    speeds = speeds_of(options, answers)
     return {
-        "pictures": options.pictures,
-        "source": source,
-        "seed": 0,
-        "rounds": options.rounds,
+        **about_turns(options, source),
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
         "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, OWN_ARRAYS)},
         "mean_cosine": {name: mean_cosine(features[name], features[OWN_ARRAYS]) for name in (OURS, KERAS)},
@@ -175,7 +169,7 @@ def cache(options) -> dict:
             "fresh_process_seconds": summary(fresh),
             "ratios": {"same process": ratios(first, second), "fresh process": ratios(first, fresh)},
         }
-    return {"pictures": options.pictures, "source": source, "seed": 0, "rounds": options.rounds, "kinds": kinds}
+    return {**about_turns(options, source), "kinds": kinds}
 
 
 def memory(options) -> dict:
@@ -430,6 +424,16 @@ def mean_sd(values) -> dict:
     sd = statistics.stdev(values) if len(values) > 1 else 0.0
     seeds = list(range(len(values)))
     return {"mean": round(statistics.mean(values), 4), "sd": round(sd, 4), "n": len(values), "seeds": seeds}
+
+
+def speeds_of(options, answers: dict[str, list[dict]]) -> dict[str, list[float]]:
+    """Pictures a second, turn by turn."""
+    return {name: [options.pictures / turn["seconds"] for turn in turns] for name, turns in answers.items()}
+
+
+def about_turns(options, source: str) -> dict:
+    """What each turn had to do, and how many there were."""
+    return {"pictures": options.pictures, "source": source, "seed": 0, "rounds": options.rounds}
 
 
 def about(ready: dict[str, dict]) -> dict:

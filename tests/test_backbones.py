@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import backbones, files, tensorflow_start
+from tlcourse import backbones, files, published, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.pictures import read_picture
@@ -59,7 +59,7 @@ def write_weights(name, folder, seed=0, **options):
         if isinstance(layer, keras.layers.BatchNormalization):  # new ones would change next to nothing
             layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
     folder.mkdir(parents=True, exist_ok=True)
-    network.save(folder / backbones.weights_file(name, options.get("include_top", True)).name)
+    network.save(folder / published.weights_file(name, options.get("include_top", True)).name)
     return network
 
 
@@ -68,7 +68,7 @@ def mobilenet_weights(tmp_path_factory):
     """A file of random weights for MobileNetV2 without its classifier, 9 MB."""
     folder = tmp_path_factory.mktemp("mobilenet")
     write_weights("mobilenet_v2", folder, include_top=False)
-    return folder / backbones.weights_file("mobilenet_v2").name
+    return folder / published.weights_file("mobilenet_v2").name
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_the_list_says_what_fetches_a_network_that_is_not_here(models, name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_list_says_which_networks_are_here(models, name):
-    (models / backbones.weights_file(name).name).touch()
+    (models / published.weights_file(name).name).touch()
     here = [known for known, line in backbones.list_pretrained_models().items() if line.endswith(", here")]
     assert here == [name]
 
@@ -157,12 +157,12 @@ def test_the_list_tells_each_networks_input_size(models):
 
 def test_without_keras_home_weights_are_looked_for_in_the_users_folder(monkeypatch):
     monkeypatch.delenv("KERAS_HOME", raising=False)
-    assert backbones.weights_file("vgg16").parent == Path.home() / ".keras" / "models"
+    assert published.weights_file("vgg16").parent == Path.home() / ".keras" / "models"
 
 
 def test_a_tilde_in_keras_home_is_the_users_folder(monkeypatch):
     monkeypatch.setenv("KERAS_HOME", "~/weights")
-    assert backbones.weights_file("vgg16").parent == Path.home() / "weights" / "models"
+    assert published.weights_file("vgg16").parent == Path.home() / "weights" / "models"
 
 
 @pytest.mark.parametrize("name", ["vgg19", "VGG16", "", None])
@@ -446,7 +446,7 @@ def test_a_classifier_from_a_file_gives_that_networks_probabilities(models, mobi
 @pytest.mark.parametrize("name", FAMILIES)
 def test_without_internet_missing_weights_are_named_with_what_brings_them(models, no_internet, name):
     said = sentence(WeightsUnavailable, backbones.load_pretrained_model, name)
-    file = backbones.weights_file(name).name
+    file = published.weights_file(name).name
     assert f"{file} was looked for in {models}, and downloading it failed" in said
     assert re.search(r"URL fetch failure on (\S+):", said)[1].endswith(f"/{file}")  # it is the file that Keras asks for
     assert f"With internet run `tlcourse fetch {name}`;" in said
@@ -464,7 +464,7 @@ def test_a_missing_classifier_is_fetched_with_an_option(models, mobilenet_file, 
 
 
 def test_nothing_is_downloaded_for_the_bundled_network(models, no_internet):
-    assert backbones.fetch_weights(BUNDLED) is None
+    assert published.fetch_weights(BUNDLED) is None
 
 
 def cut_short(file):
@@ -488,7 +488,7 @@ def test_a_damaged_file_is_named_with_what_mends_it(mobilenet_file, no_internet,
 
 
 def test_the_weights_of_another_network_are_refused(models, mobilenet_file, no_internet):
-    mobilenet_file.rename(backbones.weights_file("vgg16"))
+    mobilenet_file.rename(published.weights_file("vgg16"))
     said = sentence(DamagedFile, backbones.load_pretrained_model, "vgg16")
     assert "Delete it and run `tlcourse fetch vgg16`" in said
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tlcourse import __version__, backbones, cli, datasets, demo, fetching
+from tlcourse import __version__, cli, datasets, demo, fetching, published
 from tlcourse.cache import RowCache
 from tlcourse.datasets import Dataset, find_pack
 from tlcourse.datasets.pack import read_pack
@@ -228,7 +228,7 @@ def internet(monkeypatch, tmp_path):
     monkeypatch.setattr(fetching, "_check_connection", lambda *_: None)
     monkeypatch.setattr(fetching, "whereabouts", lambda name, *_: "/somewhere" if name in fetched else None)
     monkeypatch.setattr(datasets, "fetch", fetch)
-    monkeypatch.setattr(backbones, "fetch_weights", fetch)
+    monkeypatch.setattr(published, "fetch_weights", fetch)
     monkeypatch.setattr(fetching, "fault_of_weights", lambda file: "missing")
     fetch.fetched, fetch.broken = fetched, broken
     return fetch
@@ -316,14 +316,14 @@ def test_a_proxy_is_asked_for_in_place_of_the_host(no_internet, monkeypatch):
 
 
 def test_weights_that_were_cut_short_are_fetched_again(no_internet, tmp_path):
-    file = tmp_path / "KERAS_HOME" / "models" / backbones.weights_file("vgg16").name
+    file = tmp_path / "KERAS_HOME" / "models" / published.weights_file("vgg16").name
     file.parent.mkdir(parents=True)
     file.write_bytes(b"half")
     assert fetching.whereabouts("vgg16") is None
 
 
 def test_weights_that_were_cut_short_are_out_of_the_way_before_keras_looks(internet):
-    file = backbones.weights_file("vgg16")
+    file = published.weights_file("vgg16")
     file.parent.mkdir()
     file.write_bytes(b"half")
     fetching.fetch("vgg16")

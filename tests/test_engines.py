@@ -5,7 +5,8 @@ import importlib
 import numpy as np
 import pytest
 
-from tlcourse import backbones, engines
+from tlcourse import backbones, engines, published
+from tlcourse.blocks import is_spatial, sort_into_blocks
 from tlcourse.efficientnet_lite import block_layers
 from tlcourse.engines import LiteRTEngine, compile_network, digest
 from tlcourse.errors import UserInputError
@@ -83,7 +84,7 @@ def family(request):
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbones, "_application", untrained)
+        patch.setattr(published, "application", untrained)
         network = backbones.PretrainedModel(request.param).network
     batch = pictures(network.input_shape[1:3])
     return network, batch, network(batch, training=False).numpy()
@@ -127,7 +128,11 @@ def test_the_bundled_files_activations_agree_with_keras_at_every_block(bundled_m
 
 
 def test_blocks_have_the_layers_that_the_keras_network_has(bundled_model):
-    assert block_layers() == backbones._blocks(bundled_model.network, bundled_model.recipe)
+    found = sort_into_blocks(bundled_model.network.layers, bundled_model.recipe)
+    maps = {block: [layer.name for layer in layers if is_spatial(layer)] for block, layers in found.items()}
+    first = maps.pop("stem")
+    assert first[:2] == ["pixels", "preprocessing"]
+    assert block_layers() == {"stem": first[2:], **maps}
 
 
 def test_the_bundled_file_is_the_same_every_time():

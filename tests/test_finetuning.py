@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import finetuning, training
+from tlcourse import features, training
+from tlcourse.checkpoint import Checkpoint, fingerprint
 from tlcourse.errors import UserInputError
+from tlcourse.examples import Examples, split
 
 CELLS = 12  # of each class
 QUICK = {"from_": "block7a", "epochs": 2, "batch_size": 8, "views": 1}
@@ -173,6 +175,22 @@ def test_training_ends_where_patience_ends(bundled_model, cells, monkeypatch):
     assert (len(result.record["epochs"]), result.record["best_epoch"]) == (2, 0)
 
 
+def test_killed_after_the_last_epoch_that_patience_allows_it_trains_none_more(bundled_model, cells, monkeypatch):
+    monkeypatch.setattr(training.Training, "_judge", lambda self: (0.5, 1.0))
+    write, options = Checkpoint.write, {"epochs": 9, "patience": 2, "validation": 0.25}
+
+    def interrupted(self, state):
+        write(self, state)
+        if json.loads(state["about"].tobytes())["epochs"][-1]["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tuned(bundled_model, cells, **options)
+    resumed = tuned(bundled_model, cells, **options).record
+    assert (resumed["resumed_after"], len(resumed["epochs"])) == (2, 2)
+
+
 # Again, and again after a kill
 
 
@@ -189,11 +207,11 @@ def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, t
     np.savez(tmp_path / "cells.npz", images=cells[0], labels=cells[1])
     program = (
         "import os, sys, numpy as np, tlcourse as tl\n"
-        "from tlcourse import training\n"
+        "from tlcourse.checkpoint import Checkpoint\n"
         "data = np.load('cells.npz')\n"
         "if sys.argv[1] == 'kill':\n"
-        "    whole = training.Checkpoint.write\n"
-        "    training.Checkpoint.write = lambda self, state: (whole(self, state), os.kill(os.getpid(), 9))\n"
+        "    whole = Checkpoint.write\n"
+        "    Checkpoint.write = lambda self, state: (whole(self, state), os.kill(os.getpid(), 9))\n"
         "options = {'from_': 'block7a', 'epochs': 3, 'batch_size': 8, 'views': 2, 'validation': 0}\n"
         "result = tl.fine_tune(tl.load_pretrained_model(), data['images'], data['labels'], **options)\n"
         "print(result.record['resumed_after'])\n"
@@ -216,7 +234,7 @@ def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, t
 
 @pytest.mark.parametrize("damage", [b"", b"Dear Sir or Madam"])
 def test_a_damaged_checkpoint_is_begun_anew(tmp_path, damage):
-    checkpoint = training.Checkpoint(tmp_path / "state.npz")
+    checkpoint = Checkpoint(tmp_path / "state.npz")
     checkpoint.write({"a": np.arange(1000)})
     assert np.array_equal(checkpoint.read()["a"], np.arange(1000))
     checkpoint.path.write_bytes(damage or checkpoint.path.read_bytes()[:-100])
@@ -225,9 +243,9 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path, damage):
 
 def test_other_labels_or_settings_are_another_training(cells):
     rows, weights = np.arange(24), np.ones(24)
-    first = training.Examples(cells[0][:, None], rows, cells[1], weights)
-    other = training.Examples(cells[0][:, None], rows, 1 - cells[1], weights)
-    prints = {training.fingerprint([lr], [examples, None]) for lr in (0.1, 0.2) for examples in (first, other)}
+    first = Examples(cells[0][:, None], rows, cells[1], weights)
+    other = Examples(cells[0][:, None], rows, 1 - cells[1], weights)
+    prints = {fingerprint([lr], [examples, None]) for lr in (0.1, 0.2) for examples in (first, other)}
     assert len(prints) == 4
 
 
@@ -289,8 +307,33 @@ def test_labels_of_another_length_are_refused(bundled_model, cells):
         tuned(bundled_model, (cells[0], cells[1][:5]))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": np.zeros(24, int)},
+        {"labels": np.arange(23)},
+        {"validation": 2},
+        {"validation": (np.zeros((1, 224, 224, 3), np.uint8), [7])},
+        {"sample_weight": [-1] * 24},
+        {"class_names": ["whole"]},
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_computed(bundled_model, cells, monkeypatch, wrong):
+    monkeypatch.setattr(features, "compute", lambda *_, **__: pytest.fail("computed first"))
+    with pytest.raises(UserInputError):
+        tuned(bundled_model, (cells[0], wrong.pop("labels", cells[1])), **wrong)
+
+
+def test_a_tf_data_dataset_of_another_length_than_the_labels_is_refused(bundled_model, cells):
+    import tensorflow as tf
+
+    pictures = tf.data.Dataset.from_tensor_slices(cells[0][:6])
+    with pytest.raises(UserInputError, match="6 rows .* expected one label for each"):
+        tuned(bundled_model, (pictures, cells[1]))
+
+
 def test_a_class_of_one_row_is_learned_from_and_not_held_out(cells):
     labels = np.array([0] * 10 + [1])
-    learn, held_out, _ = finetuning._examples(labels, None, np.zeros((11, 1, 2)), 0.5, seed=0)
+    learn, held_out, _ = split(labels, None, 11, 0.5, seed=0)
     assert sorted(np.bincount(learn.targets)) == [1, 5] and set(held_out.targets) == {0}
     assert not set(learn.rows) & set(held_out.rows)

@@ -425,6 +425,7 @@ def test_in_a_notebook_the_figure_is_shown_once(monkeypatch):
     notebook.get_ipython = lambda: types.SimpleNamespace(kernel=object())
     notebook.display = types.SimpleNamespace(display=shown.append)
     monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
     leak(as_arrays(TRAIN), as_arrays(TRAIN))
     assert [type(figure).__name__ for figure in shown] == ["Figure"]
 

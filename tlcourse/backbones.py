@@ -1,22 +1,19 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
-import csv
 import hashlib
-import os
-import re
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from . import efficientnet_lite, engines, features
+from .blocks import is_spatial, sort_into_blocks
 from .engines import check_engine
-from .errors import DamagedFile, UserInputError, WeightsUnavailable
-from .files import bundled_file, read_card
+from .errors import UserInputError
+from .files import read_card
 from .inputs import as_pictures
-from .recipes import RECIPES, Recipe
-from .tensorflow_start import import_tensorflow
+from .published import build, imagenet_classes, preprocessing_layers, weights_file
+from .recipes import RECIPES
 from .views import AS_IS, view_names
 
 
@@ -67,6 +64,7 @@ class PretrainedModel:
         self.engine = check_engine(engine)
         self.recipe = RECIPES[name]
         self.input_size = (self.recipe.size, self.recipe.size)
+        self._unchanged = set()
         if self.recipe.application:
             self.network  # noqa: B018 - here and now, so that weights that are missing are said to be missing
         else:
@@ -82,9 +80,7 @@ class PretrainedModel:
 
         Preprocessing and average pooling are inside. Built when first asked for: features alone do not need it.
         """
-        network = _build(self.recipe, self.name, include_top=False)
-        self._as_published["network"] = engines.digest(network)
-        return network
+        return self._published(include_top=False)
 
     @property
     def feature_dim(self) -> int:
@@ -94,19 +90,24 @@ class PretrainedModel:
     @cached_property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from the pixels to the features."""
-        return _blocks(self.network, self.recipe) if self.recipe.application else efficientnet_lite.block_layers()
+        if not self.recipe.application:
+            return efficientnet_lite.block_layers()
+        outside = ("pixels", "preprocessing")
+        layers = [layer for layer in self.network.layers if layer.name not in outside and is_spatial(layer)]
+        return {
+            block: [layer.name for layer in inside] for block, inside in sort_into_blocks(layers, self.recipe).items()
+        }
 
     @cached_property
     def classifier(self):
         """The network with its ImageNet classifier: `keras.Model`, pixels [0, 255] → probabilities (n, 1000)."""
-        classifier = _build(self.recipe, self.name, include_top=True)
-        self._as_published["classifier"] = engines.digest(classifier)
-        return classifier
+        return self._published(include_top=True)
 
-    @cached_property
-    def _as_published(self) -> dict[str, str]:
-        """Digests of the Keras networks that were built, before anybody could change them."""
-        return {}
+    def _published(self, include_top: bool):
+        network = build(self.recipe, self.name, include_top)
+        if not self.recipe.application:  # which the bundled LiteRT file stands for, as long as nobody changes it
+            self._unchanged.add(engines.digest(network))
+        return network
 
     @cached_property
     def labels(self) -> list[str]:
@@ -125,7 +126,7 @@ class PretrainedModel:
 
         pixels = keras.Input((None, None, 3))
         values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
-        return np.asarray(keras.Model(pixels, _preprocess(pixels, self.recipe.pixels))(values))
+        return np.asarray(keras.Model(pixels, preprocessing_layers(pixels, self.recipe.pixels))(values))
 
     def extract_features(self, images, blocks: Sequence[str] | None = None, cache: bool = True) -> np.ndarray:
         """Describe each picture by what the network sees in it: float32 (n, feature_dim).
@@ -178,12 +179,15 @@ class PretrainedModel:
 
     def _compiled(self, part: str, output, keras_network, pooled: bool = True):
         """The engine that computes this output of the network, or of the classifier, with the weights it now has."""
-        built = self.__dict__.get(part)
-        changed = built is not None and engines.digest(built) != self._as_published.get(part)
-        if self.recipe.application or changed or self.engine == "tensorflow" or not engines.has_litert():
+        if self.recipe.application or self.engine == "tensorflow" or not engines.has_litert() or self._changed(part):
             return engines.compile_network(keras_network(), self.engine)
         key = f"{self.name} {output} {pooled}"
         return engines.remembered((key, "litert"), lambda _: _bundled_engine(output, pooled))
+
+    def _changed(self, part: str) -> bool:
+        """Whether this Keras network was built, and is not what it was then."""
+        built = self.__dict__.get(part)
+        return built is not None and engines.digest(built) not in self._unchanged
 
     def _network_up_to(self, block: str):
         """The network up to this block: `keras.Model`, pixels → the block's output."""
@@ -246,104 +250,3 @@ def _bundled_engine(output: str | tuple[str, ...], pooled: bool) -> engines.Lite
     weights = read_card("weights").files["efficientnet_lite0.npz"]
     key = hashlib.sha256(f"{weights} {WRITER} {output} {pooled}".encode()).hexdigest()
     return engines.LiteRTEngine(lambda: bundled_lite0(output, pooled), key, output_shape(output, pooled))
-
-
-def imagenet_classes() -> list[dict[str, str]]:
-    """ImageNet's 1,000 classes in order: rows with index, wnid (WordNet's number) and label."""
-    with open(bundled_file("weights", "imagenet_labels.csv"), newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def weights_file(name: str, include_top: bool = False) -> Path:
-    """Where the weights of a network are kept: with the course, or in Keras' cache."""
-    recipe = RECIPES[name]
-    if not recipe.application:
-        return bundled_file("weights", recipe.files[include_top])
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return home.expanduser() / "models" / recipe.files[include_top]
-
-
-def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download a network's weights into Keras' cache, checked by Keras' own hash; nothing if it is bundled.
-
-    Raises:
-        WeightsUnavailable: the download did not finish.
-    """
-    recipe = RECIPES[name]
-    if recipe.application:
-        import_tensorflow()
-        _application(recipe, name, "imagenet", include_top=include_top)
-
-
-def _build(recipe: Recipe, name: str, include_top: bool):
-    """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
-    import_tensorflow()
-    import keras
-
-    pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
-    prepared = _preprocess(pixels, recipe.pixels)
-    top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
-    if recipe.application:
-        file = weights_file(name, include_top)
-        published = _application(recipe, name, file if file.is_file() else "imagenet", input_tensor=prepared, **top)
-    else:
-        from .efficientnet_lite import EfficientNetLite0
-
-        published = EfficientNetLite0(input_tensor=prepared, **top)
-    return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
-
-
-def _application(recipe: Recipe, name: str, weights, **options):
-    """Call the network's function in `keras.applications`, its faults turned into sentences."""
-    import keras
-
-    shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
-    try:
-        return getattr(keras.applications, recipe.application)(weights=weights, input_shape=shape, **options)
-    except Exception as error:  # HDF5, Keras and the downloader raise a dozen kinds
-        file = recipe.files[options["include_top"]]
-        reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
-        command = f"tlcourse fetch {name}" + (" --with-classifier" if options["include_top"] else "")
-        if weights != "imagenet":
-            raise DamagedFile(
-                f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
-                f"version. Delete it and run `{command}` with internet."
-            ) from error
-        raise WeightsUnavailable(
-            f"The weights of {name} are not on this machine: {file} was looked for in {weights_file(name).parent}, and "
-            f"downloading it failed ({reason}). With internet run `{command}`; without, copy the file into that "
-            "folder from a machine that has it, or use the bundled efficientnet_lite0."
-        ) from error
-
-
-def _preprocess(pixels, kind: str):
-    """Keras layers that do what `preprocess_input` of the network's family does, in the graph and without Lambda."""
-    import keras
-
-    if kind == "lite":
-        return keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocessing")(pixels)
-    if kind == "scaled":
-        return keras.layers.Rescaling(1 / 127.5, offset=-1, name="preprocessing")(pixels)
-    if kind == "caffe":
-        blue_green_red = keras.ops.flip(pixels, axis=-1)
-        means = [103.939, 116.779, 123.68]
-        return keras.layers.Normalization(mean=means, variance=[1, 1, 1], name="preprocessing")(blue_green_red)
-    return pixels
-
-
-def _blocks(network, recipe: Recipe) -> dict[str, list[str]]:
-    """Sort the layers into blocks. In InceptionV3 a block's name stands on its last layer, elsewhere on its first."""
-    named_at_end = recipe.application == "InceptionV3"
-    blocks, waiting, current = {}, [], None
-    for layer in network.layers:
-        match = re.match(recipe.block, layer.name)
-        outside = layer.name in ("pixels", "preprocessing") or layer.__class__.__name__.startswith("Global")
-        if outside and not match:
-            continue
-        waiting.append(layer.name)
-        if match:
-            current = recipe.rename.get(match[1], match[1])
-        if match or (current and not named_at_end):
-            blocks.setdefault(current, []).extend(waiting)
-            waiting = []
-    return blocks

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .errors import UserInputError
-from .recipes import RECIPES
+from .recipes import RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
 
 OWN = "your layers"  # the name for what was put around the pretrained part
@@ -117,36 +117,43 @@ def _known_blocks(container) -> dict[str, list] | None:
     return blocks if len(blocks) >= 3 and share > 0.8 else None
 
 
-def _matched(layers, recipe) -> tuple[int, float, dict[str, list]]:
+def _matched(layers, recipe: Recipe) -> tuple[int, float, dict[str, list]]:
     """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
 
-    In InceptionV3 a block's name stands on its last layer, elsewhere on its first. What follows the last layer that
-    bears a name is a head, except the batch norm and activation that some families end with; a head's layer may bear
-    such a name by chance ("top_dropout"), but it comes after the pooling.
+    What follows the last layer that bears a name is a head, except the batch norm and activation that some families
+    end with.
     """
-    named_at_end = recipe.application == "InceptionV3"
-    matches = [re.match(recipe.block, layer.name) if _is_spatial(layer) else None for layer in layers]
-    count = sum(match is not None for match in matches)
-    named = [
-        match is not None for layer, match in zip(layers, matches, strict=True) if layer.weights and _is_spatial(layer)
-    ]
-    end = max((place + 1 for place, match in enumerate(matches) if match), default=0)
+    bearing = [bool(_name_on(layer, recipe)) for layer in layers]
+    named = [bears for layer, bears in zip(layers, bearing, strict=True) if layer.weights and is_spatial(layer)]
+    share = 1.0 if recipe.named_at_end else sum(named) / max(len(named), 1)
+    end = max((place + 1 for place, bears in enumerate(bearing) if bears), default=0)
     while end < len(layers) and _ends_a_base(layers[end]):
         end += 1
+    return sum(bearing), share, sort_into_blocks(layers[:end], recipe)
+
+
+def sort_into_blocks(layers, recipe: Recipe) -> dict[str, list]:
+    """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
     blocks, waiting, current = {}, [], None
-    for layer, match in zip(layers[:end], matches, strict=False):
+    for layer in layers:
         waiting.append(layer)
-        if match:
-            current = recipe.rename.get(match[1], match[1])
-        if match or (current and not named_at_end):
+        name = _name_on(layer, recipe)
+        current = name or current
+        if name or (current and not recipe.named_at_end):
             blocks.setdefault(current, []).extend(waiting)
             waiting = []
     if waiting and current:
         blocks[current] += waiting
-    return count, 1.0 if named_at_end else sum(named) / max(len(named), 1), blocks
+    return blocks
 
 
-def _is_spatial(layer) -> bool:
+def _name_on(layer, recipe: Recipe) -> str | None:
+    """The block's name that a layer's own name bears; a head's may do so by chance ("top_dropout")."""
+    match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
+    return match and recipe.rename.get(match[1], match[1])
+
+
+def is_spatial(layer) -> bool:
     """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
     if is_model(layer):
         return False
@@ -160,7 +167,7 @@ def _ends_a_base(layer) -> bool:
     import keras
 
     kinds = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
-    return isinstance(layer, kinds) and _is_spatial(layer)
+    return isinstance(layer, kinds) and is_spatial(layer)
 
 
 def _unknown_blocks(network) -> dict[str, list]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import cache_folder
+from .files import cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 FOLDERS = ("features", "networks", "training")  # of rows, converted networks, trainings that were stopped
@@ -176,6 +176,19 @@ def contents() -> list[tuple[Path, int]]:
         if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz"):
             found.append((status.st_mtime, path, status.st_size))
     return [(path, size) for _, path, size in sorted(found, reverse=True)]
+
+
+def keep(path: Path, content: bytes) -> bool:
+    """Keep a file beside the rows and make room for it; False where the limit or the disk does not allow it."""
+    allowed = limit()
+    if len(content) > allowed:
+        return False
+    try:
+        write_atomically(path, content)
+    except OSError:
+        return False
+    make_room(allowed, keep=path)
+    return True
 
 
 def make_room(allowed: int, keep: Path | None = None) -> None:

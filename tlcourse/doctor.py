@@ -247,7 +247,7 @@ def _solar() -> Finding:
 
 def _networks() -> Iterator[Finding]:
     from . import fetching
-    from .backbones import weights_file
+    from .published import weights_file
 
     files = {(name, top): weights_file(name, top) for name in fetching.NETWORKS for top in (False, True)}
     faults = {key: fetching.fault_of_weights(file) for key, file in files.items()}

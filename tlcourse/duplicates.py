@@ -1,7 +1,6 @@
 """The same picture in two splits: found by perceptual hash, confirmed by comparison, shown side by side."""
 
 import io
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -14,6 +13,7 @@ import numpy as np
 from .errors import GuardError, UserInputError
 from .inputs import as_pictures
 from .pictures import open_picture
+from .progress import in_notebook
 
 HASH_SIDE = 16  # a hash has 16 × 16 bits
 ALIKE = 60  # bits that may differ in candidates; cropping two pixels of a solar cell's picture changes up to 80
@@ -289,6 +289,7 @@ def _short(label) -> str:
 
 def _display(figure: Callable) -> None:
     """Show the figure if this runs in a notebook; a traceback cannot hold pictures."""
-    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
-    if shell and getattr(shell, "kernel", None) is not None:
-        sys.modules["IPython"].display.display(figure())
+    if in_notebook():
+        from IPython.display import display
+
+        display(figure())

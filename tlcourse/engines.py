@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from .cache import keep
 from .errors import UserInputError
-from .files import cache_folder, sha256, write_atomically
+from .files import cache_folder, sha256
 from .silence import stderr_silenced
 
 ENGINES = ("auto", "litert", "tensorflow")
@@ -55,10 +57,9 @@ def has_litert() -> bool:
     try:
         with stderr_silenced():
             import ai_edge_litert.interpreter  # noqa: F401
-            import ai_edge_litert.schema_py_generated  # noqa: F401
     except (ImportError, OSError):
         return False
-    return True
+    return find_spec("ai_edge_litert.schema_py_generated") is not None  # large: imported only where it is needed
 
 
 class LiteRTEngine:
@@ -227,12 +228,9 @@ def _converted(network, key: str) -> Path | Callable[[], bytes]:
     except (OSError, ValueError):
         pass
     file = _convert(network)
-    try:
-        write_atomically(path, file)
-        write_atomically(beside, hashlib.sha256(file).hexdigest().encode())
+    if keep(path, file) and keep(beside, hashlib.sha256(file).hexdigest().encode()):
         return path
-    except OSError:  # a full disk or a folder that cannot be written to: then it is made again next time
-        return lambda: file
+    return lambda: file  # and it is made again next time
 
 
 def _convert(network) -> bytes:

@@ -102,7 +102,7 @@ class _Work:
     engine: object
     size: tuple[int, int]
     views: tuple[str, ...]
-    cache: object
+    cache: RowCache
     pool: ThreadPoolExecutor
 
     def chunks(self, pictures: Iterable) -> Iterator[tuple[list[_Loaded], dict[bytes, np.ndarray]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from . import backbones, datasets
+from . import datasets, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
@@ -59,7 +59,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
         for number, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
                 file.unlink(missing_ok=True)  # Keras would take a file that is cut short for the whole one
-                backbones.fetch_weights(name, include_top=bool(number))
+                published.fetch_weights(name, include_top=bool(number))
     else:
         for url in tfds.builder(datasets.DOWNLOADS[name]).url_infos or ():
             _check_connection(url, name, DatasetUnavailable)
@@ -83,7 +83,7 @@ def fault_of_weights(file: Path) -> str | None:
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     return [
-        backbones.weights_file(name, include_top) for include_top in ([False, True] if with_classifier else [False])
+        published.weights_file(name, include_top) for include_top in ([False, True] if with_classifier else [False])
     ]
 
 
@@ -105,7 +105,7 @@ def _check_connection(url: str, name: str, kind: type[Exception]) -> None:
 def _by_hand(name: str) -> str:
     """How to bring it to a machine without internet."""
     if name in NETWORKS:
-        file = backbones.weights_file(name)
+        file = published.weights_file(name)
         return f"copy {file.name} into {file.parent} from a machine that has it."
     if name in datasets.list_datasets():
         return how_to_carry(name)

@@ -3,18 +3,20 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib import metadata
 
 import numpy as np
 
 from . import engines, features
 from .backbones import PretrainedModel
+from .checkpoint import Checkpoint, fingerprint
 from .errors import UserInputError
+from .examples import Examples, count_of, given, share_of, split
 from .files import cache_folder
+from .freezing import freeze, unfreeze
 from .heads import train_classifier
-from .predictor import Predictor, check_labels, check_weights, names_of
-from .tail import tail
-from .training import EVALUATION_BATCH, Checkpoint, Examples, Settings, Training, fingerprint, settings_from
+from .predictor import Predictor, check_labels, names_of
+from .settings import Settings, settings_from
+from .training import EVALUATION_BATCH, Training, descriptions
 from .training_report import TrainingReport
 from .views import view_names
 
@@ -80,36 +82,42 @@ def fine_tune(
         sample_weight: float (n,), how much each row counts beside the others.
         cache: False computes everything anew and keeps nothing.
         settings: epochs, batch_size, learning_rate, weight_decay, dropout, label_smoothing, patience, seed; see
-            `tlcourse.training.Settings`.
+            `tlcourse.settings.Settings`.
 
     Raises:
         UserInputError: as `extract_features` and `train_classifier`; unknown block, view or setting.
     """
     settings, views = settings_from(settings), view_names(views)
     first = _first_block(model, from_)
-    network = _copy(model, first)
-    start = _start(network, model, first)
-    report, seconds = TrainingReport(settings.epochs), _Stopwatch()
-    activations = _activations(model, images, first, views, cache)
-    learn, held_out, classes = _examples(labels, sample_weight, activations, validation, settings.seed)
+    last_frozen = _block_before(model, first)
+    learned, held_out, classes = split(
+        labels, sample_weight, count_of(images, labels), share_of(validation), settings.seed
+    )
     names = names_of(classes, class_names)
     if isinstance(validation, tuple):
-        held_out = _held_out(model, validation, first, views, cache, classes)
+        held_out = given(validation, classes)
+    network, seconds = _copy(model, last_frozen), _Stopwatch()
+    activations = _activations(model, images, labels, last_frozen, views, cache)
+    learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
+    if isinstance(validation, tuple):
+        judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache), *held_out)
     seconds.lap("activations")
-    head = _probe(network, start, learn, classes, settings.seed)
+    start = network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
+    describe = descriptions(network, start, activations.dtype)
+    head = _probe(describe, learn, settings.seed)
     before = {weight.path: weight.numpy() for weight in (*network.weights, *head.weights)}
     seconds.lap("probe")
-    training = Training(network, start, head, learn, held_out, settings)
-    checkpoint = _checkpoint(model, first, views, settings, before, (learn, held_out), cache)
+    training = Training(network, start, describe, head, learn, judged, settings)
+    checkpoint = _checkpoint(model, first, views, settings, before, (learn, judged), cache)
     estimate = settings.epochs * training.steps * training.seconds_a_step()
-    report.start(len(learn), len(held_out or ()), estimate)
+    report = TrainingReport(settings.epochs)
+    report.start(len(learn), len(judged or ()), estimate)
     training.run(checkpoint, report.epoch)
     seconds.lap("training")
-    whole = _with_head(network, head, settings)
     record = {
         "from": first,
         "views": list(views),
-        "rows": {"learned_from": len(learn), "held_out": len(held_out or ())},
+        "rows": {"learned_from": len(learn), "held_out": len(judged or ())},
         "settings": asdict(settings),
         "seconds": seconds.laps,
         "estimated_seconds": estimate,
@@ -118,6 +126,7 @@ def fine_tune(
         "resumed_after": training.resumed_after,
         "changed": [w.path for w in (*network.weights, *head.weights) if not np.array_equal(before[w.path], w.numpy())],
     }
+    whole = _with_head(network, head, settings)
     checkpoint.remove()
     return FineTuned(whole, classes, names, model.input_size, record)
 
@@ -142,84 +151,38 @@ def _first_block(model: PretrainedModel, from_: str | int | None) -> str | None:
     )
 
 
-def _copy(model: PretrainedModel, first: str | None):
-    """A copy of the model's network in which the blocks from `first` on are trainable, batch norms excepted."""
+def _block_before(model: PretrainedModel, first: str | None) -> str | None:
+    """The last block that stays as it is, or None."""
+    names = list(model.blocks)
+    return names[names.index(first) - 1] if first else None
+
+
+def _copy(model: PretrainedModel, last_frozen: str | None):
+    """A copy of the model's network in which the blocks behind this one are trainable, batch norms excepted."""
     import keras
 
     network = keras.models.clone_model(model.network)
     network.set_weights(model.network.get_weights())
-    names = list(model.blocks)
-    trained = {layer for block in names[names.index(first) if first else 0 :] for layer in model.blocks[block]}
-    network.trainable = True
-    for layer in network.layers:
-        layer.trainable = layer.name in trained and not isinstance(layer, keras.layers.BatchNormalization)
+    if last_frozen:
+        freeze(network, up_to=last_frozen)
+    else:
+        unfreeze(network)
     return network
 
 
-def _start(network, model: PretrainedModel, first: str | None):
-    """The `KerasTensor` at the cut."""
-    if first is None:
-        return network.inputs[0]
-    names = list(model.blocks)
-    before = names[names.index(first) - 1]
-    return network.get_layer(model.blocks[before][-1]).output
-
-
-def _activations(model: PretrainedModel, images, first: str | None, views: tuple[str, ...], cache: bool) -> np.ndarray:
+def _activations(model: PretrainedModel, images, labels, last_frozen: str | None, views, cache: bool) -> np.ndarray:
     """(n, views, …): what comes in at the cut, for each view of each picture."""
-    if first is None:
+    if last_frozen:
+        found = model.activations(images, last_frozen, views, cache)
+    else:
         pixels = engines.Pixels(model.input_size)
         found = features.compute(pixels, images, model.input_size, views, np.uint8, describe="Preparing pictures")
-    else:
-        names = list(model.blocks)
-        found = model.activations(images, names[names.index(first) - 1], views, cache)
+    check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many pictures it holds
     return found if len(views) > 1 else found[:, None]
 
 
-def _examples(labels, sample_weight, activations, validation, seed: int):
-    """What is learned from, what is held out of it (or None), and the classes."""
-    labels = check_labels(labels, len(activations))
-    weights = check_weights(sample_weight, len(activations))
-    classes, targets = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise UserInputError(
-            f"All {len(labels)} labels are {classes[0].item()!r}; fine-tuning needs examples of at least two classes."
-        )
-    share = 0 if isinstance(validation, tuple) else validation
-    if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share < 1:
-        raise UserInputError(
-            f"validation is {validation!r}; expected a share from 0 to below 1, or a pair (images, labels)."
-        )
-    rng = np.random.default_rng(seed)
-    held = [
-        rows[: min(round(share * len(rows)), len(rows) - 1)]
-        for rows in (rng.permutation(np.flatnonzero(targets == position)) for position in range(len(classes)))
-    ]
-    held = np.sort(np.concatenate(held))
-    kept = np.setdiff1d(np.flatnonzero(weights), held)
-    if len(np.unique(targets[kept])) < len(classes):
-        raise UserInputError("A class has no row with a weight above 0 to learn from. Leave it out, or give it one.")
-    learn = Examples(activations, kept, targets[kept], weights[kept] / weights[kept].mean())
-    judged = held[weights[held] > 0]
-    return learn, Examples(activations, judged, targets[judged], weights[judged]) if len(judged) else None, classes
-
-
-def _held_out(model, validation: tuple, first: str | None, views: tuple[str, ...], cache: bool, classes) -> Examples:
-    if len(validation) != 2:
-        raise UserInputError(f"validation has {len(validation)} parts; expected (images, labels).")
-    images, labels = validation
-    activations = _activations(model, images, first, views[:1], cache)
-    targets = Predictor(classes, None).positions(labels, len(activations))
-    return Examples(activations, np.arange(len(targets)), targets, np.ones(len(targets)))
-
-
-def _probe(network, start, learn: Examples, classes: np.ndarray, seed: int):
+def _probe(describe, learn: Examples, seed: int):
     """A linear probe on the network as it is, as a Dense layer."""
-    import tensorflow as tf
-
-    run = tail(network, start)
-    pictures = tf.TensorSpec((None, *start.shape[1:]), tf.as_dtype(learn.activations.dtype))
-    describe = tf.function(lambda x: run(tf.cast(x, tf.float32)), autograph=False, input_signature=(pictures,))
     found = np.concatenate([describe(batch).numpy() for batch in learn.batches(EVALUATION_BATCH)])
     return train_classifier(found, learn.targets, sample_weight=learn.weights, seed=seed).as_head()
 
@@ -228,7 +191,10 @@ def _checkpoint(model, first, views, settings: Settings, before: dict, examples:
     """Where this very training is kept: what it depends on is in the file's name."""
     if not cache:
         return Checkpoint(None)
-    versions = [metadata.version("keras"), metadata.version("numpy")]
+    import keras
+    import tensorflow as tf
+
+    versions = [tf.__version__, keras.__version__, np.__version__]
     weights = engines.digest_of(before.values())
     name = fingerprint([model.name, first, views, asdict(settings), versions, weights], list(examples))
     return Checkpoint(cache_folder() / "training" / f"{model.name}-{name[:24]}.npz")

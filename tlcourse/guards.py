@@ -238,7 +238,7 @@ def frozen_report(model) -> FreezeTable:
         UserInputError: as `tl.freeze`.
     """
     parts = find_blocks(model)
-    warnings = (_about_moving(parts), *_aboutcontainers(parts.network), _stale(parts.network))
+    warnings = (_about_moving(parts), *_about_containers(parts.network), _stale(parts.network))
     compiled = "compiled" if parts.network.compiled else "not compiled yet"
     return table(parts, [f"The model is {compiled}."], [text for text in warnings if text])
 
@@ -255,7 +255,7 @@ def _about_moving(parts: Parts) -> str:
     )
 
 
-def _aboutcontainers(network) -> Iterator[str]:
+def _about_containers(network) -> Iterator[str]:
     for model in (network, *(layer for layer in _layers_and_models(network) if hasattr(layer, "layers"))):
         inside = sum(weight.trainable for weight in model.weights)
         if not model.trainable and inside and model is network:

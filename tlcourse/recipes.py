@@ -29,6 +29,11 @@ class Recipe:
     top1: float
     source: str
 
+    @property
+    def named_at_end(self) -> bool:
+        """Whether a block's name stands on its last layer, and not on its first."""
+        return self.application == "InceptionV3"
+
 
 _KERAS = "keras.io/api/applications"
 _TF_KERNELS = "{}_weights_tf_dim_ordering_tf_kernels{}.h5"

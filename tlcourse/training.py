@@ -1,92 +1,37 @@
 """The second stage of fine-tuning: the blocks behind the cut, trained on activations that are already there."""
 
-import hashlib
-import io
 import json
 import math
 import time
-import zipfile
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .errors import UserInputError
-from .files import write_atomically
+from .checkpoint import Checkpoint
+from .examples import Examples
+from .settings import Settings
 from .tail import tail
 
 EVALUATION_BATCH = 16
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the last blocks are trained.
+def descriptions(network, start, dtype) -> Callable:
+    """`describe(activations)` → the network's output for a batch (b, …) of this dtype, with its present weights."""
+    import tensorflow as tf
 
-    Attributes:
-        epochs: how often every picture is seen, one of its views at a time.
-        batch_size: pictures a step.
-        learning_rate: at the end of the warm-up, which is the first twelfth; from there it falls to 0 along a cosine
-            (I. Loshchilov and F. Hutter, "SGDR", ICLR 2017).
-        weight_decay: of AdamW (the same, "Decoupled Weight Decay Regularization", ICLR 2019); a step takes away
-            learning_rate × weight_decay of a weight. Biases and batch norms are left out.
-        dropout: share of the features that are left out at random in a step.
-        label_smoothing: share of the target that is spread evenly over all classes.
-        patience: epochs without progress on the held-out rows after which training ends.
-        seed: of the held-out rows, the order, the views and the dropout.
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    weight_decay: float = 4e-3
-    dropout: float = 0.3
-    label_smoothing: float = 0.0
-    patience: int = 5
-    seed: int = 0
-
-    def __post_init__(self):
-        for name, low, high, whole in (
-            ("epochs", 1, 10_000, True),
-            ("batch_size", 1, 4096, True),
-            ("learning_rate", 0, 1, False),
-            ("weight_decay", 0, 1, False),
-            ("dropout", 0, 0.95, False),
-            ("label_smoothing", 0, 0.9, False),
-            ("patience", 1, 10_000, True),
-            ("seed", 0, 2**31 - 1, True),
-        ):
-            value = getattr(self, name)
-            kinds = int | np.integer if whole else int | float | np.integer | np.floating
-            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-                kind = "a whole number" if whole else "a number"
-                raise UserInputError(f"{name} is {value!r}; expected {kind} from {low:,} to {high:,}.")
+    run = tail(network, start)
+    return tf.function(
+        lambda activations: run(tf.cast(activations, tf.float32)),
+        autograph=False,
+        input_signature=(_batch_of(start, dtype),),
+    )
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Rows to learn from or to be judged on.
+def _batch_of(start, dtype):
+    """A batch of any size of what comes in at `start`, kept as this dtype."""
+    import tensorflow as tf
 
-    Attributes:
-        activations: (n, views, …), what comes in at the cut; float16, or uint8 pixels.
-        rows: int64 (m,), which of the n are meant.
-        targets: int64 (m,), their classes' positions.
-        weights: float64 (m,), how much each of them counts.
-    """
-
-    activations: np.ndarray
-    rows: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        """The first view of each row, `size` at a time."""
-        for at in range(0, len(self), size):
-            yield self.activations[self.rows[at : at + size], 0]
+    return tf.TensorSpec((None, *start.shape[1:]), tf.as_dtype(dtype))
 
 
 class Training:
@@ -95,16 +40,18 @@ class Training:
     Args:
         network: functional `keras.Model`; its layers' `trainable` says what is trained.
         start: the `KerasTensor` where the activations come in.
+        describe: from `descriptions`.
         head: built Dense layer with softmax, the probe's weights in it.
         learn: what is learned from.
         held_out: what the epochs are judged on, or None.
         settings: see `Settings`.
     """
 
-    def __init__(self, network, start, head, learn: Examples, held_out: Examples | None, settings: Settings):
+    def __init__(self, network, start, describe, head, learn: Examples, held_out: Examples | None, settings: Settings):
         import keras
 
         self.learn, self.held_out, self.settings = learn, held_out, settings
+        self._describe, self._head = describe, head
         self.variables = [*network.trainable_variables, *head.trainable_variables]
         self.batch = min(settings.batch_size, len(learn))
         self.steps = len(learn) // self.batch
@@ -119,19 +66,19 @@ class Training:
         self._optimizer = keras.optimizers.AdamW(self._schedule, weight_decay=settings.weight_decay)
         self._optimizer.exclude_from_weight_decay(var_list=[v for v in self.variables if len(v.shape) < 2])
         self._optimizer.build(self.variables)
-        self._step, self._probabilities = self._functions(network, start, head)
+        self._step = self._step_function(network, start)
         self.epochs: list[dict] = []
         self.resumed_after = 0
         self.best: tuple[float, float] = (-math.inf, -math.inf)
         self.best_epoch, self._best_weights = 0, self._values(self.variables)
 
-    def _functions(self, network, start, head):
+    def _step_function(self, network, start):
         import tensorflow as tf
 
         settings, run, variables, optimizer = self.settings, tail(network, start), self.variables, self._optimizer
-        pictures = tf.TensorSpec((None, *start.shape[1:]), tf.as_dtype(self.learn.activations.dtype))
+        head, classes = self._head, self._head.units
+        pictures = _batch_of(start, self.learn.activations.dtype)
         rows, whole = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int64)
-        classes = head.units
 
         @tf.function(autograph=False, input_signature=(pictures, whole, rows, tf.TensorSpec((), tf.int64)))
         def step(activations, targets, weights, number):
@@ -147,11 +94,7 @@ class Training:
             optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
             return loss
 
-        @tf.function(autograph=False, input_signature=(pictures,))
-        def probabilities(activations):
-            return tf.nn.softmax(run(tf.cast(activations, tf.float32)) @ head.kernel + head.bias)
-
-        return step, probabilities
+        return step
 
     def seconds_a_step(self) -> float:
         """How long a step takes here, by trying it; the weights are afterwards what they were."""
@@ -166,7 +109,7 @@ class Training:
         self._assign(state, before)
         return min(seconds[1:])
 
-    def run(self, checkpoint: "Checkpoint", say=lambda epoch: None) -> None:
+    def run(self, checkpoint: Checkpoint, say=lambda epoch: None) -> None:
         """Train epoch after epoch, from where the checkpoint stands; then put the best weights in.
 
         Args:
@@ -179,6 +122,8 @@ class Training:
             accuracy, loss = self._judge()
             self.best = (accuracy, -loss)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
+            if epoch - 1 - self.best_epoch >= self.settings.patience:
+                break
             began = time.perf_counter()
             losses = [self._step(*batch) for batch in self._batches(epoch)]
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
@@ -192,8 +137,6 @@ class Training:
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
             checkpoint.write(self._state())
             say(self.epochs[-1])
-            if epoch - self.best_epoch >= self.settings.patience:
-                break
         self._assign(self.variables, self._best_weights)
 
     def _rate(self, epoch: int) -> float:
@@ -215,7 +158,7 @@ class Training:
 
     def _judge(self) -> tuple[float, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
-        parts = [self._probabilities(batch).numpy() for batch in self.held_out.batches(EVALUATION_BATCH)]
+        parts = [self._head(self._describe(batch)).numpy() for batch in self.held_out.batches(EVALUATION_BATCH)]
         probabilities, targets = np.concatenate(parts), self.held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
@@ -250,53 +193,3 @@ class Training:
             self._optimizer.variables, [state[f"optimizer_{i}"] for i in range(len(self._optimizer.variables))]
         )
         self._best_weights = [state[f"best_{i}"] for i in range(len(self.variables))]
-
-
-class Checkpoint:
-    """A training's state on disk, under a name that says which training it is; None: nowhere."""
-
-    def __init__(self, path: Path | None):
-        self.path = path
-
-    def read(self) -> dict[str, np.ndarray] | None:
-        """The state, or None where there is none that is whole."""
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:  # a zip file, which has checksums
-                return dict(archive)
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
-            return None
-
-    def write(self, state: dict[str, np.ndarray]) -> None:
-        """Keep the state in place of the one before; where that cannot be, training goes on without."""
-        if self.path is None:
-            return
-        content = io.BytesIO()
-        np.savez(content, **state)
-        with suppress(OSError):
-            write_atomically(self.path, content.getvalue())
-
-    def remove(self) -> None:
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
-
-
-def fingerprint(parts: list, examples: list[Examples | None]) -> str:
-    """SHA-256 of all that a training depends on: settings and names in `parts`, and the examples themselves."""
-    summary = hashlib.sha256(json.dumps(parts, default=str).encode())
-    for chosen in examples:
-        if chosen is None:
-            continue
-        for array in (chosen.rows, chosen.targets, chosen.weights):
-            summary.update(np.ascontiguousarray(array))
-        for batch in np.array_split(np.arange(len(chosen.activations)), math.ceil(len(chosen.activations) / 64)):
-            summary.update(np.ascontiguousarray(chosen.activations[batch]))
-    return summary.hexdigest()
-
-
-def settings_from(options: dict) -> Settings:
-    """`Settings` from keyword arguments, or a sentence that names the unknown one."""
-    known = asdict(Settings())
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise UserInputError(f"fine_tune has no setting {unknown[0]!r}. It has: {', '.join(known)}.")
-    return Settings(**options)

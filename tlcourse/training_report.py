@@ -2,14 +2,14 @@
 
 import sys
 
-from .progress import is_off
+from .progress import in_notebook, is_off
 
 
 class TrainingReport:
     """Shows one training. `TQDM_DISABLE=1` turns it off, as it does progress bars."""
 
     def __init__(self, epochs: int):
-        self._epochs, self._rows, self._remaining, self._display = epochs, [], None, None
+        self._epochs, self._rows, self._display = epochs, [], None
         self._off = is_off()
 
     def start(self, learned_from: int, held_out: int, seconds: float) -> None:
@@ -29,14 +29,14 @@ class TrainingReport:
             parts.append(f"validation accuracy {row['validation_accuracy']:.1%}")
         parts.append(duration(row["seconds"]))
         text = ", ".join(parts) + (f", {duration(left)} left" if left else "")
-        if not self._off and _in_notebook():
+        if not self._off and in_notebook():
             self._draw(text)
         else:
             self._line(text)
 
     def _line(self, text: str) -> None:
         if not self._off:
-            print(text, file=sys.stdout if _in_notebook() else sys.stderr, flush=True)
+            print(text, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
     def _draw(self, text: str) -> None:
         from IPython.display import display
@@ -56,9 +56,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _in_notebook() -> bool:
-    """Whether a kernel shows what is displayed; a terminal's IPython does not."""
-    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    return type(shell).__name__ == "ZMQInteractiveShell" or "google.colab" in sys.modules

@@ -9,7 +9,7 @@ import sys
 
 import keras
 
-from tlcourse.backbones import weights_file
+from tlcourse.published import weights_file
 from tlcourse.recipes import RECIPES
 
 recipe, file = RECIPES[sys.argv[1]], weights_file(sys.argv[1])

@@ -4,27 +4,14 @@ python torch_network.py WEIGHTS.npz NETWORK.onnx
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-LAYERS = {
-    "_conv_stem": "stem_conv",
-    "_bn0": "stem_bn",
-    "_conv_head": "head_conv",
-    "_bn1": "head_bn",
-    "_fc": "classifier",
-}
-LAYERS_OF_A_BLOCK = {
-    "_expand_conv": "expand_conv",
-    "_bn0": "expand_bn",
-    "_depthwise_conv": "depthwise_conv",
-    "_bn1": "depthwise_bn",
-    "_project_conv": "project_conv",
-    "_bn2": "project_bn",
-}
-BATCH_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data" / "weights"))
+from torch_names import keras_name, torch_layout  # noqa: E402
 
 
 class Features(torch.nn.Module):
@@ -47,19 +34,12 @@ def _state(own: dict, arrays: dict[str, np.ndarray]) -> dict:
     """The course's weights by PyTorch's names, axes in PyTorch's order."""
     blocks = sorted({name.split("_")[0] for name in arrays if name.startswith("block")})
     state = {}
-    for name, tensor in own.items():
-        if name.endswith("num_batches_tracked"):
-            state[name] = tensor
-            continue
-        *block, layer, weight = name.split(".")
-        layer = f"{blocks[int(block[1])]}_{LAYERS_OF_A_BLOCK[layer]}" if block else LAYERS[layer]
-        key = BATCH_NORM[weight] if layer.endswith("_bn") else {"weight": "kernel", "bias": "bias"}[weight]
-        array = arrays[f"{layer}/{key}"]
-        if layer.endswith("depthwise_conv"):
-            array = array.transpose(2, 3, 0, 1)
-        elif layer.endswith("_conv"):
-            array = array.transpose(3, 2, 0, 1)
-        state[name] = torch.from_numpy(np.ascontiguousarray(array.T if key == "kernel" and array.ndim == 2 else array))
+    for torch_name, tensor in own.items():
+        if torch_name.endswith("num_batches_tracked"):
+            state[torch_name] = tensor
+        else:
+            name = keras_name(torch_name, blocks)
+            state[torch_name] = torch.from_numpy(np.ascontiguousarray(torch_layout(name, arrays[name])))
     return state
 
 

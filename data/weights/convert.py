@@ -31,34 +31,12 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files  # noqa: E402
+from torch_names import keras_layout, keras_name  # noqa: E402
 
 from tlcourse.efficientnet_lite import BLOCKS, EfficientNetLite0  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3
 LARGEST_FLOAT32_KERNEL = 12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
-
-# PyTorch port → the course's names. There, batch normalisations are numbered: in a block and at the two ends.
-LAYERS = {
-    "_conv_stem": "stem_conv",
-    "_bn0": "stem_bn",
-    "_conv_head": "head_conv",
-    "_bn1": "head_bn",
-    "_fc": "classifier",
-}
-LAYERS_OF_A_BLOCK = {
-    "_expand_conv": "expand_conv",
-    "_bn0": "expand_bn",
-    "_depthwise_conv": "depthwise_conv",
-    "_bn1": "depthwise_bn",
-    "_project_conv": "project_conv",
-    "_bn2": "project_bn",
-}
-WEIGHTS_OF_BATCH_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
 
 
 class Answers(NamedTuple):
@@ -67,27 +45,6 @@ class Answers(NamedTuple):
     features: np.ndarray  # (n, 1280), after average pooling
     logits: np.ndarray  # (n, 1000)
     probabilities: np.ndarray  # (n, 1000)
-
-
-def keras_name(torch_name: str) -> str:
-    """`_blocks.0._bn1.running_var` → `block1a_depthwise_bn/moving_variance`."""
-    *block, layer, weight = torch_name.split(".")
-    if block:
-        layer = f"{BLOCKS[1 + int(block[1])]}_{LAYERS_OF_A_BLOCK[layer]}"
-    else:
-        layer = LAYERS[layer]
-    if layer.endswith("_bn"):
-        return f"{layer}/{WEIGHTS_OF_BATCH_NORM[weight]}"
-    return f"{layer}/{'kernel' if weight == 'weight' else weight}"
-
-
-def keras_layout(name: str, array: np.ndarray) -> np.ndarray:
-    """Put the axes of a kernel into Keras' order; vectors stay as they are."""
-    if name.endswith("depthwise_conv/kernel"):  # (channels, 1, height, width) → (height, width, channels, 1)
-        return array.transpose(2, 3, 0, 1)
-    if name.endswith("conv/kernel"):  # (out, in, height, width) → (height, width, in, out)
-        return array.transpose(2, 3, 1, 0)
-    return array.T  # the classifier's kernel (out, in) → (in, out)
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
@@ -105,7 +62,7 @@ def convert(state: dict) -> dict[str, np.ndarray]:
     arrays = {}
     for torch_name, tensor in state.items():
         if not torch_name.endswith("num_batches_tracked"):  # a counter that Keras does not keep
-            name = keras_name(torch_name)
+            name = keras_name(torch_name, BLOCKS[1:])
             arrays[name] = np.ascontiguousarray(keras_layout(name, tensor.numpy()))
     return dict(sorted(arrays.items()))
 

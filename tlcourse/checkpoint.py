@@ -1,0 +1,54 @@
+"""A training that is stopped goes on where it was: its state on disk, under a name that says which training it is."""
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .cache import keep
+from .examples import Examples
+
+
+class Checkpoint:
+    """A training's state on disk, at this path; None: nowhere."""
+
+    def __init__(self, path: Path | None):
+        self.path = path
+
+    def read(self) -> dict[str, np.ndarray] | None:
+        """The state, or None where there is none that is whole."""
+        if self.path is None:
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:  # a zip file, which has checksums
+                return dict(archive)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, state: dict[str, np.ndarray]) -> None:
+        """Keep the state in place of the one before; where that cannot be, training goes on without."""
+        if self.path is not None:
+            content = io.BytesIO()
+            np.savez(content, **state)
+            keep(self.path, content.getvalue())
+
+    def remove(self) -> None:
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def fingerprint(parts: list, examples: list[Examples | None]) -> str:
+    """SHA-256 of all that a training depends on: settings and names in `parts`, and the examples themselves."""
+    summary = hashlib.sha256(json.dumps(parts, default=str).encode())
+    for chosen in examples:
+        if chosen is None:
+            continue
+        for array in (chosen.rows, chosen.targets, chosen.weights):
+            summary.update(np.ascontiguousarray(array))
+        for batch in np.array_split(np.arange(len(chosen.activations)), math.ceil(len(chosen.activations) / 64)):
+            summary.update(np.ascontiguousarray(chosen.activations[batch]))
+    return summary.hexdigest()
