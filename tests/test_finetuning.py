@@ -42,6 +42,10 @@ def weights_of(result):
     return {weight.path: weight.numpy() for weight in result.network.weights}
 
 
+def judgement(accuracy, loss):
+    return {"validation_accuracy": accuracy, "validation_loss": loss}
+
+
 def assert_same(first, second):
     ours, theirs = weights_of(first), weights_of(second)
     assert list(ours) == list(theirs)
@@ -97,6 +101,7 @@ def test_the_record_is_ready_for_json_and_complete(result):
     assert set(record["epochs"][0]) == {
         "epoch", "loss", "learning_rate", "validation_accuracy", "validation_loss", "seconds"
     }  # fmt: skip
+    assert set(record["probe"]) == {"validation_accuracy", "validation_loss"}
     assert set(record["seconds"]) == {"activations", "probe", "training"} and record["estimated_seconds"] > 0
 
 
@@ -140,7 +145,7 @@ def test_the_model_given_is_not_changed(bundled_model, cells):
 
 def test_the_start_is_the_probe_and_not_a_random_head(bundled_model, cells):
     result = tuned(bundled_model, cells, epochs=1, learning_rate=0, weight_decay=0, validation=0, dropout=0)
-    probe = tl.train_classifier(bundled_model.extract_features(cells[0]), cells[1])
+    probe = tl.train_classifier(bundled_model.extract_features(cells[0]), cells[1], common_scale=True)
     np.testing.assert_allclose(
         result.predict_proba(cells[0]), probe.predict_proba(bundled_model.extract_features(cells[0])), atol=0.02
     )
@@ -156,7 +161,7 @@ def test_the_whole_network_can_be_trained(bundled_model, cells):
 
 def test_with_held_out_rows_the_best_epoch_stays(bundled_model, cells, monkeypatch):
     kept = []
-    judged = iter([(0.5, 1.0), (0.9, 1.0), (0.9, 2.0), (0.7, 1.0)])  # the probe, then three epochs
+    judged = iter(judgement(*one) for one in [(0.5, 1.0), (0.9, 1.0), (0.9, 2.0), (0.7, 1.0)])  # the probe, 3 epochs
 
     def judge(self):
         kept.append(self._values(self.variables))
@@ -170,13 +175,13 @@ def test_with_held_out_rows_the_best_epoch_stays(bundled_model, cells, monkeypat
 
 
 def test_training_ends_where_patience_ends(bundled_model, cells, monkeypatch):
-    monkeypatch.setattr(training.Training, "_judge", lambda self: (0.5, 1.0))
+    monkeypatch.setattr(training.Training, "_judge", lambda self: judgement(0.5, 1.0))
     result = tuned(bundled_model, cells, epochs=9, patience=2, validation=0.25, cache=False)
     assert (len(result.record["epochs"]), result.record["best_epoch"]) == (2, 0)
 
 
 def test_killed_after_the_last_epoch_that_patience_allows_it_trains_none_more(bundled_model, cells, monkeypatch):
-    monkeypatch.setattr(training.Training, "_judge", lambda self: (0.5, 1.0))
+    monkeypatch.setattr(training.Training, "_judge", lambda self: judgement(0.5, 1.0))
     write, options = Checkpoint.write, {"epochs": 9, "patience": 2, "validation": 0.25}
 
     def interrupted(self, state):

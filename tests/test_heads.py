@@ -584,6 +584,15 @@ def test_weights_that_leave_one_class_get_a_sentence():
     assert "All 30 labels are 1; a classifier needs" in sentence
 
 
+def test_with_a_common_scale_all_features_are_divided_by_the_same_number():
+    features = THREE * np.array([1, 1, 1, 1, 1, 1e-3])
+    probe = train_classifier(features, LABELS, strengths=[1.0], common_scale=True)
+    assert np.ptp(probe._scaler.scale_) == 0
+    np.testing.assert_allclose(probe._scaler.scale_[0] ** 2, features.var(axis=0).mean(), rtol=1e-6)
+    own = train_classifier(features, LABELS, strengths=[1.0]).as_head().kernel.numpy()
+    assert np.abs(probe.as_head().kernel.numpy()[5]).max() < np.abs(own[5]).max() / 10
+
+
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 @pytest.mark.parametrize(
     ("features", "sentence"),

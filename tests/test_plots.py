@@ -591,6 +591,11 @@ def test_the_picture_of_a_training_that_goes_on_is_as_wide_as_the_whole_of_it():
     assert show.training(EPOCHS, total=10).axes[0].get_xlim() == (0.5, 10.5)
 
 
+def test_what_the_probe_had_reached_is_a_level_in_both_panels():
+    losses, accuracy = lines_of(show.training(EPOCHS, probe={"validation_loss": 0.7, "validation_accuracy": 0.6}))
+    assert (losses["probe, held out"], accuracy["probe, held out"]) == ([0.7, 0.7], [60, 60])
+
+
 def test_a_training_without_epochs_is_refused():
     with pytest.raises(UserInputError, match="no epochs to show"):
         show.training([])

@@ -29,7 +29,8 @@ class FineTuned(Predictor):
             (n, classes). `network.save("name.keras")` saves it; Keras alone loads it.
         input_size: (height, width) in pixels.
         record: what happened, ready for JSON: "from", "views", "rows" (learned from and held out), "settings",
-            "seconds" of each stage, "estimated_seconds" of the last one, "epochs" (of each: loss, learning_rate,
+            "seconds" of each stage, "estimated_seconds" of the last one, "probe" (its validation_accuracy and
+            validation_loss, if rows were held out), "epochs" (of each: loss, learning_rate,
             validation_accuracy, validation_loss, seconds), "best_epoch" (0: the probe's head was not improved on),
             "changed" (names of the weights that are not what they were) and "resumed_after" (epochs).
     """
@@ -121,6 +122,7 @@ def fine_tune(
         "settings": asdict(settings),
         "seconds": seconds.laps,
         "estimated_seconds": estimate,
+        "probe": training.probe,
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
         "resumed_after": training.resumed_after,
@@ -184,7 +186,8 @@ def _activations(model: PretrainedModel, images, labels, last_frozen: str | None
 def _probe(describe, learn: Examples, seed: int):
     """A linear probe on the network as it is, as a Dense layer."""
     found = np.concatenate([describe(batch).numpy() for batch in learn.batches(EVALUATION_BATCH)])
-    return train_classifier(found, learn.targets, sample_weight=learn.weights, seed=seed).as_head()
+    weights = learn.weights
+    return train_classifier(found, learn.targets, sample_weight=weights, seed=seed, common_scale=True).as_head()
 
 
 def _checkpoint(model, first, views, settings: Settings, before: dict, examples: tuple, cache: bool) -> Checkpoint:

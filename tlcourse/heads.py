@@ -66,6 +66,7 @@ def train_classifier(
     sample_weight=None,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
+    common_scale: bool = False,
 ) -> Classifier:
     """Train a linear probe: standardise, then multinomial logistic regression (scikit-learn, lbfgs).
 
@@ -84,6 +85,9 @@ def train_classifier(
             are left out.
         strengths: the values of C to choose from.
         seed: of the folds.
+        common_scale: divide all features by the same number, not each by its own. A little less accurate as it is, and
+            the better start for fine-tuning: a feature that hardly varies gets no large weight, through which the
+            first change of the network would overthrow the decision.
 
     Raises:
         UserInputError: lengths differ, fewer than two classes, NaN or infinite features, too few class names,
@@ -110,7 +114,7 @@ def train_classifier(
     # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
     scaled = features.astype(np.float64)
     scaler = StandardScaler(copy=False).fit(scaled, sample_weight=weights)
-    scaler.scale_ = _steady_scale(scaler.var_, len(features))
+    scaler.scale_ = _steady_scale(scaler.var_, 0 if common_scale else len(features))
     scaled = scaler.transform(scaled)
     scaler.copy = True  # rows given later belong to the caller
     strength, cross_validated = DEFAULT_STRENGTH, None

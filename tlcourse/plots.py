@@ -230,20 +230,23 @@ def curves(x: Sequence[float], means: dict, spreads: dict, xlabel: str, ylabel: 
     return sheet
 
 
-def training(epochs: Sequence[dict], total: int | None = None, title: str = "Fine-tuning") -> Figure:
-    """Loss and accuracy after each epoch, side by side.
+def training(
+    epochs: Sequence[dict], total: int | None = None, title: str = "Fine-tuning", probe: dict | None = None
+) -> Figure:
+    """Loss and accuracy after each epoch, side by side; dotted, what the probe had reached before.
 
     Args:
         epochs: `record["epochs"]` of a fine-tuned network: dictionaries with epoch, loss and perhaps
             validation_loss and validation_accuracy.
         total: how many epochs there will be: the width of the picture.
+        probe: `record["probe"]`: a dictionary with validation_loss and validation_accuracy.
     """
     if not epochs:
         raise UserInputError("There are no epochs to show.")
     x = [row["epoch"] for row in epochs]
     panels = [("Loss", {"learned from": "loss", "held out": "validation_loss"}, 1)]
     if "validation_accuracy" in epochs[0]:
-        panels.append(("Accuracy on held-out pictures (%)", {"held out": "validation_accuracy"}, 100))
+        panels.append(("Held-out accuracy (%)", {"held out": "validation_accuracy"}, 100))
     sheet = Figure(figsize=(WIDTH * 0.45 * len(panels), WIDTH * 0.32), layout="constrained")
     for axes, (label, lines, factor) in zip(sheet.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for name, key in lines.items():
@@ -251,6 +254,8 @@ def training(epochs: Sequence[dict], total: int | None = None, title: str = "Fin
                 line = {"learned from": 0, "held out": 1}[name]  # one colour a name in both panels
                 y = [factor * row[key] for row in epochs]
                 axes.plot(x, y, label=name, color=COLOURS[line], marker=MARKERS[line])
+        if probe and lines.get("held out") in probe:
+            axes.axhline(factor * probe[lines["held out"]], label="probe, held out", color=COLOURS[1], linestyle=":")
         axes.set(xlabel="Epoch", ylabel=label, xlim=(0.5, (total or len(x)) + 0.5))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)

@@ -68,6 +68,7 @@ class Training:
         self._optimizer.build(self.variables)
         self._step = self._step_function(network, start)
         self.epochs: list[dict] = []
+        self.probe: dict[str, float] = {}
         self.resumed_after = 0
         self.best: tuple[float, float] = (-math.inf, -math.inf)
         self.best_epoch, self._best_weights = 0, self._values(self.variables)
@@ -109,18 +110,18 @@ class Training:
         self._assign(state, before)
         return min(seconds[1:])
 
-    def run(self, checkpoint: Checkpoint, say=lambda epoch: None) -> None:
+    def run(self, checkpoint: Checkpoint, say=lambda epochs, probe: None) -> None:
         """Train epoch after epoch, from where the checkpoint stands; then put the best weights in.
 
         Args:
             checkpoint: where the state is kept after each epoch.
-            say: is given each epoch's dictionary.
+            say: is given `epochs` and `probe` after each epoch.
         """
         self._restore(checkpoint.read())
         self.resumed_after = len(self.epochs)
         if self.held_out and not self.epochs:
-            accuracy, loss = self._judge()
-            self.best = (accuracy, -loss)
+            self.probe = self._judge()
+            self.best = self._quality(self.probe)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
             if epoch - 1 - self.best_epoch >= self.settings.patience:
                 break
@@ -128,16 +129,21 @@ class Training:
             losses = [self._step(*batch) for batch in self._batches(epoch)]
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
             if self.held_out:
-                row["validation_accuracy"], row["validation_loss"] = self._judge()
-                quality = (row["validation_accuracy"], -row["validation_loss"])
-            else:
-                quality = (float(epoch), 0.0)
+                row |= self._judge()
+            quality = self._quality(row)
             if quality > self.best:
                 self.best, self.best_epoch, self._best_weights = quality, epoch, self._values(self.variables)
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
             checkpoint.write(self._state())
-            say(self.epochs[-1])
+            say(self.epochs, self.probe)
         self._assign(self.variables, self._best_weights)
+
+    @staticmethod
+    def _quality(row: dict) -> tuple[float, float]:
+        """What a later epoch must surpass; without held-out rows any does."""
+        if "validation_accuracy" in row:
+            return row["validation_accuracy"], -row["validation_loss"]
+        return float(row["epoch"]), 0.0
 
     def _rate(self, epoch: int) -> float:
         return float(self._schedule(epoch * self.steps - 1))
@@ -156,14 +162,17 @@ class Training:
             count = tf.constant(epoch * self.steps + number, tf.int64)
             yield tf.constant(activations), tf.constant(self.learn.targets[chosen]), tf.constant(weights), count
 
-    def _judge(self) -> tuple[float, float]:
+    def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
         parts = [self._head(self._describe(batch)).numpy() for batch in self.held_out.batches(EVALUATION_BATCH)]
         probabilities, targets = np.concatenate(parts), self.held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
         weights = self.held_out.weights
-        return float(np.average(right, weights=weights)), float(np.average(surprise, weights=weights))
+        return {
+            "validation_accuracy": float(np.average(right, weights=weights)),
+            "validation_loss": float(np.average(surprise, weights=weights)),
+        }
 
     @staticmethod
     def _values(variables) -> list[np.ndarray]:
@@ -175,7 +184,7 @@ class Training:
             variable.assign(value)
 
     def _state(self) -> dict[str, np.ndarray]:
-        about = {"epochs": self.epochs, "best": self.best, "best_epoch": self.best_epoch}
+        about = {"epochs": self.epochs, "probe": self.probe, "best": self.best, "best_epoch": self.best_epoch}
         return {
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
             **{f"variable_{i}": value for i, value in enumerate(self._values(self.variables))},
@@ -187,7 +196,8 @@ class Training:
         if state is None:
             return
         about = json.loads(state["about"].tobytes())
-        self.epochs, self.best, self.best_epoch = about["epochs"], tuple(about["best"]), about["best_epoch"]
+        self.epochs, self.probe = about["epochs"], about["probe"]
+        self.best, self.best_epoch = tuple(about["best"]), about["best_epoch"]
         self._assign(self.variables, [state[f"variable_{i}"] for i in range(len(self.variables))])
         self._assign(
             self._optimizer.variables, [state[f"optimizer_{i}"] for i in range(len(self._optimizer.variables))]

@@ -9,7 +9,7 @@ class TrainingReport:
     """Shows one training. `TQDM_DISABLE=1` turns it off, as it does progress bars."""
 
     def __init__(self, epochs: int):
-        self._epochs, self._rows, self._display = epochs, [], None
+        self._epochs, self._display = epochs, None
         self._off = is_off()
 
     def start(self, learned_from: int, held_out: int, seconds: float) -> None:
@@ -20,9 +20,9 @@ class TrainingReport:
             f"{duration(seconds / self._epochs)}, {duration(seconds)} in all."
         )
 
-    def epoch(self, row: dict) -> None:
-        """An epoch is done: a line, or a point on the curve."""
-        self._rows.append(row)
+    def epoch(self, rows: list[dict], probe: dict) -> None:
+        """An epoch is done, the last of these: a line, or a point on the curve."""
+        row = rows[-1]
         left = (self._epochs - row["epoch"]) * row["seconds"]
         parts = [f"epoch {row['epoch']} of {self._epochs}", f"loss {row['loss']:.3f}"]
         if "validation_accuracy" in row:
@@ -30,7 +30,7 @@ class TrainingReport:
         parts.append(duration(row["seconds"]))
         text = ", ".join(parts) + (f", {duration(left)} left" if left else "")
         if not self._off and in_notebook():
-            self._draw(text)
+            self._draw(rows, probe, text)
         else:
             self._line(text)
 
@@ -38,12 +38,12 @@ class TrainingReport:
         if not self._off:
             print(text, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, rows: list[dict], probe: dict, text: str) -> None:
         from IPython.display import display
 
         from .plots import training
 
-        figure = training(self._rows, self._epochs, text)
+        figure = training(rows, self._epochs, text, probe)
         if self._display is None:
             self._display = display(figure, display_id=True)
         else:
