@@ -17,17 +17,21 @@ def table(results: dict) -> str:
     lines = ["| What | Measured | Aim | Shown by |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     if bench:
-        lines += ["", *dict.fromkeys(where(part) for part in bench.values())]
+        lines += ["", *where(bench)]
     return "\n".join(lines)
 
 
-def where(section: dict) -> str:
-    """On what, when and at which commit a part was measured."""
-    on = section["machine"]
-    return (
-        f"Measured {on['date']} at commit {on['commit']} on {on['cores']} cores ({on['processor']}, {on['system']}), "
-        f"Python {on['python']}; in brackets the smallest and largest of all rounds."
-    )
+def where(bench: dict) -> list[str]:
+    """On what, when and at which commit each part was measured: a sentence for each machine and day."""
+    commits = {}
+    for part, section in bench.items():
+        on = section["machine"]
+        place = f"{on['date']} on {on['cores']} cores ({on['processor']}, {on['system']}), Python {on['python']}"
+        commits.setdefault(place, []).append(f"{on['commit']} ({part})")
+    return [
+        f"Measured {place}, at commits {', '.join(found)}; in brackets the smallest and largest of all rounds."
+        for place, found in commits.items()
+    ]
 
 
 def _arrays_rows(part: dict) -> list[tuple]:
