@@ -143,13 +143,45 @@ def test_the_model_given_is_not_changed(bundled_model, cells):
     assert [layer.trainable for layer in bundled_model.network.layers] == flags
 
 
-def test_the_start_is_the_probe_and_not_a_random_head(bundled_model, cells):
+def log_odds(probabilities):
+    return np.log(probabilities[:, 1] / probabilities[:, 0])
+
+
+def test_the_start_is_the_probe_less_sure_and_not_a_random_head(bundled_model, cells):
     result = tuned(bundled_model, cells, epochs=1, learning_rate=0, weight_decay=0, validation=0, dropout=0)
-    probe = tl.train_classifier(bundled_model.extract_features(cells[0]), cells[1], common_scale=True)
-    np.testing.assert_allclose(
-        result.predict_proba(cells[0]), probe.predict_proba(bundled_model.extract_features(cells[0])), atol=0.02
-    )
-    assert result.record["changed"] == []
+    features = bundled_model.extract_features(cells[0])
+    probe = tl.train_classifier(features, cells[1], common_scale=True)
+    ours, theirs = log_odds(result.predict_proba(cells[0])), log_odds(probe.predict_proba(features))
+    factor = (ours @ theirs) / (theirs @ theirs)
+    assert 0 < factor < 1
+    np.testing.assert_allclose(ours, factor * theirs, atol=0.02)
+    assert result.record["changed"] == ["head/kernel", "head/bias"]
+
+
+def test_a_probe_that_is_not_improved_on_comes_back_as_it_was(bundled_model, cells, monkeypatch):
+    judged = iter([judgement(0.9, 0.1), judgement(0.5, 1.0)])
+    monkeypatch.setattr(training.Training, "_judge", lambda self: next(judged))
+    result = tuned(bundled_model, cells, epochs=1, validation=0.25, cache=False)
+    assert (result.record["best_epoch"], result.record["changed"]) == (0, [])
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_tempered_head_answers_the_same_and_is_as_short_as_a_fresh_one(classes):
+    import keras
+
+    rng = np.random.default_rng(0)
+    head, fresh = (keras.layers.Dense(classes, "softmax") for _ in range(2))
+    for layer in (head, fresh):
+        layer.build((None, 640))
+    head.set_weights([rng.normal(size=(640, classes)).astype("float32"), rng.normal(size=classes).astype("float32")])
+    rows = rng.normal(size=(50, 640)).astype("float32")
+    before = head(rows).numpy()
+    training.temper(head)
+    after = head(rows).numpy()
+    assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1)) and after.max() < before.max()
+    assert head.kernel.numpy().std() == pytest.approx(fresh.kernel.numpy().std(), rel=0.05)
+    training.temper(head)
+    np.testing.assert_allclose(head(rows).numpy(), after, rtol=1e-3)
 
 
 def test_the_whole_network_can_be_trained(bundled_model, cells):

@@ -66,8 +66,9 @@ def fine_tune(
 
     The probe's weights become the head before anything of the network is trained, so that no random head drags good
     features away (LP-FT: A. Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
-    Out-of-Distribution", ICLR 2022). The blocks before the cut stay as they are, and what they hand on is computed
-    once for each view of each picture. Batch norms stay frozen everywhere. `model` itself is not changed.
+    Out-of-Distribution", ICLR 2022); shortened, so that its answers are the same and less sure. The blocks before the
+    cut stay as they are, and what they hand on is computed once for each view of each picture. Batch norms stay frozen
+    everywhere. `model` itself is not changed.
 
     Stopped half-way, the same call goes on after the last finished epoch and comes to the same weights.
 

@@ -27,6 +27,19 @@ def descriptions(network, start, dtype) -> Callable:
     )
 
 
+def temper(head) -> None:
+    """Make a Dense layer with softmax as short as a freshly initialised one: the same answers, less sure.
+
+    A probe's weights are many times as long, and so much the more does every change of the features count: at a
+    learning rate that pays in the end, the first steps would overthrow the decision. Short weights leave room to learn
+    features (L. Chizat et al., "On Lazy Training in Differentiable Programming", NeurIPS 2019).
+    """
+    kernel, bias = head.get_weights()
+    fresh = math.sqrt(2 / sum(kernel.shape))  # standard deviation: X. Glorot and Y. Bengio, AISTATS 2010
+    factor = min(1.0, fresh / max(float(kernel.std()), 1e-12))
+    head.set_weights([kernel * factor, bias * factor])
+
+
 def _batch_of(start, dtype):
     """A batch of any size of what comes in at `start`, kept as this dtype."""
     import tensorflow as tf
@@ -41,7 +54,7 @@ class Training:
         network: functional `keras.Model`; its layers' `trainable` says what is trained.
         start: the `KerasTensor` where the activations come in.
         describe: from `descriptions`.
-        head: built Dense layer with softmax, the probe's weights in it.
+        head: built Dense layer with softmax, the probe's weights in it; training tempers it first.
         learn: what is learned from.
         held_out: what the epochs are judged on, or None.
         settings: see `Settings`.
@@ -119,9 +132,11 @@ class Training:
         """
         self._restore(checkpoint.read())
         self.resumed_after = len(self.epochs)
-        if self.held_out and not self.epochs:
-            self.probe = self._judge()
-            self.best = self._quality(self.probe)
+        if not self.epochs:
+            if self.held_out:
+                self.probe = self._judge()
+                self.best = self._quality(self.probe)
+            temper(self._head)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
             if epoch - 1 - self.best_epoch >= self.settings.patience:
                 break
