@@ -68,7 +68,7 @@ def parse(parts: list[str]) -> argparse.Namespace:
     parser.add_argument("--pictures-many", type=int, default=100_000, help="the larger number of `memory`")
     parser.add_argument("--runs-many", type=int, default=1, help="runs with the larger number (default 1)")
     parser.add_argument("--seeds", type=int, default=5, help="draws of the solar cells for tl.fine_tune (default 5)")
-    parser.add_argument("--guide-seeds", type=int, default=1, help="draws for Keras' guide, 25 minutes each (1)")
+    parser.add_argument("--guide-seeds", type=int, default=1, help="draws for Keras' guide, an hour each (default 1)")
     parser.add_argument("--epochs", type=int, default=12, help="of tl.fine_tune (default 12)")
     parser.add_argument("--guide-epochs", type=int, nargs=2, default=(20, 10), help="frozen, unfrozen (default 20 10)")
     parser.add_argument("--cells", type=int, default=0, help="train on so few cells (default 0: all)")
