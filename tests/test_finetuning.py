@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import features, training
+from tlcourse import checkpoint, features, training
 from tlcourse.checkpoint import Checkpoint, fingerprint
 from tlcourse.errors import UserInputError
 from tlcourse.examples import Examples, split
@@ -271,11 +271,11 @@ def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, t
 
 @pytest.mark.parametrize("damage", [b"", b"Dear Sir or Madam"])
 def test_a_damaged_checkpoint_is_begun_anew(tmp_path, damage):
-    checkpoint = Checkpoint(tmp_path / "state.npz")
-    checkpoint.write({"a": np.arange(1000)})
-    assert np.array_equal(checkpoint.read()["a"], np.arange(1000))
-    checkpoint.path.write_bytes(damage or checkpoint.path.read_bytes()[:-100])
-    assert checkpoint.read() is None
+    kept = Checkpoint(tmp_path / "state.npz")
+    kept.write({"a": np.arange(1000)})
+    assert np.array_equal(kept.read()["a"], np.arange(1000))
+    kept.path.write_bytes(damage or kept.path.read_bytes()[:-100])
+    assert kept.read() is None
 
 
 def test_other_labels_or_settings_are_another_training(cells):
@@ -284,6 +284,24 @@ def test_other_labels_or_settings_are_another_training(cells):
     other = Examples(cells[0][:, None], rows, 1 - cells[1], weights)
     prints = {fingerprint([lr], [examples, None]) for lr in (0.1, 0.2) for examples in (first, other)}
     assert len(prints) == 4
+
+
+def test_training_by_other_rules_is_another_training(cells, monkeypatch):
+    examples = [Examples(cells[0][:, None], np.arange(24), cells[1], np.ones(24))]
+    before = fingerprint(["lr"], examples)
+    monkeypatch.setattr(checkpoint, "RULES", checkpoint.RULES + 1)
+    assert fingerprint(["lr"], examples) != before
+
+
+def test_held_out_rows_of_other_pictures_are_another_training(cells):
+    rows, ones = np.arange(24), np.ones(24)
+    learned, altered = cells[0][:, None], cells[0][:, None].copy()
+    altered[-1, 0, 0, 0, 0] ^= 1
+    prints = {
+        fingerprint([], [Examples(learned, rows[:20], cells[1][:20], ones[:20]), Examples(other, rows, cells[1], ones)])
+        for other in (learned, altered)
+    }
+    assert len(prints) == 2
 
 
 # What is said

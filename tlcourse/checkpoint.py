@@ -12,6 +12,8 @@ import numpy as np
 from .cache import keep
 from .examples import Examples
 
+RULES = 2  # one more whenever training itself changes: what was begun by other rules is not gone on with
+
 
 class Checkpoint:
     """A training's state on disk, at this path; None: nowhere."""
@@ -43,12 +45,12 @@ class Checkpoint:
 
 def fingerprint(parts: list, examples: list[Examples | None]) -> str:
     """SHA-256 of all that a training depends on: settings and names in `parts`, and the examples themselves."""
-    summary = hashlib.sha256(json.dumps(parts, default=str).encode())
-    for chosen in examples:
-        if chosen is None:
-            continue
+    summary = hashlib.sha256(json.dumps([RULES, *parts], default=str).encode())
+    given = [chosen for chosen in examples if chosen is not None]
+    for chosen in given:
         for array in (chosen.rows, chosen.targets, chosen.weights):
             summary.update(np.ascontiguousarray(array))
-        for batch in np.array_split(np.arange(len(chosen.activations)), math.ceil(len(chosen.activations) / 64)):
-            summary.update(np.ascontiguousarray(chosen.activations[batch]))
+    for activations in {id(chosen.activations): chosen.activations for chosen in given}.values():  # large, often shared
+        for batch in np.array_split(np.arange(len(activations)), math.ceil(len(activations) / 64)):
+            summary.update(np.ascontiguousarray(activations[batch]))
     return summary.hexdigest()

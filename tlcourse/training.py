@@ -83,7 +83,6 @@ class Training:
         self.epochs: list[dict] = []
         self.probe: dict[str, float] = {}
         self.resumed_after = 0
-        self.best: tuple[float, float] = (-math.inf, -math.inf)
         self.best_epoch, self._best_weights = 0, self._values(self.variables)
 
     def _step_function(self, network, start):
@@ -135,7 +134,6 @@ class Training:
         if not self.epochs:
             if self.held_out:
                 self.probe = self._judge()
-                self.best = self._quality(self.probe)
             temper(self._head)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
             if epoch - 1 - self.best_epoch >= self.settings.patience:
@@ -145,20 +143,23 @@ class Training:
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
             if self.held_out:
                 row |= self._judge()
-            quality = self._quality(row)
-            if quality > self.best:
-                self.best, self.best_epoch, self._best_weights = quality, epoch, self._values(self.variables)
+            if self._quality(row) > self._quality(self._best()):
+                self.best_epoch, self._best_weights = epoch, self._values(self.variables)
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
             checkpoint.write(self._state())
             say(self.epochs, self.probe)
         self._assign(self.variables, self._best_weights)
+
+    def _best(self) -> dict:
+        """The best epoch so far, or the probe."""
+        return self.epochs[self.best_epoch - 1] if self.best_epoch else self.probe
 
     @staticmethod
     def _quality(row: dict) -> tuple[float, float]:
         """What a later epoch must surpass; without held-out rows any does."""
         if "validation_accuracy" in row:
             return row["validation_accuracy"], -row["validation_loss"]
-        return float(row["epoch"]), 0.0
+        return float(row.get("epoch", 0)), 0.0
 
     def _rate(self, epoch: int) -> float:
         return float(self._schedule(epoch * self.steps - 1))
@@ -199,7 +200,7 @@ class Training:
             variable.assign(value)
 
     def _state(self) -> dict[str, np.ndarray]:
-        about = {"epochs": self.epochs, "probe": self.probe, "best": self.best, "best_epoch": self.best_epoch}
+        about = {"epochs": self.epochs, "probe": self.probe, "best_epoch": self.best_epoch}
         return {
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
             **{f"variable_{i}": value for i, value in enumerate(self._values(self.variables))},
@@ -211,8 +212,7 @@ class Training:
         if state is None:
             return
         about = json.loads(state["about"].tobytes())
-        self.epochs, self.probe = about["epochs"], about["probe"]
-        self.best, self.best_epoch = tuple(about["best"]), about["best_epoch"]
+        self.epochs, self.probe, self.best_epoch = about["epochs"], about["probe"], about["best_epoch"]
         self._assign(self.variables, [state[f"variable_{i}"] for i in range(len(self.variables))])
         self._assign(
             self._optimizer.variables, [state[f"optimizer_{i}"] for i in range(len(self._optimizer.variables))]
