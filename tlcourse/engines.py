@@ -22,6 +22,7 @@ import numpy as np
 from .cache import keep
 from .errors import UserInputError
 from .files import cache_folder, sha256
+from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
 
 ENGINES = ("auto", "litert", "tensorflow")
@@ -55,7 +56,7 @@ def check_engine(name: str) -> str:
 def has_litert() -> bool:
     """Whether LiteRT is installed and starts: its library may be too new for the system's."""
     try:
-        with stderr_silenced():
+        with ctrl_c_waits(), stderr_silenced():
             import ai_edge_litert.interpreter  # noqa: F401
     except (ImportError, OSError):
         return False

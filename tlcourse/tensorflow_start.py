@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from .errors import WeightsUnavailable
 from .freed_memory import keep_freed_memory
+from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
 
 
@@ -21,7 +22,7 @@ def import_tensorflow():
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     keep_freed_memory()
-    with stderr_silenced():
+    with ctrl_c_waits(), stderr_silenced():
         import tensorflow as tf
 
         tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
