@@ -62,6 +62,7 @@ ROOMS = (
     "files",
     "freed_memory",
     "silence",
+    "interrupts",
     "errors",
 )
 
