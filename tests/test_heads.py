@@ -515,13 +515,23 @@ def test_the_number_of_threads_is_as_before_when_training_fails(monkeypatch):
     [
         (THREE, LABELS),
         (THREE[:3], LABELS[:3]),
+        (np.eye(60, dtype=np.float32), np.arange(60)),
         (THREE * np.float32(1e6), LABELS),
         (np.full((60, 4), 7.1, np.float32), np.arange(60) % 2),
         noise(),
         (np.random.default_rng(0).normal(size=(40, 1280)).astype(np.float32), np.arange(40) % 4),
         ((THREE * 10).clip(0, 255).astype(np.uint8), LABELS),
     ],
-    ids=["separable", "one a class", "large numbers", "nothing varies", "noise", "more columns than rows", "uint8"],
+    ids=[
+        "separable",
+        "one a class",
+        "one of each of many classes",
+        "large numbers",
+        "nothing varies",
+        "noise",
+        "more columns than rows",
+        "uint8",
+    ],
 )
 def test_no_warning_escapes(features, labels):
     with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Features and labels → a classifier: the linear probe, and the same decision as a Keras layer."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -120,7 +121,9 @@ def train_classifier(
     strength, cross_validated = DEFAULT_STRENGTH, None
     folds = min(5, counts.min())
     # Two classes make the solver multiply by vectors, where a second thread only waits for memory and for the first.
-    with threadpool_limits(1 if len(classes) == 2 else None):
+    with threadpool_limits(1 if len(classes) == 2 else None), warnings.catch_warnings():
+        # With one label a class scikit-learn would ask whether this was meant to be a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
         if len(strengths) == 1:
             strength = strengths[0]
         elif folds >= 2:
