@@ -210,11 +210,10 @@ def guide(options) -> dict:
         print(f"  seed {seed}, Keras' guide: {curve[-1]}")
         for epochs in budgets:
             one = fine_tuned(options, seed, epochs)
-            if one["accuracy"] >= curve[-1]["accuracy"]:
+            if one["accuracy"] >= best_of(curve)["accuracy"]:
                 break
         curves.append(curve)
         reached.append(time_to_accuracy(seed, curve, one))
-    shares = [one["share"] for one in reached if one["share"] is not None]
     return {
         "source": "keras.io/guides/transfer_learning, with this course's network",
         "epochs": list(options.guide_epochs),
@@ -224,10 +223,15 @@ def guide(options) -> dict:
             [[point["epoch"], round(point["seconds"], 1), round(point["accuracy"], 4)] for point in curve]
             for curve in curves
         ],
-        # A median of only those draws in which it was reached would flatter.
-        "share": summary(shares) if len(shares) == len(reached) else None,
+        **{name: share_of(reached, name) for name in ("share", "share_of_best")},
         "draws": reached,
     }
+
+
+def share_of(reached: list[dict], name: str) -> dict | None:
+    """Over all draws; None if one did not get there: a median of the others alone would flatter."""
+    shares = [one[name] for one in reached]
+    return None if None in shares else summary(shares)
 
 
 def few_cells(options) -> list:
@@ -244,32 +248,40 @@ def fine_tuned(options, seed: int, epochs: int) -> dict:
 
 
 def time_to_accuracy(seed: int, curve: list[dict], ours: dict) -> dict:
-    """Our seconds beside the guide's for the accuracy that the guide ends with.
+    """Our seconds beside the guide's, for the accuracy of its best epoch, and so for that of its last one.
 
     Args:
         seed: of the draw.
-        curve: of the guide, one entry an epoch.
+        curve: of the guide, one entry each time that it was asked for its accuracy.
         ours: the shortest whole run of ours (a probe alone, or a fine-tuning over 1, 2, 4 or all epochs) that is
-            as accurate; or, if none is, the longest, and then there is no share.
+            as accurate as the guide ever was; or, if none is, the longest.
 
     Returns:
-        With `share`: ours ÷ all that the guide took; and `share_of_first`: ours ÷ the end of the guide's first epoch
-        that was as accurate as its last one, which is the harder comparison.
+        With `share`: ours ÷ all that the guide took, if ours is as accurate as its last epoch; and `share_of_best`:
+        ours ÷ what the guide took to its best epoch, if ours is as accurate as that. The latter is the harder
+        comparison: the recipe's last epoch need not be its best one.
     """
-    last = curve[-1]
-    first = next(point for point in curve if point["accuracy"] >= last["accuracy"])
-    enough = ours["accuracy"] >= last["accuracy"]
+    last, best = curve[-1], best_of(curve)
+    shares = {
+        name: round_to_digits(ours["seconds"] / point["seconds"]) if ours["accuracy"] >= point["accuracy"] else None
+        for name, point in (("share", last), ("share_of_best", best))
+    }
     return {
         "seed": seed,
         "accuracy": round(last["accuracy"], 4),
         "guide_seconds": round(last["seconds"], 1),
-        "guide_first_seconds": round(first["seconds"], 1),
+        "best_accuracy": round(best["accuracy"], 4),
+        "best_seconds": round(best["seconds"], 1),
         "our_seconds": round(ours["seconds"], 1),
         "our_accuracy": round(ours["accuracy"], 4),
         "our_epochs": ours["epochs"],
-        "share": round_to_digits(ours["seconds"] / last["seconds"]) if enough else None,
-        "share_of_first": round_to_digits(ours["seconds"] / first["seconds"]) if enough else None,
+        **shares,
     }
+
+
+def best_of(curve: list[dict]) -> dict:
+    """The most accurate entry, the first of several."""
+    return max(curve, key=lambda point: point["accuracy"])
 
 
 def recipes(options) -> dict:

@@ -214,8 +214,14 @@ def test_a_part_is_kept_and_everything_else_stays(tmp_path, monkeypatch):
 
 def test_time_to_accuracy_is_that_of_the_first_run_that_is_as_accurate():
     curve = [{"seconds": 10, "accuracy": 0.8}, {"seconds": 20, "accuracy": 0.9}, {"seconds": 40, "accuracy": 0.85}]
-    enough = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.86, "epochs": 1})
-    assert (enough["share"], enough["share_of_first"]) == (0.1, 0.2)
+    enough = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.9, "epochs": 1})
+    assert (enough["share"], enough["share_of_best"], enough["best_seconds"]) == (0.1, 0.2, 20)
+
+
+def test_as_accurate_as_the_last_epoch_is_not_as_accurate_as_the_best():
+    curve = [{"seconds": 20, "accuracy": 0.9}, {"seconds": 40, "accuracy": 0.85}]
+    found = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.86, "epochs": 12})
+    assert (found["share"], found["share_of_best"]) == (0.1, None)
 
 
 def test_an_accuracy_that_was_not_reached_has_no_time():
@@ -248,7 +254,11 @@ def test_fine_tuning_is_summed_up_over_its_draws(pretended):
 def test_beside_the_guide_stands_our_shortest_run_that_is_as_accurate(pretended):
     found = bench.guide(pretended)
     assert [draw["our_epochs"] for draw in found["draws"]] == [12, 12]
-    assert found["share"] == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
+    assert found["share"] == found["share_of_best"] == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
+
+
+def test_a_share_that_was_not_reached_in_every_draw_is_none():
+    assert bench.share_of([{"share": 0.1}, {"share": None}], "share") is None
 
 
 def made_up_results():
@@ -269,7 +279,13 @@ def made_up_results():
         "cache": {"pictures": 1000, "kinds": {"arrays": {"ratios": {"same process": one}}}},
         "memory": {"ratio": 1.2, "sizes": {"1000": {"peak_megabytes": one}, "100000": {"peak_megabytes": one}}},
         "finetune": {"accuracy": mean, "seconds": one},
-        "guide": {"accuracy": mean, "seconds": one, "share": None},
+        "guide": {
+            "accuracy": mean,
+            "seconds": one,
+            "share": one,
+            "share_of_best": None,
+            "draws": [{"accuracy": 0.8, "best_accuracy": 0.9, "guide_seconds": 20.0, "best_seconds": 10.0}],
+        },
         "recipes": {"epochs": 10, "recipes": {"VGG16": found}},
     }
     where = {"date": "today", "commit": "abc", "cores": 2, "processor": "P", "system": "S", "python": "3"}
