@@ -217,8 +217,6 @@ def guide(options) -> dict:
     return {
         "source": "keras.io/guides/transfer_learning, with this course's network",
         "epochs": list(options.guide_epochs),
-        "accuracy": mean_sd(curve[-1]["accuracy"] for curve in curves),
-        "seconds": summary(curve[-1]["seconds"] for curve in curves),
         "curves": [
             [[point["epoch"], round(point["seconds"], 1), round(point["accuracy"], 4)] for point in curve]
             for curve in curves

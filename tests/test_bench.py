@@ -280,8 +280,6 @@ def made_up_results():
         "memory": {"ratio": 1.2, "sizes": {"1000": {"peak_megabytes": one}, "100000": {"peak_megabytes": one}}},
         "finetune": {"accuracy": mean, "seconds": one},
         "guide": {
-            "accuracy": mean,
-            "seconds": one,
             "share": one,
             "share_of_best": None,
             "draws": [{"accuracy": 0.8, "best_accuracy": 0.9, "guide_seconds": 20.0, "best_seconds": 10.0}],
