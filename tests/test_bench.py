@@ -257,6 +257,13 @@ def test_beside_the_guide_stands_our_shortest_run_that_is_as_accurate(pretended)
     assert found["share"] == found["share_of_best"] == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
 
 
+def test_one_measurement_has_no_range():
+    from peers.report import _range
+
+    assert _range({"median": 0.02, "min": 0.02, "max": 0.02, "n": 1}, ".2g") == "**0.02**"
+    assert _range({"median": 0.02, "min": 0.01, "max": 0.03, "n": 2}, ".2g") == "**0.02** (0.01 to 0.03)"
+
+
 def test_a_share_that_was_not_reached_in_every_draw_is_none():
     assert bench.share_of([{"share": 0.1}, {"share": None}], "share") is None
 

@@ -8,8 +8,11 @@ on the frozen model for 20 epochs, then everything unfrozen and Adam(1e-5) for 1
 memory. Two things are added: the cells are shuffled, because, unlike the guide's pictures, they lie in order, and they
 carry the protocol's weights. (On the web the guide's last example stops after 2 + 1 epochs; its text has 20 and 10.)
 
-Prints after every epoch {"epoch": …, "seconds": trained so far, "accuracy": on the test cells, weighted}. The clock
-stands still while the test cells are predicted. CELLS: train on so many only, to try the program.
+As in the guide a part is held out to watch the training, here the 197 validation cells; ours learns from them, too.
+
+Prints after every fifth epoch of the frozen model, and after each later one, {"epoch": …, "seconds": trained so far,
+"accuracy": on the test cells, weighted}. The clock stands still while the test cells are predicted. CELLS: train on so
+many only, to try the program.
 """
 
 import sys

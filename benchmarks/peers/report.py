@@ -143,7 +143,9 @@ ROWS = {
 
 
 def _range(values: dict, form: str) -> str:
-    return f"**{values['median']:{form}}** ({values['min']:{form}} to {values['max']:{form}})"
+    """The median, and behind it smallest and largest, where more than one was measured."""
+    spread = f" ({values['min']:{form}} to {values['max']:{form}})" if values["n"] > 1 else ""
+    return f"**{values['median']:{form}}**{spread}"
 
 
 def _times(values: dict) -> str:
