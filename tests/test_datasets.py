@@ -472,3 +472,24 @@ def test_what_cannot_be_fetched_is_answered_with_what_can():
 
 def test_a_split_says_what_it_is_without_a_path_of_this_machine():
     assert repr(datasets.load_dataset("samples").test) == "<split: 6 pictures of 6 classes>"
+
+
+# --- some of the classes ---
+
+
+def test_with_some_classes_labels_are_places_among_them(loaded):
+    kanji = loaded["kanji"]
+    three = kanji.with_classes(["三", "一"])
+    assert three.class_names == three.train.class_names == ["三", "一"]
+    for split, whole in zip(three.splits.values(), kanji.splits.values(), strict=True):
+        rows = np.isin(whole.label_names, ["三", "一"])
+        assert np.array_equal(split.images, whole.images[rows])
+        assert list(split.label_names) == list(whole.label_names[rows])
+        assert list(split.groups) == list(whole.groups[rows])
+
+
+@pytest.mark.parametrize("names", [["亜"], ["一", "一"], [], "一"])
+def test_classes_that_cannot_be_chosen_are_answered_with_those_that_can(loaded, names):
+    kanji = loaded["kanji"]
+    with pytest.raises(UserInputError, match="expected a list of names out of 一, 二"):
+        kanji.with_classes(names)

@@ -50,6 +50,24 @@ class Split:
         part = lambda values: None if values is None else values[rows]  # noqa: E731
         return Split(self.images[rows], self.labels[rows], self.class_names, part(self.weights), part(self.groups))
 
+    def with_classes(self, class_names: Sequence[str]) -> "Split":
+        """The rows of these classes alone; labels are positions in `class_names` from then on.
+
+        Raises:
+            UserInputError: a class that there is not, or one named twice.
+        """
+        names = [str(name) for name in class_names]
+        unknown = [name for name in names if name not in self.class_names]
+        if isinstance(class_names, str) or unknown or not names or len(set(names)) < len(names):
+            raise UserInputError(
+                f"The classes asked for are {class_names!r}; expected a list of names out of "
+                f"{', '.join(self.class_names)}, each once."
+            )
+        place = np.full(len(self.class_names), -1)
+        place[[self.class_names.index(name) for name in names]] = np.arange(len(names))
+        chosen = self.select(place[self.labels] >= 0)
+        return Split(chosen.images, place[chosen.labels], names, chosen.weights, chosen.groups)
+
     def sample(self, per_class: int, seed: int = 0) -> "Split":
         """A random part with at most `per_class` pictures of each class; the same seed gives the same part.
 
@@ -98,6 +116,15 @@ class Dataset:
     def train_and_validation(self) -> Split:
         """Both together: for methods that choose by cross-validation and need no validation split of their own."""
         return _joined(self.train, self.validation)
+
+    def with_classes(self, class_names: Sequence[str]) -> "Dataset":
+        """The data set with these classes alone; labels are positions in `class_names` from then on.
+
+        Raises:
+            UserInputError: a class that there is not, or one named twice.
+        """
+        train, validation, test = (split.with_classes(class_names) for split in self.splits.values())
+        return Dataset(self.name, train, validation, test, train.class_names, self.card, self.skipped)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
