@@ -13,12 +13,15 @@ from PIL import Image
 from tlcourse import plots as show
 from tlcourse.errors import UserInputError
 from tlcourse.evaluation import ConfusionMatrix
+from tlcourse.learning_curves import LearningCurve, Point
 from tlcourse.pictures import Pictures
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
 POINTS = np.random.default_rng(0).normal(size=(6, 2))
 MATRIX = ConfusionMatrix(np.array([[8, 2], [1, 4]]), ["sound", "defect"])
 ACTIVATIONS = [np.random.default_rng(0).normal(size=(4, 4, 9)), np.random.default_rng(1).normal(size=(2, 2, 5))]
+HEAT = np.random.default_rng(2).random((5, 8, 9))
+CURVE = LearningCurve("cells", [0, 1], {"probe": [Point(1, 2, [0.5, 0.7], [1, 1]), Point(10, 20, [0.9, 1.0], [1, 1])]})
 LINES = {"probe": [0.5, 0.7, 0.8], "scratch": [0.2, 0.3, 0.6]}
 SPREADS = {"probe": [0.1, 0.05, 0.01], "scratch": [0.0, 0.1, 0.2]}
 
@@ -64,6 +67,8 @@ EVERY_FUNCTION = {
     "neighbours": lambda: show.neighbours(COLOUR[0], "asked", COLOUR[1:], list("abcd")),
     "feature_map": lambda: show.feature_map(POINTS, [0, 1] * 3, ["a", "b"]),
     "curves": lambda: show.curves([1, 10, 100], LINES, SPREADS, "labels", "accuracy", "Learning"),
+    "learning_curve": lambda: show.learning_curve(CURVE, "Few labels"),
+    "heat_maps": lambda: show.heat_maps(COLOUR, HEAT, list("abcde")),
     "training": lambda: show.training(EPOCHS, 5),
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
@@ -83,8 +88,7 @@ def png(function):
 
 
 def test_every_function_for_learners_is_tested_here():
-    found = {name for name, value in vars(show).items() if getattr(value, "__module__", "") == show.__name__}
-    assert {name for name in found if name[0] != "_"} == {*EVERY_FUNCTION, "Figure"}
+    assert set(show.__all__) == set(EVERY_FUNCTION)
 
 
 def test_a_notebook_shows_a_figure_as_a_picture_of_sane_size(png):
@@ -103,6 +107,37 @@ def test_the_stored_picture_is_a_small_file(png):
 
 def test_a_figure_drawn_twice_gives_the_same_bytes(function, png):
     assert function()._repr_png_() == png
+
+
+def test_a_notebook_keeps_what_is_seen_in_words_beside_the_picture(function, png):
+    data, metadata = function()._repr_mimebundle_()
+    alt = metadata["image/png"]["alt"]
+    assert data["image/png"] == png and 20 <= len(alt) <= 1500 and alt.endswith(".") and "\n" not in alt
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("confusion", "8 of true class sound predicted as sound"),
+        ("curves", "probe: 0.5 ± 0.1 at 1, 0.7 ± 0.05 at 10"),
+        ("learning_curve", "probe: 60 ± 14 at 2, 95 ± 7.1 at 20"),
+        ("training", "Epochs 1 to 3: loss from 1 to 0.333; held-out loss"),
+        ("bars", "Bars, seconds: a 1; b 2"),
+        ("labelled_points", "a: 1, 2; b: 10, 3"),
+        ("feature_map", "a: 3 points around"),
+        ("pictures", "5 pictures: a; b; c; d; e."),
+        ("predictions", "1 picture: 90% pug 10% collie."),
+        ("heat_maps", "Heat maps over 5 pictures: a; b"),
+        ("channels", "channels of each of early; late"),
+    ],
+)
+def test_the_words_hold_what_was_drawn(name, words):
+    assert words in EVERY_FUNCTION[name]().alt
+
+
+def test_of_very_many_titles_the_words_hold_the_first():
+    sheet = show.pictures([COLOUR[0]] * 30, [str(number) for number in range(30)])
+    assert sheet.alt.endswith("; 23; and 6 more.")
 
 
 def test_drawing_does_not_import_pyplot_which_would_show_each_figure_twice():
@@ -394,6 +429,18 @@ def test_a_band_has_the_colour_of_its_line():
     assert lines == [tuple(band.get_facecolor()[0, :3]) for band in axes.collections]
 
 
+def test_no_band_goes_beyond_the_highest_value_there_can_be():
+    sheet = show.curves([1, 10], {"probe": [0.9, 0.99]}, {"probe": [0.2, 0.1]}, "labels", "accuracy", "t", highest=1)
+    assert sheet.axes[0].collections[0].get_paths()[0].vertices[:, 1].max() == 1
+
+
+def test_a_learning_curve_is_drawn_in_percent_by_the_number_of_all_labels():
+    axes = show.learning_curve(CURVE, "Few labels").axes[0]
+    assert list(axes.lines[0].get_xdata()) == [2, 20]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [60, 95])
+    assert axes.get_title() == "Few labels" and "%" in axes.get_ylabel()
+
+
 def test_the_axis_of_curves_is_logarithmic_with_a_tick_where_was_measured():
     axes = curves().axes[0]
     assert axes.get_xscale() == "log" and numbers(axes.get_xticklabels()) == ["1", "10", "100"]
@@ -410,6 +457,11 @@ def test_several_curves_have_a_legend():
 
 def test_a_single_curve_needs_no_legend():
     assert show.curves([1], {"a": [1]}, {"a": [0]}, "x", "y", "t").axes[0].get_legend() is None
+
+
+def test_curves_may_have_an_even_axis():
+    axes = show.curves([0, 1, 2], LINES, SPREADS, "depth", "accuracy", "t", logarithmic=False).axes[0]
+    assert axes.get_xscale() == "linear" and numbers(axes.get_xticklabels()) == ["0", "1", "2"]
 
 
 # bars
@@ -599,3 +651,26 @@ def test_what_the_probe_had_reached_is_a_level_in_both_panels():
 def test_a_training_without_epochs_is_refused():
     with pytest.raises(UserInputError, match="no epochs to show"):
         show.training([])
+
+
+# heat_maps
+
+
+def test_a_heat_map_lies_over_its_picture_in_grey():
+    sheet = show.heat_maps(COLOUR[:2], HEAT[:2, ::2, ::3], ["a", "b"])
+    for axes, picture, heat in zip(sheet.axes, COLOUR, HEAT, strict=False):
+        below, above = axes.images
+        np.testing.assert_array_equal(below.get_array(), np.asarray(Image.fromarray(picture).convert("L")))
+        np.testing.assert_array_equal(above.get_array(), heat[::2, ::3].astype(np.float32))
+        assert tuple(above.get_extent()) == tuple(below.get_extent())
+    assert titles(sheet) == ["a", "b"]
+
+
+def test_where_a_heat_map_is_low_the_picture_is_left_as_it_is():
+    above = show.heat_maps(COLOUR[:1], np.array([[[0.0, 1.0]]])).axes[0].images[1]
+    assert above.get_alpha().tolist() == [[0.0, pytest.approx(0.6)]]
+
+
+@pytest.mark.parametrize("heat", [np.full((1, 2, 2), 1.5), np.full((1, 2, 2), -0.1), np.zeros((1, 2, 2, 3))])
+def test_what_is_no_heat_map_is_refused(heat):
+    assert "as tl.grad_cam gives it" in refusal(show.heat_maps, COLOUR[:1], heat)

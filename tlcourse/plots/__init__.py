@@ -1,0 +1,23 @@
+"""Figures, one call each: `tl.show.…`. Each function returns the figure, which a notebook shows where it is returned.
+
+In a script: `tl.show.pictures(images).savefig("pictures.png")`.
+"""
+
+from .charts import bars, confusion, curves, feature_map, labelled_points, learning_curve, training
+from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong
+
+__all__ = [
+    "bars",
+    "channels",
+    "confusion",
+    "curves",
+    "feature_map",
+    "heat_maps",
+    "labelled_points",
+    "learning_curve",
+    "neighbours",
+    "pictures",
+    "predictions",
+    "right_and_wrong",
+    "training",
+]

@@ -1,0 +1,200 @@
+"""Figures made of lines, bars and points."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import ticker
+
+from ..errors import UserInputError
+from ..evaluation import ConfusionMatrix
+from .figure import COLOURS, MARKERS, WIDTH, Figure, as_places, equally_long, listed
+
+
+def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
+    """The confusion matrix as a table of counts; darker is more. The diagonal is what was right."""
+    size = len(matrix.class_names)
+    side = min(WIDTH, 2.2 + 0.55 * size)
+    sheet = Figure(figsize=(side, side), layout="constrained")
+    axes = sheet.subplots()
+    share = matrix.counts / np.maximum(matrix.counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (true, predicted), count in np.ndenumerate(matrix.counts):
+        if size <= 30:
+            axes.text(
+                predicted, true, count, ha="center", va="center", color="w" if share[true, predicted] > 0.5 else "k"
+            )
+    axes.set_xticks(range(size), matrix.class_names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), matrix.class_names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_title(title or f"{matrix.accuracy:.1%} right: the diagonal")
+    taken = (
+        f"{count} of true class {matrix.class_names[true]} predicted as {matrix.class_names[predicted]}"
+        for (true, predicted), count in np.ndenumerate(matrix.counts)
+        if count
+    )
+    sheet.alt = f"Confusion matrix, {matrix.accuracy:.1%} right: {listed(taken)}."
+    return sheet
+
+
+def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictures as points") -> Figure:
+    """Features in two dimensions, one point a picture, one colour and marker a class.
+
+    Args:
+        points: float (n, 2), the features after a projection.
+        labels: int (n,).
+    """
+    equally_long(points=points, labels=labels)
+    points, labels = np.asarray(points), as_places(labels, class_names)
+    if points.shape[1:] != (2,):
+        raise UserInputError(f"Points have shape {points.shape}; expected two numbers each: (n, 2).")
+    sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.55), layout="constrained")
+    axes = sheet.subplots()
+    for label, name in enumerate(class_names):
+        rows = labels == label
+        colour, marker = COLOURS[label % len(COLOURS)], MARKERS[label // len(COLOURS) % len(MARKERS)]
+        if len(class_names) <= len(COLOURS):
+            marker = MARKERS[label]
+        axes.scatter(*points[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
+    axes.legend(fontsize=8, loc="best")
+    axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
+    centres = (
+        f"{name}: {np.sum(labels == label)} points around {points[labels == label].mean(axis=0).round(1).tolist()}"
+        for label, name in enumerate(class_names)
+        if np.any(labels == label)
+    )
+    sheet.alt = f"{title}. Points in two dimensions, by class. {listed(centres)}."
+    return sheet
+
+
+def learning_curve(curve, title: str) -> Figure:
+    """A `LearningCurve`: mean accuracy of each method by number of labels, with a band of one standard deviation."""
+    means = {method: [100 * point.mean for point in points] for method, points in curve.points.items()}
+    spreads = {method: [100 * point.sd for point in points] for method, points in curve.points.items()}
+    rows = [point.rows for point in next(iter(curve.points.values()))]
+    return curves(rows, means, spreads, "Labels in all", "Accuracy on the test split (%)", title, highest=100)
+
+
+def curves(
+    x: Sequence[float],
+    means: dict,
+    spreads: dict,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    highest: float | None = None,
+    logarithmic: bool = True,
+) -> Figure:
+    """Lines of means with a band of one standard deviation up and down.
+
+    Args:
+        x: where was measured, (k,).
+        means, spreads: name of a line → its k means, its k standard deviations.
+        highest: what a value can be at most: 1 or 100 for accuracies; no band goes beyond.
+        logarithmic: whether x is.
+    """
+    if not means:
+        raise UserInputError("There are no lines to show.")
+    for name in means:
+        equally_long(x=x, **{f"mean of {name}": means[name], f"spread of {name}": spreads.get(name, ())})
+    sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
+    axes = sheet.subplots()
+    for number, (name, mean) in enumerate(means.items()):
+        mean, spread = np.asarray(mean), np.asarray(spreads[name])
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        axes.plot(x, mean, marker=marker, color=colour, label=name)
+        upper = np.minimum(mean + spread, np.inf if highest is None else highest)
+        axes.fill_between(x, mean - spread, upper, color=colour, alpha=0.2, linewidth=0)
+    if logarithmic:
+        axes.set_xscale("log")
+    axes.set_xticks(x, [f"{value:g}" for value in x])
+    axes.minorticks_off()
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.grid(alpha=0.3)
+    if len(means) > 1:
+        axes.legend()
+    lines = (
+        f"{name}: "
+        + ", ".join(f"{y:.3g} ± {spread:.2g} at {at:g}" for at, y, spread in zip(x, ys, spreads[name], strict=True))
+        for name, ys in means.items()
+    )
+    sheet.alt = f"{title}. {ylabel} by {xlabel}, mean and standard deviation. {listed(lines)}."
+    return sheet
+
+
+def training(
+    epochs: Sequence[dict], total: int | None = None, title: str = "Fine-tuning", probe: dict | None = None
+) -> Figure:
+    """Loss and accuracy after each epoch, side by side; dotted, what the probe had reached before.
+
+    Args:
+        epochs: `record["epochs"]` of a fine-tuned network: dictionaries with epoch, loss and perhaps
+            validation_loss and validation_accuracy.
+        total: how many epochs there will be: the width of the picture.
+        probe: `record["probe"]`: a dictionary with validation_loss and validation_accuracy.
+    """
+    if not epochs:
+        raise UserInputError("There are no epochs to show.")
+    x = [row["epoch"] for row in epochs]
+    panels = [("Loss", {"learned from": "loss", "held out": "validation_loss"}, 1)]
+    if "validation_accuracy" in epochs[0]:
+        panels.append(("Held-out accuracy (%)", {"held out": "validation_accuracy"}, 100))
+    sheet = Figure(figsize=(WIDTH * 0.45 * len(panels), WIDTH * 0.32), layout="constrained")
+    for axes, (label, lines, factor) in zip(sheet.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, key in lines.items():
+            if key in epochs[0]:
+                line = {"learned from": 0, "held out": 1}[name]  # one colour a name in both panels
+                y = [factor * row[key] for row in epochs]
+                axes.plot(x, y, label=name, color=COLOURS[line], marker=MARKERS[line])
+        if probe and lines.get("held out") in probe:
+            axes.axhline(factor * probe[lines["held out"]], label="probe, held out", color=COLOURS[1], linestyle=":")
+        axes.set(xlabel="Epoch", ylabel=label, xlim=(0.5, (total or len(x)) + 0.5))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    sheet.suptitle(title, fontsize=10)
+    named = {"loss": "loss", "validation_loss": "held-out loss", "validation_accuracy": "held-out accuracy"}
+    curves = (
+        f"{name} from {epochs[0][key]:.3g} to {epochs[-1][key]:.3g}" for key, name in named.items() if key in epochs[0]
+    )
+    sheet.alt = f"{title}. Epochs {x[0]} to {x[-1]}: {listed(curves)}."
+    return sheet
+
+
+def bars(names: Sequence[str], values: Sequence[float], xlabel: str, title: str) -> Figure:
+    """Horizontal bars, the first on top, each with its value written at its end."""
+    equally_long(names=names, values=values)
+    sheet = Figure(figsize=(WIDTH * 0.75, 0.8 + 0.24 * len(names)), layout="constrained")
+    axes = sheet.subplots()
+    drawn = axes.barh(range(len(names)), values, color=COLOURS[0])
+    axes.bar_label(drawn, labels=[f"{value:,.4g}" for value in values], padding=3, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set(xlabel=xlabel, title=title)
+    sheet.alt = f"{title}. Bars, {xlabel}: {listed(f'{n} {v:,.4g}' for n, v in zip(names, values, strict=True))}."
+    return sheet
+
+
+def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title: str) -> Figure:
+    """One named point for each thing compared, its cost on a logarithmic x axis.
+
+    Args:
+        names: a name for each point, written to its right.
+        x, y: positive floats (n,), floats (n,).
+    """
+    equally_long(names=names, x=x, y=y)
+    sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
+    axes = sheet.subplots()
+    axes.scatter(x, y, color=COLOURS[0])
+    for name, *point in zip(names, x, y, strict=True):
+        axes.annotate(name, point, xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.margins(x=0.22, y=0.12)
+    axes.grid(alpha=0.3)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    places = (f"{name}: {a:.3g}, {b:.3g}" for name, a, b in zip(names, x, y, strict=True))
+    sheet.alt = f"{title}. Points, {xlabel} and {ylabel}. {listed(places)}."
+    return sheet

@@ -1,0 +1,62 @@
+"""What all figures share: one width, one palette, one way to be shown."""
+
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib import figure
+from PIL import Image
+
+from ..errors import UserInputError
+
+# Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+MARKERS = "osD^vP*X"
+WIDTH = 8.0  # inches: the width of a notebook's page
+
+
+class Figure(figure.Figure):
+    """A Matplotlib figure that a notebook can show without pyplot, so that it is shown once and closed by itself.
+
+    Attributes:
+        alt: what is seen, in words, for those who cannot see it; a notebook keeps it beside the picture.
+    """
+
+    alt = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+        small = io.BytesIO()  # 256 colours are a third of the size and look the same
+        Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        return small.getvalue()
+
+
+def listed(texts: Iterable, most: int = 24) -> str:
+    """Texts in a row, for `alt`; of very many the first ones."""
+    texts = [" ".join(str(text).split()) for text in texts]
+    return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def equally_long(**values) -> None:
+    """Refuse arguments that belong together and have different lengths, or none."""
+    lengths = {name: len(value) for name, value in values.items()}
+    if len(set(lengths.values())) > 1:
+        given = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise UserInputError(f"Lengths differ: {given}. Each entry needs one of each.")
+    if 0 in lengths.values():
+        raise UserInputError(f"There is nothing to show: {', '.join(lengths)} are empty.")
+
+
+def as_places(labels, class_names: Sequence[str]) -> np.ndarray:
+    """Labels as an array of places in `class_names`, int (n,), or a sentence."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "uib" or labels.min() < 0 or labels.max() >= len(class_names):
+        raise UserInputError(
+            f"Labels were given with shape {labels.shape} and type {labels.dtype}; expected one place in class_names "
+            f"for each entry, a whole number from 0 to {len(class_names) - 1}."
+        )
+    return labels.astype(int)
