@@ -1,6 +1,7 @@
 """Every engine gives what Keras gives; a converted network is kept, checked, and made again when it must be."""
 
 import importlib
+import logging
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tlcourse.errors import UserInputError
 from tlcourse.lite0_file import bundled_lite0, output_shape
 from tlcourse.recipes import RECIPES
 from tlcourse.tail import tail
+from tlcourse.tensorflow_start import import_tensorflow
 
 FAMILIES = [name for name, recipe in RECIPES.items() if recipe.application]
 AGREEMENT = 1e-4  # of the largest value, as the design asks
@@ -37,8 +39,6 @@ def assert_agree(found, expected):
 
 def make_network(seed=0, name="small"):
     """Everything that an engine folds: preprocessing, convolutions, batch norm, pooling."""
-    from tlcourse.tensorflow_start import import_tensorflow
-
     import_tensorflow()
     import keras
 
@@ -277,3 +277,25 @@ def test_what_is_in_the_cache_needs_no_interpreter(photographs, fresh, monkeypat
     monkeypatch.setattr(engines, "_compiled", {})
     monkeypatch.setattr(LiteRTEngine, "_interpreter", lambda self: pytest.fail("started"))
     assert np.array_equal(backbones.load_pretrained_model().extract_features(photographs), first)
+
+
+def test_what_was_used_last_is_kept_and_the_rest_forgotten(monkeypatch):
+    monkeypatch.setattr(engines, "_compiled", {})
+    made = []
+
+    def engine(name):
+        return engines.remembered((name, "auto"), lambda key: made.append(key) or key)
+
+    for name in ("a", "b", "a", "c", "a"):  # c takes b's place: a was used after it
+        assert engine(name) == name
+    assert made == ["a", "b", "c"]
+    engine("b")
+    assert made[-1] == "b"
+
+
+def test_tensorflow_does_not_lecture(caplog):
+    tf = import_tensorflow()
+    tf.get_logger().warning("5 out of the last 5 calls to f triggered tf.function retracing.")
+    logging.getLogger("absl").warning("Please consider providing the trackable_obj argument.")
+    tf.get_logger().warning("Something else.")
+    assert [record.getMessage() for record in caplog.records] == ["Something else."]

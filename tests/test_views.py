@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tlcourse as tl
 from tlcourse.errors import UserInputError
 from tlcourse.views import FLIPS, apply_view, view_names
 
@@ -59,3 +60,16 @@ def test_the_callers_picture_is_not_changed():
     for view in (*FLIPS, "crop 1", "crop 2"):
         apply_view(PICTURE, view, b"")
     assert np.array_equal(PICTURE, before)
+
+
+# --- to be looked at ---
+
+
+def test_the_views_that_are_shown_are_those_that_a_network_gets():
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    shown = tl.views_of(picture, ("as is", "left-right", "crop 1"), size=(20, 30))
+    assert shown.shape == (3, 20, 30, 3) and shown.dtype == np.uint8
+    np.testing.assert_array_equal(shown[0], picture)
+    np.testing.assert_array_equal(shown[1], picture[:, ::-1])
+    assert not np.array_equal(shown[2], picture)
+    np.testing.assert_array_equal(tl.views_of(picture, 1, size=(20, 30)), picture[None])

@@ -5,6 +5,7 @@ interpreter of one thread for each processor beats one interpreter of many threa
 result does not depend on how many there are. A Keras network is converted once; the file is kept in the cache.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ import numpy as np
 from .cache import keep
 from .errors import UserInputError
 from .files import cache_folder, sha256
+from .freed_memory import hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
 
@@ -153,7 +155,7 @@ class Pixels:
 
 
 _compiled: dict[tuple[str, str], object] = {}  # network's digest and engine asked for → the engine
-_MOST_KEPT = 4
+_MOST_KEPT = 2  # some 60 MB each
 
 
 def compile_network(network, engine: str = "auto"):
@@ -174,7 +176,9 @@ def compile_network(network, engine: str = "auto"):
 
 def remembered(key: tuple[str, str], make):
     """The engine made before for this key, or `make(key[0])`."""
-    if key not in _compiled:
+    if key in _compiled:
+        _compiled[key] = _compiled.pop(key)  # used now: the one that has not been used for longest is dropped first
+    else:
         while len(_compiled) >= _MOST_KEPT:
             del _compiled[next(iter(_compiled))]
         _compiled[key] = make(key[0])
@@ -237,10 +241,14 @@ def _converted(network, key: str) -> Path | Callable[[], bytes]:
 def _convert(network) -> bytes:
     import tensorflow as tf
 
+    gc.collect()  # networks refer to themselves in circles: those that are gone are still there
+    hand_back_freed_memory()
     with stderr_silenced():
         # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen_graph(network, 1)])
-        return converter.convert()
+        file = converter.convert()
+    hand_back_freed_memory()
+    return file
 
 
 def _frozen_graph(network, batch: int | None):

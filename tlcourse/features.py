@@ -15,14 +15,14 @@ from os import PathLike
 import numpy as np
 
 from .cache import RowCache
-from .engines import workers
+from .engines import Pixels, workers
 from .errors import TLCourseError, UserInputError
 from .files import cache_folder
-from .freed_memory import keep_freed_memory
+from .freed_memory import hand_back_freed_memory, keep_freed_memory
 from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
-from .views import AS_IS, apply_view, is_resized
+from .views import AS_IS, apply_view, is_resized, view_names
 
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
@@ -78,7 +78,27 @@ def compute(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
             raise
+    hand_back_freed_memory()
     return result.array()
+
+
+def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)) -> np.ndarray:
+    """The views of one picture as a network gets them: look at them before they are used.
+
+    Args:
+        image: one picture, as for `extract_features`.
+        views: how many, or names, see `tlcourse.views`.
+        size: (height, width) that the network takes.
+
+    Returns:
+        uint8 (views, height, width, 3).
+
+    Raises:
+        UserInputError: as `extract_features`; unknown views.
+    """
+    names = view_names(views)
+    found = compute(Pixels(size), [image], size, names, np.uint8)[0]
+    return found if len(names) > 1 else found[None]
 
 
 def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> RowCache:

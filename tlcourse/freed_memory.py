@@ -1,4 +1,4 @@
-"""What one batch frees is kept for the next."""
+"""What one batch frees is kept for the next, and handed back to the system when a large piece of work is done."""
 
 import ctypes
 from functools import cache
@@ -19,3 +19,14 @@ def keep_freed_memory() -> None:
     mallopt(arena_max, 1)
     mallopt(mmap_threshold, 2**30)
     mallopt(trim_threshold, 2**30)
+
+
+def hand_back_freed_memory() -> None:
+    """Give the system what has piled up: a training or a conversion that is over leaves hundreds of megabytes.
+
+    Where there is no glibc nothing is done.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return

@@ -1,5 +1,6 @@
 """TensorFlow's start: in silence, and with memory set up for one batch after the other."""
 
+import logging
 import sys
 from importlib.util import find_spec
 
@@ -19,6 +20,8 @@ def import_tensorflow():
     """
     if find_spec("tensorflow") is None:
         raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
+    for logger in ("tensorflow", "absl"):
+        logging.getLogger(logger).addFilter(_is_no_lecture)
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     keep_freed_memory()
@@ -27,3 +30,14 @@ def import_tensorflow():
 
         tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
     return tf
+
+
+_LECTURES = (
+    "triggered tf.function retracing",  # to whoever makes six networks; each of them is another one
+    "providing the trackable_obj argument",  # to `engines._convert`, which says why it does not
+)
+
+
+def _is_no_lecture(record: logging.LogRecord) -> bool:
+    """Whether a line of TensorFlow's log is for the learner, and not about what this package does on purpose."""
+    return not any(words in record.getMessage() for words in _LECTURES)

@@ -24,7 +24,7 @@ def descriptions(network, start, dtype) -> Callable:
         lambda activations: run(tf.cast(activations, tf.float32)),
         autograph=False,
         input_signature=(_batch_of(start, dtype),),
-    )
+    ).get_concrete_function()  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
 
 
 def temper(head) -> None:
