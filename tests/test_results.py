@@ -4,9 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+import tlcourse as tl
+from tlcourse import evidence
 from tlcourse.demo import PUBLISHED
+from tlcourse.errors import DamagedFile, UserInputError
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -39,3 +43,25 @@ def test_every_lesson_was_measured_and_stays_in_its_budget():
 def test_a_mean_comes_with_its_spread_and_seeds():
     scores = [*RESULTS["solar"].values(), *RESULTS["dogs"]["accuracy"].values()]
     assert all(score["n"] == len(score["seeds"]) == 5 and 0 <= score["sd"] < 0.5 for score in scores)
+
+
+def test_lessons_read_measured_results_by_name():
+    assert tl.results() == RESULTS
+    assert tl.results("bench.arrays.ratios") == RESULTS["bench"]["arrays"]["ratios"]
+
+
+@pytest.mark.parametrize("name", ["bench.aroys", "solar.nothing.at.all", "import.imports.more"])
+def test_a_result_that_was_not_measured_is_answered_with_what_there_is(name):
+    with pytest.raises(UserInputError, match="There is no measured result .*; here there are: "):
+        tl.results(name)
+
+
+def test_a_damaged_file_of_results_gets_the_cure(tmp_path, monkeypatch):
+    (tmp_path / "results.json").write_text("{", encoding="utf-8")
+    monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
+    evidence._all.cache_clear()
+    try:
+        with pytest.raises(DamagedFile, match="git checkout -- benchmarks/results.json"):
+            tl.results()
+    finally:
+        evidence._all.cache_clear()

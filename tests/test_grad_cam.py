@@ -1,0 +1,113 @@
+"""Grad-CAM points where the evidence is: at the spot that a network made for this looks for, and nowhere else."""
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse.errors import UserInputError
+from tlcourse.grad_cam import grad_cam
+from tlcourse.small_networks import SmallNetwork
+
+
+@pytest.fixture(scope="module")
+def spot_finder():
+    """Class 1, "spot", is the more probable the brighter a picture is on average; its only layer copies the pixels."""
+    from tlcourse.tensorflow_start import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    pixels = keras.Input((16, 24, 3))
+    copy = keras.layers.Conv2D(1, 1, name="copy")
+    average = keras.layers.GlobalAveragePooling2D()(copy(pixels))
+    head = keras.layers.Dense(2, "softmax", name="head")
+    network = keras.Model(pixels, head(average), name="spot_finder")
+    copy.set_weights([np.full((1, 1, 3, 1), 1 / 765), np.zeros(1)])
+    head.set_weights([np.array([[-9.0, 9.0]]), np.array([3.0, 0.0])])
+    network.trainable = False
+    return SmallNetwork(network, np.array(["none", "spot"]), None, {"steps": 0})
+
+
+@pytest.fixture
+def spots():
+    """Two dark pictures with a bright spot, upper left and lower right."""
+    pictures = np.zeros((2, 16, 24), np.uint8)
+    pictures[0, 2:6, 3:7] = 255
+    pictures[1, 10:14, 16:22] = 255
+    return pictures
+
+
+def test_the_evidence_is_where_the_spot_is(spot_finder, spots):
+    maps = grad_cam(spot_finder, spots, "spot")
+    assert maps.shape == (2, 16, 24) and maps.dtype == np.float32
+    np.testing.assert_allclose(maps, spots / 255, atol=1e-5)
+
+
+def test_what_speaks_against_a_class_is_left_out(spot_finder, spots):
+    assert not grad_cam(spot_finder, spots, "none").any()
+
+
+def test_each_picture_may_be_asked_about_its_own_class(spot_finder, spots):
+    maps = grad_cam(spot_finder, spots, ["none", "spot"])
+    assert not maps[0].any() and maps[1].max() == 1
+
+
+def test_by_default_it_is_asked_about_the_predicted_class(spot_finder, spots):
+    bright = np.full((1, 16, 24), 200, np.uint8)
+    assert spot_finder.predict(bright) == ["spot"] and list(spot_finder.predict(spots)) == ["none", "none"]
+    np.testing.assert_allclose(grad_cam(spot_finder, bright), 1, atol=1e-5)
+    assert not grad_cam(spot_finder, spots).any()
+
+
+def test_more_pictures_than_fit_into_a_batch(spot_finder, spots):
+    many = np.concatenate([spots] * 20)
+    np.testing.assert_allclose(grad_cam(spot_finder, many, "spot"), many / 255, atol=1e-5)
+
+
+def test_a_very_sure_answer_has_a_map_too(spots):
+    """The probability is 1 in float32: its own slope is 0."""
+    digits = tl.load_dataset("digits").train
+    rows = np.concatenate([np.flatnonzero(digits.labels == label)[:50] for label in (0, 1)])
+    network = tl.train_network(digits.images[rows], digits.labels[rows], steps=60)
+    head = network.network.get_layer("head")
+    head.set_weights([1000 * weight for weight in head.get_weights()])
+    assert network.predict_proba(digits.images[rows[:1]]).max() == 1
+    found = grad_cam(network, digits.images[rows[:4]])
+    assert found.shape == (4, 28, 28) and (found.max(axis=(1, 2)) == 1).all() and (found >= 0).all()
+
+
+def test_a_layer_can_be_chosen(spots):
+    digits = tl.load_dataset("digits").train
+    network = tl.train_network(digits.images[:50], digits.labels[:50], steps=5)
+    early, late = (grad_cam(network, digits.images[:2], layer=name) for name in ("conv_1", "conv_3"))
+    assert early.shape == late.shape == (2, 28, 28) and not np.array_equal(early, late)
+    np.testing.assert_array_equal(late, grad_cam(network, digits.images[:2]))
+
+
+@pytest.mark.parametrize("layer", ["conv_9", "average"])
+def test_a_layer_without_a_grid_is_answered_with_those_that_have_one(layer):
+    digits = tl.load_dataset("digits").train
+    network = tl.train_network(digits.images[:50], digits.labels[:50], steps=1)
+    with pytest.raises(UserInputError, match="The last ones that do: .*conv_3"):
+        grad_cam(network, digits.images[:2], layer=layer)
+
+
+def test_a_probe_has_no_picture_to_look_at():
+    probe = tl.train_classifier(np.eye(4, dtype=np.float32), [0, 1, 0, 1])
+    with pytest.raises(UserInputError, match="A linear probe sees features and not the picture"):
+        grad_cam(probe, np.zeros((1, 8, 8), np.uint8))
+
+
+def test_a_class_that_was_never_shown_is_refused(spot_finder, spots):
+    with pytest.raises(UserInputError, match="never shown"):
+        grad_cam(spot_finder, spots, "crack")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_made_with_a_list_of_inputs_is_looked_at_without_a_warning(spot_finder, spots):
+    import keras
+
+    listed = keras.Model([spot_finder.network.input], spot_finder.network.output, name="listed")
+    finder = SmallNetwork(listed, spot_finder.classes, None, {"steps": 0})
+    finder.input_size = (16, 24)
+    np.testing.assert_array_equal(grad_cam(finder, spots, "spot"), grad_cam(spot_finder, spots, "spot"))

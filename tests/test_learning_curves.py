@@ -1,0 +1,148 @@
+"""A learning curve counts what was measured: the same rows for every method, each test picture once, honest time."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse.datasets.core import Dataset, Split
+from tlcourse.errors import UserInputError
+from tlcourse.learning_curves import LearningCurve, Point
+
+
+def stripes(count, seed):
+    """Grey 16 × 16 pictures with stripes, upright (0) or lying (1), in noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    waves = np.where(np.arange(16) // 2 % 2, 60, 195)
+    pictures = np.stack([np.tile(waves, (16, 1)) if label else np.tile(waves, (16, 1)).T for label in labels])
+    return np.clip(pictures + rng.normal(0, 25, pictures.shape), 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    names = ["upright", "lying"]
+    train, validation, test = (Split(*stripes(count, seed), names) for seed, count in enumerate((60, 10, 40)))
+    return Dataset("stripes", train, validation, test, names, card=None)
+
+
+class Majority:
+    def __init__(self, split, seed):
+        self.answer = np.bincount(split.labels, minlength=2).argmax()
+        self.seen = (len(split), seed)
+
+    def predict(self, images):
+        return np.full(len(images), self.answer)
+
+
+def curve_of(**means):
+    """A curve of one draw, with 2, 20 and 200 rows."""
+    rows = (2, 20, 200)
+    points = {
+        method: [Point(r // 2, r, [mean], [1.0]) for r, mean in zip(rows, found, strict=True)]
+        for method, found in means.items()
+    }
+    return LearningCurve("made up", [0], points)
+
+
+def test_every_method_gets_the_same_rows_of_each_draw(dataset):
+    seen = {"a": [], "b": []}
+
+    def spy(name):
+        return lambda split, seed: seen[name].append((split.images.tobytes(), seed)) or Majority(split, seed)
+
+    tl.learning_curve(dataset, (1, 5, None), {name: spy(name) for name in seen}, seeds=2)
+    assert seen["a"] == seen["b"] and len(seen["a"]) == 6
+    assert seen["a"][0][0] != seen["a"][1][0]  # another draw has other rows
+
+
+def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
+    curve = tl.learning_curve(dataset, (2, None), {"majority": Majority}, seeds=3)
+    few, many = curve.points["majority"]
+    assert (few.labels, few.rows, many.labels, many.rows) == (2, 4, None, 60)
+    assert few.accuracies == [0.5] * 3 and (few.mean, few.sd) == (0.5, 0.0) and min(few.seconds) >= 0
+
+
+def test_the_small_network_learns_stripes_with_more_and_more_labels(dataset):
+    curve = tl.learning_curve(dataset, (1, 10), ["scratch"], seeds=2)
+    assert curve.points["scratch"][-1].mean >= 0.9
+
+
+def test_the_probe_pays_for_its_features_in_every_draw(dataset, bundled_model):
+    curve = tl.learning_curve(dataset, (1, 20), ["probe"], seeds=2, model=bundled_model)
+    few, many = curve.points["probe"]
+    assert many.mean >= 0.9 and min(many.seconds) > 10 * 2 * 0.001
+
+
+def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeypatch):
+    from tlcourse import learning_curves
+
+    called = []
+
+    class Tuned(Majority):
+        record = {"seconds": {"probe": 1.0, "training": 2.0}}
+
+    def fine_tune(model, images, labels, **options):
+        called.append((len(images), options["validation"], options["seed"]))
+        return Tuned(Split(images, labels, ["a", "b"]), 0)
+
+    monkeypatch.setattr(learning_curves, "fine_tune", fine_tune)
+    curve = tl.learning_curve(dataset, (3,), ["fine-tune"], seeds=[7], model=bundled_model)
+    assert called == [(6, 0, 7)] and curve.points["fine-tune"][0].seconds == [3.0]
+
+
+# --- reading a curve ---
+
+
+def test_labels_for_an_accuracy_are_read_on_a_logarithmic_axis():
+    curve = curve_of(probe=[0.6, 0.8, 0.9])
+    assert curve.labels_for("probe", 0.7) == pytest.approx(np.sqrt(2 * 20))
+    assert curve.labels_for("probe", 0.5) == 2 and curve.labels_for("probe", 0.9) == pytest.approx(200)
+    assert curve.labels_for("probe", 0.95) is None
+
+
+def test_the_crossing_is_where_the_second_becomes_better_for_good():
+    curve = curve_of(probe=[0.6, 0.7, 0.8], scratch=[0.5, 0.6, 0.9])
+    assert curve.crossing("probe", "scratch") == pytest.approx(np.sqrt(20 * 200))
+    assert curve.crossing("scratch", "probe") is None
+    assert curve_of(a=[0.1, 0.1, 0.1], b=[0.2, 0.2, 0.2]).crossing("a", "b") == 2
+
+
+def test_a_curve_comes_back_from_its_record(dataset):
+    curve = tl.learning_curve(dataset, (1, 2), {"majority": Majority}, seeds=2)
+    assert LearningCurve.of(json.loads(json.dumps(curve.record()))) == curve
+
+
+def test_it_is_shown_as_a_table():
+    lines = repr(curve_of(probe=[0.6, 0.8, 0.9], scratch=[0.5, 0.6, 0.7])).splitlines()
+    assert lines[0].startswith("made up: accuracy on the test split") and lines[1].split() == [
+        "labels", "a", "class", "probe", "scratch"
+    ]  # fmt: skip
+    assert "80.0%" in lines[3] and "60.0%" in lines[3]
+
+
+def test_a_spread_is_told_where_there_is_one():
+    assert Point(1, 2, [0.5, 0.7], [1.0, 1.0]).spread() == "60.0% ± 14.1%"
+    assert Point(1, 2, [0.5], [1.0]).spread() == "50.0%"
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize("counts", [[], [0, 1], [5, 2], [2, 2], [1.5], [None, 1], [True, 2]])
+def test_numbers_of_labels_that_do_not_ascend_are_refused(dataset, counts):
+    with pytest.raises(UserInputError, match="expected ascending numbers from 1"):
+        tl.learning_curve(dataset, counts, {"majority": Majority})
+
+
+def test_unknown_methods_are_answered_with_the_known_ones(dataset):
+    with pytest.raises(UserInputError, match="There are scratch, probe, fine-tune"):
+        tl.learning_curve(dataset, (1,), ["svm"])
+    with pytest.raises(UserInputError, match="There are probe"):
+        curve_of(probe=[0.1, 0.2, 0.3]).labels_for("svm", 0.5)
+
+
+def test_no_seeds_are_refused(dataset):
+    with pytest.raises(UserInputError, match="seeds is empty"):
+        tl.learning_curve(dataset, (1,), {"majority": Majority}, seeds=[])

@@ -1,0 +1,246 @@
+"""Accuracy by number of labels: several methods, several draws, mean and spread, and what each point cost in time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from .backbones import PretrainedModel, load_pretrained_model
+from .datasets.core import Dataset
+from .errors import UserInputError
+from .finetuning import fine_tune
+from .heads import train_classifier
+from .progress import progress_bar
+from .small_networks import train_network
+
+METHODS = ("scratch", "probe", "fine-tune")
+_TIMED = 32  # pictures by which the cost of the frozen network is measured
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method with so many labels of each class; a list holds one entry a draw.
+
+    Attributes:
+        labels: of each class; None: all there are.
+        rows: labels altogether.
+        accuracies: in [0, 1], on the test split.
+        seconds: from pictures to a trained classifier.
+    """
+
+    labels: int | None
+    rows: int
+    accuracies: list[float]
+    seconds: list[float]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.accuracies))
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over the draws; 0 where there is only one."""
+        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+
+    def spread(self) -> str:
+        """Mean ± standard deviation, in percent; the accuracy alone where there is one draw."""
+        return f"{self.mean:.1%}" + (f" ± {self.sd:.1%}" if len(self.accuracies) > 1 else "")
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """What `learning_curve` measured.
+
+    Attributes:
+        name: of the data set.
+        seeds: of the draws.
+        points: method → its points, from few labels to many.
+    """
+
+    name: str
+    seeds: list[int]
+    points: dict[str, list[Point]]
+
+    def labels_for(self, method: str, accuracy: float) -> float | None:
+        """Labels in all at which the method's mean first reaches an accuracy; None where it never does.
+
+        Between two points the mean is taken to rise with the logarithm of the number of labels.
+        """
+        before = None
+        for point in self._of(method):
+            if point.mean >= accuracy:
+                if before is None:
+                    return float(point.rows)
+                share = (accuracy - before.mean) / (point.mean - before.mean)
+                return float(np.exp(np.interp(share, [0, 1], np.log([before.rows, point.rows]))))
+            before = point
+        return None
+
+    def crossing(self, first: str, second: str) -> float | None:
+        """Labels in all from which on `second` is better than `first` on average; None where it never is."""
+        gaps = [b.mean - a.mean for a, b in zip(self._of(first), self._of(second), strict=True)]
+        rows = [point.rows for point in self._of(first)]
+        if gaps[-1] <= 0:
+            return None
+        place = max((i + 1 for i, gap in enumerate(gaps) if gap <= 0), default=0)
+        if place == 0:
+            return float(rows[0])
+        low, high = np.log(rows[place - 1 : place + 1])
+        share = -gaps[place - 1] / (gaps[place] - gaps[place - 1])
+        return float(np.exp(low + share * (high - low)))
+
+    def _of(self, method: str) -> list[Point]:
+        if method not in self.points:
+            raise UserInputError(f"There is no method {method!r} in this curve. There are {', '.join(self.points)}.")
+        return self.points[method]
+
+    def __repr__(self) -> str:
+        draws = "one draw" if len(self.seeds) == 1 else f"mean ± sd over {len(self.seeds)} draws"
+        lines = [f"{self.name}: accuracy on the test split, {draws}; seconds (median)"]
+        width = max(24, 2 + max(map(len, self.points)))
+        lines.append(f"{'labels a class':>14}" + "".join(f"{method:>{width}}" for method in self.points))
+        for place, point in enumerate(next(iter(self.points.values()))):
+            cells = [f"{p.spread()} {np.median(p.seconds):6.1f} s" for p in self._column(place)]
+            labels = "all" if point.labels is None else point.labels
+            lines.append(f"{labels:>14}" + "".join(f"{cell:>{width}}" for cell in cells))
+        return "\n".join(lines)
+
+    def _column(self, place: int) -> list[Point]:
+        return [points[place] for points in self.points.values()]
+
+    def record(self) -> dict:
+        """Ready for JSON; `LearningCurve.of(record)` makes the curve again."""
+        points = {method: [vars(point) for point in found] for method, found in self.points.items()}
+        return {"name": self.name, "seeds": self.seeds, "points": points}
+
+    @classmethod
+    def of(cls, record: dict) -> "LearningCurve":
+        """The curve whose `record()` this is; also as `tl.results` gives it."""
+        points = {method: [Point(**point) for point in found] for method, found in record["points"].items()}
+        return cls(record["name"], record["seeds"], points)
+
+
+def learning_curve(
+    dataset: Dataset,
+    labels_per_class: Sequence[int | None] = (1, 2, 5, 10, 20),
+    methods: Sequence[str] | dict[str, Callable] = METHODS,
+    seeds: int | Sequence[int] = 5,
+    model: PretrainedModel | None = None,
+    size: tuple[int, int] | None = None,
+) -> LearningCurve:
+    """Train by each method on so many labels of each class, several draws each, and judge on the test split.
+
+    The methods see the same rows in the same draw. Each test picture is predicted once and compared with its own
+    label. Nothing is chosen by the test split.
+
+    Args:
+        dataset: from `load_dataset` or `datasets.from_folder`.
+        labels_per_class: numbers from 1, ascending; None, last: all of the train split.
+        methods: out of "scratch" (`train_network`), "probe" (`train_classifier` on features) and "fine-tune"
+            (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) → something with
+            `predict(images)`.
+        seeds: how many draws, or which.
+        model: the pretrained one; the bundled one if none is given.
+        size: (height, width) of the pictures that "scratch" is given; their own if none is given.
+
+    Raises:
+        UserInputError: unknown method, numbers that are not ascending, no seeds.
+    """
+    counts, seeds = _counts(labels_per_class), list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not seeds:
+        raise UserInputError("seeds is empty; at least one draw is needed.")
+    if isinstance(methods, dict):
+        functions = {name: partial(_own, dataset, method) for name, method in methods.items()}
+    else:
+        functions = _functions(methods, dataset, model, size)
+    points: dict[str, list[Point]] = {name: [] for name in functions}
+    with progress_bar(total=len(functions) * len(counts) * len(seeds), desc="Learning curve") as progress:
+        for count in counts:
+            found = {name: ([], []) for name in functions}
+            for seed in seeds:
+                rows = np.arange(len(dataset.train)) if count is None else dataset.train.sample_rows(count, seed)
+                for name, method in functions.items():
+                    accuracy, seconds = method(rows, seed)
+                    found[name][0].append(accuracy)
+                    found[name][1].append(seconds)
+                    progress.update()
+            for name, (accuracies, seconds) in found.items():
+                points[name].append(Point(count, len(rows), accuracies, seconds))
+    return LearningCurve(dataset.name, seeds, points)
+
+
+def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
+    counts = list(labels_per_class)
+    numbers = counts[:-1] if counts and counts[-1] is None else counts
+    whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) and count > 0 for count in numbers)
+    if not counts or not whole or numbers != sorted(set(numbers)):
+        raise UserInputError(
+            f"labels_per_class is {labels_per_class!r}; expected ascending numbers from 1, and perhaps None, last, for "
+            "all labels."
+        )
+    return counts
+
+
+def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str, Callable]:
+    """Method → function (rows, seed) → accuracy and seconds."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in names if name not in METHODS]
+    if unknown or not names:
+        raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
+    model = model or load_pretrained_model()
+    known = {
+        "scratch": partial(_scratch, dataset, size),
+        "probe": _Probes(dataset, model) if "probe" in names else None,
+        "fine-tune": partial(_fine_tuned, dataset, model),
+    }
+    return {name: known[name] for name in names}
+
+
+def _share_right(predicted: np.ndarray, dataset: Dataset) -> float:
+    return float(np.average(predicted == dataset.test.labels, weights=dataset.test.weights))
+
+
+def _own(dataset: Dataset, method: Callable, rows: np.ndarray, seed: int) -> tuple[float, float]:
+    start = time.perf_counter()
+    trained = method(dataset.train.select(rows), seed)
+    seconds = time.perf_counter() - start
+    return _share_right(np.asarray(trained.predict(dataset.test.images)), dataset), seconds
+
+
+def _scratch(dataset: Dataset, size, rows: np.ndarray, seed: int) -> tuple[float, float]:
+    part = dataset.train.select(rows)
+    trained = train_network(part.images, part.labels, size=size, sample_weight=part.weights, seed=seed)
+    return _share_right(trained.predict(dataset.test.images), dataset), trained.record["seconds"]
+
+
+def _fine_tuned(dataset: Dataset, model: PretrainedModel, rows: np.ndarray, seed: int) -> tuple[float, float]:
+    part = dataset.train.select(rows)
+    trained = fine_tune(model, part.images, part.labels, validation=0, sample_weight=part.weights, seed=seed)
+    return _share_right(trained.predict(dataset.test.images), dataset), sum(trained.record["seconds"].values())
+
+
+class _Probes:
+    """Linear probes on features, computed once a picture for all draws; their cost is counted in every draw."""
+
+    def __init__(self, dataset: Dataset, model: PretrainedModel):
+        self._dataset, self._model = dataset, model
+        some = dataset.train.images[: min(_TIMED, len(dataset.train))]
+        model.extract_features(some[:1], cache=False)  # starts the engine
+        start = time.perf_counter()
+        width = model.extract_features(some, cache=False).shape[1]
+        self._seconds_a_picture = (time.perf_counter() - start) / len(some)
+        self._learned = np.full((len(dataset.train), width), np.nan, np.float32)
+        self._unseen = model.extract_features(dataset.test.images)
+
+    def __call__(self, rows: np.ndarray, seed: int) -> tuple[float, float]:
+        train = self._dataset.train
+        weights = None if train.weights is None else train.weights[rows]
+        new = rows[np.isnan(self._learned[rows, 0])]
+        if len(new):
+            self._learned[new] = self._model.extract_features(train.select(new).images)
+        start = time.perf_counter()
+        probe = train_classifier(self._learned[rows], train.labels[rows], sample_weight=weights, seed=seed)
+        seconds = time.perf_counter() - start + len(rows) * self._seconds_a_picture
+        return _share_right(probe.predict(self._unseen), self._dataset), seconds

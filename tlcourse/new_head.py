@@ -1,0 +1,66 @@
+"""A new head on a frozen network, and the loss that belongs to it: the two are made together, or they do not fit.
+
+A loss that expects logits is silent about probabilities, and the other way round; the network then learns slowly or not
+at all, and nothing says so. Here the last layer gives probabilities and the loss takes probabilities.
+"""
+
+from collections.abc import Sequence
+
+from .backbones import PretrainedModel
+from .errors import UserInputError
+from .freezing import freeze
+
+
+def add_head(
+    model: PretrainedModel,
+    classes: int,
+    hidden: int | Sequence[int] = (),
+    dropout: float = 0.0,
+    learning_rate: float = 1e-3,
+):
+    """The pretrained network, frozen, with a new head: a compiled `keras.Model`, pixels → probabilities.
+
+    Two classes get one sigmoid output, (n, 1), the probability of class 1, and binary cross-entropy; more get softmax,
+    (n, classes), and sparse categorical cross-entropy. Labels are whole numbers in both cases: `fit(images, labels)`.
+
+    Args:
+        model: from `load_pretrained_model`; it is copied, not changed.
+        classes: how many, from 2.
+        hidden: widths of Dense layers with ReLU between the features and the output.
+        dropout: share of the numbers before the output that are left out at random in a step.
+        learning_rate: of Adam.
+
+    Raises:
+        UserInputError: no pretrained model, fewer than two classes, widths or shares that cannot be.
+    """
+    if not isinstance(model, PretrainedModel):
+        raise UserInputError(
+            f"add_head was given {type(model).__name__}; expected a pretrained model: "
+            "model = tl.load_pretrained_model()."
+        )
+    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
+        raise UserInputError(f"classes is {classes!r}; expected a whole number from 2.")
+    if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in widths):
+        raise UserInputError(f"hidden is {hidden!r}; expected the widths of the layers between, whole numbers from 1.")
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise UserInputError(f"dropout is {dropout!r}; expected a share from 0 to below 1.")
+    import keras
+
+    network = keras.models.clone_model(model.network)
+    network.set_weights(model.network.get_weights())
+    x = network.output
+    for place, width in enumerate(widths, start=1):
+        x = keras.layers.Dense(width, activation="relu", name=f"hidden_{place}")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    two = classes == 2
+    outputs = keras.layers.Dense(1 if two else classes, "sigmoid" if two else "softmax", name="new_head")(x)
+    whole = keras.Model(network.inputs[0], outputs, name=f"{model.name}_with_head")
+    freeze(whole)
+    whole.compile(
+        keras.optimizers.Adam(learning_rate),
+        loss="binary_crossentropy" if two else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return whole
