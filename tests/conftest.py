@@ -19,10 +19,11 @@ def no_internet(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """What the tests compute is neither taken from the user's cache nor put there."""
+    """What the tests compute and solve is neither taken from the user's own files nor put there."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLCOURSE_CACHE", str(folder))
+        patch.setenv("TLCOURSE_PROGRESS", str(folder / "progress.json"))
         yield folder
 
 

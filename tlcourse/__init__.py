@@ -27,8 +27,16 @@ _PLACES = {
     "FineTuned": "finetuning",
     "freeze": "freezing",
     "unfreeze": "freezing",
+    "add_head": "new_head",
+    "results": "evidence",
+    "train_network": "small_networks",
+    "grad_cam": "grad_cam",
+    "views_of": "features",
+    "learning_curve": "learning_curves",
+    "LearningCurve": "learning_curves",
     "Classifier": "heads",
     "ConfusionMatrix": "evaluation",
+    "check": "exercises",
 }
 _ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots", "guards": "guards"}
 

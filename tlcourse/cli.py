@@ -168,6 +168,28 @@ def pack(
     _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
 
 
+@app.command()
+def handout(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to put the copies; made if need be.", metavar="DIR", show_default=False)
+    ],
+    lessons: Annotated[
+        list[str] | None, typer.Argument(help="Beginnings of lessons' names: 00 04. None: all of them.")
+    ] = None,
+    with_solutions: Annotated[bool, typer.Option("--with-solutions", help="Keep the worked solutions.")] = False,
+    with_outputs: Annotated[bool, typer.Option("--with-outputs", help="Keep what the cells have printed.")] = False,
+) -> None:
+    """Copy lessons for a class, without solutions."""
+    from .handout import make_handout
+
+    for path in make_handout(folder, lessons or (), with_solutions, with_outputs):
+        _say(f"  {path}", soft_wrap=True)
+    left_out = " and ".join(
+        name for name, kept in (("solutions", with_solutions), ("outputs", with_outputs)) if not kept
+    )
+    _say(f"Copied{', without ' + left_out if left_out else ', with everything'}.")
+
+
 cache_commands = typer.Typer(help="Show or empty what is kept of pictures seen before.", no_args_is_help=True)
 app.add_typer(cache_commands, name="cache")
 

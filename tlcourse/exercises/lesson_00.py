@@ -1,0 +1,131 @@
+"""The exercises of lesson 00, Start here."""
+
+import numpy as np
+
+from ..backbones import load_pretrained_model
+from ..datasets import load_dataset
+from ..heads import train_classifier
+from .core import NotYet, exercise
+from .reading import near, share, shares
+
+BLOCKS = ["block5c", "block6d", "head"]
+
+
+@exercise(
+    "0.1",
+    "how few labels are enough?",
+    "a share between 0 and 1, as score() gives it",
+    "The pictures have changed, the method has not: it is the three calls again, with fewer cells.",
+    "model.extract_features(few_cells.images), then tl.train_classifier with few_cells.labels, then score on the test.",
+    "few_classifier = tl.train_classifier(few_features, few_cells.labels); "
+    "few_classifier.score(test_features, solar.test.labels).",
+)
+def few_labels(answer, few_cells) -> str:
+    value = share(answer)
+    solar, model = load_dataset("solar"), load_pretrained_model()
+    learned, unseen = (model.extract_features(part.images) for part in (few_cells, solar.test))
+    probe = train_classifier(learned, few_cells.labels)
+    right = probe.score(unseen, solar.test.labels)
+    counts = np.bincount(solar.test.labels)
+    always = counts.max() / counts.sum()
+    if near(value, right):
+        name = solar.class_names[counts.argmax()]
+        return f"{value:.1%} with {len(few_cells)} labels; somebody who always says {name!r} gets {always:.1%}."
+    if near(value, probe.score(learned, few_cells.labels)):
+        raise NotYet(
+            "That is the accuracy on the training rows: the classifier has seen their labels. Judge it on cells that "
+            "it has never seen, the test cells."
+        )
+    if near(value, probe.score(unseen, solar.test.labels, solar.test.weights)):
+        raise NotYet("That counts the test cells by their weights, as published. Here each cell counts the same.")
+    if near(value, probe.score(model.extract_features(solar.validation.images), solar.validation.labels)):
+        raise NotYet("That is the accuracy on the validation cells; the exercise asks for the test cells.")
+    if near(value, always):
+        raise NotYet("That is what somebody gets who does not look. What does the new classifier get?")
+    if value > right + 0.03:
+        raise NotYet(
+            f"{value:.1%} is more than these {len(few_cells)} cells give. Was the classifier trained on them alone, or "
+            "is it the one of the lesson, which saw all labels?"
+        )
+    raise NotYet(
+        f"A classifier trained on features of few_cells.images does better than {value:.1%} on the test cells. Do "
+        "features and labels belong to the same cells?"
+    )
+
+
+@exercise(
+    "0.2",
+    "is one kind of cell harder?",
+    "a dictionary with the accuracies of 'mono' and 'poly'",
+    "Nothing is trained again. The same classifier is asked about two parts of the test cells.",
+    "mask = kinds == 'mono' chooses the rows: test_features[mask] and solar.test.labels[mask] belong together.",
+    "accuracy_by_kind['mono'] = new_classifier.score(test_features[mask], solar.test.labels[mask]); then 'poly'.",
+)
+def harder_kind(answer, classifier) -> str:
+    values = shares(answer, ("mono", "poly"))
+    solar, model = load_dataset("solar"), load_pretrained_model()
+    features, labels, kinds = model.extract_features(solar.test.images), solar.test.labels, solar.test.groups
+    masks = {kind: kinds == kind for kind in values}
+    right = {kind: classifier.score(features[mask], labels[mask]) for kind, mask in masks.items()}
+    if all(near(values[kind], right[kind]) for kind in values):
+        harder = min(right, key=right.get)
+        return f"{right['mono']:.1%} of the mono and {right['poly']:.1%} of the poly cells: {harder} is harder here."
+    if near(values["mono"], right["poly"]) and near(values["poly"], right["mono"]):
+        raise NotYet("The two are exchanged: what stands under 'mono' is the accuracy of the poly cells.")
+    correct = classifier.predict(features) == labels
+    if all(near(values[kind], np.sum(correct & masks[kind]) / len(labels)) for kind in values):
+        raise NotYet(
+            "You divided by all test cells. Of each kind, divide by the number of cells of that kind; score() does it "
+            "when it is given these rows alone."
+        )
+    if all(near(values[kind], masks[kind].mean()) for kind in values):
+        raise NotYet("These are the shares of the two kinds among the cells. How many of each kind are answered right?")
+    if near(values["mono"], values["poly"]):
+        raise NotYet(
+            "Both are the same. Are features and labels both masked, test_features[mask] and solar.test.labels[mask]?"
+        )
+    wrong = " and ".join(kind for kind in values if not near(values[kind], right[kind]))
+    raise NotYet(f"Not so for {wrong}. Choose the rows by kinds == 'mono' in features and labels alike, then score.")
+
+
+@exercise(
+    "0.3",
+    "change the experiment",
+    "a dictionary with the accuracies of 'last block' and 'three blocks'",
+    "Two classifiers, the same cells. Only what describes the cells differs.",
+    "features[rows] are the sample's last-block features; model.extract_features(sample.images, my_blocks) the others.",
+    "Train both with sample.labels; score the first on features[len(solar.train):] and the second on "
+    "model.extract_features(solar.validation.images, my_blocks), both with solar.validation.labels.",
+)
+def three_blocks(answer, sample) -> str:
+    values = shares(answer, ("last block", "three blocks"))
+    solar, model = load_dataset("solar"), load_pretrained_model()
+    if min(values.values()) >= 0.97:
+        raise NotYet(
+            "Nearly all right: these are the cells that the classifiers learned from. Judge both on the validation "
+            "cells."
+        )
+    for name, blocks in (("last block", None), ("three blocks", BLOCKS)):
+        learned, unseen, test = (
+            model.extract_features(part.images, blocks) for part in (sample, solar.validation, solar.test)
+        )
+        probe = train_classifier(learned, sample.labels)
+        if near(values[name], probe.score(unseen, solar.validation.labels)):
+            continue
+        if values["last block"] == values["three blocks"]:
+            raise NotYet(
+                "Both are the same. The second classifier needs features of my_blocks, for sample and validation."
+            )
+        if near(values[name], probe.score(test, solar.test.labels)):
+            raise NotYet(
+                f"{name!r} was judged on the test cells. This is a choice, and choosing is done on validation."
+            )
+        raise NotYet(
+            f"{values[name]:.1%} is not what {name!r} gives. Is it trained on the sample's {len(sample)} cells, and "
+            "judged on features of the same blocks of the validation cells?"
+        )
+    difference = 100 * (values["three blocks"] - values["last block"])
+    return (
+        f"{values['last block']:.1%} against {values['three blocks']:.1%}: {difference:+.1f} points on "
+        f"{len(solar.validation)} cells. Another draw may turn a point or two around."
+    )

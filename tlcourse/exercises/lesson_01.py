@@ -1,0 +1,96 @@
+"""The exercises of lesson 01, Why transfer?"""
+
+from ..evidence import results
+from ..learning_curves import LearningCurve
+from .core import NotYet, exercise
+
+MINUTES_A_LABEL = 0.5
+COUNTS, DRAWS = [1, 5], 3
+HARD_CLASSES = 10
+
+
+@exercise(
+    "1.1",
+    "what is a label worth?",
+    "a number of minutes",
+    "Two numbers of labels for the same accuracy: how far are they apart?",
+    "curve.points['scratch'][-1] has rows and mean; curve.labels_for('probe', mean) says what the probe needs.",
+    "(scratch.rows - curve.labels_for('probe', scratch.mean)) / 2, with scratch = curve.points['scratch'][-1].",
+)
+def minutes_saved(answer) -> str:
+    curve = LearningCurve.of(results("curves.kanji"))
+    value, scratch = float(answer), curve.points["scratch"][-1]
+    needed = curve.labels_for("probe", scratch.mean) or float("inf")
+    right = (scratch.rows - needed) * MINUTES_A_LABEL
+    if _close(value, right):
+        return f"{value:.0f} minutes of {scratch.rows * MINUTES_A_LABEL:.0f}. Whoever pays for labels can count that."
+    if _close(value, scratch.rows - needed):
+        raise NotYet("That is the number of labels saved. A label takes half a minute.")
+    if _close(value, 2 * (scratch.rows - needed)):
+        raise NotYet("You took two minutes for a label; it is half a minute.")
+    if _close(value, needed * MINUTES_A_LABEL):
+        raise NotYet("That is what the probe's labels take. How much less is it than for the network from scratch?")
+    if _close(value, scratch.rows * MINUTES_A_LABEL):
+        raise NotYet("That is what all labels take. The probe needs some, too.")
+    if _close(value, (scratch.rows - curve.points["probe"][-1].rows) * MINUTES_A_LABEL):
+        raise NotYet("Both have all labels there. Where does the *probe* reach what scratch reaches with all of them?")
+    raise NotYet(f"{value:.4g} is not it. Labels from scratch, minus labels of the probe, times half a minute.")
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) <= 0.01 * max(1, abs(other))
+
+
+@exercise(
+    "1.2",
+    "is the difference real?",
+    "a whole number from 0 to 3",
+    "The means have lost which draw was which. The lists behind them have not.",
+    "live.points['probe'][0].accuracies and live.points['scratch'][0].accuracies, entry by entry.",
+    "sum(probe > scratch for probe, scratch in zip(the two lists)).",
+)
+def draws_won(answer, curve) -> str:
+    few, many = (
+        [p > s for p, s in zip(*(curve.points[m][place].accuracies for m in ("probe", "scratch")), strict=True)]
+        for place in (0, -1)
+    )
+    number = int(answer) if isinstance(answer, int) or float(answer).is_integer() else None
+    if number == sum(few):
+        return f"{number} of {len(few)}. Three draws cannot prove much; that they agree, or not, is worth knowing."
+    if number is None or not 0 <= number <= len(few):
+        raise NotYet(f"{answer} is no number of draws out of {len(few)}. Count the draws that the probe won.")
+    if number == len(few) - sum(few):
+        raise NotYet("That is how often the network from scratch won.")
+    if number == sum(few) + sum(many) or number == sum(many):
+        raise NotYet("That is with five labels, or counts them as well. One label is the first point: [0].")
+    raise NotYet(f"{number} is not it. Compare entry by entry, and count where the probe's is the larger.")
+
+
+@exercise(
+    "1.3",
+    "change the experiment",
+    "a curve, as tl.learning_curve returns it",
+    "It is the lesson's own call, with other classes.",
+    "kanji.with_classes(kanji.class_names[-10:]) chooses them; tl.learning_curve(…, seeds=3) draws three times.",
+    "my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=['scratch', 'probe'], seeds=3).",
+)
+def harder_signs(answer, numerals) -> str:
+    if not isinstance(answer, LearningCurve):
+        raise NotYet(f"You gave a {type(answer).__name__}; expected what tl.learning_curve returns.")
+    if set(answer.points) != {"scratch", "probe"}:
+        raise NotYet(f"Your curve has {', '.join(answer.points)}; compare methods=['scratch', 'probe'].")
+    if len(answer.seeds) < DRAWS:
+        raise NotYet(f"Draws in your curve: {len(answer.seeds)}. That gives no spread worth its name; take seeds=3.")
+    points = answer.points["probe"]
+    if [point.labels for point in points] != COUNTS:
+        raise NotYet(f"Your curve has {[point.labels for point in points]} labels of each class; expected {COUNTS}.")
+    if points[0].rows != HARD_CLASSES:
+        raise NotYet(f"With one label each you have {points[0].rows} classes. Take ten: kanji.class_names[-10:].")
+    if points[0].accuracies == numerals.points["probe"][0].accuracies:
+        raise NotYet("These are the numerals again. Take the last ten classes: kanji.class_names[-10:].")
+    gains = [_gain(curve) for curve in (answer, numerals)]
+    return f"With one label the probe gains {gains[0]:+.0f} points here, {gains[1]:+.0f} on the numerals."
+
+
+def _gain(curve: LearningCurve) -> float:
+    return 100 * (curve.points["probe"][0].mean - curve.points["scratch"][0].mean)

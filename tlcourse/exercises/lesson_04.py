@@ -1,0 +1,84 @@
+"""The exercises of lesson 04, Freezing layers and a new head."""
+
+from .. import guards
+from ..backbones import load_pretrained_model
+from ..datasets import load_dataset
+from ..errors import GuardError, UserInputError
+from ..pictures import resize
+from .core import NotYet, exercise
+from .reading import near, shares
+
+FEATURES, WIDTH, CLASSES = 1280, 1024, 10
+
+
+@exercise(
+    "4.1",
+    "count before you train",
+    "a whole number",
+    "A Dense layer has one weight for each pair of an input and an output. Is that all it has?",
+    "inputs * outputs + outputs, for each of the two layers: the last term is the biases.",
+    "(1280 * 1024 + 1024) + (1024 * 10 + 10).",
+)
+def count_of_weights(answer) -> str:
+    kernels, biases = (FEATURES * WIDTH, WIDTH * CLASSES), (WIDTH, CLASSES)
+    right, number = sum(kernels) + sum(biases), int(answer)
+    if number == right:
+        return f"{right:,}, of which {100 * sum(biases) / right:.1f} % are biases."
+    if number == sum(kernels):
+        raise NotYet("These are the weights alone. Each output has a bias besides.")
+    if number == 4:
+        raise NotYet("Four is the number of arrays: two kernels, two biases. How many numbers are in them?")
+    if number in (kernels[0] + biases[0], kernels[1] + biases[1]):
+        raise NotYet("That is one of the two layers. The head has both.")
+    if number == FEATURES * CLASSES + CLASSES:
+        raise NotYet("That is a head of one layer. The recipe puts a layer of 1,024 between.")
+    if number > 4_000_000:
+        raise NotYet("That counts the frozen network, too. Only the head is trained.")
+    if number == 2048 * WIDTH + WIDTH + kernels[1] + biases[1]:
+        raise NotYet("That is the head on InceptionV3's 2,048 features. Our network has 1,280.")
+    raise NotYet(f"{number:,} is not what the two layers hold. Work out each by itself: inputs × outputs + outputs.")
+
+
+@exercise(
+    "4.2",
+    "unfreeze, and prove it",
+    "the trained network",
+    "A flag by itself changes nothing. What has to follow it before the training?",
+    "Set layer.trainable for the layers of model.blocks['block7a'], batch norms excepted; compile; then fit.",
+    "layer.trainable = layer.name in (*model.blocks['block7a'], 'new_head') for each layer, batch norms False; then "
+    "my_network.compile(keras.optimizers.Adam(1e-3), loss='binary_crossentropy') and "
+    "my_network.fit(cells[:32], learned.labels[:32], batch_size=4).",
+)
+def trained_block(answer, before) -> str:
+    try:
+        guards.assert_changed(before, answer, only=["block7a", "new_head"])
+    except (GuardError, UserInputError) as error:
+        raise NotYet(str(error)) from None
+    return "block7a and the new head have changed, and nothing else: not even the moving means of a batch norm."
+
+
+@exercise(
+    "4.3",
+    "change the experiment",
+    "a dictionary with the accuracies of 'probe' and 'wide'",
+    "Both heads learn from the same features. Only what stands between features and answer differs.",
+    "probe.score(judged_features, judged.labels) for the one; for the other compile, fit and evaluate a Sequential.",
+    "wide = keras.Sequential([Dense(1024, activation='relu'), Dense(1, activation='sigmoid')]); compile with "
+    "binary_crossentropy and metrics=['accuracy']; fit on features; wide.evaluate(judged_features, judged.labels)[1].",
+)
+def wide_head(answer, probe) -> str:
+    values = shares(answer, ("probe", "wide"))
+    model, solar = load_pretrained_model(), load_dataset("solar")
+    judged = solar.validation.sample(per_class=80)
+    right = probe.score(model.extract_features([resize(image, (224, 224)) for image in judged.images]), judged.labels)
+    if values["wide"] >= 0.97:
+        raise NotYet("'wide' is right nearly always: that is the accuracy on the training rows. Take judged_features.")
+    if values["wide"] <= 0.55:
+        raise NotYet("'wide' does no better than guessing. Do output and loss fit: one sigmoid, binary_crossentropy?")
+    if not near(values["probe"], right):
+        raise NotYet(f"The probe gets {right:.1%} on the judged cells, and not {values['probe']:.1%}.")
+    difference = 100 * (values["wide"] - values["probe"])
+    return (
+        f"{difference:+.1f} points for the wide head, on {len(judged)} cells: one is more than half a point, and "
+        "another draw of cells may turn a few points around."
+    )
