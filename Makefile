@@ -51,6 +51,7 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 test: .venv/.ready ## set everything up, then run every test, the notebooks' included
 	@failed=""; \
 	unset MPLBACKEND; \
+	TLCOURSE_PROGRESS="$$(pwd)/.venv/progress-of-tests.json"; export TLCOURSE_PROGRESS; rm -f "$$TLCOURSE_PROGRESS"; \
 	TF_NUM_INTRAOP_THREADS=2; TF_NUM_INTEROP_THREADS=2; OMP_NUM_THREADS=2; TF_CPP_MIN_LOG_LEVEL=3; TQDM_DISABLE=1; \
 	export TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS TF_CPP_MIN_LOG_LEVEL TQDM_DISABLE; \
 	if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
@@ -61,7 +62,7 @@ test: .venv/.ready ## set everything up, then run every test, the notebooks' inc
 	echo "2/3 the package (pytest)"; \
 	$(PY) -m pytest -n 2 --dist loadscope tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
-	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
+	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
 	echo "All tests passed."
 

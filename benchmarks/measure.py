@@ -1,6 +1,6 @@
 """Measure what the README claims and write it to benchmarks/results.json and into the README's table.
 
-    python benchmarks/measure.py                measure everything (a quarter of an hour)
+    python benchmarks/measure.py                measure everything (an hour or two: most of it is lesson 01's curves)
     python benchmarks/measure.py demo lessons   measure these parts again and keep the others
     python benchmarks/measure.py --readme       only write the README's table anew from results.json
 
@@ -20,6 +20,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import studies
+from nbclient.exceptions import CellExecutionError
 from peers.report import table as bench_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +34,16 @@ START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"import": import_time, "demo": demo, "solar": solar, "dogs": dogs, "lessons": lessons}
+    parts = {
+        "import": import_time,
+        "demo": demo,
+        "solar": solar,
+        "dogs": dogs,
+        "kanji": studies.kanji,
+        "solar_tuning": studies.solar_tuning,
+        "curves": studies.curves,
+        "lessons": lessons,  # last: they read what was measured before them
+    }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
     parser.add_argument("--readme", action="store_true", help="measure nothing, write the README's table anew")
     arguments = parser.parse_args()
@@ -49,7 +60,8 @@ def main() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
     picture(results)
-    print("written: the README's table and picture")
+    _build().renew_banners()
+    print("written: the README's table and picture, the lessons' banners")
 
 
 def measure(parts: dict) -> dict:
@@ -171,25 +183,53 @@ def dogs() -> dict:
 
 
 def lessons() -> dict:
-    """Seconds and the kernel's peak memory of every lesson, run from top to bottom in a fresh kernel."""
-    sys.path.insert(0, str(ROOT / "notebooks"))
-    import build
+    """Seconds, the kernel's peak memory and whether it ran without internet: every lesson, in a fresh kernel."""
+    build = _build()
     import nbformat
 
     os.environ.update(build.ENVIRONMENT)
     costs = {}
     for source in build.sources([]):
-        notebook = build.convert(source)
-        peak = "from tlcourse.measure import peak_megabytes; print(round(peak_megabytes()))"
-        notebook.cells.append(nbformat.v4.new_code_cell(peak))
-        with tempfile.TemporaryDirectory() as cache:  # empty, as a newcomer's is
-            os.environ["TLCOURSE_CACHE"] = cache
-            start = time.perf_counter()
-            build.execute(notebook)
-            seconds = time.perf_counter() - start
-        megabytes = int(notebook.cells[-1].outputs[0]["text"])
-        costs[source.stem] = {"seconds": round(seconds), "peak_megabytes": megabytes}
+        offline = True
+        try:
+            seconds, megabytes = _run_lesson(build, nbformat, source, NO_INTERNET)
+        except CellExecutionError:
+            offline = False
+            seconds, megabytes = _run_lesson(build, nbformat, source)
+        costs[source.stem] = {"seconds": round(seconds), "peak_megabytes": megabytes, "offline": offline}
+        print(f"  {source.stem}: {costs[source.stem]}", flush=True)
     return costs
+
+
+NO_INTERNET = """
+import socket
+
+def _no_internet(*arguments, **options):
+    raise OSError("there is no internet in this measurement")
+
+socket.getaddrinfo = socket.create_connection = _no_internet
+"""
+
+
+def _run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, int]:
+    """Seconds and megabytes of one lesson, with an empty cache, as a newcomer's is, and without progress."""
+    notebook = build.convert(source)
+    peak = "from tlcourse.measure import peak_megabytes; print(round(peak_megabytes()))"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    notebook.cells.append(nbformat.v4.new_code_cell(peak))
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
+        start = time.perf_counter()
+        build.execute(notebook)
+        seconds = time.perf_counter() - start
+    return seconds, int(notebook.cells[-1].outputs[0]["text"])
+
+
+def _build():
+    sys.path.insert(0, str(ROOT / "notebooks"))
+    import build
+
+    return build
 
 
 def with_table(readme: str, results: dict) -> str:

@@ -174,7 +174,7 @@ def picture(results: dict, file: Path) -> None:
     """The README's picture of speeds, smallest and largest round as whiskers; its numbers stand in its metadata."""
     from matplotlib.figure import Figure
 
-    from tlcourse.plots import COLOURS
+    from tlcourse.plots.figure import COLOURS
 
     panels = picture_bars(results)
     if not panels:
