@@ -8,10 +8,12 @@ A lesson is edited in its source (py:percent text, jupytext) and nowhere else.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import nbformat
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SOURCES = HERE / "source"
+RESULTS = ROOT / "benchmarks" / "results.json"
 SECONDS = 300  # a cell that takes longer hangs
 ENVIRONMENT = {  # what `make test` runs under as well: another number of threads changes the last digits
     "TF_NUM_INTRAOP_THREADS": "2",
@@ -44,10 +47,12 @@ def main() -> None:
     packs = ROOT.parent / "shared" / "packs"
     if packs.is_dir():
         os.environ.setdefault("TLCOURSE_PACKS", str(packs))
-    for source in sources(arguments.lessons):
-        start = time.perf_counter()
-        goal = build(source)
-        print(f"{goal.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TLCOURSE_PROGRESS"] = str(Path(folder, "progress.json"))  # solutions run here are nobody's progress
+        for source in sources(arguments.lessons):
+            start = time.perf_counter()
+            goal = build(source)
+            print(f"{goal.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
 
 
 def sources(beginnings: list[str]) -> list[Path]:
@@ -74,6 +79,7 @@ def build(source: Path) -> Path:
 def convert(source: Path) -> nbformat.NotebookNode:
     """A lesson's source as a notebook without outputs; cells are numbered, so that nothing changes by itself."""
     notebook = jupytext.read(source, fmt="py:percent")
+    notebook.cells[0].source = with_banner(notebook.cells[0].source, source.stem)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem[:2]}-{number:03}"
     notebook.metadata = nbformat.from_dict(
@@ -84,6 +90,26 @@ def convert(source: Path) -> nbformat.NotebookNode:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def with_banner(text: str, lesson: str) -> str:
+    """A lesson's first cell, and in it what `make results` has measured: time, memory, whether it ran offline."""
+    cost = json.loads(RESULTS.read_text(encoding="utf-8"))["lessons"].get(lesson)
+    if cost is None:
+        return text
+    where = "without internet" if cost["offline"] else "with internet"
+    measured = f"{cost['seconds']} s on two cores, {cost['peak_megabytes']:,} MB of memory, {where}"
+    return re.sub(r"(?m)^(\*\*Minutes:\*\*.*)$", rf"\1 · **Computing:** {measured}", text, count=1)
+
+
+def renew_banners() -> None:
+    """Write the banners of the lessons as they are stored anew; nothing is run."""
+    for source in sources([]):
+        goal = HERE / f"{source.stem}.ipynb"
+        if goal.is_file():
+            notebook = nbformat.read(goal, as_version=4)
+            notebook.cells[0].source = convert(source).cells[0].source
+            nbformat.write(notebook, goal)
 
 
 def execute(notebook) -> None:
@@ -107,13 +133,15 @@ def clean(notebook) -> None:
 
 
 def forbidden(notebook) -> list[str]:
-    """What must not be in a saved lesson: errors, stderr, widgets' state, this machine's paths."""
+    """What must not be in a saved lesson: errors, stderr, libraries' warnings, widgets' state, this machine's paths."""
     faults = []
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             text = str(output)
             if output.get("name") == "stderr":
                 faults.append(f"cell {number} writes to stderr: {output['text'][:300]}")
+            if "WARNING:" in text:
+                faults.append(f"cell {number} shows a library's warning: {output.get('text', text)[:300]}")
             if "application/vnd.jupyter.widget" in text:
                 faults.append(f"cell {number} shows a widget; print its static twin")
             for path in {str(Path.home()), str(ROOT), "/tmp/"}:

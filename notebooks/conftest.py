@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
     """Compare in bands; skip, by name and with the reason, a lesson whose stored outputs come from data not here."""
     reasons = {}
     for item in items:
-        item.sanitize = _banded(item.sanitize)
+        item.sanitize = _banded(item.sanitize, item.cell.metadata.get("tags", ()))
         lesson = Path(item.path).stem
         if lesson.startswith("03"):
             if lesson not in reasons:
@@ -34,12 +34,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=f"{lesson}: {reasons[lesson]}"))
 
 
-def _banded(sanitize):
+def _banded(sanitize, tags):
     """nbval's own clean-up of an output, whose texts are then compared in bands."""
 
     def banded(output):
         cleaned = sanitize(output)
-        return Banded(cleaned) if isinstance(cleaned, str) else cleaned
+        return Banded(cleaned, tags) if isinstance(cleaned, str) else cleaned
 
     return banded
 

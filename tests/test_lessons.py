@@ -1,5 +1,6 @@
 """The lessons are what their sources say, were run from top to bottom, and hold nothing that must not be passed on."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -70,22 +71,66 @@ def test_a_figure_is_the_only_picture_of_its_cell(lesson):
         assert sum("image/png" in output.get("data", {}) for output in cell.outputs) <= 1
 
 
+def test_every_figure_says_in_words_what_is_seen(lesson):
+    for cell in code_cells(lesson):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"], cell.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_banner_says_what_was_measured_and_what_is_promised_holds(name):
+    lesson = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    cost = json.loads(build.RESULTS.read_text(encoding="utf-8"))["lessons"][name]
+    first = lesson.cells[0].source
+    assert f"**Computing:** {cost['seconds']} s on two cores, {cost['peak_megabytes']:,} MB of memory" in first
+    assert ("nothing from the internet" in first) <= cost["offline"]
+    assert ("without internet" in first) == cost["offline"]
+
+
 def test_code_cells_fit_on_a_screen(source):
     assert max(len(cell.source.splitlines()) for cell in code_cells(source)) <= 15
 
 
-def test_every_exercise_has_a_stub_a_hint_and_a_folded_solution(source):
+def is_solution(cell):
+    return "solution" in cell.metadata.get("tags", [])
+
+
+def test_every_exercise_has_a_stub_with_a_check_the_way_to_hints_and_a_folded_solution(source):
     text = "\n".join(cell.source for cell in source.cells)
-    exercises = re.findall(r"### Exercise (\d\.\d)", text)
-    solutions = [cell for cell in code_cells(source) if "solution" in cell.metadata.get("tags", [])]
-    hints, stubs = text.count("<summary>Hint</summary>"), text.count('"not attempted yet"')
-    assert len(exercises) == len(solutions) == hints == stubs == 3
+    numbers = re.findall(r"### Exercise (\d+\.\d)", text)
+    stubs = [cell.source for cell in code_cells(source) if "tl.check(" in cell.source and not is_solution(cell)]
+    solutions = [cell for cell in code_cells(source) if is_solution(cell)]
+    assert len(numbers) == 3 and re.findall(r'`tl\.check\.hint\("(\d+\.\d)"\)`', text) == numbers
+    assert [re.findall(r'tl\.check\("(\d+\.\d)", \w+', stub) for stub in stubs] == [[number] for number in numbers]
+    assert len(solutions) == 3
     assert all("hide-cell" in cell.metadata.tags and cell.metadata.jupyter.source_hidden for cell in solutions)
 
 
+def test_exercises_are_those_that_can_be_checked():
+    from tlcourse.exercises.checking import _all
+
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES]
+    titles = dict(re.findall(r"### Exercise (\d+\.\d): (.+)", "\n".join(texts)))
+    assert titles == {number: exercise.title for number, exercise in _all().items()}
+
+
+def verdicts(lesson, of_solutions):
+    """What the checks in stubs, or in solutions, said when the lesson was built."""
+    cells = [cell for cell in code_cells(lesson) if "tl.check(" in cell.source and is_solution(cell) == of_solutions]
+    return [
+        output.data["text/plain"] for cell in cells for output in cell.outputs if output.output_type == "execute_result"
+    ]
+
+
 def test_a_stub_says_that_it_was_not_attempted(lesson):
-    said = [cell for cell in code_cells(lesson) if "not attempted yet" in cell.source]
-    assert all(cell.outputs[0].text == "not attempted yet\n" for cell in said)
+    said = verdicts(lesson, of_solutions=False)
+    assert len(said) == 3 and all(text.endswith(": not attempted yet.") for text in said)
+
+
+def test_a_solution_is_right(lesson):
+    said = verdicts(lesson, of_solutions=True)
+    assert said and all(re.match(r"Exercise \d+\.\d: right\. ", text) for text in said)
 
 
 @pytest.mark.parametrize("setting", [f"{name}={value}" for name, value in build.ENVIRONMENT.items()])
@@ -136,6 +181,7 @@ def test_measured_numbers_are_printed_and_not_typed(source):
         ("right: 100%", "right:  99%"),
         ("mean 0.51 ± 0.02", "mean 0.52 ± 0.03"),
         ("VGG16 needs 15.35 G", "VGG16 needs 15.20 G"),
+        ("33% in 4.1 s", "33% in 19.7 s"),
     ],
 )
 def test_a_lesson_run_on_another_processor_says_the_same(stored, fresh):
@@ -157,3 +203,24 @@ def test_a_lesson_run_on_another_processor_says_the_same(stored, fresh):
 )
 def test_a_lesson_that_says_something_else_does_not_pass(stored, fresh):
     assert bands.Banded(stored) != bands.Banded(fresh)
+
+
+def test_a_network_trained_in_the_lesson_has_a_wider_band():
+    stored, near, far = "frozen 33% right", "frozen 41% right", "frozen 48% right"
+    assert bands.Banded(stored, ["trained-here"]) == bands.Banded(near, ["trained-here"])
+    assert bands.Banded(stored, ["trained-here"]) != bands.Banded(far, ["trained-here"])
+    assert bands.Banded(stored) != bands.Banded(near)
+
+
+def test_of_a_solution_the_verdict_has_to_be_the_same():
+    right, also, wrong = (f"Exercise 6.2: {said}" for said in ("right. 'a' wins", "right. 'b' wins", "not yet. No"))
+    assert bands.Banded(right, ["solution"]) == bands.Banded(also, ["solution"])
+    assert bands.Banded(right, ["solution"]) != bands.Banded(wrong, ["solution"])
+
+
+def test_cells_that_show_what_a_small_network_learned_are_compared_in_the_wider_band(source):
+    training = re.compile(r"tl\.(train_network|learning_curve|fine_tune)\(")
+    for cell in code_cells(source):
+        shows = re.search(r"print\(|^\w+$", cell.source, re.MULTILINE)
+        if training.search(cell.source) and shows and not is_solution(cell):
+            assert {"trained-here", "nbval-ignore-output"} & set(cell.metadata.get("tags", [])), cell.source

@@ -169,7 +169,8 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 #
 # - **Predict, run, read.** Where it says *Predict first*, do. Then run the cell (Shift-Enter) and read on: the text
 #   below says what was to be seen.
-# - **Exercises** come with a stub that runs as it stands, a hint to unfold, and a solution cell, folded away.
+# - **Exercises** come with a stub that runs as it stands, a check that says why an answer is wrong, three hints that
+#   say more and more, and a solution cell, folded away. `tl.check.progress()` shows what you have solved.
 # - **Numbers are measured.** What you see was computed by the cell above it; on another processor the last digit may
 #   differ. What comes from a publication is named.
 # - **Nothing is hidden.** `model.network` is an ordinary Keras model; the package is small and made to be read.
@@ -178,8 +179,12 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 # | Lesson | |
 # |---|---|
 # | 00 | Start here: you are here |
+# | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
 # | [02](02_pretrained_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
 # | [03](03_feature_extraction.ipynb) | Feature extraction: ImageNet to dog breeds |
+# | [04](04_freezing_and_a_new_head.ipynb) | Freezing layers and a new head: the five steps |
+# | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
+# | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: carried over, layer by layer |
 #
 # Further lessons are being written.
 
@@ -190,26 +195,20 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 #
 # Somebody has to label cells, and experts cost money. `solar.train.sample(per_class=10)` takes ten cells of each class.
 # Train a classifier on so few and find its accuracy on the test cells. Guess first.
+#
+# Stuck? `tl.check.hint("0.1")` in a cell of its own gives the first of three hints.
 
 # %%
 few_cells = solar.train.sample(per_class=10)
 accuracy_with_few = None  # replace None
 
-print("not attempted yet" if accuracy_with_few is None else f"accuracy: {accuracy_with_few:.1%}")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# The same two calls as above: features of `few_cells.images`, then `tl.train_classifier` with `few_cells.labels`. The
-# test features are there already.
-# </details>
+tl.check("0.1", accuracy_with_few, few_cells)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 few_features = model.extract_features(few_cells.images)
 few_classifier = tl.train_classifier(few_features, few_cells.labels)
 accuracy_with_few = few_classifier.score(test_features, solar.test.labels)
-print(f"accuracy with 10 cells of each class: {accuracy_with_few:.1%}")
-print(f"always saying the same:               {counts.max() / counts.sum():.1%}")
+tl.check("0.1", accuracy_with_few, few_cells)
 # Compare with the baseline before you celebrate. Ten other cells would give another number: lesson 03 draws five times.
 
 # %% [markdown]
@@ -218,24 +217,20 @@ print(f"always saying the same:               {counts.max() / counts.sum():.1%}"
 # There are monocrystalline cells, smooth and even, and polycrystalline ones, with a pattern of grains.
 # `solar.test.groups` says of each test cell which it is. Find the accuracy of each kind. Which do you expect to be
 # harder?
+#
+# Stuck? `tl.check.hint("0.2")` in a cell of its own gives the first of three hints.
 
 # %%
 kinds = solar.test.groups
 accuracy_by_kind = {}  # {"mono": …, "poly": …}
 
-print(accuracy_by_kind or "not attempted yet")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `kinds == "mono"` is a mask: `test_features[mask]` and `solar.test.labels[mask]` belong together.
-# </details>
+tl.check("0.2", accuracy_by_kind, new_classifier)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for kind in ("mono", "poly"):
     mask = kinds == kind
     accuracy_by_kind[kind] = new_classifier.score(test_features[mask], solar.test.labels[mask])
-print({kind: f"{value:.1%}" for kind, value in accuracy_by_kind.items()})
+tl.check("0.2", accuracy_by_kind, new_classifier)
 
 # %% [markdown]
 # ### Exercise 0.3: change the experiment
@@ -245,6 +240,8 @@ print({kind: f"{value:.1%}" for kind, value in accuracy_by_kind.items()})
 # them from the pixels onward. Take 100 cells of each class and compare two classifiers: one on the last block's
 # features as above, one on the blocks `block5c`, `block6d` and `head` together. Judge them on `solar.validation`:
 # choosing is what validation is for, and the test is read once.
+#
+# Stuck? `tl.check.hint("0.3")` in a cell of its own gives the first of three hints.
 
 # %%
 rows = solar.train.sample_rows(per_class=100)  # which cells, so that you can take the same rows of the features
@@ -252,15 +249,7 @@ sample = solar.train.select(rows)
 my_blocks = ["block5c", "block6d", "head"]
 validation_accuracy = {}  # {"last block": …, "three blocks": …}
 
-print(validation_accuracy or "not attempted yet")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Nothing that the network has seen needs to be shown to it again. `features` begins with the rows of `solar.train`, and
-# those of `solar.validation` follow. So the last block's features of the sample are `features[rows]`, and
-# `features[len(solar.train):]` are those of the validation cells. Only the three blocks must be extracted, for both.
-# </details>
+tl.check("0.3", validation_accuracy, sample)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 described = {
@@ -270,7 +259,7 @@ described = {
 for name, (learned, unseen) in described.items():
     classifier = tl.train_classifier(learned, sample.labels)
     validation_accuracy[name] = classifier.score(unseen, solar.validation.labels)
-print({name: f"{value:.1%}" for name, value in validation_accuracy.items()})
+tl.check("0.3", validation_accuracy, sample)
 
 # %% [markdown]
 # One split of a few hundred cells cannot settle a difference of a percent or two: another draw of cells may turn it
@@ -286,4 +275,4 @@ print({name: f"{value:.1%}" for name, value in validation_accuracy.items()})
 #   as well as features designed by hand, and less well than a network that was trained further. About other data we
 #   know nothing yet.
 #
-# **Next:** [02 · Pretrained models](02_pretrained_models.ipynb)
+# **Next:** [01 · Why transfer?](01_why_transfer.ipynb)

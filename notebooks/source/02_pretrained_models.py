@@ -163,24 +163,18 @@ print(f"All {len(answers):,} answers together: {sum(probability for _, probabili
 # picture shows any of them.
 
 # %% [markdown]
-# ### Exercise 2.1
+# ### Exercise 2.1: the man or the tripod?
 #
 # The network says "tripod" for the photographer. Does it look at the man at all, or only at the tripod? Find out by an
 # experiment: make a copy of `photographs["camera"]`, paint its left half grey (127 in all three colours), and ask
 # again. Then the same with the right half. Before you run it, write down what you expect.
+#
+# Stuck? `tl.check.hint("2.1")` in a cell of its own gives the first of three hints.
 
 # %%
 covered = None  # replace None: a copy of the photograph with one half painted grey
 
-print("not attempted yet" if covered is None else model.predict_labels(covered, top=3))
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `photographs["camera"].copy()` gives you an array of shape (height, width, 3) that you may write to. Its left half is
-# `covered[:, :256]`.
-#
-# </details>
+tl.check("2.1", covered)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items():
@@ -188,6 +182,7 @@ for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items
     covered[:, columns] = 127
     label, probability = model.predict_labels(covered, top=1)[0][0]
     print(f"{side} half covered: {label}, {probability:.0%}")
+tl.check("2.1", covered)
 # Without the man (left) the answer stays and is even surer. Without the tripod (right) it is gone.
 # Covering parts of a picture to see what matters: Zeiler and Fergus, 2014.
 
@@ -294,31 +289,26 @@ except tl.errors.UserInputError as error:
 # blue and red are exchanged, because the numbers look as good as before. (OpenCV's `imread` gives blue, green, red.)
 
 # %% [markdown]
-# ### Exercise 2.2
+# ### Exercise 2.2: a mistake that costs nothing
 #
 # Change the experiment: run all eight preparations on the photograph of the photographer, `six[1]`, whose right answer
 # is "tripod". One kind of mistake that hurt the espresso now costs exactly nothing. Which one, and why? Predict, then
 # run.
+#
+# Stuck? `tl.check.hint("2.2")` in a cell of its own gives the first of three hints.
 
 # %%
+tripod = model.labels.index("tripod")
 camera_answers = None  # replace None: the plain network's answers, one row for each preparation
 
-tripod = model.labels.index("tripod")
-print("not attempted yet" if camera_answers is None else camera_answers[:, tripod].round(3))
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Copy the two lines that made `preparations` and `answers`, and take `six[1]` in place of `six[3]`. Then look at the
-# photograph once more. What do red, green and blue look like in it?
-#
-# </details>
+tl.check("2.2", camera_answers)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 camera_preparations = prepare(six[1].astype("float32"))
 camera_answers = plain_network.predict(np.stack(list(camera_preparations.values())), verbose=0)
 for name, answer in zip(camera_preparations, camera_answers, strict=True):
     print(f"{name:28} tripod: {answer[tripod]:.0%}")
+tl.check("2.2", camera_answers)
 # Blue and red exchanged: nothing changes. The photograph is grey, so its three colours are the same numbers.
 # A mistake can hide because of the pictures that you tested with. And VGG16's preparation, which ruined the espresso,
 # does no harm to the tripod: one photograph is never a measurement.
@@ -446,25 +436,19 @@ print(f"Largest difference between our probabilities and the network's: {np.abs(
 # what lesson 03 measures.
 
 # %% [markdown]
-# ### Exercise 2.3
+# ### Exercise 2.3: where is the tripod?
 #
 # The network averages over positions first and weighs the channels afterwards. Both are sums, so the order does not
 # matter (apart from the bias). Change it: weigh the channels at each position of `maps["head"][1]`, the photographer,
 # with the weights of "tripod". You get one number for each position. Where in the photograph is the tripod, according
 # to the network? Compare with what you found in exercise 2.1.
+#
+# Stuck? `tl.check.hint("2.3")` in a cell of its own gives the first of three hints.
 
 # %%
 tripod_map = None  # replace None: float (7, 7), one number for each position
 
-print("not attempted yet") if tripod_map is None else tl.show.channels([tripod_map[..., None]], ["tripod"], 1)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `maps["head"][1]` has the shape (7, 7, 1280), and the weights of one class are a column of the kernel,
-# `kernel[:, tripod]`. The operator `@` takes the weighted sum over the last axis.
-#
-# </details>
+tl.check("2.3", tripod_map)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 tripod_map = maps["head"][1] @ kernel[:, tripod]

@@ -203,6 +203,7 @@ tl.show.curves(
     xlabel="labelled photographs of each breed",
     ylabel="accuracy on the test photographs",
     title="A few labels go a long way",
+    highest=1,
 )
 
 # %% [markdown]
@@ -221,24 +222,19 @@ tl.show.curves(
 #
 # One neighbour may be an accident. Let the five nearest vote: find the accuracy of the most frequent label among the
 # five nearest training photographs.
+#
+# Stuck? `tl.check.hint("3.1")` in a cell of its own gives the first of three hints.
 
 # %%
 five_nearest = np.argsort(-similarity, axis=1)[:, :5]
 accuracy_of_five = None  # replace None
 
-print("not attempted yet" if accuracy_of_five is None else f"accuracy: {accuracy_of_five:.1%}")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `dogs.train.labels[five_nearest]` has one row a test photograph with five labels. `np.bincount(row).argmax()` gives the
-# most frequent one of a row.
-# </details>
+tl.check("3.1", accuracy_of_five)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 votes = [np.bincount(row).argmax() for row in dogs.train.labels[five_nearest]]
 accuracy_of_five = np.mean(np.array(votes) == dogs.test.labels)
-print(f"accuracy: {accuracy_of_five:.1%}")
+tl.check("3.1", accuracy_of_five)
 
 # %% [markdown]
 # ### Exercise 3.2: ask the network itself
@@ -246,24 +242,19 @@ print(f"accuracy: {accuracy_of_five:.1%}")
 # The network still has its ImageNet classifier: `model.predict_labels(images, top=1)` names one of a thousand classes
 # for each photograph. How often does it name our breed, word for word? Compare with the linear probe. Which of the two
 # has seen more labels of these breeds?
+#
+# Stuck? `tl.check.hint("3.2")` in a cell of its own gives the first of three hints.
 
 # %%
 named_right = None  # the share of test photographs, between 0 and 1
 
-print("not attempted yet" if named_right is None else f"named right: {named_right:.1%}")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Each answer is a list with one pair (label, probability). Make the label look like our class names:
-# `label.lower().replace(" ", "_")`.
-# </details>
+tl.check("3.2", named_right)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 answers = model.predict_labels(dogs.test.images, top=1)
 named = [best[0][0].lower().replace(" ", "_") for best in answers]
 named_right = np.mean(np.array(named) == dogs.test.label_names)
-print(f"named right: {named_right:.1%}; the probe had to choose between {len(dogs.class_names)} breeds only")
+tl.check("3.2", named_right)
 
 # %% [markdown]
 # ### Exercise 3.3: change the experiment
@@ -271,24 +262,20 @@ print(f"named right: {named_right:.1%}; the probe had to choose between {len(dog
 # Are breeds really a matter of the last block? Take the features of an earlier block, for instance
 # `model.extract_features(images, blocks=["block4c"])`, for training and test, train a probe and compare. Guess first:
 # better, worse, the same?
+#
+# Stuck? `tl.check.hint("3.3")` in a cell of its own gives the first of three hints.
 
 # %%
 my_block = "block4c"
 accuracy_at_block = None  # replace None
 
-print("not attempted yet" if accuracy_at_block is None else f"{my_block}: {accuracy_at_block:.1%}")
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Features of `dogs.train.images` and of `dogs.test.images`, both with `blocks=[my_block]`; then as above.
-# </details>
+tl.check("3.3", accuracy_at_block, my_block)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 block_train = model.extract_features(dogs.train.images, blocks=[my_block])
 block_test = model.extract_features(dogs.test.images, blocks=[my_block])
 accuracy_at_block = tl.train_classifier(block_train, dogs.train.labels).score(block_test, dogs.test.labels)
-print(f"{my_block}: {accuracy_at_block:.1%}; last block: {classifier.score(test_features, dogs.test.labels):.1%}")
+tl.check("3.3", accuracy_at_block, my_block)
 
 # %% [markdown]
 # ## Summary
@@ -300,4 +287,4 @@ print(f"{my_block}: {accuracy_at_block:.1%}; last block: {classifier.score(test_
 # - What we measured holds for these breeds and these photographs. Where they came out of ImageNet, it is an upper bound
 #   and no promise.
 #
-# **Back to:** [00 · Start here](00_start_here.ipynb)
+# **Next:** [04 · Freezing layers and a new head](04_freezing_and_a_new_head.ipynb)
