@@ -130,7 +130,7 @@ def test_unfreezing_by_hand_without_compiling_fails_and_says_so(base, model):
     base.get_layer("head_conv").trainable = True
     train(model)
     sentence = failure(assert_changed, before, model, only=["head", "your layers"])
-    assert "1 layers were meant to change and did not: small/head_conv." in sentence
+    assert "1 layer was meant to change and did not: small/head_conv." in sentence
     assert (
         "2 weights were made trainable (small/head_conv/kernel, small/head_conv/bias) and are not trained" in sentence
     )

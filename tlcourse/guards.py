@@ -166,7 +166,8 @@ def _why_nothing(after: Snapshot) -> str:
 
 def _about_outside(after: Snapshot, outside: list[str], only) -> str:
     wanted = "nothing" if not len(only) else "only " + (only if isinstance(only, str) else ", ".join(only))
-    text = f"{len(outside)} weights changed that were to stay ({wanted} was meant to change): {_some(outside)}."
+    which = "1 weight changed that was" if len(outside) == 1 else f"{len(outside)} weights changed that were"
+    text = f"{which} to stay ({wanted} was meant to change): {_some(outside)}."
     moved = [name for name in outside if name in after.statistics]
     if moved:
         text += (
@@ -178,13 +179,15 @@ def _about_outside(after: Snapshot, outside: list[str], only) -> str:
     if len(moved) < len(outside):
         text += " " + (
             after.stale
-            or "The others were trainable when the model was compiled. Freeze them with tl.freeze before training."
+            or f"{'The rest' if moved else 'This'} was trainable when the model was compiled. Freeze it with tl.freeze "
+            "before training."
         )
     return text
 
 
 def _about_idle(after: Snapshot, idle: list[str]) -> str:
-    text = f"{len(idle)} layers were meant to change and did not: {_some(idle)}."
+    which = "1 layer was" if len(idle) == 1 else f"{len(idle)} layers were"
+    text = f"{which} meant to change and did not: {_some(idle)}."
     if after.stale:
         return f"{text} {after.stale}"
     frozen = [layer for layer in idle if not any(name.rpartition("/")[0] == layer for name in after.trainable)]
