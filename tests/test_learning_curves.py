@@ -115,11 +115,15 @@ def test_a_curve_comes_back_from_its_record(dataset):
 
 
 def test_it_is_shown_as_a_table():
-    lines = repr(curve_of(probe=[0.6, 0.8, 0.9], scratch=[0.5, 0.6, 0.7])).splitlines()
-    assert lines[0].startswith("made up: accuracy on the test split") and lines[1].split() == [
-        "labels", "a", "class", "probe", "scratch"
-    ]  # fmt: skip
-    assert "80.0%" in lines[3] and "60.0%" in lines[3]
+    methods = {"probe": [0.6, 0.8, 0.9], "scratch": [0.5, 0.6, 0.7], "carried, trained further": [0.5] * 3}
+    lines = repr(curve_of(**methods, d=[0.1] * 3)).splitlines()
+    assert lines[0].startswith("made up: accuracy on the test split")
+    assert [line.split() for line in lines[1:3]] == [
+        ["labels", "carried,", "trained"],
+        ["a", "class", "probe", "scratch", "further", "d"],
+    ]
+    assert "80.0%" in lines[4] and "60.0%" in lines[4]
+    assert max(map(len, lines[1:])) <= 96, "it would be broken where JupyterLab's window is that of a laptop"
 
 
 def test_a_spread_is_told_where_there_is_one():

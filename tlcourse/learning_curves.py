@@ -1,5 +1,6 @@
 """Accuracy by number of labels: several methods, several draws, mean and spread, and what each point cost in time."""
 
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,12 +100,12 @@ class LearningCurve:
     def __repr__(self) -> str:
         draws = "one draw" if len(self.seeds) == 1 else f"mean ± sd over {len(self.seeds)} draws"
         lines = [f"{self.name}: accuracy on the test split, {draws}; seconds (median)"]
-        width = max(24, 2 + max(map(len, self.points)))
-        lines.append(f"{'labels a class':>14}" + "".join(f"{method:>{width}}" for method in self.points))
+        heads = [textwrap.wrap("labels a class", 7), *(textwrap.wrap(method, 20) for method in self.points)]
+        depth = max(map(len, heads))
+        lines += [_row(*texts) for texts in zip(*([""] * (depth - len(head)) + head for head in heads), strict=True)]
         for place, point in enumerate(next(iter(self.points.values()))):
-            cells = [f"{p.spread()} {np.median(p.seconds):6.1f} s" for p in self._column(place)]
-            labels = "all" if point.labels is None else point.labels
-            lines.append(f"{labels:>14}" + "".join(f"{cell:>{width}}" for cell in cells))
+            cells = [f"{p.spread()} {np.median(p.seconds):5.1f} s" for p in self._column(place)]
+            lines.append(_row("all" if point.labels is None else point.labels, *cells))
         return "\n".join(lines)
 
     def _column(self, place: int) -> list[Point]:
@@ -120,6 +121,11 @@ class LearningCurve:
         """The curve whose `record()` this is; also as `tl.results` gives it."""
         points = {method: [Point(**point) for point in found] for method, found in record["points"].items()}
         return cls(record["name"], record["seeds"], points)
+
+
+def _row(labels, *cells: str) -> str:
+    """A line of the table; with four methods it still fits into a window of a laptop."""
+    return f"{labels:>7}" + "".join(f"{cell:>22}" for cell in cells)
 
 
 def learning_curve(
