@@ -62,6 +62,7 @@ ROOMS = (
     "blocks",
     "recipes",
     "lite0_file",
+    "litert_file",
     "efficientnet_lite",
     "features",
     "engines",

@@ -1,6 +1,5 @@
 """The bundled network as a LiteRT file, written straight from its weights: no TensorFlow, no conversion to wait for.
 
-A LiteRT file (.tflite) is a flatbuffer: buffers of weights, tensors, and operators in the order in which they run.
 Batch normalisation in a frozen network is a factor and a shift for each channel, so the factor goes into the kernel of
 the convolution before it and the shift becomes its bias; what is left are convolutions, additions and poolings.
 """
@@ -18,6 +17,7 @@ from .efficientnet_lite import (
     FEATURES_OUTPUT,
     read_weights,
 )
+from .litert_file import Graph
 
 SIZE = 224  # pixels, height and width
 WRITER = 1  # raise it when the file computes something else than before: what came out of it is then outdated
@@ -35,21 +35,21 @@ def write_lite0(
         pooled: False, with one block's name: that block's output itself, (1, height, width, channels).
     """
     wanted = ("head",) if output in (FEATURES_OUTPUT, CLASSIFIER_OUTPUT) else tuple(output)
-    graph = _Graph(weights)
-    outputs = _run_blocks(graph, graph.pixels(), wanted)
+    graph = _Lite0(weights)
+    outputs = _run_blocks(graph, graph.input((1, SIZE, SIZE, 3), "pixels"), wanted)
     if output == FEATURES_OUTPUT:
-        result = graph.average(outputs["head"])
+        result = graph.over_positions("MEAN", outputs["head"])
     elif output == CLASSIFIER_OUTPUT:
-        result = graph.softmax(graph.dense(graph.average(outputs["head"]), "classifier"))
+        result = graph.classified(graph.over_positions("MEAN", outputs["head"]))
     elif not pooled:
         (result,) = (outputs[block] for block in wanted)
     else:
-        pools = (graph.average, graph.maximum)
-        result = graph.side_by_side([pool(outputs[block]) for block in wanted for pool in pools])
-    return graph.file(result)
+        pools = ("MEAN", "REDUCE_MAX")
+        result = graph.side_by_side([graph.over_positions(pool, outputs[block]) for block in wanted for pool in pools])
+    return graph.file(result, "EfficientNet-Lite0, ImageNet")
 
 
-def _run_blocks(graph: "_Graph", x: int, wanted: tuple[str, ...]) -> dict[str, int]:
+def _run_blocks(graph: "_Lite0", x: int, wanted: tuple[str, ...]) -> dict[str, int]:
     """Block name → its output's tensor, for the wanted blocks; what comes after the last of them is left out."""
     outputs = {"stem": graph.convolution(graph.preprocessed(x), "stem", strides=2, relu6=True)}
     for block, _, strides, expansion, _ in BLOCK_TABLE:
@@ -83,19 +83,12 @@ def output_shape(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = T
     return (side, side, channels)
 
 
-class _Graph:
-    """Collects tensors, weights and operators; every method adds an operator and returns its output's number."""
+class _Lite0(Graph):
+    """The operators of EfficientNet-Lite0, with its weights."""
 
     def __init__(self, weights: dict[str, np.ndarray]):
-        from ai_edge_litert import schema_py_generated as schema  # what the flatbuffer is made of; made by Google
-
-        self._schema, self._weights = schema, weights
-        self.shapes: list[tuple[int, ...]] = []
-        self._tensors, self._operators, self._codes = [], [], {}
-        self._buffers = [schema.BufferT()]  # number 0: no constant
-
-    def pixels(self) -> int:
-        return self._tensor((1, SIZE, SIZE, 3), "pixels")
+        super().__init__()
+        self._weights = weights
 
     def preprocessed(self, x: int) -> int:
         """(pixel − 127) / 128, what the network was trained on."""
@@ -128,76 +121,13 @@ class _Graph:
         per_channel = factor[:, None] if depthwise else factor  # kernels end in (channels, 1), or in (in, out)
         return (kernel * per_channel).astype(np.float32), (beta - mean * factor).astype(np.float32)
 
-    def add(self, x: int, y: int) -> int:
-        return self._operator("ADD", [x, y], self.shapes[x])
+    def over_positions(self, kind: str, x: int) -> int:
+        """The "MEAN" or "REDUCE_MAX" of each channel: (1, height, width, channels) → (1, channels)."""
+        return self.reduced(kind, x, axes=(1, 2))
 
-    def average(self, x: int) -> int:
-        return self._over_positions("MEAN", x)
-
-    def maximum(self, x: int) -> int:
-        return self._over_positions("REDUCE_MAX", x)
-
-    def _over_positions(self, kind: str, x: int) -> int:
-        positions = self._constant(np.int32([1, 2]), "positions")
-        return self._operator(kind, [x, positions], (1, self.shapes[x][-1]), self._schema.ReducerOptionsT())
-
-    def side_by_side(self, parts: list[int]) -> int:
-        options = self._schema.ConcatenationOptionsT()
-        options.axis = 1
-        return self._operator("CONCATENATION", parts, (1, sum(self.shapes[part][1] for part in parts)), options)
-
-    def dense(self, x: int, name: str) -> int:
-        kernel = self._constant(self._weights[f"{name}/kernel"].astype(np.float32).T, f"{name}_kernel")
-        bias = self._constant(self._weights[f"{name}/bias"].astype(np.float32), f"{name}_bias")
-        options = self._schema.FullyConnectedOptionsT()
-        return self._operator("FULLY_CONNECTED", [x, kernel, bias], (1, *self.shapes[bias]), options)
-
-    def softmax(self, x: int) -> int:
-        options = self._schema.SoftmaxOptionsT()
-        options.beta = 1.0
-        return self._operator("SOFTMAX", [x], self.shapes[x], options)
-
-    def file(self, output: int) -> bytes:
-        """The finished file, with one input, the pixels, and one output."""
-        import flatbuffers
-
-        graph, model = self._schema.SubGraphT(), self._schema.ModelT()
-        graph.name, graph.tensors, graph.operators = "main", self._tensors, self._operators
-        graph.inputs, graph.outputs = [0], [output]
-        model.version, model.description = 3, "EfficientNet-Lite0, ImageNet"
-        model.subgraphs, model.buffers, model.operatorCodes = [graph], self._buffers, []
-        for kind in self._codes:
-            code = self._schema.OperatorCodeT()
-            code.builtinCode = code.deprecatedBuiltinCode = getattr(self._schema.BuiltinOperator, kind)
-            code.version = 1
-            model.operatorCodes.append(code)
-        builder = flatbuffers.Builder(1 << 24)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
-
-    def _operator(self, kind: str, inputs: list[int], shape: tuple[int, ...], options=None) -> int:
-        operator, output = self._schema.OperatorT(), self._tensor(shape, f"{kind}_{len(self._operators)}")
-        operator.opcodeIndex = self._codes.setdefault(kind, len(self._codes))
-        operator.inputs, operator.outputs = inputs, [output]
-        if options is not None:
-            operator.builtinOptions = options
-            operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, type(options).__name__[:-1])
-        self._operators.append(operator)
-        return output
-
-    def _constant(self, array: np.ndarray, name: str) -> int:
-        buffer = self._schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        self._buffers.append(buffer)
-        return self._tensor(array.shape, name, array.dtype, len(self._buffers) - 1)
-
-    def _tensor(self, shape: tuple[int, ...], name: str, dtype=np.float32, buffer: int = 0) -> int:
-        kinds = {"float32": self._schema.TensorType.FLOAT32, "int32": self._schema.TensorType.INT32}
-        tensor = self._schema.TensorT()
-        tensor.shape, tensor.name, tensor.buffer, tensor.type = list(shape), name, buffer, kinds[np.dtype(dtype).name]
-        self._tensors.append(tensor)
-        self.shapes.append(tuple(shape))
-        return len(self._tensors) - 1
+    def classified(self, x: int) -> int:
+        kernel, bias = (self._weights[f"classifier/{part}"].astype(np.float32) for part in ("kernel", "bias"))
+        return self.softmax(self.dense(x, kernel, bias, "classifier"))
 
 
 def bundled_lite0(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> bytes:
