@@ -152,7 +152,7 @@ def test_a_sample_larger_than_the_split_is_the_split(loaded):
 
 
 def test_a_sample_of_nothing_is_refused(loaded):
-    with pytest.raises(UserInputError, match="per_class is 0; ask for at least 1"):
+    with pytest.raises(UserInputError, match="per_class is 0; ask for at least 1 a class"):
         loaded["digits"].train.sample(0)
 
 
@@ -172,6 +172,60 @@ def test_splits_go_together_where_only_one_of_them_has_weights(loaded):
 def test_pictures_without_a_label_each_are_refused():
     with pytest.raises(UserInputError, match="3 pictures came with 2 labels"):
         datasets.Split(np.zeros((3, 4, 4)), [0, 1], ["a", "b"])
+
+
+# Sentences
+
+
+@pytest.fixture
+def opinions():
+    """A split of four sentences with everything that a row can have."""
+    sentences = np.array(["Good.", "Bad.", "Very good.", "Very bad."], dtype=object)
+    numbers = np.arange(4, dtype=np.float32)
+    groups = np.array(["one", "two", "three", "four"])
+    return datasets.Split(sentences, [1, 0, 1, 0], ["negative", "positive"], numbers, groups, numbers - 2)
+
+
+def rows_of(split):
+    columns = (split.sentences, split.label_names, split.weights, split.groups, split.ratings)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_a_sentence_is_a_plain_str(opinions):
+    assert type(opinions.sentences[0]) is str and opinions.sentences.tolist()[2:] == ["Very good.", "Very bad."]
+
+
+def test_a_split_of_sentences_says_so(opinions):
+    assert repr(opinions) == "<split: 4 sentences of 2 classes>"
+
+
+def test_whoever_asks_sentences_for_pictures_is_told_what_to_ask_for(opinions):
+    with pytest.raises(UserInputError, match=r"This split holds sentences, not pictures: ask for its \.sentences\."):
+        _ = opinions.images
+
+
+def test_whoever_asks_pictures_for_sentences_is_told_what_to_ask_for(loaded):
+    with pytest.raises(UserInputError, match=r"This split holds pictures, not sentences: ask for its \.images\."):
+        _ = loaded["digits"].test.sentences
+
+
+@pytest.mark.parametrize("rows", [[2, 0], slice(1, 3), np.array([True, False, False, True])])
+def test_everything_that_belongs_to_a_sentence_stays_with_it(opinions, rows):
+    assert rows_of(opinions.select(rows)) == [rows_of(opinions)[row] for row in np.arange(4)[rows]]
+
+
+def test_sentences_can_be_narrowed_to_a_class_with_everything_that_belongs_to_them(opinions):
+    assert rows_of(opinions.with_classes(["positive"])) == [row for row in rows_of(opinions) if row[1] == "positive"]
+
+
+def test_train_and_validation_of_sentences_go_together(opinions):
+    dataset = datasets.Dataset("opinions", opinions, opinions, opinions, opinions.class_names, card=None)
+    assert rows_of(dataset.train_and_validation) == 2 * rows_of(opinions)
+
+
+def test_sentences_without_a_label_each_are_refused():
+    with pytest.raises(UserInputError, match="2 sentences came with 1 labels"):
+        datasets.Split(np.array(["Good.", "Bad."]), [0], ["negative"])
 
 
 # Digits and Kanji

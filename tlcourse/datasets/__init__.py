@@ -1,4 +1,4 @@
-"""Pictures with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
+"""Pictures and sentences with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
 
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
