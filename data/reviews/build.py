@@ -72,7 +72,12 @@ class Row:
 
     @property
     def side(self) -> str:
-        return "neutral" if abs(np.float32(self.rating)) <= NEUTRAL else "positive" if self.rating > 0 else "negative"
+        return side_of(self.rating)
+
+
+def side_of(rating: float) -> str:
+    """The rule, in float32 as the bundle has the ratings."""
+    return "neutral" if abs(np.float32(rating)) <= NEUTRAL else "positive" if rating > 0 else "negative"
 
 
 def clean(text: str) -> str:
@@ -250,9 +255,9 @@ def check_rows(rows: list[Row], arrays: dict[str, np.ndarray]) -> None:
     ):
         if len(set(zip(keys, arrays["split"].tolist(), strict=True))) != len(set(keys)):
             raise SystemExit(f"The same {what} stands in two splits.")
-    turned = [row for row in rows if np.sign(np.mean(row.ratings)) != np.sign(row.rating) and row.side != "neutral"]
+    turned = [row.text for row in rows if side_of(np.mean(row.ratings)) != row.side]
     if turned:
-        raise SystemExit(f"The raters and the published mean are on different sides: {turned[0].text!r}.")
+        raise SystemExit(f"The raters' mean and the published one put a row on different sides: {turned[0]!r}.")
 
 
 # What the card says
