@@ -17,7 +17,7 @@ from tlcourse.datasets import bundled, dogs, tfds
 from tlcourse.errors import DatasetUnavailable, UserInputError
 from tlcourse.pictures import Pictures
 
-BUNDLED = ["digits", "kanji", "solar", "samples"]
+BUNDLED = ["digits", "kanji", "solar", "reviews", "samples"]
 SPLITS = ["train", "validation", "test"]
 
 
@@ -28,7 +28,9 @@ def loaded():
 
 
 def contents(split):
-    """SHA-256 of each picture: of its file, or of its pixels."""
+    """SHA-256 of each picture (of its file, or of its pixels) or sentence."""
+    if split.kind == "sentences":
+        return [hashlib.sha256(sentence.encode()).hexdigest() for sentence in split.sentences]
     if isinstance(split.images, Pictures):
         return [files.sha256(path) for path in split.images.paths]
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in split.images]
@@ -49,7 +51,7 @@ def fingerprint(dataset):
 
 def test_every_data_set_of_the_course_is_listed_with_its_title():
     assert datasets.list_datasets() == {
-        name: files.read_card(name).title for name in ["digits", "kanji", "solar", "dogs", "samples"]
+        name: files.read_card(name).title for name in ["digits", "kanji", "solar", "dogs", "reviews", "samples"]
     }
 
 
@@ -59,10 +61,11 @@ def test_every_data_set_of_the_course_is_listed_with_its_title():
         ("digits", [5000, 1000, 1000], 10),
         ("kanji", [5000, 1000, 2000], 100),
         ("solar", [1771, 197, 656], 2),
+        ("reviews", [7028, 1004, 2009], 2),
         ("samples", [0, 0, 6], 6),
     ],
 )
-def test_each_split_has_the_pictures_that_the_card_promises(loaded, name, counts, classes):
+def test_each_split_has_the_rows_that_the_card_promises(loaded, name, counts, classes):
     dataset = loaded[name]
     assert [len(split) for split in dataset.splits.values()] == counts and len(dataset.class_names) == classes
 
@@ -94,7 +97,7 @@ def test_the_card_comes_with_the_data(loaded, name):
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_no_picture_is_there_twice_within_or_across_splits(loaded, name):
+def test_nothing_is_there_twice_within_or_across_splits(loaded, name):
     everything = [content for split in loaded[name].splits.values() for content in contents(split)]
     assert len(set(everything)) == len(everything)
 
@@ -105,6 +108,7 @@ def test_no_picture_is_there_twice_within_or_across_splits(loaded, name):
         ("digits", "7198d5c34005d2b8"),
         ("kanji", "1c10dd4014e32ae9"),
         ("solar", "d2c50482d880635a"),
+        ("reviews", "7d60148b18f17fde"),
         ("samples", "a3127f7b7fd106af"),
     ],
 )
