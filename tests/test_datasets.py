@@ -17,7 +17,7 @@ from tlcourse.datasets import bundled, dogs, tfds
 from tlcourse.errors import DatasetUnavailable, UserInputError
 from tlcourse.pictures import Pictures
 
-BUNDLED = ["digits", "kanji", "solar", "samples"]
+BUNDLED = ["digits", "kanji", "solar", "reviews", "samples"]
 SPLITS = ["train", "validation", "test"]
 
 
@@ -28,7 +28,9 @@ def loaded():
 
 
 def contents(split):
-    """SHA-256 of each picture: of its file, or of its pixels."""
+    """SHA-256 of each picture (of its file, or of its pixels) or sentence."""
+    if split.kind == "sentences":
+        return [hashlib.sha256(sentence.encode()).hexdigest() for sentence in split.sentences]
     if isinstance(split.images, Pictures):
         return [files.sha256(path) for path in split.images.paths]
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in split.images]
@@ -49,7 +51,7 @@ def fingerprint(dataset):
 
 def test_every_data_set_of_the_course_is_listed_with_its_title():
     assert datasets.list_datasets() == {
-        name: files.read_card(name).title for name in ["digits", "kanji", "solar", "dogs", "samples"]
+        name: files.read_card(name).title for name in ["digits", "kanji", "solar", "dogs", "reviews", "samples"]
     }
 
 
@@ -59,10 +61,11 @@ def test_every_data_set_of_the_course_is_listed_with_its_title():
         ("digits", [5000, 1000, 1000], 10),
         ("kanji", [5000, 1000, 2000], 100),
         ("solar", [1771, 197, 656], 2),
+        ("reviews", [7028, 1004, 2009], 2),
         ("samples", [0, 0, 6], 6),
     ],
 )
-def test_each_split_has_the_pictures_that_the_card_promises(loaded, name, counts, classes):
+def test_each_split_has_the_rows_that_the_card_promises(loaded, name, counts, classes):
     dataset = loaded[name]
     assert [len(split) for split in dataset.splits.values()] == counts and len(dataset.class_names) == classes
 
@@ -94,7 +97,7 @@ def test_the_card_comes_with_the_data(loaded, name):
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_no_picture_is_there_twice_within_or_across_splits(loaded, name):
+def test_nothing_is_there_twice_within_or_across_splits(loaded, name):
     everything = [content for split in loaded[name].splits.values() for content in contents(split)]
     assert len(set(everything)) == len(everything)
 
@@ -105,6 +108,7 @@ def test_no_picture_is_there_twice_within_or_across_splits(loaded, name):
         ("digits", "7198d5c34005d2b8"),
         ("kanji", "1c10dd4014e32ae9"),
         ("solar", "d2c50482d880635a"),
+        ("reviews", "7d60148b18f17fde"),
         ("samples", "a3127f7b7fd106af"),
     ],
 )
@@ -152,7 +156,7 @@ def test_a_sample_larger_than_the_split_is_the_split(loaded):
 
 
 def test_a_sample_of_nothing_is_refused(loaded):
-    with pytest.raises(UserInputError, match="per_class is 0; ask for at least 1"):
+    with pytest.raises(UserInputError, match="per_class is 0; ask for at least 1 a class"):
         loaded["digits"].train.sample(0)
 
 
@@ -172,6 +176,60 @@ def test_splits_go_together_where_only_one_of_them_has_weights(loaded):
 def test_pictures_without_a_label_each_are_refused():
     with pytest.raises(UserInputError, match="3 pictures came with 2 labels"):
         datasets.Split(np.zeros((3, 4, 4)), [0, 1], ["a", "b"])
+
+
+# Sentences
+
+
+@pytest.fixture
+def opinions():
+    """A split of four sentences with everything that a row can have."""
+    sentences = np.array(["Good.", "Bad.", "Very good.", "Very bad."], dtype=object)
+    numbers = np.arange(4, dtype=np.float32)
+    groups = np.array(["one", "two", "three", "four"])
+    return datasets.Split(sentences, [1, 0, 1, 0], ["negative", "positive"], numbers, groups, numbers - 2)
+
+
+def rows_of(split):
+    columns = (split.sentences, split.label_names, split.weights, split.groups, split.ratings)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_a_sentence_is_a_plain_str(opinions):
+    assert type(opinions.sentences[0]) is str and opinions.sentences.tolist()[2:] == ["Very good.", "Very bad."]
+
+
+def test_a_split_of_sentences_says_so(opinions):
+    assert repr(opinions) == "<split: 4 sentences of 2 classes>"
+
+
+def test_whoever_asks_sentences_for_pictures_is_told_what_to_ask_for(opinions):
+    with pytest.raises(UserInputError, match=r"This split holds sentences, not pictures: ask for its \.sentences\."):
+        _ = opinions.images
+
+
+def test_whoever_asks_pictures_for_sentences_is_told_what_to_ask_for(loaded):
+    with pytest.raises(UserInputError, match=r"This split holds pictures, not sentences: ask for its \.images\."):
+        _ = loaded["digits"].test.sentences
+
+
+@pytest.mark.parametrize("rows", [[2, 0], slice(1, 3), np.array([True, False, False, True])])
+def test_everything_that_belongs_to_a_sentence_stays_with_it(opinions, rows):
+    assert rows_of(opinions.select(rows)) == [rows_of(opinions)[row] for row in np.arange(4)[rows]]
+
+
+def test_sentences_can_be_narrowed_to_a_class_with_everything_that_belongs_to_them(opinions):
+    assert rows_of(opinions.with_classes(["positive"])) == [row for row in rows_of(opinions) if row[1] == "positive"]
+
+
+def test_train_and_validation_of_sentences_go_together(opinions):
+    dataset = datasets.Dataset("opinions", opinions, opinions, opinions, opinions.class_names, card=None)
+    assert rows_of(dataset.train_and_validation) == 2 * rows_of(opinions)
+
+
+def test_sentences_without_a_label_each_are_refused():
+    with pytest.raises(UserInputError, match="2 sentences came with 1 labels"):
+        datasets.Split(np.array(["Good.", "Bad."]), [0], ["negative"])
 
 
 # Digits and Kanji

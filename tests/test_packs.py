@@ -255,3 +255,11 @@ def test_a_table_of_somebody_else_is_not_taken_for_a_manifest(copy_of_characters
 def test_a_pack_is_the_same_whenever_it_is_written(tmp_path, characters):
     one, other = (datasets.write_pack(characters, tmp_path / name) for name in ("one", "other"))
     assert files.sha256(one / pack.MANIFEST) == files.sha256(other / pack.MANIFEST)
+
+
+def test_a_pack_of_sentences_is_refused_before_anything_is_written(tmp_path, characters):
+    sentences = datasets.Split(np.array(["Good.", "Bad."], dtype=object), [1, 0], ["negative", "positive"])
+    text = dataclasses.replace(characters, name="text", train=sentences, validation=sentences, test=sentences)
+    with pytest.raises(UserInputError, match="text holds sentences; a pack is made of folders of pictures"):
+        datasets.write_pack(text, tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,7 @@ PYTHON_RANGE = ((3, 10), (3, 13))
 TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")  # any two of them overwrite each other
 NEEDED = "numpy scipy scikit-learn pillow matplotlib keras tensorflow-datasets importlib_resources".split()
 WANTED = ("jupyterlab", "ipywidgets")  # the lessons; the package runs without
-BUNDLED = ("weights", "digits", "kanji", "samples")
+BUNDLED = ("weights", "digits", "kanji", "reviews", "samples")
 MEMORY_GB = 2.0  # a lesson takes up to 1.5
 DISK_GB = 2.0  # the dogs, while they are unpacked
 

@@ -146,7 +146,7 @@ def learning_curve(
         labels_per_class: numbers from 1, ascending; None, last: all of the train split.
         methods: out of "scratch" (`train_network`), "probe" (`train_classifier` on features) and "fine-tune"
             (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) → something with
-            `predict(images)`.
+            `predict(inputs)`.
         seeds: how many draws, or which.
         model: the pretrained one; the bundled one if none is given.
         size: (height, width) of the pictures that "scratch" is given; their own if none is given.
@@ -212,7 +212,7 @@ def _own(dataset: Dataset, method: Callable, rows: np.ndarray, seed: int) -> tup
     start = time.perf_counter()
     trained = method(dataset.train.select(rows), seed)
     seconds = time.perf_counter() - start
-    return _share_right(np.asarray(trained.predict(dataset.test.images)), dataset), seconds
+    return _share_right(np.asarray(trained.predict(dataset.test.inputs)), dataset), seconds
 
 
 def _scratch(dataset: Dataset, size, rows: np.ndarray, seed: int) -> tuple[float, float]:
@@ -223,8 +223,8 @@ def _scratch(dataset: Dataset, size, rows: np.ndarray, seed: int) -> tuple[float
 
 def _fine_tuned(dataset: Dataset, model: PretrainedModel, rows: np.ndarray, seed: int) -> tuple[float, float]:
     part = dataset.train.select(rows)
-    trained = fine_tune(model, part.images, part.labels, validation=0, sample_weight=part.weights, seed=seed)
-    return _share_right(trained.predict(dataset.test.images), dataset), sum(trained.record["seconds"].values())
+    trained = fine_tune(model, part.inputs, part.labels, validation=0, sample_weight=part.weights, seed=seed)
+    return _share_right(trained.predict(dataset.test.inputs), dataset), sum(trained.record["seconds"].values())
 
 
 class _Probes:
@@ -232,20 +232,20 @@ class _Probes:
 
     def __init__(self, dataset: Dataset, model: PretrainedModel):
         self._dataset, self._model = dataset, model
-        some = dataset.train.images[: min(_TIMED, len(dataset.train))]
+        some = dataset.train.inputs[: min(_TIMED, len(dataset.train))]
         model.extract_features(some[:1], cache=False)  # starts the engine
         start = time.perf_counter()
         width = model.extract_features(some, cache=False).shape[1]
         self._seconds_a_picture = (time.perf_counter() - start) / len(some)
         self._learned = np.full((len(dataset.train), width), np.nan, np.float32)
-        self._unseen = model.extract_features(dataset.test.images)
+        self._unseen = model.extract_features(dataset.test.inputs)
 
     def __call__(self, rows: np.ndarray, seed: int) -> tuple[float, float]:
         train = self._dataset.train
         weights = None if train.weights is None else train.weights[rows]
         new = rows[np.isnan(self._learned[rows, 0])]
         if len(new):
-            self._learned[new] = self._model.extract_features(train.select(new).images)
+            self._learned[new] = self._model.extract_features(train.select(new).inputs)
         start = time.perf_counter()
         probe = train_classifier(self._learned[rows], train.labels[rows], sample_weight=weights, seed=seed)
         seconds = time.perf_counter() - start + len(rows) * self._seconds_a_picture

@@ -1,9 +1,9 @@
-"""Pictures with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
+"""Pictures and sentences with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
 
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
 from . import tfds
-from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_samples, load_solar
+from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
 from .core import Dataset, Split
 from .dogs import PETS, load_dogs
 from .folder import from_folder
@@ -22,7 +22,14 @@ __all__ = [
     "write_pack",
 ]
 
-_LOADERS = {"digits": load_digits, "kanji": load_kanji, "solar": load_solar, "dogs": load_dogs, "samples": load_samples}
+_LOADERS = {
+    "digits": load_digits,
+    "kanji": load_kanji,
+    "solar": load_solar,
+    "dogs": load_dogs,
+    "reviews": load_reviews,
+    "samples": load_samples,
+}
 _EXTENSIONS = {"kmnist": load_kmnist}
 DOWNLOADS = {"dogs": PETS, PETS: PETS, "digits": "mnist", "mnist": "mnist", "kmnist": "kmnist"}
 
@@ -48,11 +55,13 @@ def load_dataset(name: str, **options) -> Dataset:
     """Load a data set of the course by name.
 
     Args:
-        name: digits, kanji, solar, dogs or samples (`list_datasets()` says what they are), or the name of a pack.
-        options: solar takes `protocol` ("deitsch2019" or "confident"), digits takes `full` (all 70,000).
+        name: digits, kanji, solar, dogs, reviews or samples (`list_datasets()` says what they are), or the name of a
+            pack.
+        options: solar takes `protocol` ("deitsch2019" or "confident"), digits takes `full` (all 70,000),
+            reviews takes `domain` ("films", "products" or "tweets").
 
     Returns:
-        `Dataset` with train, validation and test, each with images and labels.
+        `Dataset` with train, validation and test, each with images (reviews: sentences) and labels.
 
     Raises:
         UserInputError: unknown name.

@@ -54,6 +54,44 @@ def kanji_meanings() -> dict[str, str]:
     return {str(kanji): str(meaning) for kanji, meaning in zip(arrays["class_names"], arrays["meanings"], strict=True)}
 
 
+REVIEW_DOMAINS = ("films", "products", "tweets")
+SENTIMENTS = ("negative", "positive")
+NEUTRAL = 0.5  # a mean rating no further than this from 0 takes no side: such a sentence is in neither class
+
+
+def load_reviews(domain: str = "films") -> Dataset:
+    """Sentences with an opinion, negative or positive, each rated by a dozen people and more from −4 to 4.
+
+    Args:
+        domain: "films" (snippets of critics' reviews), "products" (customers' reviews) or "tweets".
+
+    Returns:
+        Dataset with `sentences` and `ratings` (the mean of the raters). What is rated within `NEUTRAL` of 0 is left
+        out. `groups` name where a sentence comes from, those that nearly repeat each other together; no group is in
+        two splits, not even of two domains.
+
+    Raises:
+        UserInputError: unknown domain.
+    """
+    if domain not in REVIEW_DOMAINS:
+        raise UserInputError(f"domain is {domain!r}; the domains of reviews are {', '.join(REVIEW_DOMAINS)}.")
+    arrays = _read("reviews", "reviews.npz")
+    sentences = np.array(arrays["text"].tobytes().decode("utf-8").split("\n"), dtype=object)
+    names = np.array(REVIEW_DOMAINS)[arrays["group_domain"]]
+    groups = np.char.add(np.char.add(names, " "), arrays["group_number"].astype(str))
+    ratings = arrays["rating"]
+    kept = (arrays["domain"] == REVIEW_DOMAINS.index(domain)) & (np.abs(ratings) > NEUTRAL)
+    return from_arrays(
+        read_card("reviews"),
+        sentences[kept],
+        ratings[kept] > 0,
+        arrays["split"][kept],
+        SENTIMENTS,
+        groups=groups[kept],
+        ratings=ratings[kept],
+    )
+
+
 def _read(folder: str, name: str) -> dict[str, np.ndarray]:
     with np.load(bundled_file(folder, name), allow_pickle=False) as arrays:
         return dict(arrays)

@@ -1,7 +1,7 @@
-"""What every data set is made of: three splits with pictures, labels and names, and a card."""
+"""What every data set is made of: three splits with pictures or sentences, labels and names, and a card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,32 +12,64 @@ from ..pictures import Pictures
 
 @dataclass(repr=False)
 class Split:
-    """One part of a data set.
+    """One part of a data set: pictures or sentences, each with its label.
 
     Attributes:
-        images: uint8 array (n, height, width) or (n, height, width, 3), or `Pictures` (files, decoded when asked for).
+        inputs: what a network is given, pictures or sentences; `images` and `sentences` are this by its own name.
         labels: int64 (n,), positions in `class_names`.
         class_names: the classes, in the order of the labels.
         weights: float32 (n,), how much each label counts, or None where all count the same.
-        groups: text (n,), who or what each picture comes from (the writer's hand, the kind of cell), or None.
+        groups: text (n,), who or what each row comes from (the writer's hand, the kind of cell, the review), or None.
+        ratings: float32 (n,), the number that people gave and the label was made of, or None.
     """
 
-    images: np.ndarray | Pictures
+    inputs: np.ndarray | Pictures
     labels: np.ndarray
     class_names: list[str]
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    ratings: np.ndarray | None = None
 
     def __post_init__(self):
         self.labels = np.asarray(self.labels, dtype=np.int64)
-        if len(self.images) != len(self.labels):
-            raise UserInputError(f"{len(self.images)} pictures came with {len(self.labels)} labels; each needs one.")
+        if len(self.inputs) != len(self.labels):
+            raise UserInputError(f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; each needs one.")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"<split: {len(self):,} pictures of {len(self.class_names)} classes>"
+        return f"<split: {len(self):,} {self.kind} of {len(self.class_names)} classes>"
+
+    @property
+    def kind(self) -> str:
+        """What the rows are: "pictures" or "sentences"."""
+        text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
+        return "sentences" if text else "pictures"
+
+    @property
+    def images(self) -> np.ndarray | Pictures:
+        """uint8 array (n, height, width) or (n, height, width, 3), or `Pictures` (files, decoded when asked for).
+
+        Raises:
+            UserInputError: the split holds sentences.
+        """
+        return self._inputs_of("pictures")
+
+    @property
+    def sentences(self) -> np.ndarray:
+        """The texts as an array of `str`, object (n,).
+
+        Raises:
+            UserInputError: the split holds pictures.
+        """
+        return self._inputs_of("sentences")
+
+    def _inputs_of(self, kind: str):
+        if self.kind != kind:
+            theirs = {"pictures": "images", "sentences": "sentences"}[self.kind]
+            raise UserInputError(f"This split holds {self.kind}, not {kind}: ask for its .{theirs}.")
+        return self.inputs
 
     @property
     def label_names(self) -> np.ndarray:
@@ -45,10 +77,17 @@ class Split:
         return np.asarray(self.class_names)[self.labels]
 
     def select(self, rows) -> "Split":
-        """The split with only these rows: positions, a slice or a boolean mask, each picture with its label."""
+        """The split with only these rows: positions, a slice or a boolean mask, each with all that belongs to it."""
         rows = np.arange(len(self))[rows]
         part = lambda values: None if values is None else values[rows]  # noqa: E731
-        return Split(self.images[rows], self.labels[rows], self.class_names, part(self.weights), part(self.groups))
+        return Split(
+            self.inputs[rows],
+            self.labels[rows],
+            self.class_names,
+            part(self.weights),
+            part(self.groups),
+            part(self.ratings),
+        )
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
         """The rows of these classes alone; labels are positions in `class_names` from then on.
@@ -66,10 +105,10 @@ class Split:
         place = np.full(len(self.class_names), -1)
         place[[self.class_names.index(name) for name in names]] = np.arange(len(names))
         chosen = self.select(place[self.labels] >= 0)
-        return Split(chosen.images, place[chosen.labels], names, chosen.weights, chosen.groups)
+        return replace(chosen, labels=place[chosen.labels], class_names=names)
 
     def sample(self, per_class: int, seed: int = 0) -> "Split":
-        """A random part with at most `per_class` pictures of each class; the same seed gives the same part.
+        """A random part with at most `per_class` rows of each class; the same seed gives the same part.
 
         Raises:
             UserInputError: `per_class` is under 1.
@@ -83,7 +122,7 @@ class Split:
             UserInputError: `per_class` is under 1.
         """
         if per_class < 1:
-            raise UserInputError(f"per_class is {per_class}; ask for at least 1 picture a class.")
+            raise UserInputError(f"per_class is {per_class}; ask for at least 1 a class.")
         shuffled = np.random.default_rng(seed).permutation(len(self))
         chosen = [shuffled[self.labels[shuffled] == label][:per_class] for label in range(len(self.class_names))]
         return np.sort(np.concatenate(chosen))
@@ -91,7 +130,7 @@ class Split:
 
 @dataclass
 class Dataset:
-    """A data set: `train`, `validation` and `test` are `Split`s that share no picture.
+    """A data set: `train`, `validation` and `test` are `Split`s that share no picture and no sentence.
 
     Attributes:
         name: as given to `load_dataset`, or the folder's name.
@@ -129,27 +168,30 @@ class Dataset:
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
         skipped = f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
-        return f"<{self.name}: {counts} pictures of {len(self.class_names)} classes{skipped}>"
+        return f"<{self.name}: {counts} {self.train.kind} of {len(self.class_names)} classes{skipped}>"
 
 
 def _joined(first: Split, second: Split) -> Split:
     both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
-    if isinstance(first.images, Pictures):
-        images = Pictures(first.images.paths + second.images.paths)
+    if isinstance(first.inputs, Pictures):
+        inputs = Pictures(first.inputs.paths + second.inputs.paths)
     else:
-        images = both(first.images, second.images)
+        inputs = both(first.inputs, second.inputs)
     return Split(
-        images,
+        inputs,
         both(first.labels, second.labels),
         first.class_names,
         both(first.weights, second.weights),
         both(first.groups, second.groups),
+        both(first.ratings, second.ratings),
     )
 
 
-def from_arrays(card: Card, images, labels, split, class_names: Sequence[str], weights=None, groups=None) -> Dataset:
+def from_arrays(
+    card: Card, inputs, labels, split, class_names: Sequence[str], weights=None, groups=None, ratings=None
+) -> Dataset:
     """Cut whole arrays into a `Dataset` by `split`, an array (n,) of 0 train, 1 validation, 2 test."""
     class_names = [str(name) for name in class_names]
-    whole = Split(images, labels, class_names, weights, groups)
+    whole = Split(inputs, labels, class_names, weights, groups, ratings)
     train, validation, test = (whole.select(split == part) for part in range(3))
     return Dataset(card.name, train, validation, test, class_names, card)

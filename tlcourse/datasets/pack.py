@@ -57,8 +57,13 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
         The folder written; `TLCOURSE_PACKS=<folder>` makes `load_dataset(name)` find it.
 
     Raises:
-        UserInputError: the pack is there already.
+        UserInputError: the pack is there already, or the data set holds sentences.
     """
+    if dataset.train.kind != "pictures":
+        raise UserInputError(
+            f"{dataset.name} holds {dataset.train.kind}; a pack is made of folders of pictures. Nothing was written. "
+            "What comes with the course needs no pack: it is on every machine that has the course."
+        )
     goal = Path(folder).expanduser() / dataset.name
     if goal.exists():
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
