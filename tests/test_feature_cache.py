@@ -10,7 +10,7 @@ import PIL
 import pytest
 from PIL import Image
 
-from tlcourse import features
+from tlcourse import features, rows
 from tlcourse.errors import PictureError, TLCourseError
 from tlcourse.features import compute
 from tlcourse.pictures import Pictures
@@ -238,7 +238,7 @@ def test_two_processes_at_once_come_to_the_same_rows(folder, tmp_path):
 
 def test_large_results_are_kept_in_a_file_and_are_the_same(folder, monkeypatch, empty_cache):
     small, _ = counted(folder)
-    monkeypatch.setattr(features, "LARGE", 1000)
+    monkeypatch.setattr(rows, "LARGE", 1000)
     large, _ = counted(folder)
     assert isinstance(large, np.memmap) and not isinstance(small, np.memmap)
     assert np.array_equal(large, small)
@@ -246,7 +246,7 @@ def test_large_results_are_kept_in_a_file_and_are_the_same(folder, monkeypatch, 
 
 
 def test_large_results_can_be_changed_like_any_array(folder, monkeypatch):
-    monkeypatch.setattr(features, "LARGE", 1000)
+    monkeypatch.setattr(rows, "LARGE", 1000)
     large, _ = counted(folder)
     large[:] = 0
     assert not large.any() and counted(folder)[0].any()
@@ -257,8 +257,8 @@ def test_large_results_that_fit_nowhere_get_a_sentence(folder, monkeypatch):
         def write(self, content):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(features, "LARGE", 1000)
-    monkeypatch.setattr(features, "_temporary_file", Full)
+    monkeypatch.setattr(rows, "LARGE", 1000)
+    monkeypatch.setattr(rows, "_temporary_file", Full)
     with pytest.raises(TLCourseError, match="No space left on device.*TLCOURSE_CACHE"):
         counted(folder)
 

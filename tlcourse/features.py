@@ -5,7 +5,6 @@ that went through the same network before is not computed again: see `cache`.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,18 +15,17 @@ import numpy as np
 
 from .cache import RowCache
 from .engines import Pixels, workers
-from .errors import TLCourseError, UserInputError
-from .files import cache_folder
+from .errors import UserInputError
 from .freed_memory import hand_back_freed_memory, keep_freed_memory
 from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
+from .rows import Rows
 from .views import AS_IS, apply_view, is_resized, view_names
 
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
 GROUP = 8  # pictures that are loaded by one job
-LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
 
 
 def compute(
@@ -53,7 +51,7 @@ def compute(
         describe: what the progress bar says.
 
     Returns:
-        (n, …), or (n, views, …) where there are several views; rows in the order of the pictures. Above `LARGE`
+        (n, …), or (n, views, …) where there are several views; rows in the order of the pictures. Above `rows.LARGE`
         bytes a `numpy.memmap` whose file goes when the array goes; changing it changes nothing on the disk.
 
     Raises:
@@ -63,7 +61,7 @@ def compute(
     keep_freed_memory()
     pictures, total = as_pictures(images)
     views = tuple(views)
-    result = _Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
+    result = Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
     with (
         _cache(name, engine, size, dtype) as cache,
         ThreadPoolExecutor(workers()) as pool,
@@ -73,11 +71,14 @@ def compute(
         try:
             for chunk, rows in work.chunks(pictures):
                 for picture in chunk:
-                    result.append([rows[key] for key in picture.keys])
+                    found = [rows[key] for key in picture.keys]
+                    result.append(found[0] if len(found) == 1 else np.stack(found))
                 progress.update(len(chunk))
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
             raise
+    if not len(result):
+        raise UserInputError("There are no pictures in what was given; at least one is needed.")
     hand_back_freed_memory()
     return result.array()
 
@@ -195,52 +196,3 @@ def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tu
         by = f"Pillow {pillow}" if resized or is_resized(view) else ""
         keys.append(hashlib.sha256(digest + f"{kind} {view} {by}".encode()).digest()[:20])
     return _Loaded(content, name, digest, keys)
-
-
-class _Rows:
-    """Collects rows in memory, and in a file once they are large."""
-
-    def __init__(self, shape: tuple[int, ...], dtype):
-        self._shape, self._dtype = shape, np.dtype(dtype)
-        self._parts, self._bytes, self._count, self._file = [], 0, 0, None
-
-    def append(self, rows: list) -> None:
-        """One picture's rows."""
-        part = (rows[0] if len(rows) == 1 else np.stack(rows)).astype(self._dtype, copy=False)
-        self._count += 1
-        self._bytes += part.nbytes
-        if self._file is None and self._bytes <= LARGE:
-            self._parts.append(part)
-            return
-        try:
-            if self._file is None:
-                self._file = _temporary_file()
-                for earlier in self._parts:
-                    self._file.write(earlier.tobytes())
-                self._parts = []
-            self._file.write(part.tobytes())
-        except OSError as error:
-            raise TLCourseError(
-                f"The results are too large for memory ({self._bytes / 1e6:,.0f} MB so far), and could not be "
-                f"written to {cache_folder()} ({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
-                "to a folder on another disk."
-            ) from error
-
-    def array(self) -> np.ndarray:
-        if not self._count:
-            raise UserInputError("There are no pictures in what was given; at least one is needed.")
-        if self._file is None:
-            return np.stack(self._parts)
-        self._file.flush()
-        # Copy on write: the rows can be changed like any array's.
-        return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))
-
-
-def _temporary_file():
-    """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
-    except OSError:
-        return tempfile.TemporaryFile()

@@ -1,12 +1,12 @@
 """Fine-tuning in two stages, without ever computing the frozen part twice: probe first, then the last blocks."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
 
-from . import engines, features
+from . import engines
 from .backbones import PretrainedModel
 from .checkpoint import Checkpoint, fingerprint
 from .errors import UserInputError
@@ -15,19 +15,20 @@ from .files import cache_folder
 from .freezing import freeze, unfreeze
 from .heads import train_classifier
 from .predictor import Predictor, check_labels, names_of
+from .ragged import Ragged
 from .settings import Settings, settings_from
+from .text_models import PretrainedTextModel
 from .training import EVALUATION_BATCH, Training, descriptions
 from .training_report import TrainingReport
-from .views import view_names
 
 
 class FineTuned(Predictor):
-    """A fine-tuned network. Made by `fine_tune`. `predict`, `score`, `confusion` and `report` take pictures.
+    """A fine-tuned network. Made by `fine_tune`. `predict`, `score`, `confusion` and `report` take what it reads.
 
     Attributes:
-        network: an ordinary `keras.Model`, pixels [0, 255] float32 (n, height, width, 3) → probabilities
-            (n, classes). `network.save("name.keras")` saves it; Keras alone loads it.
-        input_size: (height, width) in pixels.
+        network: an ordinary `keras.Model`, pixels [0, 255] float32 (n, height, width, 3), or token ids int32
+            (n, length), → probabilities (n, classes). `network.save("name.keras")` saves it; Keras alone loads it.
+        input_size: (height, width) in pixels; of sentences None.
         record: what happened, ready for JSON: "from", "views", "rows" (learned from and held out), "settings",
             "seconds" of each stage, "estimated_seconds" of the last one, "probe" (its validation_accuracy and
             validation_loss, if rows were held out), "epochs" (of each: loss, learning_rate,
@@ -35,28 +36,29 @@ class FineTuned(Predictor):
             "changed" (names of the weights that are not what they were) and "resumed_after" (epochs).
     """
 
-    def __init__(self, network, classes: np.ndarray, class_names: list[str] | None, input_size, record: dict):
+    def __init__(self, network, classes: np.ndarray, class_names: list[str] | None, read: Callable, record: dict):
         super().__init__(classes, class_names)
-        self.network, self.input_size, self.record = network, input_size, record
+        self.network, self.record = network, record
+        self.input_size = tuple(network.input_shape[1:3]) if len(network.input_shape) == 4 else None
+        self._read = read
 
     def __repr__(self) -> str:
         epochs, seconds = len(self.record["epochs"]), sum(self.record["seconds"].values())
         return f"<{self.network.name}: {len(self.classes)} classes, {epochs} epochs, {seconds:.0f} s>"
 
-    def predict_proba(self, images) -> np.ndarray:
-        """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
-        engine = engines.compile_network(self.network)
-        return features.compute(engine, images, self.input_size, describe="Predicting")
+    def predict_proba(self, inputs) -> np.ndarray:
+        """Probability of each class: float32 (n, classes); pictures or sentences as for `extract_features`."""
+        return self._read(self.network, inputs)
 
 
 def fine_tune(
-    model: PretrainedModel,
-    images,
+    model: PretrainedModel | PretrainedTextModel,
+    inputs,
     labels,
     from_: str | int | None = 3,
     *,
     validation: float | tuple = 0.1,
-    views: int | Sequence[str] = 2,
+    views: int | Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     sample_weight=None,
     cache: bool = True,
@@ -68,44 +70,44 @@ def fine_tune(
     features away (LP-FT: A. Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
     Out-of-Distribution", ICLR 2022); shortened, so that its answers are the same and less sure. The blocks before the
     cut stay as they are, and what they hand on is computed once for each view of each picture. Batch norms stay frozen
-    everywhere. `model` itself is not changed.
+    everywhere. `model` itself is not changed. Sentences go the same way as pictures, a cut after any layer of BERT.
 
     Stopped half-way, the same call goes on after the last finished epoch and comes to the same weights.
 
     Args:
         model: from `load_pretrained_model`.
-        images, labels: to learn from; pictures as for `extract_features`, whole numbers or text (n,).
-        from_: the first block that is trained, by name, or how many of the last blocks; None: the whole network,
-            from the pixels.
-        validation: share of each class that is held out, or (images, labels), or 0. With it the weights of the
+        inputs, labels: to learn from; pictures or sentences as for `extract_features`, whole numbers or text (n,).
+        from_: the first block that is trained, by name, or how many of the last blocks; None: the whole network.
+        validation: share of each class that is held out, or (inputs, labels), or 0. With it the weights of the
             epoch with the best accuracy on these are kept; without, the last.
-        views: how each picture is varied, a number or names, see `tlcourse.views`.
+        views: how each picture is varied, a number or names, see `tlcourse.views`; 2 if nothing is said. Sentences
+            are not varied.
         class_names: names for whole-number labels 0, 1, …
         sample_weight: float (n,), how much each row counts beside the others.
         cache: False computes everything anew and keeps nothing.
         settings: epochs, batch_size, learning_rate, weight_decay, dropout, label_smoothing, patience, seed; see
-            `tlcourse.settings.Settings`.
+            `tlcourse.settings.Settings`; for BERT the model has some of its own, `model.settings`.
 
     Raises:
         UserInputError: as `extract_features` and `train_classifier`; unknown block, view or setting.
     """
-    settings, views = settings_from(settings), view_names(views)
     first = _first_block(model, from_)
+    settings, views = settings_from({**model.settings, **settings}), model.views(views)
     last_frozen = _block_before(model, first)
     learned, held_out, classes = split(
-        labels, sample_weight, count_of(images, labels), share_of(validation), settings.seed
+        labels, sample_weight, count_of(model, inputs, labels), share_of(validation), settings.seed
     )
     names = names_of(classes, class_names)
     if isinstance(validation, tuple):
-        held_out = given(validation, classes)
+        held_out = given(model, validation, classes)
     network, seconds = _copy(model, last_frozen), _Stopwatch()
-    activations = _activations(model, images, labels, last_frozen, views, cache)
+    activations = _activations(model, inputs, labels, last_frozen, views, cache)
     learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
     if isinstance(validation, tuple):
         judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache), *held_out)
     seconds.lap("activations")
     start = network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
-    describe = descriptions(network, start, activations.dtype)
+    describe = descriptions(network, start, learn.dtype)
     head = _probe(describe, learn, settings.seed)
     before = {weight.path: weight.numpy() for weight in (*network.weights, *head.weights)}
     seconds.lap("probe")
@@ -131,12 +133,12 @@ def fine_tune(
     }
     whole = _with_head(network, head, settings)
     checkpoint.remove()
-    return FineTuned(whole, classes, names, model.input_size, record)
+    return FineTuned(whole, classes, names, model.reader(), record)
 
 
 def _first_block(model: PretrainedModel, from_: str | int | None) -> str | None:
     """The name of the first block that is trained, or None for the whole network."""
-    if not isinstance(model, PretrainedModel):
+    if not isinstance(model, PretrainedModel | PretrainedTextModel):
         raise UserInputError(
             f"fine_tune was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
@@ -162,10 +164,7 @@ def _block_before(model: PretrainedModel, first: str | None) -> str | None:
 
 def _copy(model: PretrainedModel, last_frozen: str | None):
     """A copy of the model's network in which the blocks behind this one are trainable, batch norms excepted."""
-    import keras
-
-    network = keras.models.clone_model(model.network)
-    network.set_weights(model.network.get_weights())
+    network = model.copy_network()
     if last_frozen:
         freeze(network, up_to=last_frozen)
     else:
@@ -173,21 +172,16 @@ def _copy(model: PretrainedModel, last_frozen: str | None):
     return network
 
 
-def _activations(model: PretrainedModel, images, labels, last_frozen: str | None, views, cache: bool) -> np.ndarray:
-    """(n, views, …): what comes in at the cut, for each view of each picture."""
-    if last_frozen:
-        found = model.activations(images, last_frozen, views, cache)
-    else:
-        pixels = engines.Pixels(model.input_size)
-        found = features.compute(pixels, images, model.input_size, views, np.uint8, describe="Preparing pictures")
-    check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many pictures it holds
-    return found if len(views) > 1 else found[:, None]
+def _activations(model, inputs, labels, last_frozen: str | None, views, cache: bool) -> np.ndarray | Ragged:
+    """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
+    found = model.at_cut(inputs, last_frozen, views, cache)
+    check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
+    return found if len(views) > 1 or isinstance(found, Ragged) else found[:, None]
 
 
 def _probe(describe, learn: Examples, seed: int):
     """A linear probe on the network as it is, as a Dense layer."""
-    found = np.concatenate([describe(batch).numpy() for batch in learn.batches(EVALUATION_BATCH)])
-    weights = learn.weights
+    found, weights = learn.outputs(describe, EVALUATION_BATCH), learn.weights
     return train_classifier(found, learn.targets, sample_weight=weights, seed=seed, common_scale=True).as_head()
 
 

@@ -71,3 +71,6 @@ RECIPES = {
         ("efficientnetv2-b0_notop.h5", "efficientnetv2-b0.h5"), 78.7, _KERAS,
     ),
 }  # fmt: skip
+
+BERT = Recipe("", 0, "", r"(embeddings|layer_\d+)_", {}, ("", ""), 0, "tlcourse.bert")
+"""The names of BERT's blocks; it has no pixels, and its files say the rest."""

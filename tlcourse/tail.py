@@ -32,14 +32,14 @@ def tail(network, start) -> Callable:
         for operation in steps:
             if id(operation.output) in values:  # a batch norm that is part of the convolution before it
                 continue
-            given = keras.tree.map_structure(lambda tensor: values[id(tensor)], operation.input)
+            arguments, named = operation._inbound_nodes[0].arguments.fill_in(values)  # as Keras itself does
             norm = _norm_behind(operation, readers)
             if norm is not None:
-                values[id(norm.output)] = _convolve_and_normalise(given, operation, norm)
+                values[id(norm.output)] = _convolve_and_normalise(*arguments, operation, norm)
             elif isinstance(operation, keras.layers.BatchNormalization | keras.layers.Dropout):
-                values[id(operation.output)] = operation(given, training=False)
+                values[id(operation.output)] = operation(*arguments, **{**named, "training": False})
             else:
-                values[id(operation.output)] = operation(given)
+                values[id(operation.output)] = operation(*arguments, **named)
         return values[id(network.outputs[0])]
 
     return run

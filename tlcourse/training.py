@@ -21,7 +21,7 @@ def descriptions(network, start, dtype) -> Callable:
 
     run = tail(network, start)
     return tf.function(
-        lambda activations: run(tf.cast(activations, tf.float32)),
+        lambda activations: run(tf.cast(activations, start.dtype)),
         autograph=False,
         input_signature=(_batch_of(start, dtype),),
     ).get_concrete_function()  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
@@ -77,7 +77,8 @@ class Training:
             warmup_steps=warmup,
         )
         self._optimizer = keras.optimizers.AdamW(self._schedule, weight_decay=settings.weight_decay)
-        self._optimizer.exclude_from_weight_decay(var_list=[v for v in self.variables if len(v.shape) < 2])
+        not_decayed = [v for v in self.variables if len(v.shape) < 2 or v.name == "bias"]  # attention's biases are 2-d
+        self._optimizer.exclude_from_weight_decay(var_list=not_decayed)
         self._optimizer.build(self.variables)
         self._step = self._step_function(network, start)
         self.epochs: list[dict] = []
@@ -90,13 +91,13 @@ class Training:
 
         settings, run, variables, optimizer = self.settings, tail(network, start), self.variables, self._optimizer
         head, classes = self._head, self._head.units
-        pictures = _batch_of(start, self.learn.activations.dtype)
+        pictures = _batch_of(start, self.learn.dtype)
         rows, whole = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int64)
 
         @tf.function(autograph=False, input_signature=(pictures, whole, rows, tf.TensorSpec((), tf.int64)))
         def step(activations, targets, weights, number):
             with tf.GradientTape() as tape:
-                outputs = run(tf.cast(activations, tf.float32))
+                outputs = run(tf.cast(activations, start.dtype))
                 if settings.dropout:  # of this step and seed, whatever was computed before: so it can be resumed
                     seed = tf.stack([tf.constant(settings.seed, tf.int64), number])
                     outputs = tf.nn.experimental.stateless_dropout(outputs, settings.dropout, seed)
@@ -169,19 +170,15 @@ class Training:
         import tensorflow as tf
 
         rng = np.random.default_rng([self.settings.seed, epoch])
-        order = rng.permutation(len(self.learn))
-        views = rng.integers(self.learn.activations.shape[1], size=len(order))
-        for number in range(self.steps):
-            chosen = order[number * self.batch : (number + 1) * self.batch]
-            activations = self.learn.activations[self.learn.rows[chosen], views[chosen]]
-            weights = self.learn.weights[chosen].astype(np.float32)
+        for number, (chosen, views) in enumerate(self.learn.shuffled(self.batch, rng)):
+            activations, weights = self.learn.take(chosen, views), self.learn.weights[chosen].astype(np.float32)
             count = tf.constant(epoch * self.steps + number, tf.int64)
             yield tf.constant(activations), tf.constant(self.learn.targets[chosen]), tf.constant(weights), count
 
     def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
-        parts = [self._head(self._describe(batch)).numpy() for batch in self.held_out.batches(EVALUATION_BATCH)]
-        probabilities, targets = np.concatenate(parts), self.held_out.targets
+        probabilities = self.held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
+        targets = self.held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
         weights = self.held_out.weights

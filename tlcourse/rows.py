@@ -1,0 +1,60 @@
+"""Results row by row: in memory, and in a file once they are large."""
+
+import tempfile
+
+import numpy as np
+
+from .errors import TLCourseError
+from .files import cache_folder
+
+LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
+
+
+class Rows:
+    """Collects rows of one shape; `len()` says how many there are."""
+
+    def __init__(self, shape: tuple[int, ...], dtype):
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._parts, self._bytes, self._count, self._file = [], 0, 0, None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: np.ndarray) -> None:
+        """One row, or several: (…) or (n, …)."""
+        part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
+        self._count += len(part)
+        self._bytes += part.nbytes
+        if self._file is None and self._bytes <= LARGE:
+            self._parts.append(part)
+            return
+        try:
+            if self._file is None:
+                self._file = _temporary_file()
+                for earlier in self._parts:
+                    self._file.write(earlier.tobytes())
+                self._parts = []
+            self._file.write(part.tobytes())
+        except OSError as error:
+            raise TLCourseError(
+                f"The results are too large for memory ({self._bytes / 1e6:,.0f} MB so far), and could not be "
+                f"written to {cache_folder()} ({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
+                "to a folder on another disk."
+            ) from error
+
+    def array(self) -> np.ndarray:
+        """All rows, (n, …); from a file they come as a `numpy.memmap`, which can be changed like any array."""
+        if self._file is None:
+            return np.concatenate(self._parts) if self._parts else np.zeros((0, *self._shape), self._dtype)
+        self._file.flush()
+        return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))  # copy on write
+
+
+def _temporary_file():
+    """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError:
+        return tempfile.TemporaryFile()

@@ -1,0 +1,109 @@
+"""Sentences → features or states of tokens: each sentence through the frozen network once, and kept.
+
+Sentences of the same number of tokens go through the network together, so nothing is ever filled up with padding.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .cache import RowCache
+from .engines import workers
+from .freed_memory import hand_back_freed_memory, keep_freed_memory
+from .progress import progress_bar
+from .ragged import Ragged
+from .rows import Rows
+
+CHUNK = 2048  # sentences that are looked up, sorted by length, computed and kept together
+TOKENS = 256  # of the sentences that go through the network at once: more would not stay in the processor's cache
+
+
+def averages(engine, ids: Sequence[np.ndarray], name: str | None, describe: str = "Reading") -> np.ndarray:
+    """The average of each sentence's tokens behind the network: float32 (n, width).
+
+    Args:
+        engine: from `engines`; token ids int32 (b, length) → float32 (b, length, width).
+        ids: of each sentence, int32 (length,).
+        name: of what is computed, for the cache's file; None: neither looked up nor kept.
+        describe: what the progress bar says.
+    """
+    width = engine.output_shape[-1]
+    result = Rows((width,), np.float32)
+    cache = RowCache(_file(name, engine, "average"), (width,), np.float32)
+    for row in _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1)):
+        result.append(row)
+    hand_back_freed_memory()
+    return result.array()
+
+
+def states(engine, ids: Sequence[np.ndarray], name: str | None, dtype=np.float32, describe: str = "Reading") -> Ragged:
+    """What the network makes of every token: (length, width) for each sentence. Arguments as for `averages`."""
+    width = engine.output_shape[-1]
+    result = Rows((width,), dtype)
+    cache = RowCache(_file(name, engine, np.dtype(dtype).name), (-1, width), dtype)
+    for row in _computed(engine, ids, cache, describe, lambda states: states.astype(dtype, copy=False)):
+        result.append(row)
+    hand_back_freed_memory()
+    return Ragged(result.array(), [len(sentence) for sentence in ids])
+
+
+def _file(name: str | None, engine, what: str) -> str | None:
+    key = hashlib.sha256(f"{engine.key} {engine.output_shape} {what}".encode()).hexdigest()
+    return name and f"{name}-{key[:20]}"
+
+
+def _computed(engine, ids: Sequence[np.ndarray], cache: RowCache, describe: str, finish) -> Iterator[np.ndarray]:
+    """`finish(states)` of each sentence, in their order; computed where it is not in the cache, and kept there."""
+    keep_freed_memory()
+    keys = [hashlib.sha256(sentence.tobytes()).digest()[:20] for sentence in ids]
+    with (
+        cache,
+        ThreadPoolExecutor(workers()) as pool,
+        progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
+    ):
+        try:
+            for at in range(0, len(ids), CHUNK):
+                chosen = keys[at : at + CHUNK]
+                rows = cache.get(chosen)
+                progress.update(sum(key in rows for key in chosen))
+                missing = {key: ids[at + place] for place, key in enumerate(chosen) if key not in rows}
+                for computed in _in_batches(engine, missing, finish, pool):
+                    cache.put(computed)
+                    rows |= computed
+                    progress.update(len(computed))
+                yield from (rows[key] for key in chosen)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
+            raise
+
+
+def _in_batches(engine, missing: dict[bytes, np.ndarray], finish, pool) -> Iterator[dict[bytes, np.ndarray]]:
+    """The rows of the missing sentences by key, some at a time."""
+
+    def run(batch: list[bytes]) -> dict[bytes, np.ndarray]:
+        inputs = np.stack([missing[key] for key in batch])
+        return dict(zip(batch, finish(engine.run(inputs)), strict=True))
+
+    jobs = [pool.submit(run, batch) for batch in batches_of_one_length(missing)]
+    found: dict[bytes, np.ndarray] = {}
+    try:
+        for job in jobs:
+            found |= job.result()
+            if len(found) >= CHUNK // 8:
+                yield found
+                found = {}
+    finally:
+        if found:
+            yield found
+
+
+def batches_of_one_length(sentences: dict[bytes, np.ndarray]) -> Iterator[list[bytes]]:
+    """Keys of sentences with the same number of tokens, together up to `TOKENS` tokens; the longest come first."""
+    by_length: dict[int, list[bytes]] = {}
+    for key, ids in sentences.items():
+        by_length.setdefault(len(ids), []).append(key)
+    for length in sorted(by_length, reverse=True):
+        keys, step = by_length[length], max(1, TOKENS // length)
+        yield from (keys[at : at + step] for at in range(0, len(keys), step))

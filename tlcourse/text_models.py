@@ -1,0 +1,198 @@
+"""Pretrained networks that read: sentences in, features out, by the same calls as for pictures."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from os import PathLike
+
+import numpy as np
+
+from . import engines, text_features
+from .bert import Shape, encoder
+from .bert_file import WRITER, write_bert
+from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
+from .errors import UserInputError
+from .ragged import Ragged
+from .tensorflow_start import import_tensorflow
+from .views import AS_IS
+from .wordpiece import Tokenizer, as_sentences
+
+EMBEDDINGS = "embeddings"
+_PARTS = {  # of a block, in the order in which they run
+    EMBEDDINGS: ("tokens", "places", "norm", "states"),
+    "layer": ("attention", "attention_norm", "wide", "narrow", "norm", "states"),
+}
+
+
+class PretrainedTextModel:
+    """A pretrained BERT and what is needed to use it. Made by `load_pretrained_model("minilm")`.
+
+    Attributes:
+        name: as given to `load_pretrained_model`, or the folder's.
+        engine: as given to `load_pretrained_model`.
+        folder: where its files are.
+        shape: how large it is, see `tlcourse.bert.Shape`.
+        tokenizer: its WordPiece, see `tlcourse.wordpiece.Tokenizer`.
+    """
+
+    def __init__(self, name: str | PathLike, engine: str = "auto"):
+        self.engine = engines.check_engine(engine)
+        self.folder = find_folder(name)
+        self.name = str(name) if name in PUBLISHED else self.folder.resolve().name
+        self.shape = read_shape(self.folder)
+        self.tokenizer = Tokenizer(
+            self.folder / VOCABULARY, is_lower_case(self.folder), longest_text(self.folder, self.shape)
+        )
+        self._weights = read_weights(self.folder, self.shape)
+
+    def __repr__(self) -> str:
+        longest, blocks = self.tokenizer.longest, len(self.blocks)
+        return f"<{self.name}: up to {longest} tokens → {self.feature_dim:,} features, {blocks} blocks>"
+
+    @property
+    def feature_dim(self) -> int:
+        """How many numbers describe one sentence."""
+        return self.shape.width
+
+    @property
+    def blocks(self) -> dict[str, list[str]]:
+        """Block name → names of its layers, from the tokens to the features."""
+        numbered = [(f"layer_{number}", "layer") for number in range(1, self.shape.layers + 1)]
+        kinds = {EMBEDDINGS: EMBEDDINGS, **dict(numbered)}
+        return {block: [f"{block}_{part}" for part in _PARTS[kind]] for block, kind in kinds.items()}
+
+    @cached_property
+    def network(self):
+        """`keras.Model`, token ids int32 (n, length), 0 is padding → features float32 (n, d). Built when asked for."""
+        network = self.new_network()
+        for name, arrays in self._weights.items():
+            network.get_layer(name).set_weights(arrays)
+        self._weights = {}  # from now on they are the network's, and may change
+        return network
+
+    def new_network(self):
+        """A network of this kind with random weights."""
+        import_tensorflow()
+        return encoder(self.shape, self.name)
+
+    def copy_network(self):
+        """The network once more: training the one leaves the other as it is."""
+        network = self.new_network()
+        network.set_weights(self.network.get_weights())
+        return network
+
+    def tokens(self, sentence: str) -> list[str]:
+        """What the network reads for a sentence, piece by piece, [CLS] first and [SEP] last."""
+        return self.tokenizer.tokens(self._ids([sentence] if isinstance(sentence, str) else sentence)[0])
+
+    def tokenize(self, sentences) -> np.ndarray:
+        """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
+        ids = self._ids(sentences)
+        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids]).padded(range(len(ids)))
+
+    def extract_features(self, sentences, cache: bool = True) -> np.ndarray:
+        """Describe each sentence by what the network makes of it: float32 (n, feature_dim).
+
+        The features are the average over a sentence's tokens of the last layer's output. What was computed for a
+        sentence before is taken from the cache on disk. After Ctrl-C the next call goes on where this one stopped.
+
+        Args:
+            sentences: a str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; empty ones too. Of a
+                text that is longer than the network reads the beginning is read, and a warning says so.
+            cache: False computes everything anew and keeps nothing.
+
+        Raises:
+            UserInputError: something in it is no text.
+        """
+        engine = self._compiled(self.shape.layers)
+        return text_features.averages(engine, self._ids(sentences), self.name if cache else None)
+
+    def token_features(self, sentences, cache: bool = True) -> Ragged:
+        """The last layer's output for every token: of each sentence float32 (tokens, feature_dim).
+
+        Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
+        """
+        engine = self._compiled(self.shape.layers)
+        return text_features.states(engine, self._ids(sentences), self.name if cache else None)
+
+    def activations(self, sentences, block: str, views: Sequence[str] = (AS_IS,), cache: bool = True) -> Ragged:
+        """What a block hands to the next one: of each sentence float16 (tokens, width).
+
+        With everything up to that block frozen, training can go on from here and never run the frozen part again.
+
+        Args:
+            sentences, cache: as for `extract_features`.
+            block: one of `self.blocks`.
+            views: there is one of a sentence, the sentence itself.
+        """
+        if block not in self.blocks:
+            raise UserInputError(f"{self.name} has no block {block!r}. Its blocks: {', '.join(self.blocks)}.")
+        layers = list(self.blocks).index(block)
+        name = f"{self.name}-{block}" if cache else None
+        return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
+
+    settings: dict = {}  # of `fine_tune`, other than its own defaults
+
+    def count(self, sentences) -> int | None:
+        """How many sentences there are, if that is known before they are read."""
+        return None if hasattr(sentences, "as_numpy_iterator") else len(as_sentences(sentences))
+
+    def views(self, views) -> tuple[str, ...]:
+        """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
+        if views not in (None, 1, AS_IS, (AS_IS,), [AS_IS]):
+            raise UserInputError(f"views is {views!r}, but views are of pictures; a sentence is taken as it is.")
+        return (AS_IS,)
+
+    def at_cut(self, sentences, block: str | None, views: Sequence[str], cache: bool = True) -> Ragged:
+        """What comes in behind a block, as `activations`; without a block the token ids, int32 (tokens,)."""
+        if block:
+            return self.activations(sentences, block, views, cache)
+        ids = self._ids(sentences)
+        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
+
+    def reader(self) -> Callable:
+        """`read(network, sentences)` → what a network of this kind with a head on it says of them."""
+        return partial(predict, tokenizer=self.tokenizer, shape=self.shape)
+
+    def _ids(self, sentences) -> list[np.ndarray]:
+        return self.tokenizer.ids(as_sentences(sentences))
+
+    def _compiled(self, layers: int):
+        """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
+        if self.engine == "tensorflow" or not engines.has_litert():
+            return in_tensorflow(self.network, layers)
+        return in_litert(self._weights or weights_by_layer(self.network), self.shape, layers)
+
+
+def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
+    """Layer's name → its arrays."""
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> engines.LiteRTEngine:
+    """BERT up to so many layers; nothing is written before a sentence comes that is not in the cache."""
+    digest = engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
+    make = lambda key: engines.LiteRTEngine(  # noqa: E731
+        lambda: write_bert(weights, shape, layers), key, (None, shape.width)
+    )
+    return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
+
+
+def in_tensorflow(network, layers: int) -> engines.StatesEngine:
+    """BERT up to so many layers; follows the network's weights, so its key says what they are."""
+    import keras
+
+    block = f"layer_{layers}" if layers else EMBEDDINGS
+    states = keras.Model(network.inputs[0], network.get_layer(f"{block}_states").output, name=f"{network.name}-{block}")
+    digest = engines.fast_digest_of(weight.numpy() for weight in states.weights)
+    return engines.StatesEngine(states, f"{digest} {layers}")
+
+
+def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
+    """Probabilities float32 (n, classes) of a network with a head on a BERT of this shape."""
+    ids = tokenizer.ids(as_sentences(sentences))
+    if engines.has_litert():
+        weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
+        engine = in_litert(weights, shape, shape.layers)
+    else:
+        engine = in_tensorflow(network, shape.layers)
+    return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()

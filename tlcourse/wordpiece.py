@@ -1,0 +1,105 @@
+"""Sentences → token ids: WordPiece, the tokenizer of BERT, by the `tokenizers` library.
+
+What is in the vocabulary is one token; any other word falls into pieces that are, "unwatchable" into "un", "##watch",
+"##able". [CLS] comes before a text and [SEP] after it.
+"""
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from .bert import PADDING
+from .errors import DamagedFile, UserInputError
+
+
+class TruncationWarning(UserWarning):
+    """A text is longer than the network reads; it reads the beginning."""
+
+
+class Tokenizer:
+    """WordPiece with the vocabulary of one BERT.
+
+    Args:
+        vocabulary: path of its vocab.txt, a token a line, line 0 that of [PAD].
+        lower_case: whether capitals become small and accents go, as in "uncased" networks.
+        longest: tokens that the network reads, [CLS] and [SEP] included.
+    """
+
+    def __init__(self, vocabulary, lower_case: bool, longest: int):
+        from tokenizers.implementations import BertWordPieceTokenizer
+
+        # Named, so that the library does not warn in red whenever a notebook runs a shell command after it.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        self.longest = longest
+        try:
+            self._tokenizer = BertWordPieceTokenizer(str(vocabulary), lowercase=lower_case)
+        except Exception as error:  # the library raises plain Exception
+            raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
+        if self._tokenizer.token_to_id("[PAD]") != PADDING:
+            raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
+        self._tokenizer.no_padding()
+
+    def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
+        """The token ids of each sentence, int32; what is too long is cut, and said to be."""
+        encoded = [entry.ids for entry in self._tokenizer.encode_batch(list(sentences))]
+        too_long = sum(len(ids) > self.longest for ids in encoded)
+        if too_long:
+            which = "1 text is" if too_long == 1 else f"{too_long:,} texts are"
+            warnings.warn(
+                f"{which} longer than the {self.longest} tokens that the network reads; the rest was left out.",
+                TruncationWarning,
+                stacklevel=2,
+            )
+        return [np.array(self._cut(ids), np.int32) for ids in encoded]
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        return ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
+
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """The tokens as text."""
+        return [self._tokenizer.id_to_token(int(number)) for number in ids]
+
+
+def as_sentences(texts) -> list[str]:
+    """Whatever holds texts → a list of them.
+
+    Args:
+        texts: a str, a list, tuple or array of str, a pandas column, or a `tf.data.Dataset` of strings, or of
+            (string, label), batched or not.
+
+    Raises:
+        UserInputError: something in it is no text, or there is nothing in it; the message says what and where.
+    """
+    if isinstance(texts, str):
+        return [texts]
+    if hasattr(texts, "as_numpy_iterator"):
+        texts = [text for element in texts.as_numpy_iterator() for text in _of_element(element)]
+    elif isinstance(texts, bytes | dict) or not isinstance(texts, Iterable):
+        raise UserInputError(f"Texts were given as {type(texts).__name__}; expected a str or a list of str.")
+    found = [str(text) if isinstance(text, str) else text for text in texts]
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            shown = "an array of shape " + str(text.shape) if isinstance(text, np.ndarray) else repr(text)[:60]
+            raise UserInputError(
+                f"Text number {place} is {shown}, of type {type(text).__name__}; expected str. Of a data set give the "
+                'split\'s sentences: dataset.train.sentences. Missing texts become empty ones: "".'
+            )
+    if not found:
+        raise UserInputError("There are no texts in what was given; at least one is needed.")
+    return found
+
+
+def _of_element(element) -> list[str]:
+    """The texts in an element of a `tf.data.Dataset`: bytes in UTF-8, one or an array of them."""
+    if isinstance(element, tuple):
+        element = element[0]
+    if isinstance(element, dict):
+        if "text" not in element:
+            raise UserInputError(
+                f"The elements of the tf.data.Dataset are dictionaries with {', '.join(map(str, element))}; expected "
+                'the texts under "text". Choose them: dataset.map(lambda row: row["…"]).'
+            )
+        element = element["text"]
+    return [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in np.ravel(element).tolist()]
