@@ -59,6 +59,7 @@ ROOMS = (
     "freezing",
     "backbones",
     "text_models",
+    "attention",
     "published",
     "blocks",
     "recipes",

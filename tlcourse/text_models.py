@@ -7,6 +7,7 @@ from os import PathLike
 import numpy as np
 
 from . import engines, text_features
+from .attention import attentions
 from .bert import Shape, encoder
 from .bert_file import WRITER, write_bert
 from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
@@ -82,7 +83,7 @@ class PretrainedTextModel:
 
     def tokens(self, sentence: str) -> list[str]:
         """What the network reads for a sentence, piece by piece, [CLS] first and [SEP] last."""
-        return self.tokenizer.tokens(self._ids([sentence] if isinstance(sentence, str) else sentence)[0])
+        return self.tokenizer.tokens(self._ids_of_one(sentence))
 
     def tokenize(self, sentences) -> np.ndarray:
         """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
@@ -130,6 +131,16 @@ class PretrainedTextModel:
         name = f"{self.name}-{block}" if cache else None
         return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
 
+    def attentions(self, sentence: str) -> np.ndarray:
+        """How much each token of a sentence takes from each other one: float32 (layers, heads, tokens, tokens).
+
+        The tokens are those of `tokens(sentence)`; what a token takes sums to 1. See `tlcourse.attention`.
+
+        Raises:
+            UserInputError: not one text.
+        """
+        return attentions(self.network, self._ids_of_one(sentence))
+
     settings: dict = {}  # of `fine_tune`, other than its own defaults
 
     def count(self, sentences) -> int | None:
@@ -152,6 +163,11 @@ class PretrainedTextModel:
     def reader(self) -> Callable:
         """`read(network, sentences)` → what a network of this kind with a head on it says of them."""
         return partial(predict, tokenizer=self.tokenizer, shape=self.shape)
+
+    def _ids_of_one(self, sentence: str) -> np.ndarray:
+        if not isinstance(sentence, str):
+            raise UserInputError(f"A {type(sentence).__name__} was given; expected one text, a str.")
+        return self._ids(sentence)[0]
 
     def _ids(self, sentences) -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
