@@ -25,6 +25,10 @@ class Tokenizer:
         vocabulary: path of its vocab.txt, a token a line, line 0 that of [PAD].
         lower_case: whether capitals become small and accents go, as in "uncased" networks.
         longest: tokens that the network reads, [CLS] and [SEP] included.
+
+    Attributes:
+        longest: as given.
+        size: how many tokens it knows.
     """
 
     def __init__(self, vocabulary, lower_case: bool, longest: int):
@@ -40,6 +44,7 @@ class Tokenizer:
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
         self._tokenizer.no_padding()
+        self.size = self._tokenizer.get_vocab_size()
 
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""
