@@ -35,7 +35,7 @@ class Checkpoint:
         if self.path is not None:
             content = io.BytesIO()
             np.savez(content, **state)
-            keep(self.path, content.getvalue())
+            keep(self.path, content.getbuffer())
 
     def remove(self) -> None:
         if self.path is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from . import engines, text_features
 from .attention import attentions
 from .bert import Shape, encoder
-from .bert_file import WRITER, write_bert
+from .bert_file import WRITER, BertEngine
 from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
 from .errors import UserInputError
 from .ragged import Ragged
@@ -184,13 +184,11 @@ def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> engines.LiteRTEngine:
-    """BERT up to so many layers; nothing is written before a sentence comes that is not in the cache."""
+def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> BertEngine:
+    """BERT up to so many layers, the one made before where nothing has changed."""
     digest = engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
-    make = lambda key: engines.LiteRTEngine(  # noqa: E731
-        lambda: write_bert(weights, shape, layers), key, (None, shape.width)
-    )
-    return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
+    key = f"{digest} {shape} {layers} {WRITER}"
+    return engines.remembered((key, "litert"), lambda key: BertEngine(weights, shape, layers, key))
 
 
 def in_tensorflow(network, layers: int) -> engines.StatesEngine:
