@@ -82,6 +82,7 @@ known = model.extract_features(facts)
 # How near are two sentences? By the angle between their rows of numbers: the *cosine* is 1 where they point the same way
 # and 0 where they have nothing to do with each other.
 
+
 # %%
 def cosines(question):
     asked = model.extract_features(question)[0]
