@@ -119,9 +119,12 @@ COLAB = {
     "platformdirs": "4.5.1",
     "psutil": "5.9.5",
     "importlib-resources": "6.5.2",
-    # Not in the list: the lowest that its TensorFlow and its scikit-learn ask for.
+    # Not in the list: the lowest that its TensorFlow, its scikit-learn and its Transformers (4.57) ask for.
     "flatbuffers": "24.3.25",
     "joblib": "1.2.0",
+    "tokenizers": "0.22.0",
+    "safetensors": "0.4.3",
+    "huggingface-hub": "0.34.0",
 }
 
 
@@ -330,7 +333,7 @@ def test_make_alone_is_help():
 def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
     folder = tmp_path / "ein Kürs"
     folder.mkdir()
-    for name in ["Makefile", "pyproject.toml", "requirements.txt"]:
+    for name in ["Makefile", "pyproject.toml", "requirements.txt", "requirements-minilm.txt"]:
         shutil.copy(ROOT / name, folder)
     result = make("setup", "PYTHON=no-such-python", folder=folder)
     assert result.returncode != 0
