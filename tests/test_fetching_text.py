@@ -27,7 +27,7 @@ def write_network(folder, **altered):
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
-    """A machine without networks for text, where minilm is three short files; returns the folder they are fetched to."""
+    """A machine without networks for text, where minilm is three short files; returns the folder it is fetched to."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TLCOURSE_PACKS", raising=False)
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
