@@ -1,6 +1,7 @@
 """The doctor finds each fault that a test makes here, and says what mends it."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -292,6 +293,11 @@ def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
 def test_square_brackets_of_a_cure_are_printed(monkeypatch):
     installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
     assert "'tlcourse[cpu]'" in CliRunner().invoke(cli.app, ["doctor"]).stdout
+
+
+def test_a_long_path_is_printed_in_full(minilm):
+    output = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": "50"}).stdout
+    assert str(minilm) in re.sub(r"\s", "", output)
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -157,6 +157,24 @@ def test_requires_python_is_the_range_the_lock_is_made_for():
     assert [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.0" in supported] == PYTHONS
 
 
+@pytest.fixture(scope="module")
+def wheel():
+    """What a wheel of the course would hold, as paths inside it."""
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    return {Path(file.distribution_path).as_posix() for file in builder.recurse_included_files()}
+
+
+def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
+    """Colab has nothing else."""
+    cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
+    needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {"tlcourse/data/results.json"}
+    assert cards and needed <= wheel
+
+
+def test_a_wheel_puts_nothing_beside_the_package(wheel):
+    assert {path.split("/")[0] for path in wheel} == {"tlcourse"}
+
+
 # --- requirements.txt ---
 
 

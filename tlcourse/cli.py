@@ -98,7 +98,7 @@ def doctor() -> None:
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine()
     for finding in findings:
-        table.add_row(signs[finding.state], finding.subject, Text(finding.text))
+        table.add_row(signs[finding.state], finding.subject, Text(finding.text, overflow="fold"))
     _say(table)
     _say()
     broken, missing = ([f.subject for f in findings if f.state == state] for state in ("broken", "missing"))
