@@ -4,7 +4,7 @@
 # A network that has learned to read in general becomes one that tells praise from complaint. It is the same story as with
 # pictures, with the same three calls, and it ends differently in one place.
 #
-# **Minutes:** about 45 · **Needs:** nothing from the internet
+# **Minutes:** about 45 · **Needs:** MiniLM, which `make learn` installs; elsewhere `tlcourse fetch minilm`
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/07_bert_to_sentiment.ipynb)
 # [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/07_bert_to_sentiment.ipynb)
@@ -185,7 +185,7 @@ print(f"fine-tuned BERT: {tuned.score(judged.sentences, judged.labels):.1%} righ
 # Was it really the last three layers that were trained, and nothing else? The record names every weight that changed.
 
 # %%
-sorted({path.split("/")[0].rsplit("_", 1)[0] for path in tuned.record["changed"] if path.startswith("layer")})
+sorted({"_".join(path.split("/")[0].split("_")[:2]) for path in tuned.record["changed"]})
 
 # %% [markdown]
 # ## How many labels?

@@ -45,7 +45,7 @@ def number_of_tokens(answer, model) -> str:
     "one sentence out of learned.sentences",
     "It is the question of the facts once more, with other sentences to choose from.",
     "Features of learned.sentences and of wanted; the cosine is their product divided by both lengths.",
-    "learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))], with rows and asked by extract_features.",
+    "With rows and asked by extract_features: learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))]",
 )
 def nearest_review(answer, model, learned) -> str:
     rows, asked = model.extract_features(learned.sentences), model.extract_features(WANTED)[0]
@@ -64,7 +64,9 @@ def nearest_review(answer, model, learned) -> str:
     place = sentences.index(answer)
     if place == order[0]:
         side = learned.label_names[place]
-        return f"Cosine {cosines[place]:.2f}, and people found it {side}. Near is what it is about, not what it thinks of it."
+        return (
+            f"Cosine {cosines[place]:.2f}; people found it {side}. Near is what it is about, not what it thinks of it."
+        )
     if place == order[-1]:
         raise NotYet("That is the one farthest away. The nearest has the largest cosine, argmax.")
     if place == order[1]:
@@ -79,7 +81,7 @@ def nearest_review(answer, model, learned) -> str:
     "better than guessing?",
     "a dictionary with two shares, 'probe' and 'always the same'",
     "probe.score wants features and labels. And how many of the tweets have the side that most have?",
-    "probe.score(model.extract_features(tweets.test.sentences), tweets.test.labels); np.mean(tweets.test.labels == side).",
+    "probe.score(features of tweets.test.sentences, tweets.test.labels), and np.mean(tweets.test.labels == side).",
     "'always the same' is the larger of np.mean(tweets.test.labels == 0) and np.mean(tweets.test.labels == 1).",
 )
 def better_than_guessing(answer, model, probe) -> str:
