@@ -106,9 +106,11 @@ def small_text_network(vocabulary: int, classes: int, seed: int = 0):
     layers, begin = keras.layers, partial(keras.initializers.GlorotUniform, seed=seed * 10)
     ids = keras.Input((None,), dtype="int32", name="token_ids")
     vectors = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed * 10 + 1)
-    x = layers.Embedding(vocabulary, WIDTH, embeddings_initializer=vectors, name="tokens")(ids)
+    # Padding is zeros before and behind the convolution: it matches nothing, and a sentence's end is an end.
+    there = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, PADDING), "float32"), axis=-1)
+    x = layers.Embedding(vocabulary, WIDTH, embeddings_initializer=vectors, name="tokens")(ids) * there
     x = layers.Conv1D(PATTERNS, WINDOW, padding="same", activation="relu", kernel_initializer=begin(), name="conv")(x)
-    x = layers.GlobalMaxPooling1D(name="best_match")(x)
+    x = layers.GlobalMaxPooling1D(name="best_match")(x * there)
     outputs = layers.Dense(classes, "softmax", kernel_initializer=begin(), name="head")(x)
     return keras.Model(ids, outputs, name="small_text_network")
 
@@ -147,6 +149,6 @@ def _ragged(tokenizer: Tokenizer, sentences) -> Ragged:
 
 
 def _padded(texts: Ragged, rows: np.ndarray) -> np.ndarray:
-    """A batch, in steps of eight tokens: so TensorFlow meets few shapes, and a padded end is the same for all."""
+    """A batch, its length in steps of eight tokens: so TensorFlow meets few shapes."""
     batch = texts.padded(rows)
     return np.pad(batch, ((0, 0), (0, -batch.shape[1] % 8)), constant_values=PADDING)

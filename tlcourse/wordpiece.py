@@ -28,7 +28,7 @@ class Tokenizer:
 
     Attributes:
         longest: as given.
-        size: how many tokens it knows.
+        size: one more than the largest id.
     """
 
     def __init__(self, vocabulary, lower_case: bool, longest: int):
@@ -44,7 +44,7 @@ class Tokenizer:
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
         self._tokenizer.no_padding()
-        self.size = self._tokenizer.get_vocab_size()
+        self.size = 1 + max(self._tokenizer.get_vocab().values())
 
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""

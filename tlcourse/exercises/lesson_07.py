@@ -45,7 +45,7 @@ def number_of_tokens(answer, model) -> str:
     "one sentence out of learned.sentences",
     "It is the question of the facts once more, with other sentences to choose from.",
     "Features of learned.sentences and of wanted; the cosine is their product divided by both lengths.",
-    "With rows and asked by extract_features: learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))]",
+    "rows, asked by extract_features; then learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))].",
 )
 def nearest_review(answer, model, learned) -> str:
     rows, asked = model.extract_features(learned.sentences), model.extract_features(WANTED)[0]
