@@ -13,7 +13,7 @@ LABELS = (5, 20, 100, None)  # of each side; None: all
 NEW_LABELS = (5, 20, 100)  # of each side, of the domain that is carried to
 SOURCE, DOMAINS = "films", ("films", "products", "tweets")
 BLOCKS = 3  # of BERT that learn
-EPOCHS = {None: 3}  # where all labels are learned from; otherwise the default
+EPOCHS = {None: 2}  # where all labels are learned from; otherwise the default
 BAG, FROZEN, TUNED, SCRATCH = "bag of words", "frozen BERT", "fine-tuned BERT", "from scratch"
 
 
