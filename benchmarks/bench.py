@@ -25,7 +25,7 @@ from pathlib import Path
 
 import measure
 import numpy as np
-from peers.driving import BenchError, Contestant, interleaved, order, ratios, round_to_digits, summary
+from peers.driving import BenchError, Contestant, interleaved, mean_sd, order, ratios, round_to_digits, summary
 from peers.flops import flops_of_bert
 from peers.report import KERAS, ONNX, OURS, OWN_ARRAYS, TORCH, picture
 from peers.texts import of_length, tokenizer
@@ -563,14 +563,6 @@ def refuse_disagreement(agreement: dict[str, float], reference: str = KERAS) -> 
 def mean_cosine(found: np.ndarray, expected: np.ndarray) -> float:
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     return round_to_digits(float(np.mean((found * expected).sum(axis=1) / lengths)))
-
-
-def mean_sd(values) -> dict:
-    """Mean, standard deviation and number; the seeds are 0, 1, …"""
-    values = list(values)
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    seeds = list(range(len(values)))
-    return {"mean": round(statistics.mean(values), 4), "sd": round(sd, 4), "n": len(values), "seeds": seeds}
 
 
 def speeds_of(options, answers: dict[str, list[dict]]) -> dict[str, list[float]]:

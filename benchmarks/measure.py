@@ -23,6 +23,7 @@ from pathlib import Path
 import sentiment
 import studies
 from nbclient.exceptions import CellExecutionError
+from peers.driving import mean_sd
 from peers.report import table as bench_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -155,7 +156,7 @@ def solar() -> dict:
             rows = [[row_of[path] for path in split.images.paths] for split in (train, test)]
             probe = tl.train_classifier(features[rows[0]], train.labels, sample_weight=train.weights)
             scores.append(probe.score(features[rows[1]], test.labels, test.weights))
-        accuracies[name] = _mean_sd(scores)
+        accuracies[name] = mean_sd(scores)
     return accuracies
 
 
@@ -180,7 +181,7 @@ def dogs() -> dict:
             rows = np.arange(len(train)) if count is None else data.train.sample_rows(count, seed)
             probe = tl.train_classifier(train[rows], data.train.labels[rows], seed=seed)
             scores.append(probe.score(test, data.test.labels))
-        curve[str(count or "all")] = _mean_sd(scores)
+        curve[str(count or "all")] = mean_sd(scores)
     return {"breeds": len(data.class_names), "train": len(data.train), "test": len(data.test), "accuracy": curve}
 
 
@@ -303,11 +304,6 @@ def picture_bars(results: dict, published: dict[str, float]) -> dict[str, float]
         "three calls here, nothing but a linear classifier trained": ours,
         f"published: {vgg[0]}": 100 * vgg[1],
     }
-
-
-def _mean_sd(scores: list[float]) -> dict:
-    mean, sd = statistics.mean(scores), statistics.stdev(scores)
-    return {"mean": round(mean, 4), "sd": round(sd, 4), "n": len(scores), "seeds": list(SEEDS)}
 
 
 def _percent(score: dict) -> str:

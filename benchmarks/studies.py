@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from peers.driving import mean_sd
 
 import tlcourse as tl
 
 SEEDS = (0, 1, 2, 3, 4)
-SOURCE_STEPS = 600  # of pretraining on digits, in the lesson as well
+SOURCE_STEPS = 600  # of pretraining on digits
 SIGNS, LABELS = 60, (1, 2, 4, 10, 20)  # of `ways`
 LAYER_SIGNS, LAYER_LABELS = (10, 100), 4  # of `layers`
 TUNED_CELLS, TUNED_BLOCKS = 100, 6  # of each class; blocks that learn, where the learning rate is studied
@@ -76,10 +77,7 @@ def layers(data, source) -> dict:
     found = {}
     for way, frozen in (("frozen", True), ("trained further", False)):
         accuracies = np.array([[carried(data, source, depth, frozen, seed) for seed in SEEDS] for depth in range(4)])
-        found[way] = {
-            "mean": [rounded(mean) for mean in accuracies.mean(axis=1)],
-            "sd": [rounded(sd) for sd in accuracies.std(axis=1, ddof=1)],
-        }
+        found[way] = means_and_sds(accuracies)
     return found
 
 
@@ -107,9 +105,12 @@ def spoiled(data, digits, source) -> dict:
     return found
 
 
-def mean_sd(accuracies) -> dict:
-    accuracies = list(accuracies)
-    return {"mean": rounded(np.mean(accuracies)), "sd": rounded(np.std(accuracies, ddof=1)), "n": len(accuracies)}
+def means_and_sds(accuracies: np.ndarray) -> dict:
+    """Of each row of draws."""
+    return {
+        "mean": [rounded(mean) for mean in accuracies.mean(axis=1)],
+        "sd": [rounded(sd) for sd in accuracies.std(axis=1, ddof=1)],
+    }
 
 
 def rounded(number) -> float:
@@ -167,8 +168,7 @@ def tuning_cells(seed: int):
 def side_by_side(points: list[list[tuple[float, float]]]) -> dict:
     accuracies, seconds = np.array(points).transpose(2, 0, 1)
     return {
-        "mean": [rounded(mean) for mean in accuracies.mean(axis=1)],
-        "sd": [rounded(sd) for sd in accuracies.std(axis=1, ddof=1)],
+        **means_and_sds(accuracies),
         "seconds": [round(float(took), 1) for took in np.median(seconds, axis=1)],
     }
 

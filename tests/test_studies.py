@@ -54,7 +54,7 @@ def test_the_study_of_kanji_has_ways_layers_and_spoiled_sources(quick, monkeypat
     for name in ("as it is", "inverted", "labels shuffled"):
         assert set(found["spoiled"][name]) == {"frozen", "trained further"}
         assert all(score["n"] == 2 for score in found["spoiled"][name].values())
-    assert set(found["spoiled"]["scratch"]) == {"mean", "sd", "n"}
+    assert set(found["spoiled"]["scratch"]) == {"mean", "sd", "n", "seeds"}
 
 
 def test_without_a_carried_layer_frozen_and_trained_further_are_the_same(quick):

@@ -132,6 +132,14 @@ def summary(values) -> dict:
     return {name: round_to_digits(value) for name, value in parts.items()} | {"n": len(values)}
 
 
+def mean_sd(values) -> dict:
+    """Mean, standard deviation and number; the seeds are 0, 1, …"""
+    values = [float(value) for value in values]
+    sd = statistics.stdev(values) if len(values) > 1 else 0.0
+    seeds = list(range(len(values)))
+    return {"mean": round(statistics.mean(values), 4), "sd": round(sd, 4), "n": len(values), "seeds": seeds}
+
+
 def ratios(ours, theirs) -> dict:
     """Summary of ours ÷ theirs, round by round: what slows a whole round down cancels out."""
     return summary(own / other for own, other in zip(ours, theirs, strict=True))
