@@ -1,6 +1,6 @@
 """Pretrained networks that read: sentences in, features out, by the same calls as for pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from os import PathLike
 
@@ -134,7 +134,8 @@ class PretrainedTextModel:
 
     def count(self, sentences) -> int | None:
         """How many sentences there are, if that is known before they are read."""
-        return None if hasattr(sentences, "as_numpy_iterator") else len(as_sentences(sentences))
+        once = hasattr(sentences, "as_numpy_iterator") or isinstance(sentences, Iterator)  # not to be read twice
+        return None if once else len(as_sentences(sentences))
 
     def views(self, views) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""

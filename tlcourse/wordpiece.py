@@ -14,6 +14,9 @@ from .bert import PADDING
 from .errors import DamagedFile, UserInputError
 
 
+TOGETHER = 1000  # texts that the library is given at once: what it returns holds much more than the ids
+
+
 class TruncationWarning(UserWarning):
     """A text is longer than the network reads; it reads the beginning."""
 
@@ -39,12 +42,18 @@ class Tokenizer:
             raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
+        if self._unknown is None:
+            raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
         self._tokenizer.no_padding()
 
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""
-        encoded = [entry.ids for entry in self._tokenizer.encode_batch(list(sentences))]
-        too_long = sum(len(ids) > self.longest for ids in encoded)
+        encoded, too_long = [], 0
+        for at in range(0, len(sentences), TOGETHER):
+            for entry in self._tokenizer.encode_batch([_unicode(text) for text in sentences[at : at + TOGETHER]]):
+                too_long += len(entry) > self.longest
+                encoded.append(self._cut(entry.ids))
         if too_long:
             which = "1 text is" if too_long == 1 else f"{too_long:,} texts are"
             warnings.warn(
@@ -52,14 +61,26 @@ class Tokenizer:
                 TruncationWarning,
                 stacklevel=2,
             )
-        return [np.array(self._cut(ids), np.int32) for ids in encoded]
+        return encoded
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        return ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
+    def _cut(self, ids: list[int]) -> np.ndarray:
+        ids = ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
+        found = np.array(ids, np.int32)
+        found[found == PADDING] = self._unknown  # a text that says "[PAD]" has a token there all the same
+        return found
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
         return [self._tokenizer.id_to_token(int(number)) for number in ids]
+
+
+def _unicode(text: str) -> str:
+    """The text as the library can take it: halves of characters joined where they belong together, else replaced."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def as_sentences(texts) -> list[str]:
@@ -72,12 +93,21 @@ def as_sentences(texts) -> list[str]:
     Raises:
         UserInputError: something in it is no text, or there is nothing in it; the message says what and where.
     """
+    if isinstance(texts, np.ndarray) and texts.ndim == 0:
+        texts = texts.item()
     if isinstance(texts, str):
-        return [texts]
+        return [str(texts)]
     if hasattr(texts, "as_numpy_iterator"):
+        if texts.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+            raise UserInputError(
+                "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
+            )
         texts = [text for element in texts.as_numpy_iterator() for text in _of_element(element)]
-    elif isinstance(texts, bytes | dict) or not isinstance(texts, Iterable):
-        raise UserInputError(f"Texts were given as {type(texts).__name__}; expected a str or a list of str.")
+    elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(texts, Iterable):  # a set has no order
+        raise UserInputError(
+            f"Texts were given as {type(texts).__name__}; expected a str or a list of str. Of a data set give the "
+            "split's sentences: dataset.train.sentences."
+        )
     found = [str(text) if isinstance(text, str) else text for text in texts]
     for place, text in enumerate(found):
         if not isinstance(text, str):
