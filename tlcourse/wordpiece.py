@@ -13,7 +13,6 @@ import numpy as np
 from .bert import PADDING
 from .errors import DamagedFile, UserInputError
 
-
 TOGETHER = 1000  # texts that the library is given at once: what it returns holds much more than the ids
 
 
