@@ -10,7 +10,7 @@ from . import engines, text_features
 from .bert import Shape, encoder
 from .bert_file import WRITER, write_bert
 from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
-from .errors import UserInputError
+from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
 from .views import AS_IS
@@ -42,6 +42,11 @@ class PretrainedTextModel:
         self.tokenizer = Tokenizer(
             self.folder / VOCABULARY, is_lower_case(self.folder), longest_text(self.folder, self.shape)
         )
+        if len(self.tokenizer) > self.shape.vocabulary:
+            raise DamagedFile(
+                f"{self.folder / VOCABULARY} has {len(self.tokenizer):,} tokens, the network knows "
+                f"{self.shape.vocabulary:,}. The two belong to different networks."
+            )
         self._weights = read_weights(self.folder, self.shape)
 
     def __repr__(self) -> str:
@@ -160,7 +165,7 @@ class PretrainedTextModel:
     def _compiled(self, layers: int):
         """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
         if self.engine == "tensorflow" or not engines.has_litert():
-            return in_tensorflow(self.network, layers)
+            return in_tensorflow(self.network, self.shape, layers)
         return in_litert(self._weights or weights_by_layer(self.network), self.shape, layers)
 
 
@@ -178,14 +183,14 @@ def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -
     return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
 
 
-def in_tensorflow(network, layers: int) -> engines.StatesEngine:
+def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
     """BERT up to so many layers; follows the network's weights, so its key says what they are."""
     import keras
 
     block = f"layer_{layers}" if layers else EMBEDDINGS
     states = keras.Model(network.inputs[0], network.get_layer(f"{block}_states").output, name=f"{network.name}-{block}")
     digest = engines.fast_digest_of(weight.numpy() for weight in states.weights)
-    return engines.StatesEngine(states, f"{digest} {layers}")
+    return engines.StatesEngine(states, f"{digest} {shape} {layers}")
 
 
 def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
@@ -195,5 +200,5 @@ def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarra
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
         engine = in_litert(weights, shape, shape.layers)
     else:
-        engine = in_tensorflow(network, shape.layers)
+        engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()

@@ -46,6 +46,10 @@ class Tokenizer:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
         self._tokenizer.no_padding()
 
+    def __len__(self) -> int:
+        """How many tokens it knows."""
+        return self._tokenizer.get_vocab_size()
+
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""
         encoded, too_long = [], 0
