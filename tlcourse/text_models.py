@@ -1,6 +1,6 @@
 """Pretrained networks that read: sentences in, features out, by the same calls as for pictures."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from os import PathLike
 
@@ -87,7 +87,10 @@ class PretrainedTextModel:
 
     def tokens(self, sentence: str) -> list[str]:
         """What the network reads for a sentence, piece by piece, [CLS] first and [SEP] last."""
-        return self.tokenizer.tokens(self._ids([sentence] if isinstance(sentence, str) else sentence)[0])
+        found = self._ids(sentence)
+        if len(found) > 1:
+            raise UserInputError(f"tokens takes one sentence; {len(found)} were given.")
+        return self.tokenizer.tokens(found[0])
 
     def tokenize(self, sentences) -> np.ndarray:
         """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
@@ -144,7 +147,8 @@ class PretrainedTextModel:
 
     def views(self, views) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
-        if views not in (None, 1, AS_IS, (AS_IS,), [AS_IS]):
+        asked_for = list(views) if isinstance(views, Iterable) and not isinstance(views, str) else views
+        if asked_for not in (None, 1, AS_IS, [AS_IS]):
             raise UserInputError(f"views is {views!r}, but views are of pictures; a sentence is taken as it is.")
         return (AS_IS,)
 

@@ -5,6 +5,7 @@ What is in the vocabulary is one token; any other word falls into pieces that ar
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -62,7 +63,7 @@ class Tokenizer:
             warnings.warn(
                 f"{which} longer than the {self.longest} tokens that the network reads; the rest was left out.",
                 TruncationWarning,
-                stacklevel=2,
+                stacklevel=_callers_level(),
             )
         return encoded
 
@@ -75,6 +76,14 @@ class Tokenizer:
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
         return [self._tokenizer.id_to_token(int(number)) for number in ids]
+
+
+def _callers_level() -> int:
+    """The `stacklevel` at which a warning stands at the line of whoever called the course."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _unicode(text: str) -> str:
