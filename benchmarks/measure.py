@@ -20,6 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import sentiment
 import studies
 from nbclient.exceptions import CellExecutionError
 from peers.report import table as bench_table
@@ -42,6 +43,7 @@ def main() -> None:
         "kanji": studies.kanji,
         "solar_tuning": studies.solar_tuning,
         "curves": studies.curves,
+        "sentiment": sentiment.sentiment,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")

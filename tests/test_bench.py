@@ -15,7 +15,8 @@ import measure  # noqa: E402
 from peers import driving, report  # noqa: E402
 
 sys.path.insert(0, str(driving.PROGRAMS))
-from flops import flops_of  # noqa: E402
+from flops import flops_of, flops_of_bert  # noqa: E402
+from peers.texts import in_batches, of_length  # noqa: E402
 
 RESULTS = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
 README = measure.README.read_text(encoding="utf-8")
@@ -53,7 +54,7 @@ def test_every_median_lies_within_its_spread(name):
     assert found and all(one["min"] <= one["median"] <= one["max"] and one["n"] >= 1 for one in found)
 
 
-@pytest.mark.parametrize("name", ["arrays", "folder", "cache", "recipes"])
+@pytest.mark.parametrize("name", ["arrays", "folder", "cache", "recipes", "text"])
 def test_every_median_is_of_at_least_five_rounds(name):
     assert all(one["n"] == part(name)["rounds"] >= 5 for one in summaries(part(name)))
 
@@ -70,6 +71,17 @@ def test_the_bound_follows_from_the_multiplication_and_the_count_of_operations()
     assert gigaflops == max(one["median"] for one in arrays["gigaflops"].values())
     expected = gigaflops * 1e9 / arrays["flops_per_picture"]
     assert arrays["bound"]["images_per_second"]["median"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_speeds_of_text_were_compared_of_features_that_agree():
+    for workload in part("text")["workloads"].values():
+        assert set(workload["largest_difference"]) == {report.OURS, report.ONNX}
+        assert max(workload["largest_difference"].values()) <= bench.MOST_DISAGREEMENT
+
+
+def test_text_was_measured_at_64_tokens_and_as_it_comes():
+    equal, mixed = part("text")["workloads"].values()
+    assert equal["mean_tokens"] == 64 and "bound" in equal and "bound" not in mixed
 
 
 @pytest.mark.parametrize("name", ["arrays", "folder"])
@@ -134,6 +146,71 @@ def test_the_count_of_operations_is_the_one_of_the_papers_table(bundled_model):
 def test_the_count_of_operations_is_near_the_published_one(bundled_model):
     published = 407e6  # EfficientNet-Lite's release notes, in multiply-adds; batch norms and activations counted
     assert flops_of(bundled_model.classifier) == pytest.approx(2 * published, rel=0.06)
+
+
+def test_the_count_of_berts_operations_is_the_one_of_its_paper():
+    """BERT-base: 85 million parameters in its layers, each used once a token; attention adds a few percent."""
+    parameters = 12 * (4 * 768**2 + 2 * 768 * 3072)
+    assert flops_of_bert(12, 768, 3072, tokens=1) == pytest.approx(2 * parameters, rel=1e-3)
+    assert flops_of_bert(12, 768, 3072, tokens=128) == 128 * (2 * parameters + 4 * 12 * 128 * 768)
+
+
+def letters(texts):
+    """A tokenizer of the tests: a token for each letter, between a begin and an end."""
+    return [[1, *(ord(letter) for letter in text if letter != " "), 2] for text in texts]
+
+
+def test_sentences_of_one_length_are_strung_together_from_words_in_their_order():
+    assert of_length(["ab", "c", "toolong", "de", "f", "gh"], letters, length=5, number=2) == ["ab c", "de f"]
+
+
+def test_too_few_words_for_sentences_of_one_length_are_an_error():
+    with pytest.raises(ValueError, match="give 1 sentences of 5 tokens, and 2 are wanted"):
+        of_length(["ab", "c", "d"], letters, length=5, number=2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_batches_of_similar_length_give_features_in_the_sentences_own_order(size):
+    ids = [[5, 6, 7], [8], [9, 10, 11, 12], [13, 14]]
+    found = in_batches(ids, size, lambda padded, mask: np.stack([padded.sum(axis=1), mask.sum(axis=1)], axis=1))
+    assert found.tolist() == [[sum(one), len(one)] for one in ids]
+
+
+def test_batches_are_padded_to_their_own_longest_sentence_only():
+    shapes = []
+    in_batches([[1] * 9, [1], [1, 1], [1] * 8], 2, lambda padded, mask: shapes.append(padded.shape) or mask[:, :1])
+    assert shapes == [(2, 2), (2, 9)]
+
+
+def test_the_bound_is_by_the_faster_multiplication():
+    answers = {"slow": [{"gigaflop": 1, "seconds": 1}] * 2, "fast": [{"gigaflop": 4, "seconds": 1}] * 2}
+    found = bench.bound(answers, ["slow", "fast"], flops=2 * 10**9, ours=[1.0, 1.0], unit="sentence")
+    assert found["bound"]["by"] == "fast" and found["bound"]["sentences_per_second"]["median"] == 2
+    assert found["share_of_bound"]["median"] == 0.5 and found["flops_per_sentence"] == 2 * 10**9
+
+
+def test_a_missing_text_network_is_an_error_that_says_what_to_run(monkeypatch):
+    monkeypatch.setattr(bench, "TEXT_PACKAGE", "no_such_package")
+    with pytest.raises(driving.BenchError, match="tlcourse fetch minilm"):
+        bench.minilm()
+
+
+def test_a_text_contestant_takes_its_fastest_choice(programs, tmp_path):
+    (tmp_path / "sentences.json").write_text(json.dumps(["a", "bc"]), encoding="utf-8")
+    (programs / "text_turns.py").write_bytes((ROOT / "benchmarks" / "peers" / "text_turns.py").read_bytes())
+    program = (
+        "import time, text_turns\n"
+        "def load(seconds):\n"
+        "    return lambda sentences: time.sleep(seconds) or [[len(one)] for one in sentences]\n"
+        "text_turns.take_part(load, {'slow': 0.05, 'fast': 0}, 'pretended, ', {})\n"
+    )
+    (programs / "tiny.py").write_text(program, encoding="utf-8")
+    with driving.Contestant("tiny", "tiny.py", tmp_path / "sentences.json") as tiny:
+        assert tiny.ready()["settings"] == "pretended, fast, the fastest of 2 choices"
+        tiny.go(tmp_path / "features.npy")
+    assert np.load(tmp_path / "features.npy").tolist() == [[1], [2]]
+    (once,) = bench.run("tiny.py", tmp_path / "sentences.json", "once", "slow")
+    assert set(once) == {"load_seconds", "start_seconds", "seconds", "peak_megabytes"} and once["seconds"] >= 0.05
 
 
 def test_each_contestant_has_each_place_in_the_order_once():
@@ -275,6 +352,12 @@ def made_up_results():
     three = {name: one for name in (report.OURS, report.KERAS, report.OWN_ARRAYS)}
     mean = {"mean": 0.9, "sd": 0.01, "n": 5, "seeds": [0, 1, 2, 3, 4]}
     found = {"seconds_an_epoch": one, "ratio": one}
+    text = {
+        "sentences_per_second": {name: one for name in (report.OURS, report.TORCH, report.ONNX)},
+        "ratios": {name: one for name in (report.TORCH, report.ONNX)},
+    }
+    bound = {"share_of_bound": one, "bound": {"by": "multiplication by NumPy", "sentences_per_second": one}}
+    once = {key: one for key in ("load_seconds", "start_seconds", "peak_megabytes")}
     bench_part = {
         "arrays": {
             "images_per_second": four,
@@ -292,6 +375,10 @@ def made_up_results():
             "draws": [{"accuracy": 0.8, "best_accuracy": 0.9, "guide_seconds": 20.0, "best_seconds": 10.0}],
         },
         "recipes": {"epochs": 10, "recipes": {"VGG16": found}},
+        "text": {
+            "workloads": {"64 tokens": text | bound, "film snippets": text},
+            "once": {name: once for name in (report.OURS, report.TORCH, report.ONNX)},
+        },
     }
     where = {"date": "today", "commit": "abc", "cores": 2, "processor": "P", "system": "S", "python": "3"}
     return {"bench": {name: section | {"machine": where} for name, section in bench_part.items()}}

@@ -254,22 +254,26 @@ def test_clearing_takes_nothing_away_under_a_process_that_goes_on(folder):
     assert found() == WHOLE
 
 
+def writing(content):
+    return lambda file: file.write(content)
+
+
 def test_a_file_kept_beside_the_rows_makes_room_for_itself(folder, monkeypatch):
     old = fill()
     os.utime(old, (1, 1))
     monkeypatch.setenv("TLCOURSE_CACHE_GB", str((old.stat().st_size - 1) / 1e9))
     path = folder / "training" / "state.npz"
-    assert cache.keep(path, b"state") and path.read_bytes() == b"state"
+    assert cache.keep(path, writing(b"state"), 5) and path.read_bytes() == b"state"
     assert found() == {}
 
 
 @pytest.mark.parametrize("limit", ["0", "1e-9"])
 def test_a_file_above_the_limit_is_not_kept(folder, monkeypatch, limit):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", limit)
-    assert not cache.keep(folder / "training" / "state.npz", b"state")
+    assert not cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
     assert not list(folder.rglob("*.npz"))
 
 
 def test_a_file_that_cannot_be_written_is_done_without(folder):
     (folder / "training").write_bytes(b"no folder")
-    assert not cache.keep(folder / "training" / "state.npz", b"state")
+    assert not cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)

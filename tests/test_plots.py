@@ -70,6 +70,7 @@ EVERY_FUNCTION = {
     "learning_curve": lambda: show.learning_curve(CURVE, "Few labels"),
     "heat_maps": lambda: show.heat_maps(COLOUR, HEAT, list("abcde")),
     "training": lambda: show.training(EPOCHS, 5),
+    "attention": lambda: show.attention(["[CLS]", "a", "[SEP]"], np.full((3, 3), 1 / 3)),
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
     "labelled_points": lambda: show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"),
@@ -467,6 +468,15 @@ def test_curves_may_have_an_even_axis():
 # bars
 
 
+def test_attention_has_a_row_for_each_token_that_takes_and_says_from_which_it_took_most():
+    weights = np.array([[0.1, 0.9], [0.7, 0.3]])
+    sheet = show.attention(["good", "film"], weights, "One head")
+    image = sheet.axes[0].images[0]
+    assert np.array_equal(image.get_array(), weights)
+    assert [label.get_text() for label in sheet.axes[0].get_yticklabels()] == ["good", "film"]
+    assert "good from film 0.90" in sheet.alt and "film from good 0.70" in sheet.alt
+
+
 def test_bars_are_as_long_as_their_values():
     bars = show.bars(["a", "b", "c"], [3, 1234.5, 0.25], "seconds", "Cost").axes[0].patches
     assert [bar.get_width() for bar in bars] == [3, 1234.5, 0.25]
@@ -540,6 +550,7 @@ def test_labelled_points_have_their_labels_and_title():
         (lambda: show.curves([1], {"a": [1, 2]}, {"a": [1]}, "", "", ""), "x 1, mean of a 2, spread of a 1"),
         (lambda: show.curves([1], {"a": [1]}, {}, "", "", ""), "x 1, mean of a 1, spread of a 0"),
         (lambda: show.bars(["a"], [1, 2], "", ""), "Lengths differ: names 1, values 2"),
+        (lambda: show.attention(["a"], np.ones((6, 12, 1, 1))), "choose a layer and a head"),
         (lambda: show.channels(ACTIVATIONS, ["early"]), "Lengths differ: activations 2, titles 1"),
         (lambda: show.labelled_points(["a"], [1, 2], [1], "", "", ""), "Lengths differ: names 1, x 2, y 1"),
     ],

@@ -267,7 +267,7 @@ def test_token_features_are_computed_once(small_bert, computed):
 
 
 def test_tokens_of_several_sentences_are_refused(small_bert):
-    with pytest.raises(UserInputError, match="tokens takes one sentence"):
+    with pytest.raises(UserInputError, match="A list was given; expected one text, a str"):
         small_bert.tokens(["good film", "bad film"])
 
 

@@ -3,22 +3,47 @@
 import numpy as np
 
 from .bert import Shape
+from .engines import LiteRTEngine
 from .litert_file import Graph
 
 WRITER = 1  # raise it when the file computes something else than before: what came out of it is then outdated
 
 
-def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> bytes:
-    """A LiteRT file: token ids int32 (n, length) → the tokens' states behind so many layers, (n, length, width).
-
-    All sentences of a batch have the same number of tokens, so there is no padding.
+class BertEngine:
+    """BERT up to so many layers in LiteRT; nothing is written before a sentence comes.
 
     Args:
         weights: layer's name → its arrays, as the layers of `bert.encoder` have them.
-        layers: 0 gives the embeddings.
+        shape: of the BERT.
+        layers: how many of them run; 0: the embeddings alone.
+
+    Attributes:
+        key: what determines its results.
+        output_shape: of one sentence, (None, width).
+    """
+
+    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str):
+        self._tokens, self._places = weights["embeddings_tokens"][0], weights["embeddings_places"][0]
+        self._litert = LiteRTEngine(lambda: write_bert(weights, shape, layers), key, (None, shape.width))
+        self.key, self.output_shape = self._litert.key, self._litert.output_shape
+
+    def run(self, ids: np.ndarray) -> np.ndarray:
+        """Token ids int32 (b, length), none of them padding → float32 (b, length, width). From any thread."""
+        return self._litert.run(self._tokens[ids] + self._places[: ids.shape[1]])
+
+
+def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> bytes:
+    """A LiteRT file: summed embeddings (n, length, width) → the tokens' states behind so many layers, the same shape.
+
+    All sentences of a batch have the same number of tokens, so there is no padding. The embeddings are looked up
+    outside, by `BertEngine`: their table is half of the weights, and would be in the file of every cut.
+
+    Args:
+        weights: layer's name → its arrays, as the layers of `bert.encoder` have them.
+        layers: 0 gives the embeddings, brought to one scale.
     """
     graph = _Bert(weights, shape)
-    x = graph.embedded(graph.input((None, None), "token_ids", np.int32))
+    x = graph.norm(graph.input((None, None, shape.width), "embeddings"), "embeddings_norm")
     for number in range(1, layers + 1):
         x = graph.encoder_layer(x, f"layer_{number}")
     return graph.file(x, "BERT")
@@ -31,31 +56,11 @@ class _Bert(Graph):
         super().__init__()
         self._weights, self._bert = weights, shape
 
-    def embedded(self, ids: int) -> int:
-        tokens = self._rows_of("embeddings_tokens", ids)
-        places = self._rows_of("embeddings_places", self._places(ids))
-        return self._norm(self.add(tokens, places), "embeddings_norm")
-
     def encoder_layer(self, x: int, name: str) -> int:
-        x = self._norm(self.add(x, self._attention(x, f"{name}_attention")), f"{name}_attention_norm")
+        x = self.norm(self.add(x, self._attention(x, f"{name}_attention")), f"{name}_attention_norm")
         wide = self._activated(self.dense(x, *self._weights[f"{name}_wide"], f"{name}_wide"))
         narrow = self.dense(wide, *self._weights[f"{name}_narrow"], f"{name}_narrow")
-        return self._norm(self.add(x, narrow), f"{name}_norm")
-
-    def _places(self, ids: int) -> int:
-        """0, 1, 2, … for each sentence, in the shape of the ids: there is no size to be known beforehand."""
-        any_size = self.shapes[ids]
-        number = lambda value: self._constant(np.int32([value]), f"number_{value}")  # noqa: E731
-        zeros = self._operator("MUL", [ids, number(0)], any_size, dtype=np.int32)
-        ones = self._operator("ADD", [zeros, number(1)], any_size, dtype=np.int32)
-        axis = self._constant(np.int32(1), "axis")
-        counted = self._operator("CUMSUM", [ones, axis], any_size, self._schema.CumsumOptionsT(), np.int32)
-        return self._operator("ADD", [counted, number(-1)], any_size, dtype=np.int32)
-
-    def _rows_of(self, name: str, places: int) -> int:
-        table = self._constant(*self._weights[name], name)
-        shape = (*self.shapes[places], self._bert.width)
-        return self._operator("GATHER", [table, places], shape, self._schema.GatherOptionsT())
+        return self.norm(self.add(x, narrow), f"{name}_norm")
 
     def _attention(self, x: int, name: str) -> int:
         width, each = self._bert.width, self._bert.width // self._bert.heads
@@ -100,7 +105,7 @@ class _Bert(Graph):
         options.approximate = self._bert.activation != "gelu"
         return self._operator("GELU", [x], self.shapes[x], options)
 
-    def _norm(self, x: int, name: str) -> int:
+    def norm(self, x: int, name: str) -> int:
         """Layer normalisation over the last axis."""
         scale, shift = self._weights[name]
         each = self.shapes[x]

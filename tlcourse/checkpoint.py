@@ -1,7 +1,6 @@
 """A training that is stopped goes on where it was: its state on disk, under a name that says which training it is."""
 
 import hashlib
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -33,9 +32,7 @@ class Checkpoint:
     def write(self, state: dict[str, np.ndarray]) -> None:
         """Keep the state in place of the one before; where that cannot be, training goes on without."""
         if self.path is not None:
-            content = io.BytesIO()
-            np.savez(content, **state)
-            keep(self.path, content.getvalue())
+            keep(self.path, lambda file: np.savez(file, **state), sum(array.nbytes for array in state.values()))
 
     def remove(self) -> None:
         if self.path is not None:

@@ -98,7 +98,7 @@ def doctor() -> None:
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine()
     for finding in findings:
-        table.add_row(signs[finding.state], finding.subject, Text(finding.text))
+        table.add_row(signs[finding.state], finding.subject, Text(finding.text, overflow="fold"))
     _say(table)
     _say()
     broken, missing = ([f.subject for f in findings if f.state == state] for state in ("broken", "missing"))
@@ -147,23 +147,26 @@ def _fetch_one(name: str, with_classifier: bool) -> bool:
 
 @app.command()
 def pack(
-    name: Annotated[str, typer.Argument(help="A data set of the course, such as dogs.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="A data set such as dogs, or minilm.", show_default=False)],
     folder: Annotated[
         Path, typer.Argument(help="Where to put it; made if need be.", metavar="DIR", show_default=False)
     ],
 ) -> None:
-    """Write a data set for a machine without internet."""
+    """Write what a machine without internet needs."""
+    from . import fetching
     from .datasets import load_dataset, write_pack
 
-    dataset = load_dataset(name)
     try:
-        goal = write_pack(dataset, folder).resolve()
+        if name in fetching.TEXT_NETWORKS:
+            goal, what = fetching.pack(name, folder).resolve(), "Network"
+        else:
+            dataset = load_dataset(name)
+            goal, what = write_pack(dataset, folder).resolve(), f"{sum(map(len, dataset.splits.values())):,} pictures"
     except OSError as error:
         raise UserInputError(
             f"The pack could not be written to {folder} ({error.strerror or error}). Choose another folder."
         ) from error
-    count = sum(map(len, dataset.splits.values()))
-    _say(f"{count:,} pictures written: {goal}", soft_wrap=True)
+    _say(f"{what} written: {goal}", soft_wrap=True)
     _say("Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS there to that one; here it is:")
     _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
 

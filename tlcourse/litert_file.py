@@ -23,8 +23,8 @@ class Graph:
         self._inputs, self._tensors, self._operators, self._codes = [], [], [], {}
         self._buffers = [schema.BufferT()]  # number 0: no constant
 
-    def input(self, shape: tuple[int | None, ...], name: str, dtype=np.float32) -> int:
-        self._inputs.append(self._tensor(shape, name, dtype))
+    def input(self, shape: tuple[int | None, ...], name: str) -> int:
+        self._inputs.append(self._tensor(shape, name))
         return self._inputs[-1]
 
     def add(self, x: int, y: int) -> int:
@@ -75,13 +75,13 @@ class Graph:
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
-    def _operator(self, kind: str, inputs: list[int], shape: tuple, options=None, dtype=np.float32) -> int:
+    def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options=None) -> int:
         """An operator with one output; `options` are the schema's."""
-        return self._operator_of_many(kind, inputs, [shape], options, dtype)[0]
+        return self._operator_of_many(kind, inputs, [shape], options)[0]
 
-    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list, options=None, dtype=np.float32) -> list:
+    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list[tuple], options=None) -> list[int]:
         operator, place = self._schema.OperatorT(), len(self._operators)
-        outputs = [self._tensor(shape, f"{kind}_{place}_{part}", dtype) for part, shape in enumerate(shapes)]
+        outputs = [self._tensor(shape, f"{kind}_{place}_{part}") for part, shape in enumerate(shapes)]
         operator.opcodeIndex = self._codes.setdefault(kind, len(self._codes))
         operator.inputs, operator.outputs = inputs, outputs
         if options is not None:

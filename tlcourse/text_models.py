@@ -7,8 +7,9 @@ from os import PathLike
 import numpy as np
 
 from . import engines, text_features
+from .attention import attentions
 from .bert import Shape, encoder
-from .bert_file import WRITER, write_bert
+from .bert_file import WRITER, BertEngine
 from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
 from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
@@ -68,29 +69,21 @@ class PretrainedTextModel:
     @cached_property
     def network(self):
         """`keras.Model`, token ids int32 (n, length), 0 is padding → features float32 (n, d). Built when asked for."""
-        network = self.new_network()
-        for name, arrays in self._weights.items():
-            network.get_layer(name).set_weights(arrays)
+        network = self.copy_network()
         self._weights = {}  # from now on they are the network's, and may change
         return network
 
-    def new_network(self):
-        """A network of this kind with random weights."""
-        import_tensorflow()
-        return encoder(self.shape, self.name)
-
     def copy_network(self):
         """The network once more: training the one leaves the other as it is."""
-        network = self.new_network()
-        network.set_weights(self.network.get_weights())
+        import_tensorflow()
+        network = encoder(self.shape, self.name)
+        for name, arrays in self._weights_now().items():
+            network.get_layer(name).set_weights(arrays)
         return network
 
     def tokens(self, sentence: str) -> list[str]:
         """What the network reads for a sentence, piece by piece, [CLS] first and [SEP] last."""
-        found = self._ids(sentence)
-        if len(found) > 1:
-            raise UserInputError(f"tokens takes one sentence; {len(found)} were given.")
-        return self.tokenizer.tokens(found[0])
+        return self.tokenizer.tokens(self._ids_of_one(sentence))
 
     def tokenize(self, sentences) -> np.ndarray:
         """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
@@ -138,7 +131,18 @@ class PretrainedTextModel:
         name = f"{self.name}-{block}" if cache else None
         return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
 
-    settings: dict = {}  # of `fine_tune`, other than its own defaults
+    def attentions(self, sentence: str) -> np.ndarray:
+        """How much each token of a sentence takes from each other one: float32 (layers, heads, tokens, tokens).
+
+        The tokens are those of `tokens(sentence)`; what a token takes sums to 1. See `tlcourse.attention`.
+
+        Raises:
+            UserInputError: not one text.
+        """
+        return attentions(self.network, self._ids_of_one(sentence))
+
+    # Of `fine_tune`, chosen on the films' validation sentences; J. Devlin and others took 16 or 32 sentences a step.
+    settings: dict = {"learning_rate": 1e-4, "batch_size": 16}
 
     def count(self, sentences) -> int | None:
         """How many sentences there are, if that is known before they are read."""
@@ -163,6 +167,11 @@ class PretrainedTextModel:
         """`read(network, sentences)` → what a network of this kind with a head on it says of them."""
         return partial(predict, tokenizer=self.tokenizer, shape=self.shape)
 
+    def _ids_of_one(self, sentence: str) -> np.ndarray:
+        if not isinstance(sentence, str):
+            raise UserInputError(f"A {type(sentence).__name__} was given; expected one text, a str.")
+        return self._ids(sentence)[0]
+
     def _ids(self, sentences) -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
 
@@ -170,7 +179,11 @@ class PretrainedTextModel:
         """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
         if self.engine == "tensorflow" or not engines.has_litert():
             return in_tensorflow(self.network, self.shape, layers)
-        return in_litert(self._weights or weights_by_layer(self.network), self.shape, layers)
+        return in_litert(self._weights_now(), self.shape, layers)
+
+    def _weights_now(self) -> dict[str, list[np.ndarray]]:
+        """Layer's name → its arrays: the file's, until there is a network that may have been changed."""
+        return self._weights or weights_by_layer(self.network)
 
 
 def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
@@ -178,13 +191,11 @@ def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> engines.LiteRTEngine:
-    """BERT up to so many layers; nothing is written before a sentence comes that is not in the cache."""
+def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> BertEngine:
+    """BERT up to so many layers, the one made before where nothing has changed."""
     digest = engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
-    make = lambda key: engines.LiteRTEngine(  # noqa: E731
-        lambda: write_bert(weights, shape, layers), key, (None, shape.width)
-    )
-    return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
+    key = f"{digest} {shape} {layers} {WRITER}"
+    return engines.remembered((key, "litert"), lambda key: BertEngine(weights, shape, layers, key))
 
 
 def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:

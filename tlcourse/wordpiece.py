@@ -28,6 +28,10 @@ class Tokenizer:
         vocabulary: path of its vocab.txt, a token a line, line 0 that of [PAD].
         lower_case: whether capitals become small and accents go, as in "uncased" networks.
         longest: tokens that the network reads, [CLS] and [SEP] included.
+
+    Attributes:
+        longest: as given.
+        size: one more than the largest id.
     """
 
     def __init__(self, vocabulary, lower_case: bool, longest: int):
@@ -46,6 +50,7 @@ class Tokenizer:
         if self._unknown is None:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
         self._tokenizer.no_padding()
+        self.size = 1 + max(self._tokenizer.get_vocab().values())
 
     def __len__(self) -> int:
         """How many tokens it knows."""

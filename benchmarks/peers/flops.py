@@ -1,4 +1,4 @@
-"""How much arithmetic a network needs for one picture, from the shapes of its layers."""
+"""How much arithmetic a network needs for one picture, or for one sentence, from the shapes of its layers."""
 
 from math import prod
 
@@ -24,3 +24,18 @@ def _multiply_adds(layer) -> int:
         return 0
     positions = prod(layer.output.shape[1:-1])
     return positions * prod(layer.kernel.shape)
+
+
+def flops_of_bert(layers: int, width: int, inner: int, tokens: int) -> int:
+    """Floating-point operations of one sentence's way through BERT: a multiplication and an addition count as two.
+
+    Counted are the matrix multiplications: queries, keys, values and output; weights of attention and what they weigh;
+    the two dense layers. Softmax, GELU, layer norms and the tables of embeddings are not.
+
+    Args:
+        layers, width, inner: of the network (num_hidden_layers, hidden_size, intermediate_size).
+        tokens: of the sentence.
+    """
+    dense = 4 * width**2 + 2 * width * inner
+    attention = 2 * tokens * width
+    return 2 * tokens * layers * (dense + attention)

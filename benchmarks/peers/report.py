@@ -131,6 +131,41 @@ def _recipes_rows(part: dict) -> list[tuple]:
     ]
 
 
+def _text_rows(part: dict) -> list[tuple]:
+    aims = {TORCH: ("PyTorch, eager", 2), ONNX: ("ONNX Runtime", 0.9)}
+    rows = []
+    for kind, found in part["workloads"].items():
+        speed = found["sentences_per_second"]
+        for name, (title, aim) in aims.items():
+            ratio = found["ratios"][name]
+            rows.append(
+                (
+                    f"Sentences → features, {kind}, beside {title} ({speed[OURS]['median']:.0f} and "
+                    f"{speed[name]['median']:.0f} sentences/s)",
+                    _times(ratio),
+                    _at_least(f"{aim:g}×", ratio["median"] >= aim) if "bound" in found else "–",
+                )
+            )
+        if "bound" in found:
+            bound = found["bound"]["sentences_per_second"]["median"]
+            what = f"… as a share of the {bound:.0f} sentences/s that a float32 {found['bound']['by']} allows"
+            rows.append((what, _range(found["share_of_bound"], ".2f"), "–"))
+    return [*rows, *_once_rows(part["once"])]
+
+
+def _once_rows(once: dict) -> list[tuple]:
+    """What a fresh process needs to load, and at most of memory; the peers' numbers in the row's name."""
+    rows = []
+    for what, key, form in (
+        ("Seconds to load MiniLM", "load_seconds", ".2f"),
+        ("… from the start of a process to the first sentence's features", "start_seconds", ".1f"),
+        ("Peak memory in MB of a process that takes all film snippets", "peak_megabytes", ",.0f"),
+    ):
+        peers = ", ".join(f"{name} {once[name][key]['median']:{form}}" for name in (TORCH, ONNX))
+        rows.append((f"{what} ({peers})", _range(once[OURS][key], form), "–"))
+    return rows
+
+
 ROWS = {
     "arrays": _arrays_rows,
     "folder": _folder_rows,
@@ -139,6 +174,7 @@ ROWS = {
     "finetune": _finetune_rows,
     "guide": _guide_rows,
     "recipes": _recipes_rows,
+    "text": _text_rows,
 }
 
 

@@ -22,7 +22,7 @@ COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
 
 
 def how_to_carry(name: str) -> str:
-    """What brings a data set to a machine without internet."""
+    """What brings a data set or a network for text to a machine without internet."""
     return (
         f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
         "TLCOURSE_PACKS=FOLDER."

@@ -61,7 +61,8 @@ class Progress:
         """Keep it; where that cannot be, say so and go on."""
         content = {"format": _FORMAT, "right": sorted(self.right), "tries": self.tries, "hints": self.hints}
         try:
-            write_atomically(self.path(), (json.dumps(content, indent=2) + "\n").encode())
+            text = json.dumps(content, indent=2) + "\n"
+            write_atomically(self.path(), lambda file: file.write(text.encode()))
         except OSError as error:
             warnings.warn(
                 f"Your progress could not be kept in {self.path()} ({error.strerror or error}). The check itself is "

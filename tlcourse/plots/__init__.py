@@ -3,10 +3,11 @@
 In a script: `tl.show.pictures(images).savefig("pictures.png")`.
 """
 
-from .charts import bars, confusion, curves, feature_map, labelled_points, learning_curve, training
+from .charts import attention, bars, confusion, curves, feature_map, labelled_points, learning_curve, training
 from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong
 
 __all__ = [
+    "attention",
     "bars",
     "channels",
     "confusion",

@@ -36,6 +36,33 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
     return sheet
 
 
+def attention(tokens: Sequence[str], weights, title: str = "Which token took how much from which") -> Figure:
+    """Attention weights as a table of shades: a row a token that takes, a column a token that is taken from.
+
+    Args:
+        tokens: the n tokens.
+        weights: float (n, n), rows sum to 1: one head's, or an average of `model.attentions(sentence)`.
+    """
+    weights = np.asarray(weights)
+    if weights.shape != (len(tokens), len(tokens)):
+        raise UserInputError(
+            f"Weights have shape {weights.shape} for {len(tokens)} tokens; expected one row and one column for each. "
+            "Of model.attentions(sentence) choose a layer and a head, or average over them."
+        )
+    side = min(WIDTH, 2.0 + 0.3 * len(tokens))
+    sheet = Figure(figsize=(side, side), layout="constrained")
+    axes = sheet.subplots()
+    shades = axes.imshow(weights, cmap="Blues", vmin=0)
+    axes.set_xticks(range(len(tokens)), tokens, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(tokens)), tokens)
+    axes.set(xlabel="taken from", ylabel="token")
+    axes.set_title(title)
+    sheet.colorbar(shades, shrink=0.7, label="share")
+    most = (f"{token} from {tokens[row.argmax()]} {row.max():.2f}" for token, row in zip(tokens, weights, strict=True))
+    sheet.alt = f"{title}. Of each token, from which it took most: {listed(most)}."
+    return sheet
+
+
 def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictures as points") -> Figure:
     """Features in two dimensions, one point a picture, one colour and marker a class.
 
