@@ -333,7 +333,7 @@ def test_one_changed_byte_of_minilm_is_found(packs, minilm_folder, name):
         else:
             (packs / "minilm" / file).symlink_to(minilm_folder / file)
     message = refused("minilm", DamagedFile)
-    assert str(packs / "minilm" / name) in message and "SHA-256" in message and "Remove" in message
+    assert str(packs / "minilm" / name) in message and "SHA-256" in message
 
 
 def test_minilm_with_a_missing_file_is_told(packs, minilm_folder):
