@@ -48,3 +48,19 @@ def photographs():
 
     samples = load_dataset("samples").test.images
     return np.stack([resize(samples[place], (224, 224)) for place in range(4)])
+
+
+@pytest.fixture(scope="session")
+def small_bert_folder(tmp_path_factory):
+    """A small BERT in Hugging Face's layout; tests do not change it."""
+    from small_bert import write_small_bert
+
+    return write_small_bert(tmp_path_factory.mktemp("berts") / "small")
+
+
+@pytest.fixture(scope="session")
+def small_bert(small_bert_folder):
+    """The same, loaded; tests do not change its weights."""
+    import tlcourse as tl
+
+    return tl.load_pretrained_model(small_bert_folder)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import backbones, files, published, tensorflow_start
+from tlcourse import backbones, bert_folder, files, published, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.pictures import read_picture
@@ -130,8 +130,8 @@ def sentence(kind, function, *arguments, **options):
 # What there is
 
 
-def test_the_list_names_the_bundled_network_and_keras_six(models):
-    assert list(backbones.list_pretrained_models()) == [BUNDLED, *FAMILIES]
+def test_the_list_names_the_bundled_network_keras_six_and_those_that_read(models):
+    assert list(backbones.list_pretrained_models()) == [BUNDLED, *FAMILIES, *bert_folder.PUBLISHED]
 
 
 def test_the_list_says_what_is_bundled(models):
@@ -146,12 +146,14 @@ def test_the_list_says_what_fetches_a_network_that_is_not_here(models, name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_list_says_which_networks_are_here(models, name):
     (models / published.weights_file(name).name).touch()
-    here = [known for known, line in backbones.list_pretrained_models().items() if line.endswith(", here")]
+    listed = backbones.list_pretrained_models()
+    here = [known for known in FAMILIES if listed[known].endswith(", here")]
     assert here == [name]
 
 
 def test_the_list_tells_each_networks_input_size(models):
-    sizes = {name: line.split(" pixels")[0] for name, line in backbones.list_pretrained_models().items()}
+    listed = backbones.list_pretrained_models().items()
+    sizes = {name: line.split(" pixels")[0] for name, line in listed if name not in bert_folder.PUBLISHED}
     assert sizes == {name: "224×224" for name in sizes} | {"inception_v3": "299×299", "xception": "299×299"}
 
 
@@ -168,7 +170,8 @@ def test_a_tilde_in_keras_home_is_the_users_folder(monkeypatch):
 @pytest.mark.parametrize("name", ["vgg19", "VGG16", "", None])
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     said = sentence(UserInputError, backbones.load_pretrained_model, name)
-    assert said == f"There is no pretrained model {name!r}. Known: {', '.join([BUNDLED, *FAMILIES])}."
+    known = ", ".join([BUNDLED, *FAMILIES, *bert_folder.PUBLISHED])
+    assert said == f"There is no pretrained model {name!r}. Known: {known}; or the path of a BERT's folder."
 
 
 # Each of Keras' networks

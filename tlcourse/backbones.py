@@ -1,6 +1,7 @@
 """Pretrained networks, each with its own input size and preprocessing inside."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from os import PathLike
@@ -57,7 +58,7 @@ def load_pretrained_model(
         WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
         DamagedFile: the weights' file is not what was published, or was cut short.
     """
-    if name in bert_folder.PUBLISHED or isinstance(name, PathLike) or _looks_like_a_path(name):
+    if isinstance(name, PathLike) or (isinstance(name, str) and (name in bert_folder.PUBLISHED or _is_path(name))):
         return PretrainedTextModel(name, engine)
     if not isinstance(name, str) or name not in RECIPES:
         known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
@@ -65,8 +66,9 @@ def load_pretrained_model(
     return PretrainedModel(name, engine)
 
 
-def _looks_like_a_path(name) -> bool:
-    return isinstance(name, str) and name not in RECIPES and (len(Path(name).parts) > 1 or Path(name).is_dir())
+def _is_path(name: str) -> bool:
+    """Whether a name is meant for a folder: it has parts, or there is such a folder."""
+    return name not in RECIPES and (len(Path(name).parts) > 1 or (bool(name) and os.path.isdir(name)))
 
 
 class PretrainedModel:

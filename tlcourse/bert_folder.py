@@ -24,6 +24,14 @@ MINILM_SHA256 = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
+_SIZES = {  # of a `Shape` → what they are called in config.json
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "width": "hidden_size",
+    "wide": "intermediate_size",
+    "vocabulary": "vocab_size",
+    "longest": "max_position_embeddings",
+}
 _LAYOUT = f"a folder with {CONFIG}, {VOCABULARY} and {WEIGHTS}, as Hugging Face has them"
 
 
@@ -117,11 +125,16 @@ def read_shape(folder: Path) -> Shape:
 
     Raises:
         UserInputError: not a BERT, or one of another kind than is read here.
-        DamagedFile: config.json cannot be read.
+        DamagedFile: config.json cannot be read, or its numbers make no network.
     """
     config = _read_json(folder / CONFIG)
-    kind = config.get("model_type", "bert" if "BertModel" in config.get("architectures", ()) else None)
-    if kind != "bert":
+    kind = config.get("model_type") or next(iter(config.get("architectures") or ()), None)
+    if kind is None:
+        raise UserInputError(
+            f"{folder / CONFIG} does not say what it describes; what is read here is BERT. If it is one, write "
+            '"model_type": "bert" into it.'
+        )
+    if kind not in ("bert", "BertModel"):
         raise UserInputError(f"{folder / CONFIG} describes a {kind!r} network; what is read here is BERT ('bert').")
     if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
         raise UserInputError(
@@ -131,26 +144,30 @@ def read_shape(folder: Path) -> Shape:
     activation = config.get("hidden_act", "gelu")
     if activation not in _ACTIVATIONS:
         raise UserInputError(f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}.")
-    try:
-        return Shape(
-            layers=int(config["num_hidden_layers"]),
-            heads=int(config["num_attention_heads"]),
-            width=int(config["hidden_size"]),
-            wide=int(config["intermediate_size"]),
-            vocabulary=int(config["vocab_size"]),
-            longest=int(config["max_position_embeddings"]),
-            activation=_ACTIVATIONS[activation],
-            epsilon=float(config.get("layer_norm_eps", 1e-12)),
+    sizes = {name: config.get(key) for name, key in _SIZES.items()}
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {_SIZES[name]}; expected a whole number from 1.")
+    if sizes["width"] % sizes["heads"]:
+        raise DamagedFile(
+            f"{folder / CONFIG} has hidden_size {sizes['width']} and num_attention_heads {sizes['heads']}; expected "
+            "heads that share the width evenly."
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{folder / CONFIG} lacks the number {error}, so the network cannot be built.") from None
+    epsilon = config.get("layer_norm_eps", 1e-12)
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
+        raise DamagedFile(f"{folder / CONFIG} has {epsilon!r} for layer_norm_eps; expected a number.")
+    return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=float(epsilon))
 
 
 def longest_text(folder: Path, shape: Shape) -> int:
     """How many tokens of a text are read: as many as in training where the folder says so, or all that fit."""
     file = folder / "sentence_bert_config.json"
     chosen = _read_json(file).get("max_seq_length") if file.is_file() else None
-    return min(int(chosen), shape.longest) if chosen else shape.longest
+    if chosen is None:
+        return shape.longest
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 2:
+        raise DamagedFile(f"{file} has {chosen!r} for max_seq_length; expected a whole number from 2.")
+    return min(chosen, shape.longest)
 
 
 def is_lower_case(folder: Path) -> bool:
@@ -174,7 +191,7 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     """Layer's name → its arrays, float32, in the order and shapes in which the layers of `bert.encoder` have them.
 
     Raises:
-        DamagedFile: the file is cut short, or lacks a tensor of such a network.
+        DamagedFile: the file is cut short, lacks a tensor of such a network, or holds NaN.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -209,6 +226,8 @@ class _Tensors:
                 f"{name} in {self._path} has shape {tensor.shape}; by {CONFIG} it should be {shape}. The two files "
                 "belong to different networks."
             )
+        if not np.isfinite(tensor).all():
+            raise DamagedFile(f"{name} in {self._path} holds NaN or infinite numbers. Fetch the folder again.")
         return tensor
 
     def dense(self, name: str, given: int, out: int) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Whatever holds pictures → one picture after the other, checked: paths, or arrays with pixels in [0, 255]."""
 
+import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ def as_pictures(images) -> tuple[Iterable, int | None]:
     """One picture after the other (paths, or checked arrays (h, w, 3)), and how many if that is known."""
     if isinstance(images, str | PathLike):
         path = Path(images).expanduser()
-        paths = [path] if path.is_file() else list_pictures(path)
+        paths = [path] if os.path.isfile(path) else list_pictures(path)
         return paths, len(paths)
     if isinstance(images, Pictures):
         return images.paths, len(images)

@@ -15,6 +15,7 @@ from .finetuning import fine_tune
 from .heads import train_classifier
 from .progress import progress_bar
 from .small_networks import train_network
+from .text_models import PretrainedTextModel
 
 METHODS = ("scratch", "probe", "fine-tune")
 _TIMED = 32  # pictures by which the cost of the frozen network is measured
@@ -148,11 +149,12 @@ def learning_curve(
             (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) → something with
             `predict(inputs)`.
         seeds: how many draws, or which.
-        model: the pretrained one; the bundled one if none is given.
+        model: the pretrained one; the bundled one if none is given, which takes pictures.
         size: (height, width) of the pictures that "scratch" is given; their own if none is given.
 
     Raises:
-        UserInputError: unknown method, numbers that are not ascending, no seeds.
+        UserInputError: unknown method, numbers that are not ascending, no seeds; sentences without a model that
+            reads, or for "scratch".
     """
     counts, seeds = _counts(labels_per_class), list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not seeds:
@@ -195,6 +197,8 @@ def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str,
     unknown = [name for name in names if name not in METHODS]
     if unknown or not names:
         raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
+    if dataset.train.kind == "sentences":
+        _check_for_sentences(names, model)
     model = model or load_pretrained_model()
     known = {
         "scratch": partial(_scratch, dataset, size),
@@ -202,6 +206,19 @@ def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str,
         "fine-tune": partial(_fine_tuned, dataset, model),
     }
     return {name: known[name] for name in names}
+
+
+def _check_for_sentences(names: Sequence[str], model) -> None:
+    if "scratch" in names:
+        raise UserInputError(
+            'The method "scratch" trains a small network for pictures, and the data set holds sentences. There are '
+            '"probe" and "fine-tune"; or give a function of your own: {"scratch": function}.'
+        )
+    if not isinstance(model, PretrainedTextModel):
+        raise UserInputError(
+            "The data set holds sentences, so the model must be one that reads: "
+            'tl.learning_curve(…, model=tl.load_pretrained_model("minilm")).'
+        )
 
 
 def _share_right(predicted: np.ndarray, dataset: Dataset) -> float:

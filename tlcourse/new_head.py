@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from .backbones import PretrainedModel
 from .errors import UserInputError
 from .freezing import freeze
+from .text_models import PretrainedTextModel
 
 
 def add_head(
-    model: PretrainedModel,
+    model: PretrainedModel | PretrainedTextModel,
     classes: int,
     hidden: int | Sequence[int] = (),
     dropout: float = 0.0,
     learning_rate: float = 1e-3,
 ):
-    """The pretrained network, frozen, with a new head: a compiled `keras.Model`, pixels → probabilities.
+    """The pretrained network, frozen, with a new head: a compiled `keras.Model`, pixels (of a text model
+    token ids, as `model.tokenize` gives them) → probabilities.
 
     Two classes get one sigmoid output, (n, 1), the probability of class 1, and binary cross-entropy; more get softmax,
     (n, classes), and sparse categorical cross-entropy. Labels are whole numbers in both cases: `fit(images, labels)`.
@@ -33,7 +35,7 @@ def add_head(
     Raises:
         UserInputError: no pretrained model, fewer than two classes, widths or shares that cannot be.
     """
-    if not isinstance(model, PretrainedModel):
+    if not isinstance(model, PretrainedModel | PretrainedTextModel):
         raise UserInputError(
             f"add_head was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
@@ -47,8 +49,7 @@ def add_head(
         raise UserInputError(f"dropout is {dropout!r}; expected a share from 0 to below 1.")
     import keras
 
-    network = keras.models.clone_model(model.network)
-    network.set_weights(model.network.get_weights())
+    network = model.copy_network()
     x = network.output
     for place, width in enumerate(widths, start=1):
         x = keras.layers.Dense(width, activation="relu", name=f"hidden_{place}")(x)

@@ -80,9 +80,19 @@ def read_file(path: str | PathLike) -> bytes:
                 )
             return file.read()
     except FileNotFoundError:
-        raise PictureError(f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}.") from None
+        raise PictureError(
+            f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}{_or_sentences(path)}."
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        raise PictureError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{str(path)[:200]} cannot be opened: {reason}{_or_sentences(path)}.") from None
+
+
+def _or_sentences(path: str | PathLike) -> str:
+    """What to do if this was never meant for a path."""
+    if Path(path).suffix.lower() in EXTENSIONS:
+        return ""
+    return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
 
 
 def prepare(picture: np.ndarray | bytes, size: tuple[int, int], name: str = "the picture") -> np.ndarray:
@@ -183,8 +193,10 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
         UserInputError: not a folder, or no picture below it.
     """
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise UserInputError(f"{folder} is not a folder. Relative paths start at {Path.cwd()}.")
+    if not os.path.isdir(folder):  # unlike Path.is_dir, it says no to a name that is too long for one
+        raise UserInputError(
+            f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}{_or_sentences(folder)}."
+        )
     paths, _ = pictures_and_others(folder)
     if not paths:
         raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")

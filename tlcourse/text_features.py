@@ -17,6 +17,7 @@ from .ragged import Ragged
 from .rows import Rows
 
 CHUNK = 2048  # sentences that are looked up, sorted by length, computed and kept together
+CHUNK_TOKENS = 1 << 16  # of them: the states of long texts fill the memory otherwise, 100 MB of float32 at width 384
 TOKENS = 256  # of the sentences that go through the network at once: more would not stay in the processor's cache
 
 
@@ -64,11 +65,11 @@ def _computed(engine, ids: Sequence[np.ndarray], cache: RowCache, describe: str,
         progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
     ):
         try:
-            for at in range(0, len(ids), CHUNK):
-                chosen = keys[at : at + CHUNK]
+            for chunk in _chunks(ids):
+                chosen = keys[chunk]
                 rows = cache.get(chosen)
                 progress.update(sum(key in rows for key in chosen))
-                missing = {key: ids[at + place] for place, key in enumerate(chosen) if key not in rows}
+                missing = {key: part for key, part in zip(chosen, ids[chunk], strict=True) if key not in rows}
                 for computed in _in_batches(engine, missing, finish, pool):
                     cache.put(computed)
                     rows |= computed
@@ -77,6 +78,18 @@ def _computed(engine, ids: Sequence[np.ndarray], cache: RowCache, describe: str,
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
             raise
+
+
+def _chunks(ids: Sequence[np.ndarray]) -> Iterator[slice]:
+    """The sentences, up to `CHUNK` of them and `CHUNK_TOKENS` tokens at a time, one at least."""
+    begin = tokens = 0
+    for place, sentence in enumerate(ids):
+        tokens += len(sentence)
+        if place > begin and (place - begin == CHUNK or tokens > CHUNK_TOKENS):
+            yield slice(begin, place)
+            begin, tokens = place, len(sentence)
+    if begin < len(ids):
+        yield slice(begin, len(ids))
 
 
 def _in_batches(engine, missing: dict[bytes, np.ndarray], finish, pool) -> Iterator[dict[bytes, np.ndarray]]:
@@ -92,9 +105,9 @@ def _in_batches(engine, missing: dict[bytes, np.ndarray], finish, pool) -> Itera
         for job in jobs:
             found |= job.result()
             if len(found) >= CHUNK // 8:
-                yield found
-                found = {}
-    finally:
+                finished, found = found, {}
+                yield finished
+    finally:  # also what was finished before Ctrl-C
         if found:
             yield found
 

@@ -1,6 +1,6 @@
 """Pretrained networks that read: sentences in, features out, by the same calls as for pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from os import PathLike
 
@@ -11,7 +11,7 @@ from .attention import attentions
 from .bert import Shape, encoder
 from .bert_file import WRITER, BertEngine
 from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
-from .errors import UserInputError
+from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
 from .views import AS_IS
@@ -43,6 +43,11 @@ class PretrainedTextModel:
         self.tokenizer = Tokenizer(
             self.folder / VOCABULARY, is_lower_case(self.folder), longest_text(self.folder, self.shape)
         )
+        if len(self.tokenizer) > self.shape.vocabulary:
+            raise DamagedFile(
+                f"{self.folder / VOCABULARY} has {len(self.tokenizer):,} tokens, the network knows "
+                f"{self.shape.vocabulary:,}. The two belong to different networks."
+            )
         self._weights = read_weights(self.folder, self.shape)
 
     def __repr__(self) -> str:
@@ -141,11 +146,13 @@ class PretrainedTextModel:
 
     def count(self, sentences) -> int | None:
         """How many sentences there are, if that is known before they are read."""
-        return None if hasattr(sentences, "as_numpy_iterator") else len(as_sentences(sentences))
+        once = hasattr(sentences, "as_numpy_iterator") or isinstance(sentences, Iterator)  # not to be read twice
+        return None if once else len(as_sentences(sentences))
 
     def views(self, views) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
-        if views not in (None, 1, AS_IS, (AS_IS,), [AS_IS]):
+        asked_for = list(views) if isinstance(views, Iterable) and not isinstance(views, str) else views
+        if asked_for not in (None, 1, AS_IS, [AS_IS]):
             raise UserInputError(f"views is {views!r}, but views are of pictures; a sentence is taken as it is.")
         return (AS_IS,)
 
@@ -171,7 +178,7 @@ class PretrainedTextModel:
     def _compiled(self, layers: int):
         """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
         if self.engine == "tensorflow" or not engines.has_litert():
-            return in_tensorflow(self.network, layers)
+            return in_tensorflow(self.network, self.shape, layers)
         return in_litert(self._weights_now(), self.shape, layers)
 
     def _weights_now(self) -> dict[str, list[np.ndarray]]:
@@ -191,14 +198,14 @@ def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -
     return engines.remembered((key, "litert"), lambda key: BertEngine(weights, shape, layers, key))
 
 
-def in_tensorflow(network, layers: int) -> engines.StatesEngine:
+def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
     """BERT up to so many layers; follows the network's weights, so its key says what they are."""
     import keras
 
     block = f"layer_{layers}" if layers else EMBEDDINGS
     states = keras.Model(network.inputs[0], network.get_layer(f"{block}_states").output, name=f"{network.name}-{block}")
     digest = engines.fast_digest_of(weight.numpy() for weight in states.weights)
-    return engines.StatesEngine(states, f"{digest} {layers}")
+    return engines.StatesEngine(states, f"{digest} {shape} {layers}")
 
 
 def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
@@ -208,5 +215,5 @@ def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarra
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
         engine = in_litert(weights, shape, shape.layers)
     else:
-        engine = in_tensorflow(network, shape.layers)
+        engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()

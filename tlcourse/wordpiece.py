@@ -5,6 +5,7 @@ What is in the vocabulary is one token; any other word falls into pieces that ar
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from .bert import PADDING
 from .errors import DamagedFile, UserInputError
+
+TOGETHER = 1000  # texts that the library is given at once: what it returns holds much more than the ids
 
 
 class TruncationWarning(UserWarning):
@@ -43,28 +46,58 @@ class Tokenizer:
             raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
+        if self._unknown is None:
+            raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
         self._tokenizer.no_padding()
         self.size = 1 + max(self._tokenizer.get_vocab().values())
 
+    def __len__(self) -> int:
+        """How many tokens it knows."""
+        return self._tokenizer.get_vocab_size()
+
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""
-        encoded = [entry.ids for entry in self._tokenizer.encode_batch(list(sentences))]
-        too_long = sum(len(ids) > self.longest for ids in encoded)
+        encoded, too_long = [], 0
+        for at in range(0, len(sentences), TOGETHER):
+            for entry in self._tokenizer.encode_batch([_unicode(text) for text in sentences[at : at + TOGETHER]]):
+                too_long += len(entry) > self.longest
+                encoded.append(self._cut(entry.ids))
         if too_long:
             which = "1 text is" if too_long == 1 else f"{too_long:,} texts are"
             warnings.warn(
                 f"{which} longer than the {self.longest} tokens that the network reads; the rest was left out.",
                 TruncationWarning,
-                stacklevel=2,
+                stacklevel=_callers_level(),
             )
-        return [np.array(self._cut(ids), np.int32) for ids in encoded]
+        return encoded
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        return ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
+    def _cut(self, ids: list[int]) -> np.ndarray:
+        ids = ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
+        found = np.array(ids, np.int32)
+        found[found == PADDING] = self._unknown  # a text that says "[PAD]" has a token there all the same
+        return found
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
         return [self._tokenizer.id_to_token(int(number)) for number in ids]
+
+
+def _callers_level() -> int:
+    """The `stacklevel` at which a warning stands at the line of whoever called the course."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _unicode(text: str) -> str:
+    """The text as the library can take it: halves of characters joined where they belong together, else replaced."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def as_sentences(texts) -> list[str]:
@@ -77,12 +110,21 @@ def as_sentences(texts) -> list[str]:
     Raises:
         UserInputError: something in it is no text, or there is nothing in it; the message says what and where.
     """
+    if isinstance(texts, np.ndarray) and texts.ndim == 0:
+        texts = texts.item()
     if isinstance(texts, str):
-        return [texts]
+        return [str(texts)]
     if hasattr(texts, "as_numpy_iterator"):
+        if texts.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+            raise UserInputError(
+                "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
+            )
         texts = [text for element in texts.as_numpy_iterator() for text in _of_element(element)]
-    elif isinstance(texts, bytes | dict) or not isinstance(texts, Iterable):
-        raise UserInputError(f"Texts were given as {type(texts).__name__}; expected a str or a list of str.")
+    elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(texts, Iterable):  # a set has no order
+        raise UserInputError(
+            f"Texts were given as {type(texts).__name__}; expected a str or a list of str. Of a data set give the "
+            "split's sentences: dataset.train.sentences."
+        )
     found = [str(text) if isinstance(text, str) else text for text in texts]
     for place, text in enumerate(found):
         if not isinstance(text, str):
