@@ -384,12 +384,11 @@ def test_a_method_of_one_s_own_is_given_the_sentences(dataset):
     assert tl.learning_curve(dataset, (2,), {"majority": Majority}, seeds=1).points["majority"][0].mean == 0.5
 
 
-def test_the_small_network_for_pictures_is_refused_for_sentences(dataset, small_bert):
-    with pytest.raises(UserInputError, match='"scratch" trains a small network for pictures.*"probe" and "fine-tune"'):
-        tl.learning_curve(dataset, (2,), model=small_bert)
+def test_from_scratch_a_network_that_reads_is_trained(dataset, small_bert):
+    assert list(tl.learning_curve(dataset, (2,), ["scratch"], seeds=1, model=small_bert).points) == ["scratch"]
 
 
-@pytest.mark.parametrize("method", ["probe", "fine-tune"])
+@pytest.mark.parametrize("method", ["scratch", "probe", "fine-tune"])
 def test_without_a_model_that_reads_it_is_said_which(dataset, bundled_model, method):
     for model in (None, bundled_model):
         with pytest.raises(UserInputError, match='model=tl.load_pretrained_model\\("minilm"\\)'):

@@ -182,7 +182,7 @@ class Pixels:
 
 
 _compiled: dict[tuple[str, str], object] = {}  # network's digest and engine asked for → the engine
-_MOST_KEPT = 2  # some 60 MB each
+_MOST_KEPT = 2  # some 60 MB each, of a small BERT 130
 
 
 def compile_network(network, engine: str = "auto"):
@@ -208,6 +208,7 @@ def remembered(key: tuple[str, str], make):
     else:
         while len(_compiled) >= _MOST_KEPT:
             del _compiled[next(iter(_compiled))]
+            hand_back_freed_memory()
         _compiled[key] = make(key[0])
     return _compiled[key]
 

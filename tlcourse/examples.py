@@ -98,12 +98,12 @@ def share_of(validation) -> float:
     is_number = isinstance(validation, int | float | np.number) and not isinstance(validation, bool)
     if not is_number or not 0 <= validation < 1:
         raise UserInputError(
-            f"validation is {validation!r}; expected a share from 0 to below 1, or a pair (images, labels)."
+            f"validation is {validation!r}; expected a share from 0 to below 1, or a pair (inputs, labels)."
         )
     return validation
 
 
-class Rows(NamedTuple):
+class Chosen(NamedTuple):
     """`Examples` before there are activations."""
 
     rows: np.ndarray
@@ -111,7 +111,7 @@ class Rows(NamedTuple):
     weights: np.ndarray
 
 
-def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[Rows, Rows | None, np.ndarray]:
+def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[Chosen, Chosen | None, np.ndarray]:
     """What is learned from, what is held out of it (or None), and the classes."""
     labels, weights = check_labels(labels, count), check_weights(sample_weight, count)
     classes, targets = np.unique(labels, return_inverse=True)
@@ -129,13 +129,13 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[R
     if len(np.unique(targets[kept])) < len(classes):
         raise UserInputError("A class has no row with a weight above 0 to learn from. Leave it out, or give it one.")
     judged = held[weights[held] > 0]
-    learned = Rows(kept, targets[kept], weights[kept] / weights[kept].mean())
-    return learned, Rows(judged, targets[judged], weights[judged]) if len(judged) else None, classes
+    learned = Chosen(kept, targets[kept], weights[kept] / weights[kept].mean())
+    return learned, Chosen(judged, targets[judged], weights[judged]) if len(judged) else None, classes
 
 
-def given(model, validation: tuple, classes: np.ndarray) -> Rows:
+def given(model, validation: tuple, classes: np.ndarray) -> Chosen:
     """The rows that were given to be judged on, all of the same weight."""
     if len(validation) != 2:
-        raise UserInputError(f"validation has {len(validation)} parts; expected (images, labels).")
+        raise UserInputError(f"validation has {len(validation)} parts; expected (inputs, labels).")
     targets = Predictor(classes, None).positions(validation[1], count_of(model, *validation))
-    return Rows(np.arange(len(targets)), targets, np.ones(len(targets)))
+    return Chosen(np.arange(len(targets)), targets, np.ones(len(targets)))

@@ -15,6 +15,7 @@ from .finetuning import fine_tune
 from .heads import train_classifier
 from .progress import progress_bar
 from .small_networks import train_network
+from .small_text_network import train_text_network
 from .text_models import PretrainedTextModel
 
 METHODS = ("scratch", "probe", "fine-tune")
@@ -145,16 +146,15 @@ def learning_curve(
     Args:
         dataset: from `load_dataset` or `datasets.from_folder`.
         labels_per_class: numbers from 1, ascending; None, last: all of the train split.
-        methods: out of "scratch" (`train_network`), "probe" (`train_classifier` on features) and "fine-tune"
-            (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) → something with
-            `predict(inputs)`.
+        methods: out of "scratch" (`train_network` or `train_text_network`), "probe" (`train_classifier` on features)
+            and "fine-tune" (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) →
+            something with `predict(inputs)`.
         seeds: how many draws, or which.
         model: the pretrained one; the bundled one if none is given, which takes pictures.
         size: (height, width) of the pictures that "scratch" is given; their own if none is given.
 
     Raises:
-        UserInputError: unknown method, numbers that are not ascending, no seeds; sentences without a model that
-            reads, or for "scratch".
+        UserInputError: unknown method, numbers that are not ascending, no seeds; sentences without a model that reads.
     """
     counts, seeds = _counts(labels_per_class), list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not seeds:
@@ -198,22 +198,20 @@ def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str,
     if unknown or not names:
         raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
     if dataset.train.kind == "sentences":
-        _check_for_sentences(names, model)
-    model = model or load_pretrained_model()
+        _check_that_it_reads(model)
+        train = partial(train_text_network, tokenizer=model.tokenizer)
+    else:
+        model = model or load_pretrained_model()
+        train = partial(train_network, size=size)
     known = {
-        "scratch": partial(_scratch, dataset, size),
+        "scratch": partial(_scratch, dataset, train),
         "probe": _Probes(dataset, model) if "probe" in names else None,
         "fine-tune": partial(_fine_tuned, dataset, model),
     }
     return {name: known[name] for name in names}
 
 
-def _check_for_sentences(names: Sequence[str], model) -> None:
-    if "scratch" in names:
-        raise UserInputError(
-            'The method "scratch" trains a small network for pictures, and the data set holds sentences. There are '
-            '"probe" and "fine-tune"; or give a function of your own: {"scratch": function}.'
-        )
+def _check_that_it_reads(model) -> None:
     if not isinstance(model, PretrainedTextModel):
         raise UserInputError(
             "The data set holds sentences, so the model must be one that reads: "
@@ -232,10 +230,10 @@ def _own(dataset: Dataset, method: Callable, rows: np.ndarray, seed: int) -> tup
     return _share_right(np.asarray(trained.predict(dataset.test.inputs)), dataset), seconds
 
 
-def _scratch(dataset: Dataset, size, rows: np.ndarray, seed: int) -> tuple[float, float]:
+def _scratch(dataset: Dataset, train: Callable, rows: np.ndarray, seed: int) -> tuple[float, float]:
     part = dataset.train.select(rows)
-    trained = train_network(part.images, part.labels, size=size, sample_weight=part.weights, seed=seed)
-    return _share_right(trained.predict(dataset.test.images), dataset), trained.record["seconds"]
+    trained = train(part.inputs, part.labels, sample_weight=part.weights, seed=seed)
+    return _share_right(trained.predict(dataset.test.inputs), dataset), trained.record["seconds"]
 
 
 def _fine_tuned(dataset: Dataset, model: PretrainedModel, rows: np.ndarray, seed: int) -> tuple[float, float]:

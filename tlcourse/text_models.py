@@ -179,7 +179,12 @@ class PretrainedTextModel:
         """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
         if self.engine == "tensorflow" or not engines.has_litert():
             return in_tensorflow(self.network, self.shape, layers)
-        return in_litert(self._weights_now(), self.shape, layers)
+        weights = self._weights_now()
+        return in_litert(weights, self._digest_of_file if self._weights else digest_of(weights), self.shape, layers)
+
+    @cached_property
+    def _digest_of_file(self) -> str:
+        return digest_of(self._weights)
 
     def _weights_now(self) -> dict[str, list[np.ndarray]]:
         """Layer's name → its arrays: the file's, until there is a network that may have been changed."""
@@ -191,9 +196,13 @@ def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> BertEngine:
+def digest_of(weights: dict[str, list[np.ndarray]]) -> str:
+    """What tells these weights from others."""
+    return engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
+
+
+def in_litert(weights: dict[str, list[np.ndarray]], digest: str, shape: Shape, layers: int) -> BertEngine:
     """BERT up to so many layers, the one made before where nothing has changed."""
-    digest = engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
     key = f"{digest} {shape} {layers} {WRITER}"
     return engines.remembered((key, "litert"), lambda key: BertEngine(weights, shape, layers, key))
 
@@ -213,7 +222,7 @@ def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarra
     ids = tokenizer.ids(as_sentences(sentences))
     if engines.has_litert():
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
-        engine = in_litert(weights, shape, shape.layers)
+        engine = in_litert(weights, digest_of(weights), shape, shape.layers)
     else:
         engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()
