@@ -31,7 +31,7 @@ def sentiment() -> dict:
                 accuracies = [draw["accuracies"][domain] for draw in draws]
                 seconds = [draw["seconds"] for draw in draws]
                 points[domain][method].append(Point(count, draws[0]["rows"], accuracies, seconds))
-    curves = {domain: LearningCurve(f"reviews: {domain}", list(SEEDS), found) for domain, found in points.items()}
+    curves = {domain: LearningCurve(data[domain].name, list(SEEDS), found) for domain, found in points.items()}
     return {
         "curves": {domain: curve.record() for domain, curve in curves.items()},
         "larger_class": {domain: _larger_class(data[domain].test.labels) for domain in DOMAINS},

@@ -64,7 +64,7 @@ def test_without_a_domain_it_is_the_films(reviews):
 
 def test_a_data_set_of_sentences_says_so(reviews):
     found = re.fullmatch(
-        r"<reviews: train [\d,]+, validation \d+, test \d+ sentences of 2 classes>", repr(reviews["tweets"])
+        r"<reviews \(tweets\): train [\d,]+, validation \d+, test \d+ sentences of 2 classes>", repr(reviews["tweets"])
     )
     assert found
 
@@ -209,7 +209,9 @@ def test_a_bundle_that_was_cut_short_is_refused(monkeypatch, tmp_path):
 
 
 def test_reviews_cannot_be_packed(tmp_path, reviews):
-    with pytest.raises(UserInputError, match="reviews holds sentences; a pack is made of folders of pictures"):
+    with pytest.raises(
+        UserInputError, match=r"reviews \(films\) holds sentences; a pack is made of folders of pictures"
+    ):
         datasets.write_pack(reviews["films"], tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Data sets that are on the machine as soon as the course is installed."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def load_reviews(domain: str = "films") -> Dataset:
     groups = np.char.add(np.char.add(names, " "), arrays["group_number"].astype(str))
     ratings = arrays["rating"]
     kept = (arrays["domain"] == REVIEW_DOMAINS.index(domain)) & (np.abs(ratings) > NEUTRAL)
-    return from_arrays(
+    dataset = from_arrays(
         read_card("reviews"),
         sentences[kept],
         ratings[kept] > 0,
@@ -90,6 +91,7 @@ def load_reviews(domain: str = "films") -> Dataset:
         groups=groups[kept],
         ratings=ratings[kept],
     )
+    return replace(dataset, name=f"reviews ({domain})")
 
 
 def _read(folder: str, name: str) -> dict[str, np.ndarray]:

@@ -133,7 +133,7 @@ class Dataset:
     """A data set: `train`, `validation` and `test` are `Split`s that share no picture and no sentence.
 
     Attributes:
-        name: as given to `load_dataset`, or the folder's name.
+        name: as given to `load_dataset`, of reviews with their domain, or the folder's name.
         class_names: the classes, in the order of the labels.
         card: what is known of it: source, licence, limits. `print(dataset.card)`.
         skipped: files that were left out, each with the reason.
