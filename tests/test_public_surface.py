@@ -50,6 +50,7 @@ ROOMS = (
     "plots.grids",
     "plots.figure",
     "training",
+    "optimizing",
     "settings",
     "checkpoint",
     "examples",

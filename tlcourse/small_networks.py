@@ -14,6 +14,7 @@ import numpy as np
 from . import features
 from .engines import Pixels
 from .errors import UserInputError
+from .optimizing import apply_gradients
 from .predictor import Predictor, check_labels, check_weights, names_of
 from .tensorflow_start import import_tensorflow
 
@@ -184,7 +185,7 @@ class _Workbench:
                 probabilities = learning(tf.cast(pixels, tf.float32), training=True)
                 right = tf.gather(probabilities, targets, axis=1, batch_dims=1)
                 loss = tf.reduce_mean(-tf.math.log(right + 1e-7) * weights)
-            self.optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+            apply_gradients(self.optimizer, tape.gradient(loss, [v.value for v in variables]), variables)
             return loss
 
         return step.get_concrete_function()

@@ -13,6 +13,7 @@ import numpy as np
 
 from .bert import PADDING
 from .errors import UserInputError
+from .optimizing import apply_gradients
 from .predictor import Predictor, check_labels, check_weights, names_of
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
@@ -138,7 +139,7 @@ def _step(network, learning_rate: float, steps: int):
             kept = tf.nn.experimental.stateless_dropout(patterns(ids, training=True), DROPOUT, seed)
             right = tf.gather(head(kept), targets, axis=1, batch_dims=1)
             loss = tf.reduce_mean(-tf.math.log(right + 1e-7) * weights)
-        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        apply_gradients(optimizer, tape.gradient(loss, [v.value for v in variables]), variables)
 
     return step.get_concrete_function()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .checkpoint import Checkpoint
 from .examples import Examples
+from .optimizing import apply_gradients
 from .settings import Settings
 from .tail import tail
 
@@ -77,8 +78,6 @@ class Training:
             warmup_steps=warmup,
         )
         self._optimizer = keras.optimizers.AdamW(self._schedule, weight_decay=settings.weight_decay)
-        not_decayed = [v for v in self.variables if len(v.shape) < 2 or v.name == "bias"]  # attention's biases are 2-d
-        self._optimizer.exclude_from_weight_decay(var_list=not_decayed)
         self._optimizer.build(self.variables)
         self._step = self._step_function(network, start)
         self.epochs: list[dict] = []
@@ -91,6 +90,7 @@ class Training:
 
         settings, run, variables, optimizer = self.settings, tail(network, start), self.variables, self._optimizer
         head, classes = self._head, self._head.units
+        decayed = [v for v in variables if len(v.shape) >= 2 and v.name != "bias"]  # attention's biases have two axes
         pictures = _batch_of(start, self.learn.dtype)
         rows, whole = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int64)
 
@@ -105,7 +105,8 @@ class Training:
                 wanted += settings.label_smoothing / classes
                 losses = tf.nn.softmax_cross_entropy_with_logits(wanted, outputs @ head.kernel + head.bias)
                 loss = tf.reduce_mean(losses * weights)
-            optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            apply_gradients(optimizer, gradients, variables, decayed)
             return loss
 
         return step
