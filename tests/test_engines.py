@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from tlcourse import backbones, engines, published
+from tlcourse import backbones, engines, freed_memory, published
 from tlcourse.blocks import is_spatial, sort_into_blocks
 from tlcourse.efficientnet_lite import block_layers
 from tlcourse.engines import LiteRTEngine, compile_network, digest
@@ -299,3 +299,14 @@ def test_tensorflow_does_not_lecture(caplog):
     logging.getLogger("absl").warning("Please consider providing the trackable_obj argument.")
     tf.get_logger().warning("Something else.")
     assert [record.getMessage() for record in caplog.records] == ["Something else."]
+
+
+# Memory
+
+
+def test_without_glibc_freed_memory_is_left_where_it_is(monkeypatch):
+    def no_library(name):
+        raise OSError("no such library")
+
+    monkeypatch.setattr(freed_memory.ctypes, "CDLL", no_library)
+    assert freed_memory.hand_back_freed_memory() is None and freed_memory.clear_away() is None

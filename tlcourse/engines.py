@@ -5,7 +5,6 @@ interpreter of one thread for each processor beats one interpreter of many threa
 result does not depend on how many there are. A Keras network is converted once; the file is kept in the cache.
 """
 
-import gc
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ import numpy as np
 from .cache import keep
 from .errors import UserInputError
 from .files import cache_folder, sha256
-from .freed_memory import hand_back_freed_memory
+from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
 
@@ -280,8 +279,7 @@ def _converted(network, key: str) -> Path | Callable[[], bytes]:
 def _convert(network) -> bytes:
     import tensorflow as tf
 
-    gc.collect()  # networks refer to themselves in circles: those that are gone are still there
-    hand_back_freed_memory()
+    clear_away()
     with stderr_silenced():
         # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen_graph(network, 1)])

@@ -12,6 +12,7 @@ from .checkpoint import Checkpoint, fingerprint
 from .errors import UserInputError
 from .examples import Examples, count_of, given, share_of, split
 from .files import cache_folder
+from .freed_memory import clear_away
 from .freezing import freeze, unfreeze
 from .heads import train_classifier
 from .predictor import Predictor, check_labels, names_of
@@ -100,6 +101,7 @@ def fine_tune(
     names = names_of(classes, class_names)
     if isinstance(validation, tuple):
         held_out = given(model, validation, classes)
+    clear_away()
     network, seconds = _copy(model, last_frozen), _Stopwatch()
     activations = _activations(model, inputs, labels, last_frozen, views, cache)
     learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
@@ -111,6 +113,7 @@ def fine_tune(
     head = _probe(describe, learn, settings.seed)
     before = _digests(network, head)
     seconds.lap("probe")
+    clear_away()
     training = Training(network, start, describe, head, learn, judged, settings)
     checkpoint = _checkpoint(model, first, views, settings, before, (learn, judged), cache)
     estimate = settings.epochs * training.steps * training.seconds_a_step()

@@ -1,6 +1,7 @@
 """What one batch frees is kept for the next, and handed back to the system when a large piece of work is done."""
 
 import ctypes
+import gc
 from functools import cache
 
 
@@ -30,3 +31,9 @@ def hand_back_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
         return
+
+
+def clear_away() -> None:
+    """Free what nothing uses any more and hand it back: networks refer to themselves in circles, and stay till then."""
+    gc.collect()
+    hand_back_freed_memory()
