@@ -181,7 +181,7 @@ class Pixels:
 
 
 _compiled: dict[tuple[str, str], object] = {}  # network's digest and engine asked for → the engine
-_MOST_KEPT = 2  # some 60 MB each, of a small BERT 130
+_MOST_KEPT = 2  # some 60 MB each
 
 
 def compile_network(network, engine: str = "auto"):
@@ -210,6 +210,12 @@ def remembered(key: tuple[str, str], make):
             hand_back_freed_memory()
         _compiled[key] = make(key[0])
     return _compiled[key]
+
+
+def drop_all() -> None:
+    """Let go of the engines that are kept, and of their memory; each is made again when it is needed."""
+    _compiled.clear()
+    clear_away()
 
 
 def _compile(network, key: str, engine: str):

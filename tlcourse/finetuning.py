@@ -113,7 +113,7 @@ def fine_tune(
     head = _probe(describe, learn, settings.seed)
     before = _digests(network, head)
     seconds.lap("probe")
-    clear_away()
+    engines.drop_all()  # training needs the memory more
     training = Training(network, start, describe, head, learn, judged, settings)
     checkpoint = _checkpoint(model, first, views, settings, before, (learn, judged), cache)
     estimate = settings.epochs * training.steps * training.seconds_a_step()

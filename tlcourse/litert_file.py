@@ -73,7 +73,8 @@ class Graph:
             model.operatorCodes.append(code)
         builder = flatbuffers.Builder(sum(buffer.data.nbytes for buffer in self._buffers[1:]) + (1 << 20))
         builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        self._buffers.clear()  # three copies of the weights at once would be one too many
+        return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
     def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options=None) -> int:
         """An operator with one output; `options` are the schema's."""

@@ -18,7 +18,7 @@ from .rows import Rows
 
 CHUNK = 2048  # sentences that are looked up, sorted by length, computed and kept together
 CHUNK_TOKENS = 1 << 16  # of them: the states of long texts fill the memory otherwise, 100 MB of float32 at width 384
-TOKENS = 256  # of the sentences that go through the network at once: more would not stay in the processor's cache
+TOKENS = 512  # of the sentences that go through the network at once: more would not stay in the processor's cache
 
 
 def averages(engine, ids: Sequence[np.ndarray], name: str | None, describe: str = "Reading") -> np.ndarray:

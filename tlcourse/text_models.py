@@ -71,6 +71,7 @@ class PretrainedTextModel:
         """`keras.Model`, token ids int32 (n, length), 0 is padding → features float32 (n, d). Built when asked for."""
         network = self.copy_network()
         self._weights = {}  # from now on they are the network's, and may change
+        engines.drop_all()  # they hold the file's weights, too
         return network
 
     def copy_network(self):
@@ -203,8 +204,12 @@ def digest_of(weights: dict[str, list[np.ndarray]]) -> str:
 
 def in_litert(weights: dict[str, list[np.ndarray]], digest: str, shape: Shape, layers: int) -> BertEngine:
     """BERT up to so many layers, the one made before where nothing has changed."""
-    key = f"{digest} {shape} {layers} {WRITER}"
-    return engines.remembered((key, "litert"), lambda key: BertEngine(weights, shape, layers, key))
+
+    def make(key: str) -> BertEngine:
+        engines.drop_all()  # a BERT's engine is large and quickly made again: one is kept
+        return BertEngine(weights, shape, layers, key)
+
+    return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
 
 
 def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
