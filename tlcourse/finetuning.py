@@ -190,7 +190,8 @@ def _probe(describe, learn: Examples, seed: int):
 
 def _digests(network, head) -> dict[str, str]:
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
-    return {weight.path: engines.fast_digest_of([weight.numpy()]) for weight in (*network.weights, *head.weights)}
+    weights = (*network.weights, *head.weights)
+    return {weight.path: engines.fast_digest_of([weight.numpy() + 0.0]) for weight in weights}  # -0.0 is 0.0
 
 
 def _checkpoint(

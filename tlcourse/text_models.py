@@ -181,7 +181,7 @@ class PretrainedTextModel:
         if self.engine == "tensorflow" or not engines.has_litert():
             return in_tensorflow(self.network, self.shape, layers)
         weights = self._weights_now()
-        return in_litert(weights, self._digest_of_file if self._weights else digest_of(weights), self.shape, layers)
+        return in_litert(weights, self.shape, layers, self._digest_of_file if self._weights else "")
 
     @cached_property
     def _digest_of_file(self) -> str:
@@ -202,14 +202,14 @@ def digest_of(weights: dict[str, list[np.ndarray]]) -> str:
     return engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
 
 
-def in_litert(weights: dict[str, list[np.ndarray]], digest: str, shape: Shape, layers: int) -> BertEngine:
-    """BERT up to so many layers, the one made before where nothing has changed."""
+def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, digest: str = "") -> BertEngine:
+    """BERT up to so many layers, the one made before where nothing has changed; the digest is that of the weights."""
 
     def make(key: str) -> BertEngine:
         engines.drop_all()  # a BERT's engine is large and quickly made again: one is kept
         return BertEngine(weights, shape, layers, key)
 
-    return engines.remembered((f"{digest} {shape} {layers} {WRITER}", "litert"), make)
+    return engines.remembered((f"{digest or digest_of(weights)} {shape} {layers} {WRITER}", "litert"), make)
 
 
 def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
@@ -227,7 +227,7 @@ def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarra
     ids = tokenizer.ids(as_sentences(sentences))
     if engines.has_litert():
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
-        engine = in_litert(weights, digest_of(weights), shape, shape.layers)
+        engine = in_litert(weights, shape, shape.layers)
     else:
         engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()
