@@ -59,6 +59,22 @@ def same(first, second):
 # What is computed
 
 
+def test_the_bar_counts_a_text_that_comes_twice_twice(monkeypatch):
+    """A bar that ends before its end stays in the notebook, in red."""
+    bars, progress_bar = [], text_features.progress_bar
+
+    def watched(**options):
+        bars.append(progress_bar(**options))
+        return bars[-1]
+
+    monkeypatch.setattr(text_features, "progress_bar", watched)
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    ids = some_ids(30)
+    counted([*ids, *ids[:12]], name=None)
+    counted([*ids, *ids[:12]])
+    assert [(bar.n, bar.total) for bar in bars] == [(42, 42), (42, 42)]
+
+
 def test_an_average_is_that_of_the_sentence_s_own_tokens():
     ids = some_ids(100)
     np.testing.assert_allclose(counted(ids)[0], expected(ids), rtol=1e-6)

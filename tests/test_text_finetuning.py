@@ -58,6 +58,12 @@ def blocks_of(paths):
     return {"_".join(path.split("/")[0].split("_")[:2]) for path in paths}
 
 
+def test_what_will_be_done_is_said_of_sentences(small_bert, reviews, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    tuned(small_bert, reviews, epochs=1, cache=False)
+    assert "Fine-tuning on 32 sentences: 1 epoch of about " in capsys.readouterr().err
+
+
 # What comes back
 
 

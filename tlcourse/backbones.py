@@ -198,6 +198,7 @@ class PretrainedModel:
             engine, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
         )
 
+    kind = "pictures"  # what it takes
     settings: dict = {}  # of `fine_tune`, other than its own defaults
 
     def count(self, images) -> int | None:

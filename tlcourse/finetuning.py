@@ -118,7 +118,7 @@ def fine_tune(
     checkpoint = _checkpoint(model, first, views, settings, before, (learn, judged), cache)
     estimate = settings.epochs * training.steps * training.seconds_a_step()
     report = TrainingReport(settings.epochs)
-    report.start(len(learn), len(judged or ()), estimate)
+    report.start(model.kind, len(learn), len(judged or ()), estimate)
     training.run(checkpoint, report.epoch)
     seconds.lap("training")
     record = {

@@ -4,6 +4,7 @@ Sentences of the same number of tokens go through the network together, so nothi
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,13 +68,14 @@ def _computed(engine, ids: Sequence[np.ndarray], cache: RowCache, describe: str,
         try:
             for chunk in _chunks(ids):
                 chosen = keys[chunk]
+                copies = Counter(chosen)  # what differs in capitals alone is one text to the network
                 rows = cache.get(chosen)
                 progress.update(sum(key in rows for key in chosen))
                 missing = {key: part for key, part in zip(chosen, ids[chunk], strict=True) if key not in rows}
                 for computed in _in_batches(engine, missing, finish, pool):
                     cache.put(computed)
                     rows |= computed
-                    progress.update(len(computed))
+                    progress.update(sum(copies[key] for key in computed))
                 yield from (rows[key] for key in chosen)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun

@@ -142,6 +142,7 @@ class PretrainedTextModel:
         """
         return attentions(self.network, self._ids_of_one(sentence))
 
+    kind = "sentences"  # what it takes
     # Of `fine_tune`, chosen on the films' validation sentences; J. Devlin and others took 16 or 32 sentences a step.
     settings: dict = {"learning_rate": 1e-4, "batch_size": 16}
 

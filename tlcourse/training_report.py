@@ -12,11 +12,12 @@ class TrainingReport:
         self._epochs, self._display = epochs, None
         self._off = is_off()
 
-    def start(self, learned_from: int, held_out: int, seconds: float) -> None:
+    def start(self, kind: str, learned_from: int, held_out: int, seconds: float) -> None:
         """Say what is going to be done, and how long it will take."""
         judged = f", {held_out:,} are held out" if held_out else ""
+        epochs = "1 epoch" if self._epochs == 1 else f"{self._epochs} epochs"
         self._line(
-            f"Fine-tuning on {learned_from:,} pictures{judged}: {self._epochs} epochs of about "
+            f"Fine-tuning on {learned_from:,} {kind}{judged}: {epochs} of about "
             f"{duration(seconds / self._epochs)}, {duration(seconds)} in all."
         )
 
