@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from tlcourse import backbones, engines, freed_memory, published
+from tlcourse import backbones, conversion, engines, freed_memory, published
 from tlcourse.blocks import is_spatial, sort_into_blocks
 from tlcourse.efficientnet_lite import block_layers
 from tlcourse.engines import LiteRTEngine, compile_network, digest
@@ -164,12 +164,12 @@ def unconvertible(network):
 
 
 def test_a_network_that_does_not_convert_runs_in_tensorflow(small, fresh, monkeypatch):
-    monkeypatch.setattr(engines, "_convert", unconvertible)
+    monkeypatch.setattr(conversion, "convert", unconvertible)
     assert_agree(run(compile_network(small), pictures((24, 24))), small(pictures((24, 24))).numpy())
 
 
 def test_a_network_that_does_not_convert_is_said_where_litert_was_asked_for(small, fresh, monkeypatch):
-    monkeypatch.setattr(engines, "_convert", unconvertible)
+    monkeypatch.setattr(conversion, "convert", unconvertible)
     with pytest.raises(UserInputError, match="LiteRT cannot run small .*neither a custom op nor a flex op.*'auto'"):
         compile_network(small, "litert")
 
@@ -194,7 +194,7 @@ def kept_file(folder):
 def test_a_converted_network_is_not_converted_again(small, fresh, monkeypatch):
     first = run(compile_network(small), pictures((24, 24)))
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(engines, "_convert", lambda network: pytest.fail("converted again"))
+    monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
 
 
