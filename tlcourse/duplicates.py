@@ -79,6 +79,26 @@ def assert_disjoint(first, second, *more, names: Sequence[str] = (), show: int =
     raise LeakageError(_about_leak(splits, found, show), [pair for pair, _, _ in found], figure)
 
 
+def same_pictures(images) -> np.ndarray:
+    """Which pictures are one and the same, as `assert_disjoint` sees it: int64 (n,), the place of the first such one.
+
+    Args:
+        images: as for `assert_disjoint`.
+
+    Raises:
+        UserInputError, PictureError: as `extract_features`.
+    """
+    from scipy.cluster.hierarchy import DisjointSet
+
+    split = _Split("what was given", images)
+    found = DisjointSet(range(len(split.plain)))
+    for place, there, mirrored in _candidates(split, split):
+        if place < there and not found.connected(place, there) and _is_same(split, place, split, there, mirrored):
+            found.merge(place, there)
+    _, first, which = np.unique([found[place] for place in found], return_index=True, return_inverse=True)
+    return first[which]
+
+
 class _Split:
     """A collection of pictures: one hash each, and the pictures again when they are asked for."""
 
@@ -155,8 +175,6 @@ class _Look(NamedTuple):
 
 def _shared(one: _Split, other: _Split) -> list[tuple]:
     """The pictures that stand in both: (pair, place in one, place in other) with their splits; at most `MOST`."""
-    from PIL import ImageOps
-
     found, seen, candidates = [], set(), list(_candidates(one, other))
     with ThreadPoolExecutor(2) as pool:  # read in two threads what is compared below, as far as it is kept
         for split, places in (
@@ -167,19 +185,23 @@ def _shared(one: _Split, other: _Split) -> list[tuple]:
     for place, there, mirrored in candidates:
         if (place, there) in seen:
             continue
-        first, second = one.look(place), other.look(there)
-        if first.size == second.size:
-            same = _same_look(first, second.mirror() if mirrored else second)
-        else:
-            picture = other.work(there)
-            same = _same_picture(one.work(place), ImageOps.mirror(picture) if mirrored else picture)
-        if same:
+        if _is_same(one, place, other, there, mirrored):
             seen.add((place, there))
             pair = Pair(one.name, one.label(place), other.name, other.label(there), mirrored)
             found.append((pair, (one, place), (other, there)))
         if len(found) == MOST:
             break
     return found
+
+
+def _is_same(one: _Split, place: int, other: _Split, there: int, mirrored: bool) -> bool:
+    from PIL import ImageOps
+
+    first, second = one.look(place), other.look(there)
+    if first.size == second.size:
+        return _same_look(first, second.mirror() if mirrored else second)
+    picture = other.work(there)
+    return _same_picture(one.work(place), ImageOps.mirror(picture) if mirrored else picture)
 
 
 def _candidates(one: _Split, other: _Split) -> Iterator[tuple[int, int, bool]]:

@@ -197,17 +197,33 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
         raise UserInputError(
             f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}{_or_sentences(folder)}."
         )
-    paths, _ = pictures_and_others(folder)
+    paths, others = files_below(folder)
+    closed = next(((path, why) for path, why in others if why.startswith(_CLOSED)), None)
+    if closed:
+        raise UserInputError(f"{closed[0]} {closed[1]}. Give yourself the right to read it, or leave it out.")
     if not paths:
         raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")
     return paths
 
 
-def pictures_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files below a folder that are pictures by their extension, and the others; sorted, without hidden ones."""
+_CLOSED = "cannot be opened"
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The pictures below a folder, by their extension, and everything else with the reason why it is none; sorted.
+
+    Hidden files and folders are passed over, links to folders not followed: they may lead round in a circle.
+    """
     pictures, others = [], []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
-            (pictures if path.suffix.lower() in EXTENSIONS else others).append(path)
-    return pictures, others
+    closed = lambda error: others.append((Path(error.filename), f"{_CLOSED}: {error.strerror}"))  # noqa: E731
+    for place, folders, files in os.walk(folder, onerror=closed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        others += [(Path(place, name), "a link to a folder") for name in folders if os.path.islink(Path(place, name))]
+        for path in (Path(place, name) for name in files if not name.startswith(".")):
+            if path.suffix.lower() not in EXTENSIONS:
+                others.append((path, f"no picture by its name: {path.suffix or 'no extension'}"))
+            elif os.path.exists(path) and not os.path.isfile(path):
+                others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
+            else:
+                pictures.append(path)
+    return sorted(pictures), sorted(others)
