@@ -6,13 +6,16 @@ from . import tfds
 from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
 from .core import Dataset, Split
 from .dogs import PETS, load_dogs
+from .examination import Examination, examine
 from .folder import from_folder
 from .pack import find_pack, list_packs, read_pack, write_pack
 
 __all__ = [
     "Card",
     "Dataset",
+    "Examination",
     "Split",
+    "examine",
     "fetch",
     "find_pack",
     "from_folder",

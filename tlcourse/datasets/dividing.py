@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from ..duplicates import same_pictures
+from ..same_pictures import same_pictures
 from .cleaning import Labelled
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
