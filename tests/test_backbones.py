@@ -548,3 +548,16 @@ def test_nothing_is_written_in_red_when_features_are_extracted():
 def test_tensorflow_starts_in_silence_whatever_the_log_level():
     program = "from tlcourse.tensorflow_start import import_tensorflow; import_tensorflow()"
     assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "model.preprocess(np.full((1, 40, 40, 3), 200))",
+        "model.copy_network()",
+        "tl.train_classifier(np.eye(4), [0, 1, 0, 1]).as_head()",
+    ],
+)
+def test_whatever_starts_tensorflow_first_starts_it_in_silence(call):
+    program = f"import numpy as np, tlcourse as tl; model = tl.load_pretrained_model(); {call}"
+    assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""

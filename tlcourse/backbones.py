@@ -17,6 +17,7 @@ from .files import read_card
 from .inputs import as_pictures
 from .published import build, imagenet_classes, preprocessing_layers, weights_file
 from .recipes import RECIPES
+from .tensorflow_start import import_tensorflow
 from .text_models import PretrainedTextModel
 from .views import AS_IS, view_names
 
@@ -143,6 +144,7 @@ class PretrainedModel:
         Args:
             images: array, or list of arrays of one size, as for `extract_features`; nothing is resized.
         """
+        import_tensorflow()
         import keras
 
         pixels = keras.Input((None, None, 3))
@@ -211,6 +213,7 @@ class PretrainedModel:
 
     def copy_network(self):
         """The network once more: training the one leaves the other as it is."""
+        import_tensorflow()
         import keras
 
         network = keras.models.clone_model(self.network)
@@ -242,6 +245,7 @@ class PretrainedModel:
 
     def _network_up_to(self, block: str):
         """The network up to this block: `keras.Model`, pixels → the block's output."""
+        import_tensorflow()
         import keras
 
         output = self.network.get_layer(self.blocks[block][-1]).output
@@ -256,6 +260,7 @@ class PretrainedModel:
 
     def network_at(self, blocks: Sequence[str]):
         """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""
+        import_tensorflow()
         import keras
 
         blocks = self._block_names(blocks)

@@ -7,6 +7,7 @@ import numpy as np
 
 from .errors import UserInputError
 from .predictor import Predictor, as_array, check_labels, check_weights, names_of
+from .tensorflow_start import import_tensorflow
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
@@ -44,6 +45,7 @@ class Classifier(Predictor):
         The standardisation is folded into kernel and bias, so the layer takes raw features and can be put on the
         network and fine-tuned further.
         """
+        import_tensorflow()
         import keras
 
         kernel, bias = self._regression.coef_.T, self._regression.intercept_
