@@ -90,6 +90,13 @@ class LiteRTEngine:
         """
         self._idle.put(self._interpreter())
 
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of one input and of one output, as the file says; of several, none."""
+        interpreter, *_ = ready = self._idle.get_nowait() if not self._idle.empty() else self._interpreter()
+        self._idle.put(ready)
+        sides = interpreter.get_input_details(), interpreter.get_output_details()
+        return tuple(tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else () for side in sides)
+
     def _interpreter(self) -> tuple:
         """One more interpreter, and the numbers of its input and output."""
         from ai_edge_litert.interpreter import Interpreter
