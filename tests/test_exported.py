@@ -8,58 +8,24 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from brightness_export import brightness_file, record_of, write_brightness_export, write_shades
 
 import tlcourse as tl
 from tlcourse import engines, exported
 from tlcourse.errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
 from tlcourse.exported import RECORD, engine_of, load_exported
-from tlcourse.files import sha256
-from tlcourse.litert_file import Graph
-
-
-def record_of(folder, files=("model.tflite",), **parts):
-    """Write a record that fits these files."""
-    record = {
-        "format": "tlcourse export 1",
-        "class_names": ["dark", "light"],
-        "classes": [0, 1],
-        "input": {"height": 8, "width": 8},
-        "files": {name: {"sha256": sha256(folder / name)} for name in files},
-        "left_out": {},
-        **parts,
-    }
-    (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
-    return record
-
-
-def brightness_file(size=(8, 8), classes=2):
-    """A LiteRT file that is surer of class 1 the brighter a picture is."""
-    graph = Graph()
-    x = graph.reduced("MEAN", graph.input((1, *size, 3), "pixels"), axes=(1, 2))
-    kernel, bias = np.zeros((3, classes), np.float32), np.zeros(classes, np.float32)
-    kernel[:, 1], bias[1] = 0.01, -3.8
-    return graph.file(graph.softmax(graph.dense(x, kernel, bias, "head")), "brightness")
 
 
 @pytest.fixture
 def folder(tmp_path):
     """An export with one file, which needs no TensorFlow."""
-    made = tmp_path / "made"
-    made.mkdir()
-    (made / "model.tflite").write_bytes(brightness_file())
-    record_of(made)
-    return made
+    return write_brightness_export(tmp_path / "made")
 
 
 @pytest.fixture
 def pictures(tmp_path):
     """Four pictures from dark to light."""
-    place = tmp_path / "pictures"
-    place.mkdir()
-    for level in (10, 90, 170, 250):
-        Image.new("RGB", (20, 30), (level,) * 3).save(place / f"{level:03}.png")
-    return place
+    return write_shades(tmp_path / "pictures")
 
 
 # What is answered

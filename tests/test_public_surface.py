@@ -23,6 +23,7 @@ ROOMS = (
     "demo",
     "doctor",
     "handout",
+    "predicting",
     "fetching",
     "exercises",
     "exercises.checking",

@@ -1,4 +1,4 @@
-"""The `tlcourse` command: demo, doctor, fetch, pack, cache."""
+"""The `tlcourse` command: demo, doctor, fetch, pack, handout, train, predict, cache."""
 
 import codecs
 import os
@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
 from . import __version__
@@ -43,7 +40,8 @@ app = typer.Typer(
 
 def _say(line="", err: bool = False, **options) -> None:
     """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
-    # The console is made when it is needed, so that it writes where stdout points then.
+    from rich.console import Console  # made when it is needed, so that it writes where stdout points then
+
     Console(stderr=err, markup=False, highlight=False, emoji=False).print(line, **options)
 
 
@@ -86,6 +84,9 @@ def _say_or_path(line) -> None:
 @app.command()
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
+    from rich.table import Table
+    from rich.text import Text
+
     from .doctor import examine
 
     signs = {
@@ -191,6 +192,33 @@ def handout(
         name for name, kept in (("solutions", with_solutions), ("outputs", with_outputs)) if not kept
     )
     _say(f"Copied{', without ' + left_out if left_out else ', with everything'}.")
+
+
+@app.command()
+def predict(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Picture files, or folders of them.", metavar="PICTURES", show_default=False)
+    ],
+    model: Annotated[
+        Path, typer.Option("--model", help="Folder that tlcourse train or tl.export wrote.", metavar="DIR")
+    ],
+    form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    top: Annotated[int, typer.Option("--top", help="So many classes of each picture.")] = 1,
+    variant: Annotated[
+        str, typer.Option("--variant", help="float32, int8 (smaller) or keras (TensorFlow).")
+    ] = "float32",
+) -> None:
+    """Say what is in pictures, by an exported network."""
+    from .exported import load_exported
+    from .predicting import predict_files
+
+    if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode: they are written as the bytes that they are
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    _, failed = predict_files(load_exported(model, variant), pictures, sys.stdout, form, top)
+    if failed:
+        which = "1 picture" if failed == 1 else f"{failed:,} pictures"
+        _complain(f"{which} could not be read; why stands in the answer's place.")
+        raise typer.Exit(1)
 
 
 cache_commands = typer.Typer(help="Show or empty what is kept of pictures seen before.", no_args_is_help=True)

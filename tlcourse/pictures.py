@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -197,33 +198,41 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
         raise UserInputError(
             f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}{_or_sentences(folder)}."
         )
-    paths, others = files_below(folder)
-    closed = next(((path, why) for path, why in others if why.startswith(_CLOSED)), None)
+    paths, _, closed = files_below(folder)
     if closed:
-        raise UserInputError(f"{closed[0]} {closed[1]}. Give yourself the right to read it, or leave it out.")
+        raise UserInputError(f"{closed[0][0]} {closed[0][1]}. Give yourself the right to read it, or leave it out.")
     if not paths:
         raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")
     return paths
 
 
-_CLOSED = "cannot be opened"
+class Below(NamedTuple):
+    """What lies below a folder, each sorted; without hidden files and folders.
 
-
-def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """The pictures below a folder, by their extension, and everything else with the reason why it is none; sorted.
-
-    Hidden files and folders are passed over, links to folders not followed: they may lead round in a circle.
+    Attributes:
+        pictures: files that are pictures by their extension.
+        others: everything else, with the reason why it is none.
+        closed: folders that may not be read, with what the system says.
     """
-    pictures, others = [], []
-    closed = lambda error: others.append((Path(error.filename), f"{_CLOSED}: {error.strerror}"))  # noqa: E731
-    for place, folders, files in os.walk(folder, onerror=closed):
+
+    pictures: list[Path]
+    others: list[tuple[Path, str]]
+    closed: list[tuple[Path, str]]
+
+
+def files_below(folder: Path) -> Below:
+    """Look through a folder; links to folders are not followed: they may lead round in a circle."""
+    below = Below([], [], [])
+    refused = lambda error: below.closed.append((Path(error.filename), f"cannot be opened: {error.strerror}"))  # noqa: E731
+    for place, folders, files in os.walk(folder, onerror=refused):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        others += [(Path(place, name), "a link to a folder") for name in folders if os.path.islink(Path(place, name))]
+        links = (Path(place, name) for name in folders if os.path.islink(Path(place, name)))
+        below.others.extend((path, "a link to a folder") for path in links)
         for path in (Path(place, name) for name in files if not name.startswith(".")):
             if path.suffix.lower() not in EXTENSIONS:
-                others.append((path, f"no picture by its name: {path.suffix or 'no extension'}"))
+                below.others.append((path, f"no picture by its name: {path.suffix or 'no extension'}"))
             elif os.path.exists(path) and not os.path.isfile(path):
-                others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
+                below.others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
             else:
-                pictures.append(path)
-    return sorted(pictures), sorted(others)
+                below.pictures.append(path)
+    return Below(*(sorted(part) for part in below))

@@ -88,13 +88,13 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
         found[split] = []
         for class_folder in classes:
             name = unicodedata.normalize("NFC", class_folder.name)  # macOS writes é as two characters, others as one
-            pictures, others = files_below(class_folder)
-            found[split] += [(file, name) for file in pictures]
-            skipped += [(printable(file), why) for file, why in others]
-            if not pictures:
+            below = files_below(class_folder)
+            found[split] += [(file, name) for file in below.pictures]
+            skipped += [(printable(file), why) for file, why in below.others + below.closed]
+            if not below.pictures:
                 skipped.append((printable(class_folder), "a class folder without pictures"))
     in_class_folders = {file for entries in found.values() for file, _ in entries}
-    outside = [file for file in files_below(folder)[0] if file not in in_class_folders]
+    outside = [file for file in files_below(folder).pictures if file not in in_class_folders]
     return found, skipped + [(printable(file), "outside the class folders") for file in outside]
 
 
