@@ -22,6 +22,7 @@ ROOMS = (
     "cli",
     "demo",
     "doctor",
+    "folder_job",
     "handout",
     "predicting",
     "fetching",

@@ -25,7 +25,7 @@ class Commands(TyperGroup):
             _complain(f"tlcourse: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command starts again.")
+            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command goes on from here.")
             raise typer.Exit(130) from None
 
 
@@ -192,6 +192,25 @@ def handout(
         name for name, kept in (("solutions", with_solutions), ("outputs", with_outputs)) if not kept
     )
     _say(f"Copied{', without ' + left_out if left_out else ', with everything'}.")
+
+
+@app.command()
+def train(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds a folder of pictures for each class.", metavar="FOLDER", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where to put the network; a new folder.", metavar="DIR")],
+    backbone: Annotated[str, typer.Option(help="The pretrained network to begin with.")] = "efficientnet_lite0",
+    from_: Annotated[str, typer.Option("--from", help="First block that learns, or how many of the last.")] = "3",
+    epochs: Annotated[int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 0,
+    licence: Annotated[str | None, typer.Option(help="Of the pictures, for the model card.")] = None,
+) -> None:
+    """Train a network on a folder of pictures."""
+    from .folder_job import train_folder
+
+    first = int(from_) if from_.isdecimal() else from_
+    train_folder(folder, out, backbone, first, epochs, seed, licence, say=_say_or_path)
 
 
 @app.command()

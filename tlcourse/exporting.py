@@ -9,6 +9,7 @@ import os
 import platform
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
@@ -21,7 +22,7 @@ from .backbones import PretrainedModel
 from .conversion import convert
 from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
-from .evaluation import ConfusionMatrix, interval
+from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, engine_of, load_exported
 from .files import sha256
 from .finetuning import FineTuned
@@ -40,6 +41,7 @@ def export(
     dataset: Dataset,
     model: PretrainedModel | None = None,
     licence: str | None = None,
+    about: dict | None = None,
 ) -> ExportedModel:
     """Write a trained network into a new folder, and judge every file in it by the test pictures.
 
@@ -56,20 +58,22 @@ def export(
         dataset: what it learned from; its test pictures, which took no part, are the judge.
         model: for a classifier of `train_classifier`: the pretrained model whose `extract_features` it was given.
         licence: of the pictures; None: what the data set's card says.
+        about: what else the record should say, ready for JSON.
 
     Raises:
         UserInputError: the folder holds something, there are no test pictures, or the network is none that sees.
         TLCourseError: the folder cannot be written, or a written file disagrees with Keras. Nothing is left then.
     """
     goal = Path(folder).expanduser()
-    _check(trained, goal, dataset)
+    _check(trained, dataset)
+    check_goal(goal)
     started, network = time.perf_counter(), _whole(trained, model)
     try:
         goal.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{goal.name}-", dir=goal.absolute().parent) as unfinished:
             inside = Path(unfinished, "export")
             inside.mkdir()
-            record = _write(inside, network, trained, dataset, licence)
+            record = {**(about or {}), **_write(inside, network, trained, dataset, licence)}
             record["made"]["seconds"] = round(time.perf_counter() - started, 1)
             _write_text(inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
             _write_text(inside / CARD, model_card(record))
@@ -82,7 +86,7 @@ def export(
     return load_exported(goal)
 
 
-def _check(trained, goal: Path, dataset: Dataset) -> None:
+def _check(trained, dataset: Dataset) -> None:
     """Whatever can be refused before the work is."""
     if not isinstance(trained, FineTuned | Classifier | SmallNetwork):
         raise UserInputError(
@@ -99,6 +103,10 @@ def _check(trained, goal: Path, dataset: Dataset) -> None:
             f"{dataset.name} has no test pictures, so nothing can be said of what is exported. Each class needs three "
             "different pictures or more: one to learn from, one to choose by, one to be judged by."
         )
+
+
+def check_goal(goal: Path) -> None:
+    """Refuse a place where something is."""
     if os.path.lexists(goal) and not (goal.is_dir() and not any(goal.iterdir())):
         raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder, or move it away.")
 
@@ -205,22 +213,25 @@ class _Judge:
     def record(self, judgement: _Judgement) -> dict:
         """What the model card says of the test pictures."""
         predicted, sure = judgement.probabilities.argmax(axis=1), judgement.probabilities.max(axis=1)
-        matrix = ConfusionMatrix.of(self._positions, predicted, self._names)
-        most_frequent = int(self._train.argmax())
-        wrong = np.flatnonzero(predicted != self._positions)
-        surest = wrong[np.argsort(-sure[wrong], kind="stable")][:SUREST_MISTAKES]
+        most_frequent, wrong = int(self._train.argmax()), predicted != self._positions
+        surest = np.flatnonzero(wrong)[np.argsort(-sure[wrong], kind="stable")][:SUREST_MISTAKES]
+        counts = (np.bincount(rows, minlength=len(self._names)) for rows in (self._positions, self._positions[~wrong]))
+        pairs = Counter(zip(self._positions[wrong].tolist(), predicted[wrong].tolist(), strict=True))
         return {
             "pictures": len(self._test),
-            "right": int(np.trace(matrix.counts)),
-            "accuracy": matrix.accuracy,
+            "right": int(np.sum(~wrong)),
+            "accuracy": judgement.accuracy,
             "interval": list(self.interval(judgement)),
             "most_frequent": self._names[most_frequent],
             "baseline": float(np.mean(self._positions == most_frequent)),
             "classes": {
-                name: {"pictures": int(row.sum()), "right": int(row[place])}
-                for place, (name, row) in enumerate(zip(self._names, matrix.counts, strict=True))
+                name: {"pictures": int(pictures), "right": int(right)}
+                for name, pictures, right in zip(self._names, *counts, strict=True)
             },
-            "mistakes": [list(mistake) for mistake in matrix.worst(SUREST_MISTAKES)],
+            "mistakes": [
+                [self._names[true], self._names[said], count]
+                for (true, said), count in pairs.most_common(SUREST_MISTAKES)
+            ],
             "surest_mistakes": [
                 {
                     "picture": self._name(int(row)),
