@@ -88,6 +88,7 @@ ROOMS = (
     "cache",
     "views",
     "datasets",
+    "datasets.archive",
     "datasets.dogs",
     "datasets.pack",
     "datasets.folder",

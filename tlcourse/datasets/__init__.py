@@ -3,6 +3,7 @@
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
 from . import tfds
+from .archive import unpack
 from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
 from .core import Dataset, Split
 from .dogs import PETS, load_dogs
@@ -22,6 +23,7 @@ __all__ = [
     "kanji_meanings",
     "list_datasets",
     "load_dataset",
+    "unpack",
     "write_pack",
 ]
 

@@ -37,7 +37,7 @@ def _fault(file: Path) -> str | None:
     return None
 
 
-def without_copies(found: dict[str, Labelled]) -> tuple[dict[str, Labelled], Skipped]:
+def without_copies(found: dict[str, Labelled], folder: Path) -> tuple[dict[str, Labelled], Skipped]:
     """Keep one of each picture, in the split that must stay clean; a picture under two classes goes altogether.
 
     The entries of each split come back ordered by content (SHA-256): an order that is the same on every machine.
@@ -55,5 +55,5 @@ def without_copies(found: dict[str, Labelled]) -> tuple[dict[str, Labelled], Ski
             skipped += [(printable(file), why) for _, file, _ in by_content[content]]
             continue
         kept[first[0]].append((first[1], first[2]))
-        skipped += [(printable(file), f"a copy of {printable(first[1])}") for _, file, _ in others]
+        skipped += [(printable(file), f"a copy of {printable(first[1].relative_to(folder))}") for _, file, _ in others]
     return kept, skipped
