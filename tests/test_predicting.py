@@ -102,7 +102,7 @@ def test_a_file_may_have_any_extension_if_it_is_named(model, shades):
 
 
 def test_a_class_may_have_any_name(tmp_path, shades):
-    names = ('a "quoted", name', "two\nlines ü 猫")
+    names = ('a "quoted", name', "two\r\nlines ü 猫")
     model = load_exported(write_brightness_export(tmp_path / "named", names))
     assert {row["label"] for row in rows(model, shades)} == set(names)
     found = json.loads(asked(model, shades, form="json")[0])

@@ -75,13 +75,15 @@ def _rows(model: ExportedModel, files: list[Path], closed: list[Answer], top: in
 def _write_csv(rows: Iterable[tuple], top: int, write: TextIO) -> tuple[int, int]:
     numbers = ["", *(f"_{place}" for place in range(2, top + 1))]
     lines = csv.writer(write, lineterminator="\n")
+    quoted = csv.writer(write, lineterminator="\n", quoting=csv.QUOTE_ALL)  # before Python 3.13 the other misses "\r"
     lines.writerow(
         ["picture", *(f"{what}{number}" for number in numbers for what in ("label", "probability")), "error"]
     )
 
     def line(path: Path, best: list, error: str) -> None:
         cells = [cell for label, probability in best for cell in (label, f"{probability:.4f}")]
-        lines.writerow([path, *cells, *[""] * (2 * top - len(cells)), error])
+        row = [str(path), *cells, *[""] * (2 * top - len(cells)), error]
+        (quoted if any("\r" in cell for cell in row) else lines).writerow(row)
 
     return _counted(rows, line)
 

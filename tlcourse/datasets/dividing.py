@@ -1,8 +1,6 @@
 """How anyone's own pictures are divided into splits: by identity, so that no picture has a copy on the other side."""
 
-from collections import Counter
-
-import numpy as np
+from collections import Counter, defaultdict
 
 from ..same_pictures import same_pictures
 from .cleaning import Labelled
@@ -28,13 +26,15 @@ def with_all_splits(found: dict[str, Labelled]) -> dict[str, Labelled]:
 
 def _divided(source: Labelled, wanted: dict[str, float]) -> dict[str, Labelled]:
     """The pictures by split, in these shares of each class."""
-    things = same_pictures([file for file, _ in source])
-    names = np.array([name for _, name in source], dtype=object)
+    things = same_pictures([file for file, _ in source]).tolist()
+    things_of: dict[str, list[int]] = defaultdict(list)
+    for (_, name), thing in zip(source, things, strict=True):
+        things_of[name].append(thing)
     split_of: dict[int, str] = {}  # of each thing that is shown, so also of its picture in another class
-    for name in sorted(set(names)):
-        _divide(things[names == name].tolist(), wanted, split_of)
+    for name in sorted(things_of):
+        _divide(things_of[name], wanted, split_of)
     return {
-        split: [entry for entry, thing in zip(source, things, strict=True) if split_of[int(thing)] == split]
+        split: [entry for entry, thing in zip(source, things, strict=True) if split_of[thing] == split]
         for split in wanted
     }
 
