@@ -43,7 +43,7 @@ ROOMS = (
     "exporting",
     "model_card",
     "exported",
-    "grad_cam",
+    "class_activation",
     "small_networks",
     "small_text_network",
     "finetuning",
@@ -127,6 +127,11 @@ def run_python(program):
 @pytest.mark.parametrize("name", tl.__all__)
 def test_each_public_name_can_be_had(name):
     assert getattr(tl, name) is not None
+
+
+def test_no_public_name_is_also_a_rooms():
+    """Importing the room would put it in the place of the name: tl.name would be a module."""
+    assert [name for name, room in tl._PLACES.items() if (PACKAGE / f"{name}.py").exists() or name == room] == []
 
 
 def test_the_public_names_are_those_that_the_course_uses():

@@ -35,7 +35,7 @@ _PLACES = {
     "results": "evidence",
     "train_network": "small_networks",
     "train_text_network": "small_text_network",
-    "grad_cam": "grad_cam",
+    "grad_cam": "class_activation",
     "views_of": "features",
     "learning_curve": "learning_curves",
     "LearningCurve": "learning_curves",
