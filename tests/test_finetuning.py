@@ -12,9 +12,9 @@ import pytest
 import tlcourse as tl
 from tlcourse import checkpoint, features, training
 from tlcourse.checkpoint import Checkpoint, fingerprint
+from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
 from tlcourse.examples import Examples, split
-from tlcourse.grad_cam import grad_cam
 
 CELLS = 12  # of each class
 QUICK = {"from_": "block7a", "epochs": 2, "batch_size": 8, "views": 1}
