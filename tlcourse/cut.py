@@ -39,8 +39,13 @@ def cut_copy(model: PretrainedModel | PretrainedTextModel, last_frozen: str | No
     `KerasTensor` where what this one hands on comes in.
     """
     network = model.copy_network()
-    if last_frozen is None:
+    train_behind(network, last_frozen)
+    return network, network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
+
+
+def train_behind(network, last_frozen: str | None) -> None:
+    """Make the blocks behind this one trainable, or all of them, and no batch norm."""
+    if last_frozen:
+        freeze(network, up_to=last_frozen)
+    else:
         unfreeze(network)
-        return network, network.inputs[0]
-    freeze(network, up_to=last_frozen)
-    return network, network.get_layer(model.blocks[last_frozen][-1]).output

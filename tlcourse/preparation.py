@@ -14,7 +14,7 @@ import numpy as np
 from . import engines
 from .backbones import PretrainedModel
 from .checkpoint import Checkpoint
-from .cut import cut_copy, first_block, last_frozen_block
+from .cut import cut_copy, first_block, last_frozen_block, train_behind
 from .examples import Examples, count_of, given, share_of, split
 from .fine_tuned import FineTuned
 from .freed_memory import clear_away
@@ -153,7 +153,8 @@ class Preparation:
         finally:
             for variable, value in zip(self.step.variables, before, strict=True):
                 variable.assign(value)
-        make = partial(_copy_with_head, self.network, self.step.head, trained, training.settings.dropout)
+        cut = last_frozen_block(self.model, self.first)
+        make = partial(_copy_with_head, self.network, cut, self.step.head, trained, training.settings.dropout)
         return self._result(make, record)
 
     def run_once(self, training: Training, checkpoint: Checkpoint, say: Callable) -> FineTuned:
@@ -198,12 +199,13 @@ def _with_head(network, head, dropout: float):
     return keras.Model(network.inputs, head(dropped), name=f"{network.name}_fine_tuned")
 
 
-def _copy_with_head(network, head, trained: list[np.ndarray], dropout: float):
+def _copy_with_head(network, last_frozen: str | None, head, trained: list[np.ndarray], dropout: float):
     """The same with copies of both, and in them what was trained."""
     import keras
 
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
+    train_behind(copy, last_frozen)  # of layers inside of layers, Keras' copy has forgotten it
     own_head = type(head).from_config(head.get_config())
     whole = _with_head(copy, own_head, dropout)
     for variable, value in zip([*copy.trainable_variables, *own_head.trainable_variables], trained, strict=True):
