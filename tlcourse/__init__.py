@@ -24,6 +24,7 @@ _PLACES = {
     "load_dataset": "datasets",
     "list_datasets": "datasets",
     "train_classifier": "heads",
+    "LinearProbe": "linear_probe",
     "fine_tune": "finetuning",
     "FineTuned": "fine_tuned",
     "prepare_fine_tuning": "preparation",
