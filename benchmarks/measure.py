@@ -22,6 +22,7 @@ from pathlib import Path
 
 import sentiment
 import studies
+import tuning
 from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
@@ -45,6 +46,7 @@ def main() -> None:
         "solar_tuning": studies.solar_tuning,
         "curves": studies.curves,
         "sentiment": sentiment.sentiment,
+        "tuning": tuning.tuning,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
