@@ -35,6 +35,7 @@ ROOMS = (
     "exercises.lesson_01",
     "exercises.lesson_05",
     "exercises.lesson_07",
+    "exercises.lesson_09",
     "exercises.lesson_06",
     "exercises.reading",
     "exercises.progress",
