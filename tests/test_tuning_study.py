@@ -65,6 +65,7 @@ def test_each_search_has_default_and_chosen_on_both_splits_in_every_draw(found, 
         for split in ("validation", "test"):
             accuracies = searched[which][split]
             assert len(accuracies) == DRAWS and all(0 <= accuracy <= 1 for accuracy in accuracies)
+    assert list(searched["default, validation learned too"]) == ["test"]
 
 
 def test_what_is_chosen_is_the_best_of_the_trials_on_validation():
@@ -74,16 +75,26 @@ def test_what_is_chosen_is_the_best_of_the_trials_on_validation():
         x = settings.get("x", 0.5)
         return tuning.Fitted(x, lambda: tested.append(x) or x / 2)
 
-    searched = tuning.search(fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, trials=8, seed=0)
+    way = tuning.Way(fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 8, lambda: 0.0)
+    searched = tuning.search(way, seed=0)
     assert searched["default"] == {"validation": 0.5, "test": 0.25}
     assert searched["chosen"]["validation"] > 0.7 and searched["settings"]["x"] == tested[-1]
     assert len(tested) == 2  # the test was read for the default and for the chosen trial, and for no other
 
 
+def test_the_default_stays_where_no_trial_is_better():
+    fitted = tuning.Fitted(0.5, lambda: 0.25)
+    way = tuning.Way(lambda settings: fitted, lambda trial: {}, 2, lambda: 0.75)
+    searched = tuning.search(way, seed=0)
+    assert searched["chosen"] == searched["default"] and searched["settings"] == {}
+    assert searched["default, validation learned too"] == {"test": 0.75}
+
+
 def test_the_same_seed_searches_the_same():
     def searched(seed):
-        space = lambda trial: {"x": trial.suggest_float("x", 0, 1)}  # noqa: E731
-        return tuning.search(lambda s: tuning.Fitted(-((s.get("x", 0) - 0.3) ** 2), lambda: 0), space, 12, seed)
+        fit = lambda settings: tuning.Fitted(-((settings.get("x", 0) - 0.3) ** 2), lambda: 0)  # noqa: E731
+        way = tuning.Way(fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 12, lambda: 0)
+        return tuning.search(way, seed)
 
     assert searched(1)["settings"] == searched(1)["settings"] != searched(2)["settings"]
 
