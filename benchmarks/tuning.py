@@ -16,7 +16,7 @@ import tlcourse as tl
 from tlcourse.datasets import Split
 
 SEEDS = (0, 1, 2, 3, 4)
-PROBE_TRIALS, TUNING_TRIALS = 40, 25
+PROBE_TRIALS, TUNING_TRIALS = 40, 20
 CELLS, NUMERALS, SIGNS_OF_EACH = 100, 10, 10  # that are searched on: cells of each class; numerals, and labels of each
 CUTS = (1, 2)  # so many of the last blocks are fine-tuned; by default the last of these
 
@@ -100,15 +100,18 @@ def search(way: Way, seed: int) -> dict:
     study.optimize(lambda trial: fit(space(trial)).validation, n_trials=trials)
     seconds = time.perf_counter() - began
     better = study.best_value > default.validation
-    chosen = fit(space(optuna.trial.FixedTrial(study.best_params))) if better else default
-    found = {
-        name: {"validation": rounded(fitted.validation), "test": rounded(fitted.test())}
-        for name, fitted in (("default", default), ("chosen", chosen))
-    }
+    found = {"default": both_scores(default)}
+    found["chosen"] = (
+        both_scores(fit(space(optuna.trial.FixedTrial(study.best_params)))) if better else found["default"]
+    )
     found["default, validation learned too"] = {"test": rounded(way.without_search())}
     settings = study.best_params if better else {}
     print(f"  {found} {settings} {seconds:.0f} s", flush=True)
     return {**found, "settings": settings, "trials": trials, "seconds": seconds}
+
+
+def both_scores(fitted: Fitted) -> dict[str, float]:
+    return {"validation": rounded(fitted.validation), "test": rounded(fitted.test())}
 
 
 def together(draws: list[dict]) -> dict:
@@ -217,7 +220,7 @@ def how_to_fine_tune(trial) -> dict:
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
         "dropout": trial.suggest_float("dropout", 0, 0.6),
         "label_smoothing": trial.suggest_float("label_smoothing", 0, 0.2),
-        "epochs": trial.suggest_int("epochs", 2, 10),
+        "epochs": trial.suggest_int("epochs", 2, 8),
     }
 
 
