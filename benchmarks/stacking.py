@@ -15,7 +15,7 @@ import sklearn
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -139,20 +139,21 @@ def ways(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]]:
     probes = {name: on(place, tl.LinearProbe(seed=seed)) for name, place in places.items()}
     several = [(name, probes[name]) for name in names]
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    together = {"side by side": on(slice(0, places[names[-1]].stop), tl.LinearProbe(seed=seed))}
     stacked = {"stacked": several}
     if len(np.unique(one.labels)) <= FEW_CLASSES:
         machines = [(f"{name}, support vectors", on(places[name], SVC(C=10), scale=True)) for name in names]
         stacked["stacked, support vectors too"] = several + machines
-    whole = {
-        "side by side": on(slice(0, places[names[-1]].stop), tl.LinearProbe(seed=seed)),
-        **{way: StackingClassifier(of, weighted(LogisticRegression()), cv=parts) for way, of in stacked.items()},
-    }
-    seconds = {name: fit(classifier, one) for name, classifier in (probes | whole).items()}
-    given = {name: classifier.predict_proba(one.unseen) for name, classifier in (probes | whole).items()}
-    for way, of in {"averaged": names, f"averaged, {FOUR_BLOCKS} too": list(probes)}.items():
-        given[way], seconds[way] = sum(given[name] for name in of), sum(seconds[name] for name in of)
+    for way, members in stacked.items():
+        together[way] = StackingClassifier(members, weighted(LogisticRegression()), cv=parts)
+    seconds = {way: fit(classifier, one) for way, classifier in (probes | together).items()}
+    given = {way: classifier.predict_proba(one.unseen) for way, classifier in (probes | together).items()}
+    averaged = {"averaged": names, f"averaged, {FOUR_BLOCKS} too": list(probes)}
+    for way, members in averaged.items():
+        given[way], seconds[way] = sum(given[name] for name in members), sum(seconds[name] for name in members)
     classes = next(iter(probes.values())).classes_
-    return {way: (share_right(classes[given[way].argmax(axis=1)], one), seconds[way]) for way in given}
+    order = [*probes, "side by side", *averaged, *stacked]
+    return {way: (share_right(classes[given[way].argmax(axis=1)], one), seconds[way]) for way in order}
 
 
 def on(place: slice, classifier, scale: bool = False):
@@ -177,6 +178,27 @@ def fit(classifier, one: Task) -> float:
 
 def share_right(answers: np.ndarray, one: Task) -> float:
     return round(float(np.average(answers == one.truth, weights=one.truth_weights)), 4)
+
+
+def folds_and_hands(seeds: Sequence[int]) -> dict:
+    """A probe's accuracy on held-out folds at random and by hand, and on unseen hands: ten Kanji, 20 labels of each."""
+    data = tl.load_dataset("kanji")
+    numerals = data.with_classes(data.class_names[:10])
+    unseen = loaded(backbones()[0]).extract_features(numerals.test.images)
+    found = {"folds at random": [], "folds by hand": [], "unseen hands": []}
+    for seed in seeds:
+        part, probe = numerals.train.sample(20, seed), tl.LinearProbe(seed=seed)
+        features = loaded(backbones()[0]).extract_features(part.images)
+        at_random = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        by_hand = {"cv": LeaveOneGroupOut(), "groups": part.groups}
+        scores = (
+            cross_val_score(probe, features, part.labels, cv=at_random).mean(),
+            cross_val_score(probe, features, part.labels, **by_hand).mean(),
+            probe.fit(features, part.labels).score(unseen, numerals.test.labels),
+        )
+        for name, score in zip(found, scores, strict=True):
+            found[name].append(round(float(score), 4))
+    return found
 
 
 COST = """

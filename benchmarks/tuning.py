@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from stacking import BLOCKS, backbones, costs, loaded, stacks, widths
+from stacking import BLOCKS, backbones, costs, folds_and_hands, loaded, stacks, widths
 
 import tlcourse as tl
 from tlcourse.datasets import Split
@@ -23,7 +23,7 @@ CUTS = (1, 2)  # so many of the last blocks are fine-tuned; by default the last 
 
 def tuning() -> dict:
     """What lesson 09 reads: searches, stacks, and what a description costs."""
-    return {"search": searches(), "stacks": stacks(SEEDS), "costs": costs()}
+    return {"search": searches(), "stacks": stacks(SEEDS), "folds": folds_and_hands(SEEDS), "costs": costs()}
 
 
 @dataclass(frozen=True)

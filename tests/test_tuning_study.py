@@ -111,6 +111,11 @@ def test_each_task_has_every_way_in_every_draw(found):
         assert all(len(accuracies) == DRAWS for accuracies in task["accuracies"].values())
 
 
+def test_folds_are_at_random_by_hand_and_compared_with_unseen_hands(found):
+    assert list(found["folds"]) == ["folds at random", "folds by hand", "unseen hands"]
+    assert all(len(accuracies) == DRAWS for accuracies in found["folds"].values())
+
+
 def test_each_description_has_its_cost(found):
     assert list(found["costs"]) == [*NAMES, "efficientnet_lite0, four blocks"]
     assert [cost["features"] for cost in found["costs"].values()] == [1280, 1280, 2 * (320 + 1280)]

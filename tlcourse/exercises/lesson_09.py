@@ -98,8 +98,8 @@ def _mixed_up(both, wide: np.ndarray, labels: np.ndarray, columns: slice) -> flo
     "a stack that leaks, and one that does not",
     "a dictionary with two fitted StackingClassifiers, 'leaks' and 'does not leak'",
     "The one that does not leak is the lesson's own stack with other members. What does the other one skip?",
-    "StackingClassifier(pair, LogisticRegression(), cv=5).fit(wide, learned.labels); and with cv='prefit', where every "
-    "member of the pair was fitted on the same rows before.",
+    "StackingClassifier(pair, LogisticRegression(), cv=folds).fit(wide, learned.labels); and with cv='prefit', where "
+    "every member of the pair was fitted on the same rows before.",
     "fitted = [(name, member.fit(wide, learned.labels)) for name, member in pair], then StackingClassifier(fitted, "
     "LogisticRegression(), cv='prefit').fit(wide, learned.labels) is the one that leaks.",
 )
@@ -110,7 +110,7 @@ def two_stacks(answer, wide, judged_wide) -> str:
     if leaks.cv != "prefit":
         raise NotYet("'leaks' trains its members on folds, which is sound. Fit the members first, and say cv='prefit'.")
     if sound.cv == "prefit":
-        raise NotYet("'does not leak' has its members answer for cells that they have seen. Say cv=5.")
+        raise NotYet("'does not leak' has its members answer for cells that they have seen. Say cv=folds.")
     solar = load_dataset("solar")
     learned, judged = solar.train.sample(per_class=100), solar.validation
     for name, stack in ((LEAKS, leaks), (SOUND, sound)):
