@@ -219,8 +219,9 @@ for data, ways in searches.items():
         print(f"{data:6} {way:17} promised {points(promised)}, kept {points(kept)} points")
 
 # %% [markdown]
-# On the solar cells the searches promised a point or two, and what is left of it on the test is smaller than the spread of
-# the draws, in one direction or the other. Whoever reports the validation score of the chosen trial reports the promise.
+# On the solar cells the searches promised one to three points, and what they kept lies around nothing, within the spread of the
+# draws. Whoever reports the validation score of a chosen trial reports the promise. (The default is a candidate of its own
+# search: fine-tuning on the Kanji promised nothing, as no trial was better on validation than the default.)
 #
 # A sign of luck that needs no test: what was chosen in the five draws. If there were a best strength, they would agree.
 
@@ -234,7 +235,7 @@ for chosen in searches["kanji"]["probe and blocks"]["settings"]:
     print("   ", *(block for block in ("block5c", "block6d", "block7a", "head") if chosen.get(block)))
 
 # %% [markdown]
-# One row is different: on the Kanji, a choice of *blocks* kept what it promised, and there the draws do agree about something:
+# One row is different: on the Kanji, the choice of *blocks* kept what it promised, and there the draws do agree about something:
 # each of them has taken blocks before the last. Signs are strokes, and strokes are seen earlier in the network than objects.
 # That search changed what the probe is *given*. The others changed how it learns from it.
 #
