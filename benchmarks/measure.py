@@ -23,6 +23,7 @@ from pathlib import Path
 import own_pictures
 import sentiment
 import studies
+import tuning
 from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
@@ -46,6 +47,7 @@ def main() -> None:
         "solar_tuning": studies.solar_tuning,
         "curves": studies.curves,
         "sentiment": sentiment.sentiment,
+        "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
         "lessons": lessons,  # last: they read what was measured before them
     }

@@ -74,6 +74,7 @@ EVERY_FUNCTION = {
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
     "labelled_points": lambda: show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"),
+    "trials": lambda: show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search"),
 }
 
 
@@ -125,6 +126,7 @@ def test_a_notebook_keeps_what_is_seen_in_words_beside_the_picture(function, png
         ("training", "Epochs 1 to 3: loss from 1 to 0.333; held-out loss"),
         ("bars", "Bars, seconds: a 1; b 2"),
         ("labelled_points", "a: 1, 2; b: 10, 3"),
+        ("trials", "3 trials as points, validation accuracy by strength: from 50.0 % to 75.0 %, the best at 0.1; the"),
         ("feature_map", "a: 3 points around"),
         ("pictures", "5 pictures: a; b; c; d; e."),
         ("predictions", "1 picture: 90% pug 10% collie."),
@@ -536,12 +538,24 @@ def test_labelled_points_have_their_labels_and_title():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("cost", "accuracy", "Networks")
 
 
+# trials
+
+
+def test_the_halves_of_a_search_are_told_apart_and_the_default_is_a_line():
+    axes = show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search").axes[0]
+    first, second = (points.get_offsets().tolist() for points in axes.collections)
+    assert (first, second) == ([[1e-3, 50], [1e-1, 75]], [[1e-2, 62.5]])
+    assert axes.lines[0].get_ydata()[0] == 60 and axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_legend().texts] == ["first half", "second half", "default"]
+
+
 # What is refused
 
 
 @pytest.mark.parametrize(
     ("draw", "sentence"),
     [
+        (lambda: show.trials([1, 2], [0.5], 0.5, "", ""), "Lengths differ: values 2, scores 1"),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ: pictures 5, titles 1"),
         (lambda: show.predictions(COLOUR, [[("pug", 1)]]), "Lengths differ: pictures 5, guesses 1"),
         (lambda: right_and_wrong(TRUTH[:6]), "Lengths differ: images 7, labels 6, probabilities 7"),
@@ -573,6 +587,7 @@ def test_lengths_that_differ_get_a_sentence(draw, sentence):
         lambda: show.bars([], [], "", ""),
         lambda: show.channels([], []),
         lambda: show.labelled_points([], [], [], "", "", ""),
+        lambda: show.trials([], [], 0.5, "", ""),
     ],
 )
 def test_where_there_is_nothing_to_show_a_sentence_says_so(draw):

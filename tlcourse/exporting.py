@@ -25,7 +25,7 @@ from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, engine_of, load_exported
 from .files import sha256
-from .finetuning import FineTuned
+from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
 from .recipes import RECIPES

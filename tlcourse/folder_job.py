@@ -19,7 +19,8 @@ from .errors import TLCourseError, UserInputError
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import check_goal, export
 from .files import sha256
-from .finetuning import FineTuned, fine_tune
+from .fine_tuned import FineTuned
+from .finetuning import fine_tune
 from .heads import Classifier, train_classifier
 from .training_report import duration
 
