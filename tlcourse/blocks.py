@@ -56,7 +56,7 @@ def find_blocks(model) -> Parts:
             f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
             "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
         )
-    if network is not model:
+    if network is not model and hasattr(model, "blocks"):
         found = [{block: [network.get_layer(name) for name in names] for block, names in model.blocks.items()}]
     else:
         found = [blocks for container in containers(network) if (blocks := _known_blocks(container))]

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import GuardError, UserInputError
 from .names import some
-from .snapshots import Snapshot, snapshot
+from .snapshots import Snapshot, before_and_after
 
 
 def assert_changed(before, after, only: str | Sequence[str] | None = None) -> None:
@@ -21,12 +21,7 @@ def assert_changed(before, after, only: str | Sequence[str] | None = None) -> No
         GuardError: nothing changed; something else changed; a layer that was meant to change did not.
         UserInputError: unknown name, or two different models.
     """
-    if before is after:
-        raise UserInputError(
-            "before and after are the same object, which cannot tell what changed. Call tl.guards.snapshot(model) "
-            "before training and give what it returns as before."
-        )
-    before, after = (side if isinstance(side, Snapshot) else snapshot(side) for side in (before, after))
+    before, after = before_and_after(before, after)
     if {k: v.shape for k, v in before.weights.items()} != {k: v.shape for k, v in after.weights.items()}:
         raise UserInputError(
             f"before ({before.name!r}) and after ({after.name!r}) have different weights; expected the same model "

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from ..blocks import Parts, batch_norms, find_blocks
 from ..freezing import FreezeTable, table
+from .fresh import is_pretrained
+from .heads import about_head
+from .losses import about_loss
 from .names import layers_and_models, some
 from .stale import stale
 
@@ -18,15 +21,18 @@ def frozen_report(model) -> FreezeTable:
         UserInputError: as `tl.freeze`.
     """
     parts = find_blocks(model)
-    warnings = (_about_moving(parts), *_about_containers(parts.network), stale(parts.network))
-    compiled = "compiled" if parts.network.compiled else "not compiled yet"
+    network = parts.network
+    flags = (_about_moving(parts), *_about_containers(network), stale(network))
+    warnings = (*flags, about_head(parts), *(about_loss(network) if network.compiled else ()))
+    compiled = "compiled" if network.compiled else "not compiled yet"
     return table(parts, [f"The model is {compiled}."], [text for text in warnings if text])
 
 
 def _about_moving(parts: Parts) -> str:
     blocks = [layer for layers in parts.blocks.values() for layer in layers]
     moving = [norm.name for norm in batch_norms(blocks) if norm.trainable]
-    if not moving or not parts.known and all(layer.trainable for layer in blocks):  # trained from scratch, it seems
+    from_scratch = not is_pretrained(parts) if parts.known else all(layer.trainable for layer in blocks)
+    if not moving or from_scratch:
         return ""
     return (
         f"{len(moving)} batch norms would move in fit: {some(moving)}. Their running means and variances follow your "

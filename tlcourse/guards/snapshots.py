@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..blocks import batch_norms, find_blocks, leaves
+from ..errors import UserInputError
+from .fresh import is_pretrained
 from .names import layers_and_models, weight_names
 from .stale import stale
 
@@ -21,6 +23,8 @@ class Snapshot:
         statistics: names of the moving means and variances of batch norms.
         norms: names of all weights of batch norms.
         trainable: names of the weights that `fit` would train.
+        kernels: names of the weights that multiply what comes in: neither biases nor batch norms.
+        pretrained: whether most layers of the blocks look as if something had trained them.
         compiled: whether the model was compiled.
         stale: sentence on `trainable` changed since the last `compile`, or "".
     """
@@ -32,6 +36,8 @@ class Snapshot:
     statistics: frozenset[str] = field(repr=False)
     norms: frozenset[str] = field(repr=False)
     trainable: frozenset[str] = field(repr=False)
+    kernels: frozenset[str] = field(repr=False)
+    pretrained: bool
     compiled: bool
     stale: str
 
@@ -40,7 +46,7 @@ def snapshot(model) -> Snapshot:
     """Copy a model's weights, to be compared by `assert_changed` with those after training.
 
     Args:
-        model: a `PretrainedModel` or a built `keras.Model`; training it later does not change the copy.
+        model: a `PretrainedModel`, a `FineTuned` or a built `keras.Model`; training it later does not change the copy.
 
     Raises:
         UserInputError: as `tl.freeze`.
@@ -61,6 +67,23 @@ def snapshot(model) -> Snapshot:
         frozenset(names[id(weight)] for norm in norms for weight in (norm.moving_mean, norm.moving_variance)),
         frozenset(names[id(weight)] for norm in norms for weight in norm.weights),
         frozenset(names[id(weight)] for weight in parts.network.trainable_weights),
+        frozenset(names[id(w)] for w in parts.network.weights if len(w.shape) >= 2 and w.name != "bias"),
+        is_pretrained(parts),
         parts.network.compiled,
         stale(parts.network),
     )
+
+
+def before_and_after(before, after) -> tuple[Snapshot, Snapshot]:
+    """Two snapshots, taken now where a model was given.
+
+    Raises:
+        UserInputError: the same object twice.
+    """
+    if before is after:
+        raise UserInputError(
+            "before and after are the same object, which cannot tell what changed. Call tl.guards.snapshot(model) "
+            "before training and give what it returns as before."
+        )
+    before, after = (side if isinstance(side, Snapshot) else snapshot(side) for side in (before, after))
+    return before, after
