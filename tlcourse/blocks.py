@@ -93,6 +93,11 @@ def batch_norms(layers: Sequence) -> list:
     return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
 
 
+def is_kernel(weight) -> bool:
+    """Whether a weight multiplies what comes in: no bias (attention's have two axes), no batch norm's."""
+    return len(weight.shape) >= 2 and weight.name != "bias"
+
+
 def is_model(layer) -> bool:
     import keras
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from . import engines
 from .backbones import PretrainedModel
+from .blocks import is_kernel
 from .checkpoint import Checkpoint, fingerprint
 from .errors import UserInputError
 from .examples import Examples, count_of, given, share_of, split
 from .files import cache_folder
 from .freed_memory import clear_away
 from .freezing import freeze, unfreeze
+from .guards.pretrained import about_distance, share_moved
 from .heads import train_classifier
 from .predictor import Predictor, check_labels, names_of
 from .ragged import Ragged
@@ -34,7 +36,8 @@ class FineTuned(Predictor):
             "seconds" of each stage, "estimated_seconds" of the last one, "probe" (its validation_accuracy and
             validation_loss, if rows were held out), "epochs" (of each: loss, learning_rate,
             validation_accuracy, validation_loss, seconds), "best_epoch" (0: the probe's head was not improved on),
-            "changed" (names of the weights that are not what they were) and "resumed_after" (epochs).
+            "moved" (block's name → how far, see `tl.guards.moved`), "changed" (names of the weights that are not what
+            they were) and "resumed_after" (epochs).
     """
 
     def __init__(self, network, classes: np.ndarray, class_names: list[str] | None, read: Callable, record: dict):
@@ -132,8 +135,10 @@ def fine_tune(
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
         "resumed_after": training.resumed_after,
+        "moved": _moved(model, training),
         "changed": [path for path, digest in _digests(network, head).items() if digest != before[path]],
     }
+    report.warn(about_distance(record["moved"]))
     whole = _with_head(network, head, settings)
     checkpoint.remove()
     return FineTuned(whole, classes, names, model.reader(), record)
@@ -192,6 +197,16 @@ def _digests(network, head) -> dict[str, str]:
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
     return {weight.path: engines.fast_digest_of([weight.numpy() + 0.0]) for weight in weights}  # -0.0 is 0.0
+
+
+def _moved(model, training: Training) -> dict[str, float]:
+    """How far each block behind the cut has moved, as a share of its length."""
+    kernels = {}
+    for variable, before in zip(training.variables, training.before, strict=True):
+        if is_kernel(variable):
+            kernels.setdefault(variable.path.split("/")[0], []).append((before, variable.numpy()))
+    pairs = {block: [pair for name in names for pair in kernels.get(name, ())] for block, names in model.blocks.items()}
+    return {block: round(share_moved(found), 4) for block, found in pairs.items() if found}
 
 
 def _checkpoint(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from .blocks import is_kernel
 from .checkpoint import Checkpoint
 from .examples import Examples
 from .optimizing import apply_gradients
@@ -59,6 +60,10 @@ class Training:
         learn: what is learned from.
         held_out: what the epochs are judged on, or None.
         settings: see `Settings`.
+
+    Attributes:
+        variables: what is trained; `before`, their values before that.
+        epochs, probe, best_epoch, resumed_after: as in the record of `FineTuned`.
     """
 
     def __init__(self, network, start, describe, head, learn: Examples, held_out: Examples | None, settings: Settings):
@@ -83,14 +88,15 @@ class Training:
         self.epochs: list[dict] = []
         self.probe: dict[str, float] = {}
         self.resumed_after = 0
-        self.best_epoch, self._best_weights = 0, self._values(self.variables)
+        self.before = self._values(self.variables)
+        self.best_epoch, self._best_weights = 0, self.before
 
     def _step_function(self, network, start):
         import tensorflow as tf
 
         settings, run, variables, optimizer = self.settings, tail(network, start), self.variables, self._optimizer
         head, classes = self._head, self._head.units
-        decayed = [v for v in variables if len(v.shape) >= 2 and v.name != "bias"]  # attention's biases have two axes
+        decayed = [variable for variable in variables if is_kernel(variable)]
         pictures = _batch_of(start, self.learn.dtype)
         rows, whole = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int64)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..blocks import batch_norms, find_blocks, leaves
+from ..blocks import batch_norms, find_blocks, is_kernel, leaves
 from ..errors import UserInputError
 from .fresh import is_pretrained
 from .names import layers_and_models, weight_names
@@ -67,7 +67,7 @@ def snapshot(model) -> Snapshot:
         frozenset(names[id(weight)] for norm in norms for weight in (norm.moving_mean, norm.moving_variance)),
         frozenset(names[id(weight)] for norm in norms for weight in norm.weights),
         frozenset(names[id(weight)] for weight in parts.network.trainable_weights),
-        frozenset(names[id(w)] for w in parts.network.weights if len(w.shape) >= 2 and w.name != "bias"),
+        frozenset(names[id(weight)] for weight in parts.network.weights if is_kernel(weight)),
         is_pretrained(parts),
         parts.network.compiled,
         stale(parts.network),
