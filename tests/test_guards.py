@@ -221,7 +221,14 @@ def test_the_report_changes_nothing(base, model):
     assert [layer.trainable for layer in base.layers] == before
 
 
+def pretrain(base):
+    """As a training would: its batch norms remember something."""
+    for block in BLOCKS:
+        base.get_layer(f"{block}_bn").moving_mean.assign([1, 2, 3, 4])
+
+
 def test_the_report_warns_of_batch_norm_that_would_move(base, model):
+    pretrain(base)
     base.trainable = False
     base.trainable = True
     assert "4 batch norms would move in fit: stem_bn, block1a_bn" in frozen_report(model).warnings[0]
@@ -232,7 +239,11 @@ def test_the_report_says_partly_of_a_frozen_block_whose_batch_norm_is_trainable(
     assert [row.state for row in frozen_report(model).rows][:2] == ["partly", "trainable"]
 
 
-def test_a_network_that_is_trained_from_scratch_gets_no_warning():
+def test_a_published_network_that_is_trained_from_scratch_gets_no_warning(model):
+    assert frozen_report(model).warnings == ()
+
+
+def test_a_network_of_one_s_own_that_is_trained_from_scratch_gets_no_warning():
     network = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.BatchNormalization()])
     network.add(layers.Flatten())
     network.add(layers.Dense(2))

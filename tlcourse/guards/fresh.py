@@ -30,13 +30,13 @@ def _initial(initializer, weight) -> np.ndarray:
 
 
 def is_pretrained(parts: Parts) -> bool:
-    """Whether most layers of the blocks look as if something had trained them.
+    """Whether at least half of the blocks' layers look as if something had trained them.
 
     A batch norm tells by its running mean, another layer by its bias; those without either are not asked.
     """
     layers = [layer for block in parts.blocks.values() for layer in block]
     told = [weight.numpy().any() for layer in layers if (weight := _zero_at_first(layer)) is not None]
-    return bool(told) and np.mean(told) > 0.5
+    return bool(told) and np.mean(told) >= 0.5
 
 
 def _zero_at_first(layer):

@@ -151,9 +151,9 @@ def _misfit(expected: _Expected, given: _Given) -> str:
     if expected.kind == "categorical" and given.activation == "sigmoid":
         return (
             f"The last layer, {given.layer}, gives {given.units} separate probabilities (sigmoid), and the loss, "
-            f"{expected.name}, wants one distribution over all classes: it divides them by their sum, so what the "
-            'network gives is not what is trained. Classes that exclude each other: activation="softmax"; several at '
-            "once: keep the sigmoid and take binary_crossentropy."
+            f"{expected.name}, wants one distribution over all classes. Keras trains as if there were a softmax, so "
+            "the probabilities that the network gives are not those that were trained, nor sum to 1. Classes that "
+            'exclude each other: activation="softmax"; several at once: keep the sigmoid, take binary_crossentropy.'
         )
     if expected.kind == "binary" and given.activation == "softmax" and (given.units or 0) > 2:
         return (

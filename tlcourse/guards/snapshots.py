@@ -24,7 +24,7 @@ class Snapshot:
         norms: names of all weights of batch norms.
         trainable: names of the weights that `fit` would train.
         kernels: names of the weights that multiply what comes in: neither biases nor batch norms.
-        pretrained: whether most layers of the blocks look as if something had trained them.
+        pretrained: whether the layers of the blocks look as if something had trained them, half of them at least.
         compiled: whether the model was compiled.
         stale: sentence on `trainable` changed since the last `compile`, or "".
     """
