@@ -20,6 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import misuse
 import sentiment
 import studies
 from nbclient.exceptions import CellExecutionError
@@ -45,6 +46,7 @@ def main() -> None:
         "solar_tuning": studies.solar_tuning,
         "curves": studies.curves,
         "sentiment": sentiment.sentiment,
+        "misuse": misuse.misuse,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")

@@ -158,6 +158,38 @@ def test_batch_norm_that_moves_fails_and_is_explained(base, model):
     assert "small/stem_bn/moving_mean is a batch norm's running statistic" in sentence
 
 
+def pretrain(base):
+    """As a training would: its batch norms remember something."""
+    for block in BLOCKS:
+        base.get_layer(f"{block}_bn").moving_mean.assign([1, 2, 3, 4])
+
+
+def trained_with_batch_norm(base, model):
+    """Everything trainable, batch norms too, as `trainable = True` leaves it; the snapshot before."""
+    compiled(model)
+    before = snapshot(model)
+    train(model)
+    return before
+
+
+def test_batch_norm_that_moves_in_a_block_that_was_meant_to_change_fails_if_it_was_pretrained(base, model):
+    pretrain(base)
+    before = trained_with_batch_norm(base, model)
+    sentence = failure(assert_changed, before, model, only=[*BLOCKS, "answer"])
+    assert "8 weights changed that were to stay" in sentence and "is a batch norm's running statistic" in sentence
+
+
+def test_in_a_network_that_is_trained_from_scratch_batch_norm_may_move(base, model):
+    before = trained_with_batch_norm(base, model)
+    assert_changed(before, model, only=[*BLOCKS, "answer"])
+
+
+def test_a_batch_norm_that_is_named_itself_may_move(base, model):
+    pretrain(base)
+    before = trained_with_batch_norm(base, model)
+    assert_changed(before, model, only=[*BLOCKS, *(f"{block}_bn" for block in BLOCKS), "answer"])
+
+
 def test_batch_norm_at_rest_in_a_trained_block_passes(model):
     unfreeze(compiled(model), from_="head")
     before = snapshot(model)
@@ -219,12 +251,6 @@ def test_the_report_changes_nothing(base, model):
     before = [layer.trainable for layer in base.layers]
     frozen_report(model)
     assert [layer.trainable for layer in base.layers] == before
-
-
-def pretrain(base):
-    """As a training would: its batch norms remember something."""
-    for block in BLOCKS:
-        base.get_layer(f"{block}_bn").moving_mean.assign([1, 2, 3, 4])
 
 
 def test_the_report_warns_of_batch_norm_that_would_move(base, model):

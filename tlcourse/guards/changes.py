@@ -12,6 +12,8 @@ from .snapshots import Snapshot, before_and_after
 def assert_changed(before, after, only: str | Sequence[str] | None = None) -> None:
     """Assert that training changed what it was meant to change, and nothing else.
 
+    The running statistics of a pretrained network's batch norms are meant to stay, in blocks that are trained as well.
+
     Args:
         before, after: `snapshot(model)` before and after training; `after` may be the model itself.
         only: names of the blocks, layers or nested models that were meant to change ("your layers": those around
@@ -28,7 +30,7 @@ def assert_changed(before, after, only: str | Sequence[str] | None = None) -> No
             "before and after training."
         )
     changed = [name for name in after.weights if not _same(before.weights[name], after.weights[name])]
-    meant = _meant(after, only)
+    meant = _meant(before, only)
     if not changed and (only is None or meant):
         raise GuardError(
             f"Nothing changed: all {len(after.weights)} weights of {after.name!r} are as before. " + _why_nothing(after)
@@ -48,16 +50,18 @@ def _same(before: np.ndarray, after: np.ndarray) -> bool:
     return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
 
 
-def _meant(after: Snapshot, only) -> set[str]:
-    """The weights that were meant to change."""
+def _meant(before: Snapshot, only) -> set[str]:
+    """The weights that were meant to change; the statistics of a pretrained batch norm only if it was named itself."""
     wanted = [only] if isinstance(only, str) else list(only or ())
     for name in wanted:
-        if name not in after.groups and name not in after.weights:
+        if name not in before.groups and name not in before.weights:
             raise UserInputError(
-                f"only names {name!r}, which {after.name!r} does not have. Its blocks: {', '.join(after.blocks)}; "
+                f"only names {name!r}, which {before.name!r} does not have. Its blocks: {', '.join(before.blocks)}; "
                 "names of layers will do, too."
             )
-    return {weight for name in wanted for weight in after.groups.get(name, {name})}
+    resting = before.statistics if before.pretrained else frozenset()
+    groups = [before.groups.get(name, frozenset({name})) for name in wanted]
+    return {weight for group in groups for weight in (group if group <= before.norms else group - resting)}
 
 
 def _idle(after: Snapshot, meant: set[str], changed: set[str]) -> list[str]:
