@@ -115,6 +115,12 @@ def test_one_that_is_wrong_for_floats_alone_is_said_to_be():
     assert "is right for whole numbers; of floats it leaves the pixels as they are." in failure("mobilenet_v2", scaled)
 
 
+def test_one_that_runs_over_with_whole_numbers_is_said_to():
+    sentence = failure("efficientnet_lite0", lambda images: (images - 127) / 128)
+    assert "is right for floats, but whole numbers (uint8) cannot go below 0 nor above 255, and run over" in sentence
+    assert "images.astype('float32')" in sentence
+
+
 def test_one_that_cannot_be_run_on_whole_numbers_is_judged_by_floats():
     def in_place(images):
         images /= 127.5

@@ -34,6 +34,7 @@ ROOMS = (
     "exercises.lesson_05",
     "exercises.lesson_07",
     "exercises.lesson_06",
+    "exercises.lesson_08",
     "exercises.reading",
     "exercises.progress",
     "exercises.core",

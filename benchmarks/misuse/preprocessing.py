@@ -49,7 +49,7 @@ def _in_colour(picture: np.ndarray) -> np.ndarray:
 
 
 def right_pixels(images):
-    return (images - 127) / 128
+    return (images - 127.0) / 128
 
 
 PREPARED = {

@@ -126,7 +126,7 @@ def _find(number: str) -> Exercise:
 
 def _all() -> dict[str, Exercise]:
     """All lessons' exercises, by number."""
-    from . import lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07  # noqa: F401 - each puts its own among them
+    from . import lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08  # noqa: F401 - each puts its own among them
 
     return EXERCISES
 

@@ -57,10 +57,10 @@ def assert_preprocessing(model: PretrainedModel | str, function: Callable) -> No
     ]
     if any(does):
         raise GuardError(
-            f"{_name(function)} {does[0] or 'is right for whole numbers; of floats it ' + does[1]} {name} was trained "
-            f"with something else: {WANTED[recipe.pixels]}. It will see something in every picture, but not what it "
-            "has learned to see. Give the bare network model.preprocess(images); a network that preprocesses by "
-            "itself, as those of this course do, the pixels as they are."
+            f"{_name(function)} {_in_words(*does)} {name} was trained with something else: {WANTED[recipe.pixels]}. It "
+            "will see something in every picture, but not what it has learned to see. Give the bare network "
+            "model.preprocess(images); a network that preprocesses by itself, as those of this course do, the pixels "
+            "as they are."
         )
     if any(changed for _, changed in results):
         raise GuardError(
@@ -116,6 +116,16 @@ def _misfit(result: np.ndarray, pictures: np.ndarray, wanted: np.ndarray, kind: 
         if _distance(result, reading) <= SAME * np.ptp(reading):
             return what
     return f"makes numbers from {result.min():.3g} to {result.max():.3g} of them, {result.mean():.3g} on average."
+
+
+def _in_words(of_whole_numbers: str, of_floats: str) -> str:
+    """What a function does, where it may be right for one of the two kinds of pixels."""
+    if not of_floats:
+        return (
+            "is right for floats, but whole numbers (uint8) cannot go below 0 nor above 255, and run over: of these it "
+            f"{of_whole_numbers} Make floats of them first: images.astype('float32')."
+        )
+    return of_whole_numbers or f"is right for whole numbers; of floats it {of_floats}"
 
 
 def _distance(result: np.ndarray, reading: np.ndarray) -> float:
