@@ -20,6 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import misuse
 import own_pictures
 import sentiment
 import studies
@@ -47,6 +48,7 @@ def main() -> None:
         "solar_tuning": studies.solar_tuning,
         "curves": studies.curves,
         "sentiment": sentiment.sentiment,
+        "misuse": misuse.misuse,
         "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
         "lessons": lessons,  # last: they read what was measured before them

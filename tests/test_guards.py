@@ -158,6 +158,38 @@ def test_batch_norm_that_moves_fails_and_is_explained(base, model):
     assert "small/stem_bn/moving_mean is a batch norm's running statistic" in sentence
 
 
+def pretrain(base):
+    """As a training would: its batch norms remember something."""
+    for block in BLOCKS:
+        base.get_layer(f"{block}_bn").moving_mean.assign([1, 2, 3, 4])
+
+
+def trained_with_batch_norm(base, model):
+    """Everything trainable, batch norms too, as `trainable = True` leaves it; the snapshot before."""
+    compiled(model)
+    before = snapshot(model)
+    train(model)
+    return before
+
+
+def test_batch_norm_that_moves_in_a_block_that_was_meant_to_change_fails_if_it_was_pretrained(base, model):
+    pretrain(base)
+    before = trained_with_batch_norm(base, model)
+    sentence = failure(assert_changed, before, model, only=[*BLOCKS, "answer"])
+    assert "8 weights changed that were to stay" in sentence and "is a batch norm's running statistic" in sentence
+
+
+def test_in_a_network_that_is_trained_from_scratch_batch_norm_may_move(base, model):
+    before = trained_with_batch_norm(base, model)
+    assert_changed(before, model, only=[*BLOCKS, "answer"])
+
+
+def test_a_batch_norm_that_is_named_itself_may_move(base, model):
+    pretrain(base)
+    before = trained_with_batch_norm(base, model)
+    assert_changed(before, model, only=[*BLOCKS, *(f"{block}_bn" for block in BLOCKS), "answer"])
+
+
 def test_batch_norm_at_rest_in_a_trained_block_passes(model):
     unfreeze(compiled(model), from_="head")
     before = snapshot(model)
@@ -222,6 +254,7 @@ def test_the_report_changes_nothing(base, model):
 
 
 def test_the_report_warns_of_batch_norm_that_would_move(base, model):
+    pretrain(base)
     base.trainable = False
     base.trainable = True
     assert "4 batch norms would move in fit: stem_bn, block1a_bn" in frozen_report(model).warnings[0]
@@ -232,7 +265,11 @@ def test_the_report_says_partly_of_a_frozen_block_whose_batch_norm_is_trainable(
     assert [row.state for row in frozen_report(model).rows][:2] == ["partly", "trainable"]
 
 
-def test_a_network_that_is_trained_from_scratch_gets_no_warning():
+def test_a_published_network_that_is_trained_from_scratch_gets_no_warning(model):
+    assert frozen_report(model).warnings == ()
+
+
+def test_a_network_of_one_s_own_that_is_trained_from_scratch_gets_no_warning():
     network = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.BatchNormalization()])
     network.add(layers.Flatten())
     network.add(layers.Dense(2))

@@ -494,6 +494,14 @@ def test_bars_are_named_from_top_to_bottom():
     assert numbers(axes.get_yticklabels()) == ["a", "b"] and axes.yaxis_inverted()
 
 
+def test_bars_with_a_spread_show_it_as_a_line_and_in_words():
+    sheet = show.bars(["a", "b"], [11.3, -2], "points", "Cost", [3.52, 1])
+    (line,) = [found for found in sheet.axes[0].collections if len(found.get_segments()) == 2]
+    np.testing.assert_allclose([segment[:, 0] for segment in line.get_segments()], [[7.78, 14.82], [-3, -1]])
+    assert [text.get_text() for text in sheet.axes[0].texts] == ["11.3 ± 3.5", "-2.0 ± 1.0"]
+    assert sheet.alt == "Cost. Bars, points: a 11.3 ± 3.5; b -2.0 ± 1.0."
+
+
 def test_bars_have_their_label_and_title():
     axes = show.bars(["a"], [1], "seconds", "Cost").axes[0]
     assert (axes.get_xlabel(), axes.get_title()) == ("seconds", "Cost")
@@ -564,6 +572,7 @@ def test_the_halves_of_a_search_are_told_apart_and_the_default_is_a_line():
         (lambda: show.curves([1], {"a": [1, 2]}, {"a": [1]}, "", "", ""), "x 1, mean of a 2, spread of a 1"),
         (lambda: show.curves([1], {"a": [1]}, {}, "", "", ""), "x 1, mean of a 1, spread of a 0"),
         (lambda: show.bars(["a"], [1, 2], "", ""), "Lengths differ: names 1, values 2"),
+        (lambda: show.bars(["a"], [1], "", "", [1, 2]), "Lengths differ: names 1, values 1, spreads 2"),
         (lambda: show.attention(["a"], np.ones((6, 12, 1, 1))), "choose a layer and a head"),
         (lambda: show.channels(ACTIVATIONS, ["early"]), "Lengths differ: activations 2, titles 1"),
         (lambda: show.labelled_points(["a"], [1, 2], [1], "", "", ""), "Lengths differ: names 1, x 2, y 1"),

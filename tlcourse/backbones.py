@@ -15,7 +15,7 @@ from .engines import check_engine
 from .errors import UserInputError
 from .files import read_card
 from .inputs import as_pictures
-from .published import build, imagenet_classes, preprocessing_layers, weights_file
+from .published import build, imagenet_classes, preprocess, weights_file
 from .recipes import RECIPES
 from .tensorflow_start import import_tensorflow
 from .text_models import PretrainedTextModel
@@ -144,12 +144,8 @@ class PretrainedModel:
         Args:
             images: array, or list of arrays of one size, as for `extract_features`; nothing is resized.
         """
-        import_tensorflow()
-        import keras
-
-        pixels = keras.Input((None, None, 3))
         values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
-        return np.asarray(keras.Model(pixels, preprocessing_layers(pixels, self.recipe.pixels))(values))
+        return preprocess(values, self.recipe.pixels)
 
     def extract_features(self, images, blocks: Sequence[str] | None = None, cache: bool = True) -> np.ndarray:
         """Describe each picture by what the network sees in it: float32 (n, feature_dim).

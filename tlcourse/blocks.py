@@ -56,7 +56,7 @@ def find_blocks(model) -> Parts:
             f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
             "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
         )
-    if network is not model:
+    if network is not model and hasattr(model, "blocks"):
         found = [{block: [network.get_layer(name) for name in names] for block, names in model.blocks.items()}]
     else:
         found = [blocks for container in containers(network) if (blocks := _known_blocks(container))]
@@ -91,6 +91,11 @@ def batch_norms(layers: Sequence) -> list:
 
     inside = [part for layer in layers for part in layer._flatten_layers()]
     return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
+
+
+def is_kernel(weight) -> bool:
+    """Whether a weight multiplies what comes in: no bias (attention's have two axes), no batch norm's."""
+    return len(weight.shape) >= 2 and weight.name != "bias"
 
 
 def is_model(layer) -> bool:

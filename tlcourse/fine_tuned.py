@@ -16,8 +16,9 @@ class FineTuned(Predictor):
         record: what happened, ready for JSON: "from", "views", "rows" (learned from and held out), "settings",
             "seconds" of each stage, "probe" (its validation_accuracy and validation_loss, if rows were held out),
             "epochs" (of each: loss, learning_rate, validation_accuracy, validation_loss, seconds), "best_epoch" (0: the
-            probe's head was not improved on) and "changed" (names of the weights that are not what they were); of
-            `fine_tune` also "estimated_seconds" of the last stage and "resumed_after" (epochs).
+            probe's head was not improved on), "moved" (block's name → how far, see `tl.guards.moved`) and "changed"
+            (names of the weights that are not what they were); of `fine_tune` also "estimated_seconds" of the last
+            stage and "resumed_after" (epochs).
     """
 
     def __init__(self, make: Callable, name: str, classes: np.ndarray, class_names: list[str] | None, read, record):

@@ -10,6 +10,7 @@ from .checkpoint import Checkpoint, fingerprint
 from .cut import first_block
 from .files import cache_folder
 from .fine_tuned import FineTuned
+from .guards.pretrained import about_distance
 from .preparation import Preparation, Stopwatch, prepare_fine_tuning
 from .settings import Settings, settings_from
 from .text_models import PretrainedTextModel
@@ -69,6 +70,7 @@ def fine_tune(
     tuned = preparation.run_once(training, checkpoint, report.epoch)
     watch.lap("training")
     tuned.record |= {"seconds": preparation.seconds | watch.laps, "estimated_seconds": estimate}
+    report.warn(about_distance(tuned.record["moved"]))
     checkpoint.remove()
     return tuned
 

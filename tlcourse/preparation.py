@@ -13,11 +13,13 @@ import numpy as np
 
 from . import engines
 from .backbones import PretrainedModel
+from .blocks import is_kernel
 from .checkpoint import Checkpoint
 from .cut import cut_copy, first_block, last_frozen_block, train_behind
 from .examples import Examples, count_of, given, share_of, split
 from .fine_tuned import FineTuned
 from .freed_memory import clear_away
+from .guards.pretrained import share_moved
 from .heads import train_classifier
 from .predictor import check_labels, names_of
 from .ragged import Ragged
@@ -97,6 +99,16 @@ def _digests(network, head) -> dict[str, str]:
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
     return {weight.path: engines.fast_digest_of([weight.numpy() + 0.0]) for weight in weights}  # -0.0 is 0.0
+
+
+def _moved(model, training: Training) -> dict[str, float]:
+    """How far each block behind the cut has moved, as a share of its length."""
+    kernels = {}
+    for variable, before in zip(training.variables, training.before, strict=True):
+        if is_kernel(variable):
+            kernels.setdefault(variable.path.split("/")[0], []).append((before, variable.numpy()))
+    pairs = {block: [pair for name in names for pair in kernels.get(name, ())] for block, names in model.blocks.items()}
+    return {block: round(share_moved(found), 4) for block, found in pairs.items() if found}
 
 
 @dataclass(repr=False)
@@ -183,6 +195,7 @@ class Preparation:
             "epochs": training.epochs,
             "best_epoch": training.best_epoch,
             "resumed_after": training.resumed_after,
+            "moved": _moved(self.model, training),
             "changed": [path for path, digest in now.items() if digest != self.digests[path]],
         }
 

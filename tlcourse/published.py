@@ -4,6 +4,8 @@ import csv
 import os
 from pathlib import Path
 
+import numpy as np
+
 from .errors import DamagedFile, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
@@ -91,3 +93,12 @@ def preprocessing_layers(pixels, kind: str):
         means = [103.939, 116.779, 123.68]
         return keras.layers.Normalization(mean=means, variance=[1, 1, 1], name="preprocessing")(blue_green_red)
     return pixels
+
+
+def preprocess(pixels: np.ndarray, kind: str) -> np.ndarray:
+    """The same on an array, which is not changed: float32 (n, height, width, 3)."""
+    import_tensorflow()
+    import keras
+
+    entrance = keras.Input((None, None, 3))
+    return np.asarray(keras.Model(entrance, preprocessing_layers(entrance, kind))(np.asarray(pixels, np.float32)))

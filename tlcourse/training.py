@@ -50,6 +50,10 @@ class Training:
         learn: what is learned from.
         held_out: what the epochs are judged on, or None.
         settings: see `Settings`.
+
+    Attributes:
+        variables: what is trained; `before`, their values before that.
+        epochs, probe, best_epoch, resumed_after: as in the record of `FineTuned`.
     """
 
     def __init__(self, step: TrainingStep, describe, learn: Examples, held_out: Examples | None, settings: Settings):
@@ -62,7 +66,8 @@ class Training:
         self.epochs: list[dict] = []
         self.probe: dict[str, float] = {}
         self.resumed_after = 0
-        self.best_epoch, self._best_weights = 0, self._values(self.variables)
+        self.before = self._values(self.variables)
+        self.best_epoch, self._best_weights = 0, self.before
         step.forget()
 
     def seconds_a_step(self) -> float:

@@ -35,6 +35,11 @@ class TrainingReport:
         else:
             self._line(text)
 
+    def warn(self, sentence: str) -> None:
+        """Something is likely to be wrong with what came out, or nothing ("")."""
+        if sentence:
+            self._line(f"Warning: {sentence}")
+
     def _line(self, text: str) -> None:
         if not self._off:
             print(text, file=sys.stdout if in_notebook() else sys.stderr, flush=True)

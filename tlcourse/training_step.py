@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .blocks import is_kernel
 from .optimizing import apply_gradients
 from .settings import Settings
 from .tail import tail
@@ -71,7 +72,7 @@ class TrainingStep:
         import tensorflow as tf
 
         run, head, variables, optimizer = tail(network, start), self.head, self.variables, self._optimizer
-        decayed = [v for v in variables if len(v.shape) >= 2 and v.name != "bias"]  # attention's biases have two axes
+        decayed = [variable for variable in variables if is_kernel(variable)]
         signature = (
             batch_of(start, dtype),
             tf.TensorSpec((None,), tf.int64),

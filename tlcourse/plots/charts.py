@@ -187,18 +187,28 @@ def training(
     return sheet
 
 
-def bars(names: Sequence[str], values: Sequence[float], xlabel: str, title: str) -> Figure:
-    """Horizontal bars, the first on top, each with its value written at its end."""
-    equally_long(names=names, values=values)
+def bars(
+    names: Sequence[str], values: Sequence[float], xlabel: str, title: str, spreads: Sequence[float] | None = None
+) -> Figure:
+    """Horizontal bars, the first on top, each with its value written at its end.
+
+    Args:
+        names, values: of the bars.
+        spreads: a standard deviation for each, drawn as a line to both sides and written behind the value; or None.
+    """
+    equally_long(names=names, values=values, **({} if spreads is None else {"spreads": spreads}))
+    said = [f"{value:,.4g}" for value in values]
+    if spreads is not None:
+        said = [f"{value:.1f} ± {spread:.1f}" for value, spread in zip(values, spreads, strict=True)]
     sheet = Figure(figsize=(WIDTH * 0.75, 0.8 + 0.24 * len(names)), layout="constrained")
     axes = sheet.subplots()
-    drawn = axes.barh(range(len(names)), values, color=COLOURS[0])
-    axes.bar_label(drawn, labels=[f"{value:,.4g}" for value in values], padding=3, fontsize=8)
+    drawn = axes.barh(range(len(names)), values, color=COLOURS[0], xerr=spreads, ecolor=COLOURS[1], capsize=2)
+    axes.bar_label(drawn, labels=said, padding=3, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.margins(x=0.12 if spreads is None else 0.2)
     axes.set(xlabel=xlabel, title=title)
-    sheet.alt = f"{title}. Bars, {xlabel}: {listed(f'{n} {v:,.4g}' for n, v in zip(names, values, strict=True))}."
+    sheet.alt = f"{title}. Bars, {xlabel}: {listed(f'{n} {text}' for n, text in zip(names, said, strict=True))}."
     return sheet
 
 
