@@ -265,6 +265,8 @@ def table(results: dict) -> str:
         which = f"Dogs, {results['dogs']['breeds']} breeds of the test pack ¹"
         for count, score in results["dogs"]["accuracy"].items():
             rows.append((f"{which}, labels of each breed: {count}", _percent(score)))
+    if "own_pictures" in results:
+        rows += _of_own_pictures(**results["own_pictures"])
     for name, cost in results["lessons"].items():
         rows.append((f"Lesson {name[:2]}, all cells", f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"))
     lines = ["| What | Measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
@@ -287,6 +289,28 @@ def table(results: dict) -> str:
             bench_table(results),
         ]
     return "\n".join(lines)
+
+
+def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
+    """What the two commands for a folder of one's own take, and what comes out."""
+    rows = []
+    for name, job in train.items():
+        low, high = job["interval"]
+        files = ", ".join(f"{file['megabytes']:g}" for file in job["files"].values())
+        right = f"{100 * job['accuracy']:.1f} % of {job['test_pictures']} ({100 * low:.1f} to {100 * high:.1f})"
+        what = f"`tlcourse train` on {name}{' ¹' if name == 'dogs' else ''}, {job['pictures']:,} pictures"
+        rows.append((what, f"{job['seconds']:.0f} s; test: {right}; files of {files} MB"))
+    for name, found in predict.items():
+        first = (
+            f"{found['first_answer_ms']:,} ms ({found['first_answer_ms_min']:,} to {found['first_answer_ms_max']:,})"
+        )
+        rows.append(
+            (
+                f"`tlcourse predict`, {name} file: from the start of the process to the first answer",
+                f"{first}; then {found['pictures_per_second']:.0f} pictures/s",
+            )
+        )
+    return rows
 
 
 def picture(results: dict) -> None:
