@@ -304,12 +304,9 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
         first = (
             f"{found['first_answer_ms']:,} ms ({found['first_answer_ms_min']:,} to {found['first_answer_ms_max']:,})"
         )
-        rows.append(
-            (
-                f"`tlcourse predict`, {name} file: from the start of the process to the first answer",
-                f"{first}; then {found['pictures_per_second']:.0f} pictures/s",
-            )
-        )
+        what = f"`tlcourse predict`, {name} file: from the start of the process to the first answer"
+        then = f"{found['pictures_per_second']:.0f} pictures/s"
+        rows.append((what, f"{first:,} ms ({least:,} to {most:,}); then {then}"))
     return rows
 
 
