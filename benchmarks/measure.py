@@ -301,9 +301,7 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
         what = f"`tlcourse train` on {name}{' ¹' if name == 'dogs' else ''}, {job['pictures']:,} pictures"
         rows.append((what, f"{job['seconds']:.0f} s; test: {right}; files of {files} MB"))
     for name, found in predict.items():
-        first = (
-            f"{found['first_answer_ms']:,} ms ({found['first_answer_ms_min']:,} to {found['first_answer_ms_max']:,})"
-        )
+        first, least, most = (found[f"first_answer_ms{which}"] for which in ("", "_min", "_max"))
         what = f"`tlcourse predict`, {name} file: from the start of the process to the first answer"
         then = f"{found['pictures_per_second']:.0f} pictures/s"
         rows.append((what, f"{first:,} ms ({least:,} to {most:,}); then {then}"))
