@@ -94,9 +94,9 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 # Python would say nothing and install nothing.
 lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
 	@cp requirements.txt .venv/lock.txt
-	@$(UV) pip compile pyproject.toml --extra cpu --extra learn --extra dev --universal --python-version 3.10 \
-	  --generate-hashes --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
-	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,dev], Python 3.10 to 3.13, Linux, macOS and Windows."; \
+	@$(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal \
+	  --python-version 3.10 --generate-hashes --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
+	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,scale,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
 	  sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
 	    -e "s/ ; python_full_version < '3\.14'//" .venv/lock.txt; } > .venv/requirements.txt
 	@mv .venv/requirements.txt requirements.txt
