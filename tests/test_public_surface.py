@@ -86,6 +86,13 @@ ROOMS = (
     "evaluation",
     "freezing",
     "backbones",
+    "scale",
+    "scale.job",
+    "scale.dispatch",
+    "scale.workers",
+    "scale.shards",
+    "scale.batches",
+    "scale.cluster",
     "text_models",
     "attention",
     "published",
@@ -183,6 +190,7 @@ def test_the_public_names_are_those_that_the_course_uses():
         "grad_cam",
         "views_of",
         "guards",
+        "scale",
         "ConfusionMatrix",
         "check",
         "datasets",
@@ -220,6 +228,7 @@ def test_show_is_the_room_of_plots():
 
 def test_importing_the_package_imports_nothing_large():
     large = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "PIL", "numpy", "typer"}
+    large |= {"dask", "distributed", "pyarrow"}
     assert run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))") == "[]"
 
 
@@ -353,7 +362,9 @@ def documented():
     """What a learner may call or look into: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    rooms = [(f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards")]
+    rooms = [
+        (f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards", "scale")
+    ]
     for name, owner in members + rooms:
         for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
             found |= {f"{name}.{key}": value for key, value in vars(part).items() if is_ours_and_public(key, value)}

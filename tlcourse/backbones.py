@@ -11,7 +11,7 @@ import numpy as np
 
 from . import bert_folder, efficientnet_lite, engines, features
 from .blocks import is_spatial, sort_into_blocks
-from .engines import check_engine
+from .engines import check_engine, is_dask
 from .errors import UserInputError
 from .files import read_card
 from .inputs import as_pictures
@@ -147,7 +147,16 @@ class PretrainedModel:
         values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
         return preprocess(values, self.recipe.pixels)
 
-    def extract_features(self, images, blocks: Sequence[str] | None = None, cache: bool = True) -> np.ndarray:
+    def extract_features(
+        self,
+        images,
+        blocks: Sequence[str] | None = None,
+        cache: bool = True,
+        engine: str | None = None,
+        *,
+        scheduler: str | None = None,
+        out: str | PathLike | None = None,
+    ) -> np.ndarray:
         """Describe each picture by what the network sees in it: float32 (n, feature_dim).
 
         Without `blocks`, these are the features the network's own classifier was trained on: the last block,
@@ -159,41 +168,74 @@ class PretrainedModel:
         `tlcourse cache clear` empties it. After Ctrl-C the next call goes on where this one stopped. Results above
         16 MB are a `numpy.memmap`.
 
+        With `engine="dask"` the workers of a Dask cluster compute them, bit for bit the same, into Parquet shards with
+        the pictures' names (`tl.scale.read_shards` reads them). Pictures that cannot be read have rows of NaN then, and
+        are said in a warning. What is done stays done: the same call goes on after whatever has stopped it. A program
+        that starts a cluster on its own machine does so below `if __name__ == "__main__":`, as the workers import it.
+
         Args:
             images: uint8 array, float array with pixels in [0, 255], list of arrays or paths, folder, or
-                `tf.data.Dataset`; pictures of any size are resized as a whole to `input_size`.
+                `tf.data.Dataset`; pictures of any size are resized as a whole to `input_size`. For Dask: files.
             blocks: names out of `self.blocks`, or None.
             cache: False computes everything anew and keeps nothing.
+            engine: None: this process; or "dask".
+            scheduler: address of a Dask scheduler. None: the client in use, else Dask's own settings, else a cluster on
+                this machine for this call.
+            out: folder for the shards, new or of this very job, which all workers see under the same path, as the
+                pictures. None: in the cache.
 
         Raises:
             UserInputError: unknown block; pixels scaled or preprocessed before, not finite; no shape of pictures.
             PictureError: a file that cannot be read as a picture; the message names it.
+            TLCourseError: Dask's cluster cannot be reached, or a network that LiteRT cannot run.
         """
         if blocks is None:
-            engine = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
+            network = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
         else:
             names = self._block_names(blocks)
-            engine = self._compiled("network", names, lambda: self.network_at(names))
-        return features.compute(engine, images, self.input_size, name=self.name if cache else None)
+            network = self._compiled("network", names, lambda: self.network_at(names))
+        if is_dask(engine):
+            from . import scale
 
-    def activations(self, images, block: str, views: int | Sequence[str] = (AS_IS,), cache: bool = True) -> np.ndarray:
+            given = {"scheduler": scheduler, "out": out, "cache": cache}
+            return scale.compute(network, images, self.input_size, **given).features
+        if scheduler is not None or out is not None:
+            raise UserInputError("scheduler= and out= are for Dask: add engine='dask', or leave them out.")
+        return features.compute(network, images, self.input_size, name=self.name if cache else None)
+
+    def activations(
+        self,
+        images,
+        block: str,
+        views: int | Sequence[str] = (AS_IS,),
+        cache: bool = True,
+        engine: str | None = None,
+        *,
+        scheduler: str | None = None,
+    ) -> np.ndarray:
         """What a block hands to the next one, for each picture: float16 (n, height, width, channels).
 
         With everything up to that block frozen, training can go on from here and never run the frozen part again.
 
         Args:
-            images, cache: as for `extract_features`.
+            images, cache, engine, scheduler: as for `extract_features`.
             block: one of `self.blocks`.
             views: of each picture, see `tlcourse.views`; several give (n, views, height, width, channels).
 
         Raises:
-            UserInputError, PictureError: as `extract_features`; also unknown views.
+            UserInputError, PictureError, TLCourseError: as `extract_features`; also unknown views; with Dask, too, a
+                picture without activations, as nobody looks at them before training does.
         """
         (block,) = self._block_names((block,))
-        engine = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
+        network = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
         chosen = view_names(views)
+        if is_dask(engine):
+            from . import scale
+
+            given = {"scheduler": scheduler, "cache": cache, "complete": True, "describe": "Computing activations"}
+            return scale.compute(network, images, self.input_size, chosen, np.float16, **given).features
         return features.compute(
-            engine, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
+            network, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
         )
 
     kind = "pictures"  # what it takes
@@ -216,10 +258,12 @@ class PretrainedModel:
         network.set_weights(self.network.get_weights())
         return network
 
-    def at_cut(self, images, block: str | None, views: Sequence[str], cache: bool = True) -> np.ndarray:
+    def at_cut(
+        self, images, block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
+    ) -> np.ndarray:
         """What comes in behind a block, as `activations`; without a block the prepared pictures themselves, uint8."""
         if block:
-            return self.activations(images, block, views, cache)
+            return self.activations(images, block, views, cache, engine)
         pixels = engines.Pixels(self.input_size)
         return features.compute(pixels, images, self.input_size, views, np.uint8, describe="Preparing pictures")
 

@@ -20,7 +20,7 @@ import numpy as np
 from .files import cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
-FOLDERS = ("features", "networks", "training")  # of rows, converted networks, trainings that were stopped
+FOLDERS = ("features", "networks", "training", "shards/*")  # rows, converted networks, trainings stopped; Dask's
 _FORMAT = 1
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
@@ -169,12 +169,12 @@ def _files(path: Path) -> list[Path]:
 def contents() -> list[tuple[Path, int]]:
     """The cache's files and their sizes in bytes, what was used last first."""
     found = []
-    for path in (path for folder in FOLDERS for path in (cache_folder() / folder).glob("*")):
+    for path in (path for folder in FOLDERS for path in cache_folder().glob(f"{folder}/*")):
         try:
             status = path.stat()
         except OSError:  # another process has just removed it
             continue
-        if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz"):
+        if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz", ".parquet"):
             found.append((status.st_mtime, path, status.st_size))
     return [(path, size) for _, path, size in sorted(found, reverse=True)]
 

@@ -51,6 +51,13 @@ def check_engine(name: str) -> str:
     return name
 
 
+def is_dask(engine: str | None) -> bool:
+    """Whether Dask's workers are to run a network, and not this process."""
+    if engine not in (None, "dask"):
+        raise UserInputError(f"engine is {engine!r}; expected 'dask', or None for this process.")
+    return engine == "dask"
+
+
 @cache
 def has_litert() -> bool:
     """Whether LiteRT is installed and starts: its library may be too new for the system's."""
@@ -79,8 +86,28 @@ class LiteRTEngine:
         self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
         self.output_shape = tuple(output_shape)
         self._file = file
+        self._threads = max(1, processors() // MOST_INTERPRETERS)
+        self._begin()
+
+    def _begin(self) -> None:
         self._idle = queue.SimpleQueue()
         self._starting = threading.Lock()
+
+    def __getstate__(self) -> dict:
+        """The file's content travels, so that another machine runs the same bytes."""
+        return {"key": self.key, "output_shape": self.output_shape, "_file": None, "_content": self._read()}
+
+    def __setstate__(self, state: dict) -> None:
+        """A copy is run by a scheduler of threads: one thread each."""
+        self.__dict__.update(state, _threads=1)
+        self._begin()
+
+    def _read(self) -> bytes:
+        """The file's content; what made it is asked once."""
+        with self._starting:
+            if callable(self._file):
+                self._content, self._file = self._file(), None
+            return self._content if self._file is None else Path(self._file).read_bytes()
 
     def start(self) -> None:
         """Make the first interpreter before a picture comes.
@@ -101,12 +128,11 @@ class LiteRTEngine:
         """One more interpreter, and the numbers of its input and output."""
         from ai_edge_litert.interpreter import Interpreter
 
+        if callable(self._file):
+            self._read()
         with self._starting, stderr_silenced():
-            if callable(self._file):
-                self._content = self._file()
-                self._file = None
             source = {"model_content": self._content} if self._file is None else {"model_path": str(self._file)}
-            interpreter = Interpreter(**source, num_threads=max(1, processors() // MOST_INTERPRETERS))
+            interpreter = Interpreter(**source, num_threads=self._threads)
             interpreter.allocate_tensors()
         return interpreter, interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 

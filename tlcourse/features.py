@@ -83,6 +83,19 @@ def compute(
     return result.array()
 
 
+def compute_one(
+    engine, picture: str | PathLike, size: tuple[int, int], views: Sequence[str] = (AS_IS,), dtype=np.float32
+):
+    """What `compute` gives for one picture's file, in the thread that calls: (…), or (views, …) for several views.
+
+    Raises:
+        PictureError: the file cannot be read as a picture.
+    """
+    views = tuple(views)
+    found = _run(engine, [_load(picture, size, views)], size, views).astype(dtype, copy=False)
+    return found if len(views) > 1 else found[0]
+
+
 def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)) -> np.ndarray:
     """The views of one picture as a network gets them: look at them before they are used.
 
@@ -165,14 +178,19 @@ class _Work:
 
     def _compute(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         keys = [key for picture in pictures for key in picture.keys]
-        inputs = np.stack([pixels for picture in pictures for pixels in self._views_of(picture)], dtype=np.float32)
-        step = self.engine.batch
-        outputs = [self.engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)]
-        return dict(zip(keys, np.concatenate(outputs), strict=True))
+        return dict(zip(keys, _run(self.engine, pictures, self.size, self.views), strict=True))
 
-    def _views_of(self, picture: _Loaded) -> Iterator[np.ndarray]:
-        image = prepare(picture.content, self.size, picture.name)
-        return (apply_view(image, view, picture.digest) for view in self.views)
+
+def _run(engine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
+    """What the engine gives for every view of these pictures, (pictures × views, …)."""
+    inputs = np.stack([pixels for picture in pictures for pixels in _views_of(picture, size, views)], dtype=np.float32)
+    step = engine.batch
+    return np.concatenate([engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+
+
+def _views_of(picture: _Loaded, size: tuple[int, int], views: tuple[str, ...]) -> Iterator[np.ndarray]:
+    image = prepare(picture.content, size, picture.name)
+    return (apply_view(image, view, picture.digest) for view in views)
 
 
 def _load_all(pictures: list, size: tuple[int, int], views: tuple[str, ...]) -> list[_Loaded]:

@@ -1,0 +1,10 @@
+"""Past one machine: the same features, computed by the workers of Dask (https://distributed.dask.org).
+
+`model.extract_features(folder, engine="dask")` is the usual way in. What was computed lies in Parquet shards, which
+`read_shards` reads, and every other tool that knows Parquet.
+"""
+
+from .job import compute
+from .shards import Shards, read_shards
+
+__all__ = ["Shards", "compute", "read_shards"]

@@ -1,0 +1,118 @@
+"""Pictures → a folder of shards → rows; stopped anywhere, the same call goes on."""
+
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from ..cache import limit, make_room
+from ..engines import TensorFlowEngine
+from ..errors import TLCourseError
+from ..files import cache_folder
+from ..progress import progress_bar
+from ..views import AS_IS
+from .batches import batches_of, files_of, fingerprint
+from .cluster import connected
+from .shards import Layout, Shards, claim, clear_unfinished, is_done, read_shards, set_aside, shard_path
+
+SHOWN = 3  # pictures that a warning names
+
+
+def compute(
+    engine,
+    images,
+    size: tuple[int, int],
+    views: Sequence[str] = (AS_IS,),
+    dtype=np.float32,
+    *,
+    out: str | PathLike | None = None,
+    scheduler: str | None = None,
+    cache: bool = True,
+    complete: bool = False,
+    describe: str = "Extracting features",
+) -> Shards:
+    """What `features.compute` gives, computed by Dask's workers: bit for bit the same rows.
+
+    Every worker must see the pictures, and `out`, under the same paths. A picture that cannot be read has a row of NaN
+    and is reported. A batch with which workers die is tried alone, and set aside if they die again; a later call tries
+    it once more.
+
+    Args:
+        engine, views, dtype, describe: as for `features.compute`.
+        images: a folder, paths, or `Pictures`.
+        out: a folder for the shards, new or of this very job. None: in the cache, or with `cache=False` for this call
+            only.
+        scheduler: see `cluster.connected`.
+        complete: whether a picture without a row is an error.
+
+    Raises:
+        UserInputError: pictures that are no files; `out` holds something else; a worker sees the files under no such
+            path, or has other versions.
+        TLCourseError: no cluster; a network that LiteRT cannot run.
+    """
+    if isinstance(engine, TensorFlowEngine):
+        raise TLCourseError(
+            "engine='dask' sends networks to its workers as LiteRT files, and this one is run by TensorFlow. Load it "
+            "with engine='auto', or extract its features in this process."
+        )
+    (paths, names), views = files_of(images), tuple(views)
+    shape = (*((len(views),) if len(views) > 1 else ()), *engine.output_shape)
+    layout = Layout(fingerprint(engine, paths, size, views, dtype), shape, np.dtype(dtype).name, len(paths))
+    with _folder(out, layout, cache) as folder:
+        todo = [
+            batch
+            for batch in batches_of(paths, names)
+            if not is_done(shard_path(folder, batch.number), layout, len(batch.paths))
+        ]
+        if todo:
+            with progress_bar(total=len(paths), desc=describe, unit=" pictures") as progress:
+                progress.update(len(paths) - sum(len(batch.paths) for batch in todo))
+                _compute(engine, size, views, layout, folder, todo, scheduler, progress)
+        found = read_shards(folder)
+    if found.left_out and complete:
+        raise TLCourseError(f"{_about(found)} Replace or remove them and call again: what is done stays done.")
+    if found.left_out:
+        warnings.warn(_about(found), stacklevel=3)
+    return found
+
+
+def _compute(engine, size, views, layout: Layout, folder: Path, todo: list, scheduler: str | None, progress) -> None:
+    with connected(scheduler) as client:
+        from .dispatch import compute_all  # needs Dask, which `connected` has found or said to be missing
+        from .workers import Network, versions
+
+        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, layout, str(folder), versions())
+        guilty = compute_all(client, network, iter(todo), progress)
+    clear_unfinished(folder)
+    set_aside(folder, guilty)
+
+
+@contextmanager
+def _folder(out: str | PathLike | None, layout: Layout, cache: bool) -> Iterator[Path]:
+    """The folder of this job's shards."""
+    kept = cache_folder() / "shards" / layout.fingerprint[:24]
+    if out is not None or (cache and limit()):
+        goal = Path(out).expanduser().absolute() if out is not None else kept
+        claim(goal, layout)
+        yield goal
+        if out is None:
+            make_room(limit())
+    else:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache_folder(), prefix="shards-") as folder:
+            claim(Path(folder), layout)
+            yield Path(folder)
+
+
+def _about(found: Shards) -> str:
+    some = " ".join(why if name in why else f"{name}: {why}." for name, why in found.left_out[:SHOWN])
+    more = len(found.left_out) - SHOWN
+    return (
+        f"{len(found.left_out):,} of {len(found.pictures):,} pictures have no features, and a row of NaN in their "
+        f"place. {some}{f' And {more:,} more.' if more > 0 else ''}"
+    )

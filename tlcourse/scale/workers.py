@@ -1,0 +1,107 @@
+"""What runs inside a Dask worker: the network, held once, and the work on one shard."""
+
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from distributed import WorkerPlugin, get_worker
+
+from ..errors import PictureError, TLCourseError, UserInputError
+from ..features import compute_one
+from ..freed_memory import keep_freed_memory
+from .batches import Batch
+from .shards import Layout, is_of, shard_path, write_shard
+
+SAME_EVERYWHERE = ("tlcourse", "ai-edge-litert", "pillow", "numpy")  # the last bits depend on them
+
+
+class Computed(NamedTuple):
+    """What a worker has to say of a batch; the rows themselves are in the shard."""
+
+    number: int
+    left_out: list[tuple[str, str]]
+
+
+def versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in SAME_EVERYWHERE}
+
+
+@dataclass
+class Network(WorkerPlugin):
+    """A frozen network in each worker, ready before the first picture; Dask brings it to workers that come later, too.
+
+    Attributes:
+        name: under which tasks find it.
+        engine: from `engines`; pickled with the file's content.
+        size, views: of the pictures, as for `features.compute`.
+        layout, out: of the shards, and the folder that they are written to.
+        versions: of the packages in the process that asks.
+        fault: why this worker must not compute.
+    """
+
+    name: str
+    engine: object
+    size: tuple[int, int]
+    views: tuple[str, ...]
+    layout: Layout
+    out: str
+    versions: dict[str, str]
+    fault: str | None = None
+
+    def setup(self, worker) -> None:
+        here = versions()
+        other = [
+            f"{name} {here[name]} (asked for: {wanted})"
+            for name, wanted in self.versions.items()
+            if here[name] != wanted
+        ]
+        if other:
+            self.fault = (
+                f"The worker {worker.address} has {', '.join(other)}; the results would not be those of one process. "
+                "Install the same requirements.txt on every machine."
+            )
+            raise UserInputError(self.fault)
+        keep_freed_memory()
+        if hasattr(self.engine, "start"):
+            self.engine.start()
+
+    def compute(self, batch: Batch, address: str) -> Computed:
+        """Write a batch's shard; pictures that cannot be read stand in it with the reason."""
+        if self.fault:  # a worker that came later: Dask logs what its plugin raises, and gives it work
+            raise UserInputError(self.fault)
+        rows, errors = [], []
+        for path in batch.paths:
+            try:
+                row, error = compute_one(self.engine, path, self.size, self.views, self.layout.dtype), None
+            except PictureError as unreadable:
+                row, error = None, str(unreadable)
+            rows.append(row)
+            errors.append(error)
+        out = Path(self.out)
+        if all(errors) and not any(map(os.path.exists, batch.paths)):
+            raise UserInputError(_not_seen(address, batch.paths[0], "pictures"))
+        if not is_of(out, self.layout):
+            raise UserInputError(_not_seen(address, out, "shards"))
+        try:
+            write_shard(shard_path(out, batch.number), self.layout, batch.names, rows, errors)
+        except OSError as error:
+            raise TLCourseError(
+                f"The worker {address} cannot write to {out} ({error.strerror or error}). Make room or give it the "
+                "right to write, then call again with the same out=: what is done stays done."
+            ) from None
+        return Computed(batch.number, [pair for pair in zip(batch.names, errors, strict=True) if pair[1]])
+
+
+def _not_seen(address: str, path, what: str) -> str:
+    return (
+        f"The worker {address} does not see {path}. The {what} must lie in a folder that every machine has under the "
+        "same path, such as a network drive; out= names that of the shards."
+    )
+
+
+def compute_batch(network: str, batch: Batch) -> Computed:
+    """The task that Dask is given."""
+    worker = get_worker()
+    return worker.plugins[network].compute(batch, worker.address)
