@@ -9,7 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 from PIL import Image
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from tlcourse import cli, folder_job
@@ -186,6 +188,26 @@ def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.fixture(scope="module")
+def scheduler():
+    """Address of a Dask scheduler with two workers."""
+    with LocalCluster(2, 1, dashboard_address="127.0.0.1:0") as cluster:
+        yield cluster.scheduler_address
+
+
+def test_the_workers_of_a_scheduler_come_to_the_same_network(job, folder, tmp_path, monkeypatch, scheduler):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    made = train_folder(folder, tmp_path / "made", **QUICK, licence="CC0", say=lambda line: None, scheduler=scheduler)
+    assert files(made) == files(job[0])
+
+
+def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler)
+    jobs = (tmp_path / "cache" / "shards").iterdir()
+    assert sorted(parquet.read_table(job).num_rows for job in jobs) == [5, 15]
+
+
 # What is refused
 
 
@@ -216,15 +238,17 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     given = []
     monkeypatch.setattr(folder_job, "train_folder", lambda *arguments, **options: given.append((arguments, options)))
     arguments = ["train", str(tmp_path), "--out", "made", "--from", "block7a", "--epochs", "0", "--licence", "mine"]
+    arguments += ["--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
     assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
+    assert given[0][1]["scheduler"] == "tls://there:8786"
     CliRunner().invoke(cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"])
     assert given[1][0][3] == 2
 
 
 def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
     dataset = folder_job._read(folder, lambda line: None)
-    one, ten = (folder_job._estimate(bundled_model, dataset, epochs) for epochs in (0, 40))
+    one, ten = (folder_job._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40))
     assert folder_job.EXPORT_SECONDS < one < ten
 
 

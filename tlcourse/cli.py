@@ -205,12 +205,15 @@ def train(
     epochs: Annotated[int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 0,
     licence: Annotated[str | None, typer.Option(help="Of the pictures, for the model card.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Dask scheduler whose workers help.", metavar="ADDRESS")
+    ] = None,
 ) -> None:
     """Train a network on a folder of pictures."""
     from .folder_job import train_folder
 
     first = int(from_) if from_.isdecimal() else from_
-    train_folder(folder, out, backbone, first, epochs, seed, licence, say=_say_or_path)
+    train_folder(folder, out, backbone, first, epochs, seed, licence, say=_say_or_path, scheduler=scheduler)
 
 
 @app.command()

@@ -28,6 +28,7 @@ def fine_tune(
     class_names: Sequence[str] | None = None,
     sample_weight=None,
     cache: bool = True,
+    engine: str | None = None,
     **settings,
 ) -> FineTuned:
     """Adapt a pretrained network to new classes: a linear probe first, then its last blocks.
@@ -51,6 +52,8 @@ def fine_tune(
         class_names: names for whole-number labels 0, 1, …
         sample_weight: float (n,), how much each row counts beside the others.
         cache: False computes everything anew and keeps nothing.
+        engine: "dask": a cluster's workers compute what the frozen blocks hand on, see `extract_features`; training
+            itself stays in this process.
         settings: epochs, batch_size, learning_rate, weight_decay, dropout, label_smoothing, patience, seed; see
             `tlcourse.settings.Settings`; for BERT the model has some of its own, `model.settings`.
 
@@ -60,7 +63,9 @@ def fine_tune(
     first_block(model, from_)  # checks both
     settings = settings_from({**model.settings, **settings})
     given = {"validation": validation, "views": views, "class_names": class_names, "sample_weight": sample_weight}
-    preparation = prepare_fine_tuning(model, inputs, labels, from_, **given, cache=cache, seed=settings.seed)
+    preparation = prepare_fine_tuning(
+        model, inputs, labels, from_, **given, cache=cache, engine=engine, seed=settings.seed
+    )
     watch = Stopwatch()
     training = preparation.training(settings)
     checkpoint = _checkpoint(preparation, settings) if cache else Checkpoint(None)

@@ -9,12 +9,14 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
 from .backbones import PretrainedModel, load_pretrained_model
 from .datasets import Dataset, examine, from_folder
+from .engines import workers
 from .errors import TLCourseError, UserInputError
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import check_goal, export
@@ -40,6 +42,7 @@ def train_folder(
     seed: int = 0,
     licence: str | None = None,
     say: Callable[[str], None] = print,
+    scheduler: str | None = None,
 ) -> ExportedModel:
     """Train a network on a folder of class folders, judge it, and export it.
 
@@ -50,10 +53,13 @@ def train_folder(
         from_, epochs, seed: as for `fine_tune`; with 0 epochs the linear probe is all.
         licence: of the pictures, for the model card.
         say: is given a line after the other on what is done and found.
+        scheduler: address of a Dask scheduler whose workers compute features and activations, bit for bit the same;
+            they must see the pictures, and the cache's folder (TLCOURSE_CACHE), under the same paths. What is trained,
+            judged and exported stays here.
 
     Raises:
         UserInputError: as `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
-        TLCourseError: as `export`.
+        TLCourseError: as `export`; the scheduler cannot be reached.
     """
     began, goal = time.perf_counter(), Path(out).expanduser()
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
@@ -68,11 +74,12 @@ def train_folder(
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(f"{backbone} reads; to see, take one that does: tl.list_pretrained_models().")
-    job["estimated_seconds"] = round(_estimate(model, dataset, epochs))
-    say(f"This takes about {duration(job['estimated_seconds'])}, less where an earlier run has been stopped.")
-    probe, job["probe"] = _probe(model, dataset, seed)
-    say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
-    chosen, job["fine_tuned"] = _best(model, dataset, probe, job, say)
+    with _cluster(scheduler) as (engine, threads):
+        job["estimated_seconds"] = round(_estimate(model, dataset, epochs, threads))
+        say(f"This takes about {duration(job['estimated_seconds'])}, less where an earlier run has been stopped.")
+        probe, job["probe"] = _probe(model, dataset, seed, engine)
+        say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
+        chosen, job["fine_tuned"] = _best(model, dataset, probe, job, say, engine)
     say(f"Judging by the test pictures, once, and exporting to {goal} …")
     job["seconds"] = round(time.perf_counter() - began, 1)
     made = export(chosen, goal, dataset, model, licence, about={"job": job})
@@ -121,8 +128,20 @@ def _made_before(goal: Path, fingerprint: str) -> bool:
         return False
 
 
-def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int) -> float:
-    """Seconds that the whole job takes on this machine, by trying a few pictures."""
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
+    """What is to compute features, and how many threads it has."""
+    if scheduler is None:
+        yield None, workers()
+        return
+    from .scale.cluster import connected
+
+    with connected(scheduler) as client:
+        yield "dask", sum(client.nthreads().values())
+
+
+def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int, threads: int) -> float:
+    """Seconds that the whole job takes by trying a few pictures; threads as fast as those here share the first part."""
     some = dataset.train.images[:TIMED]
     model.extract_features(some[:1], cache=False)  # starts the engine
     start = time.perf_counter()
@@ -130,20 +149,20 @@ def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int) -> float:
     each = (time.perf_counter() - start) / len(some)
     train, validation, test = (len(split) for split in dataset.splits.values())
     views = len(model.views(None)) if epochs else 0
-    return (
-        each * (train + validation + views * train + EPOCH_COST * epochs * train + JUDGING_COST * test) + EXPORT_SECONDS
-    )
+    shared = (train + validation + views * train) * workers() / threads
+    return each * (shared + EPOCH_COST * epochs * train + JUDGING_COST * test) + EXPORT_SECONDS
 
 
-def _probe(model: PretrainedModel, dataset: Dataset, seed: int) -> tuple[Classifier, float]:
+def _probe(model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None) -> tuple[Classifier, float]:
     """A linear probe, and its accuracy on the validation pictures."""
-    learned, judged = (model.extract_features(split.images) for split in (dataset.train, dataset.validation))
+    splits = (dataset.train, dataset.validation)
+    learned, judged = (model.extract_features(split.images, engine=engine) for split in splits)
     probe = train_classifier(learned, dataset.train.labels, dataset.class_names, seed=seed)
     return probe, probe.score(judged, dataset.validation.labels)
 
 
 def _best(
-    model: PretrainedModel, dataset: Dataset, probe: Classifier, job: dict, say: Callable
+    model: PretrainedModel, dataset: Dataset, probe: Classifier, job: dict, say: Callable, engine: str | None
 ) -> tuple[FineTuned | Classifier, float | None]:
     """The probe, or the fine-tuned network where that is better on the validation pictures; and how good that was."""
     if not job["epochs"]:
@@ -157,6 +176,7 @@ def _best(
         class_names=dataset.class_names,
         epochs=job["epochs"],
         seed=job["seed"],
+        engine=engine,
     )
     accuracy = tuned.score(dataset.validation.images, dataset.validation.labels)
     better = accuracy > job["probe"]

@@ -40,6 +40,7 @@ def prepare_fine_tuning(
     class_names: Sequence[str] | None = None,
     sample_weight=None,
     cache: bool = True,
+    engine: str | None = None,
     seed: int = 0,
 ) -> "Preparation":
     """Do once what many fine-tunings of the same blocks on the same rows need; `run` then trains, again and again.
@@ -49,7 +50,7 @@ def prepare_fine_tuning(
             print(rate, preparation.run(learning_rate=rate).best)
 
     Args:
-        model, inputs, labels, from_, validation, views, class_names, sample_weight, cache: as for `fine_tune`.
+        model, inputs, labels, from_, validation, views, class_names, sample_weight, cache, engine: as for `fine_tune`.
         seed: of the held-out rows and of the probe; of the training, too, where `run` is given no other.
 
     Raises:
@@ -66,10 +67,10 @@ def prepare_fine_tuning(
     clear_away()
     last_frozen = last_frozen_block(model, first)
     (network, start), seconds = cut_copy(model, last_frozen), Stopwatch()
-    activations = _activations(model, inputs, labels, last_frozen, views, cache)
+    activations = _activations(model, inputs, labels, last_frozen, views, cache, engine)
     learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
     if isinstance(validation, tuple):
-        judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache), *held_out)
+        judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache, engine), *held_out)
     seconds.lap("activations")
     describe = descriptions(network, start, learn.dtype)
     head = _probe(describe, learn, seed)
@@ -82,9 +83,9 @@ def prepare_fine_tuning(
     )
 
 
-def _activations(model, inputs, labels, last_frozen: str | None, views, cache: bool) -> np.ndarray | Ragged:
+def _activations(model, inputs, labels, last_frozen: str | None, views, cache: bool, engine) -> np.ndarray | Ragged:
     """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
-    found = model.at_cut(inputs, last_frozen, views, cache)
+    found = model.at_cut(inputs, last_frozen, views, cache, engine)
     check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
     return found if len(views) > 1 or isinstance(found, Ragged) else found[:, None]
 

@@ -158,8 +158,12 @@ class PretrainedTextModel:
             raise UserInputError(f"views is {views!r}, but views are of pictures; a sentence is taken as it is.")
         return (AS_IS,)
 
-    def at_cut(self, sentences, block: str | None, views: Sequence[str], cache: bool = True) -> Ragged:
+    def at_cut(
+        self, sentences, block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
+    ) -> Ragged:
         """What comes in behind a block, as `activations`; without a block the token ids, int32 (tokens,)."""
+        if engines.is_dask(engine):
+            raise UserInputError("Sentences are computed by this process: leave engine out. Dask is for pictures.")
         if block:
             return self.activations(sentences, block, views, cache)
         ids = self._ids(sentences)

@@ -97,7 +97,8 @@ class Network(WorkerPlugin):
 def _not_seen(address: str, path, what: str) -> str:
     return (
         f"The worker {address} does not see {path}. The {what} must lie in a folder that every machine has under the "
-        "same path, such as a network drive; out= names that of the shards."
+        "same path, such as a network drive; out= names that of the shards, and TLCOURSE_CACHE that "
+        "of all jobs which name none."
     )
 
 
