@@ -22,6 +22,7 @@ from pathlib import Path
 
 import misuse
 import own_pictures
+import scale
 import sentiment
 import studies
 import tuning
@@ -51,6 +52,7 @@ def main() -> None:
         "misuse": misuse.misuse,
         "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
+        "scale": scale.scale,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
@@ -267,6 +269,8 @@ def table(results: dict) -> str:
             rows.append((f"{which}, labels of each breed: {count}", _percent(score)))
     if "own_pictures" in results:
         rows += _of_own_pictures(**results["own_pictures"])
+    if "scale" in results:
+        rows += _of_scale(results["scale"])
     for name, cost in results["lessons"].items():
         rows.append((f"Lesson {name[:2]}, all cells", f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"))
     lines = ["| What | Measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
@@ -305,6 +309,21 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
         what = f"`tlcourse predict`, {name} file: from the start of the process to the first answer"
         then = f"{found['pictures_per_second']:.0f} pictures/s"
         rows.append((what, f"{first:,} ms ({least:,} to {most:,}); then {then}"))
+    return rows
+
+
+def _of_scale(found: dict) -> list[tuple[str, str]]:
+    """What Dask costs on one machine, and what it gives."""
+    ways = {"one": "one process", "dask_1": "Dask, 1 worker of 1 thread", "dask_2": "Dask, 2 workers of 1 thread"}
+    rows = []
+    for kind, what in ways.items():
+        speed, memory = found[kind]["pictures_per_second"], found[kind]["megabytes"]
+        least, most = (found[kind][f"pictures_per_second_{end}"] for end in ("min", "max"))
+        label = f"{found['pictures']:,} photographs → features on {found['cores']} cores: {what}"
+        rows.append((label, f"{speed:.0f} pictures/s ({least:.0f} to {most:.0f}), {memory:,} MB in all processes"))
+    same = "bit for bit the same" if found["equal"] else "NOT the same"
+    lost = f"{found['lost_seconds']:.1f} s later, {found['rows_after_kill']:,} of {found['pictures']:,} rows"
+    rows.append(("… one of the two workers killed half-way", f"{lost}, {same} in all runs"))
     return rows
 
 
