@@ -146,7 +146,7 @@ def dask(folder: Path, workers: str, kill: bool = False) -> dict:
 
     model, out, start = tl.load_pretrained_model(), Path(tempfile.mkdtemp()) / "shards", time.perf_counter()
     local = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    with LocalCluster(int(workers), 1, **local) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=int(workers), threads_per_worker=1, **local) as cluster, Client(cluster) as client:
         start_seconds = time.perf_counter() - start
         some = sorted(folder.iterdir())[:64]
         model.extract_features(some, engine="dask", cache=False)

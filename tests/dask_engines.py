@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 
 class MeanColour:
@@ -44,3 +45,10 @@ class Deadly(MeanColour):
             self.note("died")
             os.kill(os.getpid(), signal.SIGKILL)
         return super().run(batch)
+
+
+def rank_processes(folder: Path) -> list[psutil.Process]:
+    """The ranks that train in this folder now."""
+    return [
+        process for process in psutil.Process().children(recursive=True) if str(folder) in " ".join(process.cmdline())
+    ]

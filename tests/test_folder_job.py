@@ -191,7 +191,7 @@ def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
 @pytest.fixture(scope="module")
 def scheduler():
     """Address of a Dask scheduler with two workers."""
-    with LocalCluster(2, 1, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster.scheduler_address
 
 

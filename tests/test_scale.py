@@ -355,7 +355,9 @@ def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkey
 @pytest.fixture(scope="module")
 def encrypted():
     """A scheduler and a worker that talk to nobody without the certificate."""
-    with LocalCluster(1, 1, security=Security.temporary(), dashboard_address=cluster.DASHBOARD) as local:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, security=Security.temporary(), dashboard_address=cluster.DASHBOARD
+    ) as local:
         yield local
 
 

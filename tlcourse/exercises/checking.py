@@ -138,6 +138,7 @@ def _all() -> dict[str, Exercise]:
         lesson_08,
         lesson_09,
         lesson_10,
+        lesson_11,
     )
 
     return EXERCISES

@@ -6,5 +6,6 @@
 
 from .job import compute
 from .shards import Shards, read_shards
+from .training import Trained, train
 
-__all__ = ["Shards", "compute", "read_shards"]
+__all__ = ["Shards", "Trained", "compute", "read_shards", "train"]

@@ -1,0 +1,183 @@
+"""Training on several machines: TensorFlow's ranks, launched by Dask, begun again from a checkpoint if one is lost.
+
+Each rank computes the gradients of its share of every batch; their sum moves the same weights everywhere
+(`tf.distribute.MultiWorkerMirroredStrategy`). All ranks stand or fall together, so after a loss all begin again.
+"""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from os import PathLike, environ
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import TLCourseError, UserInputError
+from ..files import write_atomically
+from .cluster import connected
+from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
+from .shards import note, read_note
+
+ATTEMPTS = 3  # without an epoch finished in between
+PATIENCE = 1  # seconds between two looks at whether all ranks are well
+
+
+class Trained(NamedTuple):
+    """What came of a training.
+
+    Attributes:
+        network: the one that was given, with the trained weights.
+        losses: the mean loss of each epoch.
+        begun_after: for each start of the ranks, how many epochs were finished then; [0] where nothing was lost.
+    """
+
+    network: object
+    losses: list[float]
+    begun_after: list[int]
+
+
+def train(
+    network,
+    inputs,
+    labels,
+    out: str | PathLike,
+    *,
+    epochs: int = 10,
+    batch_size: int = 32,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    ranks: int | None = None,
+    scheduler: str | None = None,
+    say: Callable[[str], None] = print,
+) -> Trained:
+    """Train a Keras network on several machines, with Adam and cross-entropy; after an interruption, from where it was.
+
+    Losses agree with those of one rank up to the order in which numbers are added. (Dropout draws differ by rank.)
+
+    Args:
+        network: `keras.Model`, float32 (n, …) → probabilities (n, classes).
+        inputs, labels: (n, …), such as features or activations, and whole numbers (n,) from 0.
+        out: a folder that every machine has under the same path, new or of this very training: data and checkpoints.
+        epochs, batch_size, learning_rate: of all ranks together.
+        seed: of the order in which pictures come.
+        ranks: how many; None: one for each of the cluster's workers. Each takes the whole of its worker's machine.
+        scheduler: as for `extract_features`.
+        say: is told when ranks are lost.
+
+    Raises:
+        UserInputError: inputs and labels do not go together; `out` is another training's.
+        TLCourseError: no cluster, fewer workers than ranks, or ranks that are lost again and again.
+    """
+    inputs, labels = np.asarray(inputs), np.asarray(labels)
+    if len(inputs) != len(labels) or not len(inputs) or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise UserInputError(
+            f"Inputs of shape {inputs.shape} came with labels of shape {labels.shape} and type {labels.dtype}; "
+            "expected one whole number from 0 for each row."
+        )
+    folder = Path(out).expanduser().absolute()
+    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    _prepare(folder, network, inputs, labels, settings)
+    begun = []
+    with connected(scheduler) as client:
+        while (finished := finished_epochs(folder)) < epochs:
+            if begun[-ATTEMPTS:] == [finished] * ATTEMPTS:
+                raise TLCourseError(
+                    f"Ranks were lost {ATTEMPTS} times after epoch {finished}. Their workers' logs say why; the same "
+                    "call goes on from there."
+                )
+            begun.append(finished)
+            lost = _run_ranks(client, folder, finished, ranks)
+            if lost:
+                say(f"{lost} All ranks begin again after epoch {finished_epochs(folder)}.")
+    values, losses = read_checkpoint(folder, epochs)
+    for variable, value in zip(network.variables, values, strict=False):  # the optimizer's come behind them
+        variable.assign(value)
+    return Trained(network, losses, begun)
+
+
+def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
+    """Put what every rank reads into the folder, or find it there."""
+    summary = hashlib.sha256(json.dumps([network.get_config(), settings], sort_keys=True, default=str).encode())
+    for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
+        summary.update(np.ascontiguousarray(values))
+    job = {**settings, "fingerprint": summary.hexdigest()}
+    folder.mkdir(parents=True, exist_ok=True)
+    known = read_note(folder / JOB)
+    if known == job:
+        return
+    if any(folder.iterdir()):
+        raise UserInputError(
+            f"{folder} holds another training, or something else. Nothing is written over: name a new folder."
+        )
+    write_atomically(folder / INPUTS, lambda file: np.save(file, inputs, allow_pickle=False))
+    write_atomically(folder / LABELS, lambda file: np.save(file, labels, allow_pickle=False))
+    network.save(folder / NETWORK)
+    note(folder / JOB, job)  # last: with it the folder is complete
+
+
+def _run_ranks(client, folder: Path, finished: int, ranks: int | None) -> str | None:
+    """Start every rank on a worker of its own and wait for all; what was lost, or None."""
+    from distributed import Event, wait
+
+    workers = list(client.nthreads())
+    if ranks and len(workers) < ranks:
+        raise TLCourseError(f"{ranks} ranks were asked for, and the cluster has {len(workers)} workers. Start more.")
+    workers = workers[: ranks or len(workers)]
+    ports = client.run(_free_port, workers=workers)
+    places = [f"{address.split('://')[1].rsplit(':', 1)[0]}:{ports[address]}" for address in workers]
+    stop = Event(f"stop {uuid.uuid4().hex}")
+    futures = [
+        client.submit(_run_rank, str(folder), finished, places, rank, stop.name, workers=[worker], pure=False)
+        for rank, worker in enumerate(workers)
+    ]
+    waiting, lost = set(futures), None
+    try:
+        while waiting and not lost:
+            with suppress(TimeoutError):
+                done, waiting = wait(waiting, timeout=PATIENCE, return_when="FIRST_COMPLETED")
+                lost = next((f"A rank was lost: {future.exception()}." for future in done if future.exception()), None)
+            gone = set(workers) - set(client.nthreads())
+            lost = lost or (f"The worker {gone.pop()} was lost." if gone and waiting else None)
+    finally:
+        stop.set()
+        client.cancel(futures)
+    return lost
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return free.getsockname()[1]
+
+
+def _run_rank(folder: str, finished: int, places: list[str], rank: int, stop: str) -> None:
+    """The task that Dask is given: one rank in a process of its own, ended when the others are."""
+    from distributed import Event
+
+    config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": rank}} if len(places) > 1 else {}
+    command = [sys.executable, "-m", "tlcourse.scale.rank", folder, str(finished)]
+    process = subprocess.Popen(
+        command,
+        env={**environ, "TF_CONFIG": json.dumps(config)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            if Event(stop).is_set():
+                return
+    finally:
+        process.kill()
+        _, error = process.communicate()
+    if process.returncode:
+        last = error.decode(errors="replace").strip().split("\n")[-1][-300:]
+        raise TLCourseError(f"rank {rank} ended with {process.returncode} ({last})")
