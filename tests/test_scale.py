@@ -282,6 +282,14 @@ def test_a_batch_that_always_kills_its_worker_is_named_and_set_aside(deadly):
     np.testing.assert_array_equal(found.features, expected(deadly.engine, deadly.pictures))
 
 
+def test_a_shard_whose_worker_died_before_it_could_say_so_is_not_computed_again(folder, tmp_path, engine):
+    batch, layout = Batch(0, [str(folder / "00.png")], ["00.png"]), Layout("f", (3,), "float32", 1)
+    shards.claim(tmp_path / "out", layout)
+    for _ in range(2):
+        network(tmp_path / "out", engine=engine, layout=layout).compute(batch, "tcp://there")
+    assert len(engine.events("ran")) == 1
+
+
 # Machines that are not alike
 
 
@@ -426,4 +434,4 @@ def test_what_is_cancelled_by_the_scheduler_is_said():
     from tlcourse.scale import dispatch
 
     with pytest.raises(TLCourseError, match="dropped the work"):
-        dispatch._result(SimpleNamespace(cancelled=lambda: True))
+        dispatch._killed(SimpleNamespace(cancelled=lambda: True, exception=lambda: None))

@@ -37,7 +37,13 @@ def connected(scheduler: str | None = None) -> Iterator:
         with _client(distributed, scheduler) as client:
             yield _with_workers(client)
     else:
-        with distributed.LocalCluster(dashboard_address=DASHBOARD) as cluster, distributed.Client(cluster) as client:
+        # Where no worker comes up any more, what waits is given up: by default Dask would wait for ever.
+        patience = {"distributed.scheduler.no-workers-timeout": f"{PATIENCE} s"}
+        with (
+            dask.config.set(patience),
+            distributed.LocalCluster(dashboard_address=DASHBOARD) as cluster,
+            distributed.Client(cluster) as client,
+        ):
             yield client
 
 

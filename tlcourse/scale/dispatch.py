@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from distributed import Client, KilledWorker, as_completed, wait
+from distributed import Client, KilledWorker, as_completed
 
 from ..errors import TLCourseError
 from .batches import Batch
@@ -48,7 +48,6 @@ def _compute_together(client: Client, network: str, batches: Iterator[Batch], pr
             if _killed(future):
                 suspects.append(batch)
             else:
-                _result(future)
                 progress.update(len(batch.paths))
             hand_out()
     finally:
@@ -65,23 +64,25 @@ def _compute_alone(client: Client, network: str, suspects: list[Batch], progress
         if error:
             why = f"{error.allowed_failures + 1} workers died of its batch, which they had to themselves"
             guilty[batch.number] = {"pictures": batch.names, "why": why}
-        else:
-            _result(future)
         progress.update(len(batch.paths))
     return guilty
 
 
 def _killed(future) -> KilledWorker | None:
-    """What Dask says of a batch with which too many workers died; waits for the end of the task."""
-    wait(future)
-    error = future.exception() if future.status == "error" else None
-    return error if isinstance(error, KilledWorker) else None
+    """What Dask says of a batch with which too many workers died, or None where it is done; other errors are raised.
 
-
-def _result(future):
+    The result is not fetched: it is in the shard, which outlives the worker.
+    """
+    error = future.exception()  # waits for the end of the task
     if future.cancelled():
         raise TLCourseError(
-            "The Dask scheduler has dropped the work: it was restarted, or went away. Call again: what is done "
-            "stays done."
+            "The Dask scheduler has dropped the work: it was restarted, or went away. Call again: what is done stays "
+            "done."
         )
-    return future.result()
+    if error is None or isinstance(error, KilledWorker):
+        return error
+    if isinstance(error, TLCourseError):
+        raise error
+    raise TLCourseError(
+        f"Dask gave a batch up: {type(error).__name__}: {error}. Call again: what is done stays done."
+    ) from error

@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 from distributed import WorkerPlugin, get_worker
 
@@ -12,16 +11,9 @@ from ..errors import PictureError, TLCourseError, UserInputError
 from ..features import compute_one
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
-from .shards import Layout, is_of, shard_path, write_shard
+from .shards import Layout, is_done, is_of, shard_path, write_shard
 
 SAME_EVERYWHERE = ("tlcourse", "ai-edge-litert", "pillow", "numpy")  # the last bits depend on them
-
-
-class Computed(NamedTuple):
-    """What a worker has to say of a batch; the rows themselves are in the shard."""
-
-    number: int
-    left_out: list[tuple[str, str]]
 
 
 def versions() -> dict[str, str]:
@@ -67,10 +59,13 @@ class Network(WorkerPlugin):
         if hasattr(self.engine, "start"):
             self.engine.start()
 
-    def compute(self, batch: Batch, address: str) -> Computed:
+    def compute(self, batch: Batch, address: str) -> None:
         """Write a batch's shard; pictures that cannot be read stand in it with the reason."""
         if self.fault:  # a worker that came later: Dask logs what its plugin raises, and gives it work
             raise UserInputError(self.fault)
+        out = Path(self.out)
+        if is_done(shard_path(out, batch.number), self.layout, len(batch.paths)):
+            return  # by a worker that died before it could say so
         rows, errors = [], []
         for path in batch.paths:
             try:
@@ -79,7 +74,6 @@ class Network(WorkerPlugin):
                 row, error = None, str(unreadable)
             rows.append(row)
             errors.append(error)
-        out = Path(self.out)
         if all(errors) and not any(map(os.path.exists, batch.paths)):
             raise UserInputError(_not_seen(address, batch.paths[0], "pictures"))
         if not is_of(out, self.layout):
@@ -91,7 +85,6 @@ class Network(WorkerPlugin):
                 f"The worker {address} cannot write to {out} ({error.strerror or error}). Make room or give it the "
                 "right to write, then call again with the same out=: what is done stays done."
             ) from None
-        return Computed(batch.number, [pair for pair in zip(batch.names, errors, strict=True) if pair[1]])
 
 
 def _not_seen(address: str, path, what: str) -> str:
@@ -102,7 +95,7 @@ def _not_seen(address: str, path, what: str) -> str:
     )
 
 
-def compute_batch(network: str, batch: Batch) -> Computed:
+def compute_batch(network: str, batch: Batch) -> None:
     """The task that Dask is given."""
     worker = get_worker()
-    return worker.plugins[network].compute(batch, worker.address)
+    worker.plugins[network].compute(batch, worker.address)
