@@ -106,6 +106,14 @@ def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
     assert RowCache("network", (1000,), np.float32).path.stat().st_size < 20_000
 
 
+def test_cache_shows_the_shards_of_a_job_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    (tmp_path / "shards" / "job").mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / "shards" / "job" / f"shard-{number:06}.parquet").write_bytes(bytes(100_000))
+    assert re.findall(r"(\S+) MB +shards/(\S+)", run("cache", "show").output) == [("0.3", "job")]
+
+
 # --- demo ---
 
 

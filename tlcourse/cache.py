@@ -20,7 +20,8 @@ import numpy as np
 from .files import cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
-FOLDERS = ("features", "networks", "training", "shards/*")  # rows, converted networks, trainings stopped; Dask's
+# Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
+FOLDERS = ("features", "networks", "training", "shards/*")
 _FORMAT = 1
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"

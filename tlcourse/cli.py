@@ -252,10 +252,14 @@ def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .cache import contents, limit
 
-    found = contents()
-    for path, size in found:
+    sizes = {}
+    for path, size in contents():
+        of_dask = path.suffix == ".parquet"  # a thousand files of one job
+        shown = path.parent if of_dask else path
+        sizes[shown] = sizes.get(shown, 0) + size
+    for path, size in sizes.items():
         _say(f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}", soft_wrap=True)
-    total = sum(size for _, size in found)
+    total = sum(sizes.values())
     _say(
         f"{total / 1e6:,.1f} MB of at most {limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB) in {cache_folder()}", soft_wrap=True
     )

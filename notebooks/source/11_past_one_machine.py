@@ -169,11 +169,12 @@ for name, why in tl.scale.read_shards(work / "damaged").left_out:
 import os
 import signal
 import threading
+import time
 
 
 def kill_a_worker():
     while not list((work / "killed").glob("*.parquet")):
-        pass  # until the first shard is there
+        time.sleep(0.01)  # until the first shard is there
     os.kill(cluster.workers[0].process.pid, signal.SIGKILL)
 
 
@@ -311,14 +312,14 @@ for machines in (1, 10, 50, 500):
 # %% [markdown]
 # Read the columns from the right.
 #
-# - **The scheduler** is not what breaks. Dask's authors reckon with some thousands of tasks a second at the most; a task here is a
+# - **The scheduler** is not what breaks. Dask's documentation reckons with up to a millisecond for a task, and a task here is a
 #   whole shard.
 # - **The drive** is. A single disk or a network of one gigabit carries about 100 MB/s: somewhere among the machines above reading
 #   passes that, and every further machine only waits. The cure is to keep the pictures where they are read: a copy of a
 #   share on each machine, or an object store, and larger files than single pictures.
 # - **The number of files**: a hundred million in one folder is more than most file systems like, and to list and look at each of them
-#   takes hours by itself. This course's code does that in one process, and keeps the list in memory: some ten
-#   gigabytes. A job of that size is better cut into a hundred folders, each with its own `out`.
+#   takes hours by itself. This course's code does that in one process, and keeps the list in memory: tens
+#   of gigabytes. A job of that size is better cut into a hundred folders, each with its own `out`.
 # - **The result** does not fit into memory. `extract_features` gives it as an array on disk; better let what comes next read the
 #   shards.
 # - **Somebody dies.** If a machine fails once in a thousand hours, fifty machines have a failure every day. That is
