@@ -70,9 +70,11 @@ def _client(distributed, address: str):
 
 
 def _with_workers(client):
+    from distributed import TimeoutError as Late  # on Python 3.10 asyncio has one of its own
+
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError:
+    except Late:
         address = client.scheduler.address
         raise TLCourseError(
             f"No worker has come to the scheduler {address} within {PATIENCE} s. On each machine: dask worker {address}"

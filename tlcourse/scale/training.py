@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -123,7 +124,7 @@ def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, sett
 
 def _run_ranks(client, folder: Path, finished: int, ranks: int | None) -> str | None:
     """Start every rank on a worker of its own and wait for all; what was lost, or None."""
-    from distributed import Event, wait
+    from distributed import Event, TimeoutError, wait
 
     workers = list(client.nthreads())
     if ranks and len(workers) < ranks:
@@ -162,12 +163,13 @@ def _run_rank(folder: str, finished: int, places: list[str], rank: int, stop: st
 
     config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": rank}} if len(places) > 1 else {}
     command = [sys.executable, "-m", "tlcourse.scale.rank", folder, str(finished)]
+    said = tempfile.TemporaryFile()  # not a pipe: nobody empties it meanwhile
     process = subprocess.Popen(
         command,
         env={**environ, "TF_CONFIG": json.dumps(config)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=said,
     )
     try:
         while process.poll() is None:
@@ -177,7 +179,8 @@ def _run_rank(folder: str, finished: int, places: list[str], rank: int, stop: st
                 return
     finally:
         process.kill()
-        _, error = process.communicate()
+        process.communicate()
     if process.returncode:
-        last = error.decode(errors="replace").strip().split("\n")[-1][-300:]
+        said.seek(0)
+        last = said.read().decode(errors="replace").strip().split("\n")[-1][-300:]
         raise TLCourseError(f"rank {rank} ended with {process.returncode} ({last})")
