@@ -117,7 +117,11 @@ def execute(notebook) -> None:
     from nbclient import NotebookClient
 
     client = NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
+        notebook,
+        timeout=SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(HERE)}},
+        coalesce_streams=True,  # else one cell's text comes in pieces, cut elsewhere each time
     )
     client.comm_open_handlers.clear()  # widgets' own handlers can wait for ever without a browser
     client.execute()
