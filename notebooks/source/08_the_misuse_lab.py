@@ -298,9 +298,15 @@ pixels, other_pixels = (
 
 
 # %%
+def described_by(prepare, images):
+    """What the bare network makes of pixels that were prepared, ten at a time."""
+    parts = np.array_split(images, len(images) // 10)
+    return np.concatenate([bare.predict_on_batch(prepare(part)) for part in parts])
+
+
 def accuracy_with(prepare):
-    described, other_described = (bare.predict(prepare(p), batch_size=2, verbose=0) for p in (pixels, other_pixels))
-    return tl.train_classifier(described, some.labels).score(other_described, others.labels)
+    probe = tl.train_classifier(described_by(prepare, pixels), some.labels)
+    return probe.score(described_by(prepare, other_pixels), others.labels)
 
 
 # %% [markdown]
