@@ -1,6 +1,5 @@
 """Draw a Kanji: what two networks read in it, side by side, while it is being drawn."""
 
-import html
 import time
 
 import numpy as np
@@ -11,13 +10,14 @@ from ..datasets.core import Dataset
 from ..errors import UserInputError
 from ..pictures import resize
 from ..plots.figure import COLOURS, WIDTH, Figure
-from .answer import Answer, as_table
+from .answer import Answer, as_page, as_table
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
 from .near import thumbnail
 from .strokes import SIDE, as_sign
 
 TOP = 5
 ZOOM = 10  # dots of the canvas for a pixel of the sign
+WITHOUT_CANVAS = "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the cells from the top."
 PAUSE = 0.1  # seconds between two answers while the pen moves
 
 
@@ -105,10 +105,11 @@ class DrawAKanji(Live):
         self.signs.observe(lambda change: self._take(change["new"]), "value")
         self.undo.on_click(lambda _: self._keep(self._strokes[:-1]))
         self.clear.on_click(lambda _: self._keep([]))
+        if not has_canvas():
+            self.note = widgets.HTML(as_page(WITHOUT_CANVAS))
+            return widgets.VBox([self.note, self.signs, self.page])
         controls = widgets.VBox([self.signs, self.undo, self.clear])
-        if has_canvas():
-            controls = widgets.HBox([self._make_canvas(), controls])
-        return widgets.VBox([controls, self.page])
+        return widgets.VBox([widgets.HBox([self._make_canvas(), controls]), self.page])
 
     def _make_canvas(self):
         from ipycanvas import Canvas
@@ -183,7 +184,7 @@ class DrawAKanji(Live):
         from ipycanvas import hold_canvas
 
         canvas, side = self.canvas, SIDE * ZOOM
-        with hold_canvas(canvas):
+        with hold_canvas():
             canvas.fill_style, canvas.stroke_style = "black", "white"
             canvas.line_width, canvas.line_cap, canvas.line_join = 2 * ZOOM, "round", "round"
             canvas.fill_rect(0, 0, side, side)
@@ -242,5 +243,5 @@ def _page(sign: np.ndarray, guesses: dict) -> str:
         for name, best in guesses.items()
     )
     seen = image(thumbnail(sign), "The sign as the networks see it, 28 by 28 pixels, white on black")
-    seen = f"<figure style='margin: 0'>{seen}<figcaption>{html.escape('what the networks see')}</figcaption></figure>"
+    seen = f"<figure style='margin: 0'>{seen}<figcaption>what the networks see</figcaption></figure>"
     return f"<div style='display: flex; gap: 2em; flex-wrap: wrap'>{seen}{spoken(tables)}</div>"

@@ -198,7 +198,7 @@ class TryYourOwn(Live):
             return
         from ipycanvas import hold_canvas
 
-        with hold_canvas(self.canvas):
+        with hold_canvas():
             self.canvas.clear()
             for place, picture in enumerate(self._seen or ()):
                 small = resize(picture, (SIDE, SIDE))
