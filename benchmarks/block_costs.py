@@ -19,11 +19,12 @@ from tlcourse.recipes import RECIPES
 
 BATCH = 8
 FEWEST, MOST, ENOUGH = 2, 7, 60  # turns of each cut, and seconds after which no more are needed
-SHARES = (0, 0.25, 0.5, 0.75, 1)  # of the blocks: how many of the last ones learn where the time is measured
+# Of the blocks: how many of the last ones learn where the time is measured. To prepare a step takes most of the time.
+SHARES, SHARES_OF_OTHERS = (0, 0.25, 0.5, 0.75, 1), (0, 0.5, 1)  # of the bundled networks, and of the others
 
 
 def blocks() -> dict:
-    """Every published network: its blocks counted, and the seconds of a picture in training at five cuts."""
+    """Every published network: its blocks counted, and the seconds of a picture in training at some cuts."""
     found = {}
     for name in RECIPES:
         found[name] = {**counted(name), "seconds": seconds(name)}
@@ -65,7 +66,8 @@ def seconds(name: str) -> dict:
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, *network.input_shape[1:])).astype(np.float32)
     parts = find_blocks(network).blocks
     names = list(parts)
-    cuts = sorted({round(share * len(names)) for share in SHARES})
+    shares = SHARES_OF_OTHERS if RECIPES[name].application else SHARES
+    cuts = sorted({round(share * len(names)) for share in shares})
     steps = {}
     for learning in cuts:
         set_cut(network, names, learning)

@@ -20,9 +20,11 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import block_costs
 import own_pictures
 import sentiment
 import studies
+import widgets
 from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
@@ -47,6 +49,8 @@ def main() -> None:
         "curves": studies.curves,
         "sentiment": sentiment.sentiment,
         "own_pictures": own_pictures.own_pictures,
+        "blocks": block_costs.blocks,
+        "widgets": widgets.widgets,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")

@@ -36,7 +36,7 @@ def freezing_at(model: "str | PretrainedModel | object" = STUDIED, frozen: int |
     """What the freeze explorer says at one cut.
 
     Counted: what is frozen, and the numbers that learn. Expected, for an epoch of 1,000 pictures in batches of 32:
-    seconds, from steps that `make results` measured at five cuts of each published network, and memory, from the
+    seconds, from steps that `make results` measured at some cuts of each published network, and memory, from the
     counts: 4 bytes for each number and, where it learns, for its gradient and Adam's two means; and for all that the
     layers that learn hand on. Measured: the accuracy at that cut, where it was.
 
