@@ -26,6 +26,8 @@ SOURCES = HERE / "source"
 RESULTS = ROOT / "benchmarks" / "results.json"
 SECONDS = 300  # a cell that takes longer hangs
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# TensorFlow logs what it uses of a newer processor, before any log level is in force.
+START_LOG = re.compile(r"((WARNING: All log messages before absl|[IW]\d{4}\d* .*oneDNN custom operations).*\n?)+")
 ENVIRONMENT = {  # what `make test` runs under as well: another number of threads changes the last digits
     "TF_NUM_INTRAOP_THREADS": "2",
     "TF_NUM_INTEROP_THREADS": "2",
@@ -133,6 +135,8 @@ def clean(notebook) -> None:
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not START_LOG.fullmatch(output.get("text", ""))]
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):  # the answer that stands in a widget's place
                 output.data.pop(WIDGET, None)

@@ -68,6 +68,19 @@ def test_of_a_widget_only_what_stands_in_its_place_is_stored():
     assert "widgets" not in notebook.metadata and build.forbidden(notebook) == []
 
 
+START = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795628375.578937    7655 port.cc:153] oneDNN custom operations are on. You may see slightly different …
+"""
+
+
+@pytest.mark.parametrize(("logged", "kept"), [(START, 0), (START + "Something is wrong\n", 1), ("I0000 else\n", 1)])
+def test_that_tensorflow_uses_the_processor_is_not_stored_and_nothing_else_is_lost(logged, kept):
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stderr", text=logged)])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    build.clean(notebook)
+    assert len(build.forbidden(notebook)) >= kept == len(cell.outputs)
+
+
 def test_a_widget_that_has_nothing_to_stand_in_its_place_is_forbidden():
     notebook = a_notebook_that_shows(text_plain="IntSlider(value=0)")
     build.clean(notebook)
