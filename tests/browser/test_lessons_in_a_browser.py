@@ -48,10 +48,15 @@ def says(cell, text):
     cell.locator(".jp-OutputArea").get_by_text(text, exact=False).first.wait_for(timeout=ANSWER)
 
 
-def press(cell, selector, key):
+def press(cell, selector, *keys):
     handle = cell.locator(selector).first
     handle.focus()
-    handle.press(key)
+    for key in keys:
+        handle.press(key)
+
+
+# Of a closed list JupyterLab takes the arrows for itself; the space bar opens it.
+NEXT = ("Space", "ArrowDown", "Enter")
 
 
 # Lesson 00: try your own
@@ -68,18 +73,19 @@ def test_lesson_00_runs(run):
 
 def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
     cell = own()
-    press(cell, "select", "ArrowDown")
+    press(cell, "select", *NEXT)
+    chosen = "select => select.value.startsWith('picture 1,')"
+    cell.page.wait_for_function(chosen, arg=cell.locator("select").element_handle(), timeout=ANSWER)
     says(cell, "Nearest training pictures:")
-    assert cell.locator("select").input_value().startswith("picture 1,")
 
 
-def test_an_uploaded_photograph_is_answered(own, tmp_path):
+def test_an_uploaded_photograph_is_answered(own):
     cell = own()
     photograph = tl.load_dataset("samples").test.images.paths[2]
     cell.locator("input[type=file]").set_input_files(photograph)
+    given = "select => select.value === 'what I give'"
+    cell.page.wait_for_function(given, arg=cell.locator("select").element_handle(), timeout=ANSWER)
     says(cell, "What speaks for")
-    cell.locator("select").wait_for()
-    cell.page.wait_for_function("select => select.value === 'what I give'", arg=cell.locator("select").element_handle())
 
 
 def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
@@ -94,7 +100,7 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
     assert "widgets" not in saved["metadata"]
     (output,) = next(cell for cell in saved["cells"] if "try_your_own" in "".join(cell["source"]))["outputs"]
     assert set(output["data"]) == {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"}
-    assert "diary" not in json.dumps(saved["cells"][0:])
+    assert "diary" not in json.dumps(saved)
 
 
 # Lesson 04: the freeze explorer
@@ -174,7 +180,7 @@ def test_what_is_drawn_with_the_mouse_is_read_by_both_networks(canvas, sign, hei
 
 
 def test_a_sign_is_chosen_from_the_list_by_keyboard(canvas):
-    press(canvas, "select", "ArrowDown")
+    press(canvas, "select", *NEXT)
     assert len(guesses(canvas)) == 2
 
 
