@@ -244,4 +244,5 @@ def _page(sign: np.ndarray, guesses: dict) -> str:
     )
     seen = image(thumbnail(sign), "The sign as the networks see it, 28 by 28 pixels, white on black")
     seen = f"<figure style='margin: 0'>{seen}<figcaption>what the networks see</figcaption></figure>"
-    return f"<div style='display: flex; gap: 2em; flex-wrap: wrap'>{seen}{spoken(tables)}</div>"
+    row = "<div style='display: flex; gap: 2em; flex-wrap: wrap; align-items: flex-start'>"
+    return f"{row}{seen}{spoken(f'{row}{tables}</div>')}</div>"
