@@ -83,8 +83,8 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
 	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
 
-site: .venv/.ready .venv/.site ## build the course's web site in build/site
-	@$(PY) docs/build.py
+site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
+	@$(PY) docs/make_site.py
 
 # On top of .venv: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB. Where .venv
 # is synchronised with requirements.txt again, these packages go, and .venv/.ready is newer than this file.
@@ -125,7 +125,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

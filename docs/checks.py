@@ -10,13 +10,15 @@ LOADED = {"src", "srcset", "poster", "data"}  # attributes that make a browser f
 LOADED_BY_LINK = {
     "stylesheet",
     "preload",
-    "icon",
-    "shortcut icon",
     "modulepreload",
     "prefetch",
     "preconnect",
+    "icon",
+    "shortcut icon",
     "manifest",
 }
+STYLE_URL = re.compile(r"(?:url\(|@import)\s*['\"]?([^'\"); ]+)")
+TEXTS = {".html", ".js", ".css", ".ipynb", ".md", ".txt", ".json"}
 
 
 class Page(HTMLParser):
@@ -30,7 +32,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = {key: value or "" for key, value in attributes}
         self.anchors |= {values[key] for key in ("id", "name") if key in values}
-        self.loaded += [values[key] for key in LOADED & set(values) if tag != "button"]
+        self.loaded += [values[key] for key in LOADED & set(values)]
         if tag == "link" and values.get("rel") in LOADED_BY_LINK:
             self.loaded.append(values.get("href", ""))
         elif tag == "a" and "href" in values:
@@ -39,53 +41,33 @@ class Page(HTMLParser):
 
 def faults(site: Path) -> list[str]:
     """A sentence for each fault; none: the site can be published."""
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
-    found = [fault for path, page in pages.items() for fault in dead_links(site, path, page, pages)]
-    found += [
-        f"{path.relative_to(site)} loads {url} from another host."
-        for path, page in pages.items()
-        for url in page.loaded
-        if is_elsewhere(url)
-    ]
-    for path in sorted(site.rglob("*.css")):
-        urls = re.findall(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", path.read_text(encoding="utf-8"))
-        found += [
-            f"{path.relative_to(site)} loads {a or b} from another host." for a, b in urls if is_elsewhere(a or b)
-        ]
-    return found + machine_paths(site)
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    loaded = [(path, url) for path, page in pages.items() for url in page.loaded]
+    for path in sorted(site.resolve().rglob("*.css")):
+        loaded += [(path, url) for url in STYLE_URL.findall(path.read_text(encoding="utf-8"))]
+    found = [(path, fault) for path in pages for fault in dead_links(path, pages)]
+    found += [(path, f"loads {url} from another host") for path, url in loaded if urlsplit(url).netloc]
+    found += [(path, f"names {place}, a folder of this machine") for path, place in machine_paths(site.resolve())]
+    return [f"{path.relative_to(site.resolve())} {fault}." for path, fault in found]
 
 
-def dead_links(site: Path, path: Path, page: Page, pages: dict[Path, Page]) -> list[str]:
+def dead_links(path: Path, pages: dict[Path, Page]) -> list[str]:
+    """What a page links to or loads and the site does not have."""
     found = []
-    for url in [*page.links, *page.loaded]:
+    for url in [*pages[path].links, *pages[path].loaded]:
         parts = urlsplit(url)
         if parts.scheme or parts.netloc or url in ("", "#"):
             continue
         goal = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if goal.is_dir():
-            goal = goal / "index.html"
         if not goal.is_file():
-            found.append(f"{path.relative_to(site)} links to {url}, which is not there.")
+            found.append(f"links to {url}, which is not there")
         elif parts.fragment and goal in pages and unquote(parts.fragment) not in pages[goal].anchors:
-            found.append(f"{path.relative_to(site)} links to {url}, and there is no such place on that page.")
+            found.append(f"links to {url}, and there is no such place on that page")
     return found
 
 
-def is_elsewhere(url: str) -> bool:
-    return bool(urlsplit(url).netloc)
-
-
-def machine_paths(site: Path) -> list[str]:
-    """Files that name a folder of the machine which built the site."""
-    here = {str(ROOT).encode(), str(Path.home()).encode() + b"/", b"/tmp/"} - {b"//"}
-    texts = (
-        path
-        for path in sorted(site.rglob("*"))
-        if path.suffix in {".html", ".js", ".css", ".ipynb", ".md", ".txt", ".json", ".inv"}
-    )
-    return [
-        f"{path.relative_to(site)} names {place.decode()}, a folder of this machine."
-        for path in texts
-        for place in here
-        if place in path.read_bytes()
-    ]
+def machine_paths(site: Path) -> list[tuple[Path, str]]:
+    """Text files that name a folder of the machine which built the site, and the folder."""
+    here = {f"{ROOT}", f"{Path.home()}/", "/tmp/"} - {"//"}
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*")) if path.suffix in TEXTS]
+    return [(path, place) for path, text in texts for place in sorted(here) if place in text]

@@ -1,4 +1,4 @@
-"""Sphinx's configuration of the course's site. `python docs/build.py` puts the pages together, then runs Sphinx."""
+"""Sphinx's configuration of the course's site. `python docs/make_site.py` puts the pages together, then runs Sphinx."""
 
 import re
 import sys
@@ -23,9 +23,10 @@ myst_enable_extensions = ["dollarmath", "attrs_inline", "deflist"]
 myst_heading_anchors = 4
 # `make site` copies the formulas' script out of a locked package, so that no page asks another host for it.
 mathjax_path = "mathjax/tex-chtml.js"
-mathjax3_config = {"chtml": {"fontURL": "_static/mathjax/fonts"}, "options": {"enableMenu": False}}
+mathjax3_config = {"options": {"enableMenu": False}}  # the menu would load further files
 
 default_role = "code"  # docstrings write `code` as Markdown does
+toc_object_entries = False  # each has a heading of its own
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -56,6 +57,7 @@ html_theme_options = {
         "notebook_interface": "jupyterlab",
     },
     "logo": {"text": "tlcourse"},
+    "navbar_persistent": [],  # the search stands in the sidebar already
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "pygments_light_style": "a11y-high-contrast-light",
@@ -75,5 +77,8 @@ def skip_what_is_not_ours(app, what, name, value, skip, options) -> bool | None:
 
 
 def as_restructured_text(app, what, name, value, options, lines: list[str]) -> None:
-    """Docstrings write `Split`s as Markdown allows; reStructuredText wants a mark between the two."""
-    lines[:] = [re.sub(r"(?<!`)(`\w[^`]*`)(?=\w)", r"\1\\ ", line) for line in lines]
+    """Docstrings read like Markdown: `Split`s, and code that is only indented. reStructuredText wants a mark for both."""
+    text = "\n".join(lines)
+    text = re.sub(r"(?<!`)(`\w[^`\n]*`)(?=\w)", r"\1\\ ", text)
+    text = re.sub(r"(?m)^(?![ :.*-])(.*(?<!::))\n\n(?= {4}\S)", r"\1\n\n::\n\n", text)
+    lines[:] = text.split("\n")

@@ -10,7 +10,10 @@ FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… 
     "solution": ("hide-cell", "the solution"),
     "setup": ("hide-input", "what installs the course on Colab"),
 }
-NOT_STORED = "*This figure shows photographs that may not be passed on, so it is not stored here. It appears when you run the cell.*"
+NOT_STORED = (
+    "*This figure shows photographs that may not be passed on, so it is not stored here. "
+    "It appears when you run the cell.*"
+)
 
 
 def read(text: str) -> nbformat.NotebookNode:

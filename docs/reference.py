@@ -18,10 +18,15 @@ def page() -> str:
         module = getattr(tlcourse, room)
         lines += ["", f"## `tl.{room}`", "", inspect.getdoc(module), "", sphinx(f".. py:module:: tlcourse.{room}")]
         for name in public(module):
-            lines += ["", directive(f"{room}.{name}", getattr(module, name))]
+            lines += ["", f"### `tl.{room}.{name}`", "", directive(f"{room}.{name}", getattr(module, name))]
     lines += ["", "## What calls return", "", "Nobody makes these by hand: they come out of the calls above."]
     for kind in returned():
-        lines += ["", directive(f"{kind.__module__.removeprefix('tlcourse.')}.{kind.__qualname__}", kind)]
+        lines += [
+            "",
+            f"### `{kind.__qualname__}`",
+            "",
+            directive(f"{kind.__module__.removeprefix('tlcourse.')}.{kind.__qualname__}", kind),
+        ]
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
-"""Build the course's site: static files in build/site that any host can serve, and a folder can too.
+"""Build the course's site: static files in docs/_build/site that any host can serve, and a folder can too.
 
-    python docs/build.py            or `make site`
+    python docs/make_site.py            or `make site`
+    python docs/make_site.py FOLDER     the same in FOLDER/site
 
 Pages come from docs/*.md, the lessons as they are stored, the data cards, benchmarks/results.json and the docstrings.
 Nothing is run and nothing is fetched. Any warning of Sphinx, a link that leads nowhere and whatever would ask another
@@ -8,6 +9,7 @@ host is an error.
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -16,30 +18,26 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path[:0] = [str(HERE), str(ROOT / "benchmarks"), str(ROOT / "notebooks")]
+sys.path[:0] = [str(HERE), str(ROOT / "benchmarks")]
 
 import checks  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
 
-PAGES, SITE = ROOT / "build" / "site-pages", ROOT / "build" / "site"
 PART = re.compile(r"<!-- (readme|lessons|cards|measured|api)(?:: (.*?))? -->")
 
 
 def main() -> None:
-    start = time.perf_counter()
-    build(PAGES, SITE)
-    faults = checks.faults(SITE)
+    start, goal = time.perf_counter(), Path(*sys.argv[1:] or [HERE / "_build"]).resolve()
+    site = goal / "site"
+    build(goal / "pages", site)
+    faults = checks.faults(site)
     if faults:
         sys.exit(f"The site has {len(faults)} faults:\n" + "\n".join(faults))
-    pages, size = (
-        len(list(SITE.rglob("*.html"))),
-        sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()),
-    )
-    seconds = time.perf_counter() - start
-    print(
-        f"{SITE.relative_to(ROOT)}: {pages} pages, {size / 1e6:.1f} MB, {seconds:.0f} s; open {SITE.relative_to(ROOT)}/index.html"
-    )
+    files = [path for path in site.rglob("*") if path.is_file()]
+    pages, size = sum(path.suffix == ".html" for path in files), sum(path.stat().st_size for path in files) / 1e6
+    where, seconds = os.path.relpath(site), time.perf_counter() - start
+    print(f"{where}: {pages} pages, {size:.1f} MB, {seconds:.0f} s; open {where}/index.html")
 
 
 def build(pages: Path, site: Path) -> None:
@@ -70,34 +68,28 @@ def collect(pages: Path) -> None:
 def run_sphinx(pages: Path, site: Path) -> None:
     from sphinx.cmd.build import build_main
 
-    # -n: references that are not found are warned of; -W: warnings are errors. Parallel reading would cost more than it saves.
-    arguments = [
-        "-b",
-        "html",
-        "-n",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-c",
-        str(HERE),
-        "-d",
-        str(pages.parent / "site-doctrees"),
-    ]
-    shutil.rmtree(pages.parent / "site-doctrees", ignore_errors=True)
+    # -n: references that are not found are warned of; -W: warnings are errors.
+    doctrees = pages.parent / "doctrees"
+    shutil.rmtree(doctrees, ignore_errors=True)
+    arguments = ["-b", "html", "-n", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(doctrees)]
     if build_main([*arguments, str(pages), str(site)]):
         sys.exit("Sphinx had something to say; see above. Nothing was published.")
-    for left_over in [site / ".buildinfo", *(site / "_static").glob("*webpack-macros.html")]:  # the themes' templates
+    for left_over in [
+        site / ".buildinfo",
+        *site.glob("_static/*webpack-macros.html"),
+        *site.glob("_static/**/*.map"),
+    ]:  # themes' own
         left_over.unlink(missing_ok=True)
 
 
 def add_mathjax(site: Path) -> None:
-    """Out of the locked package that holds npm's mathjax 3, the one script that is used, and its fonts: 1.5 of 24 MB."""
+    """The one script that is used and its fonts, 1.5 of 24 MB, out of the locked package that holds npm's mathjax."""
     from importlib.metadata import files
 
-    wanted = re.compile(r"static/mathjax/(tex-chtml\.js|output/chtml/fonts/woff-v2/\w+-?\w*\.woff)$")
+    wanted = re.compile(r"static/(mathjax/(?:tex-chtml\.js|output/chtml/fonts/woff-v2/.+\.woff))$")
     for file in files("sphinx-mathjax-offline"):
-        if wanted.search(str(file)):
-            goal = site / "_static" / "mathjax" / ("fonts" if file.suffix == ".woff" else "") / file.name
+        if found := wanted.search(file.as_posix()):
+            goal = site / "_static" / found[1]
             goal.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.locate(), goal)
 
@@ -167,7 +159,6 @@ def draw_results(folder: Path) -> None:
     """The pictures of results.json, drawn afresh, so that they cannot be older than the tables beside them."""
     import measure
     from peers import report
-    from tlcourse.demo import PUBLISHED
 
     folder.mkdir(parents=True, exist_ok=True)
     results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
