@@ -120,6 +120,7 @@ ROOMS = (
     "datasets.core",
     "same_pictures",
     "inputs",
+    "tables",
     "measure",
     "progress",
     "evidence",
