@@ -38,6 +38,10 @@ html_theme = "sphinx_book_theme"
 html_title = "tlcourse: transfer learning on the machine you have"
 html_short_title = "tlcourse"
 html_static_path = [str(HERE / "_static")]
+html_favicon = str(HERE / "_static" / "favicon.svg")
+templates_path = [str(HERE / "_templates")]
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
+html_use_index = html_domain_indices = False  # the page of calls is the index
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_show_sphinx = False
@@ -63,7 +67,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"**": ["navbar-logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_sidebars = {"**": ["front-page.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 
 
 def setup(app):
@@ -77,8 +81,8 @@ def skip_what_is_not_ours(app, what, name, value, skip, options) -> bool | None:
 
 
 def as_restructured_text(app, what, name, value, options, lines: list[str]) -> None:
-    """Docstrings read like Markdown: `Split`s, and code that is only indented. reStructuredText wants a mark for both."""
+    """Docstrings read like Markdown: `Split`s, and code that is only indented. reStructuredText wants marks there."""
     text = "\n".join(lines)
     text = re.sub(r"(?<!`)(`\w[^`\n]*`)(?=\w)", r"\1\\ ", text)
-    text = re.sub(r"(?m)^(?![ :.*-])(.*(?<!::))\n\n(?= {4}\S)", r"\1\n\n::\n\n", text)
+    text = re.sub(r"(?m)^([^ :.*-].*(?<!::))\n\n(?= {4}\S)", r"\1\n\n::\n\n", text)
     lines[:] = text.split("\n")

@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 LESSONS = [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CARDS = [f"data/{path.parent.name}/CARD" for path in sorted(ROOT.glob("data/*/CARD.md"))]
-PAGES = [*sorted(path.stem for path in (ROOT / "docs").glob("*.md")), *LESSONS, *CARDS, "search", "genindex"]
+PAGES = [*sorted(path.stem for path in (ROOT / "docs").glob("*.md")), *LESSONS, *CARDS, "search"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 TOO_WIDE = """() => [...document.querySelectorAll('article :is(h1, h2, h3, p, li, summary, dt, dd)')]
@@ -167,7 +167,7 @@ def test_at_200_percent_and_on_a_narrow_phone_text_keeps_to_one_column(open_page
 
 def test_every_page_that_was_built_is_among_those_looked_at(site):
     built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
-    assert built - {"py-modindex"} == set(PAGES)
+    assert built == set(PAGES)
 
 
 @pytest.mark.parametrize("name", LESSONS)
