@@ -20,11 +20,13 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import block_costs
 import misuse
 import own_pictures
 import sentiment
 import studies
 import tuning
+import widgets
 from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
@@ -51,6 +53,8 @@ def main() -> None:
         "misuse": misuse.misuse,
         "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
+        "blocks": block_costs.blocks,
+        "widgets": widgets.widgets,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")

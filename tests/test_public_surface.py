@@ -26,6 +26,19 @@ ROOMS = (
     "handout",
     "predicting",
     "fetching",
+    "widgets",
+    "widgets.uploads",
+    "widgets.drawing",
+    "widgets.mistakes",
+    "widgets.labels",
+    "widgets.cuts",
+    "widgets.cut_chart",
+    "widgets.near",
+    "widgets.strokes",
+    "widgets.moving",
+    "widgets.live",
+    "widgets.answer",
+    "widgets.files",
     "exercises",
     "exercises.checking",
     "exercises.lesson_00",
@@ -84,6 +97,7 @@ ROOMS = (
     "heads",
     "predictor",
     "evaluation",
+    "block_counts",
     "freezing",
     "backbones",
     "text_models",
@@ -190,6 +204,7 @@ def test_the_public_names_are_those_that_the_course_uses():
         "pictures",
         "errors",
         "show",
+        "widgets",
     }
 
 
@@ -220,7 +235,19 @@ def test_show_is_the_room_of_plots():
 
 
 def test_importing_the_package_imports_nothing_large():
-    large = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "PIL", "numpy", "typer"}
+    large = {
+        "ipywidgets",
+        "IPython",
+        "tensorflow",
+        "keras",
+        "tensorflow_datasets",
+        "sklearn",
+        "matplotlib",
+        "scipy",
+        "PIL",
+        "numpy",
+        "typer",
+    }
     assert run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))") == "[]"
 
 
@@ -354,7 +381,9 @@ def documented():
     """What a learner may call or look into: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    rooms = [(f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards")]
+    rooms = [
+        (f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards", "widgets")
+    ]
     for name, owner in members + rooms:
         for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
             found |= {f"{name}.{key}": value for key, value in vars(part).items() if is_ours_and_public(key, value)}

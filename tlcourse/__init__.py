@@ -46,7 +46,14 @@ _PLACES = {
     "ConfusionMatrix": "evaluation",
     "check": "exercises",
 }
-_ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots", "guards": "guards"}
+_ROOMS = {
+    "datasets": "datasets",
+    "pictures": "pictures",
+    "errors": "errors",
+    "show": "plots",
+    "guards": "guards",
+    "widgets": "widgets",
+}
 
 __all__ = [*_PLACES, *_ROOMS]
 
