@@ -1,7 +1,7 @@
 """The site as people open it: complete, without another host, without a fault that axe knows, enlarged, by keyboard.
 
-Needs Sphinx and playwright (`make test` installs them) and Debian's or anyone's chromium; without one of them the
-tests are skipped, unless TLCOURSE_BROWSER=required says that it has to be here.
+Sphinx, playwright and axe-core come with `make test`; without them or without chromium the tests are skipped, unless
+TLCOURSE_BROWSER=required says that all of it has to be here.
 """
 
 import functools
@@ -9,7 +9,6 @@ import http.server
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LESSONS = [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CARDS = [f"data/{path.parent.name}/CARD" for path in sorted(ROOT.glob("data/*/CARD.md"))]
 PAGES = [*sorted(path.stem for path in (ROOT / "docs").glob("*.md")), *LESSONS, *CARDS, "search"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 TOO_WIDE = """() => [...document.querySelectorAll('article :is(h1, h2, h3, p, li, summary, dt, dd)')]
     .filter(one => one.getClientRects().length && !one.closest('table, pre, .cell_output'))
@@ -35,33 +33,13 @@ MOVES_SIDEWAYS = "() => document.documentElement.scrollWidth > document.document
 def site(tmp_path_factory):
     """The site, built from the repository as it is: the folder of its files."""
     if importlib.util.find_spec("sphinx") is None:
-        without("Sphinx is not installed; `make site` does that")
+        absent = pytest.fail if os.environ.get("TLCOURSE_BROWSER") == "required" else pytest.skip
+        absent("Sphinx is not installed; `make site` does that.")
     goal = tmp_path_factory.mktemp("site")
     command = [sys.executable, ROOT / "docs" / "make_site.py", goal]
     built = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert built.returncode == 0, built.stdout + built.stderr
     return goal / "site"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        without("chromium is not installed")
-    if importlib.util.find_spec("playwright") is None:
-        without("playwright is not installed; `make site` does that")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Names of other hosts are not looked up, whatever asks for them and in whatever way.
-        options = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
-
-
-def without(reason: str):
-    """Skip, or fail where a browser was promised."""
-    (pytest.fail if os.environ.get("TLCOURSE_BROWSER") == "required" else pytest.skip)(f"{reason}.")
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +57,15 @@ def address(site):
 
 
 @pytest.fixture(scope="module")
-def open_page(browser, address):
+def open_page(chromium, address):
     """Opens a page in a window of its own; `page.elsewhere` and `page.errors` list what went wrong on it."""
     contexts = []
 
     def open_page(name, width=1280, height=900, scheme="light", where=address):
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
         page = contexts[-1].new_page()
         page.elsewhere, page.errors = [], []
+        page.route(is_elsewhere, lambda route: route.abort())
         page.on("request", lambda asked: page.elsewhere.append(asked.url) if is_elsewhere(asked.url) else None)
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("console", lambda said: page.errors.append(said.text) if said.type == "error" else None)
