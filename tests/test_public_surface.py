@@ -134,6 +134,7 @@ ROOMS = (
     "datasets.core",
     "same_pictures",
     "inputs",
+    "tables",
     "measure",
     "progress",
     "evidence",
