@@ -156,6 +156,12 @@ def test_a_picture_that_would_be_too_large_is_refused(widget, monkeypatch):
     assert "at most" in widget.page.value and "Make it smaller first." in widget.page.value
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_opened(widget, monkeypatch):
+    monkeypatch.setattr("tlcourse.widgets.uploads.MOST_MEGABYTES", 0.0001)
+    upload(widget, file(striped(40), "bmp"), "scan.bmp")
+    assert "scan.bmp has 0.0 MB; up to 0.0001 MB are taken here. Make it smaller first" in widget.page.value
+
+
 # Nothing is kept
 
 

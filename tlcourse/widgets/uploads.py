@@ -20,6 +20,7 @@ from .near import Near, thumbnail
 
 NEIGHBOURS = 3
 EXAMPLES = 10  # pictures in the list beside the button
+MOST_MEGABYTES = 10  # Jupyter's server closes the connection to the kernel where a message is larger (10 MiB)
 SIDE, GAP = 224, 8  # dots of the canvas' two pictures, and between them
 _PLACES = (("top left", "top", "top right"), ("left", "middle", "right"), ("bottom left", "bottom", "bottom right"))
 
@@ -30,7 +31,7 @@ def try_your_own(
     """A button to give a picture of your own: what the classifier says, its neighbours, and where the network looked.
 
     The picture goes from the browser to the kernel and is forgotten when the next one comes: it is kept neither on
-    disk nor in the notebook.
+    disk nor in the notebook. A file has at most 10 MB, which is all that Jupyter's server lets through.
 
     Args:
         model: from `load_pretrained_model`.
@@ -138,7 +139,10 @@ class TryYourOwn(Live):
         return spoken(as_page(text)) + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
 
     def _make(self, widgets):
-        self.upload = widgets.FileUpload(accept=",".join(sorted(EXTENSIONS)), multiple=False, description="A picture")
+        self.upload = widgets.FileUpload(
+            accept=",".join(sorted(EXTENSIONS)), multiple=False, description=f"A picture, up to {MOST_MEGABYTES} MB"
+        )
+        self.upload.layout.width = "auto"
         names = self._examples.label_names
         options = [(f"picture {row}, {names[row]}", row) for row in range(min(EXAMPLES, len(names)))]
         self.examples = widgets.Dropdown(options=[("what I give", None), *options], value=0, description="or")
@@ -170,6 +174,12 @@ class TryYourOwn(Live):
         if self.examples.value is not None:
             self.examples.value = None
         name, content = file
+        if len(content) > MOST_MEGABYTES * 1e6:
+            self._refuse(
+                f"{name} has {len(content) / 1e6:.1f} MB; up to {MOST_MEGABYTES} MB are taken here. Make it smaller "
+                "first, or give its path to tl.widgets.try_picture."
+            )
+            return
         try:
             self._say(self.look(content, name))
         except TLCourseError as error:
