@@ -1,4 +1,4 @@
-"""The `tlcourse` command: demo, doctor, fetch, pack, handout, train, predict, cache."""
+"""The `tlcourse` command: demo, doctor, fetch, pack, handout, kit, train, predict, cache."""
 
 import codecs
 import os
@@ -192,6 +192,36 @@ def handout(
     _say(f"{len(written)} files written, {size / 1e6:.1f} MB.")
     _say(f"  {folder / 'learners'}: give this to everybody{', with solutions' if solutions else ''}", soft_wrap=True)
     _say(f"  {folder / 'instructor'}: keep this; solutions and notes are in it", soft_wrap=True)
+
+
+@app.command()
+def kit(
+    folder: Annotated[
+        Path, typer.Argument(help="A new folder, or the kit to go on with.", metavar="DIR", show_default=False)
+    ],
+    systems: Annotated[str, typer.Option(help="The learners' systems.")] = "linux,macos,windows",
+    pythons: Annotated[
+        str, typer.Option(help="The learners' Pythons: 3.11,3.12. None: the one that runs this.", show_default=False)
+    ] = "",
+    networks: Annotated[
+        str, typer.Option(help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False)
+    ] = "",
+) -> None:
+    """Put all that a workshop needs on a stick."""
+    from .kits import make_kit
+
+    def listed(names: str) -> list[str]:
+        return names.replace(",", " ").split()
+
+    here = "{}.{}".format(*sys.version_info)
+    missing = make_kit(folder, listed(systems), listed(pythons) or [here], listed(networks), say=_say_or_path)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    for sentence in missing:
+        _say(sentence)
+    _say(
+        f"The kit is ready, {size / 1e9:.2f} GB: {folder}. START_HERE.txt in it says how it is installed.",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -2,10 +2,9 @@
 
 import inspect
 import re
+import sys
 from functools import reduce
 from html import escape
-
-import tlcourse
 
 from .lessons import Lesson
 from .teaching import EXERCISE, Note
@@ -17,6 +16,7 @@ h1 { font-size: 15pt; margin: 0 0 1mm; } h2 { font-size: 10.5pt; margin: 3mm 0 1
 .columns { columns: 2; column-gap: 7mm; } ul, ol { margin: 0; padding-left: 4.5mm; } p { margin: 0 0 1mm; }
 code { font-size: 8.2pt; } li { margin-bottom: 0.6mm; break-inside: avoid; }
 """
+PACKAGE = sys.modules[__package__.split(".")[0]]  # `tl`, whose public names the lessons call
 NOT_ON_THE_CARD = ("check", "results", "show", "errors", "pictures")  # how the lesson is told, not what it teaches
 
 
@@ -67,7 +67,7 @@ def _calls(code: str) -> str:
     lines = []
     for name in dict.fromkeys(re.findall(r"\btl\.([A-Za-z_.]+)\(", code)):
         if name.split(".")[0] not in NOT_ON_THE_CARD:
-            call = reduce(getattr, name.split("."), tlcourse)
+            call = reduce(getattr, name.split("."), PACKAGE)
             sentence = re.split(r"\.\s|\n\n", inspect.getdoc(call) or "")[0].replace("\n", " ").rstrip(".")
             lines.append(f"<p><code>tl.{name}</code> {escape(sentence).replace('`', '')}</p>")
     return "".join(lines)
