@@ -24,6 +24,7 @@ class Refused(Exception):
 
 
 def main(arguments):
+    sys.stdout.reconfigure(line_buffering=True)  # else pip's and the doctor's lines would come before ours
     folder = Path(arguments[0] if arguments else Path.home() / "tlcourse").expanduser().resolve()
     try:
         target = suitable_target()
