@@ -5,6 +5,8 @@ import socket
 import numpy as np
 import pytest
 
+from tlcourse.efficientnet_lite import SCALING
+
 
 @pytest.fixture
 def no_internet(monkeypatch):
@@ -34,10 +36,18 @@ def no_packs(monkeypatch):
 
 @pytest.fixture(scope="session")
 def bundled_model():
-    """The bundled network; tests do not change its weights."""
+    """The bundled network that is the default; tests do not change its weights."""
     import tlcourse as tl
 
     return tl.load_pretrained_model()
+
+
+@pytest.fixture(scope="session", params=SCALING)
+def each_bundled_model(request):
+    """Each of the bundled networks; tests do not change its weights."""
+    import tlcourse as tl
+
+    return tl.load_pretrained_model(request.param)
 
 
 @pytest.fixture(scope="session")

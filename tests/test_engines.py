@@ -6,12 +6,13 @@ import logging
 import numpy as np
 import pytest
 
-from tlcourse import backbones, engines, freed_memory, published
+from tlcourse import backbones, conversion, engines, freed_memory, published
 from tlcourse.blocks import is_spatial, sort_into_blocks
-from tlcourse.efficientnet_lite import block_layers
+from tlcourse.efficientnet_lite import SCALING, block_layers
 from tlcourse.engines import LiteRTEngine, compile_network, digest
 from tlcourse.errors import UserInputError
-from tlcourse.lite0_file import bundled_lite0, output_shape
+from tlcourse.lite_file import bundled_lite, output_shape
+from tlcourse.pictures import resize
 from tlcourse.recipes import RECIPES
 from tlcourse.tail import tail
 from tlcourse.tensorflow_start import import_tensorflow
@@ -24,8 +25,12 @@ def pictures(size, count=2):
     return np.random.default_rng(0).integers(0, 256, (count, *size, 3)).astype(np.float32)
 
 
-def bundled_engine(output, pooled=True):
-    return LiteRTEngine(lambda: bundled_lite0(output, pooled), "test", output_shape(output, pooled))
+def bundled_engine(name, output, pooled=True):
+    return LiteRTEngine(lambda: bundled_lite(name, output, pooled), "test", output_shape(name, output, pooled))
+
+
+def at_its_size(model, photographs):
+    return np.stack([resize(photograph, model.input_size) for photograph in photographs]).astype(np.float32)
 
 
 def run(engine, batch):
@@ -107,36 +112,43 @@ def test_tensorflow_agrees_with_keras(small):
 
 
 @pytest.mark.parametrize("output", ["features", "classifier", ("head",), ("stem", "block3b", "head")])
-def test_the_bundled_file_agrees_with_keras(bundled_model, photographs, output):
-    network = {"features": bundled_model.network, "classifier": bundled_model.classifier}.get(output)
-    network = network or bundled_model.network_at(output)
-    batch = photographs.astype(np.float32)
-    assert output_shape(output) == network.output_shape[1:]
-    assert_agree(run(bundled_engine(output), batch), network(batch, training=False).numpy())
+def test_the_bundled_file_agrees_with_keras(each_bundled_model, photographs, output):
+    model = each_bundled_model
+    network = {"features": model.network, "classifier": model.classifier}.get(output) or model.network_at(output)
+    batch = at_its_size(model, photographs)
+    assert output_shape(model.name, output) == network.output_shape[1:]
+    assert_agree(run(bundled_engine(model.name, output), batch), network(batch, training=False).numpy())
 
 
-def test_the_bundled_files_activations_agree_with_keras_at_every_block(bundled_model, photographs):
+def test_the_bundled_files_activations_agree_with_keras_at_every_block(each_bundled_model, photographs):
     import keras
 
-    outputs = [bundled_model.network.get_layer(layers[-1]).output for layers in bundled_model.blocks.values()]
-    expected = keras.Model(bundled_model.network.inputs, outputs)(photographs[:1].astype(np.float32))
-    for block, activations in zip(bundled_model.blocks, expected, strict=True):
-        engine = bundled_engine((block,), pooled=False)
-        found = run(engine, photographs[:1].astype(np.float32))
+    model, batch = each_bundled_model, at_its_size(each_bundled_model, photographs[:1])
+    outputs = [model.network.get_layer(layers[-1]).output for layers in model.blocks.values()]
+    expected = keras.Model(model.network.inputs, outputs)(batch)
+    for block, activations in zip(model.blocks, expected, strict=True):
+        engine = bundled_engine(model.name, (block,), pooled=False)
+        found = run(engine, batch)
         assert found.shape[1:] == engine.output_shape
         assert_agree(found, activations.numpy())
 
 
-def test_blocks_have_the_layers_that_the_keras_network_has(bundled_model):
-    found = sort_into_blocks(bundled_model.network.layers, bundled_model.recipe)
+def test_blocks_have_the_layers_that_the_keras_network_has(each_bundled_model):
+    found = sort_into_blocks(each_bundled_model.network.layers, each_bundled_model.recipe)
     maps = {block: [layer.name for layer in layers if is_spatial(layer)] for block, layers in found.items()}
     first = maps.pop("stem")
     assert first[:2] == ["pixels", "preprocessing"]
-    assert block_layers() == {"stem": first[2:], **maps}
+    assert block_layers(each_bundled_model.name) == {"stem": first[2:], **maps}
 
 
-def test_the_bundled_file_is_the_same_every_time():
-    assert bundled_lite0() == bundled_lite0()
+@pytest.mark.parametrize("name", SCALING)
+def test_the_bundled_file_is_the_same_every_time(name):
+    assert bundled_lite(name) == bundled_lite(name)
+
+
+def test_the_bundled_networks_do_not_answer_for_each_other(photographs, fresh):
+    first, second = (backbones.load_pretrained_model(name).extract_features(photographs[:1]) for name in SCALING)
+    assert np.abs(first - second).max() > 0.1
 
 
 # Which engine
@@ -164,12 +176,12 @@ def unconvertible(network):
 
 
 def test_a_network_that_does_not_convert_runs_in_tensorflow(small, fresh, monkeypatch):
-    monkeypatch.setattr(engines, "_convert", unconvertible)
+    monkeypatch.setattr(conversion, "convert", unconvertible)
     assert_agree(run(compile_network(small), pictures((24, 24))), small(pictures((24, 24))).numpy())
 
 
 def test_a_network_that_does_not_convert_is_said_where_litert_was_asked_for(small, fresh, monkeypatch):
-    monkeypatch.setattr(engines, "_convert", unconvertible)
+    monkeypatch.setattr(conversion, "convert", unconvertible)
     with pytest.raises(UserInputError, match="LiteRT cannot run small .*neither a custom op nor a flex op.*'auto'"):
         compile_network(small, "litert")
 
@@ -194,7 +206,7 @@ def kept_file(folder):
 def test_a_converted_network_is_not_converted_again(small, fresh, monkeypatch):
     first = run(compile_network(small), pictures((24, 24)))
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(engines, "_convert", lambda network: pytest.fail("converted again"))
+    monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
 
 

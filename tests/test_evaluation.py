@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlcourse.errors import UserInputError
-from tlcourse.evaluation import ConfusionMatrix, classification_report
+from tlcourse.evaluation import ConfusionMatrix, classification_report, interval
 
 NAMES = ["pug", "beagle", "collie"]
 TRUE = [0, 0, 0, 0, 1, 1, 1, 2]
@@ -123,3 +123,29 @@ def test_the_report_on_classes_that_never_occur_gives_no_warning(labels, predict
         warnings.simplefilter("error")
         report = classification_report(labels, predicted, NAMES)
     assert all(name in report for name in NAMES)
+
+
+# The interval
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "expected"),
+    [(226, 244, (0.8865, 0.9530)), (0, 10, (0.0, 0.2775)), (10, 10, (0.7225, 1.0)), (1, 1, (0.2065, 1.0))],
+)
+def test_the_interval_is_wilsons(right, of, expected):
+    """By the formula in Wilson's paper, worked out by hand."""
+    z, share = 1.959964, right / of
+    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / (1 + z * z / of)
+    assert interval(right, of) == pytest.approx((centre - half, centre + half), abs=1e-4)
+    assert interval(right, of) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_surer_interval_is_wider():
+    assert interval(8, 10, 0.99)[0] < interval(8, 10, 0.9)[0]
+
+
+@pytest.mark.parametrize(("right", "of"), [(3, 2), (-1, 2), (0, 0)])
+def test_counts_that_cannot_be_are_refused(right, of):
+    with pytest.raises(UserInputError, match=f"{right} of {of} right cannot be"):
+        interval(right, of)

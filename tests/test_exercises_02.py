@@ -60,9 +60,9 @@ def prepare(pixels):
 @pytest.fixture(scope="module")
 def plain(bundled_model):
     """Answers of the plain network to the eight preparations of a sample, by its place."""
-    from tlcourse.efficientnet_lite import EfficientNetLite0
+    from tlcourse.efficientnet_lite import EfficientNetLite
 
-    network = EfficientNetLite0()
+    network = EfficientNetLite()
     six = [tl.pictures.resize(np.asarray(one), (224, 224)) for one in tl.load_dataset("samples").test.images]
     return {place: network.predict(prepare(six[place].astype("float32")), verbose=0) for place in (1, 3)}
 

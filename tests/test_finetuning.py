@@ -12,6 +12,7 @@ import pytest
 import tlcourse as tl
 from tlcourse import checkpoint, features, training
 from tlcourse.checkpoint import Checkpoint, fingerprint
+from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
 from tlcourse.examples import Examples, split
 
@@ -103,6 +104,33 @@ def test_the_record_is_ready_for_json_and_complete(result):
     }  # fmt: skip
     assert set(record["probe"]) == {"validation_accuracy", "validation_loss"}
     assert set(record["seconds"]) == {"activations", "probe", "training"} and record["estimated_seconds"] > 0
+
+
+# The larger of the bundled networks, which takes larger pictures
+
+
+@pytest.fixture(scope="module")
+def larger():
+    return tl.load_pretrained_model("efficientnet_lite2")
+
+
+@pytest.fixture(scope="module")
+def tuned_larger(larger, cells):
+    return tuned(larger, cells, epochs=1, validation=0)
+
+
+def test_the_larger_network_learns_behind_the_cut_alone_and_no_batch_norm(larger, tuned_larger):
+    assert repr(tuned_larger).startswith("<efficientnet_lite2_fine_tuned: 2 classes, ")
+    before = {weight.path: weight.numpy() for weight in larger.network.weights}
+    after = weights_of(tuned_larger)
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert changed and {path.split("_")[0] for path in changed} <= {"block7a", "head"}
+    assert not [path for path in changed if "_bn/" in path]
+
+
+def test_the_larger_network_shows_at_its_own_size_where_the_evidence_is(tuned_larger, cells):
+    maps = grad_cam(tuned_larger, cells[0][:2])
+    assert maps.shape == (2, 260, 260) and maps.min() >= 0 and maps.max() == 1
 
 
 # What changes and what does not

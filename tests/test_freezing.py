@@ -149,15 +149,15 @@ def test_after_base_trainable_was_set_to_false_the_base_itself_counts_right():
     assert len(base.trainable_weights) == 2 and len(model.trainable_weights) == 4
 
 
-def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(bundled_model):
-    network = bundled_model.network
+def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(each_bundled_model):
+    network = each_bundled_model.network
     on_top = keras.Model(network.inputs[0], layers.Dense(2)(network.outputs[0]))
     names = {
         block: [part.name for part in group if part.weights] for block, group in find_blocks(on_top).blocks.items()
     }
     expected = {
         block: [name for name in group if network.get_layer(name).weights]
-        for block, group in bundled_model.blocks.items()
+        for block, group in each_bundled_model.blocks.items()
     }
     assert names == expected
 
@@ -434,8 +434,8 @@ def test_the_shares_are_percentages_of_all(model):
     assert table.rows[-1].share == pytest.approx(100 * table.rows[-1].parameters / table.parameters)
 
 
-def test_the_parameters_of_the_bundled_network_add_up(bundled_model):
-    assert freeze(bundled_model).parameters == bundled_model.network.count_params()
+def test_the_parameters_of_the_bundled_network_add_up(each_bundled_model):
+    assert freeze(each_bundled_model).parameters == each_bundled_model.network.count_params()
 
 
 def test_the_text_says_what_holds_for_batch_norm_and_for_compiling():

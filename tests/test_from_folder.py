@@ -21,7 +21,7 @@ SPLITS = ["train", "validation", "test"]
 def picture(path, seed):
     """Write a small picture of its own for each seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path, "PNG")
     return path
 
@@ -169,7 +169,7 @@ def test_of_two_copies_in_one_class_one_is_used(pets):
     copy = pets / "cat" / "copy.png"
     shutil.copyfile(pets / "cat" / "000.png", copy)
     dataset = read(pets)
-    assert dataset.skipped == [(str(copy), f"a copy of {pets / 'cat' / '000.png'}")] and len(paths(dataset)) == 30
+    assert dataset.skipped == [(str(copy), f"a copy of {Path('cat', '000.png')}")] and len(paths(dataset)) == 30
 
 
 @pytest.mark.parametrize(("dirty", "clean"), [("train", "validation"), ("train", "test"), ("validation", "test")])
@@ -195,6 +195,66 @@ def test_a_link_to_a_picture_is_a_copy_of_it(pets):
     assert len(paths(read(pets))) == 30
 
 
+# The same picture in other files
+
+
+def soft_picture(path, seed):
+    """A picture with shapes in it, which stays the same picture when it is made smaller or encoded again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((96, 96), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def altered(path, how):
+    image, copy = Image.open(path), path.with_name(f"{how} {path.stem}.jpg")
+    if how == "smaller":
+        image = image.resize((64, 64), Image.Resampling.BICUBIC)
+    if how == "mirrored":
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    image.save(copy, quality=90)
+    return copy
+
+
+def split_of(dataset, path):
+    return next(name for name, split in dataset.splits.items() if path in split.images.paths)
+
+
+@pytest.fixture
+def soft_pets(tmp_path):
+    for number, name in enumerate(["cat", "dog"]):
+        for place in range(15):
+            soft_picture(tmp_path / name / f"{place:03}.png", 100 * number + place)
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", ["encoded again", "smaller", "mirrored"])
+def test_a_picture_and_its_altered_copies_stand_on_one_side(soft_pets, how):
+    originals = sorted((soft_pets / "cat").glob("*.png"))
+    copies = [altered(path, how) for path in originals]
+    dataset = from_folder(soft_pets)
+    assert [split_of(dataset, path) for path in originals] == [split_of(dataset, path) for path in copies]
+    assert len(set(split_of(dataset, path) for path in originals)) == 3
+
+
+def test_also_where_the_copy_stands_under_another_class(soft_pets):
+    for path in sorted((soft_pets / "cat").glob("*.png")):
+        copy = altered(path, "encoded again")
+        copy.rename(soft_pets / "dog" / copy.name)
+    dataset = from_folder(soft_pets)
+    for path in (soft_pets / "cat").glob("*.png"):
+        copy = soft_pets / "dog" / f"encoded again {path.stem}.jpg"
+        assert split_of(dataset, path) == split_of(dataset, copy)
+
+
+def test_without_copies_the_division_is_by_content_alone(soft_pets):
+    before = from_folder(soft_pets)
+    originals = {path: split_of(before, path) for path in paths(before) if path.parent.name == "dog"}
+    altered(soft_pets / "cat" / "003.png", "smaller")
+    after = from_folder(soft_pets)
+    assert {path: split_of(after, path) for path in originals} == originals
+
+
 # Files that are no pictures
 
 
@@ -212,8 +272,18 @@ def spoil_empty(path):
     path.touch()
 
 
+def spoil_tiny(path):
+    Image.new("RGB", (1, 400)).save(path, "PNG")
+
+
 @pytest.mark.parametrize(
-    ("spoil", "reason"), [(spoil_text, "no picture format"), (spoil_truncated, "cut short"), (spoil_empty, "")]
+    ("spoil", "reason"),
+    [
+        (spoil_text, "no picture format"),
+        (spoil_truncated, "cut short"),
+        (spoil_empty, ""),
+        (spoil_tiny, "1 × 400 pixels are too few to show anything; at least 16 a side"),
+    ],
 )
 @pytest.mark.parametrize("folder", ["cat", "cat/nested/deep"])
 def test_what_cannot_be_read_is_left_out_with_the_reason(pets, spoil, reason, folder):
@@ -318,9 +388,56 @@ def test_a_loop_of_links_is_not_followed(pets):
     assert len(paths(read(pets))) == 30
 
 
+def test_links_that_are_not_followed_are_reported(pets):
+    (pets / "cat" / "loop").symlink_to(pets)
+    (pets / "dog" / "gone.png").symlink_to(pets / "nowhere.png")
+    found = dict(read(pets).skipped)
+    assert found[str(pets / "cat" / "loop")] == "a link to a folder"
+    assert found[str(pets / "dog" / "gone.png")].startswith("does not exist")
+
+
 def test_a_pipe_with_a_pictures_name_is_not_opened(pets):
     os.mkfifo(pets / "cat" / "pipe.png")
-    assert len(paths(read(pets))) == 30
+    dataset = read(pets)
+    assert dataset.skipped == [(str(pets / "cat" / "pipe.png"), "no regular file")] and len(paths(dataset)) == 30
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Folders of these names may not be listed, as if they were another user's (a test may run as root)."""
+    names, scandir = set(), os.scandir
+
+    def refuse(path="."):
+        if Path(path).name in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "listdir", lambda path=".": [entry.name for entry in refuse(path)])
+    return names
+
+
+def test_a_folder_that_may_not_be_read_is_reported(pets, locked):
+    pictures(pets / "cat" / "private", 3, 900)
+    locked.add("private")
+    dataset = read(pets)
+    assert dataset.skipped == [(str(pets / "cat" / "private"), "cannot be opened: Permission denied")]
+
+
+def test_a_folder_that_may_not_be_read_at_all_is_refused(pets, locked):
+    locked.add(pets.name)
+    with pytest.raises(UserInputError, match="cannot be opened: Permission denied. Give yourself the right"):
+        from_folder(pets)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="file names there are always Unicode")
+def test_a_name_that_is_not_utf_8_is_used_and_can_be_printed(pets):
+    good, bad = (os.fsdecode(os.fsencode(pets / "cat") + name) for name in (b"/\xff.png", b"/\xfe.jpg"))
+    picture(Path(good), 900)
+    spoil_text(Path(bad))
+    dataset = read(pets)
+    assert Path(good) in paths(dataset)
+    assert dataset.skipped[0][0].encode("utf-8").endswith(b"\\udcfe.jpg")
 
 
 # What is refused

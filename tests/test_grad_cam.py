@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
+from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
-from tlcourse.grad_cam import grad_cam
 from tlcourse.small_networks import SmallNetwork
 
 

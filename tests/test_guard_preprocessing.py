@@ -23,6 +23,7 @@ def copied(function):
 
 RIGHT = {
     "efficientnet_lite0": lambda images: (images - 127.0) / 128,
+    "efficientnet_lite2": lambda images: (images - 127.0) / 128,
     "vgg16": copied(applications.vgg16.preprocess_input),
     "resnet50": copied(applications.resnet50.preprocess_input),
     "inception_v3": copied(applications.inception_v3.preprocess_input),

@@ -74,6 +74,7 @@ EVERY_FUNCTION = {
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
     "labelled_points": lambda: show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"),
+    "trials": lambda: show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search"),
 }
 
 
@@ -125,6 +126,7 @@ def test_a_notebook_keeps_what_is_seen_in_words_beside_the_picture(function, png
         ("training", "Epochs 1 to 3: loss from 1 to 0.333; held-out loss"),
         ("bars", "Bars, seconds: a 1; b 2"),
         ("labelled_points", "a: 1, 2; b: 10, 3"),
+        ("trials", "3 trials as points, validation accuracy by strength: from 50.0 % to 75.0 %, the best at 0.1; the"),
         ("feature_map", "a: 3 points around"),
         ("pictures", "5 pictures: a; b; c; d; e."),
         ("predictions", "1 picture: 90% pug 10% collie."),
@@ -544,12 +546,24 @@ def test_labelled_points_have_their_labels_and_title():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("cost", "accuracy", "Networks")
 
 
+# trials
+
+
+def test_the_halves_of_a_search_are_told_apart_and_the_default_is_a_line():
+    axes = show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search").axes[0]
+    first, second = (points.get_offsets().tolist() for points in axes.collections)
+    assert (first, second) == ([[1e-3, 50], [1e-1, 75]], [[1e-2, 62.5]])
+    assert axes.lines[0].get_ydata()[0] == 60 and axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_legend().texts] == ["first half", "second half", "default"]
+
+
 # What is refused
 
 
 @pytest.mark.parametrize(
     ("draw", "sentence"),
     [
+        (lambda: show.trials([1, 2], [0.5], 0.5, "", ""), "Lengths differ: values 2, scores 1"),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ: pictures 5, titles 1"),
         (lambda: show.predictions(COLOUR, [[("pug", 1)]]), "Lengths differ: pictures 5, guesses 1"),
         (lambda: right_and_wrong(TRUTH[:6]), "Lengths differ: images 7, labels 6, probabilities 7"),
@@ -582,6 +596,7 @@ def test_lengths_that_differ_get_a_sentence(draw, sentence):
         lambda: show.bars([], [], "", ""),
         lambda: show.channels([], []),
         lambda: show.labelled_points([], [], [], "", "", ""),
+        lambda: show.trials([], [], 0.5, "", ""),
     ],
 )
 def test_where_there_is_nothing_to_show_a_sentence_says_so(draw):
@@ -694,3 +709,59 @@ def test_where_a_heat_map_is_low_the_picture_is_left_as_it_is():
 @pytest.mark.parametrize("heat", [np.full((1, 2, 2), 1.5), np.full((1, 2, 2), -0.1), np.zeros((1, 2, 2, 3))])
 def test_what_is_no_heat_map_is_refused(heat):
     assert "as tl.grad_cam gives it" in refusal(show.heat_maps, COLOUR[:1], heat)
+
+
+# The numbers as a table, and colour never the only signal
+
+CHARTS = {
+    "confusion": (["true class", "predicted sound", "predicted defect"], ["sound", "8", "2"]),
+    "feature_map": (["class", "points", "mean, first direction", "mean, second direction"], None),
+    "curves": (["labels", "probe", "scratch"], ["1", "0.5 ± 0.1", "0.2 ± 0"]),
+    "learning_curve": (["Labels in all", "probe"], ["2", "60 ± 14"]),
+    "training": (["epoch", "loss", "held-out loss", "held-out accuracy"], ["1", "1", "1.2", "0.75"]),
+    "attention": (["token", "from [CLS]", "from a", "from [SEP]"], ["[CLS]", "0.33", "0.33", "0.33"]),
+    "bars": (["bar", "seconds"], ["a", "1"]),
+    "labelled_points": (["point", "cost", "accuracy"], ["a", "1", "2"]),
+    "trials": (["trial", "strength", "validation accuracy (%)"], ["1", "0.001", "50"]),
+}
+
+
+def test_every_chart_has_a_table_and_grids_of_pictures_have_none():
+    assert {name for name, function in EVERY_FUNCTION.items() if function().table is not None} == set(CHARTS)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_the_table_holds_what_was_drawn(name):
+    columns, first = CHARTS[name]
+    head, row, *_ = EVERY_FUNCTION[name]().table.texts()
+    assert head == columns and (first is None or row == first)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_notebook_keeps_the_table_beside_the_picture(name):
+    sheet = EVERY_FUNCTION[name]()
+    stored = sheet._repr_mimebundle_()[1]["image/png"]["table"]
+    assert [stored["columns"], *stored["rows"]] == sheet.table.texts()
+
+
+def test_a_bar_with_a_spread_has_it_in_the_table():
+    sheet = show.bars(["a"], [80.0], "accuracy", "Ways", spreads=[1.5])
+    assert sheet.table.rows == [("a", "80.0 ± 1.5")]
+
+
+def test_lines_differ_in_marker_and_dash_as_well_as_in_colour():
+    lines = (
+        show.curves([1, 2], {name: [0, 1] for name in "abcd"}, {name: [0, 0] for name in "abcd"}, "", "", "")
+        .axes[0]
+        .lines
+    )
+    assert len({line.get_linestyle() for line in lines}) == len({line.get_marker() for line in lines}) == 4
+
+
+def test_of_twenty_five_classes_no_two_have_the_same_colour_and_marker_and_colours_do_not_share_one():
+    names = [str(number) for number in range(25)]
+    axes = show.feature_map(np.zeros((25, 2)), range(25), names).axes[0]
+    looks = [
+        (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes()) for points in axes.collections
+    ]
+    assert len(set(looks)) == 25 and len({marker for _, marker in looks[:8]}) == 8

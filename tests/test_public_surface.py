@@ -22,8 +22,35 @@ ROOMS = (
     "cli",
     "demo",
     "doctor",
-    "handout",
+    "folder_job",
+    "kits",
+    "kits.contents",
+    "kits.wheels",
+    "kits.targets",
+    "kits.installer",
+    "handouts",
+    "handouts.slides",
+    "handouts.cards",
+    "handouts.instructors",
+    "handouts.learners",
+    "handouts.teaching",
+    "handouts.lessons",
+    "handouts.checkpoints",
+    "predicting",
     "fetching",
+    "widgets",
+    "widgets.uploads",
+    "widgets.drawing",
+    "widgets.mistakes",
+    "widgets.labels",
+    "widgets.cuts",
+    "widgets.cut_chart",
+    "widgets.near",
+    "widgets.strokes",
+    "widgets.moving",
+    "widgets.live",
+    "widgets.answer",
+    "widgets.files",
     "exercises",
     "exercises.checking",
     "exercises.lesson_00",
@@ -33,16 +60,24 @@ ROOMS = (
     "exercises.lesson_01",
     "exercises.lesson_05",
     "exercises.lesson_07",
+    "exercises.lesson_09",
+    "exercises.lesson_10",
     "exercises.lesson_06",
     "exercises.lesson_08",
     "exercises.reading",
     "exercises.progress",
     "exercises.core",
     "learning_curves",
-    "grad_cam",
+    "exporting",
+    "model_card",
+    "exported",
+    "class_activation",
     "small_networks",
     "small_text_network",
     "finetuning",
+    "preparation",
+    "cut",
+    "fine_tuned",
     "guards",
     "guards.frozen",
     "guards.losses",
@@ -60,47 +95,58 @@ ROOMS = (
     "plots",
     "plots.charts",
     "plots.grids",
+    "plots.searches",
     "plots.figure",
     "training",
+    "training_step",
     "optimizing",
     "settings",
     "checkpoint",
     "examples",
     "tail",
     "new_head",
+    "linear_probe",
     "heads",
     "predictor",
     "evaluation",
+    "block_counts",
     "freezing",
     "backbones",
     "text_models",
     "attention",
     "published",
     "blocks",
-    "recipes",
-    "lite0_file",
+    "lite_file",
     "bert_file",
     "bert_folder",
     "litert_file",
     "wordpiece",
     "bert",
     "efficientnet_lite",
+    "recipes",
     "text_features",
     "features",
     "ragged",
     "rows",
     "engines",
+    "conversion",
     "tensorflow_start",
     "cache",
     "views",
-    "inputs",
     "datasets",
+    "datasets.archive",
     "datasets.dogs",
     "datasets.pack",
     "datasets.folder",
+    "datasets.examination",
+    "datasets.dividing",
+    "datasets.cleaning",
     "datasets.bundled",
     "datasets.tfds",
     "datasets.core",
+    "same_pictures",
+    "inputs",
+    "tables",
     "measure",
     "progress",
     "evidence",
@@ -130,6 +176,11 @@ def test_each_public_name_can_be_had(name):
     assert getattr(tl, name) is not None
 
 
+def test_no_public_name_is_also_a_rooms():
+    """Importing the room would put it in the place of the name: tl.name would be a module."""
+    assert [name for name, room in tl._PLACES.items() if (PACKAGE / f"{name}.py").exists() or name == room] == []
+
+
 def test_the_public_names_are_those_that_the_course_uses():
     assert set(tl.__all__) == {
         "load_pretrained_model",
@@ -140,11 +191,17 @@ def test_the_public_names_are_those_that_the_course_uses():
         "list_datasets",
         "train_classifier",
         "Classifier",
+        "LinearProbe",
         "fine_tune",
         "FineTuned",
+        "prepare_fine_tuning",
+        "Preparation",
         "freeze",
         "unfreeze",
         "add_head",
+        "export",
+        "load_exported",
+        "ExportedModel",
         "results",
         "train_network",
         "train_text_network",
@@ -159,6 +216,7 @@ def test_the_public_names_are_those_that_the_course_uses():
         "pictures",
         "errors",
         "show",
+        "widgets",
     }
 
 
@@ -189,7 +247,19 @@ def test_show_is_the_room_of_plots():
 
 
 def test_importing_the_package_imports_nothing_large():
-    large = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "PIL", "numpy", "typer"}
+    large = {
+        "ipywidgets",
+        "IPython",
+        "tensorflow",
+        "keras",
+        "tensorflow_datasets",
+        "sklearn",
+        "matplotlib",
+        "scipy",
+        "PIL",
+        "numpy",
+        "typer",
+    }
     assert run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))") == "[]"
 
 
@@ -323,7 +393,9 @@ def documented():
     """What a learner may call or look into: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    rooms = [(f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards")]
+    rooms = [
+        (f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards", "widgets")
+    ]
     for name, owner in members + rooms:
         for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
             found |= {f"{name}.{key}": value for key, value in vars(part).items() if is_ours_and_public(key, value)}

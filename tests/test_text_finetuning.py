@@ -177,10 +177,10 @@ def test_only_the_vectors_of_tokens_that_were_read_change_for_their_own_sake(sma
 
 @pytest.mark.parametrize("given", [2, 1, "layer_1", "layer_2", "embeddings", 3, None])
 def test_a_cut_is_given_by_name_or_number(small_bert, given):
-    from tlcourse.finetuning import _first_block
+    from tlcourse.cut import first_block
 
     expected = {2: "layer_1", 1: "layer_2", "layer_1": "layer_1", "layer_2": "layer_2"}
-    assert _first_block(small_bert, given) == expected.get(given)
+    assert first_block(small_bert, given) == expected.get(given)
 
 
 def test_at_a_learning_rate_of_0_the_answers_are_the_probe_s_less_sure(small_bert, reviews):

@@ -24,15 +24,21 @@ _PLACES = {
     "load_dataset": "datasets",
     "list_datasets": "datasets",
     "train_classifier": "heads",
+    "LinearProbe": "linear_probe",
     "fine_tune": "finetuning",
-    "FineTuned": "finetuning",
+    "FineTuned": "fine_tuned",
+    "prepare_fine_tuning": "preparation",
+    "Preparation": "preparation",
     "freeze": "freezing",
     "unfreeze": "freezing",
     "add_head": "new_head",
+    "export": "exporting",
+    "load_exported": "exported",
+    "ExportedModel": "exported",
     "results": "evidence",
     "train_network": "small_networks",
     "train_text_network": "small_text_network",
-    "grad_cam": "grad_cam",
+    "grad_cam": "class_activation",
     "views_of": "features",
     "learning_curve": "learning_curves",
     "LearningCurve": "learning_curves",
@@ -40,7 +46,14 @@ _PLACES = {
     "ConfusionMatrix": "evaluation",
     "check": "exercises",
 }
-_ROOMS = {"datasets": "datasets", "pictures": "pictures", "errors": "errors", "show": "plots", "guards": "guards"}
+_ROOMS = {
+    "datasets": "datasets",
+    "pictures": "pictures",
+    "errors": "errors",
+    "show": "plots",
+    "guards": "guards",
+    "widgets": "widgets",
+}
 
 __all__ = [*_PLACES, *_ROOMS]
 

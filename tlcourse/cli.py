@@ -1,4 +1,4 @@
-"""The `tlcourse` command: demo, doctor, fetch, pack, cache."""
+"""The `tlcourse` command: demo, doctor, fetch, pack, handout, kit, train, predict, cache."""
 
 import codecs
 import os
@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
 from . import __version__
@@ -28,7 +25,7 @@ class Commands(TyperGroup):
             _complain(f"tlcourse: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command starts again.")
+            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command goes on from here.")
             raise typer.Exit(130) from None
 
 
@@ -43,7 +40,8 @@ app = typer.Typer(
 
 def _say(line="", err: bool = False, **options) -> None:
     """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
-    # The console is made when it is needed, so that it writes where stdout points then.
+    from rich.console import Console  # made when it is needed, so that it writes where stdout points then
+
     Console(stderr=err, markup=False, highlight=False, emoji=False).print(line, **options)
 
 
@@ -86,6 +84,9 @@ def _say_or_path(line) -> None:
 @app.command()
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
+    from rich.table import Table
+    from rich.text import Text
+
     from .doctor import examine
 
     signs = {
@@ -174,23 +175,99 @@ def pack(
 @app.command()
 def handout(
     folder: Annotated[
-        Path, typer.Argument(help="Where to put the copies; made if need be.", metavar="DIR", show_default=False)
+        Path, typer.Argument(help="Where to put them; made if need be.", metavar="DIR", show_default=False)
     ],
     lessons: Annotated[
-        list[str] | None, typer.Argument(help="Beginnings of lessons' names: 00 04. None: all of them.")
-    ] = None,
-    with_solutions: Annotated[bool, typer.Option("--with-solutions", help="Keep the worked solutions.")] = False,
-    with_outputs: Annotated[bool, typer.Option("--with-outputs", help="Keep what the cells have printed.")] = False,
+        str, typer.Option(help="Beginnings of lessons' names: 00,04. None: all of them.", show_default=False)
+    ] = "",
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Leave the solutions in: for after the class.")
+    ] = False,
 ) -> None:
-    """Copy lessons for a class, without solutions."""
-    from .handout import make_handout
+    """Write what a class needs: notebooks, slides, cards."""
+    from .handouts import make_handouts
 
-    for path in make_handout(folder, lessons or (), with_solutions, with_outputs):
-        _say(f"  {path}", soft_wrap=True)
-    left_out = " and ".join(
-        name for name, kept in (("solutions", with_solutions), ("outputs", with_outputs)) if not kept
+    written = make_handouts(folder, lessons.replace(",", " ").split(), solutions)
+    size = sum(path.stat().st_size for path in written)
+    _say(f"{len(written)} files written, {size / 1e6:.1f} MB.")
+    _say(f"  {folder / 'learners'}: give this to everybody{', with solutions' if solutions else ''}", soft_wrap=True)
+    _say(f"  {folder / 'instructor'}: keep this; solutions and notes are in it", soft_wrap=True)
+
+
+@app.command()
+def kit(
+    folder: Annotated[
+        Path, typer.Argument(help="A new folder, or the kit to go on with.", metavar="DIR", show_default=False)
+    ],
+    systems: Annotated[str, typer.Option(help="The learners' systems.")] = "linux,macos,windows",
+    pythons: Annotated[
+        str, typer.Option(help="The learners' Pythons: 3.11,3.12. None: the one that runs this.", show_default=False)
+    ] = "",
+    networks: Annotated[
+        str, typer.Option(help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False)
+    ] = "",
+) -> None:
+    """Put all that a workshop needs on a stick."""
+    from .kits import make_kit
+
+    def listed(names: str) -> list[str]:
+        return names.replace(",", " ").split()
+
+    here = "{}.{}".format(*sys.version_info)
+    missing = make_kit(folder, listed(systems), listed(pythons) or [here], listed(networks), say=_say_or_path)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    for sentence in missing:
+        _say(sentence)
+    _say(
+        f"The kit is ready, {size / 1e9:.2f} GB: {folder}. START_HERE.txt in it says how it is installed.",
+        soft_wrap=True,
     )
-    _say(f"Copied{', without ' + left_out if left_out else ', with everything'}.")
+
+
+@app.command()
+def train(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds a folder of pictures for each class.", metavar="FOLDER", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where to put the network; a new folder.", metavar="DIR")],
+    backbone: Annotated[str, typer.Option(help="The pretrained network to begin with.")] = "efficientnet_lite0",
+    from_: Annotated[str, typer.Option("--from", help="First block that learns, or how many of the last.")] = "3",
+    epochs: Annotated[int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 0,
+    licence: Annotated[str | None, typer.Option(help="Of the pictures, for the model card.")] = None,
+) -> None:
+    """Train a network on a folder of pictures."""
+    from .folder_job import train_folder
+
+    first = int(from_) if from_.isdecimal() else from_
+    train_folder(folder, out, backbone, first, epochs, seed, licence, say=_say_or_path)
+
+
+@app.command()
+def predict(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Picture files, or folders of them.", metavar="PICTURES", show_default=False)
+    ],
+    model: Annotated[
+        Path, typer.Option("--model", help="Folder that tlcourse train or tl.export wrote.", metavar="DIR")
+    ],
+    form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    top: Annotated[int, typer.Option("--top", help="So many classes of each picture.")] = 1,
+    variant: Annotated[
+        str, typer.Option("--variant", help="float32, int8 (smaller) or keras (TensorFlow).")
+    ] = "float32",
+) -> None:
+    """Say what is in pictures, by an exported network."""
+    from .exported import load_exported
+    from .predicting import predict_files
+
+    if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode: they are written as the bytes that they are
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    _, failed = predict_files(load_exported(model, variant), pictures, sys.stdout, form, top)
+    if failed:
+        which = "1 picture" if failed == 1 else f"{failed:,} pictures"
+        _complain(f"{which} could not be read; why stands in the answer's place.")
+        raise typer.Exit(1)
 
 
 cache_commands = typer.Typer(help="Show or empty what is kept of pictures seen before.", no_args_is_help=True)

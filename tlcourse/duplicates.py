@@ -1,29 +1,13 @@
-"""The same picture in two splits: found by perceptual hash, confirmed by comparison, shown side by side."""
+"""The same picture in two splits: said, and shown side by side."""
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
-from itertools import combinations, islice
-from os import PathLike
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from .errors import GuardError, UserInputError
-from .inputs import as_pictures
-from .pictures import open_picture
+from .errors import GuardError
 from .progress import in_notebook
-
-HASH_SIDE = 16  # a hash has 16 × 16 bits
-ALIKE = 60  # bits that may differ in candidates; cropping two pixels of a solar cell's picture changes up to 80
-SIDE = 64  # candidates are compared at this many pixels a side, or their own number if it is less
-WORK = 512  # larger pictures are made smaller before they are compared
-CROPPED = 4  # pixels: a picture that is smaller than the other by up to so many may have been cut out of it
-QUALITY = 50  # of the JPEG that tells how much a picture may change and still be the same
-MOST = 1000  # pairs of two splits after which the search ends
-LOOKS = 4096  # small grey versions of each split kept at a time, 4 kB each
-TOLERANCE = (0.75, 1.4)  # grey levels of difference that are always allowed; times what that JPEG changes
+from .same_pictures import Collection, Pair, as_collections, in_two
 
 
 class LeakageError(GuardError):
@@ -37,16 +21,6 @@ class LeakageError(GuardError):
     def __init__(self, message: str, pairs: "list[Pair]", figure: Callable):
         super().__init__(message)
         self.pairs, self.figure = pairs, figure
-
-
-class Pair(NamedTuple):
-    """One picture in two splits: the splits' names, and in each the picture's path, or its place where it has none."""
-
-    first_split: str
-    first: object
-    second_split: str
-    second: object
-    mirrored: bool
 
 
 def assert_disjoint(first, second, *more, names: Sequence[str] = (), show: int = 4) -> None:
@@ -66,12 +40,8 @@ def assert_disjoint(first, second, *more, names: Sequence[str] = (), show: int =
         LeakageError: with the pairs, and the first of them side by side.
         UserInputError, PictureError: as `extract_features`.
     """
-    collections = (first, second, *more)
-    names = tuple(names) or ("the first", "the second", "the third", "the fourth", "the fifth")[: len(collections)]
-    if isinstance(names, str) or len(names) != len(collections):
-        raise UserInputError(f"{len(names)} names came with {len(collections)} splits; expected one for each.")
-    splits = [_Split(name, images) for name, images in zip(names, collections, strict=True)]
-    found = [pair for one, other in combinations(splits, 2) for pair in _shared(one, other)]
+    splits = as_collections((first, second, *more), tuple(names))
+    found = in_two(splits)
     if not found:
         return
     figure = partial(_figure, found[:show])
@@ -79,180 +49,7 @@ def assert_disjoint(first, second, *more, names: Sequence[str] = (), show: int =
     raise LeakageError(_about_leak(splits, found, show), [pair for pair, _, _ in found], figure)
 
 
-class _Split:
-    """A collection of pictures: one hash each, and the pictures again when they are asked for."""
-
-    def __init__(self, name: str, images):
-        self.name = name
-        if hasattr(images, "as_numpy_iterator"):  # may come in another order the next time
-            images = [np.asarray(_shrunk(_grey(picture, WORK), 2 * SIDE)) for picture in as_pictures(images)[0]]
-        elements, _ = as_pictures(images)
-        if isinstance(elements, list):
-            images = elements
-        self.images = list(images.flat) if isinstance(images, np.ndarray) and images.dtype.kind in "OU" else images
-        elements, hashes = iter(elements), []
-        with ThreadPoolExecutor(2) as pool:
-            while part := list(pool.map(_hashes, islice(elements, 64))):  # some at a time: grey ones come as colour
-                hashes += part
-        if not hashes:
-            raise UserInputError(f"There are no pictures in {name}; at least one is needed.")
-        self.plain, self.mirrored = (np.stack(side) for side in zip(*hashes, strict=True))
-        self.work = lru_cache(128)(lambda place: _shrunk(_grey(self.images[place], WORK), WORK))
-        self.look = lru_cache(LOOKS)(lambda place: _Look.of(self.work(place)))
-
-    def label(self, place: int):
-        """The picture's path, or its place where it has none."""
-        picture = self.images[place]
-        return str(picture) if isinstance(picture, str | PathLike) else place
-
-
-def _grey(picture, at_least: int):
-    """A path or an array as a grey `PIL.Image.Image`; a large JPEG is decoded at a smaller size if that is enough."""
-    from PIL import Image
-
-    if isinstance(picture, str | PathLike):
-        return open_picture(picture, (at_least, at_least)).convert("L")
-    picture = np.squeeze(np.asarray(picture))
-    if picture.dtype != np.uint8:
-        picture = np.rint(picture).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(picture)).convert("L")
-
-
-def _shrunk(image, side: int):
-    """A picture of at most so many pixels a side."""
-    if max(image.size) > side:
-        image = image.copy()
-        image.thumbnail((side, side))
-    return image
-
-
-def _hashes(picture) -> tuple[np.ndarray, np.ndarray]:
-    """The packed bits of the perceptual hash of a picture, and of its mirror image."""
-    import imagehash
-    from PIL import Image, ImageOps
-
-    side = 4 * HASH_SIDE  # what phash makes it itself
-    small = _grey(picture, 2 * side).resize((side, side), Image.Resampling.LANCZOS)
-    return tuple(np.packbits(imagehash.phash(view, HASH_SIDE).hash) for view in (small, ImageOps.mirror(small)))
-
-
-class _Look(NamedTuple):
-    """What a picture is compared by: its size, a small grey version, and how much JPEG changes that."""
-
-    size: tuple[int, int]
-    pixels: np.ndarray
-    noise: float
-
-    @classmethod
-    def of(cls, image) -> "_Look":
-        side = min(SIDE, *image.size)
-        pixels = _pixels(image, side)
-        return cls(image.size, pixels, _distance(_pixels(_encoded(image), side), pixels))
-
-    def mirror(self) -> "_Look":
-        return self._replace(pixels=self.pixels[:, ::-1])
-
-
-def _shared(one: _Split, other: _Split) -> list[tuple]:
-    """The pictures that stand in both: (pair, place in one, place in other) with their splits; at most `MOST`."""
-    from PIL import ImageOps
-
-    found, seen, candidates = [], set(), list(_candidates(one, other))
-    with ThreadPoolExecutor(2) as pool:  # read in two threads what is compared below, as far as it is kept
-        for split, places in (
-            (one, {first for first, _, _ in candidates}),
-            (other, {there for _, there, _ in candidates}),
-        ):
-            list(pool.map(split.look, sorted(places)[:LOOKS]))
-    for place, there, mirrored in candidates:
-        if (place, there) in seen:
-            continue
-        first, second = one.look(place), other.look(there)
-        if first.size == second.size:
-            same = _same_look(first, second.mirror() if mirrored else second)
-        else:
-            picture = other.work(there)
-            same = _same_picture(one.work(place), ImageOps.mirror(picture) if mirrored else picture)
-        if same:
-            seen.add((place, there))
-            pair = Pair(one.name, one.label(place), other.name, other.label(there), mirrored)
-            found.append((pair, (one, place), (other, there)))
-        if len(found) == MOST:
-            break
-    return found
-
-
-def _candidates(one: _Split, other: _Split) -> Iterator[tuple[int, int, bool]]:
-    """Places in both whose hashes are alike, and whether the second is mirrored."""
-    for start in range(0, len(one.plain), 256):
-        rows = _signs(one.plain[start : start + 256])
-        for begin in range(0, len(other.plain), 4096):
-            for mirrored, hashes in ((False, other.plain), (True, other.mirrored)):
-                product = rows @ _signs(hashes[begin : begin + 4096]).T
-                for row, column in np.argwhere(product >= HASH_SIDE**2 - 2 * ALIKE):
-                    yield start + int(row), begin + int(column), mirrored
-
-
-def _signs(hashes: np.ndarray) -> np.ndarray:
-    """Packed bits → float32 of ±1, whose product is the number of equal bits less the number of others."""
-    return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1
-
-
-def _same_picture(one, other) -> bool:
-    """Whether two grey pictures of different sizes are one that was resized, or cut out of the other."""
-    larger, smaller = sorted((one, other), key=lambda image: -image.width * image.height)
-    if abs(np.log(larger.width / larger.height * smaller.height / smaller.width)) > 0.2:
-        return False
-    side = min(SIDE, *larger.size, *smaller.size)  # that of the smaller picture, unless one is narrow
-    wanted = _pixels(smaller, side)
-    noise = _distance(_pixels(_encoded(smaller), side), wanted)
-    return any(
-        _same_look(_Look(view.size, _pixels(view, side), 0), _Look(smaller.size, wanted, noise))
-        for view in _cuts(larger, smaller)
-    )
-
-
-def _same_look(one: _Look, other: _Look) -> bool:
-    """Whether two pictures differ no more than the noisier of them from itself after JPEG."""
-    allowed = min(TOLERANCE[0], other.pixels.std() / 25)  # of an almost empty picture less
-    return _distance(one.pixels, other.pixels) <= max(allowed, TOLERANCE[1] * max(one.noise, other.noise))
-
-
-def _cuts(larger, smaller) -> list:
-    """The larger picture, and if the other may have been cut out of it, every such cut."""
-    wide, high = larger.width - smaller.width, larger.height - smaller.height
-    if not (0 <= wide <= CROPPED and 0 <= high <= CROPPED and wide + high):
-        return [larger]
-    corners = [(x, y) for x in range(wide + 1) for y in range(high + 1)]
-    return [larger, *(larger.crop((x, y, x + smaller.width, y + smaller.height)) for x, y in corners)]
-
-
-def _pixels(image, side: int) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-
-
-def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Root of the mean squared difference in grey levels after the brightness, or the contrast, was made equal."""
-    one, other = one.astype(np.float32), other.astype(np.float32)
-    added = np.clip(np.median(other - one), -40, 40)
-    light = one > 8
-    gain = np.clip(np.median(other[light] / one[light]), 0.8, 1.25) if light.any() else 1
-    spread = np.clip(np.cov(one.ravel(), other.ravel())[0, 1] / (one.var() + 1e-6), 0.8, 1.25)
-    views = (one + added, one * gain, (one - one.mean()) * spread + other.mean())
-    return float(min(np.sqrt(np.mean((np.clip(view, 0, 255) - other) ** 2)) for view in views))
-
-
-def _encoded(image):
-    from PIL import Image
-
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
-    return Image.open(file)
-
-
-def _about_leak(splits: list[_Split], found: list[tuple], show: int) -> str:
+def _about_leak(splits: list[Collection], found: list[tuple], show: int) -> str:
     pairs = [pair for pair, _, _ in found]
     lines = [
         f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}{' (mirrored)' * pair.mirrored}"

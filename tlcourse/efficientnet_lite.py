@@ -1,8 +1,9 @@
-"""EfficientNet-Lite0: the ImageNet network that comes with the course.
+"""EfficientNet-Lite: the family of the two ImageNet networks that come with the course.
 
-A plain network to learn on: sixteen "inverted bottleneck" blocks of ordinary convolutions, batch
-normalisation and ReLU6; 4.7 million parameters; fast on a CPU. EfficientNet-Lite is EfficientNet without what
-mobile processors dislike: no squeeze-and-excite, and ReLU6 in place of swish.
+Plain networks to learn on: "inverted bottleneck" blocks of ordinary convolutions, batch normalisation and ReLU6;
+4.7 million parameters in Lite0, 6.1 million in Lite2; fast on a CPU. EfficientNet-Lite is EfficientNet without what
+mobile processors dislike: no squeeze-and-excite, and ReLU6 in place of swish. A larger variant has wider and more
+blocks and is given larger pictures; stem and head stay as they are.
 
 Sources: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML
 2019 (arXiv:1905.11946); the release notes of EfficientNet-Lite (github.com/tensorflow/tpu, in
@@ -12,13 +13,17 @@ models/official/efficientnet/lite). How the weights were converted, and how well
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import files
 from .errors import UserInputError
+from .recipes import RECIPES
 
 if TYPE_CHECKING:  # Keras takes seconds to import, and `import tlcourse` must not wait for it
     import keras
@@ -28,29 +33,23 @@ FEATURES = 1280
 FEATURES_OUTPUT, CLASSIFIER_OUTPUT = "features", "classifier"
 BATCH_NORM_EPSILON = 1e-3  # as the original
 
-# One row a block. Expansion: how many times more channels the block has inside than it is given.
-BLOCK_TABLE = (
-    # name, kernel size, stride, expansion, channels out
-    ("block1a", 3, 1, 1, 16),
-    ("block2a", 3, 2, 6, 24),
-    ("block2b", 3, 1, 6, 24),
-    ("block3a", 5, 2, 6, 40),
-    ("block3b", 5, 1, 6, 40),
-    ("block4a", 3, 2, 6, 80),
-    ("block4b", 3, 1, 6, 80),
-    ("block4c", 3, 1, 6, 80),
-    ("block5a", 5, 1, 6, 112),
-    ("block5b", 5, 1, 6, 112),
-    ("block5c", 5, 1, 6, 112),
-    ("block6a", 5, 2, 6, 192),
-    ("block6b", 5, 1, 6, 192),
-    ("block6c", 5, 1, 6, 192),
-    ("block6d", 5, 1, 6, 192),
-    ("block7a", 3, 1, 6, 320),
-)
+SCALING = {  # name → how many times wider and deeper than the smallest; `recipes` knows the pictures' size
+    "efficientnet_lite0": (1.0, 1.0),
+    "efficientnet_lite2": (1.1, 1.2),
+}
 
-BLOCKS = ("stem", *(row[0] for row in BLOCK_TABLE), "head")
-"""The blocks from input to output. Every layer's name begins with its block's name and an underscore."""
+# One row a stage of the smallest. Expansion: how many times more channels a block has inside than it is given.
+_STAGES = (
+    # blocks, kernel size, stride of the first block, expansion, channels out
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+STEM_CHANNELS = 32
 
 _SMALLEST_SIDE = 32  # five steps of stride 2 leave one position of it
 
@@ -66,16 +65,17 @@ _CLASSIFIER_START = {
 }
 
 
-def EfficientNetLite0(
+def EfficientNetLite(
+    variant: str = "efficientnet_lite0",
     include_top: bool = True,
     weights: str | os.PathLike | None = "bundled",
-    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
+    input_shape: tuple[int | None, int | None, int] | None = None,
     pooling: str | None = None,
     classes: int = BUNDLED_CLASSES,
-    name: str = "efficientnet_lite0",
+    name: str | None = None,
     input_tensor=None,
 ) -> keras.Model:
-    """Build EfficientNet-Lite0 as a functional Keras model, in the manner of `keras.applications`.
+    """Build an EfficientNet-Lite as a functional Keras model, in the manner of `keras.applications`.
 
     The input is a batch of pictures ALREADY preprocessed: RGB, float32, `(pixel - 127) / 128` of pixels
     0 … 255, shape (n, height, width, 3). The network does not scale pixels itself;
@@ -86,15 +86,16 @@ def EfficientNetLite0(
     them no randomness enters the features of a frozen network during `fit`.
 
     Args:
+        variant: "efficientnet_lite0" or "efficientnet_lite2".
         include_top: end in the classifier, a softmax over `classes`. False: end in features.
         weights: "bundled" (trained on ImageNet), None (random), or the path of an .npz in the bundled file's
             layout: one array for each Keras weight, named `<layer name>/<weight name>`, float16 or float32.
-        input_shape: (height, width, 3). Height and width may be None or any number from 32; the bundled
-            weights were trained at 224 × 224.
+        input_shape: (height, width, 3). Height and width may be None or any number from 32. None: the size that
+            the bundled weights were trained at, 224 × 224 (Lite0) or 260 × 260 (Lite2).
         pooling: what follows the features where `include_top` is False. None: nothing; "avg" or "max": the
             average or the maximum over all positions.
         classes: number of classes of the classifier; 1000 where the weights are the bundled ones.
-        name: name of the model.
+        name: name of the model; the variant's if none is given.
         input_tensor: Keras tensor to build on, such as the output of preprocessing layers; what it was
             computed from becomes the model's input. None: a new input of `input_shape`.
 
@@ -106,17 +107,19 @@ def EfficientNetLite0(
         UserInputError: an argument cannot be used, or the .npz at the given path does not fit the network.
         DamagedFile: the bundled weights are missing, cut short or altered.
     """
-    input_shape = _checked_input_shape(input_shape)
+    _check_variant(variant)
+    size = RECIPES[variant].size
+    input_shape = (size, size, 3) if input_shape is None else _checked_input_shape(input_shape)
     _check_pooling(pooling, include_top)
     _check_classes(classes, include_top, weights)
-    path = _weights_path(weights)
+    path = _weights_path(variant, weights)
 
     from keras import Input, Model, layers, utils
 
     picture = Input(input_shape, name="preprocessed_picture") if input_tensor is None else input_tensor
-    x = _conv_bn(picture, "stem", 32, kernel_size=3, strides=2)
+    x = _conv_bn(picture, "stem", STEM_CHANNELS, kernel_size=3, strides=2)
     x = layers.ReLU(max_value=6, name="stem_relu6")(x)
-    for block, kernel_size, strides, expansion, channels in BLOCK_TABLE:
+    for block, kernel_size, strides, expansion, channels in block_table(variant):
         x = _inverted_bottleneck(x, block, kernel_size, strides, expansion, channels)
     x = _conv_bn(x, "head", FEATURES)
     x = layers.ReLU(max_value=6, name="head_relu6")(x)
@@ -129,7 +132,7 @@ def EfficientNetLite0(
         x = layers.Dense(classes, "softmax", kernel_initializer=_CLASSIFIER_START, name="classifier")(x)
 
     (source,) = utils.get_source_inputs(picture)
-    model = Model(source, x, name=name)
+    model = Model(source, x, name=name or variant)
     if path is not None:
         _load_weights(model, path)
     return model
@@ -186,14 +189,21 @@ def _batch_norm(x, prefix):
     return layers.BatchNormalization(momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn")(x)
 
 
-def read_weights(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz of weights, named `<layer name>/<weight name>`; None: the bundled ones, float16.
+def bundled_weights(variant: str) -> Path:
+    """The path of a variant's bundled weights.
 
     Raises:
-        UserInputError: the file at the given path is no .npz archive of arrays.
-        DamagedFile: the bundled weights are missing, cut short or altered.
+        DamagedFile: they are missing, cut short or altered.
     """
-    path = files.bundled_file("weights", "efficientnet_lite0.npz") if path is None else path
+    return files.bundled_file("weights", RECIPES[variant].files[0])
+
+
+def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The arrays of an .npz of weights, named `<layer name>/<weight name>`; the bundled ones are float16 and float32.
+
+    Raises:
+        UserInputError: the file is no .npz archive of arrays.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
@@ -204,11 +214,36 @@ def read_weights(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]
         ) from reason
 
 
-def block_layers() -> dict[str, list[str]]:
-    """Block name → names of its layers, without building the network."""
+def block_table(variant: str) -> list[tuple[str, int, int, int, int]]:
+    """Name, kernel size, stride, expansion and channels out of each block between stem and head.
+
+    In a larger variant all stages are wider, and all but the first and the last are deeper.
+    """
+    width, depth = SCALING[variant]
+    rows = []
+    for stage, (blocks, kernel_size, strides, expansion, channels) in enumerate(_STAGES, 1):
+        if 1 < stage < len(_STAGES):
+            blocks = math.ceil(depth * blocks)
+        for letter in ascii_lowercase[:blocks]:
+            rows.append((f"block{stage}{letter}", kernel_size, strides, expansion, _rounded(width * channels)))
+            strides = 1
+    return rows
+
+
+def _rounded(channels: float) -> int:
+    """The nearest multiple of 8, or the next larger where that would be more than a tenth less: the original's rule."""
+    nearest = int(channels + 4) // 8 * 8
+    return nearest if nearest >= 0.9 * channels else nearest + 8
+
+
+def block_layers(variant: str) -> dict[str, list[str]]:
+    """Block name → names of its layers, from input to output, without building the network.
+
+    Every layer's name begins with its block's name and an underscore.
+    """
     layers = {"stem": ["stem_conv", "stem_bn", "stem_relu6"]}
-    channels = 32
-    for block, _, strides, expansion, out in BLOCK_TABLE:
+    channels = STEM_CHANNELS
+    for block, _, strides, expansion, out in block_table(variant):
         expand = ["expand_conv", "expand_bn", "expand_relu6"] if expansion != 1 else []
         end = ["add"] if strides == 1 and channels == out else []
         parts = [*expand, "depthwise_conv", "depthwise_bn", "depthwise_relu6", "project_conv", "project_bn", *end]
@@ -236,18 +271,23 @@ def _load_weights(model, path) -> None:
             weight.assign(arrays[key].astype("float32"))
 
 
-def _weights_path(weights) -> str | os.PathLike | None:
+def _weights_path(variant, weights) -> str | os.PathLike | None:
     """The path of the .npz to load, with the bundled file's checksum compared; None for random weights."""
     if weights is None:
         return None
     if isinstance(weights, str) and weights == "bundled":
-        return files.bundled_file("weights", "efficientnet_lite0.npz")
+        return bundled_weights(variant)
     if isinstance(weights, str | os.PathLike) and os.path.isfile(weights):
         return weights
     raise UserInputError(
         f'weights={weights!r} is neither "bundled", nor None, nor the path of a file. '
         'Use "bundled" for the ImageNet weights, None for random ones, or the path of an .npz file.'
     )
+
+
+def _check_variant(variant) -> None:
+    if not isinstance(variant, str) or variant not in SCALING:
+        raise UserInputError(f"There is no EfficientNet-Lite {variant!r} here. Known: {', '.join(SCALING)}.")
 
 
 def _checked_input_shape(input_shape) -> tuple[int | None, int | None, int]:

@@ -7,7 +7,6 @@ result does not depend on how many there are. A Keras network is converted once;
 
 import hashlib
 import json
-import os
 import queue
 import re
 import threading
@@ -19,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .cache import keep
+from .conversion import converted, frozen_graph
 from .errors import UserInputError
-from .files import cache_folder, sha256
 from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
@@ -92,6 +90,13 @@ class LiteRTEngine:
         """
         self._idle.put(self._interpreter())
 
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of one input and of one output, as the file says; of several, none."""
+        interpreter, *_ = ready = self._idle.get_nowait() if not self._idle.empty() else self._interpreter()
+        self._idle.put(ready)
+        sides = interpreter.get_input_details(), interpreter.get_output_details()
+        return tuple(tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else () for side in sides)
+
     def _interpreter(self) -> tuple:
         """One more interpreter, and the numbers of its input and output."""
         from ai_edge_litert.interpreter import Interpreter
@@ -134,7 +139,7 @@ class TensorFlowEngine:
     def __init__(self, network, key: str):
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
         self.output_shape = tuple(network.output_shape[1:])
-        self._graph = _frozen_graph(network, None)
+        self._graph = frozen_graph(network, None)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """A batch of inputs → float32 (b, …). May be called from several threads at once."""
@@ -222,7 +227,7 @@ def _compile(network, key: str, engine: str):
     if engine == "tensorflow" or (engine == "auto" and not has_litert()):
         return TensorFlowEngine(network, key)
     try:
-        compiled = LiteRTEngine(_converted(network, key), key, network.output_shape[1:])
+        compiled = LiteRTEngine(converted(network, key), key, network.output_shape[1:])
         compiled.start()  # here and now, so that what LiteRT cannot run is run by TensorFlow
         return compiled
     except Exception as error:  # the converter and the interpreter raise many kinds
@@ -263,41 +268,3 @@ def fast_digest_of(weights: Iterable) -> str:
     for weight in weights:
         summary.update(np.ascontiguousarray(weight))
     return summary.hexdigest()
-
-
-def _converted(network, key: str) -> Path | Callable[[], bytes]:
-    """The network's LiteRT file: from the cache if it is there and whole, converted and put there otherwise."""
-    path = cache_folder() / "networks" / f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
-    beside = path.with_suffix(".sha256")
-    try:
-        if beside.read_text(encoding="ascii").strip() == sha256(path):
-            os.utime(path)  # used now: what has not been used for longest is dropped first
-            return path
-    except (OSError, ValueError):
-        pass
-    file = _convert(network)
-    digest = hashlib.sha256(file).hexdigest().encode()
-    if keep(path, lambda to: to.write(file), len(file)) and keep(beside, lambda to: to.write(digest), len(digest)):
-        return path
-    return lambda: file  # and it is made again next time
-
-
-def _convert(network) -> bytes:
-    import tensorflow as tf
-
-    clear_away()
-    with stderr_silenced():
-        # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen_graph(network, 1)])
-        file = converter.convert()
-    hand_back_freed_memory()
-    return file
-
-
-def _frozen_graph(network, batch: int | None):
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    signature = tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32)
-    graph = tf.function(lambda pixels: network(pixels, training=False), autograph=False)
-    return convert_variables_to_constants_v2(graph.get_concrete_function(signature))

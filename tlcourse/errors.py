@@ -1,8 +1,18 @@
 """The errors a user can meet. Each message is a sentence: what was wrong, what was expected, what to do."""
 
+from os import PathLike
+
+
+def printable(text: str | PathLike) -> str:
+    """The text, or the path, as it can be shown anywhere; a file's name need not be UTF-8, a screen's text must be."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 class TLCourseError(Exception):
     """Anything that `tlcourse` refuses or cannot do. The command line prints its message without a traceback."""
+
+    def __init__(self, message: str = ""):
+        super().__init__(printable(message))
 
 
 class UserInputError(TLCourseError, ValueError):

@@ -69,6 +69,23 @@ class ConfusionMatrix:
     __repr__ = __str__
 
 
+def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Between which accuracies the true one lies, with this confidence, when so many of so many were right.
+
+    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927: unlike mean ± 2 standard
+    errors it does not leave [0, 1], and says something where all were right.
+
+    Raises:
+        UserInputError: no pictures, or more right than there are.
+    """
+    from scipy.stats import binomtest
+
+    if not 0 <= right <= of or not of:
+        raise UserInputError(f"{right} of {of} right cannot be; expected 0 to {of}, of at least one.")
+    low, high = binomtest(int(right), int(of)).proportion_ci(confidence, "wilson")
+    return float(low), float(high)
+
+
 def classification_report(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> str:
     """Precision, recall and F1 for each class, by scikit-learn, as text."""
     from sklearn.metrics import classification_report as report

@@ -7,6 +7,7 @@ import numpy as np
 
 from .errors import UserInputError
 from .predictor import Predictor, as_array, check_labels, check_weights, names_of
+from .tensorflow_start import import_tensorflow
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
@@ -44,17 +45,22 @@ class Classifier(Predictor):
         The standardisation is folded into kernel and bias, so the layer takes raw features and can be put on the
         network and fine-tuned further.
         """
+        import_tensorflow()
         import keras
 
-        kernel, bias = self._regression.coef_.T, self._regression.intercept_
-        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
-            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
-        kernel = kernel / self._scaler.scale_[:, None]
-        bias = bias - self._scaler.mean_ @ kernel
+        kernel, bias = self.weights()
         head = keras.layers.Dense(len(self.classes), activation="softmax", name="head")
         head.build((None, kernel.shape[0]))
         head.set_weights([kernel.astype("float32"), bias.astype("float32")])
         return head
+
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same decision as numbers: softmax(features @ kernel + bias); float64 (d, classes) and (classes,)."""
+        kernel, bias = self._regression.coef_.T, self._regression.intercept_
+        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
+            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+        kernel = kernel / self._scaler.scale_[:, None]
+        return kernel, bias - self._scaler.mean_ @ kernel
 
     def _checked(self, features) -> np.ndarray:
         return check_features(features, expected=self._scaler.n_features_in_)

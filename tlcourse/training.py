@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .blocks import is_kernel
 from .checkpoint import Checkpoint
 from .examples import Examples
-from .optimizing import apply_gradients
 from .settings import Settings
 from .tail import tail
+from .training_step import Schedule, TrainingStep, batch_of
 
 EVALUATION_BATCH = 16
 
@@ -25,7 +24,7 @@ def descriptions(network, start, dtype) -> Callable:
     return tf.function(
         lambda activations: run(tf.cast(activations, start.dtype)),
         autograph=False,
-        input_signature=(_batch_of(start, dtype),),
+        input_signature=(batch_of(start, dtype),),
     ).get_concrete_function()  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
 
 
@@ -42,21 +41,12 @@ def temper(head) -> None:
     head.set_weights([kernel * factor, bias * factor])
 
 
-def _batch_of(start, dtype):
-    """A batch of any size of what comes in at `start`, kept as this dtype."""
-    import tensorflow as tf
-
-    return tf.TensorSpec((None, *start.shape[1:]), tf.as_dtype(dtype))
-
-
 class Training:
-    """The network behind the cut, a head on top, and the optimizer that moves both.
+    """A training behind the cut, from the beginning to the best of its epochs.
 
     Args:
-        network: functional `keras.Model`; its layers' `trainable` says what is trained.
-        start: the `KerasTensor` where the activations come in.
+        step: what moves the weights by one batch; they begin as they are, the head as the probe, tempered.
         describe: from `descriptions`.
-        head: built Dense layer with softmax, the probe's weights in it; training tempers it first.
         learn: what is learned from.
         held_out: what the epochs are judged on, or None.
         settings: see `Settings`.
@@ -66,77 +56,41 @@ class Training:
         epochs, probe, best_epoch, resumed_after: as in the record of `FineTuned`.
     """
 
-    def __init__(self, network, start, describe, head, learn: Examples, held_out: Examples | None, settings: Settings):
-        import keras
-
+    def __init__(self, step: TrainingStep, describe, learn: Examples, held_out: Examples | None, settings: Settings):
         self.learn, self.held_out, self.settings = learn, held_out, settings
-        self._describe, self._head = describe, head
-        self.variables = [*network.trainable_variables, *head.trainable_variables]
+        self.variables = step.variables
+        self._step, self._describe, self._head = step, describe, step.head
         self.batch = min(settings.batch_size, len(learn))
         self.steps = len(learn) // self.batch
-        total = settings.epochs * self.steps
-        warmup = max(1, total // 12)
-        self._schedule = keras.optimizers.schedules.CosineDecay(
-            settings.learning_rate / warmup,
-            max(1, total - warmup),
-            warmup_target=settings.learning_rate,
-            warmup_steps=warmup,
-        )
-        self._optimizer = keras.optimizers.AdamW(self._schedule, weight_decay=settings.weight_decay)
-        self._optimizer.build(self.variables)
-        self._step = self._step_function(network, start)
+        self._schedule = Schedule(settings, settings.epochs * self.steps)
         self.epochs: list[dict] = []
         self.probe: dict[str, float] = {}
         self.resumed_after = 0
         self.before = self._values(self.variables)
         self.best_epoch, self._best_weights = 0, self.before
-
-    def _step_function(self, network, start):
-        import tensorflow as tf
-
-        settings, run, variables, optimizer = self.settings, tail(network, start), self.variables, self._optimizer
-        head, classes = self._head, self._head.units
-        decayed = [variable for variable in variables if is_kernel(variable)]
-        pictures = _batch_of(start, self.learn.dtype)
-        rows, whole = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int64)
-
-        @tf.function(autograph=False, input_signature=(pictures, whole, rows, tf.TensorSpec((), tf.int64)))
-        def step(activations, targets, weights, number):
-            with tf.GradientTape() as tape:
-                outputs = run(tf.cast(activations, start.dtype))
-                if settings.dropout:  # of this step and seed, whatever was computed before: so it can be resumed
-                    seed = tf.stack([tf.constant(settings.seed, tf.int64), number])
-                    outputs = tf.nn.experimental.stateless_dropout(outputs, settings.dropout, seed)
-                wanted = tf.one_hot(targets, classes) * (1 - settings.label_smoothing)
-                wanted += settings.label_smoothing / classes
-                losses = tf.nn.softmax_cross_entropy_with_logits(wanted, outputs @ head.kernel + head.bias)
-                loss = tf.reduce_mean(losses * weights)
-            gradients = tape.gradient(loss, [variable.value for variable in variables])
-            apply_gradients(optimizer, gradients, variables, decayed)
-            return loss
-
-        return step
+        step.forget()
 
     def seconds_a_step(self) -> float:
         """How long a step takes here, by trying it; the weights are afterwards what they were."""
-        state = [*self.variables, *self._optimizer.variables]
+        state = [*self.variables, *self._step.memory]
         before = self._values(state)
         batch = next(self._batches(0))
         seconds = []
         for _ in range(3):  # the first one compiles
             began = time.perf_counter()
-            float(self._step(*batch))
+            float(self._learn(*batch))
             seconds.append(time.perf_counter() - began)
         self._assign(state, before)
         return min(seconds[1:])
 
-    def run(self, checkpoint: Checkpoint, say=lambda epochs, probe: None) -> None:
+    def run(self, checkpoint: Checkpoint | None = None, say: Callable | None = None) -> None:
         """Train epoch after epoch, from where the checkpoint stands; then put the best weights in.
 
         Args:
-            checkpoint: where the state is kept after each epoch.
+            checkpoint: where the state is kept after each epoch, if it is.
             say: is given `epochs` and `probe` after each epoch.
         """
+        checkpoint = checkpoint or Checkpoint(None)
         self._restore(checkpoint.read())
         self.resumed_after = len(self.epochs)
         if not self.epochs:
@@ -147,7 +101,7 @@ class Training:
             if epoch - 1 - self.best_epoch >= self.settings.patience:
                 break
             began = time.perf_counter()
-            losses = [self._step(*batch) for batch in self._batches(epoch)]
+            losses = [self._learn(*batch) for batch in self._batches(epoch)]
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
             if self.held_out:
                 row |= self._judge()
@@ -155,7 +109,8 @@ class Training:
                 self.best_epoch, self._best_weights = epoch, self._values(self.variables)
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
             checkpoint.write(self._state())
-            say(self.epochs, self.probe)
+            if say:
+                say(self.epochs, self.probe)
         self._assign(self.variables, self._best_weights)
 
     def _best(self) -> dict:
@@ -169,18 +124,20 @@ class Training:
             return row["validation_accuracy"], -row["validation_loss"]
         return float(row.get("epoch", 0)), 0.0
 
+    def _learn(self, activations, targets, weights, number: int):
+        """One step; its loss. Numbers go on from the first epoch's first, `self.steps`; those before are for timing."""
+        rate = self._schedule(max(0, number - self.steps))
+        return self._step(activations, targets, weights, number, rate, self.settings)
+
     def _rate(self, epoch: int) -> float:
-        return float(self._schedule(epoch * self.steps - 1))
+        return self._schedule(epoch * self.steps - 1)
 
     def _batches(self, epoch: int) -> Iterator[tuple]:
-        """One epoch's batches; its order and views depend on seed and epoch alone."""
-        import tensorflow as tf
-
+        """One epoch's batches and their numbers; order and views depend on seed and epoch alone."""
         rng = np.random.default_rng([self.settings.seed, epoch])
-        for number, (chosen, views) in enumerate(self.learn.shuffled(self.batch, rng)):
+        for number, (chosen, views) in enumerate(self.learn.shuffled(self.batch, rng), start=epoch * self.steps):
             activations, weights = self.learn.take(chosen, views), self.learn.weights[chosen].astype(np.float32)
-            count = tf.constant(epoch * self.steps + number, tf.int64)
-            yield tf.constant(activations), tf.constant(self.learn.targets[chosen]), tf.constant(weights), count
+            yield activations, self.learn.targets[chosen], weights, number
 
     def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
@@ -208,7 +165,7 @@ class Training:
         return {
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
             **{f"variable_{i}": value for i, value in enumerate(self._values(self.variables))},
-            **{f"optimizer_{i}": value for i, value in enumerate(self._values(self._optimizer.variables))},
+            **{f"optimizer_{i}": value for i, value in enumerate(self._values(self._step.memory))},
             **{f"best_{i}": value for i, value in enumerate(self._best_weights)},
         }
 
@@ -218,7 +175,5 @@ class Training:
         about = json.loads(state["about"].tobytes())
         self.epochs, self.probe, self.best_epoch = about["epochs"], about["probe"], about["best_epoch"]
         self._assign(self.variables, [state[f"variable_{i}"] for i in range(len(self.variables))])
-        self._assign(
-            self._optimizer.variables, [state[f"optimizer_{i}"] for i in range(len(self._optimizer.variables))]
-        )
+        self._assign(self._step.memory, [state[f"optimizer_{i}"] for i in range(len(self._step.memory))])
         self._best_weights = [state[f"best_{i}"] for i in range(len(self.variables))]

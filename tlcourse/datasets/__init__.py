@@ -3,22 +3,27 @@
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
 from . import tfds
+from .archive import unpack
 from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
 from .core import Dataset, Split
 from .dogs import PETS, load_dogs
+from .examination import Examination, examine
 from .folder import from_folder
 from .pack import find_pack, list_packs, read_pack, write_pack
 
 __all__ = [
     "Card",
     "Dataset",
+    "Examination",
     "Split",
+    "examine",
     "fetch",
     "find_pack",
     "from_folder",
     "kanji_meanings",
     "list_datasets",
     "load_dataset",
+    "unpack",
     "write_pack",
 ]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..datasets import load_dataset
-from ..finetuning import FineTuned
+from ..fine_tuned import FineTuned
 from .core import NotYet, exercise
 from .reading import near, share
 

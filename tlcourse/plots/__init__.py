@@ -5,6 +5,7 @@ In a script: `tl.show.pictures(images).savefig("pictures.png")`.
 
 from .charts import attention, bars, confusion, curves, feature_map, labelled_points, learning_curve, training
 from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong
+from .searches import trials
 
 __all__ = [
     "attention",
@@ -21,4 +22,5 @@ __all__ = [
     "predictions",
     "right_and_wrong",
     "training",
+    "trials",
 ]

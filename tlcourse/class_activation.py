@@ -21,7 +21,7 @@ _PREDICTED = -1  # in place of a class: the one with the highest score
 def grad_cam(classifier, images, classes=None, layer: str | None = None) -> np.ndarray:
     """A map for each picture, bright where the network finds evidence for a class.
 
-    The grid that it comes from is coarse (7 × 7 in the bundled network): a map points at a region, not at a pixel.
+    The grid that it comes from is coarse (7 × 7 in efficientnet_lite0): a map points at a region, not at a pixel.
 
     Args:
         classifier: from `fine_tune` or `train_network`.

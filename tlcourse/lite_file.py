@@ -1,4 +1,4 @@
-"""The bundled network as a LiteRT file, written straight from its weights: no TensorFlow, no conversion to wait for.
+"""A bundled network as a LiteRT file, written straight from its weights: no TensorFlow, no conversion to wait for.
 
 Batch normalisation in a frozen network is a factor and a shift for each channel, so the factor goes into the kernel of
 the convolution before it and the shift becomes its bias; what is left are convolutions, additions and poolings.
@@ -10,33 +10,36 @@ import numpy as np
 
 from .efficientnet_lite import (
     BATCH_NORM_EPSILON,
-    BLOCK_TABLE,
     BUNDLED_CLASSES,
     CLASSIFIER_OUTPUT,
     FEATURES,
     FEATURES_OUTPUT,
+    STEM_CHANNELS,
+    block_table,
+    bundled_weights,
     read_weights,
 )
 from .litert_file import Graph
+from .recipes import RECIPES
 
-SIZE = 224  # pixels, height and width
 WRITER = 1  # raise it when the file computes something else than before: what came out of it is then outdated
 
 
-def write_lite0(
-    weights: dict[str, np.ndarray], output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True
+def write_lite(
+    variant: str, weights: dict[str, np.ndarray], output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True
 ) -> bytes:
-    """A LiteRT file: pixels [0, 255] float32 (1, 224, 224, 3) → one float32 output.
+    """A LiteRT file: pixels [0, 255] float32 (1, height, width, 3), as large as the variant wants → one float32 output.
 
     Args:
+        variant: "efficientnet_lite0" or "efficientnet_lite2".
         weights: arrays named as in the bundled .npz (`read_weights`).
         output: "features" → (1, 1280); "classifier" → probabilities (1, 1000); or names of blocks → averages and
             maxima over all positions of each block's output, side by side (1, d).
         pooled: False, with one block's name: that block's output itself, (1, height, width, channels).
     """
     wanted = ("head",) if output in (FEATURES_OUTPUT, CLASSIFIER_OUTPUT) else tuple(output)
-    graph = _Lite0(weights)
-    outputs = _run_blocks(graph, graph.input((1, SIZE, SIZE, 3), "pixels"), wanted)
+    graph, size = _Lite(weights), RECIPES[variant].size
+    outputs = _run_blocks(graph, graph.input((1, size, size, 3), "pixels"), block_table(variant), wanted)
     if output == FEATURES_OUTPUT:
         result = graph.over_positions("MEAN", outputs["head"])
     elif output == CLASSIFIER_OUTPUT:
@@ -46,13 +49,13 @@ def write_lite0(
     else:
         pools = ("MEAN", "REDUCE_MAX")
         result = graph.side_by_side([graph.over_positions(pool, outputs[block]) for block in wanted for pool in pools])
-    return graph.file(result, "EfficientNet-Lite0, ImageNet")
+    return graph.file(result, f"{variant.replace('efficientnet_lite', 'EfficientNet-Lite')}, ImageNet")
 
 
-def _run_blocks(graph: "_Lite0", x: int, wanted: tuple[str, ...]) -> dict[str, int]:
+def _run_blocks(graph: "_Lite", x: int, table: list[tuple], wanted: tuple[str, ...]) -> dict[str, int]:
     """Block name → its output's tensor, for the wanted blocks; what comes after the last of them is left out."""
     outputs = {"stem": graph.convolution(graph.preprocessed(x), "stem", strides=2, relu6=True)}
-    for block, _, strides, expansion, _ in BLOCK_TABLE:
+    for block, _, strides, expansion, _ in table:
         if set(wanted) <= set(outputs):
             return outputs
         given = x = next(reversed(outputs.values()))
@@ -68,12 +71,13 @@ def _run_blocks(graph: "_Lite0", x: int, wanted: tuple[str, ...]) -> dict[str, i
     return outputs
 
 
-def output_shape(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> tuple[int, ...]:
+def output_shape(variant: str, output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> tuple[int, ...]:
     """The shape of one picture's output, without the file."""
     if output in (FEATURES_OUTPUT, CLASSIFIER_OUTPUT):
         return (FEATURES,) if output == FEATURES_OUTPUT else (BUNDLED_CLASSES,)
-    side, sides = SIZE // 2, {"stem": (SIZE // 2, 32)}
-    for block, _, strides, _, channels in BLOCK_TABLE:
+    side = -(-RECIPES[variant].size // 2)
+    sides = {"stem": (side, STEM_CHANNELS)}
+    for block, _, strides, _, channels in block_table(variant):
         side = -(-side // strides)
         sides[block] = (side, channels)
     sides["head"] = (side, FEATURES)
@@ -83,8 +87,8 @@ def output_shape(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = T
     return (side, side, channels)
 
 
-class _Lite0(Graph):
-    """The operators of EfficientNet-Lite0, with its weights."""
+class _Lite(Graph):
+    """The operators of an EfficientNet-Lite, with its weights."""
 
     def __init__(self, weights: dict[str, np.ndarray]):
         super().__init__()
@@ -130,10 +134,10 @@ class _Lite0(Graph):
         return self.softmax(self.dense(x, kernel, bias, "classifier"))
 
 
-def bundled_lite0(output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> bytes:
-    """`write_lite0` of the bundled weights.
+def bundled_lite(variant: str, output: str | Sequence[str] = FEATURES_OUTPUT, pooled: bool = True) -> bytes:
+    """`write_lite` of the bundled weights.
 
     Raises:
         DamagedFile: the bundled weights are missing, cut short or altered.
     """
-    return write_lite0(read_weights(), output, pooled)
+    return write_lite(variant, read_weights(bundled_weights(variant)), output, pooled)

@@ -1,0 +1,233 @@
+"""`tlcourse train`: one call from a folder to an exported network; stopped anywhere, it goes on to the same one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tlcourse import cli, folder_job
+from tlcourse.errors import UserInputError
+from tlcourse.exported import RECORD, load_exported
+from tlcourse.folder_job import train_folder
+
+QUICK = {"from_": "head", "epochs": 1}
+
+
+def write_class(folder, count, level, seed):
+    """So many pictures of noise around a level of grey."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        pixels = np.clip(rng.normal(level, 40, (40, 40, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("pictures") / "my shades"
+    for number, (name, count) in enumerate({"dark": 15, "light": 10}.items()):
+        write_class(place / name, count, 70 + 110 * number, number)
+    (place / "dark" / "letter.jpg").write_text("Dear Sir or Madam")
+    return place
+
+
+@pytest.fixture(scope="module")
+def job(folder, tmp_path_factory):
+    """The exported network, and the lines that were said."""
+    lines = []
+    made = train_folder(folder, tmp_path_factory.mktemp("out") / "made", **QUICK, licence="CC0", say=lines.append)
+    return made, lines
+
+
+def files(made):
+    """What must be the same in each run: the LiteRT files, byte for byte, and what was found."""
+    record = {name: made.record[name] for name in ("test", "class_names", "data", "left_out")}
+    return [(made.folder / name).read_bytes() for name in sorted(made.record["files"]) if "lite" in name], record
+
+
+# What is made and said
+
+
+def test_the_network_is_exported_and_knows_the_classes(job):
+    made, _ = job
+    assert made.class_names == ["dark", "light"] and load_exported(made.folder).record == made.record
+
+
+def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
+    data = job[0].record["data"]
+    assert {name: sum(classes.values()) for name, classes in data["pictures"].items()} == {
+        "train": 15,
+        "validation": 5,
+        "test": 5,
+    }
+    assert (data["left_out"], data["licence"], data["name"]) == (1, "CC0", "my shades")
+
+
+def test_the_job_is_recorded(job):
+    found = job[0].record["job"]
+    assert (found["from"], found["epochs"], found["seed"]) == ("head", 1, 0)
+    assert 0 <= found["probe"] <= 1 and 0 <= found["fine_tuned"] <= 1
+    assert found["estimated_seconds"] > 0 and found["seconds"] > 0
+
+
+def test_the_time_is_said_before_the_work(job):
+    _, lines = job
+    said = [line.startswith("This takes about ") for line in lines]
+    assert said.index(True) < [line.startswith("Linear probe") for line in lines].index(True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Looking at the pictures in ",
+        "  look  left out      1 file (1 unreadable)",
+        "letter.jpg: cannot be read as a picture",
+        "  ok    guessing      always answering dark is right for 60.0% of the test pictures.",
+        " test pictures are right (95 % interval ",
+        "model_int8.tflite: ",
+        "MODEL_CARD.md says all this and more.",
+    ],
+)
+def test_it_says(job, words):
+    assert any(words in line for line in job[1])
+
+
+def test_what_is_kept_is_the_better_one_on_the_validation_pictures(job):
+    record = job[0].record
+    better = record["job"]["fine_tuned"] > record["job"]["probe"]
+    assert record["training"]["method"] == ("fine-tuned" if better else "linear probe")
+
+
+@pytest.mark.parametrize(("probe", "tuned", "kept"), [(0.8, 0.9, "tuned"), (0.8, 0.8, "probe"), (0.9, 0.8, "probe")])
+def test_the_choice_follows_the_validation_pictures_and_a_tie_goes_to_the_probe(
+    folder, bundled_model, monkeypatch, probe, tuned, kept
+):
+    dataset = folder_job._read(folder, lambda line: None)
+    judged = []
+
+    class Tuned:
+        def score(self, images, labels):
+            judged.append(images.paths)
+            return tuned
+
+    monkeypatch.setattr(folder_job, "fine_tune", lambda *_, **__: Tuned())
+    job = {"probe": probe, "from": 3, "epochs": 1, "seed": 0}
+    chosen, accuracy = folder_job._best(bundled_model, dataset, "the probe", job, lambda line: None)
+    assert (chosen == "the probe") == (kept == "probe") and accuracy == tuned
+    assert judged == [dataset.validation.images.paths]
+
+
+def test_without_epochs_the_probe_is_all(folder, tmp_path):
+    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
+    assert made.record["training"]["method"] == "linear probe" and made.record["job"]["fine_tuned"] is None
+
+
+# Once more
+
+
+def test_the_same_job_again_has_nothing_to_do(job, folder, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    lines = []
+    again = train_folder(folder, job[0].folder, **QUICK, licence="CC0", say=lines.append)
+    assert again.record == job[0].record and lines[-1].endswith("Nothing is to be done.")
+
+
+@pytest.mark.parametrize("change", ["other settings", "another picture"])
+def test_another_job_does_not_overwrite_it(job, folder, tmp_path, change, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    before = (job[0].folder / RECORD).read_bytes()
+    settings = {**QUICK, "licence": "CC0"}
+    extra = folder / "light" / "more.png"
+    if change == "other settings":
+        settings["seed"] = 1
+    else:
+        Image.new("RGB", (40, 40), (9, 99, 200)).save(extra)
+    try:
+        with pytest.raises(UserInputError, match="made is there already; nothing was overwritten"):
+            train_folder(folder, job[0].folder, **settings, say=lambda line: None)
+    finally:
+        extra.unlink(missing_ok=True)
+    assert (job[0].folder / RECORD).read_bytes() == before
+
+
+def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tmp_path):
+    goal = tmp_path / "made"
+    program = (
+        "import os, signal, sys\n"
+        "from tlcourse.folder_job import train_folder\n"
+        "def say(line):\n"
+        "    if line.startswith(sys.argv[3]):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train_folder(sys.argv[1], sys.argv[2], from_='head', epochs=1, licence='CC0', say=say)"
+    )
+    environment = {**os.environ, "TLCOURSE_CACHE": str(tmp_path / "cache"), "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-c", program, str(folder), str(goal), "Judging"]
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert done.returncode == -signal.SIGKILL and not goal.exists()
+    made = train_folder(folder, goal, **QUICK, licence="CC0", say=lambda line: None)
+    assert files(made) == files(job[0])
+
+
+def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
+    command = [sys.executable, "-m", "tlcourse", "train", str(folder), "--out", str(tmp_path / "made")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while "This takes about" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=300)  # an import of TensorFlow that has begun finishes first
+    assert process.returncode == 130 and "the same command goes on from here" in error and "Traceback" not in error
+    assert os.listdir(tmp_path) == []
+
+
+# What is refused
+
+
+def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    for name in ("cat", "dog"):
+        write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
+    with pytest.raises(UserInputError, match="nothing is left for validation and test. Each class needs three"):
+        train_folder(tmp_path / "few", tmp_path / "made", say=lambda line: None)
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, True, "ten"])
+def test_epochs_that_cannot_be_are_refused(folder, tmp_path, epochs):
+    with pytest.raises(UserInputError, match="expected a whole number from 0"):
+        train_folder(folder, tmp_path / "made", epochs=epochs)
+
+
+def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda name: small_bert)
+    with pytest.raises(UserInputError, match="minilm reads; to see, take one that does"):
+        train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
+
+
+# The command
+
+
+def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(folder_job, "train_folder", lambda *arguments, **options: given.append((arguments, options)))
+    arguments = ["train", str(tmp_path), "--out", "made", "--from", "block7a", "--epochs", "0", "--licence", "mine"]
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
+    CliRunner().invoke(cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"])
+    assert given[1][0][3] == 2
+
+
+def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
+    dataset = folder_job._read(folder, lambda line: None)
+    one, ten = (folder_job._estimate(bundled_model, dataset, epochs) for epochs in (0, 40))
+    assert folder_job.EXPORT_SECONDS < one < ten
+
+
+def test_the_record_is_json_that_others_read(job):
+    assert json.loads((job[0].folder / RECORD).read_text(encoding="utf-8"))["job"]["fingerprint"]
+    assert time.strptime(job[0].record["made"]["date"], "%Y-%m-%d")

@@ -1,0 +1,51 @@
+"""Where a network is cut for fine-tuning: the blocks in front stay as they are, those behind are trained."""
+
+import numpy as np
+
+from .backbones import PretrainedModel
+from .errors import UserInputError
+from .freezing import freeze, unfreeze
+from .text_models import PretrainedTextModel
+
+
+def first_block(model: PretrainedModel | PretrainedTextModel, from_: str | int | None) -> str | None:
+    """The name of the first block that is trained, or None for the whole network."""
+    if not isinstance(model, PretrainedModel | PretrainedTextModel):
+        raise UserInputError(
+            f"fine_tune was given {type(model).__name__}; expected a pretrained model: "
+            "model = tl.load_pretrained_model()."
+        )
+    names = list(model.blocks)
+    if from_ is None or from_ == names[0] or (isinstance(from_, int) and from_ == len(names)):
+        return None
+    if isinstance(from_, int | np.integer) and not isinstance(from_, bool) and 1 <= from_ < len(names):
+        return names[-from_]
+    if from_ in names:
+        return from_
+    raise UserInputError(
+        f"from_ is {from_!r}; expected the first block to train, or how many of the last blocks (1 to {len(names)}), "
+        f"or None for the whole network. The blocks of {model.name}: {', '.join(names)}."
+    )
+
+
+def last_frozen_block(model: PretrainedModel | PretrainedTextModel, first: str | None) -> str | None:
+    """The block in front of the first that is trained, or None."""
+    names = list(model.blocks)
+    return names[names.index(first) - 1] if first else None
+
+
+def cut_copy(model: PretrainedModel | PretrainedTextModel, last_frozen: str | None) -> tuple:
+    """A copy of the model's network in which the blocks behind this one are trainable, batch norms excepted; and the
+    `KerasTensor` where what this one hands on comes in.
+    """
+    network = model.copy_network()
+    train_behind(network, last_frozen)
+    return network, network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
+
+
+def train_behind(network, last_frozen: str | None) -> None:
+    """Make the blocks behind this one trainable, or all of them, and no batch norm."""
+    if last_frozen:
+        freeze(network, up_to=last_frozen)
+    else:
+        unfreeze(network)

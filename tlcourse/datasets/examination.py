@@ -1,0 +1,134 @@
+"""What to know of a data set of pictures before anything is trained on it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import UserInputError, printable
+from ..same_pictures import shared_pictures
+from .core import Dataset
+
+FEW = 10  # pictures of a class to learn from; with fewer its recall is mostly luck
+UNEVEN = 3  # times as many pictures of one class as of another: accuracy then hides what happens to the rarer
+LISTED = 5  # names that a line holds
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What `examine` found. Shown as a table.
+
+    Attributes:
+        name: of the data set.
+        findings: (subject, sentence, whether it needs a look) of each thing that was looked at.
+        most_frequent: the class of which the train split has most pictures.
+        baseline: share of the test pictures that always answering so would get right, in [0, 1]; NaN without any.
+    """
+
+    name: str
+    findings: list[tuple[str, str, bool]] = field(repr=False)
+    most_frequent: str
+    baseline: float
+
+    def __repr__(self) -> str:
+        rows = [f"  {'look' if look else 'ok':6}{subject:14}{sentence}" for subject, sentence, look in self.findings]
+        return "\n".join([f"{self.name}:", *rows])
+
+
+def examine(dataset: Dataset) -> Examination:
+    """Look at the splits, at what was left out, how the classes are filled, at copies, and at what guessing gives.
+
+    Args:
+        dataset: of pictures, from `from_folder` or `load_dataset`.
+
+    Raises:
+        UserInputError: the data set holds sentences.
+    """
+    if dataset.train.kind != "pictures":
+        raise UserInputError(f"{dataset.name} holds {dataset.train.kind}; examine looks at pictures.")
+    counts = {
+        split: np.bincount(part.labels, minlength=len(dataset.class_names)) for split, part in dataset.splits.items()
+    }
+    place = int(counts["train"].argmax())
+    test = dataset.test.labels
+    baseline = float(np.mean(test == place)) if len(test) else float("nan")
+    return Examination(
+        dataset.name,
+        [
+            _about_splits(counts),
+            _about_skipped(dataset.skipped),
+            _about_few(counts["train"], dataset.class_names),
+            _about_balance(sum(counts.values()), dataset.class_names),
+            _about_copies(dataset),
+            _about_guessing(dataset.class_names[place], baseline),
+        ],
+        dataset.class_names[place],
+        baseline,
+    )
+
+
+def _about_splits(counts: dict[str, np.ndarray]) -> tuple[str, str, bool]:
+    text = ", ".join(f"{split} {count.sum():,}" for split, count in counts.items())
+    empty = [split for split, count in counts.items() if not count.sum()]
+    if empty:
+        text += f". Nothing is left for {' and '.join(empty)}: each class needs three different pictures or more"
+    return "pictures", f"{text}.", bool(empty)
+
+
+def _about_skipped(skipped: list[tuple[str, str]]) -> tuple[str, str, bool]:
+    if not skipped:
+        return "left out", "nothing.", False
+    kinds = Counter(_kind(reason) for _, reason in skipped)
+    which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    files = f"{len(skipped)} files" if len(skipped) > 1 else "1 file"
+    return "left out", f"{files} ({which}): see dataset.skipped.", True
+
+
+def _kind(reason: str) -> str:
+    """What sort of reason it is, of those that `from_folder` gives."""
+    for words, kind in (
+        ("a copy of", "copied"),
+        ("stands under", "under two classes"),
+        ("too few to show", "too small"),
+        ("no picture by its name", "no pictures by name"),
+        ("outside the class folders", "outside the class folders"),
+    ):
+        if words in reason:
+            return kind
+    return "unreadable"
+
+
+def _about_few(learned: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
+    few = [f"{names[place]} {learned[place]}" for place in np.argsort(learned, kind="stable") if learned[place] < FEW]
+    if not few:
+        return "to learn from", f"{learned.min()} of the rarest class, {learned.max()} of the most frequent.", False
+    return "to learn from", f"fewer than {FEW} pictures of {_some(few)}: add some if you can.", True
+
+
+def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
+    most, least = int(counts.argmax()), int(counts.argmin())
+    ratio = counts[most] / max(counts[least], 1)
+    text = f"{names[most]} {counts[most]:,}, {names[least]} {counts[least]:,}"
+    if ratio < UNEVEN:
+        return "balance", f"{text}.", False
+    return "balance", f"{text}, {ratio:.0f} times fewer: look at each class's recall, not at accuracy alone.", True
+
+
+def _about_copies(dataset: Dataset) -> tuple[str, str, bool]:
+    filled = {name: split.images for name, split in dataset.splits.items() if len(split)}
+    pairs = shared_pictures(*filled.values(), names=tuple(filled)) if len(filled) > 1 else []
+    if pairs:
+        first = f"{printable(pairs[0].first)} of {pairs[0].first_split} = {printable(pairs[0].second)} of "
+        return "copies", f"{len(pairs)} in two splits, the first {first}{pairs[0].second_split}.", True
+    return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
+
+
+def _about_guessing(name: str, baseline: float) -> tuple[str, str, bool]:
+    if np.isnan(baseline):
+        return "guessing", "cannot be judged: there are no test pictures.", True
+    return "guessing", f"always answering {name} is right for {baseline:.1%} of the test pictures.", False
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more classes" if more > 0 else "")

@@ -1,0 +1,229 @@
+"""An exported network: read from its folder, checked, and asked. Its LiteRT files need no TensorFlow."""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from . import features
+from .engines import LiteRTEngine, has_litert, workers
+from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
+from .files import sha256
+from .pictures import prepare, read_file
+from .predictor import Predictor
+from .tensorflow_start import import_tensorflow
+
+FORMAT = "tlcourse export 1"
+RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
+VARIANTS = {"float32": "model.tflite", "int8": "model_int8.tflite", "keras": "model.keras"}
+_AHEAD = 32  # pictures that are worked on, or wait to be fetched, for each worker
+
+
+class Answer(NamedTuple):
+    """What an exported network says of one file: probabilities float32 (classes,), or why it says nothing."""
+
+    path: Path
+    probabilities: np.ndarray | None
+    error: str
+
+
+class ExportedModel(Predictor):
+    """A network from a folder that `tl.export` wrote. Made by `load_exported`.
+
+    `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as `extract_features` does.
+
+    Attributes:
+        folder: where it lies.
+        variant: "float32", "int8" or "keras": which of its files is asked.
+        record: all that is known of it, as its record.json: classes, data, training, accuracy, files.
+        input_size: (height, width) in pixels.
+    """
+
+    def __init__(self, folder: Path, variant: str, record: dict):
+        super().__init__(np.array(record["classes"]), record["class_names"])
+        self.folder, self.variant, self.record = folder, variant, record
+        self.input_size = (record["input"]["height"], record["input"]["width"])
+        self._engine = engine_of(folder / VARIANTS[variant], len(self.classes), self.input_size)
+
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        return f"<{self.folder.name}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
+
+    def predict_proba(self, images) -> np.ndarray:
+        """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
+        return features.compute(self._engine, images, self.input_size, describe="Predicting")
+
+    def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
+        """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
+        paths, waiting = iter(paths), deque()
+        with ThreadPoolExecutor(workers()) as pool:
+            try:
+                while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()))):
+                    job = waiting.popleft()
+                    waiting += self._begin(pool, islice(paths, 1))
+                    yield job.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self, pool: ThreadPoolExecutor, paths: Iterable[Path]) -> deque[Future]:
+        return deque(pool.submit(self._answer, path) for path in paths)
+
+    def _answer(self, path: Path) -> Answer:
+        try:
+            pixels = prepare(read_file(path), self.input_size, str(path))
+        except PictureError as error:
+            return Answer(path, None, str(error))
+        return Answer(path, self._engine.run(pixels[None].astype(np.float32))[0], "")
+
+
+def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedModel:
+    """Load a network that `tl.export` or `tlcourse train` wrote.
+
+    Nothing in the folder is run as a program: the record is JSON, LiteRT files hold numbers and known operators, and
+    Keras opens its file in safe mode. Each file must be the one that was written (SHA-256).
+
+    Args:
+        folder: as given to `tl.export`.
+        variant: "float32" (LiteRT), "int8" (LiteRT, a quarter of the size) or "keras" (which needs TensorFlow).
+
+    Raises:
+        UserInputError: no such folder, not an export, an unknown variant, or one that this export does not have.
+        DamagedFile: a file is missing, cut short, altered or foreign.
+        WeightsUnavailable: what runs this variant is not installed.
+    """
+    folder = Path(folder).expanduser()
+    if variant not in VARIANTS:
+        raise UserInputError(f"There is no variant {variant!r}. There are {', '.join(VARIANTS)}.")
+    record = read_record(folder)
+    name = VARIANTS[variant]
+    if name not in record["files"]:
+        kept = ", ".join(known for known, file in VARIANTS.items() if file in record["files"])
+        why = record["left_out"].get(name, "it was not written")
+        raise UserInputError(f"{folder} has no {name}: {why}. It has: {kept}.")
+    path = folder / name
+    if not path.is_file():
+        raise DamagedFile(f"{path} is missing, though {folder / RECORD} lists it. Copy the whole folder again.")
+    if sha256(path) != record["files"][name]["sha256"]:
+        raise DamagedFile(
+            f"{path} is not the file that was exported: its SHA-256 differs from the one in {folder / RECORD}. It was "
+            "altered or cut short; copy the whole folder again."
+        )
+    return ExportedModel(folder, variant, record)
+
+
+def read_record(folder: Path) -> dict:
+    """The record of an export, its form checked.
+
+    Raises:
+        UserInputError: no folder, or none that holds an export.
+        DamagedFile: the record cannot be read, or lacks something.
+    """
+    if not folder.is_dir():
+        raise UserInputError(f"{folder} is not a folder. Expected one that tl.export or `tlcourse train` wrote.")
+    path = folder / RECORD
+    if not path.is_file():
+        raise UserInputError(f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse train` wrote.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        fault = _fault(record)
+    except (OSError, ValueError, RecursionError) as error:
+        fault = f"it cannot be read ({str(error)[:100]})"
+    except (KeyError, TypeError, AttributeError) as error:
+        fault = f"something is missing in it ({type(error).__name__}: {error})"
+    if fault:
+        raise DamagedFile(f"{path} is not what tl.export wrote: {fault}. Copy the whole folder again.")
+    return record
+
+
+def _fault(record: dict) -> str:
+    """What is wrong with a record's form, or "". Raises KeyError, TypeError where parts are missing altogether."""
+    if record["format"] != FORMAT:
+        return f"its format is {record['format']!r}, this course reads {FORMAT!r}"
+    names, classes, size = record["class_names"], record["classes"], record["input"]
+    if not (isinstance(names, list) and isinstance(classes, list) and len(names) == len(classes) >= 2):
+        return "it does not name each of its classes"
+    if not all(isinstance(name, str) for name in names) or len({type(label) for label in classes}) != 1:
+        return "its classes are no names"
+    if not all(isinstance(size[side], int) and 0 < size[side] <= 4096 for side in ("height", "width")):
+        return "its input has no size"
+    if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
+        return "its files have no checksums"
+    return "" if isinstance(record["left_out"], dict) else "it does not say what was left out"
+
+
+def engine_of(path: Path, classes: int, size: tuple[int, int]):
+    """What runs an exported file: pixels float32 (b, height, width, 3) → probabilities float32 (b, classes).
+
+    Raises:
+        DamagedFile: no file of its kind, or a network that takes or gives something else.
+        WeightsUnavailable: what runs it is not installed.
+    """
+    engine = KerasEngine(path) if path.suffix == ".keras" else _litert(path, classes)
+    found, wanted = engine.shapes(), ((*size, 3), (classes,))
+    if found != wanted:
+        raise DamagedFile(
+            f"{path} takes {found[0]} and gives {found[1]}; its record says {wanted[0]} and {wanted[1]}. The two do "
+            "not belong together; copy the whole folder again."
+        )
+    return engine
+
+
+def _litert(path: Path, classes: int) -> LiteRTEngine:
+    if not has_litert():
+        raise WeightsUnavailable(
+            f"LiteRT, which runs {path.name}, is not installed or does not start here. Run: pip install "
+            "ai-edge-litert; or take the variant keras, which needs TensorFlow."
+        )
+    engine = LiteRTEngine(path, path.name, (classes,))
+    try:
+        engine.start()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.") from None
+    return engine
+
+
+class KerasEngine:
+    """A .keras file, opened in safe mode: a file that brings its own program is refused.
+
+    Attributes: as `LiteRTEngine`.
+    """
+
+    batch = 8
+
+    def __init__(self, path: Path):
+        import_tensorflow()
+        import keras
+
+        try:
+            self.network = keras.saving.load_model(path, compile=False, safe_mode=True)
+            self.output_shape = tuple(self.network.output_shape[1:])
+        except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
+            reason = str(error).strip().split("\n")[0][:200]
+            raise DamagedFile(
+                f"{path} cannot be loaded as a Keras file ({type(error).__name__}: {reason}). Copy the whole folder "
+                "again, or take another variant."
+            ) from error
+        self.key, self._graph = path.name, self._traced()
+
+    def _traced(self):
+        import tensorflow as tf
+
+        pixels = tf.TensorSpec((None, *self.network.input_shape[1:]), tf.float32)
+        return tf.function(
+            lambda batch: self.network(batch, training=False), autograph=False, input_signature=(pixels,)
+        )
+
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of one picture, and of its output."""
+        return tuple(self.network.input_shape[1:]), self.output_shape
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """A batch of pixels → float32 (b, classes)."""
+        return self._graph(batch).numpy()

@@ -1,0 +1,184 @@
+"""A folder of pictures → an exported network, the whole job in one call: `tlcourse train`.
+
+Check, divide by identity, probe, fine-tune, choose by the validation pictures, judge once by the test pictures, export.
+Features, activations and each finished epoch are kept (see `cache`): stopped anywhere, the same call goes on and comes
+to the same network.
+"""
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+from .backbones import PretrainedModel, load_pretrained_model
+from .datasets import Dataset, examine, from_folder
+from .errors import TLCourseError, UserInputError
+from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
+from .exporting import check_goal, export
+from .files import sha256
+from .fine_tuned import FineTuned
+from .finetuning import fine_tune
+from .heads import Classifier, train_classifier
+from .training_report import duration
+
+TIMED = 16  # pictures by which the time is estimated
+# What a picture costs, in times the network's way from pixels to features; measured on two cores, see `make results`.
+EPOCH_COST, JUDGING_COST = 0.5, 6.0
+EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
+SHOWN = 10  # classes and mistakes that are said; the model card has more
+
+
+def train_folder(
+    folder: str | PathLike,
+    out: str | PathLike,
+    backbone: str = "efficientnet_lite0",
+    from_: str | int = 3,
+    epochs: int = 10,
+    seed: int = 0,
+    licence: str | None = None,
+    say: Callable[[str], None] = print,
+) -> ExportedModel:
+    """Train a network on a folder of class folders, judge it, and export it.
+
+    Args:
+        folder: as for `datasets.from_folder`.
+        out: a new folder, or one that is empty. Where it holds what this very job has made, nothing is done.
+        backbone: as for `load_pretrained_model`; one that sees.
+        from_, epochs, seed: as for `fine_tune`; with 0 epochs the linear probe is all.
+        licence: of the pictures, for the model card.
+        say: is given a line after the other on what is done and found.
+
+    Raises:
+        UserInputError: as `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
+        TLCourseError: as `export`.
+    """
+    began, goal = time.perf_counter(), Path(out).expanduser()
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
+        raise UserInputError(f"epochs is {epochs!r}; expected a whole number from 0.")
+    dataset = _read(folder, say)
+    settings = {"backbone": backbone, "from": from_, "epochs": epochs, "seed": seed, "licence": licence}
+    job = {"fingerprint": _fingerprint(dataset, settings), **settings}
+    if _made_before(goal, job["fingerprint"]):
+        say(f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done.")
+        return load_exported(goal)
+    check_goal(goal)
+    model = load_pretrained_model(backbone)
+    if not isinstance(model, PretrainedModel):
+        raise UserInputError(f"{backbone} reads; to see, take one that does: tl.list_pretrained_models().")
+    job["estimated_seconds"] = round(_estimate(model, dataset, epochs))
+    say(f"This takes about {duration(job['estimated_seconds'])}, less where an earlier run has been stopped.")
+    probe, job["probe"] = _probe(model, dataset, seed)
+    say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
+    chosen, job["fine_tuned"] = _best(model, dataset, probe, job, say)
+    say(f"Judging by the test pictures, once, and exporting to {goal} …")
+    job["seconds"] = round(time.perf_counter() - began, 1)
+    made = export(chosen, goal, dataset, model, licence, about={"job": job})
+    for line in _findings(made.record):
+        say(line)
+    for name, file in made.record["files"].items():
+        say(f"  {goal / name}: {file['bytes'] / 1e6:.1f} MB, {file['accuracy']:.1%} right")
+    say(f"Done in {duration(time.perf_counter() - began)}. {goal / CARD} says all this and more.")
+    return made
+
+
+def _read(folder: str | PathLike, say: Callable) -> Dataset:
+    """The pictures, checked and divided; what was found is said."""
+    say(f"Looking at the pictures in {folder} …")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what was left out is said below
+        dataset = from_folder(folder)
+    for line in repr(examine(dataset)).splitlines():
+        say(line)
+    for file, why in dataset.skipped[:SHOWN]:
+        say(f"  left out: {file}: {why}")
+    missing = [name for name, split in dataset.splits.items() if not len(split)]
+    if missing:
+        raise UserInputError(
+            f"There are too few pictures in {folder}: nothing is left for {' and '.join(missing)}. Each class needs "
+            "three different pictures or more: one to learn from, one to choose by, one to be judged by."
+        )
+    return dataset
+
+
+def _fingerprint(dataset: Dataset, settings: dict) -> str:
+    """SHA-256 of all that the job depends on: each picture's content, class and split, and the settings."""
+    summary = hashlib.sha256(json.dumps([dataset.class_names, settings], sort_keys=True).encode())
+    for name, split in dataset.splits.items():
+        contents = sorted(zip(map(sha256, split.images.paths), split.labels.tolist(), strict=True))
+        summary.update(json.dumps([name, contents]).encode())
+    return summary.hexdigest()
+
+
+def _made_before(goal: Path, fingerprint: str) -> bool:
+    if not (goal / RECORD).is_file():
+        return False
+    try:
+        return read_record(goal).get("job", {}).get("fingerprint") == fingerprint
+    except TLCourseError:  # another's folder: refused as any other that is not empty
+        return False
+
+
+def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int) -> float:
+    """Seconds that the whole job takes on this machine, by trying a few pictures."""
+    some = dataset.train.images[:TIMED]
+    model.extract_features(some[:1], cache=False)  # starts the engine
+    start = time.perf_counter()
+    model.extract_features(some, cache=False)
+    each = (time.perf_counter() - start) / len(some)
+    train, validation, test = (len(split) for split in dataset.splits.values())
+    views = len(model.views(None)) if epochs else 0
+    return (
+        each * (train + validation + views * train + EPOCH_COST * epochs * train + JUDGING_COST * test) + EXPORT_SECONDS
+    )
+
+
+def _probe(model: PretrainedModel, dataset: Dataset, seed: int) -> tuple[Classifier, float]:
+    """A linear probe, and its accuracy on the validation pictures."""
+    learned, judged = (model.extract_features(split.images) for split in (dataset.train, dataset.validation))
+    probe = train_classifier(learned, dataset.train.labels, dataset.class_names, seed=seed)
+    return probe, probe.score(judged, dataset.validation.labels)
+
+
+def _best(
+    model: PretrainedModel, dataset: Dataset, probe: Classifier, job: dict, say: Callable
+) -> tuple[FineTuned | Classifier, float | None]:
+    """The probe, or the fine-tuned network where that is better on the validation pictures; and how good that was."""
+    if not job["epochs"]:
+        return probe, None
+    tuned = fine_tune(
+        model,
+        dataset.train.images,
+        dataset.train.labels,
+        job["from"],
+        validation=(dataset.validation.images, dataset.validation.labels),
+        class_names=dataset.class_names,
+        epochs=job["epochs"],
+        seed=job["seed"],
+    )
+    accuracy = tuned.score(dataset.validation.images, dataset.validation.labels)
+    better = accuracy > job["probe"]
+    say(
+        f"Fine-tuned: {accuracy:.1%}. " + ("It is kept." if better else "The probe is as good and simpler: it is kept.")
+    )
+    return (tuned if better else probe), accuracy
+
+
+def _findings(record: dict) -> list[str]:
+    """What the test pictures have shown, line by line."""
+    test, (low, high) = record["test"], record["test"]["interval"]
+    lines = [
+        f"{test['accuracy']:.1%} of {test['pictures']:,} test pictures are right (95 % interval {low:.1%} to "
+        f"{high:.1%}); always answering {test['most_frequent']}: {test['baseline']:.1%}."
+    ]
+    tested = {name: found for name, found in test["classes"].items() if found["pictures"]}
+    recall = {name: found["right"] / found["pictures"] for name, found in tested.items()}
+    worst = sorted(recall, key=lambda name: (recall[name], name))[:SHOWN]
+    lines += [f"  {recall[name]:6.1%} of {tested[name]['pictures']:,} {name}" for name in worst]
+    if len(recall) > SHOWN:
+        lines.append(f"  … and {len(recall) - SHOWN:,} classes that are recognised more often")
+    for one in test["surest_mistakes"][:3]:
+        lines.append(f"  a sure mistake: {one['picture']}, {one['said']} ({one['probability']:.0%})")
+    return lines
