@@ -196,7 +196,11 @@ def dogs() -> dict:
 
 
 def lessons() -> dict:
-    """Seconds, the kernel's peak memory and whether it ran without internet: every lesson, in a fresh kernel."""
+    """Seconds, the kernel's peak memory and whether it ran without internet: every lesson, in a fresh kernel.
+
+    Memory is the kernel's own. Pages of mapped files, such as TensorFlow's library, are not counted: the system takes
+    them back where it needs room, and how many are resident differs between machines by hundreds of megabytes.
+    """
     build = _build()
     import nbformat
 
@@ -224,11 +228,25 @@ socket.getaddrinfo = socket.create_connection = _no_internet
 """
 
 
+OWN_MEMORY = """
+import re, threading, time
+
+def _watch():
+    while True:
+        with open("/proc/self/status") as status:
+            _kibibytes.append(int(re.search(r"RssAnon:\\s*(\\d+)", status.read())[1]))
+        time.sleep(0.05)
+
+_kibibytes = []
+threading.Thread(target=_watch, daemon=True).start()
+"""
+
+
 def _run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, int]:
     """Seconds and megabytes of one lesson, with an empty cache, as a newcomer's is, and without progress."""
     notebook = build.convert(source)
-    peak = "from tlcourse.measure import peak_megabytes; print(round(peak_megabytes()))"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    peak = "print(round(max(_kibibytes) * 1024 / 1e6))"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(first + OWN_MEMORY))
     notebook.cells.append(nbformat.v4.new_code_cell(peak))
     with tempfile.TemporaryDirectory() as empty:
         os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
