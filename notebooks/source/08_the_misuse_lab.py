@@ -373,9 +373,9 @@ hasty.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy
 print(f"random head, as many epochs: {train(hasty):.1%}")
 
 # %% [markdown]
-# Nothing, in this draw: it is even better than the right way, by a good deal. (A finished head makes hardly any errors on the signs
-# that it has learned, and blocks learn from errors. That may be why the right way begins so slowly.) With five draws and ten epochs,
-# and with twelve blocks unfrozen instead of six:
+# Nothing, in this draw: it is even better than the right way, by a good deal. (One reason may be that a finished head makes few errors
+# on the signs that it has learned, and that errors are what blocks learn from.) With five draws and ten epochs, and with twelve
+# blocks unfrozen instead of six:
 
 # %%
 found = study["mistakes"]["everything unfrozen under a random head"]
