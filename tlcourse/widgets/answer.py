@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..plots.figure import Figure
+from ..plots.figure import Figure, sentence
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +29,7 @@ class Answer:
     @cached_property
     def figure(self) -> Figure:
         figure = self.draw()
-        figure.alt = self.text
+        figure.alt = sentence(self.text)
         return figure
 
     @cached_property
