@@ -12,7 +12,7 @@ import pytest
 from tlcourse import files
 from tlcourse.errors import DamagedFile, TLCourseError
 
-FOLDERS = ("weights", "digits", "kanji", "minilm", "reviews", "solar", "dogs", "samples")
+FOLDERS = ("weights", "digits", "kanji", "minilm", "reviews", "solar", "dogs", "samples", "reveal")
 UMASK = os.umask(0)
 os.umask(UMASK)
 BUNDLED = [(folder, name) for folder in FOLDERS for name in files.read_card(folder).files]
