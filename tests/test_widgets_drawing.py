@@ -160,7 +160,7 @@ def test_by_keyboard_a_sign_is_taken_from_the_list(widget, networks, numerals):
 def test_drawing_takes_the_place_of_the_sign_from_the_list(widget):
     widget.signs.value = 1
     draw(widget, ONE)
-    assert widget.signs.value is None and len(widget._strokes) == 1
+    assert widget.signs.label == "what I draw" and len(widget._strokes) == 1
 
 
 def test_the_canvas_is_no_part_of_what_is_saved(widget):

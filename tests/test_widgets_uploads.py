@@ -121,7 +121,7 @@ def test_before_anything_is_given_an_example_is_looked_at(given):
 
 def test_an_uploaded_picture_is_answered(widget, given):
     upload(widget, file(plain(130)))
-    assert widget.page.value == try_picture(plain(130), *given).page and widget.examples.value is None
+    assert widget.page.value == try_picture(plain(130), *given).page and widget.examples.label == "what I give"
 
 
 def test_a_second_picture_of_the_same_name_is_answered_too(widget, given):

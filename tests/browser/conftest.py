@@ -91,7 +91,11 @@ def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
         yield address
     finally:
         server.terminate()
-        server.wait(60)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:  # kernels that are busy hold it up
+            server.kill()
+            server.wait()
 
 
 def wait_until_it_answers(address: str, server: subprocess.Popen, log: Path, seconds: float = 120) -> None:

@@ -18,6 +18,7 @@ from .strokes import SIDE, as_sign
 TOP = 5
 ZOOM = 10  # dots of the canvas for a pixel of the sign
 WITHOUT_CANVAS = "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the cells from the top."
+OWN = -1  # in the list of signs: what is drawn; None would leave the list empty
 PAUSE = 0.1  # seconds between two answers while the pen moves
 
 
@@ -94,7 +95,7 @@ class DrawAKanji(Live):
         names = self._dataset.class_names
         options = [(f"{name} {self._meanings.get(name, '')}", label) for label, name in enumerate(names)]
         self.signs = widgets.Dropdown(
-            options=[("what I draw", None), *options],
+            options=[("what I draw", OWN), *options],
             value=0,
             description="Read",
             layout=widgets.Layout(width="18em"),
@@ -131,8 +132,8 @@ class DrawAKanji(Live):
         return self.canvas
 
     def _begin(self, x: float, y: float) -> None:
-        if self.signs.value is not None:
-            self.signs.value = None  # which wipes the canvas
+        if self.signs.value != OWN:
+            self.signs.value = OWN  # which wipes the canvas
         self._drawing = True
         self._strokes.append([(x, y)])
 
@@ -153,14 +154,14 @@ class DrawAKanji(Live):
     def _keep(self, strokes: list) -> None:
         """These are the strokes now."""
         self._strokes = strokes
-        if self.signs.value is not None:
-            self.signs.value = None
+        if self.signs.value != OWN:
+            self.signs.value = OWN
         else:
             self._show()
 
-    def _take(self, label: int | None) -> None:
+    def _take(self, label: int) -> None:
         """A sign was chosen from the list, or what is drawn."""
-        if label is not None:
+        if label != OWN:
             self._strokes = []
         self._show()
 
@@ -169,7 +170,7 @@ class DrawAKanji(Live):
         self._say()
 
     def _say(self) -> None:
-        if self.signs.value is not None:
+        if self.signs.value != OWN:
             self.page.value = self.read(self._example(self.signs.value)).page
         elif self._strokes:
             self.page.value = self.read(self._strokes).page
@@ -188,7 +189,7 @@ class DrawAKanji(Live):
             canvas.fill_style, canvas.stroke_style = "black", "white"
             canvas.line_width, canvas.line_cap, canvas.line_join = 2 * ZOOM, "round", "round"
             canvas.fill_rect(0, 0, side, side)
-            if self.signs.value is not None:
+            if self.signs.value != OWN:
                 large = self._example(self.signs.value).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
                 canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1), 0, 0)
             for stroke in self._strokes:

@@ -19,6 +19,7 @@ from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
 from .near import Near, thumbnail
 
 NEIGHBOURS = 3
+OWN = -1  # in the list of examples: none of them; None would leave the list empty
 EXAMPLES = 10  # pictures in the list beside the button
 MOST_MEGABYTES = 10  # Jupyter's server closes the connection to the kernel where a message is larger (10 MiB)
 SIDE, GAP = 224, 8  # dots of the canvas' two pictures, and between them
@@ -145,7 +146,7 @@ class TryYourOwn(Live):
         self.upload.layout.width = "auto"
         names = self._examples.label_names
         options = [(f"picture {row}, {names[row]}", row) for row in range(min(EXAMPLES, len(names)))]
-        self.examples = widgets.Dropdown(options=[("what I give", None), *options], value=0, description="or")
+        self.examples = widgets.Dropdown(options=[("what I give", OWN), *options], value=0, description="or")
         self.page = widgets.HTML(self.default.page)
         self.upload.observe(lambda change: self._given(change["new"]), "value")
         self.examples.observe(lambda change: self._chosen(change["new"]), "value")
@@ -171,8 +172,7 @@ class TryYourOwn(Live):
         if file is None:
             return
         forget(self.upload)
-        if self.examples.value is not None:
-            self.examples.value = None
+        self.examples.value = OWN
         name, content = file
         if len(content) > MOST_MEGABYTES * 1e6:
             self._refuse(
@@ -187,8 +187,8 @@ class TryYourOwn(Live):
         except MemoryError:
             self._refuse(f"{name} is too large for this machine's memory. Make it smaller first.")
 
-    def _chosen(self, row: int | None) -> None:
-        if row is not None:
+    def _chosen(self, row: int) -> None:
+        if row != OWN:
             try:
                 self._say(self.look(self._examples.images[row]))
             except PictureError as error:
