@@ -30,7 +30,7 @@ def test_a_notebook_is_given_the_widget_and_the_answer_that_stands_in_its_place(
     assert data[VIEW]["model_id"] == counter.box.model_id
     assert data["text/plain"] == "nothing has been moved"
     assert data["image/png"].startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"] == "nothing has been moved"
+    assert metadata["image/png"]["alt"] == "nothing has been moved."
 
 
 def test_without_ipywidgets_the_answer_is_all(monkeypatch):
@@ -49,7 +49,7 @@ def test_the_widget_is_made_once_and_not_before_it_is_shown():
 
 def test_an_answers_figure_says_in_words_what_the_answer_says():
     answer = Answer("one\ntwo", {}, Figure)
-    assert answer.figure.alt == "one\ntwo" and answer.figure is answer.figure
+    assert answer.figure.alt == "one\ntwo." and answer.figure is answer.figure
 
 
 def test_text_from_elsewhere_stays_text_on_a_page():
