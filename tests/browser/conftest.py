@@ -1,8 +1,7 @@
 """JupyterLab on this machine alone, and Debian's chromium to look at it with.
 
-They run where TLCOURSE_BROWSER is set, to anything; else they are skipped and say so. Without chromium, or without
-playwright, they are skipped, too; where TLCOURSE_BROWSER=required that is an error. TLCOURSE_SCREENSHOTS=folder keeps a
-picture of what each test has seen last.
+Without chromium, or without playwright, these tests are skipped and say so; where TLCOURSE_BROWSER=required (`.ci/run`
+sets it) that is an error. TLCOURSE_SCREENSHOTS=folder keeps a picture of what each test has seen last.
 """
 
 import os
@@ -28,15 +27,6 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def pytest_collection_modifyitems(items):
-    """Ten minutes of tests are for those who ask for them."""
-    if not os.environ.get("TLCOURSE_BROWSER"):
-        here = Path(__file__).resolve().parent
-        for item in items:
-            if here in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason="TLCOURSE_BROWSER=yes runs the tests in a browser"))
 
 
 def missing(what: str) -> None:
