@@ -62,7 +62,9 @@ def open_page(chromium, address):
     contexts = []
 
     def open_page(name, width=1280, height=900, scheme="light", where=address):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        size = {"width": width, "height": height}
+        # Without motion: axe would otherwise read colours in the middle of a fade.
+        contexts.append(chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))
         page = contexts[-1].new_page()
         page.elsewhere, page.errors = [], []
         page.route(is_elsewhere, lambda route: route.abort())
@@ -90,13 +92,14 @@ def seen(open_page):
     def look(name):
         page = open_page(name)
         page.evaluate(OPEN_ALL)
+        page.mouse.wheel(0, 100_000)  # what is loaded late, is loaded now
+        page.wait_for_load_state("networkidle")
+        errors = list(page.errors)  # axe itself asks for style sheets anew, and some at a wrong address
         found = {"light": violations(Axe(), page)}
         page.emulate_media(color_scheme="dark")
         page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
         found |= {"dark": violations(Axe(), page, rules=["color-contrast"])}
-        page.mouse.wheel(0, 100_000)  # what is loaded late, is loaded now
-        page.wait_for_load_state("networkidle")
-        found |= {"elsewhere": page.elsewhere, "errors": page.errors}
+        found |= {"elsewhere": page.elsewhere, "errors": errors}
         page.context.close()
         return found
 
