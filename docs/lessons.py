@@ -65,5 +65,5 @@ def folded_table(table: dict) -> str:
     )
     return (
         '<details class="figure-table"><summary>The numbers of this figure as a table</summary>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
+        f'<table tabindex="0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>'
     )

@@ -35,6 +35,11 @@ def test_every_source_has_a_lesson_and_every_lesson_a_source():
     assert NAMES and NAMES == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
+def test_lesson_00_lists_all_that_follow():
+    text = (build.SOURCES / f"{NAMES[0]}.py").read_text(encoding="utf-8")
+    assert re.findall(r"\| \[\d\d\]\((\w+)\.ipynb\) \|", text) == NAMES[1:]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_source_and_lesson_have_the_same_cells(name):
     source = build.convert(build.SOURCES / f"{name}.py")

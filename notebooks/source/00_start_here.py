@@ -190,7 +190,7 @@ tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=
 # - **Nothing is hidden.** `model.network` is an ordinary Keras model; the package is small and made to be read.
 # - **Something does not work?** Run `tlcourse doctor` in a terminal: it says what is missing and what mends it.
 #
-# | Lesson | |
+# | No. | Lesson |
 # |---|---|
 # | 00 | Start here: you are here |
 # | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
@@ -199,6 +199,10 @@ tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=
 # | [04](04_freezing_and_a_new_head.ipynb) | Freezing layers and a new head: the five steps |
 # | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
 # | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: carried over, layer by layer |
+# | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |
+# | [08](08_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
+# | [09](09_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
+# | [10](10_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
 #
 # Further lessons are being written.
 
