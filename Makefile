@@ -86,11 +86,16 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py
 
+# uv takes packages from where pip would.
+pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
+  if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi
+
 # On top of .venv: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB. Where .venv
 # is synchronised with requirements.txt again, these packages go, and .venv/.ready is newer than this file.
 .venv/.site: requirements-site.txt .venv/.ready
 	@echo "installing what builds and tests the site (the first time some 80 MB are downloaded)"
-	@$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
+	@$(pips_index); \
+	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
 	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-site.txt
 	@touch $@
 
@@ -106,11 +111,14 @@ site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/sit
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
   -e "s/ ; python_full_version < '3\.14'//"
 compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra dev --universal --python-version 3.10 \
-  --generate-hashes --no-annotate --no-header --quiet
+  --constraint .venv/bounds.txt --generate-hashes --no-annotate --no-header --quiet
 
+# LiteRT asks for backports-strenum on every Python, but 1.3 refuses those after 3.10; uv does not look at that, and pip
+# does. (In pyproject.toml the bound would be a requirement without a hash, and every `uv pip install` refuse it.)
 # The second awk keeps those packages of the larger lock that the first does not have, line by line.
 lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
 	@cp requirements.txt .venv/lock.txt
+	@echo 'backports-strenum<1.3' > .venv/bounds.txt
 	@$(compile) $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
 	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,dev], Python 3.10 to 3.13, Linux, macOS and Windows."; \
 	  $(unbounded) .venv/lock.txt; } > .venv/requirements.txt
@@ -181,8 +189,7 @@ endif
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
 	@awk '/^[^ #]/ { wanted = /^(uv|setuptools)==/ } wanted' requirements.txt > .venv/first.txt
 	@$(PY) -m pip install -qq --no-deps --require-hashes -r .venv/first.txt
-	@index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
-	if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi; \
+	@$(pips_index); \
 	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
 	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
 	{ echo "uv could not install them; trying with pip:"; \
