@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test setup demo notebooks results bench lock clean stale
+.PHONY: help learn test setup demo notebooks site results bench lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -48,7 +48,7 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
 	  $$browser $$root
 
-test: .venv/.ready ## set everything up, then run every test, the notebooks' included
+test: .venv/.ready .venv/.site ## set everything up, then run every test, the notebooks' included
 	@failed=""; \
 	unset MPLBACKEND; \
 	TLCOURSE_PROGRESS="$$(pwd)/.venv/progress-of-tests.json"; export TLCOURSE_PROGRESS; rm -f "$$TLCOURSE_PROGRESS"; \
@@ -83,6 +83,22 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
 	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
 
+site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
+	@$(PY) docs/make_site.py
+
+# uv takes packages from where pip would.
+pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
+  if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi
+
+# On top of .venv: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB. Where .venv
+# is synchronised with requirements.txt again, these packages go, and .venv/.ready is newer than this file.
+.venv/.site: requirements-site.txt .venv/.ready
+	@echo "installing what builds and tests the site (the first time some 80 MB are downloaded)"
+	@$(pips_index); \
+	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
+	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-site.txt
+	@touch $@
+
 .venv-peers/.ready: benchmarks/requirements-peers.txt .venv/.ready
 	@echo "making .venv-peers with PyTorch and ONNX Runtime, for comparison only"
 	@rm -rf .venv-peers; $(PY) -m venv .venv-peers
@@ -92,18 +108,33 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 
 # The sed takes out the upper bound that pyproject.toml's [tool.uv] puts on every line: with it, pip on a later
 # Python would say nothing and install nothing.
+unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
+  -e "s/ ; python_full_version < '3\.14'//"
+compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
+  --constraint .venv/bounds.txt --generate-hashes --no-annotate --no-header --quiet
+
+# LiteRT asks for backports-strenum on every Python, but 1.3 refuses those after 3.10; uv does not look at that, and pip
+# does. On Python 3.10 uv would rather have the newest protobuf and with it a tensorflow-metadata of 2018. (In
+# pyproject.toml these bounds would be requirements without a hash, and every `uv pip install` refuse them.)
+# The second awk keeps those packages of the larger lock that the first does not have, line by line.
 lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
 	@cp requirements.txt .venv/lock.txt
-	@$(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal \
-	  --python-version 3.10 --generate-hashes --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
+	@printf '%s\n' 'backports-strenum<1.3' 'tensorflow-metadata>=1.17' > .venv/bounds.txt
+	@$(compile) $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
 	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,scale,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
-	  sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
-	    -e "s/ ; python_full_version < '3\.14'//" .venv/lock.txt; } > .venv/requirements.txt
+	  $(unbounded) .venv/lock.txt; } > .venv/requirements.txt
 	@mv .venv/requirements.txt requirements.txt
-	@echo "requirements.txt has $$(grep -c == requirements.txt) packages; 'make setup' installs them."
+	@cat requirements.txt $$(test -n "$(UPGRADE)" || echo requirements-site.txt) > .venv/lock-site.txt
+	@$(compile) --extra site --output-file .venv/lock-site.txt
+	@{ echo "# Written by 'make lock' from pyproject.toml: what [site] needs and requirements.txt does not have."; \
+	  $(unbounded) .venv/lock-site.txt | \
+	  awk '/^[^ #]/ { kept = FNR == NR || !($$0 in had) } FNR == NR { had[$$0]; next } kept' requirements.txt -; \
+	  } > .venv/requirements-site.txt
+	@mv .venv/requirements-site.txt requirements-site.txt
+	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 
@@ -159,8 +190,7 @@ endif
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
 	@awk '/^[^ #]/ { wanted = /^(uv|setuptools)==/ } wanted' requirements.txt > .venv/first.txt
 	@$(PY) -m pip install -qq --no-deps --require-hashes -r .venv/first.txt
-	@index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
-	if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi; \
+	@$(pips_index); \
 	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
 	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
 	{ echo "uv could not install them; trying with pip:"; \

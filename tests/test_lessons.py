@@ -35,6 +35,11 @@ def test_every_source_has_a_lesson_and_every_lesson_a_source():
     assert NAMES and NAMES == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
+def test_lesson_00_lists_all_that_follow():
+    text = (build.SOURCES / f"{NAMES[0]}.py").read_text(encoding="utf-8")
+    assert re.findall(r"\| \[\d\d\]\((\w+)\.ipynb\) \|", text) == NAMES[1:]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_source_and_lesson_have_the_same_cells(name):
     source = build.convert(build.SOURCES / f"{name}.py")
@@ -50,6 +55,52 @@ def test_a_lesson_was_run_once_from_top_to_bottom(lesson):
 
 def test_nothing_forbidden_is_stored(lesson):
     assert build.forbidden(lesson) == [] and "widgets" not in lesson.metadata
+
+
+def a_notebook_that_shows(**data):
+    output = nbformat.v4.new_output(
+        "display_data", data={name.replace("_", "/", 1): value for name, value in data.items()}
+    )
+    output.data[build.WIDGET] = {"model_id": "1"}
+    cell = nbformat.v4.new_code_cell(outputs=[output])
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+
+
+def test_of_a_widget_only_what_stands_in_its_place_is_stored():
+    notebook = a_notebook_that_shows(image_png="…", text_plain="none is frozen")
+    build.clean(notebook)
+    assert notebook.cells[0].outputs[0].data == {"image/png": "…", "text/plain": "none is frozen"}
+    assert "widgets" not in notebook.metadata and build.forbidden(notebook) == []
+
+
+START = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795628375.578937    7655 port.cc:153] oneDNN custom operations are on. You may see slightly different …
+"""
+
+
+@pytest.mark.parametrize(("logged", "kept"), [(START, 0), (START + "Something is wrong\n", 1), ("I0000 else\n", 1)])
+def test_that_tensorflow_uses_the_processor_is_not_stored_and_nothing_else_is_lost(logged, kept):
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stderr", text=logged)])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    build.clean(notebook)
+    assert len(build.forbidden(notebook)) >= kept == len(cell.outputs)
+
+
+def test_a_widget_that_has_nothing_to_stand_in_its_place_is_forbidden():
+    notebook = a_notebook_that_shows(text_plain="IntSlider(value=0)")
+    build.clean(notebook)
+    assert build.forbidden(notebook) == ["cell 0 shows a widget that has nothing to stand in its place"]
+
+
+def test_the_lessons_with_widgets_show_what_stands_in_their_place():
+    """Each of the five is somewhere in the course, and its cell has a figure and its description."""
+    shown = {}
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in code_cells(nbformat.read(path, as_version=4)):
+            for name in re.findall(r"tl\.widgets\.(\w+)\(", cell.source):
+                shown[name] = [output.metadata["image/png"]["alt"] for output in cell.outputs]
+    assert set(shown) == {"freeze_explorer", "label_slider", "mistake_browser", "draw_a_kanji", "try_your_own"}
+    assert all(len(figures) == 1 and figures[0] for figures in shown.values())
 
 
 def test_pictures_that_must_not_be_passed_on_are_not_stored(lesson):

@@ -709,3 +709,59 @@ def test_where_a_heat_map_is_low_the_picture_is_left_as_it_is():
 @pytest.mark.parametrize("heat", [np.full((1, 2, 2), 1.5), np.full((1, 2, 2), -0.1), np.zeros((1, 2, 2, 3))])
 def test_what_is_no_heat_map_is_refused(heat):
     assert "as tl.grad_cam gives it" in refusal(show.heat_maps, COLOUR[:1], heat)
+
+
+# The numbers as a table, and colour never the only signal
+
+CHARTS = {
+    "confusion": (["true class", "predicted sound", "predicted defect"], ["sound", "8", "2"]),
+    "feature_map": (["class", "points", "mean, first direction", "mean, second direction"], None),
+    "curves": (["labels", "probe", "scratch"], ["1", "0.5 ± 0.1", "0.2 ± 0"]),
+    "learning_curve": (["Labels in all", "probe"], ["2", "60 ± 14"]),
+    "training": (["epoch", "loss", "held-out loss", "held-out accuracy"], ["1", "1", "1.2", "0.75"]),
+    "attention": (["token", "from [CLS]", "from a", "from [SEP]"], ["[CLS]", "0.33", "0.33", "0.33"]),
+    "bars": (["bar", "seconds"], ["a", "1"]),
+    "labelled_points": (["point", "cost", "accuracy"], ["a", "1", "2"]),
+    "trials": (["trial", "strength", "validation accuracy (%)"], ["1", "0.001", "50"]),
+}
+
+
+def test_every_chart_has_a_table_and_grids_of_pictures_have_none():
+    assert {name for name, function in EVERY_FUNCTION.items() if function().table is not None} == set(CHARTS)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_the_table_holds_what_was_drawn(name):
+    columns, first = CHARTS[name]
+    head, row, *_ = EVERY_FUNCTION[name]().table.texts()
+    assert head == columns and (first is None or row == first)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_notebook_keeps_the_table_beside_the_picture(name):
+    sheet = EVERY_FUNCTION[name]()
+    stored = sheet._repr_mimebundle_()[1]["image/png"]["table"]
+    assert [stored["columns"], *stored["rows"]] == sheet.table.texts()
+
+
+def test_a_bar_with_a_spread_has_it_in_the_table():
+    sheet = show.bars(["a"], [80.0], "accuracy", "Ways", spreads=[1.5])
+    assert sheet.table.rows == [("a", "80.0 ± 1.5")]
+
+
+def test_lines_differ_in_marker_and_dash_as_well_as_in_colour():
+    lines = (
+        show.curves([1, 2], {name: [0, 1] for name in "abcd"}, {name: [0, 0] for name in "abcd"}, "", "", "")
+        .axes[0]
+        .lines
+    )
+    assert len({line.get_linestyle() for line in lines}) == len({line.get_marker() for line in lines}) == 4
+
+
+def test_of_twenty_five_classes_no_two_have_the_same_colour_and_marker_and_colours_do_not_share_one():
+    names = [str(number) for number in range(25)]
+    axes = show.feature_map(np.zeros((25, 2)), range(25), names).axes[0]
+    looks = [
+        (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes()) for points in axes.collections
+    ]
+    assert len(set(looks)) == 25 and len({marker for _, marker in looks[:8]}) == 8

@@ -23,9 +23,34 @@ ROOMS = (
     "demo",
     "doctor",
     "folder_job",
-    "handout",
+    "kits",
+    "kits.contents",
+    "kits.wheels",
+    "kits.targets",
+    "kits.installer",
+    "handouts",
+    "handouts.slides",
+    "handouts.cards",
+    "handouts.instructors",
+    "handouts.learners",
+    "handouts.teaching",
+    "handouts.lessons",
+    "handouts.checkpoints",
     "predicting",
     "fetching",
+    "widgets",
+    "widgets.uploads",
+    "widgets.drawing",
+    "widgets.mistakes",
+    "widgets.labels",
+    "widgets.cuts",
+    "widgets.cut_chart",
+    "widgets.near",
+    "widgets.strokes",
+    "widgets.moving",
+    "widgets.live",
+    "widgets.answer",
+    "widgets.files",
     "exercises",
     "exercises.checking",
     "exercises.lesson_00",
@@ -85,6 +110,7 @@ ROOMS = (
     "heads",
     "predictor",
     "evaluation",
+    "block_counts",
     "freezing",
     "backbones",
     "scale",
@@ -130,6 +156,7 @@ ROOMS = (
     "datasets.core",
     "same_pictures",
     "inputs",
+    "tables",
     "measure",
     "progress",
     "evidence",
@@ -200,6 +227,7 @@ def test_the_public_names_are_those_that_the_course_uses():
         "pictures",
         "errors",
         "show",
+        "widgets",
     }
 
 
@@ -230,8 +258,22 @@ def test_show_is_the_room_of_plots():
 
 
 def test_importing_the_package_imports_nothing_large():
-    large = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "PIL", "numpy", "typer"}
-    large |= {"dask", "distributed", "pyarrow"}
+    large = {
+        "ipywidgets",
+        "IPython",
+        "tensorflow",
+        "keras",
+        "tensorflow_datasets",
+        "sklearn",
+        "matplotlib",
+        "scipy",
+        "PIL",
+        "numpy",
+        "typer",
+        "dask",
+        "distributed",
+        "pyarrow",
+    }
     assert run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))") == "[]"
 
 
@@ -366,7 +408,8 @@ def documented():
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
     rooms = [
-        (f"tl.{room}", getattr(tl, room)) for room in ("datasets", "pictures", "errors", "show", "guards", "scale")
+        (f"tl.{room}", getattr(tl, room))
+        for room in ("datasets", "pictures", "errors", "show", "guards", "scale", "widgets")
     ]
     for name, owner in members + rooms:
         for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:

@@ -53,6 +53,7 @@ _ROOMS = {
     "show": "plots",
     "guards": "guards",
     "scale": "scale",
+    "widgets": "widgets",
 }
 
 __all__ = [*_PLACES, *_ROOMS]

@@ -1,4 +1,4 @@
-"""The `tlcourse` command: demo, doctor, fetch, pack, handout, train, predict, cache."""
+"""The `tlcourse` command: demo, doctor, fetch, pack, handout, kit, train, predict, cache."""
 
 import codecs
 import os
@@ -175,23 +175,53 @@ def pack(
 @app.command()
 def handout(
     folder: Annotated[
-        Path, typer.Argument(help="Where to put the copies; made if need be.", metavar="DIR", show_default=False)
+        Path, typer.Argument(help="Where to put them; made if need be.", metavar="DIR", show_default=False)
     ],
     lessons: Annotated[
-        list[str] | None, typer.Argument(help="Beginnings of lessons' names: 00 04. None: all of them.")
-    ] = None,
-    with_solutions: Annotated[bool, typer.Option("--with-solutions", help="Keep the worked solutions.")] = False,
-    with_outputs: Annotated[bool, typer.Option("--with-outputs", help="Keep what the cells have printed.")] = False,
+        str, typer.Option(help="Beginnings of lessons' names: 00,04. None: all of them.", show_default=False)
+    ] = "",
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Leave the solutions in: for after the class.")
+    ] = False,
 ) -> None:
-    """Copy lessons for a class, without solutions."""
-    from .handout import make_handout
+    """Write what a class needs: notebooks, slides, cards."""
+    from .handouts import make_handouts
 
-    for path in make_handout(folder, lessons or (), with_solutions, with_outputs):
-        _say(f"  {path}", soft_wrap=True)
-    left_out = " and ".join(
-        name for name, kept in (("solutions", with_solutions), ("outputs", with_outputs)) if not kept
+    written = make_handouts(folder, lessons.replace(",", " ").split(), solutions)
+    size = sum(path.stat().st_size for path in written)
+    _say(f"{len(written)} files written, {size / 1e6:.1f} MB.")
+    _say(f"  {folder / 'learners'}: give this to everybody{', with solutions' if solutions else ''}", soft_wrap=True)
+    _say(f"  {folder / 'instructor'}: keep this; solutions and notes are in it", soft_wrap=True)
+
+
+@app.command()
+def kit(
+    folder: Annotated[
+        Path, typer.Argument(help="A new folder, or the kit to go on with.", metavar="DIR", show_default=False)
+    ],
+    systems: Annotated[str, typer.Option(help="The learners' systems.")] = "linux,macos,windows",
+    pythons: Annotated[
+        str, typer.Option(help="The learners' Pythons: 3.11,3.12. None: the one that runs this.", show_default=False)
+    ] = "",
+    networks: Annotated[
+        str, typer.Option(help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False)
+    ] = "",
+) -> None:
+    """Put all that a workshop needs on a stick."""
+    from .kits import make_kit
+
+    def listed(names: str) -> list[str]:
+        return names.replace(",", " ").split()
+
+    here = "{}.{}".format(*sys.version_info)
+    missing = make_kit(folder, listed(systems), listed(pythons) or [here], listed(networks), say=_say_or_path)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    for sentence in missing:
+        _say(sentence)
+    _say(
+        f"The kit is ready, {size / 1e9:.2f} GB: {folder}. START_HERE.txt in it says how it is installed.",
+        soft_wrap=True,
     )
-    _say(f"Copied{', without ' + left_out if left_out else ', with everything'}.")
 
 
 @app.command()

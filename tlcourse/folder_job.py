@@ -28,7 +28,7 @@ from .training_report import duration
 
 TIMED = 16  # pictures by which the time is estimated
 # What a picture costs, in times the network's way from pixels to features; measured on two cores, see `make results`.
-EPOCH_COST, JUDGING_COST = 1.0, 6.0
+EPOCH_COST, JUDGING_COST = 0.5, 6.0
 EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
 SHOWN = 10  # classes and mistakes that are said; the model card has more
 

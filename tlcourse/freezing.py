@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import NamedTuple
 
+from . import tables
 from .blocks import Parts, batch_norms, containers, find_blocks, leaves
 from .errors import UserInputError
 
@@ -94,20 +95,11 @@ class FreezeTable:
         return [*(f"Warning: {text}" for text in self.warnings), *self.notes]
 
     def __repr__(self) -> str:
-        cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(f"{cell:{'<' if place < 2 else '>'}{widths[place]}}" for place, cell in enumerate(line)).rstrip()
-            for line in cells
-        ]
-        return "\n".join([self.name, *lines, *self._sentences()])
+        return "\n".join([self.name, tables.as_text(self._cells(), left=2), *self._sentences()])
 
     def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in line] for line in self._cells()]
-        rows = "".join(f"<tr><td>{'</td><td>'.join(line)}</td></tr>" for line in body)
         sentences = "".join(f"<p>{html.escape(text)}</p>" for text in self._sentences())
-        table = f"<thead><tr><th>{'</th><th>'.join(head)}</th></tr></thead><tbody>{rows}</tbody>"
-        return f"<table><caption>{html.escape(self.name)}</caption>{table}</table>{sentences}"
+        return tables.as_html(self._cells(), self.name) + sentences
 
 
 def table(parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> FreezeTable:

@@ -48,15 +48,19 @@ class Classifier(Predictor):
         import_tensorflow()
         import keras
 
-        kernel, bias = self._regression.coef_.T, self._regression.intercept_
-        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
-            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
-        kernel = kernel / self._scaler.scale_[:, None]
-        bias = bias - self._scaler.mean_ @ kernel
+        kernel, bias = self.weights()
         head = keras.layers.Dense(len(self.classes), activation="softmax", name="head")
         head.build((None, kernel.shape[0]))
         head.set_weights([kernel.astype("float32"), bias.astype("float32")])
         return head
+
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same decision as numbers: softmax(features @ kernel + bias); float64 (d, classes) and (classes,)."""
+        kernel, bias = self._regression.coef_.T, self._regression.intercept_
+        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
+            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+        kernel = kernel / self._scaler.scale_[:, None]
+        return kernel, bias - self._scaler.mean_ @ kernel
 
     def _checked(self, features) -> np.ndarray:
         return check_features(features, expected=self._scaler.n_features_in_)

@@ -115,7 +115,7 @@ def _reason(error: Exception) -> str:
     text = str(error).split("\n")[0].rstrip(".")
     if "cannot identify" in text:
         return "its content is in no picture format that Pillow knows"
-    if "truncated" in text or "broken data" in text or "end of" in text:
+    if any(sign in text.lower() for sign in ("truncated", "broken data", "end of")):
         return f"it was cut short ({text})"
     return f"it is damaged ({type(error).__name__}: {text})"
 

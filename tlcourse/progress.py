@@ -2,6 +2,10 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_quiet = False
 
 
 def progress_bar(*iterable, **options):
@@ -12,8 +16,19 @@ def progress_bar(*iterable, **options):
 
 
 def is_off() -> bool:
-    """Whether `TQDM_DISABLE` is set. tqdm reads it by itself, but its notebook bar overrules it."""
-    return os.environ.get("TQDM_DISABLE", "0").lower() not in ("", "0", "false")
+    """Whether bars are off: inside `quiet`, or by `TQDM_DISABLE`, which tqdm reads too, but not its notebook bar."""
+    return _quiet or os.environ.get("TQDM_DISABLE", "0").lower() not in ("", "0", "false")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No bars while this is open: for one picture, whose bar would take longer than its work."""
+    global _quiet
+    before, _quiet = _quiet, True
+    try:
+        yield
+    finally:
+        _quiet = before
 
 
 def in_notebook() -> bool:

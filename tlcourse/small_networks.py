@@ -156,6 +156,7 @@ class _Workbench:
     """
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, frozen: int):
+        import_tensorflow()
         import keras
 
         self.network = small_network(input_shape, classes)

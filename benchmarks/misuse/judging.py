@@ -3,7 +3,6 @@
 What they cost is no accuracy but the truth: how much more is reported than fresh pictures will bear out.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
 
@@ -76,30 +75,29 @@ def _chosen(right_answers: np.ndarray, by_validation: int, rng) -> dict:
 
 def many_probes(seed: int) -> tuple[np.ndarray, int]:
     """Which test cells each setting gets right, bool (settings, cells); and the place of the best by validation."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-
     rows, answers, validated = solar().train.sample_rows(CELLS, seed), [], []
     labels = solar().train.labels[rows]
     for count in range(1, len(CHOSEN_FROM) + 1):
         for blocks in combinations(CHOSEN_FROM, count):
-            learned, judged = _standardised(blocks, rows)
+            learned, judged = (np.hstack([block_features(block)[part] for block in blocks]) for part in (0, 1))
             for strength in STRENGTHS:
-                probe = LogisticRegression(C=strength, max_iter=300, tol=1e-2)
-                validated.append(cross_val_score(probe, learned, labels, cv=5).mean())
-                answers.append(probe.fit(learned, labels).predict(judged) == solar().test.labels)
+                validated.append(_cross_validated(learned[rows], labels, strength, seed))
+                probe = tl.train_classifier(learned[rows], labels, strengths=[strength])
+                answers.append(probe.predict(judged) == solar().test.labels)
     return np.array(answers), int(np.argmax(validated))
+
+
+def _cross_validated(features: np.ndarray, labels: np.ndarray, strength: float, seed: int) -> float:
+    """Mean accuracy over five folds; shuffled, because the cells are in the order of their modules."""
+    from sklearn.model_selection import StratifiedKFold
+
+    found = []
+    for kept, held_out in StratifiedKFold(5, shuffle=True, random_state=seed).split(features, labels):
+        probe = tl.train_classifier(features[kept], labels[kept], strengths=[strength])
+        found.append(probe.score(features[held_out], labels[held_out]))
+    return float(np.mean(found))
 
 
 @cache
 def block_features(block: str) -> tuple[np.ndarray, np.ndarray]:
     return tuple(model().extract_features(split.images, [block]) for split in (solar().train, solar().test))
-
-
-def _standardised(blocks: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features of these blocks side by side, standardised; turned so that no more numbers are left than rows."""
-    learned, judged = (np.hstack([block_features(block)[part] for block in blocks]) for part in (0, 1))
-    mean, scale = learned[rows].mean(axis=0), learned[rows].std(axis=0) + 1e-6
-    learned, judged = (learned[rows] - mean) / scale, (judged - mean) / scale
-    directions = np.linalg.svd(learned, full_matrices=False)[2].T
-    return learned @ directions, judged @ directions

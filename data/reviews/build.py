@@ -275,7 +275,7 @@ def measured(before: list[Row], kept: list[int], groups: Groups, arrays: dict[st
 
 def _domains_table(before: list[Row], rows: list[Row], groups: list[list[Row]]) -> str:
     columns = [_column(*(_rows_of(some, d) for some in (before, rows)), _parts_of(groups, d)) for d in REVIEW_DOMAINS]
-    lines = [f"| | {' | '.join(REVIEW_DOMAINS)} |", "|---|---|---|---|"]
+    lines = [f"| What | {' | '.join(REVIEW_DOMAINS)} |", "|---|---|---|---|"]
     return "\n".join(lines + [f"| {head} | {' | '.join(column[head] for column in columns)} |" for head in columns[0]])
 
 

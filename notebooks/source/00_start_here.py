@@ -163,6 +163,20 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 # Rows are what the cells are, columns are what was said. The two fields off the diagonal are two different kinds of
 # mistake: a false alarm costs a second look, a missed defect costs power for twenty years. Accuracy adds them up as if
 # they were the same. It is worth knowing which kind you make.
+#
+# ## A picture of your own
+#
+# What does it say of a picture that you choose? Take one of ten new cells from the list, or give a picture of yours. It is
+# shown as the network sees it, beside it what speaks for the answer (brighter is more), and below the three cells of
+# the training that are nearest to it. Your picture is kept nowhere.
+
+# %%
+learned_from = solar.train_and_validation
+tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=solar.test)
+
+# %% [markdown]
+# Give it a photograph of your breakfast, and it will say "functional" or "defective", perhaps very surely: it knows no
+# third answer. What gives it away are the neighbours, which are not near: compare their cosines with those of a cell.
 
 # %% [markdown]
 # ## How the course works
@@ -176,7 +190,7 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 # - **Nothing is hidden.** `model.network` is an ordinary Keras model; the package is small and made to be read.
 # - **Something does not work?** Run `tlcourse doctor` in a terminal: it says what is missing and what mends it.
 #
-# | Lesson | |
+# | No. | Lesson |
 # |---|---|
 # | 00 | Start here: you are here |
 # | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
@@ -185,6 +199,10 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 # | [04](04_freezing_and_a_new_head.ipynb) | Freezing layers and a new head: the five steps |
 # | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
 # | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: carried over, layer by layer |
+# | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |
+# | [08](08_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
+# | [09](09_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
+# | [10](10_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
 #
 # Further lessons are being written.
 

@@ -322,7 +322,9 @@ tl.check("2.2", camera_answers)
 # %%
 filters = np.moveaxis(model.network.get_layer("stem_conv").get_weights()[0], -1, 0)
 largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
-tl.show.pictures((127.5 + 127.5 * filters / largest).astype(np.uint8), columns=8)
+tl.show.pictures(
+    (127.5 + 127.5 * filters / largest).astype(np.uint8), columns=8, title="The 32 filters of the first convolution"
+)
 
 # %% [markdown]
 # Nobody drew these. They are what training found. Two kinds are easy to see: filters of nearly one colour, which

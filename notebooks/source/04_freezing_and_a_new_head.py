@@ -288,6 +288,21 @@ for name, found in tl.results("bench.recipes.recipes").items():
 # %% [markdown]
 # So the recipes work, and they pay for the frozen part in every epoch. Unless the pictures change from epoch to epoch
 # (augmentation: lesson 05), there is no reason to.
+#
+# ## Where to cut?
+#
+# Everything frozen and everything trained are the two ends of a scale. Between them lies one cut after each block.
+# **Predict first.** From the last block to the first, which grows faster: the numbers that learn, or the seconds that
+# they cost? Move the cut and read.
+
+# %%
+tl.widgets.freeze_explorer(model)
+
+# %% [markdown]
+# (In print stands the first position, with everything frozen; `tl.widgets.freezing_at(model, "block5c")` gives any other
+# without a slider.) Most of the numbers lie in the last blocks, and most of the time is spent before them. Where the
+# accuracy was measured, a cut further down has not helped: with two hundred cells there is little to learn from. Lesson 05
+# does that experiment.
 
 # %% [markdown]
 # ## Exercises

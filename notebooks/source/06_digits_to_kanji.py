@@ -121,16 +121,30 @@ for name, options in ways.items():
 # %% tags=["trained-here"]
 from functools import partial
 
-
-def small_network(options, split, seed):
-    return tl.train_network(split.images, split.labels, steps=300, seed=seed, **options)
+trained = {}  # the networks trained last, to be tried below
 
 
-methods = {name: partial(small_network, options) for name, options in ways.items()}
+def small_network(name, split, seed):
+    trained[name] = tl.train_network(split.images, split.labels, steps=300, seed=seed, **ways[name])
+    return trained[name]
+
+
+methods = {name: partial(small_network, name) for name in ways}
 one_draw = tl.learning_curve(sixty, labels_per_class=(1, 20), methods=methods, seeds=1)
 one_draw
 
 # %% [markdown]
+# The networks trained last have seen twenty examples of each sign. Let two of them read *your* hand: draw with mouse or
+# finger, or choose a sign of the test hands from the list.
+
+# %% tags=["nbval-ignore-output"]
+side_by_side = {name: trained[name] for name in ("from scratch", "carried, trained further")}
+tl.widgets.draw_a_kanji(side_by_side, sixty)
+
+# %% [markdown]
+# Begin with 一, 二 and 三; then try 右 and 石, or 大 and 犬, which differ by little. The picture beside the guesses is all
+# that a network is given: scaled to one size, its weight in the middle, as in MNIST.
+#
 # One draw, two numbers of labels and 300 steps are what a lesson has time for. `make results` did the same with five draws
 # and more numbers of labels, and went on with each training until more steps hardly help: up to 1,500 of them where
 # there are many pictures. There the digits were learned in 600 steps. It adds a fourth way: a linear probe on features of
@@ -141,11 +155,11 @@ curve = tl.LearningCurve.of(tl.results("kanji.ways"))
 curve
 
 # %%
-tl.show.learning_curve(curve, "Sixty Kanji by unseen hands: the best way depends on the number of labels")
+tl.widgets.label_slider(curve, "Sixty Kanji by unseen hands: the best way depends on the number of labels")
 
 # %% [markdown]
-# Look at the three small networks first, from left to right. With one label a sign, the frozen layers are ahead: hardly
-# anything can be learned from sixty pictures, and what cannot move cannot be spoiled. With many labels they are last:
+# Move from left to right, and look at the three small networks first. With one label a sign, the frozen layers are
+# ahead: hardly anything can be learned from sixty pictures, and what cannot move cannot be spoiled. With many labels they are last:
 # what cannot move cannot learn strokes that no digit has.
 #
 # Now the surprise. With twenty labels the network from scratch is *better* than the one that began with the digits and

@@ -3,12 +3,12 @@
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
+from ..files import unfinished_folder
 
 MOST_BYTES = 5_000_000_000  # unpacked; far above what a course's disk and an evening's patience hold
 MOST_FILES = 200_000
@@ -61,10 +61,7 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
 def _unpack(source: Path, opened: zipfile.ZipFile, goal: Path) -> None:
     entries = [entry for entry in opened.infolist() if not entry.is_dir() and not _is_passed_over(entry.filename)]
     _check(source, entries)
-    goal.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{goal.name}-", dir=goal.absolute().parent) as unfinished:
-        inside = Path(unfinished, "unpacked")
-        inside.mkdir()
+    with unfinished_folder(goal) as inside:
         for entry in entries:
             place = inside / PurePosixPath(entry.filename)
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,11 @@
 
 import hashlib
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DatasetUnavailable
-from ..files import cache_folder, read_card
+from ..files import cache_folder, read_card, unfinished_folder
 from . import tfds
 from .core import Dataset
 from .folder import from_folder
@@ -59,19 +58,14 @@ def _unpacked(builder) -> Path:
     folder = cache_folder() / "dogs" / builder.info.full_name.replace("/", "-")
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    half_done = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
-    try:
+    with unfinished_folder(folder) as half_done:
         seen = set()
         _write_pictures(builder, "test", half_done, lambda rank, count: "test", seen)
         _write_pictures(
             builder, "train", half_done, lambda rank, count: "validation" if rank < count / 5 else "train", seen
         )
-        half_done.chmod(0o755)
         if not folder.is_dir():  # another process may have been faster
             half_done.rename(folder)
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
     return folder
 
 

@@ -80,21 +80,22 @@ def _about_skipped(skipped: list[tuple[str, str]]) -> tuple[str, str, bool]:
         return "left out", "nothing.", False
     kinds = Counter(_kind(reason) for _, reason in skipped)
     which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return "left out", f"{len(skipped)} files ({which}): see dataset.skipped.", True
+    files = f"{len(skipped)} files" if len(skipped) > 1 else "1 file"
+    return "left out", f"{files} ({which}): see dataset.skipped.", True
 
 
 def _kind(reason: str) -> str:
     """What sort of reason it is, of those that `from_folder` gives."""
     for words, kind in (
-        ("a copy of", "copies"),
+        ("a copy of", "copied"),
         ("stands under", "under two classes"),
         ("too few to show", "too small"),
-        ("no picture by its name", "no pictures"),
+        ("no picture by its name", "no pictures by name"),
         ("outside the class folders", "outside the class folders"),
     ):
         if words in reason:
             return kind
-    return "that cannot be read"
+    return "unreadable"
 
 
 def _about_few(learned: np.ndarray, names: list[str]) -> tuple[str, str, bool]:

@@ -3,7 +3,6 @@
 import csv
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DamagedFile, UserInputError
-from ..files import Card, sha256
+from ..files import Card, sha256, unfinished_folder
 from ..pictures import Pictures
 from ..progress import progress_bar
 from .core import Dataset, Split
@@ -67,17 +66,12 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     goal = Path(folder).expanduser() / dataset.name
     if goal.exists():
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    half_done = Path(tempfile.mkdtemp(prefix=f".{dataset.name}-", dir=goal.parent))
-    try:
+    with unfinished_folder(goal) as half_done:
         rows = [row for name, split in dataset.splits.items() for row in _write_split(half_done, name, split)]
         with open(half_done / MANIFEST, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
         (half_done / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
-        half_done.chmod(0o755)
         half_done.rename(goal)
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
     return goal
 
 

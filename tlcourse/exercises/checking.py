@@ -44,7 +44,7 @@ class Check:
         Raises:
             UserInputError: there is no such exercise.
         """
-        exercise = _find(number)
+        exercise = find_exercise(number)
         if _is_missing(answer):
             return Verdict(number, NOT_ATTEMPTED)
         verdict = _judge(exercise, answer, context)
@@ -59,7 +59,7 @@ class Check:
         Raises:
             UserInputError: there is no such exercise.
         """
-        hints = _find(number).hints
+        hints = find_exercise(number).hints
         given = min(self._hints_given.get(number, 0) + 1, len(hints))
         self._hints_given[number] = given
         more = "Ask again for more." if given < len(hints) else "The solution is folded away below the exercise."
@@ -117,7 +117,7 @@ def _is_missing(answer) -> bool:
     return answer is None or answer is Ellipsis or (isinstance(answer, list | tuple | str) and not answer)
 
 
-def _find(number: str) -> Exercise:
+def find_exercise(number: str) -> Exercise:
     if number not in _all():
         known = ", ".join(sorted(_all(), key=_place))
         raise UserInputError(f"There is no exercise {number!r}. There are {known}.")

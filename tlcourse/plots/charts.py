@@ -7,7 +7,8 @@ from matplotlib import ticker
 
 from ..errors import UserInputError
 from ..evaluation import ConfusionMatrix
-from .figure import COLOURS, MARKERS, WIDTH, Figure, as_places, equally_long, listed
+from ..tables import Table
+from .figure import COLOURS, DASHES, MARKERS, WIDTH, Figure, as_places, equally_long, listed, sentence
 
 
 def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
@@ -33,6 +34,10 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
         if count
     )
     sheet.alt = f"Confusion matrix, {matrix.accuracy:.1%} right: {listed(taken)}."
+    sheet.table = Table(
+        ("true class", *(f"predicted {name}" for name in matrix.class_names)),
+        [(name, *counts.tolist()) for name, counts in zip(matrix.class_names, matrix.counts, strict=True)],
+    )
     return sheet
 
 
@@ -59,7 +64,11 @@ def attention(tokens: Sequence[str], weights, title: str = "Which token took how
     axes.set_title(title)
     sheet.colorbar(shades, shrink=0.7, label="share")
     most = (f"{token} from {tokens[row.argmax()]} {row.max():.2f}" for token, row in zip(tokens, weights, strict=True))
-    sheet.alt = f"{title}. Of each token, from which it took most: {listed(most)}."
+    sheet.alt = f"{sentence(title)} Of each token, from which it took most: {listed(most)}."
+    sheet.table = Table(
+        ("token", *(f"from {token}" for token in tokens)),
+        [(token, *row) for token, row in zip(tokens, weights.round(2).tolist(), strict=True)],
+    )
     return sheet
 
 
@@ -78,18 +87,16 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
     axes = sheet.subplots()
     for label, name in enumerate(class_names):
         rows = labels == label
-        colour, marker = COLOURS[label % len(COLOURS)], MARKERS[label // len(COLOURS) % len(MARKERS)]
-        if len(class_names) <= len(COLOURS):
-            marker = MARKERS[label]
+        # Of 64 classes no two have the same colour and marker, and of any eight in a row no two share either.
+        colour, marker = COLOURS[label % len(COLOURS)], MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
         axes.scatter(*points[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
     axes.legend(fontsize=8, loc="best")
     axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
-    centres = (
-        f"{name}: {np.sum(labels == label)} points around {points[labels == label].mean(axis=0).round(1).tolist()}"
-        for label, name in enumerate(class_names)
-        if np.any(labels == label)
-    )
-    sheet.alt = f"{title}. Points in two dimensions, by class. {listed(centres)}."
+    present = [(name, points[labels == label]) for label, name in enumerate(class_names) if np.any(labels == label)]
+    rows = [(name, len(own), *own.mean(axis=0).round(2).tolist()) for name, own in present]
+    sheet.table = Table(("class", "points", "mean, first direction", "mean, second direction"), rows)
+    centres = (f"{name}: {count} points around {x:.2g}, {y:.2g}" for name, count, x, y in rows)
+    sheet.alt = f"{sentence(title)} Points in two dimensions, by class. {listed(centres)}."
     return sheet
 
 
@@ -128,7 +135,7 @@ def curves(
     for number, (name, mean) in enumerate(means.items()):
         mean, spread = np.asarray(mean), np.asarray(spreads[name])
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        axes.plot(x, mean, marker=marker, color=colour, label=name)
+        axes.plot(x, mean, DASHES[number % len(DASHES)], marker=marker, color=colour, label=name)
         upper = np.minimum(mean + spread, np.inf if highest is None else highest)
         axes.fill_between(x, mean - spread, upper, color=colour, alpha=0.2, linewidth=0)
     if logarithmic:
@@ -139,12 +146,13 @@ def curves(
     axes.grid(alpha=0.3)
     if len(means) > 1:
         axes.legend()
+    told = {name: [f"{y:.3g} ± {sd:.2g}" for y, sd in zip(means[name], spreads[name], strict=True)] for name in means}
+    sheet.table = Table((xlabel, *means), list(zip((f"{at:g}" for at in x), *told.values(), strict=True)))
     lines = (
-        f"{name}: "
-        + ", ".join(f"{y:.3g} ± {spread:.2g} at {at:g}" for at, y, spread in zip(x, ys, spreads[name], strict=True))
-        for name, ys in means.items()
+        f"{name}: " + ", ".join(f"{text} at {at:g}" for at, text in zip(x, texts, strict=True))
+        for name, texts in told.items()
     )
-    sheet.alt = f"{title}. {ylabel} by {xlabel}, mean and standard deviation. {listed(lines)}."
+    sheet.alt = f"{sentence(title)} {ylabel} by {xlabel}, mean and standard deviation. {listed(lines)}."
     return sheet
 
 
@@ -180,10 +188,12 @@ def training(
         axes.legend()
     sheet.suptitle(title, fontsize=10)
     named = {"loss": "loss", "validation_loss": "held-out loss", "validation_accuracy": "held-out accuracy"}
-    curves = (
-        f"{name} from {epochs[0][key]:.3g} to {epochs[-1][key]:.3g}" for key, name in named.items() if key in epochs[0]
+    named = {key: name for key, name in named.items() if key in epochs[0]}
+    curves = (f"{name} from {epochs[0][key]:.3g} to {epochs[-1][key]:.3g}" for key, name in named.items())
+    sheet.alt = f"{sentence(title)} Epochs {x[0]} to {x[-1]}: {listed(curves)}."
+    sheet.table = Table(
+        ("epoch", *named.values()), [(row["epoch"], *(round(row[key], 4) for key in named)) for row in epochs]
     )
-    sheet.alt = f"{title}. Epochs {x[0]} to {x[-1]}: {listed(curves)}."
     return sheet
 
 
@@ -208,7 +218,10 @@ def bars(
     axes.invert_yaxis()
     axes.margins(x=0.12 if spreads is None else 0.2)
     axes.set(xlabel=xlabel, title=title)
-    sheet.alt = f"{title}. Bars, {xlabel}: {listed(f'{n} {text}' for n, text in zip(names, said, strict=True))}."
+    sheet.alt = (
+        f"{sentence(title)} Bars, {xlabel}: {listed(f'{n} {text}' for n, text in zip(names, said, strict=True))}."
+    )
+    sheet.table = Table(("bar", xlabel), list(zip(names, values if spreads is None else said, strict=True)))
     return sheet
 
 
@@ -233,5 +246,6 @@ def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title:
     axes.grid(alpha=0.3)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     places = (f"{name}: {a:.3g}, {b:.3g}" for name, a, b in zip(names, x, y, strict=True))
-    sheet.alt = f"{title}. Points, {xlabel} and {ylabel}. {listed(places)}."
+    sheet.alt = f"{sentence(title)} Points, {xlabel} and {ylabel}. {listed(places)}."
+    sheet.table = Table(("point", xlabel, ylabel), list(zip(names, x, y, strict=True)))
     return sheet

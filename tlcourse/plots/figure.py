@@ -8,10 +8,12 @@ from matplotlib import figure
 from PIL import Image
 
 from ..errors import UserInputError
+from ..tables import Table
 
 # Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 MARKERS = "osD^vP*X"
+DASHES = ("-", "--", "-.", ":")
 WIDTH = 8.0  # inches: the width of a notebook's page
 
 
@@ -20,12 +22,18 @@ class Figure(figure.Figure):
 
     Attributes:
         alt: what is seen, in words, for those who cannot see it; a notebook keeps it beside the picture.
+        table: the numbers of a chart as a `Table`, kept there too; None where pictures are shown.
     """
 
     alt = ""
+    table: Table | None = None
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+        about = {"alt": self.alt}
+        if self.table is not None:
+            columns, *rows = self.table.texts()
+            about["table"] = {"columns": columns, "rows": rows}
+        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {"image/png": about}
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -39,6 +47,11 @@ def listed(texts: Iterable, most: int = 24) -> str:
     """Texts in a row, for `alt`; of very many the first ones."""
     texts = [" ".join(str(text).split()) for text in texts]
     return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def sentence(title: str) -> str:
+    """A title as the first sentence of `alt`."""
+    return title if title.endswith((".", "?", "!")) else f"{title}."
 
 
 def equally_long(**values) -> None:

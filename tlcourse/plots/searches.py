@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .figure import COLOURS, MARKERS, WIDTH, Figure, equally_long
+from ..tables import Table
+from .figure import COLOURS, MARKERS, WIDTH, Figure, equally_long, sentence
 
 
 def trials(values: Sequence[float], scores: Sequence[float], default: float, xlabel: str, title: str) -> Figure:
@@ -31,7 +32,10 @@ def trials(values: Sequence[float], scores: Sequence[float], default: float, xla
     axes.set(xlabel=xlabel, ylabel="validation accuracy (%)", title=title)
     best = int(percent.argmax())
     sheet.alt = (
-        f"{title}. {len(values)} trials as points, validation accuracy by {xlabel}: from {percent.min():.1f} % to "
+        f"{sentence(title)} {len(values)} trials as points, validation accuracy by {xlabel}: "
+        f"from {percent.min():.1f} % to "
         f"{percent[best]:.1f} %, the best at {values[best]:.3g}; the default reaches {100 * default:.1f} %."
     )
+    rows = [(number + 1, *pair) for number, pair in enumerate(zip(values.tolist(), percent.tolist(), strict=True))]
+    sheet.table = Table(("trial", xlabel, "validation accuracy (%)"), [*rows, ("default", "", 100 * default)])
     return sheet

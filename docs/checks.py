@@ -1,0 +1,73 @@
+"""What must not be in a built site: links that lead nowhere, requests to other hosts, this machine's paths."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+LOADED = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch, wherever they stand
+LOADED_BY_LINK = {
+    "stylesheet",
+    "preload",
+    "modulepreload",
+    "prefetch",
+    "preconnect",
+    "icon",
+    "shortcut icon",
+    "manifest",
+}
+STYLE_URL = re.compile(r"(?:url\(|@import)\s*['\"]?([^'\"); ]+)")
+TEXTS = {".html", ".js", ".css", ".ipynb", ".md", ".txt", ".json"}
+
+
+class Page(HTMLParser):
+    """A page's anchors, the files that a browser fetches for it, and where its links lead."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.anchors, self.loaded, self.links = set(), [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = {key: value or "" for key, value in attributes}
+        self.anchors |= {values[key] for key in ("id", "name") if key in values}
+        self.loaded += [values[key] for key in LOADED & set(values)]
+        if tag == "link" and values.get("rel") in LOADED_BY_LINK:
+            self.loaded.append(values.get("href", ""))
+        elif tag == "a" and "href" in values:
+            self.links.append(values["href"])
+
+
+def faults(site: Path) -> list[str]:
+    """A sentence for each fault; none: the site can be published."""
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    loaded = [(path, url) for path, page in pages.items() for url in page.loaded]
+    for path in sorted(site.resolve().rglob("*.css")):
+        loaded += [(path, url) for url in STYLE_URL.findall(path.read_text(encoding="utf-8"))]
+    found = [(path, fault) for path in pages for fault in dead_links(path, pages)]
+    found += [(path, f"loads {url} from another host") for path, url in loaded if urlsplit(url).netloc]
+    found += [(path, f"names {place}, a folder of this machine") for path, place in machine_paths(site.resolve())]
+    return [f"{path.relative_to(site.resolve())} {fault}." for path, fault in found]
+
+
+def dead_links(path: Path, pages: dict[Path, Page]) -> list[str]:
+    """What a page links to or loads and the site does not have."""
+    found = []
+    for url in [*pages[path].links, *pages[path].loaded]:
+        parts = urlsplit(url)
+        if parts.scheme or parts.netloc or url in ("", "#"):
+            continue
+        goal = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        if not goal.is_file():
+            found.append(f"links to {url}, which is not there")
+        elif parts.fragment and goal in pages and unquote(parts.fragment) not in pages[goal].anchors:
+            found.append(f"links to {url}, and there is no such place on that page")
+    return found
+
+
+def machine_paths(site: Path) -> list[tuple[Path, str]]:
+    """Text files that name a folder of the machine which built the site, and the folder."""
+    here = {f"{ROOT}", f"{Path.home()}/", "/tmp/"} - {"//"}
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*")) if path.suffix in TEXTS]
+    return [(path, place) for path, text in texts for place in sorted(here) if place in text]

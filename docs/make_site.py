@@ -1,0 +1,178 @@
+"""Build the course's site: static files in docs/_build/site that any host can serve, and a folder can too.
+
+    python docs/make_site.py            or `make site`
+    python docs/make_site.py FOLDER     the same in FOLDER/site
+
+Pages come from docs/*.md, the lessons as they are stored, the data cards, benchmarks/results.json and the docstrings.
+Nothing is run and nothing is fetched. Any warning of Sphinx, a link that leads nowhere and whatever would ask another
+host is an error.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path[:0] = [str(HERE), str(ROOT / "benchmarks")]
+
+import checks  # noqa: E402
+import lessons  # noqa: E402
+import nbformat  # noqa: E402
+
+PART = re.compile(r"<!-- (readme|lessons|cards|measured|api)(?:: (.*?))? -->")
+
+
+def main() -> None:
+    start, goal = time.perf_counter(), Path(*sys.argv[1:] or [HERE / "_build"]).resolve()
+    site = goal / "site"
+    build(goal / "pages", site)
+    faults = checks.faults(site)
+    if faults:
+        sys.exit(f"The site has {len(faults)} faults:\n" + "\n".join(faults))
+    files = [path for path in site.rglob("*") if path.is_file()]
+    pages, size = sum(path.suffix == ".html" for path in files), sum(path.stat().st_size for path in files) / 1e6
+    where, seconds = os.path.relpath(site), time.perf_counter() - start
+    print(f"{where}: {pages} pages, {size:.1f} MB, {seconds:.0f} s; open {where}/index.html")
+
+
+def build(pages: Path, site: Path) -> None:
+    """Put the pages together in one folder and have Sphinx make the site of them in another, both made afresh."""
+    for folder in (pages, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    collect(pages)
+    run_sphinx(pages, site)
+    add_mathjax(site)
+
+
+def collect(pages: Path) -> None:
+    """Copy what Sphinx reads, where the repository has it, so that links between the files hold."""
+    for path in [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(ROOT.glob("data/*/contact_sheet.png"))]:
+        goal = pages / path.relative_to(ROOT)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, goal)
+    for path in sorted(ROOT.glob("data/*/CARD.md")):
+        goal = pages / path.relative_to(ROOT)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        goal.write_text(card(path.parent.name), encoding="utf-8")
+    draw_results(pages / "benchmarks")
+    for path in sorted(HERE.glob("*.md")):
+        text = PART.sub(lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8"))
+        (pages / path.name).write_text(text, encoding="utf-8")
+
+
+def run_sphinx(pages: Path, site: Path) -> None:
+    from sphinx.cmd.build import build_main
+
+    # -n: references that are not found are warned of; -W: warnings are errors.
+    doctrees = pages.parent / "doctrees"
+    shutil.rmtree(doctrees, ignore_errors=True)
+    arguments = ["-b", "html", "-n", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(doctrees)]
+    if build_main([*arguments, str(pages), str(site)]):
+        sys.exit("Sphinx had something to say; see above. Nothing was published.")
+    for left_over in [
+        site / ".buildinfo",
+        *site.glob("_static/*webpack-macros.html"),
+        *site.glob("_static/**/*.map"),
+    ]:  # themes' own
+        left_over.unlink(missing_ok=True)
+
+
+def add_mathjax(site: Path) -> None:
+    """The one script that is used and its fonts, 1.5 of 24 MB, out of the locked package that holds npm's mathjax."""
+    from importlib.metadata import files
+
+    wanted = re.compile(r"static/(mathjax/(?:tex-chtml\.js|output/chtml/fonts/woff-v2/.+\.woff))$")
+    for file in files("sphinx-mathjax-offline"):
+        if found := wanted.search(file.as_posix()):
+            goal = site / "_static" / found[1]
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), goal)
+
+
+# --- the parts that pages ask for with <!-- name: argument --> ---
+
+
+def readme(title: str) -> str:
+    """What stands in the README: before its second heading (title "top"), or under one of its headings."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    top, *sections = re.split(r"(?m)^## ", text)
+    found = {section.partition("\n")[0]: section.partition("\n")[2].strip() for section in sections}
+    return lessons.with_links(top.strip() if title == "top" else found[title])
+
+
+def lessons_table(_) -> str:
+    """A row a lesson: title, minutes and what it needs, as its first cell says; cost, as measured."""
+    rows = ["| Lesson | Minutes | Computing | Needs |", "|---|---|---|---|"]
+    costs = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))["lessons"]
+    total = 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        first = nbformat.read(path, as_version=4).cells[0].source
+        title, minutes = (
+            re.search(r"^# (.+)$", first, re.M)[1],
+            int(re.search(r"\*\*Minutes:\*\* about (\d+)", first)[1]),
+        )
+        needs = re.search(r"\*\*Needs:\*\* (.+?)(?: · |$)", first, re.M)[1]
+        cost = costs.get(path.stem)
+        computing = f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB" if cost else "not measured yet"
+        rows.append(f"| [{title}](notebooks/{path.name}) | {minutes} | {computing} | {needs} |")
+        total += minutes
+    return "\n".join([*rows, "", f"All lessons together: {total} minutes, {total / 60:.1f} hours, without breaks."])
+
+
+def card(name: str) -> str:
+    """A card's page: its prose, and under the heading what its front matter says."""
+    from tlcourse.files import read_card
+
+    found = read_card(name)
+    heading, _, prose = found.text.strip().partition("\n")
+    facts = {"Name": f"`{name}`", "Source": found.source, "Licence": found.licence, "Built by": found.built_by}
+    files = "\n".join(f"| `{file}` | `{digest}` |" for file, digest in found.files.items())
+    return "\n".join(
+        [heading, "", *(f"- **{key}:** {value}" for key, value in facts.items()), "", prose.strip()]
+        + (["", "## Checksums", "", "| File | SHA-256 |", "|---|---|", files] if files else [])
+    )
+
+
+def cards_table(_) -> str:
+    from tlcourse.files import read_card
+
+    rows = ["| Card | Licence |", "|---|---|"]
+    for path in sorted(ROOT.glob("data/*/CARD.md")):
+        found = read_card(path.parent.name)
+        rows.append(f"| [{found.title}](data/{found.name}/CARD.md) | {found.licence} |")
+    return "\n".join(rows)
+
+
+def measured(_) -> str:
+    """The README's tables, from results.json."""
+    import measure
+
+    return measure.table(json.loads(measure.RESULTS.read_text(encoding="utf-8")))
+
+
+def draw_results(folder: Path) -> None:
+    """The pictures of results.json, drawn afresh, so that they cannot be older than the tables beside them."""
+    import measure
+    from peers import report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
+    measure.picture(results, folder / "solar.png")
+    report.picture(results, folder / "bench.png")
+
+
+def api(_) -> str:
+    import reference
+
+    return reference.page()
+
+
+PARTS = {"readme": readme, "lessons": lessons_table, "cards": cards_table, "measured": measured, "api": api}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The lessons in JupyterLab, as a learner sees them: they run, and their widgets answer to mouse, key and file.
+
+nbval runs every lesson in a kernel and compares what comes out. Here those with widgets are run once more, where
+widgets are alive: the tests below stand in the order of the lessons, and those of one lesson share its run. The others
+are opened. TLCOURSE_BROWSER_LESSONS=all runs those, too.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import tlcourse as tl
+from tlcourse.widgets import accuracy_at, freezing_at
+
+WITH_WIDGETS = ("00_start_here", "04_freezing_and_a_new_head", "05_fine_tuning", "06_digits_to_kanji")
+LESSONS = Path(__file__).resolve().parent.parent.parent / "notebooks"
+WITHOUT = tuple(sorted(path.stem for path in LESSONS.glob("*.ipynb") if path.stem not in WITH_WIDGETS))
+ANSWER = 30_000  # milliseconds; how fast widgets are is measured by `make results`, and not here
+
+
+@pytest.fixture(scope="module")
+def run(open_lesson):
+    """A function: name of a lesson → the lesson, run from top to bottom; one lesson at a time is in memory."""
+    running = {}
+
+    def run_one(name):
+        if name not in running:
+            for other in list(running):
+                running.pop(other).shut_down()
+            running[name] = open_lesson(name)
+            running[name].run_all()
+        return running[name]
+
+    return run_one
+
+
+def assert_ran_without_error(lesson):
+    code = [cell for cell in lesson.cells() if cell["code"] and cell["source"].strip()]
+    wrong = [cell["source"] for cell in code if any(output["output_type"] == "error" for output in cell["outputs"])]
+    assert wrong == []
+    assert [cell["source"] for cell in code if cell["count"] is None] == []
+    assert lesson.other_hosts == []
+
+
+def says(cell, text):
+    """Wait until a cell's output says this."""
+    cell.locator(".jp-OutputArea").get_by_text(text, exact=False).first.wait_for(timeout=ANSWER)
+
+
+def press(cell, selector, *keys):
+    handle = cell.locator(selector).first
+    handle.focus()
+    for key in keys:
+        handle.press(key)
+
+
+def give(cell, path):
+    """Choose a file in the window that the button opens."""
+    with cell.page.expect_file_chooser() as window:
+        cell.get_by_role("button", name="A picture").click()
+    window.value.set_files(path)
+
+
+# Of a closed list JupyterLab takes the arrows for itself; the space bar opens it.
+NEXT = ("Space", "ArrowDown", "Enter")
+
+
+# Lesson 00: try your own
+
+
+@pytest.fixture(scope="module")
+def own(run):
+    return lambda: run("00_start_here").cell("tl.widgets.try_your_own")
+
+
+def test_lesson_00_runs(run):
+    assert_ran_without_error(run("00_start_here"))
+
+
+def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
+    cell = own()
+    press(cell, "select", *NEXT)
+    chosen = "select => select.value.startsWith('picture 1,')"
+    cell.page.wait_for_function(chosen, arg=cell.locator("select").element_handle(), timeout=ANSWER)
+    says(cell, "Nearest training pictures:")
+
+
+def test_an_uploaded_photograph_is_answered(own):
+    cell = own()
+    photograph = tl.load_dataset("samples").test.images.paths[2]
+    give(cell, photograph)
+    given = "select => select.value === 'what I give'"
+    cell.page.wait_for_function(given, arg=cell.locator("select").element_handle(), timeout=ANSWER)
+    says(cell, "What speaks for")
+
+
+def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
+    (tmp_path / "diary.jpg").write_text("Dear diary, this is no photograph.", encoding="utf-8")
+    cell = own()
+    give(cell, tmp_path / "diary.jpg")
+    says(cell, "diary.jpg cannot be read as a picture: its content is in no picture format")
+
+
+def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
+    saved = json.loads(run("00_start_here").save())
+    assert "widgets" not in saved["metadata"]
+    (output,) = next(cell for cell in saved["cells"] if "try_your_own" in "".join(cell["source"]))["outputs"]
+    assert set(output["data"]) == {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert "diary" not in json.dumps(saved)
+
+
+# Lesson 04: the freeze explorer
+
+
+def test_lesson_04_runs(run):
+    assert_ran_without_error(run("04_freezing_and_a_new_head"))
+
+
+def test_the_freeze_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
+    cell = run("04_freezing_and_a_new_head").cell("tl.widgets.freeze_explorer")
+    for frozen in (17, 16):
+        press(cell, ".noUi-handle", "ArrowLeft")
+        for line in freezing_at("efficientnet_lite0", frozen).text.split("\n"):
+            says(cell, line)
+
+
+# Lesson 05: the mistake browser
+
+
+def test_lesson_05_runs(run):
+    assert_ran_without_error(run("05_fine_tuning"))
+
+
+def test_a_click_on_a_field_of_the_confusion_matrix_opens_its_pictures(run):
+    cell = run("05_fine_tuning").cell("tl.widgets.mistake_browser")
+    button = cell.locator('button[title$="of true class functional predicted as functional"]')
+    count = button.inner_text()
+    button.click()
+    says(cell, f"functional recognised: {count}")
+    pictures = cell.locator("img[alt*='functional, taken for functional']")
+    assert pictures.count() == 4 and cell.locator("img[alt^='Training picture']").count() == 12
+
+
+# Lesson 06: draw a Kanji, and the label slider
+
+
+def test_lesson_06_runs(run):
+    assert_ran_without_error(run("06_digits_to_kanji"))
+
+
+@pytest.fixture
+def canvas(run):
+    """The canvas, empty."""
+    cell = run("06_digits_to_kanji").cell("tl.widgets.draw_a_kanji")
+    cell.get_by_role("button", name="Clear").click()
+    says(cell, "Draw a sign, or choose one from the list.")
+    return cell
+
+
+def draw(cell, *heights):
+    """One level stroke at each height, as a share of the canvas, with the mouse."""
+    box = cell.locator("canvas").bounding_box()
+    for height in heights:
+        y = box["y"] + height * box["height"]
+        cell.page.mouse.move(box["x"] + 0.15 * box["width"], y)
+        cell.page.mouse.down()
+        cell.page.mouse.move(box["x"] + 0.85 * box["width"], y - 3, steps=12)
+        cell.page.mouse.up()
+
+
+def guesses(cell):
+    """Network → the five signs that it reads, the most probable first."""
+    cell.locator("caption", has_text="from scratch").wait_for(timeout=ANSWER)
+    return {
+        table.locator("caption").inner_text(): table.locator("tbody th").all_inner_texts()
+        for table in cell.locator("table").all()
+    }
+
+
+@pytest.mark.parametrize(("sign", "heights"), [("一", [0.5]), ("三", [0.2, 0.5, 0.8])])
+def test_what_is_drawn_with_the_mouse_is_read_by_both_networks(canvas, sign, heights):
+    draw(canvas, *heights)
+    read = guesses(canvas)
+    assert set(read) == {"from scratch", "carried, trained further"}
+    assert all(len(best) == 5 for best in read.values()) and sign in sum(read.values(), [])
+
+
+def test_a_sign_is_chosen_from_the_list_by_keyboard(canvas):
+    press(canvas, "select", *NEXT)
+    assert len(guesses(canvas)) == 2
+
+
+def test_the_label_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
+    cell = run("06_digits_to_kanji").cell("tl.widgets.label_slider")
+    press(cell, ".noUi-handle", "End")
+    curve = tl.LearningCurve.of(tl.results("kanji.ways"))
+    best = accuracy_at(curve, 20).data["accuracy"]["ImageNet features"]["mean"]
+    says(cell, "20 labels of each class, 1,200 in all (measured)")
+    says(cell, f"{best:.1%}")
+
+
+# The others
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(open_lesson, name):
+    lesson = open_lesson(name)
+    if os.environ.get("TLCOURSE_BROWSER_LESSONS") == "all":
+        lesson.run_all()
+        assert_ran_without_error(lesson)
+    shown = [cell for cell in lesson.cells() if any("image/png" in o.get("data", {}) for o in cell["outputs"])]
+    figure = lesson.cell(shown[0]["source"]).locator(".jp-OutputArea img").first
+    figure.wait_for()
+    assert re.search(r"\w{3}", figure.get_attribute("alt")) and lesson.other_hosts == []
+    lesson.shut_down()

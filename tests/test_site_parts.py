@@ -1,0 +1,114 @@
+"""How a lesson becomes a page, and what the check of a built site finds. Nothing here needs Sphinx."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+import checks  # noqa: E402
+import lessons  # noqa: E402
+
+TABLE = {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]}
+
+
+def page_of(*cells):
+    return lessons.read(nbformat.writes(nbformat.v4.new_notebook(cells=list(cells)))).cells
+
+
+def figure(**about):
+    return nbformat.v4.new_output("display_data", {"image/png": "aGk="}, metadata={"image/png": about})
+
+
+def code(tags=(), outputs=()):
+    return nbformat.v4.new_code_cell("tl.show.bars()", metadata={"tags": list(tags)}, outputs=list(outputs))
+
+
+def test_a_figures_words_are_where_myst_nb_looks_for_them():
+    (cell,) = page_of(code(outputs=[figure(alt="Bars of seconds: a 1; b 2.")]))
+    assert cell.metadata["mystnb"]["image"]["alt"] == "Bars of seconds: a 1; b 2."
+
+
+def test_a_figures_table_is_folded_behind_it():
+    (cell,) = page_of(code(outputs=[figure(alt="Lines.", table=TABLE)]))
+    picture, table = cell.outputs
+    assert "image/png" in picture.data and table.data["text/html"].startswith("<details")
+    assert '<th scope="col">a &lt; b</th>' in table.data["text/html"]
+    assert '<th scope="row">10</th><td>80 ± 2</td>' in table.data["text/html"]
+
+
+def test_a_figure_without_a_table_gets_none():
+    (cell,) = page_of(code(outputs=[figure(alt="Pictures.")]))
+    assert len(cell.outputs) == 1
+
+
+@pytest.mark.parametrize(("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")])
+def test_a_solution_and_the_set_up_are_folded(tag, hide):
+    (cell,) = page_of(code([tag]))
+    assert hide in cell.metadata.tags and cell.metadata["mystnb"]["code_prompt_show"].startswith("Show ")
+
+
+def test_a_figure_that_may_not_be_passed_on_is_missed_in_words():
+    _, note = page_of(code(["no-store"]))
+    assert note.cell_type == "markdown" and "not stored here" in note.source
+
+
+@pytest.mark.parametrize("name", ["Open in Colab", "Binder"])
+def test_a_badge_becomes_a_link(name):
+    badge = f"[![{name}](https://elsewhere.example/badge.svg)](https://place.example/lesson.ipynb)"
+    assert lessons.with_links(badge) == f"[Open in {name.split()[-1]}](https://place.example/lesson.ipynb){{.launch}}"
+
+
+@pytest.fixture
+def faults_of(tmp_path):
+    """What is found in a site of one page with this text, and a style sheet."""
+
+    def found(body, style=""):
+        (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
+        (tmp_path / "style.css").write_text(style, encoding="utf-8")
+        return checks.faults(tmp_path)
+
+    return found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<a href="index.html">x</a><a href="#here">y</a><p id="here">z</p>',
+        '<a href="https://elsewhere.example/page">a link may lead to another host</a>',
+        '<img src="data:image/png;base64,aGk=">',
+    ],
+)
+def test_what_is_sound_is_no_fault(faults_of, body):
+    assert faults_of(body, "p { background: url(data:image/png;base64,aGk=) }") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ('<a href="gone.html">x</a>', "index.html links to gone.html, which is not there."),
+        ('<a href="#gone">x</a>', "index.html links to #gone, and there is no such place on that page."),
+        ('<img src="gone.png">', "index.html links to gone.png, which is not there."),
+        ('<img src="//elsewhere.example/a.png">', "index.html loads //elsewhere.example/a.png from another host."),
+        (
+            '<script src="https://elsewhere.example/a.js"></script>',
+            "index.html loads https://elsewhere.example/a.js from another host.",
+        ),
+        (
+            '<link rel="stylesheet" href="https://elsewhere.example/a.css">',
+            "index.html loads https://elsewhere.example/a.css from another host.",
+        ),
+        (f"<p>{ROOT}/notebooks</p>", f"index.html names {ROOT}, a folder of this machine."),
+    ],
+)
+def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
+    assert faults_of(body) == [fault]
+
+
+@pytest.mark.parametrize(
+    "style", ["@import 'https://elsewhere.example/a.css';", "a { src: url(https://elsewhere.example/a.css) }"]
+)
+def test_a_style_sheet_that_loads_from_another_host_is_a_fault(faults_of, style):
+    assert faults_of("", style) == ["style.css loads https://elsewhere.example/a.css from another host."]

@@ -1,0 +1,66 @@
+"""What is in a kit beside the wheels: lessons, packs, weights, and the programs that install it."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .. import datasets, fetching, published
+from ..errors import TLCourseError
+from ..handouts import LEARNERS, make_handouts
+
+LAUNCHERS = Path(__file__).parent / "launchers"
+INSTALLER = Path(__file__).parent / "installer.py"
+
+
+def add(folder: Path, networks: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """Lessons, the dogs' pack and weights of Keras. Returns, in sentences, what is not on this machine."""
+    say("lessons")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".lessons-") as made:
+        make_handouts(Path(made))
+        shutil.rmtree(folder / "lessons", ignore_errors=True)
+        Path(made, LEARNERS).rename(folder / "lessons")
+    say("packs and weights")
+    return [*_add_dogs(folder / "packs"), *_add_networks(folder / "weights" / "models", networks)]
+
+
+def _add_dogs(folder: Path) -> list[str]:
+    if (folder / "dogs").is_dir():
+        return []
+    try:
+        datasets.write_pack(datasets.load_dataset("dogs"), folder)
+    except TLCourseError:
+        return ["The dogs of lesson 03 are not on this machine. With internet: tlcourse fetch dogs, then this again."]
+    return []
+
+
+def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
+    """Copy files of weights out of Keras' cache."""
+    fetching.check_names(networks)
+    missing = []
+    for name in networks:
+        file = published.weights_file(name)
+        if fetching.fault_of_weights(file):
+            missing.append(f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again.")
+        elif not (folder / file.name).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / file.name)
+    return missing
+
+
+def add_installers(folder: Path, pythons: Sequence[str]) -> None:
+    """install.py, and for each system the file that starts it with one of these Pythons."""
+    shutil.copyfile(INSTALLER, folder / "install.py")
+    for file in LAUNCHERS.iterdir():
+        text = file.read_text(encoding="utf-8").replace("@PYTHONS@", " ".join(pythons))
+        newline = "\r\n" if file.suffix in (".bat", ".txt") else "\n"
+        goal = folder / file.name
+        goal.write_text(text, encoding="utf-8", newline=newline)
+        goal.chmod(0o755)
+
+
+def unpacked_bytes(wheel: Path) -> float:
+    """What a wheel takes when it is installed, with the bytecode that pip makes of it: 12 % when it was measured."""
+    with zipfile.ZipFile(wheel) as archive:
+        return 1.15 * sum(entry.file_size for entry in archive.infolist())
