@@ -48,13 +48,15 @@ def _html(markdown: str) -> str:
 
 def _lead(text: str) -> str:
     """The paragraph under the title, and what the lesson takes."""
-    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if "badge" not in paragraph)
+    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if not paragraph.startswith("[Open in "))
 
 
 def _bullets(text: str, heading: str) -> str:
-    """The list under a heading."""
-    found = re.search(rf"^## {heading}\n+((?:.+\n?)*?(?:- .+\n?(?:  .+\n?)*)+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    """What stands under a heading, as far as its list goes."""
+    found = re.search(rf"^## {heading}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    paragraphs = found[1].strip().split("\n\n") if found else []
+    listed = [place for place, paragraph in enumerate(paragraphs) if re.search("^- ", paragraph, re.MULTILINE)]
+    return "\n\n".join(paragraphs[: listed[0] + 1]) if listed else ""
 
 
 def _predictions(text: str) -> list[str]:
