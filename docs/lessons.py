@@ -5,7 +5,7 @@ import re
 
 import nbformat
 
-BADGE = re.compile(r"\[!\[(?:Open in )?(Colab|Binder)\]\([^)]*\)\]\(([^)]*)\)")
+LAUNCH = re.compile(r"\[(Open in (?:Colab|Binder))\]\(([^)]*)\)")
 FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… tag
     "solution": ("hide-cell", "the solution"),
     "setup": ("hide-input", "what installs the course on Colab"),
@@ -24,7 +24,7 @@ def read(text: str) -> nbformat.NotebookNode:
         tags = cell.metadata.setdefault("tags", [])
         cells.append(cell)
         if cell.cell_type == "markdown":
-            cell.source = with_links(cell.source)
+            cell.source = with_buttons(cell.source)
             continue
         for tag, (hide, what) in FOLDED.items():
             if tag in tags:
@@ -39,9 +39,9 @@ def read(text: str) -> nbformat.NotebookNode:
     return lesson
 
 
-def with_links(text: str) -> str:
-    """Badges are pictures on other hosts; a page has links in their place."""
-    return BADGE.sub(r"[Open in \1](\2){.launch}", text)
+def with_buttons(text: str) -> str:
+    """What opens the lesson elsewhere looks like a button."""
+    return LAUNCH.sub(r"[\1](\2){.launch}", text)
 
 
 def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> None:

@@ -55,10 +55,10 @@ def test_a_figure_that_may_not_be_passed_on_is_missed_in_words():
     assert note.cell_type == "markdown" and "not stored here" in note.source
 
 
-@pytest.mark.parametrize("name", ["Open in Colab", "Binder"])
-def test_a_badge_becomes_a_link(name):
-    badge = f"[![{name}](https://elsewhere.example/badge.svg)](https://place.example/lesson.ipynb)"
-    assert lessons.with_links(badge) == f"[Open in {name.split()[-1]}](https://place.example/lesson.ipynb){{.launch}}"
+@pytest.mark.parametrize("name", ["Colab", "Binder"])
+def test_what_opens_a_lesson_elsewhere_looks_like_a_button(name):
+    link = f"[Open in {name}](https://place.example/lesson.ipynb)"
+    assert lessons.with_buttons(f"Text. {link}") == f"Text. {link}{{.launch}}"
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     """What is shown of a Markdown cell, and what is said."""
     paragraphs = re.split(r"\n\s*\n", text)
     shown = [paragraph for paragraph in paragraphs if keep_all or SHOWN.match(paragraph)]
-    shown = [paragraph for paragraph in shown if "badge" not in paragraph]
-    said = [paragraph for paragraph in paragraphs if paragraph not in shown and "badge" not in paragraph]
+    shown = [paragraph for paragraph in shown if not paragraph.startswith("[Open in ")]
+    said = [paragraph for paragraph in paragraphs if paragraph not in shown and not paragraph.startswith("[Open in ")]
     return "\n\n".join(shown), "\n\n".join(said)
 
 
