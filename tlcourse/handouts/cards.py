@@ -17,7 +17,8 @@ h1 { font-size: 15pt; margin: 0 0 1mm; } h2 { font-size: 10.5pt; margin: 3mm 0 1
 code { font-size: 8.2pt; } li { margin-bottom: 0.6mm; break-inside: avoid; }
 """
 PACKAGE = sys.modules[__package__.split(".")[0]]  # `tl`, whose public names the lessons call
-NOT_ON_THE_CARD = ("check", "results", "show", "errors", "pictures")  # how the lesson is told, not what it teaches
+# How a lesson is told and begins, not what it teaches.
+NOT_ON_THE_CARD = ("check", "results", "show", "errors", "pictures", "load_dataset", "load_pretrained_model")
 
 
 def card(lesson: Lesson, notes: list[Note]) -> str:
@@ -65,13 +66,13 @@ def _predictions(text: str) -> list[str]:
 
 
 def _calls(code: str) -> str:
-    """The course's calls in the lesson, each with the first sentence of its help."""
+    """The course's calls in the lesson, each with the first clause of its help."""
     lines = []
     for name in dict.fromkeys(re.findall(r"\btl\.([A-Za-z_.]+)\(", code)):
         if name.split(".")[0] not in NOT_ON_THE_CARD:
             call = reduce(getattr, name.split("."), PACKAGE)
-            sentence = re.split(r"\.\s|\n\n", inspect.getdoc(call) or "")[0].replace("\n", " ").rstrip(".")
-            lines.append(f"<p><code>tl.{name}</code> {escape(sentence).replace('`', '')}</p>")
+            clause = re.split(r"[.:;]\s|\n\n", inspect.getdoc(call) or "")[0].replace("\n", " ").rstrip(".")
+            lines.append(f"<p><code>tl.{name}</code> {escape(clause).replace('`', '')}</p>")
     return "".join(lines)
 
 
@@ -80,5 +81,5 @@ def _way_back(lesson: Lesson, notes: list[Note]) -> str:
     way = (
         f"<p><code>%run -i {lesson.checkpoint_file(0).replace('00.py', 'NN.py')}</code>, in a cell of its own; NN:</p>"
     )
-    places = [place for place, code in enumerate(lesson.checkpoints) if code]
+    places = [place for place, code in enumerate(lesson.checkpoints) if code and not EXERCISE.match(notes[place].title)]
     return way + "".join(f"<p><b>{place:02}</b> {escape(notes[place].title)}</p>" for place in places)
