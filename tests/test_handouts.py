@@ -291,7 +291,8 @@ def test_a_card_has_the_objectives_the_calls_the_questions_and_the_way_back(fold
     card = (folder / "learners" / "cards" / f"{name}.html").read_text(encoding="utf-8")
     headings = re.findall(r"<h2>(.+?)</h2>", card)
     assert headings[:2] == ["You will learn", "Calls"] and {"Exercises", "In short"} <= set(headings)
-    titles = [section.title for section, code in zip(LESSONS[name].sections, LESSONS[name].checkpoints) if code]
+    lesson = LESSONS[name]
+    titles = [section.title for section, code in zip(lesson.sections, lesson.checkpoints, strict=True) if code]
     assert card.count("<b>") == sum(not title.startswith("Exercise ") for title in titles)
     assert not re.search(r"src=|<link|@import|url\(", card)
 

@@ -58,6 +58,7 @@ def _slides_of(section: Section, note: str) -> Iterator:
         if has_tag(cell, SOLUTION) or has_tag(cell, SETUP):
             continue
         if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _folded(output)]
             yield _as(cell, kind)
             kind = "subslide"
             continue
@@ -69,6 +70,11 @@ def _slides_of(section: Section, note: str) -> Iterator:
             kind = "subslide"
         if said.strip():
             yield _spoken(said, cell.id)
+
+
+def _folded(output) -> bool:
+    """Whether it is a figure's words: on a slide they are the picture's alternative text."""
+    return output.get("data", {}).get("text/html", "").startswith("<details")
 
 
 def _divided(text: str, keep_all: bool) -> tuple[str, str]:
