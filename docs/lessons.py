@@ -1,11 +1,12 @@
-"""How a lesson becomes a page: words for every figure, its numbers as a table, solutions folded, no other host."""
+"""How a lesson becomes a page: words and numbers for every figure, solutions folded, no other host."""
 
-import html
 import re
 
 import nbformat
 
-BADGE = re.compile(r"\[!\[(?:Open in )?(Colab|Binder)\]\([^)]*\)\]\(([^)]*)\)")
+from tlcourse.plots.figure import IN_WORDS, in_words
+
+LAUNCH = re.compile(r"\[(Open in (?:Colab|Binder))\]\(([^)]*)\)")
 FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… tag
     "solution": ("hide-cell", "the solution"),
     "setup": ("hide-input", "what installs the course on Colab"),
@@ -24,7 +25,7 @@ def read(text: str) -> nbformat.NotebookNode:
         tags = cell.metadata.setdefault("tags", [])
         cells.append(cell)
         if cell.cell_type == "markdown":
-            cell.source = with_links(cell.source)
+            cell.source = with_buttons(cell.source)
             continue
         for tag, (hide, what) in FOLDED.items():
             if tag in tags:
@@ -39,31 +40,16 @@ def read(text: str) -> nbformat.NotebookNode:
     return lesson
 
 
-def with_links(text: str) -> str:
-    """Badges are pictures on other hosts; a page has links in their place."""
-    return BADGE.sub(r"[Open in \1](\2){.launch}", text)
+def with_buttons(text: str) -> str:
+    """What opens the lesson elsewhere looks like a button."""
+    return LAUNCH.sub(r"[\1](\2){.launch}", text)
 
 
 def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> None:
-    """Put a figure's words where myst-nb looks for them, and its table, if it has one, behind it."""
+    """Put a figure's words where myst-nb looks for them, and behind it where the lesson does not have them there."""
     about = output.get("metadata", {}).get("image/png", {})
     if "alt" in about:
         cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about["alt"].replace("\n", " ")
-    if "table" in about:
-        shown = nbformat.v4.new_output("display_data", {"text/html": folded_table(about["table"])})
-        cell.outputs.insert(cell.outputs.index(output) + 1, shown)
-
-
-def folded_table(table: dict) -> str:
-    """A figure's numbers, `{"columns": […], "rows": [[…], …]}`, as HTML; the first column names the row."""
-    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table["columns"])
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(str(first))}</th>'
-        + "".join(f"<td>{html.escape(str(value))}</td>" for value in rest)
-        + "</tr>"
-        for first, *rest in table["rows"]
-    )
-    return (
-        '<details class="figure-table"><summary>The numbers of this figure as a table</summary>'
-        f'<table tabindex="0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>'
-    )
+        place = cell.outputs.index(output) + 1
+        if not any(IN_WORDS in behind.get("data", {}).get("text/html", "") for behind in cell.outputs[place:]):
+            cell.outputs.insert(place, nbformat.v4.new_output("display_data", {"text/html": in_words(**about)}))

@@ -102,7 +102,7 @@ def readme(title: str) -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     top, *sections = re.split(r"(?m)^## ", text)
     found = {section.partition("\n")[0]: section.partition("\n")[2].strip() for section in sections}
-    return lessons.with_links(top.strip() if title == "top" else found[title])
+    return lessons.with_buttons(top.strip() if title == "top" else found[title])
 
 
 def lessons_table(_) -> str:

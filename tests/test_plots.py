@@ -1,5 +1,6 @@
 """A figure shows what was passed, no more and no less; it is shown once, and the same figure is the same picture."""
 
+import html
 import io
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tlcourse.errors import UserInputError
 from tlcourse.evaluation import ConfusionMatrix
 from tlcourse.learning_curves import LearningCurve, Point
 from tlcourse.pictures import Pictures
+from tlcourse.plots.figure import in_words
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
 POINTS = np.random.default_rng(0).normal(size=(6, 2))
@@ -115,6 +117,22 @@ def test_a_notebook_keeps_what_is_seen_in_words_beside_the_picture(function, png
     data, metadata = function()._repr_mimebundle_()
     alt = metadata["image/png"]["alt"]
     assert data["image/png"] == png and 20 <= len(alt) <= 1500 and alt.endswith(".") and "\n" not in alt
+
+
+def test_a_notebook_shows_the_words_folded_away_below_the_picture(function, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata=None, raw=False: shown.append(data))
+    sheet = function()
+    sheet._ipython_display_()
+    picture, words = shown
+    assert "image/png" in picture
+    assert words["text/html"].startswith("<details") and f"<p>{html.escape(sheet.alt)}</p>" in words["text/html"]
+
+
+def test_a_figure_in_words_has_its_numbers_as_a_table_whose_headings_are_marked():
+    found = in_words("Lines of a < b.", {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]})
+    assert "<p>Lines of a &lt; b.</p>" in found
+    assert '<th scope="col">a &lt; b</th>' in found and '<th scope="row">10</th><td>80 ± 2</td>' in found
 
 
 @pytest.mark.parametrize(

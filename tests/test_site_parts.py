@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tlcourse.plots.figure import in_words
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 import checks  # noqa: E402
@@ -31,17 +33,16 @@ def test_a_figures_words_are_where_myst_nb_looks_for_them():
     assert cell.metadata["mystnb"]["image"]["alt"] == "Bars of seconds: a 1; b 2."
 
 
-def test_a_figures_table_is_folded_behind_it():
-    (cell,) = page_of(code(outputs=[figure(alt="Lines.", table=TABLE)]))
-    picture, table = cell.outputs
-    assert "image/png" in picture.data and table.data["text/html"].startswith("<details")
-    assert '<th scope="col">a &lt; b</th>' in table.data["text/html"]
-    assert '<th scope="row">10</th><td>80 ± 2</td>' in table.data["text/html"]
+def test_a_figures_words_and_numbers_are_folded_behind_it():
+    (cell,) = page_of(code(outputs=[figure(alt="Lines of a < b.", table=TABLE)]))
+    picture, words = cell.outputs
+    assert "image/png" in picture.data and words.data["text/html"] == in_words("Lines of a < b.", TABLE)
 
 
-def test_a_figure_without_a_table_gets_none():
-    (cell,) = page_of(code(outputs=[figure(alt="Pictures.")]))
-    assert len(cell.outputs) == 1
+def test_a_figure_whose_words_stand_behind_it_gets_no_others():
+    words = nbformat.v4.new_output("display_data", {"text/html": in_words("Lines.")})
+    (cell,) = page_of(code(outputs=[figure(alt="Lines."), words]))
+    assert len(cell.outputs) == 2
 
 
 @pytest.mark.parametrize(("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")])
@@ -55,10 +56,10 @@ def test_a_figure_that_may_not_be_passed_on_is_missed_in_words():
     assert note.cell_type == "markdown" and "not stored here" in note.source
 
 
-@pytest.mark.parametrize("name", ["Open in Colab", "Binder"])
-def test_a_badge_becomes_a_link(name):
-    badge = f"[![{name}](https://elsewhere.example/badge.svg)](https://place.example/lesson.ipynb)"
-    assert lessons.with_links(badge) == f"[Open in {name.split()[-1]}](https://place.example/lesson.ipynb){{.launch}}"
+@pytest.mark.parametrize("name", ["Colab", "Binder"])
+def test_what_opens_a_lesson_elsewhere_looks_like_a_button(name):
+    link = f"[Open in {name}](https://place.example/lesson.ipynb)"
+    assert lessons.with_buttons(f"Text. {link}") == f"Text. {link}{{.launch}}"
 
 
 @pytest.fixture

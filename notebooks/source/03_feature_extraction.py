@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 35 · **Needs:** the dog photographs, fetched once with `tlcourse fetch dogs`, or a pack
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/03_feature_extraction.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/03_feature_extraction.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/03_feature_extraction.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/03_feature_extraction.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course; everywhere else it does nothing.

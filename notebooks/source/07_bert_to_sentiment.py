@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 45 · **Needs:** MiniLM, which `make learn` installs; elsewhere `tlcourse fetch minilm`
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/07_bert_to_sentiment.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/07_bert_to_sentiment.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/07_bert_to_sentiment.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/07_bert_to_sentiment.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course; everywhere else it does nothing.

@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 55 · **Needs:** nothing from the internet
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/08_the_misuse_lab.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/08_the_misuse_lab.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/08_the_misuse_lab.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/08_the_misuse_lab.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course; everywhere else it does nothing.

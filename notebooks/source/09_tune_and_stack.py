@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/09_tune_and_stack.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/09_tune_and_stack.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/09_tune_and_stack.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/09_tune_and_stack.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course and the tuner; everywhere else it does nothing.

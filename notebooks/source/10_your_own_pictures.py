@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet; best with pictures of your own
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/10_your_own_pictures.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/10_your_own_pictures.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/10_your_own_pictures.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/10_your_own_pictures.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course; everywhere else it does nothing.

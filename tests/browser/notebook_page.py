@@ -6,7 +6,7 @@ lost without a word while the kernel is not ready, so that is waited for.
 
 from pathlib import Path
 
-OPENING, RUNNING = 120_000, 900_000  # milliseconds; the machine may have other work
+OPENING, RUNNING = 120_000, 600_000  # milliseconds; the machine may have other work
 _NOTEBOOK = "window.jupyterapp.shell.currentWidget"
 _CELLS = f"""() => [...{_NOTEBOOK}.content.model.cells].map(cell => ({{
     source: cell.sharedModel.getSource(),

@@ -17,7 +17,8 @@ h1 { font-size: 15pt; margin: 0 0 1mm; } h2 { font-size: 10.5pt; margin: 3mm 0 1
 code { font-size: 8.2pt; } li { margin-bottom: 0.6mm; break-inside: avoid; }
 """
 PACKAGE = sys.modules[__package__.split(".")[0]]  # `tl`, whose public names the lessons call
-NOT_ON_THE_CARD = ("check", "results", "show", "errors", "pictures")  # how the lesson is told, not what it teaches
+# How a lesson is told and begins, not what it teaches.
+NOT_ON_THE_CARD = ("check", "results", "show", "errors", "pictures", "load_dataset", "load_pretrained_model")
 
 
 def card(lesson: Lesson, notes: list[Note]) -> str:
@@ -48,13 +49,15 @@ def _html(markdown: str) -> str:
 
 def _lead(text: str) -> str:
     """The paragraph under the title, and what the lesson takes."""
-    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if "badge" not in paragraph)
+    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if not paragraph.startswith("[Open in "))
 
 
 def _bullets(text: str, heading: str) -> str:
-    """The list under a heading."""
-    found = re.search(rf"^## {heading}\n+((?:.+\n?)*?(?:- .+\n?(?:  .+\n?)*)+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    """What stands under a heading, as far as its list goes."""
+    found = re.search(rf"^## {heading}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    paragraphs = found[1].strip().split("\n\n") if found else []
+    listed = [place for place, paragraph in enumerate(paragraphs) if re.search("^- ", paragraph, re.MULTILINE)]
+    return "\n\n".join(paragraphs[: listed[0] + 1]) if listed else ""
 
 
 def _predictions(text: str) -> list[str]:
@@ -63,13 +66,13 @@ def _predictions(text: str) -> list[str]:
 
 
 def _calls(code: str) -> str:
-    """The course's calls in the lesson, each with the first sentence of its help."""
+    """The course's calls in the lesson, each with the first clause of its help."""
     lines = []
     for name in dict.fromkeys(re.findall(r"\btl\.([A-Za-z_.]+)\(", code)):
         if name.split(".")[0] not in NOT_ON_THE_CARD:
             call = reduce(getattr, name.split("."), PACKAGE)
-            sentence = re.split(r"\.\s|\n\n", inspect.getdoc(call) or "")[0].replace("\n", " ").rstrip(".")
-            lines.append(f"<p><code>tl.{name}</code> {escape(sentence).replace('`', '')}</p>")
+            clause = re.split(r"[.:;]\s|\n\n", inspect.getdoc(call) or "")[0].replace("\n", " ").rstrip(".")
+            lines.append(f"<p><code>tl.{name}</code> {escape(clause).replace('`', '')}</p>")
     return "".join(lines)
 
 
@@ -78,5 +81,5 @@ def _way_back(lesson: Lesson, notes: list[Note]) -> str:
     way = (
         f"<p><code>%run -i {lesson.checkpoint_file(0).replace('00.py', 'NN.py')}</code>, in a cell of its own; NN:</p>"
     )
-    places = [place for place, code in enumerate(lesson.checkpoints) if code]
+    places = [place for place, code in enumerate(lesson.checkpoints) if code and not EXERCISE.match(notes[place].title)]
     return way + "".join(f"<p><b>{place:02}</b> {escape(notes[place].title)}</p>" for place in places)

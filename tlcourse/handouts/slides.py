@@ -58,6 +58,7 @@ def _slides_of(section: Section, note: str) -> Iterator:
         if has_tag(cell, SOLUTION) or has_tag(cell, SETUP):
             continue
         if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _folded(output)]
             yield _as(cell, kind)
             kind = "subslide"
             continue
@@ -71,12 +72,17 @@ def _slides_of(section: Section, note: str) -> Iterator:
             yield _spoken(said, cell.id)
 
 
+def _folded(output) -> bool:
+    """Whether it is a figure's words: on a slide they are the picture's alternative text."""
+    return output.get("data", {}).get("text/html", "").startswith("<details")
+
+
 def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     """What is shown of a Markdown cell, and what is said."""
     paragraphs = re.split(r"\n\s*\n", text)
     shown = [paragraph for paragraph in paragraphs if keep_all or SHOWN.match(paragraph)]
-    shown = [paragraph for paragraph in shown if "badge" not in paragraph]
-    said = [paragraph for paragraph in paragraphs if paragraph not in shown and "badge" not in paragraph]
+    shown = [paragraph for paragraph in shown if not paragraph.startswith("[Open in ")]
+    said = [paragraph for paragraph in paragraphs if paragraph not in shown and not paragraph.startswith("[Open in ")]
     return "\n\n".join(shown), "\n\n".join(said)
 
 

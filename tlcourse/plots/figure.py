@@ -1,5 +1,6 @@
 """What all figures share: one width, one palette, one way to be shown."""
 
+import html
 import io
 from collections.abc import Iterable, Sequence
 
@@ -8,12 +9,13 @@ from matplotlib import figure
 from PIL import Image
 
 from ..errors import UserInputError
-from ..tables import Table
+from ..tables import Table, as_html
 
 # Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
+IN_WORDS = '<details class="figure-in-words">'
 WIDTH = 8.0  # inches: the width of a notebook's page
 
 
@@ -21,12 +23,20 @@ class Figure(figure.Figure):
     """A Matplotlib figure that a notebook can show without pyplot, so that it is shown once and closed by itself.
 
     Attributes:
-        alt: what is seen, in words, for those who cannot see it; a notebook keeps it beside the picture.
-        table: the numbers of a chart as a `Table`, kept there too; None where pictures are shown.
+        alt: what is seen, in words, for those who cannot see it; a notebook keeps it beside the picture, and shows it
+            folded away below, because JupyterLab gives its pictures no alternative text.
+        table: the numbers of a chart as a `Table`, kept and shown there too; None where pictures are shown.
     """
 
     alt = ""
     table: Table | None = None
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        display({"text/html": in_words(**metadata["image/png"])}, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         about = {"alt": self.alt}
@@ -41,6 +51,15 @@ class Figure(figure.Figure):
         small = io.BytesIO()  # 256 colours are a third of the size and look the same
         Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
         return small.getvalue()
+
+
+def in_words(alt: str, table: dict | None = None) -> str:
+    """What a figure shows, as folded HTML: its words and, `{"columns": […], "rows": [[…], …]}`, its numbers."""
+    title, numbers = "This figure in words", ""
+    if table is not None:
+        title += " and numbers"
+        numbers = as_html([table["columns"], *table["rows"]]).replace("<table>", '<table tabindex="0">')
+    return f"{IN_WORDS}<summary>{title}</summary><p>{html.escape(alt)}</p>{numbers}</details>"
 
 
 def listed(texts: Iterable, most: int = 24) -> str:
