@@ -6,8 +6,7 @@
 #
 # **Minutes:** about 40 · **Needs:** nothing from the internet, and one machine, which stands in for many
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/11_past_one_machine.ipynb)
-# [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/11_past_one_machine.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/11_past_one_machine.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/11_past_one_machine.ipynb)
 
 # %% tags=["setup"]
 # On Colab this installs the course; everywhere else it does nothing.
