@@ -18,13 +18,13 @@ EPOCHS = 3
 SETTINGS = {"epochs": EPOCHS, "batch_size": 32, "learning_rate": 0.01, "say": lambda line: None}
 
 
-def make_network():
+def make_network(activation="relu"):
     import_tensorflow()
     import keras
 
     keras.utils.set_random_seed(0)
     features = keras.Input((20,))
-    hidden = keras.layers.Dense(16, activation="relu")(features)
+    hidden = keras.layers.Dense(16, activation=activation)(features)
     return keras.Model(features, keras.layers.Dense(4, activation="softmax")(hidden))
 
 
@@ -57,7 +57,8 @@ def killed(client, rows, tmp_path_factory):
 
     def kill_one() -> None:
         while not rank.checkpoint_path(out, 1).exists():
-            over.wait(0.01)
+            if over.wait(0.01):
+                return
         processes = rank_processes(out)
         if processes:
             os.kill(processes[0].pid, signal.SIGKILL)
@@ -65,8 +66,11 @@ def killed(client, rows, tmp_path_factory):
     over = threading.Event()
     killer = threading.Thread(target=kill_one)
     killer.start()
-    trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
-    killer.join()
+    try:
+        trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
+    finally:
+        over.set()
+        killer.join()
     return trained, out
 
 
@@ -122,6 +126,11 @@ def test_a_finished_training_is_not_begun_again(client, rows, tmp_path):
 def test_another_trainings_folder_is_not_written_over(client, rows, killed):
     with pytest.raises(UserInputError, match="holds another training"):
         tl.scale.train(make_network(), *rows, killed[1], ranks=1, **SETTINGS)
+
+
+def test_another_network_is_another_training(client, rows, killed):
+    with pytest.raises(UserInputError, match="holds another training"):
+        tl.scale.train(make_network("tanh"), *rows, killed[1], ranks=2, **SETTINGS | {"epochs": 40})
 
 
 def test_more_ranks_than_workers_are_refused(client, rows, tmp_path):

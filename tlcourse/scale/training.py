@@ -104,7 +104,8 @@ def train(
 
 def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
     """Put what every rank reads into the folder, or find it there."""
-    summary = hashlib.sha256(json.dumps([network.get_config(), settings], sort_keys=True, default=str).encode())
+    plan = [_numbered(network.get_config()), settings]
+    summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
         summary.update(np.ascontiguousarray(values))
     job = {**settings, "fingerprint": summary.hexdigest()}
@@ -120,6 +121,22 @@ def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, sett
     write_atomically(folder / LABELS, lambda file: np.save(file, labels, allow_pickle=False))
     network.save(folder / NETWORK)
     note(folder / JOB, job)  # last: with it the folder is complete
+
+
+def _numbered(config: dict) -> dict:
+    """A network's configuration with numbers for its layers' names: of a network made again Keras counts them on."""
+    numbers = {}
+
+    def numbered(part):
+        if isinstance(part, dict):
+            for layer in part.get("layers", ()):
+                numbers.setdefault(layer["config"]["name"], f"layer {len(numbers)}")
+            return {key: numbered(value) for key, value in part.items() if key != "name" or "layers" not in part}
+        if isinstance(part, list | tuple):
+            return [numbered(element) for element in part]
+        return numbers.get(part, part) if isinstance(part, str) else part
+
+    return numbered(config)
 
 
 def _run_ranks(client, folder: Path, finished: int, ranks: int | None) -> str | None:
