@@ -63,8 +63,8 @@ def terabytes_of_features(answer, measured) -> str:
     pictures = PICTURES * measured["file_bytes_a_picture"] / 1e12
     if _close(terabytes, right):
         return (
-            f"{right:.2f} TB, beside {pictures:.1f} TB of the pictures themselves. The features are what you keep: every "
-            "later question is asked of them, and the pictures are not read again."
+            f"{right:.2f} TB, beside {pictures:.1f} TB of the pictures themselves. The features are what you keep: "
+            "every later question is asked of them, and the pictures are not read again."
         )
     if _close(terabytes, pictures):
         raise NotYet("Those are the pictures' own files. The features alone?")
