@@ -43,8 +43,9 @@ for pictures in (10_000, 1_000_000, 100_000_000):
     print(f"{pictures:11,} pictures: {hours:8,.1f} hours, {hours / 24:6,.1f} days")
 
 # %% [markdown]
-# Ten thousand are a coffee break, and a million is a night. A hundred million is not a matter of patience any more. For those,
-# and only for those, the rest of this lesson is worth its trouble.
+# Ten thousand are a cup of coffee, and a million are done by the evening. A hundred million take more than a week, in which
+# nothing may go wrong, and another one for every other network. For those, and only for those, the rest of this lesson is
+# worth its trouble.
 #
 # What makes it easy is what this course is about. The network is **frozen**: each picture is worked on by itself, and no result
 # depends on another one. There is nothing to be agreed on between machines. (Training is different. We come to that.)
@@ -137,6 +138,7 @@ for path in paths[:96]:
     shutil.copy(path, pictures)
 damaged = sorted(pictures.iterdir())[10]
 damaged.write_text("Dear Sir or Madam")
+print(len(list(pictures.iterdir())), "files; damaged:", damaged.name)
 
 # %% [markdown]
 # **Predict first.** In one process this picture stops everything, with an error that names it. What should happen after two days
