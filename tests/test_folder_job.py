@@ -121,7 +121,7 @@ def test_the_choice_follows_the_validation_pictures_and_a_tie_goes_to_the_probe(
 
     monkeypatch.setattr(folder_job, "fine_tune", lambda *_, **__: Tuned())
     job = {"probe": probe, "from": 3, "epochs": 1, "seed": 0}
-    chosen, accuracy = folder_job._best(bundled_model, dataset, "the probe", job, lambda line: None)
+    chosen, accuracy = folder_job._best(bundled_model, dataset, "the probe", job, lambda line: None, None)
     assert (chosen == "the probe") == (kept == "probe") and accuracy == tuned
     assert judged == [dataset.validation.images.paths]
 

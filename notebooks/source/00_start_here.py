@@ -202,8 +202,7 @@ tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=
 # | [08](08_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
 # | [09](09_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
 # | [10](10_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
-#
-# Further lessons are being written.
+# | [11](11_past_one_machine.ipynb) | Past one machine: the same job on many |
 
 # %% [markdown]
 # ## Exercises
