@@ -6,7 +6,9 @@ import pytest
 
 from tlcourse.errors import UserInputError
 from tlcourse.learning_curves import LearningCurve
+from tlcourse.plots.figure import Figure
 from tlcourse.widgets import accuracy_at, label_slider
+from tlcourse.widgets.moving import Moving
 
 
 def point(labels, rows, *accuracies):
@@ -19,6 +21,16 @@ def curve():
     hare = [point(1, 2, 0.5, 0.7), point(10, 20, 0.6, 0.8), point(None, 200, 0.7, 0.7)]
     tortoise = [point(1, 2, 0.4, 0.4), point(10, 20, 0.7, 0.7), point(None, 200, 0.9, 0.9)]
     return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": {"hare": hare, "tortoise": tortoise}})
+
+
+def test_a_title_that_is_wider_than_the_figure_is_not_cut():
+    sheet = Figure(figsize=(4, 3))
+    title = sheet.subplots().set_title(
+        "Which of the two will be the first to arrive, and how many labels does it take?"
+    )
+    Moving(sheet, []).page()
+    box = title.get_window_extent()
+    assert sheet.bbox.x0 <= box.x0 and box.x1 <= sheet.bbox.x1 and box.y1 <= sheet.bbox.y1
 
 
 def test_where_it_was_measured_mean_and_spread_are_those_of_the_draws(curve):

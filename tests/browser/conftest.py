@@ -117,12 +117,9 @@ def open_lesson(chromium, lab, lessons_folder):
     def open_one(name: str) -> Lesson:
         context = chromium.new_context(viewport={"width": 1300, "height": 1000})
         lesson = Lesson(context.new_page(), lab, TOKEN, lessons_folder / f"{name}.ipynb")
-        opened.append((context, lesson))
+        opened.append(lesson)
         return lesson
 
     yield open_one
-    for context, lesson in opened:
-        if pictures := os.environ.get("TLCOURSE_SCREENSHOTS"):
-            lesson.page.screenshot(path=Path(pictures, f"{lesson.name}.png"))
-        lesson.shut_down()
-        context.close()
+    for lesson in opened:
+        lesson.close()

@@ -4,6 +4,7 @@ JupyterLab takes cells that are far away out of the page, so a cell is scrolled 
 lost without a word while the kernel is not ready, so that is waited for.
 """
 
+import os
 from pathlib import Path
 
 OPENING, RUNNING = 120_000, 600_000  # milliseconds; the machine may have other work
@@ -100,5 +101,11 @@ class Lesson:
         self.page.wait_for_function(f"!{_NOTEBOOK}.context.model.dirty")
         return self.file.read_text(encoding="utf-8")
 
-    def shut_down(self) -> None:
+    def close(self) -> None:
+        """End the kernel and close the window: one that has lost its kernel keeps half a processor busy."""
+        if self.page.is_closed():
+            return
+        if pictures := os.environ.get("TLCOURSE_SCREENSHOTS"):
+            self.page.screenshot(path=Path(pictures, f"{self.name}.png"))
         self.page.evaluate(f"{_NOTEBOOK}.sessionContext.shutdown()")
+        self.page.context.close()

@@ -28,7 +28,7 @@ def run(open_lesson):
     def run_one(name):
         if name not in running:
             for other in list(running):
-                running.pop(other).shut_down()
+                running.pop(other).close()
             running[name] = open_lesson(name)
             running[name].run_all()
         return running[name]
@@ -221,4 +221,4 @@ def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(open_
     outputs.get_by_text("This figure in words").first.click()
     outputs.get_by_text(alt).wait_for()
     assert lesson.other_hosts == []
-    lesson.shut_down()
+    lesson.close()

@@ -31,7 +31,9 @@ class Moving:
 
         if self._still is None:
             self._canvas = FigureCanvasAgg(self.figure)
-            self.figure.set_dpi(_DOTS)
+            self.figure.set(dpi=_DOTS, layout_engine="tight")  # a stored figure grows around a long title; this cannot
+            for axes in self.figure.axes:
+                axes.title.set_wrap(True)
             self._canvas.draw()
             self._still = self._canvas.copy_from_bbox(self.figure.bbox)
         self._canvas.restore_region(self._still)
