@@ -223,10 +223,15 @@ def lessons() -> dict:
 NO_INTERNET = """
 import socket
 
-def _no_internet(*arguments, **options):
-    raise OSError("there is no internet in this measurement")
+_look_up = socket.getaddrinfo
 
-socket.getaddrinfo = socket.create_connection = _no_internet
+def _look_up_here(host, *arguments, **options):
+    name = host.decode() if isinstance(host, bytes) else host
+    if name not in (None, "localhost", "::1") and not name.startswith("127."):
+        raise OSError("there is no internet in this measurement")
+    return _look_up(host, *arguments, **options)
+
+socket.getaddrinfo = _look_up_here  # create_connection asks it, too
 """
 
 
