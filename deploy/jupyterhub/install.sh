@@ -29,7 +29,7 @@ make --no-print-directory -C "$course" setup
   "$course/.venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$here/requirements.txt"
 # Learners cannot write bytecode here, and without it each start of TensorFlow takes three times as long.
 "$course/.venv/bin/python" -m compileall -q -j 0 "$course/.venv/lib" "$course/tlcourse" > /dev/null || true
-chmod -R go+rX,go-w "$course"
+find "$course" ! -type l \( ! -perm -0044 -o -type d ! -perm -0055 -o -perm /0022 \) -exec chmod go+rX,go-w {} +
 runuser -u nobody -- "$course/.venv/bin/python" -c 'import tlcourse' 2> /dev/null || stop "Learners cannot read $course, or \
 the Python in it. Put the course into a folder that everybody can read, such as /opt/tlcourse, and run \
 'make setup PYTHON=/usr/bin/python3' there; then run this again."

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+c = get_config()  # noqa: F821, JupyterHub defines it
 HERE = Path(__file__).resolve().parent
 SHARED = Path("/srv/tlcourse")  # what all learners read and nobody of them writes
 STATE = Path("/var/lib/tlcourse-hub")  # for root alone: secrets, and who has a server
