@@ -123,7 +123,7 @@ class Kernel:
 
 
 def _message(received: str | bytes) -> dict:
-    """A message of a kernel; those with buffers (a widget's) are bytes, which begin with a count and that many places."""
+    """A message of a kernel; one with buffers, a widget's, is bytes that begin with a count and as many places."""
     if isinstance(received, bytes):
         count = int.from_bytes(received[:4], "big")
         places = [int.from_bytes(received[4 * (n + 1) : 4 * (n + 2)], "big") for n in range(count)]

@@ -100,9 +100,9 @@ def _new_groups(name: str):
     """A control group of each kind, below the one that this process is in."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)
-        if not kinds:  # version 2
+        above = GROUPS / (kinds.removeprefix("name=") or "unified") / path.lstrip("/")  # unified: version 2, beside 1
+        if not above.is_dir():
             continue
-        above = GROUPS / kinds.removeprefix("name=") / path.lstrip("/")
         group = above / name
         group.mkdir()
         if kinds == "cpuset":  # empty until they are set, and then nobody may come in
