@@ -3,10 +3,11 @@
 python benchmarks/hub.py             seconds to start, memory of learners, how many of them fit into 24 GiB
 python benchmarks/hub.py --readme    the same, and write the table into deploy/jupyterhub/README.md
 
-Memory is counted in two ways, since learners share files: USS is what goes when a learner goes, PSS a learner's share of
-all that is resident. Nothing is written to results.json.
+Memory is counted in two ways, since learners share files: USS is what goes when a learner goes, PSS that and a share of
+what several hold together. Nothing is written to results.json.
 """
 
+import os
 import platform
 import re
 import subprocess
