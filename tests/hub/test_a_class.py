@@ -69,6 +69,19 @@ def lesson(learners):
     return dict(zip(learners, together(run, list(learners.values())), strict=True))
 
 
+def test_what_the_machine_has_computed_once_is_not_computed_again(lesson, learners, machine):
+    from class_hub import HUB
+
+    machine.run(str(HUB / "warm.sh"), "00")
+    machine.run("rm", "-r", "/home/eve/.cache/tlcourse")
+    kernel = learners["eve"].open(LESSON)
+    assert [cell.error for cell in map(kernel.run, learners["eve"].cells(LESSON)) if cell.error] == []
+    kernel.close()
+    sizes = "find /home/eve/.cache/tlcourse /srv/tlcourse/cache -name '*.sqlite' -printf '%s %h\n' | sort -n"
+    own, common = machine.run("sh", "-c", sizes).stdout.splitlines()
+    assert own.endswith("eve/.cache/tlcourse/features") and int(own.split()[0]) < int(common.split()[0]) / 100
+
+
 @pytest.fixture
 def kernel(learners):
     """A kernel of ada's."""
