@@ -9,6 +9,7 @@ what several hold together. Nothing is written to results.json.
 
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -109,7 +110,7 @@ def measure() -> list[tuple[str, str]]:
     return rows
 
 
-def write_readme(rows: list[tuple[str, str]]) -> None:
+def write_readme(rows: list[tuple[str, str]], load: float) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     table = ["| What | Measured |", "|---|---|", *(f"| {what} | {text} |" for what, text in rows)]
     where = (
@@ -130,9 +131,11 @@ def main() -> None:
         sys.exit(__doc__)
     if missing := what_is_missing():
         sys.exit(missing)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine is taken away as it should be
+    load = os.getloadavg()[0]
     rows = measure()
     if sys.argv[1:]:
-        write_readme(rows)
+        write_readme(rows, load)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 course="$(cd "$here/../.." && pwd -P)"
 shared=/srv/tlcourse
 state=/var/lib/tlcourse-hub
-proxy_version=5.3.0
+proxy_version=5.1.0 # the last for Node.js 18, which Debian 12 and Ubuntu 24.04 have
 
 stop() { echo "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || stop "This has to be run as root: sudo $0"
@@ -22,6 +22,8 @@ command -v make > /dev/null || needed="$needed make"
 command -v npm > /dev/null || needed="$needed nodejs npm"
 [ -d "$course/.venv" ] || python3 -c 'import ensurepip, venv' 2> /dev/null || needed="$needed python3-venv"
 if [ -n "$needed" ]; then apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $needed; fi
+node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || stop "The proxy needs Node.js 18 or later, and this \
+system has $(node --version). Debian 12 and Ubuntu 24.04 have it."
 
 echo "2/6 the course, once for everybody"
 make --no-print-directory -C "$course" setup

@@ -4,6 +4,8 @@ set -eu
 course="$(cd "$(dirname "$0")/../.." && pwd -P)"
 PATH="$course/.venv/bin:$PATH" # in terminals, too: tlcourse doctor
 export PATH
+# Where kernels have their sockets: systemd makes this folder for the learner alone, and its path is short enough for one.
+if [ -n "${RUNTIME_DIRECTORY:-}" ]; then export JUPYTER_RUNTIME_DIR="$RUNTIME_DIRECTORY"; fi
 mkdir -p "$HOME/lessons"
 cd "$TLCOURSE_LESSONS"
 find . -type d -exec mkdir -p "$HOME/lessons/{}" \;

@@ -19,7 +19,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 def what_is_missing() -> str:
     """Why such a machine cannot be booted here, as a sentence; nothing if it can."""
-    needed = ["node", "npm", "unshare", "nsenter", "pivot_root", "useradd", "runuser", "openssl"]
+    needed = ["node", "npm", "unshare", "nsenter", "setpriv", "pivot_root", "useradd", "runuser", "openssl"]
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     missing = [name for name in needed if not shutil.which(name, path=path)]
     if os.name != "posix" or os.geteuid() != 0:
@@ -51,7 +51,10 @@ class Machine:
             namespaces = ["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child"]
             boot = ["bash", str(Path(__file__).with_name("machine.sh")), str(self._scratch), *map(str, self._writable)]
             self._process = subprocess.Popen(
-                ["unshare", *namespaces, *boot], stdin=subprocess.DEVNULL, preexec_fn=self._enter_groups
+                # It goes when this process does, whatever ends it.
+                ["setpriv", "--pdeathsig", "KILL", "unshare", *namespaces, *boot],
+                stdin=subprocess.DEVNULL,
+                preexec_fn=self._enter_groups,
             )
             self._wait_until_booted()
         except BaseException:
