@@ -7,6 +7,7 @@ Memory is counted in two ways, since learners share files: USS is what goes when
 what several hold together. Nothing is written to results.json.
 """
 
+import os
 import platform
 import re
 import signal

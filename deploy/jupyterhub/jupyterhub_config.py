@@ -37,7 +37,7 @@ c.SystemdSpawner.unit_extra_properties = {
     "UMask": "0077",
 }
 c.Spawner.cmd = [str(HERE / "start-learner.sh")]
-# Over TCP, whoever has an account here could listen to a kernel's outputs; sockets in a folder of theirs cannot be reached.
+# Over TCP, whoever has an account here could listen to a kernel's outputs; a socket in a folder is its owner's alone.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
 c.Spawner.default_url = "/lab/tree/lessons/00_start_here.ipynb"
 c.Spawner.start_timeout = 180  # thirty at once, on few cores
