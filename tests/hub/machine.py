@@ -111,6 +111,8 @@ def _new_groups(name: str):
         if kinds == "cpuset":  # empty until they are set, and then nobody may come in
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 (group / setting).write_text((above / setting).read_text())
+        if kinds == "cpu" and os.nice(0) > 0:  # in a group of its own, being nice would count for nothing
+            (group / "cpu.shares").write_text("15")
         yield group
 
 
