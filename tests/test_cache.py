@@ -148,6 +148,45 @@ def test_a_read_only_cache_is_read_from_and_silently_not_written_to(folder):
         path.parent.chmod(0o755)
 
 
+@pytest.fixture
+def shared(folder, monkeypatch):
+    """A class's common cache, with all rows in it; the user's own is empty."""
+    monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "common"))
+    fill()
+    monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "own"))
+    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(folder / "common"))
+    return folder / "common" / "features" / "network.sqlite"
+
+
+def test_rows_that_the_own_cache_lacks_come_from_the_common_one(shared):
+    fill(content={KEYS[0]: np.full((2, 3), 9, np.float32)})
+    assert found() == {**WHOLE, KEYS[0]: 9.0}
+
+
+def test_nothing_is_written_to_the_common_cache(shared):
+    before = shared.read_bytes()
+    fill(content={KEYS[0]: np.full((2, 3), 9, np.float32)})
+    found()
+    assert shared.read_bytes() == before and [path.name for path in shared.parent.iterdir()] == ["network.sqlite"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None])
+def test_a_common_cache_that_cannot_be_read_is_done_without_and_left_as_it_is(shared, content):
+    shared.unlink()
+    if content is not None:
+        shared.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fill(content={KEYS[0]: ROWS[KEYS[0]]})
+        assert found() == {KEYS[0]: 0.0}
+    assert (shared.read_bytes() if shared.exists() else None) == content
+
+
+def test_without_a_cache_the_common_one_is_not_read_either(shared, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
+    assert found() == {}
+
+
 def test_two_processes_at_once_lose_nothing(folder):
     program = (
         "import sys, numpy as np\n"

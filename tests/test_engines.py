@@ -210,6 +210,15 @@ def test_a_converted_network_is_not_converted_again(small, fresh, monkeypatch):
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
 
 
+def test_a_network_that_a_class_has_in_its_common_cache_is_not_converted_again(small, fresh, tmp_path, monkeypatch):
+    first = run(compile_network(small), pictures((24, 24)))
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh))
+    monkeypatch.setattr(engines, "_compiled", {})
+    monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
+    assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
+
+
 @pytest.mark.parametrize("damage", ["cut short", "altered", "without its checksum"])
 def test_a_damaged_file_is_converted_again(small, fresh, monkeypatch, damage):
     expected = run(compile_network(small), pictures((24, 24)))

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .files import cache_folder, write_atomically
+from .files import cache_folder, shared_cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
@@ -48,7 +48,8 @@ def limit() -> int:
 class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 
-    A folder that may only be read, such as a class's common one, is read from and not written to.
+    A folder that may only be read is read from and not written to. What is not there is looked for in a class's common
+    cache (`TLCOURSE_SHARED_CACHE`), to which nothing is ever written.
 
     Args:
         name: of its file; says by itself what determines the rows. None: nothing is looked up or kept.
@@ -60,6 +61,7 @@ class RowCache:
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._limit = limit() if name else 0
         self._connection = None
+        self._shared = None
         self._added = False
 
     def __enter__(self) -> "RowCache":
@@ -68,20 +70,28 @@ class RowCache:
                 self._open()
             except (sqlite3.Error, OSError) as error:
                 self._mend(error)
+            self._shared = self._open_shared()
         return self
 
     def __exit__(self, *reason) -> None:
         self._close()
+        if self._shared:
+            self._shared.close()
         if self._added:
             make_room(self._limit, keep=self.path)
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
         """The rows that are here and whole, by key."""
+        wanted, found = list(dict.fromkeys(keys)), {}
         try:
-            return self._read(list(dict.fromkeys(keys))) if self._connection else {}
+            if self._connection:
+                found = self._read(self._connection, wanted)
         except (sqlite3.Error, ValueError) as error:
             self._mend(error)
-            return {}
+        if self._shared and len(found) < len(wanted):
+            with suppress(sqlite3.Error, ValueError):
+                found |= self._read(self._shared, [key for key in wanted if key not in found])
+        return found
 
     def put(self, rows: dict[bytes, np.ndarray]) -> None:
         """Keep these rows: all of them or, if that cannot be, none."""
@@ -103,14 +113,28 @@ class RowCache:
         with suppress(OSError):
             os.utime(self.path)  # used now: what has not been used for longest is dropped first
 
+    def _open_shared(self) -> sqlite3.Connection | None:
+        """The common cache's file of this name, to be read; None where there is none, or none that can be read."""
+        folder = shared_cache_folder()
+        if folder is None:
+            return None
+        address = f"{(folder / 'features' / self.path.name).absolute().as_uri()}?mode=ro"
+        with suppress(sqlite3.Error):
+            connection = sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
+            with suppress(sqlite3.Error):
+                if connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT:
+                    return connection
+            connection.close()
+        return None
+
     def _close(self) -> None:
         if self._connection:
             self._connection.close()
         self._connection = None
 
-    def _read(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:
+    def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, np.ndarray]:
         marks = ", ".join("?" * len(keys))
-        found = self._connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)
+        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)
         return {
             key: np.frombuffer(value, self.dtype).reshape(self.shape)
             for key, value, checksum in found

@@ -3,35 +3,45 @@
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 from .cache import keep
-from .files import cache_folder, sha256
+from .files import cache_folder, sha256, shared_cache_folder
 from .freed_memory import clear_away, hand_back_freed_memory
 from .silence import stderr_silenced
 
 
 def converted(network, key: str) -> Path | Callable[[], bytes]:
-    """The network's LiteRT file: from the cache if it is there and whole, converted and put there otherwise.
+    """The network's LiteRT file: from a cache if it is there and whole, converted and put into the user's otherwise.
 
     Args:
         network: as for `convert`.
         key: `engines.digest(network)`.
     """
-    path = cache_folder() / "networks" / f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
+    name = f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
+    for folder in filter(None, (cache_folder(), shared_cache_folder())):
+        if _is_whole(folder / "networks" / name):
+            return folder / "networks" / name
+    path = cache_folder() / "networks" / name
     beside = path.with_suffix(".sha256")
-    try:
-        if beside.read_text(encoding="ascii").strip() == sha256(path):
-            os.utime(path)  # used now: what has not been used for longest is dropped first
-            return path
-    except (OSError, ValueError):
-        pass
     file = convert(network)
     digest = hashlib.sha256(file).hexdigest().encode()
     if keep(path, lambda to: to.write(file), len(file)) and keep(beside, lambda to: to.write(digest), len(digest)):
         return path
     return lambda: file  # and it is made again next time
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.with_suffix(".sha256").read_text(encoding="ascii").strip() != sha256(path):
+            return False
+    except (OSError, ValueError):
+        return False
+    with suppress(OSError):  # a class's common one is not ours to touch
+        os.utime(path)  # used now: what has not been used for longest is dropped first
+    return True
 
 
 def convert(network, int8: bool = False) -> bytes:

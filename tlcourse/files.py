@@ -37,6 +37,12 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("tlcourse", appauthor=False))
 
 
+def shared_cache_folder() -> Path | None:
+    """A class's common cache, which is read where the user's own has nothing: `TLCOURSE_SHARED_CACHE`, or None."""
+    chosen = os.environ.get("TLCOURSE_SHARED_CACHE")
+    return Path(chosen).expanduser() if chosen else None
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:

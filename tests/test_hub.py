@@ -1,0 +1,275 @@
+"""What deploy/jupyterhub promises, as far as files show it; tests/hub starts it with five learners at once."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from test_environment import applies, canonicalize_name, lock_lines, locked_versions, marker_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+HUB = ROOT / "deploy" / "jupyterhub"
+SCRIPTS = sorted(HUB.glob("*.sh"))
+LOCK = "deploy/jupyterhub/requirements.txt"
+VALUES = yaml.safe_load((HUB / "kubernetes" / "values.yaml").read_text(encoding="utf-8"))
+SHARED = list(yaml.safe_load_all((HUB / "kubernetes" / "shared.yaml").read_text(encoding="utf-8")))
+
+# The keys of the chart's configuration reference that values.yaml uses (z2jh.jupyter.org, "Configuration Reference",
+# and values.schema.yaml there). The chart is on no package index, so the schema itself cannot be had here; it allows no
+# key that it does not know, at the places listed here. Below "…" anything goes.
+KNOWN = """
+hub.config.… hub.allowNamedServers hub.concurrentSpawnLimit hub.networkPolicy.enabled
+proxy.service.type proxy.https.enabled proxy.chp.networkPolicy.enabled
+singleuser.image.name singleuser.image.tag singleuser.cmd singleuser.defaultUrl singleuser.startTimeout singleuser.uid
+singleuser.fsGid singleuser.memory.guarantee singleuser.memory.limit singleuser.cpu.guarantee singleuser.cpu.limit
+singleuser.networkPolicy.enabled singleuser.cloudMetadata.blockWithIptables singleuser.cloudMetadata.ip
+singleuser.storage.type singleuser.storage.homeMountPath singleuser.storage.capacity singleuser.storage.extraVolumes
+singleuser.storage.extraVolumeMounts singleuser.extraEnv.…
+prePuller.hook.enabled prePuller.continuous.enabled cull.enabled cull.timeout cull.every
+scheduling.userScheduler.enabled
+""".split()
+
+
+def text_of(name):
+    return (HUB / name).read_text(encoding="utf-8")
+
+
+def loaded(monkeypatch, **environment):
+    """The hub's configuration, read by traitlets as JupyterHub reads it."""
+    from traitlets.config import PyFileConfigLoader
+
+    for name in ("MEMORY", "CPUS", "KEY", "CERTIFICATE", "PORT"):
+        monkeypatch.delenv(f"TLCOURSE_HUB_{name}", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return PyFileConfigLoader(str(HUB / "jupyterhub_config.py")).load_config()
+
+
+def accounts():
+    """The module accounts.py."""
+    spec = importlib.util.spec_from_file_location("accounts", HUB / "accounts.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- one machine ---
+
+
+def test_the_limits_are_those_of_the_settings_file(monkeypatch):
+    c = loaded(monkeypatch)
+    written = dict(re.findall(r"^(TLCOURSE_HUB_\w+)=(\S+)", text_of("hub.env"), re.MULTILINE))
+    assert written == {"TLCOURSE_HUB_MEMORY": c.Spawner.mem_limit, "TLCOURSE_HUB_CPUS": f"{c.Spawner.cpu_limit:g}"}
+
+
+def test_without_a_certificate_it_listens_on_this_machine_only(monkeypatch):
+    assert loaded(monkeypatch).JupyterHub.bind_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("one", ["TLCOURSE_HUB_KEY", "TLCOURSE_HUB_CERTIFICATE"])
+def test_half_a_certificate_opens_nothing(monkeypatch, one):
+    assert loaded(monkeypatch, **{one: "/etc/half.pem"}).JupyterHub.bind_url.startswith("http://127.0.0.1:")
+
+
+def test_with_a_certificate_it_listens_to_all_with_tls(monkeypatch):
+    c = loaded(monkeypatch, TLCOURSE_HUB_KEY="/etc/key.pem", TLCOURSE_HUB_CERTIFICATE="/etc/certificate.pem")
+    assert c.JupyterHub.bind_url == "https://:443"
+
+
+def test_only_accounts_of_the_course_come_in_and_nobody_signs_up(monkeypatch):
+    c = loaded(monkeypatch)
+    assert c.JupyterHub.authenticator_class == "pam" and c.Authenticator.allow_all is False
+    assert c.PAMAuthenticator.allowed_groups == {"tlcourse"} and not c.LocalAuthenticator.create_system_users
+
+
+def test_each_learner_is_a_service_of_their_own(monkeypatch):
+    c = loaded(monkeypatch)
+    assert c.JupyterHub.spawner_class == "systemd" and not c.JupyterHub.allow_named_servers
+    assert c.SystemdSpawner.isolate_tmp and c.SystemdSpawner.isolate_devices and c.SystemdSpawner.disable_user_sudo
+
+
+def test_jupyterhub_knows_every_setting(monkeypatch):
+    """A misspelt setting is silently nothing."""
+    for package in ("jupyterhub", "systemdspawner"):
+        pytest.importorskip(package, reason=f"uv pip install --no-deps -r {LOCK} brings the hub's packages")
+    from jupyterhub.app import JupyterHub
+    from jupyterhub.auth import Authenticator, LocalAuthenticator, PAMAuthenticator
+    from jupyterhub.proxy import ConfigurableHTTPProxy
+    from jupyterhub.spawner import Spawner
+    from systemdspawner import SystemdSpawner
+
+    kinds = [JupyterHub, Authenticator, LocalAuthenticator, PAMAuthenticator, ConfigurableHTTPProxy, Spawner]
+    known = {kind.__name__: kind.class_traits(config=True) for kind in [*kinds, SystemdSpawner]}
+    unknown = [
+        f"{kind}.{name}" for kind, set_ in loaded(monkeypatch).items() for name in set_ if name not in known[kind]
+    ]
+    assert unknown == []
+
+
+def test_no_file_has_a_secret_in_it():
+    files = [path for path in HUB.rglob("*") if path.is_file() and path.name != "requirements.txt"]
+    telling = re.compile(r"""(?i)\w*(token|secret|password)["']?\]?\s*[=:]\s*["'][^"'$]+["']|[0-9a-f]{32}""")
+    assert (
+        files
+        and [(path.name, match[0]) for path in files for match in telling.finditer(path.read_text(encoding="utf-8"))]
+        == []
+    )
+
+
+def test_passwords_are_long_and_never_the_same():
+    made = {accounts().new_password() for _ in range(100)}
+    assert len(made) == 100 and all(re.fullmatch(r"([a-km-z2-9]{4}-){3}[a-km-z2-9]{4}", one) for one in made)
+
+
+@pytest.mark.parametrize("line", ["Ada", "ada lovelace", "root;reboot", "-ada", "a", "../ada", "1ada", "ada:x"])
+def test_a_class_list_with_a_name_that_is_none_makes_no_account(tmp_path, line):
+    (tmp_path / "class.txt").write_text(f"bob\n{line}\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="no user names: .* No account was made"):
+        accounts().read_list(tmp_path / "class.txt")
+
+
+def test_a_name_that_is_in_a_class_list_twice_is_said(tmp_path):
+    (tmp_path / "class.txt").write_text("ada\nbob\nada, another Ada\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="twice: ada"):
+        accounts().read_list(tmp_path / "class.txt")
+
+
+def test_comments_and_full_names_are_left_alone(tmp_path):
+    (tmp_path / "class.txt").write_text("# a class\nada, Ada Lovelace\n\nbob\n", encoding="utf-8")
+    assert accounts().read_list(tmp_path / "class.txt") == ["ada", "bob"]
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("sh") is None, reason="the hub is for Linux")
+def test_lessons_are_copied_and_never_over_answers(tmp_path):
+    """start-learner.sh is run with a stand-in for the server."""
+    script = tmp_path / "course" / "deploy" / "jupyterhub" / "start-learner.sh"
+    script.parent.mkdir(parents=True)
+    shutil.copy(HUB / "start-learner.sh", script)
+    server = tmp_path / "course" / ".venv" / "bin" / "jupyterhub-singleuser"
+    server.parent.mkdir(parents=True)
+    server.write_text("#!/bin/sh\necho started $*\n")
+    server.chmod(0o755)
+    given, home = tmp_path / "given out", tmp_path / "ho me"
+    (given / "cards").mkdir(parents=True)
+    (given / "00.ipynb").write_text("new")
+    (given / "cards" / "00.html").write_text("card")
+    (home / "lessons").mkdir(parents=True)
+    (home / "lessons" / "00.ipynb").write_text("an answer")
+    environment = {**os.environ, "HOME": str(home), "TLCOURSE_LESSONS": str(given)}
+    for _ in range(2):
+        run = subprocess.run([str(script), "--port=1"], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "started --port=1\n" and run.stderr == ""
+    assert (home / "lessons" / "00.ipynb").read_text() == "an answer"
+    assert (home / "lessons" / "cards" / "00.html").read_text() == "card"
+    assert (home / "as-handed-out" / "00.ipynb").read_text() == "new"
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, HUB / "accounts.py"], ids=lambda path: path.name)
+def test_scripts_can_be_run(path):
+    assert path.read_text(encoding="utf-8").startswith("#!") and (os.name == "nt" or os.access(path, os.X_OK))
+    if path.suffix == ".sh" and shutil.which("bash"):
+        assert subprocess.run(["bash", "-n", str(path)]).returncode == 0
+
+
+def test_the_readme_names_scripts_that_are_there():
+    named = set(re.findall(r"(?:deploy/jupyterhub/|\./)(\w[\w-]*\.(?:sh|py))", text_of("README.md")))
+    assert {"install.sh", "accounts.py", "uninstall.sh", "warm.sh"} <= named
+    assert [name for name in named if not (HUB / name).is_file()] == []
+
+
+# --- the packages ---
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_the_hub_changes_no_version_that_a_learner_has(python):
+    """Both are in one environment. Where this fails: the command in requirements.in."""
+    linux = (python, "linux", "x86_64")
+    course, hub = locked_versions(*linux), locked_versions(*linux, LOCK)
+    assert {name: (course[name], hub[name]) for name in set(course) & set(hub) if course[name] != hub[name]} == {}
+
+
+def test_the_hub_is_jupyterhub_5_with_an_exact_version_and_hash_for_everything():
+    environment = marker_environment("3.12", "linux", "x86_64")
+    locked = [(line, hashes) for line, hashes in lock_lines(LOCK) if applies(line, environment)]
+    assert all([s.operator for s in line.specifier] == ["=="] and hashes for line, hashes in locked)
+    (hub,) = [line for line, _ in locked if canonicalize_name(line.name) == "jupyterhub"]
+    assert str(hub.specifier).startswith("==5.")
+
+
+def test_the_hubs_lock_names_no_index_no_host_and_no_path():
+    assert not re.search(r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text_of("requirements.txt"), re.M)
+
+
+# --- Kubernetes ---
+
+
+def keys(values, above=""):
+    """The dotted names of everything that is set."""
+    for name, value in values.items():
+        open_ended = f"{above}{name}.…" in KNOWN
+        yield from keys(value, f"{above}{name}.") if isinstance(value, dict) and not open_ended else [f"{above}{name}"]
+
+
+def test_the_chart_knows_every_value():
+    known = {name.removesuffix(".…") for name in KNOWN}
+    assert [name for name in keys(VALUES) if name not in known] == []
+
+
+def test_learners_have_1_gb_for_sure_and_2_gb_at_most():
+    assert VALUES["singleuser"]["memory"] == {"guarantee": "1G", "limit": "2G"}
+
+
+def test_images_are_there_before_learners_and_idle_ones_go():
+    puller = VALUES["prePuller"]
+    assert puller["hook"]["enabled"] and puller["continuous"]["enabled"] and VALUES["cull"]["enabled"]
+
+
+def test_on_kubernetes_nobody_comes_in_without_a_teachers_leave():
+    config = VALUES["hub"]["config"]
+    assert config["JupyterHub"]["authenticator_class"] == "native"
+    assert config["NativeAuthenticator"]["open_signup"] is False
+
+
+def test_no_value_is_a_secret():
+    assert [name for name in keys(VALUES) if re.search(r"(?i)(password|secret|token|key)$", name)] == []
+
+
+def test_until_there_is_a_certificate_only_the_cluster_reaches_it():
+    assert VALUES["proxy"]["service"]["type"] == "ClusterIP" and not VALUES["proxy"]["https"]["enabled"]
+
+
+def test_learners_read_the_shared_volume_and_cannot_write_to_it():
+    storage = VALUES["singleuser"]["storage"]
+    (volume,), (mount,) = storage["extraVolumes"], storage["extraVolumeMounts"]
+    claim, job = SHARED
+    assert volume["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"], "readOnly": True}
+    assert mount["readOnly"] and mount["name"] == volume["name"]
+    assert job["spec"]["template"]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "tlcourse-shared"
+
+
+def test_learners_are_given_the_same_settings_as_on_one_machine(monkeypatch):
+    alone = loaded(monkeypatch).Spawner.environment
+    cluster = VALUES["singleuser"]["extraEnv"]
+    assert set(alone) - {"PYTHONDONTWRITEBYTECODE"} == set(cluster)
+    assert all(isinstance(value, str) for value in cluster.values())  # a number is refused when a pod starts
+
+
+def test_the_image_is_one_name_everywhere():
+    image = "{name}:{tag}".format(**VALUES["singleuser"]["image"])
+    assert SHARED[1]["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    assert image in text_of("kubernetes/Dockerfile") and image.partition(":")[2] in text_of("kubernetes/README.md")
+
+
+def test_the_image_copies_what_is_there():
+    sources = [
+        source
+        for line in re.findall(r"^COPY (.+)$", text_of("kubernetes/Dockerfile"), re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    ignored = text_of("kubernetes/Dockerfile.dockerignore").splitlines()
+    assert len(sources) > 8 and all((ROOT / source).exists() for source in sources)
+    assert [source for source in sources if not any(f"!{source}".startswith(line) for line in ignored)] == []
