@@ -269,6 +269,13 @@ def test_every_line_of_the_lock_is_read_with_its_hashes():
     assert sum(line.count("--hash") for line in lock) == text.count("--hash")
 
 
+def test_what_some_releases_of_a_python_need_is_carried_for_all_of_them():
+    older = Requirement("a==1; python_full_version < '3.11.5'")
+    newer = Requirement("a==2; python_full_version >= '3.11.5'")
+    assert Target("linux", "3.11").needs(older) and Target("linux", "3.11").needs(newer)
+    assert Target("linux", "3.12").needs(newer) and not Target("linux", "3.12").needs(older)
+
+
 def test_the_wheel_that_fits_best_is_taken(tmp_path):
     for tag in ("py3-none-any", f"cp{TAG}-cp{TAG}-win_amd64", f"cp{TAG}-abi3-win_amd64"):
         write_wheel(tmp_path, "native", tag=tag)

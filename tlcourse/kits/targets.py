@@ -36,13 +36,18 @@ class Target:
     def __str__(self) -> str:
         return f"{self.system}, Python {self.python}"
 
+    @property
+    def releases(self) -> list[str]:
+        """Of its Python, those that there are or may be: 3.12.0, 3.12.1 and so on."""
+        return [f"{self.python}.{micro}" for micro in range(25)]
+
     def needs(self, requirement: Requirement) -> bool:
-        """Whether a line of the locked requirements counts on such a machine."""
-        answers = {"python_version": self.python, "python_full_version": f"{self.python}.0", "extra": ""}
-        interpreter = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
-        return requirement.marker is None or requirement.marker.evaluate(
-            {**MARKERS[self.system], **answers, **interpreter}
-        )
+        """Whether a line of the lock counts on such a machine, whichever release of its Python it has."""
+        if requirement.marker is None:
+            return True
+        interpreter = {"implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
+        answers = {**MARKERS[self.system], **interpreter, "python_version": self.python}
+        return any(requirement.marker.evaluate({**answers, "python_full_version": full}) for full in self.releases)
 
     def wheel_for(self, requirement: Requirement, wheels: Iterable[Path]) -> Path | None:
         """The wheel of a pinned requirement that fits best, or None."""

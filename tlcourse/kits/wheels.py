@@ -67,7 +67,7 @@ def _pinned(text: str) -> str:
 
 def _pip_download(target: Target, lines: list[str], folder: Path) -> str:
     platforms = [option for platform in PLATFORMS[target.system] for option in ("--platform", platform)]
-    options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", target.python, *platforms]
+    options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", target.releases[-1], *platforms]
     return _pip("download", *options, "--dest", str(folder), lines=lines)
 
 
@@ -152,22 +152,20 @@ def check_by_resolving(target: Target, requirements: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         file = Path(nowhere, "requirements.txt")
         file.write_text(requirements, encoding="utf-8")
-        where = ["--python-platform", UV_PLATFORMS[target.system], "--python-version", target.python]
-        command = [
-            str(uv) if uv.exists() else "uv",
-            "pip",
-            "install",
-            "--dry-run",
-            "--offline",
-            "--no-index",
-            "--no-config",
-        ]
-        command += ["--find-links", str(folder), "--only-binary", ":all:", "--require-hashes", *where]
-        command += ["--target", nowhere, "--requirement", str(file)]
-        try:
-            run = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=nowhere)
-        except OSError as error:
-            raise UserInputError("A kit is checked with uv, which is not here. Run: pip install uv") from error
-    if run.returncode:
-        reason = " ".join(run.stderr.split())[-400:]
-        raise KitError(f"The wheels for {target} are not complete. uv says: {reason}")
+        command = [str(uv) if uv.exists() else "uv", "pip", "install", "--dry-run", "--offline", "--no-index"]
+        command += ["--no-config", "--find-links", str(folder), "--only-binary", ":all:", "--require-hashes"]
+        command += ["--target", nowhere, "--requirement", str(file), "--python-platform", UV_PLATFORMS[target.system]]
+        for release in (target.releases[0], target.releases[-1]):
+            try:
+                run = subprocess.run(
+                    [*command, "--python-version", release],
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    cwd=nowhere,
+                )
+            except OSError as error:
+                raise UserInputError("A kit is checked with uv, which is not here. Run: pip install uv") from error
+            if run.returncode:
+                reason = " ".join(run.stderr.split())[-400:]
+                raise KitError(f"The wheels for {target} are not complete. uv says: {reason}")
