@@ -150,6 +150,13 @@ def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(widget, c
     assert widget.page.value == try_picture(plain(130), *given).page
 
 
+def test_where_no_picture_is_seen_no_room_is_kept_for_one(widget):
+    upload(widget, b"Dear diary, this is no photograph.")
+    assert widget.canvas.layout.display == "none"
+    upload(widget, file(plain(130)))
+    assert widget.canvas.layout.display is None
+
+
 def test_a_picture_that_would_be_too_large_is_refused(widget, monkeypatch):
     monkeypatch.setattr("tlcourse.pictures.MAX_PIXELS", 1000)
     upload(widget, file(plain(130)))

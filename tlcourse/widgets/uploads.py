@@ -208,6 +208,7 @@ class TryYourOwn(Live):
             return
         from ipycanvas import hold_canvas
 
+        self.canvas.layout.display = None if self._seen else "none"
         with hold_canvas():
             self.canvas.clear()
             for place, picture in enumerate(self._seen or ()):
