@@ -111,12 +111,11 @@ def measure() -> list[tuple[str, str]]:
     return rows
 
 
-def write_readme(rows: list[tuple[str, str]], load: float) -> None:
+def write_readme(rows: list[tuple[str, str]]) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     table = ["| What | Measured |", "|---|---|", *(f"| {what} | {text} |" for what, text in rows)]
-    where = (
-        f"{time.strftime('%Y-%m-%d')} on 2 cores ({platform.system()} {platform.machine()}), at commit {commit.strip()}"
-    )
+    machine = f"{os.cpu_count()} cores ({platform.system()} {platform.machine()})"
+    where = f"{time.strftime('%Y-%m-%d')} on {machine}, at commit {commit.strip()}"
     note = (
         f"Measured {where}, by `python benchmarks/hub.py --readme`. Of {MACHINE} GiB, {SYSTEM} are left to the system; "
         "what learners share counts once."
@@ -133,10 +132,9 @@ def main() -> None:
     if missing := what_is_missing():
         sys.exit(missing)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine is taken away as it should be
-    load = os.getloadavg()[0]
     rows = measure()
     if sys.argv[1:]:
-        write_readme(rows, load)
+        write_readme(rows)
 
 
 if __name__ == "__main__":

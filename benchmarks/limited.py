@@ -4,11 +4,12 @@
     sudo .venv/bin/python benchmarks/limited.py 1500 05 07      another limit, and these lessons
 
 The limit is a control group's of Linux (version 1 or 2), as Docker's and Kubernetes' are, without swap. What a kernel
-holds of its own counts, and of files only what the system cannot take back.
+and its children hold of their own counts, and of files only what the system cannot take back. A lesson fails if
+anything in it was ended for want of memory, also what was started again and went on.
 """
 
-import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -32,11 +33,13 @@ with open({members!r}, "w") as members:
 def main() -> None:
     numbers, lessons = sys.argv[1:2], sys.argv[2:]
     megabytes = int(numbers[0]) if numbers else 2000
-    build = measure._build()
+    build = measure.lesson_builder()
     os.environ.update(build.ENVIRONMENT)
     import nbformat
 
-    died = []
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    failed = []
     for source in build.sources(lessons):
         with group(source.stem) as (folder, limit):
             join = JOIN.format(
@@ -44,14 +47,22 @@ def main() -> None:
             )
             start = time.perf_counter()
             try:
-                measure._run_lesson(build, nbformat, source, measure.NO_INTERNET + join)
-                said = f"{time.perf_counter() - start:.0f} s"
-            except Exception as error:  # nbclient's own, of several kinds, when its kernel has died
-                died.append(source.stem)
-                said = f"DIED: {str(error).splitlines()[-1][:100]}"
-        print(f"{source.stem:30} {megabytes:,} MB: {said}", flush=True)
-    print(json.dumps({"megabytes": megabytes, "died": died}))
-    sys.exit(bool(died))
+                measure.run_lesson(build, nbformat, source, measure.NO_INTERNET + join)
+                said = ""
+            except (CellExecutionError, DeadKernelError) as error:
+                said = f" {str(error).strip().splitlines()[-1][:100]}"
+            seconds, ended = time.perf_counter() - start, ended_for_memory(folder)
+        if said or ended:
+            failed.append(source.stem)
+            said = f" FAILED: {ended} ended for want of memory.{said}"
+        print(f"{source.stem:30} {megabytes:,} MB: {seconds:.0f} s{said}", flush=True)
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+def ended_for_memory(folder: Path) -> int:
+    """How many processes of a control group the system has ended."""
+    counts = next(path for name in ("memory.oom_control", "memory.events") if (path := folder / name).exists())
+    return int(re.search(r"^oom_kill (\d+)$", counts.read_text(), re.MULTILINE)[1])
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def main() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
     picture(results)
-    _build().renew_banners()
+    lesson_builder().renew_banners()
     print("written: the README's table and picture, the lessons' banners")
 
 
@@ -203,7 +203,7 @@ def lessons() -> dict:
     Memory is the kernel's own. Pages of mapped files, such as TensorFlow's library, are not counted: the system takes
     them back where it needs room, and how many are resident differs between machines by hundreds of megabytes.
     """
-    build = _build()
+    build = lesson_builder()
     import nbformat
 
     os.environ.update(build.ENVIRONMENT)
@@ -211,10 +211,10 @@ def lessons() -> dict:
     for source in build.sources([]):
         offline = True
         try:
-            seconds, megabytes = _run_lesson(build, nbformat, source, NO_INTERNET)
+            seconds, megabytes = run_lesson(build, nbformat, source, NO_INTERNET)
         except CellExecutionError:
             offline = False
-            seconds, megabytes = _run_lesson(build, nbformat, source)
+            seconds, megabytes = run_lesson(build, nbformat, source)
         costs[source.stem] = {"seconds": round(seconds), "peak_megabytes": megabytes, "offline": offline}
         print(f"  {source.stem}: {costs[source.stem]}", flush=True)
     return costs
@@ -249,7 +249,7 @@ threading.Thread(target=_watch, daemon=True).start()
 """
 
 
-def _run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, int]:
+def run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, int]:
     """Seconds and megabytes of one lesson, with an empty cache, as a newcomer's is, and without progress."""
     notebook = build.convert(source)
     peak = "print(round(max(_kibibytes) * 1024 / 1e6))"
@@ -263,7 +263,7 @@ def _run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, 
     return seconds, int(notebook.cells[-1].outputs[0]["text"])
 
 
-def _build():
+def lesson_builder():
     sys.path.insert(0, str(ROOT / "notebooks"))
     import build
 

@@ -31,3 +31,8 @@ def test_a_caption_is_the_tables_name():
 @pytest.mark.parametrize(("left", "line"), [(1, "a    b"), (2, "a  b")])
 def test_columns_on_the_left_are_flush_left(left, line):
     assert as_text([["a", "b"], ["c", "ddd"]], left).splitlines()[0] == line
+
+
+def test_a_table_that_scrolls_is_reached_by_the_keyboard_and_others_are_passed_over():
+    assert as_html([["x"], ["1"]], scrolls=True).startswith('<table tabindex="0">')
+    assert as_html([["x"], ["1"]]).startswith("<table><thead>")

@@ -38,15 +38,19 @@ def as_text(cells: Sequence[Sequence[str]], left: int = 1) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_html(cells: Sequence[Sequence[str]], caption: str = "") -> str:
-    """A table whose first row and first column are headings, which a screen reader says with each cell."""
+def as_html(cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = False) -> str:
+    """A table whose first row and first column are headings, which a screen reader says with each cell.
+
+    One that scrolls in a frame of its own is reached by the keyboard.
+    """
     head, *body = [[html.escape(cell) for cell in line] for line in cells]
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     names = "".join(f'<th scope="col">{name}</th>' for name in head)
     rows = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in body
     )
-    return f"<table>{title}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+    focus = ' tabindex="0"' if scrolls else ""
+    return f"<table{focus}>{title}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _text(value) -> str:

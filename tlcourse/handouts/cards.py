@@ -6,7 +6,7 @@ import sys
 from functools import reduce
 from html import escape
 
-from .lessons import Lesson
+from .lessons import Lesson, opens_elsewhere
 from .teaching import EXERCISE, Note
 
 STYLE = """
@@ -49,7 +49,7 @@ def _html(markdown: str) -> str:
 
 def _lead(text: str) -> str:
     """The paragraph under the title, and what the lesson takes."""
-    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if not paragraph.startswith("[Open in "))
+    return "\n\n".join(paragraph for paragraph in text.split("\n\n")[1:] if not opens_elsewhere(paragraph))
 
 
 def _bullets(text: str, heading: str) -> str:

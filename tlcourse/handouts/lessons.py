@@ -14,6 +14,11 @@ SOLUTION, SETUP = "solution", "setup"  # tags of cells
 HEADING = re.compile(r"^(?:## |### (?=Exercise )).+$", re.MULTILINE)
 
 
+def opens_elsewhere(paragraph: str) -> bool:
+    """Whether it is the line of links to Colab and Binder: nothing for print, nor for a wall."""
+    return paragraph.startswith("[Open in ")
+
+
 @dataclass
 class Section:
     """What stands between one heading of a lesson and the next; the first begins at the title.

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from ..files import bundled_file
+from ..plots.figure import IN_WORDS
 from .instructors import note_text
-from .lessons import SETUP, SOLUTION, Lesson, Section, has_tag
+from .lessons import SETUP, SOLUTION, Lesson, Section, has_tag, opens_elsewhere
 from .teaching import EXERCISE, Note
 
 PLACES = {  # where reveal.js has its files, as nbconvert's template expects them
@@ -74,15 +75,15 @@ def _slides_of(section: Section, note: str) -> Iterator:
 
 def _folded(output) -> bool:
     """Whether it is a figure's words: on a slide they are the picture's alternative text."""
-    return output.get("data", {}).get("text/html", "").startswith("<details")
+    return output.get("data", {}).get("text/html", "").startswith(IN_WORDS)
 
 
 def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     """What is shown of a Markdown cell, and what is said."""
     paragraphs = re.split(r"\n\s*\n", text)
     shown = [paragraph for paragraph in paragraphs if keep_all or SHOWN.match(paragraph)]
-    shown = [paragraph for paragraph in shown if not paragraph.startswith("[Open in ")]
-    said = [paragraph for paragraph in paragraphs if paragraph not in shown and not paragraph.startswith("[Open in ")]
+    shown = [paragraph for paragraph in shown if not opens_elsewhere(paragraph)]
+    said = [paragraph for paragraph in paragraphs if paragraph not in shown and not opens_elsewhere(paragraph)]
     return "\n\n".join(shown), "\n\n".join(said)
 
 

@@ -58,7 +58,7 @@ def in_words(alt: str, table: dict | None = None) -> str:
     title, numbers = "This figure in words", ""
     if table is not None:
         title += " and numbers"
-        numbers = as_html([table["columns"], *table["rows"]]).replace("<table>", '<table tabindex="0">')
+        numbers = as_html([table["columns"], *table["rows"]], scrolls=True)
     return f"{IN_WORDS}<summary>{title}</summary><p>{html.escape(alt)}</p>{numbers}</details>"
 
 
