@@ -36,7 +36,6 @@ def main() -> None:
     build = measure.lesson_builder()
     os.environ.update(build.ENVIRONMENT)
     import nbformat
-
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     failed = []
