@@ -12,6 +12,8 @@ UV := .venv/bin/uv
 PYTHON ?=
 # BROWSER=no: print the address instead of opening a browser.
 BROWSER ?=
+# NETWORK=off: `make test` runs with every way out of this machine closed.
+NETWORK ?=
 # PARTS="arrays folder": `make bench` measures these parts only.
 PARTS ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
@@ -22,6 +24,9 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_REQUIRE_VIRTUALENV
 unexport UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX UV_PYTHON UV_CONSTRAINT UV_OVERRIDE UV_NO_BUILD UV_EXCLUDE_NEWER
+ifeq ($(NETWORK),closed)
+export PYTHONPATH := $(CURDIR)/tests/offline
+endif
 export PIP_USER := 0
 # An editable install writes this folder's path to a file, which Python cannot read back in plain ASCII if it has an ü.
 ifneq ($(filter C POSIX,$(LC_ALL)),)
@@ -34,6 +39,7 @@ help: ## list these commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
+	@echo "  make test NETWORK=off               with every way out of this machine closed"
 	@echo "  make setup PYTHON=/path/to/python   choose the Python (3.10 to 3.13)"
 
 learn: .venv/.ready ## set everything up, run the demo, open the course in JupyterLab
@@ -48,6 +54,11 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
 	  $$browser $$root
 
+# With the network off make starts itself again, inside tests/offline/run.py.
+ifeq ($(NETWORK),off)
+test test-slow: .venv/.ready .venv/.site
+	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
+else
 test: .venv/.ready .venv/.site ## set everything up, then run every test, the notebooks' included
 	@failed=""; \
 	unset MPLBACKEND; \
@@ -65,6 +76,7 @@ test: .venv/.ready .venv/.site ## set everything up, then run every test, the no
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
 	echo "All tests passed."
+endif
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
 	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."
