@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tlcourse import bert_folder, cli, fetching
+from tlcourse.downloading import DownloadError
 from tlcourse.errors import UserInputError, WeightsUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -198,29 +199,31 @@ def test_a_cache_that_cannot_be_written_to(tmp_path, monkeypatch, installer):
 
 @pytest.fixture
 def hugging_face(monkeypatch):
-    """A make-believe Hugging Face; what it is asked for, and "fault", an error that it ends with."""
-    asked = SimpleNamespace(names=[], fault=None)
+    """A make-believe Hugging Face that has no optional files; what it is asked for, and "fault", an error for all."""
+    asked = SimpleNamespace(addresses=[], fault=None)
 
-    def snapshot_download(name, *, allow_patterns, local_dir):
-        asked.names.append(name)
-        write_network(Path(local_dir))
-        (Path(local_dir) / ".cache").mkdir()
-        if asked.fault:
-            raise asked.fault
+    def download(address, goal, check):
+        asked.addresses.append(address)
+        if asked.fault or goal.name not in FILES:
+            raise asked.fault or DownloadError("it is not there", 404)
+        goal.write_bytes(FILES[goal.name])
 
-    monkeypatch.setattr(fetching, "_check_connection", lambda *_: None)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    monkeypatch.setattr(fetching, "download", download)
     return asked
 
 
-def test_bert_comes_from_hugging_face_without_what_its_downloader_notes_down(machine, hugging_face):
+def test_bert_comes_from_hugging_face_with_the_optional_files_that_it_has(machine, hugging_face):
     fetching.fetch("bert-base-uncased")
-    assert hugging_face.names == ["google-bert/bert-base-uncased"]
+    assert hugging_face.addresses[0] == (
+        "https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json"
+    )
     assert left_in(machine / "bert-base-uncased") == sorted(FILES)
 
 
-def test_a_download_that_ends_half_way_leaves_nothing(machine, hugging_face):
-    hugging_face.fault = ConnectionError("the other side hung up")
+@pytest.mark.parametrize("status", [None, 404])
+def test_a_download_that_ends_half_way_leaves_nothing(machine, hugging_face, status):
+    hugging_face.fault = DownloadError("the other side hung up", status)
     with pytest.raises(WeightsUnavailable, match="the other side hung up.*tlcourse fetch bert-base-uncased"):
         fetching.fetch("bert-base-uncased")
     assert left_in(machine) == []

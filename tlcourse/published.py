@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .downloading import DownloadError, digest, download
 from .errors import DamagedFile, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
+
+KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"  # where Keras keeps its weights
 
 
 def imagenet_classes() -> list[dict[str, str]]:
@@ -28,15 +31,56 @@ def weights_file(name: str, include_top: bool = False) -> Path:
 
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download a network's weights into Keras' cache, checked by Keras' own hash; nothing if it is bundled.
+    """Download a network's weights into Keras' cache, checked before they are put there; nothing if it is bundled.
 
     Raises:
-        WeightsUnavailable: the download did not finish.
+        WeightsUnavailable: they did not come, or not as Keras published them.
     """
-    recipe = RECIPES[name]
-    if recipe.application:
-        import_tensorflow()
-        application(recipe, name, "imagenet", include_top=include_top)
+    recipe, file = RECIPES[name], weights_file(name, include_top)
+    if not recipe.application:
+        return
+    try:
+        download(f"{KERAS_FILES}/{recipe.address}/{file.name}", file, lambda path, _: _fault(path, file.name))
+    except (DownloadError, OSError) as error:
+        reason = f"{file} could not be written: {error.strerror or error}" if isinstance(error, OSError) else error
+        raise WeightsUnavailable(
+            f"The weights of {name} are not on this machine, and could not be downloaded: {reason}. With internet run "
+            f"`{_command(name, include_top)}`; without, copy {file.name} into {file.parent} from a machine that has it, "
+            "or use the bundled efficientnet_lite0."
+        ) from error
+
+
+def _command(name: str, include_top: bool) -> str:
+    return f"tlcourse fetch {name}" + (" --with-classifier" if include_top else "")
+
+
+def fault_of_weights(file: Path) -> str | None:
+    """What is wrong with a file of Keras weights, as an adjective: missing, empty, cut short, altered, or no file of
+    weights; None if nothing."""
+    if not file.is_file():
+        return "missing"
+    if file.stat().st_size == 0:
+        return "empty"
+    import h5py
+
+    try:
+        h5py.File(file, "r").close()
+    except OSError as error:  # its messages: "(file signature not found)", "(truncated file: eof = …"
+        return "cut short" if "truncated" in str(error) else "no file of weights"
+    expected = _md5(file.name)
+    return "altered" if expected and digest(file, "md5") != expected else None
+
+
+def _fault(file: Path, name: str) -> str | None:
+    """As `fault_of_weights`, as a clause, of a file that is to have this name."""
+    fault = fault_of_weights(file)
+    return fault and f"is {fault} (its MD5 is {digest(file, 'md5')[:12]}…, expected {_md5(name)[:12] or 'any'}…)"
+
+
+def _md5(file_name: str) -> str:
+    """What Keras has published of a file, or nothing."""
+    pairs = (pair for recipe in RECIPES.values() for pair in zip(recipe.files, recipe.md5, strict=True))
+    return dict(pairs).get(file_name, "")
 
 
 def build(recipe: Recipe, name: str, include_top: bool):
@@ -49,7 +93,9 @@ def build(recipe: Recipe, name: str, include_top: bool):
     top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
     if recipe.application:
         file = weights_file(name, include_top)
-        published = application(recipe, name, file if file.is_file() else "imagenet", input_tensor=prepared, **top)
+        if not file.is_file():
+            fetch_weights(name, include_top)
+        published = application(recipe, name, file, input_tensor=prepared, **top)
     else:
         from .efficientnet_lite import EfficientNetLite
 
@@ -57,26 +103,18 @@ def build(recipe: Recipe, name: str, include_top: bool):
     return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
 
 
-def application(recipe: Recipe, name: str, weights, **options):
+def application(recipe: Recipe, name: str, weights: Path, **options):
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
     shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
     try:
         return getattr(keras.applications, recipe.application)(weights=weights, input_shape=shape, **options)
-    except Exception as error:  # HDF5, Keras and the downloader raise a dozen kinds
-        file = recipe.files[options["include_top"]]
+    except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
-        command = f"tlcourse fetch {name}" + (" --with-classifier" if options["include_top"] else "")
-        if weights != "imagenet":
-            raise DamagedFile(
-                f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
-                f"version. Delete it and run `{command}` with internet."
-            ) from error
-        raise WeightsUnavailable(
-            f"The weights of {name} are not on this machine: {file} was looked for in {weights_file(name).parent}, and "
-            f"downloading it failed ({reason}). With internet run `{command}`; without, copy the file into that "
-            "folder from a machine that has it, or use the bundled efficientnet_lite0."
+        raise DamagedFile(
+            f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
+            f"version. Delete it and run `{_command(name, options['include_top'])}` with internet."
         ) from error
 
 

@@ -81,8 +81,11 @@ def _log(event: str, goal: str) -> None:
 
 
 def _callers() -> list:
-    """The last calls that led here, without this file's own."""
-    return [frame for frame in traceback.extract_stack(limit=12) if frame.filename != __file__][-8:]
+    """The calls that led here: the last ones of programs, and the two innermost of libraries."""
+    frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
+    libraries = ("site-packages", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    ours = [frame for frame in frames[:-2] if not any(part in frame.filename for part in libraries)]
+    return ours[-4:] + frames[-2:]
 
 
 def _run_the_one_behind() -> None:
