@@ -101,6 +101,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def do_CONNECT(self):
+        """As a proxy; it has no other host behind it."""
+        if self.told.fault == SILENT[0]:
+            self.told.over.wait()
+        self._send(502, b"there is nothing behind this proxy", "text/plain")
+
     def do_GET(self):
         path = self.path.split("?")[0]
         fault = "" if path in self.told.spared else self.told.fault

@@ -148,8 +148,6 @@ def test_a_proxy_is_asked_in_place_of_the_host(host, tmp_path, monkeypatch):
 def test_a_proxy_that_does_not_answer_is_named(host, tmp_path, monkeypatch, impatient):
     monkeypatch.setenv("https_proxy", host.address.removeprefix("http://"))
     host.fault = SILENT[0]
-    host.files.clear()
-    monkeypatch.setattr("faulty_host._Handler.do_CONNECT", lambda self: self.told.over.wait(), raising=False)
     said = refusal("https://data.example/file.bin", tmp_path / "goal.bin")
     assert said == "data.example through the proxy 127.0.0.1 cannot be reached (no answer within 0.3 seconds)"
 

@@ -13,7 +13,7 @@ from .downloading import DownloadError, digest, download, has_digest
 from .errors import DamagedFile, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
-from .tensorflow_start import import_tensorflow
+from .tensorflow_start import check_tensorflow, import_tensorflow
 
 KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"  # where Keras keeps its weights
 
@@ -92,6 +92,10 @@ def _md5(file_name: str) -> str:
 
 def build(recipe: Recipe, name: str, include_top: bool):
     """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
+    check_tensorflow()
+    file = weights_file(name, include_top)
+    if not file.is_file():
+        fetch_weights(name, include_top)  # before TensorFlow starts: without internet that is said at once
     import_tensorflow()
     import keras
 
@@ -99,9 +103,6 @@ def build(recipe: Recipe, name: str, include_top: bool):
     prepared = preprocessing_layers(pixels, recipe.pixels)
     top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
     if recipe.application:
-        file = weights_file(name, include_top)
-        if not file.is_file():
-            fetch_weights(name, include_top)
         published = application(recipe, name, file, input_tensor=prepared, **top)
     else:
         from .efficientnet_lite import EfficientNetLite
