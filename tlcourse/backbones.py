@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .errors import UserInputError
 from .files import read_card
 from .inputs import as_pictures
 from .published import build, imagenet_classes, preprocess, weights_file
-from .recipes import RECIPES
+from .recipes import RECIPES, PictureModel
 from .tensorflow_start import import_tensorflow
 from .text_models import PretrainedTextModel
 from .views import AS_IS, view_names
@@ -41,6 +42,12 @@ def _availability(name: str) -> str:
     return "here" if weights_file(name).is_file() else f"tlcourse fetch {name}"
 
 
+@overload
+def load_pretrained_model(name: PictureModel = ..., engine: str = ...) -> "PretrainedModel": ...
+@overload
+def load_pretrained_model(name: Literal["minilm"] | PathLike, engine: str = ...) -> PretrainedTextModel: ...
+@overload
+def load_pretrained_model(name: str, engine: str = ...) -> "PretrainedModel | PretrainedTextModel": ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0", engine: str = "auto"
 ) -> "PretrainedModel | PretrainedTextModel":
@@ -86,7 +93,7 @@ class PretrainedModel:
         self.engine = check_engine(engine)
         self.recipe = RECIPES[name]
         self.input_size = (self.recipe.size, self.recipe.size)
-        self._unchanged = set()
+        self._unchanged: set[str] = set()
         if self.recipe.application:
             self.network  # noqa: B018 - here and now, so that weights that are missing are said to be missing
         else:
@@ -197,8 +204,7 @@ class PretrainedModel:
         if is_dask(engine):
             from . import scale
 
-            given = {"scheduler": scheduler, "out": out, "cache": cache}
-            return scale.compute(network, images, self.input_size, **given).features
+            return scale.compute(network, images, self.input_size, scheduler=scheduler, out=out, cache=cache).features
         if scheduler is not None or out is not None:
             raise UserInputError("scheduler= and out= are for Dask: add engine='dask', or leave them out.")
         return features.compute(network, images, self.input_size, name=self.name if cache else None)
@@ -232,8 +238,9 @@ class PretrainedModel:
         if is_dask(engine):
             from . import scale
 
-            given = {"scheduler": scheduler, "cache": cache, "complete": True, "describe": "Computing activations"}
-            return scale.compute(network, images, self.input_size, chosen, np.float16, **given).features
+            given = partial(scale.compute, scheduler=scheduler, cache=cache, complete=True)
+            size, describe = self.input_size, "Computing activations"
+            return given(network, images, size, chosen, np.float16, describe=describe).features
         return features.compute(
             network, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
         )

@@ -144,10 +144,12 @@ def read_shape(folder: Path) -> Shape:
     activation = config.get("hidden_act", "gelu")
     if activation not in _ACTIVATIONS:
         raise UserInputError(f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}.")
-    sizes = {name: config.get(key) for name, key in _SIZES.items()}
-    for name, size in sizes.items():
+    sizes: dict[str, int] = {}
+    for name, key in _SIZES.items():
+        size = config.get(key)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {_SIZES[name]}; expected a whole number from 1.")
+            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {key}; expected a whole number from 1.")
+        sizes[name] = size
     if sizes["width"] % sizes["heads"]:
         raise DamagedFile(
             f"{folder / CONFIG} has hidden_size {sizes['width']} and num_attention_heads {sizes['heads']}; expected "

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .errors import UserInputError
 from .recipes import BERT, RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
 
 OWN = "your layers"  # the name for what was put around the pretrained part
 
@@ -22,7 +26,7 @@ class Parts:
         known: whether the blocks are those of a published network; else each layer with weights is one.
     """
 
-    network: object
+    network: "keras.Model"
     blocks: dict[str, list]
     own: list
     known: bool
@@ -139,12 +143,14 @@ def _matched(layers, recipe: Recipe) -> tuple[int, float, dict[str, list]]:
 
 def sort_into_blocks(layers, recipe: Recipe) -> dict[str, list]:
     """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
-    blocks, waiting, current = {}, [], None
+    blocks: dict[str, list[keras.layers.Layer]] = {}
+    waiting: list[keras.layers.Layer] = []
+    current: str | None = None
     for layer in layers:
         waiting.append(layer)
         name = _name_on(layer, recipe)
         current = name or current
-        if name or (current and not recipe.named_at_end):
+        if current and (name or not recipe.named_at_end):
             blocks.setdefault(current, []).extend(waiting)
             waiting = []
     if waiting and current:

@@ -37,12 +37,12 @@ def grad_cam(classifier, images, classes=None, layer: str | None = None) -> np.n
         UserInputError: no network that takes pictures, an unknown class, a layer that is not there or has no grid.
     """
     network = getattr(classifier, "network", None)
-    if not isinstance(classifier, Predictor) or network is None:
+    size: tuple[int, int] | None = getattr(classifier, "input_size", None)
+    if not isinstance(classifier, Predictor) or network is None or size is None:
         raise UserInputError(
             f"grad_cam was given a {type(classifier).__name__}; expected a network from tl.fine_tune or "
-            "tl.train_network. A linear probe sees features and not the picture."
+            "tl.train_network that takes pictures. A linear probe sees features and not the picture."
         )
-    size = classifier.input_size
     pixels = features.compute(Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures")
     scores = _Scores(network, layer)
     if classes is None:

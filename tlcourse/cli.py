@@ -282,7 +282,7 @@ def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .cache import contents, limit
 
-    sizes = {}
+    sizes: dict[Path, int] = {}
     for path, size in contents():
         of_dask = path.suffix == ".parquet"  # a thousand files of one job
         shown = path.parent if of_dask else path

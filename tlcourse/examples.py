@@ -66,14 +66,16 @@ class Examples:
         views = rng.integers(1 if isinstance(self.activations, Ragged) else self.activations.shape[1], size=len(order))
         batches = [order[at : at + size] for at in range(0, len(order) - size + 1, size)]
         if isinstance(self.activations, Ragged):
-            batches = self._of_like_length(batches, rng)
+            batches = self._of_like_length(self.activations.lengths, batches, rng)
         yield from ((batch, views[batch]) for batch in batches)
 
-    def _of_like_length(self, batches: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    def _of_like_length(
+        self, lengths: np.ndarray, batches: list[np.ndarray], rng: np.random.Generator
+    ) -> list[np.ndarray]:
         found = []
         for at in range(0, len(batches), BATCHES_SORTED):
             together = np.concatenate(batches[at : at + BATCHES_SORTED])
-            by_length = together[np.argsort(self.activations.lengths[self.rows[together]], kind="stable")]
+            by_length = together[np.argsort(lengths[self.rows[together]], kind="stable")]
             found += np.split(by_length, len(batches[at : at + BATCHES_SORTED]))
         return [found[place] for place in rng.permutation(len(found))]
 
@@ -120,11 +122,11 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[C
             f"All {len(labels)} labels are {classes[0].item()!r}; fine-tuning needs examples of at least two classes."
         )
     rng = np.random.default_rng(seed)
-    held = [
+    parts = [
         rows[: min(round(share * len(rows)), len(rows) - 1)]
         for rows in (rng.permutation(np.flatnonzero(targets == position)) for position in range(len(classes)))
     ]
-    held = np.sort(np.concatenate(held))
+    held = np.sort(np.concatenate(parts))
     kept = np.setdiff1d(np.flatnonzero(weights), held)
     if len(np.unique(targets[kept])) < len(classes):
         raise UserInputError("A class has no row with a weight above 0 to learn from. Leave it out, or give it one.")

@@ -61,7 +61,8 @@ class ExportedModel(Predictor):
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
         """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
-        paths, waiting = iter(paths), deque()
+        paths = iter(paths)
+        waiting: deque[Future] = deque()
         with ThreadPoolExecutor(workers()) as pool:
             try:
                 while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()))):

@@ -14,7 +14,7 @@ from os import PathLike
 import numpy as np
 
 from .cache import RowCache
-from .engines import Pixels, workers
+from .engines import PictureEngine, Pixels, workers
 from .errors import UserInputError
 from .freed_memory import hand_back_freed_memory, keep_freed_memory
 from .inputs import as_pictures
@@ -133,7 +133,7 @@ class _Loaded:
 
 @dataclass
 class _Work:
-    engine: object
+    engine: PictureEngine
     size: tuple[int, int]
     views: tuple[str, ...]
     cache: RowCache
@@ -202,13 +202,14 @@ def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tu
     from PIL import __version__ as pillow
     from xxhash import xxh3_128_digest
 
-    is_array = isinstance(picture, np.ndarray)
-    content = picture if is_array else read_file(picture)
-    name = "the picture" if is_array else str(picture)
-    kind = f"{picture.dtype} {picture.shape}" if is_array else "file"
     # Not SHA-256, which would take as long as everything else here together: nobody plots against his own cache.
-    digest = xxh3_128_digest(np.ascontiguousarray(content) if is_array else content)
-    resized = not is_array or picture.shape[:2] != size
+    content: bytes | np.ndarray
+    if isinstance(picture, np.ndarray):
+        content, name, kind = picture, "the picture", f"{picture.dtype} {picture.shape}"
+        digest, resized = xxh3_128_digest(np.ascontiguousarray(picture).data), picture.shape[:2] != size
+    else:
+        content, name, kind = read_file(picture), str(picture), "file"
+        digest, resized = xxh3_128_digest(content), True
     keys = []
     for view in views:
         by = f"Pillow {pillow}" if resized or is_resized(view) else ""

@@ -24,7 +24,8 @@ class FineTuned(Predictor):
     def __init__(self, make: Callable, name: str, classes: np.ndarray, class_names: list[str] | None, read, record):
         super().__init__(classes, class_names)
         self.name, self.record = name, record
-        self._make, self._read = make, read
+        self._read = read
+        self._make = make
 
     def __repr__(self) -> str:
         epochs, seconds = len(self.record["epochs"]), sum(self.record["seconds"].values())
@@ -36,7 +37,7 @@ class FineTuned(Predictor):
         probabilities (n, classes). `network.save("name.keras")` saves it; Keras alone loads it.
         """
         network = self._make()
-        self._make = None  # what it was made of may go
+        del self._make  # what it was made of may go
         return network
 
     @property

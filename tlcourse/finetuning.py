@@ -61,16 +61,16 @@ def fine_tune(
         UserInputError: as `extract_features` and `train_classifier`; unknown block, view or setting.
     """
     first_block(model, from_)  # checks both
-    settings = settings_from({**model.settings, **settings})
+    chosen = settings_from({**model.settings, **settings})
     given = {"validation": validation, "views": views, "class_names": class_names, "sample_weight": sample_weight}
     preparation = prepare_fine_tuning(
-        model, inputs, labels, from_, **given, cache=cache, engine=engine, seed=settings.seed
+        model, inputs, labels, from_, **given, cache=cache, engine=engine, seed=chosen.seed
     )
     watch = Stopwatch()
-    training = preparation.training(settings)
-    checkpoint = _checkpoint(preparation, settings) if cache else Checkpoint(None)
-    estimate = settings.epochs * training.steps * training.seconds_a_step()
-    report = TrainingReport(settings.epochs)
+    training = preparation.training(chosen)
+    checkpoint = _checkpoint(preparation, chosen) if cache else Checkpoint(None)
+    estimate = chosen.epochs * training.steps * training.seconds_a_step()
+    report = TrainingReport(chosen.epochs)
     report.start(model.kind, len(preparation.learn), len(preparation.judged or ()), estimate)
     tuned = preparation.run_once(training, checkpoint, report.epoch)
     watch.lap("training")

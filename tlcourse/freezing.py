@@ -4,8 +4,9 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import NamedTuple
+
+import numpy as np
 
 from . import tables
 from .blocks import Parts, batch_norms, containers, find_blocks, leaves
@@ -139,7 +140,7 @@ def _place(parts: Parts, wanted, argument: str) -> int:
         if wanted not in names:
             raise UserInputError(f"{parts.network.name!r} has no block {wanted!r}. Its blocks: {', '.join(names)}.")
         return names.index(wanted)
-    if isinstance(wanted, bool) or not isinstance(wanted, Integral):
+    if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
         raise UserInputError(
             f"{argument} is {wanted!r}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole number of "
             "blocks, or nothing for all of them."

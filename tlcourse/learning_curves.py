@@ -160,13 +160,13 @@ def learning_curve(
     if not seeds:
         raise UserInputError("seeds is empty; at least one draw is needed.")
     if isinstance(methods, dict):
-        functions = {name: partial(_own, dataset, method) for name, method in methods.items()}
+        functions: dict[str, Callable] = {name: partial(_own, dataset, method) for name, method in methods.items()}
     else:
         functions = _functions(methods, dataset, model, size)
     points: dict[str, list[Point]] = {name: [] for name in functions}
     with progress_bar(total=len(functions) * len(counts) * len(seeds), desc="Learning curve") as progress:
         for count in counts:
-            found = {name: ([], []) for name in functions}
+            found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in functions}
             for seed in seeds:
                 rows = np.arange(len(dataset.train)) if count is None else dataset.train.sample_rows(count, seed)
                 for name, method in functions.items():
@@ -174,8 +174,8 @@ def learning_curve(
                     found[name][0].append(accuracy)
                     found[name][1].append(seconds)
                     progress.update()
-            for name, (accuracies, seconds) in found.items():
-                points[name].append(Point(count, len(rows), accuracies, seconds))
+            for name, (accuracies, times) in found.items():
+                points[name].append(Point(count, len(rows), accuracies, times))
     return LearningCurve(dataset.name, seeds, points)
 
 
@@ -183,7 +183,7 @@ def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     counts = list(labels_per_class)
     numbers = counts[:-1] if counts and counts[-1] is None else counts
     whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) and count > 0 for count in numbers)
-    if not counts or not whole or numbers != sorted(set(numbers)):
+    if not counts or not whole or numbers != sorted({count for count in numbers if count is not None}):
         raise UserInputError(
             f"labels_per_class is {labels_per_class!r}; expected ascending numbers from 1, and perhaps None, last, for "
             "all labels."
@@ -199,16 +199,16 @@ def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str,
         raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
     if dataset.train.kind == "sentences":
         _check_that_it_reads(model)
-        train = partial(train_text_network, tokenizer=model.tokenizer)
+        train: Callable = partial(train_text_network, tokenizer=model.tokenizer)
     else:
         model = model or load_pretrained_model()
         train = partial(train_network, size=size)
-    known = {
-        "scratch": partial(_scratch, dataset, train),
-        "probe": _Probes(dataset, model) if "probe" in names else None,
-        "fine-tune": partial(_fine_tuned, dataset, model),
+    known: dict[str, Callable[[], Callable]] = {
+        "scratch": lambda: partial(_scratch, dataset, train),
+        "probe": lambda: _Probes(dataset, model),
+        "fine-tune": lambda: partial(_fine_tuned, dataset, model),
     }
-    return {name: known[name] for name in names}
+    return {name: known[name]() for name in names}
 
 
 def _check_that_it_reads(model) -> None:

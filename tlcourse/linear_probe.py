@@ -36,8 +36,14 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, positions = np.unique(y, return_inverse=True)
-        options = {"strengths": self.strengths, "common_scale": self.common_scale, "seed": self.seed}
-        self.classifier_ = train_classifier(X, positions, sample_weight=sample_weight, **options)
+        self.classifier_ = train_classifier(
+            X,
+            positions,
+            sample_weight=sample_weight,
+            strengths=self.strengths,
+            common_scale=self.common_scale,
+            seed=self.seed,
+        )
         return self
 
     def predict_proba(self, X) -> np.ndarray:

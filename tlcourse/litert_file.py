@@ -4,8 +4,12 @@ A LiteRT file (.tflite) is a flatbuffer: buffers of weights, tensors, and operat
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    pass
 
 
 class Graph:
@@ -15,12 +19,15 @@ class Graph:
         shapes: of each tensor; None where the size is that of the batch given when the file runs.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         from ai_edge_litert import schema_py_generated as schema  # what the flatbuffer is made of; made by Google
 
         self.shapes: list[tuple[int | None, ...]] = []
         self._schema = schema
-        self._inputs, self._tensors, self._operators, self._codes = [], [], [], {}
+        self._inputs: list[int] = []
+        self._tensors: list[schema.TensorT] = []
+        self._operators: list[schema.OperatorT] = []
+        self._codes: dict[str, int] = {}
         self._buffers = [schema.BufferT()]  # number 0: no constant
 
     def input(self, shape: tuple[int | None, ...], name: str) -> int:
@@ -47,13 +54,13 @@ class Graph:
         options = self._schema.ReducerOptionsT()
         options.keepDims = keep
         shape = [1 if axis in axes else size for axis, size in enumerate(self.shapes[x]) if keep or axis not in axes]
-        return self._operator(kind, [x, self._constant(np.int32(axes), "axes")], tuple(shape), options)
+        return self._operator(kind, [x, self._constant(np.array(axes, np.int32), "axes")], tuple(shape), options)
 
     def side_by_side(self, parts: list[int]) -> int:
         """The tensors joined along their last axis."""
         options = self._schema.ConcatenationOptionsT()
         options.axis = len(self.shapes[parts[0]]) - 1
-        width = sum(self.shapes[part][-1] for part in parts)
+        width = sum(cast(int, self.shapes[part][-1]) for part in parts)  # only the batch may be of any size
         return self._operator("CONCATENATION", parts, (*self.shapes[parts[0]][:-1], width), options)
 
     def file(self, output: int, description: str) -> bytes:

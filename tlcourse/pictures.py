@@ -235,4 +235,4 @@ def files_below(folder: Path) -> Below:
                 below.others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
             else:
                 below.pictures.append(path)
-    return Below(*(sorted(part) for part in below))
+    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from .settings import Settings, settings_from
 from .text_models import PretrainedTextModel
 from .training import EVALUATION_BATCH, Training, descriptions
 from .training_step import TrainingStep
+
+if TYPE_CHECKING:
+    import keras
 
 
 def prepare_fine_tuning(
@@ -68,9 +72,11 @@ def prepare_fine_tuning(
     last_frozen = last_frozen_block(model, first)
     (network, start), seconds = cut_copy(model, last_frozen), Stopwatch()
     activations = _activations(model, inputs, labels, last_frozen, views, cache, engine)
-    learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
+    learn, judging = Examples(activations, *learned), activations
     if isinstance(validation, tuple):
-        judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache, engine), *held_out)
+        others, theirs = validation
+        judging = _activations(model, others, theirs, last_frozen, views[:1], cache, engine)
+    judged = Examples(judging, *held_out) if held_out else None
     seconds.lap("activations")
     describe = descriptions(network, start, learn.dtype)
     head = _probe(describe, learn, seed)
@@ -104,7 +110,7 @@ def _digests(network, head) -> dict[str, str]:
 
 def _moved(model, training: Training) -> dict[str, float]:
     """How far each block behind the cut has moved, as a share of its length."""
-    kernels = {}
+    kernels: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for variable, before in zip(training.variables, training.before, strict=True):
         if is_kernel(variable):
             kernels.setdefault(variable.path.split("/")[0], []).append((before, variable.numpy()))
@@ -135,7 +141,7 @@ class Preparation:
     class_names: list[str] | None
     learn: Examples
     judged: Examples | None
-    network: object
+    network: "keras.Model"
     step: TrainingStep
     describe: Callable
     digests: dict[str, str]

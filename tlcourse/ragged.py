@@ -27,7 +27,7 @@ class Ragged(Sequence):
         place = range(len(self))[place]
         return self.values[self._starts[place] : self._starts[place + 1]]
 
-    def padded(self, places: Sequence[int]) -> np.ndarray:
+    def padded(self, places: Sequence[int] | np.ndarray) -> np.ndarray:
         """These parts as one array (parts, longest of them, …), filled up with zeros."""
         longest = max(int(self.lengths[place]) for place in places)
         filled = np.zeros((len(places), longest, *self.values.shape[1:]), self.values.dtype)

@@ -1,6 +1,7 @@
 """Results row by row: in memory, and in a file once they are large."""
 
 import tempfile
+from typing import IO
 
 import numpy as np
 
@@ -15,7 +16,9 @@ class Rows:
 
     def __init__(self, shape: tuple[int, ...], dtype):
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._parts, self._bytes, self._count, self._file = [], 0, 0, None
+        self._bytes = self._count = 0
+        self._parts: list[np.ndarray] = []
+        self._file: IO[bytes] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -50,7 +53,7 @@ class Rows:
         return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))  # copy on write
 
 
-def _temporary_file():
+def _temporary_file() -> IO[bytes]:
     """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
     folder = cache_folder()
     try:

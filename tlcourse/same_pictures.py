@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations, islice
 from os import PathLike
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +30,9 @@ class Pair(NamedTuple):
     """One picture in two splits: the splits' names, and in each the picture's path, or its place where it has none."""
 
     first_split: str
-    first: object
+    first: Path | int
     second_split: str
-    second: object
+    second: Path | int
     mirrored: bool
 
 
@@ -127,7 +128,8 @@ def _hashes(picture) -> tuple[np.ndarray, np.ndarray]:
 
     side = 4 * HASH_SIDE  # what phash makes it itself
     small = _grey(picture, 2 * side).resize((side, side), Image.Resampling.LANCZOS)
-    return tuple(np.packbits(imagehash.phash(view, HASH_SIDE).hash) for view in (small, ImageOps.mirror(small)))
+    plain, mirrored = (imagehash.phash(view, HASH_SIDE).hash for view in (small, ImageOps.mirror(small)))
+    return np.packbits(plain), np.packbits(mirrored)
 
 
 class _Look(NamedTuple):

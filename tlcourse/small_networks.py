@@ -87,7 +87,7 @@ def train_network(
         raise UserInputError(f"carried is {carried!r}; there are {len(CHANNELS)} convolutions, so expected 0 to 3.")
     if start is not None and size not in (None, start.input_size):
         raise UserInputError(f"size is {size}, but the network to start from was trained on {start.input_size}.")
-    pixels = _pixels(images, size or (start and start.input_size))
+    pixels = _pixels(images, size or (start.input_size if start else None))
     labels, weights = check_labels(labels, len(pixels)), check_weights(sample_weight, len(pixels))
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
@@ -155,7 +155,7 @@ class _Workbench:
     The step trains what comes behind the frozen convolutions; those see each picture once.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], classes: int, frozen: int):
+    def __init__(self, input_shape: tuple[int, int, int], classes: int, frozen: int):
         import_tensorflow()
         import keras
 
@@ -196,9 +196,9 @@ class _Workbench:
         self.network.set_weights(
             small_network(self.network.input_shape[1:], self.network.output_shape[-1], seed).get_weights()
         )
-        for number in range(1, carried + 1):
-            name = f"conv_{number}"
-            self.network.get_layer(name).set_weights(start.network.get_layer(name).get_weights())
+        if start is not None:
+            for name in (f"conv_{number}" for number in range(1, carried + 1)):
+                self.network.get_layer(name).set_weights(start.network.get_layer(name).get_weights())
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
 
@@ -214,5 +214,5 @@ class _Workbench:
 
 
 @lru_cache(maxsize=8)
-def _workbench(input_shape: tuple[int, ...], classes: int, frozen: int) -> _Workbench:
+def _workbench(input_shape: tuple[int, int, int], classes: int, frozen: int) -> _Workbench:
     return _Workbench(input_shape, classes, frozen)

@@ -94,7 +94,7 @@ def train_text_network(
     rng, weights = np.random.default_rng([seed, 1]), (weights / weights.mean()).astype(np.float32)
     for number in range(steps):
         rows = rng.choice(len(texts), batch, replace=False)
-        step(_padded(texts, rows), targets[rows], weights[rows], np.int64([seed, number]))
+        step(_padded(texts, rows), targets[rows], weights[rows], np.array([seed, number], np.int64))
     record = {"seconds": time.perf_counter() - began, "steps": steps}
     return SmallTextNetwork(network, tokenizer, classes, names, record)
 

@@ -7,6 +7,10 @@ matrix multiplication, whose backward pass TensorFlow computes twice as fast und
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 
 def tail(network, start) -> Callable:
@@ -22,7 +26,7 @@ def tail(network, start) -> Callable:
     import keras
 
     steps = _steps(network, start)
-    readers = {}
+    readers: dict[int, list[keras.Operation]] = {}
     for operation in steps:
         for tensor in keras.tree.flatten(operation.input):
             readers.setdefault(id(tensor), []).append(operation)
@@ -35,7 +39,7 @@ def tail(network, start) -> Callable:
             arguments, named = operation._inbound_nodes[0].arguments.fill_in(values)  # as Keras itself does
             norm = _norm_behind(operation, readers)
             if norm is not None:
-                values[id(norm.output)] = _convolve_and_normalise(*arguments, operation, norm)
+                values[id(norm.output)] = _convolve_and_normalise(arguments[0], operation, norm)
             elif isinstance(operation, keras.layers.BatchNormalization | keras.layers.Dropout):
                 values[id(operation.output)] = operation(*arguments, **{**named, "training": False})
             else:

@@ -232,7 +232,7 @@ def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarra
     ids = tokenizer.ids(as_sentences(sentences))
     if engines.has_litert():
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
-        engine = in_litert(weights, shape, shape.layers)
+        engine: engines.TextEngine = in_litert(weights, shape, shape.layers)
     else:
         engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()

@@ -95,7 +95,7 @@ class Training:
         self.resumed_after = len(self.epochs)
         if not self.epochs:
             if self.held_out:
-                self.probe = self._judge()
+                self.probe = self._judge(self.held_out)
             temper(self._head)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
             if epoch - 1 - self.best_epoch >= self.settings.patience:
@@ -104,7 +104,7 @@ class Training:
             losses = [self._learn(*batch) for batch in self._batches(epoch)]
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
             if self.held_out:
-                row |= self._judge()
+                row |= self._judge(self.held_out)
             if self._quality(row) > self._quality(self._best()):
                 self.best_epoch, self._best_weights = epoch, self._values(self.variables)
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
@@ -139,13 +139,13 @@ class Training:
             activations, weights = self.learn.take(chosen, views), self.learn.weights[chosen].astype(np.float32)
             yield activations, self.learn.targets[chosen], weights, number
 
-    def _judge(self) -> dict[str, float]:
+    def _judge(self, held_out: Examples) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
-        probabilities = self.held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
-        targets = self.held_out.targets
+        probabilities = held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
+        targets = held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
-        weights = self.held_out.weights
+        weights = held_out.weights
         return {
             "validation_accuracy": float(np.average(right, weights=weights)),
             "validation_loss": float(np.average(surprise, weights=weights)),

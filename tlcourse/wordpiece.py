@@ -35,7 +35,7 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary, lower_case: bool, longest: int):
-        from tokenizers.implementations import BertWordPieceTokenizer
+        from tokenizers import BertWordPieceTokenizer
 
         # Named, so that the library does not warn in red whenever a notebook runs a shell command after it.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -46,9 +46,10 @@ class Tokenizer:
             raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
-        self._unknown = self._tokenizer.token_to_id("[UNK]")
-        if self._unknown is None:
+        unknown = self._tokenizer.token_to_id("[UNK]")
+        if unknown is None:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
+        self._unknown = unknown
         self._tokenizer.no_padding()
         self.size = 1 + max(self._tokenizer.get_vocab().values())
 
@@ -80,7 +81,7 @@ class Tokenizer:
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
-        return [self._tokenizer.id_to_token(int(number)) for number in ids]
+        return [self._tokenizer.id_to_token(int(number)) or "[UNK]" for number in ids]
 
 
 def _callers_level() -> int:

@@ -173,13 +173,14 @@ class Dataset:
 
 def _joined(first: Split, second: Split) -> Split:
     both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
-    if isinstance(first.inputs, Pictures):
+    inputs: np.ndarray | Pictures
+    if isinstance(first.inputs, Pictures) and isinstance(second.inputs, Pictures):
         inputs = Pictures(first.inputs.paths + second.inputs.paths)
     else:
-        inputs = both(first.inputs, second.inputs)
+        inputs = np.concatenate([first.inputs, second.inputs])
     return Split(
         inputs,
-        both(first.labels, second.labels),
+        np.concatenate([first.labels, second.labels]),
         first.class_names,
         both(first.weights, second.weights),
         both(first.groups, second.groups),

@@ -59,7 +59,7 @@ def _unpacked(builder) -> Path:
     if folder.is_dir():
         return folder
     with unfinished_folder(folder) as half_done:
-        seen = set()
+        seen: set[str] = set()
         _write_pictures(builder, "test", half_done, lambda rank, count: "test", seen)
         _write_pictures(
             builder, "train", half_done, lambda rank, count: "validation" if rank < count / 5 else "train", seen
@@ -79,7 +79,7 @@ def _write_pictures(builder, source: str, folder: Path, split_of, seen: set[str]
     only_these = {"image": True, "label": True}
     decoders = decode.PartialDecoding(only_these, decoders={"image": decode.SkipDecoding()})
     breeds = builder.info.features["label"].names
-    pictures = {breed: [] for breed in BREEDS}
+    pictures: dict[str, list[tuple[str, Path]]] = {breed: [] for breed in BREEDS}
     for number, row in enumerate(builder.as_dataset(split=source, decoders=decoders).as_numpy_iterator()):
         breed = breeds[row["label"]]
         content = hashlib.sha256(row["image"]).hexdigest()

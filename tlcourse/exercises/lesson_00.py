@@ -64,11 +64,12 @@ def few_labels(answer, few_cells) -> str:
 def harder_kind(answer, classifier) -> str:
     values = shares(answer, ("mono", "poly"))
     solar, model = load_dataset("solar"), load_pretrained_model()
-    features, labels, kinds = model.extract_features(solar.test.images), solar.test.labels, solar.test.groups
+    features, labels = model.extract_features(solar.test.images), solar.test.labels
+    kinds = np.asarray(solar.test.groups)
     masks = {kind: kinds == kind for kind in values}
     right = {kind: classifier.score(features[mask], labels[mask]) for kind, mask in masks.items()}
     if all(near(values[kind], right[kind]) for kind in values):
-        harder = min(right, key=right.get)
+        harder = min(right, key=right.__getitem__)
         return f"{right['mono']:.1%} of the mono and {right['poly']:.1%} of the poly cells: {harder} is harder here."
     if near(values["mono"], right["poly"]) and near(values["poly"], right["mono"]):
         raise NotYet("The two are exchanged: what stands under 'mono' is the accuracy of the poly cells.")

@@ -71,7 +71,7 @@ def named_right(answer) -> str:
             f"None at all: the network writes {answers[0][0][0]!r}, our names look like {truth[0]!r}. Make them look "
             "alike before you compare."
         )
-    if near(value, among):
+    if near(value, float(among)):
         raise NotYet("That counts the five best answers. The exercise asks for the first one: top=1.")
     probabilities = [best[0][1] for best in answers]
     if near(value, float(np.mean(probabilities))):

@@ -51,8 +51,9 @@ def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[
     """On the judged signs, and on those learned from."""
     sixty = _sixty()
     part = sixty.train.sample(per_class)
-    start = {} if way == "from scratch" else {"start": source, "frozen": way != FURTHER}
-    network = train_network(part.images, part.labels, steps=STEPS, **start)
+    start = None if way == "from scratch" else source
+    frozen = start is not None and way != FURTHER
+    network = train_network(part.images, part.labels, steps=STEPS, start=start, frozen=frozen)
     return network.score(sixty.test.images, sixty.test.labels), network.score(part.images, part.labels)
 
 
@@ -68,7 +69,7 @@ def two_ways(answer, source) -> str:
     values = shares(answer, tuple(WAYS))
     right = {way: _accuracies(source, way, FEWER) for way in WAYS}
     if all(near(values[way], right[way][0]) for way in WAYS):
-        best = max(WAYS, key=values.get)
+        best = max(WAYS, key=values.__getitem__)
         return f"{best!r} wins this draw, with {values[best]:.0%}. Compare with the curve of five draws above."
     if all(near(values[way], right[way][1]) for way in WAYS):
         raise NotYet("These are the accuracies on the training rows: the networks have seen their labels. Judge them.")

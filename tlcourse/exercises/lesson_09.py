@@ -67,7 +67,7 @@ def whom_it_listens_to(answer, both, judged_wide) -> str:
     right = {name: _mixed_up(both, judged_wide, labels, columns) for name, columns in COLUMNS.items()}
     untouched = both.score(judged_wide, labels)
     if all(near(values[name], right[name]) for name in COLUMNS):
-        more = min(right, key=right.get)
+        more = min(right, key=right.__getitem__)
         return (
             f"Untouched {untouched:.1%}; lite0 mixed up {right['lite0']:.1%}, lite2 mixed up {right['lite2']:.1%}. "
             f"It loses more without {more}."

@@ -46,11 +46,12 @@ def assert_preprocessing(model: PretrainedModel | str, function: Callable) -> No
     pictures = _photographs(recipe.size)
     wanted = preprocess(pictures, recipe.pixels)
     results = [_run(function, pictures.astype(kind)) for kind in (np.uint8, np.float32)]
-    if all(isinstance(result, Exception) for result, _ in results):
+    failed = [result for result, _ in results if isinstance(result, Exception)]
+    if len(failed) == len(results):
         raise UserInputError(
-            f"{_name(function)} cannot be run on pixels of shape {pictures.shape} ({results[0][0]}). Expected a "
+            f"{_name(function)} cannot be run on pixels of shape {pictures.shape} ({failed[0]}). Expected a "
             "function of one argument, the pixels: function(images)."
-        ) from results[0][0]
+        ) from failed[0]
     does = [
         "" if isinstance(result, Exception) else _misfit(result, pictures, wanted, recipe.pixels)
         for result, _ in results

@@ -38,7 +38,8 @@ class SealedSplit:
     """
 
     def __init__(self, split: Split):
-        self._split, self._answers, self._key = split, None, _key(split)
+        self._split, self._key = split, _key(split)
+        self._answers: np.ndarray | None = None
         self.class_names, self.kind = split.class_names, split.kind
 
     def __len__(self) -> int:

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import bundled_file
 from ..plots.figure import IN_WORDS
 from .instructors import note_text
 from .lessons import SETUP, SOLUTION, Lesson, Section, has_tag, opens_elsewhere
 from .teaching import EXERCISE, Note
+
+if TYPE_CHECKING:
+    import nbformat
 
 PLACES = {  # where reveal.js has its files, as nbconvert's template expects them
     "reveal.js": "dist/reveal.js",
@@ -40,7 +44,7 @@ def slides(lesson: Lesson, notes: list[Note]) -> str:
     from nbconvert import SlidesExporter
     from nbformat.v4 import new_notebook
 
-    cells = []
+    cells: list[nbformat.NotebookNode] = []
     for place, section in enumerate(lesson.sections):
         cells += _slides_of(section, note_text(lesson, notes, place))
     exporter = SlidesExporter(

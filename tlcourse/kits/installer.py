@@ -6,6 +6,7 @@ there, with your answers in them, are left alone.
 """
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -24,7 +25,8 @@ class Refused(Exception):
 
 
 def main(arguments):
-    sys.stdout.reconfigure(line_buffering=True)  # else pip's and the doctor's lines would come before ours
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # else pip's and the doctor's lines would come before ours
     folder = Path(arguments[0] if arguments else Path.home() / "tlcourse").expanduser().resolve()
     try:
         target = suitable_target()

@@ -89,7 +89,8 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
         rows = labels == label
         # Of 64 classes no two have the same colour and marker, and of any eight in a row no two share either.
         colour, marker = COLOURS[label % len(COLOURS)], MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        axes.scatter(*points[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
+        across, up = points[rows].T
+        axes.scatter(across, up, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
     axes.legend(fontsize=8, loc="best")
     axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
     present = [(name, points[labels == label]) for label, name in enumerate(class_names) if np.any(labels == label)]
@@ -236,8 +237,8 @@ def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title:
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
     axes = sheet.subplots()
     axes.scatter(x, y, color=COLOURS[0])
-    for name, *point in zip(names, x, y, strict=True):
-        axes.annotate(name, point, xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+    for name, across, up in zip(names, x, y, strict=True):
+        axes.annotate(name, (across, up), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

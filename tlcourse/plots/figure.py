@@ -39,7 +39,7 @@ class Figure(figure.Figure):
         display({"text/html": in_words(**metadata["image/png"])}, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        about = {"alt": self.alt}
+        about: dict[str, object] = {"alt": self.alt}
         if self.table is not None:
             columns, *rows = self.table.texts()
             about["table"] = {"columns": columns, "rows": rows}

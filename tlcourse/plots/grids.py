@@ -21,7 +21,7 @@ def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, titl
     count = len(images)
     if count == 0:
         raise UserInputError("There are no pictures to show.")
-    shape = images.shape if isinstance(images, np.ndarray) else ()
+    shape: tuple[int, ...] = images.shape if isinstance(images, np.ndarray) else ()
     if len(shape) == 2 or len(shape) == 3 and shape[2] == 3 < shape[1]:
         raise UserInputError(f"An array of shape {shape} is one picture; to show it, put it in a list: [picture].")
     if titles is not None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from distributed import Client, KilledWorker, as_completed
+from dask.typing import Key
+from distributed import Client, Future, KilledWorker, as_completed
 
 from ..errors import TLCourseError
 from .batches import Batch
@@ -32,7 +33,9 @@ def _compute_together(client: Client, network: str, batches: Iterator[Batch], pr
 
     Dask blames whatever was with a worker that died, also what only waited there.
     """
-    running, suspects, completed = {}, [], as_completed()
+    running: dict[Key, tuple[Batch, Future]] = {}
+    suspects: list[Batch] = []
+    completed = as_completed()
 
     def hand_out() -> None:
         room = AHEAD * max(1, sum(client.nthreads().values())) - len(running)

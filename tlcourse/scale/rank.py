@@ -45,7 +45,8 @@ def run(folder: Path, finished: int) -> None:
         network = keras.models.load_model(folder / NETWORK, compile=False)
         optimizer = keras.optimizers.Adam(job["learning_rate"])
         optimizer.build(network.trainable_variables)
-    variables, losses = [*network.variables, *optimizer.variables], []
+    variables = [*network.variables, *optimizer.variables]
+    losses: list[float] = []
     if finished:
         values, losses = read_checkpoint(folder, finished)
         for variable, value in zip(variables, values, strict=True):

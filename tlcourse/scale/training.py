@@ -84,7 +84,7 @@ def train(
     folder = Path(out).expanduser().absolute()
     settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     _prepare(folder, network, inputs, labels, settings)
-    begun = []
+    begun: list[int] = []
     with connected(scheduler) as client:
         while (finished := finished_epochs(folder)) < epochs:
             if begun[-ATTEMPTS:] == [finished] * ATTEMPTS:
@@ -107,7 +107,7 @@ def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, sett
     plan = [_numbered(network.get_config()), settings]
     summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
-        summary.update(np.ascontiguousarray(values))
+        summary.update(np.ascontiguousarray(values).data)
     job = {**settings, "fingerprint": summary.hexdigest()}
     folder.mkdir(parents=True, exist_ok=True)
     known = read_note(folder / JOB)
@@ -125,7 +125,7 @@ def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, sett
 
 def _numbered(config: dict) -> dict:
     """A network's configuration with numbers for its layers' names: of a network made again Keras counts them on."""
-    numbers = {}
+    numbers: dict[str, str] = {}
 
     def numbered(part):
         if isinstance(part, dict):

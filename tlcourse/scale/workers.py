@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 from distributed import WorkerPlugin, get_worker
 
@@ -98,4 +99,4 @@ def _not_seen(address: str, path, what: str) -> str:
 def compute_batch(network: str, batch: Batch) -> None:
     """The task that Dask is given."""
     worker = get_worker()
-    worker.plugins[network].compute(batch, worker.address)
+    cast(Network, worker.plugins[network]).compute(batch, worker.address)

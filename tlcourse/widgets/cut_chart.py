@@ -13,20 +13,20 @@ class CutChart:
     """Numbers of each block; above the blocks that learn, the accuracy measured and the seconds expected."""
 
     def __init__(self, network):
-        self._network, self._moving = network, None
+        self._network = network
+        self._moving: Moving | None = None
 
     def at(self, frozen: int, alt: str) -> Moving:
         """The figure with the cut behind so many blocks."""
-        if self._moving is None:
-            self._draw()
+        self._moving = moving = self._moving or self._draw()
         for place, bar in enumerate(self._bars):
             bar.set(facecolor=_FROZEN if place < frozen else _LEARNS, hatch="////" if place < frozen else "")
         for line in self._cuts:
             line.set_xdata([len(self._network.blocks) - frozen] * 2)
-        self._moving.figure.alt = alt
-        return self._moving
+        moving.figure.alt = alt
+        return moving
 
-    def _draw(self) -> None:
+    def _draw(self) -> Moving:
         network = self._network
         panels = [name for name in ("accuracy", "seconds") if getattr(network, name)]
         sheet = Figure(figsize=(WIDTH, max(3.2, 1 + 0.17 * len(network.blocks))), layout="constrained")
@@ -41,7 +41,7 @@ class CutChart:
             axes.grid(alpha=0.3)
             self._cuts.append(axes.axvline(0, color="k", linestyle="--", label="the cut"))
             axes.legend(fontsize=7, loc="lower right")
-        self._moving = Moving(sheet, [*self._bars, *self._cuts])
+        return Moving(sheet, [*self._bars, *self._cuts])
 
     def _blocks(self, axes) -> list:
         names, numbers = zip(*((block.name, block.parameters) for block in self._network.blocks), strict=True)

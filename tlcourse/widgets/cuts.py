@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from numbers import Integral
 
 import numpy as np
 
@@ -75,7 +74,7 @@ class Network:
             return count
         if isinstance(frozen, str) and frozen in names:
             return names.index(frozen) + 1
-        if isinstance(frozen, Integral) and not isinstance(frozen, bool) and 0 <= frozen <= count:
+        if isinstance(frozen, int | np.integer) and not isinstance(frozen, bool) and 0 <= frozen <= count:
             return int(frozen)
         raise UserInputError(
             f"frozen is {frozen!r}; expected how many blocks are frozen, 0 to {count}, or the last one of "

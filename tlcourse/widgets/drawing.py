@@ -61,7 +61,8 @@ class DrawAKanji(Live):
             raise UserInputError("networks is empty; expected a name and a network, at least one of each.")
         self._readers = {name: _reader(name, network, dataset) for name, network in networks.items()}
         self._dataset, self._meanings = dataset, kanji_meanings()
-        self._strokes, self._drawing, self._said_at = [], False, 0.0
+        self._drawing, self._said_at = False, 0.0
+        self._strokes: list[list[tuple[float, float]]] = []
 
     @property
     def default(self) -> Answer:

@@ -70,7 +70,8 @@ def _between(curve: LearningCurve, points: list[Point], labels: float) -> tuple[
     """Mean and standard deviation of a method at so many labels of each class."""
     at = np.log(_measured(curve))
     where = np.log(labels)
-    return tuple(float(np.interp(where, at, [getattr(point, kind) for point in points])) for kind in ("mean", "sd"))
+    mean, sd = (float(np.interp(where, at, [getattr(point, kind) for point in points])) for kind in ("mean", "sd"))
+    return mean, sd
 
 
 def _crossings(curve: LearningCurve) -> Iterator[tuple[str, str, float | None]]:
@@ -129,19 +130,19 @@ class _Chart:
     """The learning curves, drawn once; then only the points are moved."""
 
     def __init__(self, curve: LearningCurve, title: str | None):
-        self._curve, self._title, self._moving = curve, title, None
+        self._curve, self._title = curve, title
+        self._moving: Moving | None = None
 
     def at(self, labels: float, alt: str) -> Moving:
-        if self._moving is None:
-            self._draw()
+        self._moving = moving = self._moving or self._draw()
         where = labels * _classes(self._curve)
         self._line.set_xdata([where] * 2)
         for mark, points in self._marks:
             mark.set_data([where], [100 * _between(self._curve, points, labels)[0]])
-        self._moving.figure.alt = alt
-        return self._moving
+        moving.figure.alt = alt
+        return moving
 
-    def _draw(self) -> None:
+    def _draw(self) -> Moving:
         sheet = draw_learning_curve(self._curve, self._title or self._curve.name)
         (axes,) = sheet.axes
         axes.set_xlim(axes.get_xlim())  # as they are: nothing that is added may move them
@@ -155,7 +156,7 @@ class _Chart:
             if labels is not None:
                 points = self._curve.points[better]
                 axes.plot(labels * classes, 100 * _between(self._curve, points, labels)[0], "kx", ms=9, mew=2)
-        self._moving = Moving(sheet, [self._line, *(mark for mark, _ in self._marks)])
+        return Moving(sheet, [self._line, *(mark for mark, _ in self._marks)])
 
 
 class LabelSlider(Live):

@@ -71,18 +71,18 @@ class MistakeBrowser(Live):
                 f"Probabilities have shape {self._probabilities.shape}; expected a column for each of the {len(names)} "
                 "classes of the split, as predict_proba gives them."
             )
-        given = (features is not None, train is not None, train_features is not None)
-        if any(given) and not all(given):
+        self._near: Near | None = None
+        if features is not None and train is not None and train_features is not None:
+            self._near, self._features = Near(train, train_features), np.asarray(features)
+            self._train, self._train_thumbnails = train, Thumbnails(train)
+            equally_long(pictures=split, features=features)
+        elif any(given is not None for given in (features, train, train_features)):
             raise UserInputError(
                 "For neighbours three things are needed: features of the pictures, train, and train_features."
             )
-        self._near, self._features = (Near(train, train_features), np.asarray(features)) if all(given) else (None, None)
-        if self._near:
-            equally_long(pictures=split, features=features)
         self._predicted = self._probabilities.argmax(axis=1)
         self.matrix = ConfusionMatrix.of(as_places(split.labels, names), self._predicted, names)
         self._thumbnails = Thumbnails(split)
-        self._train_thumbnails = Thumbnails(train) if self._near else None
 
     @property
     def default(self) -> Answer:
@@ -92,8 +92,9 @@ class MistakeBrowser(Live):
         """What it shows for a field; without names, for the most frequent mistake."""
         if (true is None) != (predicted is None):
             raise UserInputError("Give both, true and predicted, or neither.")
-        if true is None:
-            true, predicted = (self.matrix.worst(1) or [(self._split.class_names[0],) * 2])[0][:2]
+        if true is None or predicted is None:
+            first = self._split.class_names[0]
+            true, predicted, _ = (self.matrix.worst(1) or [(first, first, 0)])[0]
         field = [self._place(name) for name in (true, predicted)]
         rows = np.flatnonzero((self._split.labels == field[0]) & (self._predicted == field[1]))
         rows = rows[np.argsort(-self._probabilities[rows, field[1]], kind="stable")]
@@ -111,13 +112,10 @@ class MistakeBrowser(Live):
         """A picture: its row, the two most probable classes, and its neighbours (row, class, cosine)."""
         names, probabilities = self._split.class_names, self._probabilities[row]
         best = np.argsort(-probabilities, kind="stable")[:2]
-        near = self._near.rows(self._features[row], NEIGHBOURS) if self._near else []
         return {
             "row": row,
             "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in best},
-            "neighbours": [
-                {"row": found, "class": self._near.name(found), "cosine": round(cosine, 4)} for found, cosine in near
-            ],
+            "neighbours": self._near.about(self._features[row], NEIGHBOURS) if self._near else [],
         }
 
     def _draw(self, data: dict) -> Figure:
@@ -131,7 +129,7 @@ class MistakeBrowser(Live):
             shown.append(self._split.images[picture["row"]])
             titles.append(_said(picture))
             for near in picture["neighbours"]:
-                shown.append(self._near.train.images[near["row"]])
+                shown.append(self._train.images[near["row"]])
                 titles.append(f"near: {near['class']}\ncosine {near['cosine']:.2f}")
         columns = 1 + NEIGHBOURS if self._near else SHOWN
         return draw_pictures(shown, titles, columns, _heading(data).rstrip(":."))

@@ -48,6 +48,11 @@ class Near:
         nearest = np.argsort(-similarity, kind="stable")[:count]
         return [(int(row), float(similarity[row])) for row in nearest]
 
+    def about(self, features, count: int) -> list[dict]:
+        """The same for people: each one's row, class and cosine."""
+        found = self.rows(features, count)
+        return [{"row": row, "class": self.name(row), "cosine": round(cosine, 4)} for row, cosine in found]
+
     def name(self, row: int) -> str:
         return self.train.class_names[self.train.labels[row]]
 
@@ -73,10 +78,11 @@ class Thumbnails:
 
 def thumbnail(picture: np.ndarray, side: int = SIDE) -> bytes:
     """A small PNG of a picture, uint8 (h, w) or (h, w, 3); its proportions stay, and dots stay dots."""
-    picture = Image.fromarray(np.asarray(picture, np.uint8))
-    scale = side / max(picture.size)
+    large = Image.fromarray(np.asarray(picture, np.uint8))
+    scale = side / max(large.size)
     method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    small = picture.resize([max(1, round(length * scale)) for length in picture.size], method)
+    width, height = (max(1, round(length * scale)) for length in large.size)
+    small = large.resize((width, height), method)
     content = io.BytesIO()
     small.save(content, "png")
     return content.getvalue()

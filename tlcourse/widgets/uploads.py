@@ -99,20 +99,17 @@ class TryYourOwn(Live):
         probabilities = self._classifier.predict_proba(features)[0]
         order = np.argsort(-probabilities, kind="stable")
         names = self._classifier.class_names
-        near = self._near.rows(features[0], NEIGHBOURS)
         evidence = np.maximum(grid @ self._kernel[:, order[0]].astype(np.float32), 0)
         heat = evidence / evidence.max() if evidence.max() > 0 else evidence
         data = {
             "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in order[:5]},
-            "neighbours": [
-                {"row": row, "class": self._near.name(row), "cosine": round(cosine, 4)} for row, cosine in near
-            ],
+            "neighbours": self._near.about(features[0], NEIGHBOURS),
             "where": _where(heat),
         }
         text = _text(data)
         seen = pixels, over(pixels, heat)
         answer = Answer(text, data, lambda: self._draw(data, *seen), lambda: self._write(data, text))
-        self._seen = seen
+        self._seen: tuple[np.ndarray, np.ndarray] | None = seen
         return answer
 
     def _pixels(self, picture, name: str | None) -> np.ndarray:
