@@ -22,7 +22,7 @@ class BertEngine:
         output_shape: of one sentence, (None, width).
     """
 
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str):
+    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str) -> None:
         self._tokens, self._places = weights["embeddings_tokens"][0], weights["embeddings_places"][0]
         self._litert = LiteRTEngine(lambda: write_bert(weights, shape, layers), key, (shape.width,))
         self.key = self._litert.key
@@ -53,7 +53,7 @@ def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) 
 class _Bert(Graph):
     """The operators of `bert.encoder`, under the names of its layers."""
 
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape):
+    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape) -> None:
         super().__init__()
         self._weights, self._bert = weights, shape
 

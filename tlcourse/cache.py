@@ -13,11 +13,14 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from .files import cache_folder, shared_cache_folder, write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
@@ -56,7 +59,7 @@ class RowCache:
         shape, dtype: of a row.
     """
 
-    def __init__(self, name: str | None, shape: tuple[int, ...], dtype):
+    def __init__(self, name: str | None, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
         self.path = cache_folder() / "features" / f"{name}.sqlite"
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._limit = limit() if name else 0
@@ -73,7 +76,7 @@ class RowCache:
             self._shared = self._open_shared()
         return self
 
-    def __exit__(self, *reason) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._close()
         if self._shared:
             self._shared.close()

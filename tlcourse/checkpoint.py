@@ -17,7 +17,7 @@ RULES = 3  # one more whenever training itself changes: what was begun by other 
 class Checkpoint:
     """A training's state on disk, at this path; None: nowhere."""
 
-    def __init__(self, path: Path | None):
+    def __init__(self, path: Path | None) -> None:
         self.path = path
 
     def read(self) -> dict[str, np.ndarray] | None:

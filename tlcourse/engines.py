@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from .errors import UserInputError
 from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
+
+if TYPE_CHECKING:
+    import keras
 
 T = TypeVar("T")
 
@@ -117,7 +120,7 @@ class LiteRTEngine:
 
     batch = 1
 
-    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]):
+    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]) -> None:
         self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
         self.output_shape = tuple(output_shape)
         self._file: Path | Callable[[], bytes] | None = file
@@ -200,7 +203,7 @@ class TensorFlowEngine:
 
     batch = TENSORFLOW_BATCH
 
-    def __init__(self, network, key: str):
+    def __init__(self, network: "keras.Model", key: str) -> None:
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
         self.output_shape = tuple(network.output_shape[1:])
         self._graph = frozen_graph(network, None)
@@ -218,7 +221,7 @@ class StatesEngine:
     Attributes: as `LiteRTEngine`.
     """
 
-    def __init__(self, network, key: str):
+    def __init__(self, network: "keras.Model", key: str) -> None:
         import tensorflow as tf
 
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
@@ -242,8 +245,8 @@ class Pixels:
 
     batch, key = 1, "pixels"
 
-    def __init__(self, size: tuple[int, int]):
-        self.output_shape = (*size, 3)
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.output_shape: tuple[int, ...] = (*size, 3)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return np.rint(batch).astype(np.uint8)
@@ -253,7 +256,7 @@ _compiled: dict[tuple[str, str], Any] = {}  # network's digest and engine asked 
 _MOST_KEPT = 2  # some 60 MB each
 
 
-def compile_network(network, engine: str = "auto"):
+def compile_network(network: "keras.Model", engine: str = "auto") -> "PictureEngine":
     """The engine for a Keras network with its present weights.
 
     The last few are kept; a network that was trained further is another network, and never answered for by its
@@ -287,7 +290,7 @@ def drop_all() -> None:
     clear_away()
 
 
-def _compile(network, key: str, engine: str):
+def _compile(network: "keras.Model", key: str, engine: str) -> "PictureEngine":
     if engine == "tensorflow" or (engine == "auto" and not has_litert()):
         return TensorFlowEngine(network, key)
     try:
@@ -304,7 +307,7 @@ def _compile(network, key: str, engine: str):
         return TensorFlowEngine(network, key)
 
 
-def digest(network) -> str:
+def digest(network: "keras.Model") -> str:
     """SHA-256 of a Keras network's form and weights.
 
     Names that Keras numbered as it went along, and what is frozen, do not count: neither changes what comes out.

@@ -3,13 +3,21 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .errors import UserInputError
 from .predictor import Predictor, as_array, check_labels, check_weights
 from .ragged import Ragged
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .backbones import PretrainedModel
+    from .inputs import Images
+    from .text_models import PretrainedTextModel
+    from .wordpiece import Sentences
 
 BATCHES_SORTED = 16  # out of which batches of sentences of like length are made
 
@@ -87,13 +95,13 @@ class Examples:
         yield from np.array_split(content, math.ceil(len(content) / 64)) if len(content) else ()
 
 
-def count_of(model, inputs, labels) -> int:
+def count_of(model: "PretrainedModel | PretrainedTextModel", inputs: "Images | Sentences", labels: "ArrayLike") -> int:
     """How many inputs there are. A `tf.data.Dataset` does not say; as many as labels, then, until they are read."""
     count = model.count(inputs)
     return as_array(labels, "labels").size if count is None else count
 
 
-def share_of(validation) -> float:
+def share_of(validation: float | tuple) -> float:
     """The share that is held out of what is learned from."""
     if isinstance(validation, tuple):
         return 0
@@ -113,7 +121,9 @@ class Chosen(NamedTuple):
     weights: np.ndarray
 
 
-def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[Chosen, Chosen | None, np.ndarray]:
+def split(
+    labels: "ArrayLike", sample_weight: "ArrayLike | None", count: int, share: float, seed: int
+) -> tuple[Chosen, Chosen | None, np.ndarray]:
     """What is learned from, what is held out of it (or None), and the classes."""
     labels, weights = check_labels(labels, count), check_weights(sample_weight, count)
     classes, targets = np.unique(labels, return_inverse=True)
@@ -135,7 +145,7 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[C
     return learned, Chosen(judged, targets[judged], weights[judged]) if len(judged) else None, classes
 
 
-def given(model, validation: tuple, classes: np.ndarray) -> Chosen:
+def given(model: "PretrainedModel | PretrainedTextModel", validation: tuple, classes: np.ndarray) -> Chosen:
     """The rows that were given to be judged on, all of the same weight."""
     if len(validation) != 2:
         raise UserInputError(f"validation has {len(validation)} parts; expected (inputs, labels).")

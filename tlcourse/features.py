@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,17 +24,22 @@ from .progress import progress_bar
 from .rows import Rows
 from .views import AS_IS, apply_view, is_resized, view_names
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from .inputs import Images
+
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
 GROUP = 8  # pictures that are loaded by one job
 
 
 def compute(
-    engine,
-    images,
+    engine: PictureEngine,
+    images: "Images",
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
-    dtype=np.float32,
+    dtype: "DTypeLike" = np.float32,
     name: str | None = None,
     describe: str = "Extracting features",
 ) -> np.ndarray:
@@ -84,8 +90,12 @@ def compute(
 
 
 def compute_one(
-    engine, picture: str | PathLike, size: tuple[int, int], views: Sequence[str] = (AS_IS,), dtype=np.float32
-):
+    engine: PictureEngine,
+    picture: str | PathLike,
+    size: tuple[int, int],
+    views: Sequence[str] = (AS_IS,),
+    dtype: "DTypeLike" = np.float32,
+) -> np.ndarray:
     """What `compute` gives for one picture's file, in the thread that calls: (…), or (views, …) for several views.
 
     Raises:
@@ -96,7 +106,9 @@ def compute_one(
     return found if len(views) > 1 else found[0]
 
 
-def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)) -> np.ndarray:
+def views_of(
+    image: "ArrayLike | str | PathLike", views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)
+) -> np.ndarray:
     """The views of one picture as a network gets them: look at them before they are used.
 
     Args:
@@ -115,7 +127,7 @@ def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224
     return found if len(names) > 1 else found[None]
 
 
-def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> RowCache:
+def _cache(name: str | None, engine: PictureEngine, size: tuple[int, int], dtype: "DTypeLike") -> RowCache:
     determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
     file = name and f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
     return RowCache(file, engine.output_shape, dtype)
@@ -181,7 +193,7 @@ class _Work:
         return dict(zip(keys, _run(self.engine, pictures, self.size, self.views), strict=True))
 
 
-def _run(engine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
+def _run(engine: PictureEngine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
     """What the engine gives for every view of these pictures, (pictures × views, …)."""
     inputs = np.stack([pixels for picture in pictures for pixels in _views_of(picture, size, views)], dtype=np.float32)
     step = engine.batch

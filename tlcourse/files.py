@@ -49,7 +49,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
 
 
-def _sha256(file) -> str:  # Python 3.10 has no hashlib.file_digest
+def _sha256(file: BinaryIO) -> str:  # Python 3.10 has no hashlib.file_digest
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
         digest.update(block)

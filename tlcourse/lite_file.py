@@ -91,7 +91,7 @@ def output_shape(variant: str, output: str | Sequence[str] = FEATURES_OUTPUT, po
 class _Lite(Graph):
     """The operators of an EfficientNet-Lite, with its weights."""
 
-    def __init__(self, weights: dict[str, np.ndarray]):
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__()
         self._weights = weights
 

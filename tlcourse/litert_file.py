@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     pass
 
 
@@ -83,11 +85,11 @@ class Graph:
         self._buffers.clear()  # three copies of the weights at once would be one too many
         return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
-    def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options=None) -> int:
+    def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options: object = None) -> int:
         """An operator with one output; `options` are the schema's."""
         return self._operator_of_many(kind, inputs, [shape], options)[0]
 
-    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list[tuple], options=None) -> list[int]:
+    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list[tuple], options: object = None) -> list[int]:
         operator, place = self._schema.OperatorT(), len(self._operators)
         outputs = [self._tensor(shape, f"{kind}_{place}_{part}") for part, shape in enumerate(shapes)]
         operator.opcodeIndex = self._codes.setdefault(kind, len(self._codes))
@@ -104,7 +106,9 @@ class Graph:
         self._buffers.append(buffer)
         return self._tensor(array.shape, name, array.dtype, len(self._buffers) - 1)
 
-    def _tensor(self, shape: tuple[int | None, ...], name: str, dtype=np.float32, buffer: int = 0) -> int:
+    def _tensor(
+        self, shape: tuple[int | None, ...], name: str, dtype: "DTypeLike" = np.float32, buffer: int = 0
+    ) -> int:
         kinds = {"float32": self._schema.TensorType.FLOAT32, "int32": self._schema.TensorType.INT32}
         tensor = self._schema.TensorT()
         tensor.shape, tensor.name, tensor.buffer = [size or 1 for size in shape], name, buffer

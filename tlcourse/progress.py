@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 _quiet = False
 
 
-def progress_bar(*iterable: Iterable, **options: Any) -> "tqdm":
+def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
     """A `tqdm` bar with tqdm's own arguments. `TQDM_DISABLE=1` turns all of them off, in notebooks too."""
     from tqdm.auto import tqdm
 
     options |= {"disable": is_off(), "leave": False}
-    return tqdm(*iterable, **options)
+    return tqdm(iterable, **options)
 
 
 def is_off() -> bool:

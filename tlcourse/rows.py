@@ -1,12 +1,15 @@
 """Results row by row: in memory, and in a file once they are large."""
 
 import tempfile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from .errors import TLCourseError
 from .files import cache_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
 
@@ -14,7 +17,7 @@ LARGE = 16_000_000  # bytes of results from which they are kept in a file instea
 class Rows:
     """Collects rows of one shape; `len()` says how many there are."""
 
-    def __init__(self, shape: tuple[int, ...], dtype):
+    def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
         self._bytes = self._count = 0
         self._parts: list[np.ndarray] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class TrainingReport:
     """Shows one training. `TQDM_DISABLE=1` turns it off, as it does progress bars."""
 
-    def __init__(self, epochs: int):
+    def __init__(self, epochs: int) -> None:
         self._epochs = epochs
         self._display: DisplayHandle | None = None
         self._off = is_off()

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -75,7 +76,7 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     return goal
 
 
-def _write_split(folder: Path, split_name: str, split: Split):
+def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:
     from PIL import Image
 
     for name in split.class_names:

@@ -13,6 +13,7 @@ from .checkpoints import checkpoint
 
 if TYPE_CHECKING:
     import nbformat
+    from nbformat import NotebookNode
 
 SOLUTION, SETUP = "solution", "setup"  # tags of cells
 HEADING = re.compile(r"^(?:## |### (?=Exercise )).+$", re.MULTILINE)
@@ -113,11 +114,11 @@ def _read(path: Path) -> Lesson:
     return Lesson(path, nbformat.read(path, as_version=4))
 
 
-def has_tag(cell, tag: str) -> bool:
+def has_tag(cell: "NotebookNode", tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
 
-def _cut(cell) -> Iterator:
+def _cut(cell: "NotebookNode") -> Iterator:
     """The cell, or its pieces: each begins at a heading. All but the first are numbered in their ids."""
     from copy import deepcopy
 

@@ -19,6 +19,7 @@ from .teaching import EXERCISE, Note
 
 if TYPE_CHECKING:
     import nbformat
+    from nbformat import NotebookNode
 
 PLACES = {  # where reveal.js has its files, as nbconvert's template expects them
     "reveal.js": "dist/reveal.js",
@@ -77,7 +78,7 @@ def _slides_of(section: Section, note: str) -> Iterator:
             yield _spoken(said, cell.id)
 
 
-def _folded(output) -> bool:
+def _folded(output: "NotebookNode") -> bool:
     """Whether it is a figure's words: on a slide they are the picture's alternative text."""
     return output.get("data", {}).get("text/html", "").startswith(IN_WORDS)
 
@@ -91,13 +92,13 @@ def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     return "\n\n".join(shown), "\n\n".join(said)
 
 
-def _as(cell, kind: str):
+def _as(cell: "NotebookNode", kind: str) -> "NotebookNode":
     cell.metadata["slideshow"] = {"slide_type": kind}
     cell.metadata.pop("jupyter", None)
     return cell
 
 
-def _spoken(text: str, identity: str):
+def _spoken(text: str, identity: str) -> "NotebookNode":
     from nbformat.v4 import new_markdown_cell
 
     return _as(new_markdown_cell(text, id=f"{identity}-said"), "notes")

@@ -1,6 +1,7 @@
 """Figures made of lines, bars and points."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from matplotlib import ticker
@@ -9,6 +10,9 @@ from ..errors import UserInputError
 from ..evaluation import ConfusionMatrix
 from ..tables import Table
 from .figure import COLOURS, DASHES, MARKERS, WIDTH, Figure, as_places, equally_long, listed, sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
@@ -41,7 +45,9 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
     return sheet
 
 
-def attention(tokens: Sequence[str], weights, title: str = "Which token took how much from which") -> Figure:
+def attention(
+    tokens: Sequence[str], weights: "ArrayLike", title: str = "Which token took how much from which"
+) -> Figure:
     """Attention weights as a table of shades: a row a token that takes, a column a token that is taken from.
 
     Args:
@@ -72,7 +78,9 @@ def attention(tokens: Sequence[str], weights, title: str = "Which token took how
     return sheet
 
 
-def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictures as points") -> Figure:
+def feature_map(
+    points: np.ndarray, labels: np.ndarray, class_names: Sequence[str], title: str = "Pictures as points"
+) -> Figure:
     """Features in two dimensions, one point a picture, one colour and marker a class.
 
     Args:
@@ -101,7 +109,14 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
     return sheet
 
 
-def learning_curve(curve, title: str) -> Figure:
+class _Curve(Protocol):
+    """What is drawn of a `LearningCurve`: of each method the points, with their `rows`, `mean` and `sd`."""
+
+    @property
+    def points(self) -> dict[str, list]: ...
+
+
+def learning_curve(curve: _Curve, title: str) -> Figure:
     """A `LearningCurve`: mean accuracy of each method by number of labels, with a band of one standard deviation."""
     means = {method: [100 * point.mean for point in points] for method, points in curve.points.items()}
     spreads = {method: [100 * point.sd for point in points] for method, points in curve.points.items()}
@@ -226,7 +241,9 @@ def bars(
     return sheet
 
 
-def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title: str) -> Figure:
+def labelled_points(
+    names: Sequence[str], x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, title: str
+) -> Figure:
     """One named point for each thing compared, its cost on a logarithmic x axis.
 
     Args:

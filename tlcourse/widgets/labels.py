@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import combinations
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from ..plots.figure import COLOURS
 from .answer import Answer, as_page, as_table
 from .live import Live, spoken
 from .moving import Moving
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 STEPS = 25  # positions of the slider, beside those that were measured
 
@@ -45,7 +50,7 @@ def accuracy_at(curve: LearningCurve, labels: float, title: str | None = None) -
     return _answer(curve, labels, _Chart(_checked(curve), title))
 
 
-def _checked(curve) -> LearningCurve:
+def _checked(curve: LearningCurve) -> LearningCurve:
     if not isinstance(curve, LearningCurve):
         raise UserInputError(
             f"curve is a {type(curve).__name__}; expected what tl.learning_curve gives, or "
@@ -129,7 +134,7 @@ def _crossing(behind: str, better: str, labels: float | None) -> str:
 class _Chart:
     """The learning curves, drawn once; then only the points are moved."""
 
-    def __init__(self, curve: LearningCurve, title: str | None):
+    def __init__(self, curve: LearningCurve, title: str | None) -> None:
         self._curve, self._title = curve, title
         self._moving: Moving | None = None
 
@@ -162,7 +167,7 @@ class _Chart:
 class LabelSlider(Live):
     """The label slider. Made by `label_slider`."""
 
-    def __init__(self, curve: LearningCurve, title: str | None):
+    def __init__(self, curve: LearningCurve, title: str | None) -> None:
         self._curve = _checked(curve)
         self._chart = _Chart(curve, title)
 
@@ -182,7 +187,7 @@ class LabelSlider(Live):
         """What it says at so many labels of each class."""
         return _answer(self._curve, labels, self._chart)
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         options = [(f"{labels:g}", labels) for labels in self.positions]
         self.slider = widgets.SelectionSlider(
             options=options,

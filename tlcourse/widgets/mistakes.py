@@ -1,6 +1,8 @@
 """The mistake browser: click a field of the confusion matrix and see the pictures that it counts."""
 
 import html
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +15,21 @@ from .answer import Answer, as_page
 from .live import Live, spoken
 from .near import Near, Thumbnails
 
+if TYPE_CHECKING:
+    import ipywidgets
+
 SHOWN, NEIGHBOURS = 4, 3  # pictures of a field, and of each the nearest training pictures
 MOST_BUTTONS = 12  # classes; of more, a list of the fields takes the place of the matrix
 MOST_LISTED = 200
 
 
-def mistake_browser(split: Split, probabilities, features=None, train: Split | None = None, train_features=None):
+def mistake_browser(
+    split: Split,
+    probabilities: np.ndarray,
+    features: np.ndarray | None = None,
+    train: Split | None = None,
+    train_features: np.ndarray | None = None,
+) -> "MistakeBrowser":
     """A confusion matrix to click: each field shows its pictures, with probabilities and nearest training neighbours.
 
     Args:
@@ -35,12 +46,12 @@ def mistake_browser(split: Split, probabilities, features=None, train: Split | N
 
 def mistakes_of(
     split: Split,
-    probabilities,
+    probabilities: np.ndarray,
     true: str | None = None,
     predicted: str | None = None,
-    features=None,
+    features: np.ndarray | None = None,
     train: Split | None = None,
-    train_features=None,
+    train_features: np.ndarray | None = None,
 ) -> Answer:
     """What the mistake browser shows for one field of the confusion matrix: the surest pictures in it first.
 
@@ -62,7 +73,14 @@ class MistakeBrowser(Live):
         matrix: the confusion matrix that it opens.
     """
 
-    def __init__(self, split: Split, probabilities, features=None, train: Split | None = None, train_features=None):
+    def __init__(
+        self,
+        split: Split,
+        probabilities: np.ndarray,
+        features: np.ndarray | None = None,
+        train: Split | None = None,
+        train_features: np.ndarray | None = None,
+    ) -> None:
         equally_long(pictures=split, probabilities=probabilities)
         self._split, self._probabilities = split, np.asarray(probabilities)
         names = split.class_names
@@ -146,12 +164,12 @@ class MistakeBrowser(Live):
             rows.append(f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>")
         return spoken(as_page(_heading(data))) + "".join(rows)
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         self.page = widgets.HTML(self.default.page)
         few = len(self._split.class_names) <= MOST_BUTTONS
         return widgets.VBox([self._buttons(widgets) if few else self._list(widgets), self.page])
 
-    def _buttons(self, widgets):
+    def _buttons(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The matrix as buttons: Tab goes from one to the next, Enter opens it."""
         names, size = self._split.class_names, len(self._split.class_names)
         self.buttons = {}
@@ -170,7 +188,7 @@ class MistakeBrowser(Live):
         layout = widgets.Layout(grid_template_columns=f"repeat({size + 1}, max-content)", grid_gap="2px 6px")
         return widgets.GridBox(cells, layout=layout)
 
-    def _list(self, widgets):
+    def _list(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The fields as a list, the most frequent mistakes first."""
         worst = self.matrix.worst(MOST_LISTED)
         options = [(f"{count} × {true} taken for {taken}", (true, taken)) for true, taken, count in worst]
