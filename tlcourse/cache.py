@@ -138,7 +138,7 @@ class RowCache:
 
     def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, np.ndarray]:
         marks = ", ".join("?" * len(keys))
-        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)
+        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)  # noqa: S608 (question marks)
         return {
             key: np.frombuffer(value, self.dtype).reshape(self.shape)
             for key, value, checksum in found

@@ -27,7 +27,7 @@ class Checkpoint:
         try:
             with np.load(self.path, allow_pickle=False) as archive:  # a zip file, which has checksums
                 return dict(archive)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
     def write(self, state: dict[str, np.ndarray]) -> None:

@@ -57,7 +57,7 @@ def run(folder: Path, finished: int) -> None:
         values, losses = read_checkpoint(folder, finished)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-    inputs, labels = (np.load(folder / name, mmap_mode="r") for name in (INPUTS, LABELS))
+    inputs, labels = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (INPUTS, LABELS))
     step = _step(strategy, network, optimizer, inputs)
     for epoch in range(finished, job["epochs"]):
         order = np.random.default_rng([job["seed"], epoch]).permutation(len(labels))
