@@ -172,6 +172,10 @@ def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     assert cards and needed <= wheel
 
 
+def test_a_wheel_says_that_its_types_may_be_trusted(wheel):
+    assert "tlcourse/py.typed" in wheel
+
+
 def test_a_wheel_puts_nothing_beside_the_package(wheel):
     assert {path.split("/")[0] for path in wheel} == {"tlcourse"}
 
