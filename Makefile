@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test setup demo notebooks site results bench lock clean stale
+.PHONY: help learn test test-slow setup demo notebooks site results bench release lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -36,7 +36,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
 help: ## list these commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
 	@echo "  make test NETWORK=off               with every way out of this machine closed"
@@ -54,28 +54,35 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
 	  $$browser $$root
 
-# With the network off make starts itself again, inside tests/offline/run.py.
-ifeq ($(NETWORK),off)
-test test-slow: .venv/.ready .venv/.site
-	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
-else
-test: .venv/.ready .venv/.site ## set everything up, then run every test, the notebooks' included
-	@failed=""; \
-	unset MPLBACKEND; \
+define test_settings
+unset MPLBACKEND; \
 	TLCOURSE_PROGRESS="$$(pwd)/.venv/progress-of-tests.json"; export TLCOURSE_PROGRESS; rm -f "$$TLCOURSE_PROGRESS"; \
 	TF_NUM_INTRAOP_THREADS=2; TF_NUM_INTEROP_THREADS=2; OMP_NUM_THREADS=2; TF_CPP_MIN_LOG_LEVEL=3; TQDM_DISABLE=1; \
 	export TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS TF_CPP_MIN_LOG_LEVEL TQDM_DISABLE; \
 	if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
-	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH; \
-	echo "1/3 style (ruff)"; \
-	$(PY) -m ruff check . || failed="$$failed style"; \
+	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH
+endef
+
+# With the network off make starts itself again, inside tests/offline/run.py.
+ifeq ($(NETWORK),off)
+test test-slow: .venv/.ready .venv/.site
+	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
+else
+test: .venv/.ready .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
+	@$(test_settings); failed=""; \
+	echo "1/3 style and types (ruff, mypy)"; \
+	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \
 	echo "2/3 the package (pytest)"; \
-	$(PY) -m pytest -n 2 --dist loadscope tests || failed="$$failed tests"; \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
-	echo "All tests passed."
+	echo "All tests passed; 'make test-slow' runs the slow half: browsers, killed trainings, handouts."
+
+test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
+	@$(test_settings); \
+	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
 endif
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
@@ -94,6 +101,9 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 	@if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
 	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
+
+release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
+	@$(PY) tools/release.py
 
 site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py

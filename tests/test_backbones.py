@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from tlcourse import backbones, bert_folder, files, published, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.pictures import read_picture
-from tlcourse.recipes import RECIPES
+from tlcourse.recipes import RECIPES, PictureModel
 
 FAMILIES = {  # name → module of keras.applications, function there
     "vgg16": ("vgg16", "VGG16"),
@@ -133,6 +134,10 @@ def sentence(kind, function, *arguments, **options):
 
 def test_the_list_names_the_bundled_networks_keras_six_and_those_that_read(models):
     assert list(backbones.list_pretrained_models()) == [*BUNDLED, *FAMILIES, *bert_folder.PUBLISHED]
+
+
+def test_type_checkers_know_the_names_of_all_networks_that_see():
+    assert get_args(PictureModel) == tuple(RECIPES)
 
 
 def test_the_list_says_what_is_bundled(models):

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from .recipes import RECIPES, Recipe
 from .tensorflow_start import check_tensorflow, import_tensorflow
 
 KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"  # where Keras keeps its weights
+
+if TYPE_CHECKING:
+    import keras
 
 
 def imagenet_classes() -> list[dict[str, str]]:
@@ -90,7 +94,7 @@ def _md5(file_name: str) -> str:
     return dict(pairs).get(file_name, "")
 
 
-def build(recipe: Recipe, name: str, include_top: bool):
+def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
     check_tensorflow()
     file = weights_file(name, include_top)
@@ -111,7 +115,7 @@ def build(recipe: Recipe, name: str, include_top: bool):
     return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
 
 
-def application(recipe: Recipe, name: str, weights: Path, **options):
+def application(recipe: Recipe, name: str, weights: Path, **options: "Any") -> "keras.Model":
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
@@ -126,7 +130,7 @@ def application(recipe: Recipe, name: str, weights: Path, **options):
         ) from error
 
 
-def preprocessing_layers(pixels, kind: str):
+def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.KerasTensor":
     """Keras layers that do what `preprocess_input` of the network's family does, in the graph and without Lambda."""
     import keras
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +15,14 @@ from ..errors import DatasetUnavailable
 from ..files import Card, sha256
 from .core import Dataset, from_arrays
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
 SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "about 21 MB"}
 
 
-def builder(name: str):
+def builder(name: str) -> "tfds.core.DatasetBuilder":
     """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow_datasets as tfds
@@ -80,7 +85,7 @@ def _data_folder(wanted) -> Path:
     return Path(wanted.data_path).parent.parent
 
 
-def prepared(name: str):
+def prepared(name: str) -> "tfds.core.DatasetBuilder":
     """The builder of a data set that is on this machine.
 
     Raises:
@@ -118,7 +123,7 @@ def load_images(name: str, card: Card, class_names: list[str]) -> Dataset:
     )
 
 
-def _arrays(source, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(source: "tf.data.Dataset", split: str) -> tuple[np.ndarray, np.ndarray]:
     """All pictures, uint8 (n, height, width), and labels, (n,), of a prepared split."""
     batches = source.as_dataset(split=split, batch_size=1000, as_supervised=True).as_numpy_iterator()
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
