@@ -4,12 +4,16 @@ import hashlib
 import queue
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .files import unfinished_folder
 from .progress import progress_bar
+
+if TYPE_CHECKING:
+    import requests
 
 SECONDS_TO_ANSWER = 3  # from the look-up of the host's name to the first byte of the file
 SECONDS_OF_SILENCE = 15  # within a file that has begun: a bad Wi-Fi may take a breath
@@ -125,37 +129,35 @@ def _asked(url: str) -> str:
     return f"{host} through the proxy {urlsplit(_with_scheme(proxy)).hostname}"
 
 
-def _begin(url: str, host: str):
+def _begin(url: str, host: str) -> "tuple[requests.Response, Iterator[bytes], bytes]":
     """Ask, and wait for the file's first bytes; returns the answer, the blocks that follow, and the first one."""
-    answers = queue.Queue(1)
+    answers: queue.Queue[tuple[requests.Response, Iterator[bytes], bytes] | Exception] = queue.Queue(1)
     given_up = threading.Event()
 
     def ask() -> None:
         try:
             response = _get(url)
             blocks = response.raw.stream(BLOCK, decode_content=False) if response.ok else iter(())
-            answer = response, blocks, next(blocks, b"")
+            answers.put((response, blocks, next(blocks, b"")))
             if given_up.is_set():
                 response.close()
         except Exception as error:  # of requests, urllib3, http.client, ssl, socket: told apart below
-            answer = error
-        answers.put(answer)
+            answers.put(error)
 
     # Not even the look-up of a name can be told to end in time; in a thread it can be left behind.
     threading.Thread(target=ask, daemon=True, name="tlcourse-download").start()
     try:
         answer = answers.get(timeout=SECONDS_TO_ANSWER)
     except queue.Empty:
-        raise DownloadError(f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)") from None
-    finally:
         given_up.set()
+        raise DownloadError(f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)") from None
     if isinstance(answer, Exception):
         raise DownloadError(_sentence(answer, host)) from answer
     _check_answer(answer[0], host)
     return answer
 
 
-def _get(url: str):
+def _get(url: str) -> "requests.Response":
     import requests
 
     timeouts = (SECONDS_TO_ANSWER, SECONDS_OF_SILENCE)
@@ -164,7 +166,7 @@ def _get(url: str):
     return session.get(url, stream=True, timeout=timeouts, headers={"Accept-Encoding": "identity"})
 
 
-def _check_answer(response, host: str) -> None:
+def _check_answer(response: "requests.Response", host: str) -> None:
     """Refuse an answer that is not the file."""
     if not response.ok:
         response.close()
@@ -177,7 +179,7 @@ def _check_answer(response, host: str) -> None:
         )
 
 
-def _write(file: Path, host: str, length: str, first: bytes, blocks) -> None:
+def _write(file: Path, host: str, length: str, first: bytes, blocks: Iterator[bytes]) -> None:
     """Write what comes, with a progress bar; it must be as long as was said beforehand."""
     expected = int(length) if length.isdigit() else None
     with open(file, "wb") as opened, progress_bar(total=expected, desc=file.name, unit="B", unit_scale=True) as bar:
@@ -196,7 +198,7 @@ def _write(file: Path, host: str, length: str, first: bytes, blocks) -> None:
         raise DownloadError(f"{host} sent an empty file")
 
 
-def _next(blocks, host: str) -> bytes:
+def _next(blocks: Iterator[bytes], host: str) -> bytes:
     try:
         return next(blocks, b"")
     except Exception as error:  # as in `_begin`

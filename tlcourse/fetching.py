@@ -15,7 +15,7 @@ from .datasets.pack import how_to_carry
 from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import unfinished_folder
-from .published import fault_of_weights
+from .published import fault_of_weights as fault_of_weights  # a name of this room, too
 from .recipes import RECIPES
 
 LESSONS_NEED = ("dogs", "minilm")

@@ -68,7 +68,7 @@ def fetch(name: str, called: str | None = None) -> None:
     shutil.rmtree(archives, ignore_errors=True)
 
 
-def _prepare(wanted, archives: Path) -> None:
+def _prepare(wanted: "tfds.core.DatasetBuilder", archives: Path) -> None:
     """Let tensorflow-datasets read archives that are here: it takes them for files that a person has downloaded."""
     import tensorflow_datasets as tfds
 
@@ -80,7 +80,7 @@ def _prepare(wanted, archives: Path) -> None:
         )
 
 
-def _data_folder(wanted) -> Path:
+def _data_folder(wanted: "tfds.core.DatasetBuilder") -> Path:
     """The folder of all data sets of tensorflow-datasets; a set's own lies in it as <name>/<version>."""
     return Path(wanted.data_path).parent.parent
 
