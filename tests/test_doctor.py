@@ -14,7 +14,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import bert_folder, cli, doctor, files
+from tlcourse import bert_folder, cli, doctor, files, published
 from tlcourse.doctor import installation
 
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -29,6 +29,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8e9))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=50e9))
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)  # whether minilm's package is installed
+    monkeypatch.setattr(published, "_md5", lambda name: "")  # the tests' files of weights are small
     models = tmp_path / "KERAS_HOME" / "models"
     models.mkdir(parents=True)
     return models
@@ -275,6 +276,12 @@ def test_weights_with_nothing_in_them(machine):
 def test_weights_cut_short(machine):
     weights(machine / VGG16, keep=3000)
     assert f"{VGG16} is cut short. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
+
+
+def test_weights_altered(machine, monkeypatch):
+    weights(machine / VGG16)
+    monkeypatch.setattr(published, "_md5", lambda name: "0" * 32)
+    assert f"{VGG16} is altered. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
 
 
 def test_weights_that_are_an_error_page(machine):

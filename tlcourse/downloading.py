@@ -62,6 +62,15 @@ def download(url: str, goal: Path, check: Check) -> None:
         file.replace(goal)
 
 
+def fault_of_host(url: str) -> str | None:
+    """Why this file would not come, as a clause, or None; its beginning is asked for, and nothing is written."""
+    try:
+        with _begin(url, _asked(url))[0]:
+            return None
+    except DownloadError as error:
+        return str(error)
+
+
 def has_digest(algorithm: str, expected: str) -> Check:
     """The check that a file has this SHA-256 or MD5, in hexadecimal digits."""
 
@@ -90,6 +99,11 @@ def proxy_of(url: str) -> str | None:
     from requests.utils import get_environ_proxies, select_proxy
 
     return select_proxy(url, get_environ_proxies(url)) or None
+
+
+def without_password(proxy: str) -> str:
+    """A proxy's address as it can be shown: messages are copied into forums."""
+    return re.sub(r"//[^/@]*@", "//…@", proxy)
 
 
 def fault_of_proxy(proxy: str) -> str | None:
@@ -123,8 +137,8 @@ def _asked(url: str) -> str:
     fault = fault_of_proxy(proxy)
     if fault:
         raise DownloadError(
-            f"the proxy {proxy}, as {urlsplit(url).scheme}_proxy has it, {fault}. Set that to http://HOST:PORT, or "
-            "unset it"
+            f"the proxy {without_password(proxy)}, as {urlsplit(url).scheme}_proxy has it, {fault}. Set that to "
+            "http://HOST:PORT, or unset it"
         )
     return f"{host} through the proxy {urlsplit(_with_scheme(proxy)).hostname}"
 

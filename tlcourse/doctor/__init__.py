@@ -3,7 +3,7 @@
 Each room has functions that look at one thing and yield `Finding`s; `examine` calls them one after the other.
 """
 
-from . import data, installation, machine
+from . import data, downloads, installation, machine
 from .finding import Finding
 
 __all__ = ["Finding", "examine"]
@@ -12,13 +12,14 @@ LOOKS = (
     *(installation.course, installation.python, installation.tensorflow, installation.litert, installation.packages),
     *(machine.memory, machine.disk, machine.cache),
     *(data.bundled, data.packs, data.datasets, data.minilm, data.networks),
+    *(downloads.packs, downloads.half_done, downloads.proxies),
 )
 
 
-def examine() -> list[Finding]:
-    """Look at everything; touches the network nowhere and does not start TensorFlow."""
+def examine(network: bool = False) -> list[Finding]:
+    """Look at everything; does not start TensorFlow, and touches the network nowhere unless `network` says so."""
     findings: list[Finding] = []
-    for look in LOOKS:
+    for look in (*LOOKS, *([downloads.hosts] if network else [])):
         try:
             findings += look()
         except ImportError as error:
