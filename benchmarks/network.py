@@ -10,11 +10,11 @@ and TensorFlow's start included, and of the fetching alone.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -83,9 +83,27 @@ names.bind(("127.0.0.1", 53))
 """
 
 
-def network() -> list[dict]:
+def network() -> dict:
+    """What is kept of all rows: how many were tried, how many were lost, and the slowest of each way of failing."""
+    rows = list(all_rows())
+    ways = {way: [row for row in rows if row["way"] == way] for way in dict.fromkeys(row["way"] for row in rows)}
+    return {
+        "tried": len(rows),
+        "without_a_sentence": sum(not (row["failed"] and "tlcourse fetch" in row["said"]) for row in rows),
+        "ways": {
+            way: {
+                "seconds": max(row["seconds"] for row in same),
+                "waited": max(row["waited"] for row in same),
+                "connections": max((row["connections"] or 0) for row in same),
+            }
+            for way, same in ways.items()
+        },
+    }
+
+
+def all_rows() -> Iterator[dict]:
     """One row for each thing asked for and each way of failing."""
-    return [row for way in (*NAMESPACES, *HERE) for asked in ASKED if (row := measured(asked, way))]
+    yield from (row for way in (*NAMESPACES, *HERE) for asked in ASKED if (row := measured(asked, way)))
 
 
 def measured(asked: str, way: str) -> dict | None:
@@ -126,7 +144,7 @@ def measured(asked: str, way: str) -> dict | None:
             "waited": round(sum(json.loads(line)["waited"] for line in lines(ended.stdout, True)), 1),
             "connections": host.connections if address == host.address or settings else None,
             "failed": ended.returncode != 0,
-            "said": (lines(ended.stdout, False) or ended.stderr.strip().splitlines() or [""])[0][:400],
+            "said": (lines(ended.stdout, False) or ended.stderr.strip().splitlines() or [""])[0],
         }
 
 
@@ -137,17 +155,16 @@ def lines(text: str, of_measurement: bool) -> list[str]:
 def main() -> None:
     print(f"{'asked':18} {'way':38} {'s':>5} {'waited':>6} {'connections':>11}  said")
     rows = []
-    for way in (*NAMESPACES, *HERE):
-        for asked in ASKED:
-            row = measured(asked, way)
-            if row:
-                rows.append(row)
-                connections = "-" if row["connections"] is None else row["connections"]
-                print(
-                    f"{asked:18} {way:38} {row['seconds']:5.1f} {row['waited']:6.1f} {connections:>11}  {row['said']}",
-                    flush=True,
-                )
-    print(f"{len(rows)} tried; slowest {max(row['seconds'] for row in rows):.1f} s; {socket.gethostname()}")
+    for row in all_rows():
+        rows.append(row)
+        connections = "-" if row["connections"] is None else row["connections"]
+        print(
+            f"{row['asked']:18} {row['way']:38} {row['seconds']:5.1f} {row['waited']:6.1f} {connections:>11}  {row['said']}",
+            flush=True,
+        )
+    print(
+        f"{len(rows)} tried; slowest {max(row['seconds'] for row in rows):.1f} s, waited {max(row['waited'] for row in rows):.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,15 @@ def test_other_programs_are_behind_a_wall_or_it_is_said_that_they_are_not():
         assert re.findall(r"^ *([\w.-]+):", ended.stdout, re.MULTILINE) == ["lo"]
     else:
         assert re.search(r"^Network off: in Python's sockets; .*\.$", ended.stdout, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(("network", "found"), [("closed", str(WALL)), ("", "")])
+def test_make_hands_the_wall_on_to_what_it_starts(network, found):
+    show = ["make", "-s", "--eval=show: ; @echo $$PYTHONPATH", "show", f"NETWORK={network}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(show, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == found, shown.stderr
 
 
 # --- the course behind the wall ---

