@@ -157,14 +157,11 @@ def main() -> None:
     rows = []
     for row in all_rows():
         rows.append(row)
-        connections = "-" if row["connections"] is None else row["connections"]
-        print(
-            f"{row['asked']:18} {row['way']:38} {row['seconds']:5.1f} {row['waited']:6.1f} {connections:>11}  {row['said']}",
-            flush=True,
-        )
-    print(
-        f"{len(rows)} tried; slowest {max(row['seconds'] for row in rows):.1f} s, waited {max(row['waited'] for row in rows):.1f} s"
-    )
+        asked, way, seconds, waited, connections, _, said = row.values()
+        connections = "-" if connections is None else connections
+        print(f"{asked:18} {way:38} {seconds:5.1f} {waited:6.1f} {connections:>11}  {said}", flush=True)
+    slowest, longest = (max(row[kind] for row in rows) for kind in ("seconds", "waited"))
+    print(f"{len(rows)} tried; slowest {slowest:.1f} s, waited {longest:.1f} s")
 
 
 if __name__ == "__main__":
