@@ -174,7 +174,8 @@ def _begin(url: str, host: str) -> "tuple[requests.Response, Iterator[bytes], by
 def _get(url: str) -> "requests.Response":
     import requests
 
-    timeouts = (SECONDS_TO_ANSWER, SECONDS_OF_SILENCE)
+    # Half of the time for an address: where a host's IPv6 leads nowhere, its IPv4 has the other half.
+    timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
     session = requests.Session()
     session.max_redirects = 5
     return session.get(url, stream=True, timeout=timeouts, headers={"Accept-Encoding": "identity"})
@@ -239,6 +240,8 @@ def _cause(error: BaseException) -> str:
     chain = [error]
     while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
         chain.append(inner)
+    if any(isinstance(one, TimeoutError) for one in chain):
+        return "no answer in time"
     for one in reversed(chain):
         if isinstance(one, OSError) and one.strerror:
             return one.strerror
