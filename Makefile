@@ -156,7 +156,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 
