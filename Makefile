@@ -74,7 +74,7 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 	echo "1/3 style and types (ruff, mypy)"; \
 	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \
 	echo "2/3 the package (pytest)"; \
-	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" tests || failed="$$failed tests"; \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
