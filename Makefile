@@ -74,7 +74,7 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 	echo "1/3 style and types (ruff, mypy)"; \
 	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \
 	echo "2/3 the package (pytest)"; \
-	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" tests || failed="$$failed tests"; \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
@@ -156,7 +156,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

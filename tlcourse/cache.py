@@ -101,7 +101,7 @@ class RowCache:
         """Keep these rows: all of them or, if that cannot be, none."""
         try:
             if rows and self._connection and os.access(self.path, os.W_OK):
-                self._write(self._connection, rows)
+                self._write(rows)
         except (sqlite3.Error, OSError) as error:
             self._mend(error)
 
@@ -145,8 +145,9 @@ class RowCache:
             if checksum == _checksum(key, value)
         }
 
-    def _write(self, connection: sqlite3.Connection, rows: dict[bytes, np.ndarray]) -> None:
-        if self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
+    def _write(self, rows: dict[bytes, np.ndarray]) -> None:
+        connection = self._connection
+        if connection is None or self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
             return
         values = [(key, np.ascontiguousarray(row, self.dtype).tobytes()) for key, row in rows.items()]
         connection.execute("BEGIN IMMEDIATE")

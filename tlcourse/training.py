@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class Training:
         self.resumed_after = len(self.epochs)
         if not self.epochs:
             if self.held_out:
-                self.probe = self._judge(self.held_out)
+                self.probe = self._judge()
             temper(self._head)
         for epoch in range(len(self.epochs) + 1, self.settings.epochs + 1):
             if epoch - 1 - self.best_epoch >= self.settings.patience:
@@ -112,7 +112,7 @@ class Training:
             losses = [self._learn(*batch) for batch in self._batches(epoch)]
             row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
             if self.held_out:
-                row |= self._judge(self.held_out)
+                row |= self._judge()
             if self._quality(row) > self._quality(self._best()):
                 self.best_epoch, self._best_weights = epoch, self._values(self.variables)
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
@@ -147,8 +147,9 @@ class Training:
             activations, weights = self.learn.take(chosen, views), self.learn.weights[chosen].astype(np.float32)
             yield activations, self.learn.targets[chosen], weights, number
 
-    def _judge(self, held_out: Examples) -> dict[str, float]:
+    def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
+        held_out = cast(Examples, self.held_out)  # asked only where there are some
         probabilities = held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
         targets = held_out.targets
         right = probabilities.argmax(axis=1) == targets
