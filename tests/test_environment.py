@@ -125,7 +125,7 @@ COLAB = {
     "joblib": "1.2.0",
     "tokenizers": "0.22.0",
     "safetensors": "0.4.3",
-    "huggingface-hub": "0.34.0",
+    "requests": "2.32.4",  # its own package google-colab asks for this one
 }
 
 
