@@ -9,6 +9,7 @@ database any more is begun anew. A cache that cannot be used at all (disk full, 
 import hashlib
 import os
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
@@ -17,12 +18,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .files import cache_folder, shared_cache_folder, write_atomically
+from .files import cache_folder, clear_left_over, left_over, shared_cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
 FOLDERS = ("features", "networks", "training", "shards/*")
 _FORMAT = 1
+TOLERANCE = 60  # seconds by which a file server's clock may be ahead of ours
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
 
@@ -169,13 +171,16 @@ class RowCache:
             except (sqlite3.Error, OSError) as second:
                 error = second
         self._close()
-        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-        warnings.warn(
-            f"The cache in {self.path.parent} cannot be used ({reason}). Results are right all the same, but will be "
-            "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
-            CacheWarning,
-            stacklevel=3,
-        )
+        _say_unusable(self.path.parent, getattr(error, "strerror", None) or str(error))
+
+
+def _say_unusable(folder: Path, reason: str) -> None:
+    warnings.warn(
+        f"The cache in {folder} cannot be used ({reason.rstrip('.')}). Results are right all the same, but will be "
+        "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
+        CacheWarning,
+        stacklevel=4,
+    )
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -191,21 +196,33 @@ def _files(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))]
 
 
+def unfinished() -> list[Path]:
+    """What killed processes have left half written; `clear` takes it away."""
+    return [path for folder in _folders() for path in left_over(folder)]
+
+
+def _folders() -> list[Path]:
+    return [cache_folder(), *(path for folder in FOLDERS for path in cache_folder().glob(folder) if path.is_dir())]
+
+
 def contents() -> list[tuple[Path, int]]:
-    """The cache's files and their sizes in bytes, what was used last first."""
-    found = []
+    """The cache's files and their sizes in bytes, what was used last first.
+
+    What was used in the future was used before somebody put the clock right: it is older than all the rest.
+    """
+    found, now = [], time.time() + TOLERANCE
     for path in (path for folder in FOLDERS for path in cache_folder().glob(f"{folder}/*")):
         try:
             status = path.stat()
         except OSError:  # another process has just removed it
             continue
         if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz", ".parquet"):
-            found.append((status.st_mtime, path, status.st_size))
-    return [(path, size) for _, path, size in sorted(found, reverse=True)]
+            found.append((status.st_mtime <= now, status.st_mtime, path, status.st_size))
+    return [(path, size) for _, _, path, size in sorted(found, reverse=True)]
 
 
 def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
-    """Keep a file beside the rows and make room for it; False where the limit or the disk does not allow it.
+    """Keep a file beside the rows and make room for it; False where the limit does not allow it, or, said, the disk.
 
     Args:
         path: of the file.
@@ -217,7 +234,8 @@ def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
         return False
     try:
         write_atomically(path, write)
-    except OSError:
+    except OSError as error:
+        _say_unusable(path.parent, error.strerror or str(error))
         return False
     make_room(allowed, keep=path)
     return True
@@ -237,6 +255,8 @@ def clear() -> int:
     before = sum(size for _, size in contents())
     for path, _ in contents():
         _emptied(path)
+    for folder in _folders():
+        clear_left_over(folder)
     return before - sum(size for _, size in contents())
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -124,8 +124,13 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
+UNFINISHED = ".unfinished-"  # what is being written, file or folder; behind it the machine's name and the process
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that a reader finds the whole of it or nothing of it, whatever happens meanwhile.
+
+    Only where a process is killed its unfinished file stays, hidden, until the next one comes by and clears it away.
 
     Args:
         path: of the file; its folder is made if need be.
@@ -135,7 +140,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         OSError: it cannot be written; nothing is left behind then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    clear_left_over(path.parent)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{_ours()}{os.getpid()}-")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
@@ -156,17 +162,43 @@ def unfinished_folder(goal: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be made.
     """
-    import psutil
-
-    parent, ours = goal.absolute().parent, f".unfinished-{platform.node()}-"
+    parent = goal.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        process = left.name.removeprefix(ours).split("-")[0]
-        if left.name.startswith(ours) and process.isdigit() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", dir=parent) as hidden:
+    clear_left_over(parent)
+    with tempfile.TemporaryDirectory(prefix=f"{_ours()}{os.getpid()}-", dir=parent) as hidden:
         inside = Path(
             hidden, "unfinished"
         )  # with permissions as any other folder; the hidden one's are for one user alone
         inside.mkdir()
         yield inside
+
+
+def left_over(folder: Path) -> list[Path]:
+    """What was being written in this folder by processes of this machine that were killed: nobody will finish it."""
+    import psutil
+
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        process = path.name.removeprefix(_ours()).split("-")[0]
+        if path.name.startswith(_ours()) and process.isdigit() and not psutil.pid_exists(int(process)):
+            found.append(path)
+    return found
+
+
+def clear_left_over(folder: Path) -> None:
+    """Remove it; what cannot be removed stays."""
+    for path in left_over(folder):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_untouched(folder: Path) -> bool:
+    """Whether nothing is in a folder, but perhaps what is being written, or what a killed process has left of that."""
+    return all(path.name.startswith(UNFINISHED) for path in folder.iterdir())
+
+
+def _ours() -> str:
+    return f"{UNFINISHED}{platform.node()}-"

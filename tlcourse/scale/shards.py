@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import write_atomically
+from ..files import is_untouched, write_atomically
 from ..rows import Rows
 
 JOB, SET_ASIDE = "_job.json", "_set_aside.json"  # what the folder is for; which shards it has to lack, and why
@@ -111,7 +111,7 @@ def claim(folder: Path, layout: Layout) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = read_note(folder / JOB)
-    if known is None and any(folder.iterdir()):
+    if known is None and not is_untouched(folder):
         raise UserInputError(f"{folder} is not empty. Nothing is written over: name a new folder for the features.")
     if known is not None and not is_of(folder, layout):
         raise UserInputError(
@@ -212,9 +212,3 @@ def read_note(path: Path):
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Remove what killed workers have left half written."""
-    for path in folder.glob(".shard-*"):
-        path.unlink(missing_ok=True)
