@@ -1,4 +1,4 @@
-"""What is lost when things go wrong: each fault is provoked again and again, and the result compared with a quiet run's.
+"""What is lost when things go wrong: faults are provoked again and again, the results compared with a quiet run's.
 
     python benchmarks/faults.py                        every fault; prints a table, writes part "faults" of results.json
     python benchmarks/faults.py killed-kit --times 5   this one, so often
@@ -101,7 +101,9 @@ def undisturbed(job: str, given: Path, work: Path) -> tuple[str, float]:
 def faults() -> dict[str, Callable[[int], dict]]:
     """Name → what provokes this fault so many times."""
     return {
-        f"{sent}-{job}": lambda times, job=job, sent=sent: disturbed(job, sent, times if sent == "killed" else times // 4)
+        f"{sent}-{job}": lambda times, job=job, sent=sent: disturbed(
+            job, sent, times if sent == "killed" else times // 4
+        )
         for sent in SIGNALS
         for job in fault_jobs.JOBS
     }

@@ -272,12 +272,24 @@ def _emptied(path: Path) -> int:
             path.unlink(missing_ok=True)
             return 0
         with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
-            connection.execute("DROP TABLE IF EXISTS rows")
-            connection.execute(_SCHEMA)
-            connection.execute("VACUUM")
+            try:
+                _empty(connection)
+            except sqlite3.OperationalError as error:
+                if "full" not in str(error):
+                    raise
+                # On a full disk there is no room for the journal by which an interrupted change is taken back.
+                connection.execute("PRAGMA journal_mode = MEMORY")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                _empty(connection)
     except sqlite3.DatabaseError as error:
         if _is_damage(error):
             path.unlink(missing_ok=True)
     except OSError:
         pass
     return path.stat().st_size if path.exists() else 0
+
+
+def _empty(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE IF EXISTS rows")
+    connection.execute(_SCHEMA)
+    connection.execute("VACUUM")

@@ -1,5 +1,6 @@
 """Where the course keeps its files, and whether they are the right ones."""
 
+import errno
 import hashlib
 import os
 import platform
@@ -147,8 +148,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
         os.chmod(unfinished, 0o644)  # mkstemp's is for one user alone; a class shares its cache
         os.replace(unfinished, path)
-    except BaseException:
+    except BaseException as error:
         Path(unfinished).unlink(missing_ok=True)
+        if isinstance(error, OSError) and "requested and" in str(error):  # numpy's words for it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Progress:
                     f"The file {path} holds no progress of this course ({reason}). Expected the {NAME} that another "
                     "machine kept beside its lessons."
                 ) from None
+            if path.is_file() and not isinstance(error, OSError):
+                _set_aside(path, error)
             return cls()
 
     @classmethod
@@ -92,3 +95,15 @@ class Progress:
             return "right" if number in self.right else "–"
         parts = ["right" if number in self.right else "not yet", f"{tries} {'try' if tries == 1 else 'tries'}"]
         return ", ".join(parts + ([f"{hints} {'hint' if hints == 1 else 'hints'}"] if hints else []))
+
+
+def _set_aside(path: Path, error: Exception) -> None:
+    """A file that is not this course's progress is not written over: perhaps its owner can mend it."""
+    aside = path.with_name(f"{path.name}.damaged")
+    with suppress(OSError):
+        path.replace(aside)
+        warnings.warn(
+            f"The file {path} holds no progress that can be read ({error}). It is now called {aside.name}, and a new "
+            "one is begun. A copy from another machine comes in with tl.check.restore(file).",
+            stacklevel=5,
+        )

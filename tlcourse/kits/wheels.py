@@ -137,7 +137,8 @@ def _pip(*arguments: str, lines: list[str] | None = None) -> str:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     if run.returncode == 0:
         return ""
-    said = [line for line in run.stderr.splitlines() if line.startswith("ERROR:")] or run.stderr.splitlines()[-1:]
+    lines = run.stderr.strip().splitlines()
+    said = [line for line in lines if line.startswith("ERROR:") and line != "ERROR: Exception:"] or lines[-1:]
     return said[-1].removeprefix("ERROR:").strip()[:300] if said else f"it ended with {run.returncode}"
 
 
