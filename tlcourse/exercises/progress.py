@@ -41,8 +41,8 @@ class Progress:
         path = Path(file).expanduser() if file else cls.path()
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["format"] != _FORMAT:
-                raise ValueError(f"its format is {kept['format']!r}")
+            if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
+                raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if strict:
@@ -51,7 +51,7 @@ class Progress:
                     f"The file {path} holds no progress of this course ({reason}). Expected the {NAME} that another "
                     "machine kept beside its lessons."
                 ) from None
-            if path.is_file() and not isinstance(error, OSError):
+            if file is None and not isinstance(error, OSError):
                 _set_aside(path, error)
             return cls()
 
