@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .errors import callers_level
 from .files import cache_folder, clear_left_over, left_over, shared_cache_folder, write_atomically
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
@@ -174,12 +175,18 @@ class RowCache:
         _say_unusable(self.path.parent, getattr(error, "strerror", None) or str(error))
 
 
+_said: set[tuple[Path, str]] = set()  # folders and what is wrong with them: a learner need not read it in every cell
+
+
 def _say_unusable(folder: Path, reason: str) -> None:
+    if (folder, reason) in _said:
+        return
+    _said.add((folder, reason))
     warnings.warn(
         f"The cache in {folder} cannot be used ({reason.rstrip('.')}). Results are right all the same, but will be "
         "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
         CacheWarning,
-        stacklevel=4,
+        stacklevel=callers_level(),
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UserInputError
+from ..errors import UserInputError, callers_level
 from ..files import write_atomically
 
 NAME = "tlcourse-progress.json"
@@ -70,7 +70,7 @@ class Progress:
             warnings.warn(
                 f"Your progress could not be kept in {self.path()} ({error.strerror or error}). The check itself is "
                 "not affected; TLCOURSE_PROGRESS chooses another file.",
-                stacklevel=4,
+                stacklevel=callers_level(),
             )
 
     def record(self, number: str, right: bool, hints: int) -> None:
@@ -105,5 +105,5 @@ def _set_aside(path: Path, error: Exception) -> None:
         warnings.warn(
             f"The file {path} holds no progress that can be read ({error}). It is now called {aside.name}, and a new "
             "one is begun. A copy from another machine comes in with tl.check.restore(file).",
-            stacklevel=5,
+            stacklevel=callers_level(),
         )
