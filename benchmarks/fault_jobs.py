@@ -123,5 +123,5 @@ JOBS = {job.__name__: job for job in (extract, fine_tune, train, kit)}
 
 if __name__ == "__main__":
     place = Path(sys.argv[2])
-    os.environ["TLCOURSE_CACHE"] = str(place / "cache")
+    os.environ["TLCOURSE_CACHE"] = os.environ.get("FAULTS_CACHE") or str(place / "cache")
     print(f"digest {JOBS[sys.argv[1]](place)}")

@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -196,6 +197,20 @@ def clear_left_over(folder: Path) -> None:
         else:
             with suppress(OSError):
                 path.unlink()
+
+
+def check_clock() -> None:
+    """Refuse, before the work, to write archives by a clock that was never set.
+
+    Raises:
+        TLCourseError: it is before 1980, the first year that a zip file, such as model.keras, can hold.
+    """
+    now = time.localtime(time.time())
+    if now.tm_year < 1980:
+        raise TLCourseError(
+            f"This machine's clock says {time.strftime('%Y-%m-%d', now)}, and a network's file cannot hold a date "
+            "before 1980. Set the clock and call again."
+        )
 
 
 def is_untouched(folder: Path) -> bool:

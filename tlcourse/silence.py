@@ -19,7 +19,7 @@ def stderr_silenced():
 
 
 def quiet_matplotlib() -> None:
-    """In a read-only home Matplotlib takes a temporary folder, and says so in two red lines; the doctor says it better."""
+    """In a read-only home Matplotlib takes another folder and says so in two red lines; the doctor says it better."""
     logging.getLogger("matplotlib").addFilter(lambda record: not record.getMessage().startswith(_OF_ITS_FOLDER))
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import is_untouched, write_atomically
+from ..files import check_clock, is_untouched, write_atomically
 from .cluster import connected
 from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
 from .shards import note, read_note
@@ -105,6 +105,7 @@ def train(
 
 def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
     """Put what every rank reads into the folder, or find it there."""
+    check_clock()
     plan = [_numbered(network.get_config()), settings]
     summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
