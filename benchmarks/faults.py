@@ -36,7 +36,7 @@ class Try:
 
     def __init__(self, job: str, given: Path, folder: Path):
         self.job, self.folder = job, folder
-        shutil.copytree(given, folder)
+        shutil.copytree(given, folder, dirs_exist_ok=True)
 
     def start(self) -> subprocess.Popen:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -79,7 +79,7 @@ def offline(patch, course):
     from tlcourse.kits import contents
 
     patch.setenv("PIP_NO_INDEX", "1")
-    patch.setenv("PIP_FIND_LINKS", str(course / "index"))
+    patch.setenv("PIP_FIND_LINKS", (course / "index").as_uri())  # pip takes a space for the end of a path
     patch.setenv("PIP_CONFIG_FILE", os.devnull)
     patch.setattr(contents, "make_handouts", small_handouts)
     patch.setattr(contents, "_add_dogs", lambda folder: [])
