@@ -124,6 +124,39 @@ def test_a_package_that_cannot_be_had_is_named_and_what_is_here_is_kept(copied, 
     assert not (copied / "SHA256SUMS").exists() and (copied / "wheels" / "aside-1.0-py3-none-any.whl").exists()
 
 
+def test_a_wheel_that_was_cut_short_is_had_again(copied, course, monkeypatch):
+    """A stick that was pulled out too early has files with the right name."""
+    offline(monkeypatch, course)
+    wheel = copied / "wheels" / "pure-1.0-py3-none-any.whl"
+    whole = wheel.read_bytes()
+    for name in ("pure-1.0-py3-none-any.whl", "old-1.0-py3-none-any.whl", f"native-1.0-cp{TAG}-cp{TAG}-win_amd64.whl"):
+        (copied / "wheels" / name).write_bytes((copied / "wheels" / name).read_bytes()[:-30])
+    make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert wheel.read_bytes() == whole and installer_finds_it_whole(copied)
+
+
+def installer_finds_it_whole(kit):
+    lines = [line.split("  ", 1) for line in (kit / "SHA256SUMS").read_text("utf-8").splitlines()]
+    return all(hashlib.sha256((kit / name).read_bytes()).hexdigest() == digest for digest, name in lines)
+
+
+def test_a_kit_that_was_hardly_begun_is_known_for_one(tmp_path, course, monkeypatch):
+    """Killed before anything else was written, or while it was."""
+    offline(monkeypatch, course)
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / ".unfinished-another-machine-17-abc").write_bytes(b"{")
+    monkeypatch.setattr(kits.wheels, "download", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            make_kit(tmp_path / "kit", ["linux"], [HERE], source=course, say=lambda line: None)
+
+
+def test_two_kits_of_the_same_lock_are_the_same(kit, course, tmp_path, monkeypatch):
+    offline(monkeypatch, course)
+    make_kit(tmp_path / "kit", SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert (tmp_path / "kit" / "SHA256SUMS").read_bytes() == (kit / "SHA256SUMS").read_bytes()
+
+
 # What is refused
 
 

@@ -148,6 +148,13 @@ def test_what_a_killed_worker_left_half_written_is_removed(client, engine, folde
     assert not list((tmp_path / "out").glob(".unfinished*"))
 
 
+def test_a_folder_whose_job_was_killed_while_it_was_claimed_is_not_somebody_elses(tmp_path):
+    layout = Layout("fingerprint", (3,), "float32", 70)
+    (tmp_path / ".unfinished-another-machine-17-x1y2").write_bytes(b"{")
+    shards.claim(tmp_path, layout)
+    assert shards.is_of(tmp_path, layout)
+
+
 def test_a_finished_job_needs_no_cluster(client, engine, folder, monkeypatch):
     first = compute(engine, folder, SIZE).features
     monkeypatch.setattr("tlcourse.scale.job.connected", None)
