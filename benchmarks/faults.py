@@ -188,6 +188,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if set(arguments.faults) - set(known):
         parser.error(f"there are no {', '.join(set(arguments.faults) - set(known))}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and jobs inherit that
     for name in arguments.faults or known:
         keep(name, known[name](arguments.times, arguments.seed), arguments.into)
 

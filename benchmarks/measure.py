@@ -69,8 +69,8 @@ def main() -> None:
     if not arguments.readme:
         chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if not arguments.parts:  # "bench" is measured by bench.py
-            known = {name: part for name, part in known.items() if name == "bench"}
+        if not arguments.parts:  # these are measured by bench.py and faults.py
+            known = {name: part for name, part in known.items() if name in ("bench", "faults")}
         write_results(known | measure({"machine": machine, **chosen}))
         print(f"written: {RESULTS.relative_to(ROOT)}")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -80,12 +80,12 @@ def main() -> None:
     print("written: the README's table and picture, the lessons' banners")
 
 
-def write_results(results: dict, file: Path = RESULTS) -> None:
+def write_results(results: dict, file: Path | None = None) -> None:
     """Write the measured results, all of them or, where that cannot be, none: the file keeps what it had.
 
     Hours of work may be in them, so they are printed where the disk does not take them.
     """
-    text = json.dumps(results, indent=2) + "\n"
+    file, text = file or RESULTS, json.dumps(results, indent=2) + "\n"
     try:
         write_atomically(file, lambda to: to.write(text.encode()))
     except OSError as error:
