@@ -85,7 +85,7 @@ def write_results(results: dict, file: Path | None = None) -> None:
 
     Hours of work may be in them, so they are printed where the disk does not take them.
     """
-    file, text = file or RESULTS, json.dumps(results, indent=2) + "\n"
+    file, text = file or RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     try:
         write_atomically(file, lambda to: to.write(text.encode()))
     except OSError as error:
