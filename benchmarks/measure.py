@@ -67,8 +67,8 @@ def main() -> None:
     if not arguments.readme:
         chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if not arguments.parts:  # "bench" is measured by bench.py
-            known = {name: part for name, part in known.items() if name == "bench"}
+        if not arguments.parts:  # these are measured by bench.py and matrix.py
+            known = {name: part for name, part in known.items() if name in ("bench", "matrix")}
         results = known | measure({"machine": machine, **chosen})
         RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         print(f"written: {RESULTS.relative_to(ROOT)}")
