@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tlcourse import published
+from tlcourse import datasets, doctor, published
+from tlcourse.errors import DatasetUnavailable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -89,3 +91,30 @@ def test_every_kind_of_preprocessing_takes_an_array(kind):
     result = published.preprocess(pixels, kind)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, np.broadcast_to(expected.get(kind, 127), pixels.shape), atol=1e-5)
+
+
+class MadeForNewerProtobuf(ModuleType):
+    """A module of tensorflow-metadata 1.21 where protobuf is 5, as TensorFlow 2.19 wants it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("Detected incompatible Protobuf Gencode/Runtime versions")
+
+
+@pytest.fixture
+def protobuf_too_old(monkeypatch, no_packs):
+    monkeypatch.setitem(sys.modules, "tensorflow_metadata.proto.v0", MadeForNewerProtobuf("v0"))
+
+
+@pytest.mark.parametrize(("name", "options"), [("dogs", {}), ("kmnist", {}), ("digits", {"full": True})])
+def test_where_tensorflow_datasets_does_not_start_its_sets_are_answered_with_the_cure(protobuf_too_old, name, options):
+    with pytest.raises(DatasetUnavailable, match='Run: pip install "tensorflow-metadata<1.18"'):
+        datasets.load_dataset(name, **options)
+
+
+def test_the_doctor_says_why_tensorflow_datasets_does_not_start(protobuf_too_old):
+    (found,) = (finding for finding in doctor.examine() if finding.subject == "tensorflow-datasets")
+    assert found.state == "missing" and "tensorflow-metadata<1.18" in found.text
+
+
+def test_tensorflow_datasets_starts_here():
+    assert datasets.fitting.fault() is None

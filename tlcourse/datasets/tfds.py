@@ -8,13 +8,20 @@ import numpy as np
 
 from ..errors import DatasetUnavailable
 from ..files import Card
+from . import fitting
 from .core import Dataset, from_arrays
 
 SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "about 21 MB"}
 
 
 def builder(name: str):
-    """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded."""
+    """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded.
+
+    Raises:
+        DatasetUnavailable: tensorflow-datasets does not start beside the packages that are here.
+    """
+    if why := fitting.fault():
+        raise DatasetUnavailable(why)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow_datasets as tfds
 
