@@ -98,7 +98,7 @@ def make(row: Row) -> None:
     if mark.is_file() and mark.read_text(encoding="utf-8") == recipe:
         return
     shutil.rmtree(row.folder, ignore_errors=True)
-    uv("venv", "--quiet", "--python", find_python(row.python), row.folder)
+    uv("venv", "--quiet", "--seed", "--python", find_python(row.python), row.folder)
     constraint = row.folder / "bounds.txt"
     constraint.write_text("\n".join(row.bounds), encoding="utf-8")
     install(row, *row.packages, "--constraint", constraint)

@@ -1,6 +1,7 @@
 """What `make matrix` tries covers what pyproject.toml promises; and what it has found stays mended."""
 
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -10,9 +11,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from sklearn.linear_model import LogisticRegression
 
 from tlcourse import datasets, doctor, published
 from tlcourse.errors import DatasetUnavailable
+from tlcourse.heads import train_classifier
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -91,6 +94,21 @@ def test_every_kind_of_preprocessing_takes_an_array(kind):
     result = published.preprocess(pixels, kind)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, np.broadcast_to(expected.get(kind, 127), pixels.shape), atol=1e-5)
+
+
+def test_what_scikit_learn_asks_of_a_newer_scipy_is_not_the_learners_affair(monkeypatch):
+    """Colab has scikit-learn 1.6 and SciPy 1.16, which warns of two options that the former still gives."""
+    fit = LogisticRegression.fit
+
+    def warning(*arguments, **options):
+        message = "scipy.optimize: The `disp` and `iprint` options of the L-BFGS-B solver are deprecated"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(LogisticRegression, "fit", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert train_classifier(np.eye(6, dtype=np.float32), [0, 1, 0, 1, 0, 1]) is not None
 
 
 class MadeForNewerProtobuf(ModuleType):
