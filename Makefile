@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow setup demo notebooks site results bench release lock clean stale
+.PHONY: help learn test test-slow setup demo notebooks site results bench matrix release lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -16,6 +16,9 @@ BROWSER ?=
 NETWORK ?=
 # PARTS="arrays folder": `make bench` measures these parts only.
 PARTS ?=
+# ROWS="colab lowest": `make matrix` tries these rows only. FULL=yes: with every test that is not slow.
+ROWS ?=
+FULL ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
 UPGRADE ?=
 
@@ -102,6 +105,9 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
 	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
 
+matrix: .venv/.ready ## try every Python and every version of packages that the course promises (an hour; ROWS chooses)
+	@$(pips_index); $(PY) benchmarks/matrix.py $(if $(FULL),--full) $(ROWS)
+
 release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
 	@$(PY) tools/release.py
 
@@ -156,7 +162,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-peers .venv-matrix build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

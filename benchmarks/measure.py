@@ -40,6 +40,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 PICTURE = ROOT / "benchmarks" / "solar.png"
 README = ROOT / "README.md"
 SEEDS = (0, 1, 2, 3, 4)
+OTHERS = ("bench", "faults", "matrix", "determinism")  # parts that programs of their own measure: bench.py …
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -71,8 +72,8 @@ def main() -> None:
     if not arguments.readme:
         chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if not arguments.parts:  # these are measured by bench.py and faults.py
-            known = {name: part for name, part in known.items() if name in ("bench", "faults")}
+        if not arguments.parts:  # these are measured by programs of their own
+            known = {name: part for name, part in known.items() if name in OTHERS}
         write_results(known | measure({"machine": machine, **chosen}))
         print(f"written: {RESULTS.relative_to(ROOT)}")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))

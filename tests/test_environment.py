@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
-TARGETS = "help learn test test-slow setup lock notebooks results demo site release clean".split()
+TARGETS = "help learn test test-slow setup lock notebooks results demo site matrix release clean".split()
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
@@ -103,29 +103,12 @@ def test_core_dependencies_leave_tensorflow_to_the_extras():
     assert not names & {"tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-text"}
 
 
-# What Colab 2026.01 has preinstalled, for Python 3.12 (github.com/googlecolab/backend-info at bd8aaa4).
 # A lower bound past one of these would make the first cell of a lesson replace that package there.
 COLAB = {
-    "numpy": "2.0.2",
-    "scipy": "1.16.3",
-    "scikit-learn": "1.6.1",
-    "pillow": "11.3.0",
-    "matplotlib": "3.10.0",
-    "keras": "3.10.0",
-    "tensorflow": "2.19.0",
-    "tensorflow-datasets": "4.9.9",
-    "tqdm": "4.67.1",
-    "typer": "0.21.1",
-    "rich": "13.9.4",
-    "platformdirs": "4.5.1",
-    "psutil": "5.9.5",
-    "importlib-resources": "6.5.2",
-    # Not in the list: the lowest that its TensorFlow, its scikit-learn and its Transformers (4.57) ask for.
-    "flatbuffers": "24.3.25",
-    "joblib": "1.2.0",
-    "tokenizers": "0.22.0",
-    "safetensors": "0.4.3",
-    "requests": "2.32.4",  # its own package google-colab asks for this one
+    name: version
+    for line in (ROOT / "benchmarks" / "colab.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+    for name, version in [line.split("==")]
 }
 
 

@@ -341,7 +341,8 @@ def test_a_worker_that_came_later_with_other_versions_computes_nothing(folder, t
 
 def test_the_cluster_of_this_machine_listens_on_loopback_only(client):
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    listening = {c.laddr.ip for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
+    connections = getattr(psutil.Process, "net_connections", None) or psutil.Process.connections  # before psutil 6
+    listening = {c.laddr.ip for p in processes for c in connections(p) if c.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
 
 

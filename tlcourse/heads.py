@@ -143,6 +143,7 @@ def train_classifier(
     with threadpool_limits(1 if len(classes) == 2 else None), warnings.catch_warnings():
         # With one label a class scikit-learn would ask whether this was meant to be a regression.
         warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
+        warnings.filterwarnings("ignore", ".*L-BFGS-B", DeprecationWarning)  # scikit-learn 1.6 beside SciPy 1.16
         if len(strengths) == 1:
             strength = strengths[0]
         elif folds >= 2:

@@ -156,5 +156,4 @@ def preprocess(pixels: np.ndarray, kind: str) -> np.ndarray:
     import_tensorflow()
     import keras
 
-    entrance = keras.Input((None, None, 3))
-    return np.asarray(keras.Model(entrance, preprocessing_layers(entrance, kind))(np.asarray(pixels, np.float32)))
+    return np.asarray(preprocessing_layers(keras.ops.convert_to_tensor(pixels, "float32"), kind))

@@ -13,6 +13,7 @@ import numpy as np
 from ..downloading import DownloadError, download, has_digest
 from ..errors import DatasetUnavailable
 from ..files import Card, sha256
+from . import fitting
 from .core import Dataset, from_arrays
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "a
 
 
 def builder(name: str) -> "tfds.core.DatasetBuilder":
-    """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded."""
+    """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded.
+
+    Raises:
+        DatasetUnavailable: tensorflow-datasets does not start beside the packages that are here.
+    """
+    if why := fitting.fault():
+        raise DatasetUnavailable(why)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow_datasets as tfds
 

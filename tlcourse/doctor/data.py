@@ -38,11 +38,14 @@ def packs() -> Iterator[Finding]:
 
 def datasets() -> Iterator[Finding]:
     from .. import fetching
-    from ..datasets import find_pack
+    from ..datasets import find_pack, fitting
     from ..datasets.dogs import CURE
     from ..datasets.tfds import SIZES
 
     yield _solar()
+    if why := fitting.fault():
+        yield Finding("tensorflow-datasets", "missing", why)
+        return
     place = fetching.whereabouts("dogs")
     if place:
         pack = find_pack("dogs")
