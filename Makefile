@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test setup demo notebooks site results bench matrix lock clean stale
+.PHONY: help learn test test-slow setup demo notebooks site results bench matrix release lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -12,6 +12,8 @@ UV := .venv/bin/uv
 PYTHON ?=
 # BROWSER=no: print the address instead of opening a browser.
 BROWSER ?=
+# NETWORK=off: `make test` runs with every way out of this machine closed.
+NETWORK ?=
 # PARTS="arrays folder": `make bench` measures these parts only.
 PARTS ?=
 # ROWS="colab lowest": `make matrix` tries these rows only. FULL=yes: with every test that is not slow.
@@ -25,6 +27,9 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_REQUIRE_VIRTUALENV
 unexport UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX UV_PYTHON UV_CONSTRAINT UV_OVERRIDE UV_NO_BUILD UV_EXCLUDE_NEWER
+ifeq ($(NETWORK),closed)
+export PYTHONPATH := $(CURDIR)/tests/offline
+endif
 export PIP_USER := 0
 # An editable install writes this folder's path to a file, which Python cannot read back in plain ASCII if it has an ü.
 ifneq ($(filter C POSIX,$(LC_ALL)),)
@@ -34,9 +39,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
 help: ## list these commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
+	@echo "  make test NETWORK=off               with every way out of this machine closed"
 	@echo "  make setup PYTHON=/path/to/python   choose the Python (3.10 to 3.13)"
 
 learn: .venv/.ready ## set everything up, run the demo, open the course in JupyterLab
@@ -51,23 +57,36 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
 	  $$browser $$root
 
-test: .venv/.ready .venv/.site ## set everything up, then run every test, the notebooks' included
-	@failed=""; \
-	unset MPLBACKEND; \
+define test_settings
+unset MPLBACKEND; \
 	TLCOURSE_PROGRESS="$$(pwd)/.venv/progress-of-tests.json"; export TLCOURSE_PROGRESS; rm -f "$$TLCOURSE_PROGRESS"; \
 	TF_NUM_INTRAOP_THREADS=2; TF_NUM_INTEROP_THREADS=2; OMP_NUM_THREADS=2; TF_CPP_MIN_LOG_LEVEL=3; TQDM_DISABLE=1; \
 	export TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS TF_CPP_MIN_LOG_LEVEL TQDM_DISABLE; \
 	if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
-	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH; \
-	echo "1/3 style (ruff)"; \
-	$(PY) -m ruff check . || failed="$$failed style"; \
+	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH
+endef
+
+# With the network off make starts itself again, inside tests/offline/run.py.
+ifeq ($(NETWORK),off)
+test test-slow: .venv/.ready .venv/.site
+	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
+else
+test: .venv/.ready .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
+	@$(test_settings); failed=""; \
+	echo "1/3 style and types (ruff, mypy)"; \
+	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \
 	echo "2/3 the package (pytest)"; \
-	$(PY) -m pytest -n 2 --dist loadscope tests || failed="$$failed tests"; \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
-	echo "All tests passed."
+	echo "All tests passed; 'make test-slow' runs the slow half: browsers, killed trainings, handouts."
+
+test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
+	@$(test_settings); \
+	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
+endif
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
 	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."
@@ -88,6 +107,9 @@ bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras,
 
 matrix: .venv/.ready ## try every Python and every version of packages that the course promises (an hour; ROWS chooses)
 	@$(pips_index); $(PY) benchmarks/matrix.py $(if $(FULL),--full) $(ROWS)
+
+release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
+	@$(PY) tools/release.py
 
 site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py
@@ -140,7 +162,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
-	rm -rf .venv .venv-peers .venv-matrix build dist docs/_build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-matrix build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

@@ -157,7 +157,8 @@ def dask(folder: Path, workers: str, kill: bool = False) -> dict:
                 threading.Thread(target=kill_half_way, args=(victim, out, len(list(folder.iterdir())))).start()
             features = model.extract_features(folder, engine="dask", out=out)
             seconds = time.perf_counter() - start
-        assert client.status == "running"
+        if client.status != "running":
+            raise RuntimeError(f"the cluster is {client.status} after the work: its figures mean nothing.")
     size = sum(path.stat().st_size for path in out.glob("*.parquet"))
     shutil.rmtree(out.parent)
     return said(seconds, memory, features, start_seconds=start_seconds, bytes_a_picture=round(size / len(features)))

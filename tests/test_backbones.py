@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tlcourse import backbones, bert_folder, files, published, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.pictures import read_picture
+from tlcourse.recipes import RECIPES, PictureModel
 
 FAMILIES = {  # name → module of keras.applications, function there
     "vgg16": ("vgg16", "VGG16"),
@@ -134,6 +136,10 @@ def test_the_list_names_the_bundled_networks_keras_six_and_those_that_read(model
     assert list(backbones.list_pretrained_models()) == [*BUNDLED, *FAMILIES, *bert_folder.PUBLISHED]
 
 
+def test_type_checkers_know_the_names_of_all_networks_that_see():
+    assert get_args(PictureModel) == tuple(RECIPES)
+
+
 def test_the_list_says_what_is_bundled(models):
     listed = backbones.list_pretrained_models().items()
     assert [name for name, line in listed if line.endswith(", bundled")] == BUNDLED
@@ -179,6 +185,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(name):
 # Each of Keras' networks
 
 
+@pytest.mark.slow
 def test_preprocessing_is_the_one_of_the_networks_family(family, pixels):
     expected = family.preprocess_input(pixels.copy())
     np.testing.assert_allclose(family.model.preprocess(pixels), expected, atol=1e-5)
@@ -373,6 +380,7 @@ def test_the_callers_pictures_are_not_changed(bundled_model, call):
     np.testing.assert_array_equal(pictures, before)
 
 
+@pytest.mark.slow
 def test_preprocessing_by_each_family_does_not_change_the_callers_pictures(family, pixels):
     before = pixels.copy()
     family.model.preprocess(pixels)
@@ -559,6 +567,7 @@ def kept(bundled_model, tmp_path_factory):
     return answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["network_at", "vgg16"])
 def test_a_saved_network_answers_the_same_in_a_fresh_process(kept, name):
     before, after = kept[name]
@@ -573,11 +582,13 @@ def test_nothing_is_written_in_red_when_features_are_extracted():
     assert run_python(program).stderr == ""
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_in_silence_whatever_the_log_level():
     program = "from tlcourse.tensorflow_start import import_tensorflow; import_tensorflow()"
     assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [

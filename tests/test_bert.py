@@ -175,6 +175,7 @@ def minilm():
 SENTENCES = ["A lovely film, and well acted.", "I was bored.", "", "\U0001f642 שלום 你好", "It goes on and on. " * 60]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tlcourse.wordpiece.TruncationWarning")
 def test_of_minilm_litert_and_keras_and_padded_batches_agree(minilm):
     fast = minilm.extract_features(SENTENCES, cache=False)
@@ -184,6 +185,7 @@ def test_of_minilm_litert_and_keras_and_padded_batches_agree(minilm):
     np.testing.assert_allclose(in_keras, whole, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_of_minilm_half_as_exact_states_lead_to_the_same_features(minilm):
     from tlcourse.tail import tail
 

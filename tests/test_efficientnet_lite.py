@@ -191,6 +191,7 @@ def test_weights_are_read_from_a_file_of_the_users(tmp_path, random_network):
     np.testing.assert_array_equal(loaded(picture), random_network(picture))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [LITE0], indirect=True)
 def test_a_saved_network_answers_the_same_in_a_fresh_process(tmp_path, classifier, pictures, probabilities):
     classifier.save(tmp_path / "network.keras")

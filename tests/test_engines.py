@@ -95,6 +95,7 @@ def family(request):
     return network, batch, network(batch, training=False).numpy()
 
 
+@pytest.mark.slow
 def test_litert_agrees_with_keras_for_every_family(family, monkeypatch):
     network, batch, expected = family
     monkeypatch.setattr(engines, "_compiled", {})

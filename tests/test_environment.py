@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
-TARGETS = ["help", "learn", "test", "setup", "lock", "notebooks", "results", "demo", "site", "matrix", "clean"]
+TARGETS = "help learn test test-slow setup lock notebooks results demo site matrix release clean".split()
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
@@ -153,6 +153,10 @@ def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
     needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {"tlcourse/data/results.json"}
     assert cards and needed <= wheel
+
+
+def test_a_wheel_says_that_its_types_may_be_trusted(wheel):
+    assert "tlcourse/py.typed" in wheel
 
 
 def test_a_wheel_puts_nothing_beside_the_package(wheel):
@@ -404,8 +408,15 @@ def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
     assert not (folder / ".venv").exists()
 
 
-def test_continuous_integration_runs_make_test():
-    assert commands_of(".ci/run")[-1] == "make test"
+def test_continuous_integration_runs_both_halves_of_the_tests():
+    assert commands_of(".ci/run")[-2:] == ["make test", "make test-slow"]
+
+
+@needs_make
+def test_each_half_of_the_tests_leaves_out_the_other():
+    fast, slow = (make("-n", target, "NETWORK=").stdout for target in ("test", "test-slow"))
+    assert ' -m "not slow" ' in fast and " --nbval " in fast
+    assert " -m slow tests" in slow
 
 
 def test_no_file_names_a_package_registry():

@@ -7,6 +7,8 @@ from answers import assert_right, assert_wrong, check
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dogs(bundled_model):

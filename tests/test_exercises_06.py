@@ -6,6 +6,8 @@ from answers import assert_right, assert_wrong, check
 import tlcourse as tl
 from tlcourse.exercises.lesson_06 import STEPS, WAYS
 
+pytestmark = pytest.mark.slow
+
 
 def test_6_1_right():
     assert_right(check("6.1", 5_088), "5,088", "91 % of them")

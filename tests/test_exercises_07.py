@@ -8,7 +8,10 @@ import tlcourse as tl
 from tlcourse.bert_folder import is_whole
 from tlcourse.exercises.lesson_07 import TEXT, WANTED
 
-pytestmark = pytest.mark.skipif(not is_whole("minilm"), reason="minilm is not here: tlcourse fetch minilm")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not is_whole("minilm"), reason="minilm is not here: tlcourse fetch minilm"),
+]
 
 
 @pytest.fixture(scope="module")

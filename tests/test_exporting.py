@@ -16,6 +16,8 @@ from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exported import CARD, LABELS, RECORD, VARIANTS
 from tlcourse.files import Card, sha256
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["dark", "light", "striped"]
 CARD_OF_SHADES = Card("shades", "Shades", "drawn for the tests", "CC0", "nobody", {}, "")
 

@@ -67,6 +67,7 @@ def test_the_network_is_photo_in_probabilities_out(result, cells):
     np.testing.assert_allclose(result.predict_proba(cells[0]), probabilities, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_by_keras_alone_in_a_fresh_process_it_predicts_the_same(result, cells, tmp_path):
     result.network.save(tmp_path / "cells.keras")
     np.save(tmp_path / "pictures.npy", cells[0][:4].astype(np.float32))
@@ -175,6 +176,7 @@ def log_odds(probabilities):
     return np.log(probabilities[:, 1] / probabilities[:, 0])
 
 
+@pytest.mark.slow
 def test_the_start_is_the_probe_less_sure_and_not_a_random_head(bundled_model, cells):
     result = tuned(bundled_model, cells, epochs=1, learning_rate=0, weight_decay=0, validation=0, dropout=0)
     features = bundled_model.extract_features(cells[0])
@@ -186,6 +188,7 @@ def test_the_start_is_the_probe_less_sure_and_not_a_random_head(bundled_model, c
     assert result.record["changed"] == ["head/kernel", "head/bias"]
 
 
+@pytest.mark.slow
 def test_a_probe_that_is_not_improved_on_comes_back_as_it_was(bundled_model, cells, monkeypatch):
     judged = iter([judgement(0.9, 0.1), judgement(0.5, 1.0)])
     monkeypatch.setattr(training.Training, "_judge", lambda self: next(judged))
@@ -212,6 +215,7 @@ def test_a_tempered_head_answers_the_same_and_is_as_short_as_a_fresh_one(classes
     np.testing.assert_allclose(head(rows).numpy(), after, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_whole_network_can_be_trained(bundled_model, cells):
     some = (cells[0][::6], cells[1][::6])
     result = tuned(bundled_model, some, from_=None, epochs=1, batch_size=4, validation=0, learning_rate=1e-3)
@@ -240,6 +244,7 @@ def test_training_ends_where_patience_ends(bundled_model, cells, monkeypatch):
     assert (len(result.record["epochs"]), result.record["best_epoch"]) == (2, 0)
 
 
+@pytest.mark.slow
 def test_killed_after_the_last_epoch_that_patience_allows_it_trains_none_more(bundled_model, cells, monkeypatch):
     monkeypatch.setattr(training.Training, "_judge", lambda self: judgement(0.5, 1.0))
     write, options = Checkpoint.write, {"epochs": 9, "patience": 2, "validation": 0.25}
@@ -268,6 +273,7 @@ def test_another_seed_gives_another_network(bundled_model, cells, without_valida
     assert not np.array_equal(weights_of(without_validation)["head/kernel"], weights_of(other)["head/kernel"])
 
 
+@pytest.mark.slow
 def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, tmp_path):
     np.savez(tmp_path / "cells.npz", images=cells[0], labels=cells[1])
     program = (

@@ -19,6 +19,8 @@ from tlcourse.errors import UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.folder_job import train_folder
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"from_": "head", "epochs": 1}
 
 

@@ -7,6 +7,7 @@ import tlcourse as tl
 from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
 from tlcourse.small_networks import SmallNetwork
+from tlcourse.small_text_network import SmallTextNetwork
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,9 @@ def test_a_network_made_with_a_list_of_inputs_is_looked_at_without_a_warning(spo
     finder = SmallNetwork(listed, spot_finder.classes, None, {"steps": 0})
     finder.input_size = (16, 24)
     np.testing.assert_array_equal(grad_cam(finder, spots, "spot"), grad_cam(spot_finder, spots, "spot"))
+
+
+def test_a_network_that_reads_has_no_picture_to_look_at():
+    reader = SmallTextNetwork(object(), None, np.array([0, 1]), None, {"steps": 0})
+    with pytest.raises(UserInputError, match="expected a network .* that takes pictures"):
+        grad_cam(reader, np.zeros((1, 8, 8), np.uint8))

@@ -1,5 +1,6 @@
 """Handouts: what learners and the instructor get is made of the lessons, gives nothing away, and overwrites nothing."""
 
+import ast
 import html
 import json
 import re
@@ -18,6 +19,7 @@ from tlcourse.handouts import lessons as lessons_room
 from tlcourse.handouts import make_handouts
 from tlcourse.handouts.checkpoints import checkpoint
 from tlcourse.handouts.lessons import find_lessons, has_tag
+from tlcourse.handouts.teaching import _raised as raised
 from tlcourse.handouts.teaching import read_notes, wrong_answers
 
 LESSONS = {lesson.name: lesson for lesson in find_lessons()}
@@ -117,6 +119,7 @@ def test_behind_each_checkpoint_the_rest_of_the_lesson_finds_all_its_names(tmp_p
         (["import numpy as np", "a = np.ones(3)"], "import numpy as np\n\na = np.ones(3)"),
         (["name = 1", "for name in (1, 2):\n    a = name"], "for name in (1, 2):\n    a = name"),
         (["tl.freeze(a)", "tl.show.pictures(a)"], "tl.freeze(a)"),
+        (["b = 1", "try:\n    a = b\nexcept:\n    a = 2"], "b = 1\n\ntry:\n    a = b\nexcept:\n    a = 2"),
     ],
 )
 def test_of_the_cells_before_those_statements_are_kept_that_matter(before, kept):
@@ -228,6 +231,16 @@ def test_a_heading_that_the_lesson_does_not_have_is_named(copied, tmp_path):
     copied.write_text(copied.read_text("utf-8").replace("## Is that good?", "## Is that bad?"), "utf-8")
     with pytest.raises(UserInputError, match=r"they part at 'Is that bad\?'. Give the notes the lesson's headings"):
         make_handouts(tmp_path / "class")
+
+
+def test_notes_that_do_not_begin_with_the_lessons_title_are_named(copied, tmp_path):
+    copied.write_text("Say that it is easy.\n\n" + copied.read_text("utf-8"), "utf-8")
+    with pytest.raises(UserInputError, match=r"The headings of .*\.md are not those of the lesson"):
+        make_handouts(tmp_path / "class")
+
+
+def test_an_error_of_another_room_is_no_wrong_answer():
+    assert raised(ast.parse("raise errors.UserInputError('no')\nraise NotYet('not yet')"))[0].args[0].value == "not yet"
 
 
 def test_a_section_without_minutes_is_named(copied, tmp_path):

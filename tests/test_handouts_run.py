@@ -9,6 +9,8 @@ from tlcourse.errors import DatasetUnavailable
 from tlcourse.handouts import learners
 from tlcourse.handouts.lessons import find_lessons
 
+pytestmark = pytest.mark.slow
+
 LESSONS = find_lessons()
 
 

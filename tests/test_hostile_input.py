@@ -173,6 +173,7 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
 # Not drawn, but as bad
 
 
+@pytest.mark.slow
 def test_ten_thousand_classes_with_a_picture_each_are_a_data_set_without_a_test(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(10_000):
@@ -197,6 +198,7 @@ except TLCourseError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no limits on files there")
 @pytest.mark.parametrize("limit", [0, 1_000_000])
 def test_where_files_cannot_grow_an_export_leaves_nothing_and_says_so(tmp_path, limit):

@@ -64,6 +64,7 @@ def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
     assert few.accuracies == [0.5] * 3 and (few.mean, few.sd) == (0.5, 0.0) and min(few.seconds) >= 0
 
 
+@pytest.mark.slow
 def test_the_small_network_learns_stripes_with_more_and_more_labels(dataset):
     curve = tl.learning_curve(dataset, (1, 10), ["scratch"], seeds=2)
     assert curve.points["scratch"][-1].mean >= 0.9

@@ -6,6 +6,8 @@ import pytest
 import tlcourse as tl
 from tlcourse.errors import UserInputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images(photographs):

@@ -104,6 +104,7 @@ def functions():
     return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_a_run_leaves_no_function_behind(preparation, result):
     before = functions()
     for _ in range(2):
@@ -111,6 +112,7 @@ def test_a_run_leaves_no_function_behind(preparation, result):
     assert functions() == before
 
 
+@pytest.mark.slow
 def test_a_preparation_that_is_dropped_leaves_no_function_behind(bundled_model, cells):
     before = functions()
     prepared = tl.prepare_fine_tuning(bundled_model, cells.images, cells.labels, "head", validation=0)
@@ -161,6 +163,7 @@ def test_it_says_what_is_prepared(preparation):
     assert repr(preparation) == said
 
 
+@pytest.mark.slow
 def test_sentences_can_be_prepared(small_bert):
     sentences, labels = ["good film", "bad plot", "lovely", "boring"] * 4, [1, 0] * 8
     settings = {"epochs": 2, "batch_size": 4}
@@ -171,6 +174,7 @@ def test_sentences_can_be_prepared(small_bert):
     assert trained(found) == trained(tuned) == sorted(tuned.record["changed"])
 
 
+@pytest.mark.slow
 def test_settings_of_the_model_s_own_are_taken(small_bert):
     prepared = tl.prepare_fine_tuning(small_bert, ["good", "bad"] * 4, [1, 0] * 4, "layer_2", validation=0)
     assert prepared.run(epochs=1).record["settings"]["learning_rate"] == small_bert.settings["learning_rate"]

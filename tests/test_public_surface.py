@@ -237,6 +237,14 @@ def test_a_star_import_brings_each_public_name():
     assert set(tl.__all__) <= set(names)
 
 
+def test_type_checkers_are_told_of_each_public_name():
+    """Editors and mypy cannot see through `__getattr__`: for them the names are imported once more."""
+    (block,) = _for_type_checkers(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+    names = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    shown = {ast.unparse(target) for node in block.body if isinstance(node, ast.Assign) for target in node.targets}
+    assert (names | shown) - {None} == set(tl.__all__)
+
+
 def test_dir_shows_each_public_name_before_it_is_used():
     shown = run_python("import tlcourse; print(*dir(tlcourse))").split()
     assert set(tl.__all__) <= set(shown)
@@ -356,13 +364,22 @@ def imports(module):
     path = MODULES[module]
     here = ["tlcourse", *module.split(".")] if module else ["tlcourse"]
     package = here if path.name == "__init__.py" else here[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not module:  # what it names for type checkers alone is not imported
+        tree.body = [node for node in tree.body if node not in _for_type_checkers(tree)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             source = ".".join([*base, *filter(None, [node.module])])
             yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _for_type_checkers(tree):
+    """The statements `if TYPE_CHECKING`, in either way of writing."""
+    names = {"TYPE_CHECKING", "_typing.TYPE_CHECKING"}
+    return [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) in names]
 
 
 def room_of(imported):

@@ -153,6 +153,7 @@ def test_no_wording_is_in_two_splits_of_whichever_domains(arrays, texts):
     assert len(set(zip(plain, arrays["split"].tolist(), strict=True))) == len(set(plain))
 
 
+@pytest.mark.slow
 def test_no_sentence_has_a_near_duplicate_in_another_split(build, arrays, texts):
     pairs = np.array(build.near_duplicates([frozenset(build.words(text)) for text in texts]))
     assert len(pairs) > 100 and (arrays["split"][pairs[:, 0]] == arrays["split"][pairs[:, 1]]).all()

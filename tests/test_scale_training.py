@@ -14,6 +14,8 @@ from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.scale import rank
 from tlcourse.tensorflow_start import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 3
 SETTINGS = {"epochs": EPOCHS, "batch_size": 32, "learning_rate": 0.01, "say": lambda line: None}
 

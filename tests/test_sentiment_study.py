@@ -46,7 +46,8 @@ def found():
         yield json.loads(json.dumps(sentiment.sentiment()))
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # two sentences make scikit-learn doubt
+# Two sentences make scikit-learn doubt.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
 @pytest.mark.parametrize("domain", DOMAINS)

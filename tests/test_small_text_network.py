@@ -67,6 +67,7 @@ def test_rows_of_no_weight_are_not_learned_from(tokenizer, sentences):
     assert network.score(sentences, LABELS) == 1
 
 
+@pytest.mark.slow
 def test_the_number_of_steps_grows_with_the_number_of_sentences(tokenizer, sentences):
     few = tl.train_text_network(sentences, LABELS, tokenizer)
     many = tl.train_text_network(sentences * 20, np.tile(LABELS, 20), tokenizer)

@@ -12,6 +12,8 @@ from tlcourse.learning_curves import LearningCurve
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import studies  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quick(monkeypatch):

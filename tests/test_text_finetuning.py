@@ -91,6 +91,7 @@ def test_it_predicts_for_one_sentence_and_for_none_that_say_anything(result):
     assert np.isfinite(result.predict_proba(["", "\ud800", "世界"])).all()
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_by_keras_alone_in_a_fresh_process_it_predicts_the_same(small_bert, result, reviews, tmp_path):
     ids = small_bert.tokenize(reviews[0][:6])
     result.network.save(tmp_path / "reviews.keras")
@@ -220,6 +221,7 @@ def test_the_same_seed_gives_the_same_network_to_the_last_bit(small_bert, review
     assert [path for path in ours if not np.array_equal(ours[path], theirs[path])] == []
 
 
+@pytest.mark.slow
 def test_stopped_after_an_epoch_it_goes_on_and_comes_to_the_same_network(small_bert, reviews, result, monkeypatch):
     undisturbed = weights_of(result)
     write = Checkpoint.write
@@ -250,6 +252,7 @@ def _none_of(missing):
 # What holds sentences
 
 
+@pytest.mark.slow
 def test_sentences_may_come_in_a_tf_data_dataset(small_bert, reviews, result):
     import tensorflow as tf
 
@@ -371,6 +374,7 @@ def dataset():
     return Dataset("some reviews", train, validation, test, NAMES, card=None)
 
 
+@pytest.mark.slow
 def test_probe_and_fine_tuning_have_learning_curves(dataset, small_bert):
     curve = tl.learning_curve(dataset, (4,), ["probe", "fine-tune"], seeds=1, model=small_bert)
     assert {name: [point.rows for point in points] for name, points in curve.points.items()} == {

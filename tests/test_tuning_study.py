@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import stacking  # noqa: E402
 import tuning  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 DRAWS = 2
 
 

@@ -64,6 +64,10 @@ def test_punctuation_stands_alone(uncased):
     assert tokens(uncased, "good,bad!") == ["[CLS]", "good", ",", "bad", "!", "[SEP]"]
 
 
+def test_a_number_that_stands_for_no_token_is_unknown(uncased):
+    assert uncased.tokens([uncased.size]) == ["[UNK]"]
+
+
 def test_each_ideograph_is_a_token(uncased):
     assert tokens(uncased, "世界") == ["[CLS]", "世", "界", "[SEP]"]
 

@@ -10,6 +10,7 @@ The names below are loaded when they are first used, so that importing the packa
 """
 
 import os as _os
+import typing as _typing
 from importlib import import_module as _import_module
 
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported: only errors are logged
@@ -59,16 +60,56 @@ _ROOMS = {
 __all__ = [*_PLACES, *_ROOMS]
 
 
-def __getattr__(name: str):
-    if name in _PLACES:
-        value = getattr(_import_module(f".{_PLACES[name]}", __name__), name)
-    elif name in _ROOMS:
-        value = _import_module(f".{_ROOMS[name]}", __name__)
-    else:
-        raise AttributeError(f"tlcourse has no {name!r}. It has: {', '.join(__all__)}.")
-    globals()[name] = value
-    return value
+if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
+    from . import datasets as datasets
+    from . import errors as errors
+    from . import guards as guards
+    from . import pictures as pictures
+    from . import plots
+    from . import scale as scale
+    from . import widgets as widgets
+    from .backbones import PretrainedModel as PretrainedModel
+    from .backbones import list_pretrained_models as list_pretrained_models
+    from .backbones import load_pretrained_model as load_pretrained_model
+    from .class_activation import grad_cam as grad_cam
+    from .datasets import list_datasets as list_datasets
+    from .datasets import load_dataset as load_dataset
+    from .evaluation import ConfusionMatrix as ConfusionMatrix
+    from .evidence import results as results
+    from .exercises import check as check
+    from .exported import ExportedModel as ExportedModel
+    from .exported import load_exported as load_exported
+    from .exporting import export as export
+    from .features import views_of as views_of
+    from .fine_tuned import FineTuned as FineTuned
+    from .finetuning import fine_tune as fine_tune
+    from .freezing import freeze as freeze
+    from .freezing import unfreeze as unfreeze
+    from .heads import Classifier as Classifier
+    from .heads import train_classifier as train_classifier
+    from .learning_curves import LearningCurve as LearningCurve
+    from .learning_curves import learning_curve as learning_curve
+    from .linear_probe import LinearProbe as LinearProbe
+    from .new_head import add_head as add_head
+    from .preparation import Preparation as Preparation
+    from .preparation import prepare_fine_tuning as prepare_fine_tuning
+    from .small_networks import train_network as train_network
+    from .small_text_network import train_text_network as train_text_network
+    from .text_models import PretrainedTextModel as PretrainedTextModel
+
+    show = plots
+else:
+
+    def __getattr__(name: str) -> object:
+        if name in _PLACES:
+            value = getattr(_import_module(f".{_PLACES[name]}", __name__), name)
+        elif name in _ROOMS:
+            value = _import_module(f".{_ROOMS[name]}", __name__)
+        else:
+            raise AttributeError(f"tlcourse has no {name!r}. It has: {', '.join(__all__)}.")
+        globals()[name] = value
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -1,11 +1,16 @@
 """What each token looked at: the attention weights inside a BERT."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .bert import is_token
 
+if TYPE_CHECKING:
+    import keras
 
-def attentions(network, ids: np.ndarray) -> np.ndarray:
+
+def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
     """The attention weights of a BERT, or of a network made from one, with its present weights.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
@@ -16,10 +17,15 @@ from .errors import UserInputError
 from .files import read_card
 from .inputs import as_pictures
 from .published import build, imagenet_classes, preprocess, weights_file
-from .recipes import RECIPES
+from .recipes import RECIPES, PictureModel
 from .tensorflow_start import import_tensorflow
 from .text_models import PretrainedTextModel
 from .views import AS_IS, view_names
+
+if TYPE_CHECKING:
+    import keras
+
+    from .inputs import Images
 
 
 def list_pretrained_models() -> dict[str, str]:
@@ -41,6 +47,12 @@ def _availability(name: str) -> str:
     return "here" if weights_file(name).is_file() else f"tlcourse fetch {name}"
 
 
+@overload
+def load_pretrained_model(name: PictureModel = ..., engine: str = ...) -> "PretrainedModel": ...
+@overload
+def load_pretrained_model(name: Literal["minilm"] | PathLike, engine: str = ...) -> PretrainedTextModel: ...
+@overload
+def load_pretrained_model(name: str, engine: str = ...) -> "PretrainedModel | PretrainedTextModel": ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0", engine: str = "auto"
 ) -> "PretrainedModel | PretrainedTextModel":
@@ -81,12 +93,12 @@ class PretrainedModel:
         input_size: (height, width) in pixels.
     """
 
-    def __init__(self, name: str, engine: str = "auto"):
+    def __init__(self, name: str, engine: str = "auto") -> None:
         self.name = name
         self.engine = check_engine(engine)
         self.recipe = RECIPES[name]
         self.input_size = (self.recipe.size, self.recipe.size)
-        self._unchanged = set()
+        self._unchanged: set[str] = set()
         if self.recipe.application:
             self.network  # noqa: B018 - here and now, so that weights that are missing are said to be missing
         else:
@@ -97,7 +109,7 @@ class PretrainedModel:
         return f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, {len(self.blocks)} blocks>"
 
     @cached_property
-    def network(self):
+    def network(self) -> "keras.Model":
         """`keras.Model`, pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d).
 
         Preprocessing and average pooling are inside. Built when first asked for: features alone do not need it.
@@ -121,11 +133,11 @@ class PretrainedModel:
         }
 
     @cached_property
-    def classifier(self):
+    def classifier(self) -> "keras.Model":
         """The network with its ImageNet classifier: `keras.Model`, pixels [0, 255] → probabilities (n, 1000)."""
         return self._published(include_top=True)
 
-    def _published(self, include_top: bool):
+    def _published(self, include_top: bool) -> "keras.Model":
         network = build(self.recipe, self.name, include_top)
         if not self.recipe.application:  # which the bundled LiteRT file stands for, as long as nobody changes it
             self._unchanged.add(engines.digest(network))
@@ -136,7 +148,7 @@ class PretrainedModel:
         """The 1,000 ImageNet classes in plain English, in the order of the classifier's outputs."""
         return [row["label"] for row in imagenet_classes()]
 
-    def preprocess(self, images) -> np.ndarray:
+    def preprocess(self, images: "Images") -> np.ndarray:
         """What the first layer of the network proper is given for these pixels, to look at: float32 (n, h, w, 3).
 
         Nobody needs to call this before the network: it preprocesses by itself. The array given is not changed.
@@ -149,7 +161,7 @@ class PretrainedModel:
 
     def extract_features(
         self,
-        images,
+        images: "Images",
         blocks: Sequence[str] | None = None,
         cache: bool = True,
         engine: str | None = None,
@@ -197,15 +209,14 @@ class PretrainedModel:
         if is_dask(engine):
             from . import scale
 
-            given = {"scheduler": scheduler, "out": out, "cache": cache}
-            return scale.compute(network, images, self.input_size, **given).features
+            return scale.compute(network, images, self.input_size, scheduler=scheduler, out=out, cache=cache).features
         if scheduler is not None or out is not None:
             raise UserInputError("scheduler= and out= are for Dask: add engine='dask', or leave them out.")
         return features.compute(network, images, self.input_size, name=self.name if cache else None)
 
     def activations(
         self,
-        images,
+        images: "Images",
         block: str,
         views: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
@@ -232,8 +243,9 @@ class PretrainedModel:
         if is_dask(engine):
             from . import scale
 
-            given = {"scheduler": scheduler, "cache": cache, "complete": True, "describe": "Computing activations"}
-            return scale.compute(network, images, self.input_size, chosen, np.float16, **given).features
+            given = partial(scale.compute, scheduler=scheduler, cache=cache, complete=True)
+            size, describe = self.input_size, "Computing activations"
+            return given(network, images, size, chosen, np.float16, describe=describe).features
         return features.compute(
             network, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
         )
@@ -241,7 +253,7 @@ class PretrainedModel:
     kind = "pictures"  # what it takes
     settings: dict = {}  # of `fine_tune`, other than its own defaults
 
-    def count(self, images) -> int | None:
+    def count(self, images: "Images") -> int | None:
         """How many pictures there are, if that is known before they are read."""
         return as_pictures(images)[1]
 
@@ -249,7 +261,7 @@ class PretrainedModel:
         """The views that `fine_tune` is asked for; two if nothing is said."""
         return view_names(2 if views is None else views)
 
-    def copy_network(self):
+    def copy_network(self) -> "keras.Model":
         """The network once more: training the one leaves the other as it is."""
         import_tensorflow()
         import keras
@@ -259,7 +271,7 @@ class PretrainedModel:
         return network
 
     def at_cut(
-        self, images, block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
+        self, images: "Images", block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
     ) -> np.ndarray:
         """What comes in behind a block, as `activations`; without a block the prepared pictures themselves, uint8."""
         if block:
@@ -271,7 +283,9 @@ class PretrainedModel:
         """`read(network, images)` → what a network of this kind with a head on it says of them."""
         return partial(_read, size=self.input_size)
 
-    def _compiled(self, part: str, output, keras_network, pooled: bool = True):
+    def _compiled(
+        self, part: str, output: str | tuple[str, ...], keras_network: "Callable[[], keras.Model]", pooled: bool = True
+    ) -> engines.PictureEngine:
         """The engine that computes this output of the network, or of the classifier, with the weights it now has."""
         if self.recipe.application or self.engine == "tensorflow" or not engines.has_litert() or self._changed(part):
             return engines.compile_network(keras_network(), self.engine)
@@ -283,7 +297,7 @@ class PretrainedModel:
         built = self.__dict__.get(part)
         return built is not None and engines.digest(built) not in self._unchanged
 
-    def _network_up_to(self, block: str):
+    def _network_up_to(self, block: str) -> "keras.Model":
         """The network up to this block: `keras.Model`, pixels → the block's output."""
         import_tensorflow()
         import keras
@@ -298,7 +312,7 @@ class PretrainedModel:
             raise UserInputError(f"{self.name} has no block {unknown or names}. Its blocks: {', '.join(self.blocks)}.")
         return names
 
-    def network_at(self, blocks: Sequence[str]):
+    def network_at(self, blocks: Sequence[str]) -> "keras.Model":
         """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""
         import_tensorflow()
         import keras
@@ -314,7 +328,7 @@ class PretrainedModel:
         side_by_side = keras.layers.Concatenate(name="side_by_side")(parts)
         return keras.Model(self.network.inputs[0], side_by_side, name="-".join((self.name, *blocks)))
 
-    def predict_labels(self, images, top: int = 5) -> list[list[tuple[str, float]]]:
+    def predict_labels(self, images: "Images", top: int = 5) -> list[list[tuple[str, float]]]:
         """What the network, as it was trained, says is in each picture.
 
         Args:
@@ -339,7 +353,7 @@ class PretrainedModel:
         ]
 
 
-def _read(network, images, size: tuple[int, int]) -> np.ndarray:
+def _read(network: "keras.Model", images: "Images", size: tuple[int, int]) -> np.ndarray:
     """Probabilities float32 (n, classes) of pictures."""
     return features.compute(engines.compile_network(network), images, size, describe="Predicting")
 

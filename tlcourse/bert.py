@@ -8,6 +8,10 @@ The shorter sentences of a batch are filled up with padding. Padding is all zero
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 PADDING = 0  # the id of [PAD]
 
@@ -36,7 +40,7 @@ class Shape:
     epsilon: float = 1e-12
 
 
-def encoder(shape: Shape, name: str = "bert"):
+def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
     """BERT without its weights: `keras.Model`, token ids int32 (n, length) → features float32 (n, width).
 
     A sentence's features are the average of its tokens' states behind the last layer, padding left out.
@@ -51,7 +55,7 @@ def encoder(shape: Shape, name: str = "bert"):
     return keras.Model(ids, average(x, mask=is_token(x)), name=name)
 
 
-def embeddings(ids, shape: Shape):
+def embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
     """A vector for each token and one for its place in the sentence, added and brought to one scale."""
     from keras import layers, ops
 
@@ -62,7 +66,7 @@ def embeddings(ids, shape: Shape):
     return zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
 
 
-def encoder_layer(x, shape: Shape, name: str):
+def encoder_layer(x: "keras.KerasTensor", shape: Shape, name: str) -> "keras.KerasTensor":
     """One layer: (n, length, width) → the same shape."""
     from keras import layers, ops
 
@@ -76,20 +80,20 @@ def encoder_layer(x, shape: Shape, name: str):
     return zero_padding(x, there, name)
 
 
-def activated(x, activation: str):
+def activated(x: "keras.KerasTensor", activation: str) -> "keras.KerasTensor":
     from keras import ops
 
     return ops.relu(x) if activation == "relu" else ops.gelu(x, approximate=activation == "gelu_tanh")
 
 
-def is_token(x):
+def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
     """Which places are no padding: (n, length, width) → bool (n, length)."""
     from keras import ops
 
     return ops.any(ops.not_equal(x, 0.0), axis=-1)
 
 
-def zero_padding(x, there, name: str):
+def zero_padding(x: "keras.KerasTensor", there: "keras.KerasTensor", name: str) -> "keras.KerasTensor":
     """Zeros where there is no token."""
     from keras import layers, ops
 

@@ -22,10 +22,11 @@ class BertEngine:
         output_shape: of one sentence, (None, width).
     """
 
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str):
+    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str) -> None:
         self._tokens, self._places = weights["embeddings_tokens"][0], weights["embeddings_places"][0]
-        self._litert = LiteRTEngine(lambda: write_bert(weights, shape, layers), key, (None, shape.width))
-        self.key, self.output_shape = self._litert.key, self._litert.output_shape
+        self._litert = LiteRTEngine(lambda: write_bert(weights, shape, layers), key, (shape.width,))
+        self.key = self._litert.key
+        self.output_shape: tuple[None, int] = (None, shape.width)
 
     def run(self, ids: np.ndarray) -> np.ndarray:
         """Token ids int32 (b, length), none of them padding → float32 (b, length, width). From any thread."""
@@ -52,15 +53,19 @@ def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) 
 class _Bert(Graph):
     """The operators of `bert.encoder`, under the names of its layers."""
 
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape):
+    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape) -> None:
         super().__init__()
         self._weights, self._bert = weights, shape
 
     def encoder_layer(self, x: int, name: str) -> int:
         x = self.norm(self.add(x, self._attention(x, f"{name}_attention")), f"{name}_attention_norm")
-        wide = self._activated(self.dense(x, *self._weights[f"{name}_wide"], f"{name}_wide"))
-        narrow = self.dense(wide, *self._weights[f"{name}_narrow"], f"{name}_narrow")
+        wide = self._activated(self._dense(x, f"{name}_wide"))
+        narrow = self._dense(wide, f"{name}_narrow")
         return self.norm(self.add(x, narrow), f"{name}_norm")
+
+    def _dense(self, x: int, name: str) -> int:
+        kernel, bias = self._weights[name]
+        return self.dense(x, kernel, bias, name)
 
     def _attention(self, x: int, name: str) -> int:
         width, each = self._bert.width, self._bert.width // self._bert.heads
@@ -111,7 +116,7 @@ class _Bert(Graph):
         each = self.shapes[x]
         centred = self._operator("SUB", [x, self.reduced("MEAN", x, (2,), keep=True)], each)
         variance = self.reduced("MEAN", self._operator("MUL", [centred, centred], each), (2,), keep=True)
-        variance = self.add(variance, self._constant(np.float32([self._bert.epsilon]), "epsilon"))
+        variance = self.add(variance, self._constant(np.array([self._bert.epsilon], np.float32), "epsilon"))
         factor = self._operator("RSQRT", [variance], self.shapes[variance])
         normed = self._operator("MUL", [centred, factor], each)
         scaled = self._operator("MUL", [normed, self._constant(scale, f"{name}_scale")], each)

@@ -4,6 +4,7 @@ import json
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from .bert import Shape
 from .datasets.pack import how_to_carry, pack_folders
 from .errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
 from .files import cache_folder, sha256
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 OPTIONAL_FILES = ("tokenizer_config.json", "sentence_bert_config.json")
@@ -144,10 +148,12 @@ def read_shape(folder: Path) -> Shape:
     activation = config.get("hidden_act", "gelu")
     if activation not in _ACTIVATIONS:
         raise UserInputError(f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}.")
-    sizes = {name: config.get(key) for name, key in _SIZES.items()}
-    for name, size in sizes.items():
+    sizes: dict[str, int] = {}
+    for name, key in _SIZES.items():
+        size = config.get(key)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {_SIZES[name]}; expected a whole number from 1.")
+            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {key}; expected a whole number from 1.")
+        sizes[name] = size
     if sizes["width"] % sizes["heads"]:
         raise DamagedFile(
             f"{folder / CONFIG} has hidden_size {sizes['width']} and num_attention_heads {sizes['heads']}; expected "
@@ -206,7 +212,7 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
 class _Tensors:
     """The tensors of a file by the names that BERT's own program gave them, whatever stands before these."""
 
-    def __init__(self, file, path: Path):
+    def __init__(self, file: "safe_open", path: Path) -> None:
         self._file, self._path = file, path
         self._names = {self._plain(name): name for name in file.keys()}
 

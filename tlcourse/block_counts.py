@@ -2,9 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .blocks import find_blocks
 from .freezing import table
+
+if TYPE_CHECKING:
+    import keras
+
+    from .blocks import HasNetwork
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class BlockCount:
     multiply_adds: int
 
 
-def count_blocks(model) -> list[BlockCount]:
+def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:
     """The blocks of a model, from the pixels on.
 
     Args:
@@ -51,22 +57,22 @@ def count_blocks(model) -> list[BlockCount]:
     ]
 
 
-def _size(layer) -> int:
+def _size(layer: "keras.layers.Layer") -> int:
     return sum(math.prod(weight.shape) for weight in layer.weights)
 
 
-def _outputs(layer) -> int:
+def _outputs(layer: "keras.layers.Layer") -> int:
     """Numbers that a layer hands on for one picture; where a size is not fixed it counts as one."""
     return math.prod(side or 1 for side in _shape(layer))
 
 
-def _multiply_adds(layer) -> int:
+def _multiply_adds(layer: "keras.layers.Layer") -> int:
     """Each number of a filter is multiplied once at each position of what comes out."""
     filters = sum(math.prod(weight.shape) for weight in layer.weights if len(weight.shape) >= 2)
     return filters * math.prod(side or 1 for side in _shape(layer)[:-1])
 
 
-def _shape(layer) -> tuple:
+def _shape(layer: "keras.layers.Layer") -> tuple:
     """Of one picture's output; of a layer that is used twice or never, none."""
     try:
         return tuple(layer.output.shape[1:])

@@ -3,12 +3,24 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import UserInputError
 from .recipes import BERT, RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
 
+if TYPE_CHECKING:
+    import keras
+
+
 OWN = "your layers"  # the name for what was put around the pretrained part
+
+
+class HasNetwork(Protocol):
+    """What has a network in it: a `PretrainedModel`, or what was trained."""
+
+    @property
+    def network(self) -> "keras.Model": ...
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class Parts:
         known: whether the blocks are those of a published network; else each layer with weights is one.
     """
 
-    network: object
+    network: "keras.Model"
     blocks: dict[str, list]
     own: list
     known: bool
@@ -33,7 +45,7 @@ class Parts:
         return {**self.blocks, OWN: self.own} if self.own else self.blocks
 
 
-def find_blocks(model) -> Parts:
+def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
     """Find the pretrained part of a model and its blocks.
 
     A published network is known by the names of its layers. In other networks every layer with weights is a block of
@@ -75,7 +87,7 @@ def find_blocks(model) -> Parts:
     return Parts(network, blocks, own, bool(found))
 
 
-def leaves(model) -> Iterator:
+def leaves(model: "keras.Model") -> Iterator:
     """The layers of a model and of the models nested in it, each once; from the pixels on."""
     seen = set()
     for container in containers(model):
@@ -93,18 +105,18 @@ def batch_norms(layers: Sequence) -> list:
     return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
 
 
-def is_kernel(weight) -> bool:
+def is_kernel(weight: "keras.Variable") -> bool:
     """Whether a weight multiplies what comes in: no bias (attention's have two axes), no batch norm's."""
     return len(weight.shape) >= 2 and weight.name != "bias"
 
 
-def is_model(layer) -> bool:
+def is_model(layer: "keras.layers.Layer") -> bool:
     import keras
 
     return isinstance(layer, keras.Model)
 
 
-def containers(model) -> Iterator:
+def containers(model: "keras.Model") -> Iterator:
     """The model and the models nested in it, outermost first."""
     yield model
     for layer in model.layers:
@@ -112,7 +124,7 @@ def containers(model) -> Iterator:
             yield from containers(layer)
 
 
-def _known_blocks(container) -> dict[str, list] | None:
+def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
     """The blocks of the published network whose names most of the layers bear; None if it is no such network.
 
     A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
@@ -122,7 +134,7 @@ def _known_blocks(container) -> dict[str, list] | None:
     return blocks if len(blocks) >= 3 and share > 0.8 else None
 
 
-def _matched(layers, recipe: Recipe) -> tuple[int, float, dict[str, list]]:
+def _matched(layers: "Sequence[keras.layers.Layer]", recipe: Recipe) -> tuple[int, float, dict[str, list]]:
     """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
 
     What follows the last layer that bears a name is a head, except the batch norm and activation that some families
@@ -137,14 +149,16 @@ def _matched(layers, recipe: Recipe) -> tuple[int, float, dict[str, list]]:
     return sum(bearing), share, sort_into_blocks(layers[:end], recipe)
 
 
-def sort_into_blocks(layers, recipe: Recipe) -> dict[str, list]:
+def sort_into_blocks(layers: "Sequence[keras.layers.Layer]", recipe: Recipe) -> dict[str, list]:
     """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
-    blocks, waiting, current = {}, [], None
+    blocks: dict[str, list[keras.layers.Layer]] = {}
+    waiting: list[keras.layers.Layer] = []
+    current: str | None = None
     for layer in layers:
         waiting.append(layer)
         name = _name_on(layer, recipe)
         current = name or current
-        if name or (current and not recipe.named_at_end):
+        if current and (name or not recipe.named_at_end):
             blocks.setdefault(current, []).extend(waiting)
             waiting = []
     if waiting and current:
@@ -152,13 +166,13 @@ def sort_into_blocks(layers, recipe: Recipe) -> dict[str, list]:
     return blocks
 
 
-def _name_on(layer, recipe: Recipe) -> str | None:
+def _name_on(layer: "keras.layers.Layer", recipe: Recipe) -> str | None:
     """The block's name that a layer's own name bears; a head's may do so by chance ("top_dropout")."""
     match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
     return match and recipe.rename.get(match[1], match[1])
 
 
-def is_spatial(layer) -> bool:
+def is_spatial(layer: "keras.layers.Layer") -> bool:
     """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
     if is_model(layer):
         return False
@@ -168,14 +182,14 @@ def is_spatial(layer) -> bool:
         return True
 
 
-def _ends_a_base(layer) -> bool:
+def _ends_a_base(layer: "keras.layers.Layer") -> bool:
     import keras
 
     kinds = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
     return isinstance(layer, kinds) and is_spatial(layer)
 
 
-def _unknown_blocks(network) -> dict[str, list]:
+def _unknown_blocks(network: "keras.Model") -> dict[str, list]:
     """Each layer with weights as a block of its own, without the head."""
     children = [layer for layer in network.layers if layer.weights]
     if children and len(children) > 1 and _ends_dense(children[-1]):
@@ -188,7 +202,7 @@ def _unknown_blocks(network) -> dict[str, list]:
     return {layer.name: list(leaves(layer)) if is_model(layer) else [layer] for layer in children}
 
 
-def _ends_dense(layer) -> bool:
+def _ends_dense(layer: "keras.layers.Layer") -> bool:
     import keras
 
     last = [part for part in leaves(layer) if part.weights][-1] if is_model(layer) else layer

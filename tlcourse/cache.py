@@ -13,11 +13,14 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from .files import cache_folder, shared_cache_folder, write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
@@ -56,12 +59,12 @@ class RowCache:
         shape, dtype: of a row.
     """
 
-    def __init__(self, name: str | None, shape: tuple[int, ...], dtype):
+    def __init__(self, name: str | None, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
         self.path = cache_folder() / "features" / f"{name}.sqlite"
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._limit = limit() if name else 0
-        self._connection = None
-        self._shared = None
+        self._connection: sqlite3.Connection | None = None
+        self._shared: sqlite3.Connection | None = None
         self._added = False
 
     def __enter__(self) -> "RowCache":
@@ -73,7 +76,7 @@ class RowCache:
             self._shared = self._open_shared()
         return self
 
-    def __exit__(self, *reason) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._close()
         if self._shared:
             self._shared.close()
@@ -82,7 +85,8 @@ class RowCache:
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
         """The rows that are here and whole, by key."""
-        wanted, found = list(dict.fromkeys(keys)), {}
+        wanted = list(dict.fromkeys(keys))
+        found: dict[bytes, np.ndarray] = {}
         try:
             if self._connection:
                 found = self._read(self._connection, wanted)
@@ -103,13 +107,13 @@ class RowCache:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
+        self._connection = connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
         # Whether the disk has a write safely after a power cut is left to the checksums: waiting for it is slow.
-        self._connection.execute("PRAGMA synchronous = OFF")
-        if self._connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
-            self._connection.execute("DROP TABLE IF EXISTS rows")
-            self._connection.execute(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.execute("PRAGMA synchronous = OFF")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+            connection.execute("DROP TABLE IF EXISTS rows")
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
         with suppress(OSError):
             os.utime(self.path)  # used now: what has not been used for longest is dropped first
 
@@ -134,7 +138,7 @@ class RowCache:
 
     def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, np.ndarray]:
         marks = ", ".join("?" * len(keys))
-        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)
+        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)  # noqa: S608 (question marks)
         return {
             key: np.frombuffer(value, self.dtype).reshape(self.shape)
             for key, value, checksum in found
@@ -142,20 +146,21 @@ class RowCache:
         }
 
     def _write(self, rows: dict[bytes, np.ndarray]) -> None:
-        if self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
+        connection = self._connection
+        if connection is None or self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
             return
         values = [(key, np.ascontiguousarray(row, self.dtype).tobytes()) for key, row in rows.items()]
-        self._connection.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)",
                 [(key, value, _checksum(key, value)) for key, value in values],
             )
-            self._connection.execute("COMMIT")
+            connection.execute("COMMIT")
             self._added = True
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
 
     def _mend(self, error: Exception) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ RULES = 3  # one more whenever training itself changes: what was begun by other 
 class Checkpoint:
     """A training's state on disk, at this path; None: nowhere."""
 
-    def __init__(self, path: Path | None):
+    def __init__(self, path: Path | None) -> None:
         self.path = path
 
     def read(self) -> dict[str, np.ndarray] | None:
@@ -26,13 +27,14 @@ class Checkpoint:
         try:
             with np.load(self.path, allow_pickle=False) as archive:  # a zip file, which has checksums
                 return dict(archive)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
     def write(self, state: dict[str, np.ndarray]) -> None:
         """Keep the state in place of the one before; where that cannot be, training goes on without."""
         if self.path is not None:
-            keep(self.path, lambda file: np.savez(file, **state), sum(array.nbytes for array in state.values()))
+            arrays: dict[str, Any] = {**state}  # savez's options, of which none is given, are no arrays
+            keep(self.path, lambda file: np.savez(file, **arrays), sum(array.nbytes for array in state.values()))
 
     def remove(self) -> None:
         if self.path is not None:
@@ -45,8 +47,8 @@ def fingerprint(parts: list, examples: list[Examples | None]) -> str:
     given = [chosen for chosen in examples if chosen is not None]
     for chosen in given:
         for array in (chosen.rows, chosen.targets, chosen.weights):
-            summary.update(np.ascontiguousarray(array))
+            summary.update(np.ascontiguousarray(array).data)
     for chosen in {id(chosen.activations): chosen for chosen in given}.values():  # large, and often shared
         for piece in chosen.pieces():
-            summary.update(np.ascontiguousarray(piece))
+            summary.update(np.ascontiguousarray(piece).data)
     return summary.hexdigest()

@@ -5,6 +5,8 @@ ICCV 2017. A channel of the last grid counts by how much the class' score would 
 class is left out.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 
@@ -14,11 +16,20 @@ from .errors import UserInputError
 from .predictor import Predictor
 from .tensorflow_start import import_tensorflow
 
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
+
+    from .inputs import Images
+
 _BATCH = 8
 _PREDICTED = -1  # in place of a class: the one with the highest score
 
 
-def grad_cam(classifier, images, classes=None, layer: str | None = None) -> np.ndarray:
+def grad_cam(
+    classifier: Predictor, images: "Images", classes: "ArrayLike | None" = None, layer: str | None = None
+) -> np.ndarray:
     """A map for each picture, bright where the network finds evidence for a class.
 
     The grid that it comes from is coarse (7 × 7 in efficientnet_lite0): a map points at a region, not at a pixel.
@@ -37,12 +48,12 @@ def grad_cam(classifier, images, classes=None, layer: str | None = None) -> np.n
         UserInputError: no network that takes pictures, an unknown class, a layer that is not there or has no grid.
     """
     network = getattr(classifier, "network", None)
-    if not isinstance(classifier, Predictor) or network is None:
+    size: tuple[int, int] | None = getattr(classifier, "input_size", None)
+    if not isinstance(classifier, Predictor) or network is None or size is None:
         raise UserInputError(
             f"grad_cam was given a {type(classifier).__name__}; expected a network from tl.fine_tune or "
-            "tl.train_network. A linear probe sees features and not the picture."
+            "tl.train_network that takes pictures. A linear probe sees features and not the picture."
         )
-    size = classifier.input_size
     pixels = features.compute(Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures")
     scores = _Scores(network, layer)
     if classes is None:
@@ -61,7 +72,7 @@ def _batches(rows: np.ndarray) -> list[np.ndarray]:
 class _Scores:
     """Pictures → a layer's grid, and each class' score before the softmax: behind it a sure answer has no slope."""
 
-    def __init__(self, network, layer: str | None):
+    def __init__(self, network: "keras.Model", layer: str | None) -> None:
         tf = import_tensorflow()
         import keras
 
@@ -76,7 +87,7 @@ class _Scores:
         """Evidence for the wanted class at each place of the grid: float32 (b, rows, columns), from 0 on."""
         return self._graph(pixels.astype(np.float32), wanted).numpy()
 
-    def _evidence(self, pixels, wanted):
+    def _evidence(self, pixels: "tf.Tensor", wanted: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -89,7 +100,7 @@ class _Scores:
         return tf.nn.relu(tf.reduce_sum(weights * grid, axis=-1))
 
 
-def _grid(network, layer: str | None):
+def _grid(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":
     """The output of the layer by that name, or of the last one that gives a grid of more than one place."""
     grids = {found.name: found.output for found in network.layers if _is_grid(found.output.shape)}
     if layer is not None and layer not in grids:
@@ -100,7 +111,7 @@ def _grid(network, layer: str | None):
     return grids[layer] if layer else list(grids.values())[-1]
 
 
-def _is_grid(shape) -> bool:
+def _is_grid(shape: tuple) -> bool:
     return len(shape) == 4 and shape[1] * shape[2] > 1
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -18,7 +18,7 @@ from .files import cache_folder
 class Commands(TyperGroup):
     """The commands; what the course refuses is said in its sentence, and Ctrl-C in one, without a traceback."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> object:
         try:
             return super().invoke(ctx)
         except TLCourseError as error:
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 
-def _say(line="", err: bool = False, **options) -> None:
+def _say(line: object = "", err: bool = False, **options: "Any") -> None:
     """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
     from rich.console import Console  # made when it is needed, so that it writes where stdout points then
 
@@ -76,7 +76,7 @@ def demo(
     run_demo(picture, say=_say_or_path)
 
 
-def _say_or_path(line) -> None:
+def _say_or_path(line: object) -> None:
     """As `_say`; but an indented line is a table's or a path and is left whole, to be copied."""
     _say(line, soft_wrap=str(line).startswith(("  ", "> ")))
 
@@ -282,7 +282,7 @@ def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .cache import contents, limit
 
-    sizes = {}
+    sizes: dict[Path, int] = {}
     for path, size in contents():
         of_dask = path.suffix == ".parquet"  # a thousand files of one job
         shown = path.parent if of_dask else path
@@ -311,7 +311,7 @@ def _quoted(path: Path) -> str:
 _PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "→": "->", "↓": "v", "✓": "ok", "’": "'", "“": '"', "”": '"'}
 
 
-def _plain(error: UnicodeError):
+def _plain(error: UnicodeError) -> tuple[str, int]:
     """What is written instead of characters that the terminal does not have; never an error."""
     if not isinstance(error, UnicodeEncodeError):
         raise error

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .cache import keep
 from .files import cache_folder, sha256, shared_cache_folder
 from .freed_memory import clear_away, hand_back_freed_memory
 from .silence import stderr_silenced
 
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
-def converted(network, key: str) -> Path | Callable[[], bytes]:
+
+def converted(network: "keras.Model", key: str) -> Path | Callable[[], bytes]:
     """The network's LiteRT file: from a cache if it is there and whole, converted and put into the user's otherwise.
 
     Args:
@@ -44,7 +49,7 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def convert(network, int8: bool = False) -> bytes:
+def convert(network: "keras.Model", int8: bool = False) -> bytes:
     """A LiteRT file of this network: one picture, pixels float32 (1, height, width, 3) → float32 (1, …).
 
     Args:
@@ -64,7 +69,7 @@ def convert(network, int8: bool = False) -> bytes:
     return file
 
 
-def frozen_graph(network, batch: int | None):
+def frozen_graph(network: "keras.Model", batch: int | None) -> "tf.types.experimental.ConcreteFunction":
     """The network as a TensorFlow function of batches of this size (None: of any), its weights constants in it."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

@@ -1,11 +1,16 @@
 """Where a network is cut for fine-tuning: the blocks in front stay as they are, those behind are trained."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .backbones import PretrainedModel
 from .errors import UserInputError
 from .freezing import freeze, unfreeze
 from .text_models import PretrainedTextModel
+
+if TYPE_CHECKING:
+    import keras
 
 
 def first_block(model: PretrainedModel | PretrainedTextModel, from_: str | int | None) -> str | None:
@@ -43,7 +48,7 @@ def cut_copy(model: PretrainedModel | PretrainedTextModel, last_frozen: str | No
     return network, network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
 
 
-def train_behind(network, last_frozen: str | None) -> None:
+def train_behind(network: "keras.Model", last_frozen: str | None) -> None:
     """Make the blocks behind this one trainable, or all of them, and no batch norm."""
     if last_frozen:
         freeze(network, up_to=last_frozen)

@@ -5,11 +5,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from .errors import UserInputError
 from .measure import measured
+
+if TYPE_CHECKING:
+    from .plots.figure import Figure
 
 PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: SVM on hand-made features": 0.8244,
@@ -110,7 +114,7 @@ def report(result: DemoResult, tested: int) -> list[str | Text]:
     return lines
 
 
-def save(sheet, picture: Path) -> Path:
+def save(sheet: "Figure", picture: Path) -> Path:
     """Save a figure, in a new temporary folder where it cannot be written in its own; returns where it is."""
     try:
         sheet.savefig(picture, dpi=100)

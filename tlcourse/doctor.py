@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from . import __version__
 from .cache import contents, limit
 from .engines import has_litert
 from .errors import TLCourseError
 from .files import bundled_file, cache_folder, read_card
+from .pictures import Pictures
 
 PYTHON_RANGE = ((3, 10), (3, 13))
 TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")  # any two of them overwrite each other
@@ -48,7 +50,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything; touches the network nowhere and does not start TensorFlow."""
-    findings = []
+    findings: list[Finding] = []
     machine = (_course, _python, _tensorflow, _litert, _packages, _memory, _disk, _cache)
     for look in (*machine, _bundled, _packs, _datasets, _minilm, _networks):
         try:
@@ -131,7 +133,8 @@ def _lower_bounds() -> dict[str, str]:
         lines = metadata.requires("tlcourse") or []
     except metadata.PackageNotFoundError:
         return {}
-    return dict(match.groups() for line in lines if (match := re.match(r"([\w.-]+?)\s*>=\s*([\d.]+)", line)))
+    found = (re.match(r"([\w.-]+?)\s*>=\s*([\d.]+)", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
 
 
 def _is_older(version: str | None, bound: str) -> bool:
@@ -153,7 +156,7 @@ def _memory() -> Iterator[Finding]:
 def _disk() -> Iterator[Finding]:
     places = {"TLCOURSE_CACHE": cache_folder(), "TFDS_DATA_DIR": _tfds_folder()}
     free = {variable: shutil.disk_usage(_existing(place)).free / 1e9 for variable, place in places.items()}
-    least = min(free, key=free.get)
+    least = min(free, key=free.__getitem__)
     text = f"{free[least]:.1f} GB free for {places[least]}"
     if free[least] >= DISK_GB:
         yield Finding("disk", "ok", text)
@@ -245,7 +248,7 @@ def _solar() -> Finding:
         return Finding("solar", "missing", f"{error}")
     except OSError as error:
         return Finding("solar", "missing", f"elpv-dataset is installed, but damaged ({error}). {reinstall}")
-    paths = [path for split in solar.splits.values() for path in split.images.paths]
+    paths = [path for split in solar.splits.values() for path in cast(Pictures, split.images).paths]
     lost = sum(not path.is_file() for path in paths)
     if lost:
         return Finding("solar", "missing", f"{lost:,} of {len(paths):,} cells are lost. {reinstall}")

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import GuardError
 from .progress import in_notebook
 from .same_pictures import Collection, Pair, as_collections, in_two
+
+if TYPE_CHECKING:
+    from .inputs import Images
+    from .plots.figure import Figure
 
 
 class LeakageError(GuardError):
@@ -18,12 +23,14 @@ class LeakageError(GuardError):
         figure: function without arguments that shows the first pairs side by side.
     """
 
-    def __init__(self, message: str, pairs: "list[Pair]", figure: Callable):
+    def __init__(self, message: str, pairs: "list[Pair]", figure: Callable) -> None:
         super().__init__(message)
         self.pairs, self.figure = pairs, figure
 
 
-def assert_disjoint(first, second, *more, names: Sequence[str] = (), show: int = 4) -> None:
+def assert_disjoint(
+    first: "Images", second: "Images", *more: "Images", names: Sequence[str] = (), show: int = 4
+) -> None:
     """Assert that no picture stands in two splits, nor a copy that was resized, re-encoded, brightened or mirrored.
 
     Candidates are found by a perceptual hash (`imagehash.phash`, 256 bits), and kept if their small grey versions
@@ -69,7 +76,7 @@ def _about_leak(splits: list[Collection], found: list[tuple], show: int) -> str:
     )
 
 
-def _figure(found: list[tuple]):
+def _figure(found: list[tuple]) -> "Figure":
     """The first pairs side by side, one pair a row of the grid."""
     from .plots import pictures
 
@@ -80,7 +87,7 @@ def _figure(found: list[tuple]):
     )
 
 
-def _short(label) -> str:
+def _short(label: str | int) -> str:
     return f"number {label}" if isinstance(label, int) else label.replace("\\", "/").rpartition("/")[2][-28:]
 
 

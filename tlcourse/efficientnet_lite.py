@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ def EfficientNetLite(
     pooling: str | None = None,
     classes: int = BUNDLED_CLASSES,
     name: str | None = None,
-    input_tensor=None,
+    input_tensor: keras.KerasTensor | None = None,
 ) -> keras.Model:
     """Build an EfficientNet-Lite as a functional Keras model, in the manner of `keras.applications`.
 
@@ -138,7 +139,9 @@ def EfficientNetLite(
     return model
 
 
-def _inverted_bottleneck(x, block, kernel_size, strides, expansion, channels):
+def _inverted_bottleneck(
+    x: keras.KerasTensor, block: str, kernel_size: int, strides: int, expansion: int, channels: int
+) -> keras.KerasTensor:
     """Widen with a 1 × 1 convolution, filter each channel by itself, narrow again; add the input if it fits.
 
     The narrow end has no activation: a ReLU there would destroy what few channels carry (Sandler et al.,
@@ -167,7 +170,9 @@ def _inverted_bottleneck(x, block, kernel_size, strides, expansion, channels):
     return x
 
 
-def _conv_bn(x, prefix, channels, kernel_size=1, strides=1):
+def _conv_bn(
+    x: keras.KerasTensor, prefix: str, channels: int, kernel_size: int = 1, strides: int = 1
+) -> keras.KerasTensor:
     """A convolution and its batch normalisation, named `<prefix>_conv` and `<prefix>_bn`."""
     from keras import layers
 
@@ -183,7 +188,7 @@ def _conv_bn(x, prefix, channels, kernel_size=1, strides=1):
     return _batch_norm(x, prefix)
 
 
-def _batch_norm(x, prefix):
+def _batch_norm(x: keras.KerasTensor, prefix: str) -> keras.KerasTensor:
     from keras import layers
 
     return layers.BatchNormalization(momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn")(x)
@@ -252,7 +257,7 @@ def block_layers(variant: str) -> dict[str, list[str]]:
     return layers | {"head": ["head_conv", "head_bn", "head_relu6"]}
 
 
-def _load_weights(model, path) -> None:
+def _load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """Set every weight of `model` from the .npz at `path`; arrays that it has no use for are left out."""
     arrays = read_weights(path)
     for layer in model.layers:
@@ -271,7 +276,7 @@ def _load_weights(model, path) -> None:
             weight.assign(arrays[key].astype("float32"))
 
 
-def _weights_path(variant, weights) -> str | os.PathLike | None:
+def _weights_path(variant: str, weights: str | os.PathLike | None) -> str | os.PathLike | None:
     """The path of the .npz to load, with the bundled file's checksum compared; None for random weights."""
     if weights is None:
         return None
@@ -285,12 +290,12 @@ def _weights_path(variant, weights) -> str | os.PathLike | None:
     )
 
 
-def _check_variant(variant) -> None:
+def _check_variant(variant: str) -> None:
     if not isinstance(variant, str) or variant not in SCALING:
         raise UserInputError(f"There is no EfficientNet-Lite {variant!r} here. Known: {', '.join(SCALING)}.")
 
 
-def _checked_input_shape(input_shape) -> tuple[int | None, int | None, int]:
+def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None, int | None, int]:
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
     sides, channels = shape[:-1], shape[-1:]
     sides_fit = all(side is None or (_is_whole(side) and side >= _SMALLEST_SIDE) for side in sides)
@@ -303,7 +308,7 @@ def _checked_input_shape(input_shape) -> tuple[int | None, int | None, int]:
     return shape
 
 
-def _check_pooling(pooling, include_top) -> None:
+def _check_pooling(pooling: str | None, include_top: bool) -> None:
     if pooling not in (None, "avg", "max"):
         raise UserInputError(f'pooling={pooling!r} is unknown: use None, "avg" or "max".')
     if include_top and pooling is not None:
@@ -313,7 +318,7 @@ def _check_pooling(pooling, include_top) -> None:
         )
 
 
-def _check_classes(classes, include_top, weights) -> None:
+def _check_classes(classes: int, include_top: bool, weights: str | os.PathLike | None) -> None:
     if not _is_whole(classes) or classes < 1:
         raise UserInputError(f"classes={classes!r} cannot be used: expected a whole number from 1.")
     if include_top and isinstance(weights, str) and weights == "bundled" and classes != BUNDLED_CLASSES:
@@ -323,5 +328,5 @@ def _check_classes(classes, include_top, weights) -> None:
         )
 
 
-def _is_whole(number) -> bool:
+def _is_whole(number: object) -> bool:
     return isinstance(number, int | np.integer) and not isinstance(number, bool)

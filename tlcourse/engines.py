@@ -15,6 +15,7 @@ from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,11 @@ from .errors import UserInputError
 from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
+
+if TYPE_CHECKING:
+    import keras
+
+T = TypeVar("T")
 
 ENGINES = ("auto", "litert", "tensorflow")
 MOST_INTERPRETERS = 4  # each holds the weights once; more processors become threads of these
@@ -69,6 +75,38 @@ def has_litert() -> bool:
     return find_spec("ai_edge_litert.schema_py_generated") is not None  # large: imported only where it is needed
 
 
+class PictureEngine(Protocol):
+    """What runs a network that sees.
+
+    Attributes:
+        batch: how many pictures it takes at once.
+        key: what determines its results.
+        output_shape: of one picture.
+    """
+
+    batch: int
+    key: str
+    output_shape: tuple[int, ...]
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """Pixels float32 (b, height, width, 3) → float32 (b, …). May be called from several threads at once."""
+
+
+class TextEngine(Protocol):
+    """What runs a network that reads.
+
+    Attributes:
+        key: what determines its results.
+        output_shape: of one sentence, (None, width).
+    """
+
+    key: str
+    output_shape: tuple[None, int]
+
+    def run(self, batch: np.ndarray, /) -> np.ndarray:
+        """Token ids int32 (b, length) → float32 (b, length, width). May be called from several threads at once."""
+
+
 class LiteRTEngine:
     """A LiteRT file with one input, such as pixels (1, height, width, 3) float32, and one output (1, …).
 
@@ -82,15 +120,15 @@ class LiteRTEngine:
 
     batch = 1
 
-    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]):
+    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]) -> None:
         self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
         self.output_shape = tuple(output_shape)
-        self._file = file
+        self._file: Path | Callable[[], bytes] | None = file
         self._threads = max(1, processors() // MOST_INTERPRETERS)
         self._begin()
 
     def _begin(self) -> None:
-        self._idle = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[tuple] = queue.SimpleQueue()
         self._starting = threading.Lock()
 
     def __getstate__(self) -> dict:
@@ -105,9 +143,11 @@ class LiteRTEngine:
     def _read(self) -> bytes:
         """The file's content; what made it is asked once."""
         with self._starting:
-            if callable(self._file):
-                self._content, self._file = self._file(), None
-            return self._content if self._file is None else Path(self._file).read_bytes()
+            file = self._file
+            if callable(file):
+                self._content, self._file = file(), None
+                return self._content
+            return self._content if file is None else Path(file).read_bytes()
 
     def start(self) -> None:
         """Make the first interpreter before a picture comes.
@@ -122,7 +162,8 @@ class LiteRTEngine:
         interpreter, *_ = ready = self._idle.get_nowait() if not self._idle.empty() else self._interpreter()
         self._idle.put(ready)
         sides = interpreter.get_input_details(), interpreter.get_output_details()
-        return tuple(tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else () for side in sides)
+        first, last = (tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else () for side in sides)
+        return first, last
 
     def _interpreter(self) -> tuple:
         """One more interpreter, and the numbers of its input and output."""
@@ -162,7 +203,7 @@ class TensorFlowEngine:
 
     batch = TENSORFLOW_BATCH
 
-    def __init__(self, network, key: str):
+    def __init__(self, network: "keras.Model", key: str) -> None:
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
         self.output_shape = tuple(network.output_shape[1:])
         self._graph = frozen_graph(network, None)
@@ -180,11 +221,11 @@ class StatesEngine:
     Attributes: as `LiteRTEngine`.
     """
 
-    def __init__(self, network, key: str):
+    def __init__(self, network: "keras.Model", key: str) -> None:
         import tensorflow as tf
 
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
-        self.output_shape = tuple(network.output_shape[1:])
+        self.output_shape: tuple[None, int] = tuple(network.output_shape[1:])
         signature = tf.TensorSpec((None, None), tf.int32)
         run = tf.function(lambda ids: network(ids, training=False), autograph=False, input_signature=(signature,))
         self._graph = run.get_concrete_function()
@@ -204,18 +245,18 @@ class Pixels:
 
     batch, key = 1, "pixels"
 
-    def __init__(self, size: tuple[int, int]):
-        self.output_shape = (*size, 3)
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.output_shape: tuple[int, ...] = (*size, 3)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return np.rint(batch).astype(np.uint8)
 
 
-_compiled: dict[tuple[str, str], object] = {}  # network's digest and engine asked for → the engine
+_compiled: dict[tuple[str, str], Any] = {}  # network's digest and engine asked for → the engine
 _MOST_KEPT = 2  # some 60 MB each
 
 
-def compile_network(network, engine: str = "auto"):
+def compile_network(network: "keras.Model", engine: str = "auto") -> "PictureEngine":
     """The engine for a Keras network with its present weights.
 
     The last few are kept; a network that was trained further is another network, and never answered for by its
@@ -231,7 +272,7 @@ def compile_network(network, engine: str = "auto"):
     return remembered((digest(network), engine), lambda key: _compile(network, key, engine))
 
 
-def remembered(key: tuple[str, str], make):
+def remembered(key: tuple[str, str], make: Callable[[str], T]) -> T:
     """The engine made before for this key, or `make(key[0])`."""
     if key in _compiled:
         _compiled[key] = _compiled.pop(key)  # used now: the one that has not been used for longest is dropped first
@@ -249,7 +290,7 @@ def drop_all() -> None:
     clear_away()
 
 
-def _compile(network, key: str, engine: str):
+def _compile(network: "keras.Model", key: str, engine: str) -> "PictureEngine":
     if engine == "tensorflow" or (engine == "auto" and not has_litert()):
         return TensorFlowEngine(network, key)
     try:
@@ -266,7 +307,7 @@ def _compile(network, key: str, engine: str):
         return TensorFlowEngine(network, key)
 
 
-def digest(network) -> str:
+def digest(network: "keras.Model") -> str:
     """SHA-256 of a Keras network's form and weights.
 
     Names that Keras numbered as it went along, and what is frozen, do not count: neither changes what comes out.
@@ -282,7 +323,7 @@ def digest_of(weights: Iterable) -> str:
     """SHA-256 of arrays, one after the other."""
     summary = hashlib.sha256()
     for weight in weights:
-        summary.update(np.ascontiguousarray(weight))
+        summary.update(np.ascontiguousarray(weight).data)
     return summary.hexdigest()
 
 
@@ -292,5 +333,5 @@ def fast_digest_of(weights: Iterable) -> str:
 
     summary = xxh3_128()
     for weight in weights:
-        summary.update(np.ascontiguousarray(weight))
+        summary.update(np.ascontiguousarray(weight).data)
     return summary.hexdigest()

@@ -11,7 +11,7 @@ def printable(text: str | PathLike) -> str:
 class TLCourseError(Exception):
     """Anything that `tlcourse` refuses or cannot do. The command line prints its message without a traceback."""
 
-    def __init__(self, message: str = ""):
+    def __init__(self, message: str = "") -> None:
         super().__init__(printable(message))
 
 

@@ -3,12 +3,13 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .errors import DamagedFile, UserInputError
 from .files import data_folder
 
 
-def results(name: str = ""):
+def results(name: str = "") -> "Any":
     """Measured results by name: `results("bench.recipes")`; without a name, all of them.
 
     Raises:

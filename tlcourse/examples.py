@@ -3,13 +3,21 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .errors import UserInputError
 from .predictor import Predictor, as_array, check_labels, check_weights
 from .ragged import Ragged
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .backbones import PretrainedModel
+    from .inputs import Images
+    from .text_models import PretrainedTextModel
+    from .wordpiece import Sentences
 
 BATCHES_SORTED = 16  # out of which batches of sentences of like length are made
 
@@ -66,14 +74,16 @@ class Examples:
         views = rng.integers(1 if isinstance(self.activations, Ragged) else self.activations.shape[1], size=len(order))
         batches = [order[at : at + size] for at in range(0, len(order) - size + 1, size)]
         if isinstance(self.activations, Ragged):
-            batches = self._of_like_length(batches, rng)
+            batches = self._of_like_length(self.activations.lengths, batches, rng)
         yield from ((batch, views[batch]) for batch in batches)
 
-    def _of_like_length(self, batches: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    def _of_like_length(
+        self, lengths: np.ndarray, batches: list[np.ndarray], rng: np.random.Generator
+    ) -> list[np.ndarray]:
         found = []
         for at in range(0, len(batches), BATCHES_SORTED):
             together = np.concatenate(batches[at : at + BATCHES_SORTED])
-            by_length = together[np.argsort(self.activations.lengths[self.rows[together]], kind="stable")]
+            by_length = together[np.argsort(lengths[self.rows[together]], kind="stable")]
             found += np.split(by_length, len(batches[at : at + BATCHES_SORTED]))
         return [found[place] for place in rng.permutation(len(found))]
 
@@ -85,13 +95,13 @@ class Examples:
         yield from np.array_split(content, math.ceil(len(content) / 64)) if len(content) else ()
 
 
-def count_of(model, inputs, labels) -> int:
+def count_of(model: "PretrainedModel | PretrainedTextModel", inputs: "Images | Sentences", labels: "ArrayLike") -> int:
     """How many inputs there are. A `tf.data.Dataset` does not say; as many as labels, then, until they are read."""
     count = model.count(inputs)
     return as_array(labels, "labels").size if count is None else count
 
 
-def share_of(validation) -> float:
+def share_of(validation: float | tuple) -> float:
     """The share that is held out of what is learned from."""
     if isinstance(validation, tuple):
         return 0
@@ -111,7 +121,9 @@ class Chosen(NamedTuple):
     weights: np.ndarray
 
 
-def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[Chosen, Chosen | None, np.ndarray]:
+def split(
+    labels: "ArrayLike", sample_weight: "ArrayLike | None", count: int, share: float, seed: int
+) -> tuple[Chosen, Chosen | None, np.ndarray]:
     """What is learned from, what is held out of it (or None), and the classes."""
     labels, weights = check_labels(labels, count), check_weights(sample_weight, count)
     classes, targets = np.unique(labels, return_inverse=True)
@@ -120,11 +132,11 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[C
             f"All {len(labels)} labels are {classes[0].item()!r}; fine-tuning needs examples of at least two classes."
         )
     rng = np.random.default_rng(seed)
-    held = [
+    parts = [
         rows[: min(round(share * len(rows)), len(rows) - 1)]
         for rows in (rng.permutation(np.flatnonzero(targets == position)) for position in range(len(classes)))
     ]
-    held = np.sort(np.concatenate(held))
+    held = np.sort(np.concatenate(parts))
     kept = np.setdiff1d(np.flatnonzero(weights), held)
     if len(np.unique(targets[kept])) < len(classes):
         raise UserInputError("A class has no row with a weight above 0 to learn from. Leave it out, or give it one.")
@@ -133,7 +145,7 @@ def split(labels, sample_weight, count: int, share: float, seed: int) -> tuple[C
     return learned, Chosen(judged, targets[judged], weights[judged]) if len(judged) else None, classes
 
 
-def given(model, validation: tuple, classes: np.ndarray) -> Chosen:
+def given(model: "PretrainedModel | PretrainedTextModel", validation: tuple, classes: np.ndarray) -> Chosen:
     """The rows that were given to be judged on, all of the same weight."""
     if len(validation) != 2:
         raise UserInputError(f"validation has {len(validation)} parts; expected (inputs, labels).")

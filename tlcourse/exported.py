@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
@@ -15,6 +15,7 @@ from . import features
 from .engines import LiteRTEngine, has_litert, workers
 from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
 from .files import sha256
+from .inputs import Images
 from .pictures import prepare, read_file
 from .predictor import Predictor
 from .tensorflow_start import import_tensorflow
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
     error: str
 
 
-class ExportedModel(Predictor):
+class ExportedModel(Predictor[Images]):
     """A network from a folder that `tl.export` wrote. Made by `load_exported`.
 
     `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as `extract_features` does.
@@ -45,7 +46,7 @@ class ExportedModel(Predictor):
         input_size: (height, width) in pixels.
     """
 
-    def __init__(self, folder: Path, variant: str, record: dict):
+    def __init__(self, folder: Path, variant: str, record: dict) -> None:
         super().__init__(np.array(record["classes"]), record["class_names"])
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
@@ -55,13 +56,14 @@ class ExportedModel(Predictor):
         height, width = self.input_size
         return f"<{self.folder.name}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
 
-    def predict_proba(self, images) -> np.ndarray:
+    def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
         return features.compute(self._engine, images, self.input_size, describe="Predicting")
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
         """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
-        paths, waiting = iter(paths), deque()
+        paths = iter(paths)
+        waiting: deque[Future] = deque()
         with ThreadPoolExecutor(workers()) as pool:
             try:
                 while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()))):
@@ -157,7 +159,7 @@ def _fault(record: dict) -> str:
     return "" if isinstance(record["left_out"], dict) else "it does not say what was left out"
 
 
-def engine_of(path: Path, classes: int, size: tuple[int, int]):
+def engine_of(path: Path, classes: int, size: tuple[int, int]) -> "KerasEngine | LiteRTEngine":
     """What runs an exported file: pixels float32 (b, height, width, 3) → probabilities float32 (b, classes).
 
     Raises:
@@ -197,7 +199,7 @@ class KerasEngine:
 
     batch = 8
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         import_tensorflow()
         import keras
 
@@ -212,7 +214,7 @@ class KerasEngine:
             ) from error
         self.key, self._graph = path.name, self._traced()
 
-    def _traced(self):
+    def _traced(self) -> "Callable":
         import tensorflow as tf
 
         pixels = tf.TensorSpec((None, *self.network.input_shape[1:]), tf.float32)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -22,13 +23,16 @@ from .conversion import convert
 from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
-from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, engine_of, load_exported
+from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, KerasEngine, engine_of, load_exported
 from .files import sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
 from .recipes import RECIPES
 from .small_networks import SmallNetwork
+
+if TYPE_CHECKING:
+    import keras
 
 MOST_DIFFERENCE = 1e-3  # of a probability, between Keras and float32 LiteRT
 SUREST_MISTAKES = 10  # that the record names
@@ -82,7 +86,7 @@ def export(
     return load_exported(goal)
 
 
-def _check(trained, dataset: Dataset) -> None:
+def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> None:
     """Whatever can be refused before the work is."""
     if not isinstance(trained, FineTuned | Classifier | SmallNetwork):
         raise UserInputError(
@@ -107,7 +111,7 @@ def check_goal(goal: Path) -> None:
         raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder, or move it away.")
 
 
-def _whole(trained, model: PretrainedModel | None):
+def _whole(trained: FineTuned | Classifier | SmallNetwork, model: PretrainedModel | None) -> "keras.Model":
     """The network from pixels to probabilities, as one `keras.Model`."""
     if not isinstance(trained, Classifier):
         return trained.network
@@ -127,7 +131,13 @@ def _whole(trained, model: PretrainedModel | None):
     return keras.Model(network.inputs, head(network.output), name=f"{model.name}_with_probe")
 
 
-def _write(folder: Path, network, trained, dataset: Dataset, licence: str | None) -> dict:
+def _write(
+    folder: Path,
+    network: "keras.Model",
+    trained: FineTuned | Classifier | SmallNetwork,
+    dataset: Dataset,
+    licence: str | None,
+) -> dict:
     """Everything but record and card; the record."""
     size, judged = tuple(network.input_shape[1:3]), _Judge(trained, dataset)
     network.save(folder / VARIANTS["keras"])
@@ -137,7 +147,7 @@ def _write(folder: Path, network, trained, dataset: Dataset, licence: str | None
     files, left_out = {VARIANTS["keras"]: reference}, {}
     for variant in ("float32", "int8"):
         path = folder / VARIANTS[variant]
-        path.write_bytes(convert(keras_engine.network, int8=variant == "int8"))
+        path.write_bytes(convert(cast(KerasEngine, keras_engine).network, int8=variant == "int8"))
         found = judged.of(engine_of(path, len(trained.classes), size), size)
         if variant == "float32" and found.difference(reference) > MOST_DIFFERENCE:
             raise TLCourseError(
@@ -187,7 +197,7 @@ class _Judgement:
 class _Judge:
     """The test pictures of a data set, and what is right about them."""
 
-    def __init__(self, trained, dataset: Dataset):
+    def __init__(self, trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> None:
         self._test, self._names = dataset.test, trained.class_names
         named = trained.classes.dtype.kind == "U"
         labels = dataset.test.label_names if named else dataset.test.labels
@@ -195,7 +205,7 @@ class _Judge:
         train = dataset.train.label_names if named else dataset.train.labels
         self._train = np.bincount(trained.positions(train, len(train)), minlength=len(self._names))
 
-    def of(self, engine, size: tuple[int, int]) -> _Judgement:
+    def of(self, engine: engines.PictureEngine, size: tuple[int, int]) -> _Judgement:
         features.compute(engine, self._test.images[:1], size)  # starts it
         start = time.perf_counter()
         probabilities = features.compute(engine, self._test.images, size, describe="Judging")
@@ -265,7 +275,7 @@ def _data(dataset: Dataset, licence: str | None) -> dict:
     }
 
 
-def _training(trained) -> dict:
+def _training(trained: FineTuned | Classifier | SmallNetwork) -> dict:
     if isinstance(trained, Classifier):
         return {"method": "linear probe", "strength": trained.strength, "cross_validated": trained.cross_validated}
     method = "fine-tuned" if isinstance(trained, FineTuned) else "small network"

@@ -10,11 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .cache import RowCache
-from .engines import Pixels, workers
+from .engines import PictureEngine, Pixels, workers
 from .errors import UserInputError
 from .freed_memory import hand_back_freed_memory, keep_freed_memory
 from .inputs import as_pictures
@@ -23,17 +24,22 @@ from .progress import progress_bar
 from .rows import Rows
 from .views import AS_IS, apply_view, is_resized, view_names
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from .inputs import Images
+
 CHUNK = 64  # pictures that are looked up, computed and kept together
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
 GROUP = 8  # pictures that are loaded by one job
 
 
 def compute(
-    engine,
-    images,
+    engine: PictureEngine,
+    images: "Images",
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
-    dtype=np.float32,
+    dtype: "DTypeLike" = np.float32,
     name: str | None = None,
     describe: str = "Extracting features",
 ) -> np.ndarray:
@@ -84,8 +90,12 @@ def compute(
 
 
 def compute_one(
-    engine, picture: str | PathLike, size: tuple[int, int], views: Sequence[str] = (AS_IS,), dtype=np.float32
-):
+    engine: PictureEngine,
+    picture: str | PathLike,
+    size: tuple[int, int],
+    views: Sequence[str] = (AS_IS,),
+    dtype: "DTypeLike" = np.float32,
+) -> np.ndarray:
     """What `compute` gives for one picture's file, in the thread that calls: (…), or (views, …) for several views.
 
     Raises:
@@ -96,7 +106,9 @@ def compute_one(
     return found if len(views) > 1 else found[0]
 
 
-def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)) -> np.ndarray:
+def views_of(
+    image: "ArrayLike | str | PathLike", views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)
+) -> np.ndarray:
     """The views of one picture as a network gets them: look at them before they are used.
 
     Args:
@@ -115,7 +127,7 @@ def views_of(image, views: int | Sequence[str] = 2, size: tuple[int, int] = (224
     return found if len(names) > 1 else found[None]
 
 
-def _cache(name: str | None, engine, size: tuple[int, int], dtype) -> RowCache:
+def _cache(name: str | None, engine: PictureEngine, size: tuple[int, int], dtype: "DTypeLike") -> RowCache:
     determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
     file = name and f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
     return RowCache(file, engine.output_shape, dtype)
@@ -133,7 +145,7 @@ class _Loaded:
 
 @dataclass
 class _Work:
-    engine: object
+    engine: PictureEngine
     size: tuple[int, int]
     views: tuple[str, ...]
     cache: RowCache
@@ -181,7 +193,7 @@ class _Work:
         return dict(zip(keys, _run(self.engine, pictures, self.size, self.views), strict=True))
 
 
-def _run(engine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
+def _run(engine: PictureEngine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
     """What the engine gives for every view of these pictures, (pictures × views, …)."""
     inputs = np.stack([pixels for picture in pictures for pixels in _views_of(picture, size, views)], dtype=np.float32)
     step = engine.batch
@@ -202,13 +214,14 @@ def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tu
     from PIL import __version__ as pillow
     from xxhash import xxh3_128_digest
 
-    is_array = isinstance(picture, np.ndarray)
-    content = picture if is_array else read_file(picture)
-    name = "the picture" if is_array else str(picture)
-    kind = f"{picture.dtype} {picture.shape}" if is_array else "file"
     # Not SHA-256, which would take as long as everything else here together: nobody plots against his own cache.
-    digest = xxh3_128_digest(np.ascontiguousarray(content) if is_array else content)
-    resized = not is_array or picture.shape[:2] != size
+    content: bytes | np.ndarray
+    if isinstance(picture, np.ndarray):
+        content, name, kind = picture, "the picture", f"{picture.dtype} {picture.shape}"
+        digest, resized = xxh3_128_digest(np.ascontiguousarray(picture).data), picture.shape[:2] != size
+    else:
+        content, name, kind = read_file(picture), str(picture), "file"
+        digest, resized = xxh3_128_digest(content), True
     keys = []
     for view in views:
         by = f"Pillow {pillow}" if resized or is_resized(view) else ""

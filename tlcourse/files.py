@@ -49,7 +49,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
 
 
-def _sha256(file) -> str:  # Python 3.10 has no hashlib.file_digest
+def _sha256(file: BinaryIO) -> str:  # Python 3.10 has no hashlib.file_digest
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
         digest.update(block)
@@ -92,10 +92,10 @@ def read_card(name: str) -> Card:
     try:
         _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
         fields = {
-            key: re.search(rf"^{key}: *(.+)$", front, re.MULTILINE)[1].strip().strip("\"'")
+            key: re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0].strip().strip("\"'")
             for key in ("title", "source", "licence", "built_by")
         }
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, IndexError):
         raise DamagedFile(
             f"{path} is missing, or lacks its title, source, licence or built_by line. Restore it with "
             f"`git checkout -- data/{name}/CARD.md`, or install the course again."

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .predictor import Predictor
 
+if TYPE_CHECKING:
+    import keras
 
-class FineTuned(Predictor):
+    from .inputs import Images
+    from .wordpiece import Sentences
+
+
+class FineTuned(Predictor["Images | Sentences"]):
     """A fine-tuned network. Made by `fine_tune`. `predict`, `score`, `confusion` and `report` take what it reads.
 
     Attributes:
@@ -21,22 +28,31 @@ class FineTuned(Predictor):
             stage and "resumed_after" (epochs).
     """
 
-    def __init__(self, make: Callable, name: str, classes: np.ndarray, class_names: list[str] | None, read, record):
+    def __init__(
+        self,
+        make: Callable,
+        name: str,
+        classes: np.ndarray,
+        class_names: list[str] | None,
+        read: Callable,
+        record: dict,
+    ) -> None:
         super().__init__(classes, class_names)
         self.name, self.record = name, record
-        self._make, self._read = make, read
+        self._read = read
+        self._make = make
 
     def __repr__(self) -> str:
         epochs, seconds = len(self.record["epochs"]), sum(self.record["seconds"].values())
         return f"<{self.name}: {len(self.classes)} classes, {epochs} epochs, {seconds:.0f} s>"
 
     @cached_property
-    def network(self):
+    def network(self) -> "keras.Model":
         """An ordinary `keras.Model`, pixels [0, 255] float32 (n, height, width, 3), or token ids int32 (n, length), →
         probabilities (n, classes). `network.save("name.keras")` saves it; Keras alone loads it.
         """
         network = self._make()
-        self._make = None  # what it was made of may go
+        del self._make  # what it was made of may go
         return network
 
     @property
@@ -51,6 +67,6 @@ class FineTuned(Predictor):
         number = self.record["best_epoch"]
         return self.record["epochs"][number - 1] if number else self.record["probe"]
 
-    def predict_proba(self, inputs) -> np.ndarray:
+    def predict_proba(self, inputs: "Images | Sentences") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures or sentences as for `extract_features`."""
         return self._read(self.network, inputs)

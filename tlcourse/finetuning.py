@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,20 +17,26 @@ from .settings import Settings, settings_from
 from .text_models import PretrainedTextModel
 from .training_report import TrainingReport
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .inputs import Images
+    from .wordpiece import Sentences
+
 
 def fine_tune(
     model: PretrainedModel | PretrainedTextModel,
-    inputs,
-    labels,
+    inputs: "Images | Sentences",
+    labels: "ArrayLike",
     from_: str | int | None = 3,
     *,
     validation: float | tuple = 0.1,
     views: int | Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
-    sample_weight=None,
+    sample_weight: "ArrayLike | None" = None,
     cache: bool = True,
     engine: str | None = None,
-    **settings,
+    **settings: "Any",
 ) -> FineTuned:
     """Adapt a pretrained network to new classes: a linear probe first, then its last blocks.
 
@@ -61,16 +68,16 @@ def fine_tune(
         UserInputError: as `extract_features` and `train_classifier`; unknown block, view or setting.
     """
     first_block(model, from_)  # checks both
-    settings = settings_from({**model.settings, **settings})
-    given = {"validation": validation, "views": views, "class_names": class_names, "sample_weight": sample_weight}
+    chosen = settings_from({**model.settings, **settings})
+    given: dict[str, Any] = {"validation": validation, "views": views, "class_names": class_names}
     preparation = prepare_fine_tuning(
-        model, inputs, labels, from_, **given, cache=cache, engine=engine, seed=settings.seed
+        model, inputs, labels, from_, **given, sample_weight=sample_weight, cache=cache, engine=engine, seed=chosen.seed
     )
     watch = Stopwatch()
-    training = preparation.training(settings)
-    checkpoint = _checkpoint(preparation, settings) if cache else Checkpoint(None)
-    estimate = settings.epochs * training.steps * training.seconds_a_step()
-    report = TrainingReport(settings.epochs)
+    training = preparation.training(chosen)
+    checkpoint = _checkpoint(preparation, chosen) if cache else Checkpoint(None)
+    estimate = chosen.epochs * training.steps * training.seconds_a_step()
+    report = TrainingReport(chosen.epochs)
     report.start(model.kind, len(preparation.learn), len(preparation.judged or ()), estimate)
     tuned = preparation.run_once(training, checkpoint, report.epoch)
     watch.lap("training")

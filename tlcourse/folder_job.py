@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import cast
 
 from .backbones import PretrainedModel, load_pretrained_model
 from .datasets import Dataset, examine, from_folder
@@ -24,6 +25,7 @@ from .files import sha256
 from .fine_tuned import FineTuned
 from .finetuning import fine_tune
 from .heads import Classifier, train_classifier
+from .pictures import Pictures
 from .training_report import duration
 
 TIMED = 16  # pictures by which the time is estimated
@@ -66,8 +68,9 @@ def train_folder(
         raise UserInputError(f"epochs is {epochs!r}; expected a whole number from 0.")
     dataset = _read(folder, say)
     settings = {"backbone": backbone, "from": from_, "epochs": epochs, "seed": seed, "licence": licence}
-    job = {"fingerprint": _fingerprint(dataset, settings), **settings}
-    if _made_before(goal, job["fingerprint"]):
+    fingerprint = _fingerprint(dataset, settings)
+    job: dict[str, str | int | float | None] = {"fingerprint": fingerprint, **settings}
+    if _made_before(goal, fingerprint):
         say(f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done.")
         return load_exported(goal)
     check_goal(goal)
@@ -75,8 +78,8 @@ def train_folder(
     if not isinstance(model, PretrainedModel):
         raise UserInputError(f"{backbone} reads; to see, take one that does: tl.list_pretrained_models().")
     with _cluster(scheduler) as (engine, threads):
-        job["estimated_seconds"] = round(_estimate(model, dataset, epochs, threads))
-        say(f"This takes about {duration(job['estimated_seconds'])}, less where an earlier run has been stopped.")
+        job["estimated_seconds"] = estimate = round(_estimate(model, dataset, epochs, threads))
+        say(f"This takes about {duration(estimate)}, less where an earlier run has been stopped.")
         probe, job["probe"] = _probe(model, dataset, seed, engine)
         say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
         chosen, job["fine_tuned"] = _best(model, dataset, probe, job, say, engine)
@@ -114,7 +117,7 @@ def _fingerprint(dataset: Dataset, settings: dict) -> str:
     """SHA-256 of all that the job depends on: each picture's content, class and split, and the settings."""
     summary = hashlib.sha256(json.dumps([dataset.class_names, settings], sort_keys=True).encode())
     for name, split in dataset.splits.items():
-        contents = sorted(zip(map(sha256, split.images.paths), split.labels.tolist(), strict=True))
+        contents = sorted(zip(map(sha256, cast(Pictures, split.images).paths), split.labels.tolist(), strict=True))
         summary.update(json.dumps([name, contents]).encode())
     return summary.hexdigest()
 

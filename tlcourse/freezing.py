@@ -2,17 +2,23 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from . import tables
 from .blocks import Parts, batch_norms, containers, find_blocks, leaves
 from .errors import UserInputError
 
+if TYPE_CHECKING:
+    import keras
 
-def freeze(model, up_to: str | int | None = None) -> "FreezeTable":
+    from .blocks import HasNetwork
+
+
+def freeze(model: "keras.Model | HasNetwork", up_to: str | int | None = None) -> "FreezeTable":
     """Freeze the pretrained part from the pixels up to a block; everything after it becomes trainable.
 
     The flags are those of the layers themselves: a network and a model built on it share their layers. A model that
@@ -34,7 +40,7 @@ def freeze(model, up_to: str | int | None = None) -> "FreezeTable":
     return _set(parts, {block: place >= frozen for place, block in enumerate(parts.blocks)})
 
 
-def unfreeze(model, from_: str | int | None = None) -> "FreezeTable":
+def unfreeze(model: "keras.Model | HasNetwork", from_: str | int | None = None) -> "FreezeTable":
     """Make a block and all blocks after it trainable, except their batch norm; blocks before it stay as they are.
 
     Args:
@@ -120,7 +126,7 @@ def table(parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ())
     return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
 
 
-def _learns(layer) -> bool:
+def _learns(layer: "keras.layers.Layer") -> bool:
     """Whether a layer has weights that a block's state depends on: frozen batch norm is no exception to trainable."""
     import keras
 
@@ -128,18 +134,18 @@ def _learns(layer) -> bool:
     return bool(layer.weights) and not isinstance(layer, passive)
 
 
-def _count(weights) -> int:
+def _count(weights: "Iterable[keras.Variable]") -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _place(parts: Parts, wanted, argument: str) -> int:
+def _place(parts: Parts, wanted: str | int, argument: str) -> int:
     """The position of a block that is given by name or count: from the pixels for `up_to`, from the end for `from_`."""
     names = list(parts.blocks)
     if isinstance(wanted, str):
         if wanted not in names:
             raise UserInputError(f"{parts.network.name!r} has no block {wanted!r}. Its blocks: {', '.join(names)}.")
         return names.index(wanted)
-    if isinstance(wanted, bool) or not isinstance(wanted, Integral):
+    if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
         raise UserInputError(
             f"{argument} is {wanted!r}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole number of "
             "blocks, or nothing for all of them."
@@ -191,7 +197,7 @@ def _about_norms(parts: Parts, norms: list) -> str:
     )
 
 
-def _compile_settings(network) -> dict | None:
+def _compile_settings(network: "keras.Model") -> dict | None:
     """What the model was compiled with, the optimizer made anew; None if it was not, or not by Keras' own `compile`."""
     import keras
 
@@ -204,7 +210,7 @@ def _compile_settings(network) -> dict | None:
     return {**settings, "optimizer": _fresh(settings["optimizer"], network)}
 
 
-def _fresh(optimizer, network):
+def _fresh(optimizer: "keras.Optimizer | None", network: "keras.Model") -> "keras.Optimizer | None":
     """An optimizer of the same configuration without state."""
     if optimizer is None:
         return None
@@ -231,7 +237,7 @@ def _fresh(optimizer, network):
     return fresh
 
 
-def _compile(network, settings: dict | None) -> str:
+def _compile(network: "keras.Model", settings: dict | None) -> str:
     """Compile again, and a sentence on what that means."""
     if settings is None:
         was_compiled = network.compiled
@@ -255,7 +261,7 @@ def _compile(network, settings: dict | None) -> str:
     )
 
 
-def _rate(optimizer) -> str:
+def _rate(optimizer: "keras.Optimizer") -> str:
     rate = getattr(optimizer, "_learning_rate", None)
     if callable(rate):
         name = getattr(rate, "__name__", type(rate).__name__)

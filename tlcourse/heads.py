@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +10,18 @@ from .errors import UserInputError
 from .predictor import Predictor, as_array, check_labels, check_weights, names_of
 from .tensorflow_start import import_tensorflow
 
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import ArrayLike
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
 STEADY_ROWS = 10
 
 
-class Classifier(Predictor):
+class Classifier(Predictor["ArrayLike"]):
     """A linear probe: standardised features → probabilities. Made by `train_classifier`.
 
     `predict`, `score`, `confusion` and `report` take features.
@@ -25,7 +32,13 @@ class Classifier(Predictor):
         cross_validated: accuracy in [0, 1] by cross-validation at that strength, or None where labels were too few.
     """
 
-    def __init__(self, pipeline, classes: np.ndarray, class_names: list[str] | None, cross_validated: float | None):
+    def __init__(
+        self,
+        pipeline: "tuple[StandardScaler, LogisticRegression]",
+        classes: np.ndarray,
+        class_names: list[str] | None,
+        cross_validated: float | None,
+    ) -> None:
         super().__init__(classes, class_names)
         self._scaler, self._regression = pipeline
         self.strength = self._regression.C
@@ -35,11 +48,11 @@ class Classifier(Predictor):
         sure = "" if self.cross_validated is None else f", cross-validated accuracy {self.cross_validated:.3f}"
         return f"<linear probe, {len(self.classes)} classes from {self._scaler.n_features_in_} features{sure}>"
 
-    def predict_proba(self, features) -> np.ndarray:
+    def predict_proba(self, features: "ArrayLike") -> np.ndarray:
         """Probability of each class: float64 (n, classes), rows sum to 1."""
         return self._regression.predict_proba(self._scaler.transform(self._checked(features)))
 
-    def as_head(self):
+    def as_head(self) -> "keras.layers.Layer":
         """The same decision as a built `keras.layers.Dense` with softmax: features (n, d) → (n, classes).
 
         The standardisation is folded into kernel and bias, so the layer takes raw features and can be put on the
@@ -62,15 +75,15 @@ class Classifier(Predictor):
         kernel = kernel / self._scaler.scale_[:, None]
         return kernel, bias - self._scaler.mean_ @ kernel
 
-    def _checked(self, features) -> np.ndarray:
+    def _checked(self, features: "ArrayLike") -> np.ndarray:
         return check_features(features, expected=self._scaler.n_features_in_)
 
 
 def train_classifier(
-    features,
-    labels,
+    features: "ArrayLike",
+    labels: "ArrayLike",
     class_names: Sequence[str] | None = None,
-    sample_weight=None,
+    sample_weight: "ArrayLike | None" = None,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
     common_scale: bool = False,
@@ -145,7 +158,9 @@ def _steady_scale(variances: np.ndarray, rows: int) -> np.ndarray:
     return np.sqrt(np.where(steady > 0, steady, 1))
 
 
-def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: int) -> tuple[float, float]:
+def _choose_strength(
+    scaled: np.ndarray, positions: np.ndarray, weights: np.ndarray, strengths: Sequence[float], folds: int, seed: int
+) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
     From the strictest penalty to the weakest, each fit goes on from the one before; the search ends where the
@@ -172,7 +187,7 @@ def _choose_strength(scaled, positions, weights, strengths, folds: int, seed: in
     return best_strength, float(accuracy)
 
 
-def check_features(features, expected: int | None = None) -> np.ndarray:
+def check_features(features: "ArrayLike", expected: int | None = None) -> np.ndarray:
     """Features as a finite float array (n, d), or a sentence."""
     array = as_array(features, "features")
     if array.dtype.kind not in "uif" or array.ndim != 2:

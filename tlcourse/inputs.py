@@ -1,17 +1,26 @@
 """Whatever holds pictures → one picture after the other, checked: paths, or arrays with pixels in [0, 255]."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from .errors import UserInputError
 from .pictures import Pictures, list_pictures
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
 
-def as_pictures(images) -> tuple[Iterable, int | None]:
+
+Images: TypeAlias = "ArrayLike | Sequence[ArrayLike | str | PathLike] | str | PathLike | Pictures | tf.data.Dataset"
+"""Whatever holds pictures, see `features.compute`."""
+
+
+def as_pictures(images: "Images") -> tuple[Iterable, int | None]:
     """One picture after the other (paths, or checked arrays (h, w, 3)), and how many if that is known."""
     if isinstance(images, str | PathLike):
         path = Path(images).expanduser()
@@ -37,7 +46,7 @@ def as_pictures(images) -> tuple[Iterable, int | None]:
     return (_three_channels(picture) for picture in checked), len(checked)
 
 
-def _from_tf_data(dataset) -> Iterator[np.ndarray]:
+def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError("The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it.")
     for element in dataset.as_numpy_iterator():
@@ -53,7 +62,7 @@ def _from_tf_data(dataset) -> Iterator[np.ndarray]:
         yield from as_pictures(element)[0]
 
 
-def _one(picture) -> np.ndarray:
+def _one(picture: "ArrayLike") -> np.ndarray:
     return _three_channels(check_pixels(np.asarray(picture), of_many=False))
 
 

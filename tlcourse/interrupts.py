@@ -5,11 +5,12 @@ The library would take it for an import that failed: the interrupt is lost, and 
 
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def ctrl_c_waits():
+def ctrl_c_waits() -> "Iterator[None]":
     """Ctrl-C meanwhile takes effect at the end; for work of a few seconds."""
     usual = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or usual is None:

@@ -125,7 +125,7 @@ class LearningCurve:
         return cls(record["name"], record["seeds"], points)
 
 
-def _row(labels, *cells: str) -> str:
+def _row(labels: object, *cells: str) -> str:
     """A line of the table; with four methods it still fits into a window of a laptop."""
     return f"{labels:>7}" + "".join(f"{cell:>22}" for cell in cells)
 
@@ -160,13 +160,13 @@ def learning_curve(
     if not seeds:
         raise UserInputError("seeds is empty; at least one draw is needed.")
     if isinstance(methods, dict):
-        functions = {name: partial(_own, dataset, method) for name, method in methods.items()}
+        functions: dict[str, Callable] = {name: partial(_own, dataset, method) for name, method in methods.items()}
     else:
         functions = _functions(methods, dataset, model, size)
     points: dict[str, list[Point]] = {name: [] for name in functions}
     with progress_bar(total=len(functions) * len(counts) * len(seeds), desc="Learning curve") as progress:
         for count in counts:
-            found = {name: ([], []) for name in functions}
+            found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in functions}
             for seed in seeds:
                 rows = np.arange(len(dataset.train)) if count is None else dataset.train.sample_rows(count, seed)
                 for name, method in functions.items():
@@ -174,8 +174,8 @@ def learning_curve(
                     found[name][0].append(accuracy)
                     found[name][1].append(seconds)
                     progress.update()
-            for name, (accuracies, seconds) in found.items():
-                points[name].append(Point(count, len(rows), accuracies, seconds))
+            for name, (accuracies, times) in found.items():
+                points[name].append(Point(count, len(rows), accuracies, times))
     return LearningCurve(dataset.name, seeds, points)
 
 
@@ -183,7 +183,7 @@ def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     counts = list(labels_per_class)
     numbers = counts[:-1] if counts and counts[-1] is None else counts
     whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) and count > 0 for count in numbers)
-    if not counts or not whole or numbers != sorted(set(numbers)):
+    if not counts or not whole or numbers != sorted({count for count in numbers if count is not None}):
         raise UserInputError(
             f"labels_per_class is {labels_per_class!r}; expected ascending numbers from 1, and perhaps None, last, for "
             "all labels."
@@ -191,32 +191,39 @@ def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     return counts
 
 
-def _functions(names: Sequence[str], dataset: Dataset, model, size) -> dict[str, Callable]:
+def _functions(
+    names: Sequence[str],
+    dataset: Dataset,
+    model: PretrainedModel | PretrainedTextModel | None,
+    size: tuple[int, int] | None,
+) -> dict[str, Callable]:
     """Method → function (rows, seed) → accuracy and seconds."""
     names = (names,) if isinstance(names, str) else tuple(names)
     unknown = [name for name in names if name not in METHODS]
     if unknown or not names:
         raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
+    chosen: PretrainedModel | PretrainedTextModel
     if dataset.train.kind == "sentences":
-        _check_that_it_reads(model)
-        train = partial(train_text_network, tokenizer=model.tokenizer)
+        chosen = _that_reads(model)
+        train: Callable = partial(train_text_network, tokenizer=chosen.tokenizer)
     else:
-        model = model or load_pretrained_model()
+        chosen = model or load_pretrained_model()
         train = partial(train_network, size=size)
-    known = {
-        "scratch": partial(_scratch, dataset, train),
-        "probe": _Probes(dataset, model) if "probe" in names else None,
-        "fine-tune": partial(_fine_tuned, dataset, model),
+    known: dict[str, Callable[[], Callable]] = {
+        "scratch": lambda: partial(_scratch, dataset, train),
+        "probe": lambda: _Probes(dataset, chosen),
+        "fine-tune": lambda: partial(_fine_tuned, dataset, chosen),
     }
-    return {name: known[name] for name in names}
+    return {name: known[name]() for name in names}
 
 
-def _check_that_it_reads(model) -> None:
+def _that_reads(model: PretrainedModel | PretrainedTextModel | None) -> PretrainedTextModel:
     if not isinstance(model, PretrainedTextModel):
         raise UserInputError(
             "The data set holds sentences, so the model must be one that reads: "
             'tl.learning_curve(…, model=tl.load_pretrained_model("minilm")).'
         )
+    return model
 
 
 def _share_right(predicted: np.ndarray, dataset: Dataset) -> float:
@@ -236,7 +243,9 @@ def _scratch(dataset: Dataset, train: Callable, rows: np.ndarray, seed: int) -> 
     return _share_right(trained.predict(dataset.test.inputs), dataset), trained.record["seconds"]
 
 
-def _fine_tuned(dataset: Dataset, model: PretrainedModel, rows: np.ndarray, seed: int) -> tuple[float, float]:
+def _fine_tuned(
+    dataset: Dataset, model: PretrainedModel | PretrainedTextModel, rows: np.ndarray, seed: int
+) -> tuple[float, float]:
     part = dataset.train.select(rows)
     trained = fine_tune(model, part.inputs, part.labels, validation=0, sample_weight=part.weights, seed=seed)
     return _share_right(trained.predict(dataset.test.inputs), dataset), sum(trained.record["seconds"].values())
@@ -245,7 +254,7 @@ def _fine_tuned(dataset: Dataset, model: PretrainedModel, rows: np.ndarray, seed
 class _Probes:
     """Linear probes on features, computed once a picture for all draws; their cost is counted in every draw."""
 
-    def __init__(self, dataset: Dataset, model: PretrainedModel):
+    def __init__(self, dataset: Dataset, model: PretrainedModel | PretrainedTextModel) -> None:
         self._dataset, self._model = dataset, model
         some = dataset.train.inputs[: min(_TIMED, len(dataset.train))]
         model.extract_features(some[:1], cache=False)  # starts the engine

@@ -5,6 +5,7 @@ the convolution before it and the shift becomes its bias; what is left are convo
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -90,14 +91,14 @@ def output_shape(variant: str, output: str | Sequence[str] = FEATURES_OUTPUT, po
 class _Lite(Graph):
     """The operators of an EfficientNet-Lite, with its weights."""
 
-    def __init__(self, weights: dict[str, np.ndarray]):
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__()
         self._weights = weights
 
     def preprocessed(self, x: int) -> int:
         """(pixel − 127) / 128, what the network was trained on."""
-        x = self._operator("ADD", [x, self._constant(np.float32([-127]), "offset")], self.shapes[x])
-        return self._operator("MUL", [x, self._constant(np.float32([1 / 128]), "scale")], self.shapes[x])
+        x = self._operator("ADD", [x, self._constant(np.array([-127], np.float32), "offset")], self.shapes[x])
+        return self._operator("MUL", [x, self._constant(np.array([1 / 128], np.float32), "scale")], self.shapes[x])
 
     def convolution(self, x: int, name: str, strides: int = 1, relu6: bool = False, depthwise: bool = False) -> int:
         """`<name>_conv` and `<name>_bn` as one convolution with "same" padding."""
@@ -111,7 +112,7 @@ class _Lite(Graph):
         options.strideH = options.strideW = strides
         activation = self._schema.ActivationFunctionType
         options.fusedActivationFunction = activation.RELU6 if relu6 else activation.NONE
-        _, height, width, _ = self.shapes[x]
+        _, height, width, _ = cast(tuple[int, ...], self.shapes[x])  # only the batch may be of any size
         inputs = [x, self._constant(kernel, f"{name}_kernel"), self._constant(bias, f"{name}_bias")]
         return self._operator(kind, inputs, (1, -(-height // strides), -(-width // strides), len(bias)), options)
 

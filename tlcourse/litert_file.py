@@ -4,8 +4,14 @@ A LiteRT file (.tflite) is a flatbuffer: buffers of weights, tensors, and operat
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    pass
 
 
 class Graph:
@@ -15,12 +21,15 @@ class Graph:
         shapes: of each tensor; None where the size is that of the batch given when the file runs.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         from ai_edge_litert import schema_py_generated as schema  # what the flatbuffer is made of; made by Google
 
         self.shapes: list[tuple[int | None, ...]] = []
         self._schema = schema
-        self._inputs, self._tensors, self._operators, self._codes = [], [], [], {}
+        self._inputs: list[int] = []
+        self._tensors: list[schema.TensorT] = []
+        self._operators: list[schema.OperatorT] = []
+        self._codes: dict[str, int] = {}
         self._buffers = [schema.BufferT()]  # number 0: no constant
 
     def input(self, shape: tuple[int | None, ...], name: str) -> int:
@@ -47,13 +56,13 @@ class Graph:
         options = self._schema.ReducerOptionsT()
         options.keepDims = keep
         shape = [1 if axis in axes else size for axis, size in enumerate(self.shapes[x]) if keep or axis not in axes]
-        return self._operator(kind, [x, self._constant(np.int32(axes), "axes")], tuple(shape), options)
+        return self._operator(kind, [x, self._constant(np.array(axes, np.int32), "axes")], tuple(shape), options)
 
     def side_by_side(self, parts: list[int]) -> int:
         """The tensors joined along their last axis."""
         options = self._schema.ConcatenationOptionsT()
         options.axis = len(self.shapes[parts[0]]) - 1
-        width = sum(self.shapes[part][-1] for part in parts)
+        width = sum(cast(int, self.shapes[part][-1]) for part in parts)  # only the batch may be of any size
         return self._operator("CONCATENATION", parts, (*self.shapes[parts[0]][:-1], width), options)
 
     def file(self, output: int, description: str) -> bytes:
@@ -76,11 +85,11 @@ class Graph:
         self._buffers.clear()  # three copies of the weights at once would be one too many
         return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
-    def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options=None) -> int:
+    def _operator(self, kind: str, inputs: list[int], shape: tuple[int | None, ...], options: object = None) -> int:
         """An operator with one output; `options` are the schema's."""
         return self._operator_of_many(kind, inputs, [shape], options)[0]
 
-    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list[tuple], options=None) -> list[int]:
+    def _operator_of_many(self, kind: str, inputs: list[int], shapes: list[tuple], options: object = None) -> list[int]:
         operator, place = self._schema.OperatorT(), len(self._operators)
         outputs = [self._tensor(shape, f"{kind}_{place}_{part}") for part, shape in enumerate(shapes)]
         operator.opcodeIndex = self._codes.setdefault(kind, len(self._codes))
@@ -97,7 +106,9 @@ class Graph:
         self._buffers.append(buffer)
         return self._tensor(array.shape, name, array.dtype, len(self._buffers) - 1)
 
-    def _tensor(self, shape: tuple[int | None, ...], name: str, dtype=np.float32, buffer: int = 0) -> int:
+    def _tensor(
+        self, shape: tuple[int | None, ...], name: str, dtype: "DTypeLike" = np.float32, buffer: int = 0
+    ) -> int:
         kinds = {"float32": self._schema.TensorType.FLOAT32, "int32": self._schema.TensorType.INT32}
         tensor = self._schema.TensorT()
         tensor.shape, tensor.name, tensor.buffer = [size or 1 for size in shape], name, buffer

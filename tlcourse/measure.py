@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ class Measured:
 
 
 @contextmanager
-def measured():
+def measured() -> "Iterator[Measured]":
     """Time a block: `with measured() as took: …`, then `took.seconds` and `took.peak_megabytes`.
 
     Both are there after a block that raised, too.

@@ -147,7 +147,7 @@ def _limits(record: dict) -> Iterator[str]:
     if few:
         yield f"- Of {_some(few)} fewer than {FEW} pictures were tested: what is said of them may be luck."
     learned = {name: count for name, count in pictures["train"].items() if count}
-    most, least = max(learned, key=learned.get), min(learned, key=learned.get)
+    most, least = max(learned, key=learned.__getitem__), min(learned, key=learned.__getitem__)
     if learned[most] >= UNEVEN * learned[least]:
         yield (
             f"- It learned from {learned[most]:,} pictures of {_one_line(most)} and {learned[least]:,} of "

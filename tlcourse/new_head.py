@@ -5,11 +5,15 @@ at all, and nothing says so. Here the last layer gives probabilities and the los
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .backbones import PretrainedModel
 from .errors import UserInputError
 from .freezing import freeze
 from .text_models import PretrainedTextModel
+
+if TYPE_CHECKING:
+    import keras
 
 
 def add_head(
@@ -18,7 +22,7 @@ def add_head(
     hidden: int | Sequence[int] = (),
     dropout: float = 0.0,
     learning_rate: float = 1e-3,
-):
+) -> "keras.Model":
     """The pretrained network, frozen, with a new head: a compiled `keras.Model`, pixels (of a text model
     token ids, as `model.tokenize` gives them) → probabilities.
 

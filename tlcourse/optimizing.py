@@ -1,7 +1,21 @@
 """A step of an optimizer inside a TensorFlow function."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-def apply_gradients(optimizer, gradients, variables, decayed=(), rate=None, decay=None) -> None:
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+def apply_gradients(
+    optimizer: "keras.Optimizer",
+    gradients: "Sequence[tf.Tensor]",
+    variables: "Sequence[keras.Variable]",
+    decayed: "Sequence[keras.Variable]" = (),
+    rate: "float | tf.Tensor | None" = None,
+    decay: "float | tf.Tensor | None" = None,
+) -> None:
     """What `optimizer.apply(gradients, variables)` does, without keeping the function for ever that calls it.
 
     Keras hands the update to TensorFlow's distribution strategy, which never lets go of the function that it was called

@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .errors import PictureError, UserInputError
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _ORIENTATION = 0x0112  # EXIF's tag
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -35,7 +38,9 @@ def read_picture(source: str | PathLike | bytes) -> np.ndarray:
     return np.asarray(open_picture(source))
 
 
-def open_picture(source: str | PathLike | bytes, at_least: tuple[int, int] | None = None, name: str | None = None):
+def open_picture(
+    source: str | PathLike | bytes, at_least: tuple[int, int] | None = None, name: str | None = None
+) -> "PIL.Image.Image":
     """Like `read_picture`, as a `PIL.Image.Image` in mode RGB.
 
     Args:
@@ -128,7 +133,7 @@ def _refuse_bomb(name: str, width: int, height: int) -> None:
         )
 
 
-def _as_rgb(image, name: str):
+def _as_rgb(image: "PIL.Image.Image", name: str) -> "PIL.Image.Image":
     from PIL import Image
 
     if image.mode == "F":
@@ -143,7 +148,7 @@ def _as_rgb(image, name: str):
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def resize(picture, size: tuple[int, int]) -> np.ndarray:
+def resize(picture: "np.ndarray | PIL.Image.Image", size: tuple[int, int]) -> np.ndarray:
     """The whole picture at `size` = (height, width), bicubic with anti-aliasing; uint8 (height, width, 3).
 
     Nothing is cropped: a defect at the edge of a solar cell or a dog at the edge of a photograph stays in.
@@ -168,13 +173,13 @@ class Pictures(Sequence):
     are `Pictures` again; `pictures.paths` are the files.
     """
 
-    def __init__(self, paths: Sequence[str | PathLike]):
+    def __init__(self, paths: Sequence[str | PathLike]) -> None:
         self.paths = [Path(path) for path in paths]
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: "Any") -> "Any":
         if isinstance(index, int | np.integer):
             return read_picture(self.paths[index])
         chosen = np.arange(len(self.paths))[index]
@@ -235,4 +240,4 @@ def files_below(folder: Path) -> Below:
                 below.others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
             else:
                 below.pictures.append(path)
-    return Below(*(sorted(part) for part in below))
+    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))

@@ -67,8 +67,11 @@ def _rows(model: ExportedModel, files: list[Path], closed: list[Answer], top: in
     """(path, [(label, probability), …], error) of each file."""
     with progress_bar(total=len(files), desc="Predicting", unit=" pictures") as progress:
         for path, probabilities, error in chain(closed, model.answers(files)):
-            best = [] if probabilities is None else np.argsort(-probabilities, kind="stable")[:top]
-            yield path, [(model.class_names[place], float(probabilities[place])) for place in best], error
+            best = []
+            if probabilities is not None:
+                places = np.argsort(-probabilities, kind="stable")[:top]
+                best = [(model.class_names[place], float(probabilities[place])) for place in places]
+            yield path, best, error
             progress.update()
 
 

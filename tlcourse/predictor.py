@@ -1,14 +1,21 @@
 """What a probe and a fine-tuned network have in common: probabilities become answers, and answers are judged."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from .errors import UserInputError
 from .evaluation import ConfusionMatrix, classification_report
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-class Predictor:
+
+Inputs = TypeVar("Inputs", contravariant=True)  # what a predictor reads: features, pictures or sentences
+
+
+class Predictor(Generic[Inputs]):
     """Something with `predict_proba`, and what follows from that.
 
     Attributes:
@@ -16,40 +23,40 @@ class Predictor:
         class_names: their names.
     """
 
-    def __init__(self, classes: np.ndarray, class_names: list[str] | None):
+    def __init__(self, classes: np.ndarray, class_names: list[str] | None) -> None:
         self.classes = classes
         self.class_names = class_names or [str(label) for label in classes]
 
-    def predict_proba(self, inputs) -> np.ndarray:
+    def predict_proba(self, inputs: "Inputs") -> np.ndarray:
         """Probability of each class: (n, classes), rows sum to 1."""
         raise NotImplementedError
 
-    def predict(self, inputs) -> np.ndarray:
+    def predict(self, inputs: "Inputs") -> np.ndarray:
         """The most probable label of each row, (n,), of the kind that was trained with: text stays text."""
         return self.classes[self._predicted(inputs)]
 
-    def score(self, inputs, labels, sample_weight=None) -> float:
+    def score(self, inputs: "Inputs", labels: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> float:
         """Accuracy in [0, 1]: the share of rows (weighted if weights are given) whose prediction is the label."""
         truth, predicted = self._judged(inputs, labels)
         return float(np.average(truth == predicted, weights=check_weights(sample_weight, len(truth))))
 
-    def confusion(self, inputs, labels) -> ConfusionMatrix:
+    def confusion(self, inputs: "Inputs", labels: "ArrayLike") -> ConfusionMatrix:
         """How often each class was taken for which."""
         return ConfusionMatrix.of(*self._judged(inputs, labels), self.class_names)
 
-    def report(self, inputs, labels) -> str:
+    def report(self, inputs: "Inputs", labels: "ArrayLike") -> str:
         """Precision, recall and F1 for each class, as text."""
         return classification_report(*self._judged(inputs, labels), self.class_names)
 
-    def _predicted(self, inputs) -> np.ndarray:
+    def _predicted(self, inputs: "Inputs") -> np.ndarray:
         return self.predict_proba(inputs).argmax(axis=1)
 
-    def _judged(self, inputs, labels) -> tuple[np.ndarray, np.ndarray]:
+    def _judged(self, inputs: "Inputs", labels: "ArrayLike") -> tuple[np.ndarray, np.ndarray]:
         """True and predicted positions among the classes, from one pass over the inputs."""
         predicted = self._predicted(inputs)
         return self.positions(labels, len(predicted)), predicted
 
-    def positions(self, labels, count: int) -> np.ndarray:
+    def positions(self, labels: "ArrayLike", count: int) -> np.ndarray:
         """The labels' positions among the classes, int64 (count,)."""
         labels = check_labels(labels, count)
         unknown = sorted(set(labels.tolist()) - set(self.classes.tolist()))
@@ -58,7 +65,7 @@ class Predictor:
         return np.searchsorted(self.classes, labels)
 
 
-def check_labels(labels, count: int) -> np.ndarray:
+def check_labels(labels: "ArrayLike", count: int) -> np.ndarray:
     """Labels as an array (count,) of whole numbers or text, or a sentence."""
     array = as_array(labels, "labels")
     if array.ndim != 1 or len(array) != count:
@@ -75,7 +82,7 @@ def check_labels(labels, count: int) -> np.ndarray:
     return array
 
 
-def as_array(values, name: str) -> np.ndarray:
+def as_array(values: "ArrayLike", name: str) -> np.ndarray:
     """The values as an array, or a sentence where their rows differ in length."""
     try:
         return np.asarray(values)
@@ -84,7 +91,7 @@ def as_array(values, name: str) -> np.ndarray:
         raise UserInputError(f"The rows of the {name} differ in length; expected {wanted}.") from None
 
 
-def check_weights(weights, count: int) -> np.ndarray:
+def check_weights(weights: "ArrayLike | None", count: int) -> np.ndarray:
     """Weights of the rows as float64 (count,), ones where there are none, or a sentence."""
     if weights is None:
         return np.ones(count)

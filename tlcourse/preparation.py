@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,17 +29,24 @@ from .text_models import PretrainedTextModel
 from .training import EVALUATION_BATCH, Training, descriptions
 from .training_step import TrainingStep
 
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import ArrayLike
+
+    from .inputs import Images
+    from .wordpiece import Sentences
+
 
 def prepare_fine_tuning(
     model: PretrainedModel | PretrainedTextModel,
-    inputs,
-    labels,
+    inputs: "Images | Sentences",
+    labels: "ArrayLike",
     from_: str | int | None = 3,
     *,
     validation: float | tuple = 0.1,
     views: int | Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
-    sample_weight=None,
+    sample_weight: "ArrayLike | None" = None,
     cache: bool = True,
     engine: str | None = None,
     seed: int = 0,
@@ -68,9 +76,11 @@ def prepare_fine_tuning(
     last_frozen = last_frozen_block(model, first)
     (network, start), seconds = cut_copy(model, last_frozen), Stopwatch()
     activations = _activations(model, inputs, labels, last_frozen, views, cache, engine)
-    learn, judged = Examples(activations, *learned), held_out and Examples(activations, *held_out)
+    learn, judging = Examples(activations, *learned), activations
     if isinstance(validation, tuple):
-        judged = Examples(_activations(model, *validation, last_frozen, views[:1], cache, engine), *held_out)
+        others, theirs = validation
+        judging = _activations(model, others, theirs, last_frozen, views[:1], cache, engine)
+    judged = Examples(judging, *held_out) if held_out else None
     seconds.lap("activations")
     describe = descriptions(network, start, learn.dtype)
     head = _probe(describe, learn, seed)
@@ -83,28 +93,36 @@ def prepare_fine_tuning(
     )
 
 
-def _activations(model, inputs, labels, last_frozen: str | None, views, cache: bool, engine) -> np.ndarray | Ragged:
+def _activations(
+    model: PretrainedModel | PretrainedTextModel,
+    inputs: "Images | Sentences",
+    labels: "ArrayLike",
+    last_frozen: str | None,
+    views: Sequence[str],
+    cache: bool,
+    engine: str | None,
+) -> np.ndarray | Ragged:
     """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
     found = model.at_cut(inputs, last_frozen, views, cache, engine)
     check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
     return found if len(views) > 1 or isinstance(found, Ragged) else found[:, None]
 
 
-def _probe(describe, learn: Examples, seed: int):
+def _probe(describe: Callable, learn: Examples, seed: int) -> "keras.layers.Layer":
     """A linear probe on the network as it is, as a Dense layer."""
     found, weights = learn.outputs(describe, EVALUATION_BATCH), learn.weights
     return train_classifier(found, learn.targets, sample_weight=weights, seed=seed, common_scale=True).as_head()
 
 
-def _digests(network, head) -> dict[str, str]:
+def _digests(network: "keras.Model", head: "keras.layers.Layer") -> dict[str, str]:
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
     return {weight.path: engines.fast_digest_of([weight.numpy() + 0.0]) for weight in weights}  # -0.0 is 0.0
 
 
-def _moved(model, training: Training) -> dict[str, float]:
+def _moved(model: PretrainedModel | PretrainedTextModel, training: Training) -> dict[str, float]:
     """How far each block behind the cut has moved, as a share of its length."""
-    kernels = {}
+    kernels: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for variable, before in zip(training.variables, training.before, strict=True):
         if is_kernel(variable):
             kernels.setdefault(variable.path.split("/")[0], []).append((before, variable.numpy()))
@@ -135,7 +153,7 @@ class Preparation:
     class_names: list[str] | None
     learn: Examples
     judged: Examples | None
-    network: object
+    network: "keras.Model"
     step: TrainingStep
     describe: Callable
     digests: dict[str, str]
@@ -146,7 +164,7 @@ class Preparation:
         rows = f"{len(self.learn)} {self.model.kind}, {len(self.judged or ())} held out"
         return f"<{self.model.name}, ready to be fine-tuned from {self.first or 'its beginning'} on: {rows}>"
 
-    def run(self, **settings) -> FineTuned:
+    def run(self, **settings: "Any") -> FineTuned:
         """Fine-tune with these settings: bit for bit what `fine_tune` comes to, and nothing is shown on the way.
 
         Each result has a network of its own, built when it is first asked for. What is prepared stays as it was,
@@ -205,7 +223,7 @@ class Preparation:
         return FineTuned(make, name, self.classes, self.class_names, self.model.reader(), record)
 
 
-def _with_head(network, head, dropout: float):
+def _with_head(network: "keras.Model", head: "keras.layers.Layer", dropout: float) -> "keras.Model":
     """The network and its head as one `keras.Model`; not compiled, so that its file holds no optimizer."""
     import keras
 
@@ -213,7 +231,13 @@ def _with_head(network, head, dropout: float):
     return keras.Model(network.inputs, head(dropped), name=f"{network.name}_fine_tuned")
 
 
-def _copy_with_head(network, last_frozen: str | None, head, trained: list[np.ndarray], dropout: float):
+def _copy_with_head(
+    network: "keras.Model",
+    last_frozen: str | None,
+    head: "keras.layers.Layer",
+    trained: list[np.ndarray],
+    dropout: float,
+) -> "keras.Model":
     """The same with copies of both, and in them what was trained."""
     import keras
 
@@ -230,8 +254,9 @@ def _copy_with_head(network, last_frozen: str | None, head, trained: list[np.nda
 class Stopwatch:
     """Seconds of one stage after the other."""
 
-    def __init__(self):
-        self.laps, self._last = {}, time.perf_counter()
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()

@@ -2,17 +2,22 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _quiet = False
 
 
-def progress_bar(*iterable, **options):
+def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
     """A `tqdm` bar with tqdm's own arguments. `TQDM_DISABLE=1` turns all of them off, in notebooks too."""
     from tqdm.auto import tqdm
 
-    return tqdm(*iterable, disable=is_off(), leave=False, **options)
+    options |= {"disable": is_off(), "leave": False}
+    return tqdm(iterable, **options)
 
 
 def is_off() -> bool:

@@ -3,6 +3,7 @@
 import csv
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from .errors import DamagedFile, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
 from .tensorflow_start import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
 
 
 def imagenet_classes() -> list[dict[str, str]]:
@@ -39,7 +43,7 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
         application(recipe, name, "imagenet", include_top=include_top)
 
 
-def build(recipe: Recipe, name: str, include_top: bool):
+def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
     import_tensorflow()
     import keras
@@ -57,7 +61,7 @@ def build(recipe: Recipe, name: str, include_top: bool):
     return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
 
 
-def application(recipe: Recipe, name: str, weights, **options):
+def application(recipe: Recipe, name: str, weights: str | Path, **options: "Any") -> "keras.Model":
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
@@ -80,7 +84,7 @@ def application(recipe: Recipe, name: str, weights, **options):
         ) from error
 
 
-def preprocessing_layers(pixels, kind: str):
+def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.KerasTensor":
     """Keras layers that do what `preprocess_input` of the network's family does, in the graph and without Lambda."""
     import keras
 

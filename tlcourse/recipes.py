@@ -1,6 +1,7 @@
 """How each published network is to be used: its size, its preprocessing, the names of its blocks and files."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,13 @@ def _lite(name: str, size: int, top1: float) -> Recipe:
     return Recipe("", size, "lite", r"(stem|block\d[a-z]|head)_", {}, (f"{name}.npz",) * 2, top1, source)
 
 
-RECIPES = {
+PictureModel = Literal[
+    "efficientnet_lite0", "efficientnet_lite2", "vgg16", "resnet50", "inception_v3", "xception", "mobilenet_v2",
+    "efficientnet_v2_b0",
+]  # fmt: skip
+"""The names in `RECIPES`, for whoever checks types."""
+
+RECIPES: dict[str, Recipe] = {
     "efficientnet_lite0": _lite("efficientnet_lite0", 224, 75.1),
     "efficientnet_lite2": _lite("efficientnet_lite2", 260, 77.6),
     "vgg16": Recipe(

@@ -1,11 +1,15 @@
 """Results row by row: in memory, and in a file once they are large."""
 
 import tempfile
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from .errors import TLCourseError
 from .files import cache_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
 
@@ -13,9 +17,11 @@ LARGE = 16_000_000  # bytes of results from which they are kept in a file instea
 class Rows:
     """Collects rows of one shape; `len()` says how many there are."""
 
-    def __init__(self, shape: tuple[int, ...], dtype):
+    def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._parts, self._bytes, self._count, self._file = [], 0, 0, None
+        self._bytes = self._count = 0
+        self._parts: list[np.ndarray] = []
+        self._file: IO[bytes] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -50,7 +56,7 @@ class Rows:
         return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))  # copy on write
 
 
-def _temporary_file():
+def _temporary_file() -> IO[bytes]:
     """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
     folder = cache_folder()
     try:

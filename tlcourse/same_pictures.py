@@ -6,13 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations, islice
 from os import PathLike
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .errors import UserInputError
 from .inputs import as_pictures
 from .pictures import open_picture
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from .inputs import Images
 
 HASH_SIDE = 16  # a hash has 16 × 16 bits
 ALIKE = 60  # bits that may differ in candidates; cropping two pixels of a solar cell's picture changes up to 80
@@ -29,13 +34,13 @@ class Pair(NamedTuple):
     """One picture in two splits: the splits' names, and in each the picture's path, or its place where it has none."""
 
     first_split: str
-    first: object
+    first: str | int
     second_split: str
-    second: object
+    second: str | int
     mirrored: bool
 
 
-def shared_pictures(first, second, *more, names: Sequence[str] = ()) -> list[Pair]:
+def shared_pictures(first: "Images", second: "Images", *more: "Images", names: Sequence[str] = ()) -> list[Pair]:
     """The pictures that stand in two splits, as `assert_disjoint` finds them; nothing is raised or shown."""
     return [pair for pair, _, _ in in_two(as_collections((first, second, *more), tuple(names)))]
 
@@ -53,7 +58,7 @@ def in_two(splits: "list[Collection]") -> list[tuple]:
     return [pair for one, other in combinations(splits, 2) for pair in _shared(one, other)]
 
 
-def same_pictures(images) -> np.ndarray:
+def same_pictures(images: "Images") -> np.ndarray:
     """Which pictures are one and the same, as `assert_disjoint` sees it: int64 (n,), the place of the first such one.
 
     Args:
@@ -76,8 +81,9 @@ def same_pictures(images) -> np.ndarray:
 class Collection:
     """A collection of pictures: one hash each, and the pictures again when they are asked for."""
 
-    def __init__(self, name: str, images):
+    def __init__(self, name: str, images: "Images") -> None:
         self.name = name
+        self.images: Any  # whatever gives a picture for a place
         if hasattr(images, "as_numpy_iterator"):  # may come in another order the next time
             images = [np.asarray(_shrunk(_grey(picture, WORK), 2 * SIDE)) for picture in as_pictures(images)[0]]
         elements, _ = as_pictures(images)
@@ -94,13 +100,13 @@ class Collection:
         self.work = lru_cache(128)(lambda place: _shrunk(_grey(self.images[place], WORK), WORK))
         self.look = lru_cache(LOOKS)(lambda place: _Look.of(self.work(place)))
 
-    def label(self, place: int):
+    def label(self, place: int) -> str | int:
         """The picture's path, or its place where it has none."""
         picture = self.images[place]
         return str(picture) if isinstance(picture, str | PathLike) else place
 
 
-def _grey(picture, at_least: int):
+def _grey(picture: np.ndarray | str | PathLike, at_least: int) -> "PIL.Image.Image":
     """A path or an array as a grey `PIL.Image.Image`; a large JPEG is decoded at a smaller size if that is enough."""
     from PIL import Image
 
@@ -112,7 +118,7 @@ def _grey(picture, at_least: int):
     return Image.fromarray(np.ascontiguousarray(picture)).convert("L")
 
 
-def _shrunk(image, side: int):
+def _shrunk(image: "PIL.Image.Image", side: int) -> "PIL.Image.Image":
     """A picture of at most so many pixels a side."""
     if max(image.size) > side:
         image = image.copy()
@@ -120,14 +126,15 @@ def _shrunk(image, side: int):
     return image
 
 
-def _hashes(picture) -> tuple[np.ndarray, np.ndarray]:
+def _hashes(picture: np.ndarray | str | PathLike) -> tuple[np.ndarray, np.ndarray]:
     """The packed bits of the perceptual hash of a picture, and of its mirror image."""
     import imagehash
     from PIL import Image, ImageOps
 
     side = 4 * HASH_SIDE  # what phash makes it itself
     small = _grey(picture, 2 * side).resize((side, side), Image.Resampling.LANCZOS)
-    return tuple(np.packbits(imagehash.phash(view, HASH_SIDE).hash) for view in (small, ImageOps.mirror(small)))
+    plain, mirrored = (imagehash.phash(view, HASH_SIDE).hash for view in (small, ImageOps.mirror(small)))
+    return np.packbits(plain), np.packbits(mirrored)
 
 
 class _Look(NamedTuple):
@@ -138,7 +145,7 @@ class _Look(NamedTuple):
     noise: float
 
     @classmethod
-    def of(cls, image) -> "_Look":
+    def of(cls, image: "PIL.Image.Image") -> "_Look":
         side = min(SIDE, *image.size)
         pixels = _pixels(image, side)
         return cls(image.size, pixels, _distance(_pixels(_encoded(image), side), pixels))
@@ -194,7 +201,7 @@ def _signs(hashes: np.ndarray) -> np.ndarray:
     return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1
 
 
-def _same_picture(one, other) -> bool:
+def _same_picture(one: "PIL.Image.Image", other: "PIL.Image.Image") -> bool:
     """Whether two grey pictures of different sizes are one that was resized, or cut out of the other."""
     larger, smaller = sorted((one, other), key=lambda image: -image.width * image.height)
     if abs(np.log(larger.width / larger.height * smaller.height / smaller.width)) > 0.2:
@@ -214,7 +221,7 @@ def _same_look(one: _Look, other: _Look) -> bool:
     return _distance(one.pixels, other.pixels) <= max(allowed, TOLERANCE[1] * max(one.noise, other.noise))
 
 
-def _cuts(larger, smaller) -> list:
+def _cuts(larger: "PIL.Image.Image", smaller: "PIL.Image.Image") -> list:
     """The larger picture, and if the other may have been cut out of it, every such cut."""
     wide, high = larger.width - smaller.width, larger.height - smaller.height
     if not (0 <= wide <= CROPPED and 0 <= high <= CROPPED and wide + high):
@@ -223,7 +230,7 @@ def _cuts(larger, smaller) -> list:
     return [larger, *(larger.crop((x, y, x + smaller.width, y + smaller.height)) for x, y in corners)]
 
 
-def _pixels(image, side: int) -> np.ndarray:
+def _pixels(image: "PIL.Image.Image", side: int) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
@@ -240,7 +247,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
     return float(min(np.sqrt(np.mean((np.clip(view, 0, 255) - other) ** 2)) for view in views))
 
 
-def _encoded(image):
+def _encoded(image: "PIL.Image.Image") -> "PIL.Image.Image":
     from PIL import Image
 
     file = io.BytesIO()

@@ -34,7 +34,7 @@ class Settings:
     patience: int = 10
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, low, high, whole in (
             ("epochs", 1, 10_000, True),
             ("batch_size", 1, 4096, True),

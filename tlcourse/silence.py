@@ -1,11 +1,12 @@
 """Native libraries write log lines to file descriptor 2, which would stand in red in every notebook."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def stderr_silenced():
+def stderr_silenced() -> "Iterator[None]":
     """File descriptor 2 leads nowhere meanwhile; Python's own exceptions and warnings are not touched."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -6,17 +6,25 @@ transferable are features in deep neural networks?", NeurIPS 2014.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import features
 from .engines import Pixels
 from .errors import UserInputError
+from .inputs import Images
 from .optimizing import apply_gradients
 from .predictor import Predictor, check_labels, check_weights, names_of
 from .tensorflow_start import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
+
 
 CHANNELS = (16, 32, 64)  # of the three convolutions
 BEHIND = ("conv_1", "pool", "average")  # the layer whose output is handed on by the first, the second, the third
@@ -24,7 +32,7 @@ EPOCHS, STEPS = 80, (300, 1500)  # of a training whose steps nobody has chosen: 
 _BATCH = 256  # pictures predicted at once
 
 
-class SmallNetwork(Predictor):
+class SmallNetwork(Predictor[Images]):
     """A small network. Made by `train_network`. `predict`, `score`, `confusion` and `report` take pictures.
 
     Attributes:
@@ -34,7 +42,9 @@ class SmallNetwork(Predictor):
         record: {"seconds", "steps", "carried", "frozen"}: of its training.
     """
 
-    def __init__(self, network, classes: np.ndarray, class_names: list[str] | None, record: dict):
+    def __init__(
+        self, network: "keras.Model", classes: np.ndarray, class_names: list[str] | None, record: dict
+    ) -> None:
         super().__init__(classes, class_names)
         self.network, self.record = network, record
         self.input_size = tuple(network.input_shape[1:3])
@@ -43,14 +53,14 @@ class SmallNetwork(Predictor):
         height, width = self.input_size
         return f"<small network, {height}×{width} pixels, {len(self.classes)} classes, {self.record['steps']} steps>"
 
-    def predict_proba(self, images) -> np.ndarray:
+    def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
         return _in_batches(self.network, _pixels(images, self.input_size))
 
 
 def train_network(
-    images,
-    labels,
+    images: "Images",
+    labels: "ArrayLike",
     class_names: Sequence[str] | None = None,
     *,
     start: SmallNetwork | None = None,
@@ -60,7 +70,7 @@ def train_network(
     steps: int | None = None,
     batch_size: int = 32,
     learning_rate: float = 5e-3,
-    sample_weight=None,
+    sample_weight: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> SmallNetwork:
     """Train a network of three convolutions, global average pooling and softmax, with Adam.
@@ -87,7 +97,7 @@ def train_network(
         raise UserInputError(f"carried is {carried!r}; there are {len(CHANNELS)} convolutions, so expected 0 to 3.")
     if start is not None and size not in (None, start.input_size):
         raise UserInputError(f"size is {size}, but the network to start from was trained on {start.input_size}.")
-    pixels = _pixels(images, size or (start and start.input_size))
+    pixels = _pixels(images, size or (start.input_size if start else None))
     labels, weights = check_labels(labels, len(pixels)), check_weights(sample_weight, len(pixels))
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
@@ -111,7 +121,7 @@ def train_network(
     return SmallNetwork(workbench.result(), classes, names, record)
 
 
-def _pixels(images, size: tuple[int, int] | None) -> np.ndarray:
+def _pixels(images: "Images", size: tuple[int, int] | None) -> np.ndarray:
     """uint8 (n, height, width, 3), resized where they have to be."""
     if size is None:
         shape = getattr(images, "shape", ())
@@ -123,7 +133,7 @@ def _pixels(images, size: tuple[int, int] | None) -> np.ndarray:
     return features.compute(Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures")
 
 
-def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0):
+def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0) -> "keras.Model":
     """The network itself, freshly initialised: `keras.Model`, pixels [0, 255] → probabilities (n, classes)."""
     import_tensorflow()
     import keras
@@ -145,7 +155,7 @@ def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0
     return keras.Model(pixels, outputs, name="small_network")
 
 
-def _in_batches(network, pixels: np.ndarray) -> np.ndarray:
+def _in_batches(network: "keras.Model", pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(network(pixels[i : i + _BATCH])) for i in range(0, len(pixels), _BATCH)])
 
 
@@ -155,7 +165,7 @@ class _Workbench:
     The step trains what comes behind the frozen convolutions; those see each picture once.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], classes: int, frozen: int):
+    def __init__(self, input_shape: tuple[int, int, int], classes: int, frozen: int) -> None:
         import_tensorflow()
         import keras
 
@@ -170,7 +180,7 @@ class _Workbench:
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         self.step = self._traced(learning)
 
-    def _traced(self, learning):
+    def _traced(self, learning: "keras.Model") -> "Callable":
         import tensorflow as tf
 
         variables = learning.trainable_variables
@@ -181,7 +191,7 @@ class _Workbench:
         )
 
         @tf.function(autograph=False, input_signature=signature)
-        def step(pixels, targets, weights):
+        def step(pixels: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
             with tf.GradientTape() as tape:
                 probabilities = learning(tf.cast(pixels, tf.float32), training=True)
                 right = tf.gather(probabilities, targets, axis=1, batch_dims=1)
@@ -196,9 +206,9 @@ class _Workbench:
         self.network.set_weights(
             small_network(self.network.input_shape[1:], self.network.output_shape[-1], seed).get_weights()
         )
-        for number in range(1, carried + 1):
-            name = f"conv_{number}"
-            self.network.get_layer(name).set_weights(start.network.get_layer(name).get_weights())
+        if start is not None:
+            for name in (f"conv_{number}" for number in range(1, carried + 1)):
+                self.network.get_layer(name).set_weights(start.network.get_layer(name).get_weights())
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
 
@@ -206,7 +216,7 @@ class _Workbench:
         """What the layers that learn are given: the pixels themselves, where nothing is frozen."""
         return pixels if self._front is None else _in_batches(self._front, pixels)
 
-    def result(self):
+    def result(self) -> "keras.Model":
         """A network of its own with the present weights."""
         network = small_network(self.network.input_shape[1:], self.network.output_shape[-1])
         network.set_weights(self.network.get_weights())
@@ -214,5 +224,5 @@ class _Workbench:
 
 
 @lru_cache(maxsize=8)
-def _workbench(input_shape: tuple[int, ...], classes: int, frozen: int) -> _Workbench:
+def _workbench(input_shape: tuple[int, int, int], classes: int, frozen: int) -> _Workbench:
     return _Workbench(input_shape, classes, frozen)

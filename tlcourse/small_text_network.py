@@ -6,8 +6,9 @@ tokens, and of each of their patterns the best match in the sentence.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,14 +18,20 @@ from .optimizing import apply_gradients
 from .predictor import Predictor, check_labels, check_weights, names_of
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
-from .wordpiece import Tokenizer, as_sentences
+from .wordpiece import Sentences, Tokenizer, as_sentences
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
+
 
 WIDTH, PATTERNS, WINDOW, DROPOUT = 64, 96, 3, 0.5
 EPOCHS, STEPS = 20, (200, 1500)  # of a training whose steps nobody has chosen: the epochs, within these limits
 _BATCH = 64  # sentences predicted at once
 
 
-class SmallTextNetwork(Predictor):
+class SmallTextNetwork(Predictor[Sentences]):
     """Made by `train_text_network`. `predict`, `score`, `confusion` and `report` take sentences.
 
     Attributes:
@@ -32,14 +39,21 @@ class SmallTextNetwork(Predictor):
         record: {"seconds", "steps"}: of its training.
     """
 
-    def __init__(self, network, tokenizer: Tokenizer, classes, class_names: list[str] | None, record: dict):
+    def __init__(
+        self,
+        network: "keras.Model",
+        tokenizer: Tokenizer,
+        classes: np.ndarray,
+        class_names: list[str] | None,
+        record: dict,
+    ) -> None:
         super().__init__(classes, class_names)
         self.network, self.tokenizer, self.record = network, tokenizer, record
 
     def __repr__(self) -> str:
         return f"<small text network, {len(self.classes)} classes, {self.record['steps']} steps>"
 
-    def predict_proba(self, sentences) -> np.ndarray:
+    def predict_proba(self, sentences: "Sentences") -> np.ndarray:
         """Probability of each class: float32 (n, classes); sentences as for `extract_features`."""
         texts = _ragged(self.tokenizer, sentences)
         order = np.argsort(texts.lengths, kind="stable")
@@ -49,15 +63,15 @@ class SmallTextNetwork(Predictor):
 
 
 def train_text_network(
-    sentences,
-    labels,
+    sentences: "Sentences",
+    labels: "ArrayLike",
     tokenizer: Tokenizer,
     class_names: Sequence[str] | None = None,
     *,
     steps: int | None = None,
     batch_size: int = 32,
     learning_rate: float = 2e-3,
-    sample_weight=None,
+    sample_weight: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> SmallTextNetwork:
     """Train a network of token vectors, one convolution over windows of three tokens, maximum and softmax, with Adam.
@@ -94,12 +108,12 @@ def train_text_network(
     rng, weights = np.random.default_rng([seed, 1]), (weights / weights.mean()).astype(np.float32)
     for number in range(steps):
         rows = rng.choice(len(texts), batch, replace=False)
-        step(_padded(texts, rows), targets[rows], weights[rows], np.int64([seed, number]))
+        step(_padded(texts, rows), targets[rows], weights[rows], np.array([seed, number], np.int64))
     record = {"seconds": time.perf_counter() - began, "steps": steps}
     return SmallTextNetwork(network, tokenizer, classes, names, record)
 
 
-def small_text_network(vocabulary: int, classes: int, seed: int = 0):
+def small_text_network(vocabulary: int, classes: int, seed: int = 0) -> "keras.Model":
     """The network itself, freshly initialised: `keras.Model`, token ids → probabilities (n, classes)."""
     import_tensorflow()
     import keras
@@ -116,7 +130,7 @@ def small_text_network(vocabulary: int, classes: int, seed: int = 0):
     return keras.Model(ids, outputs, name="small_text_network")
 
 
-def _step(network, learning_rate: float, steps: int):
+def _step(network: "keras.Model", learning_rate: float, steps: int) -> "Callable":
     """One step of training: ids (b, length), targets, weights (b,), and the seed of what is left out."""
     import keras
     import tensorflow as tf
@@ -134,7 +148,7 @@ def _step(network, learning_rate: float, steps: int):
     )
 
     @tf.function(autograph=False, input_signature=signature)
-    def step(ids, targets, weights, seed):
+    def step(ids: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor", seed: "tf.Tensor") -> None:
         with tf.GradientTape() as tape:
             kept = tf.nn.experimental.stateless_dropout(patterns(ids, training=True), DROPOUT, seed)
             right = tf.gather(head(kept), targets, axis=1, batch_dims=1)
@@ -144,7 +158,7 @@ def _step(network, learning_rate: float, steps: int):
     return step.get_concrete_function()
 
 
-def _ragged(tokenizer: Tokenizer, sentences) -> Ragged:
+def _ragged(tokenizer: Tokenizer, sentences: "Sentences") -> Ragged:
     ids = tokenizer.ids(as_sentences(sentences))
     return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
 

@@ -53,7 +53,7 @@ def as_html(cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = F
     return f"<table{focus}>{title}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Real) and not isinstance(value, Integral):
         return f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, Integral) else str(value)

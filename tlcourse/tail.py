@@ -7,9 +7,16 @@ matrix multiplication, whose backward pass TensorFlow computes twice as fast und
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    pass
 
 
-def tail(network, start) -> Callable:
+def tail(network: "keras.Model", start: "keras.KerasTensor") -> Callable:
     """`run(activations)` → the network's output: TensorFlow tensors of what `start` and the output stand for.
 
     Args:
@@ -22,12 +29,12 @@ def tail(network, start) -> Callable:
     import keras
 
     steps = _steps(network, start)
-    readers = {}
+    readers: dict[int, list[keras.Operation]] = {}
     for operation in steps:
         for tensor in keras.tree.flatten(operation.input):
             readers.setdefault(id(tensor), []).append(operation)
 
-    def run(activations):
+    def run(activations: "tf.Tensor") -> "tf.Tensor":
         values = {id(start): activations}
         for operation in steps:
             if id(operation.output) in values:  # a batch norm that is part of the convolution before it
@@ -35,7 +42,7 @@ def tail(network, start) -> Callable:
             arguments, named = operation._inbound_nodes[0].arguments.fill_in(values)  # as Keras itself does
             norm = _norm_behind(operation, readers)
             if norm is not None:
-                values[id(norm.output)] = _convolve_and_normalise(*arguments, operation, norm)
+                values[id(norm.output)] = _convolve_and_normalise(arguments[0], operation, norm)
             elif isinstance(operation, keras.layers.BatchNormalization | keras.layers.Dropout):
                 values[id(operation.output)] = operation(*arguments, **{**named, "training": False})
             else:
@@ -45,7 +52,7 @@ def tail(network, start) -> Callable:
     return run
 
 
-def _steps(network, start) -> list:
+def _steps(network: "keras.Model", start: "keras.KerasTensor") -> list:
     """The operations from `start` to the output, in the order in which they run."""
     import keras
 
@@ -59,7 +66,7 @@ def _steps(network, start) -> list:
     return steps[::-1]
 
 
-def _norm_behind(operation, readers: dict[int, list]):
+def _norm_behind(operation: "keras.Operation", readers: dict[int, list]) -> "keras.layers.Layer | None":
     """The batch norm that alone reads this convolution, if the two can be computed as one; else None."""
     from keras import layers
 
@@ -75,7 +82,9 @@ def _norm_behind(operation, readers: dict[int, list]):
     return behind[0] if alone and behind[0].axis in (-1, 3) else None
 
 
-def _convolve_and_normalise(x, convolution, norm):
+def _convolve_and_normalise(
+    x: "tf.Tensor", convolution: "keras.layers.Layer", norm: "keras.layers.Layer"
+) -> "tf.Tensor":
     import tensorflow as tf
     from keras import layers
 

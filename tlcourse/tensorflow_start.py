@@ -3,6 +3,7 @@
 import logging
 import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 from .errors import WeightsUnavailable
 from .freed_memory import keep_freed_memory
@@ -10,7 +11,7 @@ from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
 
 
-def import_tensorflow():
+def import_tensorflow() -> "ModuleType":
     """Import TensorFlow without its start-up log, which would stand in red in every notebook.
 
     The log is written before any log level is in force.

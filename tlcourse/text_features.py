@@ -5,8 +5,9 @@ Sentences of the same number of tokens go through the network together, so nothi
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +18,19 @@ from .progress import progress_bar
 from .ragged import Ragged
 from .rows import Rows
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from .engines import TextEngine
+
 CHUNK = 2048  # sentences that are looked up, sorted by length, computed and kept together
 CHUNK_TOKENS = 1 << 16  # of them: the states of long texts fill the memory otherwise, 100 MB of float32 at width 384
 TOKENS = 512  # of the sentences that go through the network at once: more would not stay in the processor's cache
 
 
-def averages(engine, ids: Sequence[np.ndarray], name: str | None, describe: str = "Reading") -> np.ndarray:
+def averages(
+    engine: "TextEngine", ids: Sequence[np.ndarray], name: str | None, describe: str = "Reading"
+) -> np.ndarray:
     """The average of each sentence's tokens behind the network: float32 (n, width).
 
     Args:
@@ -40,7 +48,13 @@ def averages(engine, ids: Sequence[np.ndarray], name: str | None, describe: str 
     return result.array()
 
 
-def states(engine, ids: Sequence[np.ndarray], name: str | None, dtype=np.float32, describe: str = "Reading") -> Ragged:
+def states(
+    engine: "TextEngine",
+    ids: Sequence[np.ndarray],
+    name: str | None,
+    dtype: "DTypeLike" = np.float32,
+    describe: str = "Reading",
+) -> Ragged:
     """What the network makes of every token: (length, width) for each sentence. Arguments as for `averages`."""
     width = engine.output_shape[-1]
     result = Rows((width,), dtype)
@@ -51,12 +65,18 @@ def states(engine, ids: Sequence[np.ndarray], name: str | None, dtype=np.float32
     return Ragged(result.array(), [len(sentence) for sentence in ids])
 
 
-def _file(name: str | None, engine, what: str) -> str | None:
+def _file(name: str | None, engine: "TextEngine", what: str) -> str | None:
     key = hashlib.sha256(f"{engine.key} {engine.output_shape} {what}".encode()).hexdigest()
     return name and f"{name}-{key[:20]}"
 
 
-def _computed(engine, ids: Sequence[np.ndarray], cache: RowCache, describe: str, finish) -> Iterator[np.ndarray]:
+def _computed(
+    engine: "TextEngine",
+    ids: Sequence[np.ndarray],
+    cache: RowCache,
+    describe: str,
+    finish: "Callable[[np.ndarray], np.ndarray]",
+) -> Iterator[np.ndarray]:
     """`finish(states)` of each sentence, in their order; computed where it is not in the cache, and kept there."""
     keep_freed_memory()
     keys = [hashlib.sha256(sentence.tobytes()).digest()[:20] for sentence in ids]
@@ -94,7 +114,12 @@ def _chunks(ids: Sequence[np.ndarray]) -> Iterator[slice]:
         yield slice(begin, len(ids))
 
 
-def _in_batches(engine, missing: dict[bytes, np.ndarray], finish, pool) -> Iterator[dict[bytes, np.ndarray]]:
+def _in_batches(
+    engine: "TextEngine",
+    missing: dict[bytes, np.ndarray],
+    finish: "Callable[[np.ndarray], np.ndarray]",
+    pool: ThreadPoolExecutor,
+) -> Iterator[dict[bytes, np.ndarray]]:
     """The rows of the missing sentences by key, some at a time."""
 
     def run(batch: list[bytes]) -> dict[bytes, np.ndarray]:

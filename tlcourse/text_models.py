@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
 from .views import AS_IS
 from .wordpiece import Tokenizer, as_sentences
+
+if TYPE_CHECKING:
+    import keras
+
+    from .wordpiece import Sentences
 
 EMBEDDINGS = "embeddings"
 _PARTS = {  # of a block, in the order in which they run
@@ -35,7 +41,7 @@ class PretrainedTextModel:
         tokenizer: its WordPiece, see `tlcourse.wordpiece.Tokenizer`.
     """
 
-    def __init__(self, name: str | PathLike, engine: str = "auto"):
+    def __init__(self, name: str | PathLike, engine: str = "auto") -> None:
         self.engine = engines.check_engine(engine)
         self.folder = find_folder(name)
         self.name = str(name) if name in PUBLISHED else self.folder.resolve().name
@@ -67,14 +73,14 @@ class PretrainedTextModel:
         return {block: [f"{block}_{part}" for part in _PARTS[kind]] for block, kind in kinds.items()}
 
     @cached_property
-    def network(self):
+    def network(self) -> "keras.Model":
         """`keras.Model`, token ids int32 (n, length), 0 is padding → features float32 (n, d). Built when asked for."""
         network = self.copy_network()
         self._weights = {}  # from now on they are the network's, and may change
         engines.drop_all()  # they hold the file's weights, too
         return network
 
-    def copy_network(self):
+    def copy_network(self) -> "keras.Model":
         """The network once more: training the one leaves the other as it is."""
         import_tensorflow()
         network = encoder(self.shape, self.name)
@@ -86,12 +92,12 @@ class PretrainedTextModel:
         """What the network reads for a sentence, piece by piece, [CLS] first and [SEP] last."""
         return self.tokenizer.tokens(self._ids_of_one(sentence))
 
-    def tokenize(self, sentences) -> np.ndarray:
+    def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
         ids = self._ids(sentences)
         return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids]).padded(range(len(ids)))
 
-    def extract_features(self, sentences, cache: bool = True) -> np.ndarray:
+    def extract_features(self, sentences: "Sentences", cache: bool = True) -> np.ndarray:
         """Describe each sentence by what the network makes of it: float32 (n, feature_dim).
 
         The features are the average over a sentence's tokens of the last layer's output. What was computed for a
@@ -108,7 +114,7 @@ class PretrainedTextModel:
         engine = self._compiled(self.shape.layers)
         return text_features.averages(engine, self._ids(sentences), self.name if cache else None)
 
-    def token_features(self, sentences, cache: bool = True) -> Ragged:
+    def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
         """The last layer's output for every token: of each sentence float32 (tokens, feature_dim).
 
         Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
@@ -116,7 +122,9 @@ class PretrainedTextModel:
         engine = self._compiled(self.shape.layers)
         return text_features.states(engine, self._ids(sentences), self.name if cache else None)
 
-    def activations(self, sentences, block: str, views: Sequence[str] = (AS_IS,), cache: bool = True) -> Ragged:
+    def activations(
+        self, sentences: "Sentences", block: str, views: Sequence[str] = (AS_IS,), cache: bool = True
+    ) -> Ragged:
         """What a block hands to the next one: of each sentence float16 (tokens, width).
 
         With everything up to that block frozen, training can go on from here and never run the frozen part again.
@@ -146,12 +154,12 @@ class PretrainedTextModel:
     # Of `fine_tune`, chosen on the films' validation sentences; J. Devlin and others took 16 or 32 sentences a step.
     settings: dict = {"learning_rate": 1e-4, "batch_size": 16}
 
-    def count(self, sentences) -> int | None:
+    def count(self, sentences: "Sentences") -> int | None:
         """How many sentences there are, if that is known before they are read."""
         once = hasattr(sentences, "as_numpy_iterator") or isinstance(sentences, Iterator)  # not to be read twice
         return None if once else len(as_sentences(sentences))
 
-    def views(self, views) -> tuple[str, ...]:
+    def views(self, views: object) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
         asked_for = list(views) if isinstance(views, Iterable) and not isinstance(views, str) else views
         if asked_for not in (None, 1, AS_IS, [AS_IS]):
@@ -159,7 +167,12 @@ class PretrainedTextModel:
         return (AS_IS,)
 
     def at_cut(
-        self, sentences, block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
+        self,
+        sentences: "Sentences",
+        block: str | None,
+        views: Sequence[str],
+        cache: bool = True,
+        engine: str | None = None,
     ) -> Ragged:
         """What comes in behind a block, as `activations`; without a block the token ids, int32 (tokens,)."""
         if engines.is_dask(engine):
@@ -178,10 +191,10 @@ class PretrainedTextModel:
             raise UserInputError(f"A {type(sentence).__name__} was given; expected one text, a str.")
         return self._ids(sentence)[0]
 
-    def _ids(self, sentences) -> list[np.ndarray]:
+    def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
 
-    def _compiled(self, layers: int):
+    def _compiled(self, layers: int) -> engines.TextEngine:
         """The engine that computes the tokens' states behind so many layers, with the weights the network now has."""
         if self.engine == "tensorflow" or not engines.has_litert():
             return in_tensorflow(self.network, self.shape, layers)
@@ -197,7 +210,7 @@ class PretrainedTextModel:
         return self._weights or weights_by_layer(self.network)
 
 
-def weights_by_layer(network) -> dict[str, list[np.ndarray]]:
+def weights_by_layer(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     """Layer's name → its arrays."""
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
@@ -217,7 +230,7 @@ def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, d
     return engines.remembered((f"{digest or digest_of(weights)} {shape} {layers} {WRITER}", "litert"), make)
 
 
-def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
+def in_tensorflow(network: "keras.Model", shape: Shape, layers: int) -> engines.StatesEngine:
     """BERT up to so many layers; follows the network's weights, so its key says what they are."""
     import keras
 
@@ -227,12 +240,12 @@ def in_tensorflow(network, shape: Shape, layers: int) -> engines.StatesEngine:
     return engines.StatesEngine(states, f"{digest} {shape} {layers}")
 
 
-def predict(network, sentences, tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
+def predict(network: "keras.Model", sentences: "Sentences", tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
     """Probabilities float32 (n, classes) of a network with a head on a BERT of this shape."""
     ids = tokenizer.ids(as_sentences(sentences))
     if engines.has_litert():
         weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
-        engine = in_litert(weights, shape, shape.layers)
+        engine: engines.TextEngine = in_litert(weights, shape, shape.layers)
     else:
         engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()

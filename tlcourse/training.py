@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -13,10 +14,15 @@ from .settings import Settings
 from .tail import tail
 from .training_step import Schedule, TrainingStep, batch_of
 
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from numpy.typing import DTypeLike
+
 EVALUATION_BATCH = 16
 
 
-def descriptions(network, start, dtype) -> Callable:
+def descriptions(network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike") -> Callable:
     """`describe(activations)` → the network's output for a batch (b, …) of this dtype, with its present weights."""
     import tensorflow as tf
 
@@ -28,7 +34,7 @@ def descriptions(network, start, dtype) -> Callable:
     ).get_concrete_function()  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
 
 
-def temper(head) -> None:
+def temper(head: "keras.layers.Layer") -> None:
     """Make a Dense layer with softmax as short as a freshly initialised one: the same answers, less sure.
 
     A probe's weights are many times as long, and so much the more does every change of the features count: at a
@@ -56,7 +62,9 @@ class Training:
         epochs, probe, best_epoch, resumed_after: as in the record of `FineTuned`.
     """
 
-    def __init__(self, step: TrainingStep, describe, learn: Examples, held_out: Examples | None, settings: Settings):
+    def __init__(
+        self, step: TrainingStep, describe: Callable, learn: Examples, held_out: Examples | None, settings: Settings
+    ) -> None:
         self.learn, self.held_out, self.settings = learn, held_out, settings
         self.variables = step.variables
         self._step, self._describe, self._head = step, describe, step.head
@@ -124,7 +132,7 @@ class Training:
             return row["validation_accuracy"], -row["validation_loss"]
         return float(row.get("epoch", 0)), 0.0
 
-    def _learn(self, activations, targets, weights, number: int):
+    def _learn(self, activations: np.ndarray, targets: np.ndarray, weights: np.ndarray, number: int) -> "tf.Tensor":
         """One step; its loss. Numbers go on from the first epoch's first, `self.steps`; those before are for timing."""
         rate = self._schedule(max(0, number - self.steps))
         return self._step(activations, targets, weights, number, rate, self.settings)
@@ -141,22 +149,23 @@ class Training:
 
     def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
-        probabilities = self.held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
-        targets = self.held_out.targets
+        held_out = cast(Examples, self.held_out)  # asked only where there are some
+        probabilities = held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
+        targets = held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
-        weights = self.held_out.weights
+        weights = held_out.weights
         return {
             "validation_accuracy": float(np.average(right, weights=weights)),
             "validation_loss": float(np.average(surprise, weights=weights)),
         }
 
     @staticmethod
-    def _values(variables) -> list[np.ndarray]:
+    def _values(variables: "Sequence[keras.Variable]") -> list[np.ndarray]:
         return [variable.numpy() for variable in variables]
 
     @staticmethod
-    def _assign(variables, values) -> None:
+    def _assign(variables: "Sequence[keras.Variable]", values: "Iterable[np.ndarray]") -> None:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

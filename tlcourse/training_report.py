@@ -1,15 +1,20 @@
 """What a learner sees of a training: a live curve in a notebook, one line an epoch elsewhere."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from .progress import in_notebook, is_off
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
 
 
 class TrainingReport:
     """Shows one training. `TQDM_DISABLE=1` turns it off, as it does progress bars."""
 
-    def __init__(self, epochs: int):
-        self._epochs, self._display = epochs, None
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._display: DisplayHandle | None = None
         self._off = is_off()
 
     def start(self, kind: str, learned_from: int, held_out: int, seconds: float) -> None:

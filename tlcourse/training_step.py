@@ -1,5 +1,8 @@
 """One step of training behind the cut. What settings say comes in as numbers, so TensorFlow traces it once for all."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .blocks import is_kernel
@@ -7,8 +10,13 @@ from .optimizing import apply_gradients
 from .settings import Settings
 from .tail import tail
 
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from numpy.typing import DTypeLike
 
-def batch_of(start, dtype):
+
+def batch_of(start: "keras.KerasTensor", dtype: "DTypeLike") -> "tf.TensorSpec":
     """A batch of any size of what comes in at `start`, kept as this dtype."""
     import tensorflow as tf
 
@@ -29,7 +37,9 @@ class TrainingStep:
         head: as given.
     """
 
-    def __init__(self, network, start, head, dtype):
+    def __init__(
+        self, network: "keras.Model", start: "keras.KerasTensor", head: "keras.layers.Layer", dtype: "DTypeLike"
+    ) -> None:
         import keras
 
         self.head = head
@@ -48,7 +58,15 @@ class TrainingStep:
         for variable in self.memory:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
-    def __call__(self, activations, targets, weights, number: int, rate, settings: Settings):
+    def __call__(
+        self,
+        activations: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        number: int,
+        rate: float,
+        settings: Settings,
+    ) -> "tf.Tensor":
         """Learn from one batch; the loss, a TensorFlow scalar.
 
         Args:
@@ -68,7 +86,7 @@ class TrainingStep:
         seed = np.array([settings.seed, number], np.int64)
         return self._run(activations, targets, weights, seed, np.array(numbers, np.float32))
 
-    def _traced(self, network, start, dtype):
+    def _traced(self, network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike") -> "Callable":
         import tensorflow as tf
 
         run, head, variables, optimizer = tail(network, start), self.head, self.variables, self._optimizer
@@ -82,7 +100,13 @@ class TrainingStep:
         )
 
         @tf.function(autograph=False, input_signature=signature)
-        def step(activations, targets, weights, seed, numbers):
+        def step(
+            activations: "tf.Tensor",
+            targets: "tf.Tensor",
+            weights: "tf.Tensor",
+            seed: "tf.Tensor",
+            numbers: "tf.Tensor",
+        ) -> "tf.Tensor":
             rate, decay, dropped, enlarged, sure, everywhere = tf.unstack(numbers)
             with tf.GradientTape() as tape:
                 outputs = run(tf.cast(activations, start.dtype))
@@ -102,7 +126,7 @@ class TrainingStep:
 class Schedule:
     """The learning rate: it rises for the first twelfth of the steps, then falls to 0 along a cosine."""
 
-    def __init__(self, settings: Settings, steps: int):
+    def __init__(self, settings: Settings, steps: int) -> None:
         import keras
         import tensorflow as tf
 

@@ -40,7 +40,7 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _crop_number(name) -> int:
+def _crop_number(name: object) -> int:
     number = name[len(_CROP) :] if isinstance(name, str) and name.startswith(_CROP) else ""
     return int(number) if number.isascii() and number.isdigit() else 0
 

@@ -8,13 +8,23 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .bert import PADDING
 from .errors import DamagedFile, UserInputError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
 TOGETHER = 1000  # texts that the library is given at once: what it returns holds much more than the ids
+
+
+Sentences: TypeAlias = "str | Iterable[str] | np.ndarray | tf.data.Dataset"
+"""Whatever holds sentences, see `as_sentences`."""
 
 
 class TruncationWarning(UserWarning):
@@ -34,8 +44,8 @@ class Tokenizer:
         size: one more than the largest id.
     """
 
-    def __init__(self, vocabulary, lower_case: bool, longest: int):
-        from tokenizers.implementations import BertWordPieceTokenizer
+    def __init__(self, vocabulary: "str | PathLike", lower_case: bool, longest: int) -> None:
+        from tokenizers import BertWordPieceTokenizer
 
         # Named, so that the library does not warn in red whenever a notebook runs a shell command after it.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -46,9 +56,10 @@ class Tokenizer:
             raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
-        self._unknown = self._tokenizer.token_to_id("[UNK]")
-        if self._unknown is None:
+        unknown = self._tokenizer.token_to_id("[UNK]")
+        if unknown is None:
             raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
+        self._unknown = unknown
         self._tokenizer.no_padding()
         self.size = 1 + max(self._tokenizer.get_vocab().values())
 
@@ -80,7 +91,7 @@ class Tokenizer:
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
-        return [self._tokenizer.id_to_token(int(number)) for number in ids]
+        return [self._tokenizer.id_to_token(int(number)) or "[UNK]" for number in ids]
 
 
 def _callers_level() -> int:
@@ -100,7 +111,7 @@ def _unicode(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def as_sentences(texts) -> list[str]:
+def as_sentences(texts: "Sentences") -> list[str]:
     """Whatever holds texts → a list of them.
 
     Args:
@@ -114,12 +125,13 @@ def as_sentences(texts) -> list[str]:
         texts = texts.item()
     if isinstance(texts, str):
         return [str(texts)]
-    if hasattr(texts, "as_numpy_iterator"):
-        if texts.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+    dataset: Any = texts
+    if hasattr(dataset, "as_numpy_iterator"):
+        if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
             raise UserInputError(
                 "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
             )
-        texts = [text for element in texts.as_numpy_iterator() for text in _of_element(element)]
+        texts = [text for element in dataset.as_numpy_iterator() for text in _of_element(element)]
     elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(texts, Iterable):  # a set has no order
         raise UserInputError(
             f"Texts were given as {type(texts).__name__}; expected a str or a list of str. Of a data set give the "
@@ -138,7 +150,7 @@ def as_sentences(texts) -> list[str]:
     return found
 
 
-def _of_element(element) -> list[str]:
+def _of_element(element: Any) -> list[str]:
     """The texts in an element of a `tf.data.Dataset`: bytes in UTF-8, one or an array of them."""
     if isinstance(element, tuple):
         element = element[0]

@@ -8,6 +8,8 @@ from tlcourse.handouts import cards
 from tlcourse.handouts.lessons import find_lessons
 from tlcourse.handouts.teaching import read_notes
 
+pytestmark = pytest.mark.slow
+
 LESSONS = find_lessons()
 
 

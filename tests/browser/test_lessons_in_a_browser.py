@@ -14,6 +14,8 @@ import pytest
 import tlcourse as tl
 from tlcourse.widgets import accuracy_at, freezing_at
 
+pytestmark = pytest.mark.slow
+
 WITH_WIDGETS = ("00_start_here", "04_freezing_and_a_new_head", "05_fine_tuning", "06_digits_to_kanji")
 LESSONS = Path(__file__).resolve().parent.parent.parent / "notebooks"
 WITHOUT = tuple(sorted(path.stem for path in LESSONS.glob("*.ipynb") if path.stem not in WITH_WIDGETS))

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 LESSONS = [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CARDS = [f"data/{path.parent.name}/CARD" for path in sorted(ROOT.glob("data/*/CARD.md"))]

@@ -15,6 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from machine import what_is_missing  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 WANTED = os.environ.get("TLCOURSE_HUB", "")
 EVE = "eve-whose-name-is-as-long-as-is"  # 31 letters, the most that accounts.py takes
 NAMES = ["ada", "bob", "cleo", "dan", EVE]

@@ -1,5 +1,7 @@
 """Pictures and sentences with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
 
+from typing import Any
+
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
 from . import tfds
@@ -56,7 +58,7 @@ def list_datasets() -> dict[str, str]:
     return {name: read_card(name).title for name in _LOADERS}
 
 
-def load_dataset(name: str, **options) -> Dataset:
+def load_dataset(name: str, **options: "Any") -> Dataset:
     """Load a data set of the course by name.
 
     Args:

@@ -30,9 +30,8 @@ def load_kanji() -> Dataset:
     """100 Kanji in eight hands: 28×28 uint8 as MNIST; no hand is in two splits. `groups` names each picture's hand."""
     arrays = _read("kanji", "kanji.npz")
     hands = arrays["hand_names"][arrays["hand"]]
-    return from_arrays(
-        read_card("kanji"), arrays["images"], arrays["labels"], arrays["split"], arrays["class_names"], groups=hands
-    )
+    names = arrays["class_names"].tolist()
+    return from_arrays(read_card("kanji"), arrays["images"], arrays["labels"], arrays["split"], names, groups=hands)
 
 
 def load_kmnist() -> Dataset:
@@ -146,7 +145,7 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
 def _read_elpv() -> tuple[list[Path], np.ndarray, np.ndarray]:
     """Paths, probabilities float64 (0, 1/3, 2/3, 1) and kinds ("mono" or "poly") of the package's cells."""
     package = find_spec("elpv_dataset")
-    if package is None:
+    if package is None or package.origin is None:
         raise DatasetUnavailable(
             "The solar cells come with the pip package elpv-dataset, which is not installed. "
             "Run: pip install elpv-dataset"

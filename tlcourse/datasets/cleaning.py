@@ -46,7 +46,8 @@ def without_copies(found: dict[str, Labelled], folder: Path) -> tuple[dict[str, 
     for split in (split for split in _PRECEDENCE if split in found):
         for file, name in found[split]:
             by_content[sha256(file)].append((split, file, name))
-    kept, skipped = {split: [] for split in found}, []
+    kept: dict[str, Labelled] = {split: [] for split in found}
+    skipped: Skipped = []
     for content in sorted(by_content):
         first, *others = by_content[content]
         names = {name for _, _, name in by_content[content]}

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UserInputError
 from ..files import Card
 from ..pictures import Pictures
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(repr=False)
@@ -30,7 +34,7 @@ class Split:
     groups: np.ndarray | None = None
     ratings: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.labels = np.asarray(self.labels, dtype=np.int64)
         if len(self.inputs) != len(self.labels):
             raise UserInputError(f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; each needs one.")
@@ -65,7 +69,7 @@ class Split:
         """
         return self._inputs_of("sentences")
 
-    def _inputs_of(self, kind: str):
+    def _inputs_of(self, kind: str) -> "Any":
         if self.kind != kind:
             theirs = {"pictures": "images", "sentences": "sentences"}[self.kind]
             raise UserInputError(f"This split holds {self.kind}, not {kind}: ask for its .{theirs}.")
@@ -76,7 +80,7 @@ class Split:
         """The labels as text, (n,)."""
         return np.asarray(self.class_names)[self.labels]
 
-    def select(self, rows) -> "Split":
+    def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
         """The split with only these rows: positions, a slice or a boolean mask, each with all that belongs to it."""
         rows = np.arange(len(self))[rows]
         part = lambda values: None if values is None else values[rows]  # noqa: E731
@@ -173,13 +177,14 @@ class Dataset:
 
 def _joined(first: Split, second: Split) -> Split:
     both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
-    if isinstance(first.inputs, Pictures):
+    inputs: np.ndarray | Pictures
+    if isinstance(first.inputs, Pictures) and isinstance(second.inputs, Pictures):
         inputs = Pictures(first.inputs.paths + second.inputs.paths)
     else:
-        inputs = both(first.inputs, second.inputs)
+        inputs = np.concatenate([first.inputs, second.inputs])
     return Split(
         inputs,
-        both(first.labels, second.labels),
+        np.concatenate([first.labels, second.labels]),
         first.class_names,
         both(first.weights, second.weights),
         both(first.groups, second.groups),
@@ -188,7 +193,14 @@ def _joined(first: Split, second: Split) -> Split:
 
 
 def from_arrays(
-    card: Card, inputs, labels, split, class_names: Sequence[str], weights=None, groups=None, ratings=None
+    card: Card,
+    inputs: np.ndarray | Pictures,
+    labels: np.ndarray,
+    split: np.ndarray,
+    class_names: Sequence[str],
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    ratings: np.ndarray | None = None,
 ) -> Dataset:
     """Cut whole arrays into a `Dataset` by `split`, an array (n,) of 0 train, 1 validation, 2 test."""
     class_names = [str(name) for name in class_names]

@@ -58,5 +58,5 @@ def _sizes(count: int, wanted: dict[str, float]) -> dict[str, int]:
     first, *others = wanted
     sizes = {split: max(round(count * wanted[split] / sum(wanted.values())), 1) for split in others}
     while sum(sizes.values()) >= count and any(sizes.values()):
-        sizes[max(sizes, key=sizes.get)] -= 1
+        sizes[max(sizes, key=sizes.__getitem__)] -= 1
     return {first: count - sum(sizes.values()), **sizes}

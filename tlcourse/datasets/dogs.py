@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import DatasetUnavailable
 from ..files import cache_folder, read_card, unfinished_folder
@@ -11,6 +13,9 @@ from . import tfds
 from .core import Dataset
 from .folder import from_folder
 from .pack import find_pack, how_to_carry, pack_folders, read_pack, with_card
+
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
 
 PETS = "oxford_iiit_pet"
 BREEDS = (
@@ -49,7 +54,7 @@ def _searched() -> str:
     return " and ".join(str(folder.resolve()) for folder in folders) if folders else "TLCOURSE_PACKS (which is not set)"
 
 
-def _unpacked(builder) -> Path:
+def _unpacked(builder: "DatasetBuilder") -> Path:
     """The dogs among the pets as class folders in the cache: JPEG files as they are, decoded only when asked for.
 
     The test pictures are the published ones; of the published training pictures one fifth of each breed, chosen by
@@ -59,7 +64,7 @@ def _unpacked(builder) -> Path:
     if folder.is_dir():
         return folder
     with unfinished_folder(folder) as half_done:
-        seen = set()
+        seen: set[str] = set()
         _write_pictures(builder, "test", half_done, lambda rank, count: "test", seen)
         _write_pictures(
             builder, "train", half_done, lambda rank, count: "validation" if rank < count / 5 else "train", seen
@@ -69,7 +74,9 @@ def _unpacked(builder) -> Path:
     return folder
 
 
-def _write_pictures(builder, source: str, folder: Path, split_of, seen: set[str]) -> None:
+def _write_pictures(
+    builder: "DatasetBuilder", source: str, folder: Path, split_of: "Callable[[int, int], str]", seen: set[str]
+) -> None:
     """Write one tensorflow-datasets split as <folder>/<split_of(rank, count)>/<breed>/<file name>.jpg.
 
     Pictures whose SHA-256 is among `seen` are left out, so that no picture is in two splits; the others are added.
@@ -79,7 +86,7 @@ def _write_pictures(builder, source: str, folder: Path, split_of, seen: set[str]
     only_these = {"image": True, "label": True}
     decoders = decode.PartialDecoding(only_these, decoders={"image": decode.SkipDecoding()})
     breeds = builder.info.features["label"].names
-    pictures = {breed: [] for breed in BREEDS}
+    pictures: dict[str, list[tuple[str, Path]]] = {breed: [] for breed in BREEDS}
     for number, row in enumerate(builder.as_dataset(split=source, decoders=decoders).as_numpy_iterator()):
         breed = breeds[row["label"]]
         content = hashlib.sha256(row["image"]).hexdigest()

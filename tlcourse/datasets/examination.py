@@ -58,7 +58,7 @@ def examine(dataset: Dataset) -> Examination:
             _about_splits(counts),
             _about_skipped(dataset.skipped),
             _about_few(counts["train"], dataset.class_names),
-            _about_balance(sum(counts.values()), dataset.class_names),
+            _about_balance(np.sum(list(counts.values()), axis=0), dataset.class_names),
             _about_copies(dataset),
             _about_guessing(dataset.class_names[place], baseline),
         ],
@@ -118,7 +118,7 @@ def _about_copies(dataset: Dataset) -> tuple[str, str, bool]:
     filled = {name: split.images for name, split in dataset.splits.items() if len(split)}
     pairs = shared_pictures(*filled.values(), names=tuple(filled)) if len(filled) > 1 else []
     if pairs:
-        first = f"{printable(pairs[0].first)} of {pairs[0].first_split} = {printable(pairs[0].second)} of "
+        first = f"{printable(str(pairs[0].first))} of {pairs[0].first_split} = {printable(str(pairs[0].second))} of "
         return "copies", f"{len(pairs)} in two splits, the first {first}{pairs[0].second_split}.", True
     return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
 

@@ -5,6 +5,8 @@ import warnings
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import UserInputError, printable
 from ..files import Card
 from ..pictures import Pictures, files_below
@@ -77,7 +79,8 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
     only_splits = set(tops) == set(split_tops.values())
     if "train" not in split_tops or not (only_splits or _visible_folders(split_tops["train"])):
         split_tops = {"all": folder}  # "train" may be a class, beside "bus" and "car"
-    found, skipped = {}, []
+    found: dict[str, Labelled] = {}
+    skipped: Skipped = []
     for split, top in split_tops.items():
         classes = _visible_folders(top)
         if not classes:
@@ -115,7 +118,8 @@ def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped) -> Dat
     splits = {}
     for split in SPLIT_FOLDERS:
         entries = sorted(found.get(split, []))
-        splits[split] = Split(Pictures([f for f, _ in entries]), [number[name] for _, name in entries], names)
+        labels = np.array([number[name] for _, name in entries], np.int64)
+        splits[split] = Split(Pictures([file for file, _ in entries]), labels, names)
     card_file = folder / "CARD.md"
     text = card_file.read_text(encoding="utf-8", errors="replace") if card_file.is_file() else ""
     name = folder.resolve().name  # a path may be "."

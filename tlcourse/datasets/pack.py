@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -75,7 +76,7 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     return goal
 
 
-def _write_split(folder: Path, split_name: str, split: Split):
+def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:
     from PIL import Image
 
     for name in split.class_names:
@@ -114,7 +115,7 @@ def read_pack(folder: Path) -> Dataset:
     names = list(dict(sorted({int(row["label"]): row["class"] for row in rows}.items())).values())
     card = Card(folder.name, f"Pack {folder}", str(folder), "see the text", "tlcourse pack", {}, _text(folder))
     splits = {name: _read_split(folder, [row for row in rows if row["split"] == name], names) for name in _SPLITS}
-    return Dataset(folder.name, **splits, class_names=names, card=card)
+    return Dataset(folder.name, splits["train"], splits["validation"], splits["test"], names, card)
 
 
 _SPLITS = ("train", "validation", "test")
@@ -126,9 +127,10 @@ def _text(folder: Path) -> str:
 
 def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str]) -> Split:
     column = lambda key: np.array([row[key] for row in rows])  # noqa: E731
+    labels = [names.index(row["class"]) for row in rows]  # not its number: a class without any picture is gone
     return Split(
         Pictures([folder / row["file"] for row in rows]),
-        [names.index(row["class"]) for row in rows],  # not its number: a class without any picture is gone
+        np.array(labels, np.int64),
         names,
         column("weight").astype(np.float32) if rows and all(row["weight"] for row in rows) else None,
         column("group") if rows and all(row["group"] for row in rows) else None,

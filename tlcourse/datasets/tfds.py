@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,14 @@ from ..files import Card
 from . import fitting
 from .core import Dataset, from_arrays
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
 SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "about 21 MB"}
 
 
-def builder(name: str):
+def builder(name: str) -> "tfds.core.DatasetBuilder":
     """The tensorflow-datasets builder of a data set, its log kept quiet. Nothing is downloaded.
 
     Raises:
@@ -47,7 +52,7 @@ def fetch(name: str) -> None:
         ) from error
 
 
-def prepared(name: str):
+def prepared(name: str) -> "tfds.core.DatasetBuilder":
     """The builder of a data set that is on this machine.
 
     Raises:
@@ -85,7 +90,7 @@ def load_images(name: str, card: Card, class_names: list[str]) -> Dataset:
     )
 
 
-def _arrays(source, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(source: "tf.data.Dataset", split: str) -> tuple[np.ndarray, np.ndarray]:
     """All pictures, uint8 (n, height, width), and labels, (n,), of a prepared split."""
     batches = source.as_dataset(split=split, batch_size=1000, as_supervised=True).as_numpy_iterator()
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))

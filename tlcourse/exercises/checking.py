@@ -1,6 +1,8 @@
 """`tl.check`: judge an answer, give the next hint, show and keep progress."""
 
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 from ..errors import UserInputError
 from .core import EXERCISES, Exercise, NotYet
@@ -30,10 +32,10 @@ class Verdict:
 class Check:
     """Judges answers to exercises. There is one: `tl.check`."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._hints_given: dict[str, int] = {}
 
-    def __call__(self, number: str, answer, *context) -> Verdict:
+    def __call__(self, number: str, answer: "Any", *context: "Any") -> Verdict:
         """Say whether an answer is right, and if not, why.
 
         Args:
@@ -74,7 +76,7 @@ class Check:
         lines.append(f"Kept in {Progress.path()}: download that file to take it along.")
         return _Text("\n".join(lines))
 
-    def restore(self, file) -> "_Text":
+    def restore(self, file: "str | PathLike") -> "_Text":
         """Add the progress of another file, kept on another machine, to what is known here.
 
         Raises:
@@ -96,7 +98,7 @@ class _Text(str):
         return str(self)
 
 
-def _judge(exercise: Exercise, answer, context: tuple) -> Verdict:
+def _judge(exercise: Exercise, answer: "Any", context: tuple) -> Verdict:
     try:
         return Verdict(exercise.number, RIGHT, exercise.judge(answer, *context))
     except NotYet as reason:
@@ -110,7 +112,7 @@ def _judge(exercise: Exercise, answer, context: tuple) -> Verdict:
         )
 
 
-def _is_missing(answer) -> bool:
+def _is_missing(answer: "Any") -> bool:
     """Whether the stub was left as it is."""
     if isinstance(answer, dict):
         return all(_is_missing(value) for value in answer.values())

@@ -1,5 +1,7 @@
 """The exercises of lesson 00, Start here."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..backbones import load_pretrained_model
@@ -7,6 +9,10 @@ from ..datasets import load_dataset
 from ..heads import train_classifier
 from .core import NotYet, exercise
 from .reading import near, share, shares
+
+if TYPE_CHECKING:
+    from ..datasets.core import Split
+    from ..heads import Classifier
 
 BLOCKS = ["block5c", "block6d", "head"]
 
@@ -20,7 +26,7 @@ BLOCKS = ["block5c", "block6d", "head"]
     "few_classifier = tl.train_classifier(few_features, few_cells.labels); "
     "few_classifier.score(test_features, solar.test.labels).",
 )
-def few_labels(answer, few_cells) -> str:
+def few_labels(answer: "Any", few_cells: "Split") -> str:
     value = share(answer)
     solar, model = load_dataset("solar"), load_pretrained_model()
     learned, unseen = (model.extract_features(part.images) for part in (few_cells, solar.test))
@@ -61,14 +67,15 @@ def few_labels(answer, few_cells) -> str:
     "mask = kinds == 'mono' chooses the rows: test_features[mask] and solar.test.labels[mask] belong together.",
     "accuracy_by_kind['mono'] = new_classifier.score(test_features[mask], solar.test.labels[mask]); then 'poly'.",
 )
-def harder_kind(answer, classifier) -> str:
+def harder_kind(answer: "Any", classifier: "Classifier") -> str:
     values = shares(answer, ("mono", "poly"))
     solar, model = load_dataset("solar"), load_pretrained_model()
-    features, labels, kinds = model.extract_features(solar.test.images), solar.test.labels, solar.test.groups
+    features, labels = model.extract_features(solar.test.images), solar.test.labels
+    kinds = np.asarray(solar.test.groups)
     masks = {kind: kinds == kind for kind in values}
     right = {kind: classifier.score(features[mask], labels[mask]) for kind, mask in masks.items()}
     if all(near(values[kind], right[kind]) for kind in values):
-        harder = min(right, key=right.get)
+        harder = min(right, key=right.__getitem__)
         return f"{right['mono']:.1%} of the mono and {right['poly']:.1%} of the poly cells: {harder} is harder here."
     if near(values["mono"], right["poly"]) and near(values["poly"], right["mono"]):
         raise NotYet("The two are exchanged: what stands under 'mono' is the accuracy of the poly cells.")
@@ -97,7 +104,7 @@ def harder_kind(answer, classifier) -> str:
     "Train both with sample.labels; score the first on features[len(solar.train):] and the second on "
     "model.extract_features(solar.validation.images, my_blocks), both with solar.validation.labels.",
 )
-def three_blocks(answer, sample) -> str:
+def three_blocks(answer: "Any", sample: "Split") -> str:
     values = shares(answer, ("last block", "three blocks"))
     solar, model = load_dataset("solar"), load_pretrained_model()
     if min(values.values()) >= 0.97:

@@ -1,5 +1,7 @@
 """The exercises of lesson 01, Why transfer?"""
 
+from typing import Any
+
 from ..evidence import results
 from ..learning_curves import LearningCurve
 from .core import NotYet, exercise
@@ -17,7 +19,7 @@ HARD_CLASSES = 10
     "curve.points['scratch'][-1] has rows and mean; curve.labels_for('probe', mean) says what the probe needs.",
     "(scratch.rows - curve.labels_for('probe', scratch.mean)) / 2, with scratch = curve.points['scratch'][-1].",
 )
-def minutes_saved(answer) -> str:
+def minutes_saved(answer: "Any") -> str:
     curve = LearningCurve.of(results("curves.kanji"))
     value, scratch = float(answer), curve.points["scratch"][-1]
     needed = curve.labels_for("probe", scratch.mean) or float("inf")
@@ -49,7 +51,7 @@ def _close(one: float, other: float) -> bool:
     "live.points['probe'][0].accuracies and live.points['scratch'][0].accuracies, entry by entry.",
     "sum(probe > scratch for probe, scratch in zip(the two lists)).",
 )
-def draws_won(answer, curve) -> str:
+def draws_won(answer: "Any", curve: LearningCurve) -> str:
     few, many = (
         [p > s for p, s in zip(*(curve.points[m][place].accuracies for m in ("probe", "scratch")), strict=True)]
         for place in (0, -1)
@@ -74,7 +76,7 @@ def draws_won(answer, curve) -> str:
     "kanji.with_classes(kanji.class_names[-10:]) chooses them; tl.learning_curve(…, seeds=3) draws three times.",
     "my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=['scratch', 'probe'], seeds=3).",
 )
-def harder_signs(answer, numerals) -> str:
+def harder_signs(answer: "Any", numerals: LearningCurve) -> str:
     if not isinstance(answer, LearningCurve):
         raise NotYet(f"You gave a {type(answer).__name__}; expected what tl.learning_curve returns.")
     if set(answer.points) != {"scratch", "probe"}:

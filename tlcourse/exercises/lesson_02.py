@@ -1,5 +1,7 @@
 """The exercises of lesson 02, Pretrained models."""
 
+from typing import Any
+
 import numpy as np
 
 from ..backbones import load_pretrained_model
@@ -23,7 +25,7 @@ def _camera() -> np.ndarray:
     'Take photographs["camera"].copy() and write into a slice of its columns: covered[:, :256].',
     'covered = photographs["camera"].copy(); covered[:, :256] = 127 covers the left half.',
 )
-def covered_half(answer) -> str:
+def covered_half(answer: "Any") -> str:
     original, covered = _camera(), np.asarray(answer)
     if covered.shape != original.shape:
         raise NotYet(
@@ -57,7 +59,7 @@ def covered_half(answer) -> str:
     "prepare(six[1].astype('float32')) gives the eight preparations; stack them and call plain_network.predict.",
     "plain_network.predict(np.stack(list(prepare(six[1].astype('float32')).values())), verbose=0).",
 )
-def harmless_mistake(answer) -> str:
+def harmless_mistake(answer: "Any") -> str:
     model, answers = load_pretrained_model(), np.asarray(answer, float)
     if answers.shape == (1000,) or answers.shape == (1, 1000):
         raise NotYet("That is one answer. There are eight preparations; stack them, and each gets a row.")
@@ -94,7 +96,7 @@ def harmless_mistake(answer) -> str:
     "maps['head'][1] is (7, 7, 1280); kernel[:, tripod] holds one weight for each of the 1,280 channels.",
     "maps['head'][1] @ kernel[:, tripod].",
 )
-def tripod_map(answer) -> str:
+def tripod_map(answer: "Any") -> str:
     model, found = load_pretrained_model(), np.asarray(answer, float).squeeze()
     kernel, _ = model.classifier.get_layer("classifier").get_weights()
     activations = model.activations(_camera(), "head", cache=False)[0].astype("float32")

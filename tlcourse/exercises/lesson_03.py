@@ -1,5 +1,7 @@
 """The exercises of lesson 03, Feature extraction."""
 
+from typing import Any
+
 import numpy as np
 
 from ..backbones import load_pretrained_model
@@ -24,7 +26,7 @@ def _features() -> tuple:
     "votes = [np.bincount(row).argmax() for row in dogs.train.labels[five_nearest]]; "
     "np.mean(np.array(votes) == dogs.test.labels).",
 )
-def five_neighbours(answer) -> str:
+def five_neighbours(answer: "Any") -> str:
     value = share(answer)
     dogs, train, test = _features()
     lengths = np.linalg.norm(test, axis=1, keepdims=True), np.linalg.norm(train, axis=1)
@@ -54,7 +56,7 @@ def five_neighbours(answer) -> str:
     'named = [best[0][0].lower().replace(" ", "_") for best in answers]; np.mean(np.array(named) == '
     "dogs.test.label_names).",
 )
-def named_right(answer) -> str:
+def named_right(answer: "Any") -> str:
     value = share(answer)
     dogs, model = load_dataset("dogs"), load_pretrained_model()
     answers = model.predict_labels(dogs.test.images, top=5)
@@ -71,7 +73,7 @@ def named_right(answer) -> str:
             f"None at all: the network writes {answers[0][0][0]!r}, our names look like {truth[0]!r}. Make them look "
             "alike before you compare."
         )
-    if near(value, among):
+    if near(value, float(among)):
         raise NotYet("That counts the five best answers. The exercise asks for the first one: top=1.")
     probabilities = [best[0][1] for best in answers]
     if near(value, float(np.mean(probabilities))):
@@ -89,7 +91,7 @@ def named_right(answer) -> str:
     "model.extract_features(images, blocks=[my_block]) for training and test photographs alike.",
     "tl.train_classifier(block_train, dogs.train.labels).score(block_test, dogs.test.labels).",
 )
-def another_block(answer, block) -> str:
+def another_block(answer: "Any", block: str) -> str:
     value = share(answer)
     dogs, train, test = _features()
     last = train_classifier(train, dogs.train.labels).score(test, dogs.test.labels)

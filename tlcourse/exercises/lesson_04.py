@@ -1,5 +1,7 @@
 """The exercises of lesson 04, Freezing layers and a new head."""
 
+from typing import TYPE_CHECKING, Any
+
 from .. import guards
 from ..backbones import load_pretrained_model
 from ..datasets import load_dataset
@@ -7,6 +9,9 @@ from ..errors import GuardError, UserInputError
 from ..pictures import resize
 from .core import NotYet, exercise
 from .reading import near, shares
+
+if TYPE_CHECKING:
+    from ..heads import Classifier
 
 FEATURES, WIDTH, CLASSES = 1280, 1024, 10
 
@@ -19,7 +24,7 @@ FEATURES, WIDTH, CLASSES = 1280, 1024, 10
     "inputs * outputs + outputs, for each of the two layers: the last term is the biases.",
     "(1280 * 1024 + 1024) + (1024 * 10 + 10).",
 )
-def count_of_weights(answer) -> str:
+def count_of_weights(answer: "Any") -> str:
     kernels, biases = (FEATURES * WIDTH, WIDTH * CLASSES), (WIDTH, CLASSES)
     right, number = sum(kernels) + sum(biases), int(answer)
     if number == right:
@@ -49,7 +54,7 @@ def count_of_weights(answer) -> str:
     "my_network.compile(keras.optimizers.Adam(1e-3), loss='binary_crossentropy') and "
     "my_network.fit(cells[:32], learned.labels[:32], batch_size=4).",
 )
-def trained_block(answer, before) -> str:
+def trained_block(answer: "Any", before: guards.Snapshot) -> str:
     try:
         guards.assert_changed(before, answer, only=["block7a", "new_head"])
     except (GuardError, UserInputError) as error:
@@ -66,7 +71,7 @@ def trained_block(answer, before) -> str:
     "wide = keras.Sequential([Dense(1024, activation='relu'), Dense(1, activation='sigmoid')]); compile with "
     "binary_crossentropy and metrics=['accuracy']; fit on features; wide.evaluate(judged_features, judged.labels)[1].",
 )
-def wide_head(answer, probe) -> str:
+def wide_head(answer: "Any", probe: "Classifier") -> str:
     values = shares(answer, ("probe", "wide"))
     model, solar = load_pretrained_model(), load_dataset("solar")
     judged = solar.validation.sample(per_class=80)

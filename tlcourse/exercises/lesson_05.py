@@ -1,11 +1,16 @@
 """The exercises of lesson 05, Fine-tuning."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..datasets import load_dataset
 from ..fine_tuned import FineTuned
 from .core import NotYet, exercise
 from .reading import near, share
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 CELLS, EPOCHS, BATCH, VIEWS = 200, 6, 32, 2
 RATE, BLOCK, FEW_EPOCHS = 2e-2, "block6c", 2
@@ -20,7 +25,7 @@ RIM = 28  # of 224 rows and columns
     "200 // 32 counts the full batches; each epoch has as many.",
     "200 // 32 * 6.",
 )
-def count_of_steps(answer) -> str:
+def count_of_steps(answer: "Any") -> str:
     number, right = float(answer), CELLS // BATCH * EPOCHS
     if number == right:
         return f"{right} steps changed the network. A training from scratch takes hundreds of thousands."
@@ -44,7 +49,7 @@ def count_of_steps(answer) -> str:
     "too_fast = tl.fine_tune(model, learned.images, learned.labels, from_='block6c', views=flips[:2], validation=0, "
     "epochs=2, learning_rate=2e-2, seed=0).",
 )
-def too_large_a_rate(answer, probe_accuracy) -> str:
+def too_large_a_rate(answer: "Any", probe_accuracy: float) -> str:
     if not isinstance(answer, FineTuned):
         raise NotYet(f"You gave a {type(answer).__name__}; expected the network that tl.fine_tune returned.")
     record, settings = answer.record, answer.record["settings"]
@@ -75,7 +80,7 @@ def too_large_a_rate(answer, probe_accuracy) -> str:
     "maps_of_defects[:, 28:-28, 28:-28].sum() is the brightness inside; .sum() of the whole array is all of it.",
     "share_at_rim = 1 - maps_of_defects[:, 28:-28, 28:-28].sum() / maps_of_defects.sum().",
 )
-def share_at_rim(answer, maps) -> str:
+def share_at_rim(answer: "Any", maps: "ArrayLike") -> str:
     value, maps = share(answer), np.asarray(maps, np.float64)
     inside = maps[:, RIM:-RIM, RIM:-RIM]
     right, area = 1 - inside.sum() / maps.sum(), 1 - inside[0].size / maps[0].size

@@ -1,11 +1,17 @@
 """The exercises of lesson 06, Digits to Kanji."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..datasets import load_dataset
 from ..small_networks import CHANNELS, SmallNetwork, train_network
 from .core import NotYet, exercise
 from .reading import near, share, shares
+
+if TYPE_CHECKING:
+    from ..datasets.core import Dataset
 
 SIGNS, FOUR, FEWER, STEPS = 60, 4, 2, 300  # STEPS: of every training in the lesson but the sources'
 WAYS = ("from scratch", "carried, frozen")
@@ -20,7 +26,7 @@ FURTHER = "carried, trained further"
     "height * width * channels_in * channels_out + channels_out, for each of the two: the last term is the biases.",
     "(3 * 3 * 3 * 16 + 16) + (3 * 3 * 16 * 32 + 32).",
 )
-def numbers_carried(answer) -> str:
+def numbers_carried(answer: "Any") -> str:
     first, second, third = (
         9 * channels_in * channels for channels_in, channels in zip((3, *CHANNELS), CHANNELS, strict=False)
     )
@@ -41,7 +47,7 @@ def numbers_carried(answer) -> str:
     raise NotYet(f"{number:,} is not what the two hold. For each: 3 * 3 * channels below * channels + channels.")
 
 
-def _sixty():
+def _sixty() -> "Dataset":
     kanji = load_dataset("kanji")
     return kanji.with_classes(kanji.class_names[:SIGNS])
 
@@ -51,8 +57,9 @@ def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[
     """On the judged signs, and on those learned from."""
     sixty = _sixty()
     part = sixty.train.sample(per_class)
-    start = {} if way == "from scratch" else {"start": source, "frozen": way != FURTHER}
-    network = train_network(part.images, part.labels, steps=STEPS, **start)
+    start = None if way == "from scratch" else source
+    frozen = start is not None and way != FURTHER
+    network = train_network(part.images, part.labels, steps=STEPS, start=start, frozen=frozen)
     return network.score(sixty.test.images, sixty.test.labels), network.score(part.images, part.labels)
 
 
@@ -64,11 +71,11 @@ def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[
     "tl.train_network(fewer.images, fewer.labels, steps=300, **ways[name]) for both names, and its score on judged.",
     "For both names: accuracy_of_ways[name] = network.score(judged.images, judged.labels).",
 )
-def two_ways(answer, source) -> str:
+def two_ways(answer: "Any", source: SmallNetwork) -> str:
     values = shares(answer, tuple(WAYS))
     right = {way: _accuracies(source, way, FEWER) for way in WAYS}
     if all(near(values[way], right[way][0]) for way in WAYS):
-        best = max(WAYS, key=values.get)
+        best = max(WAYS, key=values.__getitem__)
         return f"{best!r} wins this draw, with {values[best]:.0%}. Compare with the curve of five draws above."
     if all(near(values[way], right[way][1]) for way in WAYS):
         raise NotYet("These are the accuracies on the training rows: the networks have seen their labels. Judge them.")
@@ -88,14 +95,16 @@ def two_ways(answer, source) -> str:
 @lru_cache(maxsize=8)
 def _trained_from(inverted: SmallNetwork, turned: bool, frozen: bool) -> SmallNetwork:
     part = _sixty().train.sample(FOUR)
-    images = 255 - part.images if turned else part.images
+    images = 255 - np.asarray(part.images) if turned else part.images
     return train_network(images, part.labels, start=inverted, frozen=frozen, steps=STEPS)
 
 
-def _rescued(inverted, turned: bool, judged_turned: bool, frozen: bool = True, learned: bool = False) -> float:
+def _rescued(
+    inverted: SmallNetwork, turned: bool, judged_turned: bool, frozen: bool = True, learned: bool = False
+) -> float:
     """Accuracy of what a learner may have trained, on what they may have judged it on."""
     part = _sixty().train.sample(FOUR) if learned else _sixty().test
-    images = 255 - part.images if judged_turned else part.images
+    images = 255 - np.asarray(part.images) if judged_turned else part.images
     return _trained_from(inverted, turned, frozen).score(images, part.labels)
 
 
@@ -108,7 +117,7 @@ def _rescued(inverted, turned: bool, judged_turned: bool, frozen: bool = True, l
     "rescued = tl.train_network(255 - learned.images, learned.labels, start=inverted, frozen=True, steps=300), and "
     "score it on 255 - judged.images.",
 )
-def rescued_transfer(answer, inverted) -> str:
+def rescued_transfer(answer: "Any", inverted: SmallNetwork) -> str:
     value = share(answer)
     before = _rescued(inverted, turned=False, judged_turned=False)
     if near(value, _rescued(inverted, turned=True, judged_turned=True)):

@@ -1,10 +1,17 @@
 """The exercises of lesson 07, BERT to sentiment."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..datasets import load_dataset
 from .core import NotYet, exercise
 from .reading import near, shares
+
+if TYPE_CHECKING:
+    from ..datasets.core import Split
+    from ..heads import Classifier
+    from ..text_models import PretrainedTextModel
 
 TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
 PROBE, ALWAYS = "probe", "always the same"
@@ -18,7 +25,7 @@ PROBE, ALWAYS = "probe", "always the same"
     "model.tokens(text) gives the tokens as a list.",
     "len(model.tokens(text)).",
 )
-def number_of_tokens(answer, model) -> str:
+def number_of_tokens(answer: "Any", model: "PretrainedTextModel") -> str:
     tokens = model.tokens(TEXT)
     if isinstance(answer, list | tuple) and list(answer) == tokens:
         raise NotYet("These are the tokens themselves. How many are they?")
@@ -47,7 +54,7 @@ def number_of_tokens(answer, model) -> str:
     "Features of learned.sentences and of wanted; the cosine is their product divided by both lengths.",
     "rows, asked by extract_features; then learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))].",
 )
-def nearest_review(answer, model, learned) -> str:
+def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split") -> str:
     rows, asked = model.extract_features(learned.sentences), model.extract_features(WANTED)[0]
     lengths = np.linalg.norm(rows, axis=1)
     cosines = rows @ asked / (lengths * np.linalg.norm(asked))
@@ -84,7 +91,7 @@ def nearest_review(answer, model, learned) -> str:
     "probe.score(features of tweets.test.sentences, tweets.test.labels), and np.mean(tweets.test.labels == side).",
     "'always the same' is the larger of np.mean(tweets.test.labels == 0) and np.mean(tweets.test.labels == 1).",
 )
-def better_than_guessing(answer, model, probe) -> str:
+def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Classifier") -> str:
     if isinstance(answer, dict) and None in answer.values():
         missing = ", ".join(repr(name) for name, value in answer.items() if value is None)
         raise NotYet(f"{missing} is still None.")

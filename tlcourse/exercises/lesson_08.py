@@ -1,10 +1,19 @@
 """The exercises of lesson 08, The misuse lab."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..guards import frozen_report
 from .core import NotYet, exercise
 from .reading import share
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import ArrayLike
+
+    from ..backbones import PretrainedModel
+    from ..freezing import FreezeTable
 
 CLASSES, CUT = 10, "block6c"
 COLLEAGUES = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
@@ -26,12 +35,12 @@ NEAR = 0.008  # what other draws of the cells may change in the mean; share
 DECIMALS = 1e-9
 
 
-def networks_of_colleagues(model) -> dict:
+def networks_of_colleagues(model: "PretrainedModel") -> dict:
     """Name → a compiled network for ten signs, about to be trained by `fit`; three of the four have a mistake."""
     return {name: _network(model, fault) for name, fault in COLLEAGUES.items()}
 
 
-def _network(model, fault: str):
+def _network(model: "PretrainedModel", fault: str) -> "keras.Model":
     import keras
 
     copy = model.copy_network()
@@ -53,7 +62,7 @@ def _network(model, fault: str):
     "tl.guards.frozen_report(network) asks about batch norms, the head and the loss, all three: look at its warnings.",
     "for name, network in colleagues.items(): print(name, tl.guards.frozen_report(network).warnings).",
 )
-def who_should_wait(answer) -> str:
+def who_should_wait(answer: "Any") -> str:
     if not isinstance(answer, dict) or set(answer) != set(COLLEAGUES):
         raise NotYet(f"Expected a dictionary with a verdict for each of {', '.join(COLLEAGUES)}, and nothing else.")
     missing = [name for name, verdict in answer.items() if verdict is None]
@@ -84,7 +93,7 @@ def who_should_wait(answer) -> str:
     "patient.get_layer('new_head').set_weights(head_weights); tl.freeze(patient, up_to='block6d'); "
     "patient.compile(keras.optimizers.Adam(5e-4), loss='sparse_categorical_crossentropy').",
 )
-def mended(answer) -> str:
+def mended(answer: "Any") -> str:
     import keras
 
     if not isinstance(answer, keras.Model):
@@ -97,7 +106,7 @@ def mended(answer) -> str:
     return f"{report.trainable:,} of its {report.parameters:,} numbers may learn, and no guard speaks."
 
 
-def _assert_blocks_learn(report) -> None:
+def _assert_blocks_learn(report: "FreezeTable") -> None:
     """That what is meant to learn does, all of it, and nothing else."""
     states = {row.block: row.state for row in report.rows}
     if not set(LEARNING) <= set(states):
@@ -112,7 +121,7 @@ def _assert_blocks_learn(report) -> None:
             raise NotYet(f"{name} would learn. Only block7a, the block behind it and the last layer should.")
 
 
-def _assert_compiled_well(network) -> None:
+def _assert_compiled_well(network: "keras.Model") -> None:
     """That there is a loss for labels 0 … 9, and a rate that leaves the pretrained weights where they are."""
     if not network.compiled:
         raise NotYet("It is not compiled yet. Compile it, last of all.")
@@ -139,7 +148,7 @@ def _assert_compiled_well(network) -> None:
     "flattery(tested=300, draw=…) for many draws, and the mean of them.",
     "np.mean([flattery(tested=300, draw=draw) for draw in range(200)]).",
 )
-def larger_test(answer, correct) -> str:
+def larger_test(answer: "Any", correct: "ArrayLike") -> str:
     if np.ndim(answer) == 1 and len(answer) > 1:
         raise NotYet(f"These are {len(answer)} draws. Give their mean.")
     if isinstance(answer, float) and answer < 0:

@@ -1,10 +1,15 @@
 """The exercises of lesson 09, Tune and stack."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..datasets import load_dataset
 from .core import NotYet, exercise
 from .reading import near, share, shares
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import StackingClassifier
 
 CLASSIFIERS, PROBABILITY, CELLS = 40, 0.75, 197
 COLUMNS = {"lite0": slice(0, 1280), "lite2": slice(1280, 2560)}
@@ -19,7 +24,7 @@ LEAKS, SOUND = "leaks", "does not leak"
     "rng.binomial(197, 0.75, size=(10_000, 40)): a row is a repetition. Then the best of each row, and their mean.",
     "rng.binomial(197, 0.75, size=(10_000, 40)).max(axis=1).mean() / 197.",
 )
-def mean_of_the_best(answer) -> str:
+def mean_of_the_best(answer: "Any") -> str:
     best = _mean_of_the_best()
     if np.ndim(answer) == 0 and CELLS / 2 < float(answer) <= CELLS:
         raise NotYet(f"{float(answer):.1f} is a number of cells, or a percentage. Give a share: divide by {CELLS}.")
@@ -58,7 +63,7 @@ def _mean_of_the_best() -> float:
     "rows = judged_wide.copy(), then rows[:, lite0] = judged_wide[order, lite0], then both.score(rows, judged.labels).",
     "The call above gives mixed_up['lite0']; with a fresh copy and lite2 in both places, the other one.",
 )
-def whom_it_listens_to(answer, both, judged_wide) -> str:
+def whom_it_listens_to(answer: "Any", both: "StackingClassifier", judged_wide: np.ndarray) -> str:
     if isinstance(answer, dict) and None in answer.values():
         missing = ", ".join(repr(name) for name, value in answer.items() if value is None)
         raise NotYet(f"{missing} is still None.")
@@ -67,7 +72,7 @@ def whom_it_listens_to(answer, both, judged_wide) -> str:
     right = {name: _mixed_up(both, judged_wide, labels, columns) for name, columns in COLUMNS.items()}
     untouched = both.score(judged_wide, labels)
     if all(near(values[name], right[name]) for name in COLUMNS):
-        more = min(right, key=right.get)
+        more = min(right, key=right.__getitem__)
         return (
             f"Untouched {untouched:.1%}; lite0 mixed up {right['lite0']:.1%}, lite2 mixed up {right['lite2']:.1%}. "
             f"It loses more without {more}."
@@ -87,7 +92,7 @@ def whom_it_listens_to(answer, both, judged_wide) -> str:
     )
 
 
-def _mixed_up(both, wide: np.ndarray, labels: np.ndarray, columns: slice) -> float:
+def _mixed_up(both: "StackingClassifier", wide: np.ndarray, labels: np.ndarray, columns: slice) -> float:
     rows, order = wide.copy(), np.random.default_rng(0).permutation(len(wide))
     rows[:, columns] = wide[order, columns]
     return both.score(rows, labels)
@@ -103,7 +108,7 @@ def _mixed_up(both, wide: np.ndarray, labels: np.ndarray, columns: slice) -> flo
     "fitted = [(name, member.fit(wide, learned.labels)) for name, member in pair], then StackingClassifier(fitted, "
     "LogisticRegression(), cv='prefit').fit(wide, learned.labels) is the one that leaks.",
 )
-def two_stacks(answer, wide, judged_wide) -> str:
+def two_stacks(answer: "Any", wide: np.ndarray, judged_wide: np.ndarray) -> str:
     leaks, sound = _stacks(answer)
     if leaks.cv != "prefit" and sound.cv == "prefit":
         raise NotYet("The two are exchanged: with cv='prefit' nothing is held back from the members.")
@@ -127,12 +132,12 @@ def two_stacks(answer, wide, judged_wide) -> str:
     return f"{'; '.join(parts)}; the neighbour alone on {neighbour:.1%}."
 
 
-def _trust(stack) -> np.ndarray:
+def _trust(stack: "StackingClassifier") -> np.ndarray:
     """The last classifier's weight of each member."""
     return stack.final_estimator_.coef_[0]
 
 
-def _has_seen_what_its_members_know(leaks, wide, labels) -> bool:
+def _has_seen_what_its_members_know(leaks: "StackingClassifier", wide: np.ndarray, labels: np.ndarray) -> bool:
     from sklearn.base import clone
     from sklearn.ensemble import StackingClassifier
 
@@ -141,7 +146,7 @@ def _has_seen_what_its_members_know(leaks, wide, labels) -> bool:
     return bool(np.allclose(_trust(same), _trust(leaks), rtol=1e-2))
 
 
-def _stacks(answer) -> tuple:
+def _stacks(answer: "Any") -> tuple:
     """The two stacks, each fitted and with the two members, or what is odd about them."""
     from sklearn.ensemble import StackingClassifier
 

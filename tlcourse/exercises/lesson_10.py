@@ -1,10 +1,16 @@
 """The exercises of lesson 10, your own pictures."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..same_pictures import shared_pictures
 from .core import NotYet, exercise
 from .reading import near, shares
+
+if TYPE_CHECKING:
+    from ..exported import ExportedModel
+    from ..pictures import Pictures
 
 WANTED, HALF_WIDTH = 0.9, 0.02  # the accuracy, and how well it is to be known
 FOUND, ABOVE = "defective found", "above guessing"
@@ -22,7 +28,7 @@ def _needed(half_width: float = HALF_WIDTH) -> float:
     "It is the root of p × (1 − p) / n, here with p = 0.9. Set 1.96 times that equal to 0.02 and solve for n.",
     "1.96**2 * 0.9 * 0.1 / 0.02**2.",
 )
-def number_of_test_pictures(answer) -> str:
+def number_of_test_pictures(answer: "Any") -> str:
     number = float(answer)
     needed = _needed()
     if abs(number - needed) <= needed / 10:
@@ -52,7 +58,7 @@ def number_of_test_pictures(answer) -> str:
     'tl.guards.assert_disjoint(theirs["train"], theirs["test"]) raises an error that holds the pairs.',
     "try: tl.guards.assert_disjoint(…) except tl.guards.LeakageError as error: len(error.pairs).",
 )
-def pictures_in_both(answer, theirs) -> str:
+def pictures_in_both(answer: "Any", theirs: "dict[str, Pictures]") -> str:
     number = int(answer)
     pairs = len(shared_pictures(theirs["train"], theirs["test"]))
     tested = len(theirs["test"])
@@ -77,7 +83,7 @@ def pictures_in_both(answer, theirs) -> str:
     "Of a class, 'right' of 'pictures' were found; 'accuracy' and 'baseline' are shares of all test pictures.",
     "test['classes']['defective']: right / pictures; and test['accuracy'] - test['baseline'].",
 )
-def numbers_of_the_record(answer, exported) -> str:
+def numbers_of_the_record(answer: "Any", exported: "ExportedModel") -> str:
     test = exported.record["test"]
     defective, functional = (test["classes"][name] for name in ("defective", "functional"))
     if isinstance(answer, dict) and None in answer.values():

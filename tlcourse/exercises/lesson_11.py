@@ -1,5 +1,7 @@
 """The exercises of lesson 11, past one machine."""
 
+from typing import Any
+
 import numpy as np
 
 from .core import NotYet, exercise
@@ -8,7 +10,7 @@ PICTURES, MACHINES = 100e6, 50
 UNCOMPRESSED = 1280 * 4  # bytes of a picture's features as they are in memory
 
 
-def _number(answer, unit: str) -> float:
+def _number(answer: "Any", unit: str) -> float:
     number = float(answer)
     if not number > 0:
         raise NotYet(f"You gave {number:g}; a number of {unit} is above 0.")
@@ -27,7 +29,7 @@ def _close(one: float, other: float) -> bool:
     'measured["dask_2"]["pictures_per_second"] is one machine. Pictures / (machines × pictures a second) are seconds.',
     '100e6 / (50 * measured["dask_2"]["pictures_per_second"]) / 3600.',
 )
-def hours_on_fifty_machines(answer, measured) -> str:
+def hours_on_fifty_machines(answer: "Any", measured: "dict[str, Any]") -> str:
     hours = _number(answer, "hours")
     speed = measured["dask_2"]["pictures_per_second"]
     right = PICTURES / (MACHINES * speed) / 3600
@@ -57,7 +59,7 @@ def hours_on_fifty_machines(answer, measured) -> str:
     'measured["bytes_a_picture"], times the number of pictures. A terabyte is 10**12 bytes.',
     '100e6 * measured["bytes_a_picture"] / 1e12.',
 )
-def terabytes_of_features(answer, measured) -> str:
+def terabytes_of_features(answer: "Any", measured: "dict[str, Any]") -> str:
     terabytes = _number(answer, "terabytes")
     right = PICTURES * measured["bytes_a_picture"] / 1e12
     pictures = PICTURES * measured["file_bytes_a_picture"] / 1e12
@@ -83,7 +85,7 @@ def terabytes_of_features(answer, measured) -> str:
     "np.isfinite(features) says it of each number; .all(axis=1) makes one answer for each row.",
     "np.isfinite(features).all(axis=1).",
 )
-def usable_rows(answer, features) -> str:
+def usable_rows(answer: "Any", features: np.ndarray) -> str:
     mask = np.asarray(answer)
     right = np.isfinite(features).all(axis=1)
     if mask.dtype.kind in "iu" and mask.ndim == 1 and np.array_equal(np.sort(mask), np.flatnonzero(right)):

@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 from ..errors import UserInputError
@@ -27,7 +28,7 @@ class Progress:
         return Path(os.environ.get("TLCOURSE_PROGRESS") or NAME).expanduser().absolute()
 
     @classmethod
-    def read(cls, file=None, strict: bool = False) -> "Progress":
+    def read(cls, file: "str | PathLike | None" = None, strict: bool = False) -> "Progress":
         """What the file holds; nothing where there is none.
 
         Args:

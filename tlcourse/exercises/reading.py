@@ -1,5 +1,7 @@
 """Reading answers: what learners give, turned into what a judge compares, or a sentence on what is odd about it."""
 
+from typing import Any
+
 import numpy as np
 
 from .core import NotYet
@@ -7,7 +9,7 @@ from .core import NotYet
 NEAR = 0.005  # accuracies that differ by less are the same: the last digits depend on the processor
 
 
-def share(value, what: str = "the answer") -> float:
+def share(value: "Any", what: str = "the answer") -> float:
     """An accuracy or another share in [0, 1].
 
     Raises:
@@ -33,7 +35,7 @@ def near(one: float, other: float) -> bool:
     return abs(one - other) <= NEAR
 
 
-def shares(answer, names: tuple[str, ...]) -> dict[str, float]:
+def shares(answer: "Any", names: tuple[str, ...]) -> dict[str, float]:
     """A dictionary with a share under each of these names.
 
     Raises:

@@ -1,7 +1,8 @@
 """Assertions that explain: each names a mistake that Keras lets pass in silence, and what mends it."""
 
-from ..duplicates import LeakageError, Pair, assert_disjoint
+from ..duplicates import LeakageError, assert_disjoint
 from ..errors import GuardError
+from ..same_pictures import Pair
 from .changes import assert_changed
 from .frozen import frozen_report
 from .heads import assert_head_trained

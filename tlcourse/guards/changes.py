@@ -9,7 +9,7 @@ from .names import some
 from .snapshots import Snapshot, before_and_after
 
 
-def assert_changed(before, after, only: str | Sequence[str] | None = None) -> None:
+def assert_changed(before: object, after: object, only: str | Sequence[str] | None = None) -> None:
     """Assert that training changed what it was meant to change, and nothing else.
 
     The running statistics of a pretrained network's batch norms are meant to stay, in blocks that are trained as well.
@@ -50,7 +50,7 @@ def _same(before: np.ndarray, after: np.ndarray) -> bool:
     return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
 
 
-def _meant(before: Snapshot, only) -> set[str]:
+def _meant(before: Snapshot, only: str | Sequence[str] | None) -> set[str]:
     """The weights that were meant to change; the statistics of a pretrained batch norm only if it was named itself."""
     wanted = [only] if isinstance(only, str) else list(only or ())
     for name in wanted:
@@ -88,7 +88,7 @@ def _why_nothing(after: Snapshot) -> str:
     )
 
 
-def _about_outside(after: Snapshot, outside: list[str], only) -> str:
+def _about_outside(after: Snapshot, outside: list[str], only: str | Sequence[str]) -> str:
     wanted = "nothing" if not len(only) else "only " + (only if isinstance(only, str) else ", ".join(only))
     which = "1 weight changed that was" if len(outside) == 1 else f"{len(outside)} weights changed that were"
     text = f"{which} to stay ({wanted} was meant to change): {some(outside)}."

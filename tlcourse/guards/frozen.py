@@ -1,6 +1,7 @@
 """What is frozen in a model as it stands, and what is likely to be wrong with that."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..blocks import Parts, batch_norms, find_blocks
 from ..freezing import FreezeTable, table
@@ -10,8 +11,13 @@ from .losses import about_loss
 from .names import layers_and_models, some
 from .stale import stale
 
+if TYPE_CHECKING:
+    import keras
 
-def frozen_report(model) -> FreezeTable:
+    from ..blocks import HasNetwork
+
+
+def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     """The table of `tl.freeze` for a model as it stands, with warnings on what is likely to be wrong.
 
     Args:
@@ -41,7 +47,7 @@ def _about_moving(parts: Parts) -> str:
     )
 
 
-def _about_containers(network) -> Iterator[str]:
+def _about_containers(network: "keras.Model") -> Iterator[str]:
     for model in (network, *(layer for layer in layers_and_models(network) if hasattr(layer, "layers"))):
         inside = sum(weight.trainable for weight in model.weights)
         if not model.trainable and inside and model is network:

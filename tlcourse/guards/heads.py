@@ -1,11 +1,18 @@
 """A head that nothing has trained yet sends random errors into whatever is trainable under it."""
 
+from typing import TYPE_CHECKING
+
 from ..blocks import Parts, find_blocks
 from ..errors import GuardError
 from .fresh import head_of, is_new, is_pretrained
 
+if TYPE_CHECKING:
+    import keras
 
-def assert_head_trained(model) -> None:
+    from ..blocks import HasNetwork
+
+
+def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
     """Assert that no pretrained layer would be trained under a head that is still as it was initialised.
 
     The first errors of a random head are random, and so is what they do to the layers under it (A. Kumar et al.,

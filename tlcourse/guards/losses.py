@@ -6,16 +6,22 @@ Keras is silent about most of these: the network then learns slowly, or nothing,
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..blocks import is_model
 from ..errors import GuardError, UserInputError
 from ..tensorflow_start import import_tensorflow
 
+if TYPE_CHECKING:
+    import keras
+
+    from ..blocks import HasNetwork
+
 PROBABILITIES = ("softmax", "sigmoid")
 RAW = ("linear", "relu", "leaky_relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "softplus", "softsign")
 
 
-def assert_loss_fits(model) -> None:
+def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
     """Assert that the loss of a compiled model expects what its last layer gives.
 
     Args:
@@ -41,7 +47,7 @@ def assert_loss_fits(model) -> None:
         raise GuardError(" ".join(sentences))
 
 
-def about_loss(network) -> list[str]:
+def about_loss(network: "keras.Model") -> list[str]:
     """Sentences on each output whose loss does not fit."""
     found = []
     for output, loss in _outputs_and_losses(network):
@@ -69,7 +75,7 @@ class _Given:
     layer: str
 
 
-def _outputs_and_losses(network) -> Iterator[tuple]:
+def _outputs_and_losses(network: "keras.Model") -> Iterator[tuple]:
     """Each output of the network with its loss, as far as the two can be told."""
     outputs, loss = getattr(network, "outputs", None) or [], getattr(network, "loss", None)
     if isinstance(loss, dict):
@@ -81,17 +87,17 @@ def _outputs_and_losses(network) -> Iterator[tuple]:
         yield from ((output, loss) for output in outputs)
 
 
-def _expected(loss) -> _Expected | None:
+def _expected(loss: object) -> _Expected | None:
     """What a loss is, given by name, as an object or as a function; None for others than the cross-entropies."""
     import keras
 
-    options = {}
+    options: dict[str, Any] = {}
     try:
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     except ValueError:
         return None
     if isinstance(loss, partial):
-        loss, options = loss.func, loss.keywords
+        options, loss = loss.keywords, loss.func
     name = getattr(loss, "__name__", type(loss).__name__).replace("_", "").lower()
     kind = next((kind for kind in ("categorical", "binary") if name.startswith((kind, f"sparse{kind}"))), None)
     if kind is None or not name.endswith("crossentropy") or "generalized" in name:
@@ -100,7 +106,7 @@ def _expected(loss) -> _Expected | None:
     return _Expected(kind, from_logits, getattr(loss, "__name__", type(loss).__name__))
 
 
-def _given(output) -> _Given | None:
+def _given(output: "keras.KerasTensor") -> _Given | None:
     """The activation that made this output; None where it cannot be told."""
     operation, node, place = output._keras_history
     if is_model(operation):
@@ -114,7 +120,7 @@ def _given(output) -> _Given | None:
     return _Given(activation, output.shape[-1], operation.name)
 
 
-def _passes_on(operation) -> bool:
+def _passes_on(operation: "keras.Operation") -> bool:
     """Whether a layer gives the numbers that it is given, in another shape or type at most."""
     from keras import layers
 

@@ -1,6 +1,11 @@
 """How weights and layers are named in what guards say."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
 
 LISTED = 4  # names that a message lists before it says how many more there are
 
@@ -11,18 +16,18 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def layers_and_models(model) -> Iterator:
+def layers_and_models(model: "keras.Model") -> Iterator:
     """The layers of a model, models nested in it among them, and the layers of those."""
     for layer in model.layers:
         yield layer
         yield from layers_and_models(layer) if hasattr(layer, "layers") else ()
 
 
-def weight_names(network) -> dict[int, str]:
+def weight_names(network: "keras.Model") -> dict[int, str]:
     """id of a weight → "nested model/layer/weight", the same in every process."""
     names: dict[int, str] = {}
 
-    def walk(container, prefix: str) -> None:
+    def walk(container: "keras.Model", prefix: str) -> None:
         for layer in container.layers:
             if hasattr(layer, "layers"):
                 walk(layer, f"{prefix}{layer.name}/")

@@ -1,6 +1,7 @@
 """Whether a function of one's own prepares pixels as a network was trained to get them, and what it does instead."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ..errors import GuardError, UserInputError
 from ..pictures import resize
 from ..published import preprocess
 from ..recipes import RECIPES
+
+if TYPE_CHECKING:
+    from ..recipes import Recipe
 
 SHOWN = ("astronaut", "coffee")  # colour photographs whose pixels run from black to white
 SAME = 0.01  # share of the wanted range by which pixels may differ: (x − 127) / 128 will do for x / 127.5 − 1
@@ -46,11 +50,12 @@ def assert_preprocessing(model: PretrainedModel | str, function: Callable) -> No
     pictures = _photographs(recipe.size)
     wanted = preprocess(pictures, recipe.pixels)
     results = [_run(function, pictures.astype(kind)) for kind in (np.uint8, np.float32)]
-    if all(isinstance(result, Exception) for result, _ in results):
+    failed = [result for result, _ in results if isinstance(result, Exception)]
+    if len(failed) == len(results):
         raise UserInputError(
-            f"{_name(function)} cannot be run on pixels of shape {pictures.shape} ({results[0][0]}). Expected a "
+            f"{_name(function)} cannot be run on pixels of shape {pictures.shape} ({failed[0]}). Expected a "
             "function of one argument, the pixels: function(images)."
-        ) from results[0][0]
+        ) from failed[0]
     does = [
         "" if isinstance(result, Exception) else _misfit(result, pictures, wanted, recipe.pixels)
         for result, _ in results
@@ -70,7 +75,7 @@ def assert_preprocessing(model: PretrainedModel | str, function: Callable) -> No
         )
 
 
-def _recipe(model):
+def _recipe(model: PretrainedModel | str) -> "tuple[str, Recipe]":
     name = getattr(model, "name", model)
     if not isinstance(model, PretrainedModel | str) or name not in RECIPES:
         raise UserInputError(
@@ -153,10 +158,10 @@ def _readings(x: np.ndarray, kind: str) -> dict[str, np.ndarray]:
     return {f"{what}.": reading for what, reading in (*twice.items(), *plain.items(), *exchanged.items())}
 
 
-def _standardised(x: np.ndarray, axes) -> np.ndarray:
+def _standardised(x: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
     return (x - x.mean(axes, keepdims=True)) / x.std(axes, keepdims=True)
 
 
-def _name(function) -> str:
+def _name(function: Callable) -> str:
     name = getattr(function, "__name__", None) or getattr(function, "name", None) or type(function).__name__
     return "Your function" if name == "<lambda>" else f"{name}"

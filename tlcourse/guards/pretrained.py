@@ -16,7 +16,7 @@ from .snapshots import before_and_after
 FAR = 0.25
 
 
-def moved(before, after) -> dict[str, float]:
+def moved(before: object, after: object) -> dict[str, float]:
     """How far each pretrained block has moved, as a share of its length: block's name → ‖after − before‖ / ‖before‖.
 
     Only kernels count (and embeddings): biases and batch norms are few and of another kind.
@@ -55,7 +55,7 @@ def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(share) if np.isfinite(share) else float("inf")
 
 
-def assert_still_pretrained(before, after, limit: float = FAR) -> None:
+def assert_still_pretrained(before: object, after: object, limit: float = FAR) -> None:
     """Assert that training adapted the pretrained weights, and did not replace them.
 
     Args:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -37,8 +38,9 @@ class SealedSplit:
         looks: how many classifiers these very pictures have judged in this session, under this seal or an earlier one.
     """
 
-    def __init__(self, split: Split):
-        self._split, self._answers, self._key = split, None, _key(split)
+    def __init__(self, split: Split) -> None:
+        self._split, self._key = split, _key(split)
+        self._answers: np.ndarray | None = None
         self.class_names, self.kind = split.class_names, split.kind
 
     def __len__(self) -> int:
@@ -54,7 +56,7 @@ class SealedSplit:
     def looks(self) -> int:
         return _judged.get(self._key, 0)
 
-    def open(self, classifier) -> ConfusionMatrix:
+    def open(self, classifier: "Any") -> ConfusionMatrix:
         """Break the seal: let these pictures judge this classifier, and no other one.
 
         The same classifier may be judged again, as when a cell is run again: what gives the same answers is the same.
@@ -88,7 +90,7 @@ class SealedSplit:
             _judged[self._key] = self.looks + 1
         return found
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> "NoReturn":
         """Whatever else a split has is sealed."""
         if name.startswith("_") or not (hasattr(Split, name) or name in Split.__dataclass_fields__):
             raise AttributeError(f"A sealed split has no {name!r}. It has: open, class_names, kind, looks.")
@@ -107,7 +109,7 @@ def _key(split: Split) -> str:
     return hashlib.sha256(split.labels.tobytes() + content).hexdigest()
 
 
-def _answers_of(classifier, split: Split) -> np.ndarray:
+def _answers_of(classifier: "Any", split: Split) -> np.ndarray:
     """Predicted positions in `class_names`, int64 (n,)."""
     predict: Callable = getattr(classifier, "predict", classifier)
     if not callable(predict):

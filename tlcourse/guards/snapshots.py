@@ -1,6 +1,7 @@
 """A model's weights at one moment, to compare later ones with."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from ..errors import UserInputError
 from .fresh import is_pretrained
 from .names import layers_and_models, weight_names
 from .stale import stale
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..blocks import HasNetwork
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Snapshot:
     stale: str
 
 
-def snapshot(model) -> Snapshot:
+def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     """Copy a model's weights, to be compared by `assert_changed` with those after training.
 
     Args:
@@ -74,7 +80,7 @@ def snapshot(model) -> Snapshot:
     )
 
 
-def before_and_after(before, after) -> tuple[Snapshot, Snapshot]:
+def before_and_after(before: object, after: object) -> tuple[Snapshot, Snapshot]:
     """Two snapshots, taken now where a model was given.
 
     Raises:

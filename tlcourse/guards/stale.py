@@ -1,9 +1,14 @@
 """Flags that were changed after `compile`, which does nothing."""
 
+from typing import TYPE_CHECKING
+
 from .names import some, weight_names
 
+if TYPE_CHECKING:
+    import keras
 
-def stale(network) -> str:
+
+def stale(network: "keras.Model") -> str:
     """A sentence if `trainable` changed since the optimizer took its list of weights, which is at the first fit."""
     optimizer = network.optimizer if network.compiled else None
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)

@@ -11,6 +11,7 @@ What an instructor reads about a lesson stands in notebooks/teaching/; all else 
 """
 
 from collections.abc import Iterator, Sequence
+from operator import methodcaller
 from pathlib import Path
 
 from ..errors import UserInputError
@@ -49,7 +50,7 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
     try:
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, lambda file, content=content: file.write(content))
+            write_atomically(folder / name, methodcaller("write", content))
     except OSError as error:
         raise UserInputError(
             f"The handouts could not be written to {folder} ({error.strerror or error}). Choose another folder."

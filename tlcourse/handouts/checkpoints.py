@@ -64,7 +64,7 @@ def _free(statements: list[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
     free: set[str] = set()
     bound = set(bound)
     for statement in statements:
-        blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+        blocks: list[list[ast.stmt]] = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
         if isinstance(statement, ast.For | ast.With):
             heads = (
                 [statement.iter] if isinstance(statement, ast.For) else [item.context_expr for item in statement.items]
@@ -75,9 +75,10 @@ def _free(statements: list[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
             for block in blocks:
                 free |= _free(block, bound)
         elif isinstance(statement, ast.Try):
-            for block in (*blocks, *([ast.Expr(handler.type)] for handler in statement.handlers)):
+            blocks += [[ast.Expr(handler.type)] for handler in statement.handlers if handler.type]
+            for block in blocks:
                 free |= _free(block, bound)
-            caught = {handler.name for handler in statement.handlers}
+            caught = {handler.name for handler in statement.handlers if handler.name}
             for handler in statement.handlers:
                 free |= _free(handler.body, bound | caught)
         else:

@@ -1,10 +1,14 @@
 """What the instructor keeps: the lesson with notes, solutions and outputs, and a version to type along with."""
 
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 from ..exercises.checking import find_exercise
 from .lessons import SETUP, SOLUTION, Lesson, as_notebook, has_tag
 from .teaching import EXERCISE, Note, wrong_answers
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOTE = "instructor"  # the tag of the cells that are added
 
@@ -55,7 +59,7 @@ def _about_exercise(number: str) -> list[str]:
 
 def live_notebook(lesson: Lesson) -> str:
     """For typing along: headings stand open, prose and code are folded away, and above the code is room to type."""
-    cells = []
+    cells: list[NotebookNode] = []
     for section in lesson.sections:
         for cell in deepcopy(section.cells):
             if has_tag(cell, SOLUTION):
@@ -69,30 +73,30 @@ def live_notebook(lesson: Lesson) -> str:
     return as_notebook(cells, lesson)
 
 
-def _heading_and_folded_prose(cell) -> list:
+def _heading_and_folded_prose(cell: "NotebookNode") -> list:
     heading, _, prose = cell.source.partition("\n")
     rest = deepcopy(cell)
     cell.source, rest.source, rest.id = heading, prose.strip(), f"{cell.id}-prose"
     return [cell, _folded(rest)] if rest.source else [cell]
 
 
-def _folded(cell):
+def _folded(cell: "NotebookNode") -> "NotebookNode":
     cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
     return cell
 
 
-def _without_output(cell):
+def _without_output(cell: "NotebookNode") -> "NotebookNode":
     cell.outputs, cell.execution_count = [], None
     return cell
 
 
-def _cell(identity: str, text: str):
+def _cell(identity: str, text: str) -> "NotebookNode":
     from nbformat.v4 import new_markdown_cell
 
     return new_markdown_cell(text, id=identity, metadata={"tags": [NOTE]})
 
 
-def _empty(identity: str):
+def _empty(identity: str) -> "NotebookNode":
     from nbformat.v4 import new_code_cell
 
     return new_code_cell(id=identity)

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserInputError
 from ..files import data_folder
 from .checkpoints import checkpoint
+
+if TYPE_CHECKING:
+    import nbformat
+    from nbformat import NotebookNode
 
 SOLUTION, SETUP = "solution", "setup"  # tags of cells
 HEADING = re.compile(r"^(?:## |### (?=Exercise )).+$", re.MULTILINE)
@@ -37,7 +42,7 @@ class Lesson:
     """A lesson's notebook, and what is found in it."""
 
     path: Path
-    notebook: "nbformat.NotebookNode"  # noqa: F821
+    notebook: "nbformat.NotebookNode"
 
     @property
     def name(self) -> str:
@@ -46,12 +51,12 @@ class Lesson:
     @property
     def minutes(self) -> int:
         """How long it takes, as its first cell says."""
-        return int(re.search(r"\*\*Minutes:\*\* about (\d+)", self.notebook.cells[0].source)[1])
+        return int(re.findall(r"\*\*Minutes:\*\* about (\d+)", self.notebook.cells[0].source)[0])
 
     @cached_property
     def sections(self) -> list[Section]:
         """Its cells, sorted under its headings: `##`, and `###` of exercises."""
-        found = [Section(re.search(r"^# (.+)$", self.notebook.cells[0].source, re.MULTILINE)[1])]
+        found = [Section(re.findall(r"^# (.+)$", self.notebook.cells[0].source, re.MULTILINE)[0])]
         for cell in self.notebook.cells:
             for piece in _cut(cell):
                 heading = HEADING.match(piece.source) if piece.cell_type == "markdown" else None
@@ -109,11 +114,11 @@ def _read(path: Path) -> Lesson:
     return Lesson(path, nbformat.read(path, as_version=4))
 
 
-def has_tag(cell, tag: str) -> bool:
+def has_tag(cell: "NotebookNode", tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
 
-def _cut(cell) -> Iterator:
+def _cut(cell: "NotebookNode") -> Iterator:
     """The cell, or its pieces: each begins at a heading. All but the first are numbered in their ids."""
     from copy import deepcopy
 

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import bundled_file
 from ..plots.figure import IN_WORDS
 from .instructors import note_text
 from .lessons import SETUP, SOLUTION, Lesson, Section, has_tag, opens_elsewhere
 from .teaching import EXERCISE, Note
+
+if TYPE_CHECKING:
+    import nbformat
+    from nbformat import NotebookNode
 
 PLACES = {  # where reveal.js has its files, as nbconvert's template expects them
     "reveal.js": "dist/reveal.js",
@@ -40,7 +45,7 @@ def slides(lesson: Lesson, notes: list[Note]) -> str:
     from nbconvert import SlidesExporter
     from nbformat.v4 import new_notebook
 
-    cells = []
+    cells: list[nbformat.NotebookNode] = []
     for place, section in enumerate(lesson.sections):
         cells += _slides_of(section, note_text(lesson, notes, place))
     exporter = SlidesExporter(
@@ -73,7 +78,7 @@ def _slides_of(section: Section, note: str) -> Iterator:
             yield _spoken(said, cell.id)
 
 
-def _folded(output) -> bool:
+def _folded(output: "NotebookNode") -> bool:
     """Whether it is a figure's words: on a slide they are the picture's alternative text."""
     return output.get("data", {}).get("text/html", "").startswith(IN_WORDS)
 
@@ -87,13 +92,13 @@ def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     return "\n\n".join(shown), "\n\n".join(said)
 
 
-def _as(cell, kind: str):
+def _as(cell: "NotebookNode", kind: str) -> "NotebookNode":
     cell.metadata["slideshow"] = {"slide_type": kind}
     cell.metadata.pop("jupyter", None)
     return cell
 
 
-def _spoken(text: str, identity: str):
+def _spoken(text: str, identity: str) -> "NotebookNode":
     from nbformat.v4 import new_markdown_cell
 
     return _as(new_markdown_cell(text, id=f"{identity}-said"), "notes")

@@ -11,6 +11,7 @@ and what to say or to watch for:
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -50,7 +51,8 @@ def read_notes(lesson: Lesson) -> list[Note]:
     if not path.is_file():
         return [Note(title, 0, 0, "") for title in titles]
     text = path.read_text(encoding="utf-8")
-    found = [re.match(r"# (.+)", text)[1], *(match[0].lstrip("# ") for match in HEADING.finditer(text))]
+    first = re.match(r"# (.+)", text)
+    found = [first[1] if first else "", *(match[0].lstrip("# ") for match in HEADING.finditer(text))]
     if found != titles:
         odd = next((a or b for a, b in zip_longest(found, titles) if a != b), "")
         raise UserInputError(
@@ -73,22 +75,24 @@ def wrong_answers(number: str) -> list[str]:
     They are read from the judge's own program, so there is no second list. "…" stands for what the learner gave.
     """
     judge = find_exercise(number).judge
-    module = inspect.getmodule(judge)
+    module = sys.modules[judge.__module__]
     programs, found = [judge], []
     for function in programs:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        found += [_sentence(node.exc.args[0]) for node in _raised(tree)]
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
+        found += [_sentence(call.args[0]) for call in _raised(tree)]
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        called = {name.id for name in calls if isinstance(name, ast.Name)}
         helpers = [value for name, value in vars(module).items() if name in called and inspect.isfunction(value)]
         programs += [value for value in helpers if value.__module__ == module.__name__ and value not in programs]
     spoken = (text if re.search(r"[a-z]", text) else "What the guard itself says." for text in found)
     return list(dict.fromkeys(spoken))
 
 
-def _raised(tree: ast.AST):
-    """The statements `raise NotYet(…)`, in the order of the program."""
-    raised = (node for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call))
-    return sorted((node for node in raised if node.exc.func.id == "NotYet"), key=lambda node: node.lineno)
+def _raised(tree: ast.AST) -> list[ast.Call]:
+    """What the statements `raise NotYet(…)` raise, in the order of the program."""
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
+    ours = [call for call in raised if isinstance(call.func, ast.Name) and call.func.id == "NotYet"]
+    return sorted(ours, key=lambda call: call.lineno)
 
 
 def _sentence(node: ast.expr) -> str:

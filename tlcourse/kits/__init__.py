@@ -98,7 +98,9 @@ def _check_folder(folder: Path, targets: list[Target], lock: dict) -> None:
         )
 
 
-def _add_wheels(folder: Path, targets: list[Target], locks: list[Path], source: Path, say) -> dict[str, dict]:
+def _add_wheels(
+    folder: Path, targets: list[Target], locks: list[Path], source: Path, say: Callable[[str], None]
+) -> dict[str, dict]:
     """Download, build, check; what kit.json says of each target."""
     place, kept, described = folder / "wheels", set(), {}
     lock = wheels.read_lock(*locks)

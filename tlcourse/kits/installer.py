@@ -5,7 +5,10 @@ puts the lessons beside it. Nothing outside of FOLDER is touched. Run again, it 
 there, with your answers in them, are left alone.
 """
 
+from __future__ import annotations  # so that an older Python comes far enough to be refused in a sentence
+
 import hashlib
+import io
 import json
 import os
 import platform
@@ -23,8 +26,9 @@ class Refused(Exception):
     """The message says what is wrong and what to do."""
 
 
-def main(arguments):
-    sys.stdout.reconfigure(line_buffering=True)  # else pip's and the doctor's lines would come before ours
+def main(arguments: list[str]) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # else pip's and the doctor's lines would come before ours
     folder = Path(arguments[0] if arguments else Path.home() / "tlcourse").expanduser().resolve()
     try:
         target = suitable_target()
@@ -49,7 +53,7 @@ def main(arguments):
     return 0
 
 
-def suitable_target():
+def suitable_target() -> dict:
     """What kit.json says of this machine."""
     python = "{}.{}".format(*sys.version_info)
     manifest = KIT / "kit.json"
@@ -64,7 +68,7 @@ def suitable_target():
     raise Refused(f"This kit is not for this machine ({here}). It is for: {'; '.join(sorted(targets))}.")
 
 
-def check_space(folder, target):
+def check_space(folder: Path, target: dict) -> None:
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     needed, free = target["megabytes_installed"] + SPARE_MEGABYTES, shutil.disk_usage(str(parent)).free // 10**6
     if free < needed and not (folder / ".venv").exists():
@@ -74,7 +78,7 @@ def check_space(folder, target):
         )
 
 
-def check_files(target):
+def check_files(target: dict) -> None:
     """Compare what this machine needs with SHA256SUMS: a stick that was pulled out too early looks whole and is not."""
     damaged = []
     for line in (KIT / "SHA256SUMS").read_text("utf-8").splitlines():
@@ -87,7 +91,7 @@ def check_files(target):
         raise Refused(f"Damaged or missing in this kit: {', '.join(damaged[:3])}{more}. Copy the kit again.")
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(str(path), "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -95,12 +99,12 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def program(folder, name):
+def program(folder: Path, name: str) -> Path:
     place = ("Scripts", name + ".exe") if os.name == "nt" else ("bin", name)
     return folder.joinpath(".venv", *place)
 
 
-def install_packages(folder):
+def install_packages(folder: Path) -> None:
     python = program(folder, "python")
     if not python.exists() or subprocess.call([str(python), "-m", "pip", "--version"], stdout=subprocess.DEVNULL):
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(folder / ".venv")]):
@@ -123,7 +127,7 @@ def install_packages(folder):
     news.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}), "utf-8")
 
 
-def copy_missing(source, goal):
+def copy_missing(source: Path, goal: Path) -> None:
     """Copy what is not there yet; what is there may have answers in it."""
     for path in sorted(source.rglob("*")):
         there = goal / path.relative_to(source)
@@ -134,13 +138,13 @@ def copy_missing(source, goal):
             shutil.copyfile(str(path), str(there))
 
 
-def settings_of(folder):
+def settings_of(folder: Path) -> dict:
     """The variables by which the course finds what the kit brought."""
     found = {"TLCOURSE_PACKS": folder / "packs", "KERAS_HOME": folder / "weights"}
     return {name: str(path) for name, path in found.items() if path.is_dir()}
 
 
-def write_start(folder):
+def write_start(folder: Path) -> str:
     """The file that opens the lessons; returns how to call it."""
     settings, jupyter = settings_of(folder), program(folder, "jupyter")
     if os.name == "nt":
@@ -157,7 +161,7 @@ def write_start(folder):
     return str(start)
 
 
-def doctor(folder):
+def doctor(folder: Path) -> None:
     tlcourse = program(folder, "tlcourse")
     if subprocess.call([str(tlcourse), "doctor"], env=dict(os.environ, **settings_of(folder))):
         raise Refused("Installed, but the course cannot run here yet; the reason stands above.")

@@ -62,7 +62,7 @@ AGAIN = "Run the same command again: what is here already is kept."
 
 def _pinned(text: str) -> str:
     """A locked requirement in one line, without its condition, which pip would hold against *this* machine."""
-    return " ".join([re.match(r"[^\s;\\]+", text)[0], *re.findall(r"--hash=\S+", text)])
+    return " ".join([re.split(r"[\s;\\]", text, maxsplit=1)[0], *re.findall(r"--hash=\S+", text)])
 
 
 def _pip_download(target: Target, lines: list[str], folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Figures made of lines, bars and points."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from matplotlib import ticker
@@ -9,6 +10,9 @@ from ..errors import UserInputError
 from ..evaluation import ConfusionMatrix
 from ..tables import Table
 from .figure import COLOURS, DASHES, MARKERS, WIDTH, Figure, as_places, equally_long, listed, sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
@@ -41,7 +45,9 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
     return sheet
 
 
-def attention(tokens: Sequence[str], weights, title: str = "Which token took how much from which") -> Figure:
+def attention(
+    tokens: Sequence[str], weights: "ArrayLike", title: str = "Which token took how much from which"
+) -> Figure:
     """Attention weights as a table of shades: a row a token that takes, a column a token that is taken from.
 
     Args:
@@ -72,7 +78,9 @@ def attention(tokens: Sequence[str], weights, title: str = "Which token took how
     return sheet
 
 
-def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictures as points") -> Figure:
+def feature_map(
+    points: np.ndarray, labels: np.ndarray, class_names: Sequence[str], title: str = "Pictures as points"
+) -> Figure:
     """Features in two dimensions, one point a picture, one colour and marker a class.
 
     Args:
@@ -89,7 +97,8 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
         rows = labels == label
         # Of 64 classes no two have the same colour and marker, and of any eight in a row no two share either.
         colour, marker = COLOURS[label % len(COLOURS)], MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        axes.scatter(*points[rows].T, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
+        across, up = points[rows].T
+        axes.scatter(across, up, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
     axes.legend(fontsize=8, loc="best")
     axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
     present = [(name, points[labels == label]) for label, name in enumerate(class_names) if np.any(labels == label)]
@@ -100,7 +109,14 @@ def feature_map(points, labels, class_names: Sequence[str], title: str = "Pictur
     return sheet
 
 
-def learning_curve(curve, title: str) -> Figure:
+class _Curve(Protocol):
+    """What is drawn of a `LearningCurve`: of each method the points, with their `rows`, `mean` and `sd`."""
+
+    @property
+    def points(self) -> dict[str, list]: ...
+
+
+def learning_curve(curve: _Curve, title: str) -> Figure:
     """A `LearningCurve`: mean accuracy of each method by number of labels, with a band of one standard deviation."""
     means = {method: [100 * point.mean for point in points] for method, points in curve.points.items()}
     spreads = {method: [100 * point.sd for point in points] for method, points in curve.points.items()}
@@ -225,7 +241,9 @@ def bars(
     return sheet
 
 
-def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title: str) -> Figure:
+def labelled_points(
+    names: Sequence[str], x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, title: str
+) -> Figure:
     """One named point for each thing compared, its cost on a logarithmic x axis.
 
     Args:
@@ -236,8 +254,8 @@ def labelled_points(names: Sequence[str], x, y, xlabel: str, ylabel: str, title:
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
     axes = sheet.subplots()
     axes.scatter(x, y, color=COLOURS[0])
-    for name, *point in zip(names, x, y, strict=True):
-        axes.annotate(name, point, xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+    for name, across, up in zip(names, x, y, strict=True):
+        axes.annotate(name, (across, up), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

@@ -2,7 +2,8 @@
 
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import figure
@@ -10,6 +11,9 @@ from PIL import Image
 
 from ..errors import UserInputError
 from ..tables import Table, as_html
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
@@ -38,8 +42,8 @@ class Figure(figure.Figure):
         display(data, metadata=metadata, raw=True)
         display({"text/html": in_words(**metadata["image/png"])}, raw=True)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        about = {"alt": self.alt}
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        about: dict[str, object] = {"alt": self.alt}
         if self.table is not None:
             columns, *rows = self.table.texts()
             about["table"] = {"columns": columns, "rows": rows}
@@ -73,7 +77,7 @@ def sentence(title: str) -> str:
     return title if title.endswith((".", "?", "!")) else f"{title}."
 
 
-def equally_long(**values) -> None:
+def equally_long(**values: "Sized") -> None:
     """Refuse arguments that belong together and have different lengths, or none."""
     lengths = {name: len(value) for name, value in values.items()}
     if len(set(lengths.values())) > 1:
@@ -83,7 +87,7 @@ def equally_long(**values) -> None:
         raise UserInputError(f"There is nothing to show: {', '.join(lengths)} are empty.")
 
 
-def as_places(labels, class_names: Sequence[str]) -> np.ndarray:
+def as_places(labels: "ArrayLike", class_names: Sequence[str]) -> np.ndarray:
     """Labels as an array of places in `class_names`, int (n,), or a sentence."""
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "uib" or labels.min() < 0 or labels.max() >= len(class_names):

@@ -1,6 +1,7 @@
 """Figures made of pictures: grids, answers, neighbours, what layers see and where networks look."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -8,8 +9,16 @@ from PIL import Image
 from ..errors import UserInputError
 from .figure import WIDTH, Figure, as_places, equally_long, listed
 
+if TYPE_CHECKING:
+    from ..pictures import Pictures
 
-def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, title: str | None = None) -> Figure:
+
+def pictures(
+    images: "Sequence[np.ndarray | None] | np.ndarray | Pictures",
+    titles: Sequence[str] | None = None,
+    columns: int = 6,
+    title: str | None = None,
+) -> Figure:
     """A grid of pictures.
 
     Args:
@@ -21,7 +30,7 @@ def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, titl
     count = len(images)
     if count == 0:
         raise UserInputError("There are no pictures to show.")
-    shape = images.shape if isinstance(images, np.ndarray) else ()
+    shape: tuple[int, ...] = images.shape if isinstance(images, np.ndarray) else ()
     if len(shape) == 2 or len(shape) == 3 and shape[2] == 3 < shape[1]:
         raise UserInputError(f"An array of shape {shape} is one picture; to show it, put it in a list: [picture].")
     if titles is not None:
@@ -48,7 +57,7 @@ def pictures(images, titles: Sequence[str] | None = None, columns: int = 6, titl
     return sheet
 
 
-def _as_bytes(picture) -> np.ndarray:
+def _as_bytes(picture: np.ndarray) -> np.ndarray:
     """uint8 (h, w) or (h, w, 3) of a picture with pixels in [0, 255]: Matplotlib takes fractions for [0, 1]."""
     picture = np.asarray(picture)
     if picture.ndim == 4 and len(picture) == 1:
@@ -67,14 +76,22 @@ def _as_bytes(picture) -> np.ndarray:
     return picture if picture.dtype == np.uint8 else np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def predictions(images, guesses: list[list[tuple[str, float]]], columns: int = 3) -> Figure:
+def predictions(
+    images: "Sequence[np.ndarray] | np.ndarray | Pictures", guesses: list[list[tuple[str, float]]], columns: int = 3
+) -> Figure:
     """Pictures, each with the network's most probable labels beneath it, as `predict_labels` gives them."""
     equally_long(pictures=images, guesses=guesses)
     texts = ["\n".join(f"{probability:.0%} {label}" for label, probability in best) for best in guesses]
     return pictures(images, texts, columns)
 
 
-def right_and_wrong(images, labels, probabilities, class_names: Sequence[str], count: int = 6) -> Figure:
+def right_and_wrong(
+    images: "Sequence[np.ndarray] | np.ndarray | Pictures",
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    count: int = 6,
+) -> Figure:
     """Two rows: of each class the pictures whose right answer was surest, and those whose wrong answer was surest.
 
     Args:
@@ -112,13 +129,15 @@ def _surest_of_each_class(candidates: np.ndarray, labels: np.ndarray, surest: np
     return sorted(rows[np.argsort(rank, kind="stable")][:count].tolist(), key=lambda row: labels[row])
 
 
-def neighbours(query, query_title: str, images, titles: Sequence[str]) -> Figure:
+def neighbours(
+    query: np.ndarray, query_title: str, images: "Sequence[np.ndarray] | np.ndarray | Pictures", titles: Sequence[str]
+) -> Figure:
     """A picture and, to its right, the pictures that are nearest to it."""
     equally_long(pictures=images, titles=titles)
     return pictures([query, *images], [query_title, *titles], columns=len(titles) + 1)
 
 
-def channels(activations, titles: Sequence[str], count: int = 6) -> Figure:
+def channels(activations: np.ndarray, titles: Sequence[str], count: int = 6) -> Figure:
     """What layers see: for each layer a row of its most active channels, brighter where the activation is higher.
 
     Args:
@@ -143,7 +162,13 @@ def channels(activations, titles: Sequence[str], count: int = 6) -> Figure:
     return sheet
 
 
-def heat_maps(images, maps, titles: Sequence[str] | None = None, columns: int = 6, title: str | None = None) -> Figure:
+def heat_maps(
+    images: "Sequence[np.ndarray] | np.ndarray | Pictures",
+    maps: Sequence[np.ndarray] | np.ndarray,
+    titles: Sequence[str] | None = None,
+    columns: int = 6,
+    title: str | None = None,
+) -> Figure:
     """Pictures in grey with a map laid over each, brighter and more yellow where it is higher.
 
     Args:

@@ -18,7 +18,7 @@ def trials(values: Sequence[float], scores: Sequence[float], default: float, xla
         xlabel: name of the hyperparameter.
     """
     equally_long(values=values, scores=scores)
-    values, percent = np.asarray(values, float), 100 * np.asarray(scores, float)
+    tried, percent = np.asarray(values, float), 100 * np.asarray(scores, float)
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.4), layout="constrained")
     axes = sheet.subplots()
     half = (len(values) + 1) // 2
@@ -34,8 +34,8 @@ def trials(values: Sequence[float], scores: Sequence[float], default: float, xla
     sheet.alt = (
         f"{sentence(title)} {len(values)} trials as points, validation accuracy by {xlabel}: "
         f"from {percent.min():.1f} % to "
-        f"{percent[best]:.1f} %, the best at {values[best]:.3g}; the default reaches {100 * default:.1f} %."
+        f"{percent[best]:.1f} %, the best at {tried[best]:.3g}; the default reaches {100 * default:.1f} %."
     )
-    rows = [(number + 1, *pair) for number, pair in enumerate(zip(values.tolist(), percent.tolist(), strict=True))]
+    rows = [(number + 1, *pair) for number, pair in enumerate(zip(tried.tolist(), percent.tolist(), strict=True))]
     sheet.table = Table(("trial", xlabel, "validation accuracy (%)"), [*rows, ("default", "", 100 * default)])
     return sheet

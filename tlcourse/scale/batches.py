@@ -6,13 +6,19 @@ import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import UserInputError, printable
 from ..inputs import as_pictures
 from ..pictures import PREPARATION
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ..engines import PictureEngine
+    from ..inputs import Images
 
 SHARDS = 1000  # so many at first, …
 SMALLEST, LARGEST = 32, 1024  # … of so many pictures each: a small one is little to lose, large ones are few files
@@ -26,7 +32,7 @@ class Batch(NamedTuple):
     names: list[str]
 
 
-def files_of(images) -> tuple[list[str], list[str]]:
+def files_of(images: "Images") -> tuple[list[str], list[str]]:
     """Absolute paths, and names as they are shown: below the folder, where one was given.
 
     Raises:
@@ -36,14 +42,15 @@ def files_of(images) -> tuple[list[str], list[str]]:
     pictures = [images] if is_array else list(as_pictures(images)[0])
     if not pictures:
         raise UserInputError("There are no pictures in what was given; at least one is needed.")
-    if not all(isinstance(picture, str | PathLike) for picture in pictures):
+    paths = [picture for picture in pictures if isinstance(picture, str | PathLike)]
+    if len(paths) < len(pictures):
         raise UserInputError(
             "engine='dask' takes pictures that its workers can open: a folder, a list of paths, or the images of "
             "tl.datasets.from_folder. Arrays are computed by this process: leave engine out."
         )
     folder = Path(images).expanduser() if isinstance(images, str | PathLike) and os.path.isdir(images) else None
-    names = [printable(Path(path).relative_to(folder).as_posix() if folder else path) for path in pictures]
-    return [os.path.abspath(path) for path in pictures], names
+    names = [printable(Path(path).relative_to(folder).as_posix() if folder else path) for path in paths]
+    return [os.path.abspath(path) for path in paths], names
 
 
 def batches_of(paths: list[str], names: list[str]) -> Iterator[Batch]:
@@ -53,7 +60,9 @@ def batches_of(paths: list[str], names: list[str]) -> Iterator[Batch]:
         yield Batch(number, paths[at : at + step], names[at : at + step])
 
 
-def fingerprint(engine, paths: list[str], size: tuple[int, int], views: tuple[str, ...], dtype) -> str:
+def fingerprint(
+    engine: "PictureEngine", paths: list[str], size: tuple[int, int], views: tuple[str, ...], dtype: "DTypeLike"
+) -> str:
     """SHA-256 of all that the rows depend on; a picture's file goes by its path, size and time."""
     from PIL import __version__ as pillow
 

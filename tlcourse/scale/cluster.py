@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ..errors import TLCourseError
+
+if TYPE_CHECKING:
+    import distributed
 
 DASHBOARD = "127.0.0.1:0"  # Dask's own default is every address of the machine
 PATIENCE = 60  # seconds for the first worker to come
@@ -47,7 +52,7 @@ def connected(scheduler: str | None = None) -> Iterator:
             yield client
 
 
-def _distributed():
+def _distributed() -> "ModuleType":
     try:
         import distributed
     except ImportError:
@@ -57,7 +62,7 @@ def _distributed():
     return distributed
 
 
-def _client(distributed, address: str):
+def _client(distributed: "ModuleType", address: str) -> "distributed.Client":
     try:
         return distributed.Client(address)
     except (OSError, TypeError, ValueError, RuntimeError) as error:
@@ -69,13 +74,13 @@ def _client(distributed, address: str):
         ) from None
 
 
-def _with_workers(client):
+def _with_workers(client: "distributed.Client") -> "distributed.Client":
     from distributed import TimeoutError as Late  # on Python 3.10 asyncio has one of its own
 
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except Late:
-        address = client.scheduler.address
+        address = client.scheduler.address if client.scheduler else "that was asked for"
         raise TLCourseError(
             f"No worker has come to the scheduler {address} within {PATIENCE} s. On each machine: dask worker {address}"
         ) from None

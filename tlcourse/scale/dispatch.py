@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from distributed import Client, KilledWorker, as_completed
+from dask.typing import Key
+from distributed import Client, Future, KilledWorker, as_completed
 
 from ..errors import TLCourseError
 from .batches import Batch
 from .workers import Network, compute_batch
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 AHEAD = 2  # batches that are handed to Dask for each of its threads: nobody waits, and a long list waits nowhere
 
 
-def compute_all(client: Client, network: Network, batches: Iterator[Batch], progress) -> dict[int, dict]:
+def compute_all(client: Client, network: Network, batches: Iterator[Batch], progress: "tqdm") -> dict[int, dict]:
     """Have every batch computed; number → {"pictures", "why"} of those that had to be set aside.
 
     Raises:
@@ -27,12 +32,14 @@ def compute_all(client: Client, network: Network, batches: Iterator[Batch], prog
             client.unregister_worker_plugin(network.name)
 
 
-def _compute_together(client: Client, network: str, batches: Iterator[Batch], progress) -> list[Batch]:
+def _compute_together(client: Client, network: str, batches: Iterator[Batch], progress: "tqdm") -> list[Batch]:
     """Keep every thread busy until nothing is left; returned are the batches with which workers died too often.
 
     Dask blames whatever was with a worker that died, also what only waited there.
     """
-    running, suspects, completed = {}, [], as_completed()
+    running: dict[Key, tuple[Batch, Future]] = {}
+    suspects: list[Batch] = []
+    completed = as_completed()
 
     def hand_out() -> None:
         room = AHEAD * max(1, sum(client.nthreads().values())) - len(running)
@@ -55,7 +62,7 @@ def _compute_together(client: Client, network: str, batches: Iterator[Batch], pr
     return suspects
 
 
-def _compute_alone(client: Client, network: str, suspects: list[Batch], progress) -> dict[int, dict]:
+def _compute_alone(client: Client, network: str, suspects: list[Batch], progress: "tqdm") -> dict[int, dict]:
     """One batch at a time: whoever dies now dies of this one."""
     guilty = {}
     for batch in suspects:
@@ -68,7 +75,7 @@ def _compute_alone(client: Client, network: str, suspects: list[Batch], progress
     return guilty
 
 
-def _killed(future) -> KilledWorker | None:
+def _killed(future: Future) -> KilledWorker | None:
     """What Dask says of a batch with which too many workers died, or None where it is done; other errors are raised.
 
     The result is not fetched: it is in the shard, which outlives the worker.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,15 +21,22 @@ from .batches import batches_of, files_of, fingerprint
 from .cluster import connected
 from .shards import Layout, Shards, claim, clear_unfinished, is_done, read_shards, set_aside, shard_path
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+    from tqdm import tqdm
+
+    from ..engines import PictureEngine
+    from ..inputs import Images
+
 SHOWN = 3  # pictures that a warning names
 
 
 def compute(
-    engine,
-    images,
+    engine: "PictureEngine",
+    images: "Images",
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
-    dtype=np.float32,
+    dtype: "DTypeLike" = np.float32,
     *,
     out: str | PathLike | None = None,
     scheduler: str | None = None,
@@ -81,7 +89,16 @@ def compute(
     return found
 
 
-def _compute(engine, size, views, layout: Layout, folder: Path, todo: list, scheduler: str | None, progress) -> None:
+def _compute(
+    engine: "PictureEngine",
+    size: tuple[int, int],
+    views: tuple[str, ...],
+    layout: Layout,
+    folder: Path,
+    todo: list,
+    scheduler: str | None,
+    progress: "tqdm",
+) -> None:
     with connected(scheduler) as client:
         from .dispatch import compute_all  # needs Dask, which `connected` has found or said to be missing
         from .workers import Network, versions

@@ -9,11 +9,17 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..files import write_atomically
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 JOB, NETWORK, INPUTS, LABELS = "job.json", "network.keras", "inputs.npy", "labels.npy"
 
@@ -45,12 +51,13 @@ def run(folder: Path, finished: int) -> None:
         network = keras.models.load_model(folder / NETWORK, compile=False)
         optimizer = keras.optimizers.Adam(job["learning_rate"])
         optimizer.build(network.trainable_variables)
-    variables, losses = [*network.variables, *optimizer.variables], []
+    variables = [*network.variables, *optimizer.variables]
+    losses: list[float] = []
     if finished:
         values, losses = read_checkpoint(folder, finished)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-    inputs, labels = (np.load(folder / name, mmap_mode="r") for name in (INPUTS, LABELS))
+    inputs, labels = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (INPUTS, LABELS))
     step = _step(strategy, network, optimizer, inputs)
     for epoch in range(finished, job["epochs"]):
         order = np.random.default_rng([job["seed"], epoch]).permutation(len(labels))
@@ -70,12 +77,14 @@ def _place() -> tuple[int, int]:
     return (config["task"]["index"], len(config["cluster"]["worker"])) if config else (0, 1)
 
 
-def _step(strategy, network, optimizer, inputs):
+def _step(
+    strategy: "tf.distribute.Strategy", network: "keras.Model", optimizer: "keras.Optimizer", inputs: np.ndarray
+) -> "Callable":
     """One step on a batch that the ranks share; the batch's mean loss. Keras adds the ranks' gradients up."""
     import keras
     import tensorflow as tf
 
-    def learn(rows, targets, count):
+    def learn(rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor") -> "tf.Tensor":
         with tf.GradientTape() as tape:
             probabilities = network(rows, training=True)
             # Over the whole batch's count, so that the sum over the ranks is the mean over the batch.
@@ -91,7 +100,7 @@ def _step(strategy, network, optimizer, inputs):
     )
 
     @tf.function(autograph=False, input_signature=signature)
-    def step(rows, targets, count):
+    def step(rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor") -> "tf.Tensor":
         losses = strategy.run(learn, args=(rows, targets, count))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 

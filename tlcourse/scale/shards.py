@@ -8,12 +8,17 @@ import json
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
 from ..files import write_atomically
 from ..rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 JOB, SET_ASIDE = "_job.json", "_set_aside.json"  # what the folder is for; which shards it has to lack, and why
 _METADATA = b"tlcourse"
@@ -36,7 +41,7 @@ class Layout:
     pictures: int
 
     @classmethod
-    def of(cls, found) -> "Layout":
+    def of(cls, found: dict) -> "Layout":
         """From JSON. KeyError, TypeError: it is another program's."""
         return cls(found["fingerprint"], tuple(found["shape"]), found["dtype"], found["pictures"])
 
@@ -99,7 +104,7 @@ def is_done(path: Path, layout: Layout, count: int) -> bool:
         return False
 
 
-def _layout(file) -> Layout:
+def _layout(file: "pq.ParquetFile") -> Layout:
     return Layout.of(json.loads(file.schema_arrow.metadata[_METADATA]))
 
 
@@ -189,7 +194,7 @@ def _read(path: Path, layout: Layout) -> tuple[list[str], np.ndarray, list[str |
         ) from None
 
 
-def _rows(column, layout: Layout) -> np.ndarray:
+def _rows(column: "pa.ChunkedArray", layout: Layout) -> np.ndarray:
     """A column of lists → (n, …), with NaN where a list is null."""
     rows, column = _absent(layout, len(column)), column.combine_chunks()
     present = ~np.asarray(column.is_null())
@@ -201,12 +206,12 @@ def _absent(layout: Layout, count: int) -> np.ndarray:
     return np.full((count, *layout.shape), np.nan if np.dtype(layout.dtype).kind == "f" else 0, layout.dtype)
 
 
-def note(path: Path, content) -> None:
+def note(path: Path, content: object) -> None:
     """Write one of the job's own notes."""
     write_atomically(path, lambda file: file.write(json.dumps(content, indent=1).encode()))
 
 
-def read_note(path: Path):
+def read_note(path: Path) -> "Any":
     """What a note says; None where there is none, or none that can be read."""
     try:
         return json.loads(path.read_bytes())

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from os import PathLike, environ
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from ..files import write_atomically
 from .cluster import connected
 from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
 from .shards import note, read_note
+
+if TYPE_CHECKING:
+    import distributed
+    import keras
 
 ATTEMPTS = 3  # without an epoch finished in between
 PATIENCE = 1  # seconds between two looks at whether all ranks are well
@@ -44,9 +48,9 @@ class Trained(NamedTuple):
 
 
 def train(
-    network,
-    inputs,
-    labels,
+    network: "keras.Model",
+    inputs: np.ndarray,
+    labels: np.ndarray,
     out: str | PathLike,
     *,
     epochs: int = 10,
@@ -84,7 +88,7 @@ def train(
     folder = Path(out).expanduser().absolute()
     settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     _prepare(folder, network, inputs, labels, settings)
-    begun = []
+    begun: list[int] = []
     with connected(scheduler) as client:
         while (finished := finished_epochs(folder)) < epochs:
             if begun[-ATTEMPTS:] == [finished] * ATTEMPTS:
@@ -102,12 +106,12 @@ def train(
     return Trained(network, losses, begun)
 
 
-def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
+def _prepare(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
     """Put what every rank reads into the folder, or find it there."""
     plan = [_numbered(network.get_config()), settings]
     summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
-        summary.update(np.ascontiguousarray(values))
+        summary.update(np.ascontiguousarray(values).data)
     job = {**settings, "fingerprint": summary.hexdigest()}
     folder.mkdir(parents=True, exist_ok=True)
     known = read_note(folder / JOB)
@@ -125,9 +129,9 @@ def _prepare(folder: Path, network, inputs: np.ndarray, labels: np.ndarray, sett
 
 def _numbered(config: dict) -> dict:
     """A network's configuration with numbers for its layers' names: of a network made again Keras counts them on."""
-    numbers = {}
+    numbers: dict[str, str] = {}
 
-    def numbered(part):
+    def numbered(part: "Any") -> "Any":
         if isinstance(part, dict):
             for layer in part.get("layers", ()):
                 numbers.setdefault(layer["config"]["name"], f"layer {len(numbers)}")
@@ -139,7 +143,7 @@ def _numbered(config: dict) -> dict:
     return numbered(config)
 
 
-def _run_ranks(client, folder: Path, finished: int, ranks: int | None) -> str | None:
+def _run_ranks(client: "distributed.Client", folder: Path, finished: int, ranks: int | None) -> str | None:
     """Start every rank on a worker of its own and wait for all; what was lost, or None."""
     from distributed import Event, TimeoutError, wait
 

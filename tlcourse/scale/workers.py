@@ -4,14 +4,19 @@ import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from distributed import WorkerPlugin, get_worker
 
+from ..engines import PictureEngine
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features import compute_one
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
 from .shards import Layout, is_done, is_of, shard_path, write_shard
+
+if TYPE_CHECKING:
+    from distributed import Worker
 
 SAME_EVERYWHERE = ("tlcourse", "ai-edge-litert", "pillow", "numpy")  # the last bits depend on them
 
@@ -34,7 +39,7 @@ class Network(WorkerPlugin):
     """
 
     name: str
-    engine: object
+    engine: PictureEngine
     size: tuple[int, int]
     views: tuple[str, ...]
     layout: Layout
@@ -42,7 +47,7 @@ class Network(WorkerPlugin):
     versions: dict[str, str]
     fault: str | None = None
 
-    def setup(self, worker) -> None:
+    def setup(self, worker: "Worker") -> None:
         here = versions()
         other = [
             f"{name} {here[name]} (asked for: {wanted})"
@@ -87,7 +92,7 @@ class Network(WorkerPlugin):
             ) from None
 
 
-def _not_seen(address: str, path, what: str) -> str:
+def _not_seen(address: str, path: str | Path, what: str) -> str:
     return (
         f"The worker {address} does not see {path}. The {what} must lie in a folder that every machine has under the "
         "same path, such as a network drive; out= names that of the shards, and TLCOURSE_CACHE that "
@@ -98,4 +103,4 @@ def _not_seen(address: str, path, what: str) -> str:
 def compute_batch(network: str, batch: Batch) -> None:
     """The task that Dask is given."""
     worker = get_worker()
-    worker.plugins[network].compute(batch, worker.address)
+    cast(Network, worker.plugins[network]).compute(batch, worker.address)

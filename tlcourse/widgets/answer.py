@@ -39,7 +39,7 @@ class Answer:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         data, metadata = self.figure._repr_mimebundle_()
         return {**data, "text/plain": self.text}, metadata
 

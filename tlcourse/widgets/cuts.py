@@ -2,7 +2,8 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from numbers import Integral
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from ..evidence import results
 from .answer import Answer, as_page, as_table
 from .cut_chart import CutChart
 from .live import Live, spoken
+
+if TYPE_CHECKING:
+    import ipywidgets
+    import keras
+
+    from ..blocks import HasNetwork
 
 PICTURES, BATCH = 1000, 32  # of an epoch and of a step, in what is expected
 STUDIED = "efficientnet_lite0"  # the network of the study of cuts on solar cells
@@ -75,7 +82,7 @@ class Network:
             return count
         if isinstance(frozen, str) and frozen in names:
             return names.index(frozen) + 1
-        if isinstance(frozen, Integral) and not isinstance(frozen, bool) and 0 <= frozen <= count:
+        if isinstance(frozen, int | np.integer) and not isinstance(frozen, bool) and 0 <= frozen <= count:
             return int(frozen)
         raise UserInputError(
             f"frozen is {frozen!r}; expected how many blocks are frozen, 0 to {count}, or the last one of "
@@ -102,7 +109,7 @@ class Network:
         return 4 * (self.parameters + 3 * self.trainable(frozen) + BATCH * handed_on) / 1e6
 
 
-def _network(model) -> Network:
+def _network(model: "keras.Model | HasNetwork | str") -> Network:
     """A published network from what was counted and measured; another one from its layers."""
     name = model if isinstance(model, str) else getattr(model, "name", "")
     known = results("blocks")
@@ -225,7 +232,7 @@ def _found(network: Network, data: dict) -> str:
 class FreezeExplorer(Live):
     """The freeze explorer. Made by `freeze_explorer`."""
 
-    def __init__(self, model):
+    def __init__(self, model: "keras.Model | HasNetwork | str") -> None:
         self._network = _network(model)
         self._chart = CutChart(self._network)
 
@@ -237,7 +244,7 @@ class FreezeExplorer(Live):
         """What it says with so many blocks frozen."""
         return _answer(self._network, self._network.place(frozen), self._chart)
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         count = len(self._network.blocks)
         self.slider = widgets.IntSlider(
             value=count, min=0, max=count, description="Blocks frozen", style={"description_width": "initial"}

@@ -1,6 +1,9 @@
 """Draw a Kanji: what two networks read in it, side by side, while it is being drawn."""
 
 import time
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,13 @@ from .answer import Answer, as_page, as_table
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
 from .near import thumbnail
 from .strokes import SIDE, as_sign
+
+if TYPE_CHECKING:
+    import ipycanvas
+    import ipywidgets
+
+    from ..fine_tuned import FineTuned
+    from ..small_networks import SmallNetwork
 
 TOP = 5
 ZOOM = 10  # dots of the canvas for a pixel of the sign
@@ -37,7 +47,7 @@ def draw_a_kanji(networks: dict, dataset: Dataset) -> "DrawAKanji":
     return DrawAKanji(networks, dataset)
 
 
-def read_kanji(drawing, networks: dict, dataset: Dataset) -> Answer:
+def read_kanji(drawing: "Sequence | np.ndarray", networks: dict, dataset: Dataset) -> Answer:
     """What `draw_a_kanji` says of one drawing.
 
     Args:
@@ -56,12 +66,13 @@ class DrawAKanji(Live):
     What is drawn stays in the kernel, as points; the canvas is no part of what a notebook could save.
     """
 
-    def __init__(self, networks: dict, dataset: Dataset):
+    def __init__(self, networks: dict, dataset: Dataset) -> None:
         if not networks:
             raise UserInputError("networks is empty; expected a name and a network, at least one of each.")
         self._readers = {name: _reader(name, network, dataset) for name, network in networks.items()}
         self._dataset, self._meanings = dataset, kanji_meanings()
-        self._strokes, self._drawing, self._said_at = [], False, 0.0
+        self._drawing, self._said_at = False, 0.0
+        self._strokes: list[list[tuple[float, float]]] = []
 
     @property
     def default(self) -> Answer:
@@ -71,7 +82,7 @@ class DrawAKanji(Live):
         """The first test sign of a class."""
         return self._dataset.test.images[np.flatnonzero(self._dataset.test.labels == label)[0]]
 
-    def read(self, drawing) -> Answer:
+    def read(self, drawing: "Sequence | np.ndarray") -> Answer:
         """What the networks say of a drawing, as `read_kanji`."""
         sign = as_sign(drawing)
         guesses = {name: self._best(reader(sign)) for name, reader in self._readers.items()}
@@ -91,7 +102,7 @@ class DrawAKanji(Live):
             for place in np.argsort(-probabilities, kind="stable")[:TOP]
         ]
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         names = self._dataset.class_names
         options = [(f"{name} {self._meanings.get(name, '')}", label) for label, name in enumerate(names)]
         self.signs = widgets.Dropdown(
@@ -112,7 +123,7 @@ class DrawAKanji(Live):
         controls = widgets.VBox([self.signs, self.undo, self.clear])
         return widgets.VBox([widgets.HBox([self._make_canvas(), controls]), self.page])
 
-    def _make_canvas(self):
+    def _make_canvas(self) -> "ipycanvas.Canvas":
         from ipycanvas import Canvas
 
         let_colab_show_canvases()
@@ -178,7 +189,7 @@ class DrawAKanji(Live):
             self.page.value = spoken("<p>Draw a sign, or choose one from the list.</p>")
         self._said_at = time.perf_counter()
 
-    def _paint(self, *_) -> None:
+    def _paint(self, *_: object) -> None:
         """All that is to be seen on the canvas, anew: also for a browser that was opened later."""
         if not has_canvas():
             return
@@ -196,7 +207,7 @@ class DrawAKanji(Live):
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
 
 
-def _reader(name: str, network, dataset: Dataset):
+def _reader(name: str, network: "FineTuned | SmallNetwork", dataset: Dataset) -> "Callable[[np.ndarray], np.ndarray]":
     """A sign, uint8 (28, 28) → probabilities (classes,)."""
     keras_network, size = getattr(network, "network", None), getattr(network, "input_size", None)
     if keras_network is None or size is None:

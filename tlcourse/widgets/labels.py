@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import combinations
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from ..plots.figure import COLOURS
 from .answer import Answer, as_page, as_table
 from .live import Live, spoken
 from .moving import Moving
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 STEPS = 25  # positions of the slider, beside those that were measured
 
@@ -45,7 +50,7 @@ def accuracy_at(curve: LearningCurve, labels: float, title: str | None = None) -
     return _answer(curve, labels, _Chart(_checked(curve), title))
 
 
-def _checked(curve) -> LearningCurve:
+def _checked(curve: LearningCurve) -> LearningCurve:
     if not isinstance(curve, LearningCurve):
         raise UserInputError(
             f"curve is a {type(curve).__name__}; expected what tl.learning_curve gives, or "
@@ -70,7 +75,8 @@ def _between(curve: LearningCurve, points: list[Point], labels: float) -> tuple[
     """Mean and standard deviation of a method at so many labels of each class."""
     at = np.log(_measured(curve))
     where = np.log(labels)
-    return tuple(float(np.interp(where, at, [getattr(point, kind) for point in points])) for kind in ("mean", "sd"))
+    mean, sd = (float(np.interp(where, at, [getattr(point, kind) for point in points])) for kind in ("mean", "sd"))
+    return mean, sd
 
 
 def _crossings(curve: LearningCurve) -> Iterator[tuple[str, str, float | None]]:
@@ -128,20 +134,20 @@ def _crossing(behind: str, better: str, labels: float | None) -> str:
 class _Chart:
     """The learning curves, drawn once; then only the points are moved."""
 
-    def __init__(self, curve: LearningCurve, title: str | None):
-        self._curve, self._title, self._moving = curve, title, None
+    def __init__(self, curve: LearningCurve, title: str | None) -> None:
+        self._curve, self._title = curve, title
+        self._moving: Moving | None = None
 
     def at(self, labels: float, alt: str) -> Moving:
-        if self._moving is None:
-            self._draw()
+        self._moving = moving = self._moving or self._draw()
         where = labels * _classes(self._curve)
         self._line.set_xdata([where] * 2)
         for mark, points in self._marks:
             mark.set_data([where], [100 * _between(self._curve, points, labels)[0]])
-        self._moving.figure.alt = alt
-        return self._moving
+        moving.figure.alt = alt
+        return moving
 
-    def _draw(self) -> None:
+    def _draw(self) -> Moving:
         sheet = draw_learning_curve(self._curve, self._title or self._curve.name)
         (axes,) = sheet.axes
         axes.set_xlim(axes.get_xlim())  # as they are: nothing that is added may move them
@@ -155,13 +161,13 @@ class _Chart:
             if labels is not None:
                 points = self._curve.points[better]
                 axes.plot(labels * classes, 100 * _between(self._curve, points, labels)[0], "kx", ms=9, mew=2)
-        self._moving = Moving(sheet, [self._line, *(mark for mark, _ in self._marks)])
+        return Moving(sheet, [self._line, *(mark for mark, _ in self._marks)])
 
 
 class LabelSlider(Live):
     """The label slider. Made by `label_slider`."""
 
-    def __init__(self, curve: LearningCurve, title: str | None):
+    def __init__(self, curve: LearningCurve, title: str | None) -> None:
         self._curve = _checked(curve)
         self._chart = _Chart(curve, title)
 
@@ -181,7 +187,7 @@ class LabelSlider(Live):
         """What it says at so many labels of each class."""
         return _answer(self._curve, labels, self._chart)
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         options = [(f"{labels:g}", labels) for labels in self.positions]
         self.slider = widgets.SelectionSlider(
             options=options,

@@ -5,8 +5,13 @@ import html
 import warnings
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from .answer import Answer
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -27,11 +32,11 @@ class Live(ABC):
         """What is said before anything has been moved."""
 
     @abstractmethod
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The widget itself, made with the module ipywidgets; `self` may keep its parts."""
 
     @property
-    def box(self):
+    def box(self) -> "ipywidgets.Widget":
         """The widget, an `ipywidgets.Widget`."""
         if self._box is None:
             import ipywidgets
@@ -42,7 +47,7 @@ class Live(ABC):
     def __repr__(self) -> str:
         return self.default.text
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         data, metadata = self.default._repr_mimebundle_()
         if find_spec("ipywidgets"):
             data[_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}

@@ -1,6 +1,8 @@
 """The mistake browser: click a field of the confusion matrix and see the pictures that it counts."""
 
 import html
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +15,21 @@ from .answer import Answer, as_page
 from .live import Live, spoken
 from .near import Near, Thumbnails
 
+if TYPE_CHECKING:
+    import ipywidgets
+
 SHOWN, NEIGHBOURS = 4, 3  # pictures of a field, and of each the nearest training pictures
 MOST_BUTTONS = 12  # classes; of more, a list of the fields takes the place of the matrix
 MOST_LISTED = 200
 
 
-def mistake_browser(split: Split, probabilities, features=None, train: Split | None = None, train_features=None):
+def mistake_browser(
+    split: Split,
+    probabilities: np.ndarray,
+    features: np.ndarray | None = None,
+    train: Split | None = None,
+    train_features: np.ndarray | None = None,
+) -> "MistakeBrowser":
     """A confusion matrix to click: each field shows its pictures, with probabilities and nearest training neighbours.
 
     Args:
@@ -35,12 +46,12 @@ def mistake_browser(split: Split, probabilities, features=None, train: Split | N
 
 def mistakes_of(
     split: Split,
-    probabilities,
+    probabilities: np.ndarray,
     true: str | None = None,
     predicted: str | None = None,
-    features=None,
+    features: np.ndarray | None = None,
     train: Split | None = None,
-    train_features=None,
+    train_features: np.ndarray | None = None,
 ) -> Answer:
     """What the mistake browser shows for one field of the confusion matrix: the surest pictures in it first.
 
@@ -62,7 +73,14 @@ class MistakeBrowser(Live):
         matrix: the confusion matrix that it opens.
     """
 
-    def __init__(self, split: Split, probabilities, features=None, train: Split | None = None, train_features=None):
+    def __init__(
+        self,
+        split: Split,
+        probabilities: np.ndarray,
+        features: np.ndarray | None = None,
+        train: Split | None = None,
+        train_features: np.ndarray | None = None,
+    ) -> None:
         equally_long(pictures=split, probabilities=probabilities)
         self._split, self._probabilities = split, np.asarray(probabilities)
         names = split.class_names
@@ -71,18 +89,18 @@ class MistakeBrowser(Live):
                 f"Probabilities have shape {self._probabilities.shape}; expected a column for each of the {len(names)} "
                 "classes of the split, as predict_proba gives them."
             )
-        given = (features is not None, train is not None, train_features is not None)
-        if any(given) and not all(given):
+        self._near: Near | None = None
+        if features is not None and train is not None and train_features is not None:
+            self._near, self._features = Near(train, train_features), np.asarray(features)
+            self._train, self._train_thumbnails = train, Thumbnails(train)
+            equally_long(pictures=split, features=features)
+        elif any(given is not None for given in (features, train, train_features)):
             raise UserInputError(
                 "For neighbours three things are needed: features of the pictures, train, and train_features."
             )
-        self._near, self._features = (Near(train, train_features), np.asarray(features)) if all(given) else (None, None)
-        if self._near:
-            equally_long(pictures=split, features=features)
         self._predicted = self._probabilities.argmax(axis=1)
         self.matrix = ConfusionMatrix.of(as_places(split.labels, names), self._predicted, names)
         self._thumbnails = Thumbnails(split)
-        self._train_thumbnails = Thumbnails(train) if self._near else None
 
     @property
     def default(self) -> Answer:
@@ -92,8 +110,9 @@ class MistakeBrowser(Live):
         """What it shows for a field; without names, for the most frequent mistake."""
         if (true is None) != (predicted is None):
             raise UserInputError("Give both, true and predicted, or neither.")
-        if true is None:
-            true, predicted = (self.matrix.worst(1) or [(self._split.class_names[0],) * 2])[0][:2]
+        if true is None or predicted is None:
+            first = self._split.class_names[0]
+            true, predicted, _ = (self.matrix.worst(1) or [(first, first, 0)])[0]
         field = [self._place(name) for name in (true, predicted)]
         rows = np.flatnonzero((self._split.labels == field[0]) & (self._predicted == field[1]))
         rows = rows[np.argsort(-self._probabilities[rows, field[1]], kind="stable")]
@@ -111,13 +130,10 @@ class MistakeBrowser(Live):
         """A picture: its row, the two most probable classes, and its neighbours (row, class, cosine)."""
         names, probabilities = self._split.class_names, self._probabilities[row]
         best = np.argsort(-probabilities, kind="stable")[:2]
-        near = self._near.rows(self._features[row], NEIGHBOURS) if self._near else []
         return {
             "row": row,
             "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in best},
-            "neighbours": [
-                {"row": found, "class": self._near.name(found), "cosine": round(cosine, 4)} for found, cosine in near
-            ],
+            "neighbours": self._near.about(self._features[row], NEIGHBOURS) if self._near else [],
         }
 
     def _draw(self, data: dict) -> Figure:
@@ -131,7 +147,7 @@ class MistakeBrowser(Live):
             shown.append(self._split.images[picture["row"]])
             titles.append(_said(picture))
             for near in picture["neighbours"]:
-                shown.append(self._near.train.images[near["row"]])
+                shown.append(self._train.images[near["row"]])
                 titles.append(f"near: {near['class']}\ncosine {near['cosine']:.2f}")
         columns = 1 + NEIGHBOURS if self._near else SHOWN
         return draw_pictures(shown, titles, columns, _heading(data).rstrip(":."))
@@ -148,12 +164,12 @@ class MistakeBrowser(Live):
             rows.append(f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>")
         return spoken(as_page(_heading(data))) + "".join(rows)
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         self.page = widgets.HTML(self.default.page)
         few = len(self._split.class_names) <= MOST_BUTTONS
         return widgets.VBox([self._buttons(widgets) if few else self._list(widgets), self.page])
 
-    def _buttons(self, widgets):
+    def _buttons(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The matrix as buttons: Tab goes from one to the next, Enter opens it."""
         names, size = self._split.class_names, len(self._split.class_names)
         self.buttons = {}
@@ -172,7 +188,7 @@ class MistakeBrowser(Live):
         layout = widgets.Layout(grid_template_columns=f"repeat({size + 1}, max-content)", grid_gap="2px 6px")
         return widgets.GridBox(cells, layout=layout)
 
-    def _list(self, widgets):
+    def _list(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The fields as a list, the most frequent mistakes first."""
         worst = self.matrix.worst(MOST_LISTED)
         options = [(f"{count} × {true} taken for {taken}", (true, taken)) for true, taken, count in worst]

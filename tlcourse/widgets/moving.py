@@ -20,7 +20,7 @@ class Moving:
         artists: left out of what is drawn once; `page` draws them on top of it, where they are now.
     """
 
-    def __init__(self, figure: Figure, artists: Sequence):
+    def __init__(self, figure: Figure, artists: Sequence) -> None:
         self.figure, self._artists, self._still = figure, artists, None
         for artist in artists:
             artist.set_animated(True)

@@ -12,7 +12,7 @@ _PEN = 1.9  # pixels, as most of the pens of the data set
 _FINE = 8  # drawn so many times larger, then made small: edges become grey
 
 
-def as_sign(drawing) -> np.ndarray:
+def as_sign(drawing: Sequence | np.ndarray) -> np.ndarray:
     """Strokes, or a picture, as a network of lesson 06 is given it: uint8 (28, 28), white on black.
 
     As in MNIST, strokes are scaled into a 20 × 20 box and moved until their centre of mass is in the middle; the pen's

@@ -2,6 +2,8 @@
 
 import html
 from os import PathLike
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,6 +20,13 @@ from .files import content_of, forget
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
 from .near import Near, thumbnail
 
+if TYPE_CHECKING:
+    import ipycanvas
+    import ipywidgets
+    from numpy.typing import ArrayLike
+
+    from ..plots.figure import Figure
+
 NEIGHBOURS = 3
 OWN = -1  # in the list of examples: none of them; None would leave the list empty
 EXAMPLES = 10  # pictures in the list beside the button
@@ -27,7 +36,11 @@ _PLACES = (("top left", "top", "top right"), ("left", "middle", "right"), ("bott
 
 
 def try_your_own(
-    model: PretrainedModel, classifier: Classifier, train: Split, train_features, examples: Split | None = None
+    model: PretrainedModel,
+    classifier: Classifier,
+    train: Split,
+    train_features: "ArrayLike",
+    examples: Split | None = None,
 ) -> "TryYourOwn":
     """A button to give a picture of your own: what the classifier says, its neighbours, and where the network looked.
 
@@ -46,7 +59,13 @@ def try_your_own(
     return TryYourOwn(model, classifier, train, train_features, examples)
 
 
-def try_picture(picture, model: PretrainedModel, classifier: Classifier, train: Split, train_features) -> Answer:
+def try_picture(
+    picture: str | PathLike | bytes | np.ndarray,
+    model: PretrainedModel,
+    classifier: Classifier,
+    train: Split,
+    train_features: "ArrayLike",
+) -> Answer:
     """What `try_your_own` says of one picture.
 
     Where the network looked is a class activation map (B. Zhou et al., "Learning Deep Features for Discriminative
@@ -66,7 +85,14 @@ def try_picture(picture, model: PretrainedModel, classifier: Classifier, train: 
 class TryYourOwn(Live):
     """A button and what is said of the picture given. Made by `try_your_own`."""
 
-    def __init__(self, model, classifier, train: Split, train_features, examples: Split | None = None):
+    def __init__(
+        self,
+        model: PretrainedModel,
+        classifier: Classifier,
+        train: Split,
+        train_features: "ArrayLike",
+        examples: Split | None = None,
+    ) -> None:
         if not isinstance(model, PretrainedModel):
             raise UserInputError(
                 f"model is a {type(model).__name__}; expected one that sees: model = tl.load_pretrained_model()."
@@ -99,31 +125,28 @@ class TryYourOwn(Live):
         probabilities = self._classifier.predict_proba(features)[0]
         order = np.argsort(-probabilities, kind="stable")
         names = self._classifier.class_names
-        near = self._near.rows(features[0], NEIGHBOURS)
         evidence = np.maximum(grid @ self._kernel[:, order[0]].astype(np.float32), 0)
         heat = evidence / evidence.max() if evidence.max() > 0 else evidence
         data = {
             "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in order[:5]},
-            "neighbours": [
-                {"row": row, "class": self._near.name(row), "cosine": round(cosine, 4)} for row, cosine in near
-            ],
+            "neighbours": self._near.about(features[0], NEIGHBOURS),
             "where": _where(heat),
         }
         text = _text(data)
         seen = pixels, over(pixels, heat)
         answer = Answer(text, data, lambda: self._draw(data, *seen), lambda: self._write(data, text))
-        self._seen = seen
+        self._seen: tuple[np.ndarray, np.ndarray] | None = seen
         return answer
 
-    def _pixels(self, picture, name: str | None) -> np.ndarray:
+    def _pixels(self, picture: str | PathLike | bytes | np.ndarray, name: str | None) -> np.ndarray:
         height, width = self._model.input_size
-        if not isinstance(picture, np.ndarray):
-            picture = open_picture(picture, (2 * height, 2 * width), name)  # as for `extract_features`
-        elif picture.ndim == 2:
+        if not isinstance(picture, np.ndarray):  # as for `extract_features`
+            return resize(open_picture(picture, (2 * height, 2 * width), name), (height, width))
+        if picture.ndim == 2:
             picture = np.repeat(picture[..., None], 3, axis=-1)
         return resize(picture, (height, width))
 
-    def _draw(self, data: dict, pixels: np.ndarray, looked: np.ndarray):
+    def _draw(self, data: dict, pixels: np.ndarray, looked: np.ndarray) -> "Figure":
         said = "\n".join(f"{share:.0%} {name}" for name, share in data["probabilities"].items())
         near = [f"near: {near['class']}\ncosine {near['cosine']:.2f}" for near in data["neighbours"]]
         images = [self._near.train.images[near["row"]] for near in data["neighbours"]]
@@ -139,7 +162,7 @@ class TryYourOwn(Live):
                          "</figure>")  # fmt: skip
         return spoken(as_page(text)) + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
 
-    def _make(self, widgets):
+    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         self.upload = widgets.FileUpload(
             accept=",".join(sorted(EXTENSIONS)), multiple=False, description=f"A picture, up to {MOST_MEGABYTES} MB"
         )
@@ -155,7 +178,7 @@ class TryYourOwn(Live):
             parts.append(self._make_canvas())
         return widgets.VBox([*parts, self.page])
 
-    def _make_canvas(self):
+    def _make_canvas(self) -> "ipycanvas.Canvas":
         """The picture is drawn here: what is on a canvas is no part of a widget's state, which Colab saves."""
         from ipycanvas import Canvas
 
@@ -166,7 +189,7 @@ class TryYourOwn(Live):
         self._paint()
         return self.canvas
 
-    def _given(self, value) -> None:
+    def _given(self, value: "Any") -> None:
         """A file has come from the browser: read it, forget it, say what is seen."""
         file = content_of(value)
         if file is None:
@@ -203,7 +226,7 @@ class TryYourOwn(Live):
         self.page.value = spoken(as_page(sentence))
         self._paint()
 
-    def _paint(self, *_) -> None:
+    def _paint(self, *_: object) -> None:
         if not has_canvas():
             return
         from ipycanvas import hold_canvas

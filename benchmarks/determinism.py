@@ -1,0 +1,189 @@
+"""Does a lesson say the same each time, with one thread and with two, and on a processor without AVX-512?
+
+    python benchmarks/determinism.py                  every lesson under every condition (an hour and a half)
+    python benchmarks/determinism.py usual 00 05      one condition, two lessons
+    python benchmarks/determinism.py --table          run nothing, print what was found last
+
+Compared is what nbval compares, cell by cell, with the run before it and with what is stored in the lesson: to the
+letter (seconds aside), and within the bands of notebooks/bands.py. Each run begins with an empty cache. What comes out
+is part `determinism` of benchmarks/results.json; with lessons or conditions named, it is printed alone. What each run
+said is kept in build/determinism until the end: stopped, the same command goes on.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import measure
+
+RUNS = 5
+KEPT = measure.ROOT / "build" / "determinism"
+NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "no-store"}
+PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "application/vnd.jupyter.widget-view+json")
+ONE_THREAD = {
+    name: "1"
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+}
+# oneDNN multiplies for TensorFlow, OpenBLAS for NumPy and scikit-learn; NumPy's own loops have their list of features.
+NO_AVX512 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
+}
+CONDITIONS = {  # name → what is set, cores, runs
+    "usual": ({}, 2, RUNS),
+    "one thread": (ONE_THREAD, 1, 1),
+    "no AVX-512": (NO_AVX512, 2, 1),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", nargs="*", help="conditions, and beginnings of lessons' names")
+    parser.add_argument("--table", action="store_true", help="run nothing, print what was found last")
+    arguments = parser.parse_args()
+    results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
+    if not arguments.table:
+        conditions = [name for name in arguments.which if name in CONDITIONS] or list(CONDITIONS)
+        lessons = [name for name in arguments.which if name not in CONDITIONS]
+        found = determinism(conditions, lessons)
+        if arguments.which:
+            print(table(found))
+            return
+        results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))  # an hour has passed
+        results["determinism"] = found
+        measure.RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(table(results["determinism"]))
+
+
+def determinism(conditions: list[str], beginnings: list[str]) -> dict:
+    """Condition → how many cells were compared, and which of them differed from run to run and from what is stored."""
+    build = measure.lesson_builder()
+    names = [source.stem for source in build.sources(beginnings)]
+    stored = {name: compared_cells(read(measure.ROOT / "notebooks" / f"{name}.ipynb")) for name in names}
+    found = {condition: under(condition, names, stored) for condition in conditions}
+    shutil.rmtree(KEPT, ignore_errors=True)
+    return found
+
+
+def under(condition: str, names: list[str], stored: dict) -> dict:
+    """All runs under one condition, two lessons at a time as `make test` runs them."""
+    import bands
+
+    _, cores, runs = CONDITIONS[condition]
+    jobs = [(condition, name, number) for number in range(runs) for name in names]
+    said: dict[str, list[dict]] = {name: [] for name in names}
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        for (_, name, number), cells in zip(jobs, pool.map(run, jobs), strict=True):
+            said[name].append(cells)
+            print(f"{condition}, {name}, run {number + 1}", flush=True)
+    found = {"runs": runs, "cells": 0, "changed": {}, "unlike_stored": {}, "out_of_band": {}}
+    for name in names:
+        first = said[name][0]
+        found["cells"] += len(first)
+        verdicts = {
+            "changed": lambda cell, texts, name=name, first=first: any(
+                letters(again[cell][0]) != letters(texts) for again in said[name]
+            ),
+            "unlike_stored": lambda cell, texts, name=name: letters(stored[name][cell][0]) != letters(texts),
+            "out_of_band": lambda cell, texts, name=name: any(
+                not in_bands(bands, stored[name][cell], again[cell]) for again in said[name]
+            ),
+        }
+        for verdict, holds in verdicts.items():
+            cells = [cell for cell, (texts, _) in first.items() if holds(cell, texts)]
+            if cells:
+                found[verdict][name] = cells
+    return found
+
+
+def run(job: tuple[str, str, int]) -> dict:
+    """What the compared cells of one lesson say in a fresh kernel under a condition."""
+    from tlcourse import files
+
+    condition, name, number = job
+    kept = KEPT / condition / f"{name}-{number}.json"
+    if kept.exists():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    settings, cores, _ = CONDITIONS[condition]
+    build = measure.lesson_builder()
+    os.environ.update(build.ENVIRONMENT | settings)
+    packs = measure.ROOT.parent / "shared" / "packs"
+    if packs.is_dir():
+        os.environ.setdefault("TLCOURSE_PACKS", str(packs))
+    if cores == 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    notebook = build.convert(build.SOURCES / f"{name}.py")
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
+        build.execute(notebook)
+    build.clean(notebook)
+    cells = compared_cells(notebook)
+    files.write_atomically(kept, lambda file: file.write(json.dumps(cells).encode()))
+    return cells
+
+
+def read(path: Path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def compared_cells(notebook) -> dict[str, tuple[list[str], list[str]]]:
+    """Cell id → the texts that nbval compares, and the cell's tags."""
+    from tlcourse.plots.figure import IN_WORDS
+
+    cells = {}
+    for cell in notebook.cells:
+        tags = list(cell.metadata.get("tags", []))
+        if cell.cell_type == "code" and not NOT_COMPARED & set(tags):
+            texts = [text for output in cell.outputs for text in texts_of(output)]
+            cells[cell.id] = ([IN_WORDS if text.startswith(IN_WORDS) else text for text in texts], tags)
+    return cells
+
+
+def texts_of(output) -> list[str]:
+    if output.output_type == "stream":
+        return [output.text]
+    return [text for kind, text in sorted(output.get("data", {}).items()) if kind not in PICTURES and str(text)]
+
+
+def letters(texts: list[str]) -> list[str]:
+    """Texts without their seconds, which are never the same, and without the spaces that line these up."""
+    import bands
+
+    masked = [
+        bands.DECIMAL.sub(lambda found: "# s" if (found[2] or "").strip() == "s" else found[0], text) for text in texts
+    ]
+    return [" ".join(text.split()) for text in masked]
+
+
+def in_bands(bands, stored: tuple[list[str], list[str]], fresh: tuple[list[str], list[str]]) -> bool:
+    (before, tags), (now, _) = stored, fresh
+    return len(before) == len(now) and all(
+        bands.Banded(one, tags) == bands.Banded(other, tags) for one, other in zip(before, now, strict=True)
+    )
+
+
+def table(found: dict) -> str:
+    """Condition × runs × identical, as a Markdown table."""
+    lines = [
+        "| Condition | Runs | Cells compared | Same in all runs | Same as stored, to the letter | Within the bands |",
+        "|---|---|---|---|---|---|",
+    ]
+    for condition, part in found.items():
+        cells = part["cells"]
+        kept = [
+            cells - sum(map(len, part[verdict].values())) for verdict in ("changed", "unlike_stored", "out_of_band")
+        ]
+        lines.append(f"| {condition} | {part['runs']} | {cells} | " + " | ".join(map(str, kept)) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

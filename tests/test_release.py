@@ -1,0 +1,88 @@
+"""The release checklist refuses what is not fit to be released, and says why."""
+
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import release  # noqa: E402
+
+DAY = datetime.date(2026, 11, 26)
+
+
+def changes(heading):
+    return f"# Changes\n\n{heading}\n\n- Something.\n\n## 0.1.0 (2026-11-01)\n"
+
+
+def test_a_version_with_its_day_passes():
+    assert release.check_changelog(changes("## 0.2.0 (2026-11-26)"), "0.2.0", ["v0.1.0"], DAY) == "0.2.0, 2026-11-26"
+
+
+@pytest.mark.parametrize(
+    ("heading", "number", "tags", "reason"),
+    [
+        ("## 0.2.0 (unreleased)", "0.2.0", [], "unreleased"),
+        ("## 0.2.0 (2026-11-27)", "0.2.0", [], "still to come"),
+        ("## 0.2.0 (2026-11-26)", "0.3.0", [], "pyproject.toml says 0.3.0"),
+        ("## 0.2.0 (2026-11-26)", "0.2.0", ["v0.2.0"], "tagged already"),
+        ("", "0.2.0", [], "first section is 0.1.0"),
+    ],
+)
+def test_a_changelog_that_does_not_fit_is_refused(heading, number, tags, reason):
+    with pytest.raises(release.NotReady, match=reason):
+        release.check_changelog(changes(heading), number, tags, DAY)
+
+
+def test_the_changelog_begins_with_the_version_of_the_package():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert text.split("\n## ")[1].startswith(f"{release.version()} (")
+
+
+def packages(*rows):
+    return "Some warning\n" + json.dumps({"dependencies": list(rows)})
+
+
+def test_an_audit_without_findings_passes():
+    assert release.check_audit(packages({"name": "numpy", "version": "2.0", "vulns": []})).startswith("1 packages")
+
+
+def test_a_vulnerability_is_named():
+    found = packages({"name": "pillow", "version": "10.0", "vulns": [{"id": "PYSEC-2023-175"}]})
+    with pytest.raises(release.NotReady, match="pillow .PYSEC-2023-175"):
+        release.check_audit(found)
+
+
+def test_packages_that_could_not_be_looked_up_are_not_taken_for_safe():
+    """Without a connection pip-audit ends well, and says that it knows of nothing."""
+    with pytest.raises(release.NotReady, match="1 of 2 packages could not be looked up"):
+        release.check_audit(packages({"name": "a", "skip_reason": "…"}, {"name": "b", "version": "1", "vulns": []}))
+
+
+def test_an_audit_that_says_nothing_is_none():
+    with pytest.raises(release.NotReady, match="did not answer"):
+        release.check_audit("")
+
+
+def test_results_of_other_versions_are_refused():
+    results = dict.fromkeys(release.MEASURED, {}) | {"machine": {"versions": {"keras": "3.14.0"}}}
+    with pytest.raises(release.NotReady, match=r"keras 3.14.0 \(now 3.15.1\)"):
+        release.check_measured(results, "keras==3.15.1 \\\n")
+
+
+def test_a_part_that_was_never_measured_is_named():
+    with pytest.raises(release.NotReady, match="of lessons, determinism"):
+        release.check_measured({"machine": {}, "demo": {}, "faults": {}, "matrix": {}}, "")
+
+
+def test_a_command_that_fails_is_named_with_its_last_line():
+    with pytest.raises(release.NotReady, match="failed: it broke"):
+        release.run(sys.executable, "-c", "import sys; sys.exit('it broke')")
+
+
+def test_every_check_says_what_it_looks_at():
+    assert all(check.__doc__ and "\n" not in check.__doc__ for check in release.CHECKS.values())

@@ -1,0 +1,99 @@
+"""Reading a file never runs what is in it: what no room of the package may do, looked for in its syntax trees."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = sorted((ROOT / "tlcourse").rglob("*.py"))
+PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
+RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
+NEVER = {"read_pickle", "unpack_archive", "enable_unsafe_deserialization"}
+
+
+def faults(source: str) -> list[str]:
+    """What in a program could run what it reads: the line and the reason."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            names = {module or "", *(name.name for name in node.names)}
+            found += [f"{node.lineno}: imports {name}" for name in names if name.split(".")[0] in PICKLES]
+        elif isinstance(node, ast.Call):
+            found += [f"{node.lineno}: {reason}" for reason in _faults_of_call(node)]
+    return found
+
+
+def _faults_of_call(call: ast.Call) -> list[str]:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    options = {option.arg: getattr(option.value, "value", None) for option in call.keywords}
+    call_of = f"{owner}.{name}"
+    rules = {
+        "reads arrays that may be pickled": call_of == "np.load" and options.get("allow_pickle") is not False,
+        "unpickles": call_of in ("joblib.load", "torch.load"),
+        "reads YAML that may make any object": call_of in ("yaml.load", "yaml.unsafe_load"),
+        "lets Keras run code of a file": options.get("safe_mode") is False,
+        "takes all of an archive wherever it leads": name == "extractall",
+        "gives text to a shell": options.get("shell") is True,
+        f"calls {name}": name in NEVER or call_of in ("os.system", "os.popen") or (not owner and name in RUNS_TEXT),
+    }
+    return [reason for reason, broken in rules.items() if broken]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_room_runs_what_it_reads(room):
+    assert faults(room.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "careless",
+    [
+        "import pickle",
+        "from cloudpickle import loads",
+        "import os, marshal",
+        "np.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "joblib.load(path)",
+        "torch.load(path, weights_only=False)",
+        "yaml.load(text)",
+        "keras.models.load_model(path, safe_mode=False)",
+        "keras.config.enable_unsafe_deserialization()",
+        "tarfile.open(path).extractall(folder)",
+        "shutil.unpack_archive(path)",
+        "subprocess.run(text, shell=True)",
+        "os.system(text)",
+        "eval(text)",
+        "exec(text)",
+    ],
+)
+def test_what_is_looked_for_is_found(careless):
+    assert faults(careless) != []
+
+
+def test_what_is_read_with_care_passes():
+    careful = "import numpy as np\nnp.load(path, allow_pickle=False)\nyaml.safe_load(text)\nmodel.compile(optimizer)"
+    assert faults(careful) == []
+
+
+@pytest.mark.parametrize("form", ["npz", "npy"])
+def test_a_checkpoint_with_a_program_in_it_counts_as_none(tmp_path, form):
+    """What a stranger put into the cache is not run: pickled arrays are refused, and the training begins anew."""
+    from tlcourse.checkpoint import Checkpoint
+
+    class Program:
+        def __reduce__(self):
+            return _leave_a_mark, (str(tmp_path / "ran"),)
+
+    path = tmp_path / "training.npz"
+    with path.open("wb") as file:
+        trap = np.array([Program()], dtype=object)
+        np.savez(file, epoch=trap) if form == "npz" else np.save(file, trap)
+    assert Checkpoint(path).read() is None
+    assert not (tmp_path / "ran").exists()
+
+
+def _leave_a_mark(path: str) -> None:
+    Path(path).write_text("ran")
