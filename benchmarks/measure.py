@@ -22,6 +22,7 @@ from pathlib import Path
 
 import block_costs
 import misuse
+import network
 import own_pictures
 import scale
 import sentiment
@@ -57,6 +58,7 @@ def main() -> None:
         "scale": scale.scale,
         "blocks": block_costs.blocks,
         "widgets": widgets.widgets,
+        "network": network.network,
         "lessons": lessons,  # last: they read what was measured before them
     }
     parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")

@@ -19,6 +19,12 @@ def no_internet(monkeypatch):
         monkeypatch.setattr(socket, name, refuse)
 
 
+@pytest.fixture
+def refusals_expected(monkeypatch):
+    """For a test that tries to leave this machine on purpose: `make test NETWORK=off` lets it pass."""
+    monkeypatch.setenv("TLCOURSE_OFFLINE_ON_PURPOSE", "1")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
     """What the tests compute and solve is neither taken from the user's own files nor put there."""

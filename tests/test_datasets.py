@@ -512,14 +512,17 @@ def test_fetching_what_is_there_downloads_nothing(pets, monkeypatch):
     datasets.fetch("dogs")
 
 
-def test_a_download_that_fails_is_answered_with_the_reason_and_the_cure(prepared, monkeypatch):
-    import tensorflow_datasets
+def test_a_download_that_fails_is_answered_with_the_reason_and_the_cure(prepared, monkeypatch, no_internet):
+    with pytest.raises(DatasetUnavailable, match="cannot be reached.*With internet: `tlcourse fetch kmnist`"):
+        datasets.fetch("kmnist")
 
-    def download(*arguments, **options):
-        raise ConnectionError("the cable is out")
 
-    monkeypatch.setattr(tensorflow_datasets.core.DatasetBuilder, "download_and_prepare", download)
-    with pytest.raises(DatasetUnavailable, match="the cable is out.*run the command again"):
+def test_archives_that_cannot_be_prepared_are_answered_with_the_reason_and_the_cure(prepared, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tfds, "download", full)
+    with pytest.raises(DatasetUnavailable, match="could not be prepared.*No space left.*set TFDS_DATA_DIR"):
         datasets.fetch("kmnist")
 
 

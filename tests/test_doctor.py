@@ -1,10 +1,12 @@
 """The doctor finds each fault that a test makes here, and says what mends it."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -12,7 +14,8 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import bert_folder, cli, doctor, files
+from tlcourse import bert_folder, cli, doctor, files, published
+from tlcourse.doctor import installation
 
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -26,6 +29,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8e9))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=50e9))
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)  # whether minilm's package is installed
+    monkeypatch.setattr(published, "_md5", lambda name: "")  # the tests' files of weights are small
     models = tmp_path / "KERAS_HOME" / "models"
     models.mkdir(parents=True)
     return models
@@ -54,9 +58,9 @@ def finding(subject):
 
 def installed(monkeypatch, **versions):
     """Pretend that these versions are installed beside what is; None is not installed."""
-    real = doctor._version
+    real = installation._version
     wanted = {name.replace("_", "-"): version for name, version in versions.items()}
-    monkeypatch.setattr(doctor, "_version", lambda name: wanted[name] if name in wanted else real(name))
+    monkeypatch.setattr(installation, "_version", lambda name: wanted[name] if name in wanted else real(name))
 
 
 def weights(file, keep=None):
@@ -76,7 +80,7 @@ def test_tensorflow_is_not_started():
 
 
 def test_a_wrong_python(monkeypatch):
-    monkeypatch.setattr(doctor, "PYTHON_RANGE", ((3, 0), (3, 1)))
+    monkeypatch.setattr(installation, "PYTHON_RANGE", ((3, 0), (3, 1)))
     found = finding("Python")
     assert (found.state, "Install one" in found.text) == ("broken", True)
 
@@ -113,7 +117,7 @@ def test_jupyterlab_missing_stops_lessons_but_not_the_course(monkeypatch):
 
 
 def test_a_package_older_than_the_course_asks_for(monkeypatch):
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: ["keras>=3.10", "numpy>=1.26"])
+    monkeypatch.setattr(installation.metadata, "requires", lambda name: ["keras>=3.10", "numpy>=1.26"])
     installed(monkeypatch, keras="2.15.0")
     found = finding("keras")
     assert (found.state, found.text) == (
@@ -135,7 +139,7 @@ def test_little_memory(monkeypatch):
 @pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TFDS_DATA_DIR"])
 def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
     for name in ("TLCOURSE_CACHE", "TFDS_DATA_DIR"):
-        (files.Path(doctor.os.environ[name])).mkdir()
+        Path(os.environ[name]).mkdir()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9 if path.name == variable else 9e9))
     found = finding("disk")
     assert (found.state, f"set {variable}" in found.text) == ("look", True)
@@ -156,7 +160,7 @@ def test_a_cache_that_is_switched_off(tmp_path, monkeypatch):
 
 
 def test_without_litert_it_is_said_what_that_costs(monkeypatch):
-    monkeypatch.setattr(doctor, "has_litert", lambda: False)
+    monkeypatch.setattr(installation, "has_litert", lambda: False)
     found = finding("LiteRT")
     assert (found.state, "half the speed" in found.text) == ("look", True)
 
@@ -272,6 +276,12 @@ def test_weights_with_nothing_in_them(machine):
 def test_weights_cut_short(machine):
     weights(machine / VGG16, keep=3000)
     assert f"{VGG16} is cut short. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
+
+
+def test_weights_altered(machine, monkeypatch):
+    weights(machine / VGG16)
+    monkeypatch.setattr(published, "_md5", lambda name: "0" * 32)
+    assert f"{VGG16} is altered. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
 
 
 def test_weights_that_are_an_error_page(machine):

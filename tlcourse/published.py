@@ -2,15 +2,21 @@
 
 import csv
 import os
+import re
+from base64 import b64decode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .downloading import DownloadError, digest, download, has_digest
 from .errors import DamagedFile, WeightsUnavailable
 from .files import bundled_file
 from .recipes import RECIPES, Recipe
-from .tensorflow_start import import_tensorflow
+from .tensorflow_start import check_tensorflow, import_tensorflow
+
+KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"  # where Keras keeps its weights
 
 if TYPE_CHECKING:
     import keras
@@ -31,20 +37,75 @@ def weights_file(name: str, include_top: bool = False) -> Path:
     return home.expanduser() / "models" / recipe.files[include_top]
 
 
+def weights_address(name: str, include_top: bool = False) -> str:
+    """Where Keras has the weights of one of its networks."""
+    recipe = RECIPES[name]
+    return f"{KERAS_FILES}/{recipe.address}/{recipe.files[include_top]}"
+
+
 def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download a network's weights into Keras' cache, checked by Keras' own hash; nothing if it is bundled.
+    """Download a network's weights into Keras' cache, checked before they are put there; nothing if it is bundled.
 
     Raises:
-        WeightsUnavailable: the download did not finish.
+        WeightsUnavailable: they did not come, or not as Keras published them.
     """
-    recipe = RECIPES[name]
-    if recipe.application:
-        import_tensorflow()
-        application(recipe, name, "imagenet", include_top=include_top)
+    recipe, file = RECIPES[name], weights_file(name, include_top)
+    if not recipe.application:
+        return
+    try:
+        download(weights_address(name, include_top), file, _is_as_published)
+    except (DownloadError, OSError) as error:
+        reason = f"{file} could not be written: {error.strerror or error}" if isinstance(error, OSError) else error
+        raise WeightsUnavailable(
+            f"The weights of {name} are not on this machine, and could not be downloaded: {reason}. With internet run "
+            f"`{_command(name, include_top)}`; without, copy {file.name} into {file.parent} from a machine that has "
+            "it, or use the bundled efficientnet_lite0."
+        ) from error
+
+
+def _command(name: str, include_top: bool) -> str:
+    return f"tlcourse fetch {name}" + (" --with-classifier" if include_top else "")
+
+
+def fault_of_weights(file: Path) -> str | None:
+    """What is wrong with a file of Keras weights, as an adjective: missing, empty, cut short, altered, or no file of
+    weights; None if nothing."""
+    if not file.is_file():
+        return "missing"
+    if file.stat().st_size == 0:
+        return "empty"
+    import h5py
+
+    try:
+        h5py.File(file, "r").close()
+    except OSError as error:  # its messages: "(file signature not found)", "(truncated file: eof = …"
+        return "cut short" if "truncated" in str(error) else "no file of weights"
+    expected = _md5(file.name)
+    return "altered" if expected and digest(file, "md5") != expected else None
+
+
+def _is_as_published(file: Path, headers: Mapping[str, str]) -> str | None:
+    """What is wrong with a file that was downloaded, as a clause. Of MobileNetV2's Keras has no hash, but the host."""
+    said = re.search(r"md5=([\w+/]{22}==)", headers.get("x-goog-hash", ""))
+    expected = _md5(file.name) or (b64decode(said[1]).hex() if said else "")
+    fault = fault_of_weights(file)
+    if fault is None and expected:
+        return has_digest("md5", expected)(file, headers)
+    return fault and f"is {fault}"
+
+
+def _md5(file_name: str) -> str:
+    """What Keras has published of a file, or nothing."""
+    pairs = (pair for recipe in RECIPES.values() for pair in zip(recipe.files, recipe.md5, strict=True))
+    return dict(pairs).get(file_name, "")
 
 
 def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     """The published network with its preprocessing in front, as one flat Keras model that takes pixels."""
+    check_tensorflow()
+    file = weights_file(name, include_top)
+    if not file.is_file():
+        fetch_weights(name, include_top)  # before TensorFlow starts: without internet that is said at once
     import_tensorflow()
     import keras
 
@@ -52,8 +113,7 @@ def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     prepared = preprocessing_layers(pixels, recipe.pixels)
     top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
     if recipe.application:
-        file = weights_file(name, include_top)
-        published = application(recipe, name, file if file.is_file() else "imagenet", input_tensor=prepared, **top)
+        published = application(recipe, name, file, input_tensor=prepared, **top)
     else:
         from .efficientnet_lite import EfficientNetLite
 
@@ -61,26 +121,18 @@ def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
 
 
-def application(recipe: Recipe, name: str, weights: str | Path, **options: "Any") -> "keras.Model":
+def application(recipe: Recipe, name: str, weights: Path, **options: "Any") -> "keras.Model":
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
     shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
     try:
         return getattr(keras.applications, recipe.application)(weights=weights, input_shape=shape, **options)
-    except Exception as error:  # HDF5, Keras and the downloader raise a dozen kinds
-        file = recipe.files[options["include_top"]]
+    except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
-        command = f"tlcourse fetch {name}" + (" --with-classifier" if options["include_top"] else "")
-        if weights != "imagenet":
-            raise DamagedFile(
-                f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
-                f"version. Delete it and run `{command}` with internet."
-            ) from error
-        raise WeightsUnavailable(
-            f"The weights of {name} are not on this machine: {file} was looked for in {weights_file(name).parent}, and "
-            f"downloading it failed ({reason}). With internet run `{command}`; without, copy the file into that "
-            "folder from a machine that has it, or use the bundled efficientnet_lite0."
+        raise DamagedFile(
+            f"The weights file {weights} cannot be loaded ({reason}): it was cut short, or belongs to another "
+            f"version. Delete it and run `{_command(name, options['include_top'])}` with internet."
         ) from error
 
 

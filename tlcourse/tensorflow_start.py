@@ -19,8 +19,7 @@ def import_tensorflow() -> "ModuleType":
     Raises:
         WeightsUnavailable: TensorFlow is not installed.
     """
-    if find_spec("tensorflow") is None:
-        raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
+    check_tensorflow()
     for logger in ("tensorflow", "absl"):
         logging.getLogger(logger).addFilter(_is_no_lecture)
     if "tensorflow" in sys.modules:
@@ -31,6 +30,12 @@ def import_tensorflow() -> "ModuleType":
 
         tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
     return tf
+
+
+def check_tensorflow() -> None:
+    """Refuse to go on where TensorFlow is not installed, without starting it; raises as `import_tensorflow`."""
+    if find_spec("tensorflow") is None:
+        raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
 
 
 _LECTURES = (

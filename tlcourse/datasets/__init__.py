@@ -50,7 +50,7 @@ def fetch(name: str) -> None:
     """
     if name not in DOWNLOADS:
         raise UserInputError(f"There is no download {name!r}. Data sets to fetch: {', '.join(DOWNLOADS)}.")
-    tfds.fetch(DOWNLOADS[name])
+    tfds.fetch(DOWNLOADS[name], name)
 
 
 def list_datasets() -> dict[str, str]:

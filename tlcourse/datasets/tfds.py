@@ -3,12 +3,16 @@
 import hashlib
 import logging
 import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..downloading import DownloadError, download, has_digest
 from ..errors import DatasetUnavailable
-from ..files import Card
+from ..files import Card, sha256
 from . import fitting
 from .core import Dataset, from_arrays
 
@@ -34,8 +38,16 @@ def builder(name: str) -> "tfds.core.DatasetBuilder":
     return tfds.builder(name)
 
 
-def fetch(name: str) -> None:
-    """Download and prepare a data set, checksums compared by tensorflow-datasets; nothing if it is there.
+def fetch(name: str, called: str | None = None) -> None:
+    """Download a data set's archives, compare their SHA-256 with those that tensorflow-datasets has, and let it
+    prepare them; nothing if it is there.
+
+    The archives go when the set is prepared. (Left to itself tensorflow-datasets would ask a host that does not answer
+    ten times, for minutes, and leave what came by halves.)
+
+    Args:
+        name: as tensorflow-datasets has it.
+        called: as the course has it, for what is said.
 
     Raises:
         DatasetUnavailable: the download did not finish; files that did are used by the next try.
@@ -43,13 +55,41 @@ def fetch(name: str) -> None:
     wanted = builder(name)
     if wanted.is_prepared():
         return
+    called = called or name
+    again = f"With internet: `tlcourse fetch {called}`; files that came whole are kept."
+    archives = data_folder() / "downloads" / f"tlcourse-{name}"
     try:
-        wanted.download_and_prepare()
-    except Exception as error:  # hosts fail in many ways, all with the same cure
+        for url, info in wanted.url_infos.items():
+            goal = archives / info.filename
+            if not (goal.is_file() and sha256(goal) == info.checksum):
+                download(url, goal, has_digest("sha256", info.checksum))
+        _prepare(wanted, archives)
+    except DownloadError as error:
+        raise DatasetUnavailable(f"{called} could not be downloaded: {error}. {again}") from error
+    except Exception as error:  # full disks, folders of others, archives that hold something else
         raise DatasetUnavailable(
-            f"{name} could not be downloaded ({type(error).__name__}: {str(error).strip()[:200]}). Check the "
-            "connection and run the command again; files that came whole are kept."
+            f"{called} could not be prepared in {data_folder()} ({type(error).__name__}: "
+            f"{str(error).strip()[:200]}). Where that is for want of room, set TFDS_DATA_DIR to a folder on another "
+            f"disk. {again}"
         ) from error
+    shutil.rmtree(archives, ignore_errors=True)
+
+
+def _prepare(wanted: "tfds.core.DatasetBuilder", archives: Path) -> None:
+    """Let tensorflow-datasets read archives that are here: it takes them for files that a person has downloaded."""
+    import tensorflow_datasets as tfds
+
+    with tempfile.TemporaryDirectory(dir=archives, prefix=".unpacked-") as unpacked:
+        wanted.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=archives, extract_dir=unpacked, try_download_gcs=False
+            )
+        )
+
+
+def data_folder() -> Path:
+    """The folder of all data sets of tensorflow-datasets; a set's own lies in it as <name>/<version>."""
+    return Path(builder("mnist").data_path).parent.parent
 
 
 def prepared(name: str) -> "tfds.core.DatasetBuilder":

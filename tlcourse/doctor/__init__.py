@@ -1,0 +1,28 @@
+"""Can the course run here, and if not, what mends it?
+
+Each room has functions that look at one thing and yield `Finding`s; `examine` calls them one after the other.
+"""
+
+from . import data, downloads, installation, machine
+from .finding import Finding
+
+__all__ = ["Finding", "examine"]
+
+LOOKS = (
+    *(installation.course, installation.python, installation.tensorflow, installation.litert, installation.packages),
+    *(machine.memory, machine.disk, machine.cache),
+    *(data.bundled, data.packs, data.datasets, data.minilm, data.networks),
+    *(downloads.packs, downloads.half_done, downloads.proxies),
+)
+
+
+def examine(network: bool = False) -> list[Finding]:
+    """Look at everything; does not start TensorFlow, and touches the network nowhere unless `network` says so."""
+    findings: list[Finding] = []
+    for look in (*LOOKS, *([downloads.hosts] if network else [])):
+        try:
+            findings += look()
+        except ImportError as error:
+            cause = f"could not be examined, because {error.name or error} cannot be imported; see above"
+            findings.append(Finding(look.__name__, "missing", cause))
+    return findings
