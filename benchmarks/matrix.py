@@ -1,6 +1,6 @@
 """Do the tests and the lessons pass on every version that the course promises to run on?
 
-    python benchmarks/matrix.py                  every row: a module of tests for each room, three lessons (an hour)
+    python benchmarks/matrix.py                  every row: a module of tests for each room, two lessons (an hour)
     python benchmarks/matrix.py colab lowest     these rows; of the others the last result is kept
     python benchmarks/matrix.py --full lowest    every test that is not slow
 
@@ -30,7 +30,7 @@ QUICK = (
 )
 # What is not of the package: the site's, the hub's and the locks' tests.
 LEFT_OUT = ("browser", "hub", "test_site_parts.py", "test_hub.py", "test_environment.py", "test_instructor_guide.py")
-LESSONS = ("00", "04", "05")
+LESSONS = ("00", "05")
 ON_COLAB = ("00", "04", "06", "07")
 FAILURES_NAMED = 20
 
