@@ -31,7 +31,7 @@ QUICK = (
 # What is not of the package: the site's, the hub's and the locks' tests.
 LEFT_OUT = ("browser", "hub", "test_site_parts.py", "test_hub.py", "test_environment.py", "test_instructor_guide.py")
 LESSONS = ("00", "05")
-ON_COLAB = ("00", "04", "06", "07")
+ON_COLAB = ("00", "04", "06")
 FAILURES_NAMED = 20
 
 
