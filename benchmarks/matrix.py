@@ -153,11 +153,13 @@ def table(rows: dict) -> str:
         has = row["versions"]
         tensorflow = has.get("tensorflow") or has.get("tensorflow-cpu", "")
         parts = [row[part] for part in ("tests", "cells") if part in row]
-        passed, skipped = (str(sum(part[key] for part in parts)) for key in ("passed", "skipped"))
-        passed = passed if parts else f"{len(row['lessons'])} lessons"
+        counts = [str(sum(part[key] for part in parts)) for key in ("passed", "failed", "skipped")]
+        if not parts:
+            counts = [f"{len(row['lessons'])} lessons", str(len(row["failed"])), "0"]
         ran = f"{row['packages']}: {row['ran']}, lessons {', '.join(row['lessons'])}"
-        said = [passed, str(len(row["failed"])), skipped, str(row["seconds"])]
-        lines.append([name, row["python"], tensorflow, *(has.get(one, "") for one in shown), ran, *said])
+        lines.append(
+            [name, row["python"], tensorflow, *(has.get(one, "") for one in shown), ran, *counts, str(row["seconds"])]
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
