@@ -158,6 +158,7 @@ ROOMS = (
     "datasets.cleaning",
     "datasets.bundled",
     "datasets.tfds",
+    "datasets.fitting",
     "datasets.core",
     "same_pictures",
     "downloading",
