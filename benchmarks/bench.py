@@ -604,7 +604,7 @@ def keep(name: str, section: dict) -> None:
     """Write one part into "bench" of results.json and leave everything else there as it is."""
     results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
     results.setdefault("bench", {})[name] = section
-    measure.RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    measure.write_results(results)
     print(f"written: {name} in {measure.RESULTS.relative_to(ROOT)}")
 
 

@@ -57,7 +57,7 @@ def main() -> None:
             return
         results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))  # an hour has passed
         results["determinism"] = found
-        measure.RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        measure.write_results(results)
     print(table(results["determinism"]))
 
 

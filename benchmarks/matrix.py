@@ -141,7 +141,7 @@ def keep(name: str, found: dict) -> None:
     results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
     rows = results.get("matrix", {}) | {name: found}
     results["matrix"] = {name: rows[name] for name in ROWS if name in rows}
-    measure.RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    measure.write_results(results)
 
 
 def table(rows: dict) -> str:

@@ -33,11 +33,14 @@ from nbclient.exceptions import CellExecutionError
 from peers.driving import mean_sd
 from peers.report import table as bench_table
 
+from tlcourse.files import write_atomically
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 PICTURE = ROOT / "benchmarks" / "solar.png"
 README = ROOT / "README.md"
 SEEDS = (0, 1, 2, 3, 4)
+OTHERS = ("bench", "faults", "matrix", "determinism")  # parts that programs of their own measure: bench.py …
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -69,16 +72,30 @@ def main() -> None:
     if not arguments.readme:
         chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if not arguments.parts:  # these are measured by bench.py and matrix.py
-            known = {name: part for name, part in known.items() if name in ("bench", "matrix")}
-        results = known | measure({"machine": machine, **chosen})
-        RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        if not arguments.parts:  # these are measured by programs of their own
+            known = {name: part for name, part in known.items() if name in OTHERS}
+        write_results(known | measure({"machine": machine, **chosen}))
         print(f"written: {RESULTS.relative_to(ROOT)}")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
     picture(results)
     lesson_builder().renew_banners()
     print("written: the README's table and picture, the lessons' banners")
+
+
+def write_results(results: dict, file: Path | None = None) -> None:
+    """Write the measured results, all of them or, where that cannot be, none: the file keeps what it had.
+
+    Hours of work may be in them, so they are printed where the disk does not take them.
+    """
+    file, text = file or RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_atomically(file, lambda to: to.write(text.encode()))
+    except OSError as error:
+        sys.exit(
+            f"{text}{file} could not be written ({error.strerror or error}) and is as it was. What was measured stands "
+            "above: make room, and copy it there."
+        )
 
 
 def measure(parts: dict) -> dict:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import dead_kernels
 import pytest
 from bands import Banded
 
@@ -16,6 +17,7 @@ STORED_WITH = "the test pack of three breeds"
 
 def pytest_configure(config):
     """The lessons' kernels share a cache of this run: nothing is taken from the user's, and nothing put there."""
+    dead_kernels.watch()
     config.stash[CACHE] = os.environ["TLCOURSE_CACHE"] = tempfile.mkdtemp(prefix="tlcourse-lessons-")
 
 
@@ -27,6 +29,7 @@ def pytest_collection_modifyitems(items):
     """Compare in bands; skip, by name and with the reason, a lesson whose stored outputs come from data not here."""
     reasons = {}
     for item in items:
+        dead_kernels.fail_at_once(item)
         item.sanitize = _banded(item.sanitize, item.cell.metadata.get("tags", ()))
         lesson = Path(item.path).stem
         if lesson.startswith("03"):

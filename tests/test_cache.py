@@ -316,3 +316,12 @@ def test_a_file_above_the_limit_is_not_kept(folder, monkeypatch, limit):
 def test_a_file_that_cannot_be_written_is_done_without(folder):
     (folder / "training").write_bytes(b"no folder")
     assert not cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
+
+
+def test_of_a_cache_that_cannot_be_used_once_is_enough(folder):
+    (folder / "training").write_bytes(b"no folder")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
+    assert [warning.category for warning in said] == [CacheWarning] and said[0].filename == __file__

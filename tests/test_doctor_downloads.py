@@ -157,7 +157,7 @@ def host(monkeypatch):
         monkeypatch.setattr(fetching, "_ask_pip", lambda: "")
         host.files = {"/3": b"the smaller archive", "/7": b""}
         host.files[f"/mobilenet_v2/{published.weights_file('mobilenet_v2').name}"] = b"weights"
-        host.files[f"/google-bert/bert-base-uncased/resolve/main/{bert_folder.CONFIG}"] = b"{}"
+        host.files[f"/{fetching.REPOSITORIES['bert-base-uncased']}/{bert_folder.CONFIG}"] = b"{}"
         yield host
 
 

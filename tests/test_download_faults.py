@@ -98,7 +98,7 @@ def hugging_face(host, monkeypatch):
     """Hugging Face: the SHA-256 of the large file, git's SHA-1 of the small ones."""
     monkeypatch.setenv("HF_ENDPOINT", host.address)
     for name, content in BERT.items():
-        path = f"/google-bert/bert-base-uncased/resolve/main/{name}"
+        path = f"/{fetching.REPOSITORIES['bert-base-uncased']}/{name}"
         host.files[path] = content
         if name == bert_folder.WEIGHTS:
             host.headers[path] = {"X-Linked-Etag": f'"{hashlib.sha256(content).hexdigest()}"', "ETag": '"elsewhere"'}

@@ -141,10 +141,12 @@ def test_a_file_that_is_no_progress_is_refused_and_ours_stays(check, own_progres
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"not json", b'{"format": "another"}'])
-def test_a_damaged_progress_file_does_not_stop_a_check(check, own_progress, sum_exercise, content):
+def test_a_damaged_progress_file_does_not_stop_a_check_and_is_kept_aside(check, own_progress, sum_exercise, content):
     own_progress.write_bytes(content)
-    assert check("99.1", 4).state == "right"
+    with pytest.warns(UserWarning, match="It is now called progress.json.damaged, and a new one is begun"):
+        assert check("99.1", 4).state == "right"
     assert Progress.read().right == {"99.1"}
+    assert own_progress.with_name("progress.json.damaged").read_bytes() == content
 
 
 def test_where_progress_cannot_be_kept_the_check_answers_and_says_so(check, tmp_path, monkeypatch, sum_exercise):

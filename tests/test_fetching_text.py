@@ -212,8 +212,8 @@ def hugging_face(monkeypatch):
 
 def test_bert_comes_from_hugging_face_with_the_optional_files_that_it_has(machine, hugging_face):
     fetching.fetch("bert-base-uncased")
-    assert hugging_face.addresses[0] == (
-        "https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json"
+    assert (
+        hugging_face.addresses[0] == f"https://huggingface.co/{fetching.REPOSITORIES['bert-base-uncased']}/config.json"
     )
     assert left_in(machine / "bert-base-uncased") == sorted(FILES)
 

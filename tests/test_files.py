@@ -172,10 +172,8 @@ def left_by(process: int, folder, host: str | None = None):
     return left
 
 
-def test_what_a_killed_process_has_left_is_cleared_away_by_the_next(tmp_path):
-    killed = subprocess.Popen([sys.executable, "-c", ""])
-    killed.wait()
-    left = left_by(killed.pid, tmp_path)
+def test_what_a_killed_process_has_left_is_cleared_away_by_the_next(tmp_path, killed):
+    left = left_by(killed, tmp_path)
     with files.unfinished_folder(tmp_path / "goal"):
         assert not left.exists()
 
@@ -185,3 +183,47 @@ def test_what_somebody_may_be_filling_stays(tmp_path, host, process):
     left = left_by(process, tmp_path, host)
     with files.unfinished_folder(tmp_path / "goal"):
         assert left.is_dir()
+
+
+# Files that are whole or are not there
+
+
+@pytest.fixture
+def killed():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def write_and_be_killed(path):
+    """A process that is killed half-way through writing a file."""
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom tlcourse.files import write_atomically\n"
+        "write_atomically(Path(sys.argv[1]), lambda file: (file.write(b'half'), file.flush(), os.kill(os.getpid(), 9)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(path)]).returncode == -9
+
+
+def test_killed_half_way_the_file_before_it_stays_and_the_next_write_clears_up(tmp_path):
+    path = tmp_path / "file"
+    files.write_atomically(path, lambda file: file.write(b"first"))
+    write_and_be_killed(path)
+    assert path.read_bytes() == b"first" and len(files.left_over(tmp_path)) == 1
+    files.write_atomically(tmp_path / "another", lambda file: file.write(b"second"))
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["another", "file"]
+
+
+def test_a_folder_in_which_a_killed_process_was_writing_counts_as_untouched(tmp_path):
+    write_and_be_killed(tmp_path / "file")
+    assert files.is_untouched(tmp_path)
+    (tmp_path / "letter").touch()
+    assert not files.is_untouched(tmp_path)
+
+
+def test_numpys_words_for_a_full_disk_are_said_as_everybody_elses(tmp_path):
+    def write(file):
+        raise OSError("800000 requested and 248800 written")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        files.write_atomically(tmp_path / "file", write)

@@ -329,7 +329,7 @@ def test_where_only_the_package_is_installed_it_says_what_to_do(tmp_path, monkey
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserInputError, match="could not be written to .* Choose another folder"):
+    with pytest.raises(UserInputError, match="could not be written to .* choose another folder"):
         make_handouts(tmp_path / "file" / "class", ["00"])
 
 

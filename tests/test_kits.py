@@ -7,12 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from small_course import HERE, NATIVE, TAG, offline, write_course, write_wheel
 from typer.testing import CliRunner
 
 from tlcourse import kits
@@ -23,65 +22,12 @@ from tlcourse.kits.targets import SYSTEMS, Target, make_targets
 from tlcourse.kits.wheels import KitError
 
 ROOT = Path(__file__).resolve().parent.parent
-HERE = "{}.{}".format(*sys.version_info)
-TAG = HERE.replace(".", "")
-NATIVE = {"linux": "manylinux_2_17_x86_64", "macos": "macosx_11_0_arm64", "windows": "win_amd64"}
-
-
-def write_wheel(folder, name, version="1.0", tag="py3-none-any", requires=()):
-    """A wheel with one module in it; returns its SHA-256."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, info = folder / f"{name}-{version}-{tag}.whl", f"{name}-{version}.dist-info"
-    needs = "".join(f"Requires-Dist: {line}\n" for line in requires)
-    files = {
-        f"{name}.py": f"version = '{version}'\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
-    }
-    record = "".join(f"{file},,\n" for file in (*files, f"{info}/RECORD"))
-    with zipfile.ZipFile(path, "w") as archive:
-        for file, text in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(zipfile.ZipInfo(file, (2020, 1, 1, 0, 0, 0)), text)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_source(folder, name, version="1.0"):
-    """A source archive that setuptools builds, with no wheel beside it; returns its SHA-256."""
-    project = folder / f"{name}-{version}"
-    project.mkdir()
-    (project / f"{name}.py").write_text("")
-    (project / "setup.py").write_text(
-        f"from setuptools import setup\nsetup(name='{name}', version='{version}', py_modules=['{name}'])\n"
-    )
-    with tarfile.open(folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
-        archive.add(project, project.name)
-    shutil.rmtree(project)
-    return hashlib.sha256((folder / f"{name}-{version}.tar.gz").read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A checkout of a small course with a lock of three packages, and a folder that stands for a package index."""
-    folder = tmp_path_factory.mktemp("checkout")
-    index = folder / "index"
-    pure = write_wheel(index, "pure", requires=["native>=1"])
-    native = [write_wheel(index, "native", tag=f"cp{TAG}-cp{TAG}-{tag}") for tag in NATIVE.values()]
-    aside = write_wheel(index, "aside", requires=["not-here"])
-    old = write_source(index, "old")
-    (folder / "requirements.txt").write_text(
-        f"# a comment\npure==1.0 \\\n    --hash=sha256:{pure}\nnative==1.0 ; python_version >= '3.10' \\\n"
-        + " \\\n".join(f"    --hash=sha256:{digest}" for digest in native)
-        + f"\nold==1.0 ; sys_platform != 'win32' \\\n    --hash=sha256:{old}\n"
-    )
-    (folder / "requirements-minilm.txt").write_text(f"aside==1.0 \\\n    --hash=sha256:{aside}\n")
-    (folder / "tlcourse.py").write_text("import pure, native\n\n\ndef main():\n    print('the doctor says ok')\n")
-    (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "tlcourse"\nversion = "0.1.0"\nrequires-python = ">=3.10"\ndependencies = ["pure"]\n'
-        '[project.optional-dependencies]\ncpu = []\nlearn = ["native"]\n[project.scripts]\ntlcourse = "tlcourse:main"\n'
-        '[tool.hatch.build.targets.wheel]\nonly-include = ["tlcourse.py"]\n'
-    )
-    return folder
+    return write_course(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="module")
@@ -92,21 +38,6 @@ def kit(course, tmp_path_factory):
         offline(patch, course)
         make_kit(goal, SYSTEMS, [HERE], source=course, say=lambda line: None)
     return goal
-
-
-def offline(patch, course):
-    """pip takes packages out of a folder; packs and lessons are small."""
-    patch.setenv("PIP_NO_INDEX", "1")
-    patch.setenv("PIP_FIND_LINKS", str(course / "index"))
-    patch.setenv("PIP_CONFIG_FILE", os.devnull)
-    patch.setattr(contents, "make_handouts", small_handouts)
-    patch.setattr(contents, "_add_dogs", lambda folder: [])
-
-
-def small_handouts(folder):
-    (folder / "learners" / "checkpoints").mkdir(parents=True)
-    (folder / "learners" / "00_start_here.ipynb").write_text("{}")
-    (folder / "learners" / "checkpoints" / "00_01.py").write_text("import tlcourse\n")
 
 
 def names(folder):
@@ -191,6 +122,39 @@ def test_a_package_that_cannot_be_had_is_named_and_what_is_here_is_kept(copied, 
     with pytest.raises(KitError, match="pure.* Run the same command again: what is here already is kept"):
         make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
     assert not (copied / "SHA256SUMS").exists() and (copied / "wheels" / "aside-1.0-py3-none-any.whl").exists()
+
+
+def test_a_wheel_that_was_cut_short_is_had_again(copied, course, monkeypatch):
+    """A stick that was pulled out too early has files with the right name."""
+    offline(monkeypatch, course)
+    wheel = copied / "wheels" / "pure-1.0-py3-none-any.whl"
+    whole = wheel.read_bytes()
+    for name in ("pure-1.0-py3-none-any.whl", "old-1.0-py3-none-any.whl", f"native-1.0-cp{TAG}-cp{TAG}-win_amd64.whl"):
+        (copied / "wheels" / name).write_bytes((copied / "wheels" / name).read_bytes()[:-30])
+    make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert wheel.read_bytes() == whole and installer_finds_it_whole(copied)
+
+
+def installer_finds_it_whole(kit):
+    lines = [line.split("  ", 1) for line in (kit / "SHA256SUMS").read_text("utf-8").splitlines()]
+    return all(hashlib.sha256((kit / name).read_bytes()).hexdigest() == digest for digest, name in lines)
+
+
+def test_a_kit_that_was_hardly_begun_is_known_for_one(tmp_path, course, monkeypatch):
+    """Killed before anything else was written, or while it was."""
+    offline(monkeypatch, course)
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / ".unfinished-another-machine-17-abc").write_bytes(b"{")
+    monkeypatch.setattr(kits.wheels, "download", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            make_kit(tmp_path / "kit", ["linux"], [HERE], source=course, say=lambda line: None)
+
+
+def test_two_kits_of_the_same_lock_are_the_same(kit, course, tmp_path, monkeypatch):
+    offline(monkeypatch, course)
+    make_kit(tmp_path / "kit", SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert (tmp_path / "kit" / "SHA256SUMS").read_bytes() == (kit / "SHA256SUMS").read_bytes()
 
 
 # What is refused

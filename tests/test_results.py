@@ -65,3 +65,7 @@ def test_a_damaged_file_of_results_gets_the_cure(tmp_path, monkeypatch):
             tl.results()
     finally:
         evidence._all.cache_clear()
+
+
+def test_no_fault_that_was_tried_has_lost_anything():
+    assert {name: row["lost"] for name, row in RESULTS["faults"].items() if row["lost"] or row["times"] < 1} == {}

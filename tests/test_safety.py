@@ -1,10 +1,13 @@
 """Reading a file never runs what is in it: what no room of the package may do, looked for in its syntax trees."""
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tlcourse.fetching import REPOSITORIES
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = sorted((ROOT / "tlcourse").rglob("*.py"))
@@ -97,3 +100,7 @@ def test_a_checkpoint_with_a_program_in_it_counts_as_none(tmp_path, form):
 
 def _leave_a_mark(path: str) -> None:
     Path(path).write_text("ran")
+
+
+def test_what_is_fetched_from_a_hub_is_one_commit():
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+/resolve/[0-9a-f]{40}", address) for address in REPOSITORIES.values())

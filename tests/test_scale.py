@@ -1,5 +1,7 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens to pictures and workers."""
 
+import platform
+import subprocess
 import sys
 import warnings
 from types import SimpleNamespace
@@ -138,10 +140,19 @@ def test_a_shard_that_was_cut_short_is_computed_again(client, engine, folder, tm
 
 def test_what_a_killed_worker_left_half_written_is_removed(client, engine, folder, tmp_path):
     compute(engine, folder, SIZE, out=tmp_path / "out")
-    (tmp_path / "out" / ".shard-000001.parquet-x1y2").write_bytes(b"half")
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    (tmp_path / "out" / f".unfinished-{platform.node()}-{killed.pid}-x1y2").write_bytes(b"half")
     shards.shard_path(tmp_path / "out", 1).unlink()
     compute(engine, folder, SIZE, out=tmp_path / "out")
-    assert not list((tmp_path / "out").glob(".shard*"))
+    assert not list((tmp_path / "out").glob(".unfinished*"))
+
+
+def test_a_folder_whose_job_was_killed_while_it_was_claimed_is_not_somebody_elses(tmp_path):
+    layout = Layout("fingerprint", (3,), "float32", 70)
+    (tmp_path / ".unfinished-another-machine-17-x1y2").write_bytes(b"{")
+    shards.claim(tmp_path, layout)
+    assert shards.is_of(tmp_path, layout)
 
 
 def test_a_finished_job_needs_no_cluster(client, engine, folder, monkeypatch):

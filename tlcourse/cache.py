@@ -9,6 +9,7 @@ database any more is begun anew. A cache that cannot be used at all (disk full, 
 import hashlib
 import os
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from .files import cache_folder, shared_cache_folder, write_atomically
+from .errors import callers_level
+from .files import cache_folder, clear_left_over, left_over, shared_cache_folder, write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -26,6 +28,7 @@ DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
 FOLDERS = ("features", "networks", "training", "shards/*")
 _FORMAT = 1
+TOLERANCE = 60  # seconds by which a file server's clock may be ahead of ours
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
 
@@ -174,13 +177,22 @@ class RowCache:
             except (sqlite3.Error, OSError) as second:
                 error = second
         self._close()
-        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-        warnings.warn(
-            f"The cache in {self.path.parent} cannot be used ({reason}). Results are right all the same, but will be "
-            "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
-            CacheWarning,
-            stacklevel=3,
-        )
+        _say_unusable(self.path.parent, getattr(error, "strerror", None) or str(error))
+
+
+_said: set[tuple[Path, str]] = set()  # folders and what is wrong with them: a learner need not read it in every cell
+
+
+def _say_unusable(folder: Path, reason: str) -> None:
+    if (folder, reason) in _said:
+        return
+    _said.add((folder, reason))
+    warnings.warn(
+        f"The cache in {folder} cannot be used ({reason.rstrip('.')}). Results are right all the same, but will be "
+        "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
+        CacheWarning,
+        stacklevel=callers_level(),
+    )
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -196,21 +208,33 @@ def _files(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))]
 
 
+def unfinished() -> list[Path]:
+    """What killed processes have left half written; `clear` takes it away."""
+    return [path for folder in _folders() for path in left_over(folder)]
+
+
+def _folders() -> list[Path]:
+    return [cache_folder(), *(path for folder in FOLDERS for path in cache_folder().glob(folder) if path.is_dir())]
+
+
 def contents() -> list[tuple[Path, int]]:
-    """The cache's files and their sizes in bytes, what was used last first."""
-    found = []
+    """The cache's files and their sizes in bytes, what was used last first.
+
+    What was used in the future was used before somebody put the clock right: it is older than all the rest.
+    """
+    found, now = [], time.time() + TOLERANCE
     for path in (path for folder in FOLDERS for path in cache_folder().glob(f"{folder}/*")):
         try:
             status = path.stat()
         except OSError:  # another process has just removed it
             continue
         if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz", ".parquet"):
-            found.append((status.st_mtime, path, status.st_size))
-    return [(path, size) for _, path, size in sorted(found, reverse=True)]
+            found.append((status.st_mtime <= now, status.st_mtime, path, status.st_size))
+    return [(path, size) for _, _, path, size in sorted(found, reverse=True)]
 
 
 def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
-    """Keep a file beside the rows and make room for it; False where the limit or the disk does not allow it.
+    """Keep a file beside the rows and make room for it; False where the limit does not allow it, or, said, the disk.
 
     Args:
         path: of the file.
@@ -222,7 +246,8 @@ def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
         return False
     try:
         write_atomically(path, write)
-    except OSError:
+    except OSError as error:
+        _say_unusable(path.parent, error.strerror or str(error))
         return False
     make_room(allowed, keep=path)
     return True
@@ -242,6 +267,8 @@ def clear() -> int:
     before = sum(size for _, size in contents())
     for path, _ in contents():
         _emptied(path)
+    for folder in _folders():
+        clear_left_over(folder)
     return before - sum(size for _, size in contents())
 
 
@@ -257,12 +284,24 @@ def _emptied(path: Path) -> int:
             path.unlink(missing_ok=True)
             return 0
         with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
-            connection.execute("DROP TABLE IF EXISTS rows")
-            connection.execute(_SCHEMA)
-            connection.execute("VACUUM")
+            try:
+                _empty(connection)
+            except sqlite3.OperationalError as error:
+                if "full" not in str(error):
+                    raise
+                # On a full disk there is no room for the journal by which an interrupted change is taken back.
+                connection.execute("PRAGMA journal_mode = MEMORY")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                _empty(connection)
     except sqlite3.DatabaseError as error:
         if _is_damage(error):
             path.unlink(missing_ok=True)
     except OSError:
         pass
     return path.stat().st_size if path.exists() else 0
+
+
+def _empty(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE IF EXISTS rows")
+    connection.execute(_SCHEMA)
+    connection.execute("VACUUM")

@@ -1,11 +1,20 @@
 """The errors a user can meet. Each message is a sentence: what was wrong, what was expected, what to do."""
 
+import sys
 from os import PathLike
 
 
 def printable(text: str | PathLike) -> str:
     """The text, or the path, as it can be shown anywhere; a file's name need not be UTF-8, a screen's text must be."""
     return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def callers_level() -> int:
+    """The `stacklevel` at which a warning stands at the line of whoever called the course."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class TLCourseError(Exception):

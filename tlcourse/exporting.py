@@ -24,7 +24,7 @@ from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, KerasEngine, engine_of, load_exported
-from .files import sha256, unfinished_folder
+from .files import check_clock, sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
@@ -106,7 +106,8 @@ def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> 
 
 
 def check_goal(goal: Path) -> None:
-    """Refuse a place where something is."""
+    """Refuse a place where something is, and a clock by which nothing can be written."""
+    check_clock()
     if os.path.lexists(goal) and not (goal.is_dir() and not any(goal.iterdir())):
         raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder, or move it away.")
 

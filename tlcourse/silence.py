@@ -1,5 +1,6 @@
 """Native libraries write log lines to file descriptor 2, which would stand in red in every notebook."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,3 +17,11 @@ def stderr_silenced() -> "Iterator[None]":
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def quiet_matplotlib() -> None:
+    """In a read-only home Matplotlib takes another folder and says so in two red lines; the doctor says it better."""
+    logging.getLogger("matplotlib").addFilter(lambda record: not record.getMessage().startswith(_OF_ITS_FOLDER))
+
+
+_OF_ITS_FOLDER = ("mkdir -p failed", "Matplotlib created a temporary")

@@ -5,7 +5,6 @@ What is in the vocabulary is one token; any other word falls into pieces that ar
 """
 
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .bert import PADDING
-from .errors import DamagedFile, UserInputError
+from .errors import DamagedFile, UserInputError, callers_level
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -79,7 +78,7 @@ class Tokenizer:
             warnings.warn(
                 f"{which} longer than the {self.longest} tokens that the network reads; the rest was left out.",
                 TruncationWarning,
-                stacklevel=_callers_level(),
+                stacklevel=callers_level(),
             )
         return encoded
 
@@ -92,14 +91,6 @@ class Tokenizer:
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
         return [self._tokenizer.id_to_token(int(number)) or "[UNK]" for number in ids]
-
-
-def _callers_level() -> int:
-    """The `stacklevel` at which a warning stands at the line of whoever called the course."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _unicode(text: str) -> str:

@@ -3,14 +3,15 @@
 Each room has functions that look at one thing and yield `Finding`s; `examine` calls them one after the other.
 """
 
-from . import data, downloads, installation, machine
+from . import data, downloads, installation, kept, kernels, machine, variables
 from .finding import Finding
 
 __all__ = ["Finding", "examine"]
 
 LOOKS = (
     *(installation.course, installation.python, installation.tensorflow, installation.litert, installation.packages),
-    *(machine.memory, machine.disk, machine.cache),
+    *(machine.memory, machine.disk, machine.temporary_files, machine.home, machine.clock, variables.variables),
+    *(kept.cache, kept.cached_files, kept.killed_runs, kept.progress, kept.results, kernels.kernel),
     *(data.bundled, data.packs, data.datasets, data.minilm, data.networks),
     *(downloads.packs, downloads.half_done, downloads.proxies),
 )

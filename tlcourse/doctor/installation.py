@@ -22,7 +22,7 @@ WANTED = ("jupyterlab", "ipywidgets")  # the lessons; the package runs without
 
 
 def course() -> Iterator[Finding]:
-    yield Finding("tlcourse", "ok", f"{__version__} in {Path(__file__).parent}")
+    yield Finding("tlcourse", "ok", f"{__version__} in {Path(__file__).parents[1]}")
 
 
 def python() -> Iterator[Finding]:

@@ -3,11 +3,12 @@
 import json
 import os
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-from ..errors import UserInputError
+from ..errors import UserInputError, callers_level
 from ..files import write_atomically
 
 NAME = "tlcourse-progress.json"
@@ -41,8 +42,8 @@ class Progress:
         path = Path(file).expanduser() if file else cls.path()
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["format"] != _FORMAT:
-                raise ValueError(f"its format is {kept['format']!r}")
+            if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
+                raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if strict:
@@ -51,6 +52,8 @@ class Progress:
                     f"The file {path} holds no progress of this course ({reason}). Expected the {NAME} that another "
                     "machine kept beside its lessons."
                 ) from None
+            if file is None and not isinstance(error, OSError):
+                _set_aside(path, error)
             return cls()
 
     @classmethod
@@ -68,7 +71,7 @@ class Progress:
             warnings.warn(
                 f"Your progress could not be kept in {self.path()} ({error.strerror or error}). The check itself is "
                 "not affected; TLCOURSE_PROGRESS chooses another file.",
-                stacklevel=4,
+                stacklevel=callers_level(),
             )
 
     def record(self, number: str, right: bool, hints: int) -> None:
@@ -93,3 +96,15 @@ class Progress:
             return "right" if number in self.right else "–"
         parts = ["right" if number in self.right else "not yet", f"{tries} {'try' if tries == 1 else 'tries'}"]
         return ", ".join(parts + ([f"{hints} {'hint' if hints == 1 else 'hints'}"] if hints else []))
+
+
+def _set_aside(path: Path, error: Exception) -> None:
+    """A file that is not this course's progress is not written over: perhaps its owner can mend it."""
+    aside = path.with_name(f"{path.name}.damaged")
+    with suppress(OSError):
+        path.replace(aside)
+        warnings.warn(
+            f"The file {path} holds no progress that can be read ({error}). It is now called {aside.name}, and a new "
+            "one is begun. A copy from another machine comes in with tl.check.restore(file).",
+            stacklevel=callers_level(),
+        )

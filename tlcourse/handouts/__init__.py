@@ -11,11 +11,10 @@ What an instructor reads about a lesson stands in notebooks/teaching/; all else 
 """
 
 from collections.abc import Iterator, Sequence
-from operator import methodcaller
 from pathlib import Path
 
 from ..errors import UserInputError
-from ..files import write_atomically
+from ..files import unfinished_folder
 from . import cards, instructors, learners, slides, teaching
 from .lessons import Lesson, find_lessons
 
@@ -48,14 +47,24 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
             "choose another folder, or move the file away."
         )
     try:
-        for name, content in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, methodcaller("write", content))
+        _write(folder, files)
     except OSError as error:
         raise UserInputError(
-            f"The handouts could not be written to {folder} ({error.strerror or error}). Choose another folder."
+            f"The handouts could not be written to {folder} ({error.strerror or error}). Nothing was left there. Make "
+            "room, or choose another folder."
         ) from error
     return [folder / name for name in files]
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """All the files or none: half of them would be taken for somebody's work next time, and left alone."""
+    with unfinished_folder(folder / LEARNERS) as beside:
+        for name, content in files.items():
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            (beside / name).write_bytes(content)
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (beside / name).replace(folder / name)
 
 
 def _handouts_of(lesson: Lesson, solutions: bool) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UserInputError
-from ..files import data_folder, sha256, write_atomically
+from ..files import UNFINISHED, data_folder, is_untouched, sha256, write_atomically
 from . import contents, wheels
 from .targets import Target, make_targets
 
@@ -55,9 +55,9 @@ def make_kit(
     locks = _locks(source)
     _check_folder(folder, targets, wheels.read_lock(*locks))
     try:
-        (folder / "wheels").mkdir(parents=True, exist_ok=True)
+        _write(folder / MANIFEST, "{}\n")  # first: by it the folder is known for a kit
         (folder / SUMS).unlink(missing_ok=True)  # it is written last: a kit with it is whole
-        (folder / MANIFEST).write_text("{}\n", encoding="utf-8")
+        (folder / "wheels").mkdir(exist_ok=True)
         described = _add_wheels(folder, targets, locks, source, say)
         missing = contents.add(folder, networks, say)
         _write(folder / MANIFEST, json.dumps({"version": __version__, "targets": described}, indent=1) + "\n")
@@ -84,7 +84,7 @@ def _locks(root: Path) -> list[Path]:
 
 def _check_folder(folder: Path, targets: list[Target], lock: dict) -> None:
     """Refuse a folder with other things in it, and one without room."""
-    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file())):
+    if folder.exists() and not (folder.is_dir() and (is_untouched(folder) or (folder / MANIFEST).is_file())):
         raise UserInputError(f"{folder} is not empty, and no kit. Choose a new folder; nothing was written.")
     needed = sum(BYTES_A_PACKAGE * sum(target.needs(line) for line in lock.values()) for target in targets)
     here = sum(path.stat().st_size for path in folder.glob("wheels/*"))
@@ -104,6 +104,7 @@ def _add_wheels(
     """Download, build, check; what kit.json says of each target."""
     place, kept, described = folder / "wheels", set(), {}
     lock = wheels.read_lock(*locks)
+    wheels.drop_damaged(lock, place)
     for target in targets:
         wheels.download(target, lock, place, say)
     say("the course's own wheel")
@@ -128,7 +129,8 @@ def _add_wheels(
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if UNFINISHED not in name)
 
 
 def _write(path: Path, text: str) -> None:

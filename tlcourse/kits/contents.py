@@ -1,13 +1,14 @@
 """What is in a kit beside the wheels: lessons, packs, weights, and the programs that install it."""
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from .. import datasets, fetching, published
 from ..errors import TLCourseError
+from ..files import unfinished_folder, write_atomically
 from ..handouts import LEARNERS, make_handouts
 
 LAUNCHERS = Path(__file__).parent / "launchers"
@@ -17,10 +18,10 @@ INSTALLER = Path(__file__).parent / "installer.py"
 def add(folder: Path, networks: Sequence[str], say: Callable[[str], None]) -> list[str]:
     """Lessons, the dogs' pack and weights of Keras. Returns, in sentences, what is not on this machine."""
     say("lessons")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".lessons-") as made:
-        make_handouts(Path(made))
+    with unfinished_folder(folder / "lessons") as made:
+        make_handouts(made)
         shutil.rmtree(folder / "lessons", ignore_errors=True)
-        Path(made, LEARNERS).rename(folder / "lessons")
+        (made / LEARNERS).rename(folder / "lessons")
     say("packs and weights")
     return [*_add_dogs(folder / "packs"), *_add_networks(folder / "weights" / "models", networks)]
 
@@ -44,8 +45,8 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
         if fetching.fault_of_weights(file):
             missing.append(f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again.")
         elif not (folder / file.name).is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / file.name)
+            with open(file, "rb") as weights:
+                write_atomically(folder / file.name, partial(shutil.copyfileobj, weights))
     return missing
 
 

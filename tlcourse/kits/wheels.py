@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +14,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from ..errors import TLCourseError, UserInputError
-from ..files import sha256
+from ..files import sha256, unfinished_folder
 from .targets import PLATFORMS, UV_PLATFORMS, Target
 
 LINES = re.compile(r"(?m)^(\S+==[^\\\n]*?)\s*((?:\\\n\s+--hash=\S+ ?)+)$")
+BUILT = "1577836800"  # the date of what is built here, 2020: today's would make each kit another one
 
 
 class KitError(TLCourseError):
@@ -30,6 +33,8 @@ def read_lock(*files: Path) -> dict[str, Requirement]:
 
 def download(target: Target, lock: dict[str, Requirement], folder: Path, say: Callable[[str], None]) -> None:
     """Bring what a target lacks into a folder; what is there already stays, so the same call goes on after a stop.
+
+    A wheel is in the folder as a whole or not at all: it is downloaded beside it, and moved there at the end.
 
     pip compares every file with the lock's hashes. What is published as source alone is built here: it must be pure
     Python then, so that it fits everywhere.
@@ -46,7 +51,10 @@ def download(target: Target, lock: dict[str, Requirement], folder: Path, say: Ca
     if missing:
         say(f"{target}: {len(missing)} packages to download")
     while missing:
-        reason = _pip_download(target, [_pinned(text) for text in missing], folder)
+        with unfinished_folder(folder) as beside:
+            reason = _pip_download(target, [_pinned(text) for text in missing], beside)
+            for wheel in () if reason else beside.iterdir():
+                wheel.replace(folder / wheel.name)
         if not reason:
             return
         only_source = re.search(r"No matching distribution found for (\S+?)==", reason)
@@ -55,6 +63,26 @@ def download(target: Target, lock: dict[str, Requirement], folder: Path, say: Ca
             raise KitError(f"pip could not download the packages for {target} ({reason}). {AGAIN}")
         missing.pop(text)
         _build(text, folder)
+
+
+def drop_damaged(lock: dict[str, Requirement], folder: Path) -> None:
+    """Remove wheels that are not what was locked, nor whole ones that were built here.
+
+    A stick that was pulled out too early has files with the right name and without their end.
+    """
+    published = "".join(lock)
+    for wheel in folder.glob("*.whl"):
+        built_here = wheel.name.endswith("-none-any.whl") and _is_whole(wheel)
+        if not built_here and sha256(wheel) not in published:
+            wheel.unlink()
+
+
+def _is_whole(wheel: Path) -> bool:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 AGAIN = "Run the same command again: what is here already is kept."
@@ -73,9 +101,9 @@ def _pip_download(target: Target, lines: list[str], folder: Path) -> str:
 
 def _build(text: str, folder: Path) -> None:
     """Build a wheel of a package that is published as source alone."""
-    with tempfile.TemporaryDirectory() as built:
-        reason = _pip("wheel", "--no-build-isolation", "--wheel-dir", built, lines=[_pinned(text)])
-        wheels = list(Path(built).glob("*.whl"))
+    with unfinished_folder(folder) as built:  # not in TMPDIR, from which nothing can be moved to a stick
+        reason = _pip("wheel", "--no-build-isolation", "--wheel-dir", str(built), lines=[_pinned(text)])
+        wheels = list(built.glob("*.whl"))
         if reason or not wheels:
             raise KitError(f"{text.split()[0]} is published as source alone and could not be built ({reason}). {AGAIN}")
         if not wheels[0].name.endswith("-none-any.whl"):
@@ -85,9 +113,9 @@ def _build(text: str, folder: Path) -> None:
 
 def build_own(source: Path, folder: Path) -> Path:
     """The course's own wheel, of the checkout."""
-    with tempfile.TemporaryDirectory() as built:
-        reason = _pip("wheel", "--no-build-isolation", "--wheel-dir", built, str(source))
-        wheels = list(Path(built).glob("tlcourse-*.whl"))
+    with unfinished_folder(folder) as built:
+        reason = _pip("wheel", "--no-build-isolation", "--wheel-dir", str(built), str(source))
+        wheels = list(built.glob("tlcourse-*.whl"))
         if reason or not wheels:
             raise KitError(f"The course's own wheel could not be built ({reason}). Try: make clean setup")
         for old in folder.glob("tlcourse-*.whl"):
@@ -100,7 +128,7 @@ def _pip(*arguments: str, lines: list[str] | None = None) -> str:
     if find_spec("pip") is None:
         raise UserInputError("A kit is made with pip, which this Python lacks. Run: python -m ensurepip")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet", "--no-deps"]
-    environment = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
+    environment = {"SOURCE_DATE_EPOCH": BUILT, **os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
     with tempfile.TemporaryDirectory() as folder:
         if lines is not None:
             file = Path(folder, "requirements.txt")
@@ -109,7 +137,8 @@ def _pip(*arguments: str, lines: list[str] | None = None) -> str:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     if run.returncode == 0:
         return ""
-    said = [line for line in run.stderr.splitlines() if line.startswith("ERROR:")] or run.stderr.splitlines()[-1:]
+    lines = run.stderr.strip().splitlines()
+    said = [line for line in lines if line.startswith("ERROR:") and line != "ERROR: Exception:"] or lines[-1:]
     return said[-1].removeprefix("ERROR:").strip()[:300] if said else f"it ended with {run.returncode}"
 
 

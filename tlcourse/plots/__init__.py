@@ -3,9 +3,22 @@
 In a script: `tl.show.pictures(images).savefig("pictures.png")`.
 """
 
-from .charts import attention, bars, confusion, curves, feature_map, labelled_points, learning_curve, training
-from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong
-from .searches import trials
+from ..silence import quiet_matplotlib
+
+quiet_matplotlib()  # before it is imported
+
+from .charts import (  # noqa: E402
+    attention,
+    bars,
+    confusion,
+    curves,
+    feature_map,
+    labelled_points,
+    learning_curve,
+    training,
+)
+from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong  # noqa: E402
+from .searches import trials  # noqa: E402
 
 __all__ = [
     "attention",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +13,12 @@ import numpy as np
 from ..cache import limit, make_room
 from ..engines import TensorFlowEngine
 from ..errors import TLCourseError
-from ..files import cache_folder
+from ..files import cache_folder, clear_left_over, unfinished_folder
 from ..progress import progress_bar
 from ..views import AS_IS
 from .batches import batches_of, files_of, fingerprint
 from .cluster import connected
-from .shards import Layout, Shards, claim, clear_unfinished, is_done, read_shards, set_aside, shard_path
+from .shards import Layout, Shards, claim, is_done, read_shards, set_aside, shard_path
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -105,7 +104,7 @@ def _compute(
 
         network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, layout, str(folder), versions())
         guilty = compute_all(client, network, iter(todo), progress)
-    clear_unfinished(folder)
+    clear_left_over(folder)  # of workers that were killed
     set_aside(folder, guilty)
 
 
@@ -115,15 +114,24 @@ def _folder(out: str | PathLike | None, layout: Layout, cache: bool) -> Iterator
     kept = cache_folder() / "shards" / layout.fingerprint[:24]
     if out is not None or (cache and limit()):
         goal = Path(out).expanduser().absolute() if out is not None else kept
-        claim(goal, layout)
+        _claim(goal, layout, "out=" if out is not None else "TLCOURSE_CACHE")
         yield goal
         if out is None:
             make_room(limit())
     else:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache_folder(), prefix="shards-") as folder:
-            claim(Path(folder), layout)
-            yield Path(folder)
+        with unfinished_folder(cache_folder() / "shards") as folder:
+            _claim(folder, layout, "TLCOURSE_CACHE")
+            yield folder
+
+
+def _claim(folder: Path, layout: Layout, chosen_by: str) -> None:
+    try:
+        claim(folder, layout)
+    except OSError as error:
+        raise TLCourseError(
+            f"The features cannot be written to {folder} ({error.strerror or error}). Make room, or choose another "
+            f"folder: {chosen_by}."
+        ) from error
 
 
 def _about(found: Shards) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import write_atomically
+from ..files import is_untouched, write_atomically
 from ..rows import Rows
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def claim(folder: Path, layout: Layout) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = read_note(folder / JOB)
-    if known is None and any(folder.iterdir()):
+    if known is None and not is_untouched(folder):
         raise UserInputError(f"{folder} is not empty. Nothing is written over: name a new folder for the features.")
     if known is not None and not is_of(folder, layout):
         raise UserInputError(
@@ -217,9 +217,3 @@ def read_note(path: Path) -> "Any":
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Remove what killed workers have left half written."""
-    for path in folder.glob(".shard-*"):
-        path.unlink(missing_ok=True)

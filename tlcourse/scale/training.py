@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import write_atomically
+from ..files import check_clock, is_untouched, write_atomically
 from .cluster import connected
 from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
 from .shards import note, read_note
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import distributed
     import keras
 
+BEGUN = "_begun.json"  # there as long as the folder is being prepared
 ATTEMPTS = 3  # without an epoch finished in between
 PATIENCE = 1  # seconds between two looks at whether all ranks are well
 
@@ -108,23 +109,35 @@ def train(
 
 def _prepare(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
     """Put what every rank reads into the folder, or find it there."""
+    check_clock()
     plan = [_numbered(network.get_config()), settings]
     summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
         summary.update(np.ascontiguousarray(values).data)
     job = {**settings, "fingerprint": summary.hexdigest()}
+    try:
+        _fill(folder, network, inputs, labels, job)
+    except OSError as error:
+        raise TLCourseError(
+            f"What the ranks read could not be written to {folder} ({error.strerror or error}). Make room there and "
+            "call again, or name another folder."
+        ) from error
+
+
+def _fill(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.ndarray, job: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    known = read_note(folder / JOB)
-    if known == job:
+    if read_note(folder / JOB) == job:
         return
-    if any(folder.iterdir()):
+    if not is_untouched(folder) and not (folder / BEGUN).exists():
         raise UserInputError(
             f"{folder} holds another training, or something else. Nothing is written over: name a new folder."
         )
+    note(folder / BEGUN, job)  # stopped half-way the folder is not taken for somebody else's
     write_atomically(folder / INPUTS, lambda file: np.save(file, inputs, allow_pickle=False))
     write_atomically(folder / LABELS, lambda file: np.save(file, labels, allow_pickle=False))
     network.save(folder / NETWORK)
-    note(folder / JOB, job)  # last: with it the folder is complete
+    note(folder / JOB, job)  # with it the folder is complete
+    (folder / BEGUN).unlink()
 
 
 def _numbered(config: dict) -> dict:

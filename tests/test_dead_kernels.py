@@ -1,0 +1,83 @@
+"""A notebook whose kernel dies under nbval: the cell fails within seconds, and says which lesson and what to do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from small_disk import cannot_be_made
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+PATIENCE = 300  # seconds that nbval would wait
+MEMORY = Path("/sys/fs/cgroup/memory")
+
+
+def run(folder, *cells):
+    """nbval's report of a notebook with these cells, and its seconds."""
+    notebook = nbformat.v4.new_notebook()
+    for number, source in enumerate(cells, start=1):
+        notebook.cells.append(nbformat.v4.new_code_cell(source, execution_count=number))
+    nbformat.write(notebook, folder / "99_dies.ipynb")
+    for name in ("conftest.py", "bands.py", "dead_kernels.py"):
+        shutil.copy(NOTEBOOKS / name, folder)
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={PATIENCE}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    began = time.perf_counter()
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-rA", "--color=no", str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+    )
+    return done.stdout + done.stderr, time.perf_counter() - began
+
+
+@pytest.mark.slow
+def test_a_killed_kernel_is_named_with_its_lesson_and_what_to_do(tmp_path):
+    said, seconds = run(tmp_path, "a = 1", "import os\nos.kill(os.getpid(), 9)", "a")
+    assert "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL" in said
+    assert "close other programs" in said and "pytest --nbval --nbval-current-env notebooks/99_dies.ipynb" in said
+    assert re.search(r"1 failed, 1 passed, 1 xfailed", said) and seconds < PATIENCE / 2
+
+
+@pytest.mark.slow
+def test_a_kernel_that_ends_itself_or_crashes_is_told_apart(tmp_path):
+    said, _ = run(tmp_path, "import os\nos._exit(3)")
+    assert "died in cell 0: it ended by itself, with 3" in said
+    said, _ = run(tmp_path, "import ctypes\nctypes.string_at(0)")
+    assert "died in cell 0: it ended by SIGSEGV, as native code does that fails" in said
+
+
+@pytest.mark.slow
+def test_a_kernel_that_wants_more_memory_than_there_is(tmp_path):
+    """A control group of 300 MB, as a container has 2,000: the system ends the kernel."""
+    group = MEMORY / f"tlcourse-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(300_000_000))
+        (group / "memory.swappiness").write_text("0")
+    except OSError as error:
+        if group.exists():
+            group.rmdir()
+        cannot_be_made(f"no control group for memory ({error.strerror})")
+    try:
+        join = f"import os\nopen('{group}/cgroup.procs', 'w').write(str(os.getpid()))"
+        said, seconds = run(tmp_path, join, "much = [bytearray(b'x' * 50_000_000) for _ in range(20)]")
+        assert "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL" in said
+        assert "memory has run out" in said and seconds < PATIENCE / 2
+    finally:
+        end = time.monotonic() + 60
+        while (group / "cgroup.procs").read_text().strip() and time.monotonic() < end:
+            os.sched_yield()
+        group.rmdir()
+
+
+def test_the_lessons_are_watched():
+    text = (NOTEBOOKS / "conftest.py").read_text("utf-8")
+    assert "dead_kernels.watch()" in text and "dead_kernels.fail_at_once(item)" in text
