@@ -1,6 +1,6 @@
 """Do the tests and the lessons pass on every version that the course promises to run on?
 
-    python benchmarks/matrix.py                  every row: a module of tests for each room, three lessons (an hour)
+    python benchmarks/matrix.py                  every row: a module of tests for each room, two lessons (an hour)
     python benchmarks/matrix.py colab lowest     these rows; of the others the last result is kept
     python benchmarks/matrix.py --full lowest    every test that is not slow
 
@@ -30,8 +30,8 @@ QUICK = (
 )
 # What is not of the package: the site's, the hub's and the locks' tests.
 LEFT_OUT = ("browser", "hub", "test_site_parts.py", "test_hub.py", "test_environment.py", "test_instructor_guide.py")
-LESSONS = ("00", "04", "05")
-ON_COLAB = ("00", "04", "06", "07")
+LESSONS = ("00", "05")
+ON_COLAB = ("00", "04", "06")
 FAILURES_NAMED = 20
 
 
@@ -112,7 +112,7 @@ def pytest(row: Row, *arguments: str) -> dict:
         subprocess.run(command, cwd=ROOT, env=environment(row, Path(work)))
         if not report.exists():
             return {"passed": 0, "failed": 1, "skipped": 0, "names": ["pytest did not start"]}
-        cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 (pytest wrote it just now)
+        cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 (pytest wrote it)
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = sum(case.find("skipped") is not None for case in cases)
     names = sorted({f"{case.get('classname')}::{case.get('name')}" for case in failed})
@@ -153,11 +153,13 @@ def table(rows: dict) -> str:
         has = row["versions"]
         tensorflow = has.get("tensorflow") or has.get("tensorflow-cpu", "")
         parts = [row[part] for part in ("tests", "cells") if part in row]
-        passed, skipped = (str(sum(part[key] for part in parts)) for key in ("passed", "skipped"))
-        passed = passed if parts else f"{len(row['lessons'])} lessons"
+        counts = [str(sum(part[key] for part in parts)) for key in ("passed", "failed", "skipped")]
+        if not parts:
+            counts = [f"{len(row['lessons'])} lessons", str(len(row["failed"])), "0"]
         ran = f"{row['packages']}: {row['ran']}, lessons {', '.join(row['lessons'])}"
-        said = [passed, str(len(row["failed"])), skipped, str(row["seconds"])]
-        lines.append([name, row["python"], tensorflow, *(has.get(one, "") for one in shown), ran, *said])
+        lines.append(
+            [name, row["python"], tensorflow, *(has.get(one, "") for one in shown), ran, *counts, str(row["seconds"])]
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -194,6 +194,31 @@ def test_after_ctrl_c_only_what_was_not_finished_is_computed():
     assert np.array_equal(found, counted(ids, name=None)[0])
 
 
+class Overtaken(Counting):
+    """Its first batch ends by Ctrl-C, after others have overtaken it with sixty sentences."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.overtaken = threading.Lock(), threading.Event()
+
+    def run(self, batch):
+        if self.first.acquire(blocking=False):
+            assert self.overtaken.wait(60)
+            raise KeyboardInterrupt
+        states = super().run(batch)
+        if self.count >= 60:
+            self.overtaken.set()
+        return states
+
+
+def test_after_ctrl_c_what_had_overtaken_an_unfinished_batch_is_kept(monkeypatch):
+    monkeypatch.setattr(text_features, "workers", lambda: 2)
+    ids = some_ids(150)
+    with pytest.raises(KeyboardInterrupt):
+        averages(Overtaken(), ids, "test")
+    assert counted(ids)[1] <= 110
+
+
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_while_rows_are_being_kept_is_only_that(monkeypatch):
     import gc

@@ -4,7 +4,7 @@ Sentences of the same number of tokens go through the network together, so nothi
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -126,17 +126,23 @@ def _in_batches(
         inputs = np.stack([missing[key] for key in batch])
         return dict(zip(batch, finish(engine.run(inputs)), strict=True))
 
-    jobs = [pool.submit(run, batch) for batch in batches_of_one_length(missing)]
+    waiting = deque(pool.submit(run, batch) for batch in batches_of_one_length(missing))
     found: dict[bytes, np.ndarray] = {}
     try:
-        for job in jobs:
-            found |= job.result()
+        while waiting:
+            found |= waiting.popleft().result()
             if len(found) >= CHUNK // 8:
                 finished, found = found, {}
                 yield finished
-    finally:  # also what was finished before Ctrl-C
-        if found:
-            yield found
+    except GeneratorExit:
+        raise  # nobody would take it
+    except BaseException:  # also what was finished before Ctrl-C, and behind a batch that was not
+        for job in waiting:
+            if job.done() and not job.cancelled() and job.exception() is None:
+                found |= job.result()
+        yield found
+        raise
+    yield found
 
 
 def batches_of_one_length(sentences: dict[bytes, np.ndarray]) -> Iterator[list[bytes]]:

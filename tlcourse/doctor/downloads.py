@@ -40,17 +40,21 @@ def half_done() -> Iterator[Finding]:
 def _unfinished() -> Iterator[Path]:
     """What the course's own downloads and tensorflow-datasets' write before they rename it."""
     from ..bert_folder import models_folder
+    from ..datasets import fitting
     from ..datasets.tfds import data_folder
     from ..published import weights_file
 
-    sets = data_folder()
-    for folder in (models_folder(), weights_file("vgg16").parent, *sets.glob("downloads/tlcourse-*")):
+    sets = None if fitting.fault() else data_folder()
+    downloads = sets.glob("downloads/tlcourse-*") if sets else ()
+    for folder in (models_folder(), weights_file("vgg16").parent, *downloads):
         yield from folder.glob(".unfinished-*")
         yield from folder.glob(".unpacked-*")
+    yield from (cache_folder() / "dogs").glob(".unfinished-*")
+    if sets is None:
+        return
     yield from sets.glob("*/incomplete.*")
     yield from sets.glob("downloads/**/*.tmp.*")
     yield from sets.glob("downloads/extracted/incomplete*")
-    yield from (cache_folder() / "dogs").glob(".unfinished-*")
 
 
 def _last_change(place: Path) -> float:
