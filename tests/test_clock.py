@@ -18,7 +18,8 @@ from tlcourse.scale import training
 
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600
-MAY_READ_IT = {"cache.py", "files.py", "doctor/machine.py", "doctor/downloads.py"}  # dates of files, and the clock itself
+# Dates of files, and the clock itself.
+MAY_READ_IT = {"cache.py", "files.py", "doctor/machine.py", "doctor/downloads.py"}
 
 
 @pytest.fixture
