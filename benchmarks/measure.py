@@ -319,6 +319,7 @@ def table(results: dict) -> str:
         rows += _of_scale(results["scale"])
     for name, cost in results["lessons"].items():
         rows.append((f"Lesson {name[:2]}, all cells", f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"))
+    rows += _of_trust(results)
     lines = ["| What | Measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines += [
@@ -370,6 +371,27 @@ def _of_scale(found: dict) -> list[tuple[str, str]]:
     same = "bit for bit the same" if found["equal"] else "NOT the same"
     lost = f"{found['lost_seconds']:.1f} s later, {found['rows_after_kill']:,} of {found['pictures']:,} rows"
     rows.append(("… one of the two workers killed half-way", f"{lost}, {same} in all runs"))
+    return rows
+
+
+def _of_trust(results: dict) -> list[tuple[str, str]]:
+    """What was provoked, repeated and tried elsewhere, a row each; CONTRIBUTING.md names the commands."""
+    rows = []
+    if faults := results.get("faults"):
+        times, lost = (sum(row[what] for row in faults.values()) for what in ("times", "lost"))
+        what = "Jobs killed, disks full, one cache for two: tried, and gone on with"
+        rows.append((what, f"{times} times in {len(faults)} ways; lost: {lost}"))
+    for condition, found in results.get("determinism", {}).items():
+        changed, outside = (sum(map(len, found[what].values())) for what in ("changed", "out_of_band"))
+        runs = "a run" if found["runs"] == 1 else f"{found['runs']} runs"
+        same = "" if found["runs"] == 1 else f"{found['cells'] - changed:,} the same each time, "
+        said = f"of {found['cells']:,} cells {same}{found['cells'] - outside:,} as they are stored, in bands"
+        rows.append((f"What the lessons say in {runs}, {condition}", said))
+    if matrix := results.get("matrix"):
+        pythons = sorted({row["python"] for row in matrix.values()}, key=lambda text: [*map(int, text.split("."))])
+        failed = [name for name, row in matrix.items() if row["failed"]]
+        what = f"Environments from Python {pythons[0]} to {pythons[-1]}: {', '.join(matrix)}"
+        rows.append((what, f"{len(matrix) - len(failed)} of {len(matrix)} pass"))
     return rows
 
 
