@@ -105,7 +105,9 @@ def _build(text: str, folder: Path) -> None:
         reason = _pip("wheel", "--no-build-isolation", "--wheel-dir", str(built), lines=[_pinned(text)])
         wheels = list(built.glob("*.whl"))
         if "No matching distribution" in reason:
-            raise KitError(f"{text.split()[0]} is in no package index that can be reached; a kit needs the internet. {AGAIN}")
+            raise KitError(
+                f"{text.split()[0]} is in no package index that can be reached; a kit needs the internet. {AGAIN}"
+            )
         if reason or not wheels:
             raise KitError(f"{text.split()[0]} is published as source alone and could not be built ({reason}). {AGAIN}")
         if not wheels[0].name.endswith("-none-any.whl"):
