@@ -89,6 +89,7 @@ def family(request):
         )
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "fetch_weights", lambda name, include_top: None)
         patch.setattr(published, "application", untrained)
         network = backbones.PretrainedModel(request.param).network
     batch = pictures(network.input_shape[1:3])
@@ -102,6 +103,7 @@ def test_litert_agrees_with_keras_for_every_family(family, monkeypatch):
     assert_agree(run(compile_network(network, "litert"), batch), expected)
 
 
+@pytest.mark.slow
 def test_the_network_as_a_function_of_its_pixels_agrees_with_keras_for_every_family(family):
     network, batch, expected = family
     assert_agree(tail(network, network.inputs[0])(batch).numpy(), expected)
@@ -276,6 +278,7 @@ def test_a_network_trained_further_is_not_answered_for_by_its_former_self(fresh)
     assert_agree(after, network(batch).numpy())
 
 
+@pytest.mark.slow
 def test_the_bundled_network_trained_further_is_not_answered_for_by_the_bundled_file(photographs):
     model = backbones.load_pretrained_model()
     before = model.extract_features(photographs[:1])
