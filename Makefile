@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow setup demo notebooks site results bench matrix release lock clean stale
+.PHONY: help learn test test-slow coverage setup demo notebooks site results bench matrix release lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -87,6 +87,10 @@ test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that 
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
 endif
+
+coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
+	@$(test_settings); \
+	$(PY) -m pytest -q -n 2 --dist loadscope -m "not slow" --cov=tlcourse --cov-report=term:skip-covered --cov-fail-under=90 tests
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
 	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
-TARGETS = "help learn test test-slow setup lock notebooks results demo site matrix release clean".split()
+TARGETS = "help learn test test-slow coverage setup lock notebooks results demo site matrix release clean".split()
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
