@@ -69,7 +69,7 @@ endef
 
 # With the network off make starts itself again, inside tests/offline/run.py.
 ifeq ($(NETWORK),off)
-test test-slow: .venv/.ready .venv/.site
+test test-slow coverage: .venv/.ready .venv/.site
 	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
 else
 test: .venv/.ready .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
@@ -86,11 +86,11 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
-endif
 
 coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
 	@$(test_settings); \
 	$(PY) -m pytest -q -n 2 --dist loadscope -m "not slow" --cov=tlcourse --cov-report=term:skip-covered --cov-fail-under=90 tests
+endif
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
 	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."
