@@ -112,6 +112,7 @@ def test_jupyterhub_knows_every_setting(monkeypatch):
 
 def test_no_file_has_a_secret_in_it():
     files = [path for path in HUB.rglob("*") if path.is_file() and path.name != "requirements.txt"]
+    files = [path for path in files if path.parent.name != "__pycache__"]  # made where a script of these is imported
     telling = re.compile(r"""(?i)\w*(token|secret|password)["']?\]?\s*[=:]\s*["'][^"'$]+["']|[0-9a-f]{32}""")
     assert (
         files
