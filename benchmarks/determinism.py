@@ -67,7 +67,8 @@ def determinism(conditions: list[str], beginnings: list[str]) -> dict:
     names = [source.stem for source in build.sources(beginnings)]
     stored = {name: compared_cells(read(measure.ROOT / "notebooks" / f"{name}.ipynb")) for name in names}
     found = {condition: under(condition, names, stored) for condition in conditions}
-    shutil.rmtree(KEPT, ignore_errors=True)
+    for condition in conditions:
+        shutil.rmtree(KEPT / condition, ignore_errors=True)
     return found
 
 
