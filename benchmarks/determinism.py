@@ -84,22 +84,18 @@ def under(condition: str, names: list[str], stored: dict) -> dict:
             said[name].append(cells)
             print(f"{condition}, {name}, run {number + 1}", flush=True)
     found = {"runs": runs, "cells": 0, "changed": {}, "unlike_stored": {}, "out_of_band": {}}
-    for name in names:
-        first = said[name][0]
-        found["cells"] += len(first)
-        verdicts = {
-            "changed": lambda cell, texts, name=name, first=first: any(
-                letters(again[cell][0]) != letters(texts) for again in said[name]
-            ),
-            "unlike_stored": lambda cell, texts, name=name: letters(stored[name][cell][0]) != letters(texts),
-            "out_of_band": lambda cell, texts, name=name: any(
-                not in_bands(bands, stored[name][cell], again[cell]) for again in said[name]
-            ),
-        }
-        for verdict, holds in verdicts.items():
-            cells = [cell for cell, (texts, _) in first.items() if holds(cell, texts)]
-            if cells:
-                found[verdict][name] = cells
+    for name, outputs in said.items():
+        found["cells"] += len(stored[name])
+        for cell, (texts, _) in stored[name].items():
+            fresh = [letters(output[cell][0]) for output in outputs]
+            verdicts = {
+                "changed": any(one != fresh[0] for one in fresh),
+                "unlike_stored": any(one != letters(texts) for one in fresh),
+                "out_of_band": not all(in_bands(bands, stored[name][cell], output[cell]) for output in outputs),
+            }
+            for verdict, holds in verdicts.items():
+                if holds:
+                    found[verdict].setdefault(name, []).append(cell)
     return found
 
 
@@ -114,10 +110,7 @@ def run(job: tuple[str, str, int]) -> dict:
     settings, cores, _ = CONDITIONS[condition]
     build = measure.lesson_builder()
     build.SECONDS = 3600  # one thread takes longer, and a busy machine, too
-    os.environ.update(build.ENVIRONMENT | settings)
-    packs = measure.ROOT.parent / "shared" / "packs"
-    if packs.is_dir():
-        os.environ.setdefault("TLCOURSE_PACKS", str(packs))
+    os.environ.update(build.packs_beside() | build.ENVIRONMENT | settings)
     if cores == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     notebook = build.convert(build.SOURCES / f"{name}.py")

@@ -123,12 +123,10 @@ def environment(row: Row, work: Path) -> dict[str, str]:
     """As in `make test`: two threads, and nothing of the user's own."""
     left_out = ("MPLBACKEND", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     known = {name: value for name, value in os.environ.items() if name not in left_out}
-    packs = ROOT.parent / "shared" / "packs"
-    if packs.is_dir():
-        known.setdefault("TLCOURSE_PACKS", str(packs))
+    build = measure.lesson_builder()
     path = f"{row.interpreter.parent}{os.pathsep}{os.environ['PATH']}"
     progress = str(work / "progress.json")
-    return {**known, **measure.lesson_builder().ENVIRONMENT, "PATH": path, "TLCOURSE_PROGRESS": progress}
+    return {**known, **build.packs_beside(), **build.ENVIRONMENT, "PATH": path, "TLCOURSE_PROGRESS": progress}
 
 
 def python_of(row: Row) -> str:

@@ -46,16 +46,19 @@ def main() -> None:
         for path in stamp():
             print(f"stamped {path.relative_to(ROOT)}")
         return
-    os.environ.update(ENVIRONMENT)
-    packs = ROOT.parent / "shared" / "packs"
-    if packs.is_dir():
-        os.environ.setdefault("TLCOURSE_PACKS", str(packs))
+    os.environ.update(packs_beside() | ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TLCOURSE_PROGRESS"] = str(Path(folder, "progress.json"))  # solutions run here are nobody's progress
         for source in sources(arguments.lessons):
             start = time.perf_counter()
             goal = build(source)
             print(f"{goal.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+
+
+def packs_beside() -> dict[str, str]:
+    """The setting that makes lessons find the packs beside the checkout, where there are some and none are chosen."""
+    packs = ROOT.parent / "shared" / "packs"
+    return {"TLCOURSE_PACKS": str(packs)} if packs.is_dir() and "TLCOURSE_PACKS" not in os.environ else {}
 
 
 def sources(beginnings: list[str]) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..downloading import fault_of_proxy, without_password
 from ..errors import TLCourseError
-from ..files import cache_folder
+from ..files import UNFINISHED, cache_folder
 from .finding import Finding
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -47,9 +47,9 @@ def _unfinished() -> Iterator[Path]:
     sets = None if fitting.fault() else data_folder()
     downloads = sets.glob("downloads/tlcourse-*") if sets else ()
     for folder in (models_folder(), weights_file("vgg16").parent, *downloads):
-        yield from folder.glob(".unfinished-*")
+        yield from folder.glob(f"{UNFINISHED}*")
         yield from folder.glob(".unpacked-*")
-    yield from (cache_folder() / "dogs").glob(".unfinished-*")
+    yield from (cache_folder() / "dogs").glob(f"{UNFINISHED}*")
     if sets is None:
         return
     yield from sets.glob("*/incomplete.*")
