@@ -1,6 +1,6 @@
 """Does a lesson say the same each time, with one thread and with two, and on a processor without AVX-512?
 
-    python benchmarks/determinism.py                  every lesson under every condition (an hour and a half)
+    python benchmarks/determinism.py                  every lesson under every condition (two hours)
     python benchmarks/determinism.py usual 00 05      one condition, two lessons
     python benchmarks/determinism.py --table          run nothing, print what was found last
 
@@ -35,10 +35,10 @@ NO_AVX512 = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
 }
-CONDITIONS = {  # name → what is set, cores, runs
-    "usual": ({}, 2, RUNS),
-    "one thread": (ONE_THREAD, 1, 1),
-    "no AVX-512": (NO_AVX512, 2, 1),
+CONDITIONS = {  # name → what is set, whether a lesson has one core, runs
+    "usual": ({}, False, RUNS),
+    "one thread": (ONE_THREAD, True, RUNS),
+    "no AVX-512": (NO_AVX512, False, RUNS),
 }
 
 
@@ -76,10 +76,12 @@ def under(condition: str, names: list[str], stored: dict) -> dict:
     """All runs under one condition, two lessons at a time as `make test` runs them."""
     import bands
 
-    _, cores, runs = CONDITIONS[condition]
+    _, one_core, runs = CONDITIONS[condition]
     jobs = [(condition, name, number) for number in range(runs) for name in names]
     said: dict[str, list[dict]] = {name: [] for name in names}
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    turns = context.Value("i", 0) if one_core and hasattr(os, "sched_setaffinity") else None
+    with ProcessPoolExecutor(2, mp_context=context, initializer=take_a_core, initargs=(turns,)) as pool:
         for (_, name, number), cells in zip(jobs, pool.map(run, jobs), strict=True):
             said[name].append(cells)
             print(f"{condition}, {name}, run {number + 1}", flush=True)
@@ -99,6 +101,15 @@ def under(condition: str, names: list[str], stored: dict) -> dict:
     return found
 
 
+def take_a_core(turns) -> None:
+    """Each process a core of its own, where `turns`, a shared number, counts them."""
+    if turns is not None:
+        with turns.get_lock():
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {cores[turns.value % len(cores)]})
+            turns.value += 1
+
+
 def run(job: tuple[str, str, int]) -> dict:
     """What the compared cells of one lesson say in a fresh kernel under a condition."""
     from tlcourse import files
@@ -107,12 +118,10 @@ def run(job: tuple[str, str, int]) -> dict:
     kept = KEPT / condition / f"{name}-{number}.json"
     if kept.exists():
         return json.loads(kept.read_text(encoding="utf-8"))
-    settings, cores, _ = CONDITIONS[condition]
+    settings, _, _ = CONDITIONS[condition]
     build = measure.lesson_builder()
     build.SECONDS = 3600  # one thread takes longer, and a busy machine, too
     os.environ.update(build.packs_beside() | build.ENVIRONMENT | settings)
-    if cores == 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     notebook = build.convert(build.SOURCES / f"{name}.py")
     with tempfile.TemporaryDirectory() as empty:
         os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
