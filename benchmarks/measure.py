@@ -381,6 +381,10 @@ def _of_trust(results: dict) -> list[tuple[str, str]]:
         times, lost = (sum(row[what] for row in faults.values()) for what in ("times", "lost"))
         what = "Jobs killed, disks full, one cache for two: tried, and gone on with"
         rows.append((what, f"{times} times in {len(faults)} ways; lost: {lost}"))
+    if network := results.get("network"):
+        slowest = max(way["seconds"] for way in network["ways"].values())
+        said = f"{network['tried'] - network['without_a_sentence']} of {network['tried']} tries say the cure"
+        rows.append((f"No network, in {len(network['ways'])} ways", f"{said}, the slowest command in {slowest:g} s"))
     for condition, found in results.get("determinism", {}).items():
         changed, outside = (sum(map(len, found[what].values())) for what in ("changed", "out_of_band"))
         runs = "a run" if found["runs"] == 1 else f"{found['runs']} runs"

@@ -132,7 +132,8 @@ def _pip(*arguments: str, lines: list[str] | None = None) -> str:
     if find_spec("pip") is None:
         raise UserInputError("A kit is made with pip, which this Python lacks. Run: python -m ensurepip")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet", "--no-deps"]
-    environment = {"SOURCE_DATE_EPOCH": BUILT, **os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
+    ours = {"SOURCE_DATE_EPOCH": BUILT, "PIP_RETRIES": "2"}  # five would keep who has no network for 22 seconds
+    environment = {**ours, **os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
     with tempfile.TemporaryDirectory() as folder:
         if lines is not None:
             file = Path(folder, "requirements.txt")
