@@ -30,7 +30,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "release"
 LOCKS = ("requirements.txt", "requirements-site.txt")
-MEASURED = ("machine", "demo", "lessons", "determinism", "faults", "matrix")
+MEASURED = ("machine", "demo", "lessons", "network", "determinism", "faults", "matrix")
 BY_HAND = (
     "Colab: open lesson 00 by its link, run all cells; the first cell says that no installed version was changed.",
     "Binder: open the link of the README, run lesson 00.",
