@@ -29,6 +29,7 @@ from peers.driving import BenchError, Contestant, interleaved, mean_sd, order, r
 from peers.flops import flops_of_bert
 from peers.report import KERAS, ONNX, OURS, OWN_ARRAYS, TORCH, picture
 from peers.texts import of_length, tokenizer
+from photographs import photographs
 
 ROOT = measure.ROOT
 PICTURE = ROOT / "benchmarks" / "bench.png"
@@ -523,27 +524,6 @@ def material(options) -> tuple[Path, Path, str]:
         repeated = f", repeated to {options.pictures:,}" if len(distinct) < options.pictures else ""
         about_them.write_text(f"{len(distinct)} {source}{repeated}", encoding="utf-8")
     return jpegs, file, about_them.read_text(encoding="utf-8")
-
-
-def photographs(work: Path) -> tuple[list[Path], str]:
-    """Files of real JPEGs."""
-    import tlcourse as tl
-    from tlcourse.errors import DatasetUnavailable
-
-    try:
-        data = tl.load_dataset("dogs")
-        paths = [path for split in data.splits.values() for path in split.images.paths]
-        if all(path.suffix.lower() in (".jpg", ".jpeg") for path in paths):
-            return paths, "photographs of the dogs pack (JPEG)"
-    except (DatasetUnavailable, AttributeError):  # none, or arrays out of tensorflow-datasets
-        pass
-    from PIL import Image
-
-    originals = work / "originals"
-    originals.mkdir()
-    for number, cell in enumerate(tl.load_dataset("solar").train.images[:600]):
-        Image.fromarray(cell).save(originals / f"{number:06}.jpg", quality=90)
-    return sorted(originals.iterdir()), "solar cells (300 × 300, saved as JPEG)"
 
 
 def disagreement(found: np.ndarray, expected: np.ndarray) -> float:

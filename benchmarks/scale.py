@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from photographs import photographs
 
 import tlcourse as tl
 from tlcourse.scale.batches import SMALLEST
@@ -78,8 +79,6 @@ def summary(found: dict[str, list[dict]], count: int, source: str) -> dict:
 
 def pictures(folder: Path, count: int) -> tuple[Path, str]:
     """So many different JPEGs, and what they are; a repetition is another file by its last bytes."""
-    from bench import photographs  # not at once: it imports `measure`, and that this file
-
     folder.mkdir()
     originals, source = photographs(folder.parent)
     for number in range(count):
