@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
+from tlcourse import features
 from tlcourse.errors import UserInputError
 from tlcourse.views import FLIPS, apply_view, view_names
 
@@ -73,3 +74,8 @@ def test_the_views_that_are_shown_are_those_that_a_network_gets():
     np.testing.assert_array_equal(shown[1], picture[:, ::-1])
     assert not np.array_equal(shown[2], picture)
     np.testing.assert_array_equal(tl.views_of(picture, 1, size=(20, 30)), picture[None])
+
+
+def test_the_views_of_one_picture_come_without_a_progress_bar(monkeypatch):
+    monkeypatch.setattr(features, "progress_bar", lambda **_: pytest.fail("lesson 08 would show a hundred and twenty"))
+    assert tl.views_of(np.full((20, 30, 3), 9, np.uint8), 2, size=(20, 30)).shape == (2, 20, 30, 3)

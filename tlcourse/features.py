@@ -91,12 +91,15 @@ def compute(
 
 def compute_one(
     engine: PictureEngine,
-    picture: str | PathLike,
+    picture: np.ndarray | str | PathLike,
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
     dtype: "DTypeLike" = np.float32,
 ) -> np.ndarray:
-    """What `compute` gives for one picture's file, in the thread that calls: (…), or (views, …) for several views.
+    """What `compute` gives for one picture, in the thread that calls: (…), or (views, …) for several views.
+
+    Args:
+        picture: a file, or checked pixels (h, w, 3), as `as_pictures` gives them.
 
     Raises:
         PictureError: the file cannot be read as a picture.
@@ -122,8 +125,8 @@ def views_of(
     Raises:
         UserInputError: as `extract_features`; unknown views.
     """
-    names = view_names(views)
-    found = compute(Pixels(size), [image], size, names, np.uint8)[0]
+    names, (picture,) = view_names(views), as_pictures([image])[0]
+    found = compute_one(Pixels(size), picture, size, names, np.uint8)
     return found if len(names) > 1 else found[None]
 
 

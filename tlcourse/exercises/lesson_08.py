@@ -37,15 +37,20 @@ DECIMALS = 1e-9
 
 def networks_of_colleagues(model: "PretrainedModel") -> dict:
     """Name → a compiled network for ten signs, about to be trained by `fit`; three of the four have a mistake."""
-    return {name: _network(model, fault) for name, fault in COLLEAGUES.items()}
-
-
-def _network(model: "PretrainedModel", fault: str) -> "keras.Model":
     import keras
 
-    copy = model.copy_network()
+    behind = keras.Model(model.network.get_layer(model.blocks[CUT][-1]).output, model.network.output)
+    return {name: _network(behind, fault) for name, fault in COLLEAGUES.items()}
+
+
+def _network(behind: "keras.Model", fault: str) -> "keras.Model":
+    """A copy of what is behind the cut, with a last layer for ten signs, and this fault."""
+    import keras
+
+    copy = keras.models.clone_model(behind)
+    copy.set_weights(behind.get_weights())
     last = keras.layers.Dense(CLASSES, None if fault == "loss" else "softmax", name="last")
-    network = keras.Model(copy.get_layer(model.blocks[CUT][-1]).output, last(copy.output))
+    network = keras.Model(copy.inputs, last(copy.output))
     if fault != "new head":  # as after a training
         last.bias.assign(np.linspace(-0.1, 0.1, CLASSES))
     for layer in network.layers:
