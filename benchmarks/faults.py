@@ -200,7 +200,7 @@ def keep(name: str, row: dict, into: Path | None = None) -> None:
     file = into or measure.RESULTS
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     results.setdefault("faults", {})[name] = row
-    measure.write_results(results, file)
+    measure.write_results(measure.noted(results, "faults"), file)
     print(table(results["faults"]), flush=True)
 
 

@@ -139,7 +139,7 @@ def keep(name: str, found: dict) -> None:
     results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
     rows = results.get("matrix", {}) | {name: found}
     results["matrix"] = {name: rows[name] for name in ROWS if name in rows}
-    measure.write_results(results)
+    measure.write_results(measure.noted(results, "matrix"))
 
 
 def table(rows: dict) -> str:

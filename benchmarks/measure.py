@@ -40,6 +40,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 PICTURE = ROOT / "benchmarks" / "solar.png"
 README = ROOT / "README.md"
 SEEDS = (0, 1, 2, 3, 4)
+NOTES = "measured"  # part → when it was measured; not of "bench", whose parts say it themselves
 OTHERS = ("bench", "faults", "matrix", "determinism")  # parts that programs of their own measure: bench.py …
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -73,14 +74,27 @@ def main() -> None:
         chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
         if not arguments.parts:  # these are measured by programs of their own
-            known = {name: part for name, part in known.items() if name in OTHERS}
-        write_results(known | measure({"machine": machine, **chosen}))
+            known = {name: part for name, part in known.items() if name in (*OTHERS, NOTES)}
+        found = measure({"machine": machine, **chosen})
+        write_results(noted(known | found, *chosen, gigaflops=found["machine"]["gigaflops"]))
         print(f"written: {RESULTS.relative_to(ROOT)}")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
     picture(results)
     lesson_builder().renew_banners()
     print("written: the README's table and picture, the lessons' banners")
+
+
+def noted(results: dict, *parts: str, **conditions) -> dict:
+    """The results with a note of when these parts were measured: today, with this commit, under these conditions."""
+    note = {"date": time.strftime("%Y-%m-%d"), "commit": commit(), **conditions}
+    notes = results.get(NOTES, {}) | dict.fromkeys(parts, note)
+    return results | {NOTES: {name: notes[name] for name in results if name in notes}}
+
+
+def commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 def write_results(results: dict, file: Path | None = None) -> None:
@@ -109,7 +123,6 @@ def measure(parts: dict) -> dict:
 
 
 def machine() -> dict:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     packages = ("tensorflow-cpu", "tensorflow", "ai-edge-litert", "keras", "scikit-learn", "pillow", "numpy")
     versions = {}
     for name in packages:
@@ -123,7 +136,7 @@ def machine() -> dict:
         "gigaflops": _gigaflops(),
         "python": platform.python_version(),
         "versions": versions,
-        "commit": commit.strip(),
+        "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -324,9 +337,11 @@ def table(results: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines += [
         "",
-        f"Measured {where['date']} by `make results` on {where['cores']} cores, {where['system']} (a float32 "
-        f"matrix multiplication runs at {where['gigaflops']} GFLOP/s), "
-        f"Python {where['python']}, {versions}; ± is one standard deviation over {len(SEEDS)} seeds.",
+        f"Measured by `make results` on {where['cores']} cores, {where['system']}, Python {where['python']}, "
+        f"{versions}; ± is one standard deviation over {len(SEEDS)} seeds. When, and how fast a float32 matrix "
+        "multiplication ran on that day:",
+        "",
+        *_occasions(results[NOTES]),
         "",
         "¹ Cut from ImageNet, so the network has seen most of these very photographs: an upper bound, not a promise.",
     ]
@@ -340,6 +355,15 @@ def table(results: dict) -> str:
             bench_table(results),
         ]
     return "\n".join(lines)
+
+
+def _occasions(notes: dict) -> list[str]:
+    """A line for each occasion on which something was measured, the earliest first."""
+    parts: dict[str, list[str]] = {}
+    for name, note in notes.items():
+        speed = f", {note['gigaflops']} GFLOP/s" if "gigaflops" in note else ""
+        parts.setdefault(f"{note['date']} (commit {note['commit']}{speed})", []).append(name)
+    return [f"- {occasion}: {', '.join(parts[occasion])}" for occasion in sorted(parts)]
 
 
 def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:

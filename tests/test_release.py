@@ -76,7 +76,7 @@ def test_results_of_other_versions_are_refused():
 
 def test_a_part_that_was_never_measured_is_named():
     with pytest.raises(release.NotReady, match="of lessons, determinism"):
-        release.check_measured({"machine": {}, "demo": {}, "network": {}, "faults": {}, "matrix": {}}, "")
+        release.check_measured(dict.fromkeys(set(release.MEASURED) - {"lessons", "determinism"}, {}), "")
 
 
 def test_a_command_that_fails_is_named_with_its_last_line():

@@ -1,7 +1,10 @@
 """What the README claims is what was measured."""
 
 import json
+import re
 import sys
+import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,20 @@ def test_every_lesson_was_measured_and_stays_in_its_budget():
     assert set(RESULTS["lessons"]) == lessons
     for name, cost in RESULTS["lessons"].items():
         assert cost["seconds"] <= 90 and cost["peak_megabytes"] <= 1500, name
+
+
+def test_whatever_was_measured_says_when_and_at_which_commit():
+    assert set(RESULTS["measured"]) == set(RESULTS) - {"machine", "measured", "bench"}
+    for name, note in RESULTS["measured"].items():
+        assert date.fromisoformat(note["date"]) and re.fullmatch("[0-9a-f]{7,}", note["commit"]), name
+
+
+def test_what_is_measured_again_is_noted_and_the_other_notes_stay():
+    earlier = {"date": "2026-11-21", "commit": "8d3cedd", "gigaflops": 141}
+    again = measure.noted({"demo": 1, "lessons": 2, "measured": {"demo": earlier, "lessons": earlier}}, "lessons")
+    assert again["measured"]["demo"] == earlier
+    assert again["measured"]["lessons"] == {"date": time.strftime("%Y-%m-%d"), "commit": measure.commit()}
+    assert measure._occasions(again["measured"])[0] == "- 2026-11-21 (commit 8d3cedd, 141 GFLOP/s): demo"
 
 
 def test_a_mean_comes_with_its_spread_and_seeds():

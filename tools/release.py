@@ -30,7 +30,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "release"
 LOCKS = ("requirements.txt", "requirements-site.txt")
-MEASURED = ("machine", "demo", "lessons", "network", "determinism", "faults", "matrix")
+MEASURED = ("machine", "measured", "demo", "lessons", "network", "determinism", "faults", "matrix")
 BY_HAND = (
     "Colab: open lesson 00 by its link, run all cells; the first cell says that no installed version was changed.",
     "Binder: open the link of the README, run lesson 00.",
@@ -160,7 +160,8 @@ def check_measured(results: dict, locked: str) -> str:
     old = [f"{name} {had} (now {pins[name]})" for name, had in versions if pins.get(name, had) != had]
     if old:
         raise NotReady(f"measured with {', '.join(old)}. Run: make results")
-    return f"{results['machine']['date']}, at {results['machine']['commit']}"
+    days = sorted(note["date"] for note in results["measured"].values())
+    return f"from {days[0]} to {days[-1]}"
 
 
 def learn() -> str:
