@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from faulty_host import faulty_host
 from packaging.requirements import Requirement
 from small_course import HERE, NATIVE, TAG, offline, write_course, write_wheel
 from typer.testing import CliRunner
@@ -113,6 +114,22 @@ def test_what_is_missing_is_fetched_and_what_is_no_longer_needed_goes(copied, co
     write_wheel(copied / "wheels", "pure", "0.9")
     make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
     assert [name for name in names(copied) if "pure" in name] == ["wheels/pure-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(("chosen", "tries"), [("", 3), ("0", 1)], ids=["three times", "as often as is chosen"])
+def test_an_index_that_fails_is_not_asked_for_long(chosen, tries, copied, course, monkeypatch, tmp_path):
+    offline(monkeypatch, course)
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
+    if chosen:
+        monkeypatch.setenv("PIP_RETRIES", chosen)
+    (copied / "wheels" / "pure-1.0-py3-none-any.whl").unlink()
+    with faulty_host() as host:
+        host.fault = "500"
+        monkeypatch.setenv("PIP_INDEX_URL", f"{host.address}/simple")
+        with pytest.raises(KitError, match="pure.* is in no package index.* Run the same command again"):
+            make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert host.connections == 2 * tries  # for a wheel, and for the source
 
 
 def test_a_package_that_cannot_be_had_is_named_and_what_is_here_is_kept(copied, course, monkeypatch, tmp_path):
