@@ -41,7 +41,6 @@ PICTURE = ROOT / "benchmarks" / "solar.png"
 README = ROOT / "README.md"
 SEEDS = (0, 1, 2, 3, 4)
 NOTES = "measured"  # part → when it was measured; not of "bench", whose parts say it themselves
-OTHERS = ("bench", "faults", "matrix", "determinism")  # parts that programs of their own measure: bench.py …
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -71,13 +70,8 @@ def main() -> None:
     if set(arguments.parts) - set(parts):
         parser.error(f"there are no parts {', '.join(set(arguments.parts) - set(parts))}")
     if not arguments.readme:
-        chosen = {name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts}
-        known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if not arguments.parts:  # these are measured by programs of their own
-            known = {name: part for name, part in known.items() if name in (*OTHERS, NOTES)}
-        found = measure({"machine": machine, **chosen})
-        write_results(noted(known | found, *chosen, gigaflops=found["machine"]["gigaflops"]))
-        print(f"written: {RESULTS.relative_to(ROOT)}")
+        os.environ.update(lesson_builder().packs_beside())
+        measure({name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts})
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
     picture(results)
@@ -112,14 +106,18 @@ def write_results(results: dict, file: Path | None = None) -> None:
         )
 
 
-def measure(parts: dict) -> dict:
-    """One part after the other, each in a process of its own where it measures time or memory."""
-    results = {}
+def measure(parts: dict) -> None:
+    """One part after the other, each in a process of its own where it measures time or memory.
+
+    Each is written as soon as it is there: whatever stops a later one, hours of work are not lost with it.
+    """
+    here = machine()
     for name, part in parts.items():
         start = time.perf_counter()
-        results[name] = part()
-        print(f"{name}: {json.dumps(results[name])} ({time.perf_counter() - start:.0f} s)", flush=True)
-    return results
+        found = part()
+        print(f"{name}: {json.dumps(found)} ({time.perf_counter() - start:.0f} s)", flush=True)
+        known = json.loads(RESULTS.read_text(encoding="utf-8"))
+        write_results(noted(known | {"machine": here, name: found}, name, gigaflops=here["gigaflops"]))
 
 
 def machine() -> dict:

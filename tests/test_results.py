@@ -57,6 +57,18 @@ def test_what_is_measured_again_is_noted_and_the_other_notes_stay():
     assert measure._occasions(again["measured"])[0] == "- 2026-11-21 (commit 8d3cedd, 141 GFLOP/s): demo"
 
 
+def test_a_part_that_fails_takes_none_with_it_that_was_measured(tmp_path, monkeypatch):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps({"bench": 1, "demo": "earlier"}), encoding="utf-8")
+    monkeypatch.setattr(measure, "RESULTS", file)
+    monkeypatch.setattr(measure, "machine", lambda: {"gigaflops": 7})
+    with pytest.raises(ZeroDivisionError):
+        measure.measure({"solar": lambda: "now", "demo": lambda: 1 / 0})
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert (kept["bench"], kept["demo"], kept["solar"]) == (1, "earlier", "now")
+    assert list(kept["measured"]) == ["solar"] and kept["measured"]["solar"]["gigaflops"] == 7
+
+
 def test_a_mean_comes_with_its_spread_and_seeds():
     scores = [*RESULTS["solar"].values(), *RESULTS["dogs"]["accuracy"].values()]
     assert all(score["n"] == len(score["seeds"]) == 5 and 0 <= score["sd"] < 0.5 for score in scores)
