@@ -34,7 +34,7 @@ def main() -> None:
     numbers, lessons = sys.argv[1:2], sys.argv[2:]
     megabytes = int(numbers[0]) if numbers else 2000
     build = measure.lesson_builder()
-    os.environ.update(build.ENVIRONMENT)
+    os.environ.update(build.packs_beside() | build.ENVIRONMENT)
     import nbformat
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
