@@ -335,8 +335,9 @@ def table(results: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines += [
         "",
-        f"Measured by `make results` on {where['cores']} cores, {where['system']}, Python {where['python']}, "
-        f"{versions}; ± is one standard deviation over {len(SEEDS)} seeds. When, and how fast a float32 matrix "
+        "Measured by `make results`, and faults, matrix and determinism by programs of their own (CONTRIBUTING.md), on "
+        f"{where['cores']} cores, {where['system']}, Python {where['python']}, {versions}; ± is one standard deviation "
+        f"over {len(SEEDS)} seeds. When (of faults and matrix, their last row), and how fast a float32 matrix "
         "multiplication ran on that day:",
         "",
         *_occasions(results[NOTES]),
