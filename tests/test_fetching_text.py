@@ -33,7 +33,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
     pins = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
-    return tmp_path / "cache" / "models"
+    return tmp_path / "cache" / "tlcourse-cache" / "models"
 
 
 class Installer:
