@@ -121,7 +121,7 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
         OSError: it cannot be written; nothing is left behind then.
     """
     found, goal = bert_folder.find_folder(name), Path(folder).expanduser() / name
-    if goal.exists():
+    if os.path.lexists(goal):
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
     with unfinished_folder(goal) as unfinished:
         shutil.copytree(found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True)
