@@ -11,8 +11,10 @@ import pytest
 
 from tlcourse import cache
 from tlcourse.cache import CacheWarning, RowCache
+from tlcourse.files import make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
+STATE = f"network-{'0' * 24}.npz"
 ROWS = {key: np.full((2, 3), number, np.float32) for number, key in enumerate(KEYS)}
 
 
@@ -20,7 +22,7 @@ ROWS = {key: np.full((2, 3), number, np.float32) for number, key in enumerate(KE
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     monkeypatch.delenv("TLCOURSE_CACHE_GB", raising=False)
-    return tmp_path
+    return make_cache_folder()
 
 
 def rows(name="network"):
@@ -155,7 +157,7 @@ def shared(folder, monkeypatch):
     fill()
     monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "own"))
     monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(folder / "common"))
-    return folder / "common" / "features" / "network.sqlite"
+    return folder / "common" / "tlcourse-cache" / "features" / "network.sqlite"
 
 
 def test_rows_that_the_own_cache_lacks_come_from_the_common_one(shared):
@@ -267,7 +269,7 @@ def test_one_file_alone_does_not_outgrow_the_limit(folder, monkeypatch):
 def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     fill()
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["CACHEDIR.TAG"]
 
 
 def test_a_limit_that_is_no_number_is_said_and_the_default_used(monkeypatch):
@@ -301,7 +303,7 @@ def test_a_file_kept_beside_the_rows_makes_room_for_itself(folder, monkeypatch):
     old = fill()
     os.utime(old, (1, 1))
     monkeypatch.setenv("TLCOURSE_CACHE_GB", str((old.stat().st_size - 1) / 1e9))
-    path = folder / "training" / "state.npz"
+    path = folder / "training" / STATE
     assert cache.keep(path, writing(b"state"), 5) and path.read_bytes() == b"state"
     assert found() == {}
 
@@ -309,13 +311,13 @@ def test_a_file_kept_beside_the_rows_makes_room_for_itself(folder, monkeypatch):
 @pytest.mark.parametrize("limit", ["0", "1e-9"])
 def test_a_file_above_the_limit_is_not_kept(folder, monkeypatch, limit):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", limit)
-    assert not cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
+    assert not cache.keep(folder / "training" / STATE, writing(b"state"), 5)
     assert not list(folder.rglob("*.npz"))
 
 
 def test_a_file_that_cannot_be_written_is_done_without(folder):
     (folder / "training").write_bytes(b"no folder")
-    assert not cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
+    assert not cache.keep(folder / "training" / STATE, writing(b"state"), 5)
 
 
 def test_of_a_cache_that_cannot_be_used_once_is_enough(folder):
@@ -323,5 +325,5 @@ def test_of_a_cache_that_cannot_be_used_once_is_enough(folder):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(3):
-            cache.keep(folder / "training" / "state.npz", writing(b"state"), 5)
+            cache.keep(folder / "training" / STATE, writing(b"state"), 5)
     assert [warning.category for warning in said] == [CacheWarning] and said[0].filename == __file__

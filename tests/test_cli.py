@@ -21,6 +21,7 @@ from tlcourse.cache import RowCache
 from tlcourse.datasets import Dataset, find_pack
 from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
+from tlcourse.files import make_cache_folder
 
 RESULT = demo.DemoResult(accuracy=0.8513, plain_accuracy=0.8399, seconds=50.0, peak_megabytes=1234.5, pictures=2624)
 
@@ -108,10 +109,11 @@ def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
 
 def test_cache_shows_the_shards_of_a_job_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
-    (tmp_path / "shards" / "job").mkdir(parents=True)
+    job = make_cache_folder("shards") / ("0" * 24)
+    job.mkdir()
     for number in range(3):
-        (tmp_path / "shards" / "job" / f"shard-{number:06}.parquet").write_bytes(bytes(100_000))
-    assert re.findall(r"(\S+) MB +shards/(\S+)", run("cache", "show").output) == [("0.3", "job")]
+        (job / f"shard-{number:06}.parquet").write_bytes(bytes(100_000))
+    assert re.findall(r"(\S+) MB +shards/(\S+)", run("cache", "show").output) == [("0.3", job.name)]
 
 
 # --- demo ---

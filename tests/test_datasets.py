@@ -417,7 +417,7 @@ def test_unpacking_that_is_interrupted_leaves_nothing_half_done(pets, tmp_path):
     pets["train"] = pets["train"][:100] + [(b"", "no breed")]
     with pytest.raises(Exception):  # noqa: B017 - what the stand-in raises does not matter
         datasets.load_dataset("dogs")
-    assert list((tmp_path / "cache" / "dogs").iterdir()) == []
+    assert list((files.cache_folder() / "dogs").iterdir()) == []
 
 
 def test_after_an_interruption_the_dogs_are_unpacked_whole(pets, monkeypatch):
@@ -430,7 +430,7 @@ def test_after_an_interruption_the_dogs_are_unpacked_whole(pets, monkeypatch):
 
 def test_unpacking_gives_way_to_another_process_that_was_faster(pets, monkeypatch, tmp_path):
     first = datasets.load_dataset("dogs")
-    (folder,) = (tmp_path / "cache" / "dogs").iterdir()
+    (folder,) = (files.cache_folder() / "dogs").iterdir()
     is_dir, answers = Path.is_dir, iter([False])  # not there when it is looked for, there when it is to be written
     monkeypatch.setattr(Path, "is_dir", lambda path: next(answers, True) if path == folder else is_dir(path))
     assert fingerprint(datasets.load_dataset("dogs")) == fingerprint(first)

@@ -93,7 +93,7 @@ def test_features_are_the_same_with_a_cache_that_is_full(cache_on_disk, bundled_
 
 
 def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    kept = Checkpoint(cache_on_disk.path / "cache" / "training" / "state.npz")
+    kept = Checkpoint(cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz")
     kept.write({"weights": ROW})
     with pytest.warns(CacheWarning, match=FULL):
         kept.write({"weights": np.zeros(1_000_000)})

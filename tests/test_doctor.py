@@ -38,7 +38,7 @@ def machine(tmp_path, monkeypatch):
 @pytest.fixture
 def minilm(tmp_path, monkeypatch):
     """The folder of a minilm that was fetched; its files are short, and pinned as they are."""
-    folder = tmp_path / "TLCOURSE_CACHE" / "models" / "minilm"
+    folder = files.make_cache_folder("models") / "minilm"
     write_network(folder)
     pins = {name: hashlib.sha256(name.encode()).hexdigest() for name in bert_folder.FILES}
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
@@ -145,10 +145,8 @@ def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
     assert (found.state, f"set {variable}" in found.text) == ("look", True)
 
 
-def test_the_size_of_the_cache(tmp_path):
-    networks = tmp_path / "TLCOURSE_CACHE" / "networks"
-    networks.mkdir(parents=True)
-    (networks / "network.tflite").write_bytes(bytes(7_000_000))
+def test_the_size_of_the_cache():
+    (files.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite").write_bytes(bytes(7_000_000))
     text = finding("cache").text
     assert text.startswith("7 MB of at most 5,000 in ") and "tlcourse cache clear" in text
 
@@ -257,7 +255,7 @@ def test_minilm_is_not_all_there(minilm):
 
 def test_another_network_for_text(tmp_path):
     assert "bert-base-uncased" in finding("more networks").text
-    write_network(tmp_path / "TLCOURSE_CACHE" / "models" / "bert-base-uncased")
+    write_network(files.make_cache_folder("models") / "bert-base-uncased")
     assert finding("bert-base-uncased").state == "ok"
     assert "bert-base-uncased" not in finding("more networks").text
 

@@ -73,12 +73,13 @@ def test_of_a_proxy_that_can_be_one_nothing_is_said(monkeypatch):
 # --- half downloads ---
 
 PETS = "sets/downloads/tlcourse-oxford_iiit_pet"
+CACHE = "TLCOURSE_CACHE/tlcourse-cache"
 LEFT = {
     "of the course, a network of Keras": "KERAS_HOME/models/.unfinished-laptop-123-x/unfinished/vgg16.h5",
-    "of the course, a BERT": "TLCOURSE_CACHE/models/.unfinished-laptop-123-x/unfinished/model.safetensors",
+    "of the course, a BERT": f"{CACHE}/models/.unfinished-laptop-123-x/unfinished/model.safetensors",
     "of the course, the dogs": f"{PETS}/.unfinished-laptop-123-x/unfinished/images.tar.gz",
     "of the course, the dogs while they are unpacked": f"{PETS}/.unpacked-x/TAR_GZ.images/pug.jpg",
-    "of the course, the dogs as class folders": "TLCOURSE_CACHE/dogs/.unfinished-laptop-123-x/unfinished/pug.jpg",
+    "of the course, the dogs as class folders": f"{CACHE}/dogs/.unfinished-laptop-123-x/unfinished/pug.jpg",
     "of tensorflow-datasets, a download": "sets/downloads/oxford_iiit_pet/images.tar.gz.tmp.0123/images.tar.gz",
     "of tensorflow-datasets, a set": "sets/mnist/incomplete.ABC_3.0.1/train.tfrecord",
 }

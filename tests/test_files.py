@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from killed import write_and_be_killed
 
 from tlcourse import files
 from tlcourse.errors import DamagedFile, TLCourseError
@@ -129,7 +130,7 @@ def test_a_data_folder_of_somebody_else_beside_the_package_is_not_taken(tmp_path
 
 def test_the_cache_is_where_the_user_wants_it(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
-    assert files.cache_folder() == tmp_path
+    assert files.cache_folder() == tmp_path / "tlcourse-cache"
 
 
 def test_a_tilde_in_the_caches_name_is_the_users_home(monkeypatch):
@@ -167,7 +168,7 @@ def test_others_may_read_the_folder(tmp_path):
 
 def left_by(process: int, folder, host: str | None = None):
     """What a process leaves behind that is killed while it fills a folder."""
-    left = folder / f".unfinished-{host or platform.node()}-{process}-abcdefgh"
+    left = folder / f".unfinished-{host or platform.node()}-{files._machine()}-{process}-abcdefgh"
     (left / "unfinished").mkdir(parents=True)
     return left
 
@@ -194,15 +195,6 @@ def killed():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
-
-
-def write_and_be_killed(path):
-    """A process that is killed half-way through writing a file."""
-    program = (
-        "import os, sys\nfrom pathlib import Path\nfrom tlcourse.files import write_atomically\n"
-        "write_atomically(Path(sys.argv[1]), lambda file: (file.write(b'half'), file.flush(), os.kill(os.getpid(), 9)))"
-    )
-    assert subprocess.run([sys.executable, "-c", program, str(path)]).returncode == -9
 
 
 def test_killed_half_way_the_file_before_it_stays_and_the_next_write_clears_up(tmp_path):

@@ -300,7 +300,7 @@ def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(cells, t
     assert (resumed.stdout.strip(), undisturbed.stdout.strip()) == ("1", "0"), resumed.stderr + undisturbed.stderr
     with np.load(tmp_path / "resumed.npz") as ours, np.load(tmp_path / "undisturbed.npz") as theirs:
         assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
-    assert not list((tmp_path / "killed" / "training").iterdir())  # finished: nothing to go on from
+    assert not list((tmp_path / "killed" / "tlcourse-cache" / "training").iterdir())  # finished: nothing to go on from
 
 
 @pytest.mark.parametrize("damage", [b"", b"Dear Sir or Madam"])

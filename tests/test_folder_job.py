@@ -206,7 +206,7 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(job, folder, tmp_pa
 def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler)
-    jobs = (tmp_path / "cache" / "shards").iterdir()
+    jobs = (tmp_path / "cache" / "tlcourse-cache" / "shards").iterdir()
     assert sorted(parquet.read_table(job).num_rows for job in jobs) == [5, 15]
 
 

@@ -310,6 +310,20 @@ def test_a_file_that_is_there_is_left_alone_and_nothing_else_is_written(tmp_path
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["my answers"]
 
 
+@pytest.mark.parametrize("kind", ["changed", "link"])
+def test_a_file_of_the_slides_that_was_changed_and_a_link_are_left_alone(tmp_path, kind):
+    goal = tmp_path / "instructor" / "slides" / "reveal.js" / "dist" / "reveal.css"
+    goal.parent.mkdir(parents=True)
+    if kind == "changed":
+        goal.write_text("body { color: red }")
+    else:
+        goal.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserInputError, match="nothing was written"):
+        make_handouts(tmp_path, [NAMES[-1]])
+    assert goal.is_symlink() if kind == "link" else goal.read_text() == "body { color: red }"
+    assert not (tmp_path / "learners").exists()
+
+
 def test_another_lesson_can_be_added_later(tmp_path):
     make_handouts(tmp_path, ["00"])
     make_handouts(tmp_path, ["01"])

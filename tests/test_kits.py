@@ -141,6 +141,43 @@ def test_a_package_that_cannot_be_had_is_named_and_what_is_here_is_kept(copied, 
     assert not (copied / "SHA256SUMS").exists() and (copied / "wheels" / "aside-1.0-py3-none-any.whl").exists()
 
 
+@pytest.mark.parametrize("name", ["lessons/00_start_here.ipynb", "lessons/my_notes.txt"])
+@pytest.mark.parametrize("state", ["whole", "interrupted", "never finished"])
+def test_answers_in_a_kits_lessons_are_not_replaced(copied, course, monkeypatch, name, state):
+    offline(monkeypatch, course)
+    (copied / name).write_text("my answers")
+    if state != "whole":
+        (copied / "SHA256SUMS").rename(copied / "SHA256SUMS.earlier")
+    if state == "never finished":
+        (copied / "SHA256SUMS.earlier").unlink()
+    before = names(copied)
+    with pytest.raises(UserInputError, match=f"{name}.* Answers may be in it"):
+        make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert (copied / name).read_text() == "my answers" and names(copied) == before
+
+
+def test_lessons_that_nobody_changed_are_made_again(copied, course, monkeypatch):
+    """An earlier version of the course made them."""
+    offline(monkeypatch, course)
+    lesson, sums = copied / "lessons" / "00_start_here.ipynb", copied / "SHA256SUMS"
+    new = lesson.read_bytes()
+    lesson.write_bytes(b"of an earlier version")
+    digests = [hashlib.sha256(content).hexdigest() for content in (new, lesson.read_bytes())]
+    sums.write_text(sums.read_text("utf-8").replace(*digests), "utf-8")
+    make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert lesson.read_bytes() == new and installer_finds_it_whole(copied)
+
+
+def test_a_wheel_and_a_file_that_the_user_added_stay(copied, course, monkeypatch):
+    offline(monkeypatch, course)
+    write_wheel(copied / "wheels", "mine", "1.0", tag=f"cp{TAG}-cp{TAG}-win_amd64")
+    (copied / "wheels" / "mine").mkdir()
+    (copied / "wheels" / "letter.txt").write_text("mine")
+    make_kit(copied, SYSTEMS, [HERE], source=course, say=lambda line: None)
+    assert len(list((copied / "wheels").glob("mine*"))) == 2
+    assert (copied / "wheels" / "letter.txt").read_text() == "mine" and installer_finds_it_whole(copied)
+
+
 def test_a_wheel_that_was_cut_short_is_had_again(copied, course, monkeypatch):
     """A stick that was pulled out too early has files with the right name."""
     offline(monkeypatch, course)
@@ -182,6 +219,16 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path, course):
     with pytest.raises(UserInputError, match="is not empty, and no kit. Choose a new folder; nothing was written"):
         make_kit(tmp_path, ["linux"], [HERE], source=course)
     assert names(tmp_path) == ["letter.txt"]
+
+
+@pytest.mark.parametrize("manifest", ["{}", "[]", "", '{"version": "2", "targets": {}}', '{"name": "robot kit"}'])
+def test_another_programs_kit_json_makes_no_kit_of_a_folder(tmp_path, course, manifest):
+    (tmp_path / "kit.json").write_text(manifest)
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "mine.ipynb").write_text("mine")
+    with pytest.raises(UserInputError, match="no kit"):
+        make_kit(tmp_path, ["linux"], [HERE], source=course)
+    assert names(tmp_path) == ["kit.json", "lessons/mine.ipynb"] and (tmp_path / "kit.json").read_text() == manifest
 
 
 def test_too_little_room_is_said_before_anything_is_downloaded(tmp_path, course, monkeypatch):
@@ -316,6 +363,17 @@ def test_installing_again_goes_on_and_leaves_answers_alone(installed, kit):
     (folder / "lessons" / "00_start_here.ipynb").write_text("my answers")
     assert install(kit, folder).returncode == 0
     assert (folder / "lessons" / "00_start_here.ipynb").read_text() == "my answers"
+
+
+@on_linux
+@pytest.mark.parametrize("name", [".venv/lib/mine.py", "start.sh"])
+def test_an_environment_and_a_file_that_the_kit_did_not_make_are_left_alone(kit, tmp_path, name):
+    mine = tmp_path / "project" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    run = install(kit, tmp_path / "project")
+    assert run.returncode == 1 and "did not make" in run.stdout
+    assert names(tmp_path) == [f"project/{name}"] and mine.read_text() == "mine"
 
 
 @on_linux

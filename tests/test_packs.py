@@ -208,6 +208,23 @@ def test_a_pack_that_is_there_already_is_not_overwritten(copy_of_characters, cha
         datasets.write_pack(characters, copy_of_characters.parent)
 
 
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ""])
+def test_a_class_that_cannot_be_a_folder_is_refused_before_anything_is_written(tmp_path, characters, name):
+    names = [name, *characters.class_names[1:]]
+    splits = {part: dataclasses.replace(split, class_names=names) for part, split in characters.splits.items()}
+    dataset = dataclasses.replace(characters, **splits, class_names=names)
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserInputError, match="cannot be the name of a folder"):
+        datasets.write_pack(dataset, tmp_path / "sub")
+    assert [path.name for path in tmp_path.rglob("*")] == ["sub"]
+
+
+def test_a_link_that_leads_nowhere_is_not_overwritten(tmp_path, characters):
+    (tmp_path / characters.name).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserInputError, match="exists already"):
+        datasets.write_pack(characters, tmp_path)
+
+
 @pytest.mark.parametrize("interruption", [OSError("No space left on device"), KeyboardInterrupt()])
 def test_writing_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch, cells, interruption):
     copyfile, calls = pack.shutil.copyfile, []

@@ -1,7 +1,5 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens to pictures and workers."""
 
-import platform
-import subprocess
 import sys
 import warnings
 from types import SimpleNamespace
@@ -13,6 +11,7 @@ import pytest
 from dask_engines import Deadly, MeanColour
 from distributed import Client, LocalCluster
 from distributed.security import Security
+from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
 
@@ -140,9 +139,7 @@ def test_a_shard_that_was_cut_short_is_computed_again(client, engine, folder, tm
 
 def test_what_a_killed_worker_left_half_written_is_removed(client, engine, folder, tmp_path):
     compute(engine, folder, SIZE, out=tmp_path / "out")
-    killed = subprocess.Popen([sys.executable, "-c", ""])
-    killed.wait()
-    (tmp_path / "out" / f".unfinished-{platform.node()}-{killed.pid}-x1y2").write_bytes(b"half")
+    write_and_be_killed(shards.shard_path(tmp_path / "out", 1))
     shards.shard_path(tmp_path / "out", 1).unlink()
     compute(engine, folder, SIZE, out=tmp_path / "out")
     assert not list((tmp_path / "out").glob(".unfinished*"))

@@ -130,6 +130,14 @@ def test_another_trainings_folder_is_not_written_over(client, rows, killed):
         tl.scale.train(make_network(), *rows, killed[1], ranks=1, **SETTINGS)
 
 
+def test_a_folder_with_another_programs_note_in_it_is_not_written_to(rows, tmp_path):
+    for name in ("_begun.json", "inputs.npy"):
+        (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(UserInputError, match="or something else"):
+        tl.scale.train(make_network(), *rows, tmp_path, ranks=1, **SETTINGS)
+    assert (tmp_path / "inputs.npy").read_text() == '{"mine": 1}'
+
+
 def test_another_network_is_another_training(client, rows, killed):
     with pytest.raises(UserInputError, match="holds another training"):
         tl.scale.train(make_network("tanh"), *rows, killed[1], ranks=2, **SETTINGS | {"epochs": 40})

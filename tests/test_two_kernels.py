@@ -50,7 +50,7 @@ def environment(tmp_path):
 
 def assert_free(cache):
     """Nothing is locked, nothing half written is left, and every row is whole."""
-    (path,) = cache.glob("features/*.sqlite")
+    (path,) = cache.glob("tlcourse-cache/features/*.sqlite")
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")

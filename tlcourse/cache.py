@@ -4,30 +4,60 @@ One SQLite file for everything that a network gives at one cut. SQLite brings wh
 write is whole or not there, two processes at once wait for each other, and a process killed in the middle of a write
 leaves nothing half done. A row whose checksum does not fit was altered and counts as absent; a file that is no
 database any more is begun anew. A cache that cannot be used at all (disk full, folder read-only) is done without.
+
+Only files that the course made are read, counted or removed: they lie in a folder marked by a CACHEDIR.TAG, have names
+of the course's form, and its databases have its application id. Everything else is left alone; no link is followed.
 """
 
+import errno
 import hashlib
 import os
+import re
 import sqlite3
+import stat
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from .errors import callers_level
-from .files import cache_folder, clear_left_over, left_over, shared_cache_folder, write_atomically
+from .errors import callers_level, printable
+from .files import (
+    CACHE_TAG,
+    UNFINISHED,
+    cache_folder,
+    clear_left_over,
+    is_cache,
+    is_foreign_cache,
+    left_over,
+    make_cache_folder,
+    shared_cache_folder,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 # Of rows, of converted networks, of trainings that were stopped, of what Dask's workers computed.
-FOLDERS = ("features", "networks", "training", "shards/*")
+FOLDERS = ("features", "networks", "training", "shards")
+_FETCHED = ("models", "dogs")  # not counted, and not cleared
+_NAMES = re.compile(
+    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/.*-[0-9a-f]{24}\.npz|"
+    r"shards/[0-9a-f]{24}/shard-\d{6,}\.parquet",
+    re.DOTALL,
+)
+_NAMES_BESIDE = re.compile(
+    r"features/.*\.sqlite-(journal|wal|shm)|networks/[0-9a-f]{24}-keras-.+\.sha256|"
+    r"shards/[0-9a-f]{24}(/_job\.json|/_set_aside\.json)?",
+    re.DOTALL,
+)
 _FORMAT = 1
+_APPLICATION = int.from_bytes(b"tlco", "big")  # SQLite's application_id: by it a database is known for the course's
+_HEADER, _SQLITE = 72, b"SQLite format 3\0"  # bytes of a database's header up to its application_id; how it begins
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of ours
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
@@ -109,14 +139,19 @@ class RowCache:
             self._mend(error)
 
     def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(self.path.parent.name)
+        if _database(self.path) == "foreign":
+            raise FileExistsError(errno.EEXIST, f"{self.path.name} was not made by the course, and is left alone")
         self._connection = connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
         # Whether the disk has a write safely after a power cut is left to the checksums: waiting for it is slow.
         connection.execute("PRAGMA synchronous = OFF")
         if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute("DROP TABLE IF EXISTS rows")
             connection.execute(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            connection.execute("COMMIT")
         with suppress(OSError):
             os.utime(self.path)  # used now: what has not been used for longest is dropped first
 
@@ -129,7 +164,10 @@ class RowCache:
         with suppress(sqlite3.Error):
             connection = sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
             with suppress(sqlite3.Error):
-                if connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT:
+                found = [
+                    connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+                ]
+                if found == [_APPLICATION, _FORMAT]:
                     return connection
             connection.close()
         return None
@@ -208,27 +246,92 @@ def _files(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))]
 
 
+def _database(path: Path) -> str:
+    """Whose database a file is: "own", "foreign", "damaged" (none any more) or "new" (empty or absent)."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return "foreign"
+        with open(path, "rb") as file:  # to open another program's by SQLite could change it
+            header = file.read(_HEADER)
+    except FileNotFoundError:
+        return "new"
+    except OSError:
+        return "foreign"
+    if not header.startswith(_SQLITE) or len(header) < _HEADER:
+        return "damaged" if header else "new"
+    return "own" if int.from_bytes(header[-4:], "big") == _APPLICATION else "foreign"
+
+
 def unfinished() -> list[Path]:
     """What killed processes have left half written; `clear` takes it away."""
     return [path for folder in _folders() for path in left_over(folder)]
 
 
 def _folders() -> list[Path]:
-    return [cache_folder(), *(path for folder in FOLDERS for path in cache_folder().glob(folder) if path.is_dir())]
+    """The cache's own folder and those in it that hold its files; none where it is not marked as the course's."""
+    cache = cache_folder()
+    if not is_cache(cache):
+        return []
+    inside = [path for path in map(cache.joinpath, FOLDERS) if _is_folder(path)]
+    jobs = [path for folder in inside if folder.name == "shards" for path in folder.iterdir()]
+    named = [path for path in jobs if _NAMES_BESIDE.fullmatch(path.relative_to(cache).as_posix())]
+    return [cache, *inside, *filter(_is_folder, named)]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _files_of_cache() -> Iterator[tuple[Path, str, os.stat_result]]:
+    """What is in the cache's folders: path; "own", "beside" (belongs to a file of its own) or "other"; status."""
+    cache = cache_folder()
+    for folder in _folders():
+        for path in sorted(folder.iterdir()):
+            try:
+                status = path.lstat()
+            except OSError:  # another process has just removed it
+                continue
+            yield path, _kind(path, path.relative_to(cache).as_posix(), status), status
+
+
+def _kind(path: Path, name: str, status: os.stat_result) -> str:
+    if name.rpartition("/")[2].startswith(UNFINISHED):
+        return "beside"
+    if stat.S_ISDIR(status.st_mode):
+        return "beside" if name in (*FOLDERS, *_FETCHED) or _NAMES_BESIDE.fullmatch(name) else "other"
+    if not stat.S_ISREG(status.st_mode):
+        return "other"
+    if name == CACHE_TAG or _NAMES_BESIDE.fullmatch(name):
+        return "beside"
+    if name.startswith("features/") and name.endswith(".sqlite"):
+        database = _database(path)
+        return "own" if database == "own" or (database != "foreign" and _NAMES.fullmatch(name)) else "other"
+    return "own" if _NAMES.fullmatch(name) else "other"
+
+
+def left_alone() -> str:
+    """A sentence on what stands in the cache's folder without being the course's; empty where there is nothing."""
+    folder = cache_folder()
+    if is_foreign_cache():
+        return (
+            f"{folder} holds files and no {CACHE_TAG} of the course: it is not used, and nothing in it is removed. "
+            "Move it away, or set TLCOURSE_CACHE to another folder."
+        )
+    names = [printable(str(path.relative_to(folder))) for path, kind, _ in _files_of_cache() if kind == "other"]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"In {folder} the course did not make, and leaves alone: {', '.join(names[:3])}{more}."
 
 
 def contents() -> list[tuple[Path, int]]:
-    """The cache's files and their sizes in bytes, what was used last first.
+    """The cache's own files and their sizes in bytes, what was used last first.
 
     What was used in the future was used before somebody put the clock right: it is older than all the rest.
     """
     found, now = [], time.time() + TOLERANCE
-    for path in (path for folder in FOLDERS for path in cache_folder().glob(f"{folder}/*")):
-        try:
-            status = path.stat()
-        except OSError:  # another process has just removed it
-            continue
-        if path.is_file() and path.suffix in (".sqlite", ".tflite", ".npz", ".parquet"):
+    for path, kind, status in _files_of_cache():
+        if kind == "own":
             found.append((status.st_mtime <= now, status.st_mtime, path, status.st_size))
     return [(path, size) for _, _, path, size in sorted(found, reverse=True)]
 
@@ -245,6 +348,8 @@ def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
     if size > allowed:
         return False
     try:
+        if path.is_relative_to(cache_folder()):
+            make_cache_folder(path.parent.name)
         write_atomically(path, write)
     except OSError as error:
         _say_unusable(path.parent, error.strerror or str(error))
@@ -283,7 +388,8 @@ def _emptied(path: Path) -> int:
             path.with_suffix(".sha256").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             return 0
-        with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
+        address = f"{path.absolute().as_uri()}?mode=rw"  # one that is gone is not made again
+        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)) as connection:
             try:
                 _empty(connection)
             except sqlite3.OperationalError as error:

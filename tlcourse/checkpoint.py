@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ class Checkpoint:
             keep(self.path, lambda file: np.savez(file, **arrays), sum(array.nbytes for array in state.values()))
 
     def remove(self) -> None:
+        """Where it cannot be removed, the cache makes room of it in time."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
 
 
 def fingerprint(parts: list, examples: list[Examples | None]) -> str:

@@ -282,7 +282,7 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
-    from .cache import contents, limit
+    from .cache import contents, left_alone, limit
 
     sizes: dict[Path, int] = {}
     for path, size in contents():
@@ -291,6 +291,8 @@ def show_cache() -> None:
         sizes[shown] = sizes.get(shown, 0) + size
     for path, size in sizes.items():
         _say(f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}", soft_wrap=True)
+    if others := left_alone():
+        _say(others, soft_wrap=True)
     total = sum(sizes.values())
     _say(
         f"{total / 1e6:,.1f} MB of at most {limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB) in {cache_folder()}", soft_wrap=True
@@ -300,9 +302,11 @@ def show_cache() -> None:
 @cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it. Nothing is lost: everything is computed again when it is needed."""
-    from .cache import clear
+    from .cache import clear, left_alone
 
     freed = clear()
+    if others := left_alone():
+        _say(others, soft_wrap=True)
     _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
 
 

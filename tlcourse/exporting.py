@@ -108,7 +108,7 @@ def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> 
 def check_goal(goal: Path) -> None:
     """Refuse a place where something is, and a clock by which nothing can be written."""
     check_clock()
-    if os.path.lexists(goal) and not (goal.is_dir() and not any(goal.iterdir())):
+    if os.path.lexists(goal) and (goal.is_symlink() or not goal.is_dir() or any(goal.iterdir())):
         raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder, or move it away.")
 
 

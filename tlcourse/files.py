@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import DamagedFile, TLCourseError
+from .errors import DamagedFile, TLCourseError, UserInputError
+
+CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
+CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"  # of https://bford.info/cachedir/
 
 
 def data_folder() -> Path:
@@ -30,19 +34,85 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder for what can be made or fetched again: `TLCOURSE_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("TLCOURSE_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
+    """The folder for what can be made or fetched again: `tlcourse-cache` in the folder that `TLCOURSE_CACHE` names, or
+    in the user's cache folder. It need not exist; `make_cache_folder` makes it.
+    """
+    chosen = _folder_of_variable("TLCOURSE_CACHE")
+    if chosen is None:
+        import platformdirs
 
-    return Path(platformdirs.user_cache_dir("tlcourse", appauthor=False))
+        chosen = Path(platformdirs.user_cache_dir("tlcourse", appauthor=False))
+    return chosen / CACHE
 
 
 def shared_cache_folder() -> Path | None:
-    """A class's common cache, which is read where the user's own has nothing: `TLCOURSE_SHARED_CACHE`, or None."""
-    chosen = os.environ.get("TLCOURSE_SHARED_CACHE")
-    return Path(chosen).expanduser() if chosen else None
+    """A class's common cache, which is read where the user's own has nothing: `tlcourse-cache` in the folder that
+    `TLCOURSE_SHARED_CACHE` names, or None.
+    """
+    chosen = _folder_of_variable("TLCOURSE_SHARED_CACHE")
+    return chosen / CACHE if chosen else None
+
+
+def _folder_of_variable(variable: str) -> Path | None:
+    chosen = os.environ.get(variable)
+    try:
+        return Path(chosen).expanduser() if chosen else None
+    except RuntimeError:  # ~name, and there is no such user
+        raise UserInputError(
+            f"{variable} is {chosen!r}, and there is no home folder of that name. Set it to the whole path of a folder."
+        ) from None
+
+
+def make_cache_folder(name: str = "") -> Path:
+    """Make the cache's folder, marked by a CACHEDIR.TAG as the course's own, and perhaps a folder in it.
+
+    Parameters
+    ----------
+    name : str
+        Name of a folder in the cache.
+
+    Returns
+    -------
+    Path
+        The folder in the cache, or without `name` the cache's own.
+
+    Raises
+    ------
+    OSError
+        It cannot be made, is a link, or holds files and no tag: then they are someone else's.
+    """
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    if is_foreign_cache():
+        raise FileExistsError(errno.EEXIST, f"{cache} holds files and no {CACHE_TAG} of the course", str(cache))
+    if not is_cache(cache):
+        text = CACHE_SIGNATURE + b"\n# A cache of the course tlcourse; `tlcourse cache clear` empties it.\n"
+        write_atomically(cache / CACHE_TAG, lambda file: file.write(text))
+    folder = cache / name
+    if name and folder.is_symlink():
+        raise FileExistsError(errno.EEXIST, f"{folder} is a link, which the cache does not follow", str(folder))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def is_cache(folder: Path) -> bool:
+    """Whether a folder is marked as a cache of the course."""
+    tag = folder / CACHE_TAG
+    try:
+        content = tag.read_bytes() if tag.is_file() and not tag.is_symlink() else b""
+    except OSError:
+        return False
+    return content.startswith(CACHE_SIGNATURE) and b"tlcourse" in content
+
+
+def is_foreign_cache() -> bool:
+    """Whether the cache's folder holds files without being marked as the course's: nothing in it may be touched."""
+    folder = cache_folder()
+    try:
+        # Looked at twice: another process may be marking it, and filling it, meanwhile.
+        return folder.is_dir() and not is_cache(folder) and not is_untouched(folder) and not is_cache(folder)
+    except OSError:  # what is in it cannot be seen
+        return True
 
 
 def sha256(path: Path) -> str:
@@ -126,7 +196,10 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
-UNFINISHED = ".unfinished-"  # what is being written, file or folder; behind it the machine's name and the process
+# What is being written, file or folder; behind it the machine's name, a digest that tells it from others of this name,
+# the process, and random characters.
+UNFINISHED = ".unfinished-"
+LONG_AGO = 24 * 3600  # seconds; nobody writes any longer to what has not changed for so long
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -143,7 +216,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_left_over(path.parent)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{_ours()}{os.getpid()}-")
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=_unfinished_prefix())
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
@@ -169,7 +242,7 @@ def unfinished_folder(goal: Path) -> Iterator[Path]:
     parent = goal.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     clear_left_over(parent)
-    with tempfile.TemporaryDirectory(prefix=f"{_ours()}{os.getpid()}-", dir=parent) as hidden:
+    with tempfile.TemporaryDirectory(prefix=_unfinished_prefix(), dir=parent) as hidden:
         inside = Path(
             hidden, "unfinished"
         )  # with permissions as any other folder; the hidden one's are for one user alone
@@ -178,15 +251,31 @@ def unfinished_folder(goal: Path) -> Iterator[Path]:
 
 
 def left_over(folder: Path) -> list[Path]:
-    """What was being written in this folder by processes of this machine that were killed: nobody will finish it."""
+    """What was being written in this folder by processes of this machine that were killed: nobody will finish it.
+
+    Containers, and machines that share a disk, may have the same name. So what was begun by another one of this name,
+    or before this one was started again, counts only once it has not changed for a day.
+    """
     import psutil
 
     found = []
+    pattern = re.compile(rf"{re.escape(f'{UNFINISHED}{platform.node()}')}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}")
     for path in folder.iterdir() if folder.is_dir() else ():
-        process = path.name.removeprefix(_ours()).split("-")[0]
-        if path.name.startswith(_ours()) and process.isdigit() and not psutil.pid_exists(int(process)):
+        name = pattern.fullmatch(path.name)
+        if name is None or path.is_symlink():
+            continue
+        machine, process = name.groups()
+        if not psutil.pid_exists(int(process)) if machine == _machine() else _is_unchanged_since_long(path):
             found.append(path)
     return found
+
+
+def _is_unchanged_since_long(path: Path) -> bool:
+    try:
+        changes = [one.lstat().st_mtime for one in (path, *path.rglob("*"))]
+    except OSError:  # it is being changed
+        return False
+    return max(changes) < time.time() - LONG_AGO
 
 
 def clear_left_over(folder: Path) -> None:
@@ -218,5 +307,19 @@ def is_untouched(folder: Path) -> bool:
     return all(path.name.startswith(UNFINISHED) for path in folder.iterdir())
 
 
-def _ours() -> str:
-    return f"{UNFINISHED}{platform.node()}-"
+def _unfinished_prefix() -> str:
+    return f"{UNFINISHED}{platform.node()}-{_machine()}-{os.getpid()}-"
+
+
+@cache
+def _machine() -> str:
+    """8 hexadecimal digits for the system whose process numbers are ours: this machine since it was started, or this
+    container.
+    """
+    try:
+        known = Path("/proc/sys/kernel/random/boot_id").read_text("ascii") + os.readlink("/proc/self/ns/pid")
+    except OSError:  # not Linux
+        import psutil
+
+        known = f"{psutil.boot_time():.0f}"
+    return hashlib.sha256(known.encode()).hexdigest()[:8]

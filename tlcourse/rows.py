@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from .errors import TLCourseError
-from .files import cache_folder
+from .files import cache_folder, make_cache_folder
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -64,9 +64,7 @@ class Rows:
 
 def _temporary_file() -> IO[bytes]:
     """A file without a name: it goes when nothing uses it any more. Not in /tmp, which may be memory itself."""
-    folder = cache_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
+        return tempfile.TemporaryFile(dir=make_cache_folder())
     except OSError:
         return tempfile.TemporaryFile()

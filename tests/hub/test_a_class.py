@@ -82,7 +82,10 @@ def test_what_the_machine_has_computed_once_is_not_computed_again(lesson, learne
     kernel.close()
     sizes = f"find /home/{EVE}/.cache/tlcourse /srv/tlcourse/cache -name '*.sqlite' -printf '%s %h\n' | sort -n"
     own, common = machine.run("sh", "-c", sizes).stdout.splitlines()
-    assert own.endswith(f"{EVE}/.cache/tlcourse/features") and int(own.split()[0]) < int(common.split()[0]) / 100
+    assert (
+        own.endswith(f"{EVE}/.cache/tlcourse/tlcourse-cache/features")
+        and int(own.split()[0]) < int(common.split()[0]) / 100
+    )
 
 
 @pytest.fixture

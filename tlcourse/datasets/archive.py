@@ -37,7 +37,7 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     source, goal = Path(archive).expanduser(), Path(folder).expanduser()
     if not source.is_file():
         raise UserInputError(f"{source} is not a file. Relative paths start at {Path.cwd()}.")
-    if os.path.lexists(goal) and not (goal.is_dir() and not any(goal.iterdir())):
+    if os.path.lexists(goal) and (goal.is_symlink() or not goal.is_dir() or any(goal.iterdir())):
         raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder.")
     try:
         with zipfile.ZipFile(source) as opened:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetUnavailable
-from ..files import cache_folder, read_card, unfinished_folder
+from ..files import cache_folder, make_cache_folder, read_card, unfinished_folder
 from . import tfds
 from .core import Dataset
 from .folder import from_folder
@@ -63,6 +63,13 @@ def _unpacked(builder: "DatasetBuilder") -> Path:
     folder = cache_folder() / "dogs" / builder.info.full_name.replace("/", "-")
     if folder.is_dir():
         return folder
+    try:
+        make_cache_folder("dogs")
+    except OSError as error:
+        raise DatasetUnavailable(
+            f"The dog photographs cannot be unpacked into {folder} ({error.strerror or error}). Set TLCOURSE_CACHE to "
+            "a folder of your own."
+        ) from error
     with unfinished_folder(folder) as half_done:
         seen: set[str] = set()
         _write_pictures(builder, "test", half_done, lambda rank, count: "test", seen)

@@ -64,8 +64,14 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
             f"{dataset.name} holds {dataset.train.kind}; a pack is made of folders of pictures. Nothing was written. "
             "What comes with the course needs no pack: it is on every machine that has the course."
         )
+    odd = [name for name in (dataset.name, *dataset.class_names) if not _is_folder_name(name)]
+    if odd:
+        raise UserInputError(
+            f"{odd[0]!r} cannot be the name of a folder, and a pack has one for each class. Rename it; nothing was "
+            "written."
+        )
     goal = Path(folder).expanduser() / dataset.name
-    if goal.exists():
+    if os.path.lexists(goal):
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
     with unfinished_folder(goal) as half_done:
         rows = [row for name, split in dataset.splits.items() for row in _write_split(half_done, name, split)]
@@ -74,6 +80,10 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
         (half_done / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
         half_done.rename(goal)
     return goal
+
+
+def _is_folder_name(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
 
 
 def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:

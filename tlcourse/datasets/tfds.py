@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+UNPACKED = ".unpacked-"
 SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "about 21 MB"}
 
 
@@ -72,14 +74,25 @@ def fetch(name: str, called: str | None = None) -> None:
             f"{str(error).strip()[:200]}). Where that is for want of room, set TFDS_DATA_DIR to a folder on another "
             f"disk. {again}"
         ) from error
-    shutil.rmtree(archives, ignore_errors=True)
+    _remove_archives(archives, [info.filename for info in wanted.url_infos.values()])
+
+
+def _remove_archives(folder: Path, names: list[str]) -> None:
+    """Remove what was downloaded, and the folder, unless something else is in it."""
+    for path in [folder / name for name in names]:
+        with suppress(OSError):
+            path.unlink()
+    for path in folder.glob(f"{UNPACKED}*"):  # of a process that was killed
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _prepare(wanted: "tfds.core.DatasetBuilder", archives: Path) -> None:
     """Let tensorflow-datasets read archives that are here: it takes them for files that a person has downloaded."""
     import tensorflow_datasets as tfds
 
-    with tempfile.TemporaryDirectory(dir=archives, prefix=".unpacked-") as unpacked:
+    with tempfile.TemporaryDirectory(dir=archives, prefix=UNPACKED) as unpacked:
         wanted.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
                 manual_dir=archives, extract_dir=unpacked, try_download_gcs=False

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from ..cache import contents, limit, unfinished
+from ..cache import contents, left_alone, limit, unfinished
 from ..errors import UserInputError
-from ..files import cache_folder, left_over
+from ..files import cache_folder, is_foreign_cache, left_over
 from .finding import Finding
 from .machine import refusal
 
@@ -29,6 +29,12 @@ def cache() -> Iterator[Finding]:
         yield Finding("cache", "ok", f"{text}; {MAKES_ROOM} empties it, TLCOURSE_CACHE_GB sets the limit")
     else:
         yield Finding("cache", "look", f"{text}: TLCOURSE_CACHE_GB is 0, so everything is computed every time")
+
+
+def other_files() -> Iterator[Finding]:
+    """Only where files that the course did not make are in the cache's folder."""
+    if text := left_alone():
+        yield Finding("other files", "look" if is_foreign_cache() else "ok", text)
 
 
 def cached_files() -> Iterator[Finding]:

@@ -101,6 +101,9 @@ class Progress:
 def _set_aside(path: Path, error: Exception) -> None:
     """A file that is not this course's progress is not written over: perhaps its owner can mend it."""
     aside = path.with_name(f"{path.name}.damaged")
+    number = 2
+    while os.path.lexists(aside):  # one that was put aside before
+        aside, number = path.with_name(f"{path.name}.damaged-{number}"), number + 1
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(

@@ -10,6 +10,7 @@
 What an instructor reads about a lesson stands in notebooks/teaching/; all else comes from the lesson and its exercises.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
     folder = Path(folder).expanduser()
     chosen = find_lessons(lessons)
     files = dict(file for lesson in chosen for file in _handouts_of(lesson, solutions)) | slides.program()
-    there = [name for name in files if (folder / name).exists() and name not in slides.program()]
+    there = [name for name in files if os.path.lexists(folder / name) and not _is_of_slides(folder / name, name)]
     if there:
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
         raise UserInputError(
@@ -54,6 +55,12 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
             "room, or choose another folder."
         ) from error
     return [folder / name for name in files]
+
+
+def _is_of_slides(path: Path, name: str) -> bool:
+    """Whether a file is the slides' program, unchanged, which each lesson's handouts bring."""
+    content = slides.program().get(name)
+    return content is not None and path.is_file() and path.read_bytes() == content
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -19,6 +19,8 @@ from . import contents, wheels
 from .targets import Target, make_targets
 
 MANIFEST, SUMS = "kit.json", "SHA256SUMS"
+EARLIER_SUMS = "SHA256SUMS.earlier"  # those of the kit that is being made again: what it held of the course's
+MADE_BY = {"made_by": "tlcourse kit"}  # by it a folder is known for a kit
 BYTES_A_PACKAGE = 3.6e6  # of one target's wheels, on average; measured: 3.0 to 3.8 MB
 FREE_BESIDES = 200e6  # packs, lessons, and room to work in
 
@@ -54,16 +56,21 @@ def make_kit(
     targets = make_targets(systems, pythons)
     locks = _locks(source)
     _check_folder(folder, targets, wheels.read_lock(*locks))
+    earlier = _read_sums(folder)
+    if earlier:
+        contents.check_lessons(folder / "lessons", earlier)
     try:
-        _write(folder / MANIFEST, "{}\n")  # first: by it the folder is known for a kit
-        (folder / SUMS).unlink(missing_ok=True)  # it is written last: a kit with it is whole
+        _write_manifest(folder, {})  # first
+        if (folder / SUMS).exists():
+            (folder / SUMS).replace(folder / EARLIER_SUMS)  # it is written last: a kit with it is whole
         (folder / "wheels").mkdir(exist_ok=True)
-        described = _add_wheels(folder, targets, locks, source, say)
-        missing = contents.add(folder, networks, say)
-        _write(folder / MANIFEST, json.dumps({"version": __version__, "targets": described}, indent=1) + "\n")
+        described = _add_wheels(folder, targets, locks, source, earlier, say)
+        missing = contents.add(folder, networks, bool(earlier), say)
+        _write_manifest(folder, {"version": __version__, "targets": described})
         contents.add_installers(folder, pythons)
         say("checksums")
         _write(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in _files(folder)))
+        (folder / EARLIER_SUMS).unlink(missing_ok=True)
     except OSError as error:
         raise UserInputError(
             f"The kit could not be written to {folder} ({error.strerror or error}). {wheels.AGAIN}"
@@ -84,7 +91,7 @@ def _locks(root: Path) -> list[Path]:
 
 def _check_folder(folder: Path, targets: list[Target], lock: dict) -> None:
     """Refuse a folder with other things in it, and one without room."""
-    if folder.exists() and not (folder.is_dir() and (is_untouched(folder) or (folder / MANIFEST).is_file())):
+    if folder.exists() and not (folder.is_dir() and (is_untouched(folder) or _is_kit(folder))):
         raise UserInputError(f"{folder} is not empty, and no kit. Choose a new folder; nothing was written.")
     needed = sum(BYTES_A_PACKAGE * sum(target.needs(line) for line in lock.values()) for target in targets)
     here = sum(path.stat().st_size for path in folder.glob("wheels/*"))
@@ -98,8 +105,29 @@ def _check_folder(folder: Path, targets: list[Target], lock: dict) -> None:
         )
 
 
+def _is_kit(folder: Path) -> bool:
+    """Whether `make_kit` has begun this folder; a file of the same name may be another program's."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.items() >= MADE_BY.items()
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    """File in a kit → SHA-256, as the kit was when it was last whole."""
+    path = next((folder / name for name in (SUMS, EARLIER_SUMS) if (folder / name).is_file()), None)
+    lines = path.read_text("utf-8", errors="replace").splitlines() if path else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
 def _add_wheels(
-    folder: Path, targets: list[Target], locks: list[Path], source: Path, say: Callable[[str], None]
+    folder: Path,
+    targets: list[Target],
+    locks: list[Path],
+    source: Path,
+    earlier: dict[str, str],
+    say: Callable[[str], None],
 ) -> dict[str, dict]:
     """Download, build, check; what kit.json says of each target."""
     place, kept, described = folder / "wheels", set(), {}
@@ -122,15 +150,20 @@ def _add_wheels(
             "megabytes_installed": round(sum(map(contents.unpacked_bytes, found)) / 1e6),
         }
         kept |= set(found)
-    for wheel in set(place.iterdir()) - kept:
-        wheel.unlink()  # of an older lock, or half downloaded
+    for wheel in set(place.glob("*.whl")) - kept:
+        if f"wheels/{wheel.name}" in earlier or wheels.is_of(wheel, lock):
+            wheel.unlink()  # of an older lock; what the user has added stays
     _write(folder / "requirements.txt", wheels.kit_requirements(lock, place) + ours)
     return described
 
 
 def _files(folder: Path) -> list[str]:
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if UNFINISHED not in name)
+    return sorted(name for name in names if UNFINISHED not in name and name != EARLIER_SUMS)
+
+
+def _write_manifest(folder: Path, content: dict) -> None:
+    _write(folder / MANIFEST, json.dumps(MADE_BY | content, indent=1) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,23 +7,49 @@ from functools import partial
 from pathlib import Path
 
 from .. import datasets, fetching, published
-from ..errors import TLCourseError
-from ..files import unfinished_folder, write_atomically
+from ..errors import TLCourseError, UserInputError
+from ..files import sha256, unfinished_folder, write_atomically
 from ..handouts import LEARNERS, make_handouts
 
 LAUNCHERS = Path(__file__).parent / "launchers"
 INSTALLER = Path(__file__).parent / "installer.py"
 
 
-def add(folder: Path, networks: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """Lessons, the dogs' pack and weights of Keras. Returns, in sentences, what is not on this machine."""
+def add(folder: Path, networks: Sequence[str], checked: bool, say: Callable[[str], None]) -> list[str]:
+    """Lessons, the dogs' pack and weights of Keras. Returns, in sentences, what is not on this machine.
+
+    Args:
+        checked: whether `check_lessons` was called for the lessons that are there.
+    """
     say("lessons")
     with unfinished_folder(folder / "lessons") as made:
         make_handouts(made)
+        if not checked:  # the first making was interrupted: they are as they are made now, or not the kit's
+            files = [path for path in (made / LEARNERS).rglob("*") if path.is_file()]
+            new = {f"lessons/{path.relative_to(made / LEARNERS).as_posix()}": sha256(path) for path in files}
+            check_lessons(folder / "lessons", new)
         shutil.rmtree(folder / "lessons", ignore_errors=True)
         (made / LEARNERS).rename(folder / "lessons")
     say("packs and weights")
     return [*_add_dogs(folder / "packs"), *_add_networks(folder / "weights" / "models", networks)]
+
+
+def check_lessons(folder: Path, known: dict[str, str]) -> None:
+    """Refuse to make lessons again that are not as the kit had them, or that were added: answers may be in them.
+
+    Args:
+        known: file in the kit → SHA-256.
+
+    Raises:
+        UserInputError: names what was changed.
+    """
+    files = {f"lessons/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if not path.is_dir()}
+    changed = [name for name, path in files.items() if not path.is_file() or sha256(path) != known.get(name)]
+    if changed:
+        raise UserInputError(
+            f"In {folder.parent} there is {', '.join(sorted(changed)[:3])}, which is not as a kit has it. Answers may "
+            "be in it, so the lessons were not made again. Move it away and run the same command."
+        )
 
 
 def _add_dogs(folder: Path) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 KIT = Path(__file__).resolve().parent
 SYSTEMS = {("Linux", "x86_64"): "linux", ("Darwin", "arm64"): "macos", ("Windows", "AMD64"): "windows"}
 SPARE_MEGABYTES = 200
+MARK = ".tlcourse-kit"  # in the folder: it was made by a kit
 
 
 class Refused(Exception):
@@ -32,10 +33,13 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0] if arguments else Path.home() / "tlcourse").expanduser().resolve()
     try:
         target = suitable_target()
+        check_folder(folder)
         check_space(folder, target)
         print("1/4 looking whether this copy of the kit is whole")
         check_files(target)
         print(f"2/4 installing {len(target['wheels'])} packages into {folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).write_text("Installed by a kit of the course tlcourse.\n", "utf-8")
         install_packages(folder)
         print("3/4 lessons and data")
         for name in ("lessons", "packs", "weights"):
@@ -66,6 +70,18 @@ def suitable_target() -> dict:
             return target
     here = f"{platform.system()} {platform.machine()}, Python {python}"
     raise Refused(f"This kit is not for this machine ({here}). It is for: {'; '.join(sorted(targets))}.")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder with an environment, or a file to start something, that a kit has not put there."""
+    there = [
+        name for name in (".venv", "start.bat", "start.command", "start.sh") if os.path.lexists(str(folder / name))
+    ]
+    if there and not (folder / MARK).is_file():
+        raise Refused(
+            f"{folder} has a {there[0]} that this kit did not make; nothing was installed. Choose another folder: "
+            "install.py FOLDER"
+        )
 
 
 def check_space(folder: Path, target: dict) -> None:
@@ -133,7 +149,7 @@ def copy_missing(source: Path, goal: Path) -> None:
         there = goal / path.relative_to(source)
         if path.is_dir():
             there.mkdir(parents=True, exist_ok=True)
-        elif not there.exists():
+        elif not os.path.lexists(str(there)):
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(str(path), str(there))
 

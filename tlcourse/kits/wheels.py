@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from ..errors import TLCourseError, UserInputError
 from ..files import sha256, unfinished_folder
@@ -72,9 +73,16 @@ def drop_damaged(lock: dict[str, Requirement], folder: Path) -> None:
     """
     published = "".join(lock)
     for wheel in folder.glob("*.whl"):
+        if not is_of(wheel, lock):
+            continue
         built_here = wheel.name.endswith("-none-any.whl") and _is_whole(wheel)
         if not built_here and sha256(wheel) not in published:
             wheel.unlink()
+
+
+def is_of(wheel: Path, lock: dict[str, Requirement]) -> bool:
+    """Whether a wheel is of a locked package, in whichever version."""
+    return canonicalize_name(wheel.name.split("-")[0]) in {canonicalize_name(one.name) for one in lock.values()}
 
 
 def _is_whole(wheel: Path) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from ..cache import limit, make_room
 from ..engines import TensorFlowEngine
 from ..errors import TLCourseError
-from ..files import cache_folder, clear_left_over, unfinished_folder
+from ..files import cache_folder, clear_left_over, make_cache_folder, unfinished_folder
 from ..progress import progress_bar
 from ..views import AS_IS
 from .batches import batches_of, files_of, fingerprint
@@ -111,22 +111,32 @@ def _compute(
 @contextmanager
 def _folder(out: str | PathLike | None, layout: Layout, cache: bool) -> Iterator[Path]:
     """The folder of this job's shards."""
-    kept = cache_folder() / "shards" / layout.fingerprint[:24]
-    if out is not None or (cache and limit()):
-        goal = Path(out).expanduser().absolute() if out is not None else kept
-        _claim(goal, layout, "out=" if out is not None else "TLCOURSE_CACHE")
+    if out is not None:
+        goal = Path(out).expanduser().absolute()
+        with _refused(goal, "out="):
+            claim(goal, layout)
         yield goal
-        if out is None:
-            make_room(limit())
+    elif cache and limit():
+        goal = cache_folder() / "shards" / layout.fingerprint[:24]
+        with _refused(goal, "TLCOURSE_CACHE"):
+            make_cache_folder("shards")
+            claim(goal, layout)
+        yield goal
+        make_room(limit())
     else:
-        with unfinished_folder(cache_folder() / "shards") as folder:
-            _claim(folder, layout, "TLCOURSE_CACHE")
+        with _refused(cache_folder(), "TLCOURSE_CACHE"):
+            beside = make_cache_folder("shards")
+        with unfinished_folder(beside / layout.fingerprint[:24]) as folder:
+            with _refused(folder, "TLCOURSE_CACHE"):
+                claim(folder, layout)
             yield folder
 
 
-def _claim(folder: Path, layout: Layout, chosen_by: str) -> None:
+@contextmanager
+def _refused(folder: Path, chosen_by: str) -> Iterator[None]:
+    """Say in a sentence that a folder cannot be made or written to."""
     try:
-        claim(folder, layout)
+        yield
     except OSError as error:
         raise TLCourseError(
             f"The features cannot be written to {folder} ({error.strerror or error}). Make room, or choose another "

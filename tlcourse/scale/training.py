@@ -128,7 +128,8 @@ def _fill(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.n
     folder.mkdir(parents=True, exist_ok=True)
     if read_note(folder / JOB) == job:
         return
-    if not is_untouched(folder) and not (folder / BEGUN).exists():
+    begun = read_note(folder / BEGUN)
+    if not is_untouched(folder) and not (isinstance(begun, dict) and begun.keys() == job.keys()):
         raise UserInputError(
             f"{folder} holds another training, or something else. Nothing is written over: name a new folder."
         )
