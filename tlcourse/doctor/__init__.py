@@ -3,6 +3,7 @@
 Each room has functions that look at one thing and yield `Finding`s; `examine` calls them one after the other.
 """
 
+from ..errors import TLCourseError
 from . import data, downloads, installation, kept, kernels, machine, variables
 from .finding import Finding
 
@@ -26,4 +27,6 @@ def examine(network: bool = False) -> list[Finding]:
         except ImportError as error:
             cause = f"could not be examined, because {error.name or error} cannot be imported; see above"
             findings.append(Finding(look.__name__, "missing", cause))
+        except TLCourseError as error:  # a variable that names no folder
+            findings.append(Finding(look.__name__.replace("_", " "), "look", str(error)))
     return findings
