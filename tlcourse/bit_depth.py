@@ -149,7 +149,7 @@ def _stated(tags: dict) -> int:
     for tag in (_MAX_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE):
         value = tags.get(tag)
         value = max(value) if isinstance(value, tuple) and value else value
-        for depth in DEPTHS:
+        for depth in DEPTHS[1:]:
             if value == 2**depth - 1:
                 return depth
     return 0

@@ -41,7 +41,7 @@ def open_image(content: bytes, name: str = "the picture") -> "PIL.Image.Image":
     from PIL import Image
 
     if not content:
-        raise PictureError(f"{name} is empty: it holds 0 bytes. Replace or remove it.")
+        raise PictureError(f"{name} cannot be read as a picture: it is empty (0 bytes). Replace or remove it.")
     image = Image.open(io.BytesIO(content), formats=_OPENERS)
     width, height = image.size
     if width * height > MAX_PIXELS:

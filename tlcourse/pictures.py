@@ -88,7 +88,7 @@ def read_file(path: str | PathLike) -> bytes:
     except UserInputError as error:
         raise PictureError(f"{str(error).rstrip('.')}{_or_sentences(path)}.") from None
     if not content:
-        raise PictureError(f"{path} is empty: it holds 0 bytes. Replace or remove it.")
+        raise PictureError(f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it.")
     return content
 
 
