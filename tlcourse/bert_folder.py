@@ -1,6 +1,5 @@
 """BERT as it is published: a folder in Hugging Face's layout, with config.json, vocab.txt and model.safetensors."""
 
-import json
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from .bert import Shape
 from .datasets.pack import how_to_carry, pack_folders
 from .errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
-from .files import cache_folder, sha256
+from .files import as_path, cache_folder, read_json, sha256
 
 if TYPE_CHECKING:
     from safetensors import safe_open
@@ -55,7 +54,7 @@ def find_folder(name: str | PathLike) -> Path:
                 f"`tlcourse fetch {name}`. Without: {how_to_carry(str(name))}"
             )
     else:
-        folder = Path(name).expanduser()
+        folder = as_path(name, "the network's folder")
     check(folder, name)
     return folder
 
@@ -184,11 +183,11 @@ def is_lower_case(folder: Path) -> bool:
 
 def _read_json(path: Path) -> dict:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if isinstance(content, dict):
             return content
         reason = "it holds no settings"
-    except (OSError, ValueError) as error:
+    except UserInputError as error:
         reason = str(error)
     raise DamagedFile(f"{path} cannot be read ({reason}). Fetch the folder again.")
 

@@ -1,12 +1,11 @@
 """What `make results` and `make bench` measured, for lessons to read: the one file of measured results."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .errors import DamagedFile, UserInputError
-from .files import data_folder
+from .files import data_folder, read_json
 
 
 def results(name: str = "") -> "Any":
@@ -30,8 +29,8 @@ def results(name: str = "") -> "Any":
 def _all() -> dict:
     path = results_file()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_json(path)
+    except UserInputError as error:
         raise DamagedFile(
             f"The file of measured results, {path}, cannot be read ({error}). Restore it with "
             "`git checkout -- benchmarks/results.json`, or install the course again."

@@ -1,6 +1,5 @@
 """An exported network: read from its folder, checked, and asked. Its LiteRT files need no TensorFlow."""
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from . import features
+from .bit_depth import DEPTHS, BitDepth
 from .engines import LiteRTEngine, has_litert, workers
 from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
-from .files import sha256
+from .files import as_path, read_json, sha256
 from .inputs import Images
 from .pictures import prepare, read_file
 from .predictor import Predictor
@@ -44,12 +44,14 @@ class ExportedModel(Predictor[Images]):
         variant: "float32", "int8" or "keras": which of its files is asked.
         record: all that is known of it, as its record.json: classes, data, training, accuracy, files.
         input_size: (height, width) in pixels.
+        bits: of the levels of 16-bit pictures that do not state it, as in training; None: as `pictures.Pictures` does.
     """
 
     def __init__(self, folder: Path, variant: str, record: dict) -> None:
         super().__init__(np.array(record["classes"]), record["class_names"])
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
+        self.bits: int | None = record["input"].get("bits")
         self._engine = engine_of(folder / VARIANTS[variant], len(self.classes), self.input_size)
 
     def __repr__(self) -> str:
@@ -58,27 +60,29 @@ class ExportedModel(Predictor[Images]):
 
     def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
-        return features.compute(self._engine, images, self.input_size, describe="Predicting")
+        return features.compute(self._engine, images, self.input_size, describe="Predicting", bits=self.bits)
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
         """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
+        paths = list(paths)
+        depth = BitDepth(paths, self.bits)
         paths = iter(paths)
         waiting: deque[Future] = deque()
         with ThreadPoolExecutor(workers()) as pool:
             try:
-                while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()))):
+                while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()), depth)):
                     job = waiting.popleft()
-                    waiting += self._begin(pool, islice(paths, 1))
+                    waiting += self._begin(pool, islice(paths, 1), depth)
                     yield job.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, pool: ThreadPoolExecutor, paths: Iterable[Path]) -> deque[Future]:
-        return deque(pool.submit(self._answer, path) for path in paths)
+    def _begin(self, pool: ThreadPoolExecutor, paths: Iterable[Path], depth: BitDepth) -> deque[Future]:
+        return deque(pool.submit(self._answer, path, depth) for path in paths)
 
-    def _answer(self, path: Path) -> Answer:
+    def _answer(self, path: Path, depth: BitDepth) -> Answer:
         try:
-            pixels = prepare(read_file(path), self.input_size, str(path))
+            pixels = prepare(read_file(path), self.input_size, str(path), depth)
         except PictureError as error:
             return Answer(path, None, str(error))
         return Answer(path, self._engine.run(pixels[None].astype(np.float32))[0], "")
@@ -99,7 +103,7 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
         DamagedFile: a file is missing, cut short, altered or foreign.
         WeightsUnavailable: what runs this variant is not installed.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder)
     if variant not in VARIANTS:
         raise UserInputError(f"There is no variant {variant!r}. There are {', '.join(VARIANTS)}.")
     record = read_record(folder)
@@ -132,10 +136,10 @@ def read_record(folder: Path) -> dict:
     if not path.is_file():
         raise UserInputError(f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse train` wrote.")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path, error=DamagedFile)
         fault = _fault(record)
-    except (OSError, ValueError, RecursionError) as error:
-        fault = f"it cannot be read ({str(error)[:100]})"
+    except DamagedFile as error:
+        fault = f"it cannot be read ({str(error)[:300].removeprefix(f'{path} ')})"
     except (KeyError, TypeError, AttributeError) as error:
         fault = f"something is missing in it ({type(error).__name__}: {error})"
     if fault:
@@ -154,6 +158,8 @@ def _fault(record: dict) -> str:
         return "its classes are no names"
     if not all(isinstance(size[side], int) and 0 < size[side] <= 4096 for side in ("height", "width")):
         return "its input has no size"
+    if size.get("bits") not in (None, *DEPTHS):
+        return "its input has no bit depth that there is"
     if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
         return "its files have no checksums"
     return "" if isinstance(record["left_out"], dict) else "it does not say what was left out"

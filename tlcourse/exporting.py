@@ -24,10 +24,11 @@ from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, KerasEngine, engine_of, load_exported
-from .files import check_clock, sha256, unfinished_folder
+from .files import as_path, check_clock, sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
+from .pictures import Pictures
 from .recipes import RECIPES
 from .small_networks import SmallNetwork
 
@@ -67,7 +68,7 @@ def export(
         UserInputError: the folder holds something, there are no test pictures, or the network is none that sees.
         TLCourseError: the folder cannot be written, or a written file disagrees with Keras. Nothing is left then.
     """
-    goal = Path(folder).expanduser()
+    goal = as_path(folder)
     _check(trained, dataset)
     check_goal(goal)
     started, network = time.perf_counter(), _whole(trained, model)
@@ -169,7 +170,7 @@ def _write(
         "format": FORMAT,
         "class_names": trained.class_names,
         "classes": trained.classes.tolist(),
-        "input": {"height": size[0], "width": size[1]},
+        "input": {"height": size[0], "width": size[1], **_depth(dataset)},
         "backbone": _backbone(network.name),
         "data": _data(dataset, licence),
         "training": _training(trained),
@@ -178,6 +179,12 @@ def _write(
         "left_out": left_out,
         "made": _made(),
     }
+
+
+def _depth(dataset: Dataset) -> dict[str, int]:
+    """The bit depth by which 16-bit pictures were scaled that do not state theirs; nothing where there are none."""
+    depths = [split.images.depth.bits for split in dataset.splits.values() if isinstance(split.images, Pictures)]
+    return {"bits": max(depth for depth in depths if depth)} if any(depths) else {}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ that went through the same network before is not computed again: see `cache`.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .bit_depth import BitDepth, bits_of
 from .cache import RowCache
 from .engines import PictureEngine, Pixels, workers
 from .errors import UserInputError
@@ -42,6 +44,7 @@ def compute(
     dtype: "DTypeLike" = np.float32,
     name: str | None = None,
     describe: str = "Extracting features",
+    bits: int | None = None,
 ) -> np.ndarray:
     """Run a frozen network over pictures, in memory that does not grow with their number.
 
@@ -55,6 +58,7 @@ def compute(
         dtype: of the result; float16 halves what activations need.
         name: of what is computed, for the cache's file; None: neither looked up nor kept.
         describe: what the progress bar says.
+        bits: of the levels of 16-bit files that do not state it; None: as many as the highest level of all needs.
 
     Returns:
         (n, …), or (n, views, …) where there are several views; rows in the order of the pictures. Above `rows.LARGE`
@@ -65,7 +69,7 @@ def compute(
         PictureError: a file cannot be read as a picture; the message names it.
     """
     keep_freed_memory()
-    pictures, total = as_pictures(images)
+    pictures, total, depth = as_pictures(images, bits)
     views = tuple(views)
     result = Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
     with (
@@ -73,7 +77,7 @@ def compute(
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
-        work = _Work(engine, size, views, cache, pool)
+        work = _Work(engine, size, views, cache, pool, depth)
         try:
             for chunk, rows in work.chunks(pictures):
                 for picture in chunk:
@@ -95,17 +99,21 @@ def compute_one(
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
     dtype: "DTypeLike" = np.float32,
+    depth: BitDepth | None = None,
 ) -> np.ndarray:
     """What `compute` gives for one picture, in the thread that calls: (…), or (views, …) for several views.
 
     Args:
         picture: a file, or checked pixels (h, w, 3), as `as_pictures` gives them.
+        depth: the bit depth of the pictures to which it belongs; None: it is a set of its own.
 
     Raises:
         PictureError: the file cannot be read as a picture.
     """
     views = tuple(views)
-    found = _run(engine, [_load(picture, size, views)], size, views).astype(dtype, copy=False)
+    if depth is None:
+        depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
+    found = _run(engine, [_load(picture, size, views, depth)], size, views).astype(dtype, copy=False)
     return found if len(views) > 1 else found[0]
 
 
@@ -125,8 +133,8 @@ def views_of(
     Raises:
         UserInputError: as `extract_features`; unknown views.
     """
-    names, (picture,) = view_names(views), as_pictures([image])[0]
-    found = compute_one(Pixels(size), picture, size, names, np.uint8)
+    names, ((picture,), _, depth) = view_names(views), as_pictures([image])
+    found = compute_one(Pixels(size), picture, size, names, np.uint8, depth)
     return found if len(names) > 1 else found[None]
 
 
@@ -138,12 +146,13 @@ def _cache(name: str | None, engine: PictureEngine, size: tuple[int, int], dtype
 
 @dataclass(slots=True)
 class _Loaded:
-    """A picture's file (or its array), and the keys of its views."""
+    """A picture's file (or its array), the keys of its views, and the bit depth of the pictures beside it."""
 
     content: bytes | np.ndarray
     name: str
     digest: bytes
     keys: list[bytes]
+    depth: BitDepth
 
 
 @dataclass
@@ -153,6 +162,7 @@ class _Work:
     views: tuple[str, ...]
     cache: RowCache
     pool: ThreadPoolExecutor
+    depth: BitDepth
 
     def chunks(self, pictures: Iterable) -> Iterator[tuple[list[_Loaded], dict[bytes, np.ndarray]]]:
         """Loaded pictures and every row of theirs by its key, a chunk at a time.
@@ -173,7 +183,7 @@ class _Work:
         """Jobs that load the next pictures, a group each: a job costs more than the reading of a small file."""
         chosen = list(islice(pictures, count))
         groups = [chosen[at : at + GROUP] for at in range(0, len(chosen), GROUP)]
-        return [self.pool.submit(_load_all, group, self.size, self.views) for group in groups]
+        return [self.pool.submit(_load_all, group, self.size, self.views, self.depth) for group in groups]
 
     def _compute_missing(self, chunk: list[_Loaded], rows: dict) -> list[Future]:
         missing = {picture.keys[0]: picture for picture in chunk if any(key not in rows for key in picture.keys)}
@@ -204,15 +214,17 @@ def _run(engine: PictureEngine, pictures: list[_Loaded], size: tuple[int, int], 
 
 
 def _views_of(picture: _Loaded, size: tuple[int, int], views: tuple[str, ...]) -> Iterator[np.ndarray]:
-    image = prepare(picture.content, size, picture.name)
+    image = prepare(picture.content, size, picture.name, picture.depth)
     return (apply_view(image, view, picture.digest) for view in views)
 
 
-def _load_all(pictures: list, size: tuple[int, int], views: tuple[str, ...]) -> list[_Loaded]:
-    return [_load(picture, size, views) for picture in pictures]
+def _load_all(pictures: list, size: tuple[int, int], views: tuple[str, ...], depth: BitDepth) -> list[_Loaded]:
+    return [_load(picture, size, views, depth) for picture in pictures]
 
 
-def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tuple[str, ...]) -> _Loaded:
+def _load(
+    picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tuple[str, ...], depth: BitDepth
+) -> _Loaded:
     """The picture's content, and under which keys its views' rows are kept: all that the rows depend on."""
     from PIL import __version__ as pillow
     from xxhash import xxh3_128_digest
@@ -225,8 +237,17 @@ def _load(picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tu
     else:
         content, name, kind = read_file(picture), str(picture), "file"
         digest, resized = xxh3_128_digest(content), True
+        kind += _of_levels(content, depth)
     keys = []
     for view in views:
         by = f"Pillow {pillow}" if resized or is_resized(view) else ""
         keys.append(hashlib.sha256(digest + f"{kind} {view} {by}".encode()).digest()[:20])
-    return _Loaded(content, name, digest, keys)
+    return _Loaded(content, name, digest, keys, depth)
+
+
+def _of_levels(content: bytes, depth: BitDepth) -> str:
+    """For the key: how a deep picture's levels are scaled, where that is not by 16 bits."""
+    with suppress(Exception):  # raised again where it is decoded
+        levels = bits_of(content, depth)
+        return f" {levels}" if levels not in (None, (16, False)) else ""
+    return ""

@@ -14,7 +14,7 @@ from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
-from .files import make_cache_folder, unfinished_folder
+from .files import as_path, make_cache_folder, unfinished_folder
 from .published import fault_of_weights as fault_of_weights  # a name of this room, too
 from .recipes import RECIPES
 
@@ -120,7 +120,7 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
         UserInputError: the pack is there already.
         OSError: it cannot be written; nothing is left behind then.
     """
-    found, goal = bert_folder.find_folder(name), Path(folder).expanduser() / name
+    found, goal = bert_folder.find_folder(name), as_path(folder, "the folder") / name
     if os.path.lexists(goal):
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
     with unfinished_folder(goal) as unfinished:

@@ -2,18 +2,21 @@
 
 import errno
 import hashlib
+import json
 import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import DamagedFile, TLCourseError, UserInputError
 
@@ -55,12 +58,7 @@ def shared_cache_folder() -> Path | None:
 
 def _folder_of_variable(variable: str) -> Path | None:
     chosen = os.environ.get(variable)
-    try:
-        return Path(chosen).expanduser() if chosen else None
-    except RuntimeError:  # ~name, and there is no such user
-        raise UserInputError(
-            f"{variable} is {chosen!r}, and there is no home folder of that name. Set it to the whole path of a folder."
-        ) from None
+    return as_path(chosen, variable) if chosen else None
 
 
 def make_cache_folder(name: str = "") -> Path:
@@ -196,6 +194,140 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
+MAX_BYTES = 100_000_000  # of a file that is read as a whole, where the caller does not say
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096  # bytes that file systems and Linux take
+
+
+def as_path(path: str | PathLike, what: str = "the path") -> Path:
+    """A path that a user gave, with `~` expanded.
+
+    Parameters
+    ----------
+    path
+        As it was given.
+    what
+        What an error calls it: an argument or a variable.
+
+    Raises
+    ------
+    UserInputError
+        No path, an empty one, one with a null character or too long a name, or `~somebody` without such an account.
+    """
+    text = os.fspath(path) if isinstance(path, str | PathLike) else None
+    if not isinstance(text, str):
+        raise UserInputError(f"{what} is {path!r}; expected the path of a file or folder.")
+    if not text.strip():
+        raise UserInputError(f"{what} is empty; expected the path of a file or folder. The current folder is '.'.")
+    if "\0" in text:
+        raise UserInputError(f"{what} is {text[:200]!r}; a path cannot hold a null character.")
+    try:
+        lengths = [len(os.fsencode(part)) for part in (text, *Path(text).parts[1:])]
+    except UnicodeEncodeError:
+        raise UserInputError(f"{what} is {text[:200]!r}, which no file can be called.") from None
+    if lengths[0] >= _LONGEST_PATH or max(lengths[1:], default=0) > _LONGEST_NAME:
+        raise UserInputError(f"{what} is {text[:100]}…, of {len(text):,} characters: too long for the path of a file.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        if os.path.lexists(text):  # a file may be called ~this
+            return Path(text)
+        raise UserInputError(f"{what} is {text}; there is no account of that name here, or it has no home.") from None
+
+
+def read_file(
+    path: str | PathLike,
+    most: int = MAX_BYTES,
+    error: type[TLCourseError] = UserInputError,
+    first: int | None = None,
+) -> bytes:
+    """The bytes of a regular file; no device, and no pipe, which would be waited for.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    most
+        Bytes that it may have.
+    error
+        What is raised.
+    first
+        So many bytes of its beginning; None: all of it.
+
+    Raises
+    ------
+    TLCourseError
+        It does not exist, cannot be opened, is no regular file, or too large; of the class `error`.
+    """
+    try:
+        kind = os.stat(path).st_mode  # before it is opened: a device may act on that, and a pipe waits
+        if stat.S_ISREG(kind):
+            with open(path, "rb", opener=_without_waiting) as file:
+                kind, size = os.fstat(file.fileno()).st_mode, os.fstat(file.fileno()).st_size
+                if stat.S_ISREG(kind) and first is not None:
+                    return file.read(first)
+                if stat.S_ISREG(kind) and size <= most:
+                    content = file.read(most + 1)  # it may have grown
+                    size = len(content)
+                    if size <= most:
+                        return content
+    except FileNotFoundError:
+        raise error(f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}.") from None
+    except (OSError, ValueError) as reason:  # ValueError: a path with a null character
+        raise error(f"{str(path)[:200]} cannot be opened: {getattr(reason, 'strerror', None) or reason}.") from None
+    if not stat.S_ISREG(kind):
+        raise error(f"{path} is {_kind(kind)}; expected a regular file.")
+    raise error(f"{path} is larger than {most / 1e6:,.0f} MB, which is the most that is read. Make it smaller first.")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file as `open` does, but never waits: a pipe may have taken its place since it was looked at."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _kind(mode: int) -> str:
+    for is_one, name in (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    ):
+        if is_one(mode):
+            return name
+    return "no regular file"
+
+
+def read_text(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseError] = UserInputError) -> str:
+    """The text of a regular file in UTF-8, as `read_file` reads it; line ends become ``\\n``.
+
+    Raises
+    ------
+    TLCourseError
+        As `read_file`; or it is not UTF-8.
+    """
+    try:
+        text = read_file(path, most, error).decode("utf-8")
+    except UnicodeDecodeError:
+        raise error(f"{path} is not text in UTF-8. Save it again in UTF-8, or copy it again.") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseError] = UserInputError) -> "Any":
+    """What a JSON file holds, read as `read_text` reads it.
+
+    Raises
+    ------
+    TLCourseError
+        As `read_text`; or it is not JSON.
+    """
+    try:
+        return json.loads(read_text(path, most, error))
+    except (ValueError, RecursionError) as reason:
+        if isinstance(reason, TLCourseError):
+            raise
+        raise error(f"{path} is not JSON ({str(reason)[:100]}).") from None
+
+
 # What is being written, file or folder; behind it the machine's name, a digest that tells it from others of this name,
 # the process, and random characters.
 UNFINISHED = ".unfinished-"
@@ -212,8 +344,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         write: writes the content to an open file.
 
     Raises:
-        OSError: it cannot be written; nothing is left behind then.
+        OSError: it cannot be written; nothing is left behind then. Devices and pipes are not replaced.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # of a folder the system says it
+        raise OSError(errno.EINVAL, "it is no regular file")
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_left_over(path.parent)
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=_unfinished_prefix())

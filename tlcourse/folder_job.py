@@ -21,7 +21,7 @@ from .engines import workers
 from .errors import TLCourseError, UserInputError
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import check_goal, export
-from .files import sha256
+from .files import as_path, sha256
 from .fine_tuned import FineTuned
 from .finetuning import fine_tune
 from .heads import Classifier, train_classifier
@@ -63,7 +63,7 @@ def train_folder(
         UserInputError: as `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
         TLCourseError: as `export`; the scheduler cannot be reached.
     """
-    began, goal = time.perf_counter(), Path(out).expanduser()
+    began, goal = time.perf_counter(), as_path(out, "out")
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
         raise UserInputError(f"epochs is {epochs!r}; expected a whole number from 0.")
     dataset = _read(folder, say)

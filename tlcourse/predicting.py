@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import UserInputError, printable
 from .exported import Answer, ExportedModel
+from .files import as_path
 from .pictures import files_below
 from .progress import progress_bar
 
@@ -49,13 +50,13 @@ def predict_files(
 def _files(places: Iterable[Path]) -> tuple[list[Path], list[Answer]]:
     """The picture files, and the folders that cannot be opened."""
     files, closed = [], []
-    for place in places:
+    for place in [as_path(place, "a picture") for place in places]:
         if os.path.isdir(place):
-            below = files_below(Path(place))
+            below = files_below(place)
             files += below.pictures
             closed += [Answer(path, None, why) for path, why in below.closed]
         elif os.path.lexists(place):
-            files.append(Path(place))
+            files.append(place)
         else:
             raise UserInputError(f"{place} does not exist. Relative paths start at {Path.cwd()}.")
     if not files and not closed:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .downloading import DownloadError, digest, download, has_digest
 from .errors import DamagedFile, WeightsUnavailable
-from .files import bundled_file
+from .files import as_path, bundled_file
 from .recipes import RECIPES, Recipe
 from .tensorflow_start import check_tensorflow, import_tensorflow
 
@@ -33,8 +33,8 @@ def weights_file(name: str, include_top: bool = False) -> Path:
     recipe = RECIPES[name]
     if not recipe.application:
         return bundled_file("weights", recipe.files[include_top])
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return home.expanduser() / "models" / recipe.files[include_top]
+    home = as_path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "KERAS_HOME")
+    return home / "models" / recipe.files[include_top]
 
 
 def weights_address(name: str, include_top: bool = False) -> str:

@@ -3,15 +3,17 @@
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .bit_depth import BitDepth
 from .errors import UserInputError
-from .inputs import as_pictures
+from .inputs import as_pictures, one_picture
+from .picture_formats import open_image
 from .pictures import open_picture
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ CROPPED = 4  # pixels: a picture that is smaller than the other by up to so many
 QUALITY = 50  # of the JPEG that tells how much a picture may change and still be the same
 MOST = 1000  # pairs of two splits after which the search ends
 LOOKS = 4096  # small grey versions of each split kept at a time, 4 kB each
+EXTREMES = (1, 99)  # percentiles of the grey levels, between which a picture's contrast is measured
 TOLERANCE = (0.75, 1.4)  # grey levels of difference that are always allowed; times what that JPEG changes
 
 
@@ -85,19 +88,20 @@ class Collection:
         self.name = name
         self.images: Any  # whatever gives a picture for a place
         if hasattr(images, "as_numpy_iterator"):  # may come in another order the next time
-            images = [np.asarray(_shrunk(_grey(picture, WORK), 2 * SIDE)) for picture in as_pictures(images)[0]]
-        elements, _ = as_pictures(images)
+            images = [np.asarray(_shrunk(_grey(picture, WORK), 2 * SIDE)) for picture in as_pictures(images).pictures]
+        elements, _, self.depth = as_pictures(images)
         if isinstance(elements, list):
             images = elements
         self.images = list(images.flat) if isinstance(images, np.ndarray) and images.dtype.kind in "OU" else images
         elements, hashes = iter(elements), []
         with ThreadPoolExecutor(2) as pool:
-            while part := list(pool.map(_hashes, islice(elements, 64))):  # some at a time: grey ones come as colour
+            hash_one = partial(_hashes, depth=self.depth)
+            while part := list(pool.map(hash_one, islice(elements, 64))):  # some at a time: grey ones come as colour
                 hashes += part
         if not hashes:
             raise UserInputError(f"There are no pictures in {name}; at least one is needed.")
-        self.plain, self.mirrored = (np.stack(side) for side in zip(*hashes, strict=True))
-        self.work = lru_cache(128)(lambda place: _shrunk(_grey(self.images[place], WORK), WORK))
+        self.plain, self.mirrored, self.contrast = (np.stack(side) for side in zip(*hashes, strict=True))
+        self.work = lru_cache(128)(lambda place: _shrunk(_grey(self._picture(place), WORK, self.depth), WORK))
         self.look = lru_cache(LOOKS)(lambda place: _Look.of(self.work(place)))
 
     def label(self, place: int) -> str | int:
@@ -105,14 +109,19 @@ class Collection:
         picture = self.images[place]
         return str(picture) if isinstance(picture, str | PathLike) else place
 
+    def _picture(self, place: int) -> np.ndarray | PathLike:
+        picture = self.images[place]
+        return picture if isinstance(picture, np.ndarray) else one_picture(picture, self.depth)
 
-def _grey(picture: np.ndarray | str | PathLike, at_least: int) -> "PIL.Image.Image":
+
+def _grey(picture: np.ndarray | str | PathLike, at_least: int, depth: BitDepth | None = None) -> "PIL.Image.Image":
     """A path or an array as a grey `PIL.Image.Image`; a large JPEG is decoded at a smaller size if that is enough."""
     from PIL import Image
 
     if isinstance(picture, str | PathLike):
-        return open_picture(picture, (at_least, at_least)).convert("L")
-    picture = np.squeeze(np.asarray(picture))
+        return open_picture(picture, (at_least, at_least), depth=depth).convert("L")
+    if picture.ndim == 3 and picture.shape[-1] == 1:
+        picture = picture[..., 0]
     if picture.dtype != np.uint8:
         picture = np.rint(picture).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(picture)).convert("L")
@@ -126,15 +135,15 @@ def _shrunk(image: "PIL.Image.Image", side: int) -> "PIL.Image.Image":
     return image
 
 
-def _hashes(picture: np.ndarray | str | PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """The packed bits of the perceptual hash of a picture, and of its mirror image."""
+def _hashes(picture: np.ndarray | str | PathLike, depth: BitDepth) -> tuple[np.ndarray, np.ndarray, float]:
+    """The packed bits of the perceptual hash of a picture and of its mirror image, and its contrast in grey levels."""
     import imagehash
     from PIL import Image, ImageOps
 
     side = 4 * HASH_SIDE  # what phash makes it itself
-    small = _grey(picture, 2 * side).resize((side, side), Image.Resampling.LANCZOS)
+    small = _grey(picture, 2 * side, depth).resize((side, side), Image.Resampling.LANCZOS)
     plain, mirrored = (imagehash.phash(view, HASH_SIDE).hash for view in (small, ImageOps.mirror(small)))
-    return np.packbits(plain), np.packbits(mirrored)
+    return np.packbits(plain), np.packbits(mirrored), float(np.ptp(np.percentile(np.asarray(small), EXTREMES)))
 
 
 class _Look(NamedTuple):
@@ -248,8 +257,6 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _encoded(image: "PIL.Image.Image") -> "PIL.Image.Image":
-    from PIL import Image
-
     file = io.BytesIO()
     image.save(file, "JPEG", quality=QUALITY)
-    return Image.open(file)
+    return open_image(file.getvalue())

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
-from ..files import unfinished_folder
+from ..files import as_path, unfinished_folder
 
 MOST_BYTES = 5_000_000_000  # unpacked; far above what a course's disk and an evening's patience hold
 MOST_FILES = 200_000
@@ -34,7 +34,7 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         DamagedFile: the archive was cut short or altered.
         TLCourseError: the folder cannot be written.
     """
-    source, goal = Path(archive).expanduser(), Path(folder).expanduser()
+    source, goal = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():
         raise UserInputError(f"{source} is not a file. Relative paths start at {Path.cwd()}.")
     if os.path.lexists(goal) and (goal.is_symlink() or not goal.is_dir() or any(goal.iterdir())):

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from ..bit_depth import BitDepth
 from ..errors import PictureError, printable
 from ..files import sha256
 from ..pictures import open_picture
@@ -16,20 +18,22 @@ Labelled = list[tuple[Path, str]]  # picture file, class name
 Skipped = list[tuple[str, str]]  # file, reason
 
 
-def readable(found: dict[str, Labelled]) -> tuple[dict[str, Labelled], Skipped]:
+def readable(found: dict[str, Labelled], depth: BitDepth) -> tuple[dict[str, Labelled], Skipped]:
     """Open every picture once, in full (a file cut short shows only then), and leave out what shows nothing."""
     everything = [file for entries in found.values() for file, _ in entries]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        progress = progress_bar(pool.map(_fault, everything), total=len(everything), desc="Checking pictures", unit="")
+        progress = progress_bar(
+            pool.map(partial(_fault, depth=depth), everything), total=len(everything), desc="Checking pictures", unit=""
+        )
         faults = dict(zip(everything, progress, strict=True))
     kept = {split: [entry for entry in entries if not faults[entry[0]]] for split, entries in found.items()}
     return kept, [(printable(file), fault) for file, fault in faults.items() if fault]
 
 
-def _fault(file: Path) -> str | None:
+def _fault(file: Path, depth: BitDepth) -> str | None:
     """Why a picture cannot be used, or None."""
     try:
-        width, height = open_picture(file).size
+        width, height = open_picture(file, depth=depth).size
     except PictureError as error:
         return str(error).removeprefix(f"{printable(file)} ")
     if min(width, height) < SMALLEST_SIDE:

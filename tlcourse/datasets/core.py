@@ -179,7 +179,7 @@ def _joined(first: Split, second: Split) -> Split:
     both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
     inputs: np.ndarray | Pictures
     if isinstance(first.inputs, Pictures) and isinstance(second.inputs, Pictures):
-        inputs = Pictures(first.inputs.paths + second.inputs.paths)
+        inputs = first.inputs + second.inputs
     else:
         inputs = np.concatenate([first.inputs, second.inputs])
     return Split(

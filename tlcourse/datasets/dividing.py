@@ -2,17 +2,20 @@
 
 from collections import Counter, defaultdict
 
+from ..bit_depth import BitDepth
+from ..pictures import Pictures
 from ..same_pictures import same_pictures
 from .cleaning import Labelled
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
-def with_all_splits(found: dict[str, Labelled]) -> dict[str, Labelled]:
+def with_all_splits(found: dict[str, Labelled], depth: BitDepth) -> dict[str, Labelled]:
     """Cut the splits that are missing out of train, class by class.
 
     Args:
         found: split → its pictures ordered by content; or all of them under "all".
+        depth: the bit depth of all of them.
     """
     if "all" in found:
         source, wanted, found = found["all"], SHARES, {}
@@ -21,12 +24,12 @@ def with_all_splits(found: dict[str, Labelled]) -> dict[str, Labelled]:
         wanted = {split: share for split, share in SHARES.items() if split == "train" or split not in found}
     if len(wanted) == 1 or not source:
         return {**dict.fromkeys(wanted, source), **found}
-    return {**found, **_divided(source, wanted)}
+    return {**found, **_divided(source, wanted, depth)}
 
 
-def _divided(source: Labelled, wanted: dict[str, float]) -> dict[str, Labelled]:
+def _divided(source: Labelled, wanted: dict[str, float], depth: BitDepth) -> dict[str, Labelled]:
     """The pictures by split, in these shares of each class."""
-    things = same_pictures([file for file, _ in source]).tolist()
+    things = same_pictures(Pictures([file for file, _ in source], depth=depth)).tolist()
     things_of: dict[str, list[int]] = defaultdict(list)
     for (_, name), thing in zip(source, things, strict=True):
         things_of[name].append(thing)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import UserInputError, printable
-from ..same_pictures import shared_pictures
+from ..pictures import Pictures
+from ..same_pictures import Collection, as_collections, in_two
 from .core import Dataset
 
 FEW = 10  # pictures of a class to learn from; with fewer its recall is mostly luck
 UNEVEN = 3  # times as many pictures of one class as of another: accuracy then hides what happens to the rarer
+LOW_CONTRAST = 16  # grey levels of 256: with less, a picture is almost of one colour
 LISTED = 5  # names that a line holds
 
 
@@ -38,6 +40,8 @@ class Examination:
 def examine(dataset: Dataset) -> Examination:
     """Look at the splits, at what was left out, how the classes are filled, at copies, and at what guessing gives.
 
+    A line is added for pictures of almost one colour, and one for files of 16 bits whose levels need fewer.
+
     Args:
         dataset: of pictures, from `from_folder` or `load_dataset`.
 
@@ -50,7 +54,7 @@ def examine(dataset: Dataset) -> Examination:
         split: np.bincount(part.labels, minlength=len(dataset.class_names)) for split, part in dataset.splits.items()
     }
     place = int(counts["train"].argmax())
-    test = dataset.test.labels
+    test, collections = dataset.test.labels, _collections(dataset)
     baseline = float(np.mean(test == place)) if len(test) else float("nan")
     return Examination(
         dataset.name,
@@ -59,8 +63,10 @@ def examine(dataset: Dataset) -> Examination:
             _about_skipped(dataset.skipped),
             _about_few(counts["train"], dataset.class_names),
             _about_balance(np.sum(list(counts.values()), axis=0), dataset.class_names),
-            _about_copies(dataset),
+            _about_copies(collections),
             _about_guessing(dataset.class_names[place], baseline),
+            *_about_contrast(collections),
+            *_about_depth(dataset),
         ],
         dataset.class_names[place],
         baseline,
@@ -114,13 +120,38 @@ def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool
     return "balance", f"{text}, {ratio:.0f} times fewer: look at each class's recall, not at accuracy alone.", True
 
 
-def _about_copies(dataset: Dataset) -> tuple[str, str, bool]:
+def _collections(dataset: Dataset) -> list[Collection]:
     filled = {name: split.images for name, split in dataset.splits.items() if len(split)}
-    pairs = shared_pictures(*filled.values(), names=tuple(filled)) if len(filled) > 1 else []
+    return as_collections(tuple(filled.values()), tuple(filled))
+
+
+def _about_copies(collections: list[Collection]) -> tuple[str, str, bool]:
+    pairs = [pair for pair, _, _ in in_two(collections)]
     if pairs:
         first = f"{printable(str(pairs[0].first))} of {pairs[0].first_split} = {printable(str(pairs[0].second))} of "
         return "copies", f"{len(pairs)} in two splits, the first {first}{pairs[0].second_split}.", True
     return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
+
+
+def _about_contrast(collections: list[Collection]) -> list[tuple[str, str, bool]]:
+    """A line where pictures are almost black, or almost of any one colour."""
+    flat = [(split, row) for split in collections for row in np.flatnonzero(split.contrast < LOW_CONTRAST).tolist()]
+    if not flat:
+        return []
+    split, row = flat[0]
+    first = f"{printable(str(split.label(row)))} of {split.name}"
+    many = f"{len(flat):,} pictures are" if len(flat) > 1 else "1 picture is"
+    return [("contrast", f"{many} almost of one colour, the first {first}: were they read as they look?", True)]
+
+
+def _about_depth(dataset: Dataset) -> list[tuple[str, str, bool]]:
+    """A line where the levels of 16-bit files need fewer bits, and are scaled by those."""
+    depths = [split.images.depth.bits for split in dataset.splits.values() if isinstance(split.images, Pictures)]
+    bits = next((depth for depth in depths if depth and depth < 16), None)
+    if bits is None:
+        return []
+    highest = 2**bits - 1
+    return [("bit depth", f"files of 16 bits have no level above {highest:,}: taken as {bits}-bit.", True)]
 
 
 def _about_guessing(name: str, baseline: float) -> tuple[str, str, bool]:

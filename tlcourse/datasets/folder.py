@@ -2,18 +2,21 @@
 
 import unicodedata
 import warnings
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from ..bit_depth import BitDepth
 from ..errors import UserInputError, printable
-from ..files import Card
+from ..files import Card, as_path, read_file
 from ..pictures import Pictures, files_below
 from .cleaning import Labelled, Skipped, readable, without_copies
 from .core import Dataset, Split
 from .dividing import with_all_splits
 
+MAX_CARD_BYTES = 1_000_000
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
@@ -42,18 +45,19 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
         UserInputError: no such folder, no class folders, fewer than two classes with pictures, or a class without a
             picture to train on.
     """
-    folder = Path(path).expanduser()
+    folder = as_path(path)
     if not folder.is_dir():
         raise UserInputError(f"{folder} is not a folder. Relative paths start at {Path.cwd()}.")
     found, skipped = _find(folder)
+    depth = BitDepth(file for entries in found.values() for file, _ in entries)
     if check:
-        found, damaged = readable(found)
+        found, damaged = readable(found, depth)
         skipped += damaged
     if set(found) != set(SPLIT_FOLDERS) or check:
         found, copies = without_copies(found, folder)
         skipped += copies
-        found = with_all_splits(found)
-    dataset = _assemble(folder, found, skipped)
+        found = with_all_splits(found, depth)
+    dataset = _assemble(folder, found, skipped, depth)
     if skipped:
         warnings.warn(
             f"{len(skipped)} files of {folder} were left out; the first: {skipped[0][0]} ({skipped[0][1]}). "
@@ -101,7 +105,7 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
     return found, skipped + [(printable(file), "outside the class folders") for file in outside]
 
 
-def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped) -> Dataset:
+def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped, depth: BitDepth) -> Dataset:
     names = sorted({name for entries in found.values() for _, name in entries})
     if len(names) < 2:
         raise UserInputError(
@@ -119,9 +123,10 @@ def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped) -> Dat
     for split in SPLIT_FOLDERS:
         entries = sorted(found.get(split, []))
         labels = np.array([number[name] for _, name in entries], np.int64)
-        splits[split] = Split(Pictures([file for file, _ in entries]), labels, names)
-    card_file = folder / "CARD.md"
-    text = card_file.read_text(encoding="utf-8", errors="replace") if card_file.is_file() else ""
+        splits[split] = Split(Pictures([file for file, _ in entries], depth=depth), labels, names)
+    card_file, text = folder / "CARD.md", ""
+    with suppress(UserInputError):  # a card that cannot be read is none
+        text = read_file(card_file, MAX_CARD_BYTES).decode("utf-8", "replace")
     name = folder.resolve().name  # a path may be "."
     card = Card(name, f"Pictures of {folder}", str(folder), "not stated: see the text", "its owner", {}, text)
     return Dataset(name, **splits, class_names=names, card=card, skipped=skipped)

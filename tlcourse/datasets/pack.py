@@ -1,17 +1,19 @@
 """Packs: data sets as plain class folders, to be carried to a machine without internet."""
 
 import csv
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ..bit_depth import BitDepth
 from ..errors import DamagedFile, UserInputError
-from ..files import Card, sha256, unfinished_folder
+from ..files import Card, as_path, read_text, sha256, unfinished_folder
 from ..pictures import Pictures
 from ..progress import progress_bar
 from .core import Dataset, Split
@@ -39,7 +41,8 @@ def find_pack(name: str) -> Path | None:
 
 def pack_folders() -> list[Path]:
     """The folders named by `TLCOURSE_PACKS`, which separates them as PATH does."""
-    return [Path(entry).expanduser() for entry in os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep) if entry]
+    given = os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep)
+    return [as_path(entry, "TLCOURSE_PACKS") for entry in given if entry]
 
 
 def list_packs() -> list[str]:
@@ -70,7 +73,7 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
             f"{odd[0]!r} cannot be the name of a folder, and a pack has one for each class. Rename it; nothing was "
             "written."
         )
-    goal = Path(folder).expanduser() / dataset.name
+    goal = as_path(folder, "the folder") / dataset.name
     if os.path.lexists(goal):
         raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
     with unfinished_folder(goal) as half_done:
@@ -113,10 +116,9 @@ def read_pack(folder: Path) -> Dataset:
     """
     if not (folder / MANIFEST).is_file():
         return from_folder(folder, check=False)
-    with open(folder / MANIFEST, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     mend = f"Copy the pack {folder.name} again from where it came."
-    if not rows or any(set(row) != set(COLUMNS) or None in row.values() for row in rows):
+    rows = _rows(folder / MANIFEST)
+    if not rows:
         raise DamagedFile(f"{folder / MANIFEST} is cut short or not what `tlcourse pack` wrote. {mend}")
     for row in rows:
         path = folder / row["file"]
@@ -124,22 +126,43 @@ def read_pack(folder: Path) -> Dataset:
             raise DamagedFile(f"{path} is missing or altered. {mend}")
     names = list(dict(sorted({int(row["label"]): row["class"] for row in rows}.items())).values())
     card = Card(folder.name, f"Pack {folder}", str(folder), "see the text", "tlcourse pack", {}, _text(folder))
-    splits = {name: _read_split(folder, [row for row in rows if row["split"] == name], names) for name in _SPLITS}
+    depth = BitDepth(folder / row["file"] for row in rows)
+    parts = {name: [row for row in rows if row["split"] == name] for name in _SPLITS}
+    splits = {name: _read_split(folder, part, names, depth) for name, part in parts.items()}
     return Dataset(folder.name, splits["train"], splits["validation"], splits["test"], names, card)
 
 
 _SPLITS = ("train", "validation", "test")
 
 
+def _rows(manifest: Path) -> list[dict[str, str]]:
+    """The manifest's rows; none where it is not whole."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(manifest, error=DamagedFile), newline="")))
+        for row in rows:
+            if set(row) != set(COLUMNS) or None in row.values() or not _is_inside(row["file"]):
+                return []
+            int(row["label"]), float(row["weight"] or 1)
+    except (csv.Error, ValueError):
+        return []
+    return rows
+
+
+def _is_inside(file: str) -> bool:
+    """Whether a picture's path leads to no other folder than the pack's."""
+    path = PurePosixPath(file)
+    return bool(file) and not path.is_absolute() and ".." not in path.parts and "\0" not in file
+
+
 def _text(folder: Path) -> str:
-    return (folder / "CARD.md").read_text(encoding="utf-8") if (folder / "CARD.md").is_file() else ""
+    return read_text(folder / "CARD.md", error=DamagedFile) if (folder / "CARD.md").is_file() else ""
 
 
-def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str]) -> Split:
+def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str], depth: BitDepth) -> Split:
     column = lambda key: np.array([row[key] for row in rows])  # noqa: E731
     labels = [names.index(row["class"]) for row in rows]  # not its number: a class without any picture is gone
     return Split(
-        Pictures([folder / row["file"] for row in rows]),
+        Pictures([folder / row["file"] for row in rows], depth=depth),
         np.array(labels, np.int64),
         names,
         column("weight").astype(np.float32) if rows and all(row["weight"] for row in rows) else None,

@@ -1,6 +1,5 @@
 """What the course keeps for the user: cache, unfinished work, progress, measured results. Is it whole?"""
 
-import json
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from ..cache import contents, left_alone, limit, unfinished
 from ..errors import UserInputError
-from ..files import cache_folder, is_foreign_cache, left_over
+from ..files import cache_folder, is_foreign_cache, left_over, read_json
 from .finding import Finding
 from .machine import refusal
 
@@ -107,8 +106,8 @@ def results() -> Iterator[Finding]:
 
     path = results_file()
     try:
-        if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
+        if not isinstance(read_json(path), dict):
             raise ValueError("no dictionary")
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         cure = "Run: git checkout -- benchmarks/results.json; or install the course again."
         yield Finding("results", "missing", f"{path} cannot be read ({error}). {cure}")

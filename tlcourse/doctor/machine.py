@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..cache import TOLERANCE, contents
-from ..files import cache_folder
+from ..files import as_path, cache_folder
 from .finding import Finding
 
 MEMORY_GB = 2.0  # a lesson takes up to 1.5
@@ -51,7 +51,7 @@ def disk() -> Iterator[Finding]:
 
 
 def _tfds_folder() -> Path:
-    return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    return as_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
 
 
 def existing(place: Path) -> Path:
@@ -90,7 +90,7 @@ def temporary_files() -> Iterator[Finding]:
 
 def home() -> Iterator[Finding]:
     """Only where it cannot be written to."""
-    places = {name: Path(os.environ.get(name) or usual).expanduser() for name, usual in WRITERS.items()}
+    places = {name: as_path(os.environ.get(name) or usual, name) for name, usual in WRITERS.items()}
     refused = {name: reason for name, place in places.items() if (reason := refusal(place))}
     if refused:
         cure = f"Set {', '.join(refused)} to folders of your own, such as {Path(tempfile.gettempdir(), 'NAME')}."

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import UserInputError, callers_level
-from ..files import write_atomically
+from ..files import as_path, read_json, write_atomically
 
 NAME = "tlcourse-progress.json"
 _FORMAT = "tlcourse progress 1"
@@ -26,7 +26,7 @@ class Progress:
     @staticmethod
     def path() -> Path:
         """`TLCOURSE_PROGRESS`, or a file in the folder where the notebook runs, beside the lessons."""
-        return Path(os.environ.get("TLCOURSE_PROGRESS") or NAME).expanduser().absolute()
+        return as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS").absolute()
 
     @classmethod
     def read(cls, file: "str | PathLike | None" = None, strict: bool = False) -> "Progress":
@@ -39,13 +39,16 @@ class Progress:
         Raises:
             UserInputError: with `strict`.
         """
-        path = Path(file).expanduser() if file else cls.path()
+        path = cls.path() if file is None else as_path(file, "the file")
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            if path.exists() and not path.is_file():
+                raise OSError("it is no regular file")
+            path.open("rb").close()
+            kept = read_json(path)
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
                 raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             if strict:
                 reason = "it is not there" if isinstance(error, FileNotFoundError) else f"{error}"
                 raise UserInputError(

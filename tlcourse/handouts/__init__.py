@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserInputError
-from ..files import unfinished_folder
+from ..files import as_path, unfinished_folder
 from . import cards, instructors, learners, slides, teaching
 from .lessons import Lesson, find_lessons
 
@@ -37,7 +37,7 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
         UserInputError: no such lesson, a file is there already, the folder cannot be written to, or nbconvert or the
             lessons themselves are not installed.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder, "the folder")
     chosen = find_lessons(lessons)
     files = dict(file for lesson in chosen for file in _handouts_of(lesson, solutions)) | slides.program()
     there = [name for name in files if os.path.lexists(folder / name) and not _is_of_slides(folder / name, name)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UserInputError
-from ..files import UNFINISHED, data_folder, is_untouched, sha256, write_atomically
+from ..files import UNFINISHED, as_path, data_folder, is_untouched, sha256, write_atomically
 from . import contents, wheels
 from .targets import Target, make_targets
 
@@ -52,7 +52,7 @@ def make_kit(
             or this is no checkout of the course.
         KitError: a package could not be had, or the wheels of a system are not complete.
     """
-    folder, source = Path(folder).expanduser().resolve(), source or data_folder().parent
+    folder, source = as_path(folder, "the folder").resolve(), source or data_folder().parent
     targets = make_targets(systems, pythons)
     locks = _locks(source)
     _check_folder(folder, targets, wheels.read_lock(*locks))

@@ -10,6 +10,7 @@ from matplotlib import figure
 from PIL import Image
 
 from ..errors import UserInputError
+from ..picture_formats import open_image
 from ..tables import Table, as_html
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Figure(figure.Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
         small = io.BytesIO()  # 256 colours are a third of the size and look the same
-        Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        open_image(buffer.getvalue()).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+            small, "png", optimize=True
+        )
         return small.getvalue()
 
 

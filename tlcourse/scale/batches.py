@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..bit_depth import BitDepth
 from ..errors import UserInputError, printable
+from ..files import as_path
 from ..inputs import as_pictures
 from ..pictures import PREPARATION
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from ..engines import PictureEngine
-    from ..inputs import Images
+    from ..files import as_path
+from ..inputs import Images
 
 SHARDS = 1000  # so many at first, …
 SMALLEST, LARGEST = 32, 1024  # … of so many pictures each: a small one is little to lose, large ones are few files
@@ -32,14 +35,15 @@ class Batch(NamedTuple):
     names: list[str]
 
 
-def files_of(images: "Images") -> tuple[list[str], list[str]]:
-    """Absolute paths, and names as they are shown: below the folder, where one was given.
+def files_of(images: "Images") -> tuple[list[str], list[str], BitDepth]:
+    """Absolute paths, names as they are shown (below the folder, where one was given), and the bit depth of them all.
 
     Raises:
         UserInputError: no pictures, or pictures that are no files.
     """
     is_array = isinstance(images, np.ndarray) and images.dtype.kind not in "OU"
-    pictures = [images] if is_array else list(as_pictures(images)[0])
+    pictures, _, depth = ([images], 1, BitDepth()) if is_array else as_pictures(images)
+    pictures = list(pictures)
     if not pictures:
         raise UserInputError("There are no pictures in what was given; at least one is needed.")
     paths = [picture for picture in pictures if isinstance(picture, str | PathLike)]
@@ -48,9 +52,10 @@ def files_of(images: "Images") -> tuple[list[str], list[str]]:
             "engine='dask' takes pictures that its workers can open: a folder, a list of paths, or the images of "
             "tl.datasets.from_folder. Arrays are computed by this process: leave engine out."
         )
-    folder = Path(images).expanduser() if isinstance(images, str | PathLike) and os.path.isdir(images) else None
+    folder = as_path(images) if isinstance(images, str | PathLike) else None
+    folder = folder if folder and folder.is_dir() else None
     names = [printable(Path(path).relative_to(folder).as_posix() if folder else path) for path in paths]
-    return [os.path.abspath(path) for path in paths], names
+    return [os.path.abspath(path) for path in paths], names, depth
 
 
 def batches_of(paths: list[str], names: list[str]) -> Iterator[Batch]:
@@ -61,12 +66,18 @@ def batches_of(paths: list[str], names: list[str]) -> Iterator[Batch]:
 
 
 def fingerprint(
-    engine: "PictureEngine", paths: list[str], size: tuple[int, int], views: tuple[str, ...], dtype: "DTypeLike"
+    engine: "PictureEngine",
+    paths: list[str],
+    size: tuple[int, int],
+    views: tuple[str, ...],
+    dtype: "DTypeLike",
+    bits: int | None = None,
 ) -> str:
     """SHA-256 of all that the rows depend on; a picture's file goes by its path, size and time."""
     from PIL import __version__ as pillow
 
     determined_by = [engine.key, engine.output_shape, size, views, np.dtype(dtype).name, PREPARATION, pillow]
+    determined_by += [bits] if bits not in (None, 16) else []  # of 16-bit files; others are what they were
     summary = hashlib.sha256(json.dumps(determined_by).encode())
     for path in paths:
         try:

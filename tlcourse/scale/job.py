@@ -13,7 +13,7 @@ import numpy as np
 from ..cache import limit, make_room
 from ..engines import TensorFlowEngine
 from ..errors import TLCourseError
-from ..files import cache_folder, clear_left_over, make_cache_folder, unfinished_folder
+from ..files import as_path, cache_folder, clear_left_over, make_cache_folder, unfinished_folder
 from ..progress import progress_bar
 from ..views import AS_IS
 from .batches import batches_of, files_of, fingerprint
@@ -67,9 +67,9 @@ def compute(
             "engine='dask' sends networks to its workers as LiteRT files, and this one is run by TensorFlow. Load it "
             "with engine='auto', or extract its features in this process."
         )
-    (paths, names), views = files_of(images), tuple(views)
+    (paths, names, depth), views = files_of(images), tuple(views)
     shape = (*((len(views),) if len(views) > 1 else ()), *engine.output_shape)
-    layout = Layout(fingerprint(engine, paths, size, views, dtype), shape, np.dtype(dtype).name, len(paths))
+    layout = Layout(fingerprint(engine, paths, size, views, dtype, depth.bits), shape, np.dtype(dtype).name, len(paths))
     with _folder(out, layout, cache) as folder:
         todo = [
             batch
@@ -79,7 +79,7 @@ def compute(
         if todo:
             with progress_bar(total=len(paths), desc=describe, unit=" pictures") as progress:
                 progress.update(len(paths) - sum(len(batch.paths) for batch in todo))
-                _compute(engine, size, views, layout, folder, todo, scheduler, progress)
+                _compute(engine, size, views, depth.bits, layout, folder, todo, scheduler, progress)
         found = read_shards(folder)
     if found.left_out and complete:
         raise TLCourseError(f"{_about(found)} Replace or remove them and call again: what is done stays done.")
@@ -92,6 +92,7 @@ def _compute(
     engine: "PictureEngine",
     size: tuple[int, int],
     views: tuple[str, ...],
+    bits: int | None,
     layout: Layout,
     folder: Path,
     todo: list,
@@ -102,7 +103,7 @@ def _compute(
         from .dispatch import compute_all  # needs Dask, which `connected` has found or said to be missing
         from .workers import Network, versions
 
-        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, layout, str(folder), versions())
+        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, bits, layout, str(folder), versions())
         guilty = compute_all(client, network, iter(todo), progress)
     clear_left_over(folder)  # of workers that were killed
     set_aside(folder, guilty)
@@ -112,7 +113,7 @@ def _compute(
 def _folder(out: str | PathLike | None, layout: Layout, cache: bool) -> Iterator[Path]:
     """The folder of this job's shards."""
     if out is not None:
-        goal = Path(out).expanduser().absolute()
+        goal = as_path(out, "out").absolute()
         with _refused(goal, "out="):
             claim(goal, layout)
         yield goal

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import is_untouched, write_atomically
+from ..files import as_path, is_untouched, read_json, write_atomically
 from ..rows import Rows
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def read_shards(folder: str | PathLike) -> Shards:
         UserInputError: no job's folder.
         TLCourseError: the job is not finished, or a shard is damaged; the message says what to do.
     """
-    goal = Path(folder).expanduser()
+    goal = as_path(folder)
     try:
         layout = Layout.of(read_note(goal / JOB))
     except (KeyError, TypeError):
@@ -214,6 +214,6 @@ def note(path: Path, content: object) -> None:
 def read_note(path: Path) -> "Any":
     """What a note says; None where there is none, or none that can be read."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return read_json(path)
+    except UserInputError:
         return None

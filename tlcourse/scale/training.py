@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import check_clock, is_untouched, write_atomically
+from ..files import as_path, check_clock, is_untouched, write_atomically
 from .cluster import connected
 from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
 from .shards import note, read_note
@@ -86,7 +86,7 @@ def train(
             f"Inputs of shape {inputs.shape} came with labels of shape {labels.shape} and type {labels.dtype}; "
             "expected one whole number from 0 for each row."
         )
-    folder = Path(out).expanduser().absolute()
+    folder = as_path(out, "out").absolute()
     settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     _prepare(folder, network, inputs, labels, settings)
     begun: list[int] = []

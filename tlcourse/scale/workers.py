@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from distributed import WorkerPlugin, get_worker
 
+from ..bit_depth import BitDepth
 from ..engines import PictureEngine
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features import compute_one
@@ -32,7 +33,7 @@ class Network(WorkerPlugin):
     Attributes:
         name: under which tasks find it.
         engine: from `engines`; pickled with the file's content.
-        size, views: of the pictures, as for `features.compute`.
+        size, views, bits: of the pictures, as for `features.compute`; `bits` is that of all of them together.
         layout, out: of the shards, and the folder that they are written to.
         versions: of the packages in the process that asks.
         fault: why this worker must not compute.
@@ -42,6 +43,7 @@ class Network(WorkerPlugin):
     engine: PictureEngine
     size: tuple[int, int]
     views: tuple[str, ...]
+    bits: int | None
     layout: Layout
     out: str
     versions: dict[str, str]
@@ -71,10 +73,10 @@ class Network(WorkerPlugin):
         out = Path(self.out)
         if is_done(shard_path(out, batch.number), self.layout, len(batch.paths)):
             return  # by a worker that died before it could say so
-        rows, errors = [], []
+        rows, errors, depth = [], [], BitDepth(bits=self.bits) if self.bits else None
         for path in batch.paths:
             try:
-                row, error = compute_one(self.engine, path, self.size, self.views, self.layout.dtype), None
+                row, error = compute_one(self.engine, path, self.size, self.views, self.layout.dtype, depth), None
             except PictureError as unreadable:
                 row, error = None, str(unreadable)
             rows.append(row)
