@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import DamagedFile, TLCourseError
+from .errors import DamagedFile, TLCourseError, printable
+from .foreign_text import preformatted
 
 
 def data_folder() -> Path:
@@ -62,11 +63,14 @@ def _sha256(file: BinaryIO) -> str:  # Python 3.10 has no hashlib.file_digest
 class Card:
     """What is known of a data set or of weights: read from `data/<name>/CARD.md`.
 
+    A notebook renders the Markdown of the course's own cards; whatever came with a folder or a pack is shown as text.
+
     Attributes:
         name: the folder's name.
         title, source, licence, built_by: one line each.
         files: file name → SHA-256 of the bundled files.
         text: the card's prose, in Markdown.
+        bundled: whether all of it comes with the course.
     """
 
     name: str
@@ -76,12 +80,19 @@ class Card:
     built_by: str
     files: dict[str, str]
     text: str
+    bundled: bool = False
 
     def __str__(self) -> str:
-        return f"{self.title}\nSource: {self.source}\nLicence: {self.licence}\n\n{self.text.strip()}"
+        card = f"{self.title}\nSource: {self.source}\nLicence: {self.licence}\n\n{self.text.strip()}"
+        return printable(card, lines=True)
 
-    def _repr_markdown_(self) -> str:
+    def _repr_markdown_(self) -> str | None:
+        if not self.bundled:
+            return None
         return f"**{self.title}**  \nSource: {self.source}  \nLicence: {self.licence}\n\n{self.text}"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.bundled else preformatted(self)
 
 
 def read_card(name: str) -> Card:
@@ -103,7 +114,7 @@ def read_card(name: str) -> Card:
             f"`git checkout -- data/{name}/CARD.md`, or install the course again."
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
-    return Card(name=name, files=files, text=text, **fields)
+    return Card(name=name, files=files, text=text, bundled=True, **fields)
 
 
 def bundled_file(folder: str, name: str) -> Path:

@@ -31,8 +31,11 @@ class Examination:
     baseline: float
 
     def __repr__(self) -> str:
-        rows = [f"  {'look' if look else 'ok':6}{subject:14}{sentence}" for subject, sentence, look in self.findings]
-        return "\n".join([f"{self.name}:", *rows])
+        rows = [
+            f"  {'look' if look else 'ok':6}{subject:14}{printable(sentence)}"
+            for subject, sentence, look in self.findings
+        ]
+        return "\n".join([f"{printable(self.name)}:", *rows])
 
 
 def examine(dataset: Dataset) -> Examination:
@@ -118,8 +121,8 @@ def _about_copies(dataset: Dataset) -> tuple[str, str, bool]:
     filled = {name: split.images for name, split in dataset.splits.items() if len(split)}
     pairs = shared_pictures(*filled.values(), names=tuple(filled)) if len(filled) > 1 else []
     if pairs:
-        first = f"{printable(str(pairs[0].first))} of {pairs[0].first_split} = {printable(str(pairs[0].second))} of "
-        return "copies", f"{len(pairs)} in two splits, the first {first}{pairs[0].second_split}.", True
+        first = f"{pairs[0].first} of {pairs[0].first_split} = {pairs[0].second} of {pairs[0].second_split}"
+        return "copies", f"{len(pairs)} in two splits, the first {first}.", True
     return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
 
 
