@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from brightness_export import write_brightness_export, write_shades
 from hostile import FOREIGN_NAMES, foreign_folder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from markdown_it import MarkdownIt
@@ -296,6 +296,7 @@ def test_an_ordinary_name_stands_in_markdown_as_it_is(name):
     assert escape_markdown(name) == name
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_name_is_one_run_of_text_in_a_table_of_markdown(name):
     page = RENDERERS["markdown-it"](f"| a | b |\n|---|---|\n| {escape_markdown(name)} | 2 |\n")
@@ -385,6 +386,7 @@ def test_the_command_prints_no_control_characters(tmp_path, kind):
     assert printable(folder.name.strip()) in result.stderr.replace("\n", r"\n")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=30))
 def test_printable_text_is_the_same_value_in_json(name):
     assert json.loads(printable(json.dumps(name, ensure_ascii=False))) == name
@@ -456,6 +458,7 @@ def test_a_number_is_no_formula(number):
     assert csv_cell(number) == number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=9), st.text(max_size=9))
 def test_two_names_are_two_cells(one, other):
     assert (csv_cell(one) == csv_cell(other)) == (one == other)

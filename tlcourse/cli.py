@@ -258,7 +258,7 @@ def predict(
     model: Annotated[
         Path, typer.Option("--model", help="Folder that tlcourse train or tl.export wrote.", metavar="DIR")
     ],
-    form: Annotated[str, typer.Option("--format", help="csv (names like =A1 get a ' first) or json (raw).")] = "csv",
+    form: Annotated[str, typer.Option("--format", help="csv (' before names like =A1) or json (names as is).")] = "csv",
     top: Annotated[int, typer.Option("--top", help="So many classes of each picture.")] = 1,
     variant: Annotated[
         str, typer.Option("--variant", help="float32, int8 (smaller) or keras (TensorFlow).")
