@@ -25,6 +25,80 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 )
 CLASS_NAMES = st.one_of(NAMES, st.sampled_from(["train", "test", "val", "-rf", " ", "a b", "é", "é", "CON", ".hidden"]))
 
+# What somebody else may call a class or a file: kind → name. Some of these no file system holds.
+FOREIGN_NAMES = {
+    "script": "<script>window.pwned = 1</script>",
+    "image": '<img src=x onerror="window.pwned = 1">',
+    "out of an attribute": '"><svg onload=window.pwned=1>',
+    "out of single quotes": "' onmouseover='window.pwned = 1",
+    "out of a table": "</table></details><h1>all is well</h1>",
+    "out of a code element": "</code></pre><script>window.pwned = 1</script>",
+    "comment": "<!-- hidden",
+    "entities": "&lt;b&gt; &#106;avascript&colon; &amp;",
+    "link": "[click](javascript:window.pwned=1)",
+    "picture": "![](http://tracker.invalid/x.png)",
+    "address": "http://tracker.invalid/x",
+    "www": "www.tracker.invalid",
+    "autolink": "<http://tracker.invalid/x>",
+    "reference": "[x]: http://tracker.invalid",
+    "footnote": "[^1]: note",
+    "emphasis": "**bold** _italic_ __both__ ~~gone~~",
+    "code": "a ``` b `` c ` d",
+    "columns": "a | b || c",
+    "escaped column": "a\\| <b>b</b> | **c**",
+    "heading": "# heading",
+    "list": "- item",
+    "numbered list": "1. item",
+    "quotation": "> quote",
+    "rule": "***",
+    "front matter": "---\nlicense: other\n---",
+    "formula": r"$\frac{1}{2}$",
+    "broken formula": r"$\frac$",
+    "one dollar": "costs $5",
+    "two dollars": "from $5 to $6",
+    "formula with a link": r"$\href{javascript:window.pwned=1}{x}$",
+    "TeX": r"\(x\) \[y\] \begin{equation}z\end{equation}",
+    "underscore": "_hidden",
+    "colour": "\x1b[31mred\x1b[0m",
+    "terminal link": "\x1b]8;;http://tracker.invalid\x1b\\click\x1b]8;;\x1b\\",
+    "clipboard": "\x1b]52;c;cm0gLXJm\x07",
+    "C1 control": "\x9b31mred",
+    "carriage return": "cat\rtlcourse: all is well",
+    "new line": "cat\ntlcourse: all is well",
+    "line separator": "cat\u2028all is well",
+    "backspace": "cat\x08\x08\x08dog\x7f",
+    "tab": "\tcat",
+    "right to left": "gpj.\u202ecat\u202c \u2067x\u2069",
+    "markup of rich": "[bold]x[/bold] [link=http://tracker.invalid]y[/link] [/] :bomb:",
+    "formula of a spreadsheet": '=HYPERLINK("http://tracker.invalid")',
+    "command of a spreadsheet": "+1+cmd|'/C calc'!A0",
+    "difference": "-2+3",
+    "sum": "@SUM(1)",
+    "apostrophe": "'=1",
+    "wide equals sign": "＝1+1",  # noqa: RUF001
+    "not UTF-8": "\udcff\udcfe",
+    "empty": "",
+    "blank": "  ",
+    "long": "very " * 60,
+    "placeholders": "%s {0} %(x)s",
+    "scripts": "猫 แมว кот 👩‍🔬 é",
+}
+
+
+def foreign_folder(root: Path) -> Path:
+    """A data set of which each class has one of these names, and so have its card and a picture."""
+    root.mkdir(parents=True)
+    for number, name in enumerate(FOREIGN_NAMES.values()):
+        if not name.strip() or name != os.fsencode(name).decode(errors="ignore") or len(name) > 200:
+            continue
+        folder = root / name.replace("/", "∕")  # noqa: RUF001
+        folder.mkdir()
+        for copy in range(3):
+            pixels = np.random.default_rng([number, copy]).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{copy if copy else folder.name[:100]}.png", "png")
+    (root / "CARD.md").write_text("\n\n".join(name for name in FOREIGN_NAMES.values() if name.isprintable()), "utf-8")
+    return root
+
 
 @st.composite
 def picture_bytes(draw, largest: int = 70) -> bytes:

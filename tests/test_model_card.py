@@ -76,7 +76,7 @@ def changed(**parts):
         "(28 right; 95 % interval 71.9% to 95.0%). Always answering cat would be right for 62.5%.",
         "| dog | 30 | 12 | 75.0% |\n| cat | 40 | 20 | 95.0% |",
         "- dog taken for cat: 3",
-        "- `dog/7.jpg`: cat (97%), in truth dog",
+        "- dog/7.jpg: cat (97%), in truth dog",
         "| model.keras | 14.2 | 87.5% | 100.0% | 31 |",
         "On the machine that made them (Linux x86_64, 2 processors).",
         "- Pictures: pets: 70 train, 17 validation, 32 test; 3 files left out.",

@@ -177,7 +177,7 @@ def test_without_a_model_the_sentence_is_the_loaders(tmp_path, shades):
 def test_names_with_leading_dashes_go_behind_two_dashes(export, shades):
     shutil.copyfile(shades / "250.png", shades / "--model.png")
     done = run("--model", export, "--", "--model.png", cwd=shades)
-    assert done.stdout.decode().splitlines()[1].startswith("--model.png,light,")
+    assert done.stdout.decode().splitlines()[1].startswith("./--model.png,light,")
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names there are always Unicode")

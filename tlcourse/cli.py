@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, printable
 from .files import cache_folder
 
 
@@ -42,6 +42,8 @@ def _say(line: object = "", err: bool = False, **options: "Any") -> None:
     """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
     from rich.console import Console  # made when it is needed, so that it writes where stdout points then
 
+    if isinstance(line, str):
+        line = printable(line, lines=True)
     Console(stderr=err, markup=False, highlight=False, emoji=False).print(line, **options)
 
 
@@ -101,7 +103,7 @@ def doctor(
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine(network)
     for finding in findings:
-        table.add_row(signs[finding.state], finding.subject, Text(finding.text, overflow="fold"))
+        table.add_row(signs[finding.state], finding.subject, Text(printable(finding.text, lines=True), overflow="fold"))
     _say(table)
     _say()
     broken, missing = ([f.subject for f in findings if f.state == state] for state in ("broken", "missing"))
@@ -256,7 +258,7 @@ def predict(
     model: Annotated[
         Path, typer.Option("--model", help="Folder that tlcourse train or tl.export wrote.", metavar="DIR")
     ],
-    form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    form: Annotated[str, typer.Option("--format", help="csv (' before names like =A1) or json (names as is).")] = "csv",
     top: Annotated[int, typer.Option("--top", help="So many classes of each picture.")] = 1,
     variant: Annotated[
         str, typer.Option("--variant", help="float32, int8 (smaller) or keras (TensorFlow).")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import GuardError
+from .errors import GuardError, printable
 from .progress import in_notebook
 from .same_pictures import Collection, Pair, as_collections, in_two
 
@@ -59,7 +59,8 @@ def assert_disjoint(
 def _about_leak(splits: list[Collection], found: list[tuple], show: int) -> str:
     pairs = [pair for pair, _, _ in found]
     lines = [
-        f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}{' (mirrored)' * pair.mirrored}"
+        printable(f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}")
+        + " (mirrored)" * pair.mirrored
         for pair in pairs[:show]
     ]
     more = [f"  … and {len(pairs) - show} more, in error.pairs"] if len(pairs) > show else []
@@ -81,7 +82,7 @@ def _figure(found: list[tuple]) -> "Figure":
     from .plots import pictures
 
     shown = [(split, place) for _, *places in found for split, place in places]
-    titles = [f"{split.name}\n{_short(split.label(place))}" for split, place in shown]
+    titles = [f"{split.name}\n{printable(_short(split.label(place)))}" for split, place in shown]
     return pictures(
         [np.asarray(split.work(place)) for split, place in shown], titles, columns=4 if len(found) > 1 else 2
     )

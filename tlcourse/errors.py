@@ -1,12 +1,32 @@
 """The errors a user can meet. Each message is a sentence: what was wrong, what was expected, what to do."""
 
+import json
+import re
 import sys
-from os import PathLike
+
+# C0 and C1 control characters, ends of lines and paragraphs, changes of the direction of writing, and halves of
+# surrogate pairs, which stand for bytes that are not UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def printable(text: str | PathLike) -> str:
-    """The text, or the path, as it can be shown anywhere; a file's name need not be UTF-8, a screen's text must be."""
-    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+def printable(text: object, lines: bool = False) -> str:
+    """The text, or the path, as it can be shown anywhere: what would move a terminal's cursor or hide text is escaped.
+
+    Parameters
+    ----------
+    text : object
+        Anything with a `str`.
+    lines : bool
+        Keep line feeds and tabs: for a text of several lines, not for a name.
+
+    Returns
+    -------
+    str
+        The text with escapes as JSON writes them, such as `\\u001b`, so that JSON stays the same value.
+    """
+    return _UNPRINTABLE.sub(
+        lambda sign: sign[0] if lines and sign[0] in "\n\t" else json.dumps(sign[0])[1:-1], str(text)
+    )
 
 
 def callers_level() -> int:
@@ -21,7 +41,7 @@ class TLCourseError(Exception):
     """Anything that `tlcourse` refuses or cannot do. The command line prints its message without a traceback."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(message))
+        super().__init__(printable(message, lines=True))
 
 
 class UserInputError(TLCourseError, ValueError):

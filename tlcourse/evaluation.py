@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import UserInputError
+from .errors import UserInputError, printable
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class ConfusionMatrix:
         ]
 
     def __str__(self) -> str:
-        width = max(6, *(len(name) for name in self.class_names)) + 1
-        lines = ["true ↓  predicted →".ljust(width) + "".join(name.rjust(width) for name in self.class_names)]
-        margin = len(lines[0]) - width * len(self.class_names)
-        for name, row in zip(self.class_names, self.counts, strict=True):
+        names = [printable(name) for name in self.class_names]
+        width = max(6, *map(len, names)) + 1
+        lines = ["true ↓  predicted →".ljust(width) + "".join(name.rjust(width) for name in names)]
+        margin = len(lines[0]) - width * len(names)
+        for name, row in zip(names, self.counts, strict=True):
             lines.append(name.ljust(margin) + "".join(f"{count:{width}d}" for count in row))
         return "\n".join(lines)
 
@@ -90,5 +91,5 @@ def classification_report(labels: np.ndarray, predicted: np.ndarray, class_names
     """Precision, recall and F1 for each class, by scikit-learn, as text."""
     from sklearn.metrics import classification_report as report
 
-    numbers = np.arange(len(class_names))
-    return report(labels, predicted, labels=numbers, target_names=list(class_names), zero_division=0, digits=3)
+    numbers, names = np.arange(len(class_names)), [printable(name) for name in class_names]
+    return report(labels, predicted, labels=numbers, target_names=names, zero_division=0, digits=3)

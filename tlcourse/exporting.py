@@ -165,7 +165,7 @@ def _write(
             path.unlink()
             continue
         files[path.name] = found
-    _write_text(folder / LABELS, "\n".join(name.replace("\n", " ") for name in trained.class_names) + "\n")
+    _write_text(folder / LABELS, "\n".join(map(printable, trained.class_names)) + "\n")
     return {
         "format": FORMAT,
         "class_names": trained.class_names,
@@ -319,7 +319,7 @@ def _made() -> dict:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(printable(text), encoding="utf-8")
+    path.write_text(printable(text, lines=True), encoding="utf-8")
 
 
 def _put(folder: Path, goal: Path) -> None:

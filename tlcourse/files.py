@@ -18,7 +18,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DamagedFile, TLCourseError, UserInputError
+from .errors import DamagedFile, TLCourseError, UserInputError, printable
+from .foreign_text import preformatted
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"  # of https://bford.info/cachedir/
@@ -130,11 +131,14 @@ def _sha256(file: BinaryIO) -> str:  # Python 3.10 has no hashlib.file_digest
 class Card:
     """What is known of a data set or of weights: read from `data/<name>/CARD.md`.
 
+    A notebook renders the Markdown of the course's own cards; whatever came with a folder or a pack is shown as text.
+
     Attributes:
         name: the folder's name.
         title, source, licence, built_by: one line each.
         files: file name → SHA-256 of the bundled files.
         text: the card's prose, in Markdown.
+        bundled: whether all of it comes with the course.
     """
 
     name: str
@@ -144,12 +148,19 @@ class Card:
     built_by: str
     files: dict[str, str]
     text: str
+    bundled: bool = False
 
     def __str__(self) -> str:
-        return f"{self.title}\nSource: {self.source}\nLicence: {self.licence}\n\n{self.text.strip()}"
+        card = f"{self.title}\nSource: {self.source}\nLicence: {self.licence}\n\n{self.text.strip()}"
+        return printable(card, lines=True)
 
-    def _repr_markdown_(self) -> str:
+    def _repr_markdown_(self) -> str | None:
+        if not self.bundled:
+            return None
         return f"**{self.title}**  \nSource: {self.source}  \nLicence: {self.licence}\n\n{self.text}"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.bundled else preformatted(self)
 
 
 def read_card(name: str) -> Card:
@@ -171,7 +182,7 @@ def read_card(name: str) -> Card:
             f"`git checkout -- data/{name}/CARD.md`, or install the course again."
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
-    return Card(name=name, files=files, text=text, **fields)
+    return Card(name=name, files=files, text=text, bundled=True, **fields)
 
 
 def bundled_file(folder: str, name: str) -> Path:

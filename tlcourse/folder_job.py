@@ -18,7 +18,7 @@ from typing import cast
 from .backbones import PretrainedModel, load_pretrained_model
 from .datasets import Dataset, examine, from_folder
 from .engines import workers
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, printable
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import check_goal, export
 from .files import as_path, sha256
@@ -87,7 +87,7 @@ def train_folder(
     job["seconds"] = round(time.perf_counter() - began, 1)
     made = export(chosen, goal, dataset, model, licence, about={"job": job})
     for line in _findings(made.record):
-        say(line)
+        say(printable(line))
     for name, file in made.record["files"].items():
         say(f"  {goal / name}: {file['bytes'] / 1e6:.1f} MB, {file['accuracy']:.1%} right")
     say(f"Done in {duration(time.perf_counter() - began)}. {goal / CARD} says all this and more.")
@@ -96,14 +96,14 @@ def train_folder(
 
 def _read(folder: str | PathLike, say: Callable) -> Dataset:
     """The pictures, checked and divided; what was found is said."""
-    say(f"Looking at the pictures in {folder} …")
+    say(printable(f"Looking at the pictures in {folder} …"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was left out is said below
         dataset = from_folder(folder)
     for line in repr(examine(dataset)).splitlines():
         say(line)
     for file, why in dataset.skipped[:SHOWN]:
-        say(f"  left out: {file}: {why}")
+        say(printable(f"  left out: {file}: {why}"))
     missing = [name for name, split in dataset.splits.items() if not len(split)]
     if missing:
         raise UserInputError(

@@ -1,6 +1,5 @@
 """Freeze and unfreeze by blocks: flags, batch norm and `compile` in one call, and a table of what is frozen now."""
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ import numpy as np
 
 from . import tables
 from .blocks import Parts, batch_norms, containers, find_blocks, leaves
-from .errors import UserInputError
+from .errors import UserInputError, printable
+from .foreign_text import escape_html
 
 if TYPE_CHECKING:
     import keras
@@ -98,13 +98,13 @@ class FreezeTable:
         return [("block", "state", "parameters", "share", "trainable"), *lines, total]
 
     def _sentences(self) -> list[str]:
-        return [*(f"Warning: {text}" for text in self.warnings), *self.notes]
+        return [printable(text) for text in (*(f"Warning: {text}" for text in self.warnings), *self.notes)]
 
     def __repr__(self) -> str:
-        return "\n".join([self.name, tables.as_text(self._cells(), left=2), *self._sentences()])
+        return "\n".join([printable(self.name), tables.as_text(self._cells(), left=2), *self._sentences()])
 
     def _repr_html_(self) -> str:
-        sentences = "".join(f"<p>{html.escape(text)}</p>" for text in self._sentences())
+        sentences = "".join(f"<p>{escape_html(text)}</p>" for text in self._sentences())
         return tables.as_html(self._cells(), self.name) + sentences
 
 

@@ -5,6 +5,8 @@ M. Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
 
 from collections.abc import Iterator
 
+from .foreign_text import escape_markdown
+
 FEW = 10  # test pictures of a class under which its recall says little
 LISTED = 50  # classes that the table holds
 UNEVEN = 3  # times as many pictures of one class as of another
@@ -18,11 +20,11 @@ def model_card(record: dict) -> str:
 
 def _what_it_is(record: dict) -> Iterator[str]:
     names = record["class_names"]
-    yield f"# {_one_line(record['data']['name'])}: {len(names)} classes"
+    yield f"# {escape_markdown(record['data']['name'])}: {len(names)} classes"
     yield ""
     yield (
         f"Takes a picture and says which of {len(names)} classes it shows: {_some(names)}. It began as "
-        f"{record['backbone']['name']} ({record['backbone']['source']}) and was made with tlcourse."
+        f"{escape_markdown(record['backbone']['name'])} ({record['backbone']['source']}) and was made with tlcourse."
     )
 
 
@@ -47,7 +49,7 @@ def _accuracy(record: dict) -> Iterator[str]:
     yield (
         f"**{test['accuracy']:.1%}** of {test['pictures']:,} test pictures, which took no part in training or choosing "
         f"({test['right']:,} right; 95 % interval {low:.1%} to {high:.1%}). Always answering "
-        f"{_one_line(test['most_frequent'])} would be right for {test['baseline']:.1%}."
+        f"{escape_markdown(test['most_frequent'])} would be right for {test['baseline']:.1%}."
     )
 
 
@@ -59,7 +61,7 @@ def _classes(record: dict) -> Iterator[str]:
     for name in ranked[:LISTED]:
         found = test[name]
         share = f"{_recall(found):.1%}" if found["pictures"] else "–"
-        yield f"| {_one_line(name)} | {pictures['train'].get(name, 0):,} | {found['pictures']:,} | {share} |"
+        yield f"| {escape_markdown(name)} | {pictures['train'].get(name, 0):,} | {found['pictures']:,} | {share} |"
     if len(ranked) > LISTED:
         yield ""
         yield f"These are the {LISTED} that are recognised worst, of {len(ranked):,}; record.json has all."
@@ -71,14 +73,14 @@ def _mistakes(record: dict) -> Iterator[str]:
     yield "Taken for something else most often:"
     yield ""
     for true, said, count in record["test"]["mistakes"][:5]:
-        yield f"- {_one_line(true)} taken for {_one_line(said)}: {count}"
+        yield f"- {escape_markdown(true)} taken for {escape_markdown(said)}: {count}"
     yield ""
     yield "The surest mistakes, to look at:"
     yield ""
     for one in record["test"]["surest_mistakes"][:5]:
         yield (
-            f"- `{_one_line(one['picture'])}`: {_one_line(one['said'])} ({one['probability']:.0%}), in truth "
-            f"{_one_line(one['true'])}"
+            f"- {escape_markdown(one['picture'])}: {escape_markdown(one['said'])} ({one['probability']:.0%}), in truth "
+            f"{escape_markdown(one['true'])}"
         )
 
 
@@ -104,9 +106,9 @@ def _data(record: dict) -> Iterator[str]:
     counts = ", ".join(f"{sum(classes.values()):,} {split}" for split, classes in data["pictures"].items())
     yield "## What it learned from"
     yield ""
-    yield f"- Pictures: {_one_line(data['name'])}: {counts}; {data['left_out']:,} files left out."
-    yield f"- Where they come from: {_one_line(data['source'])}."
-    yield f"- Licence of the pictures: {_one_line(data['licence'])}."
+    yield f"- Pictures: {escape_markdown(data['name'])}: {counts}; {data['left_out']:,} files left out."
+    yield f"- Where they come from: {escape_markdown(data['source'])}."
+    yield f"- Licence of the pictures: {escape_markdown(data['licence'])}."
     if record["backbone"]["top1"]:
         yield (
             f"- Before that: {record['backbone']['name']}, trained on ImageNet (published accuracy there "
@@ -123,9 +125,10 @@ def _training(record: dict) -> Iterator[str]:
         yield f"A linear classifier on the frozen network's features (logistic regression, {strength})."
     elif training["method"] == "fine-tuned":
         settings = ", ".join(f"{name} {value:g}" for name, value in training["settings"].items())
+        first = escape_markdown(training["from"] or "its first layer")
         yield (
-            f"A linear probe first, then the network from {training['from'] or 'its first layer'} on, batch norms "
-            f"frozen (LP-FT, Kumar and others, ICLR 2022): {settings}."
+            f"A linear probe first, then the network from {first} on, batch norms frozen (LP-FT, Kumar "
+            f"and others, ICLR 2022): {settings}."
         )
     else:
         yield f"A small network, {training['steps']:,} steps, {training['carried']} layers carried over."
@@ -150,8 +153,8 @@ def _limits(record: dict) -> Iterator[str]:
     most, least = max(learned, key=learned.__getitem__), min(learned, key=learned.__getitem__)
     if learned[most] >= UNEVEN * learned[least]:
         yield (
-            f"- It learned from {learned[most]:,} pictures of {_one_line(most)} and {learned[least]:,} of "
-            f"{_one_line(least)}, and leans towards what it saw more of."
+            f"- It learned from {learned[most]:,} pictures of {escape_markdown(most)} and {learned[least]:,} of "
+            f"{escape_markdown(least)}, and leans towards what it saw more of."
         )
     if record["backbone"]["top1"]:
         yield "- ImageNet's photographs come mostly from North America and Europe; some of its labels are wrong."
@@ -169,10 +172,5 @@ def _recall(found: dict) -> float:
 
 
 def _some(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(_one_line(name) for name in names[:most])
+    shown = ", ".join(escape_markdown(name) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
-
-
-def _one_line(text: str) -> str:
-    """A name as it can stand in a line or a table of Markdown."""
-    return " ".join(str(text).split()).replace("|", "\\|")

@@ -13,6 +13,7 @@ import numpy as np
 from .errors import UserInputError, printable
 from .exported import Answer, ExportedModel
 from .files import as_path
+from .foreign_text import csv_cell, is_formula
 from .pictures import files_below
 from .progress import progress_bar
 
@@ -29,7 +30,10 @@ def predict_files(
         places: files, and folders, of which every picture below is taken.
         write: where to; a text file.
         form: "csv": picture, label, probability (label_2, probability_2, …), error; or "json": a list of objects with
-            "picture" and "predictions" (each "label" and "probability", the most probable first), or "error".
+            "picture" and "predictions" (each "label" and "probability", the most probable first), or "error". In CSV no
+            cell is a formula to a spreadsheet: a label that begins with = + - @ has an apostrophe before it (see
+            `foreign_text.csv_cell`), and a path begins with "./". JSON has all names as they are. A terminal is
+            written control characters as escapes.
         top: how many classes of each picture.
 
     Returns:
@@ -85,11 +89,18 @@ def _write_csv(rows: Iterable[tuple], top: int, write: TextIO) -> tuple[int, int
     )
 
     def line(path: Path, best: list, error: str) -> None:
-        cells = [cell for label, probability in best for cell in (label, f"{probability:.4f}")]
-        row = [str(path), *cells, *[""] * (2 * top - len(cells)), error]
+        cells = [cell for label, probability in best for cell in (csv_cell(label), f"{probability:.4f}")]
+        row = [_path(path), *cells, *[""] * (2 * top - len(cells)), csv_cell(error)]
+        if write.isatty():
+            row = [printable(cell) for cell in row]
         (quoted if any("\r" in cell for cell in row) else lines).writerow(row)
 
     return _counted(rows, line)
+
+
+def _path(path: Path) -> str:
+    """A path, written so that a spreadsheet takes it for no formula; it leads to the same file."""
+    return f".{os.sep}{path}" if is_formula(str(path)) else str(path)
 
 
 def _write_json(rows: Iterable[tuple], top: int, write: TextIO) -> tuple[int, int]:

@@ -1,9 +1,11 @@
 """Tables as text, for a terminal, and as HTML, for a notebook or a page."""
 
-import html
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import NamedTuple
+
+from .errors import printable
+from .foreign_text import escape_html
 
 
 class Table(NamedTuple):
@@ -30,6 +32,7 @@ class Table(NamedTuple):
 
 def as_text(cells: Sequence[Sequence[str]], left: int = 1) -> str:
     """Lines of cells under each other, the first `left` columns flush left, the others flush right."""
+    cells = [[printable(cell) for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
         "  ".join(f"{cell:{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(line))
@@ -43,8 +46,8 @@ def as_html(cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = F
 
     One that scrolls in a frame of its own is reached by the keyboard.
     """
-    head, *body = [[html.escape(cell) for cell in line] for line in cells]
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    head, *body = [[escape_html(cell) for cell in line] for line in cells]
+    title = f"<caption>{escape_html(caption)}</caption>" if caption else ""
     names = "".join(f'<th scope="col">{name}</th>' for name in head)
     rows = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in body

@@ -35,7 +35,7 @@ def _fault(file: Path, depth: BitDepth) -> str | None:
     try:
         width, height = open_picture(file, depth=depth).size
     except PictureError as error:
-        return str(error).removeprefix(f"{printable(file)} ")
+        return str(error).removeprefix(f"{printable(file, lines=True)} ")
     if min(width, height) < SMALLEST_SIDE:
         return f"{width} × {height} pixels are too few to show anything; at least {SMALLEST_SIDE} a side"
     return None

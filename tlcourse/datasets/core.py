@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import UserInputError
+from ..errors import UserInputError, printable
 from ..files import Card
 from ..pictures import Pictures
 
@@ -172,7 +172,7 @@ class Dataset:
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
         skipped = f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
-        return f"<{self.name}: {counts} {self.train.kind} of {len(self.class_names)} classes{skipped}>"
+        return f"<{printable(self.name)}: {counts} {self.train.kind} of {len(self.class_names)} classes{skipped}>"
 
 
 def _joined(first: Split, second: Split) -> Split:

@@ -33,8 +33,11 @@ class Examination:
     baseline: float
 
     def __repr__(self) -> str:
-        rows = [f"  {'look' if look else 'ok':6}{subject:14}{sentence}" for subject, sentence, look in self.findings]
-        return "\n".join([f"{self.name}:", *rows])
+        rows = [
+            f"  {'look' if look else 'ok':6}{subject:14}{printable(sentence)}"
+            for subject, sentence, look in self.findings
+        ]
+        return "\n".join([f"{printable(self.name)}:", *rows])
 
 
 def examine(dataset: Dataset) -> Examination:
@@ -128,8 +131,8 @@ def _collections(dataset: Dataset) -> list[Collection]:
 def _about_copies(collections: list[Collection]) -> tuple[str, str, bool]:
     pairs = [pair for pair, _, _ in in_two(collections)]
     if pairs:
-        first = f"{printable(str(pairs[0].first))} of {pairs[0].first_split} = {printable(str(pairs[0].second))} of "
-        return "copies", f"{len(pairs)} in two splits, the first {first}{pairs[0].second_split}.", True
+        first = f"{pairs[0].first} of {pairs[0].first_split} = {pairs[0].second} of {pairs[0].second_split}"
+        return "copies", f"{len(pairs)} in two splits, the first {first}.", True
     return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
 
 

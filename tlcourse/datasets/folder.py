@@ -60,7 +60,8 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
     dataset = _assemble(folder, found, skipped, depth)
     if skipped:
         warnings.warn(
-            f"{len(skipped)} files of {folder} were left out; the first: {skipped[0][0]} ({skipped[0][1]}). "
+            f"{len(skipped)} files of {printable(folder)} were left out; the first: {skipped[0][0]} "
+            f"({printable(skipped[0][1])}). "
             "All of them, with reasons: dataset.skipped",
             stacklevel=2,
         )

@@ -173,5 +173,7 @@ def _read_split(folder: Path, rows: list[dict[str, str]], names: list[str], dept
 def with_card(dataset: Dataset, name: str, card: Card) -> Dataset:
     """The same data set under the name and card of the course's, with its source and text kept."""
     return replace(
-        dataset, name=name, card=replace(card, source=dataset.card.source, text=dataset.card.text or card.text)
+        dataset,
+        name=name,
+        card=replace(card, source=dataset.card.source, text=dataset.card.text or card.text, bundled=False),
     )

@@ -8,8 +8,20 @@ from matplotlib import ticker
 
 from ..errors import UserInputError
 from ..evaluation import ConfusionMatrix
+from ..foreign_text import escape_mathtext
 from ..tables import Table
-from .figure import COLOURS, DASHES, MARKERS, WIDTH, Figure, as_places, equally_long, listed, sentence
+from .figure import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    WIDTH,
+    Figure,
+    add_legend,
+    as_places,
+    equally_long,
+    listed,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -28,8 +40,9 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
             axes.text(
                 predicted, true, count, ha="center", va="center", color="w" if share[true, predicted] > 0.5 else "k"
             )
-    axes.set_xticks(range(size), matrix.class_names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(size), matrix.class_names)
+    names = [escape_mathtext(name) for name in matrix.class_names]
+    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), names)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(title or f"{matrix.accuracy:.1%} right: the diagonal")
     taken = (
@@ -64,8 +77,9 @@ def attention(
     sheet = Figure(figsize=(side, side), layout="constrained")
     axes = sheet.subplots()
     shades = axes.imshow(weights, cmap="Blues", vmin=0)
-    axes.set_xticks(range(len(tokens)), tokens, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(tokens)), tokens)
+    names = [escape_mathtext(token) for token in tokens]
+    axes.set_xticks(range(len(tokens)), names, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(tokens)), names)
     axes.set(xlabel="taken from", ylabel="token")
     axes.set_title(title)
     sheet.colorbar(shades, shrink=0.7, label="share")
@@ -93,13 +107,14 @@ def feature_map(
         raise UserInputError(f"Points have shape {points.shape}; expected two numbers each: (n, 2).")
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.55), layout="constrained")
     axes = sheet.subplots()
+    drawn = []
     for label, name in enumerate(class_names):
         rows = labels == label
         # Of 64 classes no two have the same colour and marker, and of any eight in a row no two share either.
         colour, marker = COLOURS[label % len(COLOURS)], MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
         across, up = points[rows].T
-        axes.scatter(across, up, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0)
-    axes.legend(fontsize=8, loc="best")
+        drawn.append(axes.scatter(across, up, s=18, c=colour, marker=marker, alpha=0.75, label=name, linewidths=0))
+    add_legend(axes, drawn, class_names, fontsize=8, loc="best")
     axes.set(xlabel="first direction", ylabel="second direction", title=title, xticks=[], yticks=[])
     present = [(name, points[labels == label]) for label, name in enumerate(class_names) if np.any(labels == label)]
     rows = [(name, len(own), *own.mean(axis=0).round(2).tolist()) for name, own in present]
@@ -148,10 +163,11 @@ def curves(
         equally_long(x=x, **{f"mean of {name}": means[name], f"spread of {name}": spreads.get(name, ())})
     sheet = Figure(figsize=(WIDTH * 0.75, WIDTH * 0.45), layout="constrained")
     axes = sheet.subplots()
+    drawn = []
     for number, (name, mean) in enumerate(means.items()):
         mean, spread = np.asarray(mean), np.asarray(spreads[name])
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        axes.plot(x, mean, DASHES[number % len(DASHES)], marker=marker, color=colour, label=name)
+        drawn += axes.plot(x, mean, DASHES[number % len(DASHES)], marker=marker, color=colour, label=name)
         upper = np.minimum(mean + spread, np.inf if highest is None else highest)
         axes.fill_between(x, mean - spread, upper, color=colour, alpha=0.2, linewidth=0)
     if logarithmic:
@@ -161,7 +177,7 @@ def curves(
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axes.grid(alpha=0.3)
     if len(means) > 1:
-        axes.legend()
+        add_legend(axes, drawn, means)
     told = {name: [f"{y:.3g} ± {sd:.2g}" for y, sd in zip(means[name], spreads[name], strict=True)] for name in means}
     sheet.table = Table((xlabel, *means), list(zip((f"{at:g}" for at in x), *told.values(), strict=True)))
     lines = (
@@ -230,7 +246,7 @@ def bars(
     axes = sheet.subplots()
     drawn = axes.barh(range(len(names)), values, color=COLOURS[0], xerr=spreads, ecolor=COLOURS[1], capsize=2)
     axes.bar_label(drawn, labels=said, padding=3, fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), [escape_mathtext(name) for name in names], fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.12 if spreads is None else 0.2)
     axes.set(xlabel=xlabel, title=title)
@@ -255,7 +271,9 @@ def labelled_points(
     axes = sheet.subplots()
     axes.scatter(x, y, color=COLOURS[0])
     for name, across, up in zip(names, x, y, strict=True):
-        axes.annotate(name, (across, up), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.annotate(
+            escape_mathtext(name), (across, up), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8
+        )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

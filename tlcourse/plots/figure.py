@@ -1,19 +1,23 @@
 """What all figures share: one width, one palette, one way to be shown."""
 
-import html
 import io
-from collections.abc import Iterable, Sequence, Sized
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import figure
 from PIL import Image
 
-from ..errors import UserInputError
+from ..errors import UserInputError, printable
+from ..foreign_text import escape_html, escape_mathtext
 from ..picture_formats import open_image
 from ..tables import Table, as_html
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
 # Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
@@ -22,6 +26,14 @@ MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 IN_WORDS = '<details class="figure-in-words">'
 WIDTH = 8.0  # inches: the width of a notebook's page
+
+
+@contextmanager
+def boxes_for_missing_letters() -> "Iterator[None]":
+    """A letter that the font lacks is drawn as a box, without a warning for each: the figure's `alt` has it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        yield
 
 
 class Figure(figure.Figure):
@@ -35,6 +47,11 @@ class Figure(figure.Figure):
 
     alt = ""
     table: Table | None = None
+
+    def savefig(self, *arguments: "Any", **options: "Any") -> None:
+        """As Matplotlib's, see `boxes_for_missing_letters`."""
+        with boxes_for_missing_letters():
+            super().savefig(*arguments, **options)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -66,18 +83,25 @@ def in_words(alt: str, table: dict | None = None) -> str:
     if table is not None:
         title += " and numbers"
         numbers = as_html([table["columns"], *table["rows"]], scrolls=True)
-    return f"{IN_WORDS}<summary>{title}</summary><p>{html.escape(alt)}</p>{numbers}</details>"
+    return f"{IN_WORDS}<summary>{title}</summary><p>{escape_html(alt)}</p>{numbers}</details>"
 
 
 def listed(texts: Iterable, most: int = 24) -> str:
     """Texts in a row, for `alt`; of very many the first ones."""
-    texts = [" ".join(str(text).split()) for text in texts]
+    texts = [printable(" ".join(str(text).split())) for text in texts]
     return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def sentence(title: str) -> str:
     """A title as the first sentence of `alt`."""
     return title if title.endswith((".", "?", "!")) else f"{title}."
+
+
+def add_legend(axes: "Axes", drawn: "Sequence[Artist]", names: Iterable[str], **options: "Any") -> None:
+    """A legend with any names: Matplotlib itself leaves out those that begin with an underscore."""
+    legend = axes.legend(drawn, ["name"] * len(drawn), **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(escape_mathtext(name))
 
 
 def equally_long(**values: "Sized") -> None:

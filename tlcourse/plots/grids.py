@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ..errors import UserInputError
+from ..errors import UserInputError, printable
+from ..foreign_text import escape_mathtext
 from .figure import WIDTH, Figure, as_places, equally_long, listed
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def pictures(
         if picture is not None:
             axes.imshow(_as_bytes(picture), cmap="gray", vmin=0, vmax=255)
             if titles is not None:
-                axes.set_title(titles[place], fontsize=7 if columns > 5 else 8)
+                axes.set_title(
+                    "\n".join(map(escape_mathtext, str(titles[place]).split("\n"))), fontsize=7 if columns > 5 else 8
+                )
     if title:
         sheet.suptitle(title)
     what = f"{count} picture{'s' * (count > 1)}"
@@ -81,7 +84,7 @@ def predictions(
 ) -> Figure:
     """Pictures, each with the network's most probable labels beneath it, as `predict_labels` gives them."""
     equally_long(pictures=images, guesses=guesses)
-    texts = ["\n".join(f"{probability:.0%} {label}" for label, probability in best) for best in guesses]
+    texts = ["\n".join(f"{probability:.0%} {printable(label)}" for label, probability in best) for best in guesses]
     return pictures(images, texts, columns)
 
 
@@ -111,10 +114,9 @@ def right_and_wrong(
     predicted, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = _surest_of_each_class(predicted == labels, labels, surest, count)
     wrong = _surest_of_each_class(predicted != labels, labels, surest, count)
-    texts = [f"RIGHT\n{class_names[labels[row]]}, {surest[row]:.0%} sure" for row in right]
-    texts += [
-        f"WRONG: is {class_names[labels[row]]}\n{class_names[predicted[row]]}, {surest[row]:.0%} sure" for row in wrong
-    ]
+    names = [printable(name) for name in class_names]
+    texts = [f"RIGHT\n{names[labels[row]]}, {surest[row]:.0%} sure" for row in right]
+    texts += [f"WRONG: is {names[labels[row]]}\n{names[predicted[row]]}, {surest[row]:.0%} sure" for row in wrong]
     columns = max(len(right), len(wrong))
     blank = [None] * (columns - len(right))  # so that the second row holds the wrong ones only
     shown = [*(images[row] for row in right), *blank, *(images[row] for row in wrong)]
@@ -157,7 +159,7 @@ def channels(activations: np.ndarray, titles: Sequence[str], count: int = 6) -> 
         for axes, channel in zip(row, best, strict=True):
             axes.imshow(activation[..., channel], cmap="viridis")
             axes.set(xticks=[], yticks=[])
-        row[0].set_ylabel(name, fontsize=8)
+        row[0].set_ylabel(escape_mathtext(name), fontsize=8)
     sheet.alt = f"What layers see: the {count} most active channels of each of {listed(titles)}."
     return sheet
 

@@ -1,10 +1,11 @@
 """What a widget says about one position: the same three ways, for a reader, for a browser and for print."""
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..errors import printable
+from ..foreign_text import escape_html
 from ..plots.figure import Figure, sentence
 
 
@@ -26,6 +27,9 @@ class Answer:
     draw: Callable[[], Figure] = field(repr=False)
     write: Callable[[], str] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text, lines=True))
+
     @cached_property
     def figure(self) -> Figure:
         figure = self.draw()
@@ -46,19 +50,19 @@ class Answer:
 
 def as_page(text: str) -> str:
     """Text as HTML, a paragraph a line."""
-    return "".join(f"<p style='margin: 0.2em 0'>{html.escape(line)}</p>" for line in text.split("\n"))
+    return "".join(f"<p style='margin: 0.2em 0'>{escape_html(line)}</p>" for line in text.split("\n"))
 
 
 def as_table(head: list[str], rows: list[list], caption: str) -> str:
     """An HTML table: numbers to the right, the first cell of a row is its head; a caption that says what it is."""
-    heads = "".join(f"<th scope='col' style='text-align: left; padding: 0 0.8em'>{html.escape(h)}</th>" for h in head)
+    heads = "".join(f"<th scope='col' style='text-align: left; padding: 0 0.8em'>{escape_html(h)}</th>" for h in head)
     body = "".join(
-        f"<tr><th scope='row' style='text-align: left; padding: 0 0.8em'>{html.escape(str(first))}</th>"
-        + "".join(f"<td style='text-align: right; padding: 0 0.8em'>{html.escape(str(cell))}</td>" for cell in rest)
+        f"<tr><th scope='row' style='text-align: left; padding: 0 0.8em'>{escape_html(first)}</th>"
+        + "".join(f"<td style='text-align: right; padding: 0 0.8em'>{escape_html(cell)}</td>" for cell in rest)
         + "</tr>"
         for first, *rest in rows
     )
     return (
-        f"<table style='line-height: 1.3'><caption style='text-align: left'>{html.escape(caption)}</caption>"
+        f"<table style='line-height: 1.3'><caption style='text-align: left'>{escape_html(caption)}</caption>"
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     )

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import ticker
 
 from ..block_counts import BlockCount
+from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, MARKERS, WIDTH, Figure
 from .moving import Moving
 
@@ -64,7 +65,7 @@ class CutChart:
     def _blocks(self, axes: "Axes") -> list:
         names, numbers = zip(*((block.name, block.parameters) for block in self._network.blocks), strict=True)
         bars = axes.barh(range(len(names)), numbers, edgecolor="white", linewidth=0)
-        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.set_yticks(range(len(names)), [escape_mathtext(name) for name in names], fontsize=7)
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(ticker.EngFormatter())
         axes.set(xlabel="numbers in the block", title="hatched: frozen")

@@ -10,7 +10,8 @@ import numpy as np
 from .. import engines
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
-from ..errors import UserInputError
+from ..errors import UserInputError, printable
+from ..foreign_text import escape_mathtext
 from ..pictures import resize
 from ..plots.figure import COLOURS, WIDTH, Figure
 from .answer import Answer, as_page, as_table
@@ -104,7 +105,7 @@ class DrawAKanji(Live):
 
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         names = self._dataset.class_names
-        options = [(f"{name} {self._meanings.get(name, '')}", label) for label, name in enumerate(names)]
+        options = [(printable(f"{name} {self._meanings.get(name, '')}"), label) for label, name in enumerate(names)]
         self.signs = widgets.Dropdown(
             options=[("what I draw", OWN), *options],
             value=0,
@@ -239,7 +240,7 @@ def _drawn(sign: np.ndarray, guesses: dict) -> Figure:
         axes.barh(range(len(best)), shares, color=COLOURS[number % len(COLOURS)])
         axes.set_yticks(range(len(best)), [guess["meaning"] for guess in best], fontsize=8)
         axes.invert_yaxis()
-        axes.set(title=name, xlabel="probability (%)", xlim=(0, 100))
+        axes.set(title=escape_mathtext(name), xlabel="probability (%)", xlim=(0, 100))
         axes.title.set_fontsize(9)
     first.title.set_fontsize(9)
     return sheet

@@ -1,13 +1,13 @@
 """A widget in a notebook, and beside it what stands in its place where there is no browser."""
 
 import base64
-import html
 import warnings
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ..foreign_text import escape_attribute
 from .answer import Answer
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def has_canvas() -> bool:
 def image(content: bytes, alt: str, style: str = "", kind: str = "png") -> str:
     """A picture file as an HTML image."""
     data = base64.b64encode(content).decode()
-    return f'<img alt="{html.escape(alt)}" style="{style}" src="data:image/{kind};base64,{data}">'
+    return f'<img alt="{escape_attribute(alt)}" style="{style}" src="data:image/{kind};base64,{data}">'
 
 
 def spoken(page: str) -> str:

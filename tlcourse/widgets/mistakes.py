@@ -1,14 +1,14 @@
 """The mistake browser: click a field of the confusion matrix and see the pictures that it counts."""
 
-import html
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..datasets.core import Split
-from ..errors import UserInputError
+from ..errors import UserInputError, printable
 from ..evaluation import ConfusionMatrix
+from ..foreign_text import escape_html, escape_mathtext
 from ..plots import pictures as draw_pictures
 from ..plots.figure import Figure, as_places, equally_long
 from .answer import Answer, as_page
@@ -148,9 +148,9 @@ class MistakeBrowser(Live):
             titles.append(_said(picture))
             for near in picture["neighbours"]:
                 shown.append(self._train.images[near["row"]])
-                titles.append(f"near: {near['class']}\ncosine {near['cosine']:.2f}")
+                titles.append(f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}")
         columns = 1 + NEIGHBOURS if self._near else SHOWN
-        return draw_pictures(shown, titles, columns, _heading(data).rstrip(":."))
+        return draw_pictures(shown, titles, columns, escape_mathtext(_heading(data).rstrip(":."), 100))
 
     def _write(self, data: dict) -> str:
         rows = []
@@ -160,7 +160,7 @@ class MistakeBrowser(Live):
             for near in picture["neighbours"]:
                 alt = f"Training picture {near['row']}, {near['class']}"
                 thumbnail = self._train_thumbnails.image(near["row"], alt)
-                cells.append(_figure(thumbnail, f"near: {near['class']}\ncosine {near['cosine']:.2f}"))
+                cells.append(_figure(thumbnail, f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}"))
             rows.append(f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>")
         return spoken(as_page(_heading(data))) + "".join(rows)
 
@@ -173,12 +173,16 @@ class MistakeBrowser(Live):
         """The matrix as buttons: Tab goes from one to the next, Enter opens it."""
         names, size = self._split.class_names, len(self._split.class_names)
         self.buttons = {}
-        cells = [widgets.HTML("<b>is ↓ taken for →</b>"), *(widgets.HTML(f"<b>{html.escape(n)}</b>") for n in names)]
+
+        def head(name: str) -> "ipywidgets.Widget":
+            return widgets.HTML(f"<b>{escape_html(name)}</b>")
+
+        cells = [widgets.HTML("<b>is ↓ taken for →</b>"), *map(head, names)]
         for true in names:
-            cells.append(widgets.HTML(f"<b>{html.escape(true)}</b>"))
+            cells.append(head(true))
             for predicted in names:
                 count = int(self.matrix.counts[names.index(true), names.index(predicted)])
-                about = f"{count} of true class {true} predicted as {predicted}"
+                about = printable(f"{count} of true class {true} predicted as {predicted}")
                 button = widgets.Button(description=str(count), tooltip=about)
                 button.layout.width = "auto"
                 button.style.font_weight = "bold" if true == predicted else "normal"
@@ -191,9 +195,9 @@ class MistakeBrowser(Live):
     def _list(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The fields as a list, the most frequent mistakes first."""
         worst = self.matrix.worst(MOST_LISTED)
-        options = [(f"{count} × {true} taken for {taken}", (true, taken)) for true, taken, count in worst]
+        options = [(printable(f"{count} × {true} taken for {taken}"), (true, taken)) for true, taken, count in worst]
         names, counts = self._split.class_names, self.matrix.counts
-        options += [(f"{counts[n, n]} × {name} recognised", (name, name)) for n, name in enumerate(names)]
+        options += [(printable(f"{counts[n, n]} × {name} recognised"), (name, name)) for n, name in enumerate(names)]
         self.list = widgets.Dropdown(options=options, description="Show", layout=widgets.Layout(width="60%"))
         self.list.observe(lambda change: self._say(*change["new"]), "value")
         return self.list
@@ -215,7 +219,7 @@ def _heading(data: dict) -> str:
 
 
 def _said(picture: dict) -> str:
-    return "\n".join(f"{share:.0%} {name}" for name, share in picture["probabilities"].items())
+    return "\n".join(f"{share:.0%} {printable(name)}" for name, share in picture["probabilities"].items())
 
 
 def _line(picture: dict) -> str:
@@ -225,5 +229,5 @@ def _line(picture: dict) -> str:
 
 
 def _figure(picture: str, caption: str) -> str:
-    lines = "<br>".join(html.escape(line) for line in caption.split("\n"))
+    lines = "<br>".join(escape_html(line) for line in caption.split("\n"))
     return f"<figure style='margin: 0.3em 0'>{picture}<figcaption>{lines}</figcaption></figure>"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ..plots.figure import Figure
+from ..plots.figure import Figure, boxes_for_missing_letters
 from .live import image
 
 _DOTS = 80  # an inch, as in a stored figure
@@ -34,7 +34,8 @@ class Moving:
             self.figure.set(dpi=_DOTS, layout_engine="tight")  # a stored figure grows around a long title; this cannot
             for axes in self.figure.axes:
                 axes.title.set_wrap(True)
-            self._canvas.draw()
+            with boxes_for_missing_letters():
+                self._canvas.draw()
             self._still = self._canvas.copy_from_bbox(self.figure.bbox)
         self._canvas.restore_region(self._still)
         for artist in self._artists:

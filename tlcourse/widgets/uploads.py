@@ -1,6 +1,5 @@
 """Try your own: one picture of yours, what a classifier says of it, its neighbours, and where the network looked."""
 
-import html
 from os import PathLike
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from matplotlib import colormaps
 
 from ..backbones import PretrainedModel
 from ..datasets.core import Split
-from ..errors import PictureError, TLCourseError, UserInputError
+from ..errors import PictureError, TLCourseError, UserInputError, printable
+from ..foreign_text import escape_html
 from ..heads import Classifier
 from ..pictures import EXTENSIONS, open_picture, resize
 from ..plots import pictures as draw_pictures
@@ -147,8 +147,8 @@ class TryYourOwn(Live):
         return resize(picture, (height, width))
 
     def _draw(self, data: dict, pixels: np.ndarray, looked: np.ndarray) -> "Figure":
-        said = "\n".join(f"{share:.0%} {name}" for name, share in data["probabilities"].items())
-        near = [f"near: {near['class']}\ncosine {near['cosine']:.2f}" for near in data["neighbours"]]
+        said = "\n".join(f"{share:.0%} {printable(name)}" for name, share in data["probabilities"].items())
+        near = [f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}" for near in data["neighbours"]]
         images = [self._near.train.images[near["row"]] for near in data["neighbours"]]
         return draw_pictures([pixels, looked, *images], [said, "where it looked", *near], columns=2 + NEIGHBOURS)
 
@@ -158,8 +158,8 @@ class TryYourOwn(Live):
         for near in data["neighbours"]:
             alt = f"Training picture {near['row']}, {near['class']}"
             thumb = image(thumbnail(self._near.train.images[near["row"]]), alt)
-            cells.append(f"<figure style='margin: 0.3em 0'>{thumb}<figcaption>{html.escape(near['class'])}</figcaption>"
-                         "</figure>")  # fmt: skip
+            caption = f"<figcaption>{escape_html(near['class'])}</figcaption>"
+            cells.append(f"<figure style='margin: 0.3em 0'>{thumb}{caption}</figure>")
         return spoken(as_page(text)) + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
 
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
@@ -168,7 +168,7 @@ class TryYourOwn(Live):
         )
         self.upload.layout.width = "auto"
         names = self._examples.label_names
-        options = [(f"picture {row}, {names[row]}", row) for row in range(min(EXAMPLES, len(names)))]
+        options = [(printable(f"picture {row}, {names[row]}"), row) for row in range(min(EXAMPLES, len(names)))]
         self.examples = widgets.Dropdown(options=[("what I give", OWN), *options], value=0, description="or")
         self.page = widgets.HTML(self.default.page)
         self.upload.observe(lambda change: self._given(change["new"]), "value")
