@@ -108,6 +108,8 @@ def _about_few(learned: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
 def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
     most, least = int(counts.argmax()), int(counts.argmin())
     ratio = counts[most] / max(counts[least], 1)
+    if counts[most] == counts[least]:
+        return "balance", f"{counts[most]:,} of each class.", False
     text = f"{names[most]} {counts[most]:,}, {names[least]} {counts[least]:,}"
     if ratio < UNEVEN:
         return "balance", f"{text}.", False

@@ -1,0 +1,220 @@
+"""Odd arguments to public functions: each is taken, or refused in a sentence before any work, never a traceback."""
+
+import inspect
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse import class_activation, datasets, exporting, fetching, learning_curves, preparation, small_networks
+from tlcourse import small_text_network as text_network
+from tlcourse.datasets.core import Dataset, Split
+from tlcourse.errors import TLCourseError, UserInputError
+from tlcourse.evaluation import ConfusionMatrix, interval, paired_gain
+from tlcourse.files import Card
+
+ODD = {
+    "None": None,
+    "-1": -1,
+    "2**70": 2**70,
+    "1.5": 1.5,
+    "nan": math.nan,
+    "inf": math.inf,
+    "True": True,
+    "an empty text": "",
+    "nonsense": "nonsense",
+    "bytes": b"",
+    "an object": object(),
+    "an empty list": [],
+    "a list in a list": [[]],
+    "a list of None": [None],
+    "a dict": {},
+    "a set": {"a", "b"},
+    "a function": lambda: None,
+    "an array of objects": np.array([None, object()]),
+    "a masked array": np.ma.masked_array([0, 1], [False, True]),
+}
+
+# Of these arguments other tests try the odd values.
+ELSEWHERE = {
+    "folder": "paths: test_odd_paths.py",
+    "path": "paths: test_odd_paths.py",
+    "archive": "paths: test_archive.py",
+    "out": "paths: test_odd_paths.py",
+    "scheduler": "addresses: test_scale.py",
+    "say": "a function that is called with lines",
+    "about": "whatever JSON holds",
+    "options": "of one data set each: test_datasets.py",
+    "settings": "test_each_setting_of_fine_tuning_is_checked, below",
+}
+# These functions have no arguments, or are tried elsewhere.
+FUNCTIONS_ELSEWHERE = {
+    "tl.list_pretrained_models",
+    "tl.list_datasets",
+    "tl.datasets.list_datasets",
+    "tl.datasets.kanji_meanings",
+    "tl.datasets.unpack",
+    "tl.datasets.load_dataset",  # the same as tl.load_dataset
+    "tl.check",  # learners' answers: test_exercises.py
+}
+ROOMS_ELSEWHERE = {
+    "show": "drawings: test_plots.py",
+    "guards": "test_guards.py",
+    "scale": "clusters: test_scale.py",
+    "widgets": "test_widgets.py",
+}
+
+
+class WorkBegan(TLCourseError):
+    """All arguments were taken: the first heavy step was reached."""
+
+
+def begin(*_, **__):
+    raise WorkBegan("the work began")
+
+
+@pytest.fixture(scope="module")
+def things():
+    """What is given where an argument is not odd."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+    labels = np.array([0, 1] * 3)
+    split = Split(pixels, labels, ["cat", "dog"])
+    card = Card("own", "Own pictures", "here", "CC0", "hand", {}, "")
+    features = rng.normal(size=(6, 4)) + labels[:, None]
+    classifier = tl.train_classifier(features, labels, ["cat", "dog"], strengths=[0.1])
+    network = small_networks.small_network((16, 16, 3), 2)
+    return SimpleNamespace(
+        model=tl.load_pretrained_model(),
+        pixels=pixels,
+        labels=labels,
+        split=split,
+        dataset=Dataset("own", split, split, split, ["cat", "dog"], card),
+        features=features,
+        classifier=classifier,
+        seer=small_networks.SmallNetwork(network, np.array([0, 1]), ["cat", "dog"], {"steps": 0}),
+        curve=learning_curves.LearningCurve("own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}),
+        matrix=ConfusionMatrix.of([0, 1], [0, 0], ["cat", "dog"]),
+        own=lambda split, seed: classifier,
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch):
+    """Heavy steps say that they have begun instead."""
+    monkeypatch.setattr(preparation, "cut_copy", begin)
+    monkeypatch.setattr(small_networks, "_workbench", begin)
+    monkeypatch.setattr(text_network, "small_text_network", begin)
+    monkeypatch.setattr(exporting, "_whole", begin)
+    monkeypatch.setattr(class_activation._Scores, "maps", begin)
+    monkeypatch.setattr(learning_curves, "_own", begin)
+    monkeypatch.setattr(learning_curves, "_functions", begin)
+    monkeypatch.setattr(datasets, "tfds", SimpleNamespace(fetch=begin), raising=False)
+
+
+def calls(t, small_bert):
+    """Function by name → the function, and arguments with which it works or begins to."""
+    trained = {"model": t.model, "inputs": t.pixels, "labels": t.labels}
+    seen = {"images": t.pixels[:1], "cache": False}
+    judged = {"labels": t.labels}
+    return {
+        "tl.load_pretrained_model": (tl.load_pretrained_model, {}),
+        "tl.load_dataset": (tl.load_dataset, {"name": "samples"}),
+        "tl.train_classifier": (tl.train_classifier, {"features": t.features, "labels": t.labels}),
+        "tl.fine_tune": (tl.fine_tune, trained),
+        "tl.prepare_fine_tuning": (tl.prepare_fine_tuning, trained),
+        "tl.freeze": (tl.freeze, {"model": t.seer}),
+        "tl.unfreeze": (tl.unfreeze, {"model": t.seer}),
+        "tl.add_head": (_add_head, {"model": t.model, "classes": 2}),
+        "tl.export": (tl.export, {"trained": t.classifier, "folder": "new", "dataset": t.dataset, "model": t.model}),
+        "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
+        "tl.results": (tl.results, {}),
+        "tl.train_network": (tl.train_network, {"images": t.pixels, "labels": t.labels}),
+        "tl.train_text_network": (
+            tl.train_text_network,
+            {"sentences": ["good", "bad"] * 3, "labels": t.labels, "tokenizer": small_bert.tokenizer},
+        ),
+        "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
+        "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
+        "tl.learning_curve": (tl.learning_curve, {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1}),
+        "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
+        "tl.datasets.fetch": (datasets.fetch, {"name": "nothing"}),
+        "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
+        "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
+        "tl.datasets.write_pack": (datasets.write_pack, {"dataset": t.dataset, "folder": "not there/new"}),
+        "model.extract_features": (t.model.extract_features, seen),
+        "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
+        "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
+        "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
+        "model.views": (t.model.views, {"views": 2}),
+        "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
+        "bert.extract_features": (small_bert.extract_features, {"sentences": ["good"], "cache": False}),
+        "bert.activations": (small_bert.activations, {"sentences": ["good"], "block": "layer_1", "cache": False}),
+        "bert.tokens": (small_bert.tokens, {"sentence": "good"}),
+        "bert.tokenize": (small_bert.tokenize, {"sentences": ["good"]}),
+        "classifier.predict": (t.classifier.predict, {"inputs": t.features}),
+        "classifier.predict_proba": (t.classifier.predict_proba, {"features": t.features}),
+        "classifier.score": (t.classifier.score, {"inputs": t.features, **judged}),
+        "classifier.confusion": (t.classifier.confusion, {"inputs": t.features, **judged}),
+        "classifier.report": (t.classifier.report, {"inputs": t.features, **judged}),
+        "split.sample": (t.split.sample, {"per_class": 1}),
+        "split.sample_rows": (t.split.sample_rows, {"per_class": 1}),
+        "split.select": (t.split.select, {"rows": [0]}),
+        "split.with_classes": (t.split.with_classes, {"class_names": ["cat"]}),
+        "dataset.with_classes": (t.dataset.with_classes, {"class_names": ["cat"]}),
+        "curve.labels_for": (t.curve.labels_for, {"method": "probe", "accuracy": 0.5}),
+        "curve.crossing": (t.curve.crossing, {"first": "probe", "second": "probe"}),
+        "ConfusionMatrix.of": (
+            ConfusionMatrix.of,
+            {"labels": [0, 1], "predicted": [0, 0], "class_names": ["cat", "dog"]},
+        ),
+        "matrix.worst": (t.matrix.worst, {}),
+        "interval": (interval, {"right": 1, "of": 2}),
+        "paired_gain": (paired_gain, {"simpler_right": [True], "right": [True]}),
+        "fetching.check_names": (fetching.check_names, {"names": ["dogs"]}),
+    }
+
+
+def _add_head(model, classes, hidden=(), dropout=0.0, learning_rate=1e-3):
+    """`add_head`; the copying of the network, which comes after all checks, counts as the work."""
+    copy, type(model).copy_network = type(model).copy_network, begin
+    try:
+        return tl.add_head(model, classes, hidden, dropout, learning_rate)
+    finally:
+        type(model).copy_network = copy
+
+
+
+
+def public_functions():
+    found = {f"tl.{name}" for name in tl.__all__ if inspect.isfunction(getattr(tl, name))}
+    for room in ("datasets", *ROOMS_ELSEWHERE):
+        module = getattr(tl, room)
+        if room not in ROOMS_ELSEWHERE:
+            found |= {f"tl.{room}.{name}" for name in module.__all__ if inspect.isfunction(getattr(module, name))}
+    return found
+
+
+def test_every_public_function_is_tried(things, small_bert):
+    assert public_functions() <= set(calls(things, small_bert)) | FUNCTIONS_ELSEWHERE
+
+
+def test_odd_arguments_are_taken_or_refused_in_a_sentence(things, small_bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    faults, tried = [], 0
+    for name, (function, arguments) in calls(things, small_bert).items():
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.name in ELSEWHERE:
+                continue
+            for kind, value in ODD.items():
+                tried += 1
+                try:
+                    function(**{**arguments, parameter.name: value})
+                except TLCourseError as error:
+                    if not str(error):
+                        faults.append(f"{name}({parameter.name}={kind}): a refusal without a sentence")
+                except Exception as error:
+                    faults.append(f"{name}({parameter.name}={kind}): {type(error).__name__}: {error}")
+    assert faults == [] and tried > 1000
