@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import class_activation, datasets, exporting, fetching, learning_curves, preparation, small_networks
+from tlcourse import (
+    backbones,
+    class_activation,
+    datasets,
+    exporting,
+    fetching,
+    learning_curves,
+    preparation,
+    small_networks,
+)
 from tlcourse import small_text_network as text_network
 from tlcourse.datasets.core import Dataset, Split
-from tlcourse.errors import TLCourseError, UserInputError
+from tlcourse.errors import TLCourseError
 from tlcourse.evaluation import ConfusionMatrix, interval, paired_gain
 from tlcourse.files import Card
 
@@ -104,14 +113,14 @@ def things():
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
     """Heavy steps say that they have begun instead."""
-    monkeypatch.setattr(preparation, "cut_copy", begin)
+    monkeypatch.setattr(preparation, "clear_away", begin)
+    monkeypatch.setattr(backbones.PretrainedModel, "copy_network", begin)
     monkeypatch.setattr(small_networks, "_workbench", begin)
     monkeypatch.setattr(text_network, "small_text_network", begin)
     monkeypatch.setattr(exporting, "_whole", begin)
     monkeypatch.setattr(class_activation._Scores, "maps", begin)
     monkeypatch.setattr(learning_curves, "_own", begin)
     monkeypatch.setattr(learning_curves, "_functions", begin)
-    monkeypatch.setattr(datasets, "tfds", SimpleNamespace(fetch=begin), raising=False)
 
 
 def calls(t, small_bert):
@@ -127,7 +136,7 @@ def calls(t, small_bert):
         "tl.prepare_fine_tuning": (tl.prepare_fine_tuning, trained),
         "tl.freeze": (tl.freeze, {"model": t.seer}),
         "tl.unfreeze": (tl.unfreeze, {"model": t.seer}),
-        "tl.add_head": (_add_head, {"model": t.model, "classes": 2}),
+        "tl.add_head": (tl.add_head, {"model": t.model, "classes": 2}),
         "tl.export": (tl.export, {"trained": t.classifier, "folder": "new", "dataset": t.dataset, "model": t.model}),
         "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
         "tl.results": (tl.results, {}),
@@ -177,17 +186,6 @@ def calls(t, small_bert):
     }
 
 
-def _add_head(model, classes, hidden=(), dropout=0.0, learning_rate=1e-3):
-    """`add_head`; the copying of the network, which comes after all checks, counts as the work."""
-    copy, type(model).copy_network = type(model).copy_network, begin
-    try:
-        return tl.add_head(model, classes, hidden, dropout, learning_rate)
-    finally:
-        type(model).copy_network = copy
-
-
-
-
 def public_functions():
     found = {f"tl.{name}" for name in tl.__all__ if inspect.isfunction(getattr(tl, name))}
     for room in ("datasets", *ROOMS_ELSEWHERE):
@@ -218,3 +216,110 @@ def test_odd_arguments_are_taken_or_refused_in_a_sentence(things, small_bert, tm
                 except Exception as error:
                     faults.append(f"{name}({parameter.name}={kind}): {type(error).__name__}: {error}")
     assert faults == [] and tried > 1000
+
+
+# Labels
+
+
+FEATURES, LABELS = np.random.default_rng(3).normal(size=(6, 3)), np.array([0, 1, 0, 1, 0, 1])
+NAMED = ["cat", "dog"] * 3
+
+
+def probe(labels, class_names=None):
+    return tl.train_classifier(FEATURES, labels, class_names, strengths=[0.1])
+
+
+WRONG_LABELS = {
+    "an infinite number": [0.0, 1.0, 0.0, 1.0, 0.0, math.inf],
+    "a number too large for an integer": [0.0, 1.0, 0.0, 1.0, 0.0, 1e300],
+    "NaN among texts": ["cat", "dog", "cat", "dog", "cat", math.nan],
+    "None among texts": ["cat", "dog", "cat", "dog", "cat", None],
+    "a number among texts": ["cat", "dog", "cat", "dog", "cat", 1],
+    "None among numbers": [0, 1, 0, 1, 0, None],
+    "a fraction": [0, 1, 0, 1, 0, 1.5],
+    "masked": np.ma.masked_array(LABELS, [0, 0, 0, 0, 0, 1]),
+    "bytes": [b"cat", b"dog"] * 3,
+    "dates": np.array(["2026-01-01", "2026-01-02"] * 3, "datetime64[D]"),
+}
+
+
+@pytest.mark.parametrize("labels", WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(labels):
+    with pytest.raises(UserInputError, match="abels"):
+        probe(labels)
+    for method in ("score", "confusion", "report"):
+        with pytest.raises(UserInputError, match="abels"):
+            getattr(probe(LABELS), method)(FEATURES, labels)
+
+
+def test_a_label_that_is_missing_is_named_with_its_row(things):
+    with pytest.raises(UserInputError, match="row 5 is nan"):
+        tl.fine_tune(things.model, things.pixels, WRONG_LABELS["NaN among texts"])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS.astype(object), list(LABELS.astype(float)), np.ma.masked_array(LABELS, False), [int(x) for x in LABELS]],
+    ids=["objects", "floats", "masked without a mask", "a list"],
+)
+def test_labels_that_can_only_mean_one_thing_are_taken(labels):
+    assert probe(labels).predict(FEATURES).tolist() == probe(LABELS).predict(FEATURES).tolist()
+
+
+# Class names
+
+
+WRONG_NAMES = {
+    "a number": 2,
+    "a set": {"cat", "dog"},
+    "one text": "catdog",
+    "nothing": [],
+    "one twice": ["cat", "cat"],
+    "one twice, in another form": ["caf\u00e9", "cafe\u0301"],
+    "None": ["cat", None],
+    "an empty text": ["cat", " "],
+    "bytes": [b"cat", b"dog"],
+    "a dict with other keys": {"cat": 0, "dog": 1},
+}
+
+
+@pytest.mark.parametrize("class_names", WRONG_NAMES.values(), ids=WRONG_NAMES)
+def test_class_names_that_name_no_classes_are_refused(things, class_names):
+    with pytest.raises(UserInputError, match="class_names"):
+        probe(LABELS, class_names)
+    with pytest.raises(UserInputError, match="class_names"):
+        tl.fine_tune(things.model, things.pixels, things.labels, class_names=class_names)
+    with pytest.raises(UserInputError, match="class_names"):
+        ConfusionMatrix.of([0, 1], [0, 0], class_names)
+
+
+@pytest.mark.parametrize(
+    "class_names",
+    [["cat", "dog"], ("cat", "dog"), np.array(["cat", "dog"]), {0: "cat", 1: "dog"}, {1: "dog", 0: "cat"}],
+)
+def test_class_names_in_any_form_with_an_order_are_taken(class_names):
+    assert probe(LABELS, class_names).class_names == ["cat", "dog"]
+
+
+def test_class_names_in_another_order_than_that_of_text_labels_are_refused():
+    with pytest.raises(UserInputError, match="sorted"):
+        probe(NAMED, ["dog", "cat"])
+    assert probe(NAMED, ["ape", "cat", "cow", "dog"]).class_names == ["cat", "dog"]
+
+
+def test_a_text_label_that_is_not_among_the_class_names_is_refused():
+    with pytest.raises(UserInputError, match="'dog'"):
+        probe(NAMED, ["cat", "cow"])
+
+
+# Settings of fine-tuning
+
+
+@pytest.mark.parametrize("setting", ["epochs", "batch_size", "learning_rate", "dropout", "patience", "seed"])
+def test_each_setting_of_fine_tuning_is_checked(things, setting):
+    for kind, value in ODD.items():
+        try:
+            tl.fine_tune(things.model, things.pixels, things.labels, **{setting: value})
+        except TLCourseError:
+            continue
+        pytest.fail(f"{setting} took {kind}")

@@ -75,7 +75,9 @@ def load_pretrained_model(
         return PretrainedTextModel(name, engine)
     if not isinstance(name, str) or name not in RECIPES:
         known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
-        raise UserInputError(f"There is no pretrained model {validation.shown(name)}. Known: {known}; or the path of a BERT's folder.")
+        raise UserInputError(
+            f"There is no pretrained model {validation.shown(name)}. Known: {known}; or the path of a BERT's folder."
+        )
     return PretrainedModel(name, engine)
 
 
@@ -156,8 +158,10 @@ class PretrainedModel:
         Args:
             images: array, or list of arrays of one size, as for `extract_features`; nothing is resized.
         """
-        values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
-        return preprocess(values, self.recipe.pixels)
+        values = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
+        if not values:
+            raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        return preprocess(np.stack(values), self.recipe.pixels)
 
     def extract_features(
         self,
@@ -201,6 +205,7 @@ class PretrainedModel:
             PictureError: a file that cannot be read as a picture; the message names it.
             TLCourseError: Dask's cluster cannot be reached, or a network that LiteRT cannot run.
         """
+        cache = validation.flag("cache", cache)
         if blocks is None:
             network = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
         else:
@@ -237,7 +242,7 @@ class PretrainedModel:
             UserInputError, PictureError, TLCourseError: as `extract_features`; also unknown views; with Dask, too, a
                 picture without activations, as nobody looks at them before training does.
         """
-        block = validation.one_of(f"A block of {self.name}", block, self.blocks)
+        (block,), cache = self._block_names((block,)), validation.flag("cache", cache)
         network = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
         chosen = view_names(views)
         if is_dask(engine):
@@ -306,7 +311,12 @@ class PretrainedModel:
         return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}-output")
 
     def _block_names(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
-        return validation.names_among(f"A block of {self.name}", blocks, self.blocks)
+        names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
+        unknown = [name for name in names if not isinstance(name, str) or name not in self.blocks]
+        if unknown or not names:
+            named = validation.shown(unknown or names or blocks)
+            raise UserInputError(f"{self.name} has no block {named}. Its blocks: {', '.join(self.blocks)}.")
+        return names
 
     def network_at(self, blocks: Sequence[str]) -> "keras.Model":
         """The network up to these blocks: `keras.Model`, pixels → averages and maxima of their outputs, (n, d)."""

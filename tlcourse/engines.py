@@ -24,6 +24,7 @@ from .errors import UserInputError
 from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
+from .validation import shown
 
 if TYPE_CHECKING:
     import keras

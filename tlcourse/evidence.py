@@ -18,7 +18,7 @@ def results(name: str = "") -> "Any":
         DamagedFile: the file of results is missing or cannot be read.
     """
     found, path = _all(), []
-    for part in text("name", name).split(".") if name != "" else ():
+    for part in filter(None, text("name", name).split(".")):
         path.append(part)
         if not isinstance(found, dict) or part not in found:
             known = ", ".join(found) if isinstance(found, dict) else "nothing"

@@ -22,6 +22,7 @@ from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
 from .rows import Rows
+from .validation import size as checked_size
 from .views import AS_IS, apply_view, is_resized, view_names
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def views_of(
     Raises:
         UserInputError: as `extract_features`; unknown views.
     """
-    names, (picture,) = view_names(views), as_pictures([image])[0]
+    names, size, (picture,) = view_names(views), checked_size(size), as_pictures([image])[0]
     found = compute_one(Pixels(size), picture, size, names, np.uint8)
     return found if len(names) > 1 else found[None]
 

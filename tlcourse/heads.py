@@ -121,7 +121,7 @@ def train_classifier(
     features = check_features(features)
     labels = validation.labels(labels, len(features))
     weights = validation.weights(sample_weight, len(features))
-    seed = validation.seed(seed)
+    seed, common_scale = validation.seed(seed), validation.flag("common_scale", common_scale)
     given = None if class_names is None else validation.class_names(class_names)
     strengths = _check_strengths(strengths)
     if not weights.all():  # a fold in which nothing counts cannot be trained on
@@ -156,13 +156,14 @@ def train_classifier(
 
 def _check_strengths(strengths: Sequence[float]) -> list[float]:
     try:
-        if not validation.is_list(strengths) or not len(strengths):
-            raise UserInputError("not a list")
-        return [validation.number("strength", value, 0, above=True) for value in strengths]
+        values = [validation.number("strength", value, 0, above=True) for value in validation.elements(strengths)]
     except UserInputError:
+        values = []
+    if not values:
         raise UserInputError(
             f"The strengths are {validation.shown(strengths)}; expected at least one number, all above 0."
-        ) from None
+        )
+    return values
 
 
 def _steady_scale(variances: np.ndarray, rows: int) -> np.ndarray:

@@ -48,16 +48,16 @@ def add_head(
             "model = tl.load_pretrained_model()."
         )
     classes = validation.whole_number("classes", classes, 2, 1_000_000)
-    widths = tuple(hidden) if validation.is_list(hidden) else (hidden,)
-    if any(isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1 for width in widths):
+    widths = validation.elements(hidden) if np.iterable(hidden) else (hidden,)
+    whole = all(isinstance(width, int | np.integer) and not isinstance(width, bool) for width in widths)
+    if not whole or not all(1 <= width <= 1_000_000 for width in widths):
         raise UserInputError(
             f"hidden is {validation.shown(hidden)}; expected the widths of the layers between, whole numbers from 1."
         )
-    widths = tuple(validation.whole_number("A width in hidden", width, 1, 1_000_000) for width in widths)
     dropout = validation.number("dropout", dropout, 0, 1)
     if dropout == 1:
         raise UserInputError("dropout is 1; expected a share from 0 to below 1.")
-    if not _is_schedule(learning_rate):
+    if not callable(learning_rate):  # a schedule of Keras is
         learning_rate = validation.number("learning_rate", learning_rate)
     import keras
 

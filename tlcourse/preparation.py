@@ -28,8 +28,8 @@ from .text_models import PretrainedTextModel
 from .training import EVALUATION_BATCH, Training, descriptions
 from .training_step import TrainingStep
 from .validation import class_names as checked_names
+from .validation import flag, names_of
 from .validation import labels as checked_labels
-from .validation import names_of
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +69,7 @@ def prepare_fine_tuning(
     first = first_block(model, from_)
     class_names = None if class_names is None else checked_names(class_names)
     engines.is_dask(engine)  # refuses an unknown one
+    cache = flag("cache", cache)
     seed, views = Settings(seed=seed).seed, model.views(views)
     learned, held_out, classes = split(
         labels, sample_weight, count_of(model, inputs, labels), share_of(validation), seed

@@ -100,7 +100,7 @@ def train_text_network(
         )
     given = None if class_names is None else validation.class_names(class_names)
     seed, batch_size = validation.seed(seed), validation.whole_number("batch_size", batch_size, 1)
-    learning_rate = validation.number("learning_rate", learning_rate, 0, 1)
+    learning_rate = validation.number("learning_rate", learning_rate)
     steps = None if steps is None else validation.whole_number("steps", steps)
     texts = _ragged(tokenizer, sentences)
     labels, weights = validation.labels(labels, len(texts)), validation.weights(sample_weight, len(texts))

@@ -15,7 +15,7 @@ from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, long
 from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
-from .validation import one_of, shown
+from .validation import flag, shown
 from .views import AS_IS
 from .wordpiece import Tokenizer, as_sentences
 
@@ -112,7 +112,7 @@ class PretrainedTextModel:
         Raises:
             UserInputError: something in it is no text.
         """
-        engine = self._compiled(self.shape.layers)
+        engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
         return text_features.averages(engine, self._ids(sentences), self.name if cache else None)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
@@ -120,7 +120,7 @@ class PretrainedTextModel:
 
         Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
         """
-        engine = self._compiled(self.shape.layers)
+        engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
         return text_features.states(engine, self._ids(sentences), self.name if cache else None)
 
     def activations(
@@ -135,8 +135,9 @@ class PretrainedTextModel:
             block: one of `self.blocks`.
             views: there is one of a sentence, the sentence itself.
         """
-        block = one_of(f"A block of {self.name}", block, self.blocks)
-        layers = list(self.blocks).index(block)
+        if not isinstance(block, str) or block not in self.blocks:
+            raise UserInputError(f"{self.name} has no block {shown(block)}. Its blocks: {', '.join(self.blocks)}.")
+        layers, cache = list(self.blocks).index(block), flag("cache", cache)
         name = f"{self.name}-{block}" if cache else None
         return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
 

@@ -3,7 +3,7 @@
 import difflib
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def size(value: "Any") -> tuple[int, int]:
         The value is no pair of whole numbers from 1 to 10,000.
     """
     try:
-        height, width = value if is_list(value) else [None, None]
+        height, width = elements(value)
         return whole_number("height", height, 1, 10_000), whole_number("width", width, 1, 10_000)
     except (UserInputError, ValueError):
         raise UserInputError(f"size is {shown(value)}; expected (height, width) in pixels, each from 1.") from None
@@ -108,22 +108,6 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     raise UserInputError(f"{name} is {shown(value)}; expected one of {', '.join(known)}.{hint}")
 
 
-def names_among(name: str, value: "Any", choices: Iterable[str]) -> tuple[str, ...]:
-    """One name, or a list of at least one, each out of these.
-
-    Raises
-    ------
-    UserInputError
-        The value is no list of names, empty, or holds an unknown one.
-    """
-    known = list(choices)
-    if isinstance(value, str):
-        return (one_of(name, value, known),)
-    if not is_list(value) or not len(value):
-        raise UserInputError(f"{name} is {shown(value)}; expected names out of {', '.join(known)}.")
-    return tuple(one_of(name, each, known) for each in value)
-
-
 def text(name: str, value: object) -> str:
     """A text, or a sentence."""
     if not isinstance(value, str):
@@ -131,11 +115,21 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def is_list(value: "Any") -> bool:
-    """Whether a value has an order, a length and elements: a list, tuple, array or series; no text, set or mapping."""
-    if isinstance(value, str | bytes | Mapping) or np.ndim(value) == 0 and isinstance(value, np.ndarray):
-        return False
-    return isinstance(value, Sequence) or (hasattr(value, "__len__") and hasattr(value, "__getitem__"))
+def flag(name: str, value: object) -> bool:
+    """True or False, or a sentence: a text such as "False" would count as True."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise UserInputError(f"{name} is {shown(value)}; expected True or False.")
+    return bool(value)
+
+
+def elements(value: "Any") -> tuple:
+    """The elements of what has an order: a list, an array, a dict's keys; () for one text, a set or a single thing."""
+    if isinstance(value, str | bytes | set | frozenset):
+        return ()
+    try:
+        return tuple(value)
+    except TypeError:
+        return ()
 
 
 def class_names(value: "Any") -> list[str]:
@@ -156,15 +150,17 @@ def class_names(value: "Any") -> list[str]:
         The value has no order (a set), is one text or no list; it is empty, or a name is empty, no text, or there
         twice.
     """
-    if isinstance(value, Mapping) and len(value) and set(value) == set(range(len(value))):
-        value = [value[label] for label in range(len(value))]
-    if not is_list(value) or not len(value):
+    if isinstance(value, Mapping):
+        given = tuple(value[label] for label in range(len(value))) if set(value) == set(range(len(value))) else ()
+    else:
+        given = elements(value)
+    if not given:
         why = " A set has no order." if isinstance(value, set | frozenset) else ""
         raise UserInputError(
             f'class_names is {shown(value)}; expected a list of names in the order of the labels, ["cat", "dog"], '
             f"say.{why}"
         )
-    names = [str(each) if isinstance(each, int | np.integer) else each for each in list(value)]
+    names = [str(each) if isinstance(each, int | np.integer) else each for each in given]
     wrong = [each for each in names if not isinstance(each, str) or not each.strip()]
     if wrong:
         raise UserInputError(f"class_names holds {shown(wrong[0])}; expected a text that names the class.")

@@ -36,7 +36,8 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in names if not (name in FLIPS or _crop_number(name))]
     if unknown or not names or len(set(names)) < len(names):
         raise UserInputError(
-            f"views is {shown(views)}; expected a number, or different names out of {', '.join(FLIPS)}, crop 1, crop 2, …"
+            f"views is {shown(views)}; expected a number, or different names out of {', '.join(FLIPS)}, crop 1, "
+            "crop 2, …"
         )
     return names
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import UserInputError, printable
 from ..same_pictures import shared_pictures
+from ..validation import shown
 from .core import Dataset
 
 FEW = 10  # pictures of a class to learn from; with fewer its recall is mostly luck
@@ -44,6 +45,8 @@ def examine(dataset: Dataset) -> Examination:
     Raises:
         UserInputError: the data set holds sentences.
     """
+    if not isinstance(dataset, Dataset):
+        raise UserInputError(f"dataset is {shown(dataset)}; expected a data set of from_folder or load_dataset.")
     if dataset.train.kind != "pictures":
         raise UserInputError(f"{dataset.name} holds {dataset.train.kind}; examine looks at pictures.")
     counts = {
