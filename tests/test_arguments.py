@@ -2,25 +2,31 @@
 
 import inspect
 import math
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import (
     backbones,
     class_activation,
+    cli,
     datasets,
     exporting,
     fetching,
+    folder_job,
     learning_curves,
+    output_folder,
     preparation,
     small_networks,
 )
 from tlcourse import small_text_network as text_network
 from tlcourse.datasets.core import Dataset, Split
-from tlcourse.errors import TLCourseError
+from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.evaluation import ConfusionMatrix, interval, paired_gain
 from tlcourse.files import Card
 
@@ -323,3 +329,107 @@ def test_each_setting_of_fine_tuning_is_checked(things, setting):
         except TLCourseError:
             continue
         pytest.fail(f"{setting} took {kind}")
+
+
+# Commands
+
+
+@pytest.fixture
+def folder(things, tmp_path):
+    """Class folders; that they are read at all is a failure."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    return tmp_path / "pictures"
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def no_reading(monkeypatch):
+    for name in ("from_folder", "load_pretrained_model"):
+        monkeypatch.setattr(folder_job, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
+
+
+@pytest.mark.usefixtures("no_reading")
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--from", "blockX"], "blockX"),
+        (["--from", "99"], "99"),
+        (["--from", "0"], "0"),
+        (["--epochs", "-1"], "epochs"),
+        (["--epochs", "100000"], "epochs"),
+        (["--seed", "-1"], "seed"),
+        (["--seed", "99999999999"], "seed"),
+    ],
+)
+def test_train_refuses_a_setting_before_it_reads_a_picture(folder, tmp_path, options, word):
+    result = run("train", folder, "--out", tmp_path / "new", *options)
+    assert result.exit_code == 1 and word in result.stderr and "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+
+
+@pytest.mark.usefixtures("no_reading")
+@pytest.mark.parametrize("out", ["a full folder", "below a file"])
+def test_train_refuses_a_folder_that_cannot_be_written_before_it_reads_a_picture(folder, tmp_path, out):
+    (tmp_path / "thesis.txt").write_text("my thesis")
+    result = run("train", folder, "--out", tmp_path if out == "a full folder" else tmp_path / "thesis.txt" / "new")
+    assert result.exit_code == 1 and "thesis.txt" in result.stderr + str(tmp_path) and "Traceback" not in result.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "my thesis"
+
+
+@pytest.mark.usefixtures("no_reading")
+def test_train_refuses_an_unknown_network_before_it_reads_a_picture(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", tl.load_pretrained_model)
+    result = run("train", folder, "--out", tmp_path / "new", "--backbone", "resnet5000")
+    assert result.exit_code == 1 and "resnet5000" in result.stderr
+
+
+def test_a_second_job_on_the_same_folder_is_refused_at_once(tmp_path):
+    goal = tmp_path / "above" / "new"
+    with output_folder.claimed(goal):
+        with pytest.raises(UserInputError, match="Another job is writing to"), output_folder.claimed(goal):
+            pytest.fail("two jobs at once")
+        with output_folder.claimed(tmp_path / "above" / "other"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_job_has_left_keeps_nobody_out(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from tlcourse.output_folder import claimed\n"
+        "with claimed(Path(sys.argv[1])): os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "new")]).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    with output_folder.claimed(tmp_path / "new"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--top", "0"], ["--format", "xml"], ["--variant", "x"], []],
+    ids=["top", "format", "variant", "no pictures"],
+)
+def test_predict_refuses_its_arguments_before_it_loads_the_network(tmp_path, monkeypatch, options):
+    monkeypatch.setattr("tlcourse.exported.load_exported", lambda *_: pytest.fail("the network was loaded"))
+    (tmp_path / "empty").mkdir()
+    if options:
+        (tmp_path / "empty" / "one.png").write_bytes(b"")
+    result = run("predict", tmp_path / "empty", "--model", tmp_path, *options)
+    assert result.exit_code == 1 and "Traceback" not in result.stderr
+    assert (options or ["pictures"])[0].lstrip("-") in result.stderr
+
+
+@pytest.mark.parametrize("network", ["vgg61", "dogs", "minilm", "efficientnet_lite0"])
+def test_kit_refuses_an_unknown_network_before_anything_is_written(tmp_path, network):
+    result = run("kit", tmp_path / "kit", "--networks", network)
+    assert result.exit_code == 1 and network in result.stderr and not (tmp_path / "kit").exists()
+
+
+def test_classes_of_the_same_size_are_not_compared_with_themselves(things):
+    found = {subject: text for subject, text, _ in datasets.examine(things.dataset).findings}
+    assert "cat" not in found["balance"] and "9 of each class" in found["balance"]

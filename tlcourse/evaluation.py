@@ -89,7 +89,7 @@ def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     """
     from scipy.stats import binomtest
 
-    right, of = (validation.whole_number(name, count, 0, 2**53) for name, count in {"right": right, "of": of}.items())
+    right, of = validation.whole_number("right", right, -(2**53)), validation.whole_number("of", of, 0, 2**53)
     confidence = validation.number("confidence", confidence, 0, 1)
     if not 0 <= right <= of or not of:
         raise UserInputError(f"{right} of {of} right cannot be; expected 0 to {of}, of at least one.")
