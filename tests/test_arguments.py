@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import tlcourse as tl
@@ -23,6 +25,7 @@ from tlcourse import (
     output_folder,
     preparation,
     small_networks,
+    validation,
 )
 from tlcourse import small_text_network as text_network
 from tlcourse.datasets.core import Dataset, Split
@@ -270,6 +273,20 @@ def test_a_label_that_is_missing_is_named_with_its_row(things):
 )
 def test_labels_that_can_only_mean_one_thing_are_taken(labels):
     assert probe(labels).predict(FEATURES).tolist() == probe(LABELS).predict(FEATURES).tolist()
+
+
+EACH_LABEL = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=2), st.just([1])
+)
+
+
+@given(st.one_of(st.lists(EACH_LABEL, max_size=4), st.lists(st.text(max_size=3)), st.lists(st.integers())))
+def test_labels_are_read_as_they_are_or_refused(labels):
+    try:
+        found = validation.labels(labels, len(labels))
+    except UserInputError:
+        return
+    assert found.tolist() == labels
 
 
 # Class names

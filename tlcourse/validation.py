@@ -233,7 +233,7 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
 def _kind(label: object) -> type | None:
     """The NumPy type of a label, or None where it is none."""
     if isinstance(label, str):
-        return np.str_
+        return None if label.endswith("\0") else np.str_  # NumPy would cut it off
     if isinstance(label, bool | np.bool_):
         return np.bool_
     return np.int64 if isinstance(label, int | np.integer) and -(2**63) <= label < 2**63 else None
