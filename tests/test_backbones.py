@@ -361,7 +361,7 @@ def test_each_channel_of_a_block_gives_two_features(bundled_model):
     )
 
 
-@pytest.mark.parametrize(("blocks", "named"), [(["head", "block9z"], "['block9z']"), ("tail", "['tail']"), ([], "()")])
+@pytest.mark.parametrize(("blocks", "named"), [(["head", "block9z"], "['block9z']"), ("tail", "['tail']"), ([], "[]")])
 def test_an_unknown_block_is_answered_with_the_known_ones(bundled_model, photographs, blocks, named):
     said = sentence(UserInputError, bundled_model.extract_features, photographs, blocks)
     assert said == f"{bundled_model.name} has no block {named}. Its blocks: {', '.join(bundled_model.blocks)}."
@@ -465,7 +465,7 @@ def test_a_label_is_text_and_its_probability_a_number_of_python(bundled_model, p
 @pytest.mark.parametrize("top", [0, -1, 1001, 2.5, None, "5"])
 def test_more_or_fewer_labels_than_there_are_get_a_sentence(bundled_model, photographs, top):
     said = sentence(UserInputError, bundled_model.predict_labels, photographs, top)
-    assert said == f"top is {top!r}; ask for 1 to 1,000 of ImageNet's 1,000 classes."
+    assert said == f"top is {top!r}; expected a whole number from 1 to 1,000."
 
 
 def test_a_classifier_from_a_file_gives_that_networks_probabilities(models, mobilenet_file):

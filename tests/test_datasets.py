@@ -156,7 +156,7 @@ def test_a_sample_larger_than_the_split_is_the_split(loaded):
 
 
 def test_a_sample_of_nothing_is_refused(loaded):
-    with pytest.raises(UserInputError, match="per_class is 0; ask for at least 1 a class"):
+    with pytest.raises(UserInputError, match="per_class is 0; expected a whole number from 1"):
         loaded["digits"].train.sample(0)
 
 

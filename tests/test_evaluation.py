@@ -4,9 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tlcourse.errors import UserInputError
-from tlcourse.evaluation import ConfusionMatrix, classification_report, interval
+from tlcourse.evaluation import ConfusionMatrix, classification_report, interval, paired_gain
 
 NAMES = ["pug", "beagle", "collie"]
 TRUE = [0, 0, 0, 0, 1, 1, 1, 2]
@@ -149,3 +151,48 @@ def test_a_surer_interval_is_wider():
 def test_counts_that_cannot_be_are_refused(right, of):
     with pytest.raises(UserInputError, match=f"{right} of {of} right cannot be"):
         interval(right, of)
+
+
+# One standard error
+
+
+def answers(gained, lost, both, neither):
+    """Which rows a simpler model and another one get right."""
+    simpler = [False] * gained + [True] * lost + [True] * both + [False] * neither
+    return simpler, [True] * gained + [False] * lost + [True] * both + [False] * neither
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "kept"),
+    [
+        (0, 0, False),
+        (1, 0, False),
+        (0, 1, False),
+        (2, 0, True),
+        (2, 1, False),
+        (3, 1, False),
+        (4, 1, True),
+        (1, 4, False),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1, 55, 995])
+def test_a_gain_has_to_exceed_one_standard_error(gained, lost, kept, others):
+    """With (gained - lost)² > gained + lost, whatever the number of rows; a single row never suffices."""
+    simpler, other = answers(gained, lost, others, 1)
+    assert paired_gain(simpler, other).exceeds_one_standard_error is kept
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200))
+def test_the_standard_error_is_that_of_the_paired_differences(pairs):
+    simpler, other = np.array(pairs).T
+    gain, differences = paired_gain(simpler, other), other.astype(int) - simpler
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    assert gain.net == differences.sum()
+    if not np.isclose(differences.mean(), error):  # at the border rounding would decide
+        assert gain.exceeds_one_standard_error == (differences.mean() > error)
+
+
+@pytest.mark.parametrize(("simpler", "other"), [([], []), ([True], [True] * 2), ([0.5], [0.7]), ([[True]], [[True]])])
+def test_answers_that_cannot_be_paired_are_refused(simpler, other):
+    with pytest.raises(UserInputError, match="answers"):
+        paired_gain(simpler, other)

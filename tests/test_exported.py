@@ -128,7 +128,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 def test_an_unknown_variant_is_refused(folder):
-    with pytest.raises(UserInputError, match="There is no variant 'float16'. There are float32, int8, keras."):
+    with pytest.raises(UserInputError, match="variant is 'float16'; expected one of float32, int8, keras. Did"):
         load_exported(folder, "float16")
 
 

@@ -103,29 +103,34 @@ def test_it_says(job, words):
     assert any(words in line for line in job[1])
 
 
-def test_what_is_kept_is_the_better_one_on_the_validation_pictures(job):
-    record = job[0].record
-    better = record["job"]["fine_tuned"] > record["job"]["probe"]
-    assert record["training"]["method"] == ("fine-tuned" if better else "linear probe")
+def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(job):
+    made, lines = job
+    choice = made.record["job"]["choice"]
+    assert choice in lines and choice in (made.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert ("fine-tuned one is kept" in choice) == (made.record["training"]["method"] == "fine-tuned")
 
 
-@pytest.mark.parametrize(("probe", "tuned", "kept"), [(0.8, 0.9, "tuned"), (0.8, 0.8, "probe"), (0.9, 0.8, "probe")])
-def test_the_choice_follows_the_validation_pictures_and_a_tie_goes_to_the_probe(
-    folder, bundled_model, monkeypatch, probe, tuned, kept
+@pytest.mark.parametrize(
+    ("gained", "lost", "kept"), [(1, 0, "probe"), (2, 0, "tuned"), (2, 1, "probe"), (0, 2, "probe")]
+)
+def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
+    folder, bundled_model, monkeypatch, gained, lost, kept
 ):
     dataset = folder_job._read(folder, lambda line: None)
-    judged = []
+    truth, asked = dataset.validation.labels, []
+    right = np.array([False] * gained + [True] * (len(truth) - gained))
 
     class Tuned:
-        def score(self, images, labels):
-            judged.append(images.paths)
-            return tuned
+        def predict(self, images):
+            asked.append(images.paths)
+            wrong = np.arange(len(truth)) >= len(truth) - lost
+            return np.where(wrong, 1 - truth, truth)
 
     monkeypatch.setattr(folder_job, "fine_tune", lambda *_, **__: Tuned())
-    job = {"probe": probe, "from": 3, "epochs": 1, "seed": 0}
-    chosen, accuracy = folder_job._best(bundled_model, dataset, "the probe", job, lambda line: None, None)
-    assert (chosen == "the probe") == (kept == "probe") and accuracy == tuned
-    assert judged == [dataset.validation.images.paths]
+    job = {"probe": np.mean(right), "from": 3, "epochs": 1, "seed": 0}
+    chosen = folder_job._best(bundled_model, dataset, "the probe", right, job, lambda line: None, None)
+    assert (chosen == "the probe") == (kept == "probe") and job["fine_tuned"] == 1 - lost / len(truth)
+    assert asked == [dataset.validation.images.paths]
 
 
 def test_without_epochs_the_probe_is_all(folder, tmp_path):

@@ -129,8 +129,8 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(model, shades,
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"form": "xml"}, "There is no format 'xml'. There are csv, json."),
-        ({"top": 0}, "top is 0; this network has 2 classes"),
+        ({"form": "xml"}, "format is 'xml'; expected one of csv, json."),
+        ({"top": 0}, "top is 0; expected a whole number from 1"),
         ({"top": 3}, "top is 3; this network has 2 classes"),
     ],
 )

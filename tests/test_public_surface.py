@@ -79,6 +79,7 @@ ROOMS = (
     "learning_curves",
     "exporting",
     "model_card",
+    "output_folder",
     "exported",
     "class_activation",
     "small_networks",
@@ -175,6 +176,7 @@ ROOMS = (
     "freed_memory",
     "silence",
     "interrupts",
+    "validation",
     "errors",
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
-from . import bert_folder, efficientnet_lite, engines, features
+from . import bert_folder, efficientnet_lite, engines, features, validation
 from .blocks import is_spatial, sort_into_blocks
 from .engines import check_engine, is_dask
 from .errors import UserInputError
@@ -75,7 +75,9 @@ def load_pretrained_model(
         return PretrainedTextModel(name, engine)
     if not isinstance(name, str) or name not in RECIPES:
         known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
-        raise UserInputError(f"There is no pretrained model {name!r}. Known: {known}; or the path of a BERT's folder.")
+        raise UserInputError(
+            f"There is no pretrained model {validation.shown(name)}. Known: {known}; or the path of a BERT's folder."
+        )
     return PretrainedModel(name, engine)
 
 
@@ -156,8 +158,10 @@ class PretrainedModel:
         Args:
             images: array, or list of arrays of one size, as for `extract_features`; nothing is resized.
         """
-        values = np.stack([np.asarray(picture, np.float32) for picture in as_pictures(images)[0]])
-        return preprocess(values, self.recipe.pixels)
+        values = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
+        if not values:
+            raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        return preprocess(np.stack(values), self.recipe.pixels)
 
     def extract_features(
         self,
@@ -201,6 +205,7 @@ class PretrainedModel:
             PictureError: a file that cannot be read as a picture; the message names it.
             TLCourseError: Dask's cluster cannot be reached, or a network that LiteRT cannot run.
         """
+        cache = validation.flag("cache", cache)
         if blocks is None:
             network = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
         else:
@@ -237,7 +242,7 @@ class PretrainedModel:
             UserInputError, PictureError, TLCourseError: as `extract_features`; also unknown views; with Dask, too, a
                 picture without activations, as nobody looks at them before training does.
         """
-        (block,) = self._block_names((block,))
+        (block,), cache = self._block_names((block,)), validation.flag("cache", cache)
         network = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
         chosen = view_names(views)
         if is_dask(engine):
@@ -306,10 +311,11 @@ class PretrainedModel:
         return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}-output")
 
     def _block_names(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
-        names = (blocks,) if isinstance(blocks, str) else tuple(blocks)
-        unknown = [name for name in names if name not in self.blocks]
+        names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
+        unknown = [name for name in names if not isinstance(name, str) or name not in self.blocks]
         if unknown or not names:
-            raise UserInputError(f"{self.name} has no block {unknown or names}. Its blocks: {', '.join(self.blocks)}.")
+            named = validation.shown(unknown or names or blocks)
+            raise UserInputError(f"{self.name} has no block {named}. Its blocks: {', '.join(self.blocks)}.")
         return names
 
     def network_at(self, blocks: Sequence[str]) -> "keras.Model":
@@ -342,8 +348,7 @@ class PretrainedModel:
             WeightsUnavailable: the weights of the ImageNet classifier are not here.
             UserInputError, PictureError: as `extract_features`.
         """
-        if not isinstance(top, int | np.integer) or not 1 <= top <= 1000:
-            raise UserInputError(f"top is {top!r}; ask for 1 to 1,000 of ImageNet's 1,000 classes.")
+        top = validation.whole_number("top", top, 1, 1000)
         engine = self._compiled("classifier", efficientnet_lite.CLASSIFIER_OUTPUT, lambda: self.classifier)
         probabilities = features.compute(engine, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from . import features
+from . import features, validation
 from .engines import Pixels
 from .errors import UserInputError
 from .predictor import Predictor
@@ -59,7 +59,8 @@ def grad_cam(
     if classes is None:
         wanted = np.full(len(pixels), _PREDICTED)
     else:
-        labels = np.full(len(pixels), classes) if np.ndim(classes) == 0 else classes
+        given = validation.as_array(classes, "classes")
+        labels = np.full(len(pixels), given) if given.ndim == 0 else classes
         wanted = classifier.positions(labels, len(pixels))
     maps = [scores.maps(*pair) for pair in zip(_batches(pixels), _batches(wanted), strict=True)]
     return np.stack([_enlarged(small, size) for small in np.concatenate(maps)])
@@ -103,9 +104,9 @@ class _Scores:
 def _grid(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":
     """The output of the layer by that name, or of the last one that gives a grid of more than one place."""
     grids = {found.name: found.output for found in network.layers if _is_grid(found.output.shape)}
-    if layer is not None and layer not in grids:
+    if layer is not None and (not isinstance(layer, str) or layer not in grids):
         raise UserInputError(
-            f"{network.name!r} has no layer {layer!r} that gives a grid. The last ones that do: "
+            f"{network.name!r} has no layer {validation.shown(layer)} that gives a grid. The last ones that do: "
             f"{', '.join(list(grids)[-5:])}."
         )
     return grids[layer] if layer else list(grids.values())[-1]

@@ -265,12 +265,14 @@ def predict(
     ] = "float32",
 ) -> None:
     """Say what is in pictures, by an exported network."""
-    from .exported import load_exported
+    from .exported import VARIANTS, load_exported
     from .predicting import predict_files
+    from .validation import one_of
 
     if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode: they are written as the bytes that they are
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-    _, failed = predict_files(load_exported(model, variant), pictures, sys.stdout, form, top)
+    one_of("variant", variant, VARIANTS)
+    _, failed = predict_files(lambda: load_exported(model, variant), pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
         _complain(f"{which} could not be read; why stands in the answer's place.")

@@ -8,6 +8,7 @@ from .backbones import PretrainedModel
 from .errors import UserInputError
 from .freezing import freeze, unfreeze
 from .text_models import PretrainedTextModel
+from .validation import shown
 
 if TYPE_CHECKING:
     import keras
@@ -20,17 +21,22 @@ def first_block(model: PretrainedModel | PretrainedTextModel, from_: str | int |
             f"fine_tune was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
         )
-    names = list(model.blocks)
-    if from_ is None or from_ == names[0] or (isinstance(from_, int) and from_ == len(names)):
+    return block_among(list(model.blocks), model.name, from_)
+
+
+def block_among(names: list[str], model: str, from_: object) -> str | None:
+    """As `first_block`, of the model of this name with these blocks."""
+    first = from_
+    if isinstance(from_, int | np.integer) and not isinstance(from_, bool) and 1 <= from_ <= len(names):
+        first = names[-from_]
+    if first is None:
         return None
-    if isinstance(from_, int | np.integer) and not isinstance(from_, bool) and 1 <= from_ < len(names):
-        return names[-from_]
-    if from_ in names:
-        return from_
-    raise UserInputError(
-        f"from_ is {from_!r}; expected the first block to train, or how many of the last blocks (1 to {len(names)}), "
-        f"or None for the whole network. The blocks of {model.name}: {', '.join(names)}."
-    )
+    if not isinstance(first, str) or first not in names:
+        raise UserInputError(
+            f"from_ is {shown(from_)}; expected the first block to train, or how many of the last blocks (1 to "
+            f"{len(names)}), or None for the whole network. The blocks of {model}: {', '.join(names)}."
+        )
+    return None if first == names[0] else first
 
 
 def last_frozen_block(model: PretrainedModel | PretrainedTextModel, first: str | None) -> str | None:

@@ -24,6 +24,7 @@ from .errors import UserInputError
 from .freed_memory import clear_away, hand_back_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
+from .validation import shown
 
 if TYPE_CHECKING:
     import keras
@@ -48,8 +49,8 @@ def workers() -> int:
 
 
 def check_engine(name: str) -> str:
-    if name not in ENGINES:
-        raise UserInputError(f"There is no engine {name!r}. Known: {', '.join(ENGINES)}.")
+    if not isinstance(name, str) or name not in ENGINES:
+        raise UserInputError(f"There is no engine {shown(name)}. Known: {', '.join(ENGINES)}.")
     if name == "litert" and not has_litert():
         raise UserInputError(
             "LiteRT is not installed, or does not start here. Run: pip install ai-edge-litert, or leave engine='auto'."
@@ -59,8 +60,8 @@ def check_engine(name: str) -> str:
 
 def is_dask(engine: str | None) -> bool:
     """Whether Dask's workers are to run a network, and not this process."""
-    if engine not in (None, "dask"):
-        raise UserInputError(f"engine is {engine!r}; expected 'dask', or None for this process.")
+    if engine is not None and (not isinstance(engine, str) or engine != "dask"):
+        raise UserInputError(f"engine is {shown(engine)}; expected 'dask', or None for this process.")
     return engine == "dask"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from .errors import DamagedFile, UserInputError
 from .files import data_folder, read_json
+from .validation import text
 
 
 def results(name: str = "") -> "Any":
@@ -16,7 +17,7 @@ def results(name: str = "") -> "Any":
         DamagedFile: the file of results is missing or cannot be read.
     """
     found, path = _all(), []
-    for part in name.split(".") if name else ():
+    for part in filter(None, text("name", name).split(".")):
         path.append(part)
         if not isinstance(found, dict) or part not in found:
             known = ", ".join(found) if isinstance(found, dict) else "nothing"

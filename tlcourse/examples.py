@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from . import validation
 from .errors import UserInputError
-from .predictor import Predictor, as_array, check_labels, check_weights
+from .predictor import Predictor
 from .ragged import Ragged
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Examples:
 def count_of(model: "PretrainedModel | PretrainedTextModel", inputs: "Images | Sentences", labels: "ArrayLike") -> int:
     """How many inputs there are. A `tf.data.Dataset` does not say; as many as labels, then, until they are read."""
     count = model.count(inputs)
-    return as_array(labels, "labels").size if count is None else count
+    return validation.as_array(labels, "labels").size if count is None else count
 
 
 def share_of(validation: float | tuple) -> float:
@@ -125,7 +126,7 @@ def split(
     labels: "ArrayLike", sample_weight: "ArrayLike | None", count: int, share: float, seed: int
 ) -> tuple[Chosen, Chosen | None, np.ndarray]:
     """What is learned from, what is held out of it (or None), and the classes."""
-    labels, weights = check_labels(labels, count), check_weights(sample_weight, count)
+    labels, weights = validation.labels(labels, count), validation.weights(sample_weight, count)
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise UserInputError(

@@ -19,6 +19,7 @@ from .inputs import Images
 from .pictures import prepare, read_file
 from .predictor import Predictor
 from .tensorflow_start import import_tensorflow
+from .validation import one_of
 
 FORMAT = "tlcourse export 1"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
@@ -104,8 +105,7 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
         WeightsUnavailable: what runs this variant is not installed.
     """
     folder = as_path(folder)
-    if variant not in VARIANTS:
-        raise UserInputError(f"There is no variant {variant!r}. There are {', '.join(VARIANTS)}.")
+    variant = one_of("variant", variant, VARIANTS)
     record = read_record(folder)
     name = VARIANTS[variant]
     if name not in record["files"]:

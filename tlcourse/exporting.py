@@ -4,6 +4,7 @@ Each file is compared with the Keras network on the test pictures before it coun
 measured, not hoped.
 """
 
+import errno
 import json
 import os
 import platform
@@ -17,17 +18,18 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from . import engines, features
+from . import engines, features, validation
 from .backbones import PretrainedModel
 from .conversion import convert
 from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
 from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, KerasEngine, engine_of, load_exported
-from .files import as_path, check_clock, sha256, unfinished_folder
+from .files import as_path, sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
+from .output_folder import check_goal
 from .pictures import Pictures
 from .recipes import RECIPES
 from .small_networks import SmallNetwork
@@ -69,7 +71,7 @@ def export(
         TLCourseError: the folder cannot be written, or a written file disagrees with Keras. Nothing is left then.
     """
     goal = as_path(folder)
-    _check(trained, dataset)
+    _check(trained, dataset, licence)
     check_goal(goal)
     started, network = time.perf_counter(), _whole(trained, model)
     try:
@@ -80,6 +82,11 @@ def export(
             _write_text(inside / CARD, model_card(record))
             _put(inside, goal)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise TLCourseError(
+                f"Another job has written to {goal} meanwhile; nothing of it was overwritten. Choose another folder: "
+                "what was computed is kept, so the same call is quick."
+            ) from error
         raise TLCourseError(
             f"The export could not be written to {goal} ({error.strerror or error}). Nothing was left there. Make "
             "room, or choose another folder."
@@ -87,13 +94,20 @@ def export(
     return load_exported(goal)
 
 
-def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> None:
+def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset, licence: str | None) -> None:
     """Whatever can be refused before the work is."""
     if not isinstance(trained, FineTuned | Classifier | SmallNetwork):
         raise UserInputError(
             f"export was given {type(trained).__name__}; expected what tl.fine_tune, tl.train_classifier or "
             "tl.train_network gave."
         )
+    if not isinstance(dataset, Dataset):
+        raise UserInputError(
+            f"dataset is {validation.shown(dataset)}; expected a data set of tl.datasets.from_folder or "
+            "tl.load_dataset: its test pictures are the judge."
+        )
+    if licence is not None:
+        validation.text("licence", licence)
     if getattr(trained, "input_size", ()) is None:
         raise UserInputError(
             "This network reads sentences; export writes networks that see. trained.network.save('name.keras') keeps "
@@ -104,13 +118,6 @@ def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> 
             f"{dataset.name} has no test pictures, so nothing can be said of what is exported. Each class needs three "
             "different pictures or more: one to learn from, one to choose by, one to be judged by."
         )
-
-
-def check_goal(goal: Path) -> None:
-    """Refuse a place where something is, and a clock by which nothing can be written."""
-    check_clock()
-    if os.path.lexists(goal) and (goal.is_symlink() or not goal.is_dir() or any(goal.iterdir())):
-        raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder, or move it away.")
 
 
 def _whole(trained: FineTuned | Classifier | SmallNetwork, model: PretrainedModel | None) -> "keras.Model":

@@ -24,6 +24,7 @@ from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .progress import progress_bar
 from .rows import Rows
+from .validation import size as checked_size
 from .views import AS_IS, apply_view, is_resized, view_names
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def views_of(
     Raises:
         UserInputError: as `extract_features`; unknown views.
     """
-    names, ((picture,), _, depth) = view_names(views), as_pictures([image])
+    names, size, ((picture,), _, depth) = view_names(views), checked_size(size), as_pictures([image])
     found = compute_one(Pixels(size), picture, size, names, np.uint8, depth)
     return found if len(names) > 1 else found[None]
 

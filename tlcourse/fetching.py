@@ -17,6 +17,7 @@ from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import as_path, make_cache_folder, unfinished_folder
 from .published import fault_of_weights as fault_of_weights  # a name of this room, too
 from .recipes import RECIPES
+from .validation import elements, shown
 
 LESSONS_NEED = ("dogs", "minilm")
 DATASETS = tuple(datasets.DOWNLOADS)
@@ -50,7 +51,8 @@ def check_names(names: "Sequence[str]") -> None:
     Raises:
         UserInputError: lists the names that are known.
     """
-    unknown = [name for name in names if name not in (*DATASETS, *NETWORKS, *TEXT_NETWORKS)]
+    known = (*DATASETS, *NETWORKS, *TEXT_NETWORKS)
+    unknown = [name if isinstance(name, str) else shown(name) for name in elements(names) if name not in known]
     if set(unknown) & set(RECIPES):
         raise UserInputError(f"{unknown[0]} comes with the course; there is nothing to fetch.")
     if unknown:

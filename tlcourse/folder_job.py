@@ -1,6 +1,8 @@
 """A folder of pictures → an exported network, the whole job in one call: `tlcourse train`.
 
 Check, divide by identity, probe, fine-tune, choose by the validation pictures, judge once by the test pictures, export.
+The linear probe is the simpler model: it is kept unless the fine-tuned network is better by more than one standard
+error (see `evaluation.paired_gain`).
 Features, activations and each finished epoch are kept (see `cache`): stopped anywhere, the same call goes on and comes
 to the same network.
 """
@@ -15,17 +17,24 @@ from os import PathLike
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
+from . import efficientnet_lite, validation
 from .backbones import PretrainedModel, load_pretrained_model
+from .cut import block_among, first_block
 from .datasets import Dataset, examine, from_folder
 from .engines import workers
 from .errors import TLCourseError, UserInputError, printable
+from .evaluation import Gain, paired_gain
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
-from .exporting import check_goal, export
+from .exporting import export
 from .files import as_path, sha256
 from .fine_tuned import FineTuned
 from .finetuning import fine_tune
 from .heads import Classifier, train_classifier
+from .output_folder import check_goal, claimed
 from .pictures import Pictures
+from .settings import Settings
 from .training_report import duration
 
 TIMED = 16  # pictures by which the time is estimated
@@ -63,29 +72,66 @@ def train_folder(
         UserInputError: as `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
         TLCourseError: as `export`; the scheduler cannot be reached.
     """
-    began, goal = time.perf_counter(), as_path(out, "out")
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
-        raise UserInputError(f"epochs is {epochs!r}; expected a whole number from 0.")
-    dataset = _read(folder, say)
-    settings = {"backbone": backbone, "from": from_, "epochs": epochs, "seed": seed, "licence": licence}
-    fingerprint = _fingerprint(dataset, settings)
-    job: dict[str, str | int | float | None] = {"fingerprint": fingerprint, **settings}
-    if _made_before(goal, fingerprint):
+    goal = as_path(out, "out")
+    settings, model = _checked(backbone, from_, epochs, seed, licence)
+    if (goal / RECORD).is_file():  # of this very job, perhaps: nothing is written then
+        dataset = _read(folder, say)
+        if not _made_before(goal, _fingerprint(dataset, settings)):
+            check_goal(goal)
         say(f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done.")
         return load_exported(goal)
     check_goal(goal)
+    with claimed(goal):
+        return _train(folder, goal, settings, model, say, scheduler)
+
+
+def _checked(
+    backbone: str, from_: str | int | None, epochs: int, seed: int, licence: str | None
+) -> tuple[dict, PretrainedModel | None]:
+    """The settings of the job, and the model where it had to be loaded for that; or a sentence, before any work."""
+    epochs = validation.whole_number("epochs", epochs, 0, 10_000)
+    seed = int(Settings(seed=seed).seed)
+    from_ = int(from_) if isinstance(from_, np.integer) else from_
+    if licence is not None and not isinstance(licence, str):
+        raise UserInputError(f"licence is {validation.shown(licence)}; expected a text, or None.")
+    settings = {"backbone": backbone, "from": from_, "epochs": epochs, "seed": seed, "licence": licence}
+    if isinstance(backbone, str) and backbone in efficientnet_lite.SCALING:  # its blocks are known without loading it
+        block_among(list(efficientnet_lite.block_layers(backbone)), backbone, from_)
+        return settings, None
+    model = _load(backbone)
+    first_block(model, from_)
+    return settings, model
+
+
+def _load(backbone: str) -> PretrainedModel:
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(f"{backbone} reads; to see, take one that does: tl.list_pretrained_models().")
+    return model
+
+
+def _train(
+    folder: str | PathLike,
+    goal: Path,
+    settings: dict,
+    model: PretrainedModel | None,
+    say: Callable[[str], None],
+    scheduler: str | None,
+) -> ExportedModel:
+    """The job itself, its arguments checked."""
+    began, dataset = time.perf_counter(), _read(folder, say)
+    job: dict[str, str | int | float | None] = {"fingerprint": _fingerprint(dataset, settings), **settings}
+    model = model or _load(settings["backbone"])
     with _cluster(scheduler) as (engine, threads):
-        job["estimated_seconds"] = estimate = round(_estimate(model, dataset, epochs, threads))
+        job["estimated_seconds"] = estimate = round(_estimate(model, dataset, settings["epochs"], threads))
         say(f"This takes about {duration(estimate)}, less where an earlier run has been stopped.")
-        probe, job["probe"] = _probe(model, dataset, seed, engine)
+        probe, right = _probe(model, dataset, settings["seed"], engine)
+        job["probe"] = float(np.mean(right))
         say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
-        chosen, job["fine_tuned"] = _best(model, dataset, probe, job, say, engine)
+        chosen = _best(model, dataset, probe, right, job, say, engine)
     say(f"Judging by the test pictures, once, and exporting to {goal} …")
     job["seconds"] = round(time.perf_counter() - began, 1)
-    made = export(chosen, goal, dataset, model, licence, about={"job": job})
+    made = export(chosen, goal, dataset, model, settings["licence"], about={"job": job})
     for line in _findings(made.record):
         say(printable(line))
     for name, file in made.record["files"].items():
@@ -156,20 +202,27 @@ def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int, threads: in
     return each * (shared + EPOCH_COST * epochs * train + JUDGING_COST * test) + EXPORT_SECONDS
 
 
-def _probe(model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None) -> tuple[Classifier, float]:
-    """A linear probe, and its accuracy on the validation pictures."""
+def _probe(model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None) -> tuple[Classifier, np.ndarray]:
+    """A linear probe, and which of the validation pictures it gets right."""
     splits = (dataset.train, dataset.validation)
     learned, judged = (model.extract_features(split.images, engine=engine) for split in splits)
     probe = train_classifier(learned, dataset.train.labels, dataset.class_names, seed=seed)
-    return probe, probe.score(judged, dataset.validation.labels)
+    return probe, probe.predict(judged) == dataset.validation.labels
 
 
 def _best(
-    model: PretrainedModel, dataset: Dataset, probe: Classifier, job: dict, say: Callable, engine: str | None
-) -> tuple[FineTuned | Classifier, float | None]:
-    """The probe, or the fine-tuned network where that is better on the validation pictures; and how good that was."""
+    model: PretrainedModel,
+    dataset: Dataset,
+    probe: Classifier,
+    right: np.ndarray,
+    job: dict,
+    say: Callable,
+    engine: str | None,
+) -> FineTuned | Classifier:
+    """The probe, or the fine-tuned network where that is better by more than one standard error; `job` says why."""
     if not job["epochs"]:
-        return probe, None
+        job |= {"fine_tuned": None, "choice": "Only the linear probe was trained."}
+        return probe
     tuned = fine_tune(
         model,
         dataset.train.images,
@@ -181,12 +234,24 @@ def _best(
         seed=job["seed"],
         engine=engine,
     )
-    accuracy = tuned.score(dataset.validation.images, dataset.validation.labels)
-    better = accuracy > job["probe"]
-    say(
-        f"Fine-tuned: {accuracy:.1%}. " + ("It is kept." if better else "The probe is as good and simpler: it is kept.")
+    tuned_right = tuned.predict(dataset.validation.images) == dataset.validation.labels
+    gain = paired_gain(right, tuned_right)
+    job |= {"fine_tuned": float(np.mean(tuned_right)), "choice": _about_choice(job["probe"], tuned_right, gain)}
+    say(job["choice"])
+    return tuned if gain.exceeds_one_standard_error else probe
+
+
+def _about_choice(probe: float, tuned_right: np.ndarray, gain: Gain) -> str:
+    """Which model was kept, and why, in a sentence or two."""
+    more = f"{abs(gain.net)} {'fewer' if gain.net < 0 else 'more'}" if gain.net else "as many"
+    compared = (
+        f"Fine-tuned: {np.mean(tuned_right):.1%} of the validation pictures, the probe {probe:.1%}: {more} of "
+        f"{gain.rows}"
     )
-    return (tuned if better else probe), accuracy
+    if gain.exceeds_one_standard_error:
+        return f"{compared}, which exceeds one standard error ({gain.standard_error:.1f}). The fine-tuned one is kept."
+    within = f", within one standard error ({gain.standard_error:.1f})" if gain.net > 0 else ""
+    return f"{compared}{within}. The probe, the simpler model, is kept."
 
 
 def _findings(record: dict) -> list[str]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import validation
 from .errors import UserInputError
-from .predictor import Predictor, as_array, check_labels, check_weights, names_of
+from .predictor import Predictor
 from .tensorflow_start import import_tensorflow
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def train_classifier(
     from threadpoolctl import threadpool_limits
 
     features = check_features(features)
-    labels = check_labels(labels, len(features))
-    weights = check_weights(sample_weight, len(features))
-    if not len(strengths) or min(strengths) <= 0:
-        raise UserInputError(f"The strengths are {list(strengths)}; expected at least one number, all above 0.")
+    labels = validation.labels(labels, len(features))
+    weights = validation.weights(sample_weight, len(features))
+    seed, common_scale = validation.seed(seed), validation.flag("common_scale", common_scale)
+    given = None if class_names is None else validation.class_names(class_names)
+    strengths = _check_strengths(strengths)
     if not weights.all():  # a fold in which nothing counts cannot be trained on
         features, labels, weights = features[weights > 0], labels[weights > 0], weights[weights > 0]
     weights = weights / weights.mean()  # scikit-learn multiplies the strength by them
@@ -130,7 +132,7 @@ def train_classifier(
         raise UserInputError(
             f"All {len(labels)} labels are {classes[0].item()!r}; a classifier needs examples of at least two classes."
         )
-    names = names_of(classes, class_names)
+    names = validation.names_of(classes, given)
     # float64 from here on: the solver works in it, and beside float32 rows it would convert them at every step.
     scaled = features.astype(np.float64)
     scaler = StandardScaler(copy=False).fit(scaled, sample_weight=weights)
@@ -150,6 +152,18 @@ def train_classifier(
             strength, cross_validated = _choose_strength(scaled, positions, weights, strengths, folds, seed)
         regression = LogisticRegression(C=strength, max_iter=500).fit(scaled, positions, sample_weight=weights)
     return Classifier((scaler, regression), classes, names, cross_validated)
+
+
+def _check_strengths(strengths: Sequence[float]) -> list[float]:
+    try:
+        values = [validation.number("strength", value, 0, above=True) for value in validation.elements(strengths)]
+    except UserInputError:
+        values = []
+    if not values:
+        raise UserInputError(
+            f"The strengths are {validation.shown(strengths)}; expected at least one number, all above 0."
+        )
+    return values
 
 
 def _steady_scale(variances: np.ndarray, rows: int) -> np.ndarray:
@@ -189,7 +203,7 @@ def _choose_strength(
 
 def check_features(features: "ArrayLike", expected: int | None = None) -> np.ndarray:
     """Features as a finite float array (n, d), or a sentence."""
-    array = as_array(features, "features")
+    array = validation.as_array(features, "features")
     if array.dtype.kind not in "uif" or array.ndim != 2:
         raise UserInputError(
             f"Features were given with shape {array.shape} and type {array.dtype}; expected numbers in shape (n, d), "

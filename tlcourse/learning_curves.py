@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from . import validation
 from .backbones import PretrainedModel, load_pretrained_model
 from .datasets.core import Dataset
 from .errors import UserInputError
@@ -71,7 +72,7 @@ class LearningCurve:
 
         Between two points the mean is taken to rise with the logarithm of the number of labels.
         """
-        before = None
+        accuracy, before = validation.number("accuracy", accuracy, 0, 1), None
         for point in self._of(method):
             if point.mean >= accuracy:
                 if before is None:
@@ -95,8 +96,10 @@ class LearningCurve:
         return float(np.exp(low + share * (high - low)))
 
     def _of(self, method: str) -> list[Point]:
-        if method not in self.points:
-            raise UserInputError(f"There is no method {method!r} in this curve. There are {', '.join(self.points)}.")
+        if not isinstance(method, str) or method not in self.points:
+            raise UserInputError(
+                f"There is no method {validation.shown(method)} in this curve. There are {', '.join(self.points)}."
+            )
         return self.points[method]
 
     def __repr__(self) -> str:
@@ -156,10 +159,20 @@ def learning_curve(
     Raises:
         UserInputError: unknown method, numbers that are not ascending, no seeds; sentences without a model that reads.
     """
-    counts, seeds = _counts(labels_per_class), list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not seeds:
-        raise UserInputError("seeds is empty; at least one draw is needed.")
+    if not isinstance(dataset, Dataset):
+        raise UserInputError(
+            f"dataset is {validation.shown(dataset)}; expected a data set of tl.load_dataset or "
+            "tl.datasets.from_folder."
+        )
+    counts, seeds = _counts(labels_per_class), _seeds(seeds)
+    size = None if size is None else validation.size(size)
+    if model is not None and not isinstance(model, PretrainedModel | PretrainedTextModel):
+        raise UserInputError(f"model is {validation.shown(model)}; expected one of tl.load_pretrained_model, or None.")
     if isinstance(methods, dict):
+        if not methods or not all(isinstance(n, str) and callable(method) for n, method in methods.items()):
+            raise UserInputError(
+                f"methods is {validation.shown(methods)}; expected names, or name → function (split, seed)."
+            )
         functions: dict[str, Callable] = {name: partial(_own, dataset, method) for name, method in methods.items()}
     else:
         functions = _functions(methods, dataset, model, size)
@@ -179,14 +192,23 @@ def learning_curve(
     return LearningCurve(dataset.name, seeds, points)
 
 
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    if given := validation.elements(seeds):
+        return [validation.seed(seed) for seed in given]
+    found = [] if isinstance(seeds, Sequence) else list(range(validation.whole_number("seeds", seeds, 0, 1000)))
+    if not found:
+        raise UserInputError("seeds is empty; at least one draw is needed.")
+    return found
+
+
 def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
-    counts = list(labels_per_class)
+    counts = list(validation.elements(labels_per_class))
     numbers = counts[:-1] if counts and counts[-1] is None else counts
     whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) and count > 0 for count in numbers)
     if not counts or not whole or numbers != sorted({count for count in numbers if count is not None}):
         raise UserInputError(
-            f"labels_per_class is {labels_per_class!r}; expected ascending numbers from 1, and perhaps None, last, for "
-            "all labels."
+            f"labels_per_class is {validation.shown(labels_per_class)}; expected ascending numbers from 1, and perhaps "
+            "None, last, for all labels."
         )
     return counts
 
@@ -198,10 +220,12 @@ def _functions(
     size: tuple[int, int] | None,
 ) -> dict[str, Callable]:
     """Method → function (rows, seed) → accuracy and seconds."""
-    names = (names,) if isinstance(names, str) else tuple(names)
-    unknown = [name for name in names if name not in METHODS]
+    given, names = names, (names,) if isinstance(names, str) else validation.elements(names)
+    unknown = [name for name in names if not isinstance(name, str) or name not in METHODS]
     if unknown or not names:
-        raise UserInputError(f"There is no method {unknown or names}. There are {', '.join(METHODS)}.")
+        raise UserInputError(
+            f"There is no method {validation.shown(unknown or given)}. There are {', '.join(METHODS)}."
+        )
     chosen: PretrainedModel | PretrainedTextModel
     if dataset.train.kind == "sentences":
         chosen = _that_reads(model)

@@ -132,6 +132,8 @@ def _training(record: dict) -> Iterator[str]:
         )
     else:
         yield f"A small network, {training['steps']:,} steps, {training['carried']} layers carried over."
+    if choice := record.get("job", {}).get("choice"):
+        yield choice
 
 
 def _limits(record: dict) -> Iterator[str]:

@@ -7,6 +7,9 @@ at all, and nothing says so. Here the last layer gives probabilities and the los
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from . import validation
 from .backbones import PretrainedModel
 from .errors import UserInputError
 from .freezing import freeze
@@ -44,13 +47,18 @@ def add_head(
             f"add_head was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
         )
-    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise UserInputError(f"classes is {classes!r}; expected a whole number from 2.")
-    if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in widths):
-        raise UserInputError(f"hidden is {hidden!r}; expected the widths of the layers between, whole numbers from 1.")
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise UserInputError(f"dropout is {dropout!r}; expected a share from 0 to below 1.")
+    classes = validation.whole_number("classes", classes, 2, 1_000_000)
+    widths = validation.elements(hidden) if np.iterable(hidden) else (hidden,)
+    whole = all(isinstance(width, int | np.integer) and not isinstance(width, bool) for width in widths)
+    if not whole or not all(1 <= width <= 1_000_000 for width in widths):
+        raise UserInputError(
+            f"hidden is {validation.shown(hidden)}; expected the widths of the layers between, whole numbers from 1."
+        )
+    dropout = validation.number("dropout", dropout, 0, 1)
+    if dropout == 1:
+        raise UserInputError("dropout is 1; expected a share from 0 to below 1.")
+    if not callable(learning_rate):  # a schedule of Keras is
+        learning_rate = validation.number("learning_rate", learning_rate)
     import keras
 
     network = model.copy_network()

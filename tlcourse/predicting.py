@@ -16,17 +16,22 @@ from .files import as_path
 from .foreign_text import csv_cell, is_formula
 from .pictures import files_below
 from .progress import progress_bar
+from .validation import one_of, whole_number
 
 FORMATS = ("csv", "json")
 
 
 def predict_files(
-    model: ExportedModel, places: Iterable[Path], write: TextIO, form: str = "csv", top: int = 1
+    model: ExportedModel | Callable[[], ExportedModel],
+    places: Iterable[Path],
+    write: TextIO,
+    form: str = "csv",
+    top: int = 1,
 ) -> tuple[int, int]:
     """Ask a network of each picture file and write the answers as they come, in the order of the files.
 
     Args:
-        model: from `load_exported`.
+        model: from `load_exported`; or a function that loads it, which is called when all else has been checked.
         places: files, and folders, of which every picture below is taken.
         write: where to; a text file.
         form: "csv": picture, label, probability (label_2, probability_2, …), error; or "json": a list of objects with
@@ -42,11 +47,11 @@ def predict_files(
     Raises:
         UserInputError: a place that is not there, no pictures, an unknown form, a `top` that there is not.
     """
-    if form not in FORMATS:
-        raise UserInputError(f"There is no format {form!r}. There are {', '.join(FORMATS)}.")
-    if not 1 <= top <= len(model.class_names):
-        raise UserInputError(f"top is {top}; this network has {len(model.class_names)} classes, so expected 1 to that.")
+    form, top = one_of("format", form, FORMATS), whole_number("top", top, 1)
     files, closed = _files(places)
+    model = model() if callable(model) else model
+    if top > len(model.class_names):
+        raise UserInputError(f"top is {top}; this network has {len(model.class_names)} classes, so expected 1 to that.")
     rows = _rows(model, files, closed, top)
     return (_write_csv if form == "csv" else _write_json)(rows, top, write)
 

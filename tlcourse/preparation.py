@@ -22,12 +22,14 @@ from .fine_tuned import FineTuned
 from .freed_memory import clear_away
 from .guards.pretrained import share_moved
 from .heads import train_classifier
-from .predictor import check_labels, names_of
 from .ragged import Ragged
 from .settings import Settings, settings_from
 from .text_models import PretrainedTextModel
 from .training import EVALUATION_BATCH, Training, descriptions
 from .training_step import TrainingStep
+from .validation import class_names as checked_names
+from .validation import flag, names_of
+from .validation import labels as checked_labels
 
 if TYPE_CHECKING:
     import keras
@@ -65,6 +67,9 @@ def prepare_fine_tuning(
         UserInputError: as `fine_tune`.
     """
     first = first_block(model, from_)
+    class_names = None if class_names is None else checked_names(class_names)
+    engines.is_dask(engine)  # refuses an unknown one
+    cache = flag("cache", cache)
     seed, views = Settings(seed=seed).seed, model.views(views)
     learned, held_out, classes = split(
         labels, sample_weight, count_of(model, inputs, labels), share_of(validation), seed
@@ -104,7 +109,7 @@ def _activations(
 ) -> np.ndarray | Ragged:
     """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
     found = model.at_cut(inputs, last_frozen, views, cache, engine)
-    check_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
+    checked_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
     return found if len(views) > 1 or isinstance(found, Ragged) else found[:, None]
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import features
+from . import features, validation
 from .engines import Pixels
 from .errors import UserInputError
 from .inputs import Images
 from .optimizing import apply_gradients
-from .predictor import Predictor, check_labels, check_weights, names_of
+from .predictor import Predictor
 from .tensorflow_start import import_tensorflow
 
 if TYPE_CHECKING:
@@ -93,18 +93,30 @@ def train_network(
     """
     if start is not None and not isinstance(start, SmallNetwork):
         raise UserInputError(f"start is a {type(start).__name__}; expected a network of tl.train_network, or None.")
-    if isinstance(carried, bool) or carried not in range(len(CHANNELS) + 1):
-        raise UserInputError(f"carried is {carried!r}; there are {len(CHANNELS)} convolutions, so expected 0 to 3.")
+    if (
+        isinstance(carried, bool)
+        or not isinstance(carried, int | np.integer)
+        or carried not in range(len(CHANNELS) + 1)
+    ):
+        raise UserInputError(
+            f"carried is {validation.shown(carried)}; there are {len(CHANNELS)} convolutions, so expected 0 to 3."
+        )
     if start is not None and size not in (None, start.input_size):
         raise UserInputError(f"size is {size}, but the network to start from was trained on {start.input_size}.")
+    names = None if class_names is None else validation.class_names(class_names)
+    size = None if size is None else validation.size(size)
+    frozen = validation.flag("frozen", frozen)
+    seed, batch_size = validation.seed(seed), validation.whole_number("batch_size", batch_size, 1)
+    learning_rate = validation.number("learning_rate", learning_rate)
+    steps = None if steps is None else validation.whole_number("steps", steps)
     pixels = _pixels(images, size or (start.input_size if start else None))
-    labels, weights = check_labels(labels, len(pixels)), check_weights(sample_weight, len(pixels))
+    labels, weights = validation.labels(labels, len(pixels)), validation.weights(sample_weight, len(pixels))
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise UserInputError(
             f"All {len(labels)} labels are {classes[0].item()!r}; a network needs examples of at least two classes."
         )
-    names, carried = names_of(classes, class_names), carried if start else 0
+    names, carried = validation.names_of(classes, names), carried if start else 0
     began = time.perf_counter()
     workbench = _workbench(pixels.shape[1:], len(classes), carried if frozen else 0)
     workbench.begin(start, carried, seed)
@@ -117,7 +129,7 @@ def train_network(
         rows = rng.choice(len(pixels), batch, replace=False)
         workbench.optimizer.learning_rate.assign(learning_rate * (1 + math.cos(math.pi * step / steps)) / 2)
         workbench.step(pixels[rows], targets[rows], weights[rows])
-    record = {"seconds": time.perf_counter() - began, "steps": steps, "carried": carried, "frozen": bool(frozen)}
+    record = {"seconds": time.perf_counter() - began, "steps": steps, "carried": carried, "frozen": frozen}
     return SmallNetwork(workbench.result(), classes, names, record)
 
 

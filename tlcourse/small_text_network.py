@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import validation
 from .bert import PADDING
 from .errors import UserInputError
 from .optimizing import apply_gradients
-from .predictor import Predictor, check_labels, check_weights, names_of
+from .predictor import Predictor
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
 from .wordpiece import Sentences, Tokenizer, as_sentences
@@ -92,14 +93,23 @@ def train_text_network(
     Raises:
         UserInputError: as `train_classifier`; something in the sentences is no text.
     """
+    if not isinstance(tokenizer, Tokenizer):
+        raise UserInputError(
+            f"tokenizer is {validation.shown(tokenizer)}; expected that of a text model: "
+            'tl.load_pretrained_model("minilm").tokenizer.'
+        )
+    given = None if class_names is None else validation.class_names(class_names)
+    seed, batch_size = validation.seed(seed), validation.whole_number("batch_size", batch_size, 1)
+    learning_rate = validation.number("learning_rate", learning_rate)
+    steps = None if steps is None else validation.whole_number("steps", steps)
     texts = _ragged(tokenizer, sentences)
-    labels, weights = check_labels(labels, len(texts)), check_weights(sample_weight, len(texts))
+    labels, weights = validation.labels(labels, len(texts)), validation.weights(sample_weight, len(texts))
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise UserInputError(
             f"All {len(labels)} labels are {classes[0].item()!r}; a network needs examples of at least two classes."
         )
-    names, began = names_of(classes, class_names), time.perf_counter()
+    names, began = validation.names_of(classes, given), time.perf_counter()
     batch = min(batch_size, len(texts))
     if steps is None:
         steps = int(np.clip(math.ceil(EPOCHS * len(texts) / batch), *STEPS))

@@ -15,6 +15,7 @@ from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, long
 from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
+from .validation import flag, shown
 from .views import AS_IS
 from .wordpiece import Tokenizer, as_sentences
 
@@ -111,7 +112,7 @@ class PretrainedTextModel:
         Raises:
             UserInputError: something in it is no text.
         """
-        engine = self._compiled(self.shape.layers)
+        engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
         return text_features.averages(engine, self._ids(sentences), self.name if cache else None)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
@@ -119,7 +120,7 @@ class PretrainedTextModel:
 
         Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
         """
-        engine = self._compiled(self.shape.layers)
+        engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
         return text_features.states(engine, self._ids(sentences), self.name if cache else None)
 
     def activations(
@@ -134,9 +135,9 @@ class PretrainedTextModel:
             block: one of `self.blocks`.
             views: there is one of a sentence, the sentence itself.
         """
-        if block not in self.blocks:
-            raise UserInputError(f"{self.name} has no block {block!r}. Its blocks: {', '.join(self.blocks)}.")
-        layers = list(self.blocks).index(block)
+        if not isinstance(block, str) or block not in self.blocks:
+            raise UserInputError(f"{self.name} has no block {shown(block)}. Its blocks: {', '.join(self.blocks)}.")
+        layers, cache = list(self.blocks).index(block), flag("cache", cache)
         name = f"{self.name}-{block}" if cache else None
         return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
 
@@ -162,8 +163,8 @@ class PretrainedTextModel:
     def views(self, views: object) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
         asked_for = list(views) if isinstance(views, Iterable) and not isinstance(views, str) else views
-        if asked_for not in (None, 1, AS_IS, [AS_IS]):
-            raise UserInputError(f"views is {views!r}, but views are of pictures; a sentence is taken as it is.")
+        if not isinstance(asked_for, int | str | list | None) or asked_for not in (None, 1, AS_IS, [AS_IS]):
+            raise UserInputError(f"views is {shown(views)}, but views are of pictures; a sentence is taken as it is.")
         return (AS_IS,)
 
     def at_cut(

@@ -7,11 +7,13 @@ import numpy as np
 
 from .errors import UserInputError
 from .pictures import resize
+from .validation import shown, whole_number
 
 AS_IS = "as is"
 FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
 """For pictures without an up and down, such as textures, cells and the sky."""
 
+MOST_VIEWS = 1000
 _CROP = "crop "
 _CROPPED_AREA = (0.6, 1.0)  # share of the picture; C. Szegedy et al., "Going Deeper with Convolutions", 2015, used 0.08
 _CROPPED_ASPECT = (3 / 4, 4 / 3)  # width to height, as there
@@ -28,14 +30,14 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
         UserInputError: unknown names, the same one twice, or a number below 1.
     """
     if isinstance(views, int | np.integer) and not isinstance(views, bool):
-        if views < 1:
-            raise UserInputError(f"views is {views}; at least one view of each picture is needed.")
+        views = whole_number("views", views, 1, MOST_VIEWS)
         return (AS_IS, "left-right", *(f"{_CROP}{i}" for i in range(1, views - 1)))[:views]
     names = (views,) if isinstance(views, str) else tuple(views) if isinstance(views, list | tuple) else ()
     unknown = [name for name in names if not (name in FLIPS or _crop_number(name))]
     if unknown or not names or len(set(names)) < len(names):
         raise UserInputError(
-            f"views is {views!r}; expected a number, or different names out of {', '.join(FLIPS)}, crop 1, crop 2, …"
+            f"views is {shown(views)}; expected a number, or different names out of {', '.join(FLIPS)}, crop 1, "
+            "crop 2, …"
         )
     return names
 

@@ -147,13 +147,26 @@ print(f"fine-tuned: {tuned_accuracy:.1%} of {len(validation)} validation picture
 # %% [markdown]
 # ## Choose, by validation
 #
-# **Predict first.** If both are equally good, which one would you take, and why?
+# **Predict first.** Say fine-tuning gets one validation picture more right than the probe. Which one would you take, and why?
 #
-# The simpler one. It has fewer ways to go wrong, and whoever comes after you will understand it. So fine-tuning has to be
-# *better*.
+# The probe. It is the simpler model: it has fewer ways to go wrong, and it is easier to explain. One picture more is no
+# evidence against it; with another seed it may be one picture fewer. So fine-tuning has to be better by *more than one
+# standard error* (the one-standard-error rule, Breiman and others, 1984).
+#
+# Both have answered the same pictures, so only those count on which one is right and the other wrong. With `gained` pictures that
+# only the fine-tuned network gets right, and `lost` that only the probe does, the difference is `gained - lost`, and its standard
+# error √(gained + lost). One gained and none lost is 1 ± 1: keep the probe. Four gained and one lost is 3 ± 2.2: keep the
+# fine-tuned network.
+
+# %% tags=["trained-here"]
+from tlcourse.evaluation import paired_gain
+
+probe_right = probe.predict(model.extract_features(validation.images)) == validation.labels
+gain = paired_gain(probe_right, tuned.predict(validation.images) == validation.labels)
+gain
 
 # %%
-kept = tuned if tuned_accuracy > probe_accuracy else probe
+kept = tuned if gain.exceeds_one_standard_error else probe
 
 # %% [markdown]
 # ## Judge, once
@@ -388,7 +401,7 @@ shutil.rmtree(work)
 #
 # - Look first: what cannot be read, copies, balance, and what guessing gives. Nothing may be left out in silence.
 # - Divide by identity. A smaller copy on the other side is the most frequent lie in this trade.
-# - The simple thing first. What is more complicated has to be better, on validation.
+# - The simple thing first. What is more complicated has to be better, on validation, by more than one standard error.
 # - The test is read once, by what was chosen, and the result has an interval.
 # - Look at each class, and at the surest mistakes.
 # - A converted network is another network until it has been compared.

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, read_card
+from ..validation import shown, text
 from . import tfds
 from .archive import unpack
 from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
@@ -48,8 +49,8 @@ def fetch(name: str) -> None:
         UserInputError: nothing of that name is downloaded.
         DatasetUnavailable: the download did not finish; run it again.
     """
-    if name not in DOWNLOADS:
-        raise UserInputError(f"There is no download {name!r}. Data sets to fetch: {', '.join(DOWNLOADS)}.")
+    if not isinstance(name, str) or name not in DOWNLOADS:
+        raise UserInputError(f"There is no download {shown(name)}. Data sets to fetch: {', '.join(DOWNLOADS)}.")
     tfds.fetch(DOWNLOADS[name], name)
 
 
@@ -75,6 +76,7 @@ def load_dataset(name: str, **options: "Any") -> Dataset:
         DatasetUnavailable: not on this machine; the message says where it was looked for and what brings it.
         DamagedFile: a bundled file is not the published one.
     """
+    name = text("name", name)
     loader, pack = _LOADERS.get(name) or _EXTENSIONS.get(name), find_pack(name)
     if loader:
         try:

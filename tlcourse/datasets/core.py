@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import validation
 from ..errors import UserInputError, printable
 from ..files import Card
 from ..pictures import Pictures
@@ -82,7 +83,15 @@ class Split:
 
     def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
         """The split with only these rows: positions, a slice or a boolean mask, each with all that belongs to it."""
-        rows = np.arange(len(self))[rows]
+        try:
+            rows = np.arange(len(self))[rows]
+        except (IndexError, TypeError, ValueError, OverflowError) as error:
+            raise UserInputError(
+                f"rows is {validation.shown(rows)}; expected positions from 0 to {len(self) - 1}, a slice, or a mask "
+                f"of {len(self)} bools ({error})."
+            ) from error
+        if np.ndim(rows) != 1:
+            raise UserInputError(f"rows is {validation.shown(rows)}; expected a list of positions, a slice or a mask.")
         part = lambda values: None if values is None else values[rows]  # noqa: E731
         return Split(
             self.inputs[rows],
@@ -99,11 +108,11 @@ class Split:
         Raises:
             UserInputError: a class that there is not, or one named twice.
         """
-        names = [str(name) for name in class_names]
+        names = [str(name) for name in validation.elements(class_names)]
         unknown = [name for name in names if name not in self.class_names]
         if isinstance(class_names, str) or unknown or not names or len(set(names)) < len(names):
             raise UserInputError(
-                f"The classes asked for are {class_names!r}; expected a list of names out of "
+                f"The classes asked for are {validation.shown(class_names)}; expected a list of names out of "
                 f"{', '.join(self.class_names)}, each once."
             )
         place = np.full(len(self.class_names), -1)
@@ -125,8 +134,7 @@ class Split:
         Raises:
             UserInputError: `per_class` is under 1.
         """
-        if per_class < 1:
-            raise UserInputError(f"per_class is {per_class}; ask for at least 1 a class.")
+        per_class, seed = validation.whole_number("per_class", per_class, 1), validation.seed(seed)
         shuffled = np.random.default_rng(seed).permutation(len(self))
         chosen = [shuffled[self.labels[shuffled] == label][:per_class] for label in range(len(self.class_names))]
         return np.sort(np.concatenate(chosen))

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UserInputError, printable
 from ..pictures import Pictures
 from ..same_pictures import Collection, as_collections, in_two
+from ..validation import shown
 from .core import Dataset
 
 FEW = 10  # pictures of a class to learn from; with fewer its recall is mostly luck
@@ -51,6 +52,8 @@ def examine(dataset: Dataset) -> Examination:
     Raises:
         UserInputError: the data set holds sentences.
     """
+    if not isinstance(dataset, Dataset):
+        raise UserInputError(f"dataset is {shown(dataset)}; expected a data set of from_folder or load_dataset.")
     if dataset.train.kind != "pictures":
         raise UserInputError(f"{dataset.name} holds {dataset.train.kind}; examine looks at pictures.")
     counts = {
@@ -117,6 +120,8 @@ def _about_few(learned: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
 def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
     most, least = int(counts.argmax()), int(counts.argmin())
     ratio = counts[most] / max(counts[least], 1)
+    if counts[most] == counts[least]:
+        return "balance", f"{counts[most]:,} of each class.", False
     text = f"{names[most]} {counts[most]:,}, {names[least]} {counts[least]:,}"
     if ratio < UNEVEN:
         return "balance", f"{text}.", False

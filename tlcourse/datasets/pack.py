@@ -16,6 +16,7 @@ from ..errors import DamagedFile, UserInputError
 from ..files import Card, as_path, read_text, sha256, unfinished_folder
 from ..pictures import Pictures
 from ..progress import progress_bar
+from ..validation import shown, text
 from .core import Dataset, Split
 from .folder import from_folder
 
@@ -33,6 +34,7 @@ def how_to_carry(name: str) -> str:
 
 def find_pack(name: str) -> Path | None:
     """The first folder `name` with a `train` folder in it, in the folders of `TLCOURSE_PACKS`, or None."""
+    text("name", name)
     for folder in pack_folders():
         if (folder / name / "train").is_dir():
             return folder / name
@@ -62,6 +64,8 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     Raises:
         UserInputError: the pack is there already, or the data set holds sentences.
     """
+    if not isinstance(dataset, Dataset):
+        raise UserInputError(f"dataset is {shown(dataset)}; expected a data set of tl.load_dataset or from_folder.")
     if dataset.train.kind != "pictures":
         raise UserInputError(
             f"{dataset.name} holds {dataset.train.kind}; a pack is made of folders of pictures. Nothing was written. "

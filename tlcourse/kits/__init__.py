@@ -52,6 +52,7 @@ def make_kit(
             or this is no checkout of the course.
         KitError: a package could not be had, or the wheels of a system are not complete.
     """
+    contents.check_networks(networks)
     folder, source = as_path(folder, "the folder").resolve(), source or data_folder().parent
     targets = make_targets(systems, pythons)
     locks = _locks(source)

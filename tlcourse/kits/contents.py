@@ -10,6 +10,7 @@ from .. import datasets, fetching, published
 from ..errors import TLCourseError, UserInputError
 from ..files import sha256, unfinished_folder, write_atomically
 from ..handouts import LEARNERS, make_handouts
+from ..validation import one_of
 
 LAUNCHERS = Path(__file__).parent / "launchers"
 INSTALLER = Path(__file__).parent / "installer.py"
@@ -62,9 +63,19 @@ def _add_dogs(folder: Path) -> list[str]:
     return []
 
 
+def check_networks(networks: Sequence[str]) -> None:
+    """Refuse, before anything is written, what is no network of Keras.
+
+    Raises:
+        UserInputError: lists those that there are.
+    """
+    fetching.check_names(networks)
+    for name in networks:
+        one_of("networks", name, fetching.NETWORKS)
+
+
 def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
     """Copy files of weights out of Keras' cache."""
-    fetching.check_names(networks)
     missing = []
     for name in networks:
         file = published.weights_file(name)

@@ -14,6 +14,8 @@ from ..errors import UserInputError, printable
 from ..foreign_text import escape_html, escape_mathtext
 from ..picture_formats import open_image
 from ..tables import Table, as_html
+from ..validation import as_array
+from ..validation import class_names as checked_names
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -116,8 +118,15 @@ def equally_long(**values: "Sized") -> None:
 
 def as_places(labels: "ArrayLike", class_names: Sequence[str]) -> np.ndarray:
     """Labels as an array of places in `class_names`, int (n,), or a sentence."""
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "uib" or labels.min() < 0 or labels.max() >= len(class_names):
+    class_names = checked_names(class_names)
+    labels = as_array(labels, "labels")
+    if (
+        labels.ndim != 1
+        or labels.dtype.kind not in "uib"
+        or not labels.size
+        or labels.min() < 0
+        or labels.max() >= len(class_names)
+    ):
         raise UserInputError(
             f"Labels were given with shape {labels.shape} and type {labels.dtype}; expected one place in class_names "
             f"for each entry, a whole number from 0 to {len(class_names) - 1}."

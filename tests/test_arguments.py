@@ -1,0 +1,462 @@
+"""Odd arguments to public functions: each is taken, or refused in a sentence before any work, never a traceback."""
+
+import inspect
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import tlcourse as tl
+from tlcourse import (
+    backbones,
+    class_activation,
+    cli,
+    datasets,
+    exporting,
+    fetching,
+    folder_job,
+    learning_curves,
+    output_folder,
+    preparation,
+    small_networks,
+    validation,
+)
+from tlcourse import small_text_network as text_network
+from tlcourse.datasets.core import Dataset, Split
+from tlcourse.errors import TLCourseError, UserInputError
+from tlcourse.evaluation import ConfusionMatrix, interval, paired_gain
+from tlcourse.files import Card
+
+ODD = {
+    "None": None,
+    "-1": -1,
+    "2**70": 2**70,
+    "1.5": 1.5,
+    "nan": math.nan,
+    "inf": math.inf,
+    "True": True,
+    "an empty text": "",
+    "nonsense": "nonsense",
+    "bytes": b"",
+    "an object": object(),
+    "an empty list": [],
+    "a list in a list": [[]],
+    "a list of None": [None],
+    "a dict": {},
+    "a set": {"a", "b"},
+    "a function": lambda: None,
+    "an array of objects": np.array([None, object()]),
+    "a masked array": np.ma.masked_array([0, 1], [False, True]),
+}
+
+# Of these arguments other tests try the odd values.
+ELSEWHERE = {
+    "folder": "paths: test_odd_paths.py",
+    "path": "paths: test_odd_paths.py",
+    "archive": "paths: test_archive.py",
+    "out": "paths: test_odd_paths.py",
+    "scheduler": "addresses: test_scale.py",
+    "say": "a function that is called with lines",
+    "about": "whatever JSON holds",
+    "options": "of one data set each: test_datasets.py",
+    "settings": "test_each_setting_of_fine_tuning_is_checked, below",
+}
+# These functions have no arguments, or are tried elsewhere.
+FUNCTIONS_ELSEWHERE = {
+    "tl.list_pretrained_models",
+    "tl.list_datasets",
+    "tl.datasets.list_datasets",
+    "tl.datasets.kanji_meanings",
+    "tl.datasets.unpack",
+    "tl.datasets.load_dataset",  # the same as tl.load_dataset
+    "tl.check",  # learners' answers: test_exercises.py
+}
+ROOMS_ELSEWHERE = {
+    "show": "drawings: test_plots.py",
+    "guards": "test_guards.py",
+    "scale": "clusters: test_scale.py",
+    "widgets": "test_widgets.py",
+}
+
+
+class WorkBegan(TLCourseError):
+    """All arguments were taken: the first heavy step was reached."""
+
+
+def begin(*_, **__):
+    raise WorkBegan("the work began")
+
+
+@pytest.fixture(scope="module")
+def things():
+    """What is given where an argument is not odd."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+    labels = np.array([0, 1] * 3)
+    split = Split(pixels, labels, ["cat", "dog"])
+    card = Card("own", "Own pictures", "here", "CC0", "hand", {}, "")
+    features = rng.normal(size=(6, 4)) + labels[:, None]
+    classifier = tl.train_classifier(features, labels, ["cat", "dog"], strengths=[0.1])
+    network = small_networks.small_network((16, 16, 3), 2)
+    return SimpleNamespace(
+        model=tl.load_pretrained_model(),
+        pixels=pixels,
+        labels=labels,
+        split=split,
+        dataset=Dataset("own", split, split, split, ["cat", "dog"], card),
+        features=features,
+        classifier=classifier,
+        seer=small_networks.SmallNetwork(network, np.array([0, 1]), ["cat", "dog"], {"steps": 0}),
+        curve=learning_curves.LearningCurve("own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}),
+        matrix=ConfusionMatrix.of([0, 1], [0, 0], ["cat", "dog"]),
+        own=lambda split, seed: classifier,
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch):
+    """Heavy steps say that they have begun instead."""
+    monkeypatch.setattr(preparation, "clear_away", begin)
+    monkeypatch.setattr(backbones.PretrainedModel, "copy_network", begin)
+    monkeypatch.setattr(small_networks, "_workbench", begin)
+    monkeypatch.setattr(text_network, "small_text_network", begin)
+    monkeypatch.setattr(exporting, "_whole", begin)
+    monkeypatch.setattr(class_activation._Scores, "maps", begin)
+    monkeypatch.setattr(learning_curves, "_own", begin)
+    monkeypatch.setattr(learning_curves, "_functions", begin)
+
+
+def calls(t, small_bert):
+    """Function by name → the function, and arguments with which it works or begins to."""
+    trained = {"model": t.model, "inputs": t.pixels, "labels": t.labels}
+    seen = {"images": t.pixels[:1], "cache": False}
+    judged = {"labels": t.labels}
+    return {
+        "tl.load_pretrained_model": (tl.load_pretrained_model, {}),
+        "tl.load_dataset": (tl.load_dataset, {"name": "samples"}),
+        "tl.train_classifier": (tl.train_classifier, {"features": t.features, "labels": t.labels}),
+        "tl.fine_tune": (tl.fine_tune, trained),
+        "tl.prepare_fine_tuning": (tl.prepare_fine_tuning, trained),
+        "tl.freeze": (tl.freeze, {"model": t.seer}),
+        "tl.unfreeze": (tl.unfreeze, {"model": t.seer}),
+        "tl.add_head": (tl.add_head, {"model": t.model, "classes": 2}),
+        "tl.export": (tl.export, {"trained": t.classifier, "folder": "new", "dataset": t.dataset, "model": t.model}),
+        "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
+        "tl.results": (tl.results, {}),
+        "tl.train_network": (tl.train_network, {"images": t.pixels, "labels": t.labels}),
+        "tl.train_text_network": (
+            tl.train_text_network,
+            {"sentences": ["good", "bad"] * 3, "labels": t.labels, "tokenizer": small_bert.tokenizer},
+        ),
+        "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
+        "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
+        "tl.learning_curve": (tl.learning_curve, {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1}),
+        "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
+        "tl.datasets.fetch": (datasets.fetch, {"name": "nothing"}),
+        "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
+        "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
+        "tl.datasets.write_pack": (datasets.write_pack, {"dataset": t.dataset, "folder": "not there/new"}),
+        "model.extract_features": (t.model.extract_features, seen),
+        "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
+        "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
+        "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
+        "model.views": (t.model.views, {"views": 2}),
+        "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
+        "bert.extract_features": (small_bert.extract_features, {"sentences": ["good"], "cache": False}),
+        "bert.activations": (small_bert.activations, {"sentences": ["good"], "block": "layer_1", "cache": False}),
+        "bert.tokens": (small_bert.tokens, {"sentence": "good"}),
+        "bert.tokenize": (small_bert.tokenize, {"sentences": ["good"]}),
+        "classifier.predict": (t.classifier.predict, {"inputs": t.features}),
+        "classifier.predict_proba": (t.classifier.predict_proba, {"features": t.features}),
+        "classifier.score": (t.classifier.score, {"inputs": t.features, **judged}),
+        "classifier.confusion": (t.classifier.confusion, {"inputs": t.features, **judged}),
+        "classifier.report": (t.classifier.report, {"inputs": t.features, **judged}),
+        "split.sample": (t.split.sample, {"per_class": 1}),
+        "split.sample_rows": (t.split.sample_rows, {"per_class": 1}),
+        "split.select": (t.split.select, {"rows": [0]}),
+        "split.with_classes": (t.split.with_classes, {"class_names": ["cat"]}),
+        "dataset.with_classes": (t.dataset.with_classes, {"class_names": ["cat"]}),
+        "curve.labels_for": (t.curve.labels_for, {"method": "probe", "accuracy": 0.5}),
+        "curve.crossing": (t.curve.crossing, {"first": "probe", "second": "probe"}),
+        "ConfusionMatrix.of": (
+            ConfusionMatrix.of,
+            {"labels": [0, 1], "predicted": [0, 0], "class_names": ["cat", "dog"]},
+        ),
+        "matrix.worst": (t.matrix.worst, {}),
+        "interval": (interval, {"right": 1, "of": 2}),
+        "paired_gain": (paired_gain, {"simpler_right": [True], "right": [True]}),
+        "fetching.check_names": (fetching.check_names, {"names": ["dogs"]}),
+    }
+
+
+def public_functions():
+    found = {f"tl.{name}" for name in tl.__all__ if inspect.isfunction(getattr(tl, name))}
+    for room in ("datasets", *ROOMS_ELSEWHERE):
+        module = getattr(tl, room)
+        if room not in ROOMS_ELSEWHERE:
+            found |= {f"tl.{room}.{name}" for name in module.__all__ if inspect.isfunction(getattr(module, name))}
+    return found
+
+
+def test_every_public_function_is_tried(things, small_bert):
+    assert public_functions() <= set(calls(things, small_bert)) | FUNCTIONS_ELSEWHERE
+
+
+def test_odd_arguments_are_taken_or_refused_in_a_sentence(things, small_bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    faults, tried = [], 0
+    for name, (function, arguments) in calls(things, small_bert).items():
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.name in ELSEWHERE:
+                continue
+            for kind, value in ODD.items():
+                tried += 1
+                try:
+                    function(**{**arguments, parameter.name: value})
+                except TLCourseError as error:
+                    if not str(error):
+                        faults.append(f"{name}({parameter.name}={kind}): a refusal without a sentence")
+                except Exception as error:
+                    faults.append(f"{name}({parameter.name}={kind}): {type(error).__name__}: {error}")
+    assert faults == [] and tried > 1000
+
+
+# Labels
+
+
+FEATURES, LABELS = np.random.default_rng(3).normal(size=(6, 3)), np.array([0, 1, 0, 1, 0, 1])
+NAMED = ["cat", "dog"] * 3
+
+
+def probe(labels, class_names=None):
+    return tl.train_classifier(FEATURES, labels, class_names, strengths=[0.1])
+
+
+WRONG_LABELS = {
+    "an infinite number": [0.0, 1.0, 0.0, 1.0, 0.0, math.inf],
+    "a number too large for an integer": [0.0, 1.0, 0.0, 1.0, 0.0, 1e300],
+    "NaN among texts": ["cat", "dog", "cat", "dog", "cat", math.nan],
+    "None among texts": ["cat", "dog", "cat", "dog", "cat", None],
+    "a number among texts": ["cat", "dog", "cat", "dog", "cat", 1],
+    "None among numbers": [0, 1, 0, 1, 0, None],
+    "a fraction": [0, 1, 0, 1, 0, 1.5],
+    "masked": np.ma.masked_array(LABELS, [0, 0, 0, 0, 0, 1]),
+    "bytes": [b"cat", b"dog"] * 3,
+    "dates": np.array(["2026-01-01", "2026-01-02"] * 3, "datetime64[D]"),
+}
+
+
+@pytest.mark.parametrize("labels", WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(labels):
+    with pytest.raises(UserInputError, match="abels"):
+        probe(labels)
+    for method in ("score", "confusion", "report"):
+        with pytest.raises(UserInputError, match="abels"):
+            getattr(probe(LABELS), method)(FEATURES, labels)
+
+
+def test_a_label_that_is_missing_is_named_with_its_row(things):
+    with pytest.raises(UserInputError, match="row 5 is nan"):
+        tl.fine_tune(things.model, things.pixels, WRONG_LABELS["NaN among texts"])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS.astype(object), list(LABELS.astype(float)), np.ma.masked_array(LABELS, False), [int(x) for x in LABELS]],
+    ids=["objects", "floats", "masked without a mask", "a list"],
+)
+def test_labels_that_can_only_mean_one_thing_are_taken(labels):
+    assert probe(labels).predict(FEATURES).tolist() == probe(LABELS).predict(FEATURES).tolist()
+
+
+EACH_LABEL = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=2), st.just([1])
+)
+
+
+@given(st.one_of(st.lists(EACH_LABEL, max_size=4), st.lists(st.text(max_size=3)), st.lists(st.integers())))
+def test_labels_are_read_as_they_are_or_refused(labels):
+    try:
+        found = validation.labels(labels, len(labels))
+    except UserInputError:
+        return
+    assert found.tolist() == labels
+
+
+# Class names
+
+
+WRONG_NAMES = {
+    "a number": 2,
+    "a set": {"cat", "dog"},
+    "one text": "catdog",
+    "nothing": [],
+    "one twice": ["cat", "cat"],
+    "one twice, in another form": ["caf\u00e9", "cafe\u0301"],
+    "None": ["cat", None],
+    "an empty text": ["cat", " "],
+    "bytes": [b"cat", b"dog"],
+    "a dict with other keys": {"cat": 0, "dog": 1},
+}
+
+
+@pytest.mark.parametrize("class_names", WRONG_NAMES.values(), ids=WRONG_NAMES)
+def test_class_names_that_name_no_classes_are_refused(things, class_names):
+    with pytest.raises(UserInputError, match="class_names"):
+        probe(LABELS, class_names)
+    with pytest.raises(UserInputError, match="class_names"):
+        tl.fine_tune(things.model, things.pixels, things.labels, class_names=class_names)
+    with pytest.raises(UserInputError, match="class_names"):
+        ConfusionMatrix.of([0, 1], [0, 0], class_names)
+
+
+@pytest.mark.parametrize(
+    "class_names",
+    [["cat", "dog"], ("cat", "dog"), np.array(["cat", "dog"]), {0: "cat", 1: "dog"}, {1: "dog", 0: "cat"}],
+)
+def test_class_names_in_any_form_with_an_order_are_taken(class_names):
+    assert probe(LABELS, class_names).class_names == ["cat", "dog"]
+
+
+def test_class_names_in_another_order_than_that_of_text_labels_are_refused():
+    with pytest.raises(UserInputError, match="sorted"):
+        probe(NAMED, ["dog", "cat"])
+    assert probe(NAMED, ["ape", "cat", "cow", "dog"]).class_names == ["cat", "dog"]
+
+
+def test_a_text_label_that_is_not_among_the_class_names_is_refused():
+    with pytest.raises(UserInputError, match="'dog'"):
+        probe(NAMED, ["cat", "cow"])
+
+
+# Settings of fine-tuning
+
+
+@pytest.mark.parametrize("setting", ["epochs", "batch_size", "learning_rate", "dropout", "patience", "seed"])
+def test_each_setting_of_fine_tuning_is_checked(things, setting):
+    for kind, value in ODD.items():
+        try:
+            tl.fine_tune(things.model, things.pixels, things.labels, **{setting: value})
+        except TLCourseError:
+            continue
+        pytest.fail(f"{setting} took {kind}")
+
+
+# Commands
+
+
+@pytest.fixture
+def folder(things, tmp_path):
+    """Class folders; that they are read at all is a failure."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    return tmp_path / "pictures"
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def no_reading(monkeypatch):
+    for name in ("from_folder", "load_pretrained_model"):
+        monkeypatch.setattr(folder_job, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
+
+
+@pytest.mark.usefixtures("no_reading")
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--from", "blockX"], "blockX"),
+        (["--from", "99"], "99"),
+        (["--from", "0"], "0"),
+        (["--epochs", "-1"], "epochs"),
+        (["--epochs", "100000"], "epochs"),
+        (["--seed", "-1"], "seed"),
+        (["--seed", "99999999999"], "seed"),
+    ],
+)
+def test_train_refuses_a_setting_before_it_reads_a_picture(folder, tmp_path, options, word):
+    result = run("train", folder, "--out", tmp_path / "new", *options)
+    assert result.exit_code == 1 and word in result.stderr and "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+
+
+@pytest.mark.usefixtures("no_reading")
+@pytest.mark.parametrize(
+    ("out", "word"),
+    [
+        (".", "is there already"),
+        ("thesis.txt/new", "cannot be written"),
+        pytest.param(
+            "/proc/new", "cannot be written", marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+        ),
+    ],
+)
+def test_train_refuses_a_folder_that_cannot_be_written_before_it_reads_a_picture(folder, tmp_path, out, word):
+    (tmp_path / "thesis.txt").write_text("my thesis")
+    result = run("train", folder, "--out", tmp_path / out)
+    assert result.exit_code == 1 and word in result.stderr and "Traceback" not in result.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "my thesis"
+
+
+@pytest.mark.usefixtures("no_reading")
+def test_train_refuses_an_unknown_network_before_it_reads_a_picture(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_job, "load_pretrained_model", tl.load_pretrained_model)
+    result = run("train", folder, "--out", tmp_path / "new", "--backbone", "resnet5000")
+    assert result.exit_code == 1 and "resnet5000" in result.stderr
+
+
+@pytest.mark.usefixtures("no_reading")
+def test_a_second_training_into_the_same_folder_is_refused_at_once(folder, tmp_path):
+    goal = tmp_path / "above" / "new"
+    with output_folder.claimed(goal):
+        result = run("train", folder, "--out", goal)
+        assert result.exit_code == 1 and "Another job is writing to" in result.stderr
+        with output_folder.claimed(tmp_path / "above" / "other"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_what_a_killed_job_has_left_keeps_nobody_out(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from tlcourse.output_folder import claimed\n"
+        "with claimed(Path(sys.argv[1])): os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "new")]).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    with output_folder.claimed(tmp_path / "new"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--top", "0"], ["--format", "xml"], ["--variant", "x"], []],
+    ids=["top", "format", "variant", "no pictures"],
+)
+def test_predict_refuses_its_arguments_before_it_loads_the_network(tmp_path, monkeypatch, options):
+    monkeypatch.setattr("tlcourse.exported.load_exported", lambda *_: pytest.fail("the network was loaded"))
+    (tmp_path / "empty").mkdir()
+    if options:
+        (tmp_path / "empty" / "one.png").write_bytes(b"")
+    result = run("predict", tmp_path / "empty", "--model", tmp_path, *options)
+    assert result.exit_code == 1 and "Traceback" not in result.stderr
+    assert (options or ["pictures"])[0].lstrip("-") in result.stderr
+
+
+@pytest.mark.parametrize("network", ["vgg61", "dogs", "minilm", "efficientnet_lite0"])
+def test_kit_refuses_an_unknown_network_before_anything_is_written(tmp_path, network):
+    result = run("kit", tmp_path / "kit", "--networks", network)
+    assert result.exit_code == 1 and network in result.stderr and not (tmp_path / "kit").exists()
+
+
+def test_classes_of_the_same_size_are_not_compared_with_themselves(things):
+    found = {subject: text for subject, text, _ in datasets.examine(things.dataset).findings}
+    assert "cat" not in found["balance"] and "9 of each class" in found["balance"]

@@ -1,0 +1,301 @@
+"""Checks of single arguments, shared by all public functions: each returns the value, or refuses it in a sentence."""
+
+import difflib
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import UserInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+MOST_SEED = 2**32 - 1  # of NumPy's and scikit-learn's generators
+SHOWN = 80  # characters of a refused value that a message holds
+
+
+def shown(value: object) -> str:
+    """A refused value as a message can hold it: its repr on one line, shortened; never an error of its own."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an object of the caller's own may raise anything
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def whole_number(name: str, value: object, minimum: int = 0, maximum: int | None = None) -> int:
+    """A whole number within bounds.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+        What was given; a bool is no number.
+    minimum, maximum : int
+        The bounds, both included; None: there is none.
+
+    Raises
+    ------
+    UserInputError
+        The value is no whole number, or lies outside the bounds.
+    """
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
+        to = "" if maximum is None else f" to {maximum:,}"
+        raise UserInputError(f"{name} is {shown(value)}; expected a whole number from {minimum:,}{to}.")
+    return int(value)  # type: ignore[call-overload]
+
+
+def number(name: str, value: object, minimum: float = 0, maximum: float = math.inf, *, above: bool = False) -> float:
+    """A finite number within bounds, both included; with `above`, greater than `minimum`.
+
+    Raises
+    ------
+    UserInputError
+        The value is no number, is not finite, or lies outside the bounds.
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not is_number or not minimum <= value <= maximum or value in (math.inf, minimum if above else None):  # type: ignore[operator]
+        start = f"above {minimum:g}" if above else f"from {minimum:g}"
+        to = "" if maximum == math.inf else f" to {maximum:g}"
+        raise UserInputError(f"{name} is {shown(value)}; expected a number {start}{to}.")
+    return float(value)  # type: ignore[arg-type]
+
+
+def size(value: "Any") -> tuple[int, int]:
+    """(height, width) in pixels.
+
+    Raises
+    ------
+    UserInputError
+        The value is no pair of whole numbers from 1 to 10,000.
+    """
+    try:
+        height, width = elements(value)
+        return whole_number("height", height, 1, 10_000), whole_number("width", width, 1, 10_000)
+    except (UserInputError, ValueError):
+        raise UserInputError(f"size is {shown(value)}; expected (height, width) in pixels, each from 1.") from None
+
+
+def seed(value: object, maximum: int = MOST_SEED) -> int:
+    """A seed that every generator takes.
+
+    Raises
+    ------
+    UserInputError
+        The value is no whole number from 0 to `maximum`.
+    """
+    return whole_number("seed", value, 0, maximum)
+
+
+def one_of(name: str, value: object, choices: Iterable[str]) -> str:
+    """One of these names.
+
+    Raises
+    ------
+    UserInputError
+        The value is none of them; the message names the one that is spelled most alike.
+    """
+    known = list(choices)
+    if isinstance(value, str) and value in known:
+        return value
+    alike = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
+    hint = f" Did you mean {alike[0]!r}?" if alike else ""
+    raise UserInputError(f"{name} is {shown(value)}; expected one of {', '.join(known)}.{hint}")
+
+
+def text(name: str, value: object) -> str:
+    """A text, or a sentence."""
+    if not isinstance(value, str):
+        raise UserInputError(f"{name} is {shown(value)}; expected a text.")
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False, or a sentence: a text such as "False" would count as True."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise UserInputError(f"{name} is {shown(value)}; expected True or False.")
+    return bool(value)
+
+
+def elements(value: "Any") -> tuple:
+    """The elements of what has an order: a list, an array, a dict's keys; () for one text, a set or a single thing."""
+    if isinstance(value, str | bytes | set | frozenset):
+        return ()
+    try:
+        return tuple(value)
+    except TypeError:
+        return ()
+
+
+def class_names(value: "Any") -> list[str]:
+    """Class names in the order of the labels 0, 1, …
+
+    Parameters
+    ----------
+    value : sequence of str, or mapping of int to str
+        A list, tuple, array or series, or {0: "cat", 1: "dog"}. Whole numbers become text.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    UserInputError
+        The value has no order (a set), is one text or no list; it is empty, or a name is empty, no text, or there
+        twice.
+    """
+    if isinstance(value, Mapping):
+        given = tuple(value[label] for label in range(len(value))) if set(value) == set(range(len(value))) else ()
+    else:
+        given = elements(value)
+    if not given:
+        why = " A set has no order." if isinstance(value, set | frozenset) else ""
+        raise UserInputError(
+            f'class_names is {shown(value)}; expected a list of names in the order of the labels, ["cat", "dog"], '
+            f"say.{why}"
+        )
+    names = [str(each) if isinstance(each, int | np.integer) else each for each in given]
+    wrong = [each for each in names if not isinstance(each, str) or not each.strip()]
+    if wrong:
+        raise UserInputError(f"class_names holds {shown(wrong[0])}; expected a text that names the class.")
+    first: dict[str, int] = {}
+    for position, each in enumerate(names):
+        earlier = first.setdefault(unicodedata.normalize("NFC", each), position)
+        if earlier != position:
+            raise UserInputError(
+                f"class_names holds {shown(each)} twice, for the labels {earlier} and {position}. Each class needs a "
+                "name of its own; a name twice is often a list in the wrong order or of the wrong length."
+            )
+    return [str(each) for each in names]
+
+
+def as_array(values: "ArrayLike", name: str) -> np.ndarray:
+    """The values as an array, or a sentence where their rows differ in length or some of them are masked."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
+        count = int(np.ma.getmaskarray(values).sum())
+        raise UserInputError(f"{count:,} of the {name} are masked. Leave these rows out, everywhere the same ones.")
+    expected = {"features": "shape (n, d), as model.extract_features(images) gives them"}.get(name, "one each")
+    try:
+        return np.asarray(values)
+    except ValueError:  # NumPy's own message speaks of inhomogeneous parts
+        raise UserInputError(f"The rows of the {name} differ in length; expected {expected}.") from None
+    except Exception as error:  # an object of the caller's own may raise anything in __array__
+        reason = f"{type(error).__name__}: {error}"[:SHOWN]
+        raise UserInputError(f"The {name} cannot be read as an array ({reason}); expected {expected}.") from error
+
+
+def labels(values: "ArrayLike", count: int) -> np.ndarray:
+    """Labels as an array (count,) of whole numbers, bool or text.
+
+    Parameters
+    ----------
+    values : array_like of shape (count,)
+        Whole numbers (also where they are kept as floats or objects), bool, or text.
+    count : int
+        How many rows they belong to.
+
+    Raises
+    ------
+    UserInputError
+        Another shape; a fraction, NaN or an infinite number; something missing; numbers and text mixed.
+    """
+    array = as_array(values, "labels")
+    if array.ndim != 1 or len(array) != count:
+        raise UserInputError(
+            f"{count:,} rows came with labels of shape {array.shape}; expected one label for each row, in shape (n,). "
+            "One-hot labels become numbers by labels.argmax(axis=1)."
+        )
+    if array.dtype.kind in "OU":
+        # NumPy makes text of everything where there is one text, so the labels themselves are asked.
+        each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
+        kinds = [_kind(label) for label in each]
+        if kinds and kinds[0] and len(set(kinds)) == 1:
+            return array.astype(kinds[0])
+        row = next((row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]), 0)
+        raise _unusable_label(each[row], row)
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
+        if not whole.all():
+            row = int(np.argmin(whole))
+            raise _unusable_label(array[row].item(), row)
+        return array.astype(np.int64)
+    if array.dtype.kind not in "uibU":
+        raise UserInputError(f"Labels must be whole numbers or text; these are of type {array.dtype}.")
+    return array
+
+
+def _kind(label: object) -> type | None:
+    """The NumPy type of a label, or None where it is none."""
+    if isinstance(label, str):
+        return None if label.endswith("\0") else np.str_  # NumPy would cut it off
+    if isinstance(label, bool | np.bool_):
+        return np.bool_
+    return np.int64 if isinstance(label, int | np.integer) and -(2**63) <= label < 2**63 else None
+
+
+def _unusable_label(label: object, row: int) -> UserInputError:
+    return UserInputError(
+        f"Labels must be whole numbers or text, all of one kind; the label of row {row} is {shown(label)}. Leave rows "
+        "without a label out, with their features."
+    )
+
+
+def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
+    """Weights of the rows as float64 (count,), ones where there are none, or a sentence."""
+    if values is None:
+        return np.ones(count)
+    array = as_array(values, "sample_weight")
+    if (
+        array.shape != (count,)
+        or array.dtype.kind not in "uifb"
+        or not np.isfinite(array).all()
+        or (array < 0).any()
+        or not array.any()
+    ):
+        raise UserInputError(
+            f"sample_weight has shape {array.shape} and type {array.dtype}; expected {count} finite numbers, one for "
+            "each row, none negative and not all zero."
+        )
+    return array.astype(np.float64)
+
+
+def names_of(classes: np.ndarray, given: "Any") -> list[str] | None:
+    """The names of the classes that occur, or None where the labels are names themselves.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (classes,)
+        The different labels, sorted: the order of the columns of `predict_proba`.
+    given : see `class_names`, or None
+
+    Raises
+    ------
+    UserInputError
+        As `class_names`; a label has no name, or text labels come with names in another order than theirs.
+    """
+    if given is None:
+        return None
+    names = class_names(given)
+    if classes.dtype.kind == "U":
+        found = classes.tolist()
+        unknown = [label for label in found if label not in names]
+        if unknown:
+            raise UserInputError(f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} does not.")
+        if [name for name in names if name in found] != found:
+            raise UserInputError(
+                f"class_names is {shown(names)}, but labels that are text are sorted: the columns stand for "
+                f"{shown(found)}. Leave class_names out; classifier.class_names tells the order."
+            )
+        return None
+    if classes.min() < 0 or classes.max() >= len(names):
+        raise UserInputError(
+            f"The labels run from {classes.min()} to {classes.max()}, but {len(names)} class names were given; "
+            "label 0 belongs to the first name."
+        )
+    return [names[int(label)] for label in classes]
