@@ -163,7 +163,6 @@ ODD = {  # name → what makes an answer that is right in no exercise
     "one row eight times": lambda: np.full((8, 1000), 1e-3),
     "a masked number": lambda: np.ma.masked,
     "a masked array": lambda: np.ma.masked_all((7, 7)),
-    "a matrix": lambda: np.matrix([[0.5]]),
     "a tensor of text": lambda: tensor("0.5"),
     "a tensor of NaN": lambda: tensor(float("nan")),
     "a symbolic tensor": symbolic,

@@ -191,7 +191,7 @@ plain = st.one_of(
     st.complex_numbers(),
     st.text(),
     st.binary(),
-    st.decimals(),
+    st.decimals(allow_nan=False),
     st.fractions(),
     st.dates(),
 )

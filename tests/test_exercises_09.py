@@ -32,7 +32,7 @@ def test_9_1_right():
         (RIGHT.max(axis=1) / 197, "an array of shape (10000,)"),
         (0.0, "below what each of them is worth"),
         (1.0, "the best of all repetitions"),
-        (RIGHT.max(axis=1).mean() / 197 + 0.9, "expected a share"),
+        (RIGHT.max(axis=1).mean() / 197 + 0.9, "As a percentage"),
         (RIGHT.max(axis=1).mean() / 197 - 0.02, "is not it"),
         (0.815 - 0.75, "below what each of them is worth"),
     ],

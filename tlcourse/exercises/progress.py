@@ -53,9 +53,9 @@ class Progress:
             ProgressError: with `strict`.
         """
         try:
-            path = cls.path() if file is None else Path(file).expanduser()
-        except (TypeError, RuntimeError) as error:  # no path at all; "~name" of no user
-            raise ProgressError(f"You gave {describe(file)} ({error}); expected the path of a {NAME}.") from None
+            path = cls.path() if file is None and not strict else Path(file or "").expanduser()
+        except (TypeError, RuntimeError):  # no path at all; "~name" of no user
+            raise ProgressError(f"You gave {describe(file)}; expected the path of a {NAME}.") from None
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
