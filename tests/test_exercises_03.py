@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
@@ -44,10 +44,20 @@ def test_3_1_right(dogs):
         (lambda d: np.mean(d.nearest[:, ::-1] == 2 - d.labels[:, None]), "is not what the vote gives"),
         (lambda d: [0.9, 0.8], "an array of shape (2,)"),
         (lambda d: 0.5, "compared with dogs.test.labels, row by row"),
+        (lambda d: np.mean(d.nearest[:, 0] == d.labels), "the nearest neighbour alone"),
+        (lambda d: np.mean((d.nearest == d.labels[:, None]).any(axis=1)), "counts a photograph as right if any"),
+        (lambda d: np.bincount(d.labels).max() / len(d.labels), "is not what the vote gives"),
+        (lambda d: 1 - vote(d), "is not what the vote gives"),
+        (lambda d: vote(d) + 0.9, "As a percentage"),
     ],
 )
 def test_3_1_wrong(dogs, answer, words):
     assert_wrong(check("3.1", answer(dogs)), words)
+
+
+def test_3_1_odd_answers(dogs):
+    assert_right(check("3.1", np.array(np.float32(vote(dogs)))))
+    assert_odd_answers_are_refused("3.1", others=[vote(dogs) - 0.05, len(dogs.labels), dogs.nearest, dogs.labels])
 
 
 def named(dogs, model, top):
@@ -73,10 +83,17 @@ def test_3_2_right(dogs, bundled_model):
         (lambda d, m: np.mean([best[0][1] for best in m.predict_labels(d.test_images, top=1)]), "how sure the network"),
         (lambda d, m: 0.123, "in the same order"),
         (lambda d, m: 93.0, "As a percentage"),
+        (lambda d, m: 1.0, "in the same order"),
+        (lambda d, m: 1 / 1000, "in the same order"),
+        (lambda d, m: [best[0][0] for best in m.predict_labels(d.test_images, top=1)], "between 0 and 1"),
     ],
 )
 def test_3_2_wrong(dogs, bundled_model, answer, words):
     assert_wrong(check("3.2", answer(dogs, bundled_model)), words)
+
+
+def test_3_2_odd_answers(dogs):
+    assert_odd_answers_are_refused("3.2", others=[1.9, 0.5, {"named": 0.9}, [0.9]])
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +120,26 @@ def test_3_3_right(dogs, early):
         (lambda d, probe, train: probe.score(train, d.train_labels), "on the training photographs"),
         (lambda d, probe, train: 0.011, "is not what a probe on 'block2a' gives"),
         (lambda d, probe, train: "block2a", "you gave 'block2a'"),
+        (lambda d, probe, train: probe, "expected one number between 0 and 1"),
+        (lambda d, probe, train: train, "an array of shape"),
+        (lambda d, probe, train: 1 / len(d.names), "is not what a probe on 'block2a' gives"),
     ],
 )
 def test_3_3_wrong(dogs, early, answer, words):
     probe, train, _ = early
     assert_wrong(check("3.3", answer(dogs, probe, train), "block2a"), words)
+
+
+@pytest.mark.parametrize(
+    "block", ["head", "block99", "", None, 4, ["block2a"], np.array(["block2a", "block2b"])], ids=str
+)
+def test_3_3_no_earlier_block(dogs, block):
+    """With the last block for my_block, its accuracy would be the right answer."""
+    last = tl.train_classifier(dogs.train, dogs.train_labels).score(dogs.test, dogs.labels)
+    assert_wrong(check("3.3", last, block), "expected the name of a block before the last")
+
+
+def test_3_3_odd_answers(dogs, early):
+    probe, _, test = early
+    right = probe.score(test, dogs.labels)
+    assert_odd_answers_are_refused("3.3", "block2a", others=[right + 0.9, right - 0.05, 100 * right, {"a": right}])

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
 
@@ -20,14 +20,27 @@ def test_5_1_right():
         (42, "A batch that is not full is left out"),
         (37, "A batch that is not full is left out"),
         (37.5, "A batch that is not full is left out"),
-        (72, "in one of its views, and not in both"),
+        (72, "in one of its augmentations, and not in both"),
         (1200, "A step takes thirty-two of them at once"),
         (35, "Full batches in an epoch, times epochs"),
-        ("many", "cannot read an answer of type str"),
+        ("many", "you gave 'many'; expected a whole number of steps"),
+        (36.9, "Full batches in an epoch, times epochs"),
+        (35.1, "Full batches in an epoch, times epochs"),
+        (-36, "Full batches in an epoch, times epochs"),
+        ([6] * 6, "an array of shape (6,)"),
     ],
 )
 def test_5_1_wrong(answer, words):
     assert_wrong(check("5.1", answer), words)
+
+
+@pytest.mark.parametrize("answer", [36.0, np.int32(36), np.array(36.0)])
+def test_5_1_right_in_other_forms(answer):
+    assert_right(check("5.1", answer))
+
+
+def test_5_1_odd_answers():
+    assert_odd_answers_are_refused("5.1", others=[36 + 0.9, 0.36, 1_321_994, "36", {"steps": 36}])
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +70,12 @@ def test_5_2_right(trained):
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"from": "block7a"}, "learned from block7a on; the exercise asks for from_='block6c'"),
-        ({"from": None}, "learned from its pixels on"),
+        ({"from": "block7a"}, "trained from block7a on; the exercise asks for from_='block6c'"),
+        ({"from": None}, "trained from its pixels on"),
         ({"settings": {"learning_rate": 2e-4}}, "Its learning rate was 0.0002"),
         ({"settings": {"epochs": 6}}, "trained for 6 epochs"),
         ({"rows": {"held_out": 20}}, "20 cells were held out and the best epoch was kept"),
-        ({"rows": {"learned_from": 1476}}, "learned from 1476 cells"),
+        ({"rows": {"learned_from": 1476}}, "trained on 1476 cells"),
     ],
 )
 def test_5_2_wrong(trained, parts, words):
@@ -72,6 +85,16 @@ def test_5_2_wrong(trained, parts, words):
 def test_5_2_something_else(trained):
     assert_wrong(check("5.2", trained.record, 0.8), "You gave a dict; expected the network")
     assert_wrong(check("5.2", 0.7, 0.8), "You gave a float; expected the network")
+    assert_wrong(check("5.2", trained.network, 0.8), "expected the network that tl.fine_tune returned")
+    assert_wrong(check("5.2", changed(trained, settings={"learning_rate": np.nan}), 0.8), "Its learning rate was nan")
+    for accuracy, words in ((80.0, "As a percentage"), (np.nan, "expected a share"), (None, "probe_accuracy")):
+        assert_wrong(check("5.2", trained, accuracy), words)
+
+
+def test_5_2_odd_answers(trained):
+    empty = copy.copy(trained)
+    empty.record = {}
+    assert_odd_answers_are_refused("5.2", 0.8, others=[empty, type(trained), [trained], trained.record])
 
 
 MAPS = np.random.default_rng(0).random((5, 224, 224)) ** 3 * np.hanning(224)
@@ -96,7 +119,25 @@ def test_5_3_right():
         (lambda m: 1 - m.mean() / inside(m).mean(), "is not it"),
         (lambda m: 100 * (1 - inside(m).sum() / m.sum()), "As a percentage"),
         (lambda m: m[0], "you gave an array of shape (224, 224); expected one number"),
+        (lambda m: 0.0, "is not it"),
+        (lambda m: 1.02 - inside(m).sum() / m.sum(), "is not it"),
+        (lambda m: 1 - m[:, 28:-28].sum() / m.sum() - 0.2, ""),
+        (lambda m: 28 / 224, "is not it"),
     ],
 )
 def test_5_3_wrong(answer, words):
     assert_wrong(check("5.3", answer(MAPS), MAPS), words)
+
+
+@pytest.mark.parametrize(
+    "maps", [None, "maps", MAPS[0], MAPS[:, :20], np.zeros_like(MAPS), np.full_like(MAPS, np.nan), MAPS[:0], 0.5]
+)
+def test_5_3_other_maps(maps):
+    for answer in (0.44, 0.0, 1.0):
+        assert_wrong(check("5.3", answer, maps), "maps_of_defects")
+
+
+def test_5_3_odd_answers():
+    right = 1 - inside(MAPS).sum() / MAPS.sum()
+    assert_right(check("5.3", np.float32(right), MAPS.tolist()))
+    assert_odd_answers_are_refused("5.3", MAPS, others=[right + 0.9, right - 0.01, [right], {"share": right}])

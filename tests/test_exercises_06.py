@@ -1,7 +1,8 @@
 """The checks of lesson 06: with the right answer, and with the wrong ones that people really give."""
 
+import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
 from tlcourse.exercises.lesson_06 import STEPS, WAYS
@@ -23,11 +24,20 @@ def test_6_1_right():
         (4_640, "one of the two"),
         (480, "over all channels below it"),
         (20_000, "20,000 is not what the two hold"),
-        ("many", "cannot read an answer of type str"),
+        ("many", "you gave 'many'; expected a whole number"),
+        (5_088.9, "expected a whole number"),
+        (5_089, "5,089 is not what the two hold"),
+        (-5_088, "is not what the two hold"),
+        ([448, 4_640], "an array of shape (2,)"),
     ],
 )
 def test_6_1_wrong(answer, words):
     assert_wrong(check("6.1", answer), words)
+
+
+def test_6_1_odd_answers():
+    assert_right(check("6.1", np.float64(5_088)))
+    assert_odd_answers_are_refused("6.1", others=[0.5, 36, 1_321_994, "5088", {"numbers": 5088}])
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +99,20 @@ def test_6_2_wrong(lesson, ways, answer, words):
     assert_wrong(check("6.2", answer(ways), lesson.source), words)
 
 
+def test_6_2_without_the_source(ways):
+    """From scratch twice is no comparison."""
+    same = dict.fromkeys(WAYS, ways[2, "judged"]["from scratch"])
+    for source in (None, "digits", 0.5):
+        assert_wrong(check("6.2", same, source), "expected `source`")
+
+
+def test_6_2_odd_answers(lesson, ways):
+    right = ways[2, "judged"]
+    others = [{name: value + step for name, value in right.items()} for step in (0.9, -0.05, np.nan)]
+    others += [list(right.values()), right | {"further": 0.5}, dict.fromkeys(right, True), dict.fromkeys(right, 0.0)]
+    assert_odd_answers_are_refused("6.2", lesson.source, others=others)
+
+
 @pytest.fixture(scope="module")
 def rescue(lesson):
     """Exercise 6.3's network, what it learned from, and what a learner may have trained instead."""
@@ -122,3 +146,10 @@ def test_6_3_right(lesson, rescue):
 )
 def test_6_3_wrong(lesson, rescue, answer, words):
     assert_wrong(check("6.3", answer(rescue), lesson.inverted), words)
+
+
+def test_6_3_odd_answers(lesson, rescue):
+    right = rescue.rescued.score(255 - rescue.judged.images, rescue.judged.labels)
+    others = [right + 0.9, right + 0.02, right - 0.02, 100 * right, 1 / 60, 0.0, 1.0, [right], {"accuracy": right}]
+    assert_odd_answers_are_refused("6.3", lesson.inverted, others=others)
+    assert_wrong(check("6.3", right, None), "expected `inverted`")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
 from tlcourse.bert_folder import is_whole
@@ -45,11 +45,21 @@ def test_7_1_right(lesson):
         (lambda tokens, ids: len(TEXT), "These are the characters"),
         (lambda tokens, ids: int(ids.max()), "the largest id"),
         (lambda tokens, ids: 99, "does not read 99 tokens"),
-        (lambda tokens, ids: "many", "cannot read an answer of type str"),
+        (lambda tokens, ids: "many", "you gave 'many'; expected a whole number"),
+        (lambda tokens, ids: len(tokens) + 0.9, "expected a whole number"),
+        (lambda tokens, ids: len(tokens) + 1, "tokens there"),
+        (lambda tokens, ids: -len(tokens), "tokens there"),
+        (lambda tokens, ids: ids, "an array of shape"),
     ],
 )
 def test_7_1_wrong(lesson, answer, words):
     assert_wrong(check("7.1", answer(lesson.model.tokens(TEXT), lesson.model.tokenize(TEXT)), lesson.model), words)
+
+
+def test_7_1_odd_answers(lesson):
+    assert_right(check("7.1", np.float64(len(lesson.model.tokens(TEXT))), lesson.model))
+    assert_odd_answers_are_refused("7.1", lesson.model, others=[0.5, 36, "7", tuple(TEXT)])
+    assert_wrong(check("7.1", 7, None), "cannot read")
 
 
 def test_7_2_right(lesson):
@@ -60,7 +70,7 @@ def test_7_2_right(lesson):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda names: int(names.order[0]), "That is its place"),
+        (lambda names: int(names.order[0]), "That is its index"),
         (lambda names: names.learned.sentences[:1], "expected one sentence out of learned.sentences"),
         (lambda names: WANTED, "That is the sentence itself"),
         (lambda names: "A film about cameras.", "not in learned.sentences"),
@@ -71,6 +81,26 @@ def test_7_2_right(lesson):
 )
 def test_7_2_wrong(lesson, answer, words):
     assert_wrong(check("7.2", answer(lesson), lesson.model, lesson.learned), words)
+
+
+def test_7_2_odd_answers(lesson):
+    near = lesson.learned.sentences[lesson.order[0]]
+    others = [
+        [near],
+        near.encode(),
+        f"{near} ",
+        near.upper(),
+        0.5,
+        lesson.rows,
+        float(lesson.order[0]),
+        {"nearest": near},
+    ]
+    assert_odd_answers_are_refused("7.2", lesson.model, lesson.learned, others=others)
+
+
+def test_7_2_other_sentences_to_choose_from(lesson):
+    for learned in (lesson.films.test, lesson.films.train, lesson.tweets.train.sample(per_class=100)):
+        assert_wrong(check("7.2", learned.sentences[0], lesson.model, learned), "`learned` is not the lesson's")
 
 
 def test_7_2_the_largest_product_is_not_the_nearest(lesson):
@@ -121,3 +151,10 @@ def test_7_3_right(lesson, scores):
 )
 def test_7_3_wrong(lesson, scores, answer, words):
     assert_wrong(check("7.3", answer(scores), lesson.model, lesson.probe), words)
+
+
+def test_7_3_odd_answers(lesson, scores):
+    right = {"probe": scores["tweets"], "always the same": scores["larger"]}
+    others = [{name: value + step for name, value in right.items()} for step in (0.9, -0.05, np.nan)]
+    others += [list(right.values()), right | {"films": 0.5}, dict.fromkeys(right, True), dict.fromkeys(right, 0.0)]
+    assert_odd_answers_are_refused("7.3", lesson.model, lesson.probe, others=others)

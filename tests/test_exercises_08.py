@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
 from tlcourse.exercises.lesson_08 import COLLEAGUES, networks_of_colleagues
@@ -69,6 +69,25 @@ def test_8_1_wrong(changed, words):
     assert_wrong(check("8.1", COLLEAGUES | changed), words)
 
 
+@pytest.mark.parametrize(
+    "verdict", [np.array(["loss", "loss"]), ["loss"], {"loss"}, b"loss", np.nan, "LOSS", "loss\x1b[31m", 1]
+)
+def test_8_1_no_verdict(verdict):
+    assert_wrong(check("8.1", COLLEAGUES | {"Ada": verdict}), "is no verdict")
+
+
+def test_8_1_right_in_another_order():
+    assert_right(check("8.1", {name: np.str_(COLLEAGUES[name]) for name in reversed(COLLEAGUES)}))
+
+
+def test_8_1_odd_answers():
+    shifted = dict(zip(COLLEAGUES, [*list(COLLEAGUES.values())[1:], "loss"], strict=True))
+    swapped = {verdict: name for name, verdict in COLLEAGUES.items()}
+    others = [shifted, swapped, list(COLLEAGUES.items()), COLLEAGUES | {"Eve": "nothing"}, set(COLLEAGUES), "Ada"]
+    others += [dict.fromkeys(COLLEAGUES, verdict) for verdict in ("loss", "nothing", "batch norm", "new head", True)]
+    assert_odd_answers_are_refused("8.1", others=others)
+
+
 @pytest.mark.parametrize("answer", ["Ada", ["loss", "nothing", "batch norm", "new head"], {"Ada": "loss"}, 3])
 def test_8_1_something_else(answer):
     assert_wrong(check("8.1", answer), "Expected a dictionary with a verdict for each of Ada, Ben, Cleo, Dora")
@@ -109,7 +128,7 @@ def mend(network, up_to="block6d", rate=5e-4, loss=LOSS, head=True):
 
 
 def test_8_2_right(patient):
-    assert_right(check("8.2", mend(patient)), "1,022,602 of its", "numbers may learn, and no guard speaks")
+    assert_right(check("8.2", mend(patient)), "1,022,602 of its", "parameters are trainable, and no guard warns")
 
 
 def test_8_2_right_with_another_optimizer(patient):
@@ -179,6 +198,22 @@ def test_8_2_another_network():
     assert_wrong(check("8.2", network), "That is another network than `patient`")
 
 
+@pytest.mark.parametrize("rate", [np.nan, -5e-4, np.inf, -np.inf])
+def test_8_2_a_rate_that_is_none(patient, rate):
+    mend(patient).optimizer.learning_rate = rate
+    assert_wrong(check("8.2", patient), "rate")
+
+
+def test_8_2_weights_that_are_no_numbers(patient):
+    mend(patient).get_layer("new_head").set_weights([np.full((1280, 10), np.nan), np.linspace(-0.1, 0.1, 10)])
+    assert_wrong(check("8.2", patient), "NaN")
+
+
+def test_8_2_odd_answers(patient, bundled_model):
+    others = [bundled_model, bundled_model.copy_network(), patient.layers, {"mended": patient}, patient.name, [patient]]
+    assert_odd_answers_are_refused("8.2", others=others)
+
+
 @pytest.mark.parametrize(("answer", "words"), [("mended", "You gave a str"), (True, "You gave a bool")])
 def test_8_2_something_else(answer, words):
     assert_wrong(check("8.2", answer), words)
@@ -215,8 +250,8 @@ def test_8_3_right(correct, draws):
         (lambda c: mean_flattery(c, 100, range(200)), "That is what a test of 100 cells flatters by"),
         (lambda c: -mean_flattery(c, 300, range(200)), "It is negative"),
         (lambda c: 100 * mean_flattery(c, 300, range(200)), "a percentage"),
-        (lambda c: flattery(c, 300, 0), "That is one draw"),
-        (lambda c: [flattery(c, 300, draw) for draw in range(20)], "These are 20 draws. Give their mean"),
+        (lambda c: flattery(c, 300, 0), "That is one split"),
+        (lambda c: [flattery(c, 300, draw) for draw in range(20)], "These are 20 splits. Give their mean"),
         (lambda c: c[:, :300].mean(axis=1).max(), "That is an accuracy"),
         (lambda c: 0.3, "30.0% is not it"),
         (lambda c: 0.0, "0.0% is not it"),
@@ -238,4 +273,25 @@ def test_8_3_points_smaller_than_one(correct):
 
 
 def test_8_3_without_the_answers_of_the_probes():
-    assert_wrong(check("8.3", 0.02, None), "cannot read an answer")
+    for other in (None, "correct", 0.5, [[1, 0], [0, 1]], np.full((31, 656), np.nan), np.ones(656, bool)):
+        for answer in (0.02, 0.0):
+            assert_wrong(check("8.3", answer, other), "correct")
+
+
+def test_8_3_odd_answers(correct):
+    right = mean_flattery(correct, 300, range(200))
+    assert_right(check("8.3", np.float32(right), correct.tolist()))
+    others = [
+        right + 0.9,
+        right + 0.02,
+        right - 0.02,
+        2 * right,
+        right / 2 - 0.001,
+        -right,
+        [right],
+        {"flattery": right},
+    ]
+    assert_odd_answers_are_refused("8.3", correct, others=others)
+    equal = np.repeat(correct[:1], 31, axis=0)
+    equal[:, ::2] = True
+    assert check("8.3", float("nan"), equal).state == "not yet"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -30,10 +30,20 @@ def test_9_1_right():
         (81.5, "As a percentage that may be right"),
         (0.75 + np.sqrt(0.75 * 0.25 / 197), "One repetition alone may give that"),
         (RIGHT.max(axis=1) / 197, "an array of shape (10000,)"),
+        (0.0, "below what each of them is worth"),
+        (1.0, "the best of all repetitions"),
+        (RIGHT.max(axis=1).mean() / 197 + 0.9, "As a percentage"),
+        (RIGHT.max(axis=1).mean() / 197 - 0.02, "is not it"),
+        (0.815 - 0.75, "below what each of them is worth"),
     ],
 )
 def test_9_1_wrong(answer, words):
     assert_wrong(check("9.1", answer), words)
+
+
+def test_9_1_odd_answers():
+    assert_right(check("9.1", np.array(np.float32(0.815))))
+    assert_odd_answers_are_refused("9.1", others=[[0.815], "0.815", {"best": 0.815}, 197, 40])
 
 
 LITE0, LITE2 = slice(0, 1280), slice(1280, 2560)
@@ -97,6 +107,22 @@ def test_9_2_wrong(rows, both, mixed_up, answer, words):
     assert_wrong(check("9.2", answer(mixed_up, both, rows), both, rows[2]), words)
 
 
+def test_9_2_without_the_classifier_or_its_rows(rows, both, mixed_up):
+    assert_wrong(check("9.2", mixed_up, None, rows[2]), "expected `both`")
+    for wide, words in (
+        (None, "judged_wide"),
+        (np.full_like(rows[2], np.nan), "judged_wide"),
+        (rows[2][:9], "cannot read"),
+    ):
+        assert_wrong(check("9.2", mixed_up, both, wide), words)
+
+
+def test_9_2_odd_answers(rows, both, mixed_up):
+    others = [{name: value + step for name, value in mixed_up.items()} for step in (0.9, -0.05, np.nan)]
+    others += [list(mixed_up.values()), dict.fromkeys(mixed_up, True), dict.fromkeys(mixed_up, 0.0), mixed_up["lite0"]]
+    assert_odd_answers_are_refused("9.2", both, rows[2], others=others)
+
+
 def members():
     def on(classifier):
         return make_pipeline(ColumnTransformer([("columns", "passthrough", LITE0)]), classifier)
@@ -155,6 +181,31 @@ def test_9_3_right(rows, stacks):
 )
 def test_9_3_wrong(rows, stacks, answer, words):
     assert_wrong(check("9.3", answer(stacks, rows), rows[0], rows[2]), words)
+
+
+def test_9_3_folds_that_overlap(rows, stacks):
+    """Members that answer for rows they were fitted on leak, whatever cv is called."""
+    every = np.arange(len(rows[0]))
+    overlapping = stack(members(), [(every, every[:100]), (every, every[100:])], rows[:2])
+    assert_wrong(check("9.3", stacks | {"does not leak": overlapping}, rows[0], rows[2]), "overlap")
+
+
+def test_9_3_fitted_on_the_judged_rows_as_well(rows, stacks):
+    all_rows = np.vstack([rows[0], rows[2]]), np.concatenate([rows[1], rows[3]])
+    more = stack(members(), 5, all_rows)
+    assert_wrong(check("9.3", stacks | {"does not leak": more}, rows[0], rows[2]), "of `wide` alone")
+
+
+def test_9_3_odd_answers(rows, stacks):
+    names = dict(zip(stacks, [stack(members()[:1], 5, rows[:2])] * 2, strict=True))
+    others = [
+        list(stacks.values()),
+        stacks["leaks"],
+        dict.fromkeys(stacks, 0.8),
+        dict.fromkeys(stacks, StackingClassifier),
+    ]
+    others += [{"leaks": stacks["leaks"], "sound": stacks["does not leak"]}, names, dict.fromkeys(stacks, np.nan)]
+    assert_odd_answers_are_refused("9.3", rows[0], rows[2], others=others)
 
 
 def stack(pair, cv, rows, last=None):

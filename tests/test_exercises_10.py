@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from answers import assert_right, assert_wrong, check
+from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 from PIL import Image
 
 
-@pytest.mark.parametrize("answer", [864.36, 865, 900, 800])
+@pytest.mark.parametrize("answer", [864.36, 865, 900, 860, 864, 880.0])
 def test_10_1_right(answer):
     assert_right(check("10.1", answer), "About 864")
 
@@ -19,15 +19,27 @@ def test_10_1_right(answer):
         (225, "That is for one standard error"),
         (216, "That is for one standard error"),
         (3457, "That makes the interval one point to each side"),
-        (40, "With 40 pictures the interval reaches 9.3 points to each side"),
-        (10_000, "With 10,000 pictures the interval reaches 0.6 points"),
+        (40, "With 40 pictures the interval reaches 9.30 points to each side"),
+        (10_000, "With 10,000 pictures the interval reaches 0.59 points"),
+        (780, "With 780 pictures the interval reaches 2.11 points"),
+        (800, "With 800 pictures the interval reaches 2.08 points"),
+        (950, "With 950 pictures the interval reaches 1.91 points"),
+        (8.6436, "With 9 pictures"),
+        (864.36 / 1.96, "points to each side"),
+        (38.4, "points to each side"),
         (0, "a number of pictures is above 0"),
         (-5, "a number of pictures is above 0"),
-        ("many", "cannot read an answer of type str"),
+        ("many", "you gave 'many'; expected a number of pictures"),
+        ([864], "an array of shape (1,)"),
     ],
 )
 def test_10_1_wrong(answer, words):
     assert_wrong(check("10.1", answer), words)
+
+
+def test_10_1_odd_answers():
+    assert_right(check("10.1", np.array(np.float32(864.36))))
+    assert_odd_answers_are_refused("10.1", others=[-864, 0.9, 0.02, "864", 86_436])
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +64,26 @@ def test_10_2_right(theirs):
         (12, "That is how many training pictures they have"),
         (8, "Each pair is one picture in two places"),
         (3, "You gave 3. Ask the guard"),
-        ("all", "cannot read an answer of type str"),
+        ("all", "you gave 'all'; expected a whole number of pictures"),
+        (4.9, "expected a whole number of pictures"),
+        (-4, "Ask the guard"),
+        (4 / 6, "expected a whole number of pictures"),
+        ([0, 1, 2, 3], "an array of shape (4,)"),
     ],
 )
 def test_10_2_wrong(theirs, answer, words):
     assert_wrong(check("10.2", answer, theirs), words)
+
+
+def test_10_2_odd_answers(theirs):
+    assert_right(check("10.2", np.float64(4), theirs))
+    assert_odd_answers_are_refused("10.2", theirs, others=[14, 5, 18, "4", {"pairs": 4}])
+
+
+def test_10_2_after_the_pairs_are_gone(theirs):
+    apart = {"train": theirs["train"][6:], "test": theirs["test"]}
+    assert_wrong(check("10.2", 0, apart), "Run the cell that makes it again")
+    assert_wrong(check("10.2", 0, None), "cannot read")
 
 
 EXPORTED = SimpleNamespace(
@@ -90,8 +117,21 @@ def test_10_3_right():
         (answer(0.6, -0.1), "the other way round"),
         (answer(0.6, 10), "As a percentage that may be right"),
         (answer(0.5, 0.1), "Not so for 'defective found'"),
+        (answer(0.6 + 0.9, 0.1), "As a percentage"),
+        (answer(0.6, 0.1 + 0.9), "Not so for 'above guessing'"),
+        (answer(float("nan"), 0.1), "expected a share"),
+        (answer(0.6, True), "you gave True"),
+        (answer(0.1, 0.6), "Not so for 'defective found' and 'above guessing'"),
+        (answer(6, 0.1), "As a percentage"),
         ([0.6, 0.1], "expected a dictionary with 'defective found' and 'above guessing'"),
     ],
 )
 def test_10_3_wrong(given, words):
     assert_wrong(check("10.3", given, EXPORTED), words)
+
+
+def test_10_3_odd_answers():
+    assert_right(check("10.3", {"above guessing": np.float32(0.1), "defective found": np.array(0.6)}, EXPORTED))
+    others = [0.6, [0.6, 0.1], answer(0.6, 0.1) | {"more": 1}, answer(0, 0), answer(1, 1), answer("0.6", "0.1")]
+    assert_odd_answers_are_refused("10.3", EXPORTED, others=others)
+    assert_wrong(check("10.3", answer(0.6, 0.1), EXPORTED.record), "cannot read")

@@ -352,15 +352,16 @@ tl.check("4.2", my_network, snapshot)
 #
 # Does the wide layer of the recipes help? On features that are computed once, a head is cheap to try. Train two heads
 # on `features` and `learned.labels`: a linear probe, and `keras.Sequential` with a Dense layer of 1,024 (ReLU) and one
-# sigmoid unit, for 30 epochs. Give the accuracy of both on the judged cells.
+# sigmoid unit, for 30 epochs. Give the accuracy of both on the judged cells, and the trained `wide` itself.
 #
 # Stuck? `tl.check.hint("4.3")` in a cell of its own gives the first of three hints.
 
 # %%
 judged_features = model.extract_features(judged_cells)
 accuracies = {}  # {"probe": …, "wide": …}
+wide = None  # replace None: the trained keras.Sequential
 
-tl.check("4.3", accuracies, probe)
+tl.check("4.3", accuracies, probe, wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 layers = [keras.layers.Dense(1024, activation="relu"), keras.layers.Dense(1, activation="sigmoid")]
@@ -369,7 +370,7 @@ wide.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", metrics=["
 wide.fit(features, learned.labels, epochs=30, verbose=0)
 accuracies["probe"] = probe.score(judged_features, judged.labels)
 accuracies["wide"] = wide.evaluate(judged_features, judged.labels, verbose=0)[1]
-tl.check("4.3", accuracies, probe)
+tl.check("4.3", accuracies, probe, wide)
 
 # %% [markdown]
 # ## Summary

@@ -326,7 +326,7 @@ print(f"with --variant keras: after {predicted['keras']['first_answer_ms']} ms")
 # ### Exercise 10.1: how many test pictures?
 #
 # Your network is right for nine of ten pictures, and you want to know that to two points: an interval, as the card's, that reaches
-# two points to each side. How many test pictures do you need? Within a tenth is near enough.
+# two points to each side. How many test pictures do you need? A few percent more are near enough.
 #
 # Stuck? `tl.check.hint("10.1")` in a cell of its own gives the first of three hints.
 

@@ -1,14 +1,21 @@
 """`tl.check`: judge an answer, give the next hint, show and keep progress."""
 
+import inspect
 from dataclasses import dataclass
+from difflib import get_close_matches
 from os import PathLike
 from typing import Any
 
-from ..errors import UserInputError
+import numpy as np
+
+from ..errors import GuardError, TLCourseError, UserInputError
 from .core import EXERCISES, Exercise, NotYet
 from .progress import Progress
+from .reading import describe, shorten, type_name
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
+NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"
+SPELLED = 40  # characters of a number that are looked up
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,8 @@ class Verdict:
 
     Attributes:
         number: of the exercise.
-        state: "not attempted yet", "not yet" or "right".
+        state: "not attempted yet", "not yet" or "right"; "not checked" where the check needs data or weights that are
+            not here; "no such exercise".
         reason: why, in sentences.
     """
 
@@ -30,38 +38,42 @@ class Verdict:
 
 
 class Check:
-    """Judges answers to exercises. There is one: `tl.check`."""
+    """Judges answers to exercises. There is one: `tl.check`. No odd number or answer raises an exception."""
 
     def __init__(self) -> None:
         self._hints_given: dict[str, int] = {}
 
-    def __call__(self, number: str, answer: "Any", *context: "Any") -> Verdict:
+    def __call__(self, number: "str | float", answer: "Any" = None, *context: "Any") -> Verdict:
         """Say whether an answer is right, and if not, why.
 
         Args:
-            number: of the exercise: "0.1".
-            answer: what the stub has in place of None. As long as it is None or empty, nothing is judged.
-            context: what the exercise's stub gives besides, to judge the answer by.
-
-        Raises:
-            UserInputError: there is no such exercise.
+            number: of the exercise: "0.1", or 0.1.
+            answer: what the stub has in place of None. As long as it is None or empty, nothing is checked.
+            context: what the exercise's stub gives besides, to check the answer with.
         """
-        exercise = find_exercise(number)
+        try:
+            exercise = find_exercise(number)
+        except UserInputError as error:
+            return Verdict(shorten(_spelled(number)) or describe(number), NO_SUCH, str(error))
         if _is_missing(answer):
-            return Verdict(number, NOT_ATTEMPTED)
+            return Verdict(exercise.number, NOT_ATTEMPTED)
         verdict = _judge(exercise, answer, context)
-        progress = Progress.read()
-        progress.record(number, verdict.state == RIGHT, self._hints_given.get(number, 0))
-        progress.write()
+        if verdict.state in (NOT_YET, RIGHT):
+            progress = Progress.read()
+            progress.record(verdict.number, verdict.state == RIGHT, self._hints_given.get(verdict.number, 0))
+            progress.write()
         return verdict
 
-    def hint(self, number: str) -> str:
+    def hint(self, number: "str | float") -> str:
         """The next of three hints: a nudge, then which call, then nearly the answer; after that the last one again.
 
-        Raises:
-            UserInputError: there is no such exercise.
+        Where there is no such exercise, a sentence says which numbers are near.
         """
-        hints = find_exercise(number).hints
+        try:
+            exercise = find_exercise(number)
+        except UserInputError as error:
+            return _Text(str(error))
+        hints, number = exercise.hints, exercise.number
         given = min(self._hints_given.get(number, 0) + 1, len(hints))
         self._hints_given[number] = given
         more = "Ask again for more." if given < len(hints) else "The solution is folded away below the exercise."
@@ -70,8 +82,9 @@ class Check:
     def progress(self) -> "_Text":
         """A table of all exercises: what was tried, what is right, how many hints were taken."""
         known = Progress.read()
-        lines = [f"{len(known.right)} of {len(_all())} exercises are right."]
-        for number, exercise in sorted(_all().items(), key=lambda item: _place(item[0])):
+        right = sum(number in known.right for number in _all())
+        lines = [f"{right} of {len(_all())} exercises are right."]
+        for number, exercise in sorted(_all().items(), key=lambda item: _order(item[0])):
             lines.append(f"  {number:5} {known.describe(number):34} {exercise.title}")
         lines.append(f"Kept in {Progress.path()}: download that file to take it along.")
         return _Text("\n".join(lines))
@@ -80,7 +93,7 @@ class Check:
         """Add the progress of another file, kept on another machine, to what is known here.
 
         Raises:
-            UserInputError: no such file, or not one of this kind.
+            UserInputError: no such file, or not one of this kind; a notebook shows its sentence without a traceback.
         """
         progress = Progress.read()
         progress.add(Progress.read(file, strict=True))
@@ -99,31 +112,80 @@ class _Text(str):
 
 
 def _judge(exercise: Exercise, answer: "Any", context: tuple) -> Verdict:
+    """The verdict on an answer, whatever it is: answers are objects of learners, whose own methods may fail."""
     try:
-        return Verdict(exercise.number, RIGHT, exercise.judge(answer, *context))
-    except NotYet as reason:
+        _needs(exercise, context)
+        with np.errstate(all="ignore"):
+            return Verdict(exercise.number, RIGHT, exercise.judge(answer, *context))
+    except (NotYet, GuardError) as reason:
         return Verdict(exercise.number, NOT_YET, str(reason))
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
-        kind = f"{type(error).__name__}: {error}"
+    except Exception as error:
+        if isinstance(error, TLCourseError) and not isinstance(error, UserInputError):
+            return Verdict(exercise.number, NOT_CHECKED, str(error))  # data or weights that are not here
         return Verdict(
             exercise.number,
             NOT_YET,
-            f"The check cannot read an answer of type {type(answer).__name__} ({kind}). Expected {exercise.expected}.",
+            f"The check cannot read an answer of type {type_name(answer)} ({_kind(error)}). Expected "
+            f"{exercise.expected}.",
         )
+
+
+def _kind(error: Exception) -> str:
+    """ "TypeError: …": an error's type and message, whose own __str__ may fail."""
+    try:
+        return f"{type_name(error)}: {shorten(str(error), 400)}"
+    except Exception:
+        return type_name(error)
+
+
+def _needs(exercise: Exercise, context: tuple) -> None:
+    """That everything came with the answer that the exercise is checked with.
+
+    Raises:
+        NotYet: something is missing, or there is more.
+    """
+    names = list(inspect.signature(exercise.judge).parameters)[1:]
+    try:
+        inspect.signature(exercise.judge).bind(None, *context)
+    except TypeError:
+        call = ", ".join([f'tl.check("{exercise.number}"', "your_answer", *names])
+        raise NotYet(f"Besides the answer came {len(context)} of {len(names)} arguments. Call {call}).") from None
 
 
 def _is_missing(answer: "Any") -> bool:
     """Whether the stub was left as it is."""
-    if isinstance(answer, dict):
-        return all(_is_missing(value) for value in answer.values())
-    return answer is None or answer is Ellipsis or (isinstance(answer, list | tuple | str) and not answer)
+    try:
+        if isinstance(answer, dict):
+            return all(_is_missing(value) for value in answer.values())
+        return answer is None or answer is Ellipsis or (isinstance(answer, list | tuple | str) and not answer)
+    except Exception:  # objects whose own methods fail, dictionaries that hold themselves
+        return False
 
 
-def find_exercise(number: str) -> Exercise:
-    if number not in _all():
-        known = ", ".join(sorted(_all(), key=_place))
-        raise UserInputError(f"There is no exercise {number!r}. There are {known}.")
-    return _all()[number]
+def find_exercise(number: "str | float") -> Exercise:
+    """The exercise of a number, which may be text or a number: "0.1", 0.1.
+
+    Raises:
+        UserInputError: there is no such exercise. The message names those that are near.
+    """
+    spelled = _spelled(number)
+    if spelled not in _all():
+        known = sorted(_all(), key=_order)
+        nearest = [one for one in known if one.split(".")[0] == spelled.split(".")[0]]
+        nearest = nearest or get_close_matches(spelled, known, cutoff=0.5)
+        hint = f"Did you mean {', '.join(nearest)}?" if nearest else f"The numbers go from {known[0]} to {known[-1]}."
+        raise UserInputError(f"There is no exercise {describe(number)}. {hint}")
+    return _all()[spelled]
+
+
+def _spelled(number: "Any") -> str:
+    """A number as exercises are numbered; what is neither text nor a number is spelled as nothing."""
+    try:
+        if isinstance(number, bool) or not isinstance(number, str | int | float | np.integer | np.floating):
+            return ""
+        return str(number).strip()[:SPELLED]  # of float32(0.1), too, this is "0.1"
+    except Exception:
+        return ""
 
 
 def _all() -> dict[str, Exercise]:
@@ -146,7 +208,7 @@ def _all() -> dict[str, Exercise]:
     return EXERCISES
 
 
-def _place(number: str) -> tuple[int, ...]:
+def _order(number: str) -> tuple[int, ...]:
     return tuple(int(part) for part in number.split("."))
 
 

@@ -1,20 +1,35 @@
 """The exercises of lesson 00, Start here."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ..backbones import load_pretrained_model
 from ..datasets import load_dataset
-from ..heads import train_classifier
+from ..heads import Classifier, train_classifier
 from .core import NotYet, exercise
-from .reading import near, share, shares
+from .reading import instance, near, rows_of_solar_train, share, shares
 
-if TYPE_CHECKING:
-    from ..datasets.core import Split
-    from ..heads import Classifier
+FEW, SAMPLED = 10, 100  # cells of each class in 0.1 and in 0.3
+BLOCKS = ("block5c", "block6d", "head")
+SEEN = 0.1  # how much better than on validation a classifier is on test cells only if it has seen their labels
 
-BLOCKS = ["block5c", "block6d", "head"]
+
+@lru_cache(maxsize=4)
+def _features(part: str, blocks: Sequence[str] | None = None) -> np.ndarray:
+    """Of the cells of solar's "validation" or "test"."""
+    return load_pretrained_model().extract_features(getattr(load_dataset("solar"), part).images, blocks)
+
+
+@lru_cache(maxsize=16)
+def _trained(rows: tuple[int, ...], blocks: Sequence[str] | None = None) -> tuple[Classifier, float]:
+    """A classifier trained on these cells of solar.train, and its accuracy on them."""
+    cells = load_dataset("solar").train.select(rows)
+    features = load_pretrained_model().extract_features(cells.images, blocks)
+    classifier = train_classifier(features, cells.labels)
+    return classifier, classifier.score(features, cells.labels)
 
 
 @exercise(
@@ -26,31 +41,31 @@ BLOCKS = ["block5c", "block6d", "head"]
     "few_classifier = tl.train_classifier(few_features, few_cells.labels); "
     "few_classifier.score(test_features, solar.test.labels).",
 )
-def few_labels(answer: "Any", few_cells: "Split") -> str:
+def few_labels(answer: "Any", few_cells: "Any") -> str:
     value = share(answer)
-    solar, model = load_dataset("solar"), load_pretrained_model()
-    learned, unseen = (model.extract_features(part.images) for part in (few_cells, solar.test))
-    probe = train_classifier(learned, few_cells.labels)
-    right = probe.score(unseen, solar.test.labels)
+    rows = rows_of_solar_train(few_cells, FEW, "few_cells")
+    solar, test = load_dataset("solar"), _features("test")
+    probe, on_training = _trained(rows)
+    right = probe.score(test, solar.test.labels)
     counts = np.bincount(solar.test.labels)
     always = counts.max() / counts.sum()
     if near(value, right):
         name = solar.class_names[counts.argmax()]
-        return f"{value:.1%} with {len(few_cells)} labels; somebody who always says {name!r} gets {always:.1%}."
-    if near(value, probe.score(learned, few_cells.labels)):
+        return f"{value:.1%} with {len(rows)} labels; a classifier that always says {name!r} gets {always:.1%}."
+    if near(value, on_training):
         raise NotYet(
-            "That is the accuracy on the training rows: the classifier has seen their labels. Judge it on cells that "
+            "That is the accuracy on the training rows: the classifier has seen their labels. Score it on cells that "
             "it has never seen, the test cells."
         )
-    if near(value, probe.score(unseen, solar.test.labels, solar.test.weights)):
+    if near(value, probe.score(test, solar.test.labels, solar.test.weights)):
         raise NotYet("That counts the test cells by their weights, as published. Here each cell counts the same.")
-    if near(value, probe.score(model.extract_features(solar.validation.images), solar.validation.labels)):
+    if near(value, probe.score(_features("validation"), solar.validation.labels)):
         raise NotYet("That is the accuracy on the validation cells; the exercise asks for the test cells.")
     if near(value, always):
-        raise NotYet("That is what somebody gets who does not look. What does the new classifier get?")
+        raise NotYet("That is the majority-class baseline. What does the new classifier get?")
     if value > right + 0.03:
         raise NotYet(
-            f"{value:.1%} is more than these {len(few_cells)} cells give. Was the classifier trained on them alone, or "
+            f"{value:.1%} is more than these {len(rows)} cells give. Was the classifier trained on them alone, or "
             "is it the one of the lesson, which saw all labels?"
         )
     raise NotYet(
@@ -67,10 +82,17 @@ def few_labels(answer: "Any", few_cells: "Split") -> str:
     "mask = kinds == 'mono' chooses the rows: test_features[mask] and solar.test.labels[mask] belong together.",
     "accuracy_by_kind['mono'] = new_classifier.score(test_features[mask], solar.test.labels[mask]); then 'poly'.",
 )
-def harder_kind(answer: "Any", classifier: "Classifier") -> str:
+def harder_kind(answer: "Any", classifier: "Any") -> str:
     values = shares(answer, ("mono", "poly"))
-    solar, model = load_dataset("solar"), load_pretrained_model()
-    features, labels = model.extract_features(solar.test.images), solar.test.labels
+    instance(classifier, Classifier, "new_classifier, as tl.train_classifier made it, after the answer")
+    solar, features = load_dataset("solar"), _features("test")
+    labels = solar.test.labels
+    on_validation = classifier.score(_features("validation"), solar.validation.labels)
+    if classifier.score(features, labels) > on_validation + SEEN:
+        raise NotYet(
+            f"This classifier is right on {classifier.score(features, labels):.0%} of the test cells and on "
+            f"{on_validation:.0%} of the validation cells. Has it been trained on the test cells? Take new_classifier."
+        )
     kinds = np.asarray(solar.test.groups)
     masks = {kind: kinds == kind for kind in values}
     right = {kind: classifier.score(features[mask], labels[mask]) for kind, mask in masks.items()}
@@ -104,35 +126,31 @@ def harder_kind(answer: "Any", classifier: "Classifier") -> str:
     "Train both with sample.labels; score the first on features[len(solar.train):] and the second on "
     "model.extract_features(solar.validation.images, my_blocks), both with solar.validation.labels.",
 )
-def three_blocks(answer: "Any", sample: "Split") -> str:
+def three_blocks(answer: "Any", sample: "Any") -> str:
     values = shares(answer, ("last block", "three blocks"))
-    solar, model = load_dataset("solar"), load_pretrained_model()
+    rows, solar = rows_of_solar_train(sample, SAMPLED, "sample"), load_dataset("solar")
     if min(values.values()) >= 0.97:
         raise NotYet(
-            "Nearly all right: these are the cells that the classifiers learned from. Judge both on the validation "
-            "cells."
+            "Nearly all right: these are the training cells of the classifiers. Score both on the validation cells."
         )
     for name, blocks in (("last block", None), ("three blocks", BLOCKS)):
-        learned, unseen, test = (
-            model.extract_features(part.images, blocks) for part in (sample, solar.validation, solar.test)
-        )
-        probe = train_classifier(learned, sample.labels)
-        if near(values[name], probe.score(unseen, solar.validation.labels)):
+        probe, _ = _trained(rows, blocks)
+        if near(values[name], probe.score(_features("validation", blocks), solar.validation.labels)):
             continue
         if values["last block"] == values["three blocks"]:
             raise NotYet(
                 "Both are the same. The second classifier needs features of my_blocks, for sample and validation."
             )
-        if near(values[name], probe.score(test, solar.test.labels)):
+        if near(values[name], probe.score(_features("test", blocks), solar.test.labels)):
             raise NotYet(
-                f"{name!r} was judged on the test cells. This is a choice, and choosing is done on validation."
+                f"{name!r} was scored on the test cells. This is a choice, and choosing is done on validation."
             )
         raise NotYet(
-            f"{values[name]:.1%} is not what {name!r} gives. Is it trained on the sample's {len(sample)} cells, and "
-            "judged on features of the same blocks of the validation cells?"
+            f"{values[name]:.1%} is not what {name!r} gives. Is it trained on the sample's {len(rows)} cells, and "
+            "scored on features of the same blocks of the validation cells?"
         )
     difference = 100 * (values["three blocks"] - values["last block"])
     return (
         f"{values['last block']:.1%} against {values['three blocks']:.1%}: {difference:+.1f} points on "
-        f"{len(solar.validation)} cells. Another draw may turn a point or two around."
+        f"{len(solar.validation)} cells. Another sample may turn a point or two around."
     )

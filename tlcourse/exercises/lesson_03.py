@@ -1,5 +1,6 @@
 """The exercises of lesson 03, Feature extraction."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ from ..backbones import load_pretrained_model
 from ..datasets import load_dataset
 from ..heads import train_classifier
 from .core import NotYet, exercise
-from .reading import near, share
+from .reading import describe, near, share
 
 
+@lru_cache(maxsize=1)
 def _features() -> tuple:
     """The dogs, and the features of their training and test photographs."""
     dogs, model = load_dataset("dogs"), load_pretrained_model()
@@ -28,14 +30,7 @@ def _features() -> tuple:
 )
 def five_neighbours(answer: "Any") -> str:
     value = share(answer)
-    dogs, train, test = _features()
-    lengths = np.linalg.norm(test, axis=1, keepdims=True), np.linalg.norm(train, axis=1)
-    similarity = test @ train.T / lengths[0] / lengths[1]
-    labels = dogs.train.labels[np.argsort(-similarity, axis=1)[:, :5]]
-    votes = np.array([np.bincount(row).argmax() for row in labels])
-    truth = dogs.test.labels
-    one, five = np.mean(labels[:, 0] == truth), np.mean(votes == truth)
-    each, hit = np.mean(labels == truth[:, None]), np.mean((labels == truth[:, None]).any(axis=1))
+    one, five, each, hit = _neighbours()
     if near(value, five):
         return f"{five:.1%} by five neighbours, {one:.1%} by one. How many test photographs does the difference make?"
     if near(value, one):
@@ -45,6 +40,20 @@ def five_neighbours(answer: "Any") -> str:
     if near(value, hit):
         raise NotYet("That counts a photograph as right if any of the five is. The most frequent label has to be.")
     raise NotYet(f"{value:.1%} is not what the vote gives. Are the votes compared with dogs.test.labels, row by row?")
+
+
+@lru_cache(maxsize=1)
+def _neighbours() -> tuple[float, ...]:
+    """Accuracy of the nearest and of the vote of five; share of all neighbours, and of the fives with one, that fit."""
+    dogs, train, test = _features()
+    lengths = np.linalg.norm(test, axis=1, keepdims=True), np.linalg.norm(train, axis=1)
+    similarity = test @ train.T / lengths[0] / lengths[1]
+    labels = dogs.train.labels[np.argsort(-similarity, axis=1)[:, :5]]
+    votes = np.array([np.bincount(row).argmax() for row in labels])
+    truth = dogs.test.labels
+    one, five = np.mean(labels[:, 0] == truth), np.mean(votes == truth)
+    each, hit = np.mean(labels == truth[:, None]), np.mean((labels == truth[:, None]).any(axis=1))
+    return float(one), float(five), float(each), float(hit)
 
 
 @exercise(
@@ -58,8 +67,7 @@ def five_neighbours(answer: "Any") -> str:
 )
 def named_right(answer: "Any") -> str:
     value = share(answer)
-    dogs, model = load_dataset("dogs"), load_pretrained_model()
-    answers = model.predict_labels(dogs.test.images, top=5)
+    dogs, answers = load_dataset("dogs"), _answers()
     names = [[label.lower().replace(" ", "_") for label, _ in best] for best in answers]
     truth = dogs.test.label_names
     right = np.mean([best[0] == name for best, name in zip(names, truth, strict=True)])
@@ -83,6 +91,11 @@ def named_right(answer: "Any") -> str:
     )
 
 
+@lru_cache(maxsize=1)
+def _answers() -> list:
+    return load_pretrained_model().predict_labels(load_dataset("dogs").test.images, top=5)
+
+
 @exercise(
     "3.3",
     "change the experiment",
@@ -91,20 +104,34 @@ def named_right(answer: "Any") -> str:
     "model.extract_features(images, blocks=[my_block]) for training and test photographs alike.",
     "tl.train_classifier(block_train, dogs.train.labels).score(block_test, dogs.test.labels).",
 )
-def another_block(answer: "Any", block: str) -> str:
+def another_block(answer: "Any", block: "Any") -> str:
     value = share(answer)
-    dogs, train, test = _features()
-    last = train_classifier(train, dogs.train.labels).score(test, dogs.test.labels)
-    model = load_pretrained_model()
-    learned, unseen = (model.extract_features(part.images, blocks=[block]) for part in (dogs.train, dogs.test))
-    probe = train_classifier(learned, dogs.train.labels)
-    right = probe.score(unseen, dogs.test.labels)
+    earlier = list(load_pretrained_model().blocks)[:-1]
+    if not isinstance(block, str) or block not in earlier:
+        raise NotYet(
+            f"my_block is {describe(block)}; expected the name of a block before the last: {', '.join(earlier)}."
+        )
+    right, on_training, on_validation, last = _accuracies(str(block))
     if near(value, right):
         return f"{block}: {right:.1%}, the last block: {last:.1%}."
     if near(value, last):
         raise NotYet(f"That is the last block's accuracy. Were both features taken with blocks=[{block!r}]?")
-    if near(value, probe.score(learned, dogs.train.labels)):
-        raise NotYet("That is the accuracy on the training photographs. Judge the probe on the test photographs.")
-    if near(value, probe.score(model.extract_features(dogs.validation.images, [block]), dogs.validation.labels)):
+    if near(value, on_training):
+        raise NotYet("That is the accuracy on the training photographs. Score the probe on the test photographs.")
+    if near(value, on_validation):
         raise NotYet("That is the accuracy on the validation photographs; the exercise asks for the test photographs.")
     raise NotYet(f"{value:.1%} is not what a probe on {block!r} gives. Same block for training and test photographs?")
+
+
+@lru_cache(maxsize=8)
+def _accuracies(block: str) -> tuple[float, float, float, float]:
+    """Of a probe on a block: on test, training and validation; and of one on the last block, on test."""
+    dogs, train, test = _features()
+    last = train_classifier(train, dogs.train.labels).score(test, dogs.test.labels)
+    splits, model = (dogs.test, dogs.train, dogs.validation), load_pretrained_model()
+    rows = [model.extract_features(split.images, blocks=[block]) for split in splits]
+    probe = train_classifier(rows[1], dogs.train.labels)
+    right, on_training, on_validation = (
+        probe.score(features, split.labels) for features, split in zip(rows, splits, strict=True)
+    )
+    return right, on_training, on_validation, last

@@ -1,16 +1,13 @@
 """The exercises of lesson 05, Fine-tuning."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..datasets import load_dataset
 from ..fine_tuned import FineTuned
 from .core import NotYet, exercise
-from .reading import near, share
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from .reading import array, describe_type, near, number, share
 
 CELLS, EPOCHS, BATCH, VIEWS = 200, 6, 32, 2
 RATE, BLOCK, FEW_EPOCHS = 2e-2, "block6c", 2
@@ -26,18 +23,18 @@ RIM = 28  # of 224 rows and columns
     "200 // 32 * 6.",
 )
 def count_of_steps(answer: "Any") -> str:
-    number, right = float(answer), CELLS // BATCH * EPOCHS
-    if number == right:
+    steps, right = number(answer, "a whole number of steps"), CELLS // BATCH * EPOCHS
+    if steps == right:
         return f"{right} steps changed the network. A training from scratch takes hundreds of thousands."
-    if number == CELLS // BATCH:
+    if steps == CELLS // BATCH:
         raise NotYet("That is one epoch. There were six.")
-    if number in (-(-CELLS // BATCH) * EPOCHS, CELLS * EPOCHS // BATCH, CELLS * EPOCHS / BATCH):
+    if steps in (-(-CELLS // BATCH) * EPOCHS, CELLS * EPOCHS // BATCH, CELLS * EPOCHS / BATCH):
         raise NotYet("A batch that is not full is left out, in every epoch anew: round down before you multiply.")
-    if number in (right * VIEWS, CELLS * VIEWS // BATCH * EPOCHS):
-        raise NotYet("In an epoch each cell is seen once, in one of its views, and not in both.")
-    if number == CELLS * EPOCHS:
+    if steps in (right * VIEWS, CELLS * VIEWS // BATCH * EPOCHS):
+        raise NotYet("In an epoch each cell is seen once, in one of its augmentations, and not in both.")
+    if steps == CELLS * EPOCHS:
         raise NotYet("That many cells were seen. A step takes thirty-two of them at once.")
-    raise NotYet(f"{number:g} is not it. Full batches in an epoch, times epochs.")
+    raise NotYet(f"{steps:g} is not it. Full batches in an epoch, times epochs.")
 
 
 @exercise(
@@ -49,13 +46,14 @@ def count_of_steps(answer: "Any") -> str:
     "too_fast = tl.fine_tune(model, learned.images, learned.labels, from_='block6c', views=flips[:2], validation=0, "
     "epochs=2, learning_rate=2e-2, seed=0).",
 )
-def too_large_a_rate(answer: "Any", probe_accuracy: float) -> str:
+def too_large_a_rate(answer: "Any", probe_accuracy: "Any") -> str:
     if not isinstance(answer, FineTuned):
-        raise NotYet(f"You gave a {type(answer).__name__}; expected the network that tl.fine_tune returned.")
+        raise NotYet(f"You gave {describe_type(answer)}; expected the network that tl.fine_tune returned.")
+    baseline = share(probe_accuracy, "probe_accuracy")
     record, settings = answer.record, answer.record["settings"]
     if record["from"] != BLOCK:
         first = record["from"] or "its pixels"
-        raise NotYet(f"This network learned from {first} on; the exercise asks for from_='{BLOCK}'.")
+        raise NotYet(f"This network was trained from {first} on; the exercise asks for from_='{BLOCK}'.")
     if not np.isclose(settings["learning_rate"], RATE):
         raise NotYet(f"Its learning rate was {settings['learning_rate']:g}. A hundred times 2e-4 is {RATE:g}.")
     if settings["epochs"] != FEW_EPOCHS:
@@ -66,10 +64,10 @@ def too_large_a_rate(answer: "Any", probe_accuracy: float) -> str:
             "Give validation=0, as the lesson does."
         )
     if record["rows"]["learned_from"] != CELLS:
-        raise NotYet(f"It learned from {record['rows']['learned_from']} cells and not from the {CELLS} of `learned`.")
-    judged = load_dataset("solar").validation.sample(per_class=80)
-    accuracy = answer.score(judged.images, judged.labels)
-    return f"{accuracy:.1%}, the probe {share(probe_accuracy):.1%}: {100 * (accuracy - probe_accuracy):+.1f} points."
+        raise NotYet(f"It was trained on {record['rows']['learned_from']} cells and not on the {CELLS} of `learned`.")
+    cells = load_dataset("solar").validation.sample(per_class=80)
+    accuracy = answer.score(cells.images, cells.labels)
+    return f"{accuracy:.1%}, the probe {baseline:.1%}: {100 * (accuracy - baseline):+.1f} points."
 
 
 @exercise(
@@ -80,8 +78,10 @@ def too_large_a_rate(answer: "Any", probe_accuracy: float) -> str:
     "maps_of_defects[:, 28:-28, 28:-28].sum() is the brightness inside; .sum() of the whole array is all of it.",
     "share_at_rim = 1 - maps_of_defects[:, 28:-28, 28:-28].sum() / maps_of_defects.sum().",
 )
-def share_at_rim(answer: "Any", maps: "ArrayLike") -> str:
-    value, maps = share(answer), np.asarray(maps, np.float64)
+def share_at_rim(answer: "Any", maps: "Any") -> str:
+    value, maps = share(answer), array(maps, "maps of shape (n, 224, 224)", "maps_of_defects").astype(np.float64)
+    if maps.ndim != 3 or min(maps.shape[1:]) <= 2 * RIM or not maps.sum() > 0:
+        raise NotYet(f"maps_of_defects has the shape {maps.shape}; expected bright maps of shape (n, 224, 224).")
     inside = maps[:, RIM:-RIM, RIM:-RIM]
     right, area = 1 - inside.sum() / maps.sum(), 1 - inside[0].size / maps[0].size
     if near(value, right):

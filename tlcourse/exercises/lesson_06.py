@@ -8,7 +8,7 @@ import numpy as np
 from ..datasets import load_dataset
 from ..small_networks import CHANNELS, SmallNetwork, train_network
 from .core import NotYet, exercise
-from .reading import near, share, shares
+from .reading import instance, near, share, shares, whole_number
 
 if TYPE_CHECKING:
     from ..datasets.core import Dataset
@@ -30,7 +30,7 @@ def numbers_carried(answer: "Any") -> str:
     first, second, third = (
         9 * channels_in * channels for channels_in, channels in zip((3, *CHANNELS), CHANNELS, strict=False)
     )
-    biases, number = CHANNELS[0] + CHANNELS[1], int(answer)
+    biases, number = CHANNELS[0] + CHANNELS[1], whole_number(answer)
     right = first + second + biases
     if number == right:
         return f"{right:,}: the second convolution alone has {100 * (second + CHANNELS[1]) / right:.0f} % of them."
@@ -71,8 +71,9 @@ def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[
     "tl.train_network(fewer.images, fewer.labels, steps=300, **ways[name]) for both names, and its score on judged.",
     "For both names: accuracy_of_ways[name] = network.score(judged.images, judged.labels).",
 )
-def two_ways(answer: "Any", source: SmallNetwork) -> str:
+def two_ways(answer: "Any", source: "Any") -> str:
     values = shares(answer, tuple(WAYS))
+    instance(source, SmallNetwork, "`source`, as tl.train_network made it, after the answer")
     right = {way: _accuracies(source, way, FEWER) for way in WAYS}
     if all(near(values[way], right[way][0]) for way in WAYS):
         best = max(WAYS, key=values.__getitem__)
@@ -117,8 +118,9 @@ def _rescued(
     "rescued = tl.train_network(255 - learned.images, learned.labels, start=inverted, frozen=True, steps=300), and "
     "score it on 255 - judged.images.",
 )
-def rescued_transfer(answer: "Any", inverted: SmallNetwork) -> str:
+def rescued_transfer(answer: "Any", inverted: "Any") -> str:
     value = share(answer)
+    instance(inverted, SmallNetwork, "`inverted`, as tl.train_network made it, after the answer")
     before = _rescued(inverted, turned=False, judged_turned=False)
     if near(value, _rescued(inverted, turned=True, judged_turned=True)):
         return f"{value:.0%} instead of {before:.0%}, and no weight of a convolution was touched."

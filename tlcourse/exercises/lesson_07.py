@@ -6,7 +6,7 @@ import numpy as np
 
 from ..datasets import load_dataset
 from .core import NotYet, exercise
-from .reading import near, shares
+from .reading import describe_type, near, shares, whole_number
 
 if TYPE_CHECKING:
     from ..datasets.core import Split
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..text_models import PretrainedTextModel
 
 TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
+LEARNED = 200  # sentences in `learned`
 PROBE, ALWAYS = "probe", "always the same"
 
 
@@ -29,7 +30,7 @@ def number_of_tokens(answer: "Any", model: "PretrainedTextModel") -> str:
     tokens = model.tokens(TEXT)
     if isinstance(answer, list | tuple) and list(answer) == tokens:
         raise NotYet("These are the tokens themselves. How many are they?")
-    number, inside = int(answer), tokens[1:-1]
+    number, inside = whole_number(answer), tokens[1:-1]
     if number == len(tokens):
         pieces = sum(token.startswith("##") for token in tokens)
         return f"{' '.join(tokens)}: {number}, of which {pieces} go on with a word that was begun."
@@ -55,32 +56,36 @@ def number_of_tokens(answer: "Any", model: "PretrainedTextModel") -> str:
     "rows, asked by extract_features; then learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))].",
 )
 def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split") -> str:
+    films = load_dataset("reviews", domain="films").train
+    sentences = learned.sentences.tolist()
+    if len(sentences) != LEARNED or not set(sentences) <= set(films.sentences.tolist()):
+        raise NotYet(f"`learned` is not the lesson's: expected {LEARNED} sentences of films.train. Run its cell again.")
     rows, asked = model.extract_features(learned.sentences), model.extract_features(WANTED)[0]
     lengths = np.linalg.norm(rows, axis=1)
     cosines = rows @ asked / (lengths * np.linalg.norm(asked))
     order = np.argsort(-cosines)
-    sentences = learned.sentences.tolist()
     if not isinstance(answer, str):
-        if np.ndim(answer) == 0 and int(answer) == order[0]:
-            raise NotYet("That is its place. Give the sentence: learned.sentences[place].")
-        raise NotYet(f"You gave a {type(answer).__name__}; expected one sentence out of learned.sentences.")
+        if isinstance(answer, int | np.integer) and answer == order[0]:
+            raise NotYet("That is its index. Give the sentence: learned.sentences[index].")
+        raise NotYet(f"You gave {describe_type(answer)}; expected one sentence out of learned.sentences.")
     if answer == WANTED:
         raise NotYet("That is the sentence itself. Which of the 200 is nearest to it?")
     if answer not in sentences:
         raise NotYet("That sentence is not in learned.sentences. Give it as it stands there.")
-    place = sentences.index(answer)
-    if place == order[0]:
-        side = learned.label_names[place]
+    index = sentences.index(answer)
+    if index == order[0]:
+        side = learned.label_names[index]
         return (
-            f"Cosine {cosines[place]:.2f}; people found it {side}. Near is what it is about, not what it thinks of it."
+            f"Cosine {cosines[index]:.2f}; people rated it {side}. "
+            "Similar sentences are about the same subject; their opinions may differ."
         )
-    if place == order[-1]:
+    if index == order[-1]:
         raise NotYet("That is the one farthest away. The nearest has the largest cosine, argmax.")
-    if place == order[1]:
+    if index == order[1]:
         raise NotYet("That is the second nearest.")
-    if place == int(np.argmax(rows @ asked)):
+    if index == int(np.argmax(rows @ asked)):
         raise NotYet("That is the largest product, and long rows have large ones. Divide by the length of each row.")
-    raise NotYet(f"Its cosine is {cosines[place]:.2f}, and there is a nearer one with {cosines[order[0]]:.2f}.")
+    raise NotYet(f"Its cosine is {cosines[index]:.2f}, and there is a nearer one with {cosines[order[0]]:.2f}.")
 
 
 @exercise(
@@ -92,9 +97,6 @@ def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split"
     "'always the same' is the larger of np.mean(tweets.test.labels == 0) and np.mean(tweets.test.labels == 1).",
 )
 def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Classifier") -> str:
-    if isinstance(answer, dict) and None in answer.values():
-        missing = ", ".join(repr(name) for name, value in answer.items() if value is None)
-        raise NotYet(f"{missing} is still None.")
     values = shares(answer, (PROBE, ALWAYS))
     test = load_dataset("reviews", domain="tweets").test
     features = model.extract_features(test.sentences)
@@ -107,7 +109,7 @@ def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Cl
         raise NotYet("The two are exchanged.")
     if near(values[ALWAYS], 1 - larger):
         raise NotYet(
-            "'always the same': that is the rarer side. Who always says the more frequent one is right oftener."
+            "'always the same': that is the rarer side. Always answering the more frequent one is right more often."
         )
     if near(values[ALWAYS], 0.5):
         raise NotYet("'always the same': half would be right if both sides were equally frequent. Count them.")
@@ -116,6 +118,6 @@ def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Cl
         raise NotYet("'probe': that is its accuracy on films. Give it the tweets' test sentences.")
     train = load_dataset("reviews", domain="tweets").train
     if near(values[PROBE], probe.score(model.extract_features(train.sentences), train.labels)):
-        raise NotYet("'probe': that is on the tweets' train split. Judge it by the test split.")
+        raise NotYet("'probe': that is on the tweets' train split. Score it on the test split.")
     wrong = [name for name, number in ((PROBE, right), (ALWAYS, larger)) if not near(values[name], number)]
     raise NotYet(f"Not so for {' and '.join(map(repr, wrong))}: on tweets.test, with `probe` as it was trained above?")

@@ -6,11 +6,10 @@ import numpy as np
 
 from ..guards import frozen_report
 from .core import NotYet, exercise
-from .reading import share
+from .reading import array, describe, describe_type, share
 
 if TYPE_CHECKING:
     import keras
-    from numpy.typing import ArrayLike
 
     from ..backbones import PretrainedModel
     from ..freezing import FreezeTable
@@ -31,7 +30,7 @@ LEARNING = (
 HIGHEST_RATES = {"SGD": 0.1}  # of others, most of them kin of Adam:
 HIGHEST_RATE = 2e-3
 TESTED, SMALLER, DRAWS = 300, 100, 200
-NEAR = 0.008  # what other draws of the cells may change in the mean; share
+NEAR = 0.008  # what other seeds may change in the mean, at most; share
 DECIMALS = 1e-9
 
 
@@ -73,9 +72,9 @@ def who_should_wait(answer: "Any") -> str:
     missing = [name for name, verdict in answer.items() if verdict is None]
     if missing:
         raise NotYet(f"{', '.join(missing)}: still None.")
-    unknown = [verdict for verdict in answer.values() if verdict not in tuple(NOT_SO)]
+    unknown = [verdict for verdict in answer.values() if not isinstance(verdict, str) or verdict not in NOT_SO]
     if unknown:
-        raise NotYet(f"{unknown[0]!r} is no verdict. The verdicts: {', '.join(map(repr, NOT_SO))}.")
+        raise NotYet(f"{describe(unknown[0])} is no verdict. The verdicts: {', '.join(map(repr, NOT_SO))}.")
     wrong = [name for name, fault in COLLEAGUES.items() if answer[name] != fault]
     if not wrong:
         return "Three of four would have trained without a word from Keras."
@@ -102,13 +101,17 @@ def mended(answer: "Any") -> str:
     import keras
 
     if not isinstance(answer, keras.Model):
-        raise NotYet(f"You gave a {type(answer).__name__}; expected the network, after you have mended it.")
+        raise NotYet(f"You gave {describe_type(answer)}; expected the network, after you have mended it.")
     report = frozen_report(answer)
     if report.warnings:
         raise NotYet(f"frozen_report says: {report.warnings[0]}")
     _assert_blocks_learn(report)
     _assert_compiled_well(answer)
-    return f"{report.trainable:,} of its {report.parameters:,} numbers may learn, and no guard speaks."
+    if answer.output_shape[-1] != CLASSES:
+        raise NotYet(f"Its last layer has {answer.output_shape[-1]} outputs; the numerals are {CLASSES} classes.")
+    if not all(np.isfinite(weights).all() for weights in answer.get_weights()):
+        raise NotYet("Some of its weights are NaN or infinite. Make `patient` anew, and give it `head_weights`.")
+    return f"{report.trainable:,} of its {report.parameters:,} parameters are trainable, and no guard warns."
 
 
 def _assert_blocks_learn(report: "FreezeTable") -> None:
@@ -136,6 +139,8 @@ def _assert_compiled_well(network: "keras.Model") -> None:
         raise NotYet(f"Its loss is {name}. For labels 0, 1, … 9, one number each, take the sparse cross-entropy.")
     optimizer = type(network.optimizer).__name__
     rate, highest = float(network.optimizer.learning_rate), HIGHEST_RATES.get(optimizer, HIGHEST_RATE)
+    if not np.isfinite(rate) or rate < 0:
+        raise NotYet(f"Its learning rate is {rate:g}; expected a small number above 0.")
     if rate > highest:
         raise NotYet(
             f"The rate of its {optimizer} is {rate:g}: what is pretrained would be gone after a few steps. tl.freeze "
@@ -153,17 +158,19 @@ def _assert_compiled_well(network: "keras.Model") -> None:
     "flattery(tested=300, draw=…) for many draws, and the mean of them.",
     "np.mean([flattery(tested=300, draw=draw) for draw in range(200)]).",
 )
-def larger_test(answer: "Any", correct: "ArrayLike") -> str:
-    if np.ndim(answer) == 1 and len(answer) > 1:
-        raise NotYet(f"These are {len(answer)} draws. Give their mean.")
+def larger_test(answer: "Any", correct: "Any") -> str:
+    if isinstance(answer, list | tuple | np.ndarray) and np.ndim(answer) == 1 and len(answer) > 1:
+        raise NotYet(f"These are {len(answer)} splits. Give their mean.")
     if isinstance(answer, float) and answer < 0:
         raise NotYet("It is negative: reported less true, and not the other way round.")
-    value, correct = share(answer), np.asarray(correct, bool)
+    value, correct = share(answer), array(correct, "an array of True and False, one row per probe", "correct")
+    if correct.ndim != 2 or correct.shape[1] <= TESTED:
+        raise NotYet(f"`correct` has the shape {correct.shape}; expected one row per probe, one column per test cell.")
     draws, smaller = _flatteries(correct, TESTED), _flatteries(correct, SMALLER).mean()
     right = draws.mean()
     if np.abs(draws - value).min() < DECIMALS and abs(value - right) > DECIMALS:
-        raise NotYet(f"That is one draw, and the next may say {draws.min():.1%} or {draws.max():.1%}. Take the mean.")
-    if abs(value - right) <= min(NEAR, abs(value - smaller)):
+        raise NotYet(f"That is one split, and the next may say {draws.min():.1%} or {draws.max():.1%}. Take the mean.")
+    if abs(value - right) <= min(NEAR, right / 2, abs(value - smaller)):
         return (
             f"About {100 * right:.1f} points with {TESTED} cells, {100 * smaller:.1f} with {SMALLER}. A larger test "
             "flatters less, and flatters all the same."

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import load_dataset
+from ..heads import Classifier
 from .core import NotYet, exercise
-from .reading import near, share, shares
+from .reading import array, describe_type, dictionary, instance, near, number, share, shares
 
 if TYPE_CHECKING:
     from sklearn.ensemble import StackingClassifier
 
 CLASSIFIERS, PROBABILITY, CELLS = 40, 0.75, 197
 COLUMNS = {"lite0": slice(0, 1280), "lite2": slice(1280, 2560)}
+WIDE = 2560
 LEAKS, SOUND = "leaks", "does not leak"
 
 
@@ -26,8 +28,9 @@ LEAKS, SOUND = "leaks", "does not leak"
 )
 def mean_of_the_best(answer: "Any") -> str:
     best = _mean_of_the_best()
-    if np.ndim(answer) == 0 and CELLS / 2 < float(answer) <= CELLS:
-        raise NotYet(f"{float(answer):.1f} is a number of cells, or a percentage. Give a share: divide by {CELLS}.")
+    value = number(answer, "one number between 0 and 1")
+    if CELLS / 2 < value <= CELLS:
+        raise NotYet(f"{value:.1f} is a number of cells, or a percentage. Give a share: divide by {CELLS}.")
     value = share(answer)
     if near(value, best):
         luck = 100 * (best - PROBABILITY)
@@ -63,11 +66,10 @@ def _mean_of_the_best() -> float:
     "rows = judged_wide.copy(), then rows[:, lite0] = judged_wide[order, lite0], then both.score(rows, judged.labels).",
     "The call above gives mixed_up['lite0']; with a fresh copy and lite2 in both places, the other one.",
 )
-def whom_it_listens_to(answer: "Any", both: "StackingClassifier", judged_wide: np.ndarray) -> str:
-    if isinstance(answer, dict) and None in answer.values():
-        missing = ", ".join(repr(name) for name, value in answer.items() if value is None)
-        raise NotYet(f"{missing} is still None.")
+def whom_it_listens_to(answer: "Any", both: "Any", judged_wide: "Any") -> str:
     values = shares(answer, tuple(COLUMNS))
+    instance(both, Classifier, "`both`, as tl.train_classifier made it, after the answer")
+    judged_wide = array(judged_wide, f"{WIDE} features per row", "judged_wide")
     labels = load_dataset("solar").validation.labels
     right = {name: _mixed_up(both, judged_wide, labels, columns) for name, columns in COLUMNS.items()}
     untouched = both.score(judged_wide, labels)
@@ -92,7 +94,7 @@ def whom_it_listens_to(answer: "Any", both: "StackingClassifier", judged_wide: n
     )
 
 
-def _mixed_up(both: "StackingClassifier", wide: np.ndarray, labels: np.ndarray, columns: slice) -> float:
+def _mixed_up(both: Classifier, wide: np.ndarray, labels: np.ndarray, columns: slice) -> float:
     rows, order = wide.copy(), np.random.default_rng(0).permutation(len(wide))
     rows[:, columns] = wide[order, columns]
     return both.score(rows, labels)
@@ -121,6 +123,13 @@ def two_stacks(answer: "Any", wide: np.ndarray, judged_wide: np.ndarray) -> str:
     for name, stack in ((LEAKS, leaks), (SOUND, sound)):
         if stack.named_estimators_["neighbour"].score(wide, learned.labels) < 1:
             raise NotYet(f"The neighbour in {name!r} has not seen the cells of `wide`. Fit on wide and learned.labels.")
+        fitted = getattr(stack.named_estimators_["neighbour"][-1], "n_samples_fit_", len(wide))
+        if fitted != len(wide):
+            raise NotYet(
+                f"The neighbour in {name!r} has seen {fitted} cells; expected the {len(wide)} of `wide` alone."
+            )
+    if _folds_overlap(sound, wide, learned.labels):
+        raise NotYet("'does not leak' has folds whose training and test rows overlap, so it leaks. Say cv=folds.")
     if not _has_seen_what_its_members_know(leaks, wide, learned.labels):
         raise NotYet("The last classifier of 'leaks' learned from other cells than its members. Fit it on wide, too.")
     parts = [
@@ -146,17 +155,20 @@ def _has_seen_what_its_members_know(leaks: "StackingClassifier", wide: np.ndarra
     return bool(np.allclose(_trust(same), _trust(leaks), rtol=1e-2))
 
 
+def _folds_overlap(sound: "StackingClassifier", wide: np.ndarray, labels: np.ndarray) -> bool:
+    from sklearn.model_selection import check_cv
+
+    folds = check_cv(sound.cv, labels, classifier=True).split(wide, labels)
+    return any(len(np.intersect1d(train, test)) for train, test in folds)
+
+
 def _stacks(answer: "Any") -> tuple:
     """The two stacks, each fitted and with the two members, or what is odd about them."""
     from sklearn.ensemble import StackingClassifier
 
-    if not isinstance(answer, dict) or set(answer) != {LEAKS, SOUND}:
-        raise NotYet(f"Expected a dictionary with '{LEAKS}' and '{SOUND}', and nothing else.")
-    for name, stack in answer.items():
-        if stack is None:
-            raise NotYet(f"'{name}' is still None.")
+    for name, stack in dictionary(answer, (LEAKS, SOUND)).items():
         if not isinstance(stack, StackingClassifier):
-            raise NotYet(f"'{name}' is a {type(stack).__name__}; give the fitted StackingClassifier itself.")
+            raise NotYet(f"'{name}' is {describe_type(stack)}; give the fitted StackingClassifier itself.")
         if not hasattr(stack, "final_estimator_"):
             raise NotYet(f"'{name}' is not fitted yet: .fit(wide, learned.labels).")
         if set(stack.named_estimators_) != {"probe", "neighbour"}:

@@ -6,13 +6,14 @@ import numpy as np
 
 from ..same_pictures import shared_pictures
 from .core import NotYet, exercise
-from .reading import near, shares
+from .reading import dictionary, near, number, shares, whole_number
 
 if TYPE_CHECKING:
     from ..exported import ExportedModel
     from ..pictures import Pictures
 
 WANTED, HALF_WIDTH = 0.9, 0.02  # the accuracy, and how well it is to be known
+LEAST, MOST = 0.99, 1.05  # of the pictures needed: rounded, or a few more, but not so few that the interval is wider
 FOUND, ABOVE = "defective found", "above guessing"
 
 
@@ -29,24 +30,23 @@ def _needed(half_width: float = HALF_WIDTH) -> float:
     "1.96**2 * 0.9 * 0.1 / 0.02**2.",
 )
 def number_of_test_pictures(answer: "Any") -> str:
-    number = float(answer)
-    needed = _needed()
-    if abs(number - needed) <= needed / 10:
+    pictures, needed = number(answer, "a number of pictures"), _needed()
+    if LEAST * needed <= pictures <= MOST * needed:
         return (
             f"About {needed:.0f}. For one point instead of two it would be four times as many: precision is dear, and "
             "a test of forty pictures is a rough guess."
         )
-    if abs(number - WANTED * (1 - WANTED) / HALF_WIDTH**2) <= 25:
+    if abs(pictures - WANTED * (1 - WANTED) / HALF_WIDTH**2) <= 25:
         raise NotYet("That is for one standard error. 95 % certainty are 1.96 of them to each side.")
-    if abs(number - _needed(2 * HALF_WIDTH)) <= 25:
+    if abs(pictures - _needed(2 * HALF_WIDTH)) <= 25:
         raise NotYet("That makes the interval four points to each side. It is to reach two points to each side.")
-    if abs(number - _needed(HALF_WIDTH / 2)) <= 350:
+    if abs(pictures - _needed(HALF_WIDTH / 2)) <= 350:
         raise NotYet("That makes the interval one point to each side; two to each side were asked for.")
-    if number <= 0:
-        raise NotYet(f"You gave {number:g}; a number of pictures is above 0.")
-    half = 1.96 * np.sqrt(WANTED * (1 - WANTED) / number)
+    if pictures <= 0:
+        raise NotYet(f"You gave {pictures:g}; a number of pictures is above 0.")
+    half = 1.96 * np.sqrt(WANTED * (1 - WANTED) / pictures)
     raise NotYet(
-        f"With {number:,.0f} pictures the interval reaches {100 * half:.1f} points to each side; wanted are 2."
+        f"With {pictures:,.0f} pictures the interval reaches {100 * half:.2f} points to each side; 2 are asked for."
     )
 
 
@@ -59,11 +59,13 @@ def number_of_test_pictures(answer: "Any") -> str:
     "try: tl.guards.assert_disjoint(…) except tl.guards.LeakageError as error: len(error.pairs).",
 )
 def pictures_in_both(answer: "Any", theirs: "dict[str, Pictures]") -> str:
-    number = int(answer)
+    number = whole_number(answer, "a whole number of pictures")
     pairs = len(shared_pictures(theirs["train"], theirs["test"]))
     tested = len(theirs["test"])
+    if not pairs:
+        raise NotYet("`theirs` holds no picture twice any more. Run the cell that makes it again.")
     if number == pairs:
-        return f"{pairs} of {tested} test pictures were seen in training. The accuracy there would be mostly memory."
+        return f"{pairs} of {tested} test pictures were seen in training. The accuracy there would be optimistic."
     if number == 0:
         raise NotYet("Not one file is the same, and no pixel. But do two of them show the same cell?")
     if number == tested:
@@ -84,14 +86,12 @@ def pictures_in_both(answer: "Any", theirs: "dict[str, Pictures]") -> str:
     "test['classes']['defective']: right / pictures; and test['accuracy'] - test['baseline'].",
 )
 def numbers_of_the_record(answer: "Any", exported: "ExportedModel") -> str:
-    test = exported.record["test"]
-    defective, functional = (test["classes"][name] for name in ("defective", "functional"))
-    if isinstance(answer, dict) and None in answer.values():
-        missing = ", ".join(repr(name) for name, value in answer.items() if value is None)
-        raise NotYet(f"{missing} is still None.")
-    if isinstance(answer, dict) and isinstance(answer.get(ABOVE), float) and answer[ABOVE] < 0:
+    above = dictionary(answer, (FOUND, ABOVE))[ABOVE]
+    if isinstance(above, float) and above < 0:
         raise NotYet(f"{ABOVE!r} is below 0. Is it the accuracy less the baseline, or the other way round?")
     values = shares(answer, (FOUND, ABOVE))
+    test = exported.record["test"]
+    defective, functional = (test["classes"][name] for name in ("defective", "functional"))
     found, above = defective["right"] / defective["pictures"], test["accuracy"] - test["baseline"]
     if near(values[FOUND], found) and near(values[ABOVE], above):
         return (

@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 
 from .core import NotYet, exercise
+from .reading import array, number
 
 PICTURES, MACHINES = 100e6, 50
 UNCOMPRESSED = 1280 * 4  # bytes of a picture's features as they are in memory
 
 
 def _number(answer: "Any", unit: str) -> float:
-    number = float(answer)
-    if not number > 0:
-        raise NotYet(f"You gave {number:g}; a number of {unit} is above 0.")
-    return number
+    value = number(answer, f"a number of {unit}")
+    if not value > 0:
+        raise NotYet(f"You gave {value:g}; a number of {unit} is above 0.")
+    return value
 
 
 def _close(one: float, other: float) -> bool:
@@ -85,8 +86,8 @@ def terabytes_of_features(answer: "Any", measured: "dict[str, Any]") -> str:
     "np.isfinite(features) says it of each number; .all(axis=1) makes one answer for each row.",
     "np.isfinite(features).all(axis=1).",
 )
-def usable_rows(answer: "Any", features: np.ndarray) -> str:
-    mask = np.asarray(answer)
+def usable_rows(answer: "Any", features: "Any") -> str:
+    mask = array(answer, "an array of True and False, one for each row")
     right = np.isfinite(features).all(axis=1)
     if mask.dtype.kind in "iu" and mask.ndim == 1 and np.array_equal(np.sort(mask), np.flatnonzero(right)):
         raise NotYet("Those are the right rows, as numbers. Give True or False for each row: it fits the labels, too.")
@@ -97,13 +98,15 @@ def usable_rows(answer: "Any", features: np.ndarray) -> str:
             f"You gave an array of shape {mask.shape} and type {mask.dtype}; expected True or False for each of the "
             f"{len(right)} rows."
         )
+    if right.all():
+        raise NotYet("`features` holds no row of NaN any more. Run the cell that extracts them again.")
     if np.array_equal(mask, right):
         return (
-            f"{right.sum()} of {len(right)} rows. Use the same mask for features and labels: whoever drops the rows "
-            "from one of the two only gives every later picture its neighbour's label."
+            f"{right.sum()} of {len(right)} rows. Use the same mask for features and labels: dropping the rows from "
+            "one of the two only gives every later picture its neighbour's label."
         )
     if np.array_equal(mask, ~right):
         raise NotYet("It is the other way round: True where a row may be used.")
     if mask.all():
         raise NotYet("Not all of them: some pictures could not be read, and a warning named them.")
-    raise NotYet(f"{(mask != right).sum()} rows are judged wrongly. A row may be used if none of its numbers is NaN.")
+    raise NotYet(f"{(mask != right).sum()} rows are marked wrongly. A row may be used if none of its numbers is NaN.")

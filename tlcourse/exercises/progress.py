@@ -10,9 +10,19 @@ from pathlib import Path
 
 from ..errors import UserInputError, callers_level
 from ..files import as_path, read_json, write_atomically
+from .reading import describe, shorten
 
 NAME = "tlcourse-progress.json"
 _FORMAT = "tlcourse progress 1"
+MOST = 10**6  # tries of an exercise, or hints: a larger count is damage
+
+
+class ProgressError(UserInputError):
+    """A file of progress that was asked for cannot be read. A notebook shows the sentence alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass
@@ -26,7 +36,10 @@ class Progress:
     @staticmethod
     def path() -> Path:
         """`TLCOURSE_PROGRESS`, or a file in the folder where the notebook runs, beside the lessons."""
-        return as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS").absolute()
+        path = Path(os.environ.get("TLCOURSE_PROGRESS") or NAME)
+        with suppress(OSError, RuntimeError):  # the working folder is gone; "~name" of no user
+            path = path.expanduser().absolute()
+        return path
 
     @classmethod
     def read(cls, file: "str | PathLike | None" = None, strict: bool = False) -> "Progress":
@@ -37,9 +50,12 @@ class Progress:
             strict: refuse a file that is missing or of another kind, where it would count as empty.
 
         Raises:
-            UserInputError: with `strict`.
+            ProgressError: with `strict`.
         """
-        path = cls.path() if file is None else as_path(file, "the file")
+        try:
+            path = cls.path() if file is None and not strict else as_path(file or "")
+        except UserInputError:
+            raise ProgressError(f"You gave {describe(file)}; expected the path of a {NAME}.") from None
         try:
             if path.exists() and not path.is_file():
                 raise OSError("it is no regular file")
@@ -48,10 +64,10 @@ class Progress:
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
                 raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if strict:
-                reason = "it is not there" if isinstance(error, FileNotFoundError) else f"{error}"
-                raise UserInputError(
+                reason = "it is not there" if isinstance(error, FileNotFoundError) else shorten(str(error), 200)
+                raise ProgressError(
                     f"The file {path} holds no progress of this course ({reason}). Expected the {NAME} that another "
                     "machine kept beside its lessons."
                 ) from None
@@ -61,8 +77,18 @@ class Progress:
 
     @classmethod
     def _checked(cls, kept: dict) -> "Progress":
-        tries, hints = ({str(key): max(0, int(n)) for key, n in kept[name].items()} for name in ("tries", "hints"))
-        return cls(tries, {str(key) for key in kept["right"]}, hints)
+        """The record of a file.
+
+        Raises:
+            ValueError, KeyError, AttributeError: it holds something else than exercises and counts.
+        """
+        right, (tries, hints) = kept["right"], (dict(kept[name].items()) for name in ("tries", "hints"))
+        counts = [*tries.values(), *hints.values()]
+        if not isinstance(right, list) or not all(isinstance(number, str) for number in right):
+            raise ValueError("the exercises that are right are no list of numbers")
+        if not all(isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MOST for count in counts):
+            raise ValueError("tries and hints are no counts")
+        return cls(tries, set(right), hints)
 
     def write(self) -> None:
         """Keep it; where that cannot be, say so and go on."""
@@ -88,9 +114,9 @@ class Progress:
     def add(self, other: "Progress") -> None:
         """Join what was done elsewhere: right anywhere is right, and of tries and hints the larger number counts."""
         self.right |= other.right
-        for ours, theirs in ((self.tries, other.tries), (self.hints, other.hints)):
-            for number, count in theirs.items():
-                ours[number] = max(count, ours.get(number, 0))
+        for counts, others in ((self.tries, other.tries), (self.hints, other.hints)):
+            for number, count in others.items():
+                counts[number] = max(count, counts.get(number, 0))
 
     def describe(self, number: str) -> str:
         """ "right, 2 tries, 1 hint"."""
@@ -110,7 +136,7 @@ def _set_aside(path: Path, error: Exception) -> None:
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(
-            f"The file {path} holds no progress that can be read ({error}). It is now called {aside.name}, and a new "
-            "one is begun. A copy from another machine comes in with tl.check.restore(file).",
+            f"The file {path} holds no progress that can be read ({shorten(str(error), 200)}). It is now called "
+            f"{aside.name}, and a new one is begun. A copy from another machine comes in with tl.check.restore(file).",
             stacklevel=callers_level(),
         )
