@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow coverage setup demo notebooks site results bench matrix release lock clean stale
+.PHONY: help learn test test-slow coverage setup demo notebooks site results bench matrix release publish-check lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -19,6 +19,8 @@ PARTS ?=
 # ROWS="colab lowest": `make matrix` tries these rows only. FULL=yes: with every test that is not slow.
 ROWS ?=
 FULL ?=
+# `make publish-check REPOSITORY=https://github.com/OWNER/NAME` verifies this address and writes it into pyproject.toml.
+REPOSITORY ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
 UPGRADE ?=
 
@@ -39,7 +41,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
 help: ## list these commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
 	@echo "  make test NETWORK=off               with every way out of this machine closed"
@@ -114,6 +116,9 @@ matrix: .venv/.ready ## try every Python and every version of packages that the 
 
 release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
 	@$(PY) tools/release.py
+
+publish-check: .venv/.ready ## is the repository at its public address? Without one, nothing links to it (REPOSITORY writes it)
+	@$(PY) tools/publish.py $(REPOSITORY)
 
 site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py

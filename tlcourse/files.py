@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import DamagedFile, TLCourseError
+from .errors import DamagedFile, TLCourseError, how_to_install
 
 
 def data_folder() -> Path:
@@ -25,7 +25,7 @@ def data_folder() -> Path:
             return folder
     raise TLCourseError(
         f"The course's bundled data was looked for in {package / 'data'} and {package.parent / 'data'} "
-        "and is in neither. Install the course again: pip install --force-reinstall --no-deps tlcourse"
+        f"and is in neither. Install the course again. {how_to_install()}."
     )
 
 
