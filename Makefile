@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow coverage setup demo notebooks site results bench matrix release publish-check lock clean stale
+.PHONY: help learn test test-slow test-paths coverage setup demo notebooks site results bench matrix release publish-check lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -88,6 +88,12 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
+
+# Tests whose result could depend on the folder of the checkout, on the user or on the language; .ci/run repeats them elsewhere.
+PATHS = site_parts lessons environment publishing files cache cli doctor doctor_faults odd_paths read_only_home exporting handouts kits hub
+test-paths: .venv/.ready ## the tests that could depend on where this folder is and on who runs them (two minutes)
+	@$(test_settings); \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py)
 
 coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
 	@$(test_settings); \

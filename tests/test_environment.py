@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
 TARGETS = "help learn test test-slow coverage setup lock notebooks results demo site matrix release clean".split()
-TARGETS += ["publish-check"]
+TARGETS += ["publish-check", "test-paths"]
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
@@ -498,6 +498,21 @@ def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
 
 def test_continuous_integration_runs_both_halves_of_the_tests():
     assert commands_of(".ci/run")[-2:] == ["make test", "make test-slow"]
+
+
+def test_continuous_integration_tests_a_clone_like_a_learners():
+    """In the home folder, with a space and a letter that is not ASCII in its path."""
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    (folder,) = re.findall(r'mktemp -d "\$\{HOME:-[/\w]+\}/(.+?)"', text)
+    assert " " in folder and not folder.isascii()
+    assert 'make -C "$home/tlcourse" test-paths' in commands_of(".ci/run")
+
+
+@needs_make
+def test_the_tests_that_depend_on_the_folder_are_there():
+    command = make("-n", "test-paths").stdout
+    files = re.findall(r"tests/test_\w+\.py", command)
+    assert "tests/test_site_parts.py" in files and all((ROOT / file).is_file() for file in files)
 
 
 @needs_make
