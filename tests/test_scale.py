@@ -362,7 +362,7 @@ def test_a_scheduler_without_workers_gets_the_command_that_starts_one(engine, fo
 
 def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TLCourseError, match="pip install 'tlcourse\\[scale\\]'"):
+    with pytest.raises(TLCourseError, match=r"pip install '\.\[scale\]'"):
         compute(engine, folder, SIZE, cache=False)
 
 

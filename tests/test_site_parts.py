@@ -108,6 +108,16 @@ def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
     assert faults_of(body) == [fault]
 
 
+@pytest.mark.parametrize("above", ["/home/learner", "/tmp"])
+def test_a_checkout_in_the_home_folder_is_one_fault_and_another_path_there_a_second(faults_of, monkeypatch, above):
+    monkeypatch.setattr(checks.Path, "home", lambda: Path("/home/learner"))
+    monkeypatch.setattr(checks, "ROOT", Path(above, "Übung 1", "tlcourse"))
+    checkout = f"index.html names {above}/Übung 1/tlcourse, a folder of this machine."
+    assert faults_of(f"<p>{above}/Übung 1/tlcourse/notebooks</p>") == [checkout]
+    both = faults_of(f"<p>{above}/Übung 1/tlcourse/notebooks {above}/other</p>")
+    assert both == [checkout, f"index.html names {above}/, a folder of this machine."]
+
+
 @pytest.mark.parametrize(
     "style", ["@import 'https://elsewhere.example/a.css';", "a { src: url(https://elsewhere.example/a.css) }"]
 )

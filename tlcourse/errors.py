@@ -37,6 +37,12 @@ def callers_level() -> int:
     return level
 
 
+def how_to_install(extra: str = "cpu") -> str:
+    """What brings the course's packages. It is never `pip install` with the course's name: an index may have another
+    project of that name."""
+    return f"In the course's folder run: make setup (or, in an environment of your own: pip install '.[{extra}]')"
+
+
 class TLCourseError(Exception):
     """Anything that `tlcourse` refuses or cannot do. The command line prints its message without a traceback."""
 

@@ -18,7 +18,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DamagedFile, TLCourseError, UserInputError, printable
+from .errors import DamagedFile, TLCourseError, UserInputError, how_to_install, printable
 from .foreign_text import preformatted
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
@@ -33,7 +33,7 @@ def data_folder() -> Path:
             return folder
     raise TLCourseError(
         f"The course's bundled data was looked for in {package / 'data'} and {package.parent / 'data'} "
-        "and is in neither. Install the course again: pip install --force-reinstall --no-deps tlcourse"
+        f"and is in neither. Install the course again. {how_to_install()}."
     )
 
 

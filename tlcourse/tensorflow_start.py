@@ -5,7 +5,7 @@ import sys
 from importlib.util import find_spec
 from types import ModuleType
 
-from .errors import WeightsUnavailable
+from .errors import WeightsUnavailable, how_to_install
 from .freed_memory import keep_freed_memory
 from .interrupts import ctrl_c_waits
 from .silence import stderr_silenced
@@ -35,7 +35,7 @@ def import_tensorflow() -> "ModuleType":
 def check_tensorflow() -> None:
     """Refuse to go on where TensorFlow is not installed, without starting it; raises as `import_tensorflow`."""
     if find_spec("tensorflow") is None:
-        raise WeightsUnavailable("TensorFlow is not installed. Run: pip install 'tlcourse[cpu]' (or [tensorflow]).")
+        raise WeightsUnavailable(f"TensorFlow is not installed. {how_to_install()}.")
 
 
 _LECTURES = (

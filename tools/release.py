@@ -137,12 +137,14 @@ def check_audit(said: str) -> str:
 
 
 def links() -> str:
-    """the repository's address is in every link, and every lesson is built from its source"""
+    """links and set-up cells are those of the address in pyproject.toml, and that has this project"""
     before = run("git", "status", "--porcelain")
     run(".venv/bin/python", "notebooks/build.py", "--stamp", log="links")
     if run("git", "status", "--porcelain") != before:
         raise NotReady("links carried another address. They are mended; look at them (git diff) and commit.")
-    return "as pyproject.toml says"
+    if not tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["tlcourse"]["repository"]:
+        return "none: no address is verified yet (make publish-check)"
+    return run(PYTHON, "tools/publish.py", log="links").strip()
 
 
 def measured() -> str:
@@ -155,7 +157,7 @@ def check_measured(results: dict, locked: str) -> str:
     absent = [name for name in MEASURED if name not in results]
     if absent:
         raise NotReady(f"nothing was measured of {', '.join(absent)}. CONTRIBUTING.md names the commands.")
-    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", locked, re.MULTILINE))
+    pins = dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", locked, re.MULTILINE))
     versions = results["machine"]["versions"].items()
     old = [f"{name} {had} (now {pins[name]})" for name, had in versions if pins.get(name, had) != had]
     if old:

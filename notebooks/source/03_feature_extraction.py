@@ -5,15 +5,9 @@
 # that most tutorials leave out: had it seen these dogs before?
 #
 # **Minutes:** about 35 · **Needs:** the dog photographs, fetched once with `tlcourse fetch dogs`, or a pack
-#
-# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/03_feature_extraction.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/03_feature_extraction.ipynb)
 
 # %% tags=["setup"]
-# On Colab this installs the course; everywhere else it does nothing.
-import importlib.util
-
-if importlib.util.find_spec("tlcourse") is None:
-    get_ipython().run_line_magic("pip", 'install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"')
+# Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
 # %% [markdown]
 # ## What you will learn

@@ -5,16 +5,9 @@
 # pictures, with the same three calls, and it ends differently in one place.
 #
 # **Minutes:** about 45 · **Needs:** MiniLM, which `make learn` installs; elsewhere `tlcourse fetch minilm`
-#
-# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/07_bert_to_sentiment.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/07_bert_to_sentiment.ipynb)
 
 # %% tags=["setup"]
-# On Colab this installs the course; everywhere else it does nothing.
-import importlib.util
-
-if importlib.util.find_spec("tlcourse") is None:
-    get_ipython().run_line_magic("pip", 'install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"')
-    get_ipython().system("tlcourse fetch minilm")
+# Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
 # %% [markdown]
 # ## What you will learn

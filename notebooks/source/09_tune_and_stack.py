@@ -5,17 +5,9 @@
 # do, since the frozen part is computed once. Here you measure what each of them adds, and what it only promises.
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet
-#
-# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/09_tune_and_stack.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/09_tune_and_stack.ipynb)
 
 # %% tags=["setup"]
-# On Colab this installs the course and the tuner; everywhere else it does nothing.
-import importlib.util
-
-if importlib.util.find_spec("tlcourse") is None:
-    get_ipython().run_line_magic("pip", 'install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"')
-if importlib.util.find_spec("optuna") is None:
-    get_ipython().run_line_magic("pip", "install -q optuna")
+# Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
 # %% [markdown]
 # ## What you will learn

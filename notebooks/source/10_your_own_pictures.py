@@ -5,15 +5,9 @@
 # trusted. Every step of the course comes back here, in the order of a real job.
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet; best with pictures of your own
-#
-# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/10_your_own_pictures.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/10_your_own_pictures.ipynb)
 
 # %% tags=["setup"]
-# On Colab this installs the course; everywhere else it does nothing.
-import importlib.util
-
-if importlib.util.find_spec("tlcourse") is None:
-    get_ipython().run_line_magic("pip", 'install -q "tlcourse @ git+https://github.com/tlcourse/tlcourse"')
+# Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
 # %% [markdown]
 # ## What you will learn

@@ -5,15 +5,9 @@
 # die on the way, and what comes out is what one machine would have computed, to the last bit.
 #
 # **Minutes:** about 40 · **Needs:** nothing from the internet, and one machine, which stands in for many
-#
-# [Open in Colab](https://colab.research.google.com/github/tlcourse/tlcourse/blob/main/notebooks/11_past_one_machine.ipynb) · [Open in Binder](https://mybinder.org/v2/gh/tlcourse/tlcourse/main?urlpath=lab/tree/notebooks/11_past_one_machine.ipynb)
 
 # %% tags=["setup"]
-# On Colab this installs the course; everywhere else it does nothing.
-import importlib.util
-
-if importlib.util.find_spec("tlcourse") is None:
-    get_ipython().run_line_magic("pip", 'install -q "tlcourse[scale] @ git+https://github.com/tlcourse/tlcourse"')
+# Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
 # %% [markdown]
 # ## What you will learn

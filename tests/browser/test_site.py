@@ -192,9 +192,11 @@ def test_a_formula_is_set_by_the_sites_own_copy_of_mathjax(open_page):
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_can_be_launched_from_the_one_address(site, name):
     text = (site / f"{name}.html").read_text(encoding="utf-8")
-    address = re.search(r'^Repository = "https://github.com/(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)[
-        1
-    ]
+    address = re.search(r'^repository = "https://github.com/(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    if address is None:  # none is verified yet
+        assert not re.search(r"mybinder\.org|colab\.research\.google\.com", text)
+        return
+    address = address[1]
     assert f"https://mybinder.org/v2/gh/{address}/main?urlpath=lab/tree/{name}.ipynb" in text
     assert f"https://colab.research.google.com/github/{address}/blob/main/{name}.ipynb" in text
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..engines import has_litert
+from ..errors import how_to_install
 from .finding import Finding
 
 PYTHON_RANGE = ((3, 10), (3, 13))
@@ -40,7 +41,7 @@ def tensorflow() -> Iterator[Finding]:
     text = " and ".join(f"{name} {version}" for name, version in found.items())
     remove = f"pip uninstall {' '.join(found)}"
     if not found:
-        yield Finding("TensorFlow", "broken", "not installed. Run: pip install 'tlcourse[cpu]'")
+        yield Finding("TensorFlow", "broken", f"not installed. {how_to_install()}")
     elif _is_gutted("tensorflow"):
         cure = f"but its files are gone. Run: {remove}; then: pip install {next(iter(found))}"
         yield Finding("TensorFlow", "broken", f"{text}, {cure}")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..errors import TLCourseError
+from ..errors import TLCourseError, how_to_install
 
 if TYPE_CHECKING:
     import distributed
@@ -57,7 +57,7 @@ def _distributed() -> "ModuleType":
         import distributed
     except ImportError:
         raise TLCourseError(
-            "Dask is not installed. Run: pip install 'tlcourse[scale]', here and on every machine that is to work."
+            f"Dask is not installed. {how_to_install('scale')}, here and on every machine that is to work."
         ) from None
     return distributed
 

@@ -1,0 +1,188 @@
+"""Nothing is installed from, and nothing links to, an address that was not verified to be this project's."""
+
+import http.server
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "notebooks"), str(ROOT / "tools")]
+import build  # noqa: E402
+import publish  # noqa: E402
+
+LESSONS = [source.stem for source in sorted(build.SOURCES.glob("*.py"))]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+ADDRESS = build.Published("https://github.com/someone/course", COMMIT)
+PLACEHOLDER = re.compile(r"(colab\.research\.google\.com/github|mybinder\.org/v2/gh|github\.com)/[\w.-]+/tlcourse\b")
+# pip is asked for this project by its name alone; an address after the name is what the set-up cell's tests look at.
+BY_NAME = re.compile(r"""install\b(?:\s+-{1,2}[\w-]+)*\s+["'\\]*tlcourse(?:\[[\w, ]*\])?["'\\]*(?![\w/.\- \[]|\s*@)""")
+
+
+def run_cell(code, *, colab, importable=False):
+    """Run a set-up cell in a Python without packages; installing is printed instead of done."""
+    prelude = "import sys, types\n"
+    if colab:
+        prelude += "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+    if importable:
+        prelude += (
+            "import importlib.machinery, importlib.util\n"
+            "importlib.util.find_spec = lambda name: importlib.machinery.ModuleSpec(name, None)\n"
+        )
+    prelude += "class get_ipython:\n    def __getattr__(self, name): return lambda *words: print(name, *words)\n"
+    return subprocess.run([sys.executable, "-I", "-S", "-c", prelude + code], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("colab", [False, True])
+@pytest.mark.parametrize("lesson", [LESSONS[0], "09_tune_and_stack"])
+def test_without_a_verified_address_the_set_up_cell_installs_nothing(lesson, colab):
+    done = run_cell(build.set_up(lesson, None), colab=colab)
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError") and "make learn" in last and "pip install '.[cpu" in last
+
+
+def test_away_from_colab_nothing_is_installed_from_a_verified_address_either():
+    done = run_cell(build.set_up(LESSONS[0], ADDRESS), colab=False)
+    assert (done.returncode, done.stdout) == (1, "") and "make learn" in done.stderr
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_on_colab_the_verified_commit_is_installed(lesson):
+    done = run_cell(build.set_up(lesson, ADDRESS), colab=True)
+    assert done.returncode == 0, done.stderr
+    pip, *then = done.stdout.splitlines()
+    course = re.fullmatch(r'run_line_magic pip install -q "tlcourse(\[scale\])? @ git\+(\S+)"( optuna==[\d.]+)?', pip)
+    assert course and course[2] == f"https://github.com/someone/course@{COMMIT}"
+    assert then == (["system tlcourse fetch minilm"] if lesson.startswith("07") else [])
+
+
+@pytest.mark.parametrize("address", [None, ADDRESS])
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_where_the_course_is_there_the_set_up_cell_does_nothing(lesson, address):
+    done = run_cell(build.set_up(lesson, address), colab=True, importable=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_set_up_cell_fits_on_a_screen(lesson):
+    assert len(build.set_up(lesson, ADDRESS).splitlines()) <= 15
+
+
+def test_links_are_written_for_a_verified_address_only():
+    text = build.with_links("# Title", "00_start_here", ADDRESS)
+    assert "colab.research.google.com/github/someone/course/blob/main/notebooks/00_start_here.ipynb" in text
+    assert "mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/notebooks/00_start_here.ipynb" in text
+    assert build.with_links("# Title", "00_start_here", None) == "# Title"
+
+
+@pytest.mark.parametrize(
+    ("repository", "revision"),
+    [("http://github.com/a/b", COMMIT), ("https://github.com/a", COMMIT), ("https://github.com/a/b", "main")],
+)
+def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(repository, revision):
+    with pytest.raises(SystemExit, match="expected"):
+        build.Published(repository, revision)
+
+
+# Is the project at its address?
+
+
+@pytest.fixture
+def host():
+    """A host on this machine; `files` maps paths to what it answers."""
+    files = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.path in files
+            self.send_response(200 if known else 404)
+            self.end_headers()
+            self.wfile.write(files.get(self.path, b""))
+
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.files, server.address = files, f"http://127.0.0.1:{server.server_port}/someone/course"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def head():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    return publish.head()
+
+
+def test_a_host_with_this_projects_commit_passes(host, head):
+    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = publish.git("show", f"{head}:pyproject.toml")
+    publish.check(host.address, head)
+
+
+def test_another_project_of_the_same_name_is_refused(host, head):
+    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = b'[project]\nname = "tlcourse"\n'
+    with pytest.raises(publish.NotPublished, match="not this project's file"):
+        publish.check(host.address, head)
+
+
+def test_a_host_without_the_commit_is_refused(host, head):
+    with pytest.raises(publish.NotPublished, match="404"):
+        publish.check(host.address, head)
+
+
+def test_the_address_and_the_commit_are_written_into_pyproject(tmp_path):
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes((ROOT / "pyproject.toml").read_bytes())
+    publish.write(ADDRESS, file)
+    settings = build.tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["tlcourse"]
+    assert settings == {"repository": ADDRESS.repository, "revision": ADDRESS.revision}
+
+
+# What stands in the files
+
+
+def texts():
+    """What learners and teachers read or run, as (path, text)."""
+    folders = ("tlcourse", "notebooks", "docs", "deploy", "binder", "data")
+    kinds = {".py", ".md", ".ipynb", ".sh", ".yml", ".yaml", ".toml", ""}
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.suffix in kinds]
+    paths += [path for path in sorted(ROOT.glob("*")) if path.suffix in {".md", ".yml", ".toml"}]
+    for path in paths:
+        if path.is_file() and not {"_build", "__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_nothing_advises_installing_the_project_by_its_name():
+    """The package index gives that name to anybody who asks for it first."""
+    advice = {name: found[0] for name, text in texts() if (found := BY_NAME.search(text))}
+    assert advice == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_advice"),
+    [
+        ("Run: pip install 'tlcourse[cpu]' (or [tensorflow])", True),
+        ("pip install --force-reinstall --no-deps tlcourse", True),
+        ("%pip install -q tlcourse", True),
+        ("pip install '.[cpu]'", False),
+        ("cd tlcourse && pip install .", False),
+    ],
+)
+def test_advice_by_name_is_recognised(text, is_advice):
+    assert bool(BY_NAME.search(text)) == is_advice
+
+
+def test_no_link_leads_to_an_address_that_was_not_verified():
+    address = build.published()
+    verified = address.name if address else "(none)"
+    other = [
+        (name, found[0]) for name, text in texts() for found in PLACEHOLDER.finditer(text) if verified not in found[0]
+    ]
+    assert other == []
