@@ -67,7 +67,8 @@ def killed(client, rows, tmp_path_factory):
     killer = threading.Thread(target=kill_one)
     killer.start()
     try:
-        trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
+        with pytest.warns(UserWarning, match="without authentication"):
+            trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
     finally:
         over.set()
         killer.join()
