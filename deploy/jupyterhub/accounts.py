@@ -105,7 +105,7 @@ def remove_all() -> None:
             done = subprocess.run(["userdel", "--remove", name], capture_output=True, text=True)
             print(f"removed {name}" if done.returncode == 0 else f"left {name}: {done.stderr.strip()}")
     for name in sorted(members - set(made)):
-        print(f"left {name}: it was not made by accounts.py")
+        print(f"left {name}: it is not in {MADE}")
 
 
 def set_password(name: str) -> str:

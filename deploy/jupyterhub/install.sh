@@ -69,6 +69,10 @@ fi
 for service in tlcourse-metadata tlcourse-hub; do
   sed "s|@COURSE@|$course|g" "$here/$service.service" > "/etc/systemd/system/$service.service"
 done
+if [ -d /etc/systemd/network ]; then # systemd-networkd removes rules of routing that are not its own
+  mkdir -p /etc/systemd/networkd.conf.d
+  printf '[Network]\nManageForeignRoutingPolicyRules=no\n' > /etc/systemd/networkd.conf.d/tlcourse.conf
+fi
 systemctl daemon-reload
 systemctl enable --quiet tlcourse-metadata.service
 systemctl restart tlcourse-metadata.service

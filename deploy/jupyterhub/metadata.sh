@@ -3,7 +3,8 @@
 #   metadata.sh block     run at every boot by tlcourse-metadata.service
 #   metadata.sh allow     takes the rules away again
 # Rules of the kernel's routing by user: root and system accounts (below 1000), such as the cloud's own agents, still get
-# there. TCP only, since on some clouds the same addresses answer DNS by UDP.
+# there. TCP only, since on some clouds the same addresses answer DNS by UDP. "protocol kernel": rules of any other protocol
+# are removed by systemd-networkd when it starts.
 set -euo pipefail
 preference=100
 ipv4="169.254.0.0/16 168.63.129.16 100.100.100.200 192.0.0.192" # nearly all clouds; Azure; Alibaba; Oracle
@@ -27,7 +28,7 @@ block() {
     case $family in -4) addresses=$ipv4;; *) addresses=$ipv6;; esac
     for address in $addresses; do
       for range in $users ${warm:+$warm-$warm}; do
-        ip "$family" rule add preference $preference uidrange "$range" to "$address" ipproto tcp prohibit
+        ip "$family" rule add preference $preference uidrange "$range" to "$address" ipproto tcp protocol kernel prohibit
       done
     done
   done

@@ -48,11 +48,11 @@ def download(packages: list[tuple[str, str, str]], folder: Path) -> None:
     """The archives, by `npm pack`, which runs nothing of them, and which is not run by root where that can be."""
     specs = sorted({f"{package_name(place)}@{version}" for place, version, _ in packages})
     command, environment = ["npm", "pack", *QUIET, *specs], {**os.environ, "HOME": str(folder)}
-    user = None
-    if os.geteuid() == 0 and any(account.pw_name == ACCOUNT for account in pwd.getpwall()):
-        user = ACCOUNT
+    account = {}
+    if os.geteuid() == 0 and any(entry.pw_name == ACCOUNT for entry in pwd.getpwall()):
+        account = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
         shutil.chown(folder, ACCOUNT)
-    subprocess.run(command, cwd=folder, env=environment, user=user, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, env=environment, **account, check=True, stdout=subprocess.DEVNULL)
 
 
 def files_of(content: bytes, name: str) -> dict[PurePosixPath, tuple[bytes, bool]]:

@@ -14,7 +14,8 @@ if [ "${1:-}" = --accounts ]; then
   groupdel tlcourse || true
   groupdel tlcourse-teachers || true
 fi
-rm -f /etc/systemd/system/tlcourse-{hub,metadata}.service /etc/pam.d/tlcourse-hub /etc/tlcourse-hub.env
+rm -f /etc/systemd/system/tlcourse-{hub,metadata}.service /etc/pam.d/tlcourse-hub /etc/tlcourse-hub.env \
+  /etc/systemd/networkd.conf.d/tlcourse.conf
 if [ -e /etc/ssh/sshd_config.d/tlcourse-hub.conf ]; then
   # Accounts that stay keep their passwords: without this line these would be good for ssh.
   if [ "${1:-}" = --accounts ]; then rm /etc/ssh/sshd_config.d/tlcourse-hub.conf; fi
