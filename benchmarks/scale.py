@@ -141,11 +141,13 @@ def one(folder: Path) -> dict:
 
 def dask(folder: Path, workers: str, kill: bool = False) -> dict:
     """A cluster on this machine that has started and run before."""
-    from distributed import Client, LocalCluster
+    from distributed import Client
+
+    from tlcourse.scale.cluster import local_cluster
 
     model, out, start = tl.load_pretrained_model(), Path(tempfile.mkdtemp()) / "shards", time.perf_counter()
-    local = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    with LocalCluster(n_workers=int(workers), threads_per_worker=1, **local) as cluster, Client(cluster) as client:
+    options = {"n_workers": int(workers), "threads_per_worker": 1, "silence_logs": logging.CRITICAL}
+    with local_cluster(**options) as cluster, Client(cluster) as client:
         start_seconds = time.perf_counter() - start
         some = sorted(folder.iterdir())[:64]
         model.extract_features(some, engine="dask", cache=False)

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 
+import dask
 import numpy as np
 import pytest
-from distributed import LocalCluster
+from dask_engines import certificate_settings
 from PIL import Image
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ from tlcourse import cli, folder_job
 from tlcourse.errors import UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.folder_job import train_folder
+from tlcourse.scale.cluster import local_cluster
 
 pytestmark = pytest.mark.slow
 
@@ -196,10 +198,11 @@ def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def scheduler():
-    """Address of a Dask scheduler with two workers."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
-        yield cluster.scheduler_address
+def scheduler(tmp_path_factory):
+    """Address of a Dask scheduler with two workers, whose certificate Dask's settings name."""
+    with local_cluster(n_workers=2, threads_per_worker=1) as cluster:
+        with dask.config.set(certificate_settings(cluster, tmp_path_factory.mktemp("tls"))):
+            yield cluster.scheduler_address
 
 
 def test_the_workers_of_a_scheduler_come_to_the_same_network(job, folder, tmp_path, monkeypatch, scheduler):

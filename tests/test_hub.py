@@ -1,11 +1,17 @@
 """What deploy/jupyterhub promises, as far as files show it; tests/hub starts it with five learners at once."""
 
 import importlib.util
+import io
+import ipaddress
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -26,7 +32,9 @@ hub.config.… hub.allowNamedServers hub.concurrentSpawnLimit hub.networkPolicy.
 proxy.service.type proxy.https.enabled proxy.chp.networkPolicy.enabled
 singleuser.image.name singleuser.image.tag singleuser.cmd singleuser.defaultUrl singleuser.startTimeout singleuser.uid
 singleuser.fsGid singleuser.memory.guarantee singleuser.memory.limit singleuser.cpu.guarantee singleuser.cpu.limit
-singleuser.networkPolicy.enabled singleuser.cloudMetadata.blockWithIptables singleuser.cloudMetadata.ip
+singleuser.networkPolicy.enabled singleuser.networkPolicy.egressAllowRules.cloudMetadataServer
+singleuser.networkPolicy.egressAllowRules.privateIPs singleuser.networkPolicy.egressAllowRules.nonPrivateIPs
+singleuser.networkPolicy.egress singleuser.cloudMetadata.blockWithIptables singleuser.cloudMetadata.ip
 singleuser.storage.type singleuser.storage.homeMountPath singleuser.storage.capacity singleuser.storage.extraVolumes
 singleuser.storage.extraVolumeMounts singleuser.extraEnv.…
 prePuller.hook.enabled prePuller.continuous.enabled cull.enabled cull.timeout cull.every
@@ -49,9 +57,9 @@ def loaded(monkeypatch, **environment):
     return PyFileConfigLoader(str(HUB / "jupyterhub_config.py")).load_config()
 
 
-def accounts():
-    """The module accounts.py."""
-    spec = importlib.util.spec_from_file_location("accounts", HUB / "accounts.py")
+def script(name):
+    """One of the scripts in Python, as a module."""
+    spec = importlib.util.spec_from_file_location(name, HUB / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -122,7 +130,7 @@ def test_no_file_has_a_secret_in_it():
 
 
 def test_passwords_are_long_and_never_the_same():
-    made = {accounts().new_password() for _ in range(100)}
+    made = {script("accounts").new_password() for _ in range(100)}
     assert len(made) == 100 and all(re.fullmatch(r"([a-km-z2-9]{4}-){3}[a-km-z2-9]{4}", one) for one in made)
 
 
@@ -130,18 +138,18 @@ def test_passwords_are_long_and_never_the_same():
 def test_a_class_list_with_a_name_that_is_none_makes_no_account(tmp_path, line):
     (tmp_path / "class.txt").write_text(f"bob\n{line}\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="no user names: .* No account was made"):
-        accounts().read_list(tmp_path / "class.txt")
+        script("accounts").read_list(tmp_path / "class.txt")
 
 
 def test_a_name_that_is_in_a_class_list_twice_is_said(tmp_path):
     (tmp_path / "class.txt").write_text("ada\nbob\nada, another Ada\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="twice: ada"):
-        accounts().read_list(tmp_path / "class.txt")
+        script("accounts").read_list(tmp_path / "class.txt")
 
 
 def test_comments_and_full_names_are_left_alone(tmp_path):
     (tmp_path / "class.txt").write_text("# a class\nada, Ada Lovelace\n\nbob\n", encoding="utf-8")
-    assert accounts().read_list(tmp_path / "class.txt") == ["ada", "bob"]
+    assert script("accounts").read_list(tmp_path / "class.txt") == ["ada", "bob"]
 
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("sh") is None, reason="the hub is for Linux")
@@ -169,7 +177,7 @@ def test_lessons_are_copied_and_never_over_answers(tmp_path):
     assert (home / "as-handed-out" / "00.ipynb").read_text() == "new"
 
 
-@pytest.mark.parametrize("path", [*SCRIPTS, HUB / "accounts.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*SCRIPTS, HUB / "accounts.py", HUB / "proxy.py"], ids=lambda path: path.name)
 def test_scripts_can_be_run(path):
     assert path.read_text(encoding="utf-8").startswith("#!") and (os.name == "nt" or os.access(path, os.X_OK))
     if path.suffix == ".sh" and shutil.which("bash"):
@@ -182,7 +190,264 @@ def test_the_readme_names_scripts_that_are_there():
     assert [name for name in named if not (HUB / name).is_file()] == []
 
 
+# --- what root does ---
+
+
+@pytest.fixture
+def machine_accounts(monkeypatch, tmp_path):
+    """Accounts of a machine that does not exist: accounts.py as `module`, what is `there`, and what was `removed`."""
+    module, there, removed = script("accounts"), {}, []
+
+    def getpwnam(name):
+        uid, home = there[name]
+        return SimpleNamespace(pw_name=name, pw_uid=uid, pw_dir=str(home))
+
+    def run(command, **_):
+        assert command[:2] == ["userdel", "--remove"]
+        removed.append(command[2])
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(module, "MADE", tmp_path / "state" / "accounts")
+    monkeypatch.setattr(module.pwd, "getpwnam", getpwnam)
+    monkeypatch.setattr(module.grp, "getgrnam", lambda _: SimpleNamespace(gr_mem=list(there)))
+    monkeypatch.setattr(module.subprocess, "run", run)
+    monkeypatch.setattr(module, "FIRST_UID", min(1000, os.getuid()))  # homes below belong to whoever runs the tests
+
+    def made(name, uid=None):
+        home = tmp_path / name
+        home.mkdir()
+        there[name] = os.getuid() if uid is None else uid, home
+        module.record(name)
+
+    return SimpleNamespace(module=module, there=there, removed=removed, made=made, folder=tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_only_accounts_that_the_hub_made_are_removed(machine_accounts, capsys):
+    """Somebody whom a teacher added to the group by hand keeps account and home."""
+    machine_accounts.made("ada")
+    machine_accounts.there["teacher-of-long"] = os.getuid(), machine_accounts.folder
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["ada"] and "left teacher-of-long" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_an_account_made_again_by_somebody_else_is_not_removed(machine_accounts, capsys):
+    machine_accounts.made("ada")
+    machine_accounts.there["ada"] = os.getuid() + 1, machine_accounts.folder / "ada"
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == [] and "left ada" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_a_system_account_is_not_removed(machine_accounts, capsys):
+    machine_accounts.made("daemon")
+    machine_accounts.module.FIRST_UID = os.getuid() + 1
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == [] and "system account" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+@pytest.mark.parametrize("change", ["a link", "another home", "another owner"])
+def test_an_account_whose_home_is_another_is_not_removed(machine_accounts, change):
+    owner = os.getuid() + (change == "another owner")  # the folder is made by this process
+    machine_accounts.made("ada", owner)
+    home = machine_accounts.folder / "ada"
+    if change == "a link":
+        home.rename(machine_accounts.folder / "elsewhere")
+        home.symlink_to(machine_accounts.folder / "elsewhere")
+    elif change == "another home":
+        machine_accounts.there["ada"] = os.getuid(), Path("/")
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_the_record_of_accounts_is_for_its_owner_alone_and_follows_no_link(machine_accounts):
+    machine_accounts.made("ada")
+    record = machine_accounts.module.MADE
+    assert record.stat().st_mode & 0o777 == 0o600 and record.parent.stat().st_mode & 0o777 == 0o700
+    record.unlink()
+    record.symlink_to(machine_accounts.folder / "shadow")
+    with pytest.raises(OSError):
+        machine_accounts.module.record("ada")
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("tar") is None, reason="the hub is for Linux")
+def test_collected_answers_are_readable_for_root_alone(tmp_path):
+    """The README's own command, with another folder in place of /home, over an archive of an earlier time."""
+    (command,) = re.findall(r"\| `([^`]*tar -czf [^`]*)` \|", text_of("README.md"))
+    homes = tmp_path / "homes"
+    homes.mkdir()
+    (homes / "answer").write_text("42")
+    (tmp_path / "answers.tar.gz").write_text("of last year")
+    (tmp_path / "answers.tar.gz").chmod(0o644)
+    command = f"umask 022; {command.replace('/home', str(homes))}"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert (tmp_path / "answers.tar.gz").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_archive_of_homes_that_is_recommended_is_private():
+    pages = [*HUB.rglob("*.md"), ROOT / "docs" / "instructors.md"]
+    commands = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines() if "/home" in line]
+    assert [line for line in commands if "tar -c" in line and "umask 077" not in line] == []
+
+
+# --- the cloud's metadata: a stand-in at its address, in network namespaces made for the test ---
+
+METADATA = """
+set -e
+ip link set lo up
+unshare -n sleep 60 & cloud=$!
+trap 'kill $cloud' EXIT
+until [ "$(readlink /proc/$cloud/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+ip link add here type veth peer name there netns $cloud
+ip addr add 192.168.77.1/24 dev here
+ip link set here up
+nsenter -t $cloud -n sh -ec '
+  ip link set lo up; ip link set there up; ip addr add 192.168.77.2/24 dev there
+  for address in 169.254.169.254 168.63.129.16 93.184.216.34; do ip addr add $address/32 dev there; done'
+ip route add default via 192.168.77.2
+nsenter -t $cloud -n "$PYTHON" "$KNOCK" serve > /dev/null 2>&1 & server=$!
+trap 'kill $server $cloud' EXIT
+"$PYTHON" "$KNOCK" before
+"$HUB"/metadata.sh block
+"$HUB"/metadata.sh block
+"$PYTHON" "$KNOCK" blocked
+"$HUB"/metadata.sh allow
+"$PYTHON" "$KNOCK" allowed
+"""
+KNOCK = """
+import json, os, socket, sys, time
+if sys.argv[1] == "serve":
+    server = socket.create_server(("", 80))
+    while True:
+        server.accept()[0].close()
+for _ in range(100):  # until the stand-in answers
+    try:
+        socket.create_connection(("93.184.216.34", 80), 1).close()
+        break
+    except OSError:
+        time.sleep(0.1)
+reached = []
+for uid in (0, 999, 1000, 65534):
+    for address in ("169.254.169.254", "168.63.129.16", "93.184.216.34"):
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.setuid(uid)
+            try:
+                socket.create_connection((address, 80), 2).close()
+                os.write(write, b"yes")
+            except OSError:
+                os.write(write, b"no")
+            os._exit(0)
+        os.wait()
+        if os.read(read, 3) == b"yes":
+            reached.append([uid, address])
+print(json.dumps(reached), flush=True)
+"""
+
+
+def why_no_namespace() -> str:
+    """Why this process can make no network of its own; nothing if it can."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return "a network namespace takes root"
+    missing = [
+        name for name in ("ip", "unshare", "nsenter") if not shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    ]
+    if missing:
+        return f"not here: {', '.join(missing)}"
+    made = "ip link add here type veth && ip rule add uidrange 1-2 to 169.254.0.0/16 ipproto tcp prohibit"
+    if subprocess.run(["unshare", "-n", "sh", "-c", made], capture_output=True).returncode:
+        return "no network namespace, or no routing by user, can be had here"
+    return ""
+
+
+def test_learners_do_not_reach_the_clouds_metadata(tmp_path):
+    """Root and system accounts do, everybody reaches other addresses, and without the rule everybody reaches all."""
+    if reason := why_no_namespace():
+        pytest.skip(reason)
+    knock = tmp_path / "knock.py"
+    knock.write_text(KNOCK, encoding="utf-8")
+    environment = {**os.environ, "HUB": str(HUB), "KNOCK": str(knock), "PYTHON": sys.executable}
+    environment["PATH"] += ":/usr/sbin:/sbin"
+    command = ["unshare", "-n", "bash", "-c", METADATA]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    before, blocked, allowed = map(json.loads, done.stdout.splitlines())
+    metadata, elsewhere = ["169.254.169.254", "168.63.129.16"], "93.184.216.34"
+    everything = [[uid, address] for uid in (0, 999, 1000, 65534) for address in [*metadata, elsewhere]]
+    assert before == allowed == everything
+    assert [one for one in everything if one not in blocked] == [[u, a] for u in (1000, 65534) for a in metadata]
+
+
+def test_the_hub_starts_only_where_the_metadata_is_blocked_at_each_boot():
+    hub, metadata = text_of("tlcourse-hub.service"), text_of("tlcourse-metadata.service")
+    assert "Requires=tlcourse-metadata.service" in hub and "metadata.sh block" in metadata
+    assert re.search(r"^After=.*tlcourse-metadata\.service", hub, re.MULTILINE)
+    assert "WantedBy=multi-user.target" in metadata and "systemctl enable --quiet tlcourse-metadata" in text_of(
+        "install.sh"
+    )
+
+
+def test_on_kubernetes_learners_reach_neither_the_metadata_nor_private_addresses():
+    policy = VALUES["singleuser"]["networkPolicy"]
+    ((rule,),) = (one["to"] for one in policy["egress"])
+    assert policy["enabled"] and not any(policy["egressAllowRules"].values())
+    blocked = [ipaddress.ip_network(cidr) for cidr in rule["ipBlock"]["except"]]
+    for address in ("169.254.169.254", "168.63.129.16", "10.1.2.3", "192.168.1.1"):
+        assert any(ipaddress.ip_address(address) in network for network in blocked)
+
+
 # --- the packages ---
+
+
+def packed(folder, name, version, files):
+    """An archive as `npm pack` makes it; its integrity."""
+    with tarfile.open(folder / script("proxy").file_name(name, version), "w:gz") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(f"package/{path}")
+            if content is None:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            member.size = len(content or b"")
+            archive.addfile(member, io.BytesIO(content or b""))
+    return script("proxy").integrity((folder / script("proxy").file_name(name, version)).read_bytes())
+
+
+def test_the_proxys_packages_are_locked_with_version_and_sha512():
+    locked = script("proxy").read_lock()
+    assert any(place == "node_modules/configurable-http-proxy" for place, _, _ in locked) and len(locked) > 20
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for _, version, _ in locked)
+    assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", integrity) for _, _, integrity in locked)
+    assert all(
+        re.fullmatch(r"(node_modules/(@[\w.-]+/)?[\w.-]+/?)+", place) and ".." not in place for place, _, _ in locked
+    )
+
+
+def test_root_neither_resolves_npm_packages_nor_runs_their_scripts():
+    assert "npm install" not in text_of("install.sh") and "proxy.py" in text_of("install.sh")
+    assert "--ignore-scripts" in script("proxy").QUIET
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_a_package_that_is_the_locked_one_is_unpacked(tmp_path):
+    integrity = packed(tmp_path, "@a/b", "1.0.0", {"lib/index.js": b"1"})
+    script("proxy").unpack([("node_modules/@a/b", "1.0.0", integrity)], tmp_path, tmp_path / "out")
+    assert (tmp_path / "out/node_modules/@a/b/lib/index.js").read_bytes() == b"1"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+@pytest.mark.parametrize("kind", ["another content", "missing", "a link", "a way out"])
+def test_a_package_that_is_another_is_refused(tmp_path, kind):
+    files = {"a link": {"x": None}, "a way out": {"../../x": b"1"}}.get(kind, {"x": b"1"})
+    integrity = packed(tmp_path, "a", "1.0.0", files)
+    if kind == "another content":
+        packed(tmp_path, "a", "1.0.0", {"x": b"2"})
+    if kind == "missing":
+        (tmp_path / "a-1.0.0.tgz").unlink()
+    with pytest.raises(SystemExit, match="Nothing was installed"):
+        script("proxy").unpack([("node_modules/a", "1.0.0", integrity)], tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])

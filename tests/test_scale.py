@@ -8,8 +8,8 @@ import dask
 import numpy as np
 import psutil
 import pytest
-from dask_engines import Deadly, MeanColour
-from distributed import Client, LocalCluster
+from dask_engines import Deadly, MeanColour, certificate_settings
+from distributed import Client
 from distributed.security import Security
 from killed import write_and_be_killed
 from PIL import Image
@@ -336,7 +336,8 @@ def test_a_worker_that_came_later_with_other_versions_computes_nothing(folder, t
 # The cluster
 
 
-def test_the_cluster_of_this_machine_listens_on_loopback_only(client):
+def test_the_cluster_of_this_machine_has_tls_and_listens_on_loopback_only(client):
+    assert client.scheduler.address.startswith("tls://")
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     connections = getattr(psutil.Process, "net_connections", None) or psutil.Process.connections  # before psutil 6
     listening = {c.laddr.ip for p in processes for c in connections(p) if c.status == psutil.CONN_LISTEN}
@@ -354,10 +355,11 @@ def test_a_scheduler_that_does_not_answer_is_named(engine, folder):
 def test_a_scheduler_without_workers_gets_the_command_that_starts_one(engine, folder, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 0.1)
     with (
-        LocalCluster(n_workers=0, dashboard_address=cluster.DASHBOARD) as empty,
+        cluster.local_cluster(n_workers=0) as empty,
+        Client(empty),
         pytest.raises(TLCourseError, match=f"dask worker {empty.scheduler_address}"),
     ):
-        compute(engine, folder, SIZE, cache=False, scheduler=empty.scheduler_address)
+        compute(engine, folder, SIZE, cache=False)
 
 
 def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkeypatch):
@@ -372,21 +374,13 @@ def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkey
 @pytest.fixture(scope="module")
 def encrypted():
     """A scheduler and a worker that talk to nobody without the certificate."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, security=Security.temporary(), dashboard_address=cluster.DASHBOARD
-    ) as local:
+    with cluster.local_cluster(n_workers=1, threads_per_worker=1) as local:
         yield local
 
 
 @pytest.fixture(scope="module")
 def certificates(encrypted, tmp_path_factory):
-    """Dask's settings that name the certificate's files, as each machine has them."""
-    folder, security = tmp_path_factory.mktemp("tls"), encrypted.security
-    (folder / "ca.pem").write_text(security.tls_ca_file)
-    (folder / "cert.pem").write_text(security.tls_client_cert)
-    (folder / "key.pem").write_text(security.tls_client_key)
-    files = {"ca-file": "ca.pem", "client.cert": "cert.pem", "client.key": "key.pem"}
-    return {f"distributed.comm.tls.{name}": str(folder / file) for name, file in files.items()}
+    return certificate_settings(encrypted, tmp_path_factory.mktemp("tls"))
 
 
 def test_with_its_certificate_an_encrypted_cluster_computes(encrypted, certificates, engine, folder):

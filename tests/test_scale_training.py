@@ -7,11 +7,12 @@ import threading
 import numpy as np
 import pytest
 from dask_engines import rank_processes
-from distributed import Client, LocalCluster
+from distributed import Client
 
 import tlcourse as tl
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.scale import rank
+from tlcourse.scale.cluster import local_cluster
 from tlcourse.tensorflow_start import import_tensorflow
 
 pytestmark = pytest.mark.slow
@@ -39,10 +40,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def client():
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
-        Client(cluster) as client,
-    ):
+    with local_cluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
         yield client
 
 
@@ -69,7 +67,8 @@ def killed(client, rows, tmp_path_factory):
     killer = threading.Thread(target=kill_one)
     killer.start()
     try:
-        trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
+        with pytest.warns(UserWarning, match="without authentication"):
+            trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
     finally:
         over.set()
         killer.join()

@@ -4,6 +4,7 @@
 accounts.py LIST                 LIST is a text file with one user name a line: ada
 accounts.py LIST --teachers      for those who may see and stop other people's servers
 accounts.py --new-password NAME  for somebody who has lost theirs
+accounts.py --remove-all         remove every account that this program made, with its home (uninstall.sh --accounts)
 
 A line that begins with # and what stands behind a comma (ada, Ada Lovelace) are left alone. Accounts that are in the
 group tlcourse already keep their password and are passed over, so that a longer list can be given again.
@@ -11,6 +12,7 @@ group tlcourse already keep their password and are passed over, so that a longer
 
 import argparse
 import grp
+import os
 import pwd
 import re
 import secrets
@@ -20,6 +22,8 @@ from pathlib import Path
 
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are mistaken for one another on paper: l 1 o 0
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
+MADE = Path("/var/lib/tlcourse-hub/accounts")  # name:uid:home of each account that was made here; for root alone
+FIRST_UID = 1000  # below are the system's own accounts
 
 
 def new_password() -> str:
@@ -60,7 +64,48 @@ def make_account(name: str, teacher: bool) -> str:
     groups = "tlcourse,tlcourse-teachers" if teacher else "tlcourse"
     options = ["--create-home", "--user-group", "--shell", "/bin/bash", "--groups", groups]
     subprocess.run(["useradd", *options, "--key", "HOME_MODE=0700", name], check=True)
+    record(name)
     return set_password(name)
+
+
+def record(name: str) -> None:
+    """Note that this account was made here, so that it, and no other, can be removed again."""
+    account = pwd.getpwnam(name)
+    MADE.parent.mkdir(mode=0o700, exist_ok=True)
+    with open(os.open(MADE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "a") as file:
+        file.write(f"{name}:{account.pw_uid}:{account.pw_dir}\n")
+
+
+def why_not_removed(name: str, uid: int, home: str) -> str:
+    """Why an account of the record is left alone, as the end of a sentence; nothing if it is as it was made."""
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return "is gone already"
+    if account.pw_uid != uid:
+        return f"has uid {account.pw_uid} now, and was made with {uid}"
+    if uid < FIRST_UID:
+        return f"has uid {uid}, which is a system account's"
+    if account.pw_dir != home or os.path.islink(home):
+        return f"no longer has {home} as its home, or it is a link"
+    if os.path.exists(home) and os.stat(home).st_uid != uid:
+        return f"has a home, {home}, that belongs to another account"
+    return ""
+
+
+def remove_all() -> None:
+    """Remove the accounts that were made here; those that were added to the group by hand stay, with their homes."""
+    members = set(grp.getgrnam("tlcourse").gr_mem)
+    lines = MADE.read_text(encoding="utf-8").splitlines() if MADE.is_file() else []
+    made = {name: (int(uid), home) for name, uid, home in (line.split(":", 2) for line in lines)}
+    for name, (uid, home) in made.items():
+        if reason := why_not_removed(name, uid, home):
+            print(f"left {name}: it {reason}")
+        else:
+            done = subprocess.run(["userdel", "--remove", name], capture_output=True, text=True)
+            print(f"removed {name}" if done.returncode == 0 else f"left {name}: {done.stderr.strip()}")
+    for name in sorted(members - set(made)):
+        print(f"left {name}: it is not in {MADE}")
 
 
 def set_password(name: str) -> str:
@@ -75,7 +120,10 @@ def main() -> None:
     parser.add_argument("list", type=Path, nargs="?")
     parser.add_argument("--teachers", action="store_true")
     parser.add_argument("--new-password", metavar="NAME")
+    parser.add_argument("--remove-all", action="store_true")
     chosen = parser.parse_args()
+    if chosen.remove_all:
+        return remove_all()
     if chosen.new_password:
         if not is_learner(chosen.new_password):
             sys.exit(f"{chosen.new_password} is no account of the course; its password was left as it is.")

@@ -7,7 +7,6 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 course="$(cd "$here/../.." && pwd -P)"
 shared=/srv/tlcourse
 state=/var/lib/tlcourse-hub
-proxy_version=5.1.0 # the last for Node.js 18, which Debian 12 and Ubuntu 24.04 have
 
 stop() { echo "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || stop "This has to be run as root: sudo $0"
@@ -18,6 +17,7 @@ case "$course" in *[[:space:]]*) stop "The course lies in '$course'; choose a fo
 
 echo "1/6 packages of the system"
 needed=""
+command -v ip > /dev/null || needed="$needed iproute2"
 command -v make > /dev/null || needed="$needed make"
 command -v npm > /dev/null || needed="$needed nodejs npm"
 [ -d "$course/.venv" ] || python3 -c 'import ensurepip, venv' 2> /dev/null || needed="$needed python3-venv"
@@ -36,13 +36,20 @@ runuser -u nobody -- "$course/.venv/bin/python" -c 'import tlcourse' 2> /dev/nul
 the Python in it. Put the course into a folder that everybody can read, such as /opt/tlcourse, and run \
 'make setup PYTHON=/usr/bin/python3' there; then run this again."
 
-echo "3/6 the proxy"
-mkdir -p "$shared/node" "$shared/packs" "$shared/cache" "$shared/keras"
-npm install --silent --no-audit --no-fund --no-package-lock --prefix "$shared/node" "configurable-http-proxy@$proxy_version"
-
-echo "4/6 secrets and groups"
+echo "3/6 groups, the account that fills the common cache, and the proxy"
 groupadd --force --system tlcourse
 groupadd --force --system tlcourse-teachers
+id -u tlcourse-warm > /dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent \
+  --shell /usr/sbin/nologin tlcourse-warm
+mkdir -p "$shared/packs"
+for folder in "$shared/cache" "$shared/keras"; do
+  mkdir -p "$folder"
+  # Before, root filled these folders.
+  [ "$(stat -c %U "$folder")" = tlcourse-warm ] || chown -R --no-dereference tlcourse-warm:tlcourse-warm "$folder"
+done
+"$here/proxy.py" install "$shared/node"
+
+echo "4/6 secrets"
 install -d -m 0700 "$state"
 secret() { [ -s "$2" ] || (umask 077; printf '%s%s\n' "$1" "$(openssl rand -hex 32)" > "$2"); chmod 0600 "$2"; }
 secret "" "$state/cookie_secret"
@@ -59,8 +66,16 @@ if [ -d /etc/ssh/sshd_config.d ]; then
   echo "DenyGroups tlcourse" > /etc/ssh/sshd_config.d/tlcourse-hub.conf
   systemctl try-reload-or-restart ssh.service || true
 fi
-sed "s|@COURSE@|$course|g" "$here/tlcourse-hub.service" > /etc/systemd/system/tlcourse-hub.service
+for service in tlcourse-metadata tlcourse-hub; do
+  sed "s|@COURSE@|$course|g" "$here/$service.service" > "/etc/systemd/system/$service.service"
+done
+if [ -d /etc/systemd/network ]; then # systemd-networkd removes rules of routing that are not its own
+  mkdir -p /etc/systemd/networkd.conf.d
+  printf '[Network]\nManageForeignRoutingPolicyRules=no\n' > /etc/systemd/networkd.conf.d/tlcourse.conf
+fi
 systemctl daemon-reload
+systemctl enable --quiet tlcourse-metadata.service
+systemctl restart tlcourse-metadata.service
 systemctl enable --quiet tlcourse-hub.service
 systemctl restart tlcourse-hub.service
 echo "The hub runs. Accounts: $here/accounts.py class.txt"

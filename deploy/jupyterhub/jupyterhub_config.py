@@ -64,7 +64,8 @@ with_tls = bool(c.JupyterHub.ssl_key and c.JupyterHub.ssl_cert)
 port = os.environ.get("TLCOURSE_HUB_PORT") or ("443" if with_tls else "8000")
 c.JupyterHub.bind_url = f"https://:{port}" if with_tls else f"http://127.0.0.1:{port}"
 c.JupyterHub.hub_ip = "127.0.0.1"
-c.ConfigurableHTTPProxy.command = [str(SHARED / "node" / "node_modules" / ".bin" / "configurable-http-proxy")]
+PROXY = SHARED / "node" / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+c.ConfigurableHTTPProxy.command = ["node", str(PROXY)]
 
 # --- Secrets: made by install.sh. The proxy's token comes as CONFIGPROXY_AUTH_TOKEN.
 

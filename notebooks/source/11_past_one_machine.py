@@ -52,20 +52,29 @@ for pictures in (10_000, 1_000_000, 100_000_000):
 # Here all three live on your machine, and talk over its loopback address, 127.0.0.1. Between real machines nothing changes but
 # the addresses. The dashboard, a web page that shows what goes on, is told to stay on 127.0.0.1 too. If it is told nothing, it
 # listens on *every* address of the machine.
+#
+# Every other account on this machine can connect to 127.0.0.1 as well, and work is code: a scheduler that accepts any connection
+# runs any code, as you. `security=True` makes a certificate that lives in memory, as long as the cluster does; without it
+# nobody gets in.
 
 # %%
 import logging
+import tempfile
+from pathlib import Path
 
 from distributed import Client, LocalCluster
 
+work = Path(tempfile.mkdtemp(prefix="lesson-11-"))  # readable for your account alone
 cluster = LocalCluster(
     n_workers=2,
     threads_per_worker=1,
+    security=True,
     dashboard_address="127.0.0.1:0",
+    local_directory=work / "dask",
     silence_logs=logging.CRITICAL,  # we are going to kill workers, and know it
 )
 client = Client(cluster)
-print(len(client.nthreads()), "workers")
+print(len(client.nthreads()), "workers, reached by", cluster.scheduler_address.split(":")[0])
 
 # %% [markdown]
 # ## The same features
@@ -73,10 +82,6 @@ print(len(client.nthreads()), "workers")
 # 256 photographs of solar cells, as files: workers open their pictures themselves.
 
 # %%
-import tempfile
-from pathlib import Path
-
-work = Path(tempfile.mkdtemp(prefix="lesson-11-"))
 paths = tl.load_dataset("solar").train.images.paths[:256]
 
 model = tl.load_pretrained_model()
@@ -214,11 +219,12 @@ print(f"{untouched} of {len(shards)} shards untouched; the same: {np.array_equal
 # --scheduler ADDRESS`. Three things have to be the same everywhere: the installed versions, the path of the pictures, and the
 # path of `out`. Usually the last two are a network drive.
 #
-# **Predict first.** Who may send work to your scheduler?
+# **Predict first.** Who may send work to a scheduler that was started without certificates?
 #
-# Everybody who can reach it. And work is code: a scheduler on an open network is a machine that runs what strangers send. So
-# between machines there has to be TLS, the S of https, in both directions. One certificate is made once and copied to the machines
-# that belong together:
+# Everybody who can reach it. On one machine those are its accounts; on an open network, strangers. So between machines there
+# has to be TLS, the S of https, in both directions. `security=True` cannot hand its certificate to other machines, so here one
+# certificate is made once and copied to the machines that belong together, with `key.pem` readable for you alone
+# (`chmod 600 key.pem`):
 #
 # ```
 # openssl req -x509 -newkey rsa:3072 -nodes -days 90 -subj "/CN=our-cluster" -keyout key.pem -out cert.pem
@@ -228,28 +234,15 @@ print(f"{untouched} of {len(shards)} shards untouched; the same: {np.array_equal
 # ```
 #
 # The client reads the same three names from Dask's settings: `DASK_DISTRIBUTED__COMM__TLS__CA_FILE`, `…__CLIENT__CERT` and
-# `…__CLIENT__KEY`. On one machine `security=True` makes a certificate for as long as the cluster lives:
-
-# %%
-private = LocalCluster(
-    n_workers=1, threads_per_worker=1, security=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-)
-print(private.scheduler_address.split(":")[0])
-
-# %%
-with Client(private) as invited:
-    encrypted = model.extract_features(paths[:32], engine="dask", cache=False)
-print("the same, bit for bit:", np.array_equal(encrypted, by_one_process[:32]))
-
-# %% [markdown]
-# And whoever comes without the certificate:
+# `…__CLIENT__KEY`. An address that begins with `tcp://` has no certificates; the course uses such a scheduler with a warning.
+#
+# Our own cluster has had a certificate from the start. A call without it:
 
 # %%
 try:
-    model.extract_features(paths[:32], engine="dask", cache=False, scheduler=private.scheduler_address)
+    model.extract_features(paths[:32], engine="dask", cache=False, scheduler=cluster.scheduler_address)
 except tl.errors.TLCourseError as error:
-    print(str(error).split(" (")[0].replace(private.scheduler_address, "ADDRESS"))
-private.close()
+    print(str(error).split(" (")[0].replace(cluster.scheduler_address, "ADDRESS"))
 
 # %% [markdown]
 # Turned away at the door. It need not even be somebody bad: the colleague whose script still has your scheduler's old address is
@@ -341,6 +334,9 @@ for machines in (1, 10, 50, 500):
 # agree with those of one process only up to the order in which numbers were added. That is the price of agreeing: slower steps, a
 # result that depends on the number of machines in its last digits, and a job that stands still for the slowest.
 #
+# One warning: the ranks talk to one another over TensorFlow's own protocol, which knows neither certificates nor passwords and
+# listens on every address of the machine. Train this way only on a network, and on machines, that are yours alone.
+#
 # ## A class on a hub
 #
 # Thirty people on one server are another way past one machine: each has a notebook of their own, and all share one copy of data,
@@ -412,7 +408,7 @@ shutil.rmtree(work)
 # - A frozen network's work can be handed out because no picture depends on another; the result is the same to the last bit, and a
 #   check proves it.
 # - Damaged pictures are reported, dead workers replaced, deadly batches set aside, finished shards kept.
-# - A scheduler runs code. Between machines: TLS. The dashboard: on 127.0.0.1.
+# - A scheduler runs code: with TLS only, on one machine (`security=True`) as between machines. The dashboard: on 127.0.0.1.
 # - On one machine a cluster gains nothing. With many, the drive breaks before the scheduler does.
 # - To spread training is another matter: ranks must agree after each batch, and stand or fall together.
 # - What we measured: one machine, its loopback address, a thousand small photographs. The rest was multiplication.

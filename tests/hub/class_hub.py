@@ -24,6 +24,9 @@ def class_hub(names: list[str], lessons: str, settings: str = ""):
     with Machine(ROOT) as machine:
         machine.run(str(Path(ROOT, ".venv/bin/tlcourse")), "handout", "/tmp/class", "--lessons", lessons)
         machine.run(str(HUB / "lessons.sh"), "/tmp/class/learners")
+        # The machine has this one's network: the rules about the cloud's metadata are set in a network of their own.
+        drop_in = "/etc/systemd/system/tlcourse-metadata.service.d/network.conf"
+        machine.run("install", "-D", "/dev/stdin", drop_in, stdin="[Service]\nPrivateNetwork=yes\n")
         if settings:
             machine.run("tee", "/etc/tlcourse-hub.env", stdin=settings)
         machine.run(str(HUB / "install.sh"))

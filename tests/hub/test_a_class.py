@@ -75,7 +75,9 @@ def lesson(learners):
 def test_what_the_machine_has_computed_once_is_not_computed_again(lesson, learners, machine):
     from class_hub import HUB
 
-    machine.run(str(HUB / "warm.sh"), "00")
+    assert "as tlcourse-warm" in machine.run(str(HUB / "warm.sh"), "00").stdout
+    owners = machine.run("sh", "-c", "find /srv/tlcourse/cache -printf '%u\n' | sort -u").stdout
+    assert owners == "tlcourse-warm\n"
     machine.run("rm", "-r", f"/home/{EVE}/.cache/tlcourse")
     kernel = learners[EVE].open(LESSON)
     assert [cell.error for cell in map(kernel.run, learners[EVE].cells(LESSON)) if cell.error] == []
@@ -219,11 +221,32 @@ def test_installing_again_keeps_accounts_secrets_and_lessons(learners, machine):
     assert machine.run("sh", "-c", kept).stdout == before
 
 
-def test_uninstalling_takes_everything_away(learners, machine):
+def test_who_fills_the_common_cache_can_log_in_nowhere_and_owns_nothing_else(machine):
+    account = machine.run("getent", "passwd", "tlcourse-warm").stdout.strip().split(":")
+    assert int(account[2]) < 1000 and account[5:] == ["/nonexistent", "/usr/sbin/nologin"]
+    owned = machine.run("find", "/srv", "/var/lib", "/home", "-maxdepth", "2", "-user", "tlcourse-warm").stdout.split()
+    assert sorted(owned) == ["/srv/tlcourse/cache", "/srv/tlcourse/keras"]
+
+
+def test_the_record_of_accounts_is_roots_alone(machine):
+    record = "/var/lib/tlcourse-hub/accounts"
+    assert machine.run("stat", "-c", "%a %U", record).stdout == "600 root\n"
+    assert [line.partition(":")[0] for line in machine.run("cat", record).stdout.splitlines()] == NAMES
+
+
+def test_the_metadata_service_has_set_its_rules(machine):
+    assert machine.run("systemctl", "is-active", "tlcourse-metadata").stdout == "active\n"
+
+
+def test_uninstalling_takes_everything_away_but_an_account_added_by_hand(learners, machine):
     """The last of these tests: nothing is left to test afterwards."""
     from class_hub import HUB
 
+    machine.run("useradd", "--create-home", "--groups", "tlcourse", "grace")
+    machine.run("runuser", "-u", "grace", "--", "touch", "/home/grace/thesis")
     machine.run(str(HUB / "uninstall.sh"), "--accounts")
+    assert machine.run("ls", "/home/grace").stdout == "thesis\n" and machine.run("id", "grace").returncode == 0
+    machine.run("userdel", "--remove", "grace")
     left = "ls /home /srv; ls -d /var/lib/tlcourse-hub /etc/*/*tlcourse* /etc/tlcourse*; getent group tlcourse"
     assert machine.run("sh", "-c", left, check=False).stdout.split() == ["/home:", "/srv:"]
     assert machine.run("pgrep", "-f", "singleuser", check=False).stdout == ""

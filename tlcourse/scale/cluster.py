@@ -1,5 +1,7 @@
 """Which Dask scheduler does the work."""
 
+import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     import distributed
 
 DASHBOARD = "127.0.0.1:0"  # Dask's own default is every address of the machine
+NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+AUTHENTICATED = ("tls", "wss", "inproc")  # protocols by which only the owner of a certificate, or this process, gets in
 PATIENCE = 60  # seconds for the first worker to come
 
 
@@ -21,7 +25,9 @@ def connected(scheduler: str | None = None) -> Iterator:
     Args:
         scheduler: its address, such as "tls://10.0.0.5:8786". None: that of the client in use; else that of Dask's own
             settings (DASK_SCHEDULER_ADDRESS); else a cluster of one worker a processor, on this machine and only for
-            this block. Certificates for TLS are read from Dask's settings too.
+            this block, as `local_cluster` starts it. Certificates for TLS are read from Dask's settings too. A
+            scheduler without TLS ("tcp://…") is used with a warning: everybody who can connect to it can run code
+            as the account of its workers and of this process.
 
     Raises:
         TLCourseError: Dask is not installed, the scheduler does not answer, or it has no worker.
@@ -44,12 +50,42 @@ def connected(scheduler: str | None = None) -> Iterator:
     else:
         # Where no worker comes up any more, what waits is given up: by default Dask would wait for ever.
         patience = {"distributed.scheduler.no-workers-timeout": f"{PATIENCE} s"}
-        with (
-            dask.config.set(patience),
-            distributed.LocalCluster(dashboard_address=DASHBOARD) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+        with dask.config.set(patience), local_cluster() as cluster, distributed.Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def local_cluster(**options: object) -> "Iterator[distributed.LocalCluster]":
+    """A `distributed.LocalCluster` that no other account of this machine can use, for the length of the block.
+
+    Dask's own default is TCP without authentication: everybody who can connect runs code as the account that started
+    the cluster. Here every connection needs a certificate that is made for this cluster and kept in memory, there are
+    no web pages, and what workers write to disk lies in a folder of this account alone.
+
+    Parameters
+    ----------
+    **options
+        Passed to `LocalCluster`, such as ``n_workers=2, threads_per_worker=1``.
+
+    Yields
+    ------
+    distributed.LocalCluster
+    """
+    distributed = _distributed()
+    import dask
+
+    with (
+        tempfile.TemporaryDirectory(prefix="tlcourse-dask-", ignore_cleanup_errors=True) as folder,
+        dask.config.set(NO_PAGES),
+        distributed.LocalCluster(
+            security=True,
+            dashboard_address=DASHBOARD,
+            scheduler_kwargs={"dashboard": False},
+            local_directory=folder,
+            **options,
+        ) as cluster,
+    ):
+        yield cluster
 
 
 def _distributed() -> "ModuleType":
@@ -77,10 +113,18 @@ def _client(distributed: "ModuleType", address: str) -> "distributed.Client":
 def _with_workers(client: "distributed.Client") -> "distributed.Client":
     from distributed import TimeoutError as Late  # on Python 3.10 asyncio has one of its own
 
+    address = str(client.scheduler.address) if client.scheduler else "that was asked for"
+    protocol, separator, _ = address.partition("://")
+    if separator and protocol not in AUTHENTICATED:
+        warnings.warn(
+            f"The Dask scheduler {address} speaks {protocol} without authentication: everybody who can "
+            "connect to it, every account of its machine included, can run code as you. Start it with TLS (lesson 11), "
+            "or with LocalCluster(security=True).",
+            stacklevel=4,
+        )
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except Late:
-        address = client.scheduler.address if client.scheduler else "that was asked for"
         raise TLCourseError(
             f"No worker has come to the scheduler {address} within {PATIENCE} s. On each machine: dask worker {address}"
         ) from None

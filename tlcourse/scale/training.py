@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from os import PathLike, environ
@@ -65,6 +66,10 @@ def train(
     """Train a Keras network on several machines, with Adam and cross-entropy; after an interruption, from where it was.
 
     Losses agree with those of one rank up to the order in which numbers are added. (Dropout draws differ by rank.)
+
+    Several ranks talk over TensorFlow's gRPC, which has no authentication and listens on every address of the machine
+    (0.0.0.0; TensorFlow has no setting for it): while they train, everybody who can connect can read and write files as
+    their account. A warning says so. Dask's TLS does not cover it; one rank opens no port.
 
     Args:
         network: `keras.Model`, float32 (n, …) → probabilities (n, classes).
@@ -165,6 +170,13 @@ def _run_ranks(client: "distributed.Client", folder: Path, finished: int, ranks:
     if ranks and len(workers) < ranks:
         raise TLCourseError(f"{ranks} ranks were asked for, and the cluster has {len(workers)} workers. Start more.")
     workers = workers[: ranks or len(workers)]
+    if len(workers) > 1:
+        warnings.warn(
+            "TensorFlow's ranks talk without authentication, on every address of their machines: while they train, "
+            "everybody who can connect can read and write files as you. Train on machines and a network that are yours "
+            "alone, or with ranks=1.",
+            stacklevel=3,
+        )
     ports = client.run(_free_port, workers=workers)
     places = [f"{address.split('://')[1].rsplit(':', 1)[0]}:{ports[address]}" for address in workers]
     stop = Event(f"stop {uuid.uuid4().hex}")
