@@ -239,6 +239,7 @@ def test_a_damaged_file_is_converted_again(small, fresh, monkeypatch, damage):
 
 
 def test_a_folder_that_cannot_be_written_to_is_no_obstacle(small, fresh, monkeypatch):
+    fresh.mkdir(exist_ok=True)
     (fresh / "networks").write_text("in the way")
     assert_agree(run(compile_network(small), pictures((24, 24))), small(pictures((24, 24))).numpy())
 
