@@ -26,7 +26,7 @@ def _features(part: str, blocks: Sequence[str] | None = None) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _trained(rows: tuple[int, ...], blocks: Sequence[str] | None = None) -> tuple[Classifier, float]:
     """A classifier trained on these cells of solar.train, and its accuracy on them."""
-    cells = load_dataset("solar").train.select(rows)
+    cells = load_dataset("solar").train.select(list(rows))
     features = load_pretrained_model().extract_features(cells.images, blocks)
     classifier = train_classifier(features, cells.labels)
     return classifier, classifier.score(features, cells.labels)
