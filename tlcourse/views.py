@@ -7,7 +7,7 @@ import numpy as np
 
 from .errors import UserInputError
 from .pictures import resize
-from .validation import shown, whole_number
+from .validation import shown
 
 AS_IS = "as is"
 FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
@@ -29,14 +29,13 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserInputError: unknown names, the same one twice, or a number below 1.
     """
-    if isinstance(views, int | np.integer) and not isinstance(views, bool):
-        views = whole_number("views", views, 1, MOST_VIEWS)
+    if isinstance(views, int | np.integer) and not isinstance(views, bool) and 1 <= views <= MOST_VIEWS:
         return (AS_IS, "left-right", *(f"{_CROP}{i}" for i in range(1, views - 1)))[:views]
     names = (views,) if isinstance(views, str) else tuple(views) if isinstance(views, list | tuple) else ()
     unknown = [name for name in names if not (name in FLIPS or _crop_number(name))]
     if unknown or not names or len(set(names)) < len(names):
         raise UserInputError(
-            f"views is {shown(views)}; expected a number, or different names out of {', '.join(FLIPS)}, crop 1, "
+            f"views is {shown(views)}; expected a number from 1, or different names out of {', '.join(FLIPS)}, crop 1, "
             "crop 2, …"
         )
     return names
