@@ -232,7 +232,7 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
     if "\0" in text:
         raise UserInputError(f"{what} is {text[:200]!r}; a path cannot hold a null character.")
     try:
-        lengths = [len(os.fsencode(part)) for part in (text, *Path(text).parts[1:])]
+        lengths = [len(os.fsencode(part)) for part in (text, *Path(text).parts)]
     except UnicodeEncodeError:
         raise UserInputError(f"{what} is {text[:200]!r}, which no file can be called.") from None
     if lengths[0] >= _LONGEST_PATH or max(lengths[1:], default=0) > _LONGEST_NAME:

@@ -1,0 +1,412 @@
+"""Paths that name no ordinary file: devices, pipes, sockets, folders, nothing at all. Each gets a sentence."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brightness_export import write_brightness_export
+from PIL import Image
+
+import tlcourse as tl
+from tlcourse import bert_folder, evidence, files
+from tlcourse.datasets import from_folder, read_pack, unpack, write_pack
+from tlcourse.datasets.pack import MANIFEST, pack_folders
+from tlcourse.engines import Pixels
+from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
+from tlcourse.exercises.progress import Progress
+from tlcourse.exported import RECORD, load_exported
+from tlcourse.features import compute
+from tlcourse.pictures import Pictures, list_pictures, read_picture
+from tlcourse.predicting import predict_files
+from tlcourse.same_pictures import shared_pictures
+from tlcourse.scale import read_shards
+
+posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
+
+
+@contextmanager
+def within(seconds=120):
+    """Ends what hangs."""
+
+    def end(*_):
+        raise AssertionError(f"it still runs after {seconds} s")
+
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def pixels(images):
+    return compute(Pixels((8, 8)), images, (8, 8))
+
+
+# What is no regular file
+
+
+@pytest.fixture(params=["pipe", "device", "endless device", "socket", "folder", "link to a pipe"])
+def special(request, tmp_path):
+    path = tmp_path / "special.png"
+    if request.param == "pipe":
+        os.mkfifo(path)
+    elif request.param == "device":
+        path = Path("/dev/null")
+    elif request.param == "endless device":
+        path = Path("/dev/zero")
+    elif request.param == "socket":
+        with socket.socket(socket.AF_UNIX) as opened:
+            here = Path.cwd()
+            os.chdir(tmp_path)  # a socket's path is short
+            try:
+                opened.bind(path.name)
+            finally:
+                os.chdir(here)
+            yield path
+        return
+    elif request.param == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    yield path
+
+
+@posix
+def test_a_special_file_is_no_picture(special):
+    with within():
+        for read in (
+            lambda: read_picture(special),
+            lambda: pixels([special]),
+            lambda: pixels(Pictures([special])),
+            lambda: shared_pictures([special], [special]),
+            lambda: files.read_file(special),
+            lambda: files.read_text(special),
+        ):
+            with pytest.raises(UserInputError, match="expected a regular file"):
+                read()
+        with pytest.raises(UserInputError):  # of a folder: without pictures
+            pixels(special)
+
+
+@posix
+def test_predict_says_it_in_the_answers_row(special, tmp_path):
+    if special.is_dir():
+        pytest.skip("a folder's pictures are taken")
+    model, answers = load_exported(write_brightness_export(tmp_path / "export")), (tmp_path / "answers.csv")
+    with within(), open(answers, "w", encoding="utf-8") as file:
+        assert predict_files(model, [special], file) == (0, 1)
+    assert "expected a regular file" in answers.read_text("utf-8")
+
+
+@posix
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "file.png"
+    path.write_bytes(b"x")
+    before = os.stat(path)
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(files.os, "stat", lambda *_, **__: before)
+    with within(), pytest.raises(PictureError, match="a pipe"):
+        files.read_file(path, error=PictureError)
+
+
+@posix
+def test_records_that_are_special_files_are_refused(tmp_path):
+    folder = write_brightness_export(tmp_path / "export")
+    (folder / RECORD).unlink()
+    os.mkfifo(folder / RECORD)
+    with within(), pytest.raises(TLCourseError):
+        load_exported(folder)
+    os.mkfifo(tmp_path / "job.json")
+    with within(), pytest.raises(TLCourseError):
+        read_shards(tmp_path)
+    with within(), pytest.raises(UserInputError):
+        Progress.read(tmp_path / "job.json", strict=True)
+
+
+@posix
+def test_progress_is_neither_read_from_a_device_nor_written_over_it(tmp_path, monkeypatch):
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        if not path.exists():
+            os.mkfifo(path)
+        monkeypatch.setenv("TLCOURSE_PROGRESS", str(path))
+        with within(), pytest.warns(UserWarning, match="could not be kept"):
+            Progress.read().write()
+        assert path.exists() and not path.is_file()
+
+
+@posix
+def test_special_files_among_pictures_are_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / name / f"{number}.png")
+    os.mkfifo(tmp_path / "cat" / "pipe.png")
+    os.mkfifo(tmp_path / "CARD.md")
+    (tmp_path / "dog" / "folder.jpg").mkdir()
+    (tmp_path / "dog" / "empty.jpg").touch()
+    with within(), pytest.warns(UserWarning, match="2 files"):
+        dataset = from_folder(tmp_path)
+    reasons = {Path(file).name: reason for file, reason in dataset.skipped}
+    assert "empty" in reasons["empty.jpg"] and "no regular file" in reasons["pipe.png"]
+
+
+def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
+    path = tmp_path / "large.json"
+    path.write_bytes(bytes(1001))
+    with pytest.raises(UserInputError, match="larger than"):
+        files.read_file(path, most=1000)
+    assert len(files.read_file(path, most=1001)) == 1001
+
+
+@posix
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="a file without a size that holds something")
+def test_a_file_that_holds_more_than_its_size_says_is_not_read_beyond_the_limit():
+    with pytest.raises(UserInputError, match="larger than"):
+        files.read_file("/proc/self/maps", most=100)
+
+
+# Empty files, and nothing at all
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A folder of empty files."""
+    (tmp_path / "empty").mkdir()
+    for number in range(3):
+        (tmp_path / "empty" / f"{number}.jpg").touch()
+    return tmp_path / "empty"
+
+
+def test_empty_files_are_said_to_be_empty(empty, tmp_path):
+    for images in (empty, [empty / "0.jpg"], empty / "0.jpg", Pictures(sorted(empty.iterdir()))):
+        with pytest.raises(PictureError, match=r"0.jpg .* is empty"):
+            pixels(images)
+        with pytest.raises(PictureError, match="is empty"):
+            shared_pictures(images, images)
+    with pytest.raises(PictureError, match="is empty"):
+        read_picture(b"")
+    model = load_exported(write_brightness_export(tmp_path / "export"))
+    assert {answer.error for answer in model.answers(sorted(empty.iterdir()))} == {
+        f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it." for path in empty.iterdir()
+    }
+    with open(tmp_path / "answers.csv", "w", encoding="utf-8") as file:
+        assert predict_files(model, [empty], file) == (0, 3)
+
+
+def test_a_folder_of_empty_files_only_is_no_data_set(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.jpg").touch()
+    with pytest.raises(UserInputError, match="0 classes"):
+        from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[], (), np.zeros((0, 8, 8)), np.zeros(0), np.array([], object), np.array([], str), iter(()), {}, Pictures([])],
+    ids=lambda images: type(images).__name__,
+)
+def test_no_pictures_are_refused(images):
+    with pytest.raises(UserInputError):
+        pixels(images)
+
+
+# Paths
+
+
+PATHS = {
+    "": "empty",
+    "  ": "empty",
+    "a\0b": "null",
+    "x" * 300: "too long",
+    "a/" * 3000: "too long",
+    "~no_one/x": "account",
+}
+CALLS = {
+    "from_folder": from_folder,
+    "list_pictures": list_pictures,
+    "extract_features": pixels,
+    "extract_features of a list": lambda path: pixels([path]),
+    "read_picture": read_picture,
+    "Pictures": lambda path: Pictures([path]),
+    "load_exported": load_exported,
+    "read_shards": read_shards,
+    "find_folder": bert_folder.find_folder,
+    "unpack": lambda path: unpack(path, "nowhere"),
+    "unpack into": lambda path: unpack(__file__, path),
+    "write_pack": lambda path: write_pack(tl.load_dataset("samples"), path),
+    "restore": lambda path: Progress.read(path, strict=True),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("path", [*PATHS, None, 7, b"bytes", object()], ids=lambda path: repr(path)[:12])
+def test_what_is_no_path_gets_a_sentence(call, path):
+    if call == "restore" and path is None:
+        pytest.skip("None is the usual file")
+    if call in ("read_picture", "extract_features") and isinstance(path, bytes | int):
+        pytest.skip("bytes are a file's content, and a number an array")
+    with pytest.raises(TLCourseError) as error:
+        CALLS[call](path)
+    if isinstance(path, str) and call != "extract_features of a list":
+        assert PATHS[path] in str(error.value)
+
+
+def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    for images in ("~/red.png", ["~/red.png"], [Path("~/red.png")], Pictures(["~/red.png"]), Path("~")):
+        assert pixels(images).shape == (1, 8, 8, 3)
+
+
+def test_a_file_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8), "red").save("~red.png")
+    for images in ("~red.png", ["~red.png"], "."):
+        assert pixels(images).shape == (1, 8, 8, 3)
+
+
+@pytest.mark.parametrize("variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME", "TFDS_DATA_DIR"])
+def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(variable, monkeypatch):
+    from tlcourse.doctor import machine
+    from tlcourse.published import weights_file
+
+    monkeypatch.setenv(variable, "~no_one/folder")
+    use = {
+        "TLCOURSE_PACKS": pack_folders,
+        "TLCOURSE_PROGRESS": Progress.path,
+        "KERAS_HOME": lambda: weights_file("vgg16"),
+        "TFDS_DATA_DIR": machine._tfds_folder,
+    }
+    with pytest.raises(UserInputError, match=variable):
+        use[variable]()
+
+
+def test_the_doctor_reports_such_a_variable(monkeypatch):
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcourse", "doctor"],
+        env={**os.environ, "TFDS_DATA_DIR": "~no_one", "TLCOURSE_PACKS": "~no_one", "TLCOURSE_PROGRESS": "~no_one"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert "Traceback" not in done.stderr and "TFDS_DATA_DIR is ~no_one" in " ".join(done.stdout.split())
+
+
+# Text that is not UTF-8, and JSON that is none
+
+
+SPOILT = {
+    "not UTF-8": b'{"format": "\xff\xfe"}',
+    "a list": b"[1, 2]",
+    "nested": b"[" * 100_000,
+    "cut short": b'{"format": ',
+    "nothing": b"",
+    "large numbers": b'{"format": "tlcourse progress 1", "tries": {"0.1": 1e999}, "hints": {}, "right": []}',
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_records_that_cannot_be_read_get_a_sentence(kind, tmp_path, monkeypatch):
+    content = SPOILT[kind]
+    folder = write_brightness_export(tmp_path / "export")
+    (folder / RECORD).write_bytes(content)
+    with pytest.raises(DamagedFile):
+        load_exported(folder)
+    (tmp_path / "job.json").write_bytes(content)
+    with pytest.raises(UserInputError):
+        read_shards(tmp_path)
+    (tmp_path / "progress.json").write_bytes(content)
+    with pytest.raises(UserInputError):
+        Progress.read(tmp_path / "progress.json", strict=True)
+    monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "progress.json"))
+    with pytest.warns(UserWarning, match="progress.json.damaged"):
+        assert Progress.read() == Progress()
+    (tmp_path / "results.json").write_bytes(content)
+    monkeypatch.setattr(evidence, "results_file", lambda: tmp_path / "results.json")
+    if kind not in ("a list", "large numbers"):
+        with pytest.raises(DamagedFile):
+            evidence._all.__wrapped__()
+
+
+@pytest.mark.parametrize("kind", ["not UTF-8", "nested", "cut short", "nothing", "a list"])
+def test_settings_of_a_bert_that_cannot_be_read_get_a_sentence(kind, small_bert_folder, tmp_path):
+    for path in small_bert_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "config.json").write_bytes(SPOILT[kind])
+    with pytest.raises(DamagedFile, match=r"config\.json"):
+        tl.load_pretrained_model(tmp_path)
+
+
+@pytest.fixture
+def pack(tmp_path):
+    return write_pack(tl.load_dataset("samples"), tmp_path)
+
+
+def spoil_manifest(change):
+    def spoil(pack):
+        content = (pack / MANIFEST).read_bytes()
+        (pack / MANIFEST).write_bytes(change(content))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"test", b"t\xe9st"),
+        lambda content: content + b"\xff\xfe\n",
+        lambda content: content.replace(b"test,test/", b"test,../../"),
+        lambda content: content.replace(b"test,test/", b"test,/"),
+        lambda content: content.replace(b".jpg,0,", b".jpg,none,"),
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: b'"' + b"x" * 200_000,
+        lambda content: content.replace(b"test", b"te\0st"),
+    ],
+    ids=["Latin-1", "not text", "outside", "absolute", "no number", "cut short", "empty", "a long field", "null"],
+)
+def test_a_spoilt_manifest_gets_a_sentence(pack, change):
+    before = (pack / MANIFEST).read_bytes()
+    spoil_manifest(change)(pack)
+    assert (pack / MANIFEST).read_bytes() != before
+    with pytest.raises(DamagedFile, match=f"{MANIFEST}|is missing or altered"):
+        read_pack(pack)
+
+
+def test_a_packs_card_that_is_not_utf_8_gets_a_sentence(pack):
+    (pack / "CARD.md").write_bytes("Für alle".encode("latin-1"))
+    with pytest.raises(DamagedFile, match="UTF-8"):
+        read_pack(pack)
+
+
+def test_json_keeps_its_place(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"ü": [1, 2]}), encoding="utf-8")
+    assert files.read_json(tmp_path / "a.json") == {"ü": [1, 2]}
+
+
+def test_files_are_read_in_threads(tmp_path):
+    """Nothing in it depends on signals or on the current folder."""
+    (tmp_path / "a").write_bytes(b"abc")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(files.read_file(tmp_path / "a", first=2)))
+    thread.start()
+    thread.join()
+    assert found == [b"ab"]
