@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -83,6 +84,11 @@ FOREIGN_NAMES = {
     "placeholders": "%s {0} %(x)s",
     "scripts": "猫 แมว кот 👩‍🔬 é",
 }
+
+
+def name_of_cell(cell: str) -> str:
+    """The name that a cell of CSV stands for, by the rule that `foreign_text.csv_cell` documents."""
+    return cell[1:] if re.match(r"'+[=+\-@\t\r\n＝＋－＠]", cell) else cell  # noqa: RUF001
 
 
 def foreign_folder(root: Path) -> Path:
