@@ -351,6 +351,18 @@ def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
         assert failed == []
 
 
+def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(folder, monkeypatch):
+    is_untouched = files.is_untouched
+
+    def meanwhile(path):
+        monkeypatch.setattr(files, "is_untouched", is_untouched)
+        files.make_cache_folder("features")
+        return is_untouched(path)
+
+    monkeypatch.setattr(files, "is_untouched", meanwhile)
+    assert len(put()) == 1
+
+
 def test_a_folder_reached_by_a_link_is_used(folder, monkeypatch):
     (folder.parent / "link").symlink_to(folder)
     monkeypatch.setenv("TLCOURSE_CACHE", str(folder.parent / "link"))
