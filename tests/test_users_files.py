@@ -220,9 +220,9 @@ def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
         (root / "a file").touch()
         for (folder, name), content in tree.items():
             path = root / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
+            if path.is_dir() or path.parent.is_file():  # a name for a file and a folder at once
                 continue
+            path.parent.mkdir(parents=True, exist_ok=True)
             if content is None:
                 path.unlink(missing_ok=True)
                 write_database(path)
