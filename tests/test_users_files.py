@@ -220,9 +220,9 @@ def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
         (root / "a file").touch()
         for (folder, name), content in tree.items():
             path = root / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
+            if path.is_dir() or path.parent.is_file():  # a name for a file and a folder at once
                 continue
+            path.parent.mkdir(parents=True, exist_ok=True)
             if content is None:
                 path.unlink(missing_ok=True)
                 write_database(path)
@@ -349,6 +349,18 @@ def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
         for thread in threads:
             thread.join()
         assert failed == []
+
+
+def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(folder, monkeypatch):
+    is_untouched = files.is_untouched
+
+    def meanwhile(path):
+        monkeypatch.setattr(files, "is_untouched", is_untouched)
+        files.make_cache_folder("features")
+        return is_untouched(path)
+
+    monkeypatch.setattr(files, "is_untouched", meanwhile)
+    assert len(put()) == 1
 
 
 def test_a_folder_reached_by_a_link_is_used(folder, monkeypatch):
