@@ -64,7 +64,7 @@ def test_7_1_odd_answers(lesson):
 
 def test_7_2_right(lesson):
     answer = lesson.learned.sentences[lesson.order[0]]
-    assert_right(check("7.2", answer, lesson.model, lesson.learned), "Cosine", "what it is about")
+    assert_right(check("7.2", answer, lesson.model, lesson.learned), "Cosine", "about the same subject")
 
 
 @pytest.mark.parametrize(
