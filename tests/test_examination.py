@@ -112,3 +112,12 @@ def test_in_a_notebook_no_figure_is_shown(tidy, monkeypatch):
 def test_sentences_are_refused():
     with pytest.raises(UserInputError, match="holds sentences; examine looks at pictures"):
         tl.datasets.examine(tl.load_dataset("reviews"))
+
+
+def test_pictures_of_almost_one_colour_are_named(tidy):
+    train = tidy.train.select(np.arange(len(tidy.train)))
+    train.inputs = train.inputs.copy()
+    train.inputs[4] = train.inputs[4] // 20  # almost black
+    train.inputs[6] = 250
+    text, look = finding(Dataset("pets", train, tidy.validation, tidy.test, tidy.class_names, CARD), "contrast")
+    assert look and text.startswith("2 pictures are almost of one colour, the first 4 of train")

@@ -317,3 +317,12 @@ def test_an_unreadable_file_in_a_list_is_named(network, folder, content):
 def test_a_missing_file_in_a_list_is_named(network, folder):
     with pytest.raises(PictureError, match="nowhere.png does not exist"):
         compute(network, [folder / "0.png", folder / "nowhere.png"])
+
+
+def test_a_last_batch_of_three_grey_pictures_of_tf_data_is_three_pictures(network):
+    """An array (3, height, width) may be a colour picture with its channels first, and is refused; a batch is not."""
+    greys = np.random.default_rng(0).integers(1, 256, (7, SIDE, SIDE), np.uint8)
+    import tensorflow as tf
+
+    assert len(compute(network, tf.data.Dataset.from_tensor_slices(greys).batch(4))) == 7
+    assert "grey pictures" in refusal(network, greys[:3])

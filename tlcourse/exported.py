@@ -65,8 +65,7 @@ class ExportedModel(Predictor[Images]):
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
         """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
-        paths = list(paths)
-        depth = BitDepth(paths, self.bits)
+        depth = BitDepth(paths if isinstance(paths, list | tuple) else [], self.bits)  # others are read once only
         paths = iter(paths)
         waiting: deque[Future] = deque()
         with ThreadPoolExecutor(workers()) as pool:

@@ -103,7 +103,7 @@ def _compute(
         from .dispatch import compute_all  # needs Dask, which `connected` has found or said to be missing
         from .workers import Network, versions
 
-        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, bits, layout, str(folder), versions())
+        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, layout, str(folder), versions(), bits)
         guilty = compute_all(client, network, iter(todo), progress)
     clear_left_over(folder)  # of workers that were killed
     set_aside(folder, guilty)

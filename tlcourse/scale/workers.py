@@ -43,10 +43,10 @@ class Network(WorkerPlugin):
     engine: PictureEngine
     size: tuple[int, int]
     views: tuple[str, ...]
-    bits: int | None
     layout: Layout
     out: str
     versions: dict[str, str]
+    bits: int | None = None
     fault: str | None = None
 
     def setup(self, worker: "Worker") -> None:
