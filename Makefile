@@ -150,9 +150,9 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 	@touch $@
 
 # The sed takes out the upper bound that pyproject.toml's [tool.uv] puts on every line: with it, pip on a later
-# Python would say nothing and install nothing.
+# Python would say nothing and install nothing. The last one takes the blanks out of [several, extras].
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
-  -e "s/ ; python_full_version < '3\.14'//"
+  -e "s/ ; python_full_version < '3\.14'//" -e ':next' -e 's/^\([^ ]*\[[^] ]*\), /\1,/' -e 't next'
 compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
   --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
 
