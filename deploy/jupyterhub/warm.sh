@@ -14,7 +14,7 @@ if [ "$(id -u)" = 0 ]; then
   # In a service of its own: without root's terminal, and without a way back to root.
   exec systemd-run --quiet --wait --pipe --collect --uid=tlcourse-warm --gid=tlcourse-warm --slice=tlcourse.slice \
     --property=NoNewPrivileges=yes --property=PrivateTmp=yes --property=ProtectSystem=full --property=ProtectHome=read-only \
-    --property=ProtectProc=invisible --property=UMask=0022 -- "$course/deploy/jupyterhub/warm.sh" "$@"
+    --property=ProtectProc=invisible --property=UMask=0022 --property=KillMode=mixed -- "$course/deploy/jupyterhub/warm.sh" "$@"
 fi
 [ "$(id -un)" = tlcourse-warm ] || stop "This has to be run as root: sudo $0"
 
