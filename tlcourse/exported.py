@@ -16,9 +16,9 @@ from .engines import LiteRTEngine, has_litert, workers
 from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
 from .files import sha256
 from .inputs import Images
+from .keras_archive import load_network
 from .pictures import prepare, read_file
 from .predictor import Predictor
-from .tensorflow_start import import_tensorflow
 
 FORMAT = "tlcourse export 1"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
@@ -88,7 +88,7 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
     """Load a network that `tl.export` or `tlcourse train` wrote.
 
     Nothing in the folder is run as a program: the record is JSON, LiteRT files hold numbers and known operators, and
-    Keras opens its file in safe mode. Each file must be the one that was written (SHA-256).
+    a Keras file is checked before Keras opens it. Each file must be the one that was written (SHA-256).
 
     Args:
         folder: as given to `tl.export`.
@@ -192,7 +192,7 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
 
 
 class KerasEngine:
-    """A .keras file, opened in safe mode: a file that brings its own program is refused.
+    """A .keras file; one with anything in it that no export has is refused.
 
     Attributes: as `LiteRTEngine`.
     """
@@ -200,18 +200,11 @@ class KerasEngine:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        import_tensorflow()
-        import keras
-
-        try:
-            self.network = keras.saving.load_model(path, compile=False, safe_mode=True)
-            self.output_shape = tuple(self.network.output_shape[1:])
-        except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
-            reason = str(error).strip().split("\n")[0][:200]
-            raise DamagedFile(
-                f"{path} cannot be loaded as a Keras file ({type(error).__name__}: {reason}). Copy the whole folder "
-                "again, or take another variant."
-            ) from error
+        self.network = load_network(path)
+        sides = self.network.inputs, self.network.outputs
+        if [len(side) for side in sides] != [1, 1] or any(side[0].shape[1:] == () for side in sides):
+            raise DamagedFile(f"{path} does not take pictures and give probabilities. Copy the whole folder again.")
+        self.output_shape = tuple(self.network.output_shape[1:])
         self.key, self._graph = path.name, self._traced()
 
     def _traced(self) -> "Callable":
