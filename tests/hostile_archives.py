@@ -43,13 +43,13 @@ def archives() -> dict[str, Callable[[Parts, Path], bytes]]:
 # --- programs in the configuration ---
 
 
-def with_layer(parts: Parts, layer: dict, arguments: list | None = None) -> bytes:
+def with_layer(parts: Parts, layer: dict, argument: str | None = None) -> bytes:
     """The archive with another layer in place of the one that scales pixels."""
     config = json.loads(parts[CONFIG])
     old = config["config"]["layers"][1]
     nodes = deepcopy(old["inbound_nodes"])
-    if arguments is not None:
-        nodes.insert(0, {"args": arguments, "kwargs": {}})  # called before there are any pixels
+    if argument is not None:
+        nodes.insert(0, {"args": [], "kwargs": {"inputs": argument}})  # called before there are any pixels
     layer = {"module": "keras.layers", "registered_name": None, "inbound_nodes": nodes, "name": old["name"], **layer}
     layer["config"] = {"name": old["name"], **layer["config"]}
     config["config"]["layers"][1] = layer
@@ -66,16 +66,16 @@ def function(module: str, name: str) -> dict:
     return {"class_name": "function", "config": name, "module": module, "registered_name": name}
 
 
-def calling(parts: Parts, what: dict, arguments: list, **settings: object) -> bytes:
+def calling(parts: Parts, what: dict, argument: str, **settings: object) -> bytes:
     """A Lambda layer that calls a function while the network is put together."""
     config = {"function": what, "arguments": settings}
-    return with_layer(parts, {"class_name": "Lambda", "config": config}, arguments)
+    return with_layer(parts, {"class_name": "Lambda", "config": config}, argument)
 
 
 def archive_Lambda_that_downloads(parts: Parts, folder: Path) -> bytes:
     source = (folder / SECRET).as_uri()
     chosen = {"origin": source, "cache_dir": str(folder), "cache_subdir": ".", "force_download": True}
-    return calling(parts, function("keras.utils", "get_file"), [MARKER], **chosen)
+    return calling(parts, function("keras.utils", "get_file"), MARKER, **chosen)
 
 
 def archive_Lambda_of_marshalled_code(parts: Parts, folder: Path) -> bytes:
@@ -94,15 +94,15 @@ def archive_Lambda_that_loads_a_legacy_file(parts: Parts, folder: Path) -> bytes
     layers = [{"class_name": "Lambda", "config": {"name": "evil", "function": [code, None, None]}}]
     with h5py.File(folder / "beside.h5", "w") as file:
         file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
-    return calling(parts, function("keras.saving", "load_model"), [str(folder / "beside.h5")])
+    return calling(parts, function("keras.saving", "load_model"), str(folder / "beside.h5"))
 
 
 def archive_Lambda_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
-    return calling(parts, function("os", "system"), [f"touch {folder / MARKER}"])
+    return calling(parts, function("os", "system"), f"touch {folder / MARKER}")
 
 
 def archive_Lambda_of_an_internal_function(parts: Parts, folder: Path) -> bytes:
-    return calling(parts, function("keras.src.utils.file_utils", "makedirs"), [str(folder / MARKER)])
+    return calling(parts, function("keras.src.utils.file_utils", "makedirs"), str(folder / MARKER))
 
 
 def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
@@ -395,3 +395,42 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
 def mutations(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
     rng = np.random.default_rng(seed)
     return (mutated(content, rng) for _ in range(count))
+
+
+ODD_VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "\ud800",
+    "../..",
+    "9" * 500,
+    [],
+    [[]],
+    {},
+    {"": 1},
+)
+
+
+def mutations_of_json(content: dict, count: int, seed: int = 0) -> Iterator[bytes]:
+    """The content as JSON, with odd values in place of one to three of its own, or without these."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        changed = {"": deepcopy(content)}
+        for _ in range(int(rng.integers(1, 4))):
+            owner, key = _places(changed)[int(rng.integers(0, len(_places(changed))))]
+            if rng.random() < 0.2 and key != "":
+                del owner[key]
+            else:
+                owner[key] = deepcopy(ODD_VALUES[int(rng.integers(0, len(ODD_VALUES)))])
+        yield json.dumps(changed[""]).encode()
+
+
+def _places(part: object) -> list[tuple]:
+    pairs = list(part.items() if isinstance(part, dict) else enumerate(part)) if isinstance(part, dict | list) else []
+    return [(part, key) for key, _ in pairs] + [place for _, value in pairs for place in _places(value)]

@@ -1,4 +1,4 @@
-"""A .keras file is loaded only if it is what an export writes; `make matrix` tries it on the lowest and newest Keras."""
+"""A .keras file is loaded only if it is what an export writes; `make matrix` tries it on many versions of Keras."""
 
 import json
 import zipfile

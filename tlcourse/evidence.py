@@ -30,10 +30,13 @@ def results(name: str = "") -> "Any":
 def _all() -> dict:
     path = results_file()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(kept, dict):
+            raise ValueError("it is no dictionary")
+        return kept
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedFile(
-            f"The file of measured results, {path}, cannot be read ({error}). Restore it with "
+            f"The file of measured results, {path}, cannot be read ({str(error)[:200]}). Restore it with "
             "`git checkout -- benchmarks/results.json`, or install the course again."
         ) from error
 

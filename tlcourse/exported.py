@@ -173,7 +173,22 @@ def engine_of(path: Path, classes: int, size: tuple[int, int]) -> "KerasEngine |
             f"{path} takes {found[0]} and gives {found[1]}; its record says {wanted[0]} and {wanted[1]}. The two do "
             "not belong together; copy the whole folder again."
         )
+    if isinstance(engine, LiteRTEngine):
+        _try(engine, path, size)
     return engine
+
+
+def _try(engine: LiteRTEngine, path: Path, size: tuple[int, int]) -> None:
+    """Run a black picture: that a weight is missing, LiteRT finds only now."""
+    try:
+        engine.run(np.zeros((1, *size, 3), np.float32))
+    except (RuntimeError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DamagedFile:
+    reason = str(error).strip().split("\n")[0][:200]
+    return DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.")
 
 
 def _litert(path: Path, classes: int) -> LiteRTEngine:
@@ -186,8 +201,7 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
     try:
         engine.start()
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.") from None
+        raise _unreadable(path, error) from None
     return engine
 
 

@@ -103,6 +103,6 @@ def results() -> Iterator[Finding]:
     try:
         if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
             raise ValueError("no dictionary")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         cure = "Run: git checkout -- benchmarks/results.json; or install the course again."
         yield Finding("results", "missing", f"{path} cannot be read ({error}). {cure}")

@@ -45,7 +45,7 @@ class Progress:
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
                 raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if strict:
                 reason = "it is not there" if isinstance(error, FileNotFoundError) else f"{error}"
                 raise UserInputError(
