@@ -182,7 +182,7 @@ def _try(engine: LiteRTEngine, path: Path, size: tuple[int, int]) -> None:
     """Run a black picture: that a weight is missing, LiteRT finds only now."""
     try:
         engine.run(np.zeros((1, *size, 3), np.float32))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
         raise _unreadable(path, error) from None
 
 
@@ -200,7 +200,7 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
     engine = LiteRTEngine(path, path.name, (classes,))
     try:
         engine.start()
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
         raise _unreadable(path, error) from None
     return engine
 
