@@ -131,7 +131,9 @@ def read_shape(folder: Path) -> Shape:
         DamagedFile: config.json cannot be read, or its numbers make no network.
     """
     config = _read_json(folder / CONFIG)
-    kind = config.get("model_type") or next(iter(config.get("architectures") or ()), None)
+    architectures = config.get("architectures")
+    named = architectures[0] if isinstance(architectures, list) and architectures else None
+    kind = config.get("model_type") or named
     if kind is None:
         raise UserInputError(
             f"{folder / CONFIG} does not say what it describes; what is read here is BERT. If it is one, write "
@@ -145,7 +147,7 @@ def read_shape(folder: Path) -> Shape:
             "is BERT's encoder with absolute positions."
         )
     activation = config.get("hidden_act", "gelu")
-    if activation not in _ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise UserInputError(f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}.")
     sizes: dict[str, int] = {}
     for name, key in _SIZES.items():
@@ -159,8 +161,8 @@ def read_shape(folder: Path) -> Shape:
             "heads that share the width evenly."
         )
     epsilon = config.get("layer_norm_eps", 1e-12)
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
-        raise DamagedFile(f"{folder / CONFIG} has {epsilon!r} for layer_norm_eps; expected a number.")
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon < 1:
+        raise DamagedFile(f"{folder / CONFIG} has {epsilon!r} for layer_norm_eps; expected a number from 0 to below 1.")
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=float(epsilon))
 
 
@@ -188,7 +190,7 @@ def _read_json(path: Path) -> dict:
             return content
         reason = "it holds no settings"
     except UserInputError as error:
-        reason = str(error)
+        reason = str(error)[:200]
     raise DamagedFile(f"{path} cannot be read ({reason}). Fetch the folder again.")
 
 

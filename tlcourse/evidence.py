@@ -30,10 +30,13 @@ def results(name: str = "") -> "Any":
 def _all() -> dict:
     path = results_file()
     try:
-        return read_json(path)
-    except UserInputError as error:
+        kept = read_json(path)
+        if not isinstance(kept, dict):
+            raise ValueError("it is no dictionary")
+        return kept
+    except ValueError as error:
         raise DamagedFile(
-            f"The file of measured results, {path}, cannot be read ({error}). Restore it with "
+            f"The file of measured results, {path}, cannot be read ({str(error)[:200]}). Restore it with "
             "`git checkout -- benchmarks/results.json`, or install the course again."
         ) from error
 

@@ -16,9 +16,9 @@ from .engines import LiteRTEngine, has_litert, workers
 from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
 from .files import as_path, read_json, sha256
 from .inputs import Images
+from .keras_archive import load_network
 from .pictures import prepare, read_file
 from .predictor import Predictor
-from .tensorflow_start import import_tensorflow
 from .validation import one_of
 
 FORMAT = "tlcourse export 1"
@@ -92,7 +92,7 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
     """Load a network that `tl.export` or `tlcourse train` wrote.
 
     Nothing in the folder is run as a program: the record is JSON, LiteRT files hold numbers and known operators, and
-    Keras opens its file in safe mode. Each file must be the one that was written (SHA-256).
+    a Keras file is checked before Keras opens it. Each file must be the one that was written (SHA-256).
 
     Args:
         folder: as given to `tl.export`.
@@ -178,7 +178,22 @@ def engine_of(path: Path, classes: int, size: tuple[int, int]) -> "KerasEngine |
             f"{path} takes {found[0]} and gives {found[1]}; its record says {wanted[0]} and {wanted[1]}. The two do "
             "not belong together; copy the whole folder again."
         )
+    if isinstance(engine, LiteRTEngine):
+        _try(engine, path, size)
     return engine
+
+
+def _try(engine: LiteRTEngine, path: Path, size: tuple[int, int]) -> None:
+    """Run a black picture: that a weight is missing, LiteRT finds only now."""
+    try:
+        engine.run(np.zeros((1, *size, 3), np.float32))
+    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DamagedFile:
+    reason = str(error).strip().split("\n")[0][:200]
+    return DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.")
 
 
 def _litert(path: Path, classes: int) -> LiteRTEngine:
@@ -190,14 +205,13 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
     engine = LiteRTEngine(path, path.name, (classes,))
     try:
         engine.start()
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.") from None
+    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
+        raise _unreadable(path, error) from None
     return engine
 
 
 class KerasEngine:
-    """A .keras file, opened in safe mode: a file that brings its own program is refused.
+    """A .keras file; one with anything in it that no export has is refused.
 
     Attributes: as `LiteRTEngine`.
     """
@@ -205,18 +219,11 @@ class KerasEngine:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        import_tensorflow()
-        import keras
-
-        try:
-            self.network = keras.saving.load_model(path, compile=False, safe_mode=True)
-            self.output_shape = tuple(self.network.output_shape[1:])
-        except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
-            reason = str(error).strip().split("\n")[0][:200]
-            raise DamagedFile(
-                f"{path} cannot be loaded as a Keras file ({type(error).__name__}: {reason}). Copy the whole folder "
-                "again, or take another variant."
-            ) from error
+        self.network = load_network(path)
+        sides = self.network.inputs, self.network.outputs
+        if [len(side) for side in sides] != [1, 1] or any(side[0].shape[1:] == () for side in sides):
+            raise DamagedFile(f"{path} does not take pictures and give probabilities. Copy the whole folder again.")
+        self.output_shape = tuple(self.network.output_shape[1:])
         self.key, self._graph = path.name, self._traced()
 
     def _traced(self) -> "Callable":

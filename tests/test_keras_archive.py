@@ -1,0 +1,125 @@
+"""A .keras file is loaded only if it is what an export writes; `make matrix` tries it on many versions of Keras."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from brightness_export import record_of, write_brightness_export
+from hostile_archives import CONFIG, MARKER, SECRET, archives, mutations, read_parts, zipped
+
+from tlcourse.errors import DamagedFile, TLCourseError
+from tlcourse.exported import load_exported
+from tlcourse.keras_archive import CLASSES
+from tlcourse.recipes import RECIPES
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """The parts of a small network's archive, as this version of Keras saves it."""
+    from tlcourse.small_networks import small_network
+
+    path = tmp_path_factory.mktemp("keras") / "model.keras"
+    small_network((8, 8, 3), 2).save(path)
+    return read_parts(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / SECRET).write_text("secret words\n", encoding="utf-8")
+    return write_brightness_export(tmp_path / "export")
+
+
+def load(folder, archive):
+    """Load an archive from an export whose record was written to fit it."""
+    (folder / "model.keras").write_bytes(archive)
+    record_of(folder, ("model.tflite", "model.keras"))
+    return load_exported(folder, "keras")
+
+
+def test_a_sound_archive_is_loaded(folder, sound):
+    model = load(folder, zipped(sound))
+    pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    expected = model._engine.network.predict(pictures.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(model.predict_proba(pictures), expected, atol=1e-6)
+
+
+def test_the_weights_are_those_of_the_archive(folder, sound, tmp_path):
+    import keras
+
+    (tmp_path / "model.keras").write_bytes(zipped(sound))
+    expected = keras.saving.load_model(tmp_path / "model.keras", compile=False).get_weights()
+    for weight, other in zip(load(folder, zipped(sound))._engine.network.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+@pytest.mark.parametrize("name", archives())
+def test_a_hostile_archive_is_refused_and_does_nothing(folder, sound, tmp_path, name):
+    archive = archives()[name](sound, tmp_path)
+    with pytest.raises(DamagedFile, match="cannot be loaded as a Keras file .* Copy the whole folder again"):
+        load(folder, archive)
+    assert not (tmp_path / MARKER).exists()
+
+
+@pytest.mark.parametrize("name", ["Lambda that downloads", "SavedModel", "vocabulary of a local file"])
+def test_the_refused_layer_is_named(folder, sound, tmp_path, name):
+    layer = {"SavedModel": "TFSMLayer", "vocabulary of a local file": "StringLookup"}.get(name, "Lambda")
+    with pytest.raises(DamagedFile, match=f"'preprocessing' has a keras.layers.{layer}"):
+        load(folder, archives()[name](sound, tmp_path))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_layers_of_every_pretrained_network_are_known(name):
+    """With preprocessing, dropout and a head, as `tl.export` saves them."""
+    import keras
+
+    from tlcourse.efficientnet_lite import EfficientNetLite
+    from tlcourse.published import preprocessing_layers
+
+    recipe = RECIPES[name]
+    pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
+    options = {"weights": None, "include_top": False, "pooling": "avg"}
+    options["input_tensor"] = preprocessing_layers(pixels, recipe.pixels)
+    if recipe.application:
+        base = getattr(keras.applications, recipe.application)(**options)
+    else:
+        base = EfficientNetLite(name, **options)
+    outputs = keras.layers.Dense(3, "softmax")(keras.layers.Dropout(0.2)(base.output))
+    config = keras.saving.serialize_keras_object(keras.Model(pixels, outputs))
+    assert {pair for pair in classes_in(json.loads(json.dumps(config)))} <= {
+        (module, name) for module, names in CLASSES.items() for name in names
+    }
+
+
+def classes_in(part):
+    if isinstance(part, dict):
+        if "class_name" in part:
+            yield part.get("module"), part["class_name"]
+        part = list(part.values())
+    for value in part if isinstance(part, list) else ():
+        yield from classes_in(value)
+
+
+def test_a_full_folder_for_temporary_files_is_not_called_damage(folder, sound, monkeypatch):
+    from tlcourse import keras_archive
+
+    def full(content, path):
+        raise TLCourseError("The weights cannot be copied. Make room there.")
+
+    monkeypatch.setattr(keras_archive, "_copy", full)
+    with pytest.raises(TLCourseError, match="Make room") as caught:
+        load(folder, zipped(sound))
+    assert not isinstance(caught.value, DamagedFile)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damage_of_any_kind_is_answered_with_a_sentence(folder, sound):
+    """Of the configuration, which can name other classes then, and of the whole archive."""
+    damaged = [zipped({**sound, CONFIG: content}) for content in mutations(sound[CONFIG], 60)]
+    for archive in [*damaged, *mutations(zipped(sound), 140, seed=1)]:
+        try:
+            load(folder, archive).predict_proba(np.zeros((1, 8, 8, 3), np.uint8))
+        except TLCourseError:
+            pass
+        except zipfile.BadZipFile:
+            pytest.fail("no sentence")
