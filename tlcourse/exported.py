@@ -137,7 +137,7 @@ def read_record(folder: Path) -> dict:
     try:
         record = read_json(path, error=DamagedFile)
         fault = _fault(record)
-    except DamagedFile as error:
+    except (DamagedFile, ValueError) as error:
         fault = f"it cannot be read ({str(error)[:300].removeprefix(f'{path} ')})"
     except (KeyError, TypeError, AttributeError) as error:
         fault = f"something is missing in it ({type(error).__name__}: {error})"
