@@ -17,7 +17,7 @@ def promises(text: str) -> dict[str, list[tuple[str, str]]]:
     return {promise.strip(): NAMED.findall(tests) for promise, tests in rows}
 
 
-def tests_in(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     """The names of the test functions and test classes that a file defines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
@@ -39,7 +39,7 @@ def test_each_promise_names_tests_that_exist(promise):
 
 
 def _exists(file: Path, test: str) -> bool:
-    return file.is_file() and test.startswith("test_") and test in tests_in(file)
+    return file.is_file() and test.startswith("test_") and test in names_in(file)
 
 
 def test_a_promise_without_a_test_is_noticed():
