@@ -59,11 +59,15 @@ def number(name: str, value: object, minimum: float = 0, maximum: float = math.i
         The value is no number, is not finite, or lies outside the bounds.
     """
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not is_number or not minimum <= value <= maximum or value in (math.inf, minimum if above else None):  # type: ignore[operator]
+    try:
+        result = float(value) if is_number else math.nan  # type: ignore[arg-type]
+    except OverflowError:  # a whole number above 1.8e308
+        result = math.inf
+    if not math.isfinite(result) or not minimum <= result <= maximum or (above and result == minimum):
         start = f"above {minimum:g}" if above else f"from {minimum:g}"
         to = "" if maximum == math.inf else f" to {maximum:g}"
         raise UserInputError(f"{name} is {shown(value)}; expected a number {start}{to}.")
-    return float(value)  # type: ignore[arg-type]
+    return result
 
 
 def size(value: "Any") -> tuple[int, int]:
