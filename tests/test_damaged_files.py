@@ -107,4 +107,14 @@ def test_a_litert_file(tmp_path):
 
 def run_litert_files(folder, count=300):
     path, picture = folder / "model.tflite", np.full((1, 8, 8, 3), 100, np.float32)
-    read_all(path, lambda: engine_of(path, 2, (8, 8)).run(picture), mutations(brightness_file(), count))
+    files = (without_network(brightness_file()), *mutations(brightness_file(), count))
+    read_all(path, lambda: engine_of(path, 2, (8, 8)).run(picture), files)
+
+
+def without_network(content):
+    """The file's table of contents says that it has none; LiteRT 2.3 crashes."""
+    data = bytearray(content)
+    root = int.from_bytes(data[:4], "little")
+    contents = root - int.from_bytes(data[root : root + 4], "little", signed=True)
+    data[contents + 8 : contents + 10] = bytes(2)
+    return bytes(data)

@@ -204,10 +204,34 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
         )
     engine = LiteRTEngine(path, path.name, (classes,))
     try:
+        _check_litert(path)
         engine.start()
     except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
         raise _unreadable(path, error) from None
     return engine
+
+
+def _check_litert(path: Path) -> None:
+    """Refuse a file that names no network: LiteRT would end the whole process.
+
+    Raises:
+        ValueError: there is none, or the file is no flatbuffer.
+    """
+    import struct
+
+    from flatbuffers.encode import Get
+    from flatbuffers.number_types import UOffsetTFlags
+    from flatbuffers.table import Table
+
+    content = path.read_bytes()
+    try:
+        model = Table(bytearray(content), Get(UOffsetTFlags.packer_type, content, 0))
+        networks = model.Offset(8)  # the third field of "Model" in LiteRT's schema: its subgraphs
+        count = model.VectorLen(networks) if networks else 0
+    except (struct.error, IndexError, OverflowError, TypeError) as error:
+        raise ValueError(f"it is cut short or altered: {error}") from None
+    if count < 1:
+        raise ValueError("it has no network in it")
 
 
 class KerasEngine:
