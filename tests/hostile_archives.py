@@ -207,6 +207,24 @@ def archive_download_as_loss(parts: Parts, folder: Path) -> bytes:
     return zipped({**parts, CONFIG: json.dumps(config).encode()})
 
 
+def archive_network_as_seed(parts: Parts, folder: Path) -> bytes:
+    """Keras builds whatever an initializer's seed describes."""
+    return with_hidden_network(parts, folder, "seed")
+
+
+def archive_network_as_number_of_a_shared_object(parts: Parts, folder: Path) -> bytes:
+    return with_hidden_network(parts, folder, "shared_object_id")
+
+
+def with_hidden_network(parts: Parts, folder: Path, key: str) -> bytes:
+    """The archive with a network, one of whose layers downloads a file, in place of a number."""
+    hidden = json.loads(calling_config(parts, folder))
+    config = json.loads(parts[CONFIG])
+    initializer = config["config"]["layers"][2]["config"]["kernel_initializer"]
+    (initializer["config"] if key == "seed" else initializer)[key] = hidden
+    return zipped({**parts, CONFIG: json.dumps(config).encode()})
+
+
 def archive_no_network(parts: Parts, folder: Path) -> bytes:
     return zipped({**parts, CONFIG: json.dumps([json.loads(parts[CONFIG])]).encode()})
 

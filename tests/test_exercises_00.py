@@ -140,7 +140,7 @@ def test_0_2_a_classifier_trained_on_the_test_cells(solar):
     assert_wrong(check("0.2", by_kind(solar, classifier.score), classifier), "Has it been trained on the test cells?")
 
 
-@pytest.mark.parametrize("classifier", [None, 0.8, object(), tl.train_classifier], ids=str)
+@pytest.mark.parametrize("classifier", [None, 0.8, object(), tl.train_classifier], ids=lambda one: type(one).__name__)
 def test_0_2_without_a_classifier(solar, classifier):
     assert_wrong(check("0.2", by_kind(solar, solar.classifier.score), classifier), "expected new_classifier")
 

@@ -163,12 +163,17 @@ def _checked_config(content: bytes, largest: int) -> dict:
             part.pop("compile_config", None)  # of a network within a network, too
             if "class_name" in part:
                 _check_class(part)
-            waiting += [(value, depth + 1) for key, value in part.items() if key not in ("seed", "shared_object_id")]
+            waiting += [(value, depth + 1) for key, value in part.items() if not _is_arbitrary(key, value)]
         elif isinstance(part, list):
             waiting += [(value, depth + 1) for value in part]
         elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
             raise _Refusal(f"its {CONFIG} asks for {part:,} of something, and its largest array has {largest:,} rows")
     return config
+
+
+def _is_arbitrary(key: str, value: object) -> bool:
+    """Whether it is a number that says nothing of a size; anything else under these names is checked as elsewhere."""
+    return key in ("seed", "shared_object_id") and isinstance(value, int)
 
 
 def _check_class(part: dict) -> None:
