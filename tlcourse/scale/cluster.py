@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DASHBOARD = "127.0.0.1:0"  # Dask's own default is every address of the machine
 NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 AUTHENTICATED = ("tls", "wss", "inproc")  # protocols by which only the owner of a certificate, or this process, gets in
-PATIENCE = 60  # seconds for the first worker to come
+PATIENCE = 60  # seconds for the first worker to come, and for one that died to be started again
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def local_cluster(**options: object) -> "Iterator[distributed.LocalCluster]":
 
     with (
         tempfile.TemporaryDirectory(prefix="tlcourse-dask-", ignore_cleanup_errors=True) as folder,
-        dask.config.set(NO_PAGES),
+        dask.config.set({**NO_PAGES, "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s"}),
         distributed.LocalCluster(
             security=True,
             dashboard_address=DASHBOARD,
