@@ -194,7 +194,7 @@ class Published:
     revision: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", self.repository):
+        if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", self.repository):
             sys.exit(f"repository in pyproject.toml is {self.repository!r}; expected https://github.com/OWNER/NAME.")
         if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
             sys.exit(f"revision in pyproject.toml is {self.revision!r}; expected a commit's 40 hexadecimal digits.")
@@ -212,7 +212,10 @@ def published() -> Published | None:
 
 
 def with_links(text: str, lesson: str, address: Published | None) -> str:
-    """A lesson's first cell, and below it the links that open the lesson elsewhere, where there are some."""
+    """A lesson's first cell, and below it the links that open the lesson elsewhere, where there are some.
+
+    They open the branch main, since no commit can hold a link to itself; what its set-up cell installs is one commit.
+    """
     if address is None:
         return text
     file = f"notebooks/{lesson}.ipynb"

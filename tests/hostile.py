@@ -70,6 +70,7 @@ FOREIGN_NAMES = {
     "backspace": "cat\x08\x08\x08dog\x7f",
     "tab": "\tcat",
     "right to left": "gpj.\u202ecat\u202c \u2067x\u2069",
+    "without width": "c\u200bat\u200e\u061c\ufeff",
     "markup of rich": "[bold]x[/bold] [link=http://tracker.invalid]y[/link] [/] :bomb:",
     "formula of a spreadsheet": '=HYPERLINK("http://tracker.invalid")',
     "command of a spreadsheet": "+1+cmd|'/C calc'!A0",

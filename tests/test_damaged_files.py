@@ -1,5 +1,6 @@
 """Whatever has happened to a file that the course reads, its reader gets what was in it or a sentence."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from brightness_export import brightness_file, write_brightness_export
 from hostile_archives import mutations, mutations_of_json
 from small_bert import write_small_bert
 
-from tlcourse import bert_folder, evidence
+from tlcourse import bert_folder, datasets, evidence
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, engine_of, load_exported, read_record
@@ -47,6 +48,19 @@ def test_measured_results(tmp_path, monkeypatch):
         read_all(tmp_path / "results.json", read, damaged(RESULTS))
     finally:
         evidence._all.cache_clear()
+
+
+def test_a_packs_manifest(tmp_path):
+    written = datasets.write_pack(small_set(), tmp_path)
+    sound = (written / "manifest.csv").read_bytes()
+    files = [b"", b"\xff\xfe", sound + b"\n\0", sound.replace(b",0,", b",1e999,"), *mutations(sound, 300)]
+    read_all(written / "manifest.csv", lambda: datasets.pack.read_pack(written), files)
+
+
+def small_set():
+    kanji = datasets.load_dataset("kanji")
+    few = {name: split.select(slice(3)) for name, split in kanji.splits.items()}
+    return dataclasses.replace(kanji, name="characters", **few)
 
 
 def test_the_record_of_an_export(tmp_path):

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
+from PIL import Image
 from test_model_card import RECORD
 from typer.testing import CliRunner
 
@@ -38,6 +39,7 @@ from tlcourse.foreign_text import csv_cell, escape_markdown
 from tlcourse.freezing import FreezeTable, Row
 from tlcourse.learning_curves import LearningCurve
 from tlcourse.model_card import model_card
+from tlcourse.pictures import Pictures
 from tlcourse.plots.figure import in_words
 from tlcourse.predicting import predict_files
 from tlcourse.tables import Table
@@ -45,7 +47,9 @@ from tlcourse.widgets import Answer, label_slider, mistake_browser, try_your_own
 
 PACKAGE = Path(tl.__file__).parent
 KINDS = list(FOREIGN_NAMES)
-CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 TEXT_ATTRIBUTES = ("alt", "title", "id", "href")  # `href` and `id` of a heading are made of its text
 
 
@@ -468,3 +472,10 @@ def test_an_error_of_the_course_is_one_for_any_name():
     for name in FOREIGN_NAMES.values():
         with pytest.raises(TLCourseError):
             raise UserInputError(name)
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "right\u202eleft", "no\u200bwidth"])
+def test_pictures_show_the_first_files_name_as_text(tmp_path, name):
+    Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    shown = repr(Pictures([tmp_path / f"{name}.png"]))
+    assert not CONTROL.search(shown) and ".png" in shown

@@ -1,5 +1,6 @@
 """Packs: a data set that was written to a folder is the same data set on the machine it is carried to."""
 
+import csv
 import dataclasses
 import os
 
@@ -10,6 +11,7 @@ from PIL import Image
 from tlcourse import datasets, files
 from tlcourse.datasets import pack
 from tlcourse.errors import DamagedFile, DatasetUnavailable, UserInputError
+from tlcourse.foreign_text import is_formula
 
 SPLITS = ["train", "validation", "test"]
 
@@ -54,6 +56,22 @@ def copy_of_characters(tmp_path, characters):
 
 
 # There and back
+
+
+def test_no_name_in_the_manifest_is_a_formula_and_each_comes_back(tmp_path, monkeypatch, characters):
+    names = ["=1+1", "'@sum", "-1", *characters.class_names[3:]]
+    parts = {
+        split: dataclasses.replace(part, class_names=names, groups=np.array(["+2+3"] * len(part)))
+        for split, part in characters.splits.items()
+    }
+    folder = datasets.write_pack(dataclasses.replace(characters, name="odd", class_names=names, **parts), tmp_path)
+    with open(folder / "manifest.csv", encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert [cell for cell in cells if is_formula(cell) and not cell.startswith("'")] == []
+    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
+    read = datasets.load_dataset("odd")
+    assert set(read.class_names) <= set(names) and {"=1+1", "'@sum", "-1"} <= set(read.class_names)
+    assert set(read.train.groups) == {"+2+3"}
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -81,7 +81,12 @@ def test_links_are_written_for_a_verified_address_only():
 
 @pytest.mark.parametrize(
     ("repository", "revision"),
-    [("http://github.com/a/b", COMMIT), ("https://github.com/a", COMMIT), ("https://github.com/a/b", "main")],
+    [
+        ("http://github.com/a/b", COMMIT),
+        ("https://example.org/a/b", COMMIT),
+        ("https://github.com/a", COMMIT),
+        ("https://github.com/a/b", "main"),
+    ],
 )
 def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(repository, revision):
     with pytest.raises(SystemExit, match="expected"):

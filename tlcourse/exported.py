@@ -13,7 +13,7 @@ import numpy as np
 from . import features
 from .bit_depth import DEPTHS, BitDepth
 from .engines import LiteRTEngine, has_litert, workers
-from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable
+from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable, printable
 from .files import as_path, read_json, sha256
 from .inputs import Images
 from .keras_archive import load_network
@@ -57,7 +57,7 @@ class ExportedModel(Predictor[Images]):
 
     def __repr__(self) -> str:
         height, width = self.input_size
-        return f"<{self.folder.name}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
+        return f"<{printable(self.folder.name)}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
 
     def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""

@@ -68,6 +68,11 @@ def csv_cell(text: str) -> str:
     return f"'{text}" if is_formula(text) else text
 
 
+def from_csv_cell(cell: str) -> str:
+    """The name that `csv_cell` has written into a CSV table."""
+    return cell[1:] if cell.startswith("'") and is_formula(cell) else cell
+
+
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet could take a cell of CSV for a formula, apostrophes before it included."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import files
 from .bit_depth import BitDepth, bits_of, eight_bits, eight_bits_of_colour
-from .errors import PictureError, UserInputError
+from .errors import PictureError, UserInputError, printable
 from .picture_formats import open_image, sentences
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class Pictures(Sequence):
         return Pictures(paths, depth=self.depth if self.depth is other.depth else None)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} pictures, first {self.paths[0]}>" if self.paths else "<no pictures>"
+        return f"<{len(self)} pictures, first {printable(self.paths[0])}>" if self.paths else "<no pictures>"
 
 
 def list_pictures(folder: str | PathLike) -> list[Path]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..bit_depth import BitDepth
 from ..errors import DamagedFile, UserInputError
 from ..files import Card, as_path, read_text, sha256, unfinished_folder
+from ..foreign_text import csv_cell, from_csv_cell
 from ..pictures import Pictures
 from ..progress import progress_bar
 from ..validation import shown, text
@@ -56,7 +57,8 @@ def list_packs() -> list[str]:
 def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     """Write a data set as folder/<name>/<split>/<class>/<picture>, with its card and a manifest with SHA-256.
 
-    Picture files are copied as they are, arrays are written as PNG; nothing is lost either way.
+    Picture files are copied as they are, arrays are written as PNG; nothing is lost either way. In the manifest a name
+    that a spreadsheet would take for a formula has an apostrophe before it.
 
     Returns:
         The folder written; `TLCOURSE_PACKS=<folder>` makes `load_dataset(name)` find it.
@@ -109,7 +111,8 @@ def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]
             Image.fromarray(split.images[row]).save(path)
         weight = "" if split.weights is None else repr(float(split.weights[row]))
         group = "" if split.groups is None else split.groups[row]
-        yield split_name, path.relative_to(folder).as_posix(), int(split.labels[row]), name, weight, group, sha256(path)
+        file, label, of = path.relative_to(folder).as_posix(), int(split.labels[row]), csv_cell(name)
+        yield split_name, file, label, of, weight, csv_cell(str(group)), sha256(path)
 
 
 def read_pack(folder: Path) -> Dataset:
@@ -147,6 +150,7 @@ def _rows(manifest: Path) -> list[dict[str, str]]:
             if set(row) != set(COLUMNS) or None in row.values() or not _is_inside(row["file"]):
                 return []
             int(row["label"]), float(row["weight"] or 1)
+            row |= {column: from_csv_cell(row[column]) for column in ("class", "group")}
     except (csv.Error, ValueError):
         return []
     return rows
