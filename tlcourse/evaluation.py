@@ -122,7 +122,7 @@ class Gain(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Standard error of `net`, in rows."""
+        """Standard error of `net` under the hypothesis of no difference, in rows: sqrt(gained + lost)."""
         return math.sqrt(self.gained + self.lost)
 
     @property
