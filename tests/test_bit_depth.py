@@ -12,6 +12,7 @@ from brightness_export import write_brightness_export
 from PIL import Image
 
 import tlcourse as tl
+from tlcourse.bit_depth import BitDepth
 from tlcourse.datasets import examine, from_folder
 from tlcourse.engines import Pixels
 from tlcourse.errors import PictureError, UserInputError
@@ -190,7 +191,19 @@ def test_an_export_scales_one_picture_as_its_training_pictures(greys, tmp_path, 
     assert not recwarn
 
 
-@pytest.mark.parametrize("bits", [11, "12", -1, [12]])
+@pytest.mark.parametrize("bits", [11, 16.0, "12", True, [12], np.array([8, 16]), np.array([[]]), object()])
+def test_a_depth_that_is_none_is_refused_in_a_sentence(bits):
+    with pytest.raises(UserInputError, match="bits is .* expected one of 8, 10, 12, 14, 16"):
+        BitDepth(bits=bits)
+    with pytest.raises(UserInputError, match="bits is "):
+        Pictures([], bits=bits)
+
+
+def test_a_depth_may_be_a_numpy_integer():
+    assert BitDepth(bits=np.uint8(12)).bits == 12
+
+
+@pytest.mark.parametrize("bits", [11, 12.0, "12", -1, [12]])
 def test_a_record_with_no_bit_depth_is_refused(tmp_path, bits):
     export = write_brightness_export(tmp_path / "export")
     record = json.loads((export / RECORD).read_text("utf-8"))

@@ -278,6 +278,30 @@ def test_a_limit_that_is_no_number_is_said_and_the_default_used(monkeypatch):
         assert cache.limit() == 5e9
 
 
+@pytest.mark.parametrize("chosen", ["nan", "inf", "five"])
+def test_the_warning_of_a_limit_that_is_no_number_stands_at_the_callers_line(folder, monkeypatch, chosen):
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", chosen)
+    with pytest.warns(CacheWarning, match=f"TLCOURSE_CACHE_GB is '{chosen}'") as caught:
+        assert cache.limit() == 5e9
+        fill()
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("empty_it", [cache.clear, lambda: cache.make_room(0)], ids=["clear", "make_room"])
+def test_a_database_of_0_bytes_is_still_used_after_the_cache_was_emptied(folder, empty_it):
+    """A process that is killed before its first transaction leaves such a file."""
+    name = f"network-{'0' * 20}"
+    path = fill(name)
+    path.write_bytes(b"")
+    os.utime(path, (1, 1))
+    fill("another")
+    empty_it()
+    fill(name)
+    assert found(name) == WHOLE
+    cache.clear()
+    assert found(name) == {}
+
+
 def test_clearing_empties_everything_and_tells_how_much(folder):
     big("one"), big("two")
     before = sum(size for _, size in cache.contents())

@@ -105,7 +105,7 @@ def test_a_clock_before_1980_is_said_before_the_work(clock, tmp_path, write):
     clock(-time.time() + 1000)
     with pytest.raises(TLCourseError, match="clock says 1970-01-01.* Set the clock and call again"):
         if write == "export":
-            output_folder.check_goal(tmp_path / "mine")
+            output_folder.check_output_folder(tmp_path / "mine")
         else:
             training._prepare(tmp_path / "out", None, np.zeros(1), np.zeros(1, int), {})
     assert list(tmp_path.iterdir()) == []

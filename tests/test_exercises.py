@@ -386,3 +386,9 @@ def test_what_is_no_share_gets_a_sentence(value, sentence):
 def test_other_names_than_asked_for_get_a_sentence(answer):
     with pytest.raises(NotYet, match="expected a dictionary with 'mono' and 'poly'"):
         shares(answer, ("mono", "poly"))
+
+
+def test_a_check_gives_its_verdict_where_the_progress_file_cannot_have_its_name(check, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_PROGRESS", "~nobody-has-this-name/x")
+    with pytest.warns(UserWarning, match="TLCOURSE_PROGRESS is ~nobody-has-this-name/x"):
+        assert check("0.1", "nothing").state == "not yet"

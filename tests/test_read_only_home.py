@@ -11,6 +11,7 @@ import pytest
 from small_disk import cannot_be_made
 
 import tlcourse as tl
+from tlcourse import files
 
 NOBODY = 65534
 ROOT = Path(tl.__file__).resolve().parent.parent
@@ -68,6 +69,35 @@ def run(home, *command, **variables):
 
 def test_the_package_is_imported_in_silence(home):
     assert run(home, sys.executable, "-W", "default", "-c", "import tlcourse") == ("", [])
+
+
+KEEP_ROWS = """
+import numpy as np
+from tlcourse import cache
+for number in range(2):
+    with cache.RowCache("network", (2,), np.float32) as rows:
+        rows.put({b"key": np.ones(2, np.float32)})
+        print(len(rows.get([b"key"])))
+print(len(cache.contents()), cache.left_alone(), cache.unfinished(), cache.clear())
+"""
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444], ids=["no right", "names only"])
+@pytest.mark.parametrize("closed", ["networks", "shards"])
+def test_a_cache_is_used_although_one_of_its_folders_cannot_be_read(home, closed, mode):
+    """As where root has made it under umask 077."""
+    with tempfile.TemporaryDirectory(dir=home / "tmp") as folder:
+        inside = Path(folder, "tlcourse-cache", closed)
+        Path(inside, "0" * 24).mkdir(parents=True)
+        for path in (Path(folder), inside.parent):
+            path.chmod(0o777)
+        Path(inside.parent, "CACHEDIR.TAG").write_bytes(files.CACHE_SIGNATURE + b"\n# tlcourse")
+        inside.chmod(mode)
+        try:
+            printed, said = run(home, sys.executable, "-W", "error", "-c", KEEP_ROWS, TLCOURSE_CACHE=folder)
+        finally:
+            inside.chmod(0o755)
+    assert (printed.split("\n"), said) == (["1", "1", "1  [] 0"], [])
 
 
 @pytest.mark.slow

@@ -55,6 +55,28 @@ def pixels(images):
     return compute(Pixels((8, 8)), images, (8, 8))
 
 
+class NoRepr:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+@pytest.mark.parametrize(
+    "odd", [NoRepr(), list(range(100_000)), None, [NoRepr()]], ids=["no repr", "long", "None", "list"]
+)
+@pytest.mark.parametrize("take", [files.as_path, list_pictures, load_exported, lambda odd: Pictures([odd])])
+def test_what_is_no_path_is_refused_in_a_short_sentence(take, odd):
+    with pytest.raises(UserInputError, match="expected the path") as caught:
+        take(odd)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("path", ["long " * 100_000, b"x" * 100_000], ids=["text", "bytes"])
+def test_one_long_path_instead_of_a_list_is_refused_in_a_short_sentence(path):
+    with pytest.raises(UserInputError, match="paths is .* expected a list of paths") as caught:
+        Pictures(path)
+    assert len(str(caught.value)) < 300
+
+
 # What is no regular file
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from .errors import PictureError, UserInputError, callers_level
 from .files import read_file
 from .picture_formats import open_image
+from .validation import shown
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -21,6 +22,11 @@ _HEAD = 26  # bytes of a file by which most pictures are known to be of 8 bits
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE = 262, 281, 341  # TIFF's tags
 _MEASURING = threading.Lock()
+
+
+def is_depth(bits: object) -> bool:
+    """Whether this is one of `DEPTHS`; 16.0 is not."""
+    return isinstance(bits, int | np.integer) and bits in DEPTHS
 
 
 class BitDepth:
@@ -44,10 +50,10 @@ class BitDepth:
     """
 
     def __init__(self, sources: Iterable[Source] = (), bits: int | None = None) -> None:
-        if bits is not None and bits not in DEPTHS:
-            raise UserInputError(f"bits is {bits!r}; expected one of {', '.join(map(str, DEPTHS))}.")
+        if bits is not None and not is_depth(bits):
+            raise UserInputError(f"bits is {shown(bits)}; expected one of {', '.join(map(str, DEPTHS))}.")
         self._sources: list[Source] | None = list(sources) if bits is None else None
-        self._bits = bits
+        self._bits = None if bits is None else int(bits)
 
     @property
     def bits(self) -> int | None:

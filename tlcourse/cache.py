@@ -6,7 +6,8 @@ leaves nothing half done. A row whose checksum does not fit was altered and coun
 database any more is begun anew. A cache that cannot be used at all (disk full, folder read-only) is done without.
 
 Only files that the course made are read, counted or removed: they lie in a folder marked by a CACHEDIR.TAG, have names
-of the course's form, and its databases have its application id. Everything else is left alone; no link is followed.
+of the course's form, and its databases have its application id. Everything else is left alone; no link inside is
+followed.
 """
 
 import errno
@@ -30,6 +31,7 @@ from .files import (
     UNFINISHED,
     cache_folder,
     clear_left_over,
+    entries,
     is_cache,
     is_foreign_cache,
     left_over,
@@ -71,12 +73,12 @@ def limit() -> int:
     """Bytes that the cache may hold: `TLCOURSE_CACHE_GB` (a number, 0 for no cache), or 5 GB."""
     chosen = os.environ.get("TLCOURSE_CACHE_GB", "")
     try:
-        return int(1e9 * max(0.0, float(chosen))) if chosen else int(1e9 * DEFAULT_LIMIT)
+        return max(0, int(1e9 * float(chosen))) if chosen else int(1e9 * DEFAULT_LIMIT)  # int refuses NaN
     except (ValueError, OverflowError):
         warnings.warn(
             f"TLCOURSE_CACHE_GB is {chosen!r}; expected a number of gigabytes. {DEFAULT_LIMIT:g} is used.",
             CacheWarning,
-            stacklevel=2,
+            stacklevel=callers_level(),
         )
         return int(1e9 * DEFAULT_LIMIT)
 
@@ -273,23 +275,23 @@ def _folders() -> list[Path]:
     if not is_cache(cache):
         return []
     inside = [path for path in map(cache.joinpath, FOLDERS) if _is_folder(path)]
-    jobs = [path for folder in inside if folder.name == "shards" for path in folder.iterdir()]
+    jobs = [path for folder in inside if folder.name == "shards" for path in entries(folder)]
     named = [path for path in jobs if _NAMES_BESIDE.fullmatch(path.relative_to(cache).as_posix())]
     return [cache, *inside, *filter(_is_folder, named)]
 
 
 def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    return os.path.isdir(path) and not os.path.islink(path)  # Path.is_dir raises where it may not look
 
 
 def _files_of_cache() -> Iterator[tuple[Path, str, os.stat_result]]:
     """What is in the cache's folders: path; "own", "beside" (belongs to a file of its own) or "other"; status."""
     cache = cache_folder()
     for folder in _folders():
-        for path in sorted(folder.iterdir()):
+        for path in sorted(entries(folder)):
             try:
                 status = path.lstat()
-            except OSError:  # another process has just removed it
+            except OSError:  # another process has just removed it, or it may not be seen
                 continue
             yield path, _kind(path, path.relative_to(cache).as_posix(), status), status
 
@@ -408,6 +410,8 @@ def _emptied(path: Path) -> int:
 
 
 def _empty(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")  # a file of 0 bytes has none yet
     connection.execute("DROP TABLE IF EXISTS rows")
     connection.execute(_SCHEMA)
+    connection.execute(f"PRAGMA user_version = {_FORMAT}")
     connection.execute("VACUUM")

@@ -25,6 +25,7 @@ import numpy as np
 from . import files
 from .errors import UserInputError
 from .recipes import RECIPES
+from .validation import shown
 
 if TYPE_CHECKING:  # Keras takes seconds to import, and `import tlcourse` must not wait for it
     import keras
@@ -285,14 +286,14 @@ def _weights_path(variant: str, weights: str | os.PathLike | None) -> str | os.P
     if isinstance(weights, str | os.PathLike) and os.path.isfile(weights):
         return weights
     raise UserInputError(
-        f'weights={weights!r} is neither "bundled", nor None, nor the path of a file. '
+        f'weights={shown(weights)} is neither "bundled", nor None, nor the path of a file. '
         'Use "bundled" for the ImageNet weights, None for random ones, or the path of an .npz file.'
     )
 
 
 def _check_variant(variant: str) -> None:
     if not isinstance(variant, str) or variant not in SCALING:
-        raise UserInputError(f"There is no EfficientNet-Lite {variant!r} here. Known: {', '.join(SCALING)}.")
+        raise UserInputError(f"There is no EfficientNet-Lite {shown(variant)} here. Known: {', '.join(SCALING)}.")
 
 
 def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None, int | None, int]:
@@ -301,7 +302,7 @@ def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None,
     sides_fit = all(side is None or (_is_whole(side) and side >= _SMALLEST_SIDE) for side in sides)
     if len(shape) != 3 or channels != (3,) or not sides_fit:
         raise UserInputError(
-            f"input_shape={input_shape!r} cannot be used: expected (height, width, 3), where height and "
+            f"input_shape={shown(input_shape)} cannot be used: expected (height, width, 3), where height and "
             f"width are None or at least {_SMALLEST_SIDE}. Enlarge smaller pictures first; repeat the one "
             "channel of grey pictures three times."
         )
@@ -310,17 +311,17 @@ def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None,
 
 def _check_pooling(pooling: str | None, include_top: bool) -> None:
     if pooling not in (None, "avg", "max"):
-        raise UserInputError(f'pooling={pooling!r} is unknown: use None, "avg" or "max".')
+        raise UserInputError(f'pooling={shown(pooling)} is unknown: use None, "avg" or "max".')
     if include_top and pooling is not None:
         raise UserInputError(
-            f"pooling={pooling!r} has no effect with include_top=True, whose classifier follows average "
+            f"pooling={shown(pooling)} has no effect with include_top=True, whose classifier follows average "
             "pooling. Use include_top=False to get features, or leave pooling out."
         )
 
 
 def _check_classes(classes: int, include_top: bool, weights: str | os.PathLike | None) -> None:
     if not _is_whole(classes) or classes < 1:
-        raise UserInputError(f"classes={classes!r} cannot be used: expected a whole number from 1.")
+        raise UserInputError(f"classes={shown(classes)} cannot be used: expected a whole number from 1.")
     if include_top and isinstance(weights, str) and weights == "bundled" and classes != BUNDLED_CLASSES:
         raise UserInputError(
             f"classes={classes}, but the bundled classifier knows the {BUNDLED_CLASSES} classes of ImageNet. "

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+MOST_CLASSES = 10_000  # whose confusion matrix has 0.8 GB
+
+
 @dataclass(frozen=True)
 class ConfusionMatrix:
     """How often each class was taken for which.
@@ -32,6 +35,8 @@ class ConfusionMatrix:
         names = validation.class_names(class_names)
         labels, predicted = validation.as_array(labels, "labels"), validation.as_array(predicted, "predictions")
         size = len(names)
+        if size > MOST_CLASSES:
+            raise UserInputError(f"class_names holds {size:,} names; a confusion matrix has at most {MOST_CLASSES:,}.")
         if labels.ndim != 1 or labels.shape != predicted.shape or not labels.size:
             raise UserInputError(
                 f"Labels have shape {labels.shape}, predictions {predicted.shape}; expected one of each for each row, "
@@ -122,7 +127,7 @@ class Gain(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Standard error of `net`, in rows."""
+        """Standard error of `net` under the hypothesis of no difference, in rows: sqrt(gained + lost)."""
         return math.sqrt(self.gained + self.lost)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import DamagedFile, UserInputError
 from .files import data_folder, read_json
-from .validation import text
+from .validation import shown, text
 
 
 def results(name: str = "") -> "Any":
@@ -21,7 +21,7 @@ def results(name: str = "") -> "Any":
         path.append(part)
         if not isinstance(found, dict) or part not in found:
             known = ", ".join(found) if isinstance(found, dict) else "nothing"
-            raise UserInputError(f"There is no measured result {'.'.join(path)!r}; here there are: {known}.")
+            raise UserInputError(f"There is no measured result {shown('.'.join(path))}; here there are: {known}.")
         found = found[part]
     return found
 

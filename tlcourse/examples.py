@@ -11,6 +11,7 @@ from . import validation
 from .errors import UserInputError
 from .predictor import Predictor
 from .ragged import Ragged
+from .validation import shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -109,7 +110,7 @@ def share_of(validation: float | tuple) -> float:
     is_number = isinstance(validation, int | float | np.number) and not isinstance(validation, bool)
     if not is_number or not 0 <= validation < 1:
         raise UserInputError(
-            f"validation is {validation!r}; expected a share from 0 to below 1, or a pair (inputs, labels)."
+            f"validation is {shown(validation)}; expected a share from 0 to below 1, or a pair (inputs, labels)."
         )
     return validation
 

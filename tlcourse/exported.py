@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import features
-from .bit_depth import DEPTHS, BitDepth
+from .bit_depth import BitDepth, is_depth
 from .engines import LiteRTEngine, has_litert, workers
 from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable, printable
 from .files import as_path, read_json, sha256
@@ -157,7 +157,7 @@ def _fault(record: dict) -> str:
         return "its classes are no names"
     if not all(isinstance(size[side], int) and 0 < size[side] <= 4096 for side in ("height", "width")):
         return "its input has no size"
-    if size.get("bits") not in (None, *DEPTHS):
+    if size.get("bits") is not None and not is_depth(size["bits"]):
         return "its input has no bit depth that there is"
     if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
         return "its files have no checksums"

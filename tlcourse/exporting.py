@@ -29,7 +29,7 @@ from .files import as_path, sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
 from .model_card import model_card
-from .output_folder import check_goal
+from .output_folder import check_output_folder
 from .pictures import Pictures
 from .recipes import RECIPES
 from .small_networks import SmallNetwork
@@ -72,7 +72,7 @@ def export(
     """
     goal = as_path(folder)
     _check(trained, dataset, licence)
-    check_goal(goal)
+    check_output_folder(goal)
     started, network = time.perf_counter(), _whole(trained, model)
     try:
         with unfinished_folder(goal) as inside:

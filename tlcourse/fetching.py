@@ -52,12 +52,14 @@ def check_names(names: "Sequence[str]") -> None:
         UserInputError: lists the names that are known.
     """
     known = (*DATASETS, *NETWORKS, *TEXT_NETWORKS)
-    unknown = [name if isinstance(name, str) else shown(name) for name in elements(names) if name not in known]
-    if set(unknown) & set(RECIPES):
-        raise UserInputError(f"{unknown[0]} comes with the course; there is nothing to fetch.")
+    unknown = [name for name in elements(names) if name not in known]
+    bundled = [name for name in unknown if isinstance(name, str) and name in RECIPES]
+    if bundled:
+        raise UserInputError(f"{bundled[0]} comes with the course; there is nothing to fetch.")
     if unknown:
+        listed = ", ".join(map(shown, unknown[:5])) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
         raise UserInputError(
-            f"There is nothing to fetch by the name of {', '.join(unknown)}. Data sets: {', '.join(DATASETS)}. "
+            f"There is nothing to fetch by the name of {listed}. Data sets: {', '.join(DATASETS)}. "
             f"Networks: {', '.join(NETWORKS + TEXT_NETWORKS)}."
         )
 

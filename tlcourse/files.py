@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from .errors import DamagedFile, TLCourseError, UserInputError, how_to_install, printable
 from .foreign_text import preformatted
+from .validation import shown
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"  # of https://bford.info/cachedir/
@@ -78,7 +79,8 @@ def make_cache_folder(name: str = "") -> Path:
     Raises
     ------
     OSError
-        It cannot be made, is a link, or holds files and no tag: then they are someone else's.
+        It cannot be made; the folder in the cache is a link; or the cache holds files and no tag: then they are
+        someone else's.
     """
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
@@ -226,7 +228,7 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
     """
     text = os.fspath(path) if isinstance(path, str | PathLike) else None
     if not isinstance(text, str):
-        raise UserInputError(f"{what} is {path!r}; expected the path of a file or folder.")
+        raise UserInputError(f"{what} is {shown(path)}; expected the path of a file or folder.")
     if not text.strip():
         raise UserInputError(f"{what} is empty; expected the path of a file or folder. The current folder is '.'.")
     if "\0" in text:
@@ -395,6 +397,14 @@ def unfinished_folder(goal: Path) -> Iterator[Path]:
         yield inside
 
 
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is no such folder, or it cannot be read."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
 def left_over(folder: Path) -> list[Path]:
     """What was being written in this folder by processes of this machine that were killed: nobody will finish it.
 
@@ -405,9 +415,9 @@ def left_over(folder: Path) -> list[Path]:
 
     found = []
     pattern = re.compile(rf"{re.escape(f'{UNFINISHED}{platform.node()}')}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}")
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in entries(folder):
         name = pattern.fullmatch(path.name)
-        if name is None or path.is_symlink():
+        if name is None or os.path.islink(path):
             continue
         machine, process = name.groups()
         if not psutil.pid_exists(int(process)) if machine == _machine() else _is_unchanged_since_long(path):

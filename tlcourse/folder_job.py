@@ -32,7 +32,7 @@ from .files import as_path, sha256
 from .fine_tuned import FineTuned
 from .finetuning import fine_tune
 from .heads import Classifier, train_classifier
-from .output_folder import check_goal, claimed
+from .output_folder import check_output_folder, claimed
 from .pictures import Pictures
 from .settings import Settings
 from .training_report import duration
@@ -77,10 +77,10 @@ def train_folder(
     if (goal / RECORD).is_file():  # of this very job, perhaps: nothing is written then
         dataset = _read(folder, say)
         if not _made_before(goal, _fingerprint(dataset, settings)):
-            check_goal(goal)
+            check_output_folder(goal)
         say(f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done.")
         return load_exported(goal)
-    check_goal(goal)
+    check_output_folder(goal)
     with claimed(goal):
         return _train(folder, goal, settings, model, say, scheduler)
 

@@ -11,6 +11,7 @@ from . import tables
 from .blocks import Parts, batch_norms, containers, find_blocks, leaves
 from .errors import UserInputError, printable
 from .foreign_text import escape_html
+from .validation import shown
 
 if TYPE_CHECKING:
     import keras
@@ -143,18 +144,20 @@ def _place(parts: Parts, wanted: str | int, argument: str) -> int:
     names = list(parts.blocks)
     if isinstance(wanted, str):
         if wanted not in names:
-            raise UserInputError(f"{parts.network.name!r} has no block {wanted!r}. Its blocks: {', '.join(names)}.")
+            raise UserInputError(
+                f"{parts.network.name!r} has no block {shown(wanted)}. Its blocks: {', '.join(names)}."
+            )
         return names.index(wanted)
     if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
         raise UserInputError(
-            f"{argument} is {wanted!r}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole number of "
-            "blocks, or nothing for all of them."
+            f"{argument} is {shown(wanted)}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole "
+            "number of blocks, or nothing for all of them."
         )
     if not 1 <= wanted <= len(names):
         other = "To freeze nothing: tl.unfreeze(model)." if argument == "up_to" else "To train none: tl.freeze(model)."
         raise UserInputError(
-            f"{argument} is {wanted}; {parts.network.name!r} has {len(names)} blocks, so expected 1 to {len(names)}. "
-            f"{other if wanted == 0 else 'Blocks: ' + ', '.join(names) + '.'}"
+            f"{argument} is {shown(wanted)}; {parts.network.name!r} has {len(names)} blocks, so expected 1 to "
+            f"{len(names)}. {other if wanted == 0 else 'Blocks: ' + ', '.join(names) + '.'}"
         )
     return int(wanted) - 1 if argument == "up_to" else len(names) - int(wanted)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import files
+from . import files, validation
 from .bit_depth import BitDepth, bits_of, eight_bits, eight_bits_of_colour
 from .errors import PictureError, UserInputError, printable
 from .picture_formats import open_image, sentences
@@ -179,7 +179,7 @@ class Pictures(Sequence):
 
     def __init__(self, paths: Sequence[str | PathLike], bits: int | None = None, depth: BitDepth | None = None) -> None:
         if isinstance(paths, str | bytes | PathLike):
-            raise UserInputError(f"paths is {paths!r}; expected a list of paths. For one: [path].")
+            raise UserInputError(f"paths is {validation.shown(paths)}; expected a list of paths. For one: [path].")
         self.paths = [path if isinstance(path, Path) else files.as_path(path) for path in paths]
         self.depth = depth or BitDepth(self.paths, bits)
 

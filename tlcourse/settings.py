@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .errors import UserInputError
+from .validation import shown
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Settings:
             kinds = int | np.integer if whole else int | float | np.integer | np.floating
             if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
-                raise UserInputError(f"{name} is {value!r}; expected {kind} from {low:,} to {high:,}.")
+                raise UserInputError(f"{name} is {shown(value)}; expected {kind} from {low:,} to {high:,}.")
 
 
 def settings_from(options: dict) -> Settings:
@@ -57,5 +58,5 @@ def settings_from(options: dict) -> Settings:
     known = asdict(Settings())
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise UserInputError(f"fine_tune has no setting {unknown[0]!r}. It has: {', '.join(known)}.")
+        raise UserInputError(f"fine_tune has no setting {shown(unknown[0])}. It has: {', '.join(known)}.")
     return Settings(**options)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .bert import PADDING
 from .errors import DamagedFile, UserInputError, callers_level
+from .validation import shown
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -131,9 +132,9 @@ def as_sentences(texts: "Sentences") -> list[str]:
     found = [str(text) if isinstance(text, str) else text for text in texts]
     for place, text in enumerate(found):
         if not isinstance(text, str):
-            shown = "an array of shape " + str(text.shape) if isinstance(text, np.ndarray) else repr(text)[:60]
+            given = "an array of shape " + str(text.shape) if isinstance(text, np.ndarray) else shown(text)
             raise UserInputError(
-                f"Text number {place} is {shown}, of type {type(text).__name__}; expected str. Of a data set give the "
+                f"Text number {place} is {given}, of type {type(text).__name__}; expected str. Of a data set give the "
                 'split\'s sentences: dataset.train.sentences. Missing texts become empty ones: "".'
             )
     if not found:

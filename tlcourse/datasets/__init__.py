@@ -87,6 +87,6 @@ def load_dataset(name: str, **options: "Any") -> Dataset:
     if pack:
         return read_pack(pack)
     raise UserInputError(
-        f"There is no data set {name!r}. The course has {', '.join(_LOADERS)}; packs in TLCOURSE_PACKS: "
+        f"There is no data set {shown(name)}. The course has {', '.join(_LOADERS)}; packs in TLCOURSE_PACKS: "
         f"{', '.join(list_packs()) or 'none'}. For a folder of your own: tl.datasets.from_folder(path)."
     )

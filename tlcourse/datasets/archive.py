@@ -1,6 +1,5 @@
 """A zip file of pictures → a folder: for pictures that were uploaded, or sent."""
 
-import os
 import shutil
 import stat
 import zipfile
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
+from ..output_folder import check_new
 
 MOST_BYTES = 5_000_000_000  # unpacked; far above what a course's disk and an evening's patience hold
 MOST_FILES = 200_000
@@ -37,8 +37,7 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     source, goal = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():
         raise UserInputError(f"{source} is not a file. Relative paths start at {Path.cwd()}.")
-    if os.path.lexists(goal) and (goal.is_symlink() or not goal.is_dir() or any(goal.iterdir())):
-        raise UserInputError(f"{goal} is there already; nothing was overwritten. Choose a new folder.")
+    check_new(goal)
     try:
         with zipfile.ZipFile(source) as opened:
             _unpack(source, opened, goal)

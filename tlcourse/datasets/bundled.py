@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DatasetUnavailable, UserInputError
 from ..files import Card, bundled_file, read_card
 from ..pictures import Pictures
+from ..validation import shown
 from . import tfds
 from .core import Dataset, from_arrays
 
@@ -74,7 +75,7 @@ def load_reviews(domain: str = "films") -> Dataset:
         UserInputError: unknown domain.
     """
     if domain not in REVIEW_DOMAINS:
-        raise UserInputError(f"domain is {domain!r}; the domains of reviews are {', '.join(REVIEW_DOMAINS)}.")
+        raise UserInputError(f"domain is {shown(domain)}; the domains of reviews are {', '.join(REVIEW_DOMAINS)}.")
     arrays = _read("reviews", "reviews.npz")
     sentences = np.array(arrays["text"].tobytes().decode("utf-8").split("\n"), dtype=object)
     names = np.array(REVIEW_DOMAINS)[arrays["group_domain"]]
@@ -131,7 +132,7 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
         UserInputError: unknown protocol.
     """
     if protocol not in SOLAR_PROTOCOLS:
-        raise UserInputError(f"protocol is {protocol!r}; the protocols of solar are {', '.join(SOLAR_PROTOCOLS)}.")
+        raise UserInputError(f"protocol is {shown(protocol)}; the protocols of solar are {', '.join(SOLAR_PROTOCOLS)}.")
     paths, probability, kind = _read_elpv()
     split = _stratified_split(np.char.add(kind, np.char.mod("%.2f", probability)), seed)
     labels = (probability > 0).astype(np.int64)

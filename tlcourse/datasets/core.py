@@ -108,7 +108,10 @@ class Split:
         Raises:
             UserInputError: a class that there is not, or one named twice.
         """
-        names = [str(name) for name in validation.elements(class_names)]
+        names = [
+            str(name) if isinstance(name, str | float | int | np.generic) else validation.shown(name)
+            for name in validation.elements(class_names)
+        ]
         unknown = [name for name in names if name not in self.class_names]
         if isinstance(class_names, str) or unknown or not names or len(set(names)) < len(names):
             raise UserInputError(

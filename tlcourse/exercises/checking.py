@@ -1,6 +1,7 @@
 """`tl.check`: judge an answer, give the next hint, show and keep progress."""
 
 import inspect
+import warnings
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike
@@ -8,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GuardError, TLCourseError, UserInputError
+from ..errors import GuardError, TLCourseError, UserInputError, callers_level
 from .core import EXERCISES, Exercise, NotYet
-from .progress import Progress
+from .progress import Progress, ProgressError
 from .reading import describe, shorten, type_name
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
@@ -59,9 +60,12 @@ class Check:
             return Verdict(exercise.number, NOT_ATTEMPTED)
         verdict = _judge(exercise, answer, context)
         if verdict.state in (NOT_YET, RIGHT):
-            progress = Progress.read()
-            progress.record(verdict.number, verdict.state == RIGHT, self._hints_given.get(verdict.number, 0))
-            progress.write()
+            try:
+                progress = Progress.read()
+                progress.record(verdict.number, verdict.state == RIGHT, self._hints_given.get(verdict.number, 0))
+                progress.write()
+            except ProgressError as error:
+                warnings.warn(f"Your progress could not be kept. {error}", stacklevel=callers_level())
         return verdict
 
     def hint(self, number: "str | float") -> str:

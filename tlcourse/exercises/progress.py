@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UserInputError, callers_level
 from ..files import as_path, read_json, write_atomically
-from .reading import describe, shorten
+from .reading import shorten
 
 NAME = "tlcourse-progress.json"
 _FORMAT = "tlcourse progress 1"
@@ -35,10 +35,17 @@ class Progress:
 
     @staticmethod
     def path() -> Path:
-        """`TLCOURSE_PROGRESS`, or a file in the folder where the notebook runs, beside the lessons."""
-        path = Path(os.environ.get("TLCOURSE_PROGRESS") or NAME)
-        with suppress(OSError, RuntimeError):  # the working folder is gone; "~name" of no user
-            path = path.expanduser().absolute()
+        """`TLCOURSE_PROGRESS`, or a file in the folder where the notebook runs, beside the lessons.
+
+        Raises:
+            ProgressError: `TLCOURSE_PROGRESS` is no path.
+        """
+        try:
+            path = as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS")
+        except UserInputError as error:
+            raise ProgressError(str(error)) from None
+        with suppress(OSError):  # the working folder is gone
+            path = path.absolute()
         return path
 
     @classmethod
@@ -50,12 +57,12 @@ class Progress:
             strict: refuse a file that is missing or of another kind, where it would count as empty.
 
         Raises:
-            ProgressError: with `strict`.
+            ProgressError: with `strict`; `TLCOURSE_PROGRESS` is no path.
         """
         try:
-            path = cls.path() if file is None and not strict else as_path(file or "")
-        except UserInputError:
-            raise ProgressError(f"You gave {describe(file)}; expected the path of a {NAME}.") from None
+            path = cls.path() if file is None and not strict else as_path(file or "", f"the path of a {NAME}")
+        except UserInputError as error:
+            raise ProgressError(str(error)) from None
         try:
             if path.exists() and not path.is_file():
                 raise OSError("it is no regular file")
