@@ -9,6 +9,7 @@ state=/var/lib/tlcourse-hub
 systemctl disable --quiet --now tlcourse-hub.service 2> /dev/null || true
 systemctl stop tlcourse.slice 2> /dev/null || true
 systemctl disable --quiet --now tlcourse-metadata.service 2> /dev/null || true
+"$here/metadata.sh" allow || true
 if [ "${1:-}" = --accounts ]; then
   "$here/accounts.py" --remove-all
   groupdel tlcourse || true
