@@ -264,6 +264,67 @@ def test_an_account_whose_home_is_another_is_not_removed(machine_accounts, chang
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_accounts_are_removed_where_the_group_is_gone(machine_accounts, monkeypatch):
+    machine_accounts.made("ada")
+    monkeypatch.setattr(machine_accounts.module.grp, "getgrnam", {}.__getitem__)  # raises KeyError, as the real one
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["ada"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_an_account_that_is_busy_can_be_removed_later(machine_accounts, monkeypatch):
+    """userdel refuses an account that has processes: it stays in the record, and the others are removed."""
+    machine_accounts.made("ada")
+    machine_accounts.made("bob")
+    run, busy = machine_accounts.module.subprocess.run, ["ada"]
+
+    def refuse(command, **options):
+        if command[2] in busy:
+            return subprocess.CompletedProcess(command, 8, "", f"userdel: user {command[2]} is currently used")
+        return run(command, **options)
+
+    monkeypatch.setattr(machine_accounts.module.subprocess, "run", refuse)
+    with pytest.raises(SystemExit, match="ada"):
+        machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["bob"]
+    del machine_accounts.there["bob"]
+    busy.clear()
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["bob", "ada"]
+
+
+UNINSTALL_STAND_INS = """
+id() { if [ "$*" = -u ]; then echo 0; fi; }  # root, and every account exists
+systemctl() { echo systemctl $* >> "$SAID"; }
+groupdel() { echo groupdel $* >> "$SAID"; return 6; }  # no such group
+userdel() { echo userdel $* >> "$SAID"; return 8; }  # the account has processes
+ip() { :; }
+export -f id systemctl groupdel userdel ip
+"""
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="the hub is for Linux")
+@pytest.mark.parametrize("record", ["", "ada:1:/home/ada\n", "half a li"], ids=["empty", "gone", "damaged"])
+def test_uninstalling_goes_on_to_its_end_whatever_is_missing_or_busy(tmp_path, record):
+    """uninstall.sh with its folders below another one: the group is gone, tlcourse-warm is busy."""
+    for name in ("uninstall.sh", "accounts.py", "metadata.sh"):
+        text = re.sub(r"/(etc|srv|var)/", rf"{tmp_path}/\1/", text_of(name))
+        (tmp_path / name).write_text(text.replace('"tlcourse"', '"no-such-group"'), encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    state, ssh = tmp_path / "var/lib/tlcourse-hub", tmp_path / "etc/ssh/sshd_config.d/tlcourse-hub.conf"
+    for path in (state / "accounts", ssh, tmp_path / "srv/tlcourse/lesson", tmp_path / "etc/pam.d/tlcourse-hub"):
+        path.parent.mkdir(parents=True)
+        path.write_text(record)
+    said = tmp_path / "said"
+    script = f"{UNINSTALL_STAND_INS}{tmp_path}/uninstall.sh --accounts"
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, "SAID": str(said)}, capture_output=True, text=True)
+    assert said.read_text().splitlines()[-2:] == ["userdel tlcourse-warm", "systemctl daemon-reload"], done.stderr
+    assert not (tmp_path / "srv/tlcourse").exists() and not (tmp_path / "etc/pam.d/tlcourse-hub").exists()
+    # Where an account may be left, so are its record and the line that keeps its password from ssh.
+    assert state.exists() == ssh.exists() == (record == "half a li") == (done.returncode != 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
 def test_the_record_of_accounts_is_for_its_owner_alone_and_follows_no_link(machine_accounts):
     machine_accounts.made("ada")
     record = machine_accounts.module.MADE
