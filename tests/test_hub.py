@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import needs_root
 import pytest
 import yaml
 from test_environment import applies, canonicalize_name, lock_lines, locked_versions, marker_environment
@@ -263,6 +264,67 @@ def test_an_account_whose_home_is_another_is_not_removed(machine_accounts, chang
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_accounts_are_removed_where_the_group_is_gone(machine_accounts, monkeypatch):
+    machine_accounts.made("ada")
+    monkeypatch.setattr(machine_accounts.module.grp, "getgrnam", {}.__getitem__)  # raises KeyError, as the real one
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["ada"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
+def test_an_account_that_is_busy_can_be_removed_later(machine_accounts, monkeypatch):
+    """userdel refuses an account that has processes: it stays in the record, and the others are removed."""
+    machine_accounts.made("ada")
+    machine_accounts.made("bob")
+    run, busy = machine_accounts.module.subprocess.run, ["ada"]
+
+    def refuse(command, **options):
+        if command[2] in busy:
+            return subprocess.CompletedProcess(command, 8, "", f"userdel: user {command[2]} is currently used")
+        return run(command, **options)
+
+    monkeypatch.setattr(machine_accounts.module.subprocess, "run", refuse)
+    with pytest.raises(SystemExit, match="ada"):
+        machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["bob"]
+    del machine_accounts.there["bob"]
+    busy.clear()
+    machine_accounts.module.remove_all()
+    assert machine_accounts.removed == ["bob", "ada"]
+
+
+UNINSTALL_STAND_INS = """
+id() { if [ "$*" = -u ]; then echo 0; fi; }  # root, and every account exists
+systemctl() { echo systemctl $* >> "$SAID"; }
+groupdel() { echo groupdel $* >> "$SAID"; return 6; }  # no such group
+userdel() { echo userdel $* >> "$SAID"; return 8; }  # the account has processes
+ip() { :; }
+export -f id systemctl groupdel userdel ip
+"""
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="the hub is for Linux")
+@pytest.mark.parametrize("record", ["", "ada:1:/home/ada\n", "half a li"], ids=["empty", "gone", "damaged"])
+def test_uninstalling_goes_on_to_its_end_whatever_is_missing_or_busy(tmp_path, record):
+    """uninstall.sh with its folders below another one: the group is gone, tlcourse-warm is busy."""
+    for name in ("uninstall.sh", "accounts.py", "metadata.sh"):
+        text = re.sub(r"/(etc|srv|var)/", rf"{tmp_path}/\1/", text_of(name))
+        (tmp_path / name).write_text(text.replace('"tlcourse"', '"no-such-group"'), encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    state, ssh = tmp_path / "var/lib/tlcourse-hub", tmp_path / "etc/ssh/sshd_config.d/tlcourse-hub.conf"
+    for path in (state / "accounts", ssh, tmp_path / "srv/tlcourse/lesson", tmp_path / "etc/pam.d/tlcourse-hub"):
+        path.parent.mkdir(parents=True)
+        path.write_text(record)
+    said = tmp_path / "said"
+    script = f"{UNINSTALL_STAND_INS}{tmp_path}/uninstall.sh --accounts"
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, "SAID": str(said)}, capture_output=True, text=True)
+    assert said.read_text().splitlines()[-2:] == ["userdel tlcourse-warm", "systemctl daemon-reload"], done.stderr
+    assert not (tmp_path / "srv/tlcourse").exists() and not (tmp_path / "etc/pam.d/tlcourse-hub").exists()
+    # Where an account may be left, so are its record and the line that keeps its password from ssh.
+    assert state.exists() == ssh.exists() == (record == "half a li") == (done.returncode != 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the hub is for Linux")
 def test_the_record_of_accounts_is_for_its_owner_alone_and_follows_no_link(machine_accounts):
     machine_accounts.made("ada")
     record = machine_accounts.module.MADE
@@ -295,19 +357,19 @@ def test_every_archive_of_homes_that_is_recommended_is_private():
 
 # --- the cloud's metadata: a stand-in at its address, in network namespaces made for the test ---
 
-METADATA = """
+CLOUD = """
 set -e
 ip link set lo up
 unshare -n sleep 60 & cloud=$!
 trap 'kill $cloud' EXIT
 until [ "$(readlink /proc/$cloud/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
 ip link add here type veth peer name there netns $cloud
-ip addr add 192.168.77.1/24 dev here
 ip link set here up
 nsenter -t $cloud -n sh -ec '
-  ip link set lo up; ip link set there up; ip addr add 192.168.77.2/24 dev there
-  for address in 169.254.169.254 168.63.129.16 93.184.216.34; do ip addr add $address/32 dev there; done'
-ip route add default via 192.168.77.2
+  ip link set lo up; ip link set there up
+  for address in $ADDRESSES; do ip addr add $address dev there $NODAD; done'
+ip addr add $HERE dev here $NODAD
+ip route add default via $GATEWAY
 nsenter -t $cloud -n "$PYTHON" "$KNOCK" serve > /dev/null 2>&1 & server=$!
 trap 'kill $server $cloud' EXIT
 "$PYTHON" "$KNOCK" before
@@ -320,18 +382,21 @@ trap 'kill $server $cloud' EXIT
 KNOCK = """
 import json, os, socket, sys, time
 if sys.argv[1] == "serve":
-    server = socket.create_server(("", 80))
+    six = ":" in os.environ["GATEWAY"]
+    server = socket.create_server(("", 80), family=socket.AF_INET6 if six else socket.AF_INET)
     while True:
         server.accept()[0].close()
-for _ in range(100):  # until the stand-in answers
-    try:
-        socket.create_connection(("93.184.216.34", 80), 1).close()
-        break
-    except OSError:
-        time.sleep(0.1)
+addresses = os.environ["KNOCK_AT"].split()
+for address in addresses:
+    for _ in range(100):  # until the stand-in answers
+        try:
+            socket.create_connection((address, 80), 1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
 reached = []
 for uid in (0, 999, 1000, 65534):
-    for address in ("169.254.169.254", "168.63.129.16", "93.184.216.34"):
+    for address in addresses:
         read, write = os.pipe()
         if os.fork() == 0:
             os.setuid(uid)
@@ -346,39 +411,113 @@ for uid in (0, 999, 1000, 65534):
             reached.append([uid, address])
 print(json.dumps(reached), flush=True)
 """
+IPV4 = {
+    "metadata": ["169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192"],
+    "elsewhere": "93.184.216.34",
+    "here": "192.168.77.1/24",
+    "gateway": "192.168.77.2",
+}
+IPV6 = {
+    "metadata": [
+        "fe80::a9fe:a9fe",  # OpenStack, Akamai
+        "fd00:ec2::254",  # Amazon
+        "fd20:ce::254",  # Google
+        "fd00:c1::a9fe:a9fe",  # Oracle
+        "fd00:42::42",  # Scaleway
+        "fd00:a9fe:a9fe::1",  # Akamai
+        "fd00:100::100:200",  # Alibaba
+    ],
+    "elsewhere": "2001:db8::1",
+    "here": "fd77::1/64",
+    "gateway": "fd77::2",
+}
 
 
-def why_no_namespace() -> str:
-    """Why this process can make no network of its own; nothing if it can."""
+def in_own_network(script: str, **environment: str) -> str:
+    """What a shell script prints that runs as root in a network namespace of its own."""
+    environment = {**os.environ, "HUB": str(HUB), **environment}
+    environment["PATH"] += ":/usr/sbin:/sbin"
+    command = ["unshare", "-n", "bash", "-ec", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def network_namespaces():
+    """This process can make a network of its own."""
     if os.name == "nt" or os.geteuid() != 0:
-        return "a network namespace takes root"
+        needs_root.skip("a network namespace takes root")
     missing = [
         name for name in ("ip", "unshare", "nsenter") if not shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
     ]
     if missing:
-        return f"not here: {', '.join(missing)}"
-    made = "ip link add here type veth && ip rule add uidrange 1-2 to 169.254.0.0/16 ipproto tcp prohibit"
+        needs_root.skip(f"not here: {', '.join(missing)}")
+    made = (
+        "ip link add here type veth && for n in 4 6; do ip -$n rule add uidrange 1-2 ipproto tcp prohibit || exit; done"
+    )
     if subprocess.run(["unshare", "-n", "sh", "-c", made], capture_output=True).returncode:
-        return "no network namespace, or no routing by user, can be had here"
-    return ""
+        needs_root.skip("no network namespace, or no routing by user, can be had here")
 
 
-def test_learners_do_not_reach_the_clouds_metadata(tmp_path):
+@pytest.mark.parametrize("family", [IPV4, IPV6], ids=["IPv4", "IPv6"])
+def test_learners_do_not_reach_the_clouds_metadata(network_namespaces, tmp_path, family):
     """Root and system accounts do, everybody reaches other addresses, and without the rule everybody reaches all."""
-    if reason := why_no_namespace():
-        pytest.skip(reason)
     knock = tmp_path / "knock.py"
     knock.write_text(KNOCK, encoding="utf-8")
-    environment = {**os.environ, "HUB": str(HUB), "KNOCK": str(knock), "PYTHON": sys.executable}
-    environment["PATH"] += ":/usr/sbin:/sbin"
-    command = ["unshare", "-n", "bash", "-c", METADATA]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    before, blocked, allowed = map(json.loads, done.stdout.splitlines())
-    metadata, elsewhere = ["169.254.169.254", "168.63.129.16"], "93.184.216.34"
+    metadata, elsewhere = family["metadata"], family["elsewhere"]
+    prefix = "/64" if family is IPV6 else "/24"
+    # An address of the link needs the name of the link; the link's own prefix makes a route to it.
+    addresses = [f"{one}/64" if one.startswith("fe80") else one for one in [*metadata, elsewhere]]
+    metadata = [f"{one}%here" if one.startswith("fe80") else one for one in metadata]
+    printed = in_own_network(
+        CLOUD,
+        KNOCK=str(knock),
+        PYTHON=sys.executable,
+        ADDRESSES=" ".join([family["gateway"] + prefix, *addresses]),
+        KNOCK_AT=" ".join([*metadata, elsewhere]),
+        HERE=family["here"],
+        GATEWAY=family["gateway"],
+        NODAD="nodad" if family is IPV6 else "",
+    )
+    before, blocked, allowed = map(json.loads, printed.splitlines())
     everything = [[uid, address] for uid in (0, 999, 1000, 65534) for address in [*metadata, elsewhere]]
     assert before == allowed == everything
     assert [one for one in everything if one not in blocked] == [[u, a] for u in (1000, 65534) for a in metadata]
+
+
+ADMINISTRATORS = "for n in 4 6; do ip -$n rule add preference 100 {} lookup 77; done\n"  # policy routing of their own
+RULES = "ip -4 rule; ip -6 rule; echo --\n"
+
+
+def test_an_administrators_rules_of_the_same_preference_stay(network_namespaces):
+    rule = ADMINISTRATORS.format("fwmark 7")
+    printed = in_own_network(f"{rule}{RULES}$HUB/metadata.sh block\n{RULES}$HUB/metadata.sh allow\n{RULES}")
+    before, blocked, allowed = printed.split("--\n")[:3]
+    assert before == allowed != blocked and before.count("fwmark 0x7") == blocked.count("fwmark 0x7") == 2
+
+
+def test_blocking_again_leaves_no_moment_without_a_rule(network_namespaces):
+    """A rule that is removed and made again comes to stand behind one of the same preference that was made between."""
+    rule = ADMINISTRATORS.format("fwmark 7")
+    block = "$HUB/metadata.sh block\n"
+    before, after, _ = in_own_network(f"{block}{rule}{RULES}{block}{RULES}").split("--\n")
+    assert after == before and "prohibit" in before
+
+
+def test_a_rule_that_is_missing_is_added_again(network_namespaces):
+    block, lost = "$HUB/metadata.sh block\n", "ip -4 rule del to 192.0.0.192\n"
+    before, after, _ = in_own_network(f"{block}{RULES}{lost}{block}{RULES}").split("--\n")
+    assert sorted(after.splitlines()) == sorted(before.splitlines()) and "192.0.0.192" in after
+
+
+def test_nothing_but_uninstalling_lifts_the_block():
+    """Not even for the moment of an update: a learner's program could ask again and again until it gets an answer."""
+    service = text_of("tlcourse-metadata.service")
+    assert "ExecStop" not in service and re.search(r"^ExecReload=.* block$", service, re.MULTILINE)
+    lifting = [path.name for path in SCRIPTS if 'metadata.sh" allow' in path.read_text(encoding="utf-8")]
+    assert lifting == ["uninstall.sh"]
+    assert re.findall(r"systemctl (\S+) tlcourse-metadata", text_of("install.sh")) == ["reload-or-restart"]
 
 
 def test_the_hub_starts_only_where_the_metadata_is_blocked_at_each_boot():

@@ -4,13 +4,17 @@ import ast
 import os
 import re
 import shutil
+import socketserver
 import stat
+import threading
 import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import dask
 import dask_intruder
+import needs_root
 import psutil
 import pytest
 from dask_engines import MeanColour
@@ -77,7 +81,7 @@ def started(tmp_path_factory):
 def attacked(started):
     """Address → attack → what it came to, for every address of every cluster."""
     if reason := dask_intruder.what_is_missing():
-        pytest.skip(reason)
+        needs_root.skip(reason)
     return dask_intruder.run(sorted(set().union(*(each.addresses for each in started.values()))))
 
 
@@ -171,6 +175,26 @@ def test_a_scheduler_without_tls_is_used_with_a_warning(started, one_picture, tm
     with pytest.warns(UserWarning, match="without authentication"):
         found = compute(engine, one_picture, (8, 8), cache=False, scheduler=address)
     assert len(found.features) == 1
+
+
+@pytest.mark.parametrize("protocol", ["tcp://", ""], ids=["tcp", "none"])
+def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(one_picture, tmp_path, protocol):
+    """Dask's client loads what the scheduler sends: a warning that comes after the connection comes too late."""
+    connections = []
+
+    class Scheduler(socketserver.BaseRequestHandler):
+        def handle(self):
+            connections.append(self.client_address)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Scheduler) as server, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"{protocol}127.0.0.1:{server.server_address[1]}"
+        with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+            with pytest.raises(UserWarning, match="without authentication"):
+                compute(MeanColour(tmp_path / "diary"), one_picture, (8, 8), cache=False, scheduler=address)
+        server.shutdown()
+    assert connections == []
 
 
 def test_a_cluster_with_tls_is_used_without_a_warning(started, one_picture, tmp_path):

@@ -47,8 +47,16 @@ def read_list(path: Path) -> list[str]:
     return names
 
 
+def members() -> list[str]:
+    """The accounts in the group tlcourse; none where an uninstallation has removed the group."""
+    try:
+        return grp.getgrnam("tlcourse").gr_mem
+    except KeyError:
+        return []
+
+
 def is_learner(name: str) -> bool:
-    return name in grp.getgrnam("tlcourse").gr_mem
+    return name in members()
 
 
 def exists(name: str) -> bool:
@@ -95,17 +103,21 @@ def why_not_removed(name: str, uid: int, home: str) -> str:
 
 def remove_all() -> None:
     """Remove the accounts that were made here; those that were added to the group by hand stay, with their homes."""
-    members = set(grp.getgrnam("tlcourse").gr_mem)
+    group, busy = set(members()), []
     lines = MADE.read_text(encoding="utf-8").splitlines() if MADE.is_file() else []
     made = {name: (int(uid), home) for name, uid, home in (line.split(":", 2) for line in lines)}
     for name, (uid, home) in made.items():
         if reason := why_not_removed(name, uid, home):
             print(f"left {name}: it {reason}")
+        elif (done := subprocess.run(["userdel", "--remove", name], capture_output=True, text=True)).returncode:
+            print(f"left {name}: {done.stderr.strip()}")
+            busy.append(name)
         else:
-            done = subprocess.run(["userdel", "--remove", name], capture_output=True, text=True)
-            print(f"removed {name}" if done.returncode == 0 else f"left {name}: {done.stderr.strip()}")
-    for name in sorted(members - set(made)):
+            print(f"removed {name}")
+    for name in sorted(group - set(made)):
         print(f"left {name}: it is not in {MADE}")
+    if busy:
+        sys.exit(f"These could not be removed: {', '.join(busy)}. End their processes, then run this again.")
 
 
 def set_password(name: str) -> str:

@@ -75,7 +75,7 @@ if [ -d /etc/systemd/network ]; then # systemd-networkd removes rules of routing
 fi
 systemctl daemon-reload
 systemctl enable --quiet tlcourse-metadata.service
-systemctl restart tlcourse-metadata.service
+systemctl reload-or-restart tlcourse-metadata.service
 systemctl enable --quiet tlcourse-hub.service
 systemctl restart tlcourse-hub.service
 echo "The hub runs. Accounts: $here/accounts.py class.txt"

@@ -9,22 +9,22 @@ state=/var/lib/tlcourse-hub
 systemctl disable --quiet --now tlcourse-hub.service 2> /dev/null || true
 systemctl stop tlcourse.slice 2> /dev/null || true
 systemctl disable --quiet --now tlcourse-metadata.service 2> /dev/null || true
-if [ "${1:-}" = --accounts ]; then
-  "$here/accounts.py" --remove-all
+"$here/metadata.sh" allow || true
+removed="" # Only where no account is left that accounts.py made can its record go, and what keeps its password from ssh.
+if [ "${1:-}" = --accounts ] && "$here/accounts.py" --remove-all; then
+  removed=yes
   groupdel tlcourse || true
   groupdel tlcourse-teachers || true
 fi
 rm -f /etc/systemd/system/tlcourse-{hub,metadata}.service /etc/pam.d/tlcourse-hub /etc/tlcourse-hub.env \
   /etc/systemd/networkd.conf.d/tlcourse.conf
-if [ -e /etc/ssh/sshd_config.d/tlcourse-hub.conf ]; then
-  # Accounts that stay keep their passwords: without this line these would be good for ssh.
-  if [ "${1:-}" = --accounts ]; then rm /etc/ssh/sshd_config.d/tlcourse-hub.conf; fi
-fi
 rm -rf /srv/tlcourse
-if [ "${1:-}" = --accounts ]; then
+if [ "$removed" ]; then
+  rm -f /etc/ssh/sshd_config.d/tlcourse-hub.conf
   rm -rf "$state"
 elif [ -d "$state" ]; then
   find "$state" -mindepth 1 ! -name accounts -delete # which accounts are the course's: --accounts may still be asked for
 fi
-id -u tlcourse-warm > /dev/null 2>&1 && userdel tlcourse-warm
+if id -u tlcourse-warm > /dev/null 2>&1; then userdel tlcourse-warm || true; fi
 systemctl daemon-reload
+[ "${1:-}" != --accounts ] || [ "$removed" ]

@@ -39,12 +39,15 @@ def connected(scheduler: str | None = None) -> Iterator:
         except ValueError:
             pass
         else:
+            address = str(client.scheduler.address) if client.scheduler else ""
+            _warn_without_authentication(address)
             yield _with_workers(client)
             return
     import dask
 
     scheduler = scheduler or dask.config.get("scheduler-address", None)
     if scheduler:
+        _warn_without_authentication(str(scheduler))  # before the first connection
         with _client(distributed, scheduler) as client:
             yield _with_workers(client)
     else:
@@ -98,6 +101,21 @@ def _distributed() -> "ModuleType":
     return distributed
 
 
+def _warn_without_authentication(address: str) -> None:
+    """Warn of a scheduler that anybody can use; an address without a protocol is taken as Dask takes it."""
+    import dask
+
+    default = dask.config.get("distributed.comm.default-scheme", "tcp")
+    protocol = address.partition("://")[0] if "://" in address else default
+    if address and protocol not in AUTHENTICATED:
+        warnings.warn(
+            f"The Dask scheduler {address} speaks {protocol} without authentication: everybody who can "
+            "connect to it, every account of its machine included, can run code as you. Start it with TLS (lesson 11), "
+            "or with LocalCluster(security=True).",
+            stacklevel=4,
+        )
+
+
 def _client(distributed: "ModuleType", address: str) -> "distributed.Client":
     try:
         return distributed.Client(address)
@@ -114,14 +132,6 @@ def _with_workers(client: "distributed.Client") -> "distributed.Client":
     from distributed import TimeoutError as Late  # on Python 3.10 asyncio has one of its own
 
     address = str(client.scheduler.address) if client.scheduler else "that was asked for"
-    protocol, separator, _ = address.partition("://")
-    if separator and protocol not in AUTHENTICATED:
-        warnings.warn(
-            f"The Dask scheduler {address} speaks {protocol} without authentication: everybody who can "
-            "connect to it, every account of its machine included, can run code as you. Start it with TLS (lesson 11), "
-            "or with LocalCluster(security=True).",
-            stacklevel=4,
-        )
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except Late:
