@@ -362,9 +362,9 @@ def test_progress_can_be_turned_off(bundled_model, cells, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"from_": "block9z"}, "from_ is 'block9z'; expected the first block to train"),
-        ({"from_": 0}, "from_ is 0; expected"),
-        ({"from_": True}, "from_ is True; expected"),
+        ({"from_": "block9z"}, "given as 'block9z'; expected its name"),
+        ({"from_": 0}, "given as 0; expected"),
+        ({"from_": True}, "given as True; expected"),
         ({"from_": 19}, "how many of the last blocks \\(1 to 18\\)"),
         ({"epochs": 0}, "epochs is 0; expected a whole number from 1"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number from 0 to 1"),

@@ -275,7 +275,7 @@ def predict(
     _, failed = predict_files(lambda: load_exported(model, variant), pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        _complain(f"{which} could not be read; why stands in the answer's place.")
+        _complain(f"{which} could not be read; the reason is in the error column.")
         raise typer.Exit(1)
 
 

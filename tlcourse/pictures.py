@@ -94,7 +94,7 @@ def read_file(path: str | PathLike) -> bytes:
 
 def _or_sentences(path: str | PathLike) -> str:
     """What to do if this was never meant for a path."""
-    if not isinstance(path, str | PathLike) or Path(path).suffix.lower() in EXTENSIONS:
+    if not isinstance(path, str | PathLike) or os.path.lexists(path) or Path(path).suffix.lower() in EXTENSIONS:
         return ""
     return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
 

@@ -486,7 +486,7 @@ tl.check("9.3", two_stacks, wide, judged_wide)
 # - Two networks are a little better than one. An average of their probabilities was as good as a stack, and there is nothing in
 #   it that could leak.
 # - A stack learns from answers about unseen pictures, or it learns to trust who has learned by heart.
-# - When two ways are within one standard error of each other (lesson 10 has the rule), take the simpler one. Often that is the
+# - When two ways are within one standard error of each other (the rule is in lesson 10), take the simpler one. Often that is the
 #   plain probe.
 # - What we measured: five draws of three data sets, two networks of one family, and searches of a few dozen trials. Networks that
 #   differ more may have more to tell each other.

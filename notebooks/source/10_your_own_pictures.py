@@ -141,16 +141,17 @@ print(f"fine-tuned: {tuned_accuracy:.1%} of {len(validation)} validation picture
 # %% [markdown]
 # ## Choose, by validation
 #
-# **Predict first.** Say fine-tuning gets one validation picture more right than the probe. Which one would you take, and why?
+# **Predict first.** Suppose fine-tuning gets one more validation picture right than the probe. Which one would you take, and why?
 #
-# The probe. It is the simpler model: it has fewer ways to go wrong, and it is easier to explain. One picture more is no
-# evidence against it; with another seed it may be one picture fewer. So fine-tuning has to be better by *more than one
-# standard error* (the one-standard-error rule, Breiman and others, 1984).
+# The probe. It is the simpler model: it has fewer ways to go wrong, and it is easier to explain. One picture is too little
+# evidence against it; with another seed it could be one fewer. So fine-tuning has to be better by *more than one standard error*
+# (a paired form of the one-standard-error rule of Breiman and others, 1984).
 #
-# Both have answered the same pictures, so only those count on which one is right and the other wrong. With `gained` pictures that
-# only the fine-tuned network gets right, and `lost` that only the probe does, the difference is `gained - lost`, and its standard
-# error √(gained + lost). One gained and none lost is 1 ± 1: keep the probe. Four gained and one lost is 3 ± 2.2: keep the
-# fine-tuned network.
+# Both models have seen the same pictures, so the only ones that matter are those that one gets right and the other wrong. With
+# `gained` pictures that only the fine-tuned network gets right, and `lost` that only the probe does, the difference is
+# `gained - lost`, and its standard error √(gained + lost). One gained and none lost is 1 ± 1: keep the probe. Four gained and one
+# lost is 3 ± 2.2: keep the fine-tuned network. The rule is lenient: two gained and none lost, 2 ± 1.4, is just enough. And the
+# best epoch was chosen on these same pictures, which is a small advantage for fine-tuning.
 
 # %% tags=["trained-here"]
 from tlcourse.evaluation import paired_gain
@@ -161,8 +162,11 @@ gain
 
 # %%
 kept = tuned if gain.exceeds_one_standard_error else probe
+print(f"{gain.net} ± {gain.standard_error:.1f}: keep the {'fine-tuned network' if kept is tuned else 'probe'}")
 
 # %% [markdown]
+# Where the probe is kept, the network in the files below is the frozen one with the probe's linear classifier on top.
+#
 # ## Judge, once
 #
 # Until now nobody has looked at the test pictures. Now they are read, once, by the one network that was chosen. Whoever looks,
@@ -196,8 +200,9 @@ for name, file in exported.record["files"].items():
 # disagreed, there would be no folder; had the small one become clearly worse, it would have been left out. Converted networks do go
 # wrong, and nothing else would tell you.
 #
-# The small file is four times smaller, and not faster on a laptop's processor: its numbers have to be unpacked on the way. It is
-# made for machines with little memory.
+# The small file is about a quarter of the size, and no faster on this processor. It is made for machines with little memory. Where
+# it gives another answer than Keras, that answer may happen to be right: an accuracy that is one picture higher is not an
+# improvement, by the rule above.
 #
 # ### How good is it?
 
@@ -220,8 +225,8 @@ tl.show.confusion(exported.confusion(pictures.test.images, pictures.test.labels)
 # %% [markdown]
 # Compare the two rows, not the sum. Which class pays for the other's being more frequent?
 #
-# Last, the pictures themselves. The surest mistakes are worth more than any number: they show wrong labels, a second thing in
-# the picture, a camera that was different.
+# Last, the pictures themselves. Look at the mistakes, the surest first; they often say more than a number: wrong labels, a second
+# thing in the picture, a camera that was different.
 
 # %%
 probabilities = exported.predict_proba(pictures.test.images)
@@ -260,7 +265,8 @@ table = subprocess.run(command, cwd=work, capture_output=True, text=True).stdout
 print(table)
 
 # %% [markdown]
-# Does it say what the network says here?
+# Some of these answers may be wrong: the mistakes that you have just looked at. The question here is only whether the file
+# answers as the network does.
 
 # %%
 said = [line.split(",")[1] for line in table.splitlines()[1:]]
@@ -287,9 +293,10 @@ except tl.errors.DamagedFile as error:
     print(str(error).replace(str(work), "…"))
 
 # %% [markdown]
-# One bit among millions of bytes was turned over. The network would have answered, a little differently. (Files of the kind called
-# *pickle*, in which networks are often passed on, can run any program when they are opened. Here nothing is: the record is
-# text, LiteRT files hold numbers and known operations, and Keras opens its file in safe mode.)
+# One bit among millions of bytes was turned over. Without this check the file might have been loaded, and have answered slightly
+# differently. (Files of the kind called *pickle*, in which networks are often passed on, can run any program when they are opened.
+# Here nothing is: the record is text, LiteRT files hold numbers and known operations, and a Keras file is opened only if it
+# consists of the layers that exported networks have.)
 #
 # ## All of it in one command
 #
@@ -320,7 +327,7 @@ print(f"with --variant keras: after {predicted['keras']['first_answer_ms']} ms")
 # ### Exercise 10.1: how many test pictures?
 #
 # Your network is right for nine of ten pictures, and you want to know that to two points: an interval, as the card's, that reaches
-# two points to each side. How many test pictures do you need? A few percent more are near enough.
+# two points to each side. How many test pictures do you need? Up to five percent more is close enough.
 #
 # Stuck? `tl.check.hint("10.1")` in a cell of its own gives the first of three hints.
 

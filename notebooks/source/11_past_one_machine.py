@@ -49,13 +49,14 @@ for pictures in (10_000, 1_000_000, 100_000_000):
 # [Dask](https://distributed.dask.org) has three parts. A **scheduler** knows what is to be done. **Workers** do it, each a
 # process on some machine. A **client** asks for it: this notebook.
 #
-# Here all three live on your machine, and talk over its loopback address, 127.0.0.1. Between real machines nothing changes but
-# the addresses. The dashboard, a web page that shows what goes on, is told to stay on 127.0.0.1 too. If it is told nothing, it
-# listens on *every* address of the machine.
+# Here all three live on your machine, and talk over its loopback address, 127.0.0.1. Between real machines only the
+# addresses and the certificates change. The dashboard, a web page that shows what goes on, is told to stay on 127.0.0.1 too. If
+# it is told nothing, it listens on *every* address of the machine.
 #
-# Every other account on this machine can connect to 127.0.0.1 as well, and work is code: a scheduler that accepts any connection
-# runs any code, as you. `security=True` makes a certificate that lives in memory, as long as the cluster does; without it
-# nobody gets in.
+# Every other account on this machine can connect to 127.0.0.1 as well, and work is code: anyone who can connect to the
+# scheduler can run code as you. `security=True` makes a certificate for this cluster alone; without it nobody can connect to
+# the scheduler or to a worker. The dashboard runs no code, and has no such protection: other accounts on this machine can
+# read it.
 
 # %%
 import logging
@@ -70,7 +71,7 @@ cluster = LocalCluster(
     threads_per_worker=1,
     security=True,
     dashboard_address="127.0.0.1:0",
-    local_directory=work / "dask",
+    local_directory=work / "dask",  # the workers' own files
     silence_logs=logging.CRITICAL,  # we are going to kill workers, and know it
 )
 client = Client(cluster)
@@ -221,10 +222,10 @@ print(f"{untouched} of {len(shards)} shards untouched; the same: {np.array_equal
 #
 # **Predict first.** Who may send work to a scheduler that was started without certificates?
 #
-# Everybody who can reach it. On one machine those are its accounts; on an open network, strangers. So between machines there
-# has to be TLS, the S of https, in both directions. `security=True` cannot hand its certificate to other machines, so here one
-# certificate is made once and copied to the machines that belong together, with `key.pem` readable for you alone
-# (`chmod 600 key.pem`):
+# Everybody who can reach it. On one machine, that means every account; on an open network, anyone. So between machines there
+# has to be mutual TLS (the S of https, with a certificate on both sides). `security=True` cannot hand its certificate to other
+# machines, so here one certificate is made once and copied to the machines that belong together, with `key.pem` readable for you
+# alone (`chmod 600 key.pem`); after 90 days, make a new one:
 #
 # ```
 # openssl req -x509 -newkey rsa:3072 -nodes -days 90 -subj "/CN=our-cluster" -keyout key.pem -out cert.pem
@@ -234,19 +235,21 @@ print(f"{untouched} of {len(shards)} shards untouched; the same: {np.array_equal
 # ```
 #
 # The client reads the same three names from Dask's settings: `DASK_DISTRIBUTED__COMM__TLS__CA_FILE`, `…__CLIENT__CERT` and
-# `…__CLIENT__KEY`. An address that begins with `tcp://` has no certificates; the course uses such a scheduler with a warning.
+# `…__CLIENT__KEY`. An address that begins with `tcp://` has no certificates; the course still uses such a scheduler, but warns.
 #
-# Our own cluster has had a certificate from the start. A call without it:
+# Our cluster has had a certificate from the start. Here is a client with a different one:
 
 # %%
+from distributed.security import Security
+
 try:
-    model.extract_features(paths[:32], engine="dask", cache=False, scheduler=cluster.scheduler_address)
-except tl.errors.TLCourseError as error:
-    print(str(error).split(" (")[0].replace(cluster.scheduler_address, "ADDRESS"))
+    Client(cluster.scheduler_address, security=Security.temporary(), timeout=10)
+except OSError as error:
+    print(str(error).split(".")[0])
 
 # %% [markdown]
-# Turned away at the door. It need not even be somebody bad: the colleague whose script still has your scheduler's old address is
-# reason enough.
+# The scheduler refuses it. This protects you from mistakes as well: a colleague's script may still hold your scheduler's old
+# address.
 #
 # ## What it costs
 #
@@ -408,7 +411,8 @@ shutil.rmtree(work)
 # - A frozen network's work can be handed out because no picture depends on another; the result is the same to the last bit, and a
 #   check proves it.
 # - Damaged pictures are reported, dead workers replaced, deadly batches set aside, finished shards kept.
-# - A scheduler runs code: with TLS only, on one machine (`security=True`) as between machines. The dashboard: on 127.0.0.1.
+# - A scheduler runs whatever code it is sent, so always use TLS: `security=True` on one machine, a certificate of your own
+#   between machines. Keep the dashboard on 127.0.0.1.
 # - On one machine a cluster gains nothing. With many, the drive breaks before the scheduler does.
 # - To spread training is another matter: ranks must agree after each batch, and stand or fall together.
 # - What we measured: one machine, its loopback address, a thousand small photographs. The rest was multiplication.
