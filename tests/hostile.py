@@ -79,8 +79,6 @@ FOREIGN_NAMES = {
     "apostrophe": "'=1",
     "wide equals sign": "＝1+1",  # noqa: RUF001
     "not UTF-8": "\udcff\udcfe",
-    "empty": "",
-    "blank": "  ",
     "long": "very " * 60,
     "placeholders": "%s {0} %(x)s",
     "scripts": "猫 แมว кот 👩‍🔬 é",

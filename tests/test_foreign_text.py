@@ -384,8 +384,9 @@ def test_a_folder_of_such_names_is_examined_without_control_characters(tmp_path)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_prints_no_control_characters(tmp_path, kind):
-    folder = tmp_path / (FOREIGN_NAMES[kind].replace("/", "_")[:100] or "empty")
-    result = CliRunner().invoke(cli.app, ["predict", str(tmp_path), "--model", str(folder)])
+    folder = tmp_path / (FOREIGN_NAMES[kind].replace("/", "_")[:100])
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    result = CliRunner().invoke(cli.app, ["predict", str(tmp_path / "picture.png"), "--model", str(folder)])
     assert result.exit_code == 1 and not CONTROL.search(result.stderr.replace("\t", " "))
     assert printable(folder.name.strip()) in result.stderr.replace("\n", r"\n")
 

@@ -225,7 +225,7 @@ def test_picture_files_are_drawn(tmp_path):
 
 def test_a_picture_file_is_read_once(tmp_path, monkeypatch):
     reads = []
-    monkeypatch.setattr("tlcourse.pictures.read_picture", lambda path: reads.append(path) or COLOUR[0])
+    monkeypatch.setattr("tlcourse.pictures.read_picture", lambda path, depth: reads.append(path) or COLOUR[0])
     show.pictures(Pictures(["a.png", "b.png"]))
     assert [path.name for path in reads] == ["a.png", "b.png"]
 

@@ -51,10 +51,10 @@ def without_tls(folder):
 
 @contextmanager
 def of_the_lesson():
-    """The cluster of lesson 11, started by the lesson's own cell."""
-    (cell,) = (cell for cell in code_cells(LESSON) if "LocalCluster(" in cell)
+    """The cluster of lesson 11, started by the lesson's own cells."""
+    folder, cluster = (cell for cell in code_cells(LESSON) if "\nwork = " in cell or "LocalCluster(" in cell)
     names: dict = {}
-    exec(cell, names)  # the lesson's own code
+    exec(folder + cluster, names)  # the lesson's own code
     with names["cluster"] as cluster, names["client"]:
         yield cluster
     shutil.rmtree(names["work"])

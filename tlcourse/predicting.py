@@ -59,7 +59,8 @@ def predict_files(
 def _files(places: Iterable[Path]) -> tuple[list[Path], list[Answer]]:
     """The picture files, and the folders that cannot be opened."""
     files, closed = [], []
-    for place in [as_path(place, "a picture") for place in places]:
+    places = [as_path(place, "a picture") for place in places]
+    for place in places:
         if os.path.isdir(place):
             below = files_below(place)
             files += below.pictures
@@ -69,7 +70,8 @@ def _files(places: Iterable[Path]) -> tuple[list[Path], list[Answer]]:
         else:
             raise UserInputError(f"{place} does not exist. Relative paths start at {Path.cwd()}.")
     if not files and not closed:
-        raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        where = ", ".join(map(str, places[:3])) or "what was given"
+        raise UserInputError(f"There are no pictures in {where}; at least one is needed.")
     return files, closed
 
 

@@ -59,13 +59,16 @@ for pictures in (10_000, 1_000_000, 100_000_000):
 # read it.
 
 # %%
-import logging
 import tempfile
 from pathlib import Path
 
+work = Path(tempfile.mkdtemp(prefix="lesson-11-"))  # readable for your account alone
+
+# %%
+import logging
+
 from distributed import Client, LocalCluster
 
-work = Path(tempfile.mkdtemp(prefix="lesson-11-"))  # readable for your account alone
 cluster = LocalCluster(
     n_workers=2,
     threads_per_worker=1,
