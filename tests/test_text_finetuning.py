@@ -272,9 +272,9 @@ def test_what_can_be_read_once_is_not_read_to_be_counted(small_bert, reviews):
     ("options", "sentence"),
     [
         ({"views": 2}, "views is 2, but views are of pictures; a sentence is taken as it is"),
-        ({"from_": "layer_3"}, "from_ is 'layer_3'.*blocks of small: embeddings, layer_1, layer_2"),
+        ({"from_": "layer_3"}, "given as 'layer_3'.*blocks of small: embeddings, layer_1, layer_2"),
         ({"from_": 0}, "how many of the last blocks \\(1 to 3\\)"),
-        ({"from_": 4}, "from_ is 4; expected"),
+        ({"from_": 4}, "given as 4; expected"),
         ({"validation": (["good"], [7])}, "The labels hold 7"),
         ({"validation": (["good", "bad"], [1])}, "expected one label for each"),
         ({"class_names": ["one"]}, "1 class names were given"),

@@ -9,8 +9,7 @@ import numpy as np
 
 from .bit_depth import DEPTHS, BitDepth
 from .errors import UserInputError
-from .files import as_path
-from .pictures import Pictures, as_pixels, list_pictures
+from .pictures import Pictures, as_pixels, list_pictures, picture_path
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -48,7 +47,7 @@ def as_pictures(images: "Images", bits: int | None = None) -> Checked:
         UserInputError: no pictures, or none with pixels in [0, 255].
     """
     if isinstance(images, str | PathLike):
-        path = as_path(images, "images")
+        path = picture_path(images, "images")
         paths = [path] if os.path.lexists(path) and not os.path.isdir(path) else list_pictures(path)
         return Checked(paths, len(paths), BitDepth(paths, bits))
     if isinstance(images, Pictures):
@@ -58,7 +57,7 @@ def as_pictures(images: "Images", bits: int | None = None) -> Checked:
     if isinstance(images, np.ndarray) and images.dtype.kind in "OU":  # an array of paths, or of arrays of many sizes
         images = list(images.flat)
     if isinstance(images, list | tuple):
-        given = [as_path(image, "a picture") if isinstance(image, str | PathLike) else image for image in images]
+        given = [picture_path(image) if isinstance(image, str | PathLike) else image for image in images]
         depth = BitDepth([image for image in given if isinstance(image, PathLike) or _is_pillow(image)], bits)
         return Checked((one_picture(image, depth) for image in given), len(given), depth)
     if _is_pillow(images):
@@ -81,7 +80,7 @@ def one_picture(
         UserInputError: no picture with pixels in [0, 255].
     """
     if isinstance(picture, str | PathLike):
-        return as_path(picture, "a picture")
+        return picture_path(picture)
     if _is_pillow(picture) and picture.mode != "F":
         return as_pixels(picture, depth)
     try:

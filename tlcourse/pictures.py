@@ -92,6 +92,18 @@ def read_file(path: str | PathLike) -> bytes:
     return content
 
 
+def picture_path(path: str | PathLike, what: str = "a picture") -> Path:
+    """The path of a picture or of a folder, as it was given among images.
+
+    Raises:
+        UserInputError: as `files.as_path`; with a hint, since it may be a sentence that was meant for a text model.
+    """
+    try:
+        return files.as_path(path, what)
+    except UserInputError as error:
+        raise UserInputError(f"{str(error).rstrip('.')}{_or_sentences(path)}.") from None
+
+
 def _or_sentences(path: str | PathLike) -> str:
     """What to do if this was never meant for a path."""
     if not isinstance(path, str | PathLike) or os.path.lexists(path) or Path(path).suffix.lower() in EXTENSIONS:
