@@ -193,7 +193,7 @@ def test_a_run_with_what_cannot_be_used_gets_a_sentence(preparation, options, se
     ("options", "sentence"),
     [
         ({"seed": -1}, "seed is -1; expected a whole number from 0"),
-        ({"from_": "block9"}, "from_ is 'block9'; expected the first block to train"),
+        ({"from_": "block9"}, "given as 'block9'; expected its name"),
         ({"validation": 2}, "validation is 2; expected a share"),
         ({"views": "inside out"}, "views is 'inside out'"),
     ],
