@@ -33,8 +33,8 @@ def block_among(names: list[str], model: str, from_: object) -> str | None:
         return None
     if not isinstance(first, str) or first not in names:
         raise UserInputError(
-            f"The first block to train was given as {shown(from_)}; expected its name, how many of the last blocks to "
-            f"train (1 to {len(names)}), or None for the whole network. The blocks of {model}: {', '.join(names)}."
+            f"The first block to train was given as {shown(from_)}; expected its name, how many of the last blocks "
+            f"(1 to {len(names)}) to train, or None for the whole network. The blocks of {model}: {', '.join(names)}."
         )
     return None if first == names[0] else first
 
