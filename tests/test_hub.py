@@ -488,11 +488,12 @@ def test_learners_do_not_reach_the_clouds_metadata(network_namespaces, tmp_path,
 
 ADMINISTRATORS = "for n in 4 6; do ip -$n rule add preference 100 {} lookup 77; done\n"  # policy routing of their own
 RULES = "ip -4 rule; ip -6 rule; echo --\n"
+BLOCK, ALLOW = ('"$HUB/metadata.sh" ' + action + "\n" for action in ("block", "allow"))
 
 
 def test_an_administrators_rules_of_the_same_preference_stay(network_namespaces):
     rule = ADMINISTRATORS.format("fwmark 7")
-    printed = in_own_network(f"{rule}{RULES}$HUB/metadata.sh block\n{RULES}$HUB/metadata.sh allow\n{RULES}")
+    printed = in_own_network(f"{rule}{RULES}{BLOCK}{RULES}{ALLOW}{RULES}")
     before, blocked, allowed = printed.split("--\n")[:3]
     assert before == allowed != blocked and before.count("fwmark 0x7") == blocked.count("fwmark 0x7") == 2
 
@@ -500,14 +501,13 @@ def test_an_administrators_rules_of_the_same_preference_stay(network_namespaces)
 def test_blocking_again_leaves_no_moment_without_a_rule(network_namespaces):
     """A rule that is removed and made again comes to stand behind one of the same preference that was made between."""
     rule = ADMINISTRATORS.format("fwmark 7")
-    block = "$HUB/metadata.sh block\n"
-    before, after, _ = in_own_network(f"{block}{rule}{RULES}{block}{RULES}").split("--\n")
+    before, after, _ = in_own_network(f"{BLOCK}{rule}{RULES}{BLOCK}{RULES}").split("--\n")
     assert after == before and "prohibit" in before
 
 
 def test_a_rule_that_is_missing_is_added_again(network_namespaces):
-    block, lost = "$HUB/metadata.sh block\n", "ip -4 rule del to 192.0.0.192\n"
-    before, after, _ = in_own_network(f"{block}{RULES}{lost}{block}{RULES}").split("--\n")
+    lost = "ip -4 rule del to 192.0.0.192\n"
+    before, after, _ = in_own_network(f"{BLOCK}{RULES}{lost}{BLOCK}{RULES}").split("--\n")
     assert sorted(after.splitlines()) == sorted(before.splitlines()) and "192.0.0.192" in after
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy
 import pytest
 from small_disk import cannot_be_made
 
@@ -56,10 +57,13 @@ def run(home, *command, **variables):
         "LANG": "C.UTF-8",
         **variables,
     }
+    read = "import sys; [open(path).close() for path in sys.argv[1:]]"
     try:
-        tried = subprocess.run([*outer, sys.executable, "-c", ""], env=environment, cwd=home / "home")
+        tried = subprocess.run(
+            [*outer, sys.executable, "-c", read, tl.__file__, numpy.__file__], env=environment, cwd=home / "home"
+        )
         if tried.returncode:
-            cannot_be_made("another user cannot start this Python")
+            cannot_be_made("another user cannot start this Python or read its packages")
     except FileNotFoundError:
         cannot_be_made("setpriv is not installed")
     done = subprocess.run([*outer, *command], env=environment, cwd=home / "home", capture_output=True, text=True)
