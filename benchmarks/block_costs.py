@@ -18,9 +18,16 @@ from tlcourse.published import preprocessing_layers
 from tlcourse.recipes import RECIPES
 
 BATCH = 8
-FEWEST, MOST, ENOUGH = 2, 7, 60  # turns of each cut, and seconds after which no more are needed
+FEWEST, MOST, ENOUGH = (
+    2,
+    7,
+    60,
+)  # turns of each cut, and seconds after which no more are needed
 # Of the blocks: how many of the last ones learn where the time is measured. To prepare a step takes most of the time.
-SHARES, SHARES_OF_OTHERS = (0, 0.25, 0.5, 0.75, 1), (0, 0.5, 1)  # of the bundled networks, and of the others
+SHARES, SHARES_OF_OTHERS = (
+    (0, 0.25, 0.5, 0.75, 1),
+    (0, 0.5, 1),
+)  # of the bundled networks, and of the others
 
 
 def blocks() -> dict:
@@ -50,10 +57,28 @@ def random_network(name: str):
     keras.utils.clear_session()
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
     prepared = preprocessing_layers(pixels, recipe.pixels)
-    build = getattr(keras.applications, recipe.application) if recipe.application else partial(EfficientNetLite, name)
-    shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
-    base = build(weights=None, include_top=False, pooling="avg", input_tensor=prepared, input_shape=shape)
-    return keras.Model(pixels, keras.layers.Dense(2, "softmax", name="new_head")(base.outputs[0]), name=name)
+    build = (
+        getattr(keras.applications, recipe.application)
+        if recipe.application
+        else partial(EfficientNetLite, name)
+    )
+    shape = (
+        recipe.size,
+        recipe.size,
+        3,
+    )  # it is what input_tensor says, but MobileNetV2 warns where it is not said
+    base = build(
+        weights=None,
+        include_top=False,
+        pooling="avg",
+        input_tensor=prepared,
+        input_shape=shape,
+    )
+    return keras.Model(
+        pixels,
+        keras.layers.Dense(2, "softmax", name="new_head")(base.outputs[0]),
+        name=name,
+    )
 
 
 def seconds(name: str) -> dict:
@@ -63,7 +88,11 @@ def seconds(name: str) -> dict:
     only the blocks behind it are run.
     """
     network = random_network(name)
-    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, *network.input_shape[1:])).astype(np.float32)
+    pixels = (
+        np.random.default_rng(0)
+        .integers(0, 256, (BATCH, *network.input_shape[1:]))
+        .astype(np.float32)
+    )
     parts = find_blocks(network).blocks
     names = list(parts)
     shares = SHARES_OF_OTHERS if RECIPES[name].application else SHARES
@@ -82,7 +111,10 @@ def seconds(name: str) -> dict:
         took += 1
     gc.collect()
     steps["computed_once", len(names)] = steps["in_fit", len(names)]
-    ways = {way: [steps[way, learning].seconds for learning in cuts] for way in ("in_fit", "computed_once")}
+    ways = {
+        way: [steps[way, learning].seconds for learning in cuts]
+        for way in ("in_fit", "computed_once")
+    }
     return {"learning": cuts, **ways}
 
 
@@ -110,13 +142,19 @@ class Step:
     def __init__(self, network, batch: np.ndarray):
         import tensorflow as tf
 
-        self._step, self._batch, self.seconds = _training_step(network), tf.constant(batch), float("inf")
+        self._step, self._batch, self.seconds = (
+            _training_step(network),
+            tf.constant(batch),
+            float("inf"),
+        )
         float(self._step(self._batch))  # compiles
 
     def take(self) -> None:
         start = time.perf_counter()
         float(self._step(self._batch))
-        self.seconds = round(min(self.seconds, (time.perf_counter() - start) / BATCH), 5)
+        self.seconds = round(
+            min(self.seconds, (time.perf_counter() - start) / BATCH), 5
+        )
 
 
 def _training_step(network):
@@ -130,8 +168,12 @@ def _training_step(network):
     @tf.function(autograph=False)
     def step(batch):
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(tf.math.log(network(batch, training=True)[:, 0] + 1e-7))
-        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+            loss = -tf.reduce_mean(
+                tf.math.log(network(batch, training=True)[:, 0] + 1e-7)
+            )
+        optimizer.apply(
+            tape.gradient(loss, [variable.value for variable in variables]), variables
+        )
         return loss
 
     return step

@@ -68,7 +68,11 @@ def visit(row: Row, lessons: tuple[str, ...]) -> Visit:
         failures=failures,
         lessons=list(lessons),
         added={name: version for name, version in after.items() if name not in before},
-        changed={name: after.get(name, "gone") for name in before if after.get(name) != before[name]},
+        changed={
+            name: after.get(name, "gone")
+            for name in before
+            if after.get(name) != before[name]
+        },
         seconds=time.perf_counter() - start,
     )
 
@@ -79,7 +83,9 @@ def _stamp(notebook, lesson: str) -> None:
 
     build = lesson_builder()
     command = ["git", "rev-parse", "HEAD"]
-    revision = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    revision = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
             cell.source = build.set_up(lesson, build.Published(ADDRESS, revision))
@@ -87,12 +93,16 @@ def _stamp(notebook, lesson: str) -> None:
 
 def _first_cell_twice(notebook) -> nbformat.NotebookNode:
     first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(first) for _ in range(2)])
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(first) for _ in range(2)]
+    )
 
 
 def _run(notebook, folder: Path, environment: dict[str, str]) -> None:
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="colab", resources=resources)
+    client = NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="colab", resources=resources
+    )
     client.comm_open_handlers.clear()  # widgets' own handlers can wait for ever without a browser
     client.execute(env=environment)
 
@@ -101,17 +111,27 @@ def _run(notebook, folder: Path, environment: dict[str, str]) -> None:
 def _newcomer(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
     """An empty folder, and what the processes in it know: nothing of this course but where its address leads."""
     with tempfile.TemporaryDirectory(prefix="tlcourse-colab-") as work:
-        home, folder, kernel = (Path(work, name) for name in ("home", "content", "jupyter/kernels/colab"))
+        home, folder, kernel = (
+            Path(work, name) for name in ("home", "content", "jupyter/kernels/colab")
+        )
         google = Path(work, "colab", "google", "colab")
         for place in (home, folder, kernel, google):
             place.mkdir(parents=True)
         (google / "__init__.py").touch()
-        (google / "output.py").write_text("def enable_custom_widget_manager():\n    pass\n", encoding="utf-8")
+        (google / "output.py").write_text(
+            "def enable_custom_widget_manager():\n    pass\n", encoding="utf-8"
+        )
         # Colab's kernel has imported google.colab before the first cell.
         start = [str(row.interpreter), "-c", KERNEL, "-f", "{connection_file}"]
-        (kernel / "kernel.json").write_text(json.dumps({"argv": start, "display_name": "Colab", "language": "python"}))
+        (kernel / "kernel.json").write_text(
+            json.dumps({"argv": start, "display_name": "Colab", "language": "python"})
+        )
         ours = ("TLCOURSE", "PYTHON", "TF_")
-        known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        known = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(ours)
+        }
         environment = {
             **known,
             "HOME": str(home),
@@ -122,7 +142,9 @@ def _newcomer(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
             "GIT_CONFIG_VALUE_0": ADDRESS,
         }
         paths = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([str(kernel.parent.parent), *([paths] if paths else [])])
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(
+            [str(kernel.parent.parent), *([paths] if paths else [])]
+        )
         try:
             yield folder, environment
         finally:

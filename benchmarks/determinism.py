@@ -24,10 +24,20 @@ import measure
 RUNS = 5
 KEPT = measure.ROOT / "build" / "determinism"
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "no-store"}
-PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "application/vnd.jupyter.widget-view+json")
+PICTURES = (
+    "image/png",
+    "image/jpeg",
+    "image/svg+xml",
+    "application/vnd.jupyter.widget-view+json",
+)
 ONE_THREAD = {
     name: "1"
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    for name in (
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+    )
 }
 # oneDNN multiplies for TensorFlow, OpenBLAS for NumPy and scikit-learn; NumPy's own loops have their list of features.
 NO_AVX512 = {
@@ -43,19 +53,29 @@ CONDITIONS = {  # name → what is set, whether a lesson has one core, runs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", nargs="*", help="conditions, and beginnings of lessons' names")
-    parser.add_argument("--table", action="store_true", help="run nothing, print what was found last")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "which", nargs="*", help="conditions, and beginnings of lessons' names"
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="run nothing, print what was found last"
+    )
     arguments = parser.parse_args()
     results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
     if not arguments.table:
-        conditions = [name for name in arguments.which if name in CONDITIONS] or list(CONDITIONS)
+        conditions = [name for name in arguments.which if name in CONDITIONS] or list(
+            CONDITIONS
+        )
         lessons = [name for name in arguments.which if name not in CONDITIONS]
         found = determinism(conditions, lessons)
         if arguments.which:
             print(table(found))
             return
-        results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))  # an hour has passed
+        results = json.loads(
+            measure.RESULTS.read_text(encoding="utf-8")
+        )  # an hour has passed
         results["determinism"] = found
         measure.write_results(measure.noted(results, "determinism"))
     print(table(results["determinism"]))
@@ -65,7 +85,10 @@ def determinism(conditions: list[str], beginnings: list[str]) -> dict:
     """Condition → how many cells were compared, and which of them differed from run to run and from what is stored."""
     build = measure.lesson_builder()
     names = [source.stem for source in build.sources(beginnings)]
-    stored = {name: compared_cells(read(measure.ROOT / "notebooks" / f"{name}.ipynb")) for name in names}
+    stored = {
+        name: compared_cells(read(measure.ROOT / "notebooks" / f"{name}.ipynb"))
+        for name in names
+    }
     found = {condition: under(condition, names, stored) for condition in conditions}
     for condition in conditions:
         shutil.rmtree(KEPT / condition, ignore_errors=True)
@@ -80,12 +103,22 @@ def under(condition: str, names: list[str], stored: dict) -> dict:
     jobs = [(condition, name, number) for number in range(runs) for name in names]
     said: dict[str, list[dict]] = {name: [] for name in names}
     context = get_context("spawn")
-    turns = context.Value("i", 0) if one_core and hasattr(os, "sched_setaffinity") else None
-    with ProcessPoolExecutor(2, mp_context=context, initializer=take_a_core, initargs=(turns,)) as pool:
+    turns = (
+        context.Value("i", 0) if one_core and hasattr(os, "sched_setaffinity") else None
+    )
+    with ProcessPoolExecutor(
+        2, mp_context=context, initializer=take_a_core, initargs=(turns,)
+    ) as pool:
         for (_, name, number), cells in zip(jobs, pool.map(run, jobs), strict=True):
             said[name].append(cells)
             print(f"{condition}, {name}, run {number + 1}", flush=True)
-    found = {"runs": runs, "cells": 0, "changed": {}, "unlike_stored": {}, "out_of_band": {}}
+    found = {
+        "runs": runs,
+        "cells": 0,
+        "changed": {},
+        "unlike_stored": {},
+        "out_of_band": {},
+    }
     for name, outputs in said.items():
         found["cells"] += len(stored[name])
         for cell, (texts, _) in stored[name].items():
@@ -93,7 +126,10 @@ def under(condition: str, names: list[str], stored: dict) -> dict:
             verdicts = {
                 "changed": any(one != fresh[0] for one in fresh),
                 "unlike_stored": any(one != letters(texts) for one in fresh),
-                "out_of_band": not all(in_bands(bands, stored[name][cell], output[cell]) for output in outputs),
+                "out_of_band": not all(
+                    in_bands(bands, stored[name][cell], output[cell])
+                    for output in outputs
+                ),
             }
             for verdict, holds in verdicts.items():
                 if holds:
@@ -124,7 +160,10 @@ def run(job: tuple[str, str, int]) -> dict:
     os.environ.update(build.packs_beside() | build.ENVIRONMENT | settings)
     notebook = build.convert(build.SOURCES / f"{name}.py")
     with tempfile.TemporaryDirectory() as empty:
-        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
+        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = (
+            empty,
+            str(Path(empty, "progress.json")),
+        )
         build.execute(notebook)
     build.clean(notebook)
     cells = compared_cells(notebook)
@@ -147,14 +186,21 @@ def compared_cells(notebook) -> dict[str, tuple[list[str], list[str]]]:
         tags = list(cell.metadata.get("tags", []))
         if cell.cell_type == "code" and not NOT_COMPARED & set(tags):
             texts = [text for output in cell.outputs for text in texts_of(output)]
-            cells[cell.id] = ([IN_WORDS if text.startswith(IN_WORDS) else text for text in texts], tags)
+            cells[cell.id] = (
+                [IN_WORDS if text.startswith(IN_WORDS) else text for text in texts],
+                tags,
+            )
     return cells
 
 
 def texts_of(output) -> list[str]:
     if output.output_type == "stream":
         return [output.text]
-    return [text for kind, text in sorted(output.get("data", {}).items()) if kind not in PICTURES and str(text)]
+    return [
+        text
+        for kind, text in sorted(output.get("data", {}).items())
+        if kind not in PICTURES and str(text)
+    ]
 
 
 def letters(texts: list[str]) -> list[str]:
@@ -162,15 +208,21 @@ def letters(texts: list[str]) -> list[str]:
     import bands
 
     masked = [
-        bands.DECIMAL.sub(lambda found: "# s" if (found[2] or "").strip() == "s" else found[0], text) for text in texts
+        bands.DECIMAL.sub(
+            lambda found: "# s" if (found[2] or "").strip() == "s" else found[0], text
+        )
+        for text in texts
     ]
     return [" ".join(text.split()) for text in masked]
 
 
-def in_bands(bands, stored: tuple[list[str], list[str]], fresh: tuple[list[str], list[str]]) -> bool:
+def in_bands(
+    bands, stored: tuple[list[str], list[str]], fresh: tuple[list[str], list[str]]
+) -> bool:
     (before, tags), (now, _) = stored, fresh
     return len(before) == len(now) and all(
-        bands.Banded(one, tags) == bands.Banded(other, tags) for one, other in zip(before, now, strict=True)
+        bands.Banded(one, tags) == bands.Banded(other, tags)
+        for one, other in zip(before, now, strict=True)
     )
 
 
@@ -183,9 +235,14 @@ def table(found: dict) -> str:
     for condition, part in found.items():
         cells = part["cells"]
         kept = [
-            cells - sum(map(len, part[verdict].values())) for verdict in ("changed", "unlike_stored", "out_of_band")
+            cells - sum(map(len, part[verdict].values()))
+            for verdict in ("changed", "unlike_stored", "out_of_band")
         ]
-        lines.append(f"| {condition} | {part['runs']} | {cells} | " + " | ".join(map(str, kept)) + " |")
+        lines.append(
+            f"| {condition} | {part['runs']} | {cells} | "
+            + " | ".join(map(str, kept))
+            + " |"
+        )
     return "\n".join(lines)
 
 

@@ -20,8 +20,20 @@ EXTRAS = ("cpu", "learn", "scale", "dev")
 # The newest is made for protobuf 6, does not say so, and TensorFlow 2.19 has protobuf 5: tensorflow-datasets would not
 # start. Colab has 1.17.
 OF_TENSORFLOW_2_19 = "tensorflow-metadata<1.18"
-DECLARED = ("--requirements", "pyproject.toml", *(f"--extra={extra}" for extra in EXTRAS))
-SHOWN = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "tensorflow-datasets")
+DECLARED = (
+    "--requirements",
+    "pyproject.toml",
+    *(f"--extra={extra}" for extra in EXTRAS),
+)
+SHOWN = (
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "tensorflow-datasets",
+)
 SHOWN += ("ai-edge-litert", "pillow", "matplotlib", "ipywidgets", "pytest")
 
 
@@ -65,15 +77,33 @@ def _rows() -> list[Row]:
     small = tuple(line.replace("tensorflow==", "tensorflow-cpu==") for line in colab)
     lock = ("--requirements", "requirements.txt")
     # Colab's own notebook machinery is older than the lessons' extra asks for.
-    notebook = ("ipython==7.34.0", "ipykernel==6.17.1", "ipywidgets==7.7.1", "pip", "setuptools")
+    notebook = (
+        "ipython==7.34.0",
+        "ipykernel==6.17.1",
+        "ipywidgets==7.7.1",
+        "pip",
+        "setuptools",
+    )
     return [
         Row("colab", "3.12", "Colab's versions", DECLARED, small),
-        Row("lowest", "3.10", "the lowest declared", (*DECLARED, "--resolution=lowest-direct"), (OF_TENSORFLOW_2_19,)),
+        Row(
+            "lowest",
+            "3.10",
+            "the lowest declared",
+            (*DECLARED, "--resolution=lowest-direct"),
+            (OF_TENSORFLOW_2_19,),
+        ),
         Row("lock-3.10", "3.10", "the lock", lock),
         Row("lock-3.13", "3.13", "the lock", lock),
         Row("lock-3.12", "3.12", "the lock", lock),
         Row("newest-3.13", "3.13", "the newest", DECLARED),
-        Row("imitation", "3.12", "Colab imitated: one notebook", (*colab, *notebook), imitates=True),
+        Row(
+            "imitation",
+            "3.12",
+            "Colab imitated: one notebook",
+            (*colab, *notebook),
+            imitates=True,
+        ),
         Row("newest-3.12", "3.12", "the newest", DECLARED),
         Row("lock-3.11", "3.11", "the lock", lock),
     ]
@@ -94,7 +124,13 @@ def make(row: Row) -> None:
     """
     mark = row.folder / "made-of.json"
     files = [Path(ROOT, name) for name in row.packages if Path(ROOT, name).is_file()]
-    recipe = json.dumps([row.packages, row.bounds, *(file.read_text(encoding="utf-8") for file in files)])
+    recipe = json.dumps(
+        [
+            row.packages,
+            row.bounds,
+            *(file.read_text(encoding="utf-8") for file in files),
+        ]
+    )
     if mark.is_file() and mark.read_text(encoding="utf-8") == recipe:
         return
     shutil.rmtree(row.folder, ignore_errors=True)
@@ -115,17 +151,29 @@ def install(row: Row, *arguments) -> None:
 def versions(row: Row) -> dict[str, str]:
     """Every package in a row's folder → its version; of one that comes from no index, its address."""
     lines = uv("pip", "freeze", "--python", row.interpreter).splitlines()
-    pairs = [re.split(r"==| @ ", line, maxsplit=1) for line in lines if re.search("==| @ ", line)]
+    pairs = [
+        re.split(r"==| @ ", line, maxsplit=1)
+        for line in lines
+        if re.search("==| @ ", line)
+    ]
     return {name.lower(): version for name, version in pairs}
 
 
 def find_python(version: str) -> str:
     """The path of a Python of this machine; where there is none, the version, for uv to download it if it can."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    on_path = shutil.which(f"python{version}")  # pyenv puts stand-ins there that do not start
-    for candidate in [*([on_path] if on_path else []), *sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)]:
+    on_path = shutil.which(
+        f"python{version}"
+    )  # pyenv puts stand-ins there that do not start
+    for candidate in [
+        *([on_path] if on_path else []),
+        *sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True),
+    ]:
         ask = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        if subprocess.run(ask, capture_output=True, text=True).stdout.strip() == version:
+        if (
+            subprocess.run(ask, capture_output=True, text=True).stdout.strip()
+            == version
+        ):
             return str(candidate)
     return version
 
@@ -134,8 +182,12 @@ def uv(*arguments) -> str:
     """What uv prints; it takes packages from where pip would."""
     command = [Path(sys.executable).parent / "uv", *map(str, arguments)]
     left_out = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
-    environment = {name: value for name, value in os.environ.items() if name not in left_out}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8")
+    environment = {
+        name: value for name, value in os.environ.items() if name not in left_out
+    }
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         raise Unavailable(done.stderr.strip())
     return done.stdout

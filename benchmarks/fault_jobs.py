@@ -15,7 +15,14 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = 192
-OTHER_EACH_TIME = ("made", "seconds", "pictures_per_second", "estimated_seconds", "sha256", "bytes")
+OTHER_EACH_TIME = (
+    "made",
+    "seconds",
+    "pictures_per_second",
+    "estimated_seconds",
+    "sha256",
+    "bytes",
+)
 
 
 def write_pictures(folder: Path, counts: dict[str, int], size: int = 64) -> Path:
@@ -26,7 +33,9 @@ def write_pictures(folder: Path, counts: dict[str, int], size: int = 64) -> Path
         (folder / name).mkdir(parents=True)
         rng = np.random.default_rng(place)
         for number in range(count):
-            pixels = np.clip(rng.normal(70 + 110 * place, 40, (size, size, 3)), 0, 255).astype(np.uint8)
+            pixels = np.clip(
+                rng.normal(70 + 110 * place, 40, (size, size, 3)), 0, 255
+            ).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:03}.png")
     return folder
 
@@ -57,8 +66,16 @@ def fine_tune(folder: Path) -> str:
     import tlcourse as tl
 
     data = tl.datasets.from_folder(folder / "pictures").train
-    options = {"from_": "block7a", "epochs": 4, "batch_size": 8, "views": 2, "validation": 0.25}
-    tuned = tl.fine_tune(tl.load_pretrained_model(), data.images, data.labels, **options)
+    options = {
+        "from_": "block7a",
+        "epochs": 4,
+        "batch_size": 8,
+        "views": 2,
+        "validation": 0.25,
+    }
+    tuned = tl.fine_tune(
+        tl.load_pretrained_model(), data.images, data.labels, **options
+    )
     judged = [[row["loss"], row["validation_loss"]] for row in tuned.record["epochs"]]
     return digest_of(*tuned.network.get_weights(), np.array(judged))
 
@@ -66,7 +83,9 @@ def fine_tune(folder: Path) -> str:
 def train(folder: Path) -> str:
     from tlcourse.folder_job import train_folder
 
-    made = train_folder(folder / "pictures", folder / "made", from_="head", epochs=2, licence="CC0")
+    made = train_folder(
+        folder / "pictures", folder / "made", from_="head", epochs=2, licence="CC0"
+    )
     return digest_of_export(made.folder)
 
 
@@ -87,7 +106,10 @@ def kit(folder: Path) -> str:
 def digest_of(*arrays: np.ndarray) -> str:
     summary = hashlib.sha256()
     for array in arrays:
-        summary.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        summary.update(
+            f"{array.dtype} {array.shape}".encode()
+            + np.ascontiguousarray(array).tobytes()
+        )
     return summary.hexdigest()
 
 
@@ -95,7 +117,9 @@ def digest_of_tree(folder: Path) -> str:
     """Names and contents of all files, hidden ones too: what a killed run left behind would be seen."""
     summary = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        summary.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+        summary.update(
+            f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes()
+        )
     return summary.hexdigest()
 
 
@@ -105,7 +129,9 @@ def digest_of_export(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".tflite", ".txt"):
             summary.update(path.name.encode() + path.read_bytes())
-    with zipfile.ZipFile(folder / "model.keras") as archive:  # metadata.json in it is the date
+    with zipfile.ZipFile(
+        folder / "model.keras"
+    ) as archive:  # metadata.json in it is the date
         for name in ("config.json", "model.weights.h5"):
             summary.update(archive.read(name))
     record = json.loads((folder / "record.json").read_text("utf-8"))
@@ -115,13 +141,23 @@ def digest_of_export(folder: Path) -> str:
 
 def _without_times(part):
     if isinstance(part, dict):
-        return {key: _without_times(value) for key, value in part.items() if key not in OTHER_EACH_TIME}
-    return [_without_times(element) for element in part] if isinstance(part, list) else part
+        return {
+            key: _without_times(value)
+            for key, value in part.items()
+            if key not in OTHER_EACH_TIME
+        }
+    return (
+        [_without_times(element) for element in part]
+        if isinstance(part, list)
+        else part
+    )
 
 
 JOBS = {job.__name__: job for job in (extract, fine_tune, train, kit)}
 
 if __name__ == "__main__":
     place = Path(sys.argv[2])
-    os.environ["TLCOURSE_CACHE"] = os.environ.get("FAULTS_CACHE") or str(place / "cache")
+    os.environ["TLCOURSE_CACHE"] = os.environ.get("FAULTS_CACHE") or str(
+        place / "cache"
+    )
     print(f"digest {JOBS[sys.argv[1]](place)}")

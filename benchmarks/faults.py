@@ -24,7 +24,9 @@ from pathlib import Path
 import fault_jobs
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # its small disk and small course
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent.parent / "tests")
+)  # its small disk and small course
 
 HERE = Path(__file__).resolve().parent
 TIMES = 20
@@ -39,7 +41,11 @@ class Try:
         shutil.copytree(given, folder, dirs_exist_ok=True)
 
     def start(self) -> subprocess.Popen:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE"
+        }
         return subprocess.Popen(
             [sys.executable, str(HERE / "fault_jobs.py"), self.job, str(self.folder)],
             env={**environment, "TQDM_DISABLE": "1"},
@@ -63,33 +69,52 @@ class Try:
         began = time.perf_counter()
         said, error = self.start().communicate()
         last = said.strip().split("\n")[-1]
-        return last if last.startswith("digest ") else (error or said)[-2000:], time.perf_counter() - began
+        return last if last.startswith("digest ") else (error or said)[
+            -2000:
+        ], time.perf_counter() - began
 
     def left(self) -> list[str]:
-        return [str(path.relative_to(self.folder)) for path in self.folder.rglob(".*") if path.name.count("-") > 1]
+        return [
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob(".*")
+            if path.name.count("-") > 1
+        ]
 
 
 def disturbed(job: str, sent: str, times: int, seed: int) -> dict:
     """A job, so many times interrupted at random points and then done."""
-    rng, lost, interruptions = np.random.default_rng([seed, len(job), SIGNALS[sent]]), [], 0
+    rng, lost, interruptions = (
+        np.random.default_rng([seed, len(job), SIGNALS[sent]]),
+        [],
+        0,
+    )
     with tempfile.TemporaryDirectory(prefix="tlcourse-faults-") as place:
         given, work = Path(place, "given"), Path(place, "work")
         fault_jobs.prepare(job, given)
         right, seconds = undisturbed(job, given, work)
         for number in range(times):
             tried, began = Try(job, given, work), time.perf_counter()
-            while not tried.disturb(SIGNALS[sent], rng.uniform(0, seconds)):  # it was done before
+            while not tried.disturb(
+                SIGNALS[sent], rng.uniform(0, seconds)
+            ):  # it was done before
                 seconds = min(seconds, time.perf_counter() - began)
                 shutil.rmtree(work)
                 tried, began = Try(job, given, work), time.perf_counter()
             again = rng.choice([0, 0, 0, 1, 2])
-            interruptions += 1 + sum(tried.disturb(SIGNALS[sent], rng.uniform(0, seconds)) for _ in range(again))
+            interruptions += 1 + sum(
+                tried.disturb(SIGNALS[sent], rng.uniform(0, seconds))
+                for _ in range(again)
+            )
             found, _ = tried.finish()
             if found != right or tried.left():
                 lost.append(f"try {number}: {found} left: {tried.left()}")
                 print(lost[-1], file=sys.stderr, flush=True)
             shutil.rmtree(work)
-            print(f"  {sent} {job}: {number + 1} of {times}, {len(lost)} lost", file=sys.stderr, flush=True)
+            print(
+                f"  {sent} {job}: {number + 1} of {times}, {len(lost)} lost",
+                file=sys.stderr,
+                flush=True,
+            )
     return {"times": times, "lost": len(lost), "interruptions": interruptions}
 
 
@@ -130,16 +155,24 @@ def filled(job: str, times: int, seed: int) -> dict:
                 disk.grow(2000)
                 found, _ = tried.finish()
                 if found != right or not (sentence or first == right) or tried.left():
-                    lost.append(f"try {number}: {first} then {found} left: {tried.left()}")
+                    lost.append(
+                        f"try {number}: {first} then {found} left: {tried.left()}"
+                    )
                     print(lost[-1], file=sys.stderr, flush=True)
             finally:
                 disk.unmount()
-            print(f"  full {job}: {number + 1} of {times}, {len(lost)} lost", file=sys.stderr, flush=True)
+            print(
+                f"  full {job}: {number + 1} of {times}, {len(lost)} lost",
+                file=sys.stderr,
+                flush=True,
+            )
     return {"times": times, "lost": len(lost), "refused_in_a_sentence": said}
 
 
 def _kilobytes(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1000
+    return (
+        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1000
+    )
 
 
 def together(times: int, seed: int) -> dict:
@@ -151,44 +184,77 @@ def together(times: int, seed: int) -> dict:
         right, seconds = undisturbed("extract", given, work)
         os.environ["FAULTS_CACHE"] = str(cache)
         for number in range(times):
-            tries = [Try("extract", given, Path(place, f"{name}-{number}")) for name in ("one", "other")]
+            tries = [
+                Try("extract", given, Path(place, f"{name}-{number}"))
+                for name in ("one", "other")
+            ]
             running = [tried.start() for tried in tries]
             while any(process.poll() is None for process in running):
                 time.sleep(rng.uniform(0, seconds / 2))
                 clear = [sys.executable, "-m", "tlcourse", "cache", "clear"]
-                subprocess.run(clear, env={**os.environ, "TLCOURSE_CACHE": str(cache)}, stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    clear,
+                    env={**os.environ, "TLCOURSE_CACHE": str(cache)},
+                    stdout=subprocess.DEVNULL,
+                )
                 cleared += 1
-            found = [process.communicate()[0].strip().split("\n")[-1] for process in running]
+            found = [
+                process.communicate()[0].strip().split("\n")[-1] for process in running
+            ]
             lost += found != [right, right] or bool(list(cache.rglob("*-journal")))
             shutil.rmtree(cache)
-            print(f"  two processes: {number + 1} of {times}, {lost} lost", file=sys.stderr, flush=True)
+            print(
+                f"  two processes: {number + 1} of {times}, {lost} lost",
+                file=sys.stderr,
+                flush=True,
+            )
         del os.environ["FAULTS_CACHE"]
     return {"times": times, "lost": lost, "cleared": cleared}
 
 
 def faults() -> dict[str, Callable[[int, int], dict]]:
     """Name → what provokes this fault so many times, from a seed."""
-    found = {f"{sent}-{job}": partial(disturbed, job, sent) for sent in SIGNALS for job in fault_jobs.JOBS}
-    return found | {f"full-{job}": partial(filled, job) for job in fault_jobs.JOBS} | {"together": together}
+    found = {
+        f"{sent}-{job}": partial(disturbed, job, sent)
+        for sent in SIGNALS
+        for job in fault_jobs.JOBS
+    }
+    return (
+        found
+        | {f"full-{job}": partial(filled, job) for job in fault_jobs.JOBS}
+        | {"together": together}
+    )
 
 
 def table(found: dict) -> str:
     """Fault × times tried × lost, in Markdown."""
-    rows = [f"| {name} | {row['times']} | {row['lost']} |" for name, row in found.items()]
+    rows = [
+        f"| {name} | {row['times']} | {row['lost']} |" for name, row in found.items()
+    ]
     return "\n".join(["| Fault | Times tried | Lost |", "|---|---:|---:|", *rows])
 
 
 def main() -> None:
     known = faults()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("faults", nargs="*", help=f"out of {', '.join(known)}; none: all")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "faults", nargs="*", help=f"out of {', '.join(known)}; none: all"
+    )
     parser.add_argument("--times", type=int, default=TIMES)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--into", type=Path, help="write what was found to this file instead of results.json")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        help="write what was found to this file instead of results.json",
+    )
     arguments = parser.parse_args()
     if set(arguments.faults) - set(known):
         parser.error(f"there are no {', '.join(set(arguments.faults) - set(known))}")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and jobs inherit that
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # in the background it is ignored, and jobs inherit that
     for name in arguments.faults or known:
         keep(name, known[name](arguments.times, arguments.seed), arguments.into)
 

@@ -36,9 +36,16 @@ def main() -> None:
             command = [sys.executable, "-c", CODE, way, str(PICTURES)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             results.append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"{way:8} {results[-1][0]:6.1f} pictures/s {results[-1][1]:7.0f} MB", flush=True)
-    (slow, much), (fast, little) = (map(statistics.median, zip(*results, strict=True)) for results in runs.values())
-    print(f"medians of {RUNS}: {fast / slow:.2f} times as fast, {much - little:.0f} MB less")
+            print(
+                f"{way:8} {results[-1][0]:6.1f} pictures/s {results[-1][1]:7.0f} MB",
+                flush=True,
+            )
+    (slow, much), (fast, little) = (
+        map(statistics.median, zip(*results, strict=True)) for results in runs.values()
+    )
+    print(
+        f"medians of {RUNS}: {fast / slow:.2f} times as fast, {much - little:.0f} MB less"
+    )
 
 
 if __name__ == "__main__":

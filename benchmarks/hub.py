@@ -27,7 +27,10 @@ from machine import what_is_missing  # noqa: E402
 README = HUB / "README.md"
 NAMES = ["ada", "bob", "cleo", "dan", "eve"]
 LITERT, TENSORFLOW = "lessons/00_start_here.ipynb", "lessons/05_fine_tuning.ipynb"
-MACHINE, SYSTEM = 24, 2  # GiB of a machine, and of it for the system, the hub and files that are read
+MACHINE, SYSTEM = (
+    24,
+    2,
+)  # GiB of a machine, and of it for the system, the hub and files that are read
 
 
 def together(act, learners):
@@ -45,7 +48,10 @@ def memory(user: int) -> tuple[float, float]:
             rollup = (process / "smaps_rollup").read_text()
         except OSError:  # it has just ended
             continue
-        kilobytes = {name: int(number) for name, number in re.findall(r"(\w+): +(\d+) kB", rollup)}
+        kilobytes = {
+            name: int(number)
+            for name, number in re.findall(r"(\w+): +(\d+) kB", rollup)
+        }
         alone += kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
         shared += kilobytes["Pss"]
     return alone * 1024 / 1e6, shared * 1024 / 1e6
@@ -84,18 +90,30 @@ def measure() -> list[tuple[str, str]]:
         users = [int(machine.run("id", "-u", name).stdout) for name in NAMES]
 
         def add_memory(what, count):
-            uss, pss = (mean(numbers) for numbers in zip(*map(memory, users[:count]), strict=True))
+            uss, pss = (
+                mean(numbers)
+                for numbers in zip(*map(memory, users[:count]), strict=True)
+            )
             fit = how_many_fit(uss, pss, count)
-            add(what, f"{uss:,.0f} MB of their own (PSS {pss:,.0f} MB); **{fit}** fit into {MACHINE} GiB")
+            add(
+                what,
+                f"{uss:,.0f} MB of their own (PSS {pss:,.0f} MB); **{fit}** fit into {MACHINE} GiB",
+            )
 
         together(lambda learner: learner.log_in(), learners)
-        add("Seconds from the click to an open JupyterLab, one learner", f"{learners[0].spawn():.1f}")
+        add(
+            "Seconds from the click to an open JupyterLab, one learner",
+            f"{learners[0].spawn():.1f}",
+        )
         learners[0].stop()
         seconds = together(lambda learner: learner.spawn(), learners)
         add("… five at once", f"{min(seconds):.1f} to {max(seconds):.1f}")
         add_memory("A learner who is logged in and has opened nothing", 5)
         runs = together(lesson(LITERT), learners)
-        add("Seconds for all cells of lesson 00, five at once", f"{max(run[0] for run in runs):.0f}")
+        add(
+            "Seconds for all cells of lesson 00, five at once",
+            f"{max(run[0] for run in runs):.0f}",
+        )
         add_memory("A learner in lesson 00, all cells run (LiteRT)", 5)
         for _, kernel in runs:
             kernel.close()
@@ -106,23 +124,42 @@ def measure() -> list[tuple[str, str]]:
         for _, kernel in runs:
             kernel.close()
         runs = together(lesson(TENSORFLOW), learners[:2])
-        add("Seconds for all cells of lesson 05, two at once", f"{max(run[0] for run in runs):.0f}")
+        add(
+            "Seconds for all cells of lesson 05, two at once",
+            f"{max(run[0] for run in runs):.0f}",
+        )
         add_memory("A learner in lesson 05, all cells run (TensorFlow)", 2)
     return rows
 
 
 def write_readme(rows: list[tuple[str, str]]) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    table = ["| What | Measured |", "|---|---|", *(f"| {what} | {text} |" for what, text in rows)]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout
+    table = [
+        "| What | Measured |",
+        "|---|---|",
+        *(f"| {what} | {text} |" for what, text in rows),
+    ]
     machine = f"{os.cpu_count()} cores ({platform.system()} {platform.machine()})"
     where = f"{time.strftime('%Y-%m-%d')} on {machine}, at commit {commit.strip()}"
     note = (
         f"Measured {where}, by `python benchmarks/hub.py --readme`. Of {MACHINE} GiB, {SYSTEM} are left to the system; "
         "what learners share counts once."
     )
-    block = "\n".join(["<!-- measured: begin -->", *table, "", note, "<!-- measured: end -->"])
+    block = "\n".join(
+        ["<!-- measured: begin -->", *table, "", note, "<!-- measured: end -->"]
+    )
     text = README.read_text(encoding="utf-8")
-    text = re.sub(r"<!-- measured: begin -->.*<!-- measured: end -->", lambda _: block, text, flags=re.DOTALL)
+    text = re.sub(
+        r"<!-- measured: begin -->.*<!-- measured: end -->",
+        lambda _: block,
+        text,
+        flags=re.DOTALL,
+    )
     README.write_text(text, encoding="utf-8")
 
 
@@ -131,7 +168,9 @@ def main() -> None:
         sys.exit(__doc__)
     if missing := what_is_missing():
         sys.exit(missing)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and the machine is taken away as it should be
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(1)
+    )  # and the machine is taken away as it should be
     rows = measure()
     if sys.argv[1:]:
         write_readme(rows)

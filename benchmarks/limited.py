@@ -42,7 +42,9 @@ def main() -> None:
     for source in build.sources(lessons):
         with group(source.stem) as (folder, limit):
             join = JOIN.format(
-                limit=str(folder / limit), members=str(folder / "cgroup.procs"), octets=megabytes * 10**6
+                limit=str(folder / limit),
+                members=str(folder / "cgroup.procs"),
+                octets=megabytes * 10**6,
             )
             start = time.perf_counter()
             try:
@@ -60,7 +62,11 @@ def main() -> None:
 
 def ended_for_memory(folder: Path) -> int:
     """How many processes of a control group the system has ended."""
-    counts = next(path for name in ("memory.oom_control", "memory.events") if (path := folder / name).exists())
+    counts = next(
+        path
+        for name in ("memory.oom_control", "memory.events")
+        if (path := folder / name).exists()
+    )
     return int(re.search(r"^oom_kill (\d+)$", counts.read_text(), re.MULTILINE)[1])
 
 
@@ -72,7 +78,9 @@ def group(name: str) -> Iterator[tuple[Path, str]]:
     try:
         folder.mkdir()
     except OSError as error:
-        sys.exit(f"{folder} could not be made ({error.strerror}): control groups are for root, on Linux.")
+        sys.exit(
+            f"{folder} could not be made ({error.strerror}): control groups are for root, on Linux."
+        )
     swap = folder / ("memory.swappiness" if old else "memory.swap.max")
     if swap.exists():
         swap.write_text("0")

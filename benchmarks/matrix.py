@@ -25,25 +25,58 @@ from environments import ROOT, ROWS, SHOWN, Row, Unavailable, make, versions
 
 # For each room one module, the one that leans most on other people's packages.
 QUICK = (
-    *("public_surface", "datasets", "efficientnet_lite", "features", "text_features", "linear_probe", "freezing"),
-    *("guards", "evaluation", "exported", "keras_archive", "plots", "widgets_uploads", "exercises", "cli", "doctor"),
+    *(
+        "public_surface",
+        "datasets",
+        "efficientnet_lite",
+        "features",
+        "text_features",
+        "linear_probe",
+        "freezing",
+    ),
+    *(
+        "guards",
+        "evaluation",
+        "exported",
+        "keras_archive",
+        "plots",
+        "widgets_uploads",
+        "exercises",
+        "cli",
+        "doctor",
+    ),
     "versions",
 )
 # What is not of the package: the site's, the hub's and the locks' tests.
-LEFT_OUT = ("browser", "hub", "test_site_parts.py", "test_hub.py", "test_environment.py", "test_instructor_guide.py")
+LEFT_OUT = (
+    "browser",
+    "hub",
+    "test_site_parts.py",
+    "test_hub.py",
+    "test_environment.py",
+    "test_instructor_guide.py",
+)
 LESSONS = ("00", "05")
 ON_COLAB = ("00", "04", "06")
 FAILURES_NAMED = 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("rows", nargs="*", help=f"out of {', '.join(ROWS)}; none: all")
-    parser.add_argument("--full", action="store_true", help="every test that is not slow")
-    parser.add_argument("--table", action="store_true", help="only print what was found before")
+    parser.add_argument(
+        "--full", action="store_true", help="every test that is not slow"
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="only print what was found before"
+    )
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
-        parser.error(f"there are no rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+        parser.error(
+            f"there are no rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}"
+        )
     failed = []
     for name in [] if options.table else options.rows or ROWS:
         print(f"{name}: Python {ROWS[name].python}, {ROWS[name].what}", flush=True)
@@ -55,7 +88,9 @@ def main() -> None:
         keep(name, found)
         print(json.dumps(found, indent=2), flush=True)
         failed += [name] if found["failed"] else []
-    print(table(json.loads(measure.RESULTS.read_text(encoding="utf-8")).get("matrix", {})))
+    print(
+        table(json.loads(measure.RESULTS.read_text(encoding="utf-8")).get("matrix", {}))
+    )
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
@@ -79,18 +114,31 @@ def tests_and_lessons(row: Row, full: bool) -> dict:
     tests = [f"--ignore=tests/{name}" for name in LEFT_OUT]
     tests += ["tests"] if full else [f"tests/test_{name}.py" for name in QUICK]
     compared = row.what == "the lock"
-    files = [str(next((ROOT / "notebooks").glob(f"{lesson}_*.ipynb"))) for lesson in LESSONS]
-    nbval = ["--nbval" if compared else "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900"]
+    files = [
+        str(next((ROOT / "notebooks").glob(f"{lesson}_*.ipynb"))) for lesson in LESSONS
+    ]
+    nbval = [
+        "--nbval" if compared else "--nbval-lax",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=900",
+    ]
     parts = {
         "tests": pytest(row, "-m", "not slow", *tests),
         "cells": pytest(row, *nbval, *files),
     }
     return {
-        "ran": "every test that is not slow" if full else f"{len(QUICK)} modules of tests",
+        "ran": "every test that is not slow"
+        if full
+        else f"{len(QUICK)} modules of tests",
         "lessons": list(LESSONS),
         "lessons_compared": compared,
-        **{name: {key: part[key] for key in ("passed", "failed", "skipped")} for name, part in parts.items()},
-        "failed": [name for part in parts.values() for name in part["names"]][:FAILURES_NAMED],
+        **{
+            name: {key: part[key] for key in ("passed", "failed", "skipped")}
+            for name, part in parts.items()
+        },
+        "failed": [name for part in parts.values() for name in part["names"]][
+            :FAILURES_NAMED
+        ],
     }
 
 
@@ -101,23 +149,54 @@ def on_colab(row: Row) -> dict:
     failed = [f"lesson {lesson}: {error}" for lesson, error in visit.failures.items()]
     failed += [f"{name} is {version} now" for name, version in visit.changed.items()]
     ran = "an empty folder with one notebook, its first cell twice, then all its cells"
-    return {"ran": ran, "lessons": visit.lessons, "added": visit.added, "changed": visit.changed, "failed": failed}
+    return {
+        "ran": ran,
+        "lessons": visit.lessons,
+        "added": visit.added,
+        "changed": visit.changed,
+        "failed": failed,
+    }
 
 
 def pytest(row: Row, *arguments: str) -> dict:
     """Run pytest with a row's Python: how many passed, failed and were skipped, and the names of those that failed."""
     with tempfile.TemporaryDirectory(prefix="tlcourse-matrix-") as work:
         report = Path(work, "report.xml")
-        command = [row.interpreter, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "-p", "no:cacheprovider"]
+        command = [
+            row.interpreter,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "--dist",
+            "loadscope",
+            "-p",
+            "no:cacheprovider",
+        ]
         command += ["-W", "ignore", f"--junitxml={report}", *arguments]
         subprocess.run(command, cwd=ROOT, env=environment(row, Path(work)))
         if not report.exists():
-            return {"passed": 0, "failed": 1, "skipped": 0, "names": ["pytest did not start"]}
+            return {
+                "passed": 0,
+                "failed": 1,
+                "skipped": 0,
+                "names": ["pytest did not start"],
+            }
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 (pytest wrote it)
-    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    failed = [
+        case
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
     skipped = sum(case.find("skipped") is not None for case in cases)
     names = sorted({f"{case.get('classname')}::{case.get('name')}" for case in failed})
-    return {"passed": len(cases) - len(failed) - skipped, "failed": len(failed), "skipped": skipped, "names": names}
+    return {
+        "passed": len(cases) - len(failed) - skipped,
+        "failed": len(failed),
+        "skipped": skipped,
+        "names": names,
+    }
 
 
 def environment(row: Row, work: Path) -> dict[str, str]:
@@ -127,12 +206,20 @@ def environment(row: Row, work: Path) -> dict[str, str]:
     build = measure.lesson_builder()
     path = f"{row.interpreter.parent}{os.pathsep}{os.environ['PATH']}"
     progress = str(work / "progress.json")
-    return {**known, **build.packs_beside(), **build.ENVIRONMENT, "PATH": path, "TLCOURSE_PROGRESS": progress}
+    return {
+        **known,
+        **build.packs_beside(),
+        **build.ENVIRONMENT,
+        "PATH": path,
+        "TLCOURSE_PROGRESS": progress,
+    }
 
 
 def python_of(row: Row) -> str:
     code = "import platform; print(platform.python_version())"
-    return subprocess.run([row.interpreter, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [row.interpreter, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def keep(name: str, found: dict) -> None:
@@ -145,19 +232,47 @@ def keep(name: str, found: dict) -> None:
 
 def table(rows: dict) -> str:
     """What was found, as a Markdown table."""
-    shown = ("keras", "numpy", "scikit-learn", "tensorflow-datasets", "ai-edge-litert", "ipywidgets")
-    head = ["Row", "Python", "TensorFlow", *shown, "Ran", "Passed", "Failed", "Skipped", "Seconds"]
+    shown = (
+        "keras",
+        "numpy",
+        "scikit-learn",
+        "tensorflow-datasets",
+        "ai-edge-litert",
+        "ipywidgets",
+    )
+    head = [
+        "Row",
+        "Python",
+        "TensorFlow",
+        *shown,
+        "Ran",
+        "Passed",
+        "Failed",
+        "Skipped",
+        "Seconds",
+    ]
     lines = [head, ["---"] * len(head)]
     for name, row in rows.items():
         has = row["versions"]
         tensorflow = has.get("tensorflow") or has.get("tensorflow-cpu", "")
         parts = [row[part] for part in ("tests", "cells") if part in row]
-        counts = [str(sum(part[key] for part in parts)) for key in ("passed", "failed", "skipped")]
+        counts = [
+            str(sum(part[key] for part in parts))
+            for key in ("passed", "failed", "skipped")
+        ]
         if not parts:
             counts = [f"{len(row['lessons'])} lessons", str(len(row["failed"])), "0"]
         ran = f"{row['packages']}: {row['ran']}, lessons {', '.join(row['lessons'])}"
         lines.append(
-            [name, row["python"], tensorflow, *(has.get(one, "") for one in shown), ran, *counts, str(row["seconds"])]
+            [
+                name,
+                row["python"],
+                tensorflow,
+                *(has.get(one, "") for one in shown),
+                ran,
+                *counts,
+                str(row["seconds"]),
+            ]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -45,7 +45,9 @@ START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parts = {
         "import": import_time,
         "demo": demo,
@@ -64,16 +66,32 @@ def main() -> None:
         "network": network.network,
         "lessons": lessons,  # last: they read what was measured before them
     }
-    parser.add_argument("parts", nargs="*", help=f"out of {', '.join(parts)}; none: all")
-    parser.add_argument("--readme", action="store_true", help="measure nothing, write the README's table anew")
+    parser.add_argument(
+        "parts", nargs="*", help=f"out of {', '.join(parts)}; none: all"
+    )
+    parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="measure nothing, write the README's table anew",
+    )
     arguments = parser.parse_args()
     if set(arguments.parts) - set(parts):
-        parser.error(f"there are no parts {', '.join(set(arguments.parts) - set(parts))}")
+        parser.error(
+            f"there are no parts {', '.join(set(arguments.parts) - set(parts))}"
+        )
     if not arguments.readme:
         os.environ.update(lesson_builder().packs_beside())
-        measure({name: part for name, part in parts.items() if not arguments.parts or name in arguments.parts})
+        measure(
+            {
+                name: part
+                for name, part in parts.items()
+                if not arguments.parts or name in arguments.parts
+            }
+        )
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    README.write_text(with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8")
+    README.write_text(
+        with_table(README.read_text(encoding="utf-8"), results), encoding="utf-8"
+    )
     picture(results)
     lesson_builder().renew_banners()
     print("written: the README's table and picture, the lessons' banners")
@@ -87,7 +105,12 @@ def noted(results: dict, *parts: str, **conditions) -> dict:
 
 
 def commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    told = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     return told.stdout.strip()
 
 
@@ -96,7 +119,10 @@ def write_results(results: dict, file: Path | None = None) -> None:
 
     Hours of work may be in them, so they are printed where the disk does not take them.
     """
-    file, text = file or RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    file, text = (
+        file or RESULTS,
+        json.dumps(results, indent=2, ensure_ascii=False) + "\n",
+    )
     try:
         write_atomically(file, lambda to: to.write(text.encode()))
     except OSError as error:
@@ -115,13 +141,30 @@ def measure(parts: dict) -> None:
     for name, part in parts.items():
         start = time.perf_counter()
         found = part()
-        print(f"{name}: {json.dumps(found)} ({time.perf_counter() - start:.0f} s)", flush=True)
+        print(
+            f"{name}: {json.dumps(found)} ({time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
         known = json.loads(RESULTS.read_text(encoding="utf-8"))
-        write_results(noted(known | {"machine": here, name: found}, name, gigaflops=here["gigaflops"]))
+        write_results(
+            noted(
+                known | {"machine": here, name: found},
+                name,
+                gigaflops=here["gigaflops"],
+            )
+        )
 
 
 def machine() -> dict:
-    packages = ("tensorflow-cpu", "tensorflow", "ai-edge-litert", "keras", "scikit-learn", "pillow", "numpy")
+    packages = (
+        "tensorflow-cpu",
+        "tensorflow",
+        "ai-edge-litert",
+        "keras",
+        "scikit-learn",
+        "pillow",
+        "numpy",
+    )
     versions = {}
     for name in packages:
         try:
@@ -155,7 +198,11 @@ def import_time() -> dict:
     """Milliseconds of `import tlcourse` in fresh processes, the interpreter's own start not counted."""
     code = "import time; start = time.perf_counter(); import tlcourse; print((time.perf_counter() - start) * 1000)"
     times = [float(_python(code)) for _ in range(6)][1:]
-    return {"milliseconds": round(statistics.median(times), 1), "n": len(times), "max": round(max(times), 1)}
+    return {
+        "milliseconds": round(statistics.median(times), 1),
+        "n": len(times),
+        "max": round(max(times), 1),
+    }
 
 
 def demo() -> dict:
@@ -166,7 +213,9 @@ def demo() -> dict:
         "print(json.dumps(dataclasses.asdict(result)))"
     )
     with tempfile.TemporaryDirectory() as folder:
-        runs = [json.loads(_python(code, str(Path(folder) / "demo.png"))) for _ in range(3)]
+        runs = [
+            json.loads(_python(code, str(Path(folder) / "demo.png"))) for _ in range(3)
+        ]
     seconds = [run["seconds"] for run in runs]
     return {
         "accuracy": round(runs[0]["accuracy"], 4),
@@ -195,8 +244,12 @@ def solar() -> dict:
         scores = []
         for draw in draws:
             train, test = draw.train_and_validation, draw.test
-            rows = [[row_of[path] for path in split.images.paths] for split in (train, test)]
-            probe = tl.train_classifier(features[rows[0]], train.labels, sample_weight=train.weights)
+            rows = [
+                [row_of[path] for path in split.images.paths] for split in (train, test)
+            ]
+            probe = tl.train_classifier(
+                features[rows[0]], train.labels, sample_weight=train.weights
+            )
             scores.append(probe.score(features[rows[1]], test.labels, test.weights))
         accuracies[name] = mean_sd(scores)
     return accuracies
@@ -215,16 +268,27 @@ def dogs() -> dict:
         print(error)
         return {}
     model = tl.load_pretrained_model()
-    train, test = (model.extract_features(split.images) for split in (data.train, data.test))
+    train, test = (
+        model.extract_features(split.images) for split in (data.train, data.test)
+    )
     curve = {}
     for count in (1, 5, 20, None):
         scores = []
         for seed in SEEDS:
-            rows = np.arange(len(train)) if count is None else data.train.sample_rows(count, seed)
+            rows = (
+                np.arange(len(train))
+                if count is None
+                else data.train.sample_rows(count, seed)
+            )
             probe = tl.train_classifier(train[rows], data.train.labels[rows], seed=seed)
             scores.append(probe.score(test, data.test.labels))
         curve[str(count or "all")] = mean_sd(scores)
-    return {"breeds": len(data.class_names), "train": len(data.train), "test": len(data.test), "accuracy": curve}
+    return {
+        "breeds": len(data.class_names),
+        "train": len(data.train),
+        "test": len(data.test),
+        "accuracy": curve,
+    }
 
 
 def lessons() -> dict:
@@ -245,7 +309,11 @@ def lessons() -> dict:
         except CellExecutionError:
             offline = False
             seconds, megabytes = run_lesson(build, nbformat, source)
-        costs[source.stem] = {"seconds": round(seconds), "peak_megabytes": megabytes, "offline": offline}
+        costs[source.stem] = {
+            "seconds": round(seconds),
+            "peak_megabytes": megabytes,
+            "offline": offline,
+        }
         print(f"  {source.stem}: {costs[source.stem]}", flush=True)
     return costs
 
@@ -286,7 +354,10 @@ def run_lesson(build, nbformat, source: Path, first: str = "") -> tuple[float, i
     notebook.cells.insert(0, nbformat.v4.new_code_cell(first + OWN_MEMORY))
     notebook.cells.append(nbformat.v4.new_code_cell(peak))
     with tempfile.TemporaryDirectory() as empty:
-        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = empty, str(Path(empty, "progress.json"))
+        os.environ["TLCOURSE_CACHE"], os.environ["TLCOURSE_PROGRESS"] = (
+            empty,
+            str(Path(empty, "progress.json")),
+        )
         start = time.perf_counter()
         build.execute(notebook)
         seconds = time.perf_counter() - start
@@ -316,9 +387,15 @@ def table(results: dict) -> str:
             f"{demo['seconds']:g} s ({demo['seconds_min']:g} to {demo['seconds_max']:g}), "
             f"{demo['peak_megabytes']:,} MB",
         ),
-        ("… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)", f"{100 * demo['accuracy']:.2f} %"),
+        (
+            "… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)",
+            f"{100 * demo['accuracy']:.2f} %",
+        ),
         ("… over five draws of the split", _percent(results["solar"]["four_blocks"])),
-        ("… the same with the last block's features alone", _percent(results["solar"]["last_block"])),
+        (
+            "… the same with the last block's features alone",
+            _percent(results["solar"]["last_block"]),
+        ),
     ]
     if results["dogs"]:
         which = f"Dogs, {results['dogs']['breeds']} breeds of the test pack ¹"
@@ -329,10 +406,21 @@ def table(results: dict) -> str:
     if "scale" in results:
         rows += _of_scale(results["scale"])
     for name, cost in results["lessons"].items():
-        rows.append((f"Lesson {name[:2]}, all cells", f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"))
+        rows.append(
+            (
+                f"Lesson {name[:2]}, all cells",
+                f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB",
+            )
+        )
     rows += _of_trust(results)
-    lines = ["| What | Measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
-    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    lines = [
+        "| What | Measured |",
+        "|---|---|",
+        *(f"| {what} | {value} |" for what, value in rows),
+    ]
+    versions = ", ".join(
+        f"{name} {version}" for name, version in where["versions"].items()
+    )
     lines += [
         "",
         "Measured by `make results`, and faults, matrix and determinism by programs of their own (CONTRIBUTING.md), on "
@@ -361,7 +449,9 @@ def _occasions(notes: dict) -> list[str]:
     parts: dict[str, list[str]] = {}
     for name, note in notes.items():
         speed = f", {note['gigaflops']} GFLOP/s" if "gigaflops" in note else ""
-        parts.setdefault(f"{note['date']} (commit {note['commit']}{speed})", []).append(name)
+        parts.setdefault(f"{note['date']} (commit {note['commit']}{speed})", []).append(
+            name
+        )
     return [f"- {occasion}: {', '.join(parts[occasion])}" for occasion in sorted(parts)]
 
 
@@ -373,9 +463,13 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
         files = ", ".join(f"{file['megabytes']:g}" for file in job["files"].values())
         right = f"{100 * job['accuracy']:.1f} % of {job['test_pictures']} ({100 * low:.1f} to {100 * high:.1f})"
         what = f"`tlcourse train` on {name}{' ¹' if name == 'dogs' else ''}, {job['pictures']:,} pictures"
-        rows.append((what, f"{job['seconds']:.0f} s; test: {right}; files of {files} MB"))
+        rows.append(
+            (what, f"{job['seconds']:.0f} s; test: {right}; files of {files} MB")
+        )
     for name, found in predict.items():
-        first, least, most = (found[f"first_answer_ms{which}"] for which in ("", "_min", "_max"))
+        first, least, most = (
+            found[f"first_answer_ms{which}"] for which in ("", "_min", "_max")
+        )
         what = f"`tlcourse predict`, {name} file: from the start of the process to the first answer"
         then = f"{found['pictures_per_second']:.0f} pictures/s"
         rows.append((what, f"{first:,} ms ({least:,} to {most:,}); then {then}"))
@@ -384,16 +478,29 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
 
 def _of_scale(found: dict) -> list[tuple[str, str]]:
     """What Dask costs on one machine, and what it gives."""
-    ways = {"one": "one process", "dask_1": "Dask, 1 worker of 1 thread", "dask_2": "Dask, 2 workers of 1 thread"}
+    ways = {
+        "one": "one process",
+        "dask_1": "Dask, 1 worker of 1 thread",
+        "dask_2": "Dask, 2 workers of 1 thread",
+    }
     rows = []
     for kind, what in ways.items():
         speed, memory = found[kind]["pictures_per_second"], found[kind]["megabytes"]
-        least, most = (found[kind][f"pictures_per_second_{end}"] for end in ("min", "max"))
+        least, most = (
+            found[kind][f"pictures_per_second_{end}"] for end in ("min", "max")
+        )
         label = f"{found['pictures']:,} photographs → features on {found['cores']} cores: {what}"
-        rows.append((label, f"{speed:.0f} pictures/s ({least:.0f} to {most:.0f}), {memory:,} MB in all processes"))
+        rows.append(
+            (
+                label,
+                f"{speed:.0f} pictures/s ({least:.0f} to {most:.0f}), {memory:,} MB in all processes",
+            )
+        )
     same = "bit for bit the same" if found["equal"] else "NOT the same"
     lost = f"{found['lost_seconds']:.1f} s later, {found['rows_after_kill']:,} of {found['pictures']:,} rows"
-    rows.append(("… one of the two workers killed half-way", f"{lost}, {same} in all runs"))
+    rows.append(
+        ("… one of the two workers killed half-way", f"{lost}, {same} in all runs")
+    )
     return rows
 
 
@@ -401,21 +508,37 @@ def _of_trust(results: dict) -> list[tuple[str, str]]:
     """What was provoked, repeated and tried elsewhere, a row each; CONTRIBUTING.md names the commands."""
     rows = []
     if faults := results.get("faults"):
-        times, lost = (sum(row[what] for row in faults.values()) for what in ("times", "lost"))
+        times, lost = (
+            sum(row[what] for row in faults.values()) for what in ("times", "lost")
+        )
         what = "Jobs killed, disks full, one cache for two: tried, and gone on with"
         rows.append((what, f"{times} times in {len(faults)} ways; lost: {lost}"))
     if network := results.get("network"):
         slowest = max(way["seconds"] for way in network["ways"].values())
         said = f"{network['tried'] - network['without_a_sentence']} of {network['tried']} tries say the cure"
-        rows.append((f"No network, in {len(network['ways'])} ways", f"{said}, the slowest command in {slowest:g} s"))
+        rows.append(
+            (
+                f"No network, in {len(network['ways'])} ways",
+                f"{said}, the slowest command in {slowest:g} s",
+            )
+        )
     for condition, found in results.get("determinism", {}).items():
-        changed, outside = (sum(map(len, found[what].values())) for what in ("changed", "out_of_band"))
+        changed, outside = (
+            sum(map(len, found[what].values())) for what in ("changed", "out_of_band")
+        )
         runs = "a run" if found["runs"] == 1 else f"{found['runs']} runs"
-        same = "" if found["runs"] == 1 else f"{found['cells'] - changed:,} the same each time, "
+        same = (
+            ""
+            if found["runs"] == 1
+            else f"{found['cells'] - changed:,} the same each time, "
+        )
         said = f"of {found['cells']:,} cells {same}{found['cells'] - outside:,} as they are stored, in bands"
         rows.append((f"What the lessons say in {runs}, {condition}", said))
     if matrix := results.get("matrix"):
-        pythons = sorted({row["python"] for row in matrix.values()}, key=lambda text: [*map(int, text.split("."))])
+        pythons = sorted(
+            {row["python"] for row in matrix.values()},
+            key=lambda text: [*map(int, text.split("."))],
+        )
         failed = [name for name, row in matrix.items() if row["failed"]]
         what = f"Environments from Python {pythons[0]} to {pythons[-1]}: {', '.join(matrix)}"
         rows.append((what, f"{len(matrix) - len(failed)} of {len(matrix)} pass"))
@@ -429,9 +552,14 @@ def picture(results: dict, file: Path = PICTURE) -> None:
 
     bars = picture_bars(results, PUBLISHED)
     sheet = plots.bars(
-        list(bars), list(bars.values()), "accuracy on unseen solar cells, %", "Which solar cells are defective?"
+        list(bars),
+        list(bars.values()),
+        "accuracy on unseen solar cells, %",
+        "Which solar cells are defective?",
     )
-    sheet.savefig(file, dpi=110, metadata={"Software": None, "Description": json.dumps(bars)})
+    sheet.savefig(
+        file, dpi=110, metadata={"Software": None, "Description": json.dumps(bars)}
+    )
 
 
 def picture_bars(results: dict, published: dict[str, float]) -> dict[str, float]:
@@ -454,7 +582,14 @@ def _python(code: str, *arguments: str) -> str:
     command = [sys.executable, "-c", code, *arguments]
     with tempfile.TemporaryDirectory() as cache:  # empty, as a newcomer's is
         environment = {**os.environ, "TQDM_DISABLE": "1", "TLCOURSE_CACHE": cache}
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env=environment,
+        )
     return done.stdout.strip().splitlines()[-1]
 
 

@@ -22,10 +22,23 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "offline")]
 from faulty_host import SILENT, black_hole, closed_port, faulty_host  # noqa: E402
 
-ASKED = ("dogs", "mnist", "kmnist", "minilm", "bert-base-uncased", "vgg16", "load vgg16")
+ASKED = (
+    "dogs",
+    "mnist",
+    "kmnist",
+    "minilm",
+    "bert-base-uncased",
+    "vgg16",
+    "load vgg16",
+)
 ANSWERS = (*SILENT, "403", "500", "a web page in its place", "sent on to a web page")
 NAMESPACES = ("no route", "a name server that never answers")
-HERE = ("connection refused", "takes no connection and refuses none", "a proxy that never answers", *ANSWERS)
+HERE = (
+    "connection refused",
+    "takes no connection and refuses none",
+    "a proxy that never answers",
+    *ANSWERS,
+)
 
 CHILD = """
 import json, sys, time
@@ -93,10 +106,15 @@ class _Everything(dict):
 def network() -> dict:
     """What is kept of all rows: how many were tried, how many were lost, and the slowest of each way of failing."""
     rows = list(all_rows())
-    ways = {way: [row for row in rows if row["way"] == way] for way in dict.fromkeys(row["way"] for row in rows)}
+    ways = {
+        way: [row for row in rows if row["way"] == way]
+        for way in dict.fromkeys(row["way"] for row in rows)
+    }
     return {
         "tried": len(rows),
-        "without_a_sentence": sum(not (row["failed"] and "tlcourse fetch" in row["said"]) for row in rows),
+        "without_a_sentence": sum(
+            not (row["failed"] and "tlcourse fetch" in row["said"]) for row in rows
+        ),
         "ways": {
             way: {
                 "seconds": max(row["seconds"] for row in same),
@@ -110,7 +128,12 @@ def network() -> dict:
 
 def all_rows() -> Iterator[dict]:
     """One row for each thing asked for and each way of failing."""
-    yield from (row for way in (*NAMESPACES, *HERE) for asked in ASKED if (row := measured(asked, way)))
+    yield from (
+        row
+        for way in (*NAMESPACES, *HERE)
+        for asked in ASKED
+        if (row := measured(asked, way))
+    )
 
 
 def measured(asked: str, way: str) -> dict | None:
@@ -121,7 +144,10 @@ def measured(asked: str, way: str) -> dict | None:
         if way in NAMESPACES:
             if not (sys.platform.startswith("linux") and os.getuid() == 0):
                 return None
-            code, address = NO_ROUTE.format(offline=str(ROOT / "tests" / "offline")) + CHILD, ""
+            code, address = (
+                NO_ROUTE.format(offline=str(ROOT / "tests" / "offline")) + CHILD,
+                "",
+            )
             if way != NAMESPACES[0]:
                 before = NO_ROUTE.format(offline=str(ROOT / "tests" / "offline"))
                 code = before + SILENT_NAMES.format(file=f"{home}/resolv.conf") + CHILD
@@ -134,29 +160,53 @@ def measured(asked: str, way: str) -> dict | None:
             host.fault, address = SILENT[0], ""
         else:
             host.fault, host.files = way, _Everything()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "TLCOURSE_"))}
-        environment |= {name: f"{home}/{name}" for name in ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PIP_", "TLCOURSE_"))
+        }
+        environment |= {
+            name: f"{home}/{name}"
+            for name in ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")
+        }
         environment |= {"PIP_CONFIG_FILE": os.devnull, "TQDM_DISABLE": "1", **settings}
         if address:
-            environment |= {"HF_ENDPOINT": address, "PIP_INDEX_URL": f"{address}/simple"}
+            environment |= {
+                "HF_ENDPOINT": address,
+                "PIP_INDEX_URL": f"{address}/simple",
+            }
         start = time.perf_counter()
         ended = subprocess.run(
-            [sys.executable, "-c", code, asked, address], env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", code, asked, address],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         seconds = time.perf_counter() - start
         return {
             "asked": asked,
             "way": way,
             "seconds": round(seconds, 1),
-            "waited": round(sum(json.loads(line)["waited"] for line in lines(ended.stdout, True)), 1),
-            "connections": host.connections if address == host.address or settings else None,
+            "waited": round(
+                sum(json.loads(line)["waited"] for line in lines(ended.stdout, True)), 1
+            ),
+            "connections": host.connections
+            if address == host.address or settings
+            else None,
             "failed": ended.returncode != 0,
-            "said": (lines(ended.stdout, False) or ended.stderr.strip().splitlines() or [""])[0],
+            "said": (
+                lines(ended.stdout, False) or ended.stderr.strip().splitlines() or [""]
+            )[0],
         }
 
 
 def lines(text: str, of_measurement: bool) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith('{"waited"') == of_measurement]
+    return [
+        line
+        for line in text.splitlines()
+        if line.startswith('{"waited"') == of_measurement
+    ]
 
 
 def main() -> None:
@@ -166,8 +216,13 @@ def main() -> None:
         rows.append(row)
         asked, way, seconds, waited, connections, _, said = row.values()
         connections = "-" if connections is None else connections
-        print(f"{asked:18} {way:38} {seconds:5.1f} {waited:6.1f} {connections:>11}  {said}", flush=True)
-    slowest, longest = (max(row[kind] for row in rows) for kind in ("seconds", "waited"))
+        print(
+            f"{asked:18} {way:38} {seconds:5.1f} {waited:6.1f} {connections:>11}  {said}",
+            flush=True,
+        )
+    slowest, longest = (
+        max(row[kind] for row in rows) for kind in ("seconds", "waited")
+    )
     print(f"{len(rows)} tried; slowest {slowest:.1f} s, waited {longest:.1f} s")
 
 

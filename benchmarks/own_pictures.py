@@ -24,12 +24,21 @@ def own_pictures() -> dict:
         work, found = Path(folder), {}
         for name in ("dogs", "solar"):
             try:
-                pictures = tl.datasets.write_pack(tl.load_dataset(name), work / "pictures")
+                pictures = tl.datasets.write_pack(
+                    tl.load_dataset(name), work / "pictures"
+                )
             except DatasetUnavailable as error:
                 print(error)
                 continue
-            found[name] = trained(pictures, work / f"{name}-model", work / f"{name}-cache")
-        return {"train": found, "predict": predicted(work / "pictures" / "solar" / "test", work / "solar-model")}
+            found[name] = trained(
+                pictures, work / f"{name}-model", work / f"{name}-cache"
+            )
+        return {
+            "train": found,
+            "predict": predicted(
+                work / "pictures" / "solar" / "test", work / "solar-model"
+            ),
+        }
 
 
 def trained(pictures: Path, model: Path, cache: Path) -> dict:
@@ -41,7 +50,9 @@ def trained(pictures: Path, model: Path, cache: Path) -> dict:
     shutil.rmtree(cache)
     test, job = record["test"], record["job"]
     return {
-        "pictures": sum(sum(classes.values()) for classes in record["data"]["pictures"].values()),
+        "pictures": sum(
+            sum(classes.values()) for classes in record["data"]["pictures"].values()
+        ),
         "seconds": round(seconds, 1),
         "estimated_seconds": job["estimated_seconds"],
         "probe_on_validation": round(job["probe"], 4),
@@ -71,7 +82,10 @@ def predicted(pictures: Path, model: Path) -> dict:
     with tempfile.TemporaryDirectory() as cache:
         for variant in VARIANTS:
             one, many = (
-                [seconds_of(cache, *some, "--model", model, "--variant", variant) for _ in range(RUNS)]
+                [
+                    seconds_of(cache, *some, "--model", model, "--variant", variant)
+                    for _ in range(RUNS)
+                ]
                 for some in (files[:1], files)
             )
             each = (statistics.median(many) - statistics.median(one)) / (len(files) - 1)

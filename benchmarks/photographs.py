@@ -15,7 +15,10 @@ def photographs(work: Path) -> tuple[list[Path], str]:
         paths = [path for split in data.splits.values() for path in split.images.paths]
         if all(path.suffix.lower() in (".jpg", ".jpeg") for path in paths):
             return paths, "photographs of the dogs pack (JPEG)"
-    except (DatasetUnavailable, AttributeError):  # none, or arrays out of tensorflow-datasets
+    except (
+        DatasetUnavailable,
+        AttributeError,
+    ):  # none, or arrays out of tensorflow-datasets
         pass
     originals = work / "originals"
     originals.mkdir()

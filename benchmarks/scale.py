@@ -52,7 +52,12 @@ def scale(runs: int = RUNS, count: int = PICTURES) -> dict:
 
 def summary(found: dict[str, list[dict]], count: int, source: str) -> dict:
     """Medians, with the lowest and the highest run; and what follows from them."""
-    result = {"pictures": count, "source": source, "runs": len(found["one"]), "cores": CORES}
+    result = {
+        "pictures": count,
+        "source": source,
+        "runs": len(found["one"]),
+        "cores": CORES,
+    }
     for kind, runs in found.items():
         seconds = [run["seconds"] for run in runs]
         result[kind] = {
@@ -71,8 +76,12 @@ def summary(found: dict[str, list[dict]], count: int, source: str) -> dict:
         "core_ms_a_picture": round(1000 * CORES * two / count, 2),
         "lost_seconds": round(result["killed"]["seconds"] - two, 2),
         "rows_after_kill": min(run["rows"] for run in found["killed"]),
-        "start_seconds": round(statistics.median(run["start_seconds"] for run in clusters), 2),
-        "bytes_a_picture": round(statistics.median(run["bytes_a_picture"] for run in clusters)),
+        "start_seconds": round(
+            statistics.median(run["start_seconds"] for run in clusters), 2
+        ),
+        "bytes_a_picture": round(
+            statistics.median(run["bytes_a_picture"] for run in clusters)
+        ),
         "file_bytes_a_picture": found["one"][0]["file_bytes_a_picture"],
     }
 
@@ -116,7 +125,15 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._over.wait(0.1):
-            self.most = max(self.most, sum(map(_held, [psutil.Process(), *psutil.Process().children(recursive=True)])))
+            self.most = max(
+                self.most,
+                sum(
+                    map(
+                        _held,
+                        [psutil.Process(), *psutil.Process().children(recursive=True)],
+                    )
+                ),
+            )
 
 
 def _held(process: psutil.Process) -> int:
@@ -130,13 +147,17 @@ def _held(process: psutil.Process) -> int:
 def one(folder: Path) -> dict:
     """One process, as many threads as processors."""
     model = tl.load_pretrained_model()
-    model.extract_features(sorted(folder.iterdir())[:8], cache=False)  # starts the engine
+    model.extract_features(
+        sorted(folder.iterdir())[:8], cache=False
+    )  # starts the engine
     with Memory() as memory:
         start = time.perf_counter()
         features = model.extract_features(folder, cache=False)
         seconds = time.perf_counter() - start
     sizes = [path.stat().st_size for path in folder.iterdir()]
-    return said(seconds, memory, features, file_bytes_a_picture=round(statistics.mean(sizes)))
+    return said(
+        seconds, memory, features, file_bytes_a_picture=round(statistics.mean(sizes))
+    )
 
 
 def dask(folder: Path, workers: str, kill: bool = False) -> dict:
@@ -145,8 +166,16 @@ def dask(folder: Path, workers: str, kill: bool = False) -> dict:
 
     from tlcourse.scale.cluster import local_cluster
 
-    model, out, start = tl.load_pretrained_model(), Path(tempfile.mkdtemp()) / "shards", time.perf_counter()
-    options = {"n_workers": int(workers), "threads_per_worker": 1, "silence_logs": logging.CRITICAL}
+    model, out, start = (
+        tl.load_pretrained_model(),
+        Path(tempfile.mkdtemp()) / "shards",
+        time.perf_counter(),
+    )
+    options = {
+        "n_workers": int(workers),
+        "threads_per_worker": 1,
+        "silence_logs": logging.CRITICAL,
+    }
     with local_cluster(**options) as cluster, Client(cluster) as client:
         start_seconds = time.perf_counter() - start
         some = sorted(folder.iterdir())[:64]
@@ -155,14 +184,25 @@ def dask(folder: Path, workers: str, kill: bool = False) -> dict:
             start = time.perf_counter()
             if kill:
                 victim = cluster.workers[0].process.pid
-                threading.Thread(target=kill_half_way, args=(victim, out, len(list(folder.iterdir())))).start()
+                threading.Thread(
+                    target=kill_half_way,
+                    args=(victim, out, len(list(folder.iterdir()))),
+                ).start()
             features = model.extract_features(folder, engine="dask", out=out)
             seconds = time.perf_counter() - start
         if client.status != "running":
-            raise RuntimeError(f"the cluster is {client.status} after the work: its figures mean nothing.")
+            raise RuntimeError(
+                f"the cluster is {client.status} after the work: its figures mean nothing."
+            )
     size = sum(path.stat().st_size for path in out.glob("*.parquet"))
     shutil.rmtree(out.parent)
-    return said(seconds, memory, features, start_seconds=start_seconds, bytes_a_picture=round(size / len(features)))
+    return said(
+        seconds,
+        memory,
+        features,
+        start_seconds=start_seconds,
+        bytes_a_picture=round(size / len(features)),
+    )
 
 
 def kill_half_way(victim: int, out: Path, count: int) -> None:
@@ -184,8 +224,14 @@ def said(seconds: float, memory: Memory, features: np.ndarray, **more) -> dict:
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity"):  # on a larger machine, too, all ways have the same processors
+    if hasattr(
+        os, "sched_setaffinity"
+    ):  # on a larger machine, too, all ways have the same processors
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     way, place, *rest = sys.argv[1:]
-    ways = {"one": one, "dask": dask, "killed": lambda folder, workers: dask(folder, workers, kill=True)}
+    ways = {
+        "one": one,
+        "dask": dask,
+        "killed": lambda folder, workers: dask(folder, workers, kill=True),
+    }
     print(json.dumps(ways[way](Path(place), *rest)))

@@ -24,7 +24,12 @@ import tlcourse as tl
 from tlcourse.datasets import Split
 from tlcourse.errors import DatasetUnavailable
 
-BLOCKS = ("block5c", "block6d", "block7a", "head")  # of lesson 00's exercise and of the demo
+BLOCKS = (
+    "block5c",
+    "block6d",
+    "block7a",
+    "head",
+)  # of lesson 00's exercise and of the demo
 FOUR_BLOCKS = "four blocks"
 DOG_LABELS, KANJI_LABELS = (5, 20), 4  # of each class
 FOLDS = 5  # in which a stack's members predict rows that they have not seen, or as many as there are labels of a class
@@ -35,13 +40,19 @@ TIMED = 64  # pictures by which the cost of a description is measured
 def backbones() -> list[str]:
     """The networks for pictures whose weights are on this machine."""
     known = tl.list_pretrained_models()
-    return [name for name, about in known.items() if "pixels" in about and about.endswith(("bundled", "here"))]
+    return [
+        name
+        for name, about in known.items()
+        if "pixels" in about and about.endswith(("bundled", "here"))
+    ]
 
 
 def descriptions() -> dict[str, tuple]:
     """Name of a description → the backbone, and the blocks if not the last alone, that give it."""
     names = backbones()
-    return {name: (name, None) for name in names} | {f"{names[0]}, {FOUR_BLOCKS}": (names[0], BLOCKS)}
+    return {name: (name, None) for name in names} | {
+        f"{names[0]}, {FOUR_BLOCKS}": (names[0], BLOCKS)
+    }
 
 
 @cache
@@ -51,7 +62,10 @@ def loaded(name: str) -> tl.PretrainedModel:
 
 def widths(model: tl.PretrainedModel, blocks: Sequence[str]) -> list[int]:
     """How many numbers each block gives for a picture: averages and maxima of its channels."""
-    return [2 * model.network.get_layer(model.blocks[block][-1]).output.shape[-1] for block in blocks]
+    return [
+        2 * model.network.get_layer(model.blocks[block][-1]).output.shape[-1]
+        for block in blocks
+    ]
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,9 @@ def stacks(seeds: Sequence[int]) -> dict:
     found = {"solar": compared(solar_tasks(seeds), FOLDS)}
     for count, tasks in dog_tasks(seeds).items():
         found[f"dogs, {count} labels"] = compared(tasks, min(FOLDS, count))
-    found[f"kanji, {KANJI_LABELS} labels"] = compared(kanji_tasks(seeds), min(FOLDS, KANJI_LABELS))
+    found[f"kanji, {KANJI_LABELS} labels"] = compared(
+        kanji_tasks(seeds), min(FOLDS, KANJI_LABELS)
+    )
     return found
 
 
@@ -101,19 +117,35 @@ def drawn(data, count: int, seeds: Sequence[int]) -> Iterator[Task]:
 
 
 def task(learned: Split, test: Split) -> Task:
-    return Task(wide(learned), learned.labels, learned.weights, wide(test), test.labels, test.weights)
+    return Task(
+        wide(learned),
+        learned.labels,
+        learned.weights,
+        wide(test),
+        test.labels,
+        test.weights,
+    )
 
 
 def wide(split: Split) -> np.ndarray:
     """All descriptions side by side."""
-    return np.hstack([loaded(name).extract_features(split.images, blocks) for name, blocks in descriptions().values()])
+    return np.hstack(
+        [
+            loaded(name).extract_features(split.images, blocks)
+            for name, blocks in descriptions().values()
+        ]
+    )
 
 
 def columns() -> dict[str, slice]:
     """Name of a description → its columns among all."""
     found, start = {}, 0
     for name, (backbone, blocks) in descriptions().items():
-        width = sum(widths(loaded(backbone), blocks)) if blocks else loaded(backbone).feature_dim
+        width = (
+            sum(widths(loaded(backbone), blocks))
+            if blocks
+            else loaded(backbone).feature_dim
+        )
         found[name], start = slice(start, start + width), start + width
     return found
 
@@ -121,39 +153,69 @@ def columns() -> dict[str, slice]:
 def compared(tasks: Iterable[Task], folds: int) -> dict:
     """Of each way, accuracies, and seconds of the median draw."""
     found: dict[str, list] = {}
-    with sklearn.config_context(enable_metadata_routing=True):  # so that weights come to all parts of a stack
+    with sklearn.config_context(
+        enable_metadata_routing=True
+    ):  # so that weights come to all parts of a stack
         for seed, one in enumerate(tasks):
             for way, result in ways(one, folds, seed).items():
                 found.setdefault(way, []).append(result)
-            print(f"  {len(one.labels)} rows: { {way: results[-1] for way, results in found.items()} }", flush=True)
+            print(
+                f"  {len(one.labels)} rows: { {way: results[-1] for way, results in found.items()} }",
+                flush=True,
+            )
     return {
         "rows": len(one.labels),
-        "accuracies": {way: [accuracy for accuracy, _ in results] for way, results in found.items()},
-        "seconds": {way: round(float(np.median([took for _, took in r])), 2) for way, r in found.items()},
+        "accuracies": {
+            way: [accuracy for accuracy, _ in results] for way, results in found.items()
+        },
+        "seconds": {
+            way: round(float(np.median([took for _, took in r])), 2)
+            for way, r in found.items()
+        },
     }
 
 
 def ways(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]]:
     """Way → accuracy on the rows to be judged on, and seconds of fitting."""
     places, names = columns(), backbones()
-    probes = {name: on(place, tl.LinearProbe(seed=seed)) for name, place in places.items()}
+    probes = {
+        name: on(place, tl.LinearProbe(seed=seed)) for name, place in places.items()
+    }
     several = [(name, probes[name]) for name in names]
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    together = {"side by side": on(slice(0, places[names[-1]].stop), tl.LinearProbe(seed=seed))}
+    together = {
+        "side by side": on(slice(0, places[names[-1]].stop), tl.LinearProbe(seed=seed))
+    }
     stacked = {"stacked": several}
     if len(np.unique(one.labels)) <= FEW_CLASSES:
-        machines = [(f"{name}, support vectors", on(places[name], SVC(C=10), scale=True)) for name in names]
+        machines = [
+            (f"{name}, support vectors", on(places[name], SVC(C=10), scale=True))
+            for name in names
+        ]
         stacked["stacked, support vectors too"] = several + machines
     for way, members in stacked.items():
-        together[way] = StackingClassifier(members, weighted(LogisticRegression()), cv=parts)
-    seconds = {way: fit(classifier, one) for way, classifier in (probes | together).items()}
-    given = {way: classifier.predict_proba(one.unseen) for way, classifier in (probes | together).items()}
+        together[way] = StackingClassifier(
+            members, weighted(LogisticRegression()), cv=parts
+        )
+    seconds = {
+        way: fit(classifier, one) for way, classifier in (probes | together).items()
+    }
+    given = {
+        way: classifier.predict_proba(one.unseen)
+        for way, classifier in (probes | together).items()
+    }
     averaged = {"averaged": names, f"averaged, {FOUR_BLOCKS} too": list(probes)}
     for way, members in averaged.items():
-        given[way], seconds[way] = sum(given[name] for name in members), sum(seconds[name] for name in members)
+        given[way], seconds[way] = (
+            sum(given[name] for name in members),
+            sum(seconds[name] for name in members),
+        )
     classes = next(iter(probes.values())).classes_
     order = [*probes, "side by side", *averaged, *stacked]
-    return {way: (share_right(classes[given[way].argmax(axis=1)], one), seconds[way]) for way in order}
+    return {
+        way: (share_right(classes[given[way].argmax(axis=1)], one), seconds[way])
+        for way in order
+    }
 
 
 def on(place: slice, classifier, scale: bool = False):
@@ -224,6 +286,12 @@ def cost(name: str, blocks: Sequence[str] | None) -> dict:
     command = [sys.executable, "-c", COST, json.dumps([name, blocks, TIMED])]
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "TQDM_DISABLE": "1", "TLCOURSE_CACHE": cache}
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
     features, seconds, megabytes = json.loads(done.stdout.splitlines()[-1])
-    return {"features": features, "seconds_a_picture": round(seconds, 4), "peak_megabytes": round(megabytes)}
+    return {
+        "features": features,
+        "seconds_a_picture": round(seconds, 4),
+        "peak_megabytes": round(megabytes),
+    }

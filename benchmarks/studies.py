@@ -13,11 +13,17 @@ SEEDS = (0, 1, 2, 3, 4)
 SOURCE_STEPS = 600  # of pretraining on digits
 SIGNS, LABELS = 60, (1, 2, 4, 10, 20)  # of `ways`
 LAYER_SIGNS, LAYER_LABELS = (10, 100), 4  # of `layers`
-TUNED_CELLS, TUNED_BLOCKS = 100, 6  # of each class; blocks that learn, where the learning rate is studied
+TUNED_CELLS, TUNED_BLOCKS = (
+    100,
+    6,
+)  # of each class; blocks that learn, where the learning rate is studied
 TUNING_SEEDS = (0, 1, 2)
 BLOCKS_THAT_LEARN = (0, 1, 3, 6, 12)  # 6: from block6a on; 12: from block4a on
 RATES = (2e-6, 2e-5, 2e-4, 2e-3, 2e-2)
-CURVE_LABELS, CELL_SIZE = (1, 2, 5, 10, 20), (64, 64)  # of lesson 01; the pixels of a cell learned from scratch
+CURVE_LABELS, CELL_SIZE = (
+    (1, 2, 5, 10, 20),
+    (64, 64),
+)  # of lesson 01; the pixels of a cell learned from scratch
 FLIPS = ("as is", "left-right", "upside-down", "half-turn")
 
 
@@ -31,7 +37,10 @@ def kanji() -> dict:
         "ways": tl.learning_curve(some, LABELS, ways(source), SEEDS).record(),
         "layers": {
             "labels_a_sign": LAYER_LABELS,
-            "signs": {str(signs): layers(data.with_classes(data.class_names[:signs]), source) for signs in LAYER_SIGNS},
+            "signs": {
+                str(signs): layers(data.with_classes(data.class_names[:signs]), source)
+                for signs in LAYER_SIGNS
+            },
         },
         "spoiled": spoiled(some, digits, source),
     }
@@ -65,7 +74,9 @@ class ImageNetProbe:
 
     def __init__(self, split, seed: int):
         self._model = tl.load_pretrained_model()
-        features = self._model.extract_features(split.images, cache=False)  # each draw pays for its own
+        features = self._model.extract_features(
+            split.images, cache=False
+        )  # each draw pays for its own
         self._probe = tl.train_classifier(features, split.labels, seed=seed)
 
     def predict(self, images) -> np.ndarray:
@@ -76,7 +87,12 @@ def layers(data, source) -> dict:
     """Accuracy with 0 to 3 convolutions carried over: {"frozen", "trained further"} → {"mean", "sd"} → one a depth."""
     found = {}
     for way, frozen in (("frozen", True), ("trained further", False)):
-        accuracies = np.array([[carried(data, source, depth, frozen, seed) for seed in SEEDS] for depth in range(4)])
+        accuracies = np.array(
+            [
+                [carried(data, source, depth, frozen, seed) for seed in SEEDS]
+                for depth in range(4)
+            ]
+        )
         found[way] = means_and_sds(accuracies)
     return found
 
@@ -96,7 +112,10 @@ def spoiled(data, digits, source) -> dict:
         "inverted": pretrained(255 - digits.images, digits.labels),
         "labels shuffled": pretrained(digits.images, rng.permutation(digits.labels)),
     }
-    found = {"labels_a_sign": LAYER_LABELS, "scratch": mean_sd(carried(data, None, 0, False, seed) for seed in SEEDS)}
+    found = {
+        "labels_a_sign": LAYER_LABELS,
+        "scratch": mean_sd(carried(data, None, 0, False, seed) for seed in SEEDS),
+    }
     for name, start in sources.items():
         found[name] = {
             way: mean_sd(carried(data, start, 3, frozen, seed) for seed in SEEDS)
@@ -120,10 +139,15 @@ def rounded(number) -> float:
 def solar_tuning() -> dict:
     """Lesson 05: how many blocks learn, and how fast; on 100 cells of each class, judged on validation cells."""
     rates = [fine_tuned(TUNED_BLOCKS, learning_rate=rate) for rate in RATES]
-    blocks = [fine_tuned(count) if count else probe_alone() for count in BLOCKS_THAT_LEARN]
+    blocks = [
+        fine_tuned(count) if count else probe_alone() for count in BLOCKS_THAT_LEARN
+    ]
     return {
         "cells": 2 * TUNED_CELLS,
-        "blocks": {"blocks that learn": list(BLOCKS_THAT_LEARN), **side_by_side(blocks)},
+        "blocks": {
+            "blocks that learn": list(BLOCKS_THAT_LEARN),
+            **side_by_side(blocks),
+        },
         "rates": {"learning rate": list(RATES), **side_by_side(rates)},
     }
 
@@ -154,9 +178,15 @@ def probe_alone() -> list[tuple[float, float]]:
     for seed in TUNING_SEEDS:
         learned, judged = tuning_cells(seed)
         start = time.perf_counter()
-        probe = tl.train_classifier(model.extract_features(learned.images, cache=False), learned.labels, seed=seed)
+        probe = tl.train_classifier(
+            model.extract_features(learned.images, cache=False),
+            learned.labels,
+            seed=seed,
+        )
         seconds = time.perf_counter() - start
-        found.append((probe.score(model.extract_features(judged.images), judged.labels), seconds))
+        found.append(
+            (probe.score(model.extract_features(judged.images), judged.labels), seconds)
+        )
     return found
 
 
@@ -178,7 +208,9 @@ def curves() -> dict:
     data = tl.load_dataset("kanji")
     numerals = data.with_classes(data.class_names[:10])
     return {
-        "kanji": tl.learning_curve(numerals, (*CURVE_LABELS, None), seeds=SEEDS).record(),
+        "kanji": tl.learning_curve(
+            numerals, (*CURVE_LABELS, None), seeds=SEEDS
+        ).record(),
         "solar": solar_curve(),
     }
 
@@ -190,7 +222,10 @@ def solar_curve() -> dict:
     """
     draws = [solar_draw(seed) for seed in SEEDS]
     points = {
-        method: [together([draw[method][place] for draw in draws]) for place in range(len(draws[0][method]))]
+        method: [
+            together([draw[method][place] for draw in draws])
+            for place in range(len(draws[0][method]))
+        ]
         for method in draws[0]
     }
     bench = tl.results("bench.finetune")
@@ -209,7 +244,9 @@ def solar_draw(seed: int) -> dict:
     """Method → its points, of one draw."""
     drawn = tl.load_dataset("solar", seed=seed)
     data = replace(drawn, train=drawn.train_and_validation)
-    quick = tl.learning_curve(data, (*CURVE_LABELS, None), ("scratch", "probe"), [seed], size=CELL_SIZE)
+    quick = tl.learning_curve(
+        data, (*CURVE_LABELS, None), ("scratch", "probe"), [seed], size=CELL_SIZE
+    )
     slow = tl.learning_curve(data, CURVE_LABELS, {"fine-tune": as_in_lesson_05}, [seed])
     return {**quick.record()["points"], **slow.record()["points"]}
 
@@ -231,5 +268,8 @@ def as_in_lesson_05(split, seed: int):
 
 def together(points: list[dict]) -> dict:
     """One point of those that each draw has given."""
-    lists = {name: [value for point in points for value in point[name]] for name in ("accuracies", "seconds")}
+    lists = {
+        name: [value for point in points for value in point[name]]
+        for name in ("accuracies", "seconds")
+    }
     return points[0] | lists

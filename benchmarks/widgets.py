@@ -18,14 +18,22 @@ def widgets() -> dict:
     """Milliseconds of each widget's moves; the first is not counted: whatever is made once is made there."""
     solar, model = tl.load_dataset("solar"), tl.load_pretrained_model()
     train = solar.train.sample(per_class=100)
-    features, unseen = (model.extract_features(split.images) for split in (train, solar.test))
+    features, unseen = (
+        model.extract_features(split.images) for split in (train, solar.test)
+    )
     probe = tl.train_classifier(features, train.labels, solar.class_names)
     return {
         "freeze explorer": slider(tl.widgets.freeze_explorer()),
-        "label slider": slider(tl.widgets.label_slider(tl.LearningCurve.of(tl.results("kanji.ways")))),
-        "mistake browser": mistakes(solar.test, probe.predict_proba(unseen), unseen, train, features),
+        "label slider": slider(
+            tl.widgets.label_slider(tl.LearningCurve.of(tl.results("kanji.ways")))
+        ),
+        "mistake browser": mistakes(
+            solar.test, probe.predict_proba(unseen), unseen, train, features
+        ),
         "draw a Kanji": drawing(),
-        "try your own": uploads(tl.widgets.try_your_own(model, probe, train, features, solar.test)),
+        "try your own": uploads(
+            tl.widgets.try_your_own(model, probe, train, features, solar.test)
+        ),
     }
 
 
@@ -36,7 +44,11 @@ def timed(moves: Iterable[Callable[[], None]]) -> dict:
         move()
         took.append(1000 * (time.perf_counter() - start))
     took = took[1:]
-    return {"median_ms": round(statistics.median(took), 1), "max_ms": round(max(took), 1), "moves": len(took)}
+    return {
+        "median_ms": round(statistics.median(took), 1),
+        "max_ms": round(max(took), 1),
+        "moves": len(took),
+    }
 
 
 def slider(widget) -> dict:
@@ -44,7 +56,9 @@ def slider(widget) -> dict:
     widget.box  # noqa: B018 - makes the slider
     move = widget.slider
     positions = getattr(widget, "positions", None) or range(move.min, move.max + 1)
-    order = [place for place in (*positions, *list(positions)[::-1]) if place != move.value]
+    order = [
+        place for place in (*positions, *list(positions)[::-1]) if place != move.value
+    ]
     return timed(lambda place=place: setattr(move, "value", place) for place in order)
 
 
@@ -61,7 +75,10 @@ def drawing() -> dict:
     kanji = tl.load_dataset("kanji")
     sixty = kanji.with_classes(kanji.class_names[:60])
     few = sixty.train.sample(per_class=1)
-    networks = {name: tl.train_network(few.images, few.labels, steps=5) for name in ("from scratch", "digits first")}
+    networks = {
+        name: tl.train_network(few.images, few.labels, steps=5)
+        for name in ("from scratch", "digits first")
+    }
     widget = tl.widgets.draw_a_kanji(networks, sixty)
     widget.box  # noqa: B018 - makes the canvas
 
@@ -86,6 +103,8 @@ def uploads(widget) -> dict:
     def give():
         about = {"name": "photograph.jpg", "type": "image/jpeg", "size": len(content)}
         when = datetime.datetime(2026, 1, 1)
-        widget.upload.value = ({**about, "last_modified": when, "content": memoryview(content)},)
+        widget.upload.value = (
+            {**about, "last_modified": when, "content": memoryview(content)},
+        )
 
     return {**timed([give] * MOVES), "megabytes": round(len(content) / 1e6, 1)}

@@ -34,32 +34,53 @@ def measure_handouts() -> None:
     with tempfile.TemporaryDirectory() as name:
         with timed("all handouts"):
             written = make_handouts(Path(name))
-        print(f"{len(written)} files: " + ", ".join(f"{p.name} {megabytes(p)}" for p in sorted(Path(name).iterdir())))
+        print(
+            f"{len(written)} files: "
+            + ", ".join(
+                f"{p.name} {megabytes(p)}" for p in sorted(Path(name).iterdir())
+            )
+        )
 
 
 def measure_checkpoints(beginnings: list[str]) -> None:
     for lesson in find_lessons(beginnings):
-        place = next(place for place, section in enumerate(lesson.sections) if section.title.startswith("Exercise "))
+        place = next(
+            place
+            for place, section in enumerate(lesson.sections)
+            if section.title.startswith("Exercise ")
+        )
         notebook = _from_checkpoint(lesson, place)
         with timed(f"{lesson.name} from {lesson.checkpoint_file(place)} on"):
             _execute(notebook, lesson.path.parent)
         said = [
-            str(cell.outputs) for cell in notebook.cells if has_tag(cell, "solution") and "tl.check(" in cell.source
+            str(cell.outputs)
+            for cell in notebook.cells
+            if has_tag(cell, "solution") and "tl.check(" in cell.source
         ]
-        print(f"    {sum(': right.' in text for text in said)} of {len(said)} solutions are right", flush=True)
+        print(
+            f"    {sum(': right.' in text for text in said)} of {len(said)} solutions are right",
+            flush=True,
+        )
 
 
 def _from_checkpoint(lesson: Lesson, place: int):
     from nbformat.v4 import new_code_cell, new_notebook
 
-    rest = [cell for section in lesson.sections[place:] for cell in section.cells if cell.cell_type == "code"]
+    rest = [
+        cell
+        for section in lesson.sections[place:]
+        for cell in section.cells
+        if cell.cell_type == "code"
+    ]
     return new_notebook(cells=[new_code_cell(lesson.checkpoints[place]), *rest])
 
 
 def _execute(notebook, folder: Path) -> None:
     from nbclient import NotebookClient
 
-    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook, timeout=900, resources={"metadata": {"path": str(folder)}}
+    )
     client.comm_open_handlers.clear()
     client.execute()
 
@@ -73,13 +94,20 @@ def measure_kit(folder: Path) -> None:
         if part.is_dir():
             print(f"    {part.name}: {megabytes(part)}")
     print(f"    all: {megabytes(folder)}", flush=True)
-    no_network = ["unshare", "--net"] if shutil.which("unshare") and os.geteuid() == 0 else []
+    no_network = (
+        ["unshare", "--net"] if shutil.which("unshare") and os.geteuid() == 0 else []
+    )
     with tempfile.TemporaryDirectory() as name:
         goal = Path(name) / "course"
-        environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": name}
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": name,
+        }
         with timed(f"installing it{' without network' if no_network else ''}"):
             subprocess.run(
-                [*no_network, "sh", str(folder / "install-linux.sh"), str(goal)], env=environment, check=True
+                [*no_network, "sh", str(folder / "install-linux.sh"), str(goal)],
+                env=environment,
+                check=True,
             )
         print(f"    installed: {megabytes(goal)}")
 

@@ -38,7 +38,9 @@ def pip_command() -> list[str]:
         return [sys.executable, "-m", "pip"]
     on_path = shutil.which("pip")
     if on_path is None:
-        raise SystemExit("No pip here. Install it into this environment, or give the build script its file by hand.")
+        raise SystemExit(
+            "No pip here. Install it into this environment, or give the build script its file by hand."
+        )
     return [on_path]
 
 
@@ -47,11 +49,21 @@ def pip_download(requirement: str, folder: Path, *options: str) -> Path:
 
     Returns the path of the file in `folder`. Stops with pip's own last lines where it fails.
     """
-    command = [*pip_command(), "download", "--no-deps", "--dest", str(folder), *options, requirement]
+    command = [
+        *pip_command(),
+        "download",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        *options,
+        requirement,
+    ]
     finished = subprocess.run(command, capture_output=True, text=True)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     if finished.returncode or len(files) != 1:
-        raise SystemExit(f"pip could not download {requirement!r}:\n{(finished.stdout + finished.stderr)[-1500:]}")
+        raise SystemExit(
+            f"pip could not download {requirement!r}:\n{(finished.stdout + finished.stderr)[-1500:]}"
+        )
     return files[0]
 
 
@@ -62,7 +74,9 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """
     for name, array in arrays.items():
         if array.dtype == object:
-            raise TypeError(f"{name} has dtype object, which only a pickle can hold. Give it a plain dtype.")
+            raise TypeError(
+                f"{name} has dtype object, which only a pickle can hold. Give it a plain dtype."
+            )
     np.savez_compressed(path, **arrays)
 
 
@@ -70,14 +84,19 @@ def require_same_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Stop with a sentence where the arrays just built differ from those in the committed .npz at `path`."""
     with np.load(path, allow_pickle=False) as committed:
         if sorted(committed.files) != sorted(arrays):
-            raise SystemExit(f"{path.name} holds {sorted(committed.files)}, but this build makes {sorted(arrays)}.")
+            raise SystemExit(
+                f"{path.name} holds {sorted(committed.files)}, but this build makes {sorted(arrays)}."
+            )
         differing = [
             name
             for name, array in arrays.items()
-            if committed[name].dtype != array.dtype or not np.array_equal(committed[name], array)
+            if committed[name].dtype != array.dtype
+            or not np.array_equal(committed[name], array)
         ]
     if differing:
-        raise SystemExit(f"{path.name} differs from this build in: {', '.join(differing)}.")
+        raise SystemExit(
+            f"{path.name} differs from this build in: {', '.join(differing)}."
+        )
     print(f"{path.name}: every array is the same as in this build.")
 
 
@@ -89,15 +108,26 @@ def record_files(card: Path, files: list[Path]) -> None:
     lines = ["files:"]
     for path in files:
         data = path.read_bytes()
-        lines += [f"  - name: {path.name}", f"    sha256: {sha256(data)}", f"    bytes: {len(data)}"]
+        lines += [
+            f"  - name: {path.name}",
+            f"    sha256: {sha256(data)}",
+            f"    bytes: {len(data)}",
+        ]
         print(f"{path.name}: {len(data):,} bytes, SHA-256 {sha256(data)}")
     text = card.read_text(encoding="utf-8")
     front_matter = re.match(r"---\n.*?\n---\n", text, flags=re.DOTALL)
     if front_matter is None:
-        raise SystemExit(f"{card} does not begin with a front matter between '---' lines.")
+        raise SystemExit(
+            f"{card} does not begin with a front matter between '---' lines."
+        )
     head, found = re.subn(
-        r"^files:.*?(?=^\S)", "\n".join(lines) + "\n", front_matter.group(), flags=re.DOTALL | re.MULTILINE
+        r"^files:.*?(?=^\S)",
+        "\n".join(lines) + "\n",
+        front_matter.group(),
+        flags=re.DOTALL | re.MULTILINE,
     )
     if found != 1:
-        raise SystemExit(f"{card} has {found} `files:` lists in its front matter, expected one.")
+        raise SystemExit(
+            f"{card} has {found} `files:` lists in its front matter, expected one."
+        )
     card.write_text(head + text[front_matter.end() :], encoding="utf-8", newline="\n")

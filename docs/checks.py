@@ -6,7 +6,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-LOADED = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch, wherever they stand
+LOADED = {
+    "src",
+    "srcset",
+    "poster",
+    "data",
+}  # attributes that make a browser fetch, wherever they stand
 LOADED_BY_LINK = {
     "stylesheet",
     "preload",
@@ -41,13 +46,25 @@ class Page(HTMLParser):
 
 def faults(site: Path) -> list[str]:
     """A sentence for each fault; none: the site can be published."""
-    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    pages = {
+        path.resolve(): Page(path.read_text(encoding="utf-8"))
+        for path in sorted(site.rglob("*.html"))
+    }
     loaded = [(path, url) for path, page in pages.items() for url in page.loaded]
     for path in sorted(site.resolve().rglob("*.css")):
-        loaded += [(path, url) for url in STYLE_URL.findall(path.read_text(encoding="utf-8"))]
+        loaded += [
+            (path, url) for url in STYLE_URL.findall(path.read_text(encoding="utf-8"))
+        ]
     found = [(path, fault) for path in pages for fault in dead_links(path, pages)]
-    found += [(path, f"loads {url} from another host") for path, url in loaded if urlsplit(url).netloc]
-    found += [(path, f"names {place}, a folder of this machine") for path, place in machine_paths(site.resolve())]
+    found += [
+        (path, f"loads {url} from another host")
+        for path, url in loaded
+        if urlsplit(url).netloc
+    ]
+    found += [
+        (path, f"names {place}, a folder of this machine")
+        for path, place in machine_paths(site.resolve())
+    ]
     return [f"{path.relative_to(site.resolve())} {fault}." for path, fault in found]
 
 
@@ -61,7 +78,11 @@ def dead_links(path: Path, pages: dict[Path, Page]) -> list[str]:
         goal = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         if not goal.is_file():
             found.append(f"links to {url}, which is not there")
-        elif parts.fragment and goal in pages and unquote(parts.fragment) not in pages[goal].anchors:
+        elif (
+            parts.fragment
+            and goal in pages
+            and unquote(parts.fragment) not in pages[goal].anchors
+        ):
             found.append(f"links to {url}, and there is no such place on that page")
     return found
 

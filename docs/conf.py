@@ -12,8 +12,16 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 project = "tlcourse"
 author = "the authors of tlcourse"
 version = release = re.search(r'^version = "(.+)"', PYPROJECT, re.M)[1]
-repository = re.search(r'^repository = "(.*)"', PYPROJECT, re.M)[1]  # empty until it is verified
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx_copybutton"]
+repository = re.search(r'^repository = "(.*)"', PYPROJECT, re.M)[
+    1
+]  # empty until it is verified
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+]
 
 # Lessons are shown as they were run and stored: building the site runs nothing.
 nb_execution_mode = "off"
@@ -23,19 +31,27 @@ myst_enable_extensions = ["dollarmath", "attrs_inline", "deflist"]
 myst_heading_anchors = 4
 # `make site` copies the formulas' script out of a locked package, so that no page asks another host for it.
 mathjax_path = "mathjax/tex-chtml.js"
-mathjax3_config = {"options": {"enableMenu": False}}  # the menu would load further files
+mathjax3_config = {
+    "options": {"enableMenu": False}
+}  # the menu would load further files
 
 default_role = "code"  # docstrings write `code` as Markdown does
 toc_object_entries = False  # each has a heading of its own
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-napoleon_google_docstring, napoleon_numpy_docstring, napoleon_use_ivar = True, False, True
+napoleon_google_docstring, napoleon_numpy_docstring, napoleon_use_ivar = (
+    True,
+    False,
+    True,
+)
 # Types of other packages cannot be looked up without the internet; what is ours has to be found.
 nitpick_ignore_regex = [(r"py:.*", r"(?!tlcourse\.).*"), (r"py:.*", r".*\._\w+")]
 # Signatures name these, which no learner makes or looks into: they have no place on the page of calls.
 INSIDE = "predictor.Inputs predictor.Predictor examples.Examples ragged.Ragged training_step.TrainingStep"
-INSIDE += " wordpiece.Tokenizer small_text_network.SmallTextNetwork freezing.FreezeTable"
+INSIDE += (
+    " wordpiece.Tokenizer small_text_network.SmallTextNetwork freezing.FreezeTable"
+)
 nitpick_ignore = [("py:class", f"tlcourse.{name}") for name in INSIDE.split()]
 
 html_theme = "sphinx_book_theme"
@@ -73,7 +89,9 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"**": ["front-page.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_sidebars = {
+    "**": ["front-page.html", "search-button-field.html", "sbt-sidebar-nav.html"]
+}
 
 
 def setup(app):
@@ -83,7 +101,11 @@ def setup(app):
 
 def skip_what_is_not_ours(app, what, name, value, skip, options) -> bool | None:
     """Matplotlib writes a `set` into every subclass of its own."""
-    return True if not (getattr(value, "__module__", None) or "tlcourse").startswith("tlcourse") else None
+    return (
+        True
+        if not (getattr(value, "__module__", None) or "tlcourse").startswith("tlcourse")
+        else None
+    )
 
 
 def as_restructured_text(app, what, name, value, options, lines: list[str]) -> None:

@@ -30,7 +30,10 @@ def read(text: str) -> nbformat.NotebookNode:
         for tag, (hide, what) in FOLDED.items():
             if tag in tags:
                 tags.append(hide) if hide not in tags else None
-                prompts = {"code_prompt_show": f"Show {what}", "code_prompt_hide": f"Hide {what}"}
+                prompts = {
+                    "code_prompt_show": f"Show {what}",
+                    "code_prompt_hide": f"Hide {what}",
+                }
                 cell.metadata.setdefault("mystnb", {}).update(prompts)
         for output in list(cell.outputs):
             described(cell, output)
@@ -49,7 +52,17 @@ def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> Non
     """Put a figure's words where myst-nb looks for them, and behind it where the lesson does not have them there."""
     about = output.get("metadata", {}).get("image/png", {})
     if "alt" in about:
-        cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about["alt"].replace("\n", " ")
+        cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about[
+            "alt"
+        ].replace("\n", " ")
         place = cell.outputs.index(output) + 1
-        if not any(IN_WORDS in behind.get("data", {}).get("text/html", "") for behind in cell.outputs[place:]):
-            cell.outputs.insert(place, nbformat.v4.new_output("display_data", {"text/html": in_words(**about)}))
+        if not any(
+            IN_WORDS in behind.get("data", {}).get("text/html", "")
+            for behind in cell.outputs[place:]
+        ):
+            cell.outputs.insert(
+                place,
+                nbformat.v4.new_output(
+                    "display_data", {"text/html": in_words(**about)}
+                ),
+            )

@@ -28,16 +28,24 @@ PART = re.compile(r"<!-- (readme|lessons|cards|measured|api)(?:: (.*?))? -->")
 
 
 def main() -> None:
-    start, goal = time.perf_counter(), Path(*sys.argv[1:] or [HERE / "_build"]).resolve()
+    start, goal = (
+        time.perf_counter(),
+        Path(*sys.argv[1:] or [HERE / "_build"]).resolve(),
+    )
     site = goal / "site"
     build(goal / "pages", site)
     faults = checks.faults(site)
     if faults:
         sys.exit(f"The site has {len(faults)} faults:\n" + "\n".join(faults))
     files = [path for path in site.rglob("*") if path.is_file()]
-    pages, size = sum(path.suffix == ".html" for path in files), sum(path.stat().st_size for path in files) / 1e6
+    pages, size = (
+        sum(path.suffix == ".html" for path in files),
+        sum(path.stat().st_size for path in files) / 1e6,
+    )
     where, seconds = os.path.relpath(site), time.perf_counter() - start
-    print(f"{where}: {pages} pages, {size:.1f} MB, {seconds:.0f} s; open {where}/index.html")
+    print(
+        f"{where}: {pages} pages, {size:.1f} MB, {seconds:.0f} s; open {where}/index.html"
+    )
 
 
 def build(pages: Path, site: Path) -> None:
@@ -51,7 +59,10 @@ def build(pages: Path, site: Path) -> None:
 
 def collect(pages: Path) -> None:
     """Copy what Sphinx reads, where the repository has it, so that links between the files hold."""
-    for path in [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(ROOT.glob("data/*/contact_sheet.png"))]:
+    for path in [
+        *sorted((ROOT / "notebooks").glob("*.ipynb")),
+        *sorted(ROOT.glob("data/*/contact_sheet.png")),
+    ]:
         goal = pages / path.relative_to(ROOT)
         goal.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, goal)
@@ -61,7 +72,9 @@ def collect(pages: Path) -> None:
         goal.write_text(card(path.parent.name), encoding="utf-8")
     draw_results(pages / "benchmarks")
     for path in sorted(HERE.glob("*.md")):
-        text = PART.sub(lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8"))
+        text = PART.sub(
+            lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
+        )
         (pages / path.name).write_text(text, encoding="utf-8")
 
 
@@ -71,7 +84,18 @@ def run_sphinx(pages: Path, site: Path) -> None:
     # -n: references that are not found are warned of; -W: warnings are errors.
     doctrees = pages.parent / "doctrees"
     shutil.rmtree(doctrees, ignore_errors=True)
-    arguments = ["-b", "html", "-n", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(doctrees)]
+    arguments = [
+        "-b",
+        "html",
+        "-n",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-c",
+        str(HERE),
+        "-d",
+        str(doctrees),
+    ]
     if build_main([*arguments, str(pages), str(site)]):
         sys.exit("Sphinx had something to say; see above. Nothing was published.")
     for left_over in [
@@ -86,7 +110,9 @@ def add_mathjax(site: Path) -> None:
     """The one script that is used and its fonts, 1.5 of 24 MB, out of the locked package that holds npm's mathjax."""
     from importlib.metadata import files
 
-    wanted = re.compile(r"static/(mathjax/(?:tex-chtml\.js|output/chtml/fonts/woff-v2/.+\.woff))$")
+    wanted = re.compile(
+        r"static/(mathjax/(?:tex-chtml\.js|output/chtml/fonts/woff-v2/.+\.woff))$"
+    )
     for file in files("sphinx-mathjax-offline"):
         if found := wanted.search(file.as_posix()):
             goal = site / "_static" / found[1]
@@ -101,14 +127,19 @@ def readme(title: str) -> str:
     """What stands in the README: before its second heading (title "top"), or under one of its headings."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     top, *sections = re.split(r"(?m)^## ", text)
-    found = {section.partition("\n")[0]: section.partition("\n")[2].strip() for section in sections}
+    found = {
+        section.partition("\n")[0]: section.partition("\n")[2].strip()
+        for section in sections
+    }
     return lessons.with_buttons(top.strip() if title == "top" else found[title])
 
 
 def lessons_table(_) -> str:
     """A row a lesson: title, minutes and what it needs, as its first cell says; cost, as measured."""
     rows = ["| Lesson | Minutes | Computing | Needs |", "|---|---|---|---|"]
-    costs = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))["lessons"]
+    costs = json.loads(
+        (ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8")
+    )["lessons"]
     total = 0
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         first = nbformat.read(path, as_version=4).cells[0].source
@@ -118,10 +149,22 @@ def lessons_table(_) -> str:
         )
         needs = re.search(r"\*\*Needs:\*\* (.+?)(?: · |$)", first, re.M)[1]
         cost = costs.get(path.stem)
-        computing = f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB" if cost else "not measured yet"
-        rows.append(f"| [{title}](notebooks/{path.name}) | {minutes} | {computing} | {needs} |")
+        computing = (
+            f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"
+            if cost
+            else "not measured yet"
+        )
+        rows.append(
+            f"| [{title}](notebooks/{path.name}) | {minutes} | {computing} | {needs} |"
+        )
         total += minutes
-    return "\n".join([*rows, "", f"All lessons together: {total} minutes, {total / 60:.1f} hours, without breaks."])
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"All lessons together: {total} minutes, {total / 60:.1f} hours, without breaks.",
+        ]
+    )
 
 
 def card(name: str) -> str:
@@ -130,11 +173,28 @@ def card(name: str) -> str:
 
     found = read_card(name)
     heading, _, prose = found.text.strip().partition("\n")
-    facts = {"Name": f"`{name}`", "Source": found.source, "Licence": found.licence, "Built by": found.built_by}
-    files = "\n".join(f"| `{file}` | `{digest}` |" for file, digest in found.files.items())
+    facts = {
+        "Name": f"`{name}`",
+        "Source": found.source,
+        "Licence": found.licence,
+        "Built by": found.built_by,
+    }
+    files = "\n".join(
+        f"| `{file}` | `{digest}` |" for file, digest in found.files.items()
+    )
     return "\n".join(
-        [heading, "", *(f"- **{key}:** {value}" for key, value in facts.items()), "", prose.strip()]
-        + (["", "## Checksums", "", "| File | SHA-256 |", "|---|---|", files] if files else [])
+        [
+            heading,
+            "",
+            *(f"- **{key}:** {value}" for key, value in facts.items()),
+            "",
+            prose.strip(),
+        ]
+        + (
+            ["", "## Checksums", "", "| File | SHA-256 |", "|---|---|", files]
+            if files
+            else []
+        )
     )
 
 
@@ -172,7 +232,13 @@ def api(_) -> str:
     return reference.page()
 
 
-PARTS = {"readme": readme, "lessons": lessons_table, "cards": cards_table, "measured": measured, "api": api}
+PARTS = {
+    "readme": readme,
+    "lessons": lessons_table,
+    "cards": cards_table,
+    "measured": measured,
+    "api": api,
+}
 
 if __name__ == "__main__":
     main()

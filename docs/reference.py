@@ -16,16 +16,35 @@ def page() -> str:
         lines += ["", f"## `tl.{name}`", "", directive(name, getattr(tlcourse, name))]
     for room in ROOMS:
         module = getattr(tlcourse, room)
-        lines += ["", f"## `tl.{room}`", "", inspect.getdoc(module), "", sphinx(f".. py:module:: tlcourse.{room}")]
+        lines += [
+            "",
+            f"## `tl.{room}`",
+            "",
+            inspect.getdoc(module),
+            "",
+            sphinx(f".. py:module:: tlcourse.{room}"),
+        ]
         for name in public(module):
-            lines += ["", f"### `tl.{room}.{name}`", "", directive(f"{room}.{name}", getattr(module, name))]
-    lines += ["", "## What calls return", "", "Nobody makes these by hand: they come out of the calls above."]
+            lines += [
+                "",
+                f"### `tl.{room}.{name}`",
+                "",
+                directive(f"{room}.{name}", getattr(module, name)),
+            ]
+    lines += [
+        "",
+        "## What calls return",
+        "",
+        "Nobody makes these by hand: they come out of the calls above.",
+    ]
     for kind in returned():
         lines += [
             "",
             f"### `{kind.__qualname__}`",
             "",
-            directive(f"{kind.__module__.removeprefix('tlcourse.')}.{kind.__qualname__}", kind),
+            directive(
+                f"{kind.__module__.removeprefix('tlcourse.')}.{kind.__qualname__}", kind
+            ),
         ]
     return "\n".join(lines)
 
@@ -57,11 +76,21 @@ def directive(name: str, value) -> str:
     if inspect.isclass(value):
         if issubclass(value, tuple):  # its fields are described in its docstring
             return sphinx(f".. autoclass:: tlcourse.{name}")
-        foreign = ", ".join(one.__name__ for one in value.__mro__ if not one.__module__.startswith("tlcourse"))
-        return sphinx(f".. autoclass:: tlcourse.{name}", "   :members:", f"   :inherited-members: {foreign}")
+        foreign = ", ".join(
+            one.__name__
+            for one in value.__mro__
+            if not one.__module__.startswith("tlcourse")
+        )
+        return sphinx(
+            f".. autoclass:: tlcourse.{name}",
+            "   :members:",
+            f"   :inherited-members: {foreign}",
+        )
     kind = f"{type(value).__module__}.{type(value).__name__}"
     members = ("   :members:", "   :special-members: __call__")
-    return sphinx(f".. py:data:: tlcourse.{name}", "", f".. autoclass:: {kind}", *members)
+    return sphinx(
+        f".. py:data:: tlcourse.{name}", "", f".. autoclass:: {kind}", *members
+    )
 
 
 def sphinx(*lines: str) -> str:
@@ -71,10 +100,16 @@ def sphinx(*lines: str) -> str:
 def returned() -> list[type]:
     """The package's classes that annotations of what is public name, and that are not public names themselves."""
     walked = [getattr(tlcourse, name) for name in NAMES]
-    walked += [getattr(getattr(tlcourse, room), name) for room in ROOMS for name in public(getattr(tlcourse, room))]
+    walked += [
+        getattr(getattr(tlcourse, room), name)
+        for room in ROOMS
+        for name in public(getattr(tlcourse, room))
+    ]
     known = len(walked)
     for value in walked:  # grows on the way
-        walked += [kind for kind in dict.fromkeys(annotated(value)) if kind not in walked]
+        walked += [
+            kind for kind in dict.fromkeys(annotated(value)) if kind not in walked
+        ]
     return sorted(walked[known:], key=lambda kind: kind.__name__)
 
 
@@ -84,9 +119,14 @@ def annotated(value) -> list[type]:
     members = [kind]
     if inspect.isclass(kind):
         parts = (
-            part for one in kind.__mro__ for name, part in vars(one).items() if name[0] != "_" or name == "__call__"
+            part
+            for one in kind.__mro__
+            for name, part in vars(one).items()
+            if name[0] != "_" or name == "__call__"
         )
-        members += [getattr(part, "fget", getattr(part, "__func__", part)) for part in parts]
+        members += [
+            getattr(part, "fget", getattr(part, "__func__", part)) for part in parts
+        ]
     found = []
     for member in members:
         try:
@@ -94,7 +134,11 @@ def annotated(value) -> list[type]:
         except (TypeError, NameError):
             continue
         found += [one for hint in hints.values() for one in classes_in(hint)]
-    return [one for one in found if one.__module__.startswith("tlcourse.") and one.__name__[0] != "_"]
+    return [
+        one
+        for one in found
+        if one.__module__.startswith("tlcourse.") and one.__name__[0] != "_"
+    ]
 
 
 def classes_in(hint) -> list[type]:

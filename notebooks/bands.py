@@ -37,7 +37,10 @@ def within_bands(stored: str, fresh: str, points: float = POINTS) -> bool:
     found, again = list(DECIMAL.finditer(stored)), list(DECIMAL.finditer(fresh))
     if len(found) != len(again) or _words(stored) != _words(fresh):
         return False
-    return all(_close(float(a[1]), float(b[1]), a[2], points) for a, b in zip(found, again, strict=True))
+    return all(
+        _close(float(a[1]), float(b[1]), a[2], points)
+        for a, b in zip(found, again, strict=True)
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -34,7 +34,9 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 SECONDS = 300  # a cell that takes longer hangs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # TensorFlow logs what it uses of a newer processor, before any log level is in force.
-START_LOG = re.compile(r"((WARNING: All log messages before absl|[IW]\d{4}\d* .*oneDNN custom operations).*\n?)+")
+START_LOG = re.compile(
+    r"((WARNING: All log messages before absl|[IW]\d{4}\d* .*oneDNN custom operations).*\n?)+"
+)
 ENVIRONMENT = {  # what `make test` runs under as well: another number of threads changes the last digits
     "TF_NUM_INTRAOP_THREADS": "2",
     "TF_NUM_INTEROP_THREADS": "2",
@@ -45,9 +47,15 @@ ENVIRONMENT = {  # what `make test` runs under as well: another number of thread
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", help="beginnings of their names: 00, 02 …")
-    parser.add_argument("--stamp", action="store_true", help="write links and set-up cells, run nothing")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "lessons", nargs="*", help="beginnings of their names: 00, 02 …"
+    )
+    parser.add_argument(
+        "--stamp", action="store_true", help="write links and set-up cells, run nothing"
+    )
     arguments = parser.parse_args()
     if arguments.stamp:
         for path in stamp():
@@ -55,7 +63,9 @@ def main() -> None:
         return
     os.environ.update(packs_beside() | ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["TLCOURSE_PROGRESS"] = str(Path(folder, "progress.json"))  # solutions run here are nobody's progress
+        os.environ["TLCOURSE_PROGRESS"] = str(
+            Path(folder, "progress.json")
+        )  # solutions run here are nobody's progress
         for source in sources(arguments.lessons):
             start = time.perf_counter()
             goal = build(source)
@@ -65,12 +75,20 @@ def main() -> None:
 def packs_beside() -> dict[str, str]:
     """The setting that makes lessons find the packs beside the checkout, where there are some and none are chosen."""
     packs = ROOT.parent / "shared" / "packs"
-    return {"TLCOURSE_PACKS": str(packs)} if packs.is_dir() and "TLCOURSE_PACKS" not in os.environ else {}
+    return (
+        {"TLCOURSE_PACKS": str(packs)}
+        if packs.is_dir() and "TLCOURSE_PACKS" not in os.environ
+        else {}
+    )
 
 
 def sources(beginnings: list[str]) -> list[Path]:
     """The lessons' sources, all of them or those whose names begin so."""
-    found = [path for path in sorted(SOURCES.glob("*.py")) if not beginnings or path.name.startswith(tuple(beginnings))]
+    found = [
+        path
+        for path in sorted(SOURCES.glob("*.py"))
+        if not beginnings or path.name.startswith(tuple(beginnings))
+    ]
     if not found:
         sys.exit(f"No lesson in {SOURCES} begins with {' or '.join(beginnings)}.")
     return found
@@ -93,7 +111,9 @@ def convert(source: Path) -> nbformat.NotebookNode:
     """A lesson's source as a notebook without outputs; cells are numbered, so that nothing changes by itself."""
     notebook = jupytext.read(source, fmt="py:percent")
     address = published()
-    notebook.cells[0].source = with_links(with_banner(notebook.cells[0].source, source.stem), source.stem, address)
+    notebook.cells[0].source = with_links(
+        with_banner(notebook.cells[0].source, source.stem), source.stem, address
+    )
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
             cell.source = set_up(source.stem, address)
@@ -101,7 +121,11 @@ def convert(source: Path) -> nbformat.NotebookNode:
         cell["id"] = f"{source.stem[:2]}-{number:03}"
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "kernelspec": {
+                "display_name": "Python 3",
+                "language": "python",
+                "name": "python3",
+            },
             "language_info": {"name": "python"},
         }
     )
@@ -116,7 +140,9 @@ def with_banner(text: str, lesson: str) -> str:
         return text
     where = "without internet" if cost["offline"] else "with internet"
     measured = f"{cost['seconds']} s on two cores, {cost['peak_megabytes']:,} MB of memory, {where}"
-    return re.sub(r"(?m)^(\*\*Minutes:\*\*.*)$", rf"\1 · **Computing:** {measured}", text, count=1)
+    return re.sub(
+        r"(?m)^(\*\*Minutes:\*\*.*)$", rf"\1 · **Computing:** {measured}", text, count=1
+    )
 
 
 def renew_banners() -> None:
@@ -152,9 +178,15 @@ def clean(notebook) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if not START_LOG.fullmatch(output.get("text", ""))]
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if not START_LOG.fullmatch(output.get("text", ""))
+            ]
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):  # the answer that stands in a widget's place
+            if "image/png" in output.get(
+                "data", {}
+            ):  # the answer that stands in a widget's place
                 output.data.pop(WIDGET, None)
         if "no-store" in cell.metadata.get("tags", []):
             cell.outputs = []
@@ -169,12 +201,18 @@ def forbidden(notebook) -> list[str]:
             if output.get("name") == "stderr":
                 faults.append(f"cell {number} writes to stderr: {output['text'][:300]}")
             if "WARNING:" in text:
-                faults.append(f"cell {number} shows a library's warning: {output.get('text', text)[:300]}")
+                faults.append(
+                    f"cell {number} shows a library's warning: {output.get('text', text)[:300]}"
+                )
             if "application/vnd.jupyter.widget" in text:
-                faults.append(f"cell {number} shows a widget that has nothing to stand in its place")
+                faults.append(
+                    f"cell {number} shows a widget that has nothing to stand in its place"
+                )
             for path in {str(Path.home()), str(ROOT), "/tmp/"}:  # noqa: S108 (looked for, not used)
                 if path != "/" and path in text:
-                    faults.append(f"cell {number} prints a path of this machine: {path}")
+                    faults.append(
+                        f"cell {number} prints a path of this machine: {path}"
+                    )
     return faults
 
 
@@ -195,9 +233,13 @@ class Published:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", self.repository):
-            sys.exit(f"repository in pyproject.toml is {self.repository!r}; expected https://github.com/OWNER/NAME.")
+            sys.exit(
+                f"repository in pyproject.toml is {self.repository!r}; expected https://github.com/OWNER/NAME."
+            )
         if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
-            sys.exit(f"revision in pyproject.toml is {self.revision!r}; expected a commit's 40 hexadecimal digits.")
+            sys.exit(
+                f"revision in pyproject.toml is {self.revision!r}; expected a commit's 40 hexadecimal digits."
+            )
 
     @property
     def name(self) -> str:
@@ -207,7 +249,9 @@ class Published:
 
 def published() -> Published | None:
     """The address in pyproject.toml; None as long as `make publish-check` has not verified one."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["tlcourse"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "tool"
+    ]["tlcourse"]
     return Published(**settings) if settings["repository"] else None
 
 
@@ -242,11 +286,19 @@ def set_up(lesson: str, address: Published | None) -> str:
     commit; what Colab has already keeps its version.
     """
     also = ALSO.get(lesson)
-    needed = f'all(map(importlib.util.find_spec, ["tlcourse", "{also}"]))' if also else ""
-    condition = f"if not {needed}:" if also else 'if importlib.util.find_spec("tlcourse") is None:'
+    needed = (
+        f'all(map(importlib.util.find_spec, ["tlcourse", "{also}"]))' if also else ""
+    )
+    condition = (
+        f"if not {needed}:"
+        if also
+        else 'if importlib.util.find_spec("tlcourse") is None:'
+    )
     if address is None:
         what = "# This cell installs nothing; where the course is missing it says how to get it."
-        return "\n".join([what, "import importlib.util", "", condition, indent(MISSING, "    ")])
+        return "\n".join(
+            [what, "import importlib.util", "", condition, indent(MISSING, "    ")]
+        )
     course = f'"tlcourse{EXTRA.get(lesson, "")} @ git+{address.repository}@{address.revision}"'
     if also and lesson not in EXTRA:
         course += f" {locked(also)}"
@@ -267,10 +319,16 @@ def set_up(lesson: str, address: Published | None) -> str:
 
 def locked(package: str) -> str:
     """A package with the version that requirements.txt has of it."""
-    return re.search(rf"^{package}==[\w.]+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)[0]
+    return re.search(
+        rf"^{package}==[\w.]+",
+        (ROOT / "requirements.txt").read_text(encoding="utf-8"),
+        re.M,
+    )[0]
 
 
-README_PART = re.compile(r"(<!-- address: begin -->\n).*?(<!-- address: end -->)", re.DOTALL)
+README_PART = re.compile(
+    r"(<!-- address: begin -->\n).*?(<!-- address: end -->)", re.DOTALL
+)
 README_LINKS = """
 **Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb).
 
@@ -286,7 +344,10 @@ def stamp() -> list[Path]:
     address = published()
     part = README_LINKS.format(address.name) if address else ""
     text = before[files[0]].decode("utf-8")
-    files[0].write_text(README_PART.sub(lambda found: found[1] + part + found[2], text), encoding="utf-8")
+    files[0].write_text(
+        README_PART.sub(lambda found: found[1] + part + found[2], text),
+        encoding="utf-8",
+    )
     renew_banners()
     return [path for path in files if path.read_bytes() != before[path]]
 

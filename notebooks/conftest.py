@@ -18,7 +18,9 @@ STORED_WITH = "the test pack of three breeds"
 def pytest_configure(config):
     """The lessons' kernels share a cache of this run: nothing is taken from the user's, and nothing put there."""
     dead_kernels.watch()
-    config.stash[CACHE] = os.environ["TLCOURSE_CACHE"] = tempfile.mkdtemp(prefix="tlcourse-lessons-")
+    config.stash[CACHE] = os.environ["TLCOURSE_CACHE"] = tempfile.mkdtemp(
+        prefix="tlcourse-lessons-"
+    )
 
 
 def pytest_unconfigure(config):

@@ -42,9 +42,13 @@ def _get_message(kernel, stream, timeout=None):
 def _reason(kernel) -> str:
     code = getattr(getattr(kernel.km.provisioner, "process", None), "returncode", None)
     if code == -signal.SIGKILL:
-        return "something ended it by SIGKILL, as the system does where memory has run out"
+        return (
+            "something ended it by SIGKILL, as the system does where memory has run out"
+        )
     if code is not None and code < 0:
-        return f"it ended by {signal.Signals(-code).name}, as native code does that fails"
+        return (
+            f"it ended by {signal.Signals(-code).name}, as native code does that fails"
+        )
     return f"it ended by itself, with {code}"
 
 
@@ -57,7 +61,9 @@ def fail_at_once(item) -> None:
             runtest()
         except KernelDied as died:
             item.parent.timed_out = True
-            item.raise_cell_error(_message(Path(item.path).name, item.cell_num, str(died)))
+            item.raise_cell_error(
+                _message(Path(item.path).name, item.cell_num, str(died))
+            )
 
     item.runtest = run
 

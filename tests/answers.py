@@ -27,7 +27,9 @@ def fails(*arguments, **options):
 
 
 METHODS = "eq ne lt gt le ge hash bool len iter contains float int index array repr str format getitem call abs sub add"
-Failing = type("Failing", (), dict.fromkeys([f"__{name}__" for name in METHODS.split()], fails))
+Failing = type(
+    "Failing", (), dict.fromkeys([f"__{name}__" for name in METHODS.split()], fails)
+)
 Failing.__doc__ = "Every method of these objects raises an exception."
 
 
@@ -182,8 +184,14 @@ def assert_odd_answers_are_refused(number, *context, others=()):
     """
     answers = {name: make() for name, make in ODD.items()} | dict(enumerate(others))
     said = {name: check(number, answer, *context) for name, answer in answers.items()}
-    accepted = {name: verdict for name, verdict in said.items() if verdict.state != "not yet"}
+    accepted = {
+        name: verdict for name, verdict in said.items() if verdict.state != "not yet"
+    }
     assert not accepted, accepted
-    unreadable = [name for name, verdict in said.items() if not verdict.reason.isprintable()]
-    unreadable += [name for name, verdict in said.items() if not 20 < len(verdict.reason) < 1000]
+    unreadable = [
+        name for name, verdict in said.items() if not verdict.reason.isprintable()
+    ]
+    unreadable += [
+        name for name, verdict in said.items() if not 20 < len(verdict.reason) < 1000
+    ]
     assert not unreadable, unreadable

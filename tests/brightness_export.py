@@ -14,7 +14,9 @@ def write_brightness_export(folder, class_names=("dark", "light")):
     """An export with one file, model.tflite."""
     folder.mkdir()
     (folder / "model.tflite").write_bytes(brightness_file(classes=len(class_names)))
-    record_of(folder, class_names=list(class_names), classes=list(range(len(class_names))))
+    record_of(
+        folder, class_names=list(class_names), classes=list(range(len(class_names)))
+    )
     return folder
 
 

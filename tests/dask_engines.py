@@ -50,13 +50,21 @@ class Deadly(MeanColour):
 def rank_processes(folder: Path) -> list[psutil.Process]:
     """The ranks that train in this folder now."""
     return [
-        process for process in psutil.Process().children(recursive=True) if str(folder) in " ".join(process.cmdline())
+        process
+        for process in psutil.Process().children(recursive=True)
+        if str(folder) in " ".join(process.cmdline())
     ]
 
 
 def certificate_settings(cluster, folder: Path) -> dict[str, str]:
     """Dask's settings that name the files of a cluster's certificate, as each machine has them."""
-    files = {"ca-file": "tls_ca_file", "client.cert": "tls_client_cert", "client.key": "tls_client_key"}
+    files = {
+        "ca-file": "tls_ca_file",
+        "client.cert": "tls_client_cert",
+        "client.key": "tls_client_key",
+    }
     for name, attribute in files.items():
         (folder / f"{name}.pem").write_text(getattr(cluster.security, attribute))
-    return {f"distributed.comm.tls.{name}": str(folder / f"{name}.pem") for name in files}
+    return {
+        f"distributed.comm.tls.{name}": str(folder / f"{name}.pem") for name in files
+    }

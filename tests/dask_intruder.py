@@ -26,23 +26,40 @@ def what_is_missing() -> str:
 
 def run(addresses: list[str]) -> dict[str, dict[str, str]]:
     """Address → attack → the uid as which the code ran there, or the name of the error that refused it."""
-    done = subprocess.run([sys.executable, __file__, *addresses], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, __file__, *addresses],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def ran_as(results: dict[str, dict[str, str]]) -> set[str]:
     """The uids as which foreign code ran."""
-    return {outcome for attacks in results.values() for outcome in attacks.values() if outcome.isdigit()}
+    return {
+        outcome
+        for attacks in results.values()
+        for outcome in attacks.values()
+        if outcome.isdigit()
+    }
 
 
 def listening() -> set[str]:
     """Every address, as host:port, at which this process and those below it accept connections."""
     import psutil
 
-    read = getattr(psutil.Process, "net_connections", None) or psutil.Process.connections  # before psutil 6
+    read = (
+        getattr(psutil.Process, "net_connections", None) or psutil.Process.connections
+    )  # before psutil 6
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    found = [one for process in processes for one in read(process) if one.status == psutil.CONN_LISTEN]
+    found = [
+        one
+        for process in processes
+        for one in read(process)
+        if one.status == psutil.CONN_LISTEN
+    ]
     return {f"{one.laddr.ip}:{one.laddr.port}" for one in found}
 
 
@@ -79,13 +96,21 @@ async def _attack(address: str, connection: dict) -> str:
     outcome = ""
     for operation in ("run", "run_function"):
         try:
-            async with rpc(address, timeout=PATIENCE, connection_args=connection) as remote:
-                call = getattr(remote, operation)(function=dumps(os.getuid), args=dumps(()), kwargs=dumps({}))
+            async with rpc(
+                address, timeout=PATIENCE, connection_args=connection
+            ) as remote:
+                call = getattr(remote, operation)(
+                    function=dumps(os.getuid), args=dumps(()), kwargs=dumps({})
+                )
                 answer = await asyncio.wait_for(call, PATIENCE)
         except Exception as error:
             outcome = type(error).__name__
         else:
-            outcome = str(answer.get("result", answer)) if isinstance(answer, dict) else str(answer)
+            outcome = (
+                str(answer.get("result", answer))
+                if isinstance(answer, dict)
+                else str(answer)
+            )
         if outcome.isdigit():
             break
     return outcome
@@ -101,8 +126,12 @@ async def _attacks(addresses: list[str]) -> dict[str, dict[str, str]]:
         "no certificate": ("tls", {"ssl_context": unknown, "require_encryption": True}),
         "own certificate": ("tls", Security.temporary().get_connection_args("client")),
     }
-    each = [(address, name, *way) for address in addresses for name, way in ways.items()]
-    outcomes = await asyncio.gather(*(_attack(f"{kind}://{address}", args) for address, _, kind, args in each))
+    each = [
+        (address, name, *way) for address in addresses for name, way in ways.items()
+    ]
+    outcomes = await asyncio.gather(
+        *(_attack(f"{kind}://{address}", args) for address, _, kind, args in each)
+    )
     found: dict[str, dict[str, str]] = {address: {} for address in addresses}
     for (address, name, _, _), outcome in zip(each, outcomes, strict=True):
         found[address][name] = outcome

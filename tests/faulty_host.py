@@ -81,7 +81,9 @@ def faulty_host():
 def black_hole():
     """Address of a port on loopback that takes no connection and refuses none: its queue is full."""
     with contextlib.ExitStack() as open_ones:
-        listener = open_ones.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        listener = open_ones.enter_context(
+            socket.create_server(("127.0.0.1", 0), backlog=0)
+        )
         for _ in range(4):
             waiting = open_ones.enter_context(socket.socket())
             waiting.setblocking(False)
@@ -145,7 +147,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             sent = content[: length * TENTHS.index(fault) // 10]
         elif fault == "altered by one byte":
             middle = length // 2
-            sent = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            sent = (
+                content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            )
         elif fault == "cut, and its length not said":
             sent, length = content[: length // 2], None
         elif fault == "said to be longer than it is":
@@ -159,7 +163,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             sent, length = b"", 0
         self.send_response(200)
         self.send_header(
-            "Content-Type", self.told.headers.get(path, {}).get("Content-Type", "application/octet-stream")
+            "Content-Type",
+            self.told.headers.get(path, {}).get(
+                "Content-Type", "application/octet-stream"
+            ),
         )
         for name, value in self.told.headers.get(path, {}).items():
             if name != "Content-Type":
@@ -172,5 +179,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault == SILENT[1]:
             self.told.over.wait()
         if fault == "the connection is reset":  # closing without lingering sends RST
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
             self.connection.close()

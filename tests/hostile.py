@@ -21,10 +21,17 @@ FORMATS = {
     "WEBP": ("L", "RGB", "RGBA"),
 }
 # The longest name that file systems take is 255 bytes; the extension and a number are put behind.
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
-    lambda name: name.strip(".") and len(name.encode()) <= 200
+NAMES = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]),
+    min_size=1,
+    max_size=60,
+).filter(lambda name: name.strip(".") and len(name.encode()) <= 200)
+CLASS_NAMES = st.one_of(
+    NAMES,
+    st.sampled_from(
+        ["train", "test", "val", "-rf", " ", "a b", "é", "é", "CON", ".hidden"]
+    ),
 )
-CLASS_NAMES = st.one_of(NAMES, st.sampled_from(["train", "test", "val", "-rf", " ", "a b", "é", "é", "CON", ".hidden"]))
 
 # What somebody else may call a class or a file: kind → name. Some of these no file system holds.
 FOREIGN_NAMES = {
@@ -94,14 +101,25 @@ def foreign_folder(root: Path) -> Path:
     """A data set of which each class has one of these names, and so have its card and a picture."""
     root.mkdir(parents=True)
     for number, name in enumerate(FOREIGN_NAMES.values()):
-        if not name.strip() or name != os.fsencode(name).decode(errors="ignore") or len(name) > 200:
+        if (
+            not name.strip()
+            or name != os.fsencode(name).decode(errors="ignore")
+            or len(name) > 200
+        ):
             continue
         folder = root / name.replace("/", "∕")  # noqa: RUF001
         folder.mkdir()
         for copy in range(3):
-            pixels = np.random.default_rng([number, copy]).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{copy if copy else folder.name[:100]}.png", "png")
-    (root / "CARD.md").write_text("\n\n".join(name for name in FOREIGN_NAMES.values() if name.isprintable()), "utf-8")
+            pixels = np.random.default_rng([number, copy]).integers(
+                0, 256, (24, 24, 3), dtype=np.uint8
+            )
+            Image.fromarray(pixels).save(
+                folder / f"{copy if copy else folder.name[:100]}.png", "png"
+            )
+    (root / "CARD.md").write_text(
+        "\n\n".join(name for name in FOREIGN_NAMES.values() if name.isprintable()),
+        "utf-8",
+    )
     return root
 
 
@@ -111,10 +129,16 @@ def picture_bytes(draw, largest: int = 70) -> bytes:
     form = draw(st.sampled_from(sorted(FORMATS)))
     mode = draw(st.sampled_from(FORMATS[form]))
     size = draw(st.tuples(st.integers(1, largest), st.integers(1, largest)))
-    pixels = np.random.default_rng(draw(st.integers(0, 9))).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    pixels = np.random.default_rng(draw(st.integers(0, 9))).integers(
+        0, 256, (size[1], size[0], 3), dtype=np.uint8
+    )
     image = Image.fromarray(pixels)
     if mode in ("I", "I;16", "F"):
-        image = Image.fromarray(pixels[..., 0].astype({"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode]))
+        image = Image.fromarray(
+            pixels[..., 0].astype(
+                {"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode]
+            )
+        )
     else:
         image = image.convert(mode)
     file = io.BytesIO()
@@ -137,9 +161,23 @@ def spoilt_bytes(draw) -> bytes:
 
 
 FILES = st.tuples(
-    st.sampled_from(["file", "file", "file", "copy", "link", "dangling link", "loop", "folder link", "not UTF-8"]),
+    st.sampled_from(
+        [
+            "file",
+            "file",
+            "file",
+            "copy",
+            "link",
+            "dangling link",
+            "loop",
+            "folder link",
+            "not UTF-8",
+        ]
+    ),
     NAMES,
-    st.sampled_from([".jpg", ".PNG", ".tif", ".gif", ".webp", ".bmp", ".jpeg", ".txt", ""]),
+    st.sampled_from(
+        [".jpg", ".PNG", ".tif", ".gif", ".webp", ".bmp", ".jpeg", ".txt", ""]
+    ),
     st.one_of(picture_bytes(), spoilt_bytes()),
 )
 FOLDERS = st.dictionaries(CLASS_NAMES, st.lists(FILES, max_size=5), max_size=4)
@@ -163,7 +201,9 @@ def write(root: Path, folders: dict) -> None:
             written.append(path)
 
 
-def _write_one(root: Path, path: Path, kind: str, content: bytes, written: list[Path]) -> None:
+def _write_one(
+    root: Path, path: Path, kind: str, content: bytes, written: list[Path]
+) -> None:
     if kind == "link" and written:
         path.symlink_to(written[0])
     elif kind == "dangling link":
@@ -175,7 +215,11 @@ def _write_one(root: Path, path: Path, kind: str, content: bytes, written: list[
     elif kind == "copy" and written and written[-1].is_file():
         path.write_bytes(written[-1].read_bytes())
     elif kind == "not UTF-8" and os.name == "posix":
-        Path(os.fsdecode(os.fsencode(path.parent) + b"/\xff\xfe" + os.fsencode(path.name))).write_bytes(content)
+        Path(
+            os.fsdecode(
+                os.fsencode(path.parent) + b"/\xff\xfe" + os.fsencode(path.name)
+            )
+        ).write_bytes(content)
     else:
         path.write_bytes(content)
 
@@ -192,7 +236,11 @@ def visible_pictures(root: Path) -> set[Path]:
 def state(root: Path) -> dict:
     """Everything below a folder, to compare before and after."""
     return {
-        path: os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        path: os.readlink(path)
+        if path.is_symlink()
+        else path.read_bytes()
+        if path.is_file()
+        else None
         for path in root.rglob("*")
     }
 

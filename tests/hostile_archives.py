@@ -36,8 +36,13 @@ def zipped(parts: Parts, compression: int = zipfile.ZIP_STORED) -> bytes:
 
 def archives() -> dict[str, Callable[[Parts, Path], bytes]]:
     """Name → what makes the archive from a sound one; in the folder, `MARKER` must not appear."""
-    made = {name: value for name, value in globals().items() if name.startswith("archive_")}
-    return {name.removeprefix("archive_").replace("_", " "): make for name, make in made.items()}
+    made = {
+        name: value for name, value in globals().items() if name.startswith("archive_")
+    }
+    return {
+        name.removeprefix("archive_").replace("_", " "): make
+        for name, make in made.items()
+    }
 
 
 # --- programs in the configuration ---
@@ -49,8 +54,16 @@ def with_layer(parts: Parts, layer: dict, argument: str | None = None) -> bytes:
     old = config["config"]["layers"][1]
     nodes = deepcopy(old["inbound_nodes"])
     if argument is not None:
-        nodes.insert(0, {"args": [], "kwargs": {"inputs": argument}})  # called before there are any pixels
-    layer = {"module": "keras.layers", "registered_name": None, "inbound_nodes": nodes, "name": old["name"], **layer}
+        nodes.insert(
+            0, {"args": [], "kwargs": {"inputs": argument}}
+        )  # called before there are any pixels
+    layer = {
+        "module": "keras.layers",
+        "registered_name": None,
+        "inbound_nodes": nodes,
+        "name": old["name"],
+        **layer,
+    }
     layer["config"] = {"name": old["name"], **layer["config"]}
     config["config"]["layers"][1] = layer
     return zipped({**parts, CONFIG: json.dumps(config).encode()})
@@ -63,7 +76,12 @@ def with_setting(parts: Parts, layer: int, **settings: object) -> bytes:
 
 
 def function(module: str, name: str) -> dict:
-    return {"class_name": "function", "config": name, "module": module, "registered_name": name}
+    return {
+        "class_name": "function",
+        "config": name,
+        "module": module,
+        "registered_name": name,
+    }
 
 
 def calling(parts: Parts, what: dict, argument: str, **settings: object) -> bytes:
@@ -74,7 +92,12 @@ def calling(parts: Parts, what: dict, argument: str, **settings: object) -> byte
 
 def archive_Lambda_that_downloads(parts: Parts, folder: Path) -> bytes:
     source = (folder / SECRET).as_uri()
-    chosen = {"origin": source, "cache_dir": str(folder), "cache_subdir": ".", "force_download": True}
+    chosen = {
+        "origin": source,
+        "cache_dir": str(folder),
+        "cache_subdir": ".",
+        "force_download": True,
+    }
     return calling(parts, function("keras.utils", "get_file"), MARKER, **chosen)
 
 
@@ -84,17 +107,29 @@ def archive_Lambda_of_marshalled_code(parts: Parts, folder: Path) -> bytes:
         return x
 
     code = base64.b64encode(marshal.dumps(program.__code__)).decode()
-    what = {"class_name": "__lambda__", "config": {"code": code, "defaults": [str(folder / MARKER)], "closure": None}}
+    what = {
+        "class_name": "__lambda__",
+        "config": {"code": code, "defaults": [str(folder / MARKER)], "closure": None},
+    }
     return with_layer(parts, {"class_name": "Lambda", "config": {"function": what}})
 
 
 def archive_Lambda_that_loads_a_legacy_file(parts: Parts, folder: Path) -> bytes:
     """Keras before 3.12 read .h5 models without safe mode."""
     code = "import pathlib"
-    layers = [{"class_name": "Lambda", "config": {"name": "evil", "function": [code, None, None]}}]
+    layers = [
+        {
+            "class_name": "Lambda",
+            "config": {"name": "evil", "function": [code, None, None]},
+        }
+    ]
     with h5py.File(folder / "beside.h5", "w") as file:
-        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
-    return calling(parts, function("keras.saving", "load_model"), str(folder / "beside.h5"))
+        file.attrs["model_config"] = json.dumps(
+            {"class_name": "Sequential", "config": {"layers": layers}}
+        )
+    return calling(
+        parts, function("keras.saving", "load_model"), str(folder / "beside.h5")
+    )
 
 
 def archive_Lambda_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
@@ -102,12 +137,16 @@ def archive_Lambda_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
 
 
 def archive_Lambda_of_an_internal_function(parts: Parts, folder: Path) -> bytes:
-    return calling(parts, function("keras.src.utils.file_utils", "makedirs"), str(folder / MARKER))
+    return calling(
+        parts, function("keras.src.utils.file_utils", "makedirs"), str(folder / MARKER)
+    )
 
 
 def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
     started = {"args": ["touch", str(folder / MARKER)]}
-    return with_layer(parts, {"module": "subprocess", "class_name": "Popen", "config": started})
+    return with_layer(
+        parts, {"module": "subprocess", "class_name": "Popen", "config": started}
+    )
 
 
 def archive_builtin_as_activation(parts: Parts, folder: Path) -> bytes:
@@ -119,14 +158,21 @@ def archive_download_as_activation(parts: Parts, folder: Path) -> bytes:
 
 
 def archive_download_as_initializer(parts: Parts, folder: Path) -> bytes:
-    return with_setting(parts, 2, kernel_initializer=function("keras.utils", "get_file"))
+    return with_setting(
+        parts, 2, kernel_initializer=function("keras.utils", "get_file")
+    )
 
 
 def archive_registered_class(parts: Parts, folder: Path) -> bytes:
     """A class that another package has registered with Keras in this process."""
     _register()
     settings = {"marker": str(folder / MARKER)}
-    registered = {"module": None, "class_name": "Writer", "registered_name": "hostile>Writer", "config": settings}
+    registered = {
+        "module": None,
+        "class_name": "Writer",
+        "registered_name": "hostile>Writer",
+        "config": settings,
+    }
     return with_layer(parts, registered)
 
 
@@ -163,8 +209,13 @@ def archive_SavedModel(parts: Parts, folder: Path) -> bytes:
 
 
 def archive_PyTorch_module(parts: Parts, folder: Path) -> bytes:
-    module = {"class_name": "__bytes__", "config": {"value": "gASVHAAAAAAAAACMBXBvc2l4"}}
-    return with_layer(parts, {"class_name": "TorchModuleWrapper", "config": {"module": module}})
+    module = {
+        "class_name": "__bytes__",
+        "config": {"value": "gASVHAAAAAAAAACMBXBvc2l4"},
+    }
+    return with_layer(
+        parts, {"class_name": "TorchModuleWrapper", "config": {"module": module}}
+    )
 
 
 def archive_vocabulary_of_a_local_file(parts: Parts, folder: Path) -> bytes:
@@ -181,8 +232,15 @@ def archive_layer_inside_layers(parts: Parts, folder: Path) -> bytes:
         "registered_name": None,
     }
     inner = {"name": "inner", "layers": [evil]}
-    inner = {"module": "keras", "class_name": "Sequential", "config": inner, "registered_name": None}
-    return with_layer(parts, {"class_name": "TimeDistributed", "config": {"layer": inner}})
+    inner = {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": inner,
+        "registered_name": None,
+    }
+    return with_layer(
+        parts, {"class_name": "TimeDistributed", "config": {"layer": inner}}
+    )
 
 
 def archive_layer_without_module(parts: Parts, folder: Path) -> bytes:
@@ -193,7 +251,9 @@ def archive_layer_without_module(parts: Parts, folder: Path) -> bytes:
 
 
 def calling_config(parts: Parts, folder: Path) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(archive_Lambda_that_downloads(parts, folder))) as archive:
+    with zipfile.ZipFile(
+        io.BytesIO(archive_Lambda_that_downloads(parts, folder))
+    ) as archive:
         return archive.read(CONFIG)
 
 
@@ -201,7 +261,10 @@ def archive_download_as_loss(parts: Parts, folder: Path) -> bytes:
     """Within a network that is a layer: `compile=False` is said of the outermost alone."""
     config = json.loads(parts[CONFIG])
     inner = deepcopy(config)
-    inner["compile_config"] = {"optimizer": "sgd", "loss": function("keras.utils", "get_file")}
+    inner["compile_config"] = {
+        "optimizer": "sgd",
+        "loss": function("keras.utils", "get_file"),
+    }
     inner["config"]["name"] = "inner"
     config["config"]["layers"][1] = {**inner, "name": "inner", "inbound_nodes": []}
     return zipped({**parts, CONFIG: json.dumps(config).encode()})
@@ -240,7 +303,9 @@ def archive_too_many_units(parts: Parts, folder: Path) -> bytes:
 # --- what HDF5 can do ---
 
 
-def with_weights(parts: Parts, change: Callable[[h5py.File, np.ndarray], object]) -> bytes:
+def with_weights(
+    parts: Parts, change: Callable[[h5py.File, np.ndarray], object]
+) -> bytes:
     """The archive with the first kernel taken out of its weights and something else put there."""
     file = io.BytesIO(parts[WEIGHTS])
     with h5py.File(file, "r+") as weights:
@@ -259,7 +324,9 @@ def secret_weights(folder: Path, shape: tuple[int, ...]) -> Path:
 
 def archive_external_link(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
-        file[KERNEL] = h5py.ExternalLink(str(secret_weights(folder, kernel.shape)), "weights")
+        file[KERNEL] = h5py.ExternalLink(
+            str(secret_weights(folder, kernel.shape)), "weights"
+        )
 
     return with_weights(parts, change)
 
@@ -268,7 +335,10 @@ def archive_external_link_to_a_group(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
         path = secret_weights(folder, kernel.shape)
         with h5py.File(path, "a") as secret:
-            secret["0"], secret["1"] = secret["weights"][()], np.full(kernel.shape[-1], 7, np.float32)
+            secret["0"], secret["1"] = (
+                secret["weights"][()],
+                np.full(kernel.shape[-1], 7, np.float32),
+            )
         group = KERNEL.rpartition("/")[0]
         del file[group]
         file[group] = h5py.ExternalLink(str(path), "/")
@@ -287,7 +357,9 @@ def archive_external_storage(parts: Parts, folder: Path) -> bytes:
     """The bytes of any file on this machine, as weights."""
 
     def change(file, kernel):
-        (folder / "secret.bin").write_bytes(np.full(kernel.size, 7, np.float32).tobytes())
+        (folder / "secret.bin").write_bytes(
+            np.full(kernel.size, 7, np.float32).tobytes()
+        )
         place = [(str(folder / "secret.bin"), 0, kernel.nbytes)]
         file.create_dataset(KERNEL, kernel.shape, np.float32, external=place)
 
@@ -297,7 +369,9 @@ def archive_external_storage(parts: Parts, folder: Path) -> bytes:
 def archive_virtual_dataset(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
         layout = h5py.VirtualLayout(kernel.shape, np.float32)
-        layout[...] = h5py.VirtualSource(secret_weights(folder, kernel.shape), "weights", shape=kernel.shape)
+        layout[...] = h5py.VirtualSource(
+            secret_weights(folder, kernel.shape), "weights", shape=kernel.shape
+        )
         file.create_virtual_dataset(KERNEL, layout)
 
     return with_weights(parts, change)
@@ -305,13 +379,22 @@ def archive_virtual_dataset(parts: Parts, folder: Path) -> bytes:
 
 def archive_weights_that_unfold(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
-        file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32, chunks=(1000, 1000), compression="gzip")
+        file.create_dataset(
+            KERNEL,
+            (TOO_LARGE, 1000),
+            np.float32,
+            chunks=(1000, 1000),
+            compression="gzip",
+        )
 
     return with_weights(parts, change)
 
 
 def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
-    return with_weights(parts, lambda file, kernel: file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32))
+    return with_weights(
+        parts,
+        lambda file, kernel: file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32),
+    )
 
 
 def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
@@ -322,7 +405,9 @@ def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
 
 
 def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
-    return with_weights(parts, lambda file, kernel: file.__setitem__("layers/again", file["/"]))
+    return with_weights(
+        parts, lambda file, kernel: file.__setitem__("layers/again", file["/"])
+    )
 
 
 # --- what a zip file can do ---
@@ -343,7 +428,14 @@ def archive_configuration_under_two_names(parts: Parts, folder: Path) -> bytes:
 
 
 def archive_entry_outside(parts: Parts, folder: Path) -> bytes:
-    return zipped({**parts, f"../{MARKER}": b"", f"assets/../../{MARKER}": b"", str(folder / MARKER): b""})
+    return zipped(
+        {
+            **parts,
+            f"../{MARKER}": b"",
+            f"assets/../../{MARKER}": b"",
+            str(folder / MARKER): b"",
+        }
+    )
 
 
 def archive_symbolic_link(parts: Parts, folder: Path) -> bytes:
@@ -360,7 +452,13 @@ def archive_other_weights(parts: Parts, folder: Path) -> bytes:
     """NumPy's form of weights, which can hold pickled objects."""
     file = io.BytesIO()
     np.savez(file, __root__=np.array([_Program(str(folder / MARKER))], object))
-    return zipped({CONFIG: parts[CONFIG], METADATA: parts[METADATA], "model.weights.npz": file.getvalue()})
+    return zipped(
+        {
+            CONFIG: parts[CONFIG],
+            METADATA: parts[METADATA],
+            "model.weights.npz": file.getvalue(),
+        }
+    )
 
 
 class _Program:
@@ -372,11 +470,15 @@ class _Program:
 
 
 def archive_configuration_that_unfolds(parts: Parts, folder: Path) -> bytes:
-    return zipped({**parts, CONFIG: parts[CONFIG] + b" " * (300 << 20)}, zipfile.ZIP_DEFLATED)
+    return zipped(
+        {**parts, CONFIG: parts[CONFIG] + b" " * (300 << 20)}, zipfile.ZIP_DEFLATED
+    )
 
 
 def archive_weights_that_the_zip_unfolds(parts: Parts, folder: Path) -> bytes:
-    return zipped({**parts, WEIGHTS: parts[WEIGHTS] + bytes(300 << 20)}, zipfile.ZIP_DEFLATED)
+    return zipped(
+        {**parts, WEIGHTS: parts[WEIGHTS] + bytes(300 << 20)}, zipfile.ZIP_DEFLATED
+    )
 
 
 def archive_thousands_of_entries(parts: Parts, folder: Path) -> bytes:
@@ -395,7 +497,9 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
         if kind == 0:
             data[place] ^= 1 << int(rng.integers(0, 8))
         elif kind == 1:
-            data[place] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF, int(rng.integers(0, 256))]))
+            data[place] = int(
+                rng.choice([0, 1, 0x7F, 0x80, 0xFF, int(rng.integers(0, 256))])
+            )
         elif kind == 2:
             data[place : place + length] = data[other : other + length]
         elif kind == 3:
@@ -403,7 +507,9 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
         elif kind == 4:
             data[place:place] = data[other : other + length]
         elif kind == 5:
-            number = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16])) & 0xFFFFFFFF
+            number = (
+                int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16])) & 0xFFFFFFFF
+            )
             data[place : place + 4] = number.to_bytes(4, "little")
         else:
             del data[int(len(data) * rng.random()) :]
@@ -450,5 +556,11 @@ def mutations_of_json(content: dict, count: int, seed: int = 0) -> Iterator[byte
 
 
 def _places(part: object) -> list[tuple]:
-    pairs = list(part.items() if isinstance(part, dict) else enumerate(part)) if isinstance(part, dict | list) else []
-    return [(part, key) for key, _ in pairs] + [place for _, value in pairs for place in _places(value)]
+    pairs = (
+        list(part.items() if isinstance(part, dict) else enumerate(part))
+        if isinstance(part, dict | list)
+        else []
+    )
+    return [(part, key) for key, _ in pairs] + [
+        place for _, value in pairs for place in _places(value)
+    ]

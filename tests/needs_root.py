@@ -9,5 +9,7 @@ import pytest
 def skip(reason: str) -> NoReturn:
     """Skip a test for want of root, or of what root needs for it."""
     if os.environ.get("TLCOURSE_ROOT") == "required":
-        pytest.fail(f"{reason}; TLCOURSE_ROOT=required says that this test may not be skipped")
+        pytest.fail(
+            f"{reason}; TLCOURSE_ROOT=required says that this test may not be skipped"
+        )
     pytest.skip(reason)

@@ -14,7 +14,16 @@ WORDS = (
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 VOCABULARY = list(
     dict.fromkeys(
-        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
+        [
+            "[PAD]",
+            "[UNK]",
+            "[CLS]",
+            "[SEP]",
+            "[MASK]",
+            *WORDS,
+            *LETTERS,
+            *(f"##{letter}" for letter in LETTERS),
+        ]
     )
 )
 
@@ -55,7 +64,10 @@ def random_tensors(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def write_small_bert(
-    folder: Path, tensors: dict | None = None, config: dict | None = None, lower_case: bool | None = True
+    folder: Path,
+    tensors: dict | None = None,
+    config: dict | None = None,
+    lower_case: bool | None = True,
 ) -> Path:
     """Write the folder and return it.
 
@@ -67,10 +79,18 @@ def write_small_bert(
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {name: value for name, value in {**CONFIG, **(config or {})}.items() if value is not None}
+    settings = {
+        name: value
+        for name, value in {**CONFIG, **(config or {})}.items()
+        if value is not None
+    }
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     if lower_case is not None:
-        (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower_case}), encoding="utf-8")
-    save_file(random_tensors() if tensors is None else tensors, folder / "model.safetensors")
+        (folder / "tokenizer_config.json").write_text(
+            json.dumps({"do_lower_case": lower_case}), encoding="utf-8"
+        )
+    save_file(
+        random_tensors() if tensors is None else tensors, folder / "model.safetensors"
+    )
     return folder

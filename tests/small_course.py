@@ -9,10 +9,16 @@ import zipfile
 
 HERE = "{}.{}".format(*sys.version_info)
 TAG = HERE.replace(".", "")
-NATIVE = {"linux": "manylinux_2_17_x86_64", "macos": "macosx_11_0_arm64", "windows": "win_amd64"}
+NATIVE = {
+    "linux": "manylinux_2_17_x86_64",
+    "macos": "macosx_11_0_arm64",
+    "windows": "win_amd64",
+}
 
 
-def write_wheel(folder, name, version="1.0", tag="py3-none-any", requires=(), ballast=0):
+def write_wheel(
+    folder, name, version="1.0", tag="py3-none-any", requires=(), ballast=0
+):
     """A wheel with one module in it, and so many bytes besides; returns its SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     path, info = folder / f"{name}-{version}-{tag}.whl", f"{name}-{version}.dist-info"
@@ -42,14 +48,19 @@ def write_source(folder, name, version="1.0"):
     with tarfile.open(folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
         archive.add(project, project.name)
     shutil.rmtree(project)
-    return hashlib.sha256((folder / f"{name}-{version}.tar.gz").read_bytes()).hexdigest()
+    return hashlib.sha256(
+        (folder / f"{name}-{version}.tar.gz").read_bytes()
+    ).hexdigest()
 
 
 def write_course(folder, ballast=0):
     """The checkout; `ballast` bytes in one of its packages."""
     index = folder / "index"
     pure = write_wheel(index, "pure", requires=["native>=1"], ballast=ballast)
-    native = [write_wheel(index, "native", tag=f"cp{TAG}-cp{TAG}-{tag}") for tag in NATIVE.values()]
+    native = [
+        write_wheel(index, "native", tag=f"cp{TAG}-cp{TAG}-{tag}")
+        for tag in NATIVE.values()
+    ]
     aside = write_wheel(index, "aside", requires=["not-here"])
     old = write_source(index, "old")
     (folder / "requirements.txt").write_text(
@@ -57,8 +68,12 @@ def write_course(folder, ballast=0):
         + " \\\n".join(f"    --hash=sha256:{digest}" for digest in native)
         + f"\nold==1.0 ; sys_platform != 'win32' \\\n    --hash=sha256:{old}\n"
     )
-    (folder / "requirements-minilm.txt").write_text(f"aside==1.0 \\\n    --hash=sha256:{aside}\n")
-    (folder / "tlcourse.py").write_text("import pure, native\n\n\ndef main():\n    print('the doctor says ok')\n")
+    (folder / "requirements-minilm.txt").write_text(
+        f"aside==1.0 \\\n    --hash=sha256:{aside}\n"
+    )
+    (folder / "tlcourse.py").write_text(
+        "import pure, native\n\n\ndef main():\n    print('the doctor says ok')\n"
+    )
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
         '[project]\nname = "tlcourse"\nversion = "0.1.0"\nrequires-python = ">=3.10"\ndependencies = ["pure"]\n'
@@ -79,7 +94,9 @@ def offline(patch, course):
     from tlcourse.kits import contents
 
     patch.setenv("PIP_NO_INDEX", "1")
-    patch.setenv("PIP_FIND_LINKS", (course / "index").as_uri())  # pip takes a space for the end of a path
+    patch.setenv(
+        "PIP_FIND_LINKS", (course / "index").as_uri()
+    )  # pip takes a space for the end of a path
     patch.setenv("PIP_CONFIG_FILE", os.devnull)
     patch.setattr(contents, "make_handouts", small_handouts)
     patch.setattr(contents, "_add_dogs", lambda folder: [])

@@ -14,12 +14,22 @@ class SmallDisk:
         self.path, self._ballast = path, path / "ballast"
         path.mkdir(exist_ok=True)
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=755", "tmpfs", str(path)],
+            [
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                f"size={kilobytes}k,mode=755",
+                "tmpfs",
+                str(path),
+            ],
             capture_output=True,
             text=True,
         )
         if done.returncode:
-            raise PermissionError(f"a small disk could not be mounted ({done.stderr.strip()})")
+            raise PermissionError(
+                f"a small disk could not be mounted ({done.stderr.strip()})"
+            )
 
     def free(self) -> int:
         """Bytes."""
@@ -30,7 +40,9 @@ class SmallDisk:
 
     def grow(self, megabytes: int = 500) -> None:
         self._ballast.unlink(missing_ok=True)
-        subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(self.path)], check=True)
+        subprocess.run(
+            ["mount", "-o", f"remount,size={megabytes}m", str(self.path)], check=True
+        )
 
     def unmount(self) -> None:
         subprocess.run(["umount", "--lazy", str(self.path)], check=False)

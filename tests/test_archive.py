@@ -20,22 +20,38 @@ def zipped(path, files):
 
 @pytest.fixture
 def pets(tmp_path):
-    return zipped(tmp_path / "pets.zip", {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"})
+    return zipped(
+        tmp_path / "pets.zip",
+        {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"},
+    )
 
 
 def files_below(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_it_becomes_the_same_files(pets, tmp_path):
     goal = unpack(pets, tmp_path / "pets")
-    assert files_below(goal) == {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"}
+    assert files_below(goal) == {
+        "cat/1.jpg": b"one",
+        "cat/2.jpg": b"two" * 99,
+        "dog/ü 犬.jpg": b"three",
+    }
     assert sorted(os.listdir(tmp_path)) == ["pets", "pets.zip"]
 
 
 def test_a_folder_that_was_zipped_is_given_itself(tmp_path):
     source = zipped(
-        tmp_path / "a.zip", {"my pets/cat/1.jpg": b"1", "my pets/dog/1.jpg": b"2", "__MACOSX/my pets/x": b"3"}
+        tmp_path / "a.zip",
+        {
+            "my pets/cat/1.jpg": b"1",
+            "my pets/dog/1.jpg": b"2",
+            "__MACOSX/my pets/x": b"3",
+        },
     )
     assert unpack(source, tmp_path / "here") == tmp_path / "here" / "my pets"
 
@@ -47,7 +63,14 @@ def test_an_empty_folder_is_filled(pets, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../thesis.txt", "cat/../../thesis.txt", "/etc/passwd", "..\\thesis.txt", "C:\\thesis.txt", "C:/thesis.txt"],
+    [
+        "../thesis.txt",
+        "cat/../../thesis.txt",
+        "/etc/passwd",
+        "..\\thesis.txt",
+        "C:\\thesis.txt",
+        "C:/thesis.txt",
+    ],
 )
 def test_what_leads_out_of_the_folder_is_refused(tmp_path, name):
     source = zipped(tmp_path / "bad.zip", {"cat/1.jpg": b"one", name: b"overwritten"})
@@ -75,7 +98,9 @@ def test_what_would_fill_the_disk_is_refused(pets, tmp_path, monkeypatch, limit,
 
 def test_a_bomb_that_lies_about_its_size_leaves_nothing(tmp_path):
     source = zipped(tmp_path / "bomb.zip", {"cat/1.jpg": bytes(1_000_000)})
-    content = source.read_bytes().replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    content = source.read_bytes().replace(
+        (1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")
+    )
     source.write_bytes(content)
     with pytest.raises(DamagedFile, match="cannot be unpacked"):
         unpack(source, tmp_path / "pets")
@@ -83,7 +108,10 @@ def test_a_bomb_that_lies_about_its_size_leaves_nothing(tmp_path):
 
 
 def test_the_same_name_twice_is_refused(tmp_path):
-    with pytest.warns(UserWarning), zipfile.ZipFile(tmp_path / "twice.zip", "w") as made:
+    with (
+        pytest.warns(UserWarning),
+        zipfile.ZipFile(tmp_path / "twice.zip", "w") as made,
+    ):
         made.writestr("cat/1.jpg", b"one")
         made.writestr("cat/1.jpg", b"two")
     with pytest.raises(UserInputError, match="holds the same name twice"):
@@ -93,16 +121,24 @@ def test_the_same_name_twice_is_refused(tmp_path):
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
 def test_one_that_was_cut_short_is_refused(pets, tmp_path, part):
     pets.write_bytes(pets.read_bytes()[: int(part * pets.stat().st_size)])
-    with pytest.raises(DamagedFile, match="it is no zip file, or was cut short or altered"):
+    with pytest.raises(
+        DamagedFile, match="it is no zip file, or was cut short or altered"
+    ):
         unpack(pets, tmp_path / "pets")
     assert os.listdir(tmp_path) == ["pets.zip"]
 
 
-def test_whatever_byte_is_altered_no_picture_comes_out_other_than_it_went_in(pets, tmp_path):
+def test_whatever_byte_is_altered_no_picture_comes_out_other_than_it_went_in(
+    pets, tmp_path
+):
     """Checksums guard the content; of the rest a date or a version may change, and nothing may crash or be left."""
     content, pictures = pets.read_bytes(), {b"one", b"two" * 99, b"three"}
     for place in range(len(content)):
-        pets.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
+        pets.write_bytes(
+            content[:place]
+            + bytes([content[place] ^ 1 << place % 8])
+            + content[place + 1 :]
+        )
         goal = tmp_path / str(place)
         try:
             unpack(pets, goal)
@@ -117,7 +153,9 @@ def test_whatever_byte_is_altered_no_picture_comes_out_other_than_it_went_in(pet
 def test_nothing_is_overwritten(pets, tmp_path):
     (tmp_path / "pets").mkdir()
     (tmp_path / "pets" / "thesis.txt").write_text("mine")
-    with pytest.raises(UserInputError, match="is there already; nothing was overwritten"):
+    with pytest.raises(
+        UserInputError, match="is there already; nothing was overwritten"
+    ):
         unpack(pets, tmp_path / "pets")
 
 
@@ -126,7 +164,9 @@ def test_a_full_disk_leaves_nothing(pets, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(archive.shutil, "copyfileobj", full)
-    with pytest.raises(TLCourseError, match="No space left on device.*Nothing was left there"):
+    with pytest.raises(
+        TLCourseError, match="No space left on device.*Nothing was left there"
+    ):
         unpack(pets, tmp_path / "pets")
     assert os.listdir(tmp_path) == ["pets.zip"]
 

@@ -123,8 +123,12 @@ def things():
         dataset=Dataset("own", split, split, split, ["cat", "dog"], card),
         features=features,
         classifier=classifier,
-        seer=small_networks.SmallNetwork(network, np.array([0, 1]), ["cat", "dog"], {"steps": 0}),
-        curve=learning_curves.LearningCurve("own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}),
+        seer=small_networks.SmallNetwork(
+            network, np.array([0, 1]), ["cat", "dog"], {"steps": 0}
+        ),
+        curve=learning_curves.LearningCurve(
+            "own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}
+        ),
         matrix=ConfusionMatrix.of([0, 1], [0, 0], ["cat", "dog"]),
         own=lambda split, seed: classifier,
     )
@@ -151,42 +155,78 @@ def calls(t, small_bert):
     return {
         "tl.load_pretrained_model": (tl.load_pretrained_model, {}),
         "tl.load_dataset": (tl.load_dataset, {"name": "samples"}),
-        "tl.train_classifier": (tl.train_classifier, {"features": t.features, "labels": t.labels}),
+        "tl.train_classifier": (
+            tl.train_classifier,
+            {"features": t.features, "labels": t.labels},
+        ),
         "tl.fine_tune": (tl.fine_tune, trained),
         "tl.prepare_fine_tuning": (tl.prepare_fine_tuning, trained),
         "tl.freeze": (tl.freeze, {"model": t.seer}),
         "tl.unfreeze": (tl.unfreeze, {"model": t.seer}),
         "tl.add_head": (tl.add_head, {"model": t.model, "classes": 2}),
-        "tl.export": (tl.export, {"trained": t.classifier, "folder": "new", "dataset": t.dataset, "model": t.model}),
+        "tl.export": (
+            tl.export,
+            {
+                "trained": t.classifier,
+                "folder": "new",
+                "dataset": t.dataset,
+                "model": t.model,
+            },
+        ),
         "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
         "tl.results": (tl.results, {}),
-        "tl.train_network": (tl.train_network, {"images": t.pixels, "labels": t.labels}),
+        "tl.train_network": (
+            tl.train_network,
+            {"images": t.pixels, "labels": t.labels},
+        ),
         "tl.train_text_network": (
             tl.train_text_network,
-            {"sentences": ["good", "bad"] * 3, "labels": t.labels, "tokenizer": small_bert.tokenizer},
+            {
+                "sentences": ["good", "bad"] * 3,
+                "labels": t.labels,
+                "tokenizer": small_bert.tokenizer,
+            },
         ),
         "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
         "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
-        "tl.learning_curve": (tl.learning_curve, {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1}),
+        "tl.learning_curve": (
+            tl.learning_curve,
+            {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},
+        ),
         "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
         "tl.datasets.fetch": (datasets.fetch, {"name": "nothing"}),
         "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
         "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
-        "tl.datasets.write_pack": (datasets.write_pack, {"dataset": t.dataset, "folder": "not there/new"}),
+        "tl.datasets.write_pack": (
+            datasets.write_pack,
+            {"dataset": t.dataset, "folder": "not there/new"},
+        ),
         "model.extract_features": (t.model.extract_features, seen),
         "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
         "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
         "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
         "model.views": (t.model.views, {"views": 2}),
         "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
-        "bert.extract_features": (small_bert.extract_features, {"sentences": ["good"], "cache": False}),
-        "bert.activations": (small_bert.activations, {"sentences": ["good"], "block": "layer_1", "cache": False}),
+        "bert.extract_features": (
+            small_bert.extract_features,
+            {"sentences": ["good"], "cache": False},
+        ),
+        "bert.activations": (
+            small_bert.activations,
+            {"sentences": ["good"], "block": "layer_1", "cache": False},
+        ),
         "bert.tokens": (small_bert.tokens, {"sentence": "good"}),
         "bert.tokenize": (small_bert.tokenize, {"sentences": ["good"]}),
         "classifier.predict": (t.classifier.predict, {"inputs": t.features}),
-        "classifier.predict_proba": (t.classifier.predict_proba, {"features": t.features}),
+        "classifier.predict_proba": (
+            t.classifier.predict_proba,
+            {"features": t.features},
+        ),
         "classifier.score": (t.classifier.score, {"inputs": t.features, **judged}),
-        "classifier.confusion": (t.classifier.confusion, {"inputs": t.features, **judged}),
+        "classifier.confusion": (
+            t.classifier.confusion,
+            {"inputs": t.features, **judged},
+        ),
         "classifier.report": (t.classifier.report, {"inputs": t.features, **judged}),
         "split.sample": (t.split.sample, {"per_class": 1}),
         "split.sample_rows": (t.split.sample_rows, {"per_class": 1}),
@@ -207,11 +247,17 @@ def calls(t, small_bert):
 
 
 def public_functions():
-    found = {f"tl.{name}" for name in tl.__all__ if inspect.isfunction(getattr(tl, name))}
+    found = {
+        f"tl.{name}" for name in tl.__all__ if inspect.isfunction(getattr(tl, name))
+    }
     for room in ("datasets", *ROOMS_ELSEWHERE):
         module = getattr(tl, room)
         if room not in ROOMS_ELSEWHERE:
-            found |= {f"tl.{room}.{name}" for name in module.__all__ if inspect.isfunction(getattr(module, name))}
+            found |= {
+                f"tl.{room}.{name}"
+                for name in module.__all__
+                if inspect.isfunction(getattr(module, name))
+            }
     return found
 
 
@@ -219,7 +265,9 @@ def test_every_public_function_is_tried(things, small_bert):
     assert public_functions() <= set(calls(things, small_bert)) | FUNCTIONS_ELSEWHERE
 
 
-def test_odd_arguments_are_taken_or_refused_in_a_sentence(things, small_bert, tmp_path, monkeypatch):
+def test_odd_arguments_are_taken_or_refused_in_a_sentence(
+    things, small_bert, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     faults, tried = [], 0
     for name, (function, arguments) in calls(things, small_bert).items():
@@ -232,16 +280,23 @@ def test_odd_arguments_are_taken_or_refused_in_a_sentence(things, small_bert, tm
                     function(**{**arguments, parameter.name: value})
                 except TLCourseError as error:
                     if not 0 < len(str(error)) < 2000:
-                        faults.append(f"{name}({parameter.name}={kind}): a refusal of {len(str(error))} characters")
+                        faults.append(
+                            f"{name}({parameter.name}={kind}): a refusal of {len(str(error))} characters"
+                        )
                 except Exception as error:
-                    faults.append(f"{name}({parameter.name}={kind}): {type(error).__name__}: {error}")
+                    faults.append(
+                        f"{name}({parameter.name}={kind}): {type(error).__name__}: {error}"
+                    )
     assert faults == [] and tried > 1000
 
 
 # Labels
 
 
-FEATURES, LABELS = np.random.default_rng(3).normal(size=(6, 3)), np.array([0, 1, 0, 1, 0, 1])
+FEATURES, LABELS = (
+    np.random.default_rng(3).normal(size=(6, 3)),
+    np.array([0, 1, 0, 1, 0, 1]),
+)
 NAMED = ["cat", "dog"] * 3
 
 
@@ -279,19 +334,39 @@ def test_a_label_that_is_missing_is_named_with_its_row(things):
 
 @pytest.mark.parametrize(
     "labels",
-    [LABELS.astype(object), list(LABELS.astype(float)), np.ma.masked_array(LABELS, False), [int(x) for x in LABELS]],
+    [
+        LABELS.astype(object),
+        list(LABELS.astype(float)),
+        np.ma.masked_array(LABELS, False),
+        [int(x) for x in LABELS],
+    ],
     ids=["objects", "floats", "masked without a mask", "a list"],
 )
 def test_labels_that_can_only_mean_one_thing_are_taken(labels):
-    assert probe(labels).predict(FEATURES).tolist() == probe(LABELS).predict(FEATURES).tolist()
+    assert (
+        probe(labels).predict(FEATURES).tolist()
+        == probe(LABELS).predict(FEATURES).tolist()
+    )
 
 
 EACH_LABEL = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=2), st.just([1])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=3),
+    st.binary(max_size=2),
+    st.just([1]),
 )
 
 
-@given(st.one_of(st.lists(EACH_LABEL, max_size=4), st.lists(st.text(max_size=3)), st.lists(st.integers())))
+@given(
+    st.one_of(
+        st.lists(EACH_LABEL, max_size=4),
+        st.lists(st.text(max_size=3)),
+        st.lists(st.integers()),
+    )
+)
 def test_labels_are_read_as_they_are_or_refused(labels):
     try:
         found = validation.labels(labels, len(labels))
@@ -322,14 +397,22 @@ def test_class_names_that_name_no_classes_are_refused(things, class_names):
     with pytest.raises(UserInputError, match="class_names"):
         probe(LABELS, class_names)
     with pytest.raises(UserInputError, match="class_names"):
-        tl.fine_tune(things.model, things.pixels, things.labels, class_names=class_names)
+        tl.fine_tune(
+            things.model, things.pixels, things.labels, class_names=class_names
+        )
     with pytest.raises(UserInputError, match="class_names"):
         ConfusionMatrix.of([0, 1], [0, 0], class_names)
 
 
 @pytest.mark.parametrize(
     "class_names",
-    [["cat", "dog"], ("cat", "dog"), np.array(["cat", "dog"]), {0: "cat", 1: "dog"}, {1: "dog", 0: "cat"}],
+    [
+        ["cat", "dog"],
+        ("cat", "dog"),
+        np.array(["cat", "dog"]),
+        {0: "cat", 1: "dog"},
+        {1: "dog", 0: "cat"},
+    ],
 )
 def test_class_names_in_any_form_with_an_order_are_taken(class_names):
     assert probe(LABELS, class_names).class_names == ["cat", "dog"]
@@ -349,7 +432,9 @@ def test_a_text_label_that_is_not_among_the_class_names_is_refused():
 # Settings of fine-tuning
 
 
-@pytest.mark.parametrize("setting", ["epochs", "batch_size", "learning_rate", "dropout", "patience", "seed"])
+@pytest.mark.parametrize(
+    "setting", ["epochs", "batch_size", "learning_rate", "dropout", "patience", "seed"]
+)
 def test_each_setting_of_fine_tuning_is_checked(things, setting):
     for kind, value in ODD.items():
         try:
@@ -377,7 +462,9 @@ def run(*arguments):
 @pytest.fixture
 def no_reading(monkeypatch):
     for name in ("from_folder", "load_pretrained_model"):
-        monkeypatch.setattr(folder_job, name, lambda *_, name=name: pytest.fail(f"{name} was called"))
+        monkeypatch.setattr(
+            folder_job, name, lambda *_, name=name: pytest.fail(f"{name} was called")
+        )
 
 
 @pytest.mark.usefixtures("no_reading")
@@ -393,9 +480,15 @@ def no_reading(monkeypatch):
         (["--seed", "99999999999"], "seed"),
     ],
 )
-def test_train_refuses_a_setting_before_it_reads_a_picture(folder, tmp_path, options, word):
+def test_train_refuses_a_setting_before_it_reads_a_picture(
+    folder, tmp_path, options, word
+):
     result = run("train", folder, "--out", tmp_path / "new", *options)
-    assert result.exit_code == 1 and word in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.exit_code == 1
+        and word in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
 
 
@@ -406,19 +499,29 @@ def test_train_refuses_a_setting_before_it_reads_a_picture(folder, tmp_path, opt
         (".", "is there already"),
         ("thesis.txt/new", "cannot be written"),
         pytest.param(
-            "/proc/new", "cannot be written", marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+            "/proc/new",
+            "cannot be written",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc"),
         ),
     ],
 )
-def test_train_refuses_a_folder_that_cannot_be_written_before_it_reads_a_picture(folder, tmp_path, out, word):
+def test_train_refuses_a_folder_that_cannot_be_written_before_it_reads_a_picture(
+    folder, tmp_path, out, word
+):
     (tmp_path / "thesis.txt").write_text("my thesis")
     result = run("train", folder, "--out", tmp_path / out)
-    assert result.exit_code == 1 and word in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.exit_code == 1
+        and word in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert (tmp_path / "thesis.txt").read_text() == "my thesis"
 
 
 @pytest.mark.usefixtures("no_reading")
-def test_train_refuses_an_unknown_network_before_it_reads_a_picture(folder, tmp_path, monkeypatch):
+def test_train_refuses_an_unknown_network_before_it_reads_a_picture(
+    folder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(folder_job, "load_pretrained_model", tl.load_pretrained_model)
     result = run("train", folder, "--out", tmp_path / "new", "--backbone", "resnet5000")
     assert result.exit_code == 1 and "resnet5000" in result.stderr
@@ -440,7 +543,12 @@ def test_what_a_killed_job_has_left_keeps_nobody_out(tmp_path):
         "import os, sys; from pathlib import Path; from tlcourse.output_folder import claimed\n"
         "with claimed(Path(sys.argv[1])): os._exit(9)"
     )
-    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "new")]).returncode == 9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "new")]
+        ).returncode
+        == 9
+    )
     assert len(list(tmp_path.iterdir())) == 1
     with output_folder.claimed(tmp_path / "new"):
         pass
@@ -452,8 +560,13 @@ def test_what_a_killed_job_has_left_keeps_nobody_out(tmp_path):
     [["--top", "0"], ["--format", "xml"], ["--variant", "x"], []],
     ids=["top", "format", "variant", "no pictures"],
 )
-def test_predict_refuses_its_arguments_before_it_loads_the_network(tmp_path, monkeypatch, options):
-    monkeypatch.setattr("tlcourse.exported.load_exported", lambda *_: pytest.fail("the network was loaded"))
+def test_predict_refuses_its_arguments_before_it_loads_the_network(
+    tmp_path, monkeypatch, options
+):
+    monkeypatch.setattr(
+        "tlcourse.exported.load_exported",
+        lambda *_: pytest.fail("the network was loaded"),
+    )
     (tmp_path / "empty").mkdir()
     if options:
         (tmp_path / "empty" / "one.png").write_bytes(b"")
@@ -465,9 +578,15 @@ def test_predict_refuses_its_arguments_before_it_loads_the_network(tmp_path, mon
 @pytest.mark.parametrize("network", ["vgg61", "dogs", "minilm", "efficientnet_lite0"])
 def test_kit_refuses_an_unknown_network_before_anything_is_written(tmp_path, network):
     result = run("kit", tmp_path / "kit", "--networks", network)
-    assert result.exit_code == 1 and network in result.stderr and not (tmp_path / "kit").exists()
+    assert (
+        result.exit_code == 1
+        and network in result.stderr
+        and not (tmp_path / "kit").exists()
+    )
 
 
 def test_classes_of_the_same_size_are_not_compared_with_themselves(things):
-    found = {subject: text for subject, text, _ in datasets.examine(things.dataset).findings}
+    found = {
+        subject: text for subject, text, _ in datasets.examine(things.dataset).findings
+    }
     assert "cat" not in found["balance"] and "9 of each class" in found["balance"]

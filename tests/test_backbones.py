@@ -32,7 +32,9 @@ FAMILIES = {  # name → module of keras.applications, function there
     "efficientnet_v2_b0": ("efficientnet_v2", "EfficientNetV2B0"),
 }
 BUNDLED = ["efficientnet_lite0", "efficientnet_lite2"]
-EXPECTED = json.loads((files.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8"))
+EXPECTED = json.loads(
+    (files.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.fixture
@@ -44,7 +46,9 @@ def models(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     monkeypatch.setenv("KERAS_HOME", str(folder.parent))
     # Keras reads the variable once, when it is imported: what this machine's real folder holds may not be found.
-    monkeypatch.setattr(f"{keras.__name__}.src.backend.config.keras_home", lambda: str(folder.parent))
+    monkeypatch.setattr(
+        f"{keras.__name__}.src.backend.config.keras_home", lambda: str(folder.parent)
+    )
     return folder
 
 
@@ -55,13 +59,24 @@ def write_weights(name, folder, seed=0, **options):
 
     module, function = FAMILIES[name]
     keras.utils.set_random_seed(seed)
-    network = getattr(getattr(keras.applications, module), function)(weights=None, **options)
+    network = getattr(getattr(keras.applications, module), function)(
+        weights=None, **options
+    )
     random = np.random.default_rng(seed)
     for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):  # new ones would change next to nothing
-            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+        if isinstance(
+            layer, keras.layers.BatchNormalization
+        ):  # new ones would change next to nothing
+            layer.set_weights(
+                [
+                    random.uniform(0.5, 1.5, weight.shape)
+                    for weight in layer.get_weights()
+                ]
+            )
     folder.mkdir(parents=True, exist_ok=True)
-    network.save(folder / published.weights_file(name, options.get("include_top", True)).name)
+    network.save(
+        folder / published.weights_file(name, options.get("include_top", True)).name
+    )
     return network
 
 
@@ -91,12 +106,21 @@ def family(request, tmp_path_factory):
     import keras
 
     home = tmp_path_factory.mktemp(request.param)
-    published = write_weights(request.param, home / "models", include_top=False, pooling="avg")
+    published = write_weights(
+        request.param, home / "models", include_top=False, pooling="avg"
+    )
     model = load_with_home(request.param, home)
     for file in (home / "models").iterdir():  # up to 94 MB
         file.unlink()
-    preprocess_input = getattr(keras.applications, FAMILIES[request.param][0]).preprocess_input
-    yield SimpleNamespace(name=request.param, model=model, published=published, preprocess_input=preprocess_input)
+    preprocess_input = getattr(
+        keras.applications, FAMILIES[request.param][0]
+    ).preprocess_input
+    yield SimpleNamespace(
+        name=request.param,
+        model=model,
+        published=published,
+        preprocess_input=preprocess_input,
+    )
     keras.backend.clear_session()
 
 
@@ -109,15 +133,31 @@ def pixels():
 
 def some_pictures(model, count=2):
     """float32 (count, height, width, 3) at the network's size."""
-    return np.random.default_rng(0).uniform(0, 255, (count, *model.input_size, 3)).astype("float32")
+    return (
+        np.random.default_rng(0)
+        .uniform(0, 255, (count, *model.input_size, 3))
+        .astype("float32")
+    )
 
 
 def run_python(program, folder=None, **environment):
     """Run a program in a fresh process; returns it when it has ended well."""
-    paths = os.pathsep.join([str(Path(tlcourse.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}  # ours to set
+    paths = os.pathsep.join(
+        [str(Path(tlcourse.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    )
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "TF_CPP_MIN_LOG_LEVEL"
+    }  # ours to set
     environment = {**inherited, "PYTHONPATH": paths, "TQDM_DISABLE": "1", **environment}
-    run = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
     return run
 
@@ -133,7 +173,11 @@ def sentence(kind, function, *arguments, **options):
 
 
 def test_the_list_names_the_bundled_networks_keras_six_and_those_that_read(models):
-    assert list(backbones.list_pretrained_models()) == [*BUNDLED, *FAMILIES, *bert_folder.PUBLISHED]
+    assert list(backbones.list_pretrained_models()) == [
+        *BUNDLED,
+        *FAMILIES,
+        *bert_folder.PUBLISHED,
+    ]
 
 
 def test_type_checkers_know_the_names_of_all_networks_that_see():
@@ -160,8 +204,16 @@ def test_the_list_says_which_networks_are_here(models, name):
 
 def test_the_list_tells_each_networks_input_size(models):
     listed = backbones.list_pretrained_models().items()
-    sizes = {name: line.split(" pixels")[0] for name, line in listed if name not in bert_folder.PUBLISHED}
-    larger = {"efficientnet_lite2": "260×260", "inception_v3": "299×299", "xception": "299×299"}
+    sizes = {
+        name: line.split(" pixels")[0]
+        for name, line in listed
+        if name not in bert_folder.PUBLISHED
+    }
+    larger = {
+        "efficientnet_lite2": "260×260",
+        "inception_v3": "299×299",
+        "xception": "299×299",
+    }
     assert sizes == {name: "224×224" for name in sizes} | larger
 
 
@@ -179,7 +231,10 @@ def test_a_tilde_in_keras_home_is_the_users_folder(monkeypatch):
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     said = sentence(UserInputError, backbones.load_pretrained_model, name)
     known = ", ".join([*BUNDLED, *FAMILIES, *bert_folder.PUBLISHED])
-    assert said == f"There is no pretrained model {name!r}. Known: {known}; or the path of a BERT's folder."
+    assert (
+        said
+        == f"There is no pretrained model {name!r}. Known: {known}; or the path of a BERT's folder."
+    )
 
 
 # Each of Keras' networks
@@ -194,18 +249,29 @@ def test_preprocessing_is_the_one_of_the_networks_family(family, pixels):
 def test_features_are_those_of_the_network_whose_weights_were_written(family):
     pictures = some_pictures(family.model, count=1)
     expected = family.published(family.preprocess_input(pictures.copy())).numpy()
-    np.testing.assert_allclose(family.model.network(pictures), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        family.model.network(pictures),
+        expected,
+        rtol=1e-3,
+        atol=1e-4 * np.abs(expected).max(),
+    )
 
 
 def test_blocks_hold_each_layer_once_and_in_order(family):
     outside = {"pixels", "preprocessing", family.model.network.layers[-1].name}
-    expected = [layer.name for layer in family.model.network.layers if layer.name not in outside]
-    assert [name for layers in family.model.blocks.values() for name in layers] == expected
+    expected = [
+        layer.name for layer in family.model.network.layers if layer.name not in outside
+    ]
+    assert [
+        name for layers in family.model.blocks.values() for name in layers
+    ] == expected
 
 
 def test_every_layer_with_weights_is_in_a_block(family):
     named = {name for layers in family.model.blocks.values() for name in layers}
-    assert {layer.name for layer in family.model.network.layers if layer.weights} <= named
+    assert {
+        layer.name for layer in family.model.network.layers if layer.weights
+    } <= named
 
 
 def test_a_block_hands_on_nothing_but_its_last_layers_output(family):
@@ -214,7 +280,11 @@ def test_a_block_hands_on_nothing_but_its_last_layers_output(family):
     blocks = list(family.model.blocks.values())
     for block, after in zip(blocks, blocks[1:], strict=False):
         layers = map(family.model.network.get_layer, after)
-        given = {tensor._keras_history.operation.name for layer in layers for tensor in keras.tree.flatten(layer.input)}
+        given = {
+            tensor._keras_history.operation.name
+            for layer in layers
+            for tensor in keras.tree.flatten(layer.input)
+        }
         assert given - set(after) <= {block[-1]}
 
 
@@ -266,18 +336,25 @@ def test_its_description_tells_size_features_and_blocks(family):
 
 
 def test_the_bundled_networks_preprocessing_centres_on_127(each_bundled_model, pixels):
-    np.testing.assert_allclose(each_bundled_model.preprocess(pixels), (pixels - 127) / 128, atol=1e-6)
+    np.testing.assert_allclose(
+        each_bundled_model.preprocess(pixels), (pixels - 127) / 128, atol=1e-6
+    )
 
 
 def test_preprocessing_gives_float32(bundled_model):
-    assert bundled_model.preprocess(np.full((1, 4, 4, 3), 9, np.uint8)).dtype == np.float32
+    assert (
+        bundled_model.preprocess(np.full((1, 4, 4, 3), 9, np.uint8)).dtype == np.float32
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "blocks"),
     [
         ("efficientnet_lite0", "1a 2a 2b 3a 3b 4a 4b 4c 5a 5b 5c 6a 6b 6c 6d 7a"),
-        ("efficientnet_lite2", "1a 2a 2b 2c 3a 3b 3c 4a 4b 4c 4d 5a 5b 5c 5d 6a 6b 6c 6d 6e 7a"),
+        (
+            "efficientnet_lite2",
+            "1a 2a 2b 2c 3a 3b 3c 4a 4b 4c 4d 5a 5b 5c 5d 6a 6b 6c 6d 6e 7a",
+        ),
     ],
 )
 def test_the_bundled_networks_blocks_are_the_papers(name, blocks):
@@ -285,14 +362,24 @@ def test_the_bundled_networks_blocks_are_the_papers(name, blocks):
     assert list(backbones.load_pretrained_model(name).blocks) == expected
 
 
-def test_the_bundled_networks_blocks_hold_each_layer_once_and_in_order(each_bundled_model):
+def test_the_bundled_networks_blocks_hold_each_layer_once_and_in_order(
+    each_bundled_model,
+):
     outside = {"pixels", "preprocessing", "average_pooling"}
-    expected = [layer.name for layer in each_bundled_model.network.layers if layer.name not in outside]
-    assert [name for layers in each_bundled_model.blocks.values() for name in layers] == expected
+    expected = [
+        layer.name
+        for layer in each_bundled_model.network.layers
+        if layer.name not in outside
+    ]
+    assert [
+        name for layers in each_bundled_model.blocks.values() for name in layers
+    ] == expected
 
 
 def test_there_is_no_lambda_in_the_bundled_network(each_bundled_model):
-    assert "Lambda" not in {type(operation).__name__ for operation in each_bundled_model.network.operations}
+    assert "Lambda" not in {
+        type(operation).__name__ for operation in each_bundled_model.network.operations
+    }
 
 
 def test_the_bundled_networks_description(each_bundled_model):
@@ -308,8 +395,12 @@ def test_the_larger_bundled_network_takes_pictures_of_any_size(photographs):
     assert found.shape == (2, 1280) and found.dtype == np.float32
 
 
-def test_the_larger_bundled_networks_activations_are_as_large_as_its_pictures_ask(photographs):
-    found = backbones.load_pretrained_model("efficientnet_lite2").activations(photographs[:1], "block4d")
+def test_the_larger_bundled_networks_activations_are_as_large_as_its_pictures_ask(
+    photographs,
+):
+    found = backbones.load_pretrained_model("efficientnet_lite2").activations(
+        photographs[:1], "block4d"
+    )
     assert found.shape == (1, 17, 17, 88) and found.dtype == np.float16
 
 
@@ -322,35 +413,59 @@ def positions(bundled_model, photographs):
     import keras
 
     def output(layer):
-        return keras.Model(bundled_model.network.inputs[0], bundled_model.network.get_layer(layer).output)
+        return keras.Model(
+            bundled_model.network.inputs[0],
+            bundled_model.network.get_layer(layer).output,
+        )
 
     pixels = photographs.astype("float32")
     last = {"block3b": "block3b_add", "block5c": "block5c_add", "head": "head_relu6"}
     return {block: output(layer)(pixels).numpy() for block, layer in last.items()}
 
 
-def test_of_each_block_the_averages_come_before_the_maxima(bundled_model, photographs, positions):
+def test_of_each_block_the_averages_come_before_the_maxima(
+    bundled_model, photographs, positions
+):
     values = positions["block5c"]
-    expected = np.concatenate([values.mean(axis=(1, 2)), values.max(axis=(1, 2))], axis=1)
+    expected = np.concatenate(
+        [values.mean(axis=(1, 2)), values.max(axis=(1, 2))], axis=1
+    )
     found = bundled_model.extract_features(photographs, blocks=["block5c"])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("blocks", [("block3b", "head"), ("head", "block3b"), ("head", "head")])
-def test_blocks_stand_side_by_side_in_the_order_asked_for(bundled_model, photographs, positions, blocks):
-    each = [function(positions[block], axis=(1, 2)) for block in blocks for function in (np.mean, np.max)]
+@pytest.mark.parametrize(
+    "blocks", [("block3b", "head"), ("head", "block3b"), ("head", "head")]
+)
+def test_blocks_stand_side_by_side_in_the_order_asked_for(
+    bundled_model, photographs, positions, blocks
+):
+    each = [
+        function(positions[block], axis=(1, 2))
+        for block in blocks
+        for function in (np.mean, np.max)
+    ]
     found = bundled_model.network_at(blocks)(photographs.astype("float32"))
-    np.testing.assert_allclose(found, np.concatenate(each, axis=1), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        found, np.concatenate(each, axis=1), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_one_block_may_be_given_as_text(bundled_model, photographs):
-    found, expected = (bundled_model.extract_features(photographs, blocks) for blocks in ("block5c", ["block5c"]))
+    found, expected = (
+        bundled_model.extract_features(photographs, blocks)
+        for blocks in ("block5c", ["block5c"])
+    )
     np.testing.assert_array_equal(found, expected)
 
 
-def test_the_same_blocks_are_not_prepared_again(bundled_model, photographs, monkeypatch):
+def test_the_same_blocks_are_not_prepared_again(
+    bundled_model, photographs, monkeypatch
+):
     bundled_model.extract_features(photographs, ["block5c"])
-    monkeypatch.setattr(backbones, "_bundled_engine", lambda *output: pytest.fail("prepared again"))
+    monkeypatch.setattr(
+        backbones, "_bundled_engine", lambda *output: pytest.fail("prepared again")
+    )
     bundled_model.extract_features(photographs, ["block5c"])
 
 
@@ -361,10 +476,18 @@ def test_each_channel_of_a_block_gives_two_features(bundled_model):
     )
 
 
-@pytest.mark.parametrize(("blocks", "named"), [(["head", "block9z"], "['block9z']"), ("tail", "['tail']"), ([], "[]")])
-def test_an_unknown_block_is_answered_with_the_known_ones(bundled_model, photographs, blocks, named):
+@pytest.mark.parametrize(
+    ("blocks", "named"),
+    [(["head", "block9z"], "['block9z']"), ("tail", "['tail']"), ([], "[]")],
+)
+def test_an_unknown_block_is_answered_with_the_known_ones(
+    bundled_model, photographs, blocks, named
+):
     said = sentence(UserInputError, bundled_model.extract_features, photographs, blocks)
-    assert said == f"{bundled_model.name} has no block {named}. Its blocks: {', '.join(bundled_model.blocks)}."
+    assert (
+        said
+        == f"{bundled_model.name} has no block {named}. Its blocks: {', '.join(bundled_model.blocks)}."
+    )
 
 
 # The caller's pictures
@@ -381,7 +504,9 @@ def test_the_callers_pictures_are_not_changed(bundled_model, call):
 
 
 @pytest.mark.slow
-def test_preprocessing_by_each_family_does_not_change_the_callers_pictures(family, pixels):
+def test_preprocessing_by_each_family_does_not_change_the_callers_pictures(
+    family, pixels
+):
     before = pixels.copy()
     family.model.preprocess(pixels)
     np.testing.assert_array_equal(pixels, before)
@@ -390,7 +515,9 @@ def test_preprocessing_by_each_family_does_not_change_the_callers_pictures(famil
 @pytest.mark.parametrize("call", CALLS)
 def test_scaled_pictures_are_refused(bundled_model, call):
     scaled = some_pictures(bundled_model) / 255
-    assert "they were scaled to [0, 1] before" in sentence(UserInputError, getattr(bundled_model, call), scaled)
+    assert "they were scaled to [0, 1] before" in sentence(
+        UserInputError, getattr(bundled_model, call), scaled
+    )
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -398,7 +525,9 @@ def test_scaled_pictures_are_refused(bundled_model, call):
 def test_pixels_that_are_not_finite_are_refused(bundled_model, call, value):
     pictures = some_pictures(bundled_model)
     pictures[1, 0, 0, 0] = value
-    assert "NaN or infinite pixels" in sentence(UserInputError, getattr(bundled_model, call), pictures)
+    assert "NaN or infinite pixels" in sentence(
+        UserInputError, getattr(bundled_model, call), pictures
+    )
 
 
 # Labels
@@ -408,7 +537,13 @@ def answers_of(model):
     """What a network says is in the sample photographs: file name → all (label, probability)."""
     samples = load_dataset("samples").test.images
     photographs = [read_picture(path) for path in samples.paths]
-    return dict(zip([path.name for path in samples.paths], model.predict_labels(photographs, 1000), strict=True))
+    return dict(
+        zip(
+            [path.name for path in samples.paths],
+            model.predict_labels(photographs, 1000),
+            strict=True,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -416,7 +551,9 @@ def answers(bundled_model):
     return answers_of(bundled_model)
 
 
-def test_the_sample_photographs_get_the_answers_of_the_original_network(each_bundled_model):
+def test_the_sample_photographs_get_the_answers_of_the_original_network(
+    each_bundled_model,
+):
     expected = EXPECTED[each_bundled_model.name]
     answers = answers_of(each_bundled_model)
     assert set(answers) == set(expected)
@@ -425,16 +562,23 @@ def test_the_sample_photographs_get_the_answers_of_the_original_network(each_bun
         found = dict(answers[name][:5])
         assert set(found) == set(original), name
         assert found == pytest.approx(original, abs=1e-3), name
-        in_order = [original[label] for label in found]  # other than the original's only where two are almost equal
+        in_order = [
+            original[label] for label in found
+        ]  # other than the original's only where two are almost equal
         assert (np.diff(in_order) < 1e-3).all(), name
 
 
 def test_all_thousand_labels_can_be_asked_for(bundled_model, answers):
-    assert all({label for label, _ in answer} == set(bundled_model.labels) for answer in answers.values())
+    assert all(
+        {label for label, _ in answer} == set(bundled_model.labels)
+        for answer in answers.values()
+    )
 
 
 def test_the_probabilities_of_all_labels_sum_to_one(answers):
-    sums = [sum(probability for _, probability in answer) for answer in answers.values()]
+    sums = [
+        sum(probability for _, probability in answer) for answer in answers.values()
+    ]
     np.testing.assert_allclose(sums, 1, atol=1e-4)
 
 
@@ -445,48 +589,69 @@ def test_labels_come_with_the_most_probable_first(answers):
 
 
 def test_without_top_there_are_five_labels(bundled_model, photographs):
-    assert [len(answer) for answer in bundled_model.predict_labels(photographs)] == [5] * len(photographs)
+    assert [len(answer) for answer in bundled_model.predict_labels(photographs)] == [
+        5
+    ] * len(photographs)
 
 
 @pytest.mark.parametrize("top", [1, np.int64(3)])
 def test_each_picture_gets_as_many_labels_as_asked_for(bundled_model, photographs, top):
-    assert [len(answer) for answer in bundled_model.predict_labels(photographs, top)] == [top] * len(photographs)
+    assert [
+        len(answer) for answer in bundled_model.predict_labels(photographs, top)
+    ] == [top] * len(photographs)
 
 
 def test_one_picture_gets_one_list_of_labels(bundled_model, photographs):
-    assert bundled_model.predict_labels(photographs[0]) == bundled_model.predict_labels(photographs[:1])
+    assert bundled_model.predict_labels(photographs[0]) == bundled_model.predict_labels(
+        photographs[:1]
+    )
 
 
-def test_a_label_is_text_and_its_probability_a_number_of_python(bundled_model, photographs):
+def test_a_label_is_text_and_its_probability_a_number_of_python(
+    bundled_model, photographs
+):
     ((pair,),) = bundled_model.predict_labels(photographs[0], top=1)
     assert [type(part) for part in pair] == [str, float]
 
 
 @pytest.mark.parametrize("top", [0, -1, 1001, 2.5, None, "5"])
-def test_more_or_fewer_labels_than_there_are_get_a_sentence(bundled_model, photographs, top):
+def test_more_or_fewer_labels_than_there_are_get_a_sentence(
+    bundled_model, photographs, top
+):
     said = sentence(UserInputError, bundled_model.predict_labels, photographs, top)
     assert said == f"top is {top!r}; expected a whole number from 1 to 1,000."
 
 
-def test_a_classifier_from_a_file_gives_that_networks_probabilities(models, mobilenet_file):
+def test_a_classifier_from_a_file_gives_that_networks_probabilities(
+    models, mobilenet_file
+):
     import keras
 
     published = write_weights("mobilenet_v2", models)
     model = backbones.load_pretrained_model("mobilenet_v2")
     picture = some_pictures(model, count=1)
-    expected = published(keras.applications.mobilenet_v2.preprocess_input(picture.copy()))
-    np.testing.assert_allclose(model.classifier(picture), expected, rtol=1e-3, atol=1e-7)
+    expected = published(
+        keras.applications.mobilenet_v2.preprocess_input(picture.copy())
+    )
+    np.testing.assert_allclose(
+        model.classifier(picture), expected, rtol=1e-3, atol=1e-7
+    )
 
 
 # What is not to be had
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_without_internet_missing_weights_are_named_with_what_brings_them(models, no_internet, name):
+def test_without_internet_missing_weights_are_named_with_what_brings_them(
+    models, no_internet, name
+):
     said = sentence(WeightsUnavailable, backbones.load_pretrained_model, name)
     assert "could not be downloaded: storage.googleapis.com cannot be reached (" in said
     assert f"With internet run `tlcourse fetch {name}`;" in said
-    assert f"copy {published.weights_file(name).name} into {models} from a machine that has it" in said
+    assert (
+        f"copy {published.weights_file(name).name} into {models} from a machine that has it"
+        in said
+    )
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -506,23 +671,32 @@ def test_the_address_and_the_hash_are_those_of_keras(models, monkeypatch, name):
             weights="imagenet", include_top=False, input_shape=(224, 224, 3)
         )
     recipe = RECIPES[name]
-    assert asked == [f"{published.KERAS_FILES}/{recipe.address}/{recipe.files[0]}", recipe.md5[0]]
+    assert asked == [
+        f"{published.KERAS_FILES}/{recipe.address}/{recipe.files[0]}",
+        recipe.md5[0],
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if RECIPES[name].md5[1]])
 def test_the_hash_of_the_classifier_is_that_of_keras(name):
     import keras
 
-    function = getattr(getattr(keras.applications, FAMILIES[name][0]), FAMILIES[name][1])
+    function = getattr(
+        getattr(keras.applications, FAMILIES[name][0]), FAMILIES[name][1]
+    )
     assert RECIPES[name].md5[1] in inspect.getsource(inspect.getmodule(function))
 
 
 def test_a_download_begins_without_a_warning(models, no_internet, recwarn):
     sentence(WeightsUnavailable, backbones.load_pretrained_model, "mobilenet_v2")
-    assert [str(warning.message) for warning in recwarn if warning.category is UserWarning] == []
+    assert [
+        str(warning.message) for warning in recwarn if warning.category is UserWarning
+    ] == []
 
 
-def test_a_missing_classifier_is_fetched_with_an_option(models, mobilenet_file, no_internet):
+def test_a_missing_classifier_is_fetched_with_an_option(
+    models, mobilenet_file, no_internet
+):
     model = backbones.load_pretrained_model("mobilenet_v2")
     said = sentence(WeightsUnavailable, model.predict_labels, some_pictures(model))
     assert "`tlcourse fetch mobilenet_v2 --with-classifier`" in said
@@ -546,14 +720,20 @@ def a_web_page(file):
 
 
 @pytest.mark.parametrize("damage", [cut_short, empty, a_web_page])
-def test_a_damaged_file_is_named_with_what_mends_it(mobilenet_file, no_internet, damage):
+def test_a_damaged_file_is_named_with_what_mends_it(
+    mobilenet_file, no_internet, damage
+):
     damage(mobilenet_file)
     said = sentence(DamagedFile, backbones.load_pretrained_model, "mobilenet_v2")
     assert said.startswith(f"The weights file {mobilenet_file} cannot be loaded (")
-    assert said.endswith("Delete it and run `tlcourse fetch mobilenet_v2` with internet.")
+    assert said.endswith(
+        "Delete it and run `tlcourse fetch mobilenet_v2` with internet."
+    )
 
 
-def test_the_weights_of_another_network_are_refused(models, mobilenet_file, no_internet):
+def test_the_weights_of_another_network_are_refused(
+    models, mobilenet_file, no_internet
+):
     mobilenet_file.rename(published.weights_file("vgg16"))
     said = sentence(DamagedFile, backbones.load_pretrained_model, "vgg16")
     assert "Delete it and run `tlcourse fetch vgg16`" in said
@@ -561,8 +741,14 @@ def test_the_weights_of_another_network_are_refused(models, mobilenet_file, no_i
 
 def test_without_tensorflow_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(tensorflow_start, "find_spec", lambda name: None)
-    said = sentence(WeightsUnavailable, lambda: backbones.load_pretrained_model().network)
-    assert said.startswith("TensorFlow is not installed.") and "make setup" in said and "pip install '.[cpu]'" in said
+    said = sentence(
+        WeightsUnavailable, lambda: backbones.load_pretrained_model().network
+    )
+    assert (
+        said.startswith("TensorFlow is not installed.")
+        and "make setup" in said
+        and "pip install '.[cpu]'" in said
+    )
 
 
 # In a process of their own
@@ -588,7 +774,10 @@ def kept(bundled_model, tmp_path_factory):
         "    np.save(f'{name}.npy', network(np.load('pictures.npy')))\n",
         home,
     )
-    answers = {name: (network(pictures).numpy(), np.load(home / f"{name}.npy")) for name, network in networks.items()}
+    answers = {
+        name: (network(pictures).numpy(), np.load(home / f"{name}.npy"))
+        for name, network in networks.items()
+    }
     for file in (*home.glob("*.keras"), *home.glob("models/*")):  # 59 MB each for vgg16
         file.unlink()
     return answers
@@ -598,7 +787,9 @@ def kept(bundled_model, tmp_path_factory):
 @pytest.mark.parametrize("name", ["network_at", "vgg16"])
 def test_a_saved_network_answers_the_same_in_a_fresh_process(kept, name):
     before, after = kept[name]
-    np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6 * np.abs(before).max())
+    np.testing.assert_allclose(
+        after, before, rtol=1e-5, atol=1e-6 * np.abs(before).max()
+    )
 
 
 def test_nothing_is_written_in_red_when_features_are_extracted():
@@ -611,7 +802,9 @@ def test_nothing_is_written_in_red_when_features_are_extracted():
 
 @pytest.mark.slow
 def test_tensorflow_starts_in_silence_whatever_the_log_level():
-    program = "from tlcourse.tensorflow_start import import_tensorflow; import_tensorflow()"
+    program = (
+        "from tlcourse.tensorflow_start import import_tensorflow; import_tensorflow()"
+    )
     assert run_python(program, TF_CPP_MIN_LOG_LEVEL="0").stderr == ""
 
 

@@ -45,13 +45,23 @@ def part(name):
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_says_where_and_on_what_it_was_measured(name):
     machine = part(name)["machine"]
-    assert {"commit", "date", "cores", "processor", "python", "versions", "system"} <= set(machine)
+    assert {
+        "commit",
+        "date",
+        "cores",
+        "processor",
+        "python",
+        "versions",
+        "system",
+    } <= set(machine)
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_every_median_lies_within_its_spread(name):
     found = list(summaries(part(name)))
-    assert found and all(one["min"] <= one["median"] <= one["max"] and one["n"] >= 1 for one in found)
+    assert found and all(
+        one["min"] <= one["median"] <= one["max"] and one["n"] >= 1 for one in found
+    )
 
 
 @pytest.mark.parametrize("name", ["arrays", "folder", "cache", "recipes", "text"])
@@ -70,7 +80,9 @@ def test_the_bound_follows_from_the_multiplication_and_the_count_of_operations()
     gigaflops = arrays["gigaflops"][arrays["bound"]["by"]]["median"]
     assert gigaflops == max(one["median"] for one in arrays["gigaflops"].values())
     expected = gigaflops * 1e9 / arrays["flops_per_picture"]
-    assert arrays["bound"]["images_per_second"]["median"] == pytest.approx(expected, rel=1e-3)
+    assert arrays["bound"]["images_per_second"]["median"] == pytest.approx(
+        expected, rel=1e-3
+    )
 
 
 def test_speeds_of_text_were_compared_of_features_that_agree():
@@ -101,13 +113,20 @@ def test_peak_memory_was_taken_of_few_and_of_very_many_pictures():
 
 def test_fine_tuning_was_measured_over_five_draws():
     finetune = part("finetune")
-    assert finetune["accuracy"]["n"] == finetune["seconds"]["n"] == len(finetune["draws"]) == 5
+    assert (
+        finetune["accuracy"]["n"]
+        == finetune["seconds"]["n"]
+        == len(finetune["draws"])
+        == 5
+    )
 
 
 def test_the_guide_was_followed_with_the_epochs_of_its_text():
     guide = part("guide")
     asked = [5, 10, 15, 20, *range(21, 31)]
-    assert guide["epochs"] == [20, 10] and all([epoch for epoch, *_ in curve] == asked for curve in guide["curves"])
+    assert guide["epochs"] == [20, 10] and all(
+        [epoch for epoch, *_ in curve] == asked for curve in guide["curves"]
+    )
 
 
 def test_the_readmes_table_of_speeds_is_the_measured_one():
@@ -151,42 +170,71 @@ def test_the_count_of_operations_is_near_the_published_one(bundled_model):
 def test_the_count_of_berts_operations_is_the_one_of_its_paper():
     """BERT-base: 85 million parameters in its layers, each used once a token; attention adds a few percent."""
     parameters = 12 * (4 * 768**2 + 2 * 768 * 3072)
-    assert flops_of_bert(12, 768, 3072, tokens=1) == pytest.approx(2 * parameters, rel=1e-3)
-    assert flops_of_bert(12, 768, 3072, tokens=128) == 128 * (2 * parameters + 4 * 12 * 128 * 768)
+    assert flops_of_bert(12, 768, 3072, tokens=1) == pytest.approx(
+        2 * parameters, rel=1e-3
+    )
+    assert flops_of_bert(12, 768, 3072, tokens=128) == 128 * (
+        2 * parameters + 4 * 12 * 128 * 768
+    )
 
 
 def letters(texts):
     """A tokenizer of the tests: a token for each letter, between a begin and an end."""
-    return [[1, *(ord(letter) for letter in text if letter != " "), 2] for text in texts]
+    return [
+        [1, *(ord(letter) for letter in text if letter != " "), 2] for text in texts
+    ]
 
 
 def test_sentences_of_one_length_are_strung_together_from_words_in_their_order():
-    assert of_length(["ab", "c", "toolong", "de", "f", "gh"], letters, length=5, number=2) == ["ab c", "de f"]
+    assert of_length(
+        ["ab", "c", "toolong", "de", "f", "gh"], letters, length=5, number=2
+    ) == ["ab c", "de f"]
 
 
 def test_too_few_words_for_sentences_of_one_length_are_an_error():
-    with pytest.raises(ValueError, match="give 1 sentences of 5 tokens, and 2 are wanted"):
+    with pytest.raises(
+        ValueError, match="give 1 sentences of 5 tokens, and 2 are wanted"
+    ):
         of_length(["ab", "c", "d"], letters, length=5, number=2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 def test_batches_of_similar_length_give_features_in_the_sentences_own_order(size):
     ids = [[5, 6, 7], [8], [9, 10, 11, 12], [13, 14]]
-    found = in_batches(ids, size, lambda padded, mask: np.stack([padded.sum(axis=1), mask.sum(axis=1)], axis=1))
+    found = in_batches(
+        ids,
+        size,
+        lambda padded, mask: np.stack([padded.sum(axis=1), mask.sum(axis=1)], axis=1),
+    )
     assert found.tolist() == [[sum(one), len(one)] for one in ids]
 
 
 def test_batches_are_padded_to_their_own_longest_sentence_only():
     shapes = []
-    in_batches([[1] * 9, [1], [1, 1], [1] * 8], 2, lambda padded, mask: shapes.append(padded.shape) or mask[:, :1])
+    in_batches(
+        [[1] * 9, [1], [1, 1], [1] * 8],
+        2,
+        lambda padded, mask: shapes.append(padded.shape) or mask[:, :1],
+    )
     assert shapes == [(2, 2), (2, 9)]
 
 
 def test_the_bound_is_by_the_faster_multiplication():
-    answers = {"slow": [{"gigaflop": 1, "seconds": 1}] * 2, "fast": [{"gigaflop": 4, "seconds": 1}] * 2}
-    found = bench.bound(answers, ["slow", "fast"], flops=2 * 10**9, ours=[1.0, 1.0], unit="sentence")
-    assert found["bound"]["by"] == "fast" and found["bound"]["sentences_per_second"]["median"] == 2
-    assert found["share_of_bound"]["median"] == 0.5 and found["flops_per_sentence"] == 2 * 10**9
+    answers = {
+        "slow": [{"gigaflop": 1, "seconds": 1}] * 2,
+        "fast": [{"gigaflop": 4, "seconds": 1}] * 2,
+    }
+    found = bench.bound(
+        answers, ["slow", "fast"], flops=2 * 10**9, ours=[1.0, 1.0], unit="sentence"
+    )
+    assert (
+        found["bound"]["by"] == "fast"
+        and found["bound"]["sentences_per_second"]["median"] == 2
+    )
+    assert (
+        found["share_of_bound"]["median"] == 0.5
+        and found["flops_per_sentence"] == 2 * 10**9
+    )
 
 
 def test_a_missing_text_network_is_an_error_that_says_what_to_run(monkeypatch):
@@ -197,7 +245,9 @@ def test_a_missing_text_network_is_an_error_that_says_what_to_run(monkeypatch):
 
 def test_a_text_contestant_takes_its_fastest_choice(programs, tmp_path):
     (tmp_path / "sentences.json").write_text(json.dumps(["a", "bc"]), encoding="utf-8")
-    (programs / "text_turns.py").write_bytes((ROOT / "benchmarks" / "peers" / "text_turns.py").read_bytes())
+    (programs / "text_turns.py").write_bytes(
+        (ROOT / "benchmarks" / "peers" / "text_turns.py").read_bytes()
+    )
     program = (
         "import time, text_turns\n"
         "def load(seconds):\n"
@@ -210,7 +260,10 @@ def test_a_text_contestant_takes_its_fastest_choice(programs, tmp_path):
         tiny.go(tmp_path / "features.npy")
     assert np.load(tmp_path / "features.npy").tolist() == [[1], [2]]
     (once,) = bench.run("tiny.py", tmp_path / "sentences.json", "once", "slow")
-    assert set(once) == {"load_seconds", "start_seconds", "seconds", "peak_megabytes"} and once["seconds"] >= 0.05
+    assert (
+        set(once) == {"load_seconds", "start_seconds", "seconds", "peak_megabytes"}
+        and once["seconds"] >= 0.05
+    )
 
 
 def test_each_contestant_has_each_place_in_the_order_once():
@@ -224,13 +277,20 @@ def test_a_summary_has_the_median_its_spread_and_how_many():
 
 
 def test_ratios_are_taken_round_by_round():
-    assert driving.ratios([10, 40], [5, 10]) == {"median": 3, "min": 2, "max": 4, "n": 2}
+    assert driving.ratios([10, 40], [5, 10]) == {
+        "median": 3,
+        "min": 2,
+        "max": 4,
+        "n": 2,
+    }
 
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
     """An empty folder of contestants, in which `protocol` can be imported."""
-    (tmp_path / "protocol.py").write_bytes((driving.PROGRAMS / "protocol.py").read_bytes())
+    (tmp_path / "protocol.py").write_bytes(
+        (driving.PROGRAMS / "protocol.py").read_bytes()
+    )
     monkeypatch.setattr(driving, "PROGRAMS", tmp_path)
     return tmp_path
 
@@ -242,13 +302,20 @@ def test_a_contestant_works_when_it_is_told_to(programs, tmp_path):
         assert tiny.ready() == {"settings": "none"}
         answers = driving.interleaved({"tiny": tiny}, rounds=2)
         tiny.go(tmp_path / "features.npy")
-    assert len(answers["tiny"]) == 2 and all(answer["seconds"] >= 0 for answer in answers["tiny"])
+    assert len(answers["tiny"]) == 2 and all(
+        answer["seconds"] >= 0 for answer in answers["tiny"]
+    )
     assert np.load(tmp_path / "features.npy").tolist() == [[1.0, 2.0]]
 
 
 def test_a_contestant_that_fails_is_named_with_what_it_said_last(programs):
-    (programs / "broken.py").write_text("raise SystemExit('its weights are missing')\n", encoding="utf-8")
-    with pytest.raises(driving.BenchError, match="broken ended with exit status 1.*\n.*its weights are missing"):
+    (programs / "broken.py").write_text(
+        "raise SystemExit('its weights are missing')\n", encoding="utf-8"
+    )
+    with pytest.raises(
+        driving.BenchError,
+        match="broken ended with exit status 1.*\n.*its weights are missing",
+    ):
         with driving.Contestant("broken", "broken.py") as broken:
             broken.ready()
 
@@ -262,7 +329,9 @@ def test_a_program_that_is_not_told_to_go_answers_until_its_end(programs):
 def test_features_that_differ_are_refused():
     features = np.ones((2, 3))
     with pytest.raises(driving.BenchError, match="PyTorch differ"):
-        bench.refuse_disagreement({"PyTorch": bench.disagreement(features * 1.01, features)})
+        bench.refuse_disagreement(
+            {"PyTorch": bench.disagreement(features * 1.01, features)}
+        )
 
 
 def test_missing_peers_are_an_error_that_says_what_to_run(tmp_path):
@@ -286,24 +355,44 @@ def test_a_part_is_kept_and_everything_else_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "RESULTS", file)
     monkeypatch.setattr(bench, "ROOT", tmp_path)
     bench.keep("arrays", {"rounds": 7})
-    assert json.loads(file.read_text(encoding="utf-8")) == {"demo": 1, "bench": {"folder": 2, "arrays": {"rounds": 7}}}
+    assert json.loads(file.read_text(encoding="utf-8")) == {
+        "demo": 1,
+        "bench": {"folder": 2, "arrays": {"rounds": 7}},
+    }
 
 
 def test_time_to_accuracy_is_that_of_the_first_run_that_is_as_accurate():
-    curve = [{"seconds": 10, "accuracy": 0.8}, {"seconds": 20, "accuracy": 0.9}, {"seconds": 40, "accuracy": 0.85}]
-    enough = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.9, "epochs": 1})
-    assert (enough["share"], enough["share_of_best"], enough["best_seconds"]) == (0.1, 0.2, 20)
+    curve = [
+        {"seconds": 10, "accuracy": 0.8},
+        {"seconds": 20, "accuracy": 0.9},
+        {"seconds": 40, "accuracy": 0.85},
+    ]
+    enough = bench.time_to_accuracy(
+        0, curve, {"seconds": 4, "accuracy": 0.9, "epochs": 1}
+    )
+    assert (enough["share"], enough["share_of_best"], enough["best_seconds"]) == (
+        0.1,
+        0.2,
+        20,
+    )
 
 
 def test_as_accurate_as_the_last_epoch_is_not_as_accurate_as_the_best():
     curve = [{"seconds": 20, "accuracy": 0.9}, {"seconds": 40, "accuracy": 0.85}]
-    found = bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.86, "epochs": 12})
+    found = bench.time_to_accuracy(
+        0, curve, {"seconds": 4, "accuracy": 0.86, "epochs": 12}
+    )
     assert (found["share"], found["share_of_best"]) == (0.1, None)
 
 
 def test_an_accuracy_that_was_not_reached_has_no_time():
     curve = [{"seconds": 10, "accuracy": 0.8}]
-    assert bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.7, "epochs": 12})["share"] is None
+    assert (
+        bench.time_to_accuracy(0, curve, {"seconds": 4, "accuracy": 0.7, "epochs": 12})[
+            "share"
+        ]
+        is None
+    )
 
 
 @pytest.fixture
@@ -312,11 +401,28 @@ def pretended(tmp_path, monkeypatch):
 
     def pretend(program, seed, epochs, *arguments, environment=None):
         if program == "keras_guide.py":
-            return [{"epoch": 1, "seconds": 50.0, "accuracy": 0.7}, {"epoch": 2, "seconds": 100.0, "accuracy": 0.8}]
-        return [{"seconds": 10.0 + epochs, "accuracy": 0.75 + epochs / 100, "epochs": epochs, "train": 9}]
+            return [
+                {"epoch": 1, "seconds": 50.0, "accuracy": 0.7},
+                {"epoch": 2, "seconds": 100.0, "accuracy": 0.8},
+            ]
+        return [
+            {
+                "seconds": 10.0 + epochs,
+                "accuracy": 0.75 + epochs / 100,
+                "epochs": epochs,
+                "train": 9,
+            }
+        ]
 
     class Options:
-        work, seeds, guide_seeds, epochs, guide_epochs, cells = tmp_path, 5, 2, 12, (1, 1), 0
+        work, seeds, guide_seeds, epochs, guide_epochs, cells = (
+            tmp_path,
+            5,
+            2,
+            12,
+            (1, 1),
+            0,
+        )
 
     monkeypatch.setattr(bench, "run", pretend)
     return Options
@@ -324,21 +430,34 @@ def pretended(tmp_path, monkeypatch):
 
 def test_fine_tuning_is_summed_up_over_its_draws(pretended):
     found = bench.finetune(pretended)
-    assert (found["accuracy"]["mean"], found["accuracy"]["n"], found["seconds"]["median"]) == (0.87, 5, 22)
+    assert (
+        found["accuracy"]["mean"],
+        found["accuracy"]["n"],
+        found["seconds"]["median"],
+    ) == (0.87, 5, 22)
     assert found["draws"] == [{"accuracy": 0.87, "seconds": 22}] * 5
 
 
 def test_beside_the_guide_stands_our_shortest_run_that_is_as_accurate(pretended):
     found = bench.guide(pretended)
     assert [draw["our_epochs"] for draw in found["draws"]] == [12, 12]
-    assert found["share"] == found["share_of_best"] == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
+    assert (
+        found["share"]
+        == found["share_of_best"]
+        == {"median": 0.22, "min": 0.22, "max": 0.22, "n": 2}
+    )
 
 
 def test_one_measurement_has_no_range():
     from peers.report import _range
 
-    assert _range({"median": 0.02, "min": 0.02, "max": 0.02, "n": 1}, ".2g") == "**0.02**"
-    assert _range({"median": 0.02, "min": 0.01, "max": 0.03, "n": 2}, ".2g") == "**0.02** (0.01 to 0.03)"
+    assert (
+        _range({"median": 0.02, "min": 0.02, "max": 0.02, "n": 1}, ".2g") == "**0.02**"
+    )
+    assert (
+        _range({"median": 0.02, "min": 0.01, "max": 0.03, "n": 2}, ".2g")
+        == "**0.02** (0.01 to 0.03)"
+    )
 
 
 def test_a_share_that_was_not_reached_in_every_draw_is_none():
@@ -348,15 +467,22 @@ def test_a_share_that_was_not_reached_in_every_draw_is_none():
 def made_up_results():
     """Results of every part, as `make bench` would write them."""
     one = {"median": 2.0, "min": 1.0, "max": 3.0, "n": 7}
-    four = {name: one for name in (report.OURS, report.KERAS, report.TORCH, report.ONNX)}
+    four = {
+        name: one for name in (report.OURS, report.KERAS, report.TORCH, report.ONNX)
+    }
     three = {name: one for name in (report.OURS, report.KERAS, report.OWN_ARRAYS)}
     mean = {"mean": 0.9, "sd": 0.01, "n": 5, "seeds": [0, 1, 2, 3, 4]}
     found = {"seconds_an_epoch": one, "ratio": one}
     text = {
-        "sentences_per_second": {name: one for name in (report.OURS, report.TORCH, report.ONNX)},
+        "sentences_per_second": {
+            name: one for name in (report.OURS, report.TORCH, report.ONNX)
+        },
         "ratios": {name: one for name in (report.TORCH, report.ONNX)},
     }
-    bound = {"share_of_bound": one, "bound": {"by": "multiplication by NumPy", "sentences_per_second": one}}
+    bound = {
+        "share_of_bound": one,
+        "bound": {"by": "multiplication by NumPy", "sentences_per_second": one},
+    }
     once = {key: one for key in ("load_seconds", "start_seconds", "peak_megabytes")}
     bench_part = {
         "arrays": {
@@ -366,13 +492,29 @@ def made_up_results():
             "bound": {"by": "multiplication by NumPy", "images_per_second": one},
         },
         "folder": {"images_per_second": three, "ratios": three},
-        "cache": {"pictures": 1000, "kinds": {"arrays": {"ratios": {"same process": one}}}},
-        "memory": {"ratio": 1.2, "sizes": {"1000": {"peak_megabytes": one}, "100000": {"peak_megabytes": one}}},
+        "cache": {
+            "pictures": 1000,
+            "kinds": {"arrays": {"ratios": {"same process": one}}},
+        },
+        "memory": {
+            "ratio": 1.2,
+            "sizes": {
+                "1000": {"peak_megabytes": one},
+                "100000": {"peak_megabytes": one},
+            },
+        },
         "finetune": {"accuracy": mean, "seconds": one},
         "guide": {
             "share": one,
             "share_of_best": None,
-            "draws": [{"accuracy": 0.8, "best_accuracy": 0.9, "guide_seconds": 20.0, "best_seconds": 10.0}],
+            "draws": [
+                {
+                    "accuracy": 0.8,
+                    "best_accuracy": 0.9,
+                    "guide_seconds": 20.0,
+                    "best_seconds": 10.0,
+                }
+            ],
         },
         "recipes": {"epochs": 10, "recipes": {"VGG16": found}},
         "text": {
@@ -380,21 +522,40 @@ def made_up_results():
             "once": {name: once for name in (report.OURS, report.TORCH, report.ONNX)},
         },
     }
-    where = {"date": "today", "commit": "abc", "cores": 2, "processor": "P", "system": "S", "python": "3"}
-    return {"bench": {name: section | {"machine": where} for name, section in bench_part.items()}}
+    where = {
+        "date": "today",
+        "commit": "abc",
+        "cores": 2,
+        "processor": "P",
+        "system": "S",
+        "python": "3",
+    }
+    return {
+        "bench": {
+            name: section | {"machine": where} for name, section in bench_part.items()
+        }
+    }
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_the_table_has_rows_for_each_part_with_aim_and_command(name):
     results = made_up_results()
     results["bench"] = {name: results["bench"][name]}
-    rows = [line for line in report.table(results).splitlines() if line.startswith("| ")][1:]
-    assert rows and all(row.count(" | ") == 3 and f"`make bench PARTS={name}`" in row for row in rows)
+    rows = [
+        line for line in report.table(results).splitlines() if line.startswith("| ")
+    ][1:]
+    assert rows and all(
+        row.count(" | ") == 3 and f"`make bench PARTS={name}`" in row for row in rows
+    )
 
 
 def test_the_table_says_which_aims_were_missed():
     table = report.table(made_up_results())
-    assert "≥ 7× (missed)" in table and "≥ 1.05× (reached)" in table and "0.9 to 1.1× (missed)" in table
+    assert (
+        "≥ 7× (missed)" in table
+        and "≥ 1.05× (reached)" in table
+        and "0.9 to 1.1× (missed)" in table
+    )
 
 
 def test_the_picture_carries_the_numbers_that_it_shows(tmp_path):

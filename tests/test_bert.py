@@ -29,7 +29,11 @@ def network(shape, weights):
 
 
 def some_ids(count, length, seed=0):
-    return np.random.default_rng(seed).integers(1, len(VOCABULARY), (count, length)).astype(np.int32)
+    return (
+        np.random.default_rng(seed)
+        .integers(1, len(VOCABULARY), (count, length))
+        .astype(np.int32)
+    )
 
 
 def padded(ids, length):
@@ -51,7 +55,9 @@ def test_features_are_the_average_of_the_last_states(network, shape):
 
 def test_padding_changes_nothing(network):
     ids = some_ids(3, 9)
-    np.testing.assert_allclose(features(network, padded(ids, 30)), features(network, ids), atol=1e-5)
+    np.testing.assert_allclose(
+        features(network, padded(ids, 30)), features(network, ids), atol=1e-5
+    )
 
 
 def test_neighbours_in_a_batch_change_nothing(network):
@@ -76,7 +82,10 @@ def test_every_token_is_seen_by_every_other(network, shape):
     ids = some_ids(1, 9)
     other = ids.copy()
     other[0, -1] = ids[0, -1] % (len(VOCABULARY) - 1) + 1
-    difference = np.abs(in_tensorflow(network, shape, 1).run(other) - in_tensorflow(network, shape, 1).run(ids))
+    difference = np.abs(
+        in_tensorflow(network, shape, 1).run(other)
+        - in_tensorflow(network, shape, 1).run(ids)
+    )
     assert (difference[0].max(axis=-1) > 1e-4).all()
 
 
@@ -86,12 +95,21 @@ def test_the_shortest_and_the_longest_are_read(network, length):
 
 
 def test_its_layers_bear_the_names_of_their_blocks(network):
-    blocks = {layer.name.rsplit("_", 1)[0] for layer in network.layers if layer.name.endswith("_states")}
-    assert blocks == {"embeddings", *(f"layer_{number}" for number in range(1, LAYERS + 1))}
+    blocks = {
+        layer.name.rsplit("_", 1)[0]
+        for layer in network.layers
+        if layer.name.endswith("_states")
+    }
+    assert blocks == {
+        "embeddings",
+        *(f"layer_{number}" for number in range(1, LAYERS + 1)),
+    }
 
 
 def test_a_new_network_has_weights_of_its_own(shape):
-    first, second = (bert.encoder(shape).get_layer("layer_1_wide").kernel.numpy() for _ in range(2))
+    first, second = (
+        bert.encoder(shape).get_layer("layer_1_wide").kernel.numpy() for _ in range(2)
+    )
     assert not np.array_equal(first, second)
 
 
@@ -100,10 +118,14 @@ def test_a_new_network_has_weights_of_its_own(shape):
 
 @pytest.mark.parametrize("layers", range(LAYERS + 1))
 @pytest.mark.parametrize(("count", "length"), [(1, 2), (3, 9), (2, LONGEST)])
-def test_litert_computes_what_keras_computes_at_each_cut(network, weights, shape, layers, count, length):
+def test_litert_computes_what_keras_computes_at_each_cut(
+    network, weights, shape, layers, count, length
+):
     ids = some_ids(count, length)
     expected = in_tensorflow(network, shape, layers).run(ids)
-    np.testing.assert_allclose(in_litert(weights, shape, layers).run(ids), expected, atol=2e-5)
+    np.testing.assert_allclose(
+        in_litert(weights, shape, layers).run(ids), expected, atol=2e-5
+    )
 
 
 def test_an_engine_takes_batches_of_any_size_one_after_the_other(weights, shape):
@@ -114,19 +136,26 @@ def test_an_engine_takes_batches_of_any_size_one_after_the_other(weights, shape)
 
 
 def test_the_file_holds_what_is_before_the_cut_alone(weights, shape):
-    sizes = [len(bert_file.write_bert(weights, shape, layers)) for layers in range(LAYERS + 1)]
+    sizes = [
+        len(bert_file.write_bert(weights, shape, layers))
+        for layers in range(LAYERS + 1)
+    ]
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1] / 2
 
 
 def test_the_same_weights_are_the_same_engine(weights, shape):
-    copies = {name: [array.copy() for array in arrays] for name, arrays in weights.items()}
+    copies = {
+        name: [array.copy() for array in arrays] for name, arrays in weights.items()
+    }
     assert in_litert(weights, shape, 1) is in_litert(copies, shape, 1)
 
 
 def test_other_weights_cuts_or_shapes_are_other_engines(weights, shape):
     import dataclasses
 
-    other = {name: [array + 1e-6 for array in arrays] for name, arrays in weights.items()}
+    other = {
+        name: [array + 1e-6 for array in arrays] for name, arrays in weights.items()
+    }
     made = [
         in_litert(weights, shape, 1),
         in_litert(other, shape, 1),
@@ -152,7 +181,9 @@ def test_no_more_engines_are_kept_than_for_pictures(weights, shape):
 
 
 @pytest.mark.parametrize("block", ["embeddings", "layer_1", "layer_2"])
-def test_from_half_as_exact_states_at_a_cut_come_the_features_of_the_whole(small_bert, block):
+def test_from_half_as_exact_states_at_a_cut_come_the_features_of_the_whole(
+    small_bert, block
+):
     from tlcourse.tail import tail
 
     sentences = ["good film", "the story was not very good .", "", "awful " * 30]
@@ -161,7 +192,9 @@ def test_from_half_as_exact_states_at_a_cut_come_the_features_of_the_whole(small
     start = network.get_layer(small_bert.blocks[block][-1]).output
     found = tail(network, start)(states.padded(range(4)).astype(np.float32)).numpy()
     assert states.values.dtype == np.float16
-    np.testing.assert_allclose(found, small_bert.extract_features(sentences, cache=False), atol=5e-3)
+    np.testing.assert_allclose(
+        found, small_bert.extract_features(sentences, cache=False), atol=5e-3
+    )
 
 
 # The real one
@@ -172,7 +205,13 @@ def minilm():
     return tl.load_pretrained_model("minilm")
 
 
-SENTENCES = ["A lovely film, and well acted.", "I was bored.", "", "\U0001f642 שלום 你好", "It goes on and on. " * 60]
+SENTENCES = [
+    "A lovely film, and well acted.",
+    "I was bored.",
+    "",
+    "\U0001f642 שלום 你好",
+    "It goes on and on. " * 60,
+]
 
 
 @pytest.mark.slow
@@ -180,7 +219,9 @@ SENTENCES = ["A lovely film, and well acted.", "I was bored.", "", "\U0001f642 �
 def test_of_minilm_litert_and_keras_and_padded_batches_agree(minilm):
     fast = minilm.extract_features(SENTENCES, cache=False)
     whole = minilm.network.predict(minilm.tokenize(SENTENCES), verbose=0)
-    in_keras = tl.load_pretrained_model("minilm", engine="tensorflow").extract_features(SENTENCES, cache=False)
+    in_keras = tl.load_pretrained_model("minilm", engine="tensorflow").extract_features(
+        SENTENCES, cache=False
+    )
     np.testing.assert_allclose(fast, whole, atol=1e-4)
     np.testing.assert_allclose(in_keras, whole, atol=1e-4)
 
@@ -193,13 +234,25 @@ def test_of_minilm_half_as_exact_states_lead_to_the_same_features(minilm):
     expected = minilm.extract_features(sentences, cache=False)
     for block in ("embeddings", "layer_3", "layer_5"):
         start = minilm.network.get_layer(minilm.blocks[block][-1]).output
-        states = minilm.activations(sentences, block, cache=False).padded(range(4)).astype(np.float32)
-        np.testing.assert_allclose(tail(minilm.network, start)(states).numpy(), expected, atol=3e-3)
+        states = (
+            minilm.activations(sentences, block, cache=False)
+            .padded(range(4))
+            .astype(np.float32)
+        )
+        np.testing.assert_allclose(
+            tail(minilm.network, start)(states).numpy(), expected, atol=3e-3
+        )
 
 
 def test_to_minilm_a_sentence_is_nearest_to_the_one_that_means_the_same(minilm):
     features = minilm.extract_features(
-        ["The movie was wonderful.", "What a great film!", "The bus leaves at nine.", "My dog eats fish."], cache=False
+        [
+            "The movie was wonderful.",
+            "What a great film!",
+            "The bus leaves at nine.",
+            "My dog eats fish.",
+        ],
+        cache=False,
     )
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     assert (features[1:] @ features[0]).argmax() == 0

@@ -27,7 +27,10 @@ SIZE = (40, 60)
 def greys():
     """Ten grey photographs of 8 bits, uint8 (10, 40, 60); the fourth is dark."""
     images = tl.load_dataset("samples").test.images
-    small = [Image.fromarray(tl.pictures.resize(images[row % len(images)], SIZE)) for row in range(10)]
+    small = [
+        Image.fromarray(tl.pictures.resize(images[row % len(images)], SIZE))
+        for row in range(10)
+    ]
     found = np.stack([np.asarray(picture.convert("L")) for picture in small])
     found[:, :4, :4], found[:, -4:, -4:] = 0, 255
     found[3] = found[3] // 16
@@ -59,20 +62,35 @@ def pixels(images, **options):
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
-@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})])
-def test_deep_pictures_have_the_pixels_of_their_8_bit_originals(greys, tmp_path, bits, suffix, options):
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})],
+)
+def test_deep_pictures_have_the_pixels_of_their_8_bit_originals(
+    greys, tmp_path, bits, suffix, options
+):
     paths = save(tmp_path / "deep", deep(greys, bits), suffix, **options)
-    for images in (paths, list(map(str, paths)), tmp_path / "deep", Pictures(paths), [Image.open(p) for p in paths]):
+    for images in (
+        paths,
+        list(map(str, paths)),
+        tmp_path / "deep",
+        Pictures(paths),
+        [Image.open(p) for p in paths],
+    ):
         np.testing.assert_array_equal(pixels(images), greys)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        np.testing.assert_array_equal([picture[..., 0] for picture in Pictures(paths)], greys)
+        np.testing.assert_array_equal(
+            [picture[..., 0] for picture in Pictures(paths)], greys
+        )
 
 
 def test_features_are_close_to_those_of_the_originals(greys, tmp_path, bundled_model):
     original = bundled_model.extract_features(greys)
     with pytest.warns(UserWarning, match="12-bit"):
-        found = bundled_model.extract_features(Pictures(save(tmp_path, deep(greys, 12), "png")))
+        found = bundled_model.extract_features(
+            Pictures(save(tmp_path, deep(greys, 12), "png"))
+        )
     np.testing.assert_allclose(found, original, atol=1e-5)
 
 
@@ -85,23 +103,35 @@ def test_big_endian_files_are_read_alike(greys, tmp_path, bits):
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-@pytest.mark.parametrize(("order", "channels"), [("png", 3), ("png", 4), ("<", 3), (">", 3)])
-def test_colour_pictures_of_16_bits_a_channel_are_scaled_as_well(greys, tmp_path, bits, order, channels):
+@pytest.mark.parametrize(
+    ("order", "channels"), [("png", 3), ("png", 4), ("<", 3), (">", 3)]
+)
+def test_colour_pictures_of_16_bits_a_channel_are_scaled_as_well(
+    greys, tmp_path, bits, order, channels
+):
     """Pillow itself keeps the upper byte of each channel, which is black below 256."""
     expected = np.stack([greys, greys[:, ::-1], greys[:, :, ::-1]], axis=-1)
     levels = deep(expected, bits)
     if channels == 4:
-        levels = np.concatenate([levels, np.full((*levels.shape[:-1], 1), 2**bits - 1, np.uint16)], axis=-1)
+        levels = np.concatenate(
+            [levels, np.full((*levels.shape[:-1], 1), 2**bits - 1, np.uint16)], axis=-1
+        )
     paths = [tmp_path / f"{number}.img" for number in range(len(greys))]
     for path, picture in zip(paths, levels, strict=True):
-        path.write_bytes(png(picture) if order == "png" else tiff(picture.astype(f"{order}u2"), order))
+        path.write_bytes(
+            png(picture)
+            if order == "png"
+            else tiff(picture.astype(f"{order}u2"), order)
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = compute(Pixels(SIZE), paths, SIZE, dtype=np.uint8)
     np.testing.assert_array_equal(found, expected)
 
 
-def test_rows_do_not_depend_on_the_order_nor_on_what_was_computed_before(greys, tmp_path, monkeypatch):
+def test_rows_do_not_depend_on_the_order_nor_on_what_was_computed_before(
+    greys, tmp_path, monkeypatch
+):
     """A dark picture alone is scaled by its own range; the cache does not mix that up with its place in the set."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     paths = save(tmp_path / "deep", deep(greys, 12), "png")
@@ -114,7 +144,11 @@ def test_rows_do_not_depend_on_the_order_nor_on_what_was_computed_before(greys, 
 
 def test_a_part_of_a_set_keeps_the_range_of_the_set(greys, tmp_path):
     pictures = Pictures(save(tmp_path, deep(greys, 12), "png"))
-    for part in (pictures[3:4], pictures[np.arange(10) == 3], (pictures[:5] + pictures[5:])[[3]]):
+    for part in (
+        pictures[3:4],
+        pictures[np.arange(10) == 3],
+        (pictures[:5] + pictures[5:])[[3]],
+    ):
         np.testing.assert_array_equal(pixels(part)[0], greys[3])
     with pytest.warns(UserWarning, match="12-bit"):
         np.testing.assert_array_equal(Pictures(pictures.paths)[3][..., 0], greys[3])
@@ -160,7 +194,9 @@ def folder(greys, tmp_path):
     """Class folders of 12-bit pictures."""
     levels = deep(np.concatenate([greys, greys[:, ::-1] // 2 + 60]), 12)
     for number, name in enumerate(("light", "mirrored")):
-        save(tmp_path / "pictures" / name, levels[10 * number : 10 * number + 10], "png")
+        save(
+            tmp_path / "pictures" / name, levels[10 * number : 10 * number + 10], "png"
+        )
     return tmp_path / "pictures"
 
 
@@ -168,14 +204,20 @@ def test_all_splits_of_a_folder_share_one_range_and_examine_says_it(folder, grey
     with pytest.warns(UserWarning, match="12-bit"):
         dataset = from_folder(folder)
     for split in dataset.splits.values():
-        for path, name, picture in zip(split.images.paths, split.label_names, split.images, strict=True):
+        for path, name, picture in zip(
+            split.images.paths, split.label_names, split.images, strict=True
+        ):
             if name == "light":
                 np.testing.assert_array_equal(picture[..., 0], greys[int(path.stem)])
-    findings = {subject: (text, look) for subject, text, look in examine(dataset).findings}
+    findings = {
+        subject: (text, look) for subject, text, look in examine(dataset).findings
+    }
     assert "12-bit" in findings["bit depth"][0] and findings["bit depth"][1]
 
 
-def test_an_export_scales_one_picture_as_its_training_pictures(greys, tmp_path, recwarn):
+def test_an_export_scales_one_picture_as_its_training_pictures(
+    greys, tmp_path, recwarn
+):
     export = write_brightness_export(tmp_path / "export")
     record = json.loads((export / RECORD).read_text("utf-8"))
     paths = save(tmp_path / "deep", deep(greys, 12), "png")
@@ -191,9 +233,13 @@ def test_an_export_scales_one_picture_as_its_training_pictures(greys, tmp_path, 
     assert not recwarn
 
 
-@pytest.mark.parametrize("bits", [11, 16.0, "12", True, [12], np.array([8, 16]), np.array([[]]), object()])
+@pytest.mark.parametrize(
+    "bits", [11, 16.0, "12", True, [12], np.array([8, 16]), np.array([[]]), object()]
+)
 def test_a_depth_that_is_none_is_refused_in_a_sentence(bits):
-    with pytest.raises(UserInputError, match="bits is .* expected one of 8, 10, 12, 14, 16"):
+    with pytest.raises(
+        UserInputError, match="bits is .* expected one of 8, 10, 12, 14, 16"
+    ):
         BitDepth(bits=bits)
     with pytest.raises(UserInputError, match="bits is "):
         Pictures([], bits=bits)
@@ -214,7 +260,9 @@ def test_a_record_with_no_bit_depth_is_refused(tmp_path, bits):
 
 
 @pytest.mark.slow
-def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(folder, greys, tmp_path):
+def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
+    folder, greys, tmp_path
+):
     from tlcourse.folder_job import train_folder
 
     with warnings.catch_warnings():
@@ -222,7 +270,9 @@ def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(folder, 
         made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
     assert made.bits == 12
     np.testing.assert_allclose(
-        made.predict_proba(folder / "light" / "3.png"), made.predict_proba(greys[3:4]), atol=1e-4
+        made.predict_proba(folder / "light" / "3.png"),
+        made.predict_proba(greys[3:4]),
+        atol=1e-4,
     )
 
 
@@ -237,8 +287,18 @@ def tiff(levels, order="<", tags=(), photometric=None, sample_format=1, bits=Non
     photometric = (1 if channels == 1 else 2) if photometric is None else photometric
     height, width = levels.shape[:2]
     entries = {
-        **{256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * channels), 259: (3, [1])},
-        **{262: (3, [photometric]), 273: (4, [8]), 277: (3, [channels]), 278: (3, [height])},
+        **{
+            256: (3, [width]),
+            257: (3, [height]),
+            258: (3, [bits] * channels),
+            259: (3, [1]),
+        },
+        **{
+            262: (3, [photometric]),
+            273: (4, [8]),
+            277: (3, [channels]),
+            278: (3, [height]),
+        },
         **{279: (4, [len(pixels)]), 339: (3, [sample_format] * channels)},
         **{number: (3, [value]) for number, value in tags},
     }
@@ -246,27 +306,56 @@ def tiff(levels, order="<", tags=(), photometric=None, sample_format=1, bits=Non
     start = 8 + len(pixels)
     after = start + 2 + 12 * len(entries) + 4
     for number, (kind, values) in sorted(entries.items()):
-        content = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        content = struct.pack(
+            f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values
+        )
         if len(content) > 4:
             offset, extra = after + len(extra), extra + content
             content = struct.pack(f"{order}I", offset)
-        body += struct.pack(f"{order}HHI", number, kind, len(values)) + content.ljust(4, b"\0")
+        body += struct.pack(f"{order}HHI", number, kind, len(values)) + content.ljust(
+            4, b"\0"
+        )
     header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
-    return header + pixels + struct.pack(f"{order}H", len(entries)) + body + bytes(4) + extra
+    return (
+        header
+        + pixels
+        + struct.pack(f"{order}H", len(entries))
+        + body
+        + bytes(4)
+        + extra
+    )
 
 
 def png(levels, significant=None):
     """A PNG of 16 bits a channel; `significant` is what its sBIT chunk says."""
 
     def chunk(kind, content):
-        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+        return (
+            len(content).to_bytes(4, "big")
+            + kind
+            + content
+            + zlib.crc32(kind + content).to_bytes(4, "big")
+        )
 
     channels = 1 if levels.ndim == 2 else levels.shape[2]
-    header = struct.pack(">IIBBBBB", levels.shape[1], levels.shape[0], 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    header = struct.pack(
+        ">IIBBBBB",
+        levels.shape[1],
+        levels.shape[0],
+        16,
+        {1: 0, 3: 2, 4: 6}[channels],
+        0,
+        0,
+        0,
+    )
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
     said = chunk(b"sBIT", bytes([significant] * channels)) if significant else b""
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + said + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + said
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -282,22 +371,32 @@ def test_a_depth_that_tiff_states_is_that_of_the_picture(greys, recwarn):
 def test_the_highest_level_of_one_picture_is_no_depth(greys, tmp_path):
     """Some programs write it into MaxSampleValue; a dark picture stays darker than the others all the same."""
     for number, levels in enumerate(deep(greys, 12)):
-        (tmp_path / f"{number}.tif").write_bytes(tiff(levels, tags=[(281, int(levels.max()))]))
+        (tmp_path / f"{number}.tif").write_bytes(
+            tiff(levels, tags=[(281, int(levels.max()))])
+        )
     assert pixels(tmp_path)[3].mean() == pytest.approx(greys[3].mean(), abs=1)
 
 
 def test_significant_bits_of_a_png_are_the_least(greys):
     dark = deep(greys[3:4], 12)[0]
     with pytest.warns(UserWarning, match="12-bit"):
-        np.testing.assert_array_equal(read_picture(png(dark, significant=12))[..., 0], greys[3])
-    whole = deep(greys[:1], 16)[0]  # as the standard has it: scaled to 16 bits, of which 12 are significant
-    np.testing.assert_array_equal(read_picture(png(whole, significant=12))[..., 0], greys[0])
+        np.testing.assert_array_equal(
+            read_picture(png(dark, significant=12))[..., 0], greys[3]
+        )
+    whole = deep(greys[:1], 16)[
+        0
+    ]  # as the standard has it: scaled to 16 bits, of which 12 are significant
+    np.testing.assert_array_equal(
+        read_picture(png(whole, significant=12))[..., 0], greys[0]
+    )
 
 
 def test_packed_12_bit_tiff_is_read(greys, recwarn):
     levels = deep(greys[3:4], 12)[0]
     pairs = levels.reshape(len(levels), -1, 2).astype(np.uint32)
-    packed = (pairs[..., 0] << 12 | pairs[..., 1])[..., None] >> np.array([16, 8, 0]) & 255
+    packed = (pairs[..., 0] << 12 | pairs[..., 1])[..., None] >> np.array(
+        [16, 8, 0]
+    ) & 255
     content = tiff(_Packed(levels.shape, packed.astype(np.uint8).tobytes()), bits=12)
     np.testing.assert_array_equal(read_picture(content)[..., 0], greys[3])
     assert not recwarn
@@ -314,12 +413,16 @@ class _Packed:
 
 def test_where_0_is_white_deep_pictures_are_turned_round(greys):
     levels = 2**16 - 1 - deep(greys[:1], 16)[0]
-    np.testing.assert_array_equal(read_picture(tiff(levels, photometric=0))[..., 0], greys[0])
+    np.testing.assert_array_equal(
+        read_picture(tiff(levels, photometric=0))[..., 0], greys[0]
+    )
 
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("kind", "sample_format"), [("i2", 2), ("i4", 2), ("u4", 1)])
-def test_whole_numbers_of_other_kinds_are_read_in_up_to_16_bits_and_refused_beyond(greys, order, kind, sample_format):
+def test_whole_numbers_of_other_kinds_are_read_in_up_to_16_bits_and_refused_beyond(
+    greys, order, kind, sample_format
+):
     bits = 14 if kind == "i2" else 16
     levels = deep(greys[:1], bits)[0].astype(f"{order}{kind}")
     if (order, kind) != (">", "u4"):  # Pillow does not open these

@@ -48,7 +48,10 @@ def test_rows_come_back_as_they_were_put(folder):
     fill()
     with rows() as store:
         back = store.get(KEYS)
-    assert all(np.array_equal(back[key], ROWS[key]) and back[key].dtype == np.float32 for key in KEYS)
+    assert all(
+        np.array_equal(back[key], ROWS[key]) and back[key].dtype == np.float32
+        for key in KEYS
+    )
 
 
 def test_unknown_keys_are_left_out(folder):
@@ -71,7 +74,9 @@ def test_an_altered_row_counts_as_absent_and_the_others_stay(folder):
     path = fill()
     with sqlite3.connect(path) as connection:
         altered = np.full((2, 3), 1.5, np.float32).tobytes()
-        connection.execute("UPDATE rows SET value = ? WHERE key = ?", (altered, KEYS[1]))
+        connection.execute(
+            "UPDATE rows SET value = ? WHERE key = ?", (altered, KEYS[1])
+        )
     assert found() == {key: value for key, value in WHOLE.items() if key != KEYS[1]}
 
 
@@ -84,7 +89,9 @@ def test_a_row_under_anothers_key_counts_as_absent(folder):
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.9])
 def test_a_file_cut_short_gives_no_wrong_row_and_can_be_used_again(folder, share):
-    path = fill(content={bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(200)})
+    path = fill(
+        content={bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(200)}
+    )
     os.truncate(path, int(path.stat().st_size * share))
     assert all(WHOLE[key] == value for key, value in found().items())
     fill()
@@ -96,7 +103,9 @@ def test_no_altered_byte_anywhere_gives_a_wrong_row(folder):
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     for position in rng.choice(len(whole), 60, replace=False):
-        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        path.write_bytes(
+            whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :]
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CacheWarning)
             assert all(WHOLE[key] == value for key, value in found().items()), position
@@ -121,7 +130,9 @@ def test_rows_of_another_format_are_not_read(folder):
 def test_a_folder_that_cannot_be_made_is_done_without_and_said(folder, monkeypatch):
     (folder / "file").write_text("in the way")
     monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "file"))
-    with pytest.warns(CacheWarning, match="cannot be used .* Results are right all the same"):
+    with pytest.warns(
+        CacheWarning, match="cannot be used .* Results are right all the same"
+    ):
         with rows() as store:
             store.put(ROWS)
             assert store.get(KEYS) == {}
@@ -136,7 +147,10 @@ def test_a_full_disk_is_done_without_and_said(folder, monkeypatch):
         fill()
 
 
-@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="nothing is read-only for root")
+@pytest.mark.skipif(
+    os.geteuid() == 0 if hasattr(os, "geteuid") else True,
+    reason="nothing is read-only for root",
+)
 def test_a_read_only_cache_is_read_from_and_silently_not_written_to(folder):
     path = fill(content={KEYS[0]: ROWS[KEYS[0]]})
     path.chmod(0o444)
@@ -169,11 +183,15 @@ def test_nothing_is_written_to_the_common_cache(shared):
     before = shared.read_bytes()
     fill(content={KEYS[0]: np.full((2, 3), 9, np.float32)})
     found()
-    assert shared.read_bytes() == before and [path.name for path in shared.parent.iterdir()] == ["network.sqlite"]
+    assert shared.read_bytes() == before and [
+        path.name for path in shared.parent.iterdir()
+    ] == ["network.sqlite"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", None])
-def test_a_common_cache_that_cannot_be_read_is_done_without_and_left_as_it_is(shared, content):
+def test_a_common_cache_that_cannot_be_read_is_done_without_and_left_as_it_is(
+    shared, content
+):
     shared.unlink()
     if content is not None:
         shared.write_bytes(content)
@@ -200,12 +218,17 @@ def test_two_processes_at_once_lose_nothing(folder):
         "        store.put({key: np.full((2, 3), own, np.float32) for key in keys})\n"
         "        assert len(store.get(keys)) == 10\n"
     )
-    running = [subprocess.Popen([sys.executable, "-W", "error", "-c", program, str(own)]) for own in (1, 2)]
+    running = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", program, str(own)])
+        for own in (1, 2)
+    ]
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     with rows() as store:
         for own in (1, 2):
             keys = [bytes([own, turn, n]) for turn in range(20) for n in range(10)]
-            assert {float(row[0, 0]) for row in store.get(keys).values()} == {float(own)}
+            assert {float(row[0, 0]) for row in store.get(keys).values()} == {
+                float(own)
+            }
             assert len(store.get(keys)) == len(keys)
 
 
@@ -231,11 +254,16 @@ def test_a_process_killed_in_the_middle_of_a_write_leaves_the_rows_before_it(fol
 def test_the_contents_tell_sizes_with_the_last_used_first(folder):
     older, newer = fill("older"), fill("newer")
     os.utime(older, (1, 1))
-    assert cache.contents() == [(newer, newer.stat().st_size), (older, older.stat().st_size)]
+    assert cache.contents() == [
+        (newer, newer.stat().st_size),
+        (older, older.stat().st_size),
+    ]
 
 
 def big(name):
-    return fill(name, {bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(250)})
+    return fill(
+        name, {bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(250)}
+    )
 
 
 def test_what_was_not_used_for_longest_makes_room_first(folder):
@@ -255,14 +283,21 @@ def test_a_filled_cache_stays_within_its_limit(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.0001")
     for number in range(5):
         big(f"network{number}")
-    assert sum(size for _, size in cache.contents()) <= 100_000 + 5 * 12_288  # an emptied file keeps three pages
+    assert (
+        sum(size for _, size in cache.contents()) <= 100_000 + 5 * 12_288
+    )  # an emptied file keeps three pages
 
 
 def test_one_file_alone_does_not_outgrow_the_limit(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.00005")
     with rows() as store:
         for start in range(0, 200, 10):
-            store.put({bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(start, start + 10)})
+            store.put(
+                {
+                    bytes([n]) * 20: np.full((2, 3), n, np.float32)
+                    for n in range(start, start + 10)
+                }
+            )
     assert store.path.stat().st_size <= 60_000
 
 
@@ -274,12 +309,17 @@ def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
 
 def test_a_limit_that_is_no_number_is_said_and_the_default_used(monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "five")
-    with pytest.warns(CacheWarning, match="TLCOURSE_CACHE_GB is 'five'; expected a number of gigabytes"):
+    with pytest.warns(
+        CacheWarning,
+        match="TLCOURSE_CACHE_GB is 'five'; expected a number of gigabytes",
+    ):
         assert cache.limit() == 5e9
 
 
 @pytest.mark.parametrize("chosen", ["nan", "inf", "five"])
-def test_the_warning_of_a_limit_that_is_no_number_stands_at_the_callers_line(folder, monkeypatch, chosen):
+def test_the_warning_of_a_limit_that_is_no_number_stands_at_the_callers_line(
+    folder, monkeypatch, chosen
+):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", chosen)
     with pytest.warns(CacheWarning, match=f"TLCOURSE_CACHE_GB is '{chosen}'") as caught:
         assert cache.limit() == 5e9
@@ -287,8 +327,12 @@ def test_the_warning_of_a_limit_that_is_no_number_stands_at_the_callers_line(fol
     assert {warning.filename for warning in caught} == {__file__}
 
 
-@pytest.mark.parametrize("empty_it", [cache.clear, lambda: cache.make_room(0)], ids=["clear", "make_room"])
-def test_a_database_of_0_bytes_is_still_used_after_the_cache_was_emptied(folder, empty_it):
+@pytest.mark.parametrize(
+    "empty_it", [cache.clear, lambda: cache.make_room(0)], ids=["clear", "make_room"]
+)
+def test_a_database_of_0_bytes_is_still_used_after_the_cache_was_emptied(
+    folder, empty_it
+):
     """A process that is killed before its first transaction leaves such a file."""
     name = f"network-{'0' * 20}"
     path = fill(name)
@@ -350,4 +394,6 @@ def test_of_a_cache_that_cannot_be_used_once_is_enough(folder):
         warnings.simplefilter("always")
         for _ in range(3):
             cache.keep(folder / "training" / STATE, writing(b"state"), 5)
-    assert [warning.category for warning in said] == [CacheWarning] and said[0].filename == __file__
+    assert [warning.category for warning in said] == [CacheWarning] and said[
+        0
+    ].filename == __file__

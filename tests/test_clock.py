@@ -54,7 +54,10 @@ def test_what_is_dated_in_the_future_makes_room_first(folder):
     os.utime(ahead, (time.time() + YEAR,) * 2)
     assert [path.stem for path, _ in cache.contents()] == ["now", "ahead"]
     cache.make_room(1_500_000)
-    assert (ahead.stat().st_size < 100_000, now.stat().st_size > 1_000_000) == (True, True)
+    assert (ahead.stat().st_size < 100_000, now.stat().st_size > 1_000_000) == (
+        True,
+        True,
+    )
 
 
 def test_the_order_of_use_stays_where_the_whole_cache_is_from_the_future(folder):
@@ -70,7 +73,9 @@ def test_what_is_used_after_the_clock_was_put_back_counts_as_used_now(folder):
     assert [path.stem for path, _ in cache.contents()] == ["again", "never again"]
 
 
-def test_rows_states_and_progress_are_found_after_the_clock_was_put_back(folder, clock, tmp_path, monkeypatch):
+def test_rows_states_and_progress_are_found_after_the_clock_was_put_back(
+    folder, clock, tmp_path, monkeypatch
+):
     monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "progress.json"))
     fill("network")
     state = Checkpoint(folder / "training" / "state.npz")
@@ -95,7 +100,8 @@ def test_durations_are_never_taken_from_the_clock():
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
-        if "time.time(" in path.read_text("utf-8") or "datetime" in path.read_text("utf-8")
+        if "time.time(" in path.read_text("utf-8")
+        or "datetime" in path.read_text("utf-8")
     }
     assert readers <= MAY_READ_IT
 
@@ -103,7 +109,9 @@ def test_durations_are_never_taken_from_the_clock():
 @pytest.mark.parametrize("write", ["export", "scale.train"])
 def test_a_clock_before_1980_is_said_before_the_work(clock, tmp_path, write):
     clock(-time.time() + 1000)
-    with pytest.raises(TLCourseError, match="clock says 1970-01-01.* Set the clock and call again"):
+    with pytest.raises(
+        TLCourseError, match="clock says 1970-01-01.* Set the clock and call again"
+    ):
         if write == "export":
             output_folder.check_output_folder(tmp_path / "mine")
         else:

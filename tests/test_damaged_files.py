@@ -16,8 +16,17 @@ from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, engine_of, load_exported, read_record
 
-RESULTS = {"bench": {"recipes": {"a": [1, {"b": 0.5}]}, "arrays": 1}, "demo": {"seconds": 3}, "measured": {}}
-PROGRESS = {"format": "tlcourse progress 1", "right": ["0.1"], "tries": {"0.1": 2, "2.3": 1}, "hints": {"0.1": 1}}
+RESULTS = {
+    "bench": {"recipes": {"a": [1, {"b": 0.5}]}, "arrays": 1},
+    "demo": {"seconds": 3},
+    "measured": {},
+}
+PROGRESS = {
+    "format": "tlcourse progress 1",
+    "right": ["0.1"],
+    "tries": {"0.1": 2, "2.3": 1},
+    "hints": {"0.1": 1},
+}
 
 
 def read_all(path, read, files):
@@ -53,7 +62,13 @@ def test_measured_results(tmp_path, monkeypatch):
 def test_a_packs_manifest(tmp_path):
     written = datasets.write_pack(small_set(), tmp_path)
     sound = (written / "manifest.csv").read_bytes()
-    files = [b"", b"\xff\xfe", sound + b"\n\0", sound.replace(b",0,", b",1e999,"), *mutations(sound, 300)]
+    files = [
+        b"",
+        b"\xff\xfe",
+        sound + b"\n\0",
+        sound.replace(b",0,", b",1e999,"),
+        *mutations(sound, 300),
+    ]
     read_all(written / "manifest.csv", lambda: datasets.pack.read_pack(written), files)
 
 
@@ -67,7 +82,11 @@ def test_the_record_of_an_export(tmp_path):
     folder = write_brightness_export(tmp_path / "made")
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     read_all(folder / RECORD, lambda: read_record(folder), damaged(record))
-    read_all(folder / RECORD, lambda: repr(load_exported(folder)), mutations_of_json(record, 200, seed=1))
+    read_all(
+        folder / RECORD,
+        lambda: repr(load_exported(folder)),
+        mutations_of_json(record, 200, seed=1),
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -88,7 +107,9 @@ def test_progress(tmp_path, monkeypatch):
     read_all(path, read, damaged(PROGRESS))
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "model.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer_config.json", "model.safetensors"]
+)
 def test_a_bert_folder(tmp_path, name):
     folder = write_small_bert(tmp_path / "bert")
 
@@ -114,7 +135,11 @@ def test_a_litert_file(tmp_path):
         "from pathlib import Path\n"
         "damaged.run_litert_files(Path(sys.argv[1]))"
     )
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(__file__.rpartition('/')[0])!r})\n{program}"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(__file__.rpartition('/')[0])!r})\n{program}",
+    ]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -25,8 +25,19 @@ def run(folder, *cells):
     nbformat.write(notebook, folder / "99_dies.ipynb")
     for name in ("conftest.py", "bands.py", "dead_kernels.py"):
         shutil.copy(NOTEBOOKS / name, folder)
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={PATIENCE}"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={PATIENCE}",
+    ]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST")
+    }
     began = time.perf_counter()
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "-rA", "--color=no", str(folder)],
@@ -41,8 +52,14 @@ def run(folder, *cells):
 @pytest.mark.slow
 def test_a_killed_kernel_is_named_with_its_lesson_and_what_to_do(tmp_path):
     said, seconds = run(tmp_path, "a = 1", "import os\nos.kill(os.getpid(), 9)", "a")
-    assert "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL" in said
-    assert "close other programs" in said and "pytest --nbval --nbval-current-env notebooks/99_dies.ipynb" in said
+    assert (
+        "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL"
+        in said
+    )
+    assert (
+        "close other programs" in said
+        and "pytest --nbval --nbval-current-env notebooks/99_dies.ipynb" in said
+    )
     assert re.search(r"1 failed, 1 passed, 1 xfailed", said) and seconds < PATIENCE / 2
 
 
@@ -68,8 +85,13 @@ def test_a_kernel_that_wants_more_memory_than_there_is(tmp_path):
         cannot_be_made(f"no control group for memory ({error.strerror})")
     try:
         join = f"import os\nopen('{group}/cgroup.procs', 'w').write(str(os.getpid()))"
-        said, seconds = run(tmp_path, join, "much = [bytearray(b'x' * 50_000_000) for _ in range(20)]")
-        assert "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL" in said
+        said, seconds = run(
+            tmp_path, join, "much = [bytearray(b'x' * 50_000_000) for _ in range(20)]"
+        )
+        assert (
+            "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL"
+            in said
+        )
         assert "memory has run out" in said and seconds < PATIENCE / 2
     finally:
         end = time.monotonic() + 60

@@ -56,7 +56,11 @@ def found(numbers):
     """The numbers whose rows are there, and right."""
     with RowCache("network", ROW.shape, ROW.dtype) as store:
         rows = store.get([bytes([number]) * 20 for number in numbers])
-    return [number for number in numbers if np.array_equal(rows.get(bytes([number]) * 20), ROW + number)]
+    return [
+        number
+        for number in numbers
+        if np.array_equal(rows.get(bytes([number]) * 20), ROW + number)
+    ]
 
 
 def visible(folder):
@@ -68,7 +72,9 @@ def visible(folder):
 
 def test_rows_that_do_not_fit_are_done_without_and_the_earlier_ones_stay(cache_on_disk):
     put([1])
-    with pytest.warns(CacheWarning, match="cannot be used .*full.* Results are right all the same"):
+    with pytest.warns(
+        CacheWarning, match="cannot be used .*full.* Results are right all the same"
+    ):
         put(range(2, 40))
     assert found(range(40)) == [1]
     cache_on_disk.grow()
@@ -85,19 +91,27 @@ def test_clearing_the_cache_makes_room_on_a_disk_without_any(cache_on_disk):
     assert found([1]) == [1]
 
 
-def test_features_are_the_same_with_a_cache_that_is_full(cache_on_disk, bundled_model, photographs):
+def test_features_are_the_same_with_a_cache_that_is_full(
+    cache_on_disk, bundled_model, photographs
+):
     cache_on_disk.fill()
     with pytest.warns(CacheWarning):
         here = bundled_model.extract_features(photographs)
-    assert np.array_equal(here, bundled_model.extract_features(photographs, cache=False))
+    assert np.array_equal(
+        here, bundled_model.extract_features(photographs, cache=False)
+    )
 
 
 def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    kept = Checkpoint(cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz")
+    kept = Checkpoint(
+        cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz"
+    )
     kept.write({"weights": ROW})
     with pytest.warns(CacheWarning, match=FULL):
         kept.write({"weights": np.zeros(1_000_000)})
-    assert np.array_equal(kept.read()["weights"], ROW) and visible(kept.path.parent) == ["state.npz"]
+    assert np.array_equal(kept.read()["weights"], ROW) and visible(
+        kept.path.parent
+    ) == ["state.npz"]
     cache_on_disk.grow()
     kept.write({"weights": np.zeros(1_000_000)})
     assert kept.read()["weights"].shape == (1_000_000,)
@@ -108,7 +122,9 @@ def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_
 
 @pytest.fixture(scope="module")
 def shades():
-    splits = [Split(*some_shades(count, seed), NAMES) for seed, count in enumerate((4, 2, 3))]
+    splits = [
+        Split(*some_shades(count, seed), NAMES) for seed, count in enumerate((4, 2, 3))
+    ]
     return Dataset("shades", *splits, NAMES, CARD_OF_SHADES)
 
 
@@ -117,13 +133,19 @@ def trained(shades):
     return tl.train_network(shades.train.images, shades.train.labels, NAMES, steps=2)
 
 
-SLOW_ROOMS = [pytest.param(room, marks=pytest.mark.slow) for room in (60_000, 140_000, 235_000, 255_000)]
+SLOW_ROOMS = [
+    pytest.param(room, marks=pytest.mark.slow)
+    for room in (60_000, 140_000, 235_000, 255_000)
+]
 
 
 @pytest.mark.parametrize("room", [0, *SLOW_ROOMS], ids="{:,} bytes left".format)
 def test_an_export_that_does_not_fit_leaves_nothing(disk, trained, shades, room):
     disk.fill(leaving=room)
-    with pytest.raises(TLCourseError, match=f"could not be written to .*{FULL}.* Make room, or choose another folder"):
+    with pytest.raises(
+        TLCourseError,
+        match=f"could not be written to .*{FULL}.* Make room, or choose another folder",
+    ):
         tl.export(trained, disk.path / "mine", shades)
     assert visible(disk.path) == []
     disk.grow()
@@ -151,29 +173,41 @@ def test_a_kit_that_does_not_fit_goes_on_with_more_room(disk, tmp_path, monkeypa
     folder, said = disk.path / "kit", []
     with pytest.raises(TLCourseError, match=f"{FULL}.* Run the same command again"):
         kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert not (folder / "SHA256SUMS").exists() and not list(folder.glob("wheels/pure*"))
+    assert not (folder / "SHA256SUMS").exists() and not list(
+        folder.glob("wheels/pure*")
+    )
     disk.grow()
     kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert (folder / "SHA256SUMS").is_file() and not [name for name in visible(folder) if name.startswith(".")]
+    assert (folder / "SHA256SUMS").is_file() and not [
+        name for name in visible(folder) if name.startswith(".")
+    ]
 
 
 # What is kept of work
 
 
-def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_printed(disk):
+def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_printed(
+    disk,
+):
     file = disk.path / "results.json"
     measure.write_results({"demo": 1}, file)
     disk.fill()
-    with pytest.raises(SystemExit, match=f'(?s)"solar": "xx.*{FULL}.* is as it was.* make room'):
+    with pytest.raises(
+        SystemExit, match=f'(?s)"solar": "xx.*{FULL}.* is as it was.* make room'
+    ):
         measure.write_results({"solar": "x" * 100_000}, file)
-    assert json.loads(file.read_text()) == {"demo": 1} and visible(disk.path) == ["results.json"]
+    assert json.loads(file.read_text()) == {"demo": 1} and visible(disk.path) == [
+        "results.json"
+    ]
 
 
 def test_progress_that_does_not_fit_is_said_and_the_earlier_stays(disk, monkeypatch):
     monkeypatch.setenv("TLCOURSE_PROGRESS", str(disk.path / "progress.json"))
     tl.check("0.1", 1)
     disk.fill()
-    with pytest.warns(UserWarning, match=f"Your progress could not be kept in .*{FULL}"):
+    with pytest.warns(
+        UserWarning, match=f"Your progress could not be kept in .*{FULL}"
+    ):
         tl.check("0.1", 2)
     assert Progress.read().tries == {"0.1": 1}
     disk.grow()
@@ -187,19 +221,40 @@ def test_progress_that_does_not_fit_is_said_and_the_earlier_stays(disk, monkeypa
 def small_network():
     import keras
 
-    return keras.Sequential([keras.Input((1000,)), keras.layers.Dense(2, activation="softmax")])
+    return keras.Sequential(
+        [keras.Input((1000,)), keras.layers.Dense(2, activation="softmax")]
+    )
 
 
-def test_a_training_for_many_machines_that_does_not_fit_is_begun_again_in_the_same_folder(disk, bundled_model):
-    network, inputs, labels = small_network(), np.zeros((400, 1000), np.float32), np.arange(400) % 2
+def test_a_training_for_many_machines_that_does_not_fit_is_begun_again_in_the_same_folder(
+    disk, bundled_model
+):
+    network, inputs, labels = (
+        small_network(),
+        np.zeros((400, 1000), np.float32),
+        np.arange(400) % 2,
+    )
     for room in (0, 1_000_000, 1_900_000):
         disk.fill(leaving=room)
-        with pytest.raises(TLCourseError, match=f"could not be written to .*{FULL}.* Make room there"):
-            training._prepare(disk.path / "out", network, np.tile(inputs, (2, 1)), labels, {"epochs": 1})
+        with pytest.raises(
+            TLCourseError, match=f"could not be written to .*{FULL}.* Make room there"
+        ):
+            training._prepare(
+                disk.path / "out",
+                network,
+                np.tile(inputs, (2, 1)),
+                labels,
+                {"epochs": 1},
+            )
         disk.grow(2)
     disk.grow()
     training._prepare(disk.path / "out", network, inputs, labels, {"epochs": 1})
-    assert visible(disk.path / "out") == ["inputs.npy", JOB, "labels.npy", "network.keras"]
+    assert visible(disk.path / "out") == [
+        "inputs.npy",
+        JOB,
+        "labels.npy",
+        "network.keras",
+    ]
 
 
 @pytest.mark.slow
@@ -211,17 +266,25 @@ def test_shards_that_do_not_fit_are_said_and_those_that_did_stay(disk, tmp_path)
 
     (tmp_path / "pictures").mkdir()
     for number in range(70):
-        Image.fromarray(np.full((9, 7, 3), number, np.uint8)).save(tmp_path / "pictures" / f"{number:02}.png")
+        Image.fromarray(np.full((9, 7, 3), number, np.uint8)).save(
+            tmp_path / "pictures" / f"{number:02}.png"
+        )
     engine, out = MeanColour(tmp_path / "diary"), disk.path / "out"
     disk.fill(leaving=12_000)
-    with pytest.raises(TLCourseError, match=f"cannot (write|be written) to .*{FULL}.* Make room"):
+    with pytest.raises(
+        TLCourseError, match=f"cannot (write|be written) to .*{FULL}.* Make room"
+    ):
         compute(engine, tmp_path / "pictures", (8, 8), out=out)
     disk.grow()
     shards = compute(engine, tmp_path / "pictures", (8, 8), out=out)
-    assert np.array_equal(shards.features[:, 0], np.arange(70)) and not list(out.glob(".*"))
+    assert np.array_equal(shards.features[:, 0], np.arange(70)) and not list(
+        out.glob(".*")
+    )
 
 
-def test_temporary_files_that_do_not_fit_are_said(disk, trained, shades, tmp_path, monkeypatch):
+def test_temporary_files_that_do_not_fit_are_said(
+    disk, trained, shades, tmp_path, monkeypatch
+):
     """Conversions need a little room in TMPDIR."""
     monkeypatch.setattr("tempfile.tempdir", str(disk.path))
     monkeypatch.setenv("TMPDIR", str(disk.path))

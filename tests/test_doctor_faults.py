@@ -25,7 +25,15 @@ from tlcourse.doctor import kept, kernels, machine, variables
 @pytest.fixture(autouse=True)
 def own_machine(tmp_path, monkeypatch):
     """A home, a cache and a working folder of this test; returns the cache's folder."""
-    for variable in (*machine.WRITERS, "TMPDIR", "TEMP", "TMP", "LC_ALL", "KERAS_BACKEND", *variables.THREADS):
+    for variable in (
+        *machine.WRITERS,
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "LC_ALL",
+        "KERAS_BACKEND",
+        *variables.THREADS,
+    ):
         monkeypatch.delenv(variable, raising=False)
     for name in ("home", "work", "cache"):
         (tmp_path / name).mkdir()
@@ -44,7 +52,13 @@ def said(look, subject):
 
 QUIET = (
     *(machine.temporary_files, machine.home, machine.clock, variables.variables),
-    *(kept.other_files, kept.cached_files, kept.killed_runs, kept.progress, kept.results),
+    *(
+        kept.other_files,
+        kept.cached_files,
+        kept.killed_runs,
+        kept.progress,
+        kept.results,
+    ),
 )
 
 
@@ -54,7 +68,9 @@ def test_nothing_is_said_where_nothing_is_wrong(look, monkeypatch):
     assert list(look()) == []
 
 
-@pytest.mark.parametrize("look", [*QUIET, kept.cache, kernels.kernel], ids=lambda look: look.__name__)
+@pytest.mark.parametrize(
+    "look", [*QUIET, kept.cache, kernels.kernel], ids=lambda look: look.__name__
+)
 def test_the_doctor_looks_there(look):
     assert look in doctor.LOOKS
 
@@ -76,13 +92,19 @@ def test_a_full_disk(disk, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(disk.path))
     disk.fill()
     text = said(machine.disk, "disk")
-    assert text.startswith(f"look: full: 0.0 GB free for {disk.path}") and "`tlcourse cache clear` makes room" in text
+    assert (
+        text.startswith(f"look: full: 0.0 GB free for {disk.path}")
+        and "`tlcourse cache clear` makes room" in text
+    )
 
 
 def test_a_full_folder_of_temporary_files(disk, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
     text = said(machine.temporary_files, "temporary files")
-    assert text.startswith("look: only 0.0 GB free") and "set TMPDIR to a folder on another disk" in text
+    assert (
+        text.startswith("look: only 0.0 GB free")
+        and "set TMPDIR to a folder on another disk" in text
+    )
 
 
 def test_a_tmpdir_that_is_not_there(tmp_path, monkeypatch):
@@ -97,7 +119,10 @@ def read_only(tmp_path):
     """A folder that not even root can write to."""
     folder = tmp_path / "read only"
     folder.mkdir()
-    for options in (["--bind", str(folder), str(folder)], ["-o", "remount,ro,bind", str(folder)]):
+    for options in (
+        ["--bind", str(folder), str(folder)],
+        ["-o", "remount,ro,bind", str(folder)],
+    ):
         done = subprocess.run(["mount", *options], capture_output=True, text=True)
         if done.returncode:
             cannot_be_made(f"nothing could be mounted ({done.stderr.strip()})")
@@ -108,32 +133,52 @@ def read_only(tmp_path):
 def test_a_tmpdir_that_cannot_be_written_to(read_only, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(read_only))
     text = said(machine.temporary_files, "TMPDIR")
-    assert text.startswith(f"look: {read_only} cannot be written to (Read-only file system)") and "unset TMPDIR" in text
+    assert (
+        text.startswith(
+            f"look: {read_only} cannot be written to (Read-only file system)"
+        )
+        and "unset TMPDIR" in text
+    )
 
 
 def test_no_folder_for_temporary_files_at_all(monkeypatch):
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: (_ for _ in ()).throw(FileNotFoundError("no usable")))
-    assert said(machine.temporary_files, "temporary files").startswith("broken: no folder takes any. Make room in /tmp")
+    monkeypatch.setattr(
+        tempfile,
+        "gettempdir",
+        lambda: (_ for _ in ()).throw(FileNotFoundError("no usable")),
+    )
+    assert said(machine.temporary_files, "temporary files").startswith(
+        "broken: no folder takes any. Make room in /tmp"
+    )
 
 
 def test_a_home_that_cannot_be_written_to(read_only, monkeypatch):
     monkeypatch.setenv("HOME", str(read_only))
     monkeypatch.setenv("KERAS_HOME", str(read_only.parent))
     text = said(machine.home, "home")
-    assert "cannot be written to (Read-only file system). Set MPLCONFIGDIR, TFDS_DATA_DIR, IPYTHONDIR, " in text
+    assert (
+        "cannot be written to (Read-only file system). Set MPLCONFIGDIR, TFDS_DATA_DIR, IPYTHONDIR, "
+        in text
+    )
     assert "KERAS_HOME" not in text
 
 
 def test_a_cache_that_cannot_be_written_to(read_only, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(read_only))
-    assert "cannot be written to (Read-only file system). Set TLCOURSE_CACHE" in said(kept.cache, "cache")
+    assert "cannot be written to (Read-only file system). Set TLCOURSE_CACHE" in said(
+        kept.cache, "cache"
+    )
 
 
 # The clock
 
 
 def test_a_clock_before_the_course(monkeypatch):
-    monkeypatch.setattr(machine, "time", SimpleNamespace(strftime=lambda form: "1970-01-01", time=lambda: 17.0))
+    monkeypatch.setattr(
+        machine,
+        "time",
+        SimpleNamespace(strftime=lambda form: "1970-01-01", time=lambda: 17.0),
+    )
     text = said(machine.clock, "clock")
     assert text.startswith("look: it says 1970-01-01") and "Set the clock" in text
 
@@ -143,7 +188,10 @@ def test_files_from_the_future(own_machine):
     (path,) = own_machine.glob("features/*.sqlite")
     os.utime(path, (time.time() + 9e5,) * 2)
     text = said(machine.clock, "clock")
-    assert text.startswith("look: 1 files of the cache are dated in the future") and "nothing is lost" in text
+    assert (
+        text.startswith("look: 1 files of the cache are dated in the future")
+        and "nothing is lost" in text
+    )
 
 
 # What is kept
@@ -154,11 +202,15 @@ def fill():
         store.put({b"k" * 20: np.ones(2, np.float32)})
 
 
-@pytest.mark.parametrize("content", [b"no database", None], ids=["something else", "cut in the middle"])
+@pytest.mark.parametrize(
+    "content", [b"no database", None], ids=["something else", "cut in the middle"]
+)
 def test_a_damaged_file_of_features(own_machine, content):
     fill()
     (path,) = own_machine.glob("features/*.sqlite")
-    path.write_bytes(b"SQLite format 3\0" + bytes(50) if content is None else content * 100)
+    path.write_bytes(
+        b"SQLite format 3\0" + bytes(50) if content is None else content * 100
+    )
     text = said(kept.cached_files, "cached features")
     assert text.startswith(f"look: {path} is damaged") and "Nothing is lost" in text
 
@@ -169,7 +221,10 @@ def test_a_file_of_features_that_another_process_keeps(own_machine):
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         text = said(kept.cached_files, "cached features")
-    assert text.startswith(f"look: another process is writing to {path}") and "Ctrl-Z" in text
+    assert (
+        text.startswith(f"look: another process is writing to {path}")
+        and "Ctrl-Z" in text
+    )
     assert list(kept.cached_files()) == []
 
 
@@ -185,9 +240,14 @@ def test_a_training_that_was_stopped_and_one_that_is_damaged(own_machine):
     state = Checkpoint(own_machine / "training" / f"network-{'0' * 24}.npz")
     state.write({"weights": np.ones(3)})
     text = said(kept.killed_runs, "to go on with")
-    assert text.startswith("ok: 1 training that was stopped") and "The same call goes on from there" in text
+    assert (
+        text.startswith("ok: 1 training that was stopped")
+        and "The same call goes on from there" in text
+    )
     state.path.write_bytes(state.path.read_bytes()[:-60])
-    assert f"{state.path} is damaged. That training begins anew" in said(kept.cached_files, "stopped training")
+    assert f"{state.path} is damaged. That training begins anew" in said(
+        kept.cached_files, "stopped training"
+    )
 
 
 def test_what_a_killed_run_has_left_in_the_cache(own_machine):
@@ -195,7 +255,8 @@ def test_what_a_killed_run_has_left_in_the_cache(own_machine):
     write_and_be_killed(own_machine / "training" / "state.npz")
     text = said(kept.killed_runs, "left over")
     assert (
-        text.startswith("look: 1 half-written files of killed runs") and "`tlcourse cache clear` removes them" in text
+        text.startswith("look: 1 half-written files of killed runs")
+        and "`tlcourse cache clear` removes them" in text
     )
     clear()
     assert list(kept.killed_runs()) == []
@@ -211,19 +272,26 @@ def test_a_damaged_file_of_progress_and_the_one_put_aside(monkeypatch):
     path.write_text('{"format": "tlcou')
     assert "The next tl.check puts it aside" in said(kept.progress, "progress")
     path.rename(path.with_name("progress.json.damaged"))
-    assert "was damaged and put aside. If you have a copy: tl.check.restore(file)" in said(kept.progress, "progress")
+    assert (
+        "was damaged and put aside. If you have a copy: tl.check.restore(file)"
+        in said(kept.progress, "progress")
+    )
 
 
 def test_progress_that_cannot_be_kept(read_only, monkeypatch):
     monkeypatch.setenv("TLCOURSE_PROGRESS", str(read_only / "progress.json"))
-    assert "(Read-only file system). Set TLCOURSE_PROGRESS" in said(kept.progress, "progress")
+    assert "(Read-only file system). Set TLCOURSE_PROGRESS" in said(
+        kept.progress, "progress"
+    )
 
 
 @pytest.mark.parametrize("content", ["", '{"demo": ', "[]"])
 def test_damaged_results(tmp_path, monkeypatch, content):
     (tmp_path / "results.json").write_text(content)
     monkeypatch.setattr(evidence, "results_file", lambda: tmp_path / "results.json")
-    assert "Run: git checkout -- benchmarks/results.json" in said(kept.results, "results")
+    assert "Run: git checkout -- benchmarks/results.json" in said(
+        kept.results, "results"
+    )
 
 
 # Environment variables
@@ -231,9 +299,15 @@ def test_damaged_results(tmp_path, monkeypatch, content):
 
 def test_python_without_bytecode(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setattr(variables, "find_spec", lambda name: SimpleNamespace(cached=str(tmp_path / "none.pyc")))
+    monkeypatch.setattr(
+        variables,
+        "find_spec",
+        lambda name: SimpleNamespace(cached=str(tmp_path / "none.pyc")),
+    )
     text = said(variables.variables, "PYTHONDONTWRITEBYTECODE")
-    assert text.startswith("look: is set") and text.endswith("Run: unset PYTHONDONTWRITEBYTECODE")
+    assert text.startswith("look: is set") and text.endswith(
+        "Run: unset PYTHONDONTWRITEBYTECODE"
+    )
 
 
 @pytest.mark.parametrize("value", ["-1", "0", "two", "1.5", "9999"])
@@ -247,19 +321,27 @@ def test_nonsense_for_a_number_of_threads(monkeypatch, name, value):
 @pytest.mark.parametrize("value", ["1", "2", "2,1"])
 def test_sensible_numbers_of_threads(monkeypatch, value):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert not [finding for finding in variables.variables() if finding.subject == "OMP_NUM_THREADS"]
+    assert not [
+        finding
+        for finding in variables.variables()
+        if finding.subject == "OMP_NUM_THREADS"
+    ]
 
 
 def test_plain_ascii_and_a_folder_with_an_umlaut(tmp_path, monkeypatch):
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setenv("HOME", str(tmp_path / "Übung 1"))
     text = said(variables.variables, "LC_ALL")
-    assert "cannot read the name of" in text and text.endswith("Run: export LC_ALL=C.UTF-8")
+    assert "cannot read the name of" in text and text.endswith(
+        "Run: export LC_ALL=C.UTF-8"
+    )
 
 
 def test_another_backend_of_keras(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    assert said(variables.variables, "KERAS_BACKEND").endswith("Run: unset KERAS_BACKEND")
+    assert said(variables.variables, "KERAS_BACKEND").endswith(
+        "Run: unset KERAS_BACKEND"
+    )
 
 
 # The notebooks' kernel
@@ -273,7 +355,13 @@ def kernelspec(tmp_path, monkeypatch):
         folder = tmp_path / "jupyter" / "kernels" / "python3"
         folder.mkdir(parents=True)
         spec = {
-            "argv": [str(program), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [
+                str(program),
+                "-m",
+                "ipykernel_launcher",
+                "-f",
+                "{connection_file}",
+            ],
             "display_name": "Python 3",
         }
         (folder / "kernel.json").write_text(json.dumps(spec))
@@ -295,8 +383,13 @@ def test_a_kernel_of_another_python(kernelspec, tmp_path):
     other.symlink_to(Path(sys.executable).resolve())
     folder = kernelspec(other)
     text = said(kernels.kernel, "kernel")
-    assert text.startswith(f"look: notebooks start {other}, not this Python, {sys.executable}")
-    assert f"Run: {sys.executable} -m ipykernel install --sys-prefix" in text and str(folder) in text
+    assert text.startswith(
+        f"look: notebooks start {other}, not this Python, {sys.executable}"
+    )
+    assert (
+        f"Run: {sys.executable} -m ipykernel install --sys-prefix" in text
+        and str(folder) in text
+    )
 
 
 def test_a_kernel_whose_python_is_gone(kernelspec, tmp_path):

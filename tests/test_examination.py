@@ -17,12 +17,22 @@ def made(train, validation, test, names=("cat", "dog"), skipped=(), seed=0):
     splits = []
     for counts in (train, validation, test):
         labels = np.repeat(np.arange(len(names)), counts)
-        splits.append(Split(rng.integers(0, 255, (len(labels), 32, 32, 3), dtype=np.uint8), labels, list(names)))
+        splits.append(
+            Split(
+                rng.integers(0, 255, (len(labels), 32, 32, 3), dtype=np.uint8),
+                labels,
+                list(names),
+            )
+        )
     return Dataset("pets", *splits, list(names), CARD, list(skipped))
 
 
 def finding(dataset, subject):
-    return next((text, look) for name, text, look in tl.datasets.examine(dataset).findings if name == subject)
+    return next(
+        (text, look)
+        for name, text, look in tl.datasets.examine(dataset).findings
+        if name == subject
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +41,29 @@ def tidy():
 
 
 def test_of_a_tidy_data_set_nothing_needs_a_look(tidy):
-    assert [subject for subject, _, look in tl.datasets.examine(tidy).findings if look] == []
+    assert [
+        subject for subject, _, look in tl.datasets.examine(tidy).findings if look
+    ] == []
 
 
 def test_it_is_shown_as_a_table(tidy):
     lines = repr(tl.datasets.examine(tidy)).splitlines()
-    assert lines[:2] == ["pets:", "  ok    pictures      train 50, validation 17, test 20."] and len(lines) == 7
+    assert (
+        lines[:2]
+        == ["pets:", "  ok    pictures      train 50, validation 17, test 20."]
+        and len(lines) == 7
+    )
 
 
-def test_the_baseline_is_what_always_giving_the_most_frequent_class_of_train_reaches_on_test(tidy):
+def test_the_baseline_is_what_always_giving_the_most_frequent_class_of_train_reaches_on_test(
+    tidy,
+):
     examination = tl.datasets.examine(tidy)
     assert (examination.most_frequent, examination.baseline) == ("cat", 12 / 20)
-    assert finding(tidy, "guessing")[0] == "always answering cat is right for 60.0% of the test pictures."
+    assert (
+        finding(tidy, "guessing")[0]
+        == "always answering cat is right for 60.0% of the test pictures."
+    )
 
 
 def test_the_most_frequent_class_is_that_of_train_and_not_of_test():
@@ -60,12 +81,19 @@ def test_empty_splits_are_named():
 def test_without_test_pictures_guessing_cannot_be_judged():
     dataset = made((1, 1), (0, 0), (0, 0))
     assert np.isnan(tl.datasets.examine(dataset).baseline)
-    assert finding(dataset, "guessing") == ("cannot be judged: there are no test pictures.", True)
+    assert finding(dataset, "guessing") == (
+        "cannot be judged: there are no test pictures.",
+        True,
+    )
 
 
 def test_classes_with_few_pictures_are_named_the_rarest_first():
-    text, look = finding(made((30, 9, 2), (5, 5, 5), (5, 5, 5), ("cat", "dog", "fox")), "to learn from")
-    assert look and text == "fewer than 10 pictures of fox 2, dog 9: add some if you can."
+    text, look = finding(
+        made((30, 9, 2), (5, 5, 5), (5, 5, 5), ("cat", "dog", "fox")), "to learn from"
+    )
+    assert (
+        look and text == "fewer than 10 pictures of fox 2, dog 9: add some if you can."
+    )
 
 
 def test_of_many_such_classes_the_first_are_named():
@@ -91,26 +119,35 @@ def test_what_was_left_out_is_counted_by_its_reason():
         ("g.jpg", "outside the class folders"),
     ]
     text, look = finding(made((30, 20), (5, 5), (5, 5), skipped=skipped), "left out")
-    assert look and text.startswith("7 files (2 copied, 1 unreadable, 1 too small, 1 no pictures by name, 1 under two")
+    assert look and text.startswith(
+        "7 files (2 copied, 1 unreadable, 1 too small, 1 no pictures by name, 1 under two"
+    )
 
 
 def test_a_picture_in_two_splits_is_found_also_mirrored(tidy):
     test = tidy.test.select(np.arange(len(tidy.test)))
     test.inputs = test.inputs.copy()
     test.inputs[3] = tidy.train.inputs[7][:, ::-1]
-    text, look = finding(Dataset("pets", tidy.train, tidy.validation, test, tidy.class_names, CARD), "copies")
+    text, look = finding(
+        Dataset("pets", tidy.train, tidy.validation, test, tidy.class_names, CARD),
+        "copies",
+    )
     assert look and text == "1 in two splits, the first 7 of train = 3 of test."
 
 
 def test_in_a_notebook_no_figure_is_shown(tidy, monkeypatch):
     """The guard shows the pairs; here a table is asked for, and nothing else."""
     monkeypatch.setattr("tlcourse.duplicates.in_notebook", lambda: True)
-    leaking = Dataset("pets", tidy.train, tidy.validation, tidy.train, tidy.class_names, CARD)
+    leaking = Dataset(
+        "pets", tidy.train, tidy.validation, tidy.train, tidy.class_names, CARD
+    )
     assert finding(leaking, "copies")[1]
 
 
 def test_sentences_are_refused():
-    with pytest.raises(UserInputError, match="holds sentences; examine looks at pictures"):
+    with pytest.raises(
+        UserInputError, match="holds sentences; examine looks at pictures"
+    ):
         tl.datasets.examine(tl.load_dataset("reviews"))
 
 
@@ -119,5 +156,10 @@ def test_pictures_of_almost_one_colour_are_named(tidy):
     train.inputs = train.inputs.copy()
     train.inputs[4] = train.inputs[4] // 20  # almost black
     train.inputs[6] = 250
-    text, look = finding(Dataset("pets", train, tidy.validation, tidy.test, tidy.class_names, CARD), "contrast")
-    assert look and text.startswith("2 pictures are almost of one colour, the first 4 of train")
+    text, look = finding(
+        Dataset("pets", train, tidy.validation, tidy.test, tidy.class_names, CARD),
+        "contrast",
+    )
+    assert look and text.startswith(
+        "2 pictures are almost of one colour, the first 4 of train"
+    )

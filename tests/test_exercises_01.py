@@ -18,14 +18,20 @@ def curve_of(counts, classes=10, **accuracies):
         ]
         for method, by_count in accuracies.items()
     }
-    return LearningCurve("kanji", list(range(len(next(iter(accuracies.values()))[0]))), points)
+    return LearningCurve(
+        "kanji", list(range(len(next(iter(accuracies.values()))[0]))), points
+    )
 
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch):
     """A measured curve: the probe reaches with 100 labels what scratch reaches with all 500."""
-    curve = curve_of((1, 10, None), scratch=[[0.2], [0.5], [0.8]], probe=[[0.5], [0.8], [0.9]])
-    monkeypatch.setattr(lesson_01, "results", lambda name: {"curves.kanji": curve.record()}[name])
+    curve = curve_of(
+        (1, 10, None), scratch=[[0.2], [0.5], [0.8]], probe=[[0.5], [0.8], [0.9]]
+    )
+    monkeypatch.setattr(
+        lesson_01, "results", lambda name: {"curves.kanji": curve.record()}[name]
+    )
 
 
 def test_1_1_right():
@@ -95,7 +101,9 @@ def test_1_2_right_in_other_forms(answer):
 
 
 def test_1_2_true_is_no_number_of_splits():
-    once = curve_of((1, 5), scratch=[[0.2, 0.5, 0.5], [0.9] * 3], probe=[[0.3, 0.4, 0.4], [0.8] * 3])
+    once = curve_of(
+        (1, 5), scratch=[[0.2, 0.5, 0.5], [0.9] * 3], probe=[[0.3, 0.4, 0.4], [0.8] * 3]
+    )
     assert_right(check("1.2", 1, once))
     assert_wrong(check("1.2", True, once), "you gave True")
 
@@ -119,8 +127,14 @@ def mine():
 
 def with_scratch(curve, probe=None, **changed):
     """The curve with a network from scratch, and other accuracies of the probe, if they are given."""
-    scratch = curve_of((1, 5), scratch=changed.get("scratch", [[0.2] * 3, [0.4] * 3])).points["scratch"]
-    found = curve.points["probe"] if probe is None else curve_of((1, 5), probe=probe).points["probe"]
+    scratch = curve_of(
+        (1, 5), scratch=changed.get("scratch", [[0.2] * 3, [0.4] * 3])
+    ).points["scratch"]
+    found = (
+        curve.points["probe"]
+        if probe is None
+        else curve_of((1, 5), probe=probe).points["probe"]
+    )
     return LearningCurve(curve.name, curve.seeds, {"scratch": scratch, "probe": found})
 
 
@@ -130,18 +144,40 @@ def accuracies(curve):
 
 def test_1_3_right(mine):
     gain = 100 * (np.mean(accuracies(mine)[0]) - 0.2)
-    assert_right(check("1.3", mine, LIVE), f"gains {gain:+.0f} points here, +7 on the numerals")
+    assert_right(
+        check("1.3", mine, LIVE), f"gains {gain:+.0f} points here, +7 on the numerals"
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (lambda c: with_scratch(c, [[0.6] * 3, [0.7] * 3]), "not those of the last ten classes"),
-        (lambda c: with_scratch(c, [[one - 0.1 for one in found] for found in accuracies(c)]), "not those of"),
-        (lambda c: with_scratch(c, accuracies(c)[::-1]), "not those of the last ten classes"),
-        (lambda c: with_scratch(c, [accuracies(c)[0], [float("nan")] * 3]), "one accuracy per seed"),
-        (lambda c: with_scratch(c, scratch=[[float("nan")] * 3, [0.4] * 3]), "one accuracy per seed"),
-        (lambda c: with_scratch(c, scratch=[[20.0] * 3, [40.0] * 3]), "one accuracy per seed"),
+        (
+            lambda c: with_scratch(c, [[0.6] * 3, [0.7] * 3]),
+            "not those of the last ten classes",
+        ),
+        (
+            lambda c: with_scratch(
+                c, [[one - 0.1 for one in found] for found in accuracies(c)]
+            ),
+            "not those of",
+        ),
+        (
+            lambda c: with_scratch(c, accuracies(c)[::-1]),
+            "not those of the last ten classes",
+        ),
+        (
+            lambda c: with_scratch(c, [accuracies(c)[0], [float("nan")] * 3]),
+            "one accuracy per seed",
+        ),
+        (
+            lambda c: with_scratch(c, scratch=[[float("nan")] * 3, [0.4] * 3]),
+            "one accuracy per seed",
+        ),
+        (
+            lambda c: with_scratch(c, scratch=[[20.0] * 3, [40.0] * 3]),
+            "one accuracy per seed",
+        ),
         (lambda c: with_scratch(c, scratch=[[0.2], [0.4]]), ""),
         (lambda c: c.points, "expected what tl.learning_curve returns"),
     ],
@@ -151,19 +187,44 @@ def test_1_3_invented(mine, changed, words):
 
 
 def test_1_3_odd_answers(mine):
-    assert_odd_answers_are_refused("1.3", LIVE, others=[mine.record(), repr(mine), mine.points["probe"], 3])
+    assert_odd_answers_are_refused(
+        "1.3", LIVE, others=[mine.record(), repr(mine), mine.points["probe"], 3]
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (0.6, "You gave a float; expected what tl.learning_curve returns"),
-        (curve_of((1, 5), probe=[[0.6] * 3, [0.7] * 3]), "Your curve has probe; compare"),
-        (curve_of((1, 5), scratch=[[0.2], [0.4]], probe=[[0.6], [0.7]]), "Seeds of your curve: 1"),
-        (curve_of((1, 20), scratch=[[0.2] * 3, [0.4] * 3], probe=[[0.6] * 3, [0.7] * 3]), "expected [1, 5]"),
-        (curve_of((1, 5), 100, scratch=[[0.2] * 3, [0.4] * 3], probe=[[0.6] * 3, [0.7] * 3]), "you have 100 classes"),
         (
-            curve_of((1, 5), scratch=[[0.2, 0.3, 0.4], [0.4] * 3], probe=[[0.3, 0.4, 0.4], [0.7] * 3]),
+            curve_of((1, 5), probe=[[0.6] * 3, [0.7] * 3]),
+            "Your curve has probe; compare",
+        ),
+        (
+            curve_of((1, 5), scratch=[[0.2], [0.4]], probe=[[0.6], [0.7]]),
+            "Seeds of your curve: 1",
+        ),
+        (
+            curve_of(
+                (1, 20), scratch=[[0.2] * 3, [0.4] * 3], probe=[[0.6] * 3, [0.7] * 3]
+            ),
+            "expected [1, 5]",
+        ),
+        (
+            curve_of(
+                (1, 5),
+                100,
+                scratch=[[0.2] * 3, [0.4] * 3],
+                probe=[[0.6] * 3, [0.7] * 3],
+            ),
+            "you have 100 classes",
+        ),
+        (
+            curve_of(
+                (1, 5),
+                scratch=[[0.2, 0.3, 0.4], [0.4] * 3],
+                probe=[[0.3, 0.4, 0.4], [0.7] * 3],
+            ),
             "These are the numerals again",
         ),
     ],

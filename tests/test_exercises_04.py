@@ -34,7 +34,9 @@ def test_4_1_wrong(answer, words):
     assert_wrong(check("4.1", answer), words)
 
 
-@pytest.mark.parametrize("answer", [1_321_994.0, np.int64(1_321_994), np.array(1_321_994)])
+@pytest.mark.parametrize(
+    "answer", [1_321_994.0, np.int64(1_321_994), np.array(1_321_994)]
+)
 def test_4_1_right_in_other_forms(answer):
     assert_right(check("4.1", answer))
 
@@ -60,7 +62,9 @@ def learn(network, photographs, flags, compiled=True, fitted=True):
     for layer in network.layers:
         layer.trainable = flags(layer)
     if compiled:
-        network.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", run_eagerly=True)  # no tracing: quick
+        network.compile(
+            keras.optimizers.Adam(1e-3), loss="binary_crossentropy", run_eagerly=True
+        )  # no tracing: quick
     if fitted:
         network.fit(photographs, labels, epochs=1, verbose=0)
     return network
@@ -76,7 +80,9 @@ def right_flags(layer):
 
 def test_4_2_right(new_network, photographs):
     network, before = new_network
-    assert_right(check("4.2", learn(network, photographs, right_flags), before), "nothing else")
+    assert_right(
+        check("4.2", learn(network, photographs, right_flags), before), "nothing else"
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,17 +105,30 @@ def test_4_2_weights_that_no_training_changed(new_network):
     """Written by hand, or diverged: the weights differ from before, and the network was not trained."""
     network, before = new_network
     with_nan = np.nan
-    for change, words in ((1.5, "has taken no step since compile"), (with_nan, "NaN or infinite")):
+    for change, words in (
+        (1.5, "has taken no step since compile"),
+        (with_nan, "NaN or infinite"),
+    ):
         for layer in network.layers:
             if right_flags(layer):
-                layer.set_weights([weights * change + 0.01 for weights in layer.get_weights()])
+                layer.set_weights(
+                    [weights * change + 0.01 for weights in layer.get_weights()]
+                )
         assert_wrong(check("4.2", network, before), words)
 
 
 def test_4_2_other_things(new_network):
     network, before = new_network
-    for answer in (before, network.get_weights(), network.name, [network], {"network": network}):
-        assert_wrong(check("4.2", answer, before), "expected my_network, after it was trained")
+    for answer in (
+        before,
+        network.get_weights(),
+        network.name,
+        [network],
+        {"network": network},
+    ):
+        assert_wrong(
+            check("4.2", answer, before), "expected my_network, after it was trained"
+        )
     for snapshot in (None, network, before.weights, [before]):
         assert_wrong(check("4.2", network, snapshot), "expected `snapshot`")
     assert_wrong(check("4.2", network), "Besides the answer came 0 of 1 arguments")
@@ -125,13 +144,30 @@ def judged(bundled_model):
     import keras
 
     solar = tl.load_dataset("solar")
-    learned, judged = solar.train.sample(per_class=100), solar.validation.sample(per_class=80)
-    probe = tl.train_classifier(bundled_model.extract_features(learned.images), learned.labels)
+    learned, judged = (
+        solar.train.sample(per_class=100),
+        solar.validation.sample(per_class=80),
+    )
+    probe = tl.train_classifier(
+        bundled_model.extract_features(learned.images), learned.labels
+    )
     images = [tl.pictures.resize(image, (224, 224)) for image in judged.images]
     features = bundled_model.extract_features(images)
-    wide = keras.Sequential([keras.layers.Dense(1024, activation="relu"), keras.layers.Dense(1, activation="sigmoid")])
-    wide.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", metrics=["accuracy"])
-    wide.fit(bundled_model.extract_features(learned.images), learned.labels, epochs=10, verbose=0)
+    wide = keras.Sequential(
+        [
+            keras.layers.Dense(1024, activation="relu"),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    wide.compile(
+        keras.optimizers.Adam(1e-3), loss="binary_crossentropy", metrics=["accuracy"]
+    )
+    wide.fit(
+        bundled_model.extract_features(learned.images),
+        learned.labels,
+        epochs=10,
+        verbose=0,
+    )
     right = {
         "probe": probe.score(features, judged.labels),
         "wide": wide.evaluate(features, judged.labels, verbose=0)[1],
@@ -141,8 +177,18 @@ def judged(bundled_model):
 
 def test_4_3_right(judged):
     probe, right, wide = judged
-    assert_right(check("4.3", right, probe, wide), f"{100 * (right['wide'] - right['probe']):+.1f} points")
-    assert_right(check("4.3", {name: np.float32(right[name]) for name in ("wide", "probe")}, probe, wide))
+    assert_right(
+        check("4.3", right, probe, wide),
+        f"{100 * (right['wide'] - right['probe']):+.1f} points",
+    )
+    assert_right(
+        check(
+            "4.3",
+            {name: np.float32(right[name]) for name in ("wide", "probe")},
+            probe,
+            wide,
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +197,10 @@ def test_4_3_right(judged):
         (lambda a: a | {"wide": 1.0}, "accuracy on the training rows"),
         (lambda a: a | {"wide": 0.5}, "Do output and loss fit"),
         (lambda a: a | {"probe": a["probe"] - 0.1}, "The probe gets"),
-        (lambda a: {"probe": a["probe"]}, "expected a dictionary with 'probe' and 'wide'"),
+        (
+            lambda a: {"probe": a["probe"]},
+            "expected a dictionary with 'probe' and 'wide'",
+        ),
         (lambda a: a | {"wide": 100 * a["wide"]}, "As a percentage"),
         (lambda a: a | {"wide": a["wide"] - 0.02}, "Your network `wide` gets"),
         (lambda a: a | {"wide": a["wide"] + 0.02}, "Your network `wide` gets"),
@@ -167,14 +216,19 @@ def test_4_3_wrong(judged, answer, words):
 def dense(*units, output="sigmoid"):
     import keras
 
-    layers = [*(keras.layers.Dense(count, "relu") for count in units[:-1]), keras.layers.Dense(units[-1], output)]
+    layers = [
+        *(keras.layers.Dense(count, "relu") for count in units[:-1]),
+        keras.layers.Dense(units[-1], output),
+    ]
     return keras.Sequential(layers)
 
 
 def built(network, width=1280, value=None):
     network.build((None, width))
     if value is not None:
-        network.set_weights([np.full_like(weights, value) for weights in network.get_weights()])
+        network.set_weights(
+            [np.full_like(weights, value) for weights in network.get_weights()]
+        )
     return network
 
 
@@ -199,7 +253,9 @@ def test_4_3_another_network(judged, network, words):
 
 def test_4_3_without_its_context(judged):
     probe, right, wide = judged
-    assert_wrong(check("4.3", right, probe), 'Call tl.check("4.3", your_answer, probe, wide)')
+    assert_wrong(
+        check("4.3", right, probe), 'Call tl.check("4.3", your_answer, probe, wide)'
+    )
     assert_wrong(check("4.3", right, wide, wide), "expected `probe`")
 
 
@@ -213,5 +269,8 @@ def test_4_3_odd_answers(judged):
         dict.fromkeys(right, 0.9),
         dict.fromkeys(right, True),
     ]
-    others += [{name: value + 0.9 for name, value in right.items()}, {"Probe": 0.8, "Wide": 0.8}]
+    others += [
+        {name: value + 0.9 for name, value in right.items()},
+        {"Probe": 0.8, "Wide": 0.8},
+    ]
     assert_odd_answers_are_refused("4.3", probe, wide, others=others)

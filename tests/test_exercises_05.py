@@ -40,14 +40,22 @@ def test_5_1_right_in_other_forms(answer):
 
 
 def test_5_1_odd_answers():
-    assert_odd_answers_are_refused("5.1", others=[36 + 0.9, 0.36, 1_321_994, "36", {"steps": 36}])
+    assert_odd_answers_are_refused(
+        "5.1", others=[36 + 0.9, 0.36, 1_321_994, "36", {"steps": 36}]
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(bundled_model):
     """A network that learned quickly, with the record of one that did what exercise 5.2 asks for."""
     cells = tl.load_dataset("solar").train.sample(per_class=20)
-    settings = {"from_": "block6c", "views": 1, "validation": 0, "epochs": 1, "learning_rate": 2e-2}
+    settings = {
+        "from_": "block6c",
+        "views": 1,
+        "validation": 0,
+        "epochs": 1,
+        "learning_rate": 2e-2,
+    }
     tuned = tl.fine_tune(bundled_model, cells.images, cells.labels, **settings)
     return changed(tuned, settings={"epochs": 2}, rows={"learned_from": 200})
 
@@ -57,24 +65,35 @@ def changed(tuned, **parts):
     found = copy.copy(tuned)
     found.record = dict(tuned.record)
     for name, value in parts.items():
-        found.record[name] = tuned.record[name] | value if isinstance(value, dict) else value
+        found.record[name] = (
+            tuned.record[name] | value if isinstance(value, dict) else value
+        )
     return found
 
 
 def test_5_2_right(trained):
     cells = tl.load_dataset("solar").validation.sample(per_class=80)
     accuracy = trained.score(cells.images, cells.labels)
-    assert_right(check("5.2", trained, 0.8), f"{accuracy:.1%}, the probe 80.0%: {100 * (accuracy - 0.8):+.1f} points")
+    assert_right(
+        check("5.2", trained, 0.8),
+        f"{accuracy:.1%}, the probe 80.0%: {100 * (accuracy - 0.8):+.1f} points",
+    )
 
 
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"from": "block7a"}, "trained from block7a on; the exercise asks for from_='block6c'"),
+        (
+            {"from": "block7a"},
+            "trained from block7a on; the exercise asks for from_='block6c'",
+        ),
         ({"from": None}, "trained from its pixels on"),
         ({"settings": {"learning_rate": 2e-4}}, "Its learning rate was 0.0002"),
         ({"settings": {"epochs": 6}}, "trained for 6 epochs"),
-        ({"rows": {"held_out": 20}}, "20 cells were held out and the best epoch was kept"),
+        (
+            {"rows": {"held_out": 20}},
+            "20 cells were held out and the best epoch was kept",
+        ),
         ({"rows": {"learned_from": 1476}}, "trained on 1476 cells"),
     ],
 )
@@ -83,18 +102,32 @@ def test_5_2_wrong(trained, parts, words):
 
 
 def test_5_2_something_else(trained):
-    assert_wrong(check("5.2", trained.record, 0.8), "You gave a dict; expected the network")
+    assert_wrong(
+        check("5.2", trained.record, 0.8), "You gave a dict; expected the network"
+    )
     assert_wrong(check("5.2", 0.7, 0.8), "You gave a float; expected the network")
-    assert_wrong(check("5.2", trained.network, 0.8), "expected the network that tl.fine_tune returned")
-    assert_wrong(check("5.2", changed(trained, settings={"learning_rate": np.nan}), 0.8), "Its learning rate was nan")
-    for accuracy, words in ((80.0, "As a percentage"), (np.nan, "expected a share"), (None, "probe_accuracy")):
+    assert_wrong(
+        check("5.2", trained.network, 0.8),
+        "expected the network that tl.fine_tune returned",
+    )
+    assert_wrong(
+        check("5.2", changed(trained, settings={"learning_rate": np.nan}), 0.8),
+        "Its learning rate was nan",
+    )
+    for accuracy, words in (
+        (80.0, "As a percentage"),
+        (np.nan, "expected a share"),
+        (None, "probe_accuracy"),
+    ):
         assert_wrong(check("5.2", trained, accuracy), words)
 
 
 def test_5_2_odd_answers(trained):
     empty = copy.copy(trained)
     empty.record = {}
-    assert_odd_answers_are_refused("5.2", 0.8, others=[empty, type(trained), [trained], trained.record])
+    assert_odd_answers_are_refused(
+        "5.2", 0.8, others=[empty, type(trained), [trained], trained.record]
+    )
 
 
 MAPS = np.random.default_rng(0).random((5, 224, 224)) ** 3 * np.hanning(224)
@@ -106,7 +139,10 @@ def inside(maps):
 
 def test_5_3_right():
     share = 1 - inside(MAPS).sum() / MAPS.sum()
-    assert_right(check("5.3", share, MAPS), f"{share:.0%} of the brightness, on 44% of the area: less than")
+    assert_right(
+        check("5.3", share, MAPS),
+        f"{share:.0%} of the brightness, on 44% of the area: less than",
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +166,17 @@ def test_5_3_wrong(answer, words):
 
 
 @pytest.mark.parametrize(
-    "maps", [None, "maps", MAPS[0], MAPS[:, :20], np.zeros_like(MAPS), np.full_like(MAPS, np.nan), MAPS[:0], 0.5]
+    "maps",
+    [
+        None,
+        "maps",
+        MAPS[0],
+        MAPS[:, :20],
+        np.zeros_like(MAPS),
+        np.full_like(MAPS, np.nan),
+        MAPS[:0],
+        0.5,
+    ],
 )
 def test_5_3_other_maps(maps):
     for answer in (0.44, 0.0, 1.0):
@@ -140,4 +186,6 @@ def test_5_3_other_maps(maps):
 def test_5_3_odd_answers():
     right = 1 - inside(MAPS).sum() / MAPS.sum()
     assert_right(check("5.3", np.float32(right), MAPS.tolist()))
-    assert_odd_answers_are_refused("5.3", MAPS, others=[right + 0.9, right - 0.01, [right], {"share": right}])
+    assert_odd_answers_are_refused(
+        "5.3", MAPS, others=[right + 0.9, right - 0.01, [right], {"share": right}]
+    )

@@ -37,7 +37,9 @@ def test_6_1_wrong(answer, words):
 
 def test_6_1_odd_answers():
     assert_right(check("6.1", np.float64(5_088)))
-    assert_odd_answers_are_refused("6.1", others=[0.5, 36, 1_321_994, "5088", {"numbers": 5088}])
+    assert_odd_answers_are_refused(
+        "6.1", others=[0.5, 36, 1_321_994, "5088", {"numbers": 5088}]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,9 @@ def lesson():
         digits = tl.load_dataset("digits").train
         source = tl.train_network(digits.images, digits.labels, steps=150)
         inverted = tl.train_network(255 - digits.images, digits.labels, steps=150)
-        sixty = tl.load_dataset("kanji").with_classes(tl.load_dataset("kanji").class_names[:60])
+        sixty = tl.load_dataset("kanji").with_classes(
+            tl.load_dataset("kanji").class_names[:60]
+        )
         judged = sixty.test
 
     return Names
@@ -62,20 +66,29 @@ def trained(lesson, per_class, **options):
 @pytest.fixture(scope="module")
 def ways(lesson):
     """Exercise 6.2's accuracies: labels a sign and where judged → each way's."""
-    options = dict(zip(WAYS, [{}, {"start": lesson.source, "frozen": True}], strict=True))
+    options = dict(
+        zip(WAYS, [{}, {"start": lesson.source, "frozen": True}], strict=True)
+    )
     further, _ = trained(lesson, 2, start=lesson.source)
     found = {(2, "further"): further.score(lesson.judged.images, lesson.judged.labels)}
     for per_class in (4, 2):
-        networks = {name: trained(lesson, per_class, **chosen) for name, chosen in options.items()}
+        networks = {
+            name: trained(lesson, per_class, **chosen)
+            for name, chosen in options.items()
+        }
         for name, (network, part) in networks.items():
             for where, split in (("judged", lesson.judged), ("learned", part)):
-                found.setdefault((per_class, where), {})[name] = network.score(split.images, split.labels)
+                found.setdefault((per_class, where), {})[name] = network.score(
+                    split.images, split.labels
+                )
     return found
 
 
 def test_6_2_right(lesson, ways):
     best = max(ways[2, "judged"], key=ways[2, "judged"].get)
-    assert_right(check("6.2", ways[2, "judged"], lesson.source), f"{best!r} wins this draw")
+    assert_right(
+        check("6.2", ways[2, "judged"], lesson.source), f"{best!r} wins this draw"
+    )
 
 
 def exchanged(values):
@@ -88,10 +101,22 @@ def exchanged(values):
         (lambda w: w[2, "learned"], "accuracies on the training rows"),
         (lambda w: w[4, "judged"], "with four labels a sign"),
         (lambda w: exchanged(w[2, "judged"]), "The two are exchanged"),
-        (lambda w: dict.fromkeys(WAYS, w[2, "judged"]["from scratch"]), "Both are the same"),
-        (lambda w: w[2, "judged"] | {"carried, frozen": w[2, "further"]}, "layers have to stay frozen"),
-        (lambda w: w[2, "judged"] | {"from scratch": 0.99}, "Not so for 'from scratch'"),
-        (lambda w: {name: 100 * value for name, value in w[2, "judged"].items()}, "As a percentage"),
+        (
+            lambda w: dict.fromkeys(WAYS, w[2, "judged"]["from scratch"]),
+            "Both are the same",
+        ),
+        (
+            lambda w: w[2, "judged"] | {"carried, frozen": w[2, "further"]},
+            "layers have to stay frozen",
+        ),
+        (
+            lambda w: w[2, "judged"] | {"from scratch": 0.99},
+            "Not so for 'from scratch'",
+        ),
+        (
+            lambda w: {name: 100 * value for name, value in w[2, "judged"].items()},
+            "As a percentage",
+        ),
         (lambda w: {"from scratch": 0.5}, "expected a dictionary with"),
     ],
 )
@@ -108,8 +133,16 @@ def test_6_2_without_the_source(ways):
 
 def test_6_2_odd_answers(lesson, ways):
     right = ways[2, "judged"]
-    others = [{name: value + step for name, value in right.items()} for step in (0.9, -0.05, np.nan)]
-    others += [list(right.values()), right | {"further": 0.5}, dict.fromkeys(right, True), dict.fromkeys(right, 0.0)]
+    others = [
+        {name: value + step for name, value in right.items()}
+        for step in (0.9, -0.05, np.nan)
+    ]
+    others += [
+        list(right.values()),
+        right | {"further": 0.5},
+        dict.fromkeys(right, True),
+        dict.fromkeys(right, 0.0),
+    ]
     assert_odd_answers_are_refused("6.2", lesson.source, others=others)
 
 
@@ -120,26 +153,55 @@ def rescue(lesson):
 
     class Names:
         learned, judged = part, lesson.judged
-        rescued = tl.train_network(255 - part.images, part.labels, start=lesson.inverted, frozen=True, steps=STEPS)
-        before = tl.train_network(part.images, part.labels, start=lesson.inverted, frozen=True, steps=STEPS)
-        further = tl.train_network(part.images, part.labels, start=lesson.inverted, steps=STEPS)
+        rescued = tl.train_network(
+            255 - part.images,
+            part.labels,
+            start=lesson.inverted,
+            frozen=True,
+            steps=STEPS,
+        )
+        before = tl.train_network(
+            part.images, part.labels, start=lesson.inverted, frozen=True, steps=STEPS
+        )
+        further = tl.train_network(
+            part.images, part.labels, start=lesson.inverted, steps=STEPS
+        )
 
     return Names
 
 
 def test_6_3_right(lesson, rescue):
     accuracy = rescue.rescued.score(255 - rescue.judged.images, rescue.judged.labels)
-    assert_right(check("6.3", accuracy, lesson.inverted), f"{accuracy:.0%} instead of", "no weight of a convolution")
+    assert_right(
+        check("6.3", accuracy, lesson.inverted),
+        f"{accuracy:.0%} instead of",
+        "no weight of a convolution",
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda r: r.before.score(r.judged.images, r.judged.labels), "what the frozen network gave before"),
-        (lambda r: r.rescued.score(r.judged.images, r.judged.labels), "those to be judged by were not"),
-        (lambda r: r.before.score(255 - r.judged.images, r.judged.labels), "those to learn from were not"),
-        (lambda r: r.rescued.score(255 - r.learned.images, r.learned.labels), "on the training rows"),
-        (lambda r: r.further.score(r.judged.images, r.judged.labels), "They have to stay frozen"),
+        (
+            lambda r: r.before.score(r.judged.images, r.judged.labels),
+            "what the frozen network gave before",
+        ),
+        (
+            lambda r: r.rescued.score(r.judged.images, r.judged.labels),
+            "those to be judged by were not",
+        ),
+        (
+            lambda r: r.before.score(255 - r.judged.images, r.judged.labels),
+            "those to learn from were not",
+        ),
+        (
+            lambda r: r.rescued.score(255 - r.learned.images, r.learned.labels),
+            "on the training rows",
+        ),
+        (
+            lambda r: r.further.score(r.judged.images, r.judged.labels),
+            "They have to stay frozen",
+        ),
         (lambda r: 0.987, "is not what `inverted`, frozen, gives"),
         (lambda r: r.rescued, "expected one number between 0 and 1"),
     ],
@@ -150,6 +212,16 @@ def test_6_3_wrong(lesson, rescue, answer, words):
 
 def test_6_3_odd_answers(lesson, rescue):
     right = rescue.rescued.score(255 - rescue.judged.images, rescue.judged.labels)
-    others = [right + 0.9, right + 0.02, right - 0.02, 100 * right, 1 / 60, 0.0, 1.0, [right], {"accuracy": right}]
+    others = [
+        right + 0.9,
+        right + 0.02,
+        right - 0.02,
+        100 * right,
+        1 / 60,
+        0.0,
+        1.0,
+        [right],
+        {"accuracy": right},
+    ]
     assert_odd_answers_are_refused("6.3", lesson.inverted, others=others)
     assert_wrong(check("6.3", right, None), "expected `inverted`")

@@ -45,11 +45,22 @@ def test_10_1_odd_answers():
 @pytest.fixture(scope="module")
 def theirs():
     """Twelve pictures to learn from, six to test on; four of these are smaller versions of some of the first."""
-    noise = [np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8) for seed in range(14)]
-    images = [Image.fromarray(one).resize((96, 96), Image.Resampling.BICUBIC) for one in noise]
+    noise = [
+        np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8)
+        for seed in range(14)
+    ]
+    images = [
+        Image.fromarray(one).resize((96, 96), Image.Resampling.BICUBIC) for one in noise
+    ]
     train = [np.asarray(image) for image in images[:12]]
-    test = [np.asarray(image.resize((80, 80), Image.Resampling.BICUBIC)) for image in images[:4]]
-    return {"train": train, "test": [*test, *(np.asarray(image) for image in images[12:])]}
+    test = [
+        np.asarray(image.resize((80, 80), Image.Resampling.BICUBIC))
+        for image in images[:4]
+    ]
+    return {
+        "train": train,
+        "test": [*test, *(np.asarray(image) for image in images[12:])],
+    }
 
 
 def test_10_2_right(theirs):
@@ -77,7 +88,9 @@ def test_10_2_wrong(theirs, answer, words):
 
 def test_10_2_odd_answers(theirs):
     assert_right(check("10.2", np.float64(4), theirs))
-    assert_odd_answers_are_refused("10.2", theirs, others=[14, 5, 18, "4", {"pairs": 4}])
+    assert_odd_answers_are_refused(
+        "10.2", theirs, others=[14, 5, 18, "4", {"pairs": 4}]
+    )
 
 
 def test_10_2_after_the_pairs_are_gone(theirs):
@@ -92,7 +105,10 @@ EXPORTED = SimpleNamespace(
             "pictures": 40,
             "accuracy": 0.85,
             "baseline": 0.75,
-            "classes": {"functional": {"pictures": 30, "right": 28}, "defective": {"pictures": 10, "right": 6}},
+            "classes": {
+                "functional": {"pictures": 30, "right": 28},
+                "defective": {"pictures": 10, "right": 6},
+            },
         }
     }
 )
@@ -103,7 +119,11 @@ def answer(found, above):
 
 
 def test_10_3_right():
-    assert_right(check("10.3", answer(0.6, 0.1), EXPORTED), "6 of 10 defective cells were found", "10 points above")
+    assert_right(
+        check("10.3", answer(0.6, 0.1), EXPORTED),
+        "6 of 10 defective cells were found",
+        "10 points above",
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +143,10 @@ def test_10_3_right():
         (answer(0.6, True), "you gave True"),
         (answer(0.1, 0.6), "Not so for 'defective found' and 'above guessing'"),
         (answer(6, 0.1), "As a percentage"),
-        ([0.6, 0.1], "expected a dictionary with 'defective found' and 'above guessing'"),
+        (
+            [0.6, 0.1],
+            "expected a dictionary with 'defective found' and 'above guessing'",
+        ),
     ],
 )
 def test_10_3_wrong(given, words):
@@ -131,7 +154,20 @@ def test_10_3_wrong(given, words):
 
 
 def test_10_3_odd_answers():
-    assert_right(check("10.3", {"above guessing": np.float32(0.1), "defective found": np.array(0.6)}, EXPORTED))
-    others = [0.6, [0.6, 0.1], answer(0.6, 0.1) | {"more": 1}, answer(0, 0), answer(1, 1), answer("0.6", "0.1")]
+    assert_right(
+        check(
+            "10.3",
+            {"above guessing": np.float32(0.1), "defective found": np.array(0.6)},
+            EXPORTED,
+        )
+    )
+    others = [
+        0.6,
+        [0.6, 0.1],
+        answer(0.6, 0.1) | {"more": 1},
+        answer(0, 0),
+        answer(1, 1),
+        answer("0.6", "0.1"),
+    ]
     assert_odd_answers_are_refused("10.3", EXPORTED, others=others)
     assert_wrong(check("10.3", answer(0.6, 0.1), EXPORTED.record), "cannot read")

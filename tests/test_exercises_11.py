@@ -15,7 +15,9 @@ HOURS = 100e6 / (50 * 80) / 3600
 
 @pytest.mark.parametrize("answer", [HOURS, 6.94, 7])
 def test_11_1_right(answer):
-    assert_right(check("11.1", answer, MEASURED), "6.9 hours on 50 machines", "347 machine-hours")
+    assert_right(
+        check("11.1", answer, MEASURED), "6.9 hours on 50 machines", "347 machine-hours"
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,8 +43,16 @@ def test_11_1_wrong(answer, words):
 
 def test_11_1_odd_answers():
     assert_right(check("11.1", np.array(np.float32(HOURS)), MEASURED))
-    assert_odd_answers_are_refused("11.1", MEASURED, others=[100e6, 50, 80, "7", {"hours": HOURS}])
-    for measured in (None, {}, 80, {"dask_2": {"pictures_per_second": 0}}, {"dask_2": {"pictures_per_second": None}}):
+    assert_odd_answers_are_refused(
+        "11.1", MEASURED, others=[100e6, 50, 80, "7", {"hours": HOURS}]
+    )
+    for measured in (
+        None,
+        {},
+        80,
+        {"dask_2": {"pictures_per_second": 0}},
+        {"dask_2": {"pictures_per_second": None}},
+    ):
         assert_wrong(check("11.1", HOURS, measured), "cannot read")
 
 
@@ -71,7 +81,9 @@ def test_11_2_wrong(answer, words):
 
 def test_11_2_odd_answers():
     assert_right(check("11.2", np.float32(0.3), MEASURED))
-    assert_odd_answers_are_refused("11.2", MEASURED, others=[0.273, 0.31, 0.29, [0.3], {"terabytes": 0.3}])
+    assert_odd_answers_are_refused(
+        "11.2", MEASURED, others=[0.273, 0.31, 0.29, [0.3], {"terabytes": 0.3}]
+    )
 
 
 FEATURES = np.ones((6, 3), np.float32)
@@ -80,7 +92,9 @@ USABLE = np.array([True, False, True, True, False, True])
 
 
 def test_11_3_right():
-    assert_right(check("11.3", USABLE, FEATURES), "4 of 6 rows", "its neighbour's label")
+    assert_right(
+        check("11.3", USABLE, FEATURES), "4 of 6 rows", "its neighbour's label"
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +113,10 @@ def test_11_3_right():
         (USABLE.astype(str), "expected an array of True and False"),
         (np.zeros(6, bool), "4 rows are marked wrongly"),
         (np.roll(USABLE, 1), "rows are marked wrongly"),
-        (np.isfinite(FEATURES).any(axis=0), "expected True or False for each of the 6 rows"),
+        (
+            np.isfinite(FEATURES).any(axis=0),
+            "expected True or False for each of the 6 rows",
+        ),
     ],
 )
 def test_11_3_wrong(answer, words):
@@ -108,7 +125,9 @@ def test_11_3_wrong(answer, words):
 
 def test_11_3_odd_answers():
     assert_right(check("11.3", USABLE.tolist(), FEATURES))
-    assert_odd_answers_are_refused("11.3", FEATURES, others=[4, 0.5, FEATURES, {"usable": USABLE}, [USABLE]])
+    assert_odd_answers_are_refused(
+        "11.3", FEATURES, others=[4, 0.5, FEATURES, {"usable": USABLE}, [USABLE]]
+    )
 
 
 def test_11_3_features_without_a_row_of_nan():

@@ -31,7 +31,9 @@ class Counting:
     def run(self, batch):
         with self.lock:
             self.count += len(batch)
-        return np.concatenate([batch.mean(axis=(1, 2)), batch[:, -1, -1]], axis=1).astype(np.float32)
+        return np.concatenate(
+            [batch.mean(axis=(1, 2)), batch[:, -1, -1]], axis=1
+        ).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +125,13 @@ def test_pixels_of_another_type_or_shape_with_the_same_bytes_are_another_picture
 
 
 @pytest.mark.parametrize(
-    "change", [{"key": "other weights"}, {"size": (9, 8)}, {"name": "another cut"}, {"dtype": np.float16}]
+    "change",
+    [
+        {"key": "other weights"},
+        {"size": (9, 8)},
+        {"name": "another cut"},
+        {"dtype": np.float16},
+    ],
 )
 def test_whatever_determines_the_result_makes_it_computed_again(folder, change):
     counted(folder)
@@ -136,20 +144,30 @@ def test_another_preparation_makes_it_computed_again(folder, monkeypatch):
     assert counted(folder)[1] == 150
 
 
-def test_another_pillow_makes_it_computed_again_where_pillow_resizes(folder, monkeypatch):
+def test_another_pillow_makes_it_computed_again_where_pillow_resizes(
+    folder, monkeypatch
+):
     counted(folder), counted(arrays(5)), counted(arrays(5, SIZE))
     monkeypatch.setattr(PIL, "__version__", "99.0")
-    assert [counted(folder)[1], counted(arrays(5))[1], counted(arrays(5, SIZE))[1]] == [150, 5, 0]
+    assert [counted(folder)[1], counted(arrays(5))[1], counted(arrays(5, SIZE))[1]] == [
+        150,
+        5,
+        0,
+    ]
 
 
 def test_a_file_and_its_array_have_the_same_features(folder):
-    assert np.array_equal(counted(folder)[0], counted(list(Pictures(sorted(folder.iterdir()))))[0])
+    assert np.array_equal(
+        counted(folder)[0], counted(list(Pictures(sorted(folder.iterdir()))))[0]
+    )
 
 
 @pytest.mark.parametrize("batch", [2, 8, 1000])
 def test_the_engines_batch_does_not_matter(folder, batch):
     engine = Counting("batches", batch)
-    assert np.array_equal(compute(engine, folder, SIZE, name=None), counted(folder, name=None)[0])
+    assert np.array_equal(
+        compute(engine, folder, SIZE, name=None), counted(folder, name=None)[0]
+    )
 
 
 # Views
@@ -166,7 +184,9 @@ def test_views_are_rows_of_their_own_and_each_is_kept(folder):
 def test_views_of_a_picture_are_the_views_of_its_pixels():
     images = arrays(3, SIZE)
     rows, _ = counted(images, views=FLIPS)
-    corners = np.stack([images[:, -1, -1], images[:, -1, 0], images[:, 0, -1], images[:, 0, 0]], axis=1)
+    corners = np.stack(
+        [images[:, -1, -1], images[:, -1, 0], images[:, 0, -1], images[:, 0, 0]], axis=1
+    )
     assert np.array_equal(rows[..., 3:], corners.astype(np.float32))
 
 
@@ -186,7 +206,9 @@ def test_after_ctrl_c_only_what_was_not_finished_is_computed(folder):
     with pytest.raises(KeyboardInterrupt):
         compute(Stopping(), folder, SIZE, name="test")
     rows, computed = counted(folder)
-    assert 50 <= computed <= 60  # of 150; the hundred that were finished stay, but for those in hand
+    assert (
+        50 <= computed <= 60
+    )  # of 150; the hundred that were finished stay, but for those in hand
     assert np.array_equal(rows, counted(folder, name=None)[0])
 
 
@@ -202,7 +224,12 @@ def test_a_killed_process_leaves_its_finished_chunks(folder, empty_cache):
         "        return super().run(batch)\n"
         "compute(Dying(), sys.argv[1], SIZE, name='test')\n"
     )
-    assert subprocess.run([sys.executable, "-c", program, str(folder)], timeout=120).returncode == -9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program, str(folder)], timeout=120
+        ).returncode
+        == -9
+    )
     rows, computed = counted(folder)
     assert computed == 150 - features.GROUP - 2 * features.CHUNK
     assert np.array_equal(rows, counted(folder, name=None)[0])
@@ -225,7 +252,10 @@ def test_two_processes_at_once_come_to_the_same_rows(folder, tmp_path):
     )
     files = [tmp_path / f"{number}.npy" for number in range(2)]
     running = [
-        subprocess.Popen([sys.executable, "-W", "error", "-c", program, str(folder), str(file)]) for file in files
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", program, str(folder), str(file)]
+        )
+        for file in files
     ]
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     expected, computed = counted(folder)
@@ -236,14 +266,19 @@ def test_two_processes_at_once_come_to_the_same_rows(folder, tmp_path):
 # Large results
 
 
-def test_large_results_are_kept_in_a_file_and_are_the_same(folder, monkeypatch, empty_cache):
+def test_large_results_are_kept_in_a_file_and_are_the_same(
+    folder, monkeypatch, empty_cache
+):
     small, _ = counted(folder)
     monkeypatch.setattr(rows, "LARGE", 1000)
     large, _ = counted(folder)
     assert isinstance(large, np.memmap) and not isinstance(small, np.memmap)
     assert np.array_equal(large, small)
     # The file has no name.
-    assert sorted(path.name for path in empty_cache.glob("tlcourse-cache/*")) == ["CACHEDIR.TAG", "features"]
+    assert sorted(path.name for path in empty_cache.glob("tlcourse-cache/*")) == [
+        "CACHEDIR.TAG",
+        "features",
+    ]
 
 
 def test_large_results_can_be_changed_like_any_array(folder, monkeypatch):
@@ -270,16 +305,23 @@ def test_large_results_that_fit_nowhere_get_a_sentence(folder, monkeypatch):
 def photograph(width, height):
     """A picture with soft forms, as photographs have them."""
     x, y = np.meshgrid(np.linspace(0, 6, width), np.linspace(0, 9, height))
-    return np.stack([127 + 120 * np.sin(x + y), 127 + 120 * np.cos(x * y / 3), 127 + 120 * np.sin(y)], -1).astype(
-        np.uint8
-    )
+    return np.stack(
+        [
+            127 + 120 * np.sin(x + y),
+            127 + 120 * np.cos(x * y / 3),
+            127 + 120 * np.sin(y),
+        ],
+        -1,
+    ).astype(np.uint8)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(photograph(1600, 1000)).save(tmp_path / "large.jpg", quality=95, exif=exif)
+    Image.fromarray(photograph(1600, 1000)).save(
+        tmp_path / "large.jpg", quality=95, exif=exif
+    )
     from tlcourse.pictures import prepare, read_picture
 
     reduced = prepare((tmp_path / "large.jpg").read_bytes(), (224, 160)).astype(int)
@@ -288,7 +330,9 @@ def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(tmp_path, orientation)
     assert np.abs(reduced - whole).mean() < 1
 
 
-def test_a_large_jpeg_is_decoded_at_twice_the_size_or_more_and_not_at_all_of_it(tmp_path):
+def test_a_large_jpeg_is_decoded_at_twice_the_size_or_more_and_not_at_all_of_it(
+    tmp_path,
+):
     from tlcourse.pictures import open_picture
 
     Image.fromarray(photograph(1600, 1000)).save(tmp_path / "large.jpg")

@@ -29,7 +29,9 @@ def make_network():
     pixels = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
     x = keras.layers.Conv2D(8, 3)(x)
-    x = keras.layers.BatchNormalization(moving_mean_initializer="random_normal", name="norm")(x)
+    x = keras.layers.BatchNormalization(
+        moving_mean_initializer="random_normal", name="norm"
+    )(x)
     x = keras.layers.ReLU(name="active")(x)
     return keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x), name="small")
 
@@ -86,9 +88,14 @@ def test_fractions_of_grey_levels_are_kept(network, colour):
 
 
 @pytest.mark.parametrize("shape", [(7, SIDE, SIDE), (7, SIDE, SIDE, 1)])
-def test_grey_pictures_are_colour_pictures_with_three_equal_channels(network, colour, shape):
+def test_grey_pictures_are_colour_pictures_with_three_equal_channels(
+    network, colour, shape
+):
     grey = colour[..., :1]
-    same(compute(network, grey.reshape(shape)), compute(network, np.repeat(grey, 3, axis=-1)))
+    same(
+        compute(network, grey.reshape(shape)),
+        compute(network, np.repeat(grey, 3, axis=-1)),
+    )
 
 
 def test_one_colour_picture_gives_one_row(network, colour, expected):
@@ -122,11 +129,17 @@ def test_a_list_of_paths(network, folder, expected, kind):
 
 
 def test_an_array_of_paths(network, folder, expected):
-    same(compute(network, np.array([str(path) for path in sorted(folder.iterdir())])), expected)
+    same(
+        compute(network, np.array([str(path) for path in sorted(folder.iterdir())])),
+        expected,
+    )
 
 
 def test_a_list_of_paths_and_arrays(network, folder, colour, expected):
-    same(compute(network, [folder / "0.png", colour[1], str(folder / "2.png")]), expected[:3])
+    same(
+        compute(network, [folder / "0.png", colour[1], str(folder / "2.png")]),
+        expected[:3],
+    )
 
 
 def test_pictures(network, folder, expected):
@@ -173,18 +186,28 @@ def test_a_tf_dataset_of_dictionaries(network, colour, expected, batch):
 @pytest.mark.parametrize("batch", [None, 3])
 def test_a_tf_dataset_of_grey_pictures_without_channels(network, colour, batch):
     dataset = tf_dataset(colour[..., 0])
-    same(compute(network, dataset.batch(batch) if batch else dataset), compute(network, colour[..., 0]))
+    same(
+        compute(network, dataset.batch(batch) if batch else dataset),
+        compute(network, colour[..., 0]),
+    )
 
 
 def test_a_file_and_the_array_read_from_it_give_identical_features(bundled_model):
     path = load_dataset("samples").test.images.paths[3]
-    from_file, from_array = (bundled_model.extract_features(holder) for holder in (path, read_picture(path)))
+    from_file, from_array = (
+        bundled_model.extract_features(holder) for holder in (path, read_picture(path))
+    )
     np.testing.assert_array_equal(from_file, from_array)
 
 
 def test_the_bundled_networks_features_are_those_of_keras(bundled_model, photographs):
     found = bundled_model.extract_features(photographs)
-    np.testing.assert_allclose(found, bundled_model.network(photographs.astype("float32")), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        found,
+        bundled_model.network(photographs.astype("float32")),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
@@ -210,7 +233,9 @@ def test_a_black_picture_is_a_picture(network):
 def test_features_change_with_the_networks_weights(colour):
     network = make_network()
     before = compute(network, colour)
-    network.layers[2].set_weights([weight * 2 for weight in network.layers[2].get_weights()])
+    network.layers[2].set_weights(
+        [weight * 2 for weight in network.layers[2].get_weights()]
+    )
     assert not np.allclose(compute(network, colour), before)
 
 
@@ -221,7 +246,9 @@ def test_features_change_with_the_networks_batch_norm_statistics(colour):
     assert not np.allclose(compute(network, colour), before)
 
 
-def test_two_networks_of_one_name_and_one_set_of_weights_are_not_confused(network, colour):
+def test_two_networks_of_one_name_and_one_set_of_weights_are_not_confused(
+    network, colour
+):
     import keras
 
     highest = keras.layers.GlobalMaxPooling2D()(network.get_layer("active").output)
@@ -260,7 +287,10 @@ SCALED = np.random.default_rng(0).uniform(0, 1, (2, SIDE, SIDE, 3))
         ((SCALED * 65535).astype(np.uint16), "For 16-bit pictures"),
         (np.zeros((2, SIDE, SIDE, 4), np.uint8), "removes an alpha"),
         ([np.zeros((SIDE, SIDE, 4), np.uint8)], "removes an alpha"),
-        (np.zeros((2, 2, SIDE, SIDE, 3)), "expected numbers in shape (n, height, width, 3)"),
+        (
+            np.zeros((2, 2, SIDE, SIDE, 3)),
+            "expected numbers in shape (n, height, width, 3)",
+        ),
         (np.zeros(10), "expected numbers in shape"),
         (SCALED > 0.5, "type bool"),
         (SCALED * 1j, "type complex128"),
@@ -273,7 +303,9 @@ SCALED = np.random.default_rng(0).uniform(0, 1, (2, SIDE, SIDE, 3))
         (42, "expected numbers in shape"),
     ],
 )
-def test_what_is_no_picture_with_pixels_from_0_to_255_gets_a_sentence(network, images, sentence):
+def test_what_is_no_picture_with_pixels_from_0_to_255_gets_a_sentence(
+    network, images, sentence
+):
     assert sentence in refusal(network, images)
 
 
@@ -284,19 +316,27 @@ def test_a_split_in_place_of_its_pictures_gets_the_way_to_them(network):
 @pytest.mark.parametrize("batch", [None, 2])
 def test_a_tf_dataset_of_scaled_pictures_is_refused(network, batch):
     dataset = tf_dataset(SCALED)
-    assert "scaled to [0, 1] before" in refusal(network, dataset.batch(batch) if batch else dataset)
+    assert "scaled to [0, 1] before" in refusal(
+        network, dataset.batch(batch) if batch else dataset
+    )
 
 
 def test_a_tf_dataset_that_repeats_for_ever_is_refused(network, colour):
     assert "repeats for ever" in refusal(network, tf_dataset(colour).repeat())
 
 
-def test_a_tf_dataset_of_dictionaries_without_pictures_is_refused_with_its_keys(network, colour):
-    assert "dictionaries with photo; expected" in refusal(network, tf_dataset({"photo": colour}))
+def test_a_tf_dataset_of_dictionaries_without_pictures_is_refused_with_its_keys(
+    network, colour
+):
+    assert "dictionaries with photo; expected" in refusal(
+        network, tf_dataset({"photo": colour})
+    )
 
 
 def test_a_tf_dataset_without_elements_is_refused(network, colour):
-    assert "no pictures in what was given" in refusal(network, tf_dataset(colour).take(0))
+    assert "no pictures in what was given" in refusal(
+        network, tf_dataset(colour).take(0)
+    )
 
 
 def test_a_folder_that_does_not_exist_is_refused(network, tmp_path):
@@ -324,5 +364,7 @@ def test_a_last_batch_of_three_grey_pictures_of_tf_data_is_three_pictures(networ
     greys = np.random.default_rng(0).integers(1, 256, (7, SIDE, SIDE), np.uint8)
     import tensorflow as tf
 
-    assert len(compute(network, tf.data.Dataset.from_tensor_slices(greys).batch(4))) == 7
+    assert (
+        len(compute(network, tf.data.Dataset.from_tensor_slices(greys).batch(4))) == 7
+    )
     assert "grey pictures" in refusal(network, greys[:3])

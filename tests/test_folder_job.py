@@ -48,14 +48,26 @@ def folder(tmp_path_factory):
 def job(folder, tmp_path_factory):
     """The exported network, and the lines that were said."""
     lines = []
-    made = train_folder(folder, tmp_path_factory.mktemp("out") / "made", **QUICK, licence="CC0", say=lines.append)
+    made = train_folder(
+        folder,
+        tmp_path_factory.mktemp("out") / "made",
+        **QUICK,
+        licence="CC0",
+        say=lines.append,
+    )
     return made, lines
 
 
 def files(made):
     """What must be the same in each run: the LiteRT files, byte for byte, and what was found."""
-    record = {name: made.record[name] for name in ("test", "class_names", "data", "left_out")}
-    return [(made.folder / name).read_bytes() for name in sorted(made.record["files"]) if "lite" in name], record
+    record = {
+        name: made.record[name] for name in ("test", "class_names", "data", "left_out")
+    }
+    return [
+        (made.folder / name).read_bytes()
+        for name in sorted(made.record["files"])
+        if "lite" in name
+    ], record
 
 
 # What is made and said
@@ -63,12 +75,17 @@ def files(made):
 
 def test_the_network_is_exported_and_knows_the_classes(job):
     made, _ = job
-    assert made.class_names == ["dark", "light"] and load_exported(made.folder).record == made.record
+    assert (
+        made.class_names == ["dark", "light"]
+        and load_exported(made.folder).record == made.record
+    )
 
 
 def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
     data = job[0].record["data"]
-    assert {name: sum(classes.values()) for name, classes in data["pictures"].items()} == {
+    assert {
+        name: sum(classes.values()) for name, classes in data["pictures"].items()
+    } == {
         "train": 15,
         "validation": 5,
         "test": 5,
@@ -86,7 +103,9 @@ def test_the_job_is_recorded(job):
 def test_the_time_is_said_before_the_work(job):
     _, lines = job
     said = [line.startswith("This takes about ") for line in lines]
-    assert said.index(True) < [line.startswith("Linear probe") for line in lines].index(True)
+    assert said.index(True) < [line.startswith("Linear probe") for line in lines].index(
+        True
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,12 +127,17 @@ def test_it_says(job, words):
 def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(job):
     made, lines = job
     choice = made.record["job"]["choice"]
-    assert choice in lines and choice in (made.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert ("fine-tuned one is kept" in choice) == (made.record["training"]["method"] == "fine-tuned")
+    assert choice in lines and choice in (made.folder / "MODEL_CARD.md").read_text(
+        encoding="utf-8"
+    )
+    assert ("fine-tuned one is kept" in choice) == (
+        made.record["training"]["method"] == "fine-tuned"
+    )
 
 
 @pytest.mark.parametrize(
-    ("gained", "lost", "kept"), [(1, 0, "probe"), (2, 0, "tuned"), (2, 1, "probe"), (0, 2, "probe")]
+    ("gained", "lost", "kept"),
+    [(1, 0, "probe"), (2, 0, "tuned"), (2, 1, "probe"), (0, 2, "probe")],
 )
 def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
     folder, bundled_model, monkeypatch, gained, lost, kept
@@ -130,29 +154,44 @@ def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_on
 
     monkeypatch.setattr(folder_job, "fine_tune", lambda *_, **__: Tuned())
     job = {"probe": np.mean(right), "from": 3, "epochs": 1, "seed": 0}
-    chosen = folder_job._best(bundled_model, dataset, "the probe", right, job, lambda line: None, None)
-    assert (chosen == "the probe") == (kept == "probe") and job["fine_tuned"] == 1 - lost / len(truth)
+    chosen = folder_job._best(
+        bundled_model, dataset, "the probe", right, job, lambda line: None, None
+    )
+    assert (chosen == "the probe") == (kept == "probe") and job[
+        "fine_tuned"
+    ] == 1 - lost / len(truth)
     assert asked == [dataset.validation.images.paths]
 
 
 def test_without_epochs_the_probe_is_all(folder, tmp_path):
     made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
-    assert made.record["training"]["method"] == "linear probe" and made.record["job"]["fine_tuned"] is None
+    assert (
+        made.record["training"]["method"] == "linear probe"
+        and made.record["job"]["fine_tuned"] is None
+    )
 
 
 # Once more
 
 
 def test_the_same_job_again_has_nothing_to_do(job, folder, monkeypatch):
-    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(
+        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
+    )
     lines = []
-    again = train_folder(folder, job[0].folder, **QUICK, licence="CC0", say=lines.append)
-    assert again.record == job[0].record and lines[-1].endswith("Nothing is to be done.")
+    again = train_folder(
+        folder, job[0].folder, **QUICK, licence="CC0", say=lines.append
+    )
+    assert again.record == job[0].record and lines[-1].endswith(
+        "Nothing is to be done."
+    )
 
 
 @pytest.mark.parametrize("change", ["other settings", "another picture"])
 def test_another_job_does_not_overwrite_it(job, folder, tmp_path, change, monkeypatch):
-    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(
+        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
+    )
     before = (job[0].folder / RECORD).read_bytes()
     settings = {**QUICK, "licence": "CC0"}
     extra = folder / "light" / "more.png"
@@ -161,7 +200,9 @@ def test_another_job_does_not_overwrite_it(job, folder, tmp_path, change, monkey
     else:
         Image.new("RGB", (40, 40), (9, 99, 200)).save(extra)
     try:
-        with pytest.raises(UserInputError, match="made is there already; nothing was overwritten"):
+        with pytest.raises(
+            UserInputError, match="made is there already; nothing was overwritten"
+        ):
             train_folder(folder, job[0].folder, **settings, say=lambda line: None)
     finally:
         extra.unlink(missing_ok=True)
@@ -178,7 +219,11 @@ def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tm
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "train_folder(sys.argv[1], sys.argv[2], from_='head', epochs=1, licence='CC0', say=say)"
     )
-    environment = {**os.environ, "TLCOURSE_CACHE": str(tmp_path / "cache"), "TQDM_DISABLE": "1"}
+    environment = {
+        **os.environ,
+        "TLCOURSE_CACHE": str(tmp_path / "cache"),
+        "TQDM_DISABLE": "1",
+    }
     command = [sys.executable, "-c", program, str(folder), str(goal), "Judging"]
     done = subprocess.run(command, capture_output=True, env=environment)
     assert done.returncode == -signal.SIGKILL and not goal.exists()
@@ -187,13 +232,29 @@ def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tm
 
 
 def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
-    command = [sys.executable, "-m", "tlcourse", "train", str(folder), "--out", str(tmp_path / "made")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "tlcourse",
+        "train",
+        str(folder),
+        "--out",
+        str(tmp_path / "made"),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         while "This takes about" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=300)  # an import of TensorFlow that has begun finishes first
-    assert process.returncode == 130 and "the same command goes on from here" in error and "Traceback" not in error
+        _, error = process.communicate(
+            timeout=300
+        )  # an import of TensorFlow that has begun finishes first
+    assert (
+        process.returncode == 130
+        and "the same command goes on from here" in error
+        and "Traceback" not in error
+    )
     assert os.listdir(tmp_path) == []
 
 
@@ -201,19 +262,32 @@ def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
 def scheduler(tmp_path_factory):
     """Address of a Dask scheduler with two workers, whose certificate Dask's settings name."""
     with local_cluster(n_workers=2, threads_per_worker=1) as cluster:
-        with dask.config.set(certificate_settings(cluster, tmp_path_factory.mktemp("tls"))):
+        with dask.config.set(
+            certificate_settings(cluster, tmp_path_factory.mktemp("tls"))
+        ):
             yield cluster.scheduler_address
 
 
-def test_the_workers_of_a_scheduler_come_to_the_same_network(job, folder, tmp_path, monkeypatch, scheduler):
+def test_the_workers_of_a_scheduler_come_to_the_same_network(
+    job, folder, tmp_path, monkeypatch, scheduler
+):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    made = train_folder(folder, tmp_path / "made", **QUICK, licence="CC0", say=lambda line: None, scheduler=scheduler)
+    made = train_folder(
+        folder,
+        tmp_path / "made",
+        **QUICK,
+        licence="CC0",
+        say=lambda line: None,
+        scheduler=scheduler,
+    )
     assert files(made) == files(job[0])
 
 
 def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler)
+    train_folder(
+        folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler
+    )
     jobs = (tmp_path / "cache" / "tlcourse-cache" / "shards").iterdir()
     assert sorted(parquet.read_table(job).num_rows for job in jobs) == [5, 15]
 
@@ -222,10 +296,15 @@ def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler)
 
 
 def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(
+        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
+    )
     for name in ("cat", "dog"):
         write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
-    with pytest.raises(UserInputError, match="nothing is left for validation and test. Each class needs three"):
+    with pytest.raises(
+        UserInputError,
+        match="nothing is left for validation and test. Each class needs three",
+    ):
         train_folder(tmp_path / "few", tmp_path / "made", say=lambda line: None)
 
 
@@ -237,7 +316,9 @@ def test_epochs_that_cannot_be_are_refused(folder, tmp_path, epochs):
 
 def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
     monkeypatch.setattr(folder_job, "load_pretrained_model", lambda name: small_bert)
-    with pytest.raises(UserInputError, match="minilm reads; to see, take one that does"):
+    with pytest.raises(
+        UserInputError, match="minilm reads; to see, take one that does"
+    ):
         train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
 
 
@@ -246,22 +327,43 @@ def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypa
 
 def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     given = []
-    monkeypatch.setattr(folder_job, "train_folder", lambda *arguments, **options: given.append((arguments, options)))
-    arguments = ["train", str(tmp_path), "--out", "made", "--from", "block7a", "--epochs", "0", "--licence", "mine"]
+    monkeypatch.setattr(
+        folder_job,
+        "train_folder",
+        lambda *arguments, **options: given.append((arguments, options)),
+    )
+    arguments = [
+        "train",
+        str(tmp_path),
+        "--out",
+        "made",
+        "--from",
+        "block7a",
+        "--epochs",
+        "0",
+        "--licence",
+        "mine",
+    ]
     arguments += ["--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
     assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
     assert given[0][1]["scheduler"] == "tls://there:8786"
-    CliRunner().invoke(cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"])
+    CliRunner().invoke(
+        cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"]
+    )
     assert given[1][0][3] == 2
 
 
 def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
     dataset = folder_job._read(folder, lambda line: None)
-    one, ten = (folder_job._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40))
+    one, ten = (
+        folder_job._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40)
+    )
     assert folder_job.EXPORT_SECONDS < one < ten
 
 
 def test_the_record_is_json_that_others_read(job):
-    assert json.loads((job[0].folder / RECORD).read_text(encoding="utf-8"))["job"]["fingerprint"]
+    assert json.loads((job[0].folder / RECORD).read_text(encoding="utf-8"))["job"][
+        "fingerprint"
+    ]
     assert time.strptime(job[0].record["made"]["date"], "%Y-%m-%d")

@@ -50,7 +50,12 @@ KINDS = list(FOREIGN_NAMES)
 CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-TEXT_ATTRIBUTES = ("alt", "title", "id", "href")  # `href` and `id` of a heading are made of its text
+TEXT_ATTRIBUTES = (
+    "alt",
+    "title",
+    "id",
+    "href",
+)  # `href` and `id` of a heading are made of its text
 
 
 def foreign(name):
@@ -67,28 +72,51 @@ def formatted(shown):
 
 
 def split(names):
-    pictures = np.arange(4, dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(5, axis=2)
+    pictures = (
+        np.arange(4, dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(5, axis=2)
+    )
     return Split(pictures, np.array([0, 0, 1, 1]), names)
 
 
 def freeze_table(name):
-    return FreezeTable(f"network {name}", [Row(name, "frozen", 1, 100, 0, ())], (name,), (name,))
+    return FreezeTable(
+        f"network {name}", [Row(name, "frozen", 1, 100, 0, ())], (name,), (name,)
+    )
 
 
 def browser_of_mistakes(name):
     probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.8, 0.2]])
-    return mistake_browser(split([name, "other"]), probabilities, np.eye(4), split([name, "other"]), np.eye(4))
+    return mistake_browser(
+        split([name, "other"]),
+        probabilities,
+        np.eye(4),
+        split([name, "other"]),
+        np.eye(4),
+    )
 
 
 def curve_of(name):
-    points = [{"labels": n, "rows": 2 * n, "accuracies": [0.5, n / 20], "seconds": [1, 1]} for n in (1, 10)]
+    points = [
+        {"labels": n, "rows": 2 * n, "accuracies": [0.5, n / 20], "seconds": [1, 1]}
+        for n in (1, 10)
+    ]
     other = [{**point, "accuracies": [0.6, 0.7]} for point in points]
-    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": {name: points, f"{name} too": other}})
+    return LearningCurve.of(
+        {
+            "name": "race",
+            "seeds": [0, 1],
+            "points": {name: points, f"{name} too": other},
+        }
+    )
 
 
 def confusion_in_words(name):
-    figure = show.confusion(ConfusionMatrix.of([0, 1, 1], [0, 1, 0], [name, f"other {name}"]))
-    return in_words(figure.alt, {"columns": figure.table.columns, "rows": figure.table.texts()[1:]})
+    figure = show.confusion(
+        ConfusionMatrix.of([0, 1, 1], [0, 1, 0], [name, f"other {name}"])
+    )
+    return in_words(
+        figure.alt, {"columns": figure.table.columns, "rows": figure.table.texts()[1:]}
+    )
 
 
 def heads_of_the_mistake_browser(name):
@@ -106,7 +134,9 @@ HTML = {
     "answer": lambda name: Answer(name, {}, lambda: None).page,
     "mistake browser": lambda name: browser_of_mistakes(name).at(name, "other").page,
     "heads of the mistake browser": heads_of_the_mistake_browser,
-    "label slider": lambda name: re.sub('base64,[^"]*', "", label_slider(curve_of(name)).default.page),
+    "label slider": lambda name: re.sub(
+        'base64,[^"]*', "", label_slider(curve_of(name)).default.page
+    ),
 }
 # Classes that a notebook shows in a way of their own, and modules that write HTML. What is new here is tested above.
 DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Live"}
@@ -141,7 +171,9 @@ class Structure(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         assert not any(name.startswith("on") for name, _ in attributes)
-        self.attributes += "".join(f" {value}" for name, value in attributes if name in TEXT_ATTRIBUTES)
+        self.attributes += "".join(
+            f" {value}" for name, value in attributes if name in TEXT_ATTRIBUTES
+        )
         kept = tuple(pair for pair in attributes if pair[0] not in TEXT_ATTRIBUTES)
         if tag not in ("span", "code"):  # which show what is in them, and nothing more
             self.elements.append((tag, *kept))
@@ -156,7 +188,9 @@ class Structure(HTMLParser):
 
     def handle_data(self, text):
         formula = re.search(r"\$.*\$|\\[(\[]|\\begin\{", text, re.DOTALL)
-        assert not formula or {"pre", "code"} & set(self.open), "MathJax takes this for a formula"
+        assert not formula or {"pre", "code"} & set(self.open), (
+            "MathJax takes this for a formula"
+        )
         self.text += text
 
 
@@ -173,22 +207,40 @@ def test_a_notebook_shows_a_name_as_text(surface, kind):
     if "\n" not in name:  # an answer has a paragraph for each line
         assert found.elements == ordinary.elements
     assert printable(name, lines=True).strip().split("\n")[0] in found.text
-    assert not CONTROL.search(found.text.replace("\t", " ") + found.attributes.replace("\t", " "))
+    assert not CONTROL.search(
+        found.text.replace("\t", " ") + found.attributes.replace("\t", " ")
+    )
 
 
 def test_whatever_a_notebook_shows_in_a_way_of_its_own_is_tested_here():
-    ways = {"_repr_html_", "_repr_markdown_", "_repr_mimebundle_", "_ipython_display_", "_repr_latex_", "_repr_svg_"}
+    ways = {
+        "_repr_html_",
+        "_repr_markdown_",
+        "_repr_mimebundle_",
+        "_ipython_display_",
+        "_repr_latex_",
+        "_repr_svg_",
+    }
     displayed, writers = set(), set()
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
-                names = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+                names = {
+                    part.name for part in node.body if isinstance(part, ast.FunctionDef)
+                }
                 displayed |= {node.name} if names & ways else set()
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.search(r"</?(p|b|h\d|a|div|table|td|th|img|span|pre|figure|details|code)[ >]", node.value):
+                if re.search(
+                    r"</?(p|b|h\d|a|div|table|td|th|img|span|pre|figure|details|code)[ >]",
+                    node.value,
+                ):
                     writers.add(path.relative_to(PACKAGE).as_posix())
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("widgets.HTML", "HTML", "Markdown"):
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "widgets.HTML",
+                "HTML",
+                "Markdown",
+            ):
                 writers.add(path.relative_to(PACKAGE).as_posix())
     assert displayed == DISPLAYED
     assert writers <= WRITE_HTML
@@ -197,29 +249,53 @@ def test_whatever_a_notebook_shows_in_a_way_of_its_own_is_tested_here():
 def test_what_is_chosen_from_a_list_or_pointed_at_is_printable():
     import ipywidgets
 
-    classes = Split(np.zeros((60, 4, 5), np.uint8), np.arange(60) % len(KINDS), list(FOREIGN_NAMES.values()))
-    many = mistake_browser(classes, np.eye(len(KINDS))[(np.arange(60) + 1) % len(KINDS)])
+    classes = Split(
+        np.zeros((60, 4, 5), np.uint8),
+        np.arange(60) % len(KINDS),
+        list(FOREIGN_NAMES.values()),
+    )
+    many = mistake_browser(
+        classes, np.eye(len(KINDS))[(np.arange(60) + 1) % len(KINDS)]
+    )
     (few,) = [browser_of_mistakes(FOREIGN_NAMES["right to left"])]
     shown = [text for text, _ in many.box.children[0].options]
-    shown += [part.tooltip for part in few.box.children[0].children if isinstance(part, ipywidgets.Button)]
+    shown += [
+        part.tooltip
+        for part in few.box.children[0].children
+        if isinstance(part, ipywidgets.Button)
+    ]
     assert len(shown) > 60 and not any(CONTROL.search(text) for text in shown)
 
 
 def test_try_your_own_shows_names_as_text(bundled_model):
     names = list(FOREIGN_NAMES.values())
-    pictures = np.random.default_rng(0).integers(0, 256, (len(names), 32, 32, 3), dtype=np.uint8)
-    train, features = Split(pictures, np.arange(len(names)), names), np.eye(len(names), bundled_model.feature_dim)
-    widget = try_your_own(bundled_model, tl.train_classifier(features, train.labels, names), train, features)
+    pictures = np.random.default_rng(0).integers(
+        0, 256, (len(names), 32, 32, 3), dtype=np.uint8
+    )
+    train, features = (
+        Split(pictures, np.arange(len(names)), names),
+        np.eye(len(names), bundled_model.feature_dim),
+    )
+    widget = try_your_own(
+        bundled_model,
+        tl.train_classifier(features, train.labels, names),
+        train,
+        features,
+    )
     elements = {tag for tag, *_ in Structure(widget.default.page).elements}
     assert elements == {"div", "p", "figure", "img", "figcaption"}
-    assert not any(CONTROL.search(text) for text, _ in widget.box.children[0].children[1].options)
+    assert not any(
+        CONTROL.search(text) for text, _ in widget.box.children[0].children[1].options
+    )
 
 
 # Cards
 
 
 def test_a_card_of_the_course_is_rendered():
-    assert "text/markdown" in formatted(read_card("solar")) and "text/html" not in formatted(read_card("solar"))
+    assert "text/markdown" in formatted(
+        read_card("solar")
+    ) and "text/html" not in formatted(read_card("solar"))
 
 
 @pytest.mark.parametrize("kind", ["script", "link", "picture"])
@@ -231,7 +307,9 @@ def test_a_card_that_came_with_a_folder_is_text(tmp_path, kind):
         dataset = from_folder(folder)
     for card in (dataset.card, with_card(dataset, "dogs", read_card("dogs")).card):
         data = formatted(card)
-        assert "text/markdown" not in data and {tag for tag, *_ in Structure(data["text/html"]).elements} == {"pre"}
+        assert "text/markdown" not in data and {
+            tag for tag, *_ in Structure(data["text/html"]).elements
+        } == {"pre"}
         assert FOREIGN_NAMES[kind] in Structure(data["text/html"]).text
 
 
@@ -249,7 +327,9 @@ def card_of(name):
     record["data"]["pictures"]["train"][name] = 1000
     record["test"] |= {"most_frequent": name, "mistakes": [[name, "dog", 3]]}
     record["test"]["classes"][name]["pictures"] = 5
-    record["test"]["surest_mistakes"] = [{"picture": name, "true": name, "said": name, "probability": 0.97}]
+    record["test"]["surest_mistakes"] = [
+        {"picture": name, "true": name, "said": name, "probability": 0.97}
+    ]
     return model_card(record)
 
 
@@ -263,15 +343,21 @@ def card_of_all():
     record["test"] |= {
         "classes": {name: {"pictures": 20, "right": 10} for name in names},
         "mistakes": [[name, name, 3] for name in names],
-        "surest_mistakes": [{"picture": n, "true": n, "said": n, "probability": 0.97} for n in names],
+        "surest_mistakes": [
+            {"picture": n, "true": n, "said": n, "probability": 0.97} for n in names
+        ],
     }
     return model_card(record)
 
 
 RENDERERS = {
-    "markdown-it": MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render,
+    "markdown-it": MarkdownIt("commonmark", {"html": True})
+    .enable(["table", "strikethrough"])
+    .render,
     "nbconvert": markdown2html,
-    "mistune": mistune.create_markdown(escape=False, plugins=["table", "url", "strikethrough", "footnotes", "math"]),
+    "mistune": mistune.create_markdown(
+        escape=False, plugins=["table", "url", "strikethrough", "footnotes", "math"]
+    ),
 }
 
 
@@ -294,7 +380,15 @@ def test_a_model_card_has_no_front_matter_but_its_own():
 
 
 @pytest.mark.parametrize(
-    "name", ["cat", "broken cell", "IMG_0042", "CC BY-NC-SA 4.0 (see the text)", "dog/7.jpg", "猫"]
+    "name",
+    [
+        "cat",
+        "broken cell",
+        "IMG_0042",
+        "CC BY-NC-SA 4.0 (see the text)",
+        "dog/7.jpg",
+        "猫",
+    ],
 )
 def test_an_ordinary_name_stands_in_markdown_as_it_is(name):
     assert escape_markdown(name) == name
@@ -303,7 +397,9 @@ def test_an_ordinary_name_stands_in_markdown_as_it_is(name):
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_name_is_one_run_of_text_in_a_table_of_markdown(name):
-    page = RENDERERS["markdown-it"](f"| a | b |\n|---|---|\n| {escape_markdown(name)} | 2 |\n")
+    page = RENDERERS["markdown-it"](
+        f"| a | b |\n|---|---|\n| {escape_markdown(name)} | 2 |\n"
+    )
     assert [tag for tag, *_ in Structure(page).elements].count("td") == 2
     assert " ".join(printable(name).split()) in " ".join(Structure(page).text.split())
 
@@ -318,8 +414,17 @@ def figures(names):
     guesses, few = [[(name, 0.5), (name, 0.2)] for name in names], [[0.5]] * count
     yield show.confusion(ConfusionMatrix.of(labels, labels[::-1], names))
     yield show.attention(names, np.full((count, count), 1 / count))
-    yield show.feature_map(np.random.default_rng(0).normal(size=(count, 2)), labels, names)
-    yield show.curves([1], dict(zip(names, few, strict=True)), dict(zip(names, few, strict=True)), "x", "y", "title")
+    yield show.feature_map(
+        np.random.default_rng(0).normal(size=(count, 2)), labels, names
+    )
+    yield show.curves(
+        [1],
+        dict(zip(names, few, strict=True)),
+        dict(zip(names, few, strict=True)),
+        "x",
+        "y",
+        "title",
+    )
     yield show.bars(names, labels, "x", "title")
     yield show.labelled_points(names, labels + 1, labels, "x", "y", "title")
     yield show.pictures(pictures, names)
@@ -332,12 +437,19 @@ def figures(names):
 @pytest.mark.parametrize("some", range(2))
 def test_figures_show_names_as_text(some, monkeypatch):
     names = [FOREIGN_NAMES[kind] for kind in KINDS[KINDS.index("formula") :]][some::2]
-    monkeypatch.setattr(matplotlib.mathtext.MathTextParser, "parse", lambda *_: pytest.fail("a name became a formula"))
+    monkeypatch.setattr(
+        matplotlib.mathtext.MathTextParser,
+        "parse",
+        lambda *_: pytest.fail("a name became a formula"),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for figure in figures(names):
             figure.savefig(io.BytesIO(), format="png", dpi=30)
-            texts = [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+            texts = [
+                text.get_text()
+                for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+            ]
             assert not any(CONTROL.search(text) for text in texts)
             assert not CONTROL.search(figure.alt)
 
@@ -345,8 +457,14 @@ def test_figures_show_names_as_text(some, monkeypatch):
 def test_a_legend_has_each_name():
     names = list(FOREIGN_NAMES.values())
     sheet = show.feature_map(np.zeros((len(names), 2)), np.arange(len(names)), names)
-    shown = [text.get_text().replace(r"\$", "$") for text in sheet.axes[0].get_legend().get_texts()]
-    assert all(text == printable(name) or text.endswith("…") for text, name in zip(shown, names, strict=True))
+    shown = [
+        text.get_text().replace(r"\$", "$")
+        for text in sheet.axes[0].get_legend().get_texts()
+    ]
+    assert all(
+        text == printable(name) or text.endswith("…")
+        for text, name in zip(shown, names, strict=True)
+    )
 
 
 # Text: a terminal, errors, warnings
@@ -355,8 +473,12 @@ TEXT = {
     "card": lambda name: str(foreign(name)),
     "table": lambda name: repr(Table((name, "n"), [(name, 1)])),
     "freeze table": lambda name: repr(freeze_table(name)),
-    "confusion": lambda name: str(ConfusionMatrix.of([0, 1], [1, 1], [name, f"other {name}"])),
-    "report": lambda name: classification_report([0, 1], [1, 1], [name, f"other {name}"]),
+    "confusion": lambda name: str(
+        ConfusionMatrix.of([0, 1], [1, 1], [name, f"other {name}"])
+    ),
+    "report": lambda name: classification_report(
+        [0, 1], [1, 1], [name, f"other {name}"]
+    ),
     "answer": lambda name: repr(Answer(name, {}, lambda: None)),
     "error": lambda name: str(UserInputError(f"There is no class {name}.")),
 }
@@ -377,7 +499,11 @@ def test_a_folder_of_such_names_is_examined_without_control_characters(tmp_path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         dataset = from_folder(folder)
-    said = [repr(examine(dataset)), repr(dataset), *(str(warning.message) for warning in warned)]
+    said = [
+        repr(examine(dataset)),
+        repr(dataset),
+        *(str(warning.message) for warning in warned),
+    ]
     assert len(dataset.class_names) > 40 and len(warned) == 1
     assert not any(CONTROL.search(text) for text in said)
 
@@ -386,8 +512,12 @@ def test_a_folder_of_such_names_is_examined_without_control_characters(tmp_path)
 def test_the_command_prints_no_control_characters(tmp_path, kind):
     folder = tmp_path / (FOREIGN_NAMES[kind].replace("/", "_")[:100])
     Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
-    result = CliRunner().invoke(cli.app, ["predict", str(tmp_path / "picture.png"), "--model", str(folder)])
-    assert result.exit_code == 1 and not CONTROL.search(result.stderr.replace("\t", " "))
+    result = CliRunner().invoke(
+        cli.app, ["predict", str(tmp_path / "picture.png"), "--model", str(folder)]
+    )
+    assert result.exit_code == 1 and not CONTROL.search(
+        result.stderr.replace("\t", " ")
+    )
     assert printable(folder.name.strip()) in result.stderr.replace("\n", r"\n")
 
 
@@ -415,8 +545,16 @@ def answers(model, place, stream, **options):
 def named(tmp_path_factory):
     """A network whose classes have these names, and pictures."""
     root = tmp_path_factory.mktemp("named")
-    names = [name for name in FOREIGN_NAMES.values() if name == printable(name, lines=True) or name.isascii()]
-    return load_exported(write_brightness_export(root / "made", names)), write_shades(root / "shades"), names
+    names = [
+        name
+        for name in FOREIGN_NAMES.values()
+        if name == printable(name, lines=True) or name.isascii()
+    ]
+    return (
+        load_exported(write_brightness_export(root / "made", names)),
+        write_shades(root / "shades"),
+        names,
+    )
 
 
 def labels_of(text):
@@ -426,36 +564,50 @@ def labels_of(text):
 
 def test_no_cell_of_csv_is_a_formula_and_every_name_comes_back(named):
     model, pictures, names = named
-    labels = labels_of(answers(model, pictures, io.StringIO(newline=""), top=len(names)))
+    labels = labels_of(
+        answers(model, pictures, io.StringIO(newline=""), top=len(names))
+    )
     assert not any(label.startswith(tuple("=+-@\t\r\n＝＋－＠")) for label in labels)  # noqa: RUF001
     assert sorted(map(name_of_cell, labels)) == sorted(names)
 
 
-def test_a_path_that_looks_like_a_formula_leads_to_its_file(named, tmp_path, monkeypatch):
+def test_a_path_that_looks_like_a_formula_leads_to_its_file(
+    named, tmp_path, monkeypatch
+):
     model, pictures, _ = named
     monkeypatch.chdir(tmp_path)
     Path("=1+1.png").write_bytes((pictures / "250.png").read_bytes())
-    (row,) = csv.DictReader(io.StringIO(answers(model, Path("=1+1.png"), io.StringIO()), newline=""))
-    assert not row["picture"].startswith("=") and Path(row["picture"]) == Path("=1+1.png")
+    (row,) = csv.DictReader(
+        io.StringIO(answers(model, Path("=1+1.png"), io.StringIO()), newline="")
+    )
+    assert not row["picture"].startswith("=") and Path(row["picture"]) == Path(
+        "=1+1.png"
+    )
 
 
 def test_an_error_is_no_formula_either(named, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("=1+1.png").write_text("no picture")
-    (row,) = csv.DictReader(io.StringIO(answers(named[0], Path("=1+1.png"), io.StringIO()), newline=""))
+    (row,) = csv.DictReader(
+        io.StringIO(answers(named[0], Path("=1+1.png"), io.StringIO()), newline="")
+    )
     assert row["error"] and not row["error"].startswith("=")
 
 
 def test_json_has_the_names_as_they_are(named):
     model, pictures, names = named
-    entry, *_ = json.loads(answers(model, pictures, io.StringIO(), form="json", top=len(names)))
+    entry, *_ = json.loads(
+        answers(model, pictures, io.StringIO(), form="json", top=len(names))
+    )
     assert sorted(one["label"] for one in entry["predictions"]) == sorted(names)
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_a_terminal_is_written_no_control_characters(named, form):
     model, pictures, names = named
-    assert not CONTROL.search(answers(model, pictures, Terminal(), form=form, top=len(names)))
+    assert not CONTROL.search(
+        answers(model, pictures, Terminal(), form=form, top=len(names))
+    )
 
 
 @pytest.mark.parametrize("number", ["-1", "+2", "-0.5"])

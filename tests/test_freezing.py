@@ -28,17 +28,27 @@ def small_base(name="small"):
 
 def flat(base):
     hidden = layers.Dropout(0.1, name="head_dropout")(base.outputs[0])
-    return keras.Model(base.inputs[0], layers.Dense(2, activation="softmax", name="answer")(hidden))
+    return keras.Model(
+        base.inputs[0], layers.Dense(2, activation="softmax", name="answer")(hidden)
+    )
 
 
 def sequential(base):
-    return keras.Sequential([keras.Input((8, 8, 3)), base, layers.Dense(2, activation="softmax", name="answer")])
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            base,
+            layers.Dense(2, activation="softmax", name="answer"),
+        ]
+    )
 
 
 def nested(base):
     pixels = keras.Input((8, 8, 3))
     features = base(layers.RandomFlip("horizontal", seed=0)(pixels), training=False)
-    return keras.Model(pixels, layers.Dense(2, activation="softmax", name="answer")(features))
+    return keras.Model(
+        pixels, layers.Dense(2, activation="softmax", name="answer")(features)
+    )
 
 
 def nested_twice(base):
@@ -46,14 +56,18 @@ def nested_twice(base):
     return sequential(keras.Model(pixels, base(pixels, training=False), name="wrapped"))
 
 
-@pytest.fixture(params=[flat, sequential, nested, nested_twice], ids=lambda build: build.__name__)
+@pytest.fixture(
+    params=[flat, sequential, nested, nested_twice], ids=lambda build: build.__name__
+)
 def model(request):
     """A small network with a head on top, in each of the ways that people put it there."""
     return request.param(small_base())
 
 
 def compiled(model, rate=0.1, **options):
-    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", **options)
+    model.compile(
+        keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", **options
+    )
     return model
 
 
@@ -64,7 +78,9 @@ def train(model, epochs=1):
 
 def layer(model, name):
     parts = find_blocks(model)
-    return next(part for group in parts.layers.values() for part in group if part.name == name)
+    return next(
+        part for group in parts.layers.values() for part in group if part.name == name
+    )
 
 
 def trained(model):
@@ -72,7 +88,10 @@ def trained(model):
     inside = {id(weight) for weight in model.trainable_weights}
     parts = find_blocks(model)
     return [
-        part.name for group in parts.layers.values() for part in group if any(id(w) in inside for w in part.weights)
+        part.name
+        for group in parts.layers.values()
+        for part in group
+        if any(id(w) in inside for w in part.weights)
     ]
 
 
@@ -98,8 +117,12 @@ def refusal(action, *arguments, **options) -> str:
 # Which blocks
 
 
-@pytest.mark.parametrize("argument", [2, np.int64(2), "block1a"], ids=["count", "NumPy's count", "name"])
-def test_freezing_up_to_a_block_leaves_the_later_ones_and_the_head_trainable(model, argument):
+@pytest.mark.parametrize(
+    "argument", [2, np.int64(2), "block1a"], ids=["count", "NumPy's count", "name"]
+)
+def test_freezing_up_to_a_block_leaves_the_later_ones_and_the_head_trainable(
+    model, argument
+):
     freeze(model, up_to=argument)
     assert trained(model) == ["block2a_conv", "head_conv", "answer"]
 
@@ -149,11 +172,14 @@ def test_after_base_trainable_was_set_to_false_the_base_itself_counts_right():
     assert len(base.trainable_weights) == 2 and len(model.trainable_weights) == 4
 
 
-def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(each_bundled_model):
+def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(
+    each_bundled_model,
+):
     network = each_bundled_model.network
     on_top = keras.Model(network.inputs[0], layers.Dense(2)(network.outputs[0]))
     names = {
-        block: [part.name for part in group if part.weights] for block, group in find_blocks(on_top).blocks.items()
+        block: [part.name for part in group if part.weights]
+        for block, group in find_blocks(on_top).blocks.items()
     }
     expected = {
         block: [name for name in group if network.get_layer(name).weights]
@@ -166,9 +192,15 @@ def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(each_bu
     ("application", "blocks", "first", "last"),
     [("VGG16", 5, "block1", "block5"), ("MobileNetV2", 19, "stem", "head")],
 )
-def test_networks_of_keras_have_blocks_without_tlcourse(application, blocks, first, last):
-    base = getattr(keras.applications, application)(weights=None, include_top=False, input_shape=(64, 64, 3))
-    found = find_blocks(keras.Sequential([base, layers.Flatten(), layers.Dense(2)])).blocks
+def test_networks_of_keras_have_blocks_without_tlcourse(
+    application, blocks, first, last
+):
+    base = getattr(keras.applications, application)(
+        weights=None, include_top=False, input_shape=(64, 64, 3)
+    )
+    found = find_blocks(
+        keras.Sequential([base, layers.Flatten(), layers.Dense(2)])
+    ).blocks
     assert (len(found), list(found)[0], list(found)[-1]) == (blocks, first, last)
 
 
@@ -182,19 +214,38 @@ def named(*names):
 
 def test_a_batch_norm_that_ends_a_family_belongs_to_its_last_block():
     blocks = ["conv1_bn", "conv2_block1_bn", "conv5_block3_bn"]
-    assert [part.name for part in find_blocks(named(*blocks, "post_bn")).own] == ["answer"]
+    assert [part.name for part in find_blocks(named(*blocks, "post_bn")).own] == [
+        "answer"
+    ]
 
 
 def test_a_family_that_shares_a_few_names_is_frozen_whole():
-    blocks = ["conv1_bn", "conv2_block1_bn", "conv5_block9_bn", "conv5_block10_bn", "conv5_block11_bn"]
+    blocks = [
+        "conv1_bn",
+        "conv2_block1_bn",
+        "conv5_block9_bn",
+        "conv5_block10_bn",
+        "conv5_block11_bn",
+    ]
     model = named(*blocks)
     freeze(model)
     assert trained(model) == ["answer"] and list(find_blocks(model).blocks) == blocks
 
 
 def own_network():
-    shape = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="one"), layers.BatchNormalization(name="norm")]
-    return keras.Sequential([*shape, layers.Flatten(), layers.Dense(4, name="two"), layers.Dense(2, name="answer")])
+    shape = [
+        keras.Input((8, 8, 3)),
+        layers.Conv2D(4, 3, name="one"),
+        layers.BatchNormalization(name="norm"),
+    ]
+    return keras.Sequential(
+        [
+            *shape,
+            layers.Flatten(),
+            layers.Dense(4, name="two"),
+            layers.Dense(2, name="answer"),
+        ]
+    )
 
 
 def test_in_a_network_without_known_blocks_each_layer_with_weights_is_one():
@@ -202,15 +253,22 @@ def test_in_a_network_without_known_blocks_each_layer_with_weights_is_one():
 
 
 def test_a_network_without_known_blocks_that_is_nested_is_the_pretrained_part():
-    base = keras.Sequential([keras.Input((8, 8, 3)), *own_network().layers[:-1]], name="base")
-    model = keras.Sequential([base, layers.Dense(3, name="hidden"), layers.Dense(2, name="answer")])
+    base = keras.Sequential(
+        [keras.Input((8, 8, 3)), *own_network().layers[:-1]], name="base"
+    )
+    model = keras.Sequential(
+        [base, layers.Dense(3, name="hidden"), layers.Dense(2, name="answer")]
+    )
     freeze(model)
     assert trained(model) == ["hidden", "answer"]
 
 
 def test_a_layer_before_the_base_stays_trainable():
     pixels = keras.Input((8, 8, 1))
-    model = keras.Model(pixels, layers.Dense(2)(small_base()(layers.Conv2D(3, 1, name="to_colour")(pixels))))
+    model = keras.Model(
+        pixels,
+        layers.Dense(2)(small_base()(layers.Conv2D(3, 1, name="to_colour")(pixels))),
+    )
     freeze(model)
     assert "to_colour" in trained(model)
 
@@ -227,7 +285,12 @@ STEPS = {
     "freeze": [freeze],
     "part": [lambda m: freeze(m, up_to=2)],
     "unfreeze": [unfreeze],
-    "to and fro": [freeze, unfreeze, lambda m: freeze(m, up_to=1), lambda m: unfreeze(m, from_=2)],
+    "to and fro": [
+        freeze,
+        unfreeze,
+        lambda m: freeze(m, up_to=1),
+        lambda m: unfreeze(m, from_=2),
+    ],
 }
 
 
@@ -264,7 +327,11 @@ def test_after_saving_and_loading_the_same_layers_are_trained(model, tmp_path):
     unfreeze(compiled(model), from_=2)
     freeze(model, up_to=3)
     model.save(tmp_path / "model.keras")
-    assert trained(keras.models.load_model(tmp_path / "model.keras")) == trained(model) == ["head_conv", "answer"]
+    assert (
+        trained(keras.models.load_model(tmp_path / "model.keras"))
+        == trained(model)
+        == ["head_conv", "answer"]
+    )
 
 
 def test_the_learners_own_batch_norm_is_trained():
@@ -279,7 +346,9 @@ def test_the_bundled_networks_batch_norm_does_not_move(photographs):
     base = tl.load_pretrained_model().network
     model = keras.Sequential([base, layers.Dense(2, activation="softmax")])
     unfreeze(model, from_="block7a")
-    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", run_eagerly=True)
+    model.compile(
+        keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", run_eagerly=True
+    )
     before = [weight.numpy() for weight in model.weights]
     model.fit(photographs[:2].astype("float32"), np.array([0, 1]), verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
@@ -310,16 +379,25 @@ def test_without_compiling_again_keras_does_not_notice():
 
 
 def squared(truth, answer):
-    return keras.ops.mean((keras.ops.one_hot(keras.ops.squeeze(truth), 2) - answer) ** 2)
+    return keras.ops.mean(
+        (keras.ops.one_hot(keras.ops.squeeze(truth), 2) - answer) ** 2
+    )
 
 
 def test_loss_metrics_and_weights_are_those_it_was_compiled_with():
     metric = keras.metrics.SparseCategoricalAccuracy(name="right")
     model = sequential(small_base())
-    model.compile("sgd", squared, loss_weights=[2.0], metrics=[metric, lambda y, p: keras.ops.max(p)])
+    model.compile(
+        "sgd",
+        squared,
+        loss_weights=[2.0],
+        metrics=[metric, lambda y, p: keras.ops.max(p)],
+    )
     expected = model.evaluate(PICTURES, LABELS, verbose=0, return_dict=True)
     freeze(model)
-    assert model.evaluate(PICTURES, LABELS, verbose=0, return_dict=True) == pytest.approx(expected)
+    assert model.evaluate(
+        PICTURES, LABELS, verbose=0, return_dict=True
+    ) == pytest.approx(expected)
 
 
 class Falling(keras.optimizers.schedules.LearningRateSchedule):
@@ -348,18 +426,29 @@ def test_the_optimizer_is_a_new_one_of_the_same_configuration(optimizer):
     model.compile(old, "sparse_categorical_crossentropy", run_eagerly=True)
     train(model)
     freeze(model)
-    assert type(model.optimizer) is type(old) and model.optimizer.get_config() == old.get_config()
+    assert (
+        type(model.optimizer) is type(old)
+        and model.optimizer.get_config() == old.get_config()
+    )
     assert model.optimizer is not old and int(model.optimizer.iterations) == 0
 
 
-@pytest.mark.parametrize("schedule", [Falling(), keras.optimizers.schedules.CosineDecay(0.1, 10)])
+@pytest.mark.parametrize(
+    "schedule", [Falling(), keras.optimizers.schedules.CosineDecay(0.1, 10)]
+)
 def test_a_learning_rate_schedule_starts_again(schedule):
     model = flat(small_base())
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", run_eagerly=True)
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        run_eagerly=True,
+    )
     train(model)
     text = repr(freeze(model))
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
-    assert f"learning-rate schedule {type(schedule).__name__}, from its first step" in text
+    assert (
+        f"learning-rate schedule {type(schedule).__name__}, from its first step" in text
+    )
 
 
 def test_a_learning_rate_that_was_lowered_meanwhile_stays_lowered():
@@ -377,12 +466,17 @@ def test_weights_spared_from_weight_decay_stay_spared():
     model.compile(optimizer, "sparse_categorical_crossentropy")
     freeze(model)
     head = layer(model, "answer")
-    assert [model.optimizer._use_weight_decay(w) for w in (kernel, head.bias, head.kernel)] == [False, False, True]
+    assert [
+        model.optimizer._use_weight_decay(w) for w in (kernel, head.bias, head.kernel)
+    ] == [False, False, True]
 
 
 def test_a_model_that_was_not_compiled_is_not_compiled(model):
     text = repr(freeze(model))
-    assert not model.compiled and "Compile the model that you train after this call" in text
+    assert (
+        not model.compiled
+        and "Compile the model that you train after this call" in text
+    )
 
 
 class OwnCompile(keras.Model):
@@ -419,34 +513,50 @@ def test_an_optimizer_that_cannot_be_made_anew_is_refused_before_anything_change
 def test_the_table_has_a_row_for_each_block_and_for_the_head(model):
     rows = freeze(model, up_to=2).rows
     states = ["frozen", "frozen", "trainable", "trainable", "trainable"]
-    assert [(row.block, row.state) for row in rows] == list(zip([*BLOCKS, OWN], states, strict=True))
+    assert [(row.block, row.state) for row in rows] == list(
+        zip([*BLOCKS, OWN], states, strict=True)
+    )
 
 
 def test_the_table_counts_what_keras_counts(model):
     table = freeze(model, up_to=2)
     assert table.parameters == model.count_params()
-    assert table.trainable == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert table.trainable == sum(
+        int(np.prod(weight.shape)) for weight in model.trainable_weights
+    )
 
 
 def test_the_shares_are_percentages_of_all(model):
     table = freeze(model)
     assert sum(row.share for row in table.rows) == pytest.approx(100)
-    assert table.rows[-1].share == pytest.approx(100 * table.rows[-1].parameters / table.parameters)
+    assert table.rows[-1].share == pytest.approx(
+        100 * table.rows[-1].parameters / table.parameters
+    )
 
 
 def test_the_parameters_of_the_bundled_network_add_up(each_bundled_model):
-    assert freeze(each_bundled_model).parameters == each_bundled_model.network.count_params()
+    assert (
+        freeze(each_bundled_model).parameters
+        == each_bundled_model.network.count_params()
+    )
 
 
 def test_the_text_says_what_holds_for_batch_norm_and_for_compiling():
     text = repr(freeze(compiled(flat(small_base()))))
     assert "the 4 of the pretrained part stay frozen in every block" in text
-    assert "compiled again with the same loss and metrics. SGD starts anew (learning rate 0.1)" in text
+    assert (
+        "compiled again with the same loss and metrics. SGD starts anew (learning rate 0.1)"
+        in text
+    )
 
 
 def test_the_columns_of_the_text_are_aligned():
     lines = repr(freeze(flat(small_base()))).splitlines()[1:8]
-    assert len({len(line) for line in lines}) == 1 and lines[0].split()[0] == "block" and lines[-1].startswith("all")
+    assert (
+        len({len(line) for line in lines}) == 1
+        and lines[0].split()[0] == "block"
+        and lines[-1].startswith("all")
+    )
 
 
 def test_the_page_holds_what_the_text_holds_and_escapes_names():
@@ -463,13 +573,21 @@ def test_the_page_holds_what_the_text_holds_and_escapes_names():
 @pytest.mark.parametrize(
     ("action", "options", "sentence"),
     [
-        (freeze, {"up_to": "block9"}, "has no block 'block9'. Its blocks: stem, block1a, block2a, head."),
+        (
+            freeze,
+            {"up_to": "block9"},
+            "has no block 'block9'. Its blocks: stem, block1a, block2a, head.",
+        ),
         (unfreeze, {"from_": "answer"}, "has no block 'answer'"),
         (freeze, {"up_to": 5}, "has 4 blocks, so expected 1 to 4"),
         (freeze, {"up_to": 0}, "To freeze nothing: tl.unfreeze(model)"),
         (unfreeze, {"from_": 0}, "To train none: tl.freeze(model)"),
         (unfreeze, {"from_": -1}, "expected 1 to 4"),
-        (freeze, {"up_to": True}, "up_to is True; expected a block's name ('stem', …, 'head')"),
+        (
+            freeze,
+            {"up_to": True},
+            "up_to is True; expected a block's name ('stem', …, 'head')",
+        ),
         (freeze, {"up_to": 2.0}, "up_to is 2.0; expected a block's name"),
         (unfreeze, {"from_": ["stem", "head"]}, "from_ is ['stem', 'head']; expected"),
     ],
@@ -486,17 +604,25 @@ def test_a_refusal_changes_nothing():
 
 def two_bases():
     pixels = keras.Input((8, 8, 3))
-    both = layers.Concatenate()([small_base("left")(pixels), small_base("right")(pixels)])
+    both = layers.Concatenate()(
+        [small_base("left")(pixels), small_base("right")(pixels)]
+    )
     return keras.Model(pixels, layers.Dense(2)(both))
 
 
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (lambda: "efficientnet_lite0", "A str was given; expected a model of tl.load_pretrained_model()"),
+        (
+            lambda: "efficientnet_lite0",
+            "A str was given; expected a model of tl.load_pretrained_model()",
+        ),
         (lambda: layers.Dense(2), "A Dense was given; expected"),
         (lambda: keras.Sequential([layers.Dense(2)]), "is not built yet"),
-        (lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2)]), "nothing to freeze"),
+        (
+            lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2)]),
+            "nothing to freeze",
+        ),
         (two_bases, "holds 2 pretrained networks. Freeze each by itself"),
     ],
     ids=["text", "layer", "not built", "head only", "two bases"],

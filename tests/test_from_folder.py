@@ -27,7 +27,10 @@ def picture(path, seed):
 
 
 def pictures(folder, count, first_seed):
-    return [picture(folder / f"{number:03}.png", first_seed + number) for number in range(count)]
+    return [
+        picture(folder / f"{number:03}.png", first_seed + number)
+        for number in range(count)
+    ]
 
 
 def paths(dataset):
@@ -35,7 +38,9 @@ def paths(dataset):
 
 
 def contents(split):
-    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in split.images.paths}
+    return {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in split.images.paths
+    }
 
 
 def counts(dataset):
@@ -64,7 +69,11 @@ def pets(tmp_path):
 @pytest.fixture
 def divided(tmp_path):
     """Cats and dogs in train, validation and test folders: eight, two and four of each."""
-    for split, count, seed in [("train", 8, 0), ("validation", 2, 200), ("test", 4, 400)]:
+    for split, count, seed in [
+        ("train", 8, 0),
+        ("validation", 2, 200),
+        ("test", 4, 400),
+    ]:
         pictures(tmp_path / split / "cat", count, seed)
         pictures(tmp_path / split / "dog", count, seed + 100)
     return tmp_path
@@ -79,11 +88,17 @@ def test_classes_are_the_folders_in_order(pets):
 
 def test_each_picture_has_the_class_of_its_folder(pets):
     train = from_folder(pets).train
-    assert train.label_names.tolist() == [path.parent.name for path in train.images.paths]
+    assert train.label_names.tolist() == [
+        path.parent.name for path in train.images.paths
+    ]
 
 
 def test_without_split_folders_each_class_is_divided_60_20_20(pets):
-    assert counts(from_folder(pets)) == {"train": [12, 6], "validation": [4, 2], "test": [4, 2]}
+    assert counts(from_folder(pets)) == {
+        "train": [12, 6],
+        "validation": [4, 2],
+        "test": [4, 2],
+    }
 
 
 def test_a_divided_folder_is_used_whole(pets):
@@ -92,23 +107,37 @@ def test_a_divided_folder_is_used_whole(pets):
 
 
 def test_with_split_folders_they_are_the_splits(divided):
-    assert counts(from_folder(divided)) == {"train": [8, 8], "validation": [2, 2], "test": [4, 4]}
+    assert counts(from_folder(divided)) == {
+        "train": [8, 8],
+        "validation": [2, 2],
+        "test": [4, 4],
+    }
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation", "VAL"])
 def test_the_validation_folder_may_have_one_of_its_usual_names(divided, name):
     validation = (divided / "validation").rename(divided / name)
-    assert {path.parent.parent for path in from_folder(divided).validation.images.paths} == {validation}
+    assert {
+        path.parent.parent for path in from_folder(divided).validation.images.paths
+    } == {validation}
 
 
 def test_a_missing_validation_is_cut_from_train(divided):
     shutil.rmtree(divided / "validation")
-    assert counts(from_folder(divided)) == {"train": [6, 6], "validation": [2, 2], "test": [4, 4]}
+    assert counts(from_folder(divided)) == {
+        "train": [6, 6],
+        "validation": [2, 2],
+        "test": [4, 4],
+    }
 
 
 def test_a_missing_test_is_cut_from_train(divided):
     shutil.rmtree(divided / "test")
-    assert counts(from_folder(divided)) == {"train": [6, 6], "validation": [2, 2], "test": [2, 2]}
+    assert counts(from_folder(divided)) == {
+        "train": [6, 6],
+        "validation": [2, 2],
+        "test": [2, 2],
+    }
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -127,7 +156,11 @@ def test_of_few_pictures_each_class_has_one_to_train_on(tmp_path, count):
 def test_one_picture_a_class_leaves_the_other_splits_empty(tmp_path):
     picture(tmp_path / "cat" / "a.png", 1)
     picture(tmp_path / "dog" / "b.png", 2)
-    assert counts(from_folder(tmp_path)) == {"train": [1, 1], "validation": [0, 0], "test": [0, 0]}
+    assert counts(from_folder(tmp_path)) == {
+        "train": [1, 1],
+        "validation": [0, 0],
+        "test": [0, 0],
+    }
 
 
 def test_three_pictures_a_class_give_one_to_every_split(tmp_path):
@@ -137,22 +170,32 @@ def test_three_pictures_a_class_give_one_to_every_split(tmp_path):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_the_division_goes_by_content_and_not_by_file_names(pets, tmp_path_factory, split):
+def test_the_division_goes_by_content_and_not_by_file_names(
+    pets, tmp_path_factory, split
+):
     renamed = tmp_path_factory.mktemp("renamed")
     for number, path in enumerate(sorted(pets.rglob("*.png"), reverse=True)):
         (renamed / path.parent.name).mkdir(exist_ok=True)
         shutil.copyfile(path, renamed / path.parent.name / f"IMG {number}.PNG")
-    assert contents(from_folder(renamed).splits[split]) == contents(from_folder(pets).splits[split])
+    assert contents(from_folder(renamed).splits[split]) == contents(
+        from_folder(pets).splits[split]
+    )
 
 
 def test_more_pictures_of_one_class_do_not_move_those_of_another(pets):
     before = from_folder(pets).test
     dogs = {path for path in before.images.paths if path.parent.name == "dog"}
     pictures(pets / "cat" / "more", 5, 900)
-    assert {path for path in from_folder(pets).test.images.paths if path.parent.name == "dog"} == dogs
+    assert {
+        path
+        for path in from_folder(pets).test.images.paths
+        if path.parent.name == "dog"
+    } == dogs
 
 
-def test_the_data_set_has_the_folders_name_also_where_the_path_is_a_dot(pets, monkeypatch):
+def test_the_data_set_has_the_folders_name_also_where_the_path_is_a_dot(
+    pets, monkeypatch
+):
     monkeypatch.chdir(pets)
     assert from_folder(".").name == pets.name
 
@@ -169,15 +212,25 @@ def test_of_two_copies_in_one_class_one_is_used(pets):
     copy = pets / "cat" / "copy.png"
     shutil.copyfile(pets / "cat" / "000.png", copy)
     dataset = read(pets)
-    assert dataset.skipped == [(str(copy), f"a copy of {Path('cat', '000.png')}")] and len(paths(dataset)) == 30
+    assert (
+        dataset.skipped == [(str(copy), f"a copy of {Path('cat', '000.png')}")]
+        and len(paths(dataset)) == 30
+    )
 
 
-@pytest.mark.parametrize(("dirty", "clean"), [("train", "validation"), ("train", "test"), ("validation", "test")])
-def test_a_picture_in_two_splits_stays_in_the_one_that_must_be_clean(divided, dirty, clean):
+@pytest.mark.parametrize(
+    ("dirty", "clean"),
+    [("train", "validation"), ("train", "test"), ("validation", "test")],
+)
+def test_a_picture_in_two_splits_stays_in_the_one_that_must_be_clean(
+    divided, dirty, clean
+):
     original = divided / clean / "cat" / "000.png"
     shutil.copyfile(original, divided / dirty / "cat" / "again.png")
     dataset = read(divided)
-    assert original in paths(dataset) and dataset.skipped[0][0] == str(divided / dirty / "cat" / "again.png")
+    assert original in paths(dataset) and dataset.skipped[0][0] == str(
+        divided / dirty / "cat" / "again.png"
+    )
 
 
 def test_a_picture_under_two_classes_is_left_out_altogether(pets):
@@ -217,7 +270,9 @@ def altered(path, how):
 
 
 def split_of(dataset, path):
-    return next(name for name, split in dataset.splits.items() if path in split.images.paths)
+    return next(
+        name for name, split in dataset.splits.items() if path in split.images.paths
+    )
 
 
 @pytest.fixture
@@ -233,7 +288,9 @@ def test_a_picture_and_its_altered_copies_stand_on_one_side(soft_pets, how):
     originals = sorted((soft_pets / "cat").glob("*.png"))
     copies = [altered(path, how) for path in originals]
     dataset = from_folder(soft_pets)
-    assert [split_of(dataset, path) for path in originals] == [split_of(dataset, path) for path in copies]
+    assert [split_of(dataset, path) for path in originals] == [
+        split_of(dataset, path) for path in copies
+    ]
     assert len(set(split_of(dataset, path) for path in originals)) == 3
 
 
@@ -249,7 +306,11 @@ def test_also_where_the_copy_stands_under_another_class(soft_pets):
 
 def test_without_copies_the_division_is_by_content_alone(soft_pets):
     before = from_folder(soft_pets)
-    originals = {path: split_of(before, path) for path in paths(before) if path.parent.name == "dog"}
+    originals = {
+        path: split_of(before, path)
+        for path in paths(before)
+        if path.parent.name == "dog"
+    }
     altered(soft_pets / "cat" / "003.png", "smaller")
     after = from_folder(soft_pets)
     assert {path: split_of(after, path) for path in originals} == originals
@@ -296,7 +357,10 @@ def test_what_cannot_be_read_is_left_out_with_the_reason(pets, spoil, reason, fo
 
 def test_a_warning_counts_what_was_left_out_and_names_the_first(pets):
     spoil_text(pets / "cat" / "letter.jpg")
-    with pytest.warns(UserWarning, match=r"1 files of .* left out; the first: .*letter\.jpg.*dataset\.skipped"):
+    with pytest.warns(
+        UserWarning,
+        match=r"1 files of .* left out; the first: .*letter\.jpg.*dataset\.skipped",
+    ):
         from_folder(pets)
 
 
@@ -308,7 +372,9 @@ def test_a_tidy_folder_gives_no_warning(pets):
 
 def test_a_file_that_is_no_picture_by_its_name_is_left_out(pets):
     (pets / "cat" / "notes.txt").write_text("nine lives")
-    assert read(pets).skipped == [(str(pets / "cat" / "notes.txt"), "no picture by its name: .txt")]
+    assert read(pets).skipped == [
+        (str(pets / "cat" / "notes.txt"), "no picture by its name: .txt")
+    ]
 
 
 @pytest.mark.parametrize("hidden", [".DS_Store", ".thumbnails/000.png", "._000.png"])
@@ -324,7 +390,9 @@ def test_a_hidden_folder_is_no_class(pets):
     assert from_folder(pets).class_names == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("place", ["stray.png", "holdout/cat/stray.png", "train/stray.png"])
+@pytest.mark.parametrize(
+    "place", ["stray.png", "holdout/cat/stray.png", "train/stray.png"]
+)
 def test_a_picture_outside_the_class_folders_is_reported(divided, place):
     stray = picture(divided / place, 999)
     assert read(divided).skipped == [(str(stray), "outside the class folders")]
@@ -341,7 +409,9 @@ def test_an_empty_class_folder_is_reported_and_no_class(pets):
 def test_every_visible_picture_is_in_a_split_or_reported(divided):
     picture(divided / "stray.png", 900)
     picture(divided / "val" / "cat" / "a second validation folder.png", 901)
-    shutil.copyfile(divided / "test" / "cat" / "000.png", divided / "train" / "dog" / "a cat.png")
+    shutil.copyfile(
+        divided / "test" / "cat" / "000.png", divided / "train" / "dog" / "a cat.png"
+    )
     spoil_text(divided / "train" / "cat" / "letter.jpg")
     dataset = read(divided)
     everything = {path for path in divided.rglob("*") if path.suffix in EXTENSIONS}
@@ -349,7 +419,9 @@ def test_every_visible_picture_is_in_a_split_or_reported(divided):
 
 
 def test_no_picture_is_both_in_a_split_and_reported(divided):
-    shutil.copyfile(divided / "test" / "cat" / "000.png", divided / "train" / "cat" / "again.png")
+    shutil.copyfile(
+        divided / "test" / "cat" / "000.png", divided / "train" / "cat" / "again.png"
+    )
     dataset = read(divided)
     assert not paths(dataset) & {Path(file) for file, _ in dataset.skipped}
 
@@ -357,7 +429,10 @@ def test_no_picture_is_both_in_a_split_and_reported(divided):
 # Names
 
 
-@pytest.mark.parametrize("name", ["-rf.png", "my cat (1).png", "猫.png", "Müllers Kätzchen.PNG", "a" * 200 + ".png"])
+@pytest.mark.parametrize(
+    "name",
+    ["-rf.png", "my cat (1).png", "猫.png", "Müllers Kätzchen.PNG", "a" * 200 + ".png"],
+)
 def test_a_file_may_have_any_name(pets, name):
     assert picture(pets / "cat" / name, 800) in paths(from_folder(pets))
 
@@ -370,7 +445,9 @@ def test_a_class_may_have_any_name(pets, name):
 
 def test_one_class_name_in_two_spellings_of_unicode_is_one_class(pets):
     """macOS writes é as e and an accent; both spellings may lie in one folder that travelled."""
-    composed, decomposed = (unicodedata.normalize(form, "bébé") for form in ("NFC", "NFD"))
+    composed, decomposed = (
+        unicodedata.normalize(form, "bébé") for form in ("NFC", "NFD")
+    )
     pictures(pets / composed, 3, 700)
     picture(pets / decomposed / "one more.png", 710)
     dataset = from_folder(pets)
@@ -399,7 +476,10 @@ def test_links_that_are_not_followed_are_reported(pets):
 def test_a_pipe_with_a_pictures_name_is_not_opened(pets):
     os.mkfifo(pets / "cat" / "pipe.png")
     dataset = read(pets)
-    assert dataset.skipped == [(str(pets / "cat" / "pipe.png"), "no regular file")] and len(paths(dataset)) == 30
+    assert (
+        dataset.skipped == [(str(pets / "cat" / "pipe.png"), "no regular file")]
+        and len(paths(dataset)) == 30
+    )
 
 
 @pytest.fixture
@@ -413,7 +493,9 @@ def locked(monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    monkeypatch.setattr(os, "listdir", lambda path=".": [entry.name for entry in refuse(path)])
+    monkeypatch.setattr(
+        os, "listdir", lambda path=".": [entry.name for entry in refuse(path)]
+    )
     return names
 
 
@@ -421,18 +503,29 @@ def test_a_folder_that_may_not_be_read_is_reported(pets, locked):
     pictures(pets / "cat" / "private", 3, 900)
     locked.add("private")
     dataset = read(pets)
-    assert dataset.skipped == [(str(pets / "cat" / "private"), "cannot be opened: Permission denied")]
+    assert dataset.skipped == [
+        (str(pets / "cat" / "private"), "cannot be opened: Permission denied")
+    ]
 
 
 def test_a_folder_that_may_not_be_read_at_all_is_refused(pets, locked):
     locked.add(pets.name)
-    with pytest.raises(UserInputError, match="cannot be opened: Permission denied. Give yourself the right"):
+    with pytest.raises(
+        UserInputError,
+        match="cannot be opened: Permission denied. Give yourself the right",
+    ):
         from_folder(pets)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="file names there are always Unicode")
+@pytest.mark.skipif(
+    os.name == "nt" or os.uname().sysname == "Darwin",
+    reason="file names there are always Unicode",
+)
 def test_a_name_that_is_not_utf_8_is_used_and_can_be_printed(pets):
-    good, bad = (os.fsdecode(os.fsencode(pets / "cat") + name) for name in (b"/\xff.png", b"/\xfe.jpg"))
+    good, bad = (
+        os.fsdecode(os.fsencode(pets / "cat") + name)
+        for name in (b"/\xff.png", b"/\xfe.jpg")
+    )
     picture(Path(good), 900)
     spoil_text(Path(bad))
     dataset = read(pets)
@@ -444,7 +537,9 @@ def test_a_name_that_is_not_utf_8_is_used_and_can_be_printed(pets):
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(UserInputError, match="nowhere is not a folder. Relative paths start at"):
+    with pytest.raises(
+        UserInputError, match="nowhere is not a folder. Relative paths start at"
+    ):
         from_folder(tmp_path / "nowhere")
 
 
@@ -455,7 +550,10 @@ def test_a_file_is_refused(tmp_path):
 
 def test_pictures_without_class_folders_are_refused_with_an_example(tmp_path):
     pictures(tmp_path, 3, 0)
-    with pytest.raises(UserInputError, match="holds no class folders. Put the pictures of each class into a folder"):
+    with pytest.raises(
+        UserInputError,
+        match="holds no class folders. Put the pictures of each class into a folder",
+    ):
         from_folder(tmp_path)
 
 
@@ -468,7 +566,10 @@ def test_split_folders_without_class_folders_are_refused(tmp_path):
 
 def test_one_class_is_refused_by_its_name(tmp_path):
     pictures(tmp_path / "cat", 3, 0)
-    with pytest.raises(UserInputError, match=r"pictures of 1 class \(cat\); a classifier needs at least two"):
+    with pytest.raises(
+        UserInputError,
+        match=r"pictures of 1 class \(cat\); a classifier needs at least two",
+    ):
         read(tmp_path)
 
 
@@ -476,7 +577,9 @@ def test_folders_without_any_readable_picture_are_refused(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
         spoil_text(tmp_path / name / "letter.jpg")
-    with pytest.raises(UserInputError, match="pictures of 0 classes.*2 files were left out"):
+    with pytest.raises(
+        UserInputError, match="pictures of 0 classes.*2 files were left out"
+    ):
         read(tmp_path)
 
 

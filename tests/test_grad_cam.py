@@ -55,32 +55,45 @@ def test_each_picture_may_be_asked_about_its_own_class(spot_finder, spots):
 
 def test_by_default_it_is_asked_about_the_predicted_class(spot_finder, spots):
     bright = np.full((1, 16, 24), 200, np.uint8)
-    assert spot_finder.predict(bright) == ["spot"] and list(spot_finder.predict(spots)) == ["none", "none"]
+    assert spot_finder.predict(bright) == ["spot"] and list(
+        spot_finder.predict(spots)
+    ) == ["none", "none"]
     np.testing.assert_allclose(grad_cam(spot_finder, bright), 1, atol=1e-5)
     assert not grad_cam(spot_finder, spots).any()
 
 
 def test_more_pictures_than_fit_into_a_batch(spot_finder, spots):
     many = np.concatenate([spots] * 20)
-    np.testing.assert_allclose(grad_cam(spot_finder, many, "spot"), many / 255, atol=1e-5)
+    np.testing.assert_allclose(
+        grad_cam(spot_finder, many, "spot"), many / 255, atol=1e-5
+    )
 
 
 def test_a_very_sure_answer_has_a_map_too(spots):
     """The probability is 1 in float32: its own slope is 0."""
     digits = tl.load_dataset("digits").train
-    rows = np.concatenate([np.flatnonzero(digits.labels == label)[:50] for label in (0, 1)])
+    rows = np.concatenate(
+        [np.flatnonzero(digits.labels == label)[:50] for label in (0, 1)]
+    )
     network = tl.train_network(digits.images[rows], digits.labels[rows], steps=60)
     head = network.network.get_layer("head")
     head.set_weights([1000 * weight for weight in head.get_weights()])
     assert network.predict_proba(digits.images[rows[:1]]).max() == 1
     found = grad_cam(network, digits.images[rows[:4]])
-    assert found.shape == (4, 28, 28) and (found.max(axis=(1, 2)) == 1).all() and (found >= 0).all()
+    assert (
+        found.shape == (4, 28, 28)
+        and (found.max(axis=(1, 2)) == 1).all()
+        and (found >= 0).all()
+    )
 
 
 def test_a_layer_can_be_chosen(spots):
     digits = tl.load_dataset("digits").train
     network = tl.train_network(digits.images[:50], digits.labels[:50], steps=5)
-    early, late = (grad_cam(network, digits.images[:2], layer=name) for name in ("conv_1", "conv_3"))
+    early, late = (
+        grad_cam(network, digits.images[:2], layer=name)
+        for name in ("conv_1", "conv_3")
+    )
     assert early.shape == late.shape == (2, 28, 28) and not np.array_equal(early, late)
     np.testing.assert_array_equal(late, grad_cam(network, digits.images[:2]))
 
@@ -95,7 +108,9 @@ def test_a_layer_without_a_grid_is_answered_with_those_that_have_one(layer):
 
 def test_a_probe_has_no_picture_to_look_at():
     probe = tl.train_classifier(np.eye(4, dtype=np.float32), [0, 1, 0, 1])
-    with pytest.raises(UserInputError, match="A linear probe sees features and not the picture"):
+    with pytest.raises(
+        UserInputError, match="A linear probe sees features and not the picture"
+    ):
         grad_cam(probe, np.zeros((1, 8, 8), np.uint8))
 
 
@@ -105,16 +120,24 @@ def test_a_class_that_was_never_shown_is_refused(spot_finder, spots):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_network_made_with_a_list_of_inputs_is_looked_at_without_a_warning(spot_finder, spots):
+def test_a_network_made_with_a_list_of_inputs_is_looked_at_without_a_warning(
+    spot_finder, spots
+):
     import keras
 
-    listed = keras.Model([spot_finder.network.input], spot_finder.network.output, name="listed")
+    listed = keras.Model(
+        [spot_finder.network.input], spot_finder.network.output, name="listed"
+    )
     finder = SmallNetwork(listed, spot_finder.classes, None, {"steps": 0})
     finder.input_size = (16, 24)
-    np.testing.assert_array_equal(grad_cam(finder, spots, "spot"), grad_cam(spot_finder, spots, "spot"))
+    np.testing.assert_array_equal(
+        grad_cam(finder, spots, "spot"), grad_cam(spot_finder, spots, "spot")
+    )
 
 
 def test_a_network_that_reads_has_no_picture_to_look_at():
     reader = SmallTextNetwork(object(), None, np.array([0, 1]), None, {"steps": 0})
-    with pytest.raises(UserInputError, match="expected a network .* that takes pictures"):
+    with pytest.raises(
+        UserInputError, match="expected a network .* that takes pictures"
+    ):
         grad_cam(reader, np.zeros((1, 8, 8), np.uint8))

@@ -12,8 +12,12 @@ keras = pytest.importorskip("keras")
 from keras import layers, losses  # noqa: E402
 
 
-def model(units=3, activation="softmax", loss="sparse_categorical_crossentropy", compiled=True):
-    network = keras.Sequential([keras.Input((4,)), layers.Dense(units, activation, name="answer")])
+def model(
+    units=3, activation="softmax", loss="sparse_categorical_crossentropy", compiled=True
+):
+    network = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(units, activation, name="answer")]
+    )
     if compiled:
         network.compile("sgd", loss)
     return network
@@ -53,7 +57,14 @@ def test_what_fits_passes(units, activation, loss):
 
 
 @pytest.mark.parametrize(
-    "loss", ["mse", "hinge", losses.KLDivergence(), lambda y, p: p, losses.CategoricalGeneralizedCrossEntropy()]
+    "loss",
+    [
+        "mse",
+        "hinge",
+        losses.KLDivergence(),
+        lambda y, p: p,
+        losses.CategoricalGeneralizedCrossEntropy(),
+    ],
 )
 def test_other_losses_pass_in_silence(loss):
     assert_loss_fits(model(3, None, loss))
@@ -82,7 +93,9 @@ MISFITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("units", "activation", "loss", "words"), MISFITS.values(), ids=MISFITS)
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "words"), MISFITS.values(), ids=MISFITS
+)
 def test_what_does_not_fit_is_explained(units, activation, loss, words):
     assert words in failure(model(units, activation, loss))
 
@@ -122,7 +135,13 @@ def with_nested_head(x):
 
 @pytest.mark.parametrize(
     "end",
-    [with_activation_layer, with_softmax_layer, with_operation, with_mixed_precision_end, with_nested_head],
+    [
+        with_activation_layer,
+        with_softmax_layer,
+        with_operation,
+        with_mixed_precision_end,
+        with_nested_head,
+    ],
 )
 def test_a_softmax_is_found_wherever_it_is(end):
     x = keras.Input((4,))
@@ -138,14 +157,22 @@ def test_logits_in_a_nested_head_are_found():
 
 def test_a_layer_that_tells_nothing_passes():
     x = keras.Input((4,))
-    assert_loss_fits(compiled(layers.Add()([layers.Dense(3)(x), layers.Dense(3)(x)]), x))
+    assert_loss_fits(
+        compiled(layers.Add()([layers.Dense(3)(x), layers.Dense(3)(x)]), x)
+    )
 
 
-@pytest.mark.parametrize("pack", [list, lambda two: dict(zip(("first", "second"), two, strict=True))])
+@pytest.mark.parametrize(
+    "pack", [list, lambda two: dict(zip(("first", "second"), two, strict=True))]
+)
 def test_each_output_is_held_against_its_own_loss(pack):
     x = keras.Input((4,))
-    outputs = pack([layers.Dense(3, "softmax", name="first")(x), layers.Dense(3, name="second")(x)])
-    network = compiled(outputs, x, pack(["categorical_crossentropy", "categorical_crossentropy"]))
+    outputs = pack(
+        [layers.Dense(3, "softmax", name="first")(x), layers.Dense(3, name="second")(x)]
+    )
+    network = compiled(
+        outputs, x, pack(["categorical_crossentropy", "categorical_crossentropy"])
+    )
     assert "The last layer, second, gives any numbers" in failure(network)
 
 
@@ -158,10 +185,13 @@ def test_a_head_by_add_head_fits(bundled_model):
 
 
 @pytest.mark.parametrize(
-    ("classes", "loss"), [(5, "categorical_crossentropy"), (1000, "sparse_categorical_crossentropy")]
+    ("classes", "loss"),
+    [(5, "categorical_crossentropy"), (1000, "sparse_categorical_crossentropy")],
 )
 def test_a_published_network_fits(classes, loss):
-    network = keras.applications.MobileNet(alpha=0.25, input_shape=(32, 32, 3), weights=None, classes=classes)
+    network = keras.applications.MobileNet(
+        alpha=0.25, input_shape=(32, 32, 3), weights=None, classes=classes
+    )
     network.compile("sgd", loss)
     assert_loss_fits(network)
 
@@ -170,18 +200,24 @@ def test_a_network_that_was_saved_and_loaded_is_judged_the_same(tmp_path):
     model(3, None, SPARSE(from_logits=True)).save(tmp_path / "right.keras")
     model(3, None, SPARSE()).save(tmp_path / "wrong.keras")
     assert_loss_fits(keras.models.load_model(tmp_path / "right.keras"))
-    assert "gives any numbers" in failure(keras.models.load_model(tmp_path / "wrong.keras"))
+    assert "gives any numbers" in failure(
+        keras.models.load_model(tmp_path / "wrong.keras")
+    )
 
 
 # What cannot be judged, and who else asks
 
 
 def test_a_model_that_is_not_compiled_gets_a_sentence():
-    assert "Call model.compile(…) first" in failure(model(compiled=False), kind=UserInputError)
+    assert "Call model.compile(…) first" in failure(
+        model(compiled=False), kind=UserInputError
+    )
 
 
 def test_what_is_no_model_gets_a_sentence():
-    assert "A list was given; expected a compiled keras.Model" in failure([1], kind=UserInputError)
+    assert "A list was given; expected a compiled keras.Model" in failure(
+        [1], kind=UserInputError
+    )
 
 
 def test_the_report_of_what_is_frozen_warns_of_it():

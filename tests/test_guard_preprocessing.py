@@ -65,7 +65,9 @@ def in_tensorflow(images):
 
 
 def by_picture(images):
-    return (images - images.mean((1, 2, 3), keepdims=True)) / images.std((1, 2, 3), keepdims=True)
+    return (images - images.mean((1, 2, 3), keepdims=True)) / images.std(
+        (1, 2, 3), keepdims=True
+    )
 
 
 WRONG = [
@@ -98,7 +100,9 @@ def test_of_what_is_wrong_it_says_what_it_does(name, function, words):
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "vgg16", "mobilenet_v2"])
 def test_preprocessing_twice_is_named(name):
-    assert "preprocesses twice." in failure(name, lambda images: RIGHT[name](RIGHT[name](images * 1.0)))
+    assert "preprocesses twice." in failure(
+        name, lambda images: RIGHT[name](RIGHT[name](images * 1.0))
+    )
 
 
 def test_the_message_says_what_was_wanted_and_for_whom_nothing_is_right():
@@ -106,19 +110,28 @@ def test_the_message_says_what_was_wanted_and_for_whom_nothing_is_right():
     assert sentence.startswith(
         "Your function scales the pixels to [0, 1]. vgg16 was trained with something else: blue,"
     )
-    assert "a network that preprocesses by itself, as those of this course do, the pixels as they are" in sentence
+    assert (
+        "a network that preprocesses by itself, as those of this course do, the pixels as they are"
+        in sentence
+    )
 
 
 def test_one_that_is_wrong_for_floats_alone_is_said_to_be():
     def scaled(images):
         return images / 127.5 - 1 if images.dtype == np.uint8 else images
 
-    assert "is right for whole numbers; of floats it leaves the pixels as they are." in failure("mobilenet_v2", scaled)
+    assert (
+        "is right for whole numbers; of floats it leaves the pixels as they are."
+        in failure("mobilenet_v2", scaled)
+    )
 
 
 def test_one_that_runs_over_with_whole_numbers_is_said_to():
     sentence = failure("efficientnet_lite0", lambda images: (images - 127) / 128)
-    assert "is right for floats, but whole numbers (uint8) cannot go below 0 nor above 255, and run over" in sentence
+    assert (
+        "is right for floats, but whole numbers (uint8) cannot go below 0 nor above 255, and run over"
+        in sentence
+    )
     assert "images.astype('float32')" in sentence
 
 
@@ -127,23 +140,38 @@ def test_one_that_cannot_be_run_on_whole_numbers_is_judged_by_floats():
         images /= 127.5
         return images - 1
 
-    assert "in_place is right, and changes the array that it is given in place" in failure("mobilenet_v2", in_place)
+    assert (
+        "in_place is right, and changes the array that it is given in place"
+        in failure("mobilenet_v2", in_place)
+    )
 
 
 def test_what_keras_changes_in_place_is_named():
     sentence = failure("vgg16", applications.vgg16.preprocess_input)
-    assert "preprocess_input is right, and changes the array" in sentence and "images.copy()" in sentence
+    assert (
+        "preprocess_input is right, and changes the array" in sentence
+        and "images.copy()" in sentence
+    )
 
 
 def test_a_function_that_cannot_be_run_gets_a_sentence():
-    sentence = failure("vgg16", lambda images, labels: (images, labels), kind=UserInputError)
-    assert "cannot be run on pixels of shape (2, 224, 224, 3)" in sentence and "function(images)" in sentence
+    sentence = failure(
+        "vgg16", lambda images, labels: (images, labels), kind=UserInputError
+    )
+    assert (
+        "cannot be run on pixels of shape (2, 224, 224, 3)" in sentence
+        and "function(images)" in sentence
+    )
 
 
 @pytest.mark.parametrize("model", ["alexnet", 7])
 def test_what_is_no_model_for_pictures_gets_a_sentence(model):
-    assert "expected one of tl.load_pretrained_model() that takes pictures" in failure(model, abs, kind=UserInputError)
+    assert "expected one of tl.load_pretrained_model() that takes pictures" in failure(
+        model, abs, kind=UserInputError
+    )
 
 
 def test_a_model_that_reads_gets_a_sentence(small_bert):
-    assert "that takes pictures, or its name: efficientnet_lite0" in failure(small_bert, abs, kind=UserInputError)
+    assert "that takes pictures, or its name: efficientnet_lite0" in failure(
+        small_bert, abs, kind=UserInputError
+    )

@@ -5,13 +5,24 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.errors import GuardError, UserInputError
-from tlcourse.guards import assert_head_trained, assert_still_pretrained, frozen_report, moved, snapshot
+from tlcourse.guards import (
+    assert_head_trained,
+    assert_still_pretrained,
+    frozen_report,
+    moved,
+    snapshot,
+)
 
 keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402
 
-GOOD, HUNDREDFOLD = 2e-4, 2e-2  # learning rates: that of `fine_tune`, and a hundred times of it
-PICTURES = np.random.default_rng(0).uniform(0, 255, (16, 7, 7, 192)).astype("float32") / 128
+GOOD, HUNDREDFOLD = (
+    2e-4,
+    2e-2,
+)  # learning rates: that of `fine_tune`, and a hundred times of it
+PICTURES = (
+    np.random.default_rng(0).uniform(0, 255, (16, 7, 7, 192)).astype("float32") / 128
+)
 LABELS = np.arange(16) % 2
 
 
@@ -20,13 +31,17 @@ def tail(bundled_model):
     """The last blocks of the bundled network and a new head for two classes: quick to train."""
     network = bundled_model.copy_network()
     head = layers.Dense(1, "sigmoid", name="answer")
-    return keras.Model(network.get_layer("block6c_add").output, head(network.output), name="tail")
+    return keras.Model(
+        network.get_layer("block6c_add").output, head(network.output), name="tail"
+    )
 
 
 @pytest.fixture(scope="module")
 def tuned(bundled_model):
     cells = tl.load_dataset("solar").train.sample(4)
-    return tl.fine_tune(bundled_model, cells.images, cells.labels, 1, validation=0, views=1, epochs=1)
+    return tl.fine_tune(
+        bundled_model, cells.images, cells.labels, 1, validation=0, views=1, epochs=1
+    )
 
 
 def train(network, rate, epochs=2):
@@ -53,9 +68,12 @@ def test_a_good_rate_passes_with_a_wide_margin(tail):
 
 def test_a_hundred_times_the_rate_fails_after_four_steps(tail):
     before = snapshot(tail)
-    sentence = failure(assert_still_pretrained, before, train(tail, HUNDREDFOLD, epochs=1))
+    sentence = failure(
+        assert_still_pretrained, before, train(tail, HUNDREDFOLD, epochs=1)
+    )
     assert (
-        "moved by more than 25% of their length" in sentence and "learning rate that is ten times smaller" in sentence
+        "moved by more than 25% of their length" in sentence
+        and "learning rate that is ten times smaller" in sentence
     )
 
 
@@ -64,15 +82,18 @@ def test_the_message_names_the_blocks_and_how_far_they_are(tail):
     after = snapshot(train(tail, HUNDREDFOLD, epochs=1))
     shares = moved(before, after)
     listed = ", ".join(f"{block} {share:.0%}" for block, share in shares.items())
-    assert f"{len(shares)} blocks have moved by more than 25% of their length: {listed}." in failure(
-        assert_still_pretrained, before, after
+    assert (
+        f"{len(shares)} blocks have moved by more than 25% of their length: {listed}."
+        in failure(assert_still_pretrained, before, after)
     )
 
 
 def test_a_limit_of_one_s_own_counts(tail):
     before, after = snapshot(tail), snapshot(train(tail, GOOD))
     assert_still_pretrained(before, after)
-    assert "more than 0% of" in failure(assert_still_pretrained, before, after, limit=1e-5)
+    assert "more than 0% of" in failure(
+        assert_still_pretrained, before, after, limit=1e-5
+    )
 
 
 def test_the_share_is_the_length_of_the_way_by_the_length_of_the_kernels(tail):
@@ -106,17 +127,23 @@ def test_what_fine_tune_made_is_held_against_the_model(bundled_model, tuned):
 
 
 def test_a_network_without_pretrained_weights_has_nothing_to_lose():
-    fresh = keras.applications.MobileNet(alpha=0.25, input_shape=(32, 32, 3), weights=None)
+    fresh = keras.applications.MobileNet(
+        alpha=0.25, input_shape=(32, 32, 3), weights=None
+    )
     sentence = failure(moved, snapshot(fresh), fresh, kind=UserInputError)
     assert "looks as it was initialised: there is nothing pretrained" in sentence
 
 
 def test_the_same_object_twice_gets_a_sentence(tail):
-    assert "cannot tell what changed" in failure(assert_still_pretrained, tail, tail, kind=UserInputError)
+    assert "cannot tell what changed" in failure(
+        assert_still_pretrained, tail, tail, kind=UserInputError
+    )
 
 
 def test_two_networks_that_share_nothing_get_a_sentence(tail, small_bert):
-    assert "no pretrained weights in common" in failure(moved, snapshot(tail), small_bert, kind=UserInputError)
+    assert "no pretrained weights in common" in failure(
+        moved, snapshot(tail), small_bert, kind=UserInputError
+    )
 
 
 def test_a_bert_s_layers_move_too(small_bert):
@@ -138,7 +165,10 @@ def test_a_new_head_on_trainable_blocks_fails(tail):
     tl.freeze(tail)
     tl.unfreeze(tail, from_="head")
     sentence = failure(assert_head_trained, tail)
-    assert "The head, answer, is as it was initialised, and fit would train 1 pretrained weights under it" in sentence
+    assert (
+        "The head, answer, is as it was initialised, and fit would train 1 pretrained weights under it"
+        in sentence
+    )
     assert "Train the head first" in sentence
 
 
@@ -152,7 +182,9 @@ def test_after_one_step_the_head_is_not_new_any_more(tail):
 
 def test_a_probe_for_a_head_passes(bundled_model):
     rng = np.random.default_rng(0)
-    probe = tl.train_classifier(rng.normal(size=(20, 1280)), np.arange(20) % 2, strengths=[1e-2])
+    probe = tl.train_classifier(
+        rng.normal(size=(20, 1280)), np.arange(20) % 2, strengths=[1e-2]
+    )
     network = bundled_model.copy_network()
     whole = keras.Model(network.input, probe.as_head()(network.output))
     tl.unfreeze(whole)
@@ -171,8 +203,13 @@ def test_a_probe_for_a_head_passes(bundled_model):
 )
 def test_a_head_initialised_otherwise_is_new_too(bundled_model, options):
     network = bundled_model.copy_network()
-    whole = keras.Model(network.input, layers.Dense(3, "softmax", name="other", **options)(network.output))
-    assert "The head, other, is as it was initialised" in failure(assert_head_trained, whole)
+    whole = keras.Model(
+        network.input,
+        layers.Dense(3, "softmax", name="other", **options)(network.output),
+    )
+    assert "The head, other, is as it was initialised" in failure(
+        assert_head_trained, whole
+    )
 
 
 def test_a_head_without_bias_that_was_trained_passes(bundled_model):
@@ -196,7 +233,9 @@ def test_the_course_s_own_fine_tuned_network_passes(tuned):
 
 @pytest.mark.parametrize("top", [True, False])
 def test_a_network_that_is_trained_from_scratch_passes(top):
-    fresh = keras.applications.MobileNetV2(alpha=0.35, input_shape=(32, 32, 3), weights=None, include_top=top)
+    fresh = keras.applications.MobileNetV2(
+        alpha=0.35, input_shape=(32, 32, 3), weights=None, include_top=top
+    )
     assert_head_trained(fresh)
     assert frozen_report(fresh).warnings == ()
 
@@ -206,7 +245,9 @@ def test_asking_does_not_disturb_what_is_drawn_next(tail):
     expected = np.asarray(layers.Dense(2).kernel_initializer((3, 2)))
     keras.utils.set_random_seed(1)
     failure(assert_head_trained, tail)
-    np.testing.assert_array_equal(np.asarray(layers.Dense(2).kernel_initializer((3, 2))), expected)
+    np.testing.assert_array_equal(
+        np.asarray(layers.Dense(2).kernel_initializer((3, 2))), expected
+    )
 
 
 def test_the_report_of_what_is_frozen_warns_of_it(tail):

@@ -23,8 +23,16 @@ def test_a_handout_runs_to_its_end_and_its_stubs_wait(lesson, tmp_path, monkeypa
             pytest.skip(str(error))
     monkeypatch.setenv("TQDM_DISABLE", "1")
     notebook = nbformat.reads(learners.notebook(lesson, solutions=False), as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    )
     client.comm_open_handlers.clear()  # widgets' own handlers can wait for ever without a browser
     client.execute()
-    outputs = [str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code" and "tl.check(" in cell.source]
-    assert len(outputs) == 3 and all("not attempted yet" in output for output in outputs)
+    outputs = [
+        str(cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "tl.check(" in cell.source
+    ]
+    assert len(outputs) == 3 and all(
+        "not attempted yet" in output for output in outputs
+    )

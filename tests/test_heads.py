@@ -20,7 +20,9 @@ def clusters(rows: int, classes: int, distance: float = 3.0):
     chance = np.random.default_rng(classes)
     labels = np.arange(rows) % classes
     centres = chance.normal(size=(classes, FEATURES)) * distance
-    return (centres[labels] + chance.normal(size=(rows, FEATURES))).astype(np.float32), labels
+    return (centres[labels] + chance.normal(size=(rows, FEATURES))).astype(
+        np.float32
+    ), labels
 
 
 @pytest.fixture(params=[2, 3, 5], ids=["two classes", "three classes", "five classes"])
@@ -63,7 +65,11 @@ def test_the_labels_of_separable_rows_come_out_as_they_went_in(labels):
     np.testing.assert_array_equal(quick(THREE, labels).predict(THREE), labels)
 
 
-@pytest.mark.parametrize("labels", [LABELS.tolist(), TEXT.tolist(), tuple(LABELS)], ids=["list", "text", "tuple"])
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS.tolist(), TEXT.tolist(), tuple(LABELS)],
+    ids=["list", "text", "tuple"],
+)
 def test_labels_need_not_be_an_array(labels):
     assert quick(THREE, labels).predict(THREE).tolist() == list(labels)
 
@@ -71,7 +77,9 @@ def test_labels_need_not_be_an_array(labels):
 def test_features_need_not_be_an_array():
     numbers = THREE.astype(np.float64)
     expected = quick(numbers, LABELS).predict_proba(numbers)
-    np.testing.assert_array_equal(quick(THREE.tolist(), LABELS).predict_proba(THREE.tolist()), expected)
+    np.testing.assert_array_equal(
+        quick(THREE.tolist(), LABELS).predict_proba(THREE.tolist()), expected
+    )
 
 
 def test_text_labels_stay_text():
@@ -128,15 +136,21 @@ def by_scikit_learn(features, labels, strength, rows=None):
     scaler = StandardScaler().fit(features.astype(np.float64))
     if rows is not None:
         weight = rows / (rows + STEADY_ROWS)
-        scaler.scale_ = np.sqrt(weight * scaler.var_ + (1 - weight) * scaler.var_.mean())
+        scaler.scale_ = np.sqrt(
+            weight * scaler.var_ + (1 - weight) * scaler.var_.mean()
+        )
     regression = LogisticRegression(C=strength, max_iter=1000)
     return regression.fit(scaler.transform(features.astype(np.float64)), labels), scaler
 
 
-def test_a_classifier_is_scikit_learns_regression_on_features_with_variances_drawn_to_their_mean(some_data):
+def test_a_classifier_is_scikit_learns_regression_on_features_with_variances_drawn_to_their_mean(
+    some_data,
+):
     features, labels = some_data[0] * np.float32([1, 2, 5, 10, 0.1, 1]), some_data[1]
     classifier = train_classifier(features, labels)
-    regression, scaler = by_scikit_learn(features, labels, classifier.strength, rows=len(features))
+    regression, scaler = by_scikit_learn(
+        features, labels, classifier.strength, rows=len(features)
+    )
     expected = regression.predict_proba(scaler.transform(features.astype(np.float64)))
     np.testing.assert_allclose(classifier.predict_proba(features), expected, atol=1e-4)
 
@@ -153,12 +167,17 @@ def test_with_many_rows_it_is_plain_standardisation_and_regression():
 def test_the_unit_of_the_features_does_not_matter(factor):
     expected = quick(OVERLAPPING, OVERLAPPING_LABELS).predict_proba(OVERLAPPING)
     scaled = OVERLAPPING * np.float32(factor) + np.float32(factor)
-    np.testing.assert_allclose(quick(scaled, OVERLAPPING_LABELS).predict_proba(scaled), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        quick(scaled, OVERLAPPING_LABELS).predict_proba(scaled), expected, atol=1e-3
+    )
 
 
 def test_separable_classes_are_told_apart_on_rows_never_seen():
     features, labels = clusters(300, 3)
-    assert train_classifier(features[:90], labels[:90]).score(features[90:], labels[90:]) > 0.97
+    assert (
+        train_classifier(features[:90], labels[:90]).score(features[90:], labels[90:])
+        > 0.97
+    )
 
 
 def noise():
@@ -181,7 +200,9 @@ def test_the_strength_is_chosen_from_those_given():
 def test_the_order_of_the_strengths_does_not_matter():
     features, labels = OVERLAPPING, OVERLAPPING_LABELS
     orders = (1e-4, 1e-3, 1e-2, 1e-1), (1e-3, 1e-4, 1e-1, 1e-2)
-    assert {train_classifier(features, labels, strengths=order).strength for order in orders} == {1e-1}
+    assert {
+        train_classifier(features, labels, strengths=order).strength for order in orders
+    } == {1e-1}
 
 
 def test_a_single_strength_is_taken_without_cross_validation():
@@ -191,7 +212,10 @@ def test_a_single_strength_is_taken_without_cross_validation():
 
 def test_the_cross_validated_accuracy_is_that_of_rows_held_out():
     """On noise a weak penalty learns the rows by heart; held-out rows show it."""
-    features, labels = np.random.default_rng(2).normal(size=(100, 90)), np.arange(100) % 2
+    features, labels = (
+        np.random.default_rng(2).normal(size=(100, 90)),
+        np.arange(100) % 2,
+    )
     classifier = train_classifier(features, labels, strengths=[10, 100])
     assert classifier.score(features, labels) == 1 and classifier.cross_validated < 0.7
 
@@ -233,7 +257,9 @@ def confident(classifier):
 def test_weights_that_are_all_alike_are_as_good_as_none(weight):
     features, labels = OVERLAPPING, OVERLAPPING_LABELS
     np.testing.assert_allclose(
-        confident(train_classifier(features, labels, sample_weight=np.full(120, weight))),
+        confident(
+            train_classifier(features, labels, sample_weight=np.full(120, weight))
+        ),
         confident(train_classifier(features, labels)),
         atol=1e-6,
     )
@@ -242,29 +268,45 @@ def test_weights_that_are_all_alike_are_as_good_as_none(weight):
 def test_a_weight_of_two_is_as_good_as_the_row_twice_at_the_penalty_of_as_many_rows():
     features, labels = OVERLAPPING * np.float32([1, 1, 1, 1, 1, 3]), OVERLAPPING_LABELS
     weights = 1 + (np.arange(120) < 60)
-    twice = train_classifier(np.r_[features[:60], features], np.r_[labels[:60], labels], strengths=[0.1])
-    weighted = train_classifier(features, labels, sample_weight=weights, strengths=[0.1 * weights.mean()])
+    twice = train_classifier(
+        np.r_[features[:60], features], np.r_[labels[:60], labels], strengths=[0.1]
+    )
+    weighted = train_classifier(
+        features, labels, sample_weight=weights, strengths=[0.1 * weights.mean()]
+    )
     # 10 rows of the mean variance weigh less beside more rows, so only nearly.
     np.testing.assert_allclose(confident(weighted), confident(twice), atol=0.02)
 
 
 def test_weights_favour_the_class_that_has_them():
     favoured = confident(
-        quick(OVERLAPPING, OVERLAPPING_LABELS, sample_weight=np.where(OVERLAPPING_LABELS == 1, 5.0, 1.0))
+        quick(
+            OVERLAPPING,
+            OVERLAPPING_LABELS,
+            sample_weight=np.where(OVERLAPPING_LABELS == 1, 5.0, 1.0),
+        )
     )
-    assert favoured[:, 1].mean() > 1.2 * confident(quick(OVERLAPPING, OVERLAPPING_LABELS))[:, 1].mean()
+    assert (
+        favoured[:, 1].mean()
+        > 1.2 * confident(quick(OVERLAPPING, OVERLAPPING_LABELS))[:, 1].mean()
+    )
 
 
 def test_rows_that_count_nothing_are_as_good_as_left_out():
     counts = np.arange(120) < 30
     np.testing.assert_array_equal(
-        confident(train_classifier(OVERLAPPING, OVERLAPPING_LABELS, sample_weight=counts)),
+        confident(
+            train_classifier(OVERLAPPING, OVERLAPPING_LABELS, sample_weight=counts)
+        ),
         confident(train_classifier(OVERLAPPING[:30], OVERLAPPING_LABELS[:30])),
     )
 
 
 def test_when_one_row_of_each_class_counts_there_is_nothing_to_cross_validate():
-    assert train_classifier(THREE, LABELS, sample_weight=np.arange(90) < 3).cross_validated is None
+    assert (
+        train_classifier(THREE, LABELS, sample_weight=np.arange(90) < 3).cross_validated
+        is None
+    )
 
 
 BAD_WEIGHTS = {
@@ -282,13 +324,18 @@ BAD_WEIGHTS = {
 @pytest.mark.parametrize("weights", BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
 def test_weights_that_cannot_be_used_get_a_sentence(weights):
     sentence = refusal(train_classifier, THREE, LABELS, sample_weight=weights)
-    assert f"sample_weight has shape {np.shape(weights)}" in sentence and "expected 90 finite numbers" in sentence
+    assert (
+        f"sample_weight has shape {np.shape(weights)}" in sentence
+        and "expected 90 finite numbers" in sentence
+    )
 
 
 @pytest.mark.parametrize("weights", BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
 def test_a_score_with_weights_that_cannot_be_used_gets_a_sentence(weights):
     classifier = quick(THREE, LABELS)
-    assert "expected 90 finite numbers" in refusal(classifier.score, THREE, LABELS, weights)
+    assert "expected 90 finite numbers" in refusal(
+        classifier.score, THREE, LABELS, weights
+    )
 
 
 # Probabilities, predictions, scores
@@ -315,15 +362,21 @@ def test_the_prediction_is_the_most_probable_label(some_data):
 
 def test_a_row_is_predicted_alone_as_among_others():
     classifier = quick(OVERLAPPING, OVERLAPPING_LABELS)
-    alone = np.concatenate([classifier.predict_proba(row[None]) for row in OVERLAPPING[:5]])
-    np.testing.assert_allclose(alone, classifier.predict_proba(OVERLAPPING)[:5], rtol=1e-9)
+    alone = np.concatenate(
+        [classifier.predict_proba(row[None]) for row in OVERLAPPING[:5]]
+    )
+    np.testing.assert_allclose(
+        alone, classifier.predict_proba(OVERLAPPING)[:5], rtol=1e-9
+    )
 
 
 def test_the_score_is_the_share_of_right_predictions(some_data):
     features, labels = some_data
     classifier = quick(features, labels)
     accuracy = np.mean(classifier.predict(features) == labels)
-    assert accuracy < 1 and classifier.score(features, labels) == pytest.approx(accuracy)
+    assert accuracy < 1 and classifier.score(features, labels) == pytest.approx(
+        accuracy
+    )
 
 
 def test_the_score_of_text_is_the_share_of_right_predictions():
@@ -333,7 +386,9 @@ def test_the_score_of_text_is_the_share_of_right_predictions():
 
 def test_a_weighted_score_is_the_weight_of_the_right_predictions():
     weights = np.r_[3.0, 1.0, 1.0]
-    assert quick(THREE, LABELS).score(THREE[:3], [0, 0, 2], weights) == pytest.approx(4 / 5)
+    assert quick(THREE, LABELS).score(THREE[:3], [0, 0, 2], weights) == pytest.approx(
+        4 / 5
+    )
 
 
 def test_a_score_may_be_that_of_some_of_the_classes():
@@ -342,7 +397,9 @@ def test_a_score_may_be_that_of_some_of_the_classes():
 
 def test_the_diagonal_of_the_confusion_is_the_score(some_data):
     classifier = quick(*some_data)
-    assert classifier.confusion(*some_data).accuracy == pytest.approx(classifier.score(*some_data))
+    assert classifier.confusion(*some_data).accuracy == pytest.approx(
+        classifier.score(*some_data)
+    )
 
 
 def test_the_confusion_counts_every_row_once_in_the_row_of_its_class():
@@ -352,7 +409,9 @@ def test_the_confusion_counts_every_row_once_in_the_row_of_its_class():
 
 
 def test_the_confusion_of_text_is_in_the_order_of_the_sorted_names():
-    assert quick(THREE, TEXT).confusion(THREE[:1], ["beagle"]).worst() == [("beagle", "pug", 1)]
+    assert quick(THREE, TEXT).confusion(THREE[:1], ["beagle"]).worst() == [
+        ("beagle", "pug", 1)
+    ]
 
 
 def test_the_confusion_bears_the_class_names():
@@ -363,7 +422,9 @@ def test_the_confusion_bears_the_class_names():
 @pytest.mark.parametrize("name", ["pug", "beagle", "collie"])
 def test_the_report_has_a_line_for_each_class_name(name):
     report = quick(THREE, LABELS, ["pug", "beagle", "collie"]).report(THREE, LABELS)
-    assert [line.split() for line in report.splitlines() if name in line] == [[name, "1.000", "1.000", "1.000", "30"]]
+    assert [line.split() for line in report.splitlines() if name in line] == [
+        [name, "1.000", "1.000", "1.000", "30"]
+    ]
 
 
 def test_a_classifier_says_what_it_was_made_from():
@@ -385,9 +446,14 @@ def as_network(classifier, width: int = FEATURES):
 
 
 def test_the_head_gives_the_classifiers_probabilities(some_data):
-    features, labels = some_data[0] * np.float32([1, 2, 5, 10, 0.1, 1]) + np.float32(3), some_data[1]
+    features, labels = (
+        some_data[0] * np.float32([1, 2, 5, 10, 0.1, 1]) + np.float32(3),
+        some_data[1],
+    )
     classifier = quick(features, labels)
-    np.testing.assert_allclose(classifier.as_head()(features), classifier.predict_proba(features), atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.as_head()(features), classifier.predict_proba(features), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -396,12 +462,16 @@ def test_a_feature_that_never_varies_does_not_disturb_the_head(classes, value):
     features, labels = clusters(60, classes)
     features[:, 2] = value
     classifier = quick(features, labels)
-    np.testing.assert_allclose(classifier.as_head()(features), classifier.predict_proba(features), atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.as_head()(features), classifier.predict_proba(features), atol=1e-5
+    )
 
 
 def test_features_of_which_none_varies_give_every_class_its_share():
     classifier = quick(np.full((9, 4), 7.0), [0] * 6 + [1] * 3)
-    np.testing.assert_allclose(classifier.as_head()(np.full((1, 4), 7.0)), [[2 / 3, 1 / 3]], atol=1e-3)
+    np.testing.assert_allclose(
+        classifier.as_head()(np.full((1, 4), 7.0)), [[2 / 3, 1 / 3]], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -442,22 +512,35 @@ def test_the_head_fits_on_the_bundled_network(bundled_model, photographs):
 
     features = bundled_model.extract_features(photographs)
     classifier = quick(features, ["one", "two", "one", "two"])
-    on_top = keras.Model(bundled_model.network.inputs[0], classifier.as_head()(bundled_model.network.outputs[0]))
+    on_top = keras.Model(
+        bundled_model.network.inputs[0],
+        classifier.as_head()(bundled_model.network.outputs[0]),
+    )
     expected = classifier.predict_proba(features)
-    np.testing.assert_allclose(on_top(photographs.astype("float32")), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        on_top(photographs.astype("float32")), expected, atol=1e-3
+    )
 
 
 # What is left as it was
 
 
 def test_the_same_seed_gives_identical_probabilities():
-    twice = [confident(train_classifier(OVERLAPPING, OVERLAPPING_LABELS, seed=3)) for _ in range(2)]
+    twice = [
+        confident(train_classifier(OVERLAPPING, OVERLAPPING_LABELS, seed=3))
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(*twice)
 
 
 def test_the_seed_is_that_of_the_folds():
     features, labels = clusters(40, 2, distance=0.5)
-    found = {train_classifier(features, labels, strengths=[0.01, 0.1], seed=seed).cross_validated for seed in range(6)}
+    found = {
+        train_classifier(
+            features, labels, strengths=[0.01, 0.1], seed=seed
+        ).cross_validated
+        for seed in range(6)
+    }
     assert len(found) > 1
 
 
@@ -519,7 +602,10 @@ def test_the_number_of_threads_is_as_before_when_training_fails(monkeypatch):
         (THREE * np.float32(1e6), LABELS),
         (np.full((60, 4), 7.1, np.float32), np.arange(60) % 2),
         noise(),
-        (np.random.default_rng(0).normal(size=(40, 1280)).astype(np.float32), np.arange(40) % 4),
+        (
+            np.random.default_rng(0).normal(size=(40, 1280)).astype(np.float32),
+            np.arange(40) % 4,
+        ),
         ((THREE * 10).clip(0, 255).astype(np.uint8), LABELS),
     ],
     ids=[
@@ -550,18 +636,46 @@ PICTURES = np.zeros((90, 8, 8, 3), np.uint8)
 @pytest.mark.parametrize(
     ("features", "labels", "sentence"),
     [
-        (THREE, np.zeros(90, int), "All 90 labels are 0; a classifier needs examples of at least two classes"),
+        (
+            THREE,
+            np.zeros(90, int),
+            "All 90 labels are 0; a classifier needs examples of at least two classes",
+        ),
         (THREE, ["pug"] * 90, "All 90 labels are 'pug'; a classifier needs"),
         (THREE, LABELS[:-1], "90 rows came with labels of shape (89,)"),
-        (THREE, np.eye(3)[LABELS], "One-hot labels become numbers by labels.argmax(axis=1)"),
-        (THREE, LABELS[:, None], "labels of shape (90, 1); expected one label for each row"),
+        (
+            THREE,
+            np.eye(3)[LABELS],
+            "One-hot labels become numbers by labels.argmax(axis=1)",
+        ),
+        (
+            THREE,
+            LABELS[:, None],
+            "labels of shape (90, 1); expected one label for each row",
+        ),
         (THREE, LABELS + 0.5, "the label of row 0 is 0.5"),
-        (THREE, np.where(LABELS, LABELS, np.nan), "Labels must be whole numbers or text"),
-        (THREE, [None] * 90, "Labels must be whole numbers or text, all of one kind; the label of row 0 is None"),
+        (
+            THREE,
+            np.where(LABELS, LABELS, np.nan),
+            "Labels must be whole numbers or text",
+        ),
+        (
+            THREE,
+            [None] * 90,
+            "Labels must be whole numbers or text, all of one kind; the label of row 0 is None",
+        ),
         (THREE[:2], [[1, 2], [3]], "The rows of the labels differ in length"),
-        (NOT_FINITE, LABELS, "1 rows of the features hold NaN or infinite numbers, the first is row 7"),
+        (
+            NOT_FINITE,
+            LABELS,
+            "1 rows of the features hold NaN or infinite numbers, the first is row 7",
+        ),
         (np.where(np.isnan(NOT_FINITE), -np.inf, THREE), LABELS, "the first is row 7"),
-        (PICTURES, LABELS, "shape (90, 8, 8, 3) and type uint8; expected numbers in shape (n, d), as model.extract"),
+        (
+            PICTURES,
+            LABELS,
+            "shape (90, 8, 8, 3) and type uint8; expected numbers in shape (n, d), as model.extract",
+        ),
         (THREE[:, 0], LABELS, "Features were given with shape (90,)"),
         (THREE[:0], [], "There are no features: their shape is (0, 6)"),
         (THREE[:, :0], LABELS, "There are no features: their shape is (90, 0)"),
@@ -569,7 +683,11 @@ PICTURES = np.zeros((90, 8, 8, 3), np.uint8)
         (None, LABELS, "Features were given with shape ()"),
         (THREE.astype(str), LABELS, "expected numbers in shape (n, d)"),
         ([["nose", "ears"]] * 2, ["pug", "collie"], "expected numbers in shape (n, d)"),
-        ([[1.0, 2.0], [3.0]], ["pug", "collie"], "The rows of the features differ in length"),
+        (
+            [[1.0, 2.0], [3.0]],
+            ["pug", "collie"],
+            "The rows of the features differ in length",
+        ),
         (THREE * 1j, LABELS, "type complex"),
         (LABELS, THREE, "Features were given with shape (90,) and type int64"),
     ],
@@ -578,15 +696,22 @@ def test_what_cannot_be_trained_on_gets_a_sentence(features, labels, sentence):
     assert sentence in refusal(train_classifier, features, labels)
 
 
-@pytest.mark.parametrize("labels", [LABELS, LABELS - 1], ids=["too few names", "negative labels"])
+@pytest.mark.parametrize(
+    "labels", [LABELS, LABELS - 1], ids=["too few names", "negative labels"]
+)
 def test_labels_without_a_name_get_a_sentence(labels):
     sentence = refusal(train_classifier, THREE, labels, ["pug", "beagle"])
-    assert f"The labels run from {labels.min()} to {labels.max()}, but 2 class names were given" in sentence
+    assert (
+        f"The labels run from {labels.min()} to {labels.max()}, but 2 class names were given"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize("strengths", [[], [0, 1], [-1.0]])
 def test_strengths_that_cannot_be_used_get_a_sentence(strengths):
-    assert f"The strengths are {strengths}; expected" in refusal(train_classifier, THREE, LABELS, strengths=strengths)
+    assert f"The strengths are {strengths}; expected" in refusal(
+        train_classifier, THREE, LABELS, strengths=strengths
+    )
 
 
 def test_weights_that_leave_one_class_get_a_sentence():
@@ -598,7 +723,9 @@ def test_with_a_common_scale_all_features_are_divided_by_the_same_number():
     features = THREE * np.array([1, 1, 1, 1, 1, 1e-3])
     probe = train_classifier(features, LABELS, strengths=[1.0], common_scale=True)
     assert np.ptp(probe._scaler.scale_) == 0
-    np.testing.assert_allclose(probe._scaler.scale_[0] ** 2, features.var(axis=0).mean(), rtol=1e-6)
+    np.testing.assert_allclose(
+        probe._scaler.scale_[0] ** 2, features.var(axis=0).mean(), rtol=1e-6
+    )
     own = train_classifier(features, LABELS, strengths=[1.0]).as_head().kernel.numpy()
     assert np.abs(probe.as_head().kernel.numpy()[5]).max() < np.abs(own[5]).max() / 10
 

@@ -17,7 +17,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
-from hostile import FOLDERS, NAMES, name_of_cell, picture_bytes, spoilt_bytes, state, visible_pictures, write
+from hostile import (
+    FOLDERS,
+    NAMES,
+    name_of_cell,
+    picture_bytes,
+    spoilt_bytes,
+    state,
+    visible_pictures,
+    write,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,9 +38,18 @@ from tlcourse.pictures import read_picture
 from tlcourse.predicting import predict_files
 
 settings.register_profile(
-    "quick", max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    "quick",
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
-settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "thorough",
+    max_examples=1000,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -58,7 +76,9 @@ def written(folders):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return load_exported(write_brightness_export(tmp_path_factory.mktemp("exports") / "made"))
+    return load_exported(
+        write_brightness_export(tmp_path_factory.mktemp("exports") / "made")
+    )
 
 
 @given(FOLDERS)
@@ -67,9 +87,13 @@ def test_every_picture_is_in_one_split_or_left_out_with_a_reason(folders):
         try:
             dataset = from_folder(root)
         except TLCourseError as error:
-            assert str(error) == printable(error, lines=True) and str(error).strip().endswith((".", ")", "…"))
+            assert str(error) == printable(error, lines=True) and str(
+                error
+            ).strip().endswith((".", ")", "…"))
             return
-        used = [path for split in dataset.splits.values() for path in split.images.paths]
+        used = [
+            path for split in dataset.splits.values() for path in split.images.paths
+        ]
         left_out = {name for name, reason in dataset.skipped if reason}
         assert len(used) == len(set(used))
         for path in visible_pictures(root):
@@ -85,7 +109,11 @@ def test_what_is_used_can_be_decoded_and_described(folders):
             return
         for split in dataset.splits.values():
             for picture in split.images:
-                assert picture.dtype == np.uint8 and picture.shape[2] == 3 and min(picture.shape[:2]) >= 16
+                assert (
+                    picture.dtype == np.uint8
+                    and picture.shape[2] == 3
+                    and min(picture.shape[:2]) >= 16
+                )
         assert repr(examine(dataset)).encode("utf-8")
 
 
@@ -96,7 +124,10 @@ def test_copies_never_stand_on_two_sides(folders):
             dataset = from_folder(root)
         except TLCourseError:
             return
-        contents = [{path.read_bytes() for path in split.images.paths} for split in dataset.splits.values()]
+        contents = [
+            {path.read_bytes() for path in split.images.paths}
+            for split in dataset.splits.values()
+        ]
         assert sum(map(len, contents)) == len(set().union(*contents))
 
 
@@ -113,12 +144,21 @@ def test_every_picture_has_one_answer_or_one_reason(model, folders, form):
             rows = list(csv.DictReader(io.StringIO(text.getvalue(), newline="")))
         else:
             rows = [
-                {"picture": row["picture"], "error": row.get("error", ""), "label": "predictions" in row or ""}
+                {
+                    "picture": row["picture"],
+                    "error": row.get("error", ""),
+                    "label": "predictions" in row or "",
+                }
                 for row in json.loads(text.getvalue())
             ]
-        assert {row["picture"] for row in rows} == {str(path) for path in visible_pictures(root)}
+        assert {row["picture"] for row in rows} == {
+            str(path) for path in visible_pictures(root)
+        }
         assert all(bool(row["label"]) != bool(row["error"]) for row in rows)
-        assert counts == (sum(not row["error"] for row in rows), sum(bool(row["error"]) for row in rows))
+        assert counts == (
+            sum(not row["error"] for row in rows),
+            sum(bool(row["error"]) for row in rows),
+        )
 
 
 @given(st.one_of(picture_bytes(), spoilt_bytes(), st.binary(max_size=400)))
@@ -150,8 +190,13 @@ def test_class_names_of_any_kind_come_back(names):
         model, text = load_exported(folder), io.StringIO(newline="")
         predict_files(model, [Path(place, "white.png")], text, top=len(names))
         (row,) = csv.DictReader(io.StringIO(text.getvalue(), newline=""))
-        said = [row["label"], *(row[f"label_{number}"] for number in range(2, len(names) + 1))]
-        assert model.class_names == names and sorted(map(name_of_cell, said)) == sorted(names)
+        said = [
+            row["label"],
+            *(row[f"label_{number}"] for number in range(2, len(names) + 1)),
+        ]
+        assert model.class_names == names and sorted(map(name_of_cell, said)) == sorted(
+            names
+        )
 
 
 @given(st.data())
@@ -160,12 +205,20 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
         folder = write_brightness_export(Path(place, "made"))
         content = bytearray((folder / RECORD).read_bytes())
         for _ in range(data.draw(st.integers(1, 4))):
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-        (folder / RECORD).write_bytes(content[: data.draw(st.integers(0, len(content)))])
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
+                st.integers(0, 255)
+            )
+        (folder / RECORD).write_bytes(
+            content[: data.draw(st.integers(0, len(content)))]
+        )
         try:
             model = load_exported(folder)
         except TLCourseError as error:
-            assert "tl.export" in str(error) or "model.tflite" in str(error) or "variant" in str(error)
+            assert (
+                "tl.export" in str(error)
+                or "model.tflite" in str(error)
+                or "variant" in str(error)
+            )
         else:
             assert model.predict_proba(np.full((1, 8, 8, 3), 200)).shape == (1, 2)
 
@@ -174,14 +227,22 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
 
 
 @pytest.mark.slow
-def test_ten_thousand_classes_with_a_picture_each_are_a_data_set_without_a_test(tmp_path):
+def test_ten_thousand_classes_with_a_picture_each_are_a_data_set_without_a_test(
+    tmp_path,
+):
     rng = np.random.default_rng(0)
     for number in range(10_000):
         folder = tmp_path / f"class {number:05}"
         folder.mkdir()
-        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / "only.bmp")
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(
+            folder / "only.bmp"
+        )
     dataset = from_folder(tmp_path)
-    assert (len(dataset.class_names), len(dataset.train), len(dataset.test)) == (10_000, 10_000, 0)
+    assert (len(dataset.class_names), len(dataset.train), len(dataset.test)) == (
+        10_000,
+        10_000,
+        0,
+    )
 
 
 LIMITED = """
@@ -207,15 +268,36 @@ def test_where_files_cannot_grow_an_export_leaves_nothing_and_says_so(tmp_path, 
     for name, level in (("dark", 60), ("light", 190)):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(4):
-            pixels = np.clip(rng.normal(level, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
+            pixels = np.clip(rng.normal(level, 30, (32, 32, 3)), 0, 255).astype(
+                np.uint8
+            )
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
     before = state(tmp_path / "pictures")
-    command = [sys.executable, "-c", LIMITED, tmp_path / "pictures", tmp_path / "out" / "made", limit]
-    environment = {**os.environ, "TLCOURSE_CACHE": str(tmp_path / "cache"), "TQDM_DISABLE": "1"}
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
+    command = [
+        sys.executable,
+        "-c",
+        LIMITED,
+        tmp_path / "pictures",
+        tmp_path / "out" / "made",
+        limit,
+    ]
+    environment = {
+        **os.environ,
+        "TLCOURSE_CACHE": str(tmp_path / "cache"),
+        "TQDM_DISABLE": "1",
+    }
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
-    assert "could not be written to" in done.stdout and "Nothing was left there" in done.stdout
-    assert list((tmp_path / "out").iterdir()) == [] and state(tmp_path / "pictures") == before
+    assert (
+        "could not be written to" in done.stdout
+        and "Nothing was left there" in done.stdout
+    )
+    assert (
+        list((tmp_path / "out").iterdir()) == []
+        and state(tmp_path / "pictures") == before
+    )
 
 
 def test_warnings_of_pillow_do_not_stop_a_folder(tmp_path):
@@ -227,7 +309,9 @@ def test_warnings_of_pillow_do_not_stop_a_folder(tmp_path):
     content[18:26] = (9_999).to_bytes(4, "little") + (9_999).to_bytes(4, "little")
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
-        Image.new("RGB", (20, 20), "red" if name == "cat" else "blue").save(tmp_path / name / "good.png")
+        Image.new("RGB", (20, 20), "red" if name == "cat" else "blue").save(
+            tmp_path / name / "good.png"
+        )
     (tmp_path / "cat" / "huge.bmp").write_bytes(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -73,7 +73,9 @@ def test_ctrl_c_during_litert_s_import_is_not_taken_for_a_missing_litert(monkeyp
         """As pybind11's modules do: whatever happens during the import is an ImportError."""
 
         def find_spec(self, name, path, target=None):
-            return ModuleSpec(name, self) if name == "ai_edge_litert.interpreter" else None
+            return (
+                ModuleSpec(name, self) if name == "ai_edge_litert.interpreter" else None
+            )
 
         def exec_module(self, module):
             try:
@@ -82,7 +84,9 @@ def test_ctrl_c_during_litert_s_import_is_not_taken_for_a_missing_litert(monkeyp
                 raise ImportError("initialization failed") from error
 
     real = pytest.importorskip("ai_edge_litert.interpreter")
-    monkeypatch.setattr(sys.modules["ai_edge_litert"], "interpreter", real)  # to be put back afterwards, as is …
+    monkeypatch.setattr(
+        sys.modules["ai_edge_litert"], "interpreter", real
+    )  # to be put back afterwards, as is …
     monkeypatch.delitem(sys.modules, "ai_edge_litert.interpreter")  # … this
     monkeypatch.setattr(sys, "meta_path", [Native(), *sys.meta_path])
     engines.has_litert.cache_clear()

@@ -6,7 +6,15 @@ import zipfile
 import numpy as np
 import pytest
 from brightness_export import record_of, write_brightness_export
-from hostile_archives import CONFIG, MARKER, SECRET, archives, mutations, read_parts, zipped
+from hostile_archives import (
+    CONFIG,
+    MARKER,
+    SECRET,
+    archives,
+    mutations,
+    read_parts,
+    zipped,
+)
 
 from tlcourse.errors import DamagedFile, TLCourseError
 from tlcourse.exported import load_exported
@@ -48,23 +56,37 @@ def test_the_weights_are_those_of_the_archive(folder, sound, tmp_path):
     import keras
 
     (tmp_path / "model.keras").write_bytes(zipped(sound))
-    expected = keras.saving.load_model(tmp_path / "model.keras", compile=False).get_weights()
-    for weight, other in zip(load(folder, zipped(sound))._engine.network.get_weights(), expected, strict=True):
+    expected = keras.saving.load_model(
+        tmp_path / "model.keras", compile=False
+    ).get_weights()
+    for weight, other in zip(
+        load(folder, zipped(sound))._engine.network.get_weights(), expected, strict=True
+    ):
         np.testing.assert_array_equal(weight, other)
 
 
 @pytest.mark.parametrize("name", archives())
 def test_a_hostile_archive_is_refused_and_does_nothing(folder, sound, tmp_path, name):
     archive = archives()[name](sound, tmp_path)
-    with pytest.raises(DamagedFile, match="cannot be loaded as a Keras file .* Copy the whole folder again"):
+    with pytest.raises(
+        DamagedFile,
+        match="cannot be loaded as a Keras file .* Copy the whole folder again",
+    ):
         load(folder, archive)
     assert not (tmp_path / MARKER).exists()
 
 
-@pytest.mark.parametrize("name", ["Lambda that downloads", "SavedModel", "vocabulary of a local file"])
+@pytest.mark.parametrize(
+    "name", ["Lambda that downloads", "SavedModel", "vocabulary of a local file"]
+)
 def test_the_refused_layer_is_named(folder, sound, tmp_path, name):
-    layer = {"SavedModel": "TFSMLayer", "vocabulary of a local file": "StringLookup"}.get(name, "Lambda")
-    with pytest.raises(DamagedFile, match=f"'preprocessing' has a keras.layers.{layer}"):
+    layer = {
+        "SavedModel": "TFSMLayer",
+        "vocabulary of a local file": "StringLookup",
+    }.get(name, "Lambda")
+    with pytest.raises(
+        DamagedFile, match=f"'preprocessing' has a keras.layers.{layer}"
+    ):
         load(folder, archives()[name](sound, tmp_path))
 
 
@@ -100,7 +122,9 @@ def classes_in(part):
         yield from classes_in(value)
 
 
-def test_a_full_folder_for_temporary_files_is_not_called_damage(folder, sound, monkeypatch):
+def test_a_full_folder_for_temporary_files_is_not_called_damage(
+    folder, sound, monkeypatch
+):
     from tlcourse import keras_archive
 
     def full(content, path):
@@ -115,7 +139,9 @@ def test_a_full_folder_for_temporary_files_is_not_called_damage(folder, sound, m
 @pytest.mark.filterwarnings("ignore")
 def test_damage_of_any_kind_is_answered_with_a_sentence(folder, sound):
     """Of the configuration, which can name other classes then, and of the whole archive."""
-    damaged = [zipped({**sound, CONFIG: content}) for content in mutations(sound[CONFIG], 60)]
+    damaged = [
+        zipped({**sound, CONFIG: content}) for content in mutations(sound[CONFIG], 60)
+    ]
     for archive in [*damaged, *mutations(zipped(sound), 140, seed=1)]:
         try:
             load(folder, archive).predict_proba(np.zeros((1, 8, 8, 3), np.uint8))

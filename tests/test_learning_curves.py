@@ -16,14 +16,23 @@ def stripes(count, seed):
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 2
     waves = np.where(np.arange(16) // 2 % 2, 60, 195)
-    pictures = np.stack([np.tile(waves, (16, 1)) if label else np.tile(waves, (16, 1)).T for label in labels])
-    return np.clip(pictures + rng.normal(0, 25, pictures.shape), 0, 255).astype(np.uint8), labels
+    pictures = np.stack(
+        [
+            np.tile(waves, (16, 1)) if label else np.tile(waves, (16, 1)).T
+            for label in labels
+        ]
+    )
+    return np.clip(pictures + rng.normal(0, 25, pictures.shape), 0, 255).astype(
+        np.uint8
+    ), labels
 
 
 @pytest.fixture(scope="module")
 def dataset():
     names = ["upright", "lying"]
-    train, validation, test = (Split(*stripes(count, seed), names) for seed, count in enumerate((60, 10, 40)))
+    train, validation, test = (
+        Split(*stripes(count, seed), names) for seed, count in enumerate((60, 10, 40))
+    )
     return Dataset("stripes", train, validation, test, names, card=None)
 
 
@@ -40,7 +49,9 @@ def curve_of(**means):
     """A curve of one draw, with 2, 20 and 200 rows."""
     rows = (2, 20, 200)
     points = {
-        method: [Point(r // 2, r, [mean], [1.0]) for r, mean in zip(rows, found, strict=True)]
+        method: [
+            Point(r // 2, r, [mean], [1.0]) for r, mean in zip(rows, found, strict=True)
+        ]
         for method, found in means.items()
     }
     return LearningCurve("made up", [0], points)
@@ -50,9 +61,13 @@ def test_every_method_gets_the_same_rows_of_each_draw(dataset):
     seen = {"a": [], "b": []}
 
     def spy(name):
-        return lambda split, seed: seen[name].append((split.images.tobytes(), seed)) or Majority(split, seed)
+        return lambda split, seed: (
+            seen[name].append((split.images.tobytes(), seed)) or Majority(split, seed)
+        )
 
-    tl.learning_curve(dataset, (1, 5, None), {name: spy(name) for name in seen}, seeds=2)
+    tl.learning_curve(
+        dataset, (1, 5, None), {name: spy(name) for name in seen}, seeds=2
+    )
     assert seen["a"] == seen["b"] and len(seen["a"]) == 6
     assert seen["a"][0][0] != seen["a"][1][0]  # another draw has other rows
 
@@ -61,7 +76,11 @@ def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
     curve = tl.learning_curve(dataset, (2, None), {"majority": Majority}, seeds=3)
     few, many = curve.points["majority"]
     assert (few.labels, few.rows, many.labels, many.rows) == (2, 4, None, 60)
-    assert few.accuracies == [0.5] * 3 and (few.mean, few.sd) == (0.5, 0.0) and min(few.seconds) >= 0
+    assert (
+        few.accuracies == [0.5] * 3
+        and (few.mean, few.sd) == (0.5, 0.0)
+        and min(few.seconds) >= 0
+    )
 
 
 @pytest.mark.slow
@@ -89,7 +108,9 @@ def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeyp
         return Tuned(Split(images, labels, ["a", "b"]), 0)
 
     monkeypatch.setattr(learning_curves, "fine_tune", fine_tune)
-    curve = tl.learning_curve(dataset, (3,), ["fine-tune"], seeds=[7], model=bundled_model)
+    curve = tl.learning_curve(
+        dataset, (3,), ["fine-tune"], seeds=[7], model=bundled_model
+    )
     assert called == [(6, 0, 7)] and curve.points["fine-tune"][0].seconds == [3.0]
 
 
@@ -99,7 +120,9 @@ def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeyp
 def test_labels_for_an_accuracy_are_read_on_a_logarithmic_axis():
     curve = curve_of(probe=[0.6, 0.8, 0.9])
     assert curve.labels_for("probe", 0.7) == pytest.approx(np.sqrt(2 * 20))
-    assert curve.labels_for("probe", 0.5) == 2 and curve.labels_for("probe", 0.9) == pytest.approx(200)
+    assert curve.labels_for("probe", 0.5) == 2 and curve.labels_for(
+        "probe", 0.9
+    ) == pytest.approx(200)
     assert curve.labels_for("probe", 0.95) is None
 
 
@@ -116,7 +139,11 @@ def test_a_curve_comes_back_from_its_record(dataset):
 
 
 def test_it_is_shown_as_a_table():
-    methods = {"probe": [0.6, 0.8, 0.9], "scratch": [0.5, 0.6, 0.7], "carried, trained further": [0.5] * 3}
+    methods = {
+        "probe": [0.6, 0.8, 0.9],
+        "scratch": [0.5, 0.6, 0.7],
+        "carried, trained further": [0.5] * 3,
+    }
     lines = repr(curve_of(**methods, d=[0.1] * 3)).splitlines()
     assert lines[0].startswith("made up: accuracy on the test split")
     assert [line.split() for line in lines[1:3]] == [
@@ -124,7 +151,9 @@ def test_it_is_shown_as_a_table():
         ["a", "class", "probe", "scratch", "further", "d"],
     ]
     assert "80.0%" in lines[4] and "60.0%" in lines[4]
-    assert max(map(len, lines[1:])) <= 96, "it would be broken where JupyterLab's window is that of a laptop"
+    assert max(map(len, lines[1:])) <= 96, (
+        "it would be broken where JupyterLab's window is that of a laptop"
+    )
 
 
 def test_a_spread_is_told_where_there_is_one():
@@ -135,7 +164,9 @@ def test_a_spread_is_told_where_there_is_one():
 # --- what is refused ---
 
 
-@pytest.mark.parametrize("counts", [[], [0, 1], [5, 2], [2, 2], [1.5], [None, 1], [True, 2]])
+@pytest.mark.parametrize(
+    "counts", [[], [0, 1], [5, 2], [2, 2], [1.5], [None, 1], [True, 2]]
+)
 def test_numbers_of_labels_that_do_not_ascend_are_refused(dataset, counts):
     with pytest.raises(UserInputError, match="expected ascending numbers from 1"):
         tl.learning_curve(dataset, counts, {"majority": Majority})

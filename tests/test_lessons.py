@@ -32,7 +32,9 @@ def code_cells(notebook):
 
 
 def test_every_source_has_a_lesson_and_every_lesson_a_source():
-    assert NAMES and NAMES == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert NAMES and NAMES == sorted(
+        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
+    )
 
 
 def test_lesson_00_lists_all_that_follow():
@@ -44,8 +46,12 @@ def test_lesson_00_lists_all_that_follow():
 def test_source_and_lesson_have_the_same_cells(name):
     source = build.convert(build.SOURCES / f"{name}.py")
     lesson = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    expected = [(cell.cell_type, cell.id, cell.source, cell.metadata) for cell in source.cells]
-    assert [(cell.cell_type, cell.id, cell.source, cell.metadata) for cell in lesson.cells] == expected
+    expected = [
+        (cell.cell_type, cell.id, cell.source, cell.metadata) for cell in source.cells
+    ]
+    assert [
+        (cell.cell_type, cell.id, cell.source, cell.metadata) for cell in lesson.cells
+    ] == expected
 
 
 def test_a_lesson_was_run_once_from_top_to_bottom(lesson):
@@ -59,7 +65,8 @@ def test_nothing_forbidden_is_stored(lesson):
 
 def a_notebook_that_shows(**data):
     output = nbformat.v4.new_output(
-        "display_data", data={name.replace("_", "/", 1): value for name, value in data.items()}
+        "display_data",
+        data={name.replace("_", "/", 1): value for name, value in data.items()},
     )
     output.data[build.WIDGET] = {"model_id": "1"}
     cell = nbformat.v4.new_code_cell(outputs=[output])
@@ -69,7 +76,10 @@ def a_notebook_that_shows(**data):
 def test_of_a_widget_only_what_stands_in_its_place_is_stored():
     notebook = a_notebook_that_shows(image_png="…", text_plain="none is frozen")
     build.clean(notebook)
-    assert notebook.cells[0].outputs[0].data == {"image/png": "…", "text/plain": "none is frozen"}
+    assert notebook.cells[0].outputs[0].data == {
+        "image/png": "…",
+        "text/plain": "none is frozen",
+    }
     assert "widgets" not in notebook.metadata and build.forbidden(notebook) == []
 
 
@@ -78,9 +88,16 @@ I0000 00:00:1795628375.578937    7655 port.cc:153] oneDNN custom operations are 
 """
 
 
-@pytest.mark.parametrize(("logged", "kept"), [(START, 0), (START + "Something is wrong\n", 1), ("I0000 else\n", 1)])
-def test_that_tensorflow_uses_the_processor_is_not_stored_and_nothing_else_is_lost(logged, kept):
-    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stderr", text=logged)])
+@pytest.mark.parametrize(
+    ("logged", "kept"),
+    [(START, 0), (START + "Something is wrong\n", 1), ("I0000 else\n", 1)],
+)
+def test_that_tensorflow_uses_the_processor_is_not_stored_and_nothing_else_is_lost(
+    logged, kept
+):
+    cell = nbformat.v4.new_code_cell(
+        outputs=[nbformat.v4.new_output("stream", name="stderr", text=logged)]
+    )
     notebook = nbformat.v4.new_notebook(cells=[cell])
     build.clean(notebook)
     assert len(build.forbidden(notebook)) >= kept == len(cell.outputs)
@@ -89,7 +106,9 @@ def test_that_tensorflow_uses_the_processor_is_not_stored_and_nothing_else_is_lo
 def test_a_widget_that_has_nothing_to_stand_in_its_place_is_forbidden():
     notebook = a_notebook_that_shows(text_plain="IntSlider(value=0)")
     build.clean(notebook)
-    assert build.forbidden(notebook) == ["cell 0 shows a widget that has nothing to stand in its place"]
+    assert build.forbidden(notebook) == [
+        "cell 0 shows a widget that has nothing to stand in its place"
+    ]
 
 
 def test_the_lessons_with_widgets_show_what_stands_in_their_place():
@@ -98,8 +117,16 @@ def test_the_lessons_with_widgets_show_what_stands_in_their_place():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         for cell in code_cells(nbformat.read(path, as_version=4)):
             for name in re.findall(r"tl\.widgets\.(\w+)\(", cell.source):
-                shown[name] = [output.metadata["image/png"]["alt"] for output in cell.outputs]
-    assert set(shown) == {"freeze_explorer", "label_slider", "mistake_browser", "draw_a_kanji", "try_your_own"}
+                shown[name] = [
+                    output.metadata["image/png"]["alt"] for output in cell.outputs
+                ]
+    assert set(shown) == {
+        "freeze_explorer",
+        "label_slider",
+        "mistake_browser",
+        "draw_a_kanji",
+        "try_your_own",
+    }
     assert all(len(figures) == 1 and figures[0] for figures in shown.values())
 
 
@@ -112,14 +139,21 @@ def test_pictures_that_must_not_be_passed_on_are_not_stored(lesson):
 def test_cells_that_show_dogs_are_not_stored():
     lesson = build.convert(build.SOURCES / "03_feature_extraction.py")
     showing = [
-        cell for cell in code_cells(lesson) if re.search(r"tl\.show\.\w+\(.*dogs\.\w+\.images|few\.images", cell.source)
+        cell
+        for cell in code_cells(lesson)
+        if re.search(r"tl\.show\.\w+\(.*dogs\.\w+\.images|few\.images", cell.source)
     ]
-    assert showing and all({"no-store", "nbval-ignore-output"} <= set(cell.metadata.tags) for cell in showing)
+    assert showing and all(
+        {"no-store", "nbval-ignore-output"} <= set(cell.metadata.tags)
+        for cell in showing
+    )
 
 
 def test_a_figure_is_the_only_picture_of_its_cell(lesson):
     for cell in code_cells(lesson):
-        assert sum("image/png" in output.get("data", {}) for output in cell.outputs) <= 1
+        assert (
+            sum("image/png" in output.get("data", {}) for output in cell.outputs) <= 1
+        )
 
 
 def test_every_figure_says_in_words_what_is_seen(lesson):
@@ -134,7 +168,10 @@ def test_the_banner_says_what_was_measured_and_what_is_promised_holds(name):
     lesson = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     cost = json.loads(build.RESULTS.read_text(encoding="utf-8"))["lessons"][name]
     first = lesson.cells[0].source
-    assert f"**Computing:** {cost['seconds']} s on two cores, {cost['peak_megabytes']:,} MB of memory" in first
+    assert (
+        f"**Computing:** {cost['seconds']} s on two cores, {cost['peak_megabytes']:,} MB of memory"
+        in first
+    )
     assert ("nothing from the internet" in first) <= cost["offline"]
     assert ("without internet" in first) == cost["offline"]
 
@@ -147,15 +184,29 @@ def is_solution(cell):
     return "solution" in cell.metadata.get("tags", [])
 
 
-def test_every_exercise_has_a_stub_with_a_check_the_way_to_hints_and_a_folded_solution(source):
+def test_every_exercise_has_a_stub_with_a_check_the_way_to_hints_and_a_folded_solution(
+    source,
+):
     text = "\n".join(cell.source for cell in source.cells)
     numbers = re.findall(r"### Exercise (\d+\.\d)", text)
-    stubs = [cell.source for cell in code_cells(source) if "tl.check(" in cell.source and not is_solution(cell)]
+    stubs = [
+        cell.source
+        for cell in code_cells(source)
+        if "tl.check(" in cell.source and not is_solution(cell)
+    ]
     solutions = [cell for cell in code_cells(source) if is_solution(cell)]
-    assert len(numbers) == 3 and re.findall(r'`tl\.check\.hint\("(\d+\.\d)"\)`', text) == numbers
-    assert [re.findall(r'tl\.check\("(\d+\.\d)", \w+', stub) for stub in stubs] == [[number] for number in numbers]
+    assert (
+        len(numbers) == 3
+        and re.findall(r'`tl\.check\.hint\("(\d+\.\d)"\)`', text) == numbers
+    )
+    assert [re.findall(r'tl\.check\("(\d+\.\d)", \w+', stub) for stub in stubs] == [
+        [number] for number in numbers
+    ]
     assert len(solutions) == 3
-    assert all("hide-cell" in cell.metadata.tags and cell.metadata.jupyter.source_hidden for cell in solutions)
+    assert all(
+        "hide-cell" in cell.metadata.tags and cell.metadata.jupyter.source_hidden
+        for cell in solutions
+    )
 
 
 def test_exercises_are_those_that_can_be_checked():
@@ -168,15 +219,24 @@ def test_exercises_are_those_that_can_be_checked():
 
 def verdicts(lesson, of_solutions):
     """What the checks in stubs, or in solutions, said when the lesson was built."""
-    cells = [cell for cell in code_cells(lesson) if "tl.check(" in cell.source and is_solution(cell) == of_solutions]
+    cells = [
+        cell
+        for cell in code_cells(lesson)
+        if "tl.check(" in cell.source and is_solution(cell) == of_solutions
+    ]
     return [
-        output.data["text/plain"] for cell in cells for output in cell.outputs if output.output_type == "execute_result"
+        output.data["text/plain"]
+        for cell in cells
+        for output in cell.outputs
+        if output.output_type == "execute_result"
     ]
 
 
 def test_a_stub_says_that_it_was_not_attempted(lesson):
     said = verdicts(lesson, of_solutions=False)
-    assert len(said) == 3 and all(text.endswith(": not attempted yet.") for text in said)
+    assert len(said) == 3 and all(
+        text.endswith(": not attempted yet.") for text in said
+    )
 
 
 def test_a_solution_is_right(lesson):
@@ -184,16 +244,24 @@ def test_a_solution_is_right(lesson):
     assert said and all(re.match(r"Exercise \d+\.\d: right\. ", text) for text in said)
 
 
-@pytest.mark.parametrize("setting", [f"{name}={value}" for name, value in build.ENVIRONMENT.items()])
+@pytest.mark.parametrize(
+    "setting", [f"{name}={value}" for name, value in build.ENVIRONMENT.items()]
+)
 def test_lessons_are_tested_under_the_settings_they_were_built_with(setting):
-    assert f" {setting}; " in (ROOT / "Makefile").read_text(encoding="utf-8").replace("\t", " ")
+    assert f" {setting}; " in (ROOT / "Makefile").read_text(encoding="utf-8").replace(
+        "\t", " "
+    )
 
 
 def test_headings_go_down_one_step_at_a_time(source):
-    text = "\n".join(cell.source for cell in source.cells if cell.cell_type == "markdown")
+    text = "\n".join(
+        cell.source for cell in source.cells if cell.cell_type == "markdown"
+    )
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(
+        after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)
+    )
 
 
 def test_links_to_lessons_lead_somewhere(source):
@@ -205,7 +273,11 @@ def test_links_to_lessons_lead_somewhere(source):
 @pytest.mark.parametrize("name", NAMES)
 def test_colab_and_binder_open_this_lesson_at_the_verified_address_or_nothing(name):
     """What the links and the set-up cell are: tests/test_publishing.py."""
-    first = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells[0].source
+    first = (
+        nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        .cells[0]
+        .source
+    )
     links = build.with_links("", name, build.published())
     assert links in first and first.count("[Open in ") == links.count("[Open in ")
 
@@ -252,20 +324,29 @@ def test_a_lesson_that_says_something_else_does_not_pass(stored, fresh):
 
 def test_a_network_trained_in_the_lesson_has_a_wider_band():
     stored, near, far = "frozen 33% right", "frozen 41% right", "frozen 48% right"
-    assert bands.Banded(stored, ["trained-here"]) == bands.Banded(near, ["trained-here"])
+    assert bands.Banded(stored, ["trained-here"]) == bands.Banded(
+        near, ["trained-here"]
+    )
     assert bands.Banded(stored, ["trained-here"]) != bands.Banded(far, ["trained-here"])
     assert bands.Banded(stored) != bands.Banded(near)
 
 
 def test_of_a_solution_the_verdict_has_to_be_the_same():
-    right, also, wrong = (f"Exercise 6.2: {said}" for said in ("right. 'a' wins", "right. 'b' wins", "not yet. No"))
+    right, also, wrong = (
+        f"Exercise 6.2: {said}"
+        for said in ("right. 'a' wins", "right. 'b' wins", "not yet. No")
+    )
     assert bands.Banded(right, ["solution"]) == bands.Banded(also, ["solution"])
     assert bands.Banded(right, ["solution"]) != bands.Banded(wrong, ["solution"])
 
 
-def test_cells_that_show_what_a_small_network_learned_are_compared_in_the_wider_band(source):
+def test_cells_that_show_what_a_small_network_learned_are_compared_in_the_wider_band(
+    source,
+):
     training = re.compile(r"tl\.(train_network|learning_curve|fine_tune)\(")
     for cell in code_cells(source):
         shows = re.search(r"print\(|^\w+$", cell.source, re.MULTILINE)
         if training.search(cell.source) and shows and not is_solution(cell):
-            assert {"trained-here", "nbval-ignore-output"} & set(cell.metadata.get("tags", [])), cell.source
+            assert {"trained-here", "nbval-ignore-output"} & set(
+                cell.metadata.get("tags", [])
+            ), cell.source

@@ -18,7 +18,9 @@ WEIGHTS_ARE_RELATIVE = "weights say how much a row counts beside the others; dou
 
 @parametrize_with_checks(
     [LinearProbe(strengths=(0.1,))],
-    expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": WEIGHTS_ARE_RELATIVE},
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": WEIGHTS_ARE_RELATIVE
+    },
 )
 def test_it_keeps_the_rules_of_a_scikit_learn_classifier(estimator, check):
     check(estimator)
@@ -34,19 +36,30 @@ def rows():
     return features, labels
 
 
-@pytest.mark.parametrize("options", [{}, {"strengths": (0.5,), "common_scale": True}, {"seed": 3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"strengths": (0.5,), "common_scale": True}, {"seed": 3}]
+)
 def test_it_decides_as_train_classifier_does(rows, options):
-    found, expected = LinearProbe(**options).fit(*rows), tl.train_classifier(*rows, **options)
-    np.testing.assert_array_equal(found.predict_proba(rows[0]), expected.predict_proba(rows[0]))
+    found, expected = (
+        LinearProbe(**options).fit(*rows),
+        tl.train_classifier(*rows, **options),
+    )
+    np.testing.assert_array_equal(
+        found.predict_proba(rows[0]), expected.predict_proba(rows[0])
+    )
     assert found.predict(rows[0]).tolist() == expected.predict(rows[0]).tolist()
-    assert found.classifier_.strength == expected.strength and found.score(*rows) == expected.score(*rows)
+    assert found.classifier_.strength == expected.strength and found.score(
+        *rows
+    ) == expected.score(*rows)
 
 
 def test_weights_count(rows):
     weights = np.linspace(0, 1, 80)
     found = LinearProbe().fit(*rows, sample_weight=weights)
     expected = tl.train_classifier(*rows, sample_weight=weights)
-    np.testing.assert_array_equal(found.predict_proba(rows[0]), expected.predict_proba(rows[0]))
+    np.testing.assert_array_equal(
+        found.predict_proba(rows[0]), expected.predict_proba(rows[0])
+    )
 
 
 def test_it_can_be_cross_validated_and_searched(rows):
@@ -58,9 +71,13 @@ def test_it_can_be_cross_validated_and_searched(rows):
 
 def test_it_can_be_stacked_on_columns_of_its_own(rows):
     def on(columns):
-        return make_pipeline(ColumnTransformer([("columns", "passthrough", columns)]), LinearProbe())
+        return make_pipeline(
+            ColumnTransformer([("columns", "passthrough", columns)]), LinearProbe()
+        )
 
-    stack = StackingClassifier([("telling", on(slice(0, 2))), ("noise", on(slice(2, 6)))], LogisticRegression())
+    stack = StackingClassifier(
+        [("telling", on(slice(0, 2))), ("noise", on(slice(2, 6)))], LogisticRegression()
+    )
     stack.fit(*rows)
     assert stack.score(*rows) > 0.8
     telling, noise = np.abs(stack.final_estimator_.coef_[0])
@@ -68,5 +85,7 @@ def test_it_can_be_stacked_on_columns_of_its_own(rows):
 
 
 def test_what_train_classifier_refuses_gets_its_sentence(rows):
-    with pytest.raises(UserInputError, match="expected at least one number, all above 0"):
+    with pytest.raises(
+        UserInputError, match="expected at least one number, all above 0"
+    ):
         LinearProbe(strengths=(-1,)).fit(*rows)

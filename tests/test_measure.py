@@ -10,7 +10,11 @@ from tlcourse.measure import measured, peak_megabytes
 
 def in_a_fresh_process(code):
     """The number that this code prints. (This process may have held more memory before than a test can take.)"""
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return float(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_peak_memory_grows_by_the_memory_that_is_taken():
@@ -29,7 +33,9 @@ def test_peak_memory_stays_when_the_memory_is_given_back():
     assert kept == pytest.approx(0, abs=2)  # the kernel counts pages in batches
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands a parent's peak on")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux hands a parent's peak on"
+)
 def test_peak_memory_does_not_count_the_program_that_started_this_one():
     child = "from tlcourse.measure import peak_megabytes; print(peak_megabytes())"
     of_the_child = in_a_fresh_process(

@@ -31,9 +31,14 @@ RECORD = {
         "interval": [0.7193, 0.9503],
         "most_frequent": "cat",
         "baseline": 0.625,
-        "classes": {"cat": {"pictures": 20, "right": 19}, "dog": {"pictures": 12, "right": 9}},
+        "classes": {
+            "cat": {"pictures": 20, "right": 19},
+            "dog": {"pictures": 12, "right": 9},
+        },
         "mistakes": [["dog", "cat", 3], ["cat", "dog", 1]],
-        "surest_mistakes": [{"picture": "dog/7.jpg", "true": "dog", "said": "cat", "probability": 0.97}],
+        "surest_mistakes": [
+            {"picture": "dog/7.jpg", "true": "dog", "said": "cat", "probability": 0.97}
+        ],
     },
     "files": {
         "model.keras": {
@@ -90,7 +95,11 @@ def test_the_card_says(words):
 
 
 def test_a_fine_tuned_network_is_described_by_its_cut_and_settings():
-    training = {"method": "fine-tuned", "from": "block7a", "settings": {"epochs": 10, "learning_rate": 0.0002}}
+    training = {
+        "method": "fine-tuned",
+        "from": "block7a",
+        "settings": {"epochs": 10, "learning_rate": 0.0002},
+    }
     card = model_card(changed(training=training))
     assert (
         "then the network from block7a on, batch norms frozen (LP-FT" in card
@@ -105,34 +114,66 @@ def test_a_network_from_scratch_has_no_imagenet_in_its_card():
 
 
 def test_without_mistakes_there_is_no_list_of_them():
-    assert "mistake" not in model_card(changed(test__mistakes=[], test__surest_mistakes=[]))
+    assert "mistake" not in model_card(
+        changed(test__mistakes=[], test__surest_mistakes=[])
+    )
 
 
 def test_few_test_pictures_of_a_class_are_warned_of():
     assert "fewer than 10" not in model_card(RECORD)
     few = changed(test__classes__dog={"pictures": 4, "right": 3})
-    assert "- Of dog fewer than 10 pictures were tested: what is said of them may be luck." in model_card(few)
+    assert (
+        "- Of dog fewer than 10 pictures were tested: what is said of them may be luck."
+        in model_card(few)
+    )
 
 
 def test_uneven_classes_are_warned_of():
     assert "leans towards" not in model_card(RECORD)
-    assert "from 40 pictures of cat and 5 of dog" in model_card(changed(data__pictures__train__dog=5))
+    assert "from 40 pictures of cat and 5 of dog" in model_card(
+        changed(data__pictures__train__dog=5)
+    )
 
 
 def test_a_class_that_was_not_tested_has_no_share():
-    assert "| dog | 30 | 0 | – |" in model_card(changed(test__classes__dog={"pictures": 0, "right": 0}))
+    assert "| dog | 30 | 0 | – |" in model_card(
+        changed(test__classes__dog={"pictures": 0, "right": 0})
+    )
 
 
 def test_of_very_many_classes_those_that_are_recognised_worst_are_listed():
-    classes = {f"class {number}": {"pictures": 100, "right": number % 100} for number in range(120)}
+    classes = {
+        f"class {number}": {"pictures": 100, "right": number % 100}
+        for number in range(120)
+    }
     train = {name: 50 for name in classes}
-    card = model_card(changed(test__classes=classes, data__pictures__train=train, class_names=list(classes)))
-    assert card.count("\n| class ") == 50 and "| class 0 | 50 | 100 | 0.0% |" in card and "| class 99 |" not in card
-    assert "These are the 50 that are recognised worst, of 120; record.json has all." in card
+    card = model_card(
+        changed(
+            test__classes=classes,
+            data__pictures__train=train,
+            class_names=list(classes),
+        )
+    )
+    assert (
+        card.count("\n| class ") == 50
+        and "| class 0 | 50 | 100 | 0.0% |" in card
+        and "| class 99 |" not in card
+    )
+    assert (
+        "These are the 50 that are recognised worst, of 120; record.json has all."
+        in card
+    )
 
 
 @pytest.mark.parametrize("name", ["a|b", "two\nlines", "  "])
 def test_a_name_does_not_break_the_table(name):
-    card = model_card(changed(test__classes={name: {"pictures": 20, "right": 19}}, data__pictures__train={name: 40}))
-    (row,) = [line for line in card.splitlines() if line.endswith("| 40 | 20 | 95.0% |")]
+    card = model_card(
+        changed(
+            test__classes={name: {"pictures": 20, "right": 19}},
+            data__pictures__train={name: 40},
+        )
+    )
+    (row,) = [
+        line for line in card.splitlines() if line.endswith("| 40 | 20 | 95.0% |")
+    ]
     assert row.replace("\\|", "").count("|") == 5

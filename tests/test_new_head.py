@@ -16,16 +16,27 @@ def images(photographs):
 
 @pytest.mark.parametrize(
     ("classes", "units", "activation", "loss"),
-    [(2, 1, "sigmoid", "binary_crossentropy"), (5, 5, "softmax", "sparse_categorical_crossentropy")],
+    [
+        (2, 1, "sigmoid", "binary_crossentropy"),
+        (5, 5, "softmax", "sparse_categorical_crossentropy"),
+    ],
 )
-def test_output_and_loss_belong_together(bundled_model, classes, units, activation, loss):
+def test_output_and_loss_belong_together(
+    bundled_model, classes, units, activation, loss
+):
     network = tl.add_head(bundled_model, classes)
     head = network.get_layer("new_head")
-    assert (head.units, head.activation.__name__, network.loss) == (units, activation, loss)
+    assert (head.units, head.activation.__name__, network.loss) == (
+        units,
+        activation,
+        loss,
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_it_learns_whole_number_labels_and_changes_the_head_alone(bundled_model, images, classes):
+def test_it_learns_whole_number_labels_and_changes_the_head_alone(
+    bundled_model, images, classes
+):
     network = tl.add_head(bundled_model, classes)
     before, labels = tl.guards.snapshot(network), np.arange(6) % classes
     first = network.evaluate(images, labels, verbose=0)[0]
@@ -38,7 +49,11 @@ def test_layers_between_are_trained_too(bundled_model):
     network = tl.add_head(bundled_model, 4, hidden=[16, 8], dropout=0.5)
     names = [layer.name for layer in network.layers[-4:]]
     assert names == ["hidden_1", "hidden_2", "dropout", "new_head"]
-    assert {weight.path.split("/")[0] for weight in network.trainable_weights} == {"hidden_1", "hidden_2", "new_head"}
+    assert {weight.path.split("/")[0] for weight in network.trainable_weights} == {
+        "hidden_1",
+        "hidden_2",
+        "new_head",
+    }
 
 
 def test_the_model_given_is_copied(bundled_model, images):
@@ -46,7 +61,10 @@ def test_the_model_given_is_copied(bundled_model, images):
     network = tl.add_head(bundled_model, 2)
     tl.unfreeze(network, from_=1)
     network.fit(images, np.arange(6) % 2, epochs=1, verbose=0)
-    assert all(np.array_equal(old, new) for old, new in zip(before, bundled_model.network.get_weights(), strict=True))
+    assert all(
+        np.array_equal(old, new)
+        for old, new in zip(before, bundled_model.network.get_weights(), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +74,10 @@ def test_the_model_given_is_copied(bundled_model, images):
         ({"classes": True}, "classes is True"),
         ({"classes": 2.0}, "classes is 2.0"),
         ({"classes": 2, "hidden": [0]}, r"hidden is \[0\]; expected the widths"),
-        ({"classes": 2, "dropout": 1}, "dropout is 1; expected a share from 0 to below 1"),
+        (
+            {"classes": 2, "dropout": 1},
+            "dropout is 1; expected a share from 0 to below 1",
+        ),
     ],
 )
 def test_what_cannot_be_gets_a_sentence(bundled_model, arguments, sentence):
@@ -65,5 +86,7 @@ def test_what_cannot_be_gets_a_sentence(bundled_model, arguments, sentence):
 
 
 def test_a_keras_model_is_answered_with_the_call(bundled_model):
-    with pytest.raises(UserInputError, match="was given Functional; expected a pretrained model"):
+    with pytest.raises(
+        UserInputError, match="was given Functional; expected a pretrained model"
+    ):
         tl.add_head(bundled_model.network, 2)

@@ -24,7 +24,11 @@ def place(tmp_path_factory):
     """The course, copied, and pictures in two classes."""
     place = tmp_path_factory.mktemp("odd") / ODD
     for name in ("tlcourse", "data", "notebooks"):
-        shutil.copytree(ROOT / name, place / "course" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name,
+            place / "course" / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     (place / "course" / "benchmarks").mkdir()
     shutil.copy(ROOT / "benchmarks" / "results.json", place / "course" / "benchmarks")
     for name in ("home", "tmp"):
@@ -33,8 +37,12 @@ def place(tmp_path_factory):
         (place / "pictures" / name).mkdir(parents=True)
         rng = np.random.default_rng(number)
         for picture in range(12):
-            pixels = np.clip(rng.normal(70 + 110 * number, 40, (40, 40, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(place / "pictures" / name / f"né {picture:02}.png")
+            pixels = np.clip(
+                rng.normal(70 + 110 * number, 40, (40, 40, 3)), 0, 255
+            ).astype(np.uint8)
+            Image.fromarray(pixels).save(
+                place / "pictures" / name / f"né {picture:02}.png"
+            )
     return place
 
 
@@ -50,7 +58,12 @@ def run(place, *command, **variables):
         **variables,
     }
     done = subprocess.run(
-        [sys.executable, *command], cwd=place, env=environment, capture_output=True, text=True, encoding="utf-8"
+        [sys.executable, *command],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Warning" not in done.stderr, done.stderr
@@ -59,19 +72,35 @@ def run(place, *command, **variables):
 
 @pytest.fixture(scope="module")
 def trained(place):
-    return run(place, "-m", "tlcourse", "train", "pictures", "--out", "mein Modell", "--from", "head", "--epochs", "1")
+    return run(
+        place,
+        "-m",
+        "tlcourse",
+        "train",
+        "pictures",
+        "--out",
+        "mein Modell",
+        "--from",
+        "head",
+        "--epochs",
+        "1",
+    )
 
 
 @pytest.mark.slow
 def test_the_package_is_the_one_there(place):
-    assert run(place, "-c", "import tlcourse; print(tlcourse.__file__)").startswith(str(place))
+    assert run(place, "-c", "import tlcourse; print(tlcourse.__file__)").startswith(
+        str(place)
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"LC_ALL": "C"}], ids=["UTF-8", "LC_ALL=C"])
 def test_the_doctor_finds_everything(place, variables):
     said = run(place, "-m", "tlcourse", "doctor", COLUMNS="1000", **variables)
-    assert "The course can run" in said and ("LC_ALL" in said) == (bool(variables) and not str(place).isascii())
+    assert "The course can run" in said and ("LC_ALL" in said) == (
+        bool(variables) and not str(place).isascii()
+    )
 
 
 @pytest.mark.slow
@@ -113,7 +142,10 @@ def test_dasks_workers_come_to_the_same(place, trained):
 @pytest.mark.slow
 def test_handouts(place):
     said = run(place, "-m", "tlcourse", "handout", "für alle", "--lessons", "00")
-    assert "files written" in said and (place / "für alle" / "learners" / "00_start_here.ipynb").is_file()
+    assert (
+        "files written" in said
+        and (place / "für alle" / "learners" / "00_start_here.ipynb").is_file()
+    )
 
 
 @pytest.mark.slow
@@ -122,7 +154,12 @@ def test_a_kit(place):
     import fault_jobs
 
     fault_jobs.prepare("kit", place / "kit für alle")
-    said = run(place, str(ROOT / "benchmarks" / "fault_jobs.py"), "kit", str(place / "kit für alle"))
+    said = run(
+        place,
+        str(ROOT / "benchmarks" / "fault_jobs.py"),
+        "kit",
+        str(place / "kit für alle"),
+    )
     assert said.strip().split("\n")[-1].startswith("digest ")
 
 
@@ -140,5 +177,7 @@ def test_a_path_of_more_than_200_characters(tmp_path, monkeypatch, bundled_model
     Image.fromarray(pixels).save(folder / "picture.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        first, second = (bundled_model.extract_features([folder / "picture.png"]) for _ in range(2))
+        first, second = (
+            bundled_model.extract_features([folder / "picture.png"]) for _ in range(2)
+        )
     assert np.array_equal(first, second) and list((folder / "cache").rglob("*.sqlite"))

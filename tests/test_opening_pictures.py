@@ -28,7 +28,8 @@ from tlcourse.same_pictures import shared_pictures
 
 PACKAGE = Path(tl.__file__).parent
 POSTSCRIPT = (
-    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n0 0 40 40 rectfill\nshowpage\n%%EOF\n" * 3
+    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n0 0 40 40 rectfill\nshowpage\n%%EOF\n"
+    * 3
 )
 MUTATIONS = int(os.environ.get("PICTURE_MUTATIONS", 300))
 
@@ -46,7 +47,9 @@ def ghostscript(tmp_path, monkeypatch):
         program.write_text(f"#!/bin/sh\necho started >> '{marker}'\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # Pillow looks for it again
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.gs_binary", None
+    )  # Pillow looks for it again
     return marker
 
 
@@ -59,24 +62,41 @@ def postscript(tmp_path):
         for number in range(3):
             pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
-        (tmp_path / "pictures" / name / "drawing.jpg").write_bytes(POSTSCRIPT + name.encode())
+        (tmp_path / "pictures" / name / "drawing.jpg").write_bytes(
+            POSTSCRIPT + name.encode()
+        )
     return tmp_path / "pictures"
 
 
 def extract(given):
-    return lambda folder: tl.load_pretrained_model().extract_features(given(folder), cache=False)
+    return lambda folder: tl.load_pretrained_model().extract_features(
+        given(folder), cache=False
+    )
 
 
 def predict_files_of(folder):
     model = load_exported(write_brightness_export(folder.parent / "export"))
     answers = io.StringIO()
-    assert predict_files(model, [folder], answers) == (6, 2) and "JPEG, MPO, PNG" in answers.getvalue()
+    assert (
+        predict_files(model, [folder], answers) == (6, 2)
+        and "JPEG, MPO, PNG" in answers.getvalue()
+    )
 
 
 def predict_by_command(folder):
     write_brightness_export(folder.parent / "export")
-    command = [sys.executable, "-m", "tlcourse", "predict", folder, "--model", folder.parent / "export"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env={**os.environ})
+    command = [
+        sys.executable,
+        "-m",
+        "tlcourse",
+        "predict",
+        folder,
+        "--model",
+        folder.parent / "export",
+    ]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env={**os.environ}
+    )
     assert done.returncode == 1 and done.stdout.count("JPEG, MPO, PNG") == 2
 
 
@@ -98,16 +118,28 @@ def examine_all(folder):
 
 
 REFUSED = {
-    "read_picture of a path": lambda folder: read_picture(folder / "cat" / "drawing.jpg"),
+    "read_picture of a path": lambda folder: read_picture(
+        folder / "cat" / "drawing.jpg"
+    ),
     "read_picture of bytes": lambda folder: read_picture(POSTSCRIPT),
-    "extract_features of a path": extract(lambda folder: folder / "cat" / "drawing.jpg"),
+    "extract_features of a path": extract(
+        lambda folder: folder / "cat" / "drawing.jpg"
+    ),
     "extract_features of a folder": extract(lambda folder: folder),
-    "extract_features of a list": extract(lambda folder: [folder / "cat" / "drawing.jpg"]),
-    "extract_features of Pictures": extract(lambda folder: tl.pictures.Pictures([folder / "cat" / "drawing.jpg"])),
+    "extract_features of a list": extract(
+        lambda folder: [folder / "cat" / "drawing.jpg"]
+    ),
+    "extract_features of Pictures": extract(
+        lambda folder: tl.pictures.Pictures([folder / "cat" / "drawing.jpg"])
+    ),
     "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
-    "assert_disjoint": lambda folder: tl.guards.assert_disjoint(folder / "cat", folder / "dog"),
+    "assert_disjoint": lambda folder: tl.guards.assert_disjoint(
+        folder / "cat", folder / "dog"
+    ),
     "the upload widget": upload,
-    "from_folder without a check": lambda folder: examine(from_folder(folder, check=False)),
+    "from_folder without a check": lambda folder: examine(
+        from_folder(folder, check=False)
+    ),
 }
 
 
@@ -129,7 +161,9 @@ def test_postscript_is_refused_and_starts_no_program(ghostscript, postscript, wa
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
 @pytest.mark.parametrize("way", [examine_all, predict_files_of, predict_by_command])
-def test_postscript_among_pictures_is_left_out_and_starts_no_program(ghostscript, postscript, way):
+def test_postscript_among_pictures_is_left_out_and_starts_no_program(
+    ghostscript, postscript, way
+):
     way(postscript)
     assert not ghostscript.exists()
 
@@ -141,9 +175,15 @@ def test_no_other_module_opens_pictures_by_itself():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = ast.unparse(node.func.value).rpartition(".")[2]
-                if owner == "Image" and node.func.attr == "open" or node.func.attr in ("imread", "load_img"):
+                if (
+                    owner == "Image"
+                    and node.func.attr == "open"
+                    or node.func.attr in ("imread", "load_img")
+                ):
                     formats = [word for word in node.keywords if word.arg == "formats"]
-                    callers.setdefault(file.relative_to(PACKAGE).as_posix(), []).append(bool(formats))
+                    callers.setdefault(file.relative_to(PACKAGE).as_posix(), []).append(
+                        bool(formats)
+                    )
             elif isinstance(node, ast.ImportFrom) and node.module == "PIL.Image":
                 assert "open" not in {name.name for name in node.names}, file
     assert callers == {"picture_formats.py": [True]}
@@ -161,10 +201,15 @@ def test_a_file_of_every_format_is_read():
             shapes.add(read_picture(content).shape)
         except PictureError as error:
             assert "floating-point" in str(error) or "CIELAB" in str(error)
-    assert shapes == {(17, 23, 3), (23, 17, 3)}  # of JPEG, PNG and WebP the EXIF orientation says to turn them
+    assert shapes == {
+        (17, 23, 3),
+        (23, 17, 3),
+    }  # of JPEG, PNG and WebP the EXIF orientation says to turn them
 
 
-@pytest.mark.parametrize("name", ["PPM", "ICO", "PCX", "TGA", "SGI", "JPEG2000", "AVIF", "PDF", "DDS", "IM"])
+@pytest.mark.parametrize(
+    "name", ["PPM", "ICO", "PCX", "TGA", "SGI", "JPEG2000", "AVIF", "PDF", "DDS", "IM"]
+)
 def test_another_format_is_refused_by_a_sentence_that_names_the_formats(name):
     file = io.BytesIO()
     try:
@@ -203,7 +248,12 @@ def test_a_bomb_of_text_in_a_png_is_refused():
     import zlib
 
     def chunk(kind, content):
-        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+        return (
+            len(content).to_bytes(4, "big")
+            + kind
+            + content
+            + zlib.crc32(kind + content).to_bytes(4, "big")
+        )
 
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "PNG")
@@ -219,7 +269,9 @@ def test_of_many_frames_only_the_first_is_decoded(name):
     frames[0].save(file, name, save_all=True, append_images=frames[1:])
     content = file.getvalue()
     damaged = content[:-200] + bytes(200)  # in the last frame
-    assert read_picture(damaged if name in ("TIFF", "MPO") else content)[0, 0].max() <= 5
+    assert (
+        read_picture(damaged if name in ("TIFF", "MPO") else content)[0, 0].max() <= 5
+    )
 
 
 @pytest.mark.slow
@@ -257,15 +309,35 @@ def test_damaged_files_are_pictures_or_sentences():
         try:
             picture = read_picture(content)
         except PictureError as error:
-            assert str(error).startswith("the picture ") and str(error).endswith((".", ")"))
+            assert str(error).startswith("the picture ") and str(error).endswith(
+                (".", ")")
+            )
         else:
-            assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+            assert (
+                picture.dtype == np.uint8
+                and picture.ndim == 3
+                and picture.shape[2] == 3
+            )
 
 
 # Pillow's own objects go the same way as files
 
 
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "I", "I;16")
+MODES = (
+    "1",
+    "L",
+    "LA",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "HSV",
+    "I",
+    "I;16",
+)
 
 
 @pytest.fixture(scope="module")
@@ -282,9 +354,15 @@ def pixels_of(image):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_image_of_any_mode_looks_as_it_does_converted(photograph, mode):
-    image = photograph.convert("L").convert(mode) if mode.startswith("I") else photograph.convert(mode)
+    image = (
+        photograph.convert("L").convert(mode)
+        if mode.startswith("I")
+        else photograph.convert(mode)
+    )
     grey = mode in ("1", "L", "LA", "I", "I;16")
-    expected = np.asarray(photograph.convert("L").convert("RGB") if grey else photograph, int)
+    expected = np.asarray(
+        photograph.convert("L").convert("RGB") if grey else photograph, int
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = np.asarray(pixels_of(image), int)
@@ -298,14 +376,21 @@ def test_an_image_is_turned_as_its_file_is(photograph, tmp_path, orientation):
     exif[0x0112] = orientation
     photograph.save(tmp_path / "turned.png", exif=exif)
     with Image.open(tmp_path / "turned.png") as image:
-        np.testing.assert_array_equal(pixels_of(image), read_picture(tmp_path / "turned.png"))
-    assert read_picture(tmp_path / "turned.png").shape[:2] == ((64, 48) if orientation > 4 else (48, 64))
+        np.testing.assert_array_equal(
+            pixels_of(image), read_picture(tmp_path / "turned.png")
+        )
+    assert read_picture(tmp_path / "turned.png").shape[:2] == (
+        (64, 48) if orientation > 4 else (48, 64)
+    )
 
 
 def test_lab_colours_are_refused():
     image = Image.new("RGB", (20, 20), "red")
     lab = ImageCms.applyTransform(
-        image, ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        image,
+        ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        ),
     )
     with pytest.raises(PictureError, match="CIELAB"):
         pixels_of(lab)
@@ -313,12 +398,25 @@ def test_lab_colours_are_refused():
 
 def test_a_single_image_is_one_picture(photograph):
     pictures, total, _ = tl.inputs.as_pictures(photograph.convert("P"))
-    assert total == 1 and np.abs(np.asarray(next(iter(pictures)), int) - np.asarray(photograph, int)).mean() < 30
+    assert (
+        total == 1
+        and np.abs(
+            np.asarray(next(iter(pictures)), int) - np.asarray(photograph, int)
+        ).mean()
+        < 30
+    )
 
 
 def test_copies_of_palette_images_are_found(photograph):
-    others = [Image.fromarray(np.random.default_rng(n).integers(0, 256, (48, 64, 3), np.uint8)) for n in range(2)]
-    pairs = shared_pictures([photograph.convert("P"), others[0]], [others[1], photograph])
+    others = [
+        Image.fromarray(
+            np.random.default_rng(n).integers(0, 256, (48, 64, 3), np.uint8)
+        )
+        for n in range(2)
+    ]
+    pairs = shared_pictures(
+        [photograph.convert("P"), others[0]], [others[1], photograph]
+    )
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 1)]
 
 
@@ -330,7 +428,9 @@ def test_copies_of_palette_images_are_found(photograph):
     [((3, 40, 50), "transpose(1, 2, 0)"), ((4, 3, 40, 50), "transpose(0, 2, 3, 1)")],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_channels_first_is_refused_by_a_sentence_that_says_how_to_transpose(shape, hint, dtype):
+def test_channels_first_is_refused_by_a_sentence_that_says_how_to_transpose(
+    shape, hint, dtype
+):
     images = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
     for given in (images, list(images) if len(shape) == 4 else [images]):
         with pytest.raises(TLCourseError, match="hannels") as error:
@@ -340,4 +440,8 @@ def test_channels_first_is_refused_by_a_sentence_that_says_how_to_transpose(shap
 
 def test_three_grey_pictures_are_three_once_they_have_a_channel():
     greys = np.random.default_rng(0).integers(0, 256, (3, 40, 50, 1), np.uint8)
-    assert tl.inputs.as_pictures(greys)[1] == 3 == tl.inputs.as_pictures(list(greys[..., 0]))[1]
+    assert (
+        tl.inputs.as_pictures(greys)[1]
+        == 3
+        == tl.inputs.as_pictures(list(greys[..., 0]))[1]
+    )

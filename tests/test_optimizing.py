@@ -15,7 +15,9 @@ import keras  # noqa: E402
 def trained(apply, steps=3):
     """Three weights, one of them a table of which some rows are used, after some steps with AdamW."""
     kernel, bias, table = (
-        keras.Variable(np.linspace(-1, 1, np.prod(shape)).reshape(shape).astype("float32"))
+        keras.Variable(
+            np.linspace(-1, 1, np.prod(shape)).reshape(shape).astype("float32")
+        )
         for shape in ((4, 3), (3,), (6, 4))
     )
     variables = [kernel, bias, table]
@@ -28,8 +30,16 @@ def trained(apply, steps=3):
     def step():
         with tf.GradientTape() as tape:
             rows = tf.gather(tf.convert_to_tensor(table), [0, 2, 2])
-            loss = tf.reduce_sum(tf.square(rows @ tf.convert_to_tensor(kernel) + tf.convert_to_tensor(bias)))
-        apply(optimizer, tape.gradient(loss, [variable.value for variable in variables]), variables)
+            loss = tf.reduce_sum(
+                tf.square(
+                    rows @ tf.convert_to_tensor(kernel) + tf.convert_to_tensor(bias)
+                )
+            )
+        apply(
+            optimizer,
+            tape.gradient(loss, [variable.value for variable in variables]),
+            variables,
+        )
 
     for _ in range(steps):
         step()
@@ -41,7 +51,9 @@ def by_keras(optimizer, gradients, variables):
 
 
 def by_us(optimizer, gradients, variables):
-    apply_gradients(optimizer, gradients, variables, decayed=[variables[0], variables[2]])
+    apply_gradients(
+        optimizer, gradients, variables, decayed=[variables[0], variables[2]]
+    )
 
 
 def test_weights_move_as_keras_moves_them():

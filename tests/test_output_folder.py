@@ -28,7 +28,10 @@ with claimed(Path(sys.argv[1])):
 def start(folder, *prefix):
     """A job that works on this folder until its stdin is closed."""
     job = subprocess.Popen(
-        [*prefix, sys.executable, "-c", JOB, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*prefix, sys.executable, "-c", JOB, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert job.stdout.readline() == "at work\n"
     return job
@@ -63,12 +66,25 @@ def test_a_job_keeps_another_process_out_until_it_ends(folder):
 
 
 def test_a_job_in_another_container_of_the_same_host_name_keeps_its_folder(folder):
-    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
-    if shutil.which("unshare") is None or subprocess.run([*container, "true"], capture_output=True).returncode:
+    container = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+    ]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*container, "true"], capture_output=True).returncode
+    ):
         pytest.skip("needs Linux, and the right to make a process number namespace")
     job = start(folder, *container)
     try:
-        with pytest.raises(UserInputError, match="Another job is writing"), claimed(folder):
+        with (
+            pytest.raises(UserInputError, match="Another job is writing"),
+            claimed(folder),
+        ):
             pass
     finally:
         job.communicate()
@@ -112,7 +128,9 @@ def test_a_job_that_ends_leaves_the_claim_of_another_one(folder):
     job.communicate()
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes two users")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes two users"
+)
 def test_what_another_users_killed_job_has_left_keeps_nobody_out():
     with tempfile.TemporaryDirectory() as shared:
         os.chmod(shared, 0o777)
@@ -120,16 +138,24 @@ def test_what_another_users_killed_job_has_left_keeps_nobody_out():
         job.kill()
         job.communicate()
         other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        if shutil.which("setpriv") is None or subprocess.run([*other, sys.executable, "-c", ""]).returncode:
+        if (
+            shutil.which("setpriv") is None
+            or subprocess.run([*other, sys.executable, "-c", ""]).returncode
+        ):
             pytest.skip("another user cannot start this Python")
         job = start(f"{shared}/new", *other)
-        with pytest.raises(UserInputError, match="Another job is writing"), claimed(Path(shared, "new")):
+        with (
+            pytest.raises(UserInputError, match="Another job is writing"),
+            claimed(Path(shared, "new")),
+        ):
             pass
         job.communicate()
         assert job.returncode == 0 and os.listdir(shared) == []
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes two users")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes two users"
+)
 def test_a_claim_of_another_user_that_cannot_be_opened_is_another_jobs():
     with tempfile.TemporaryDirectory() as shared:
         os.chmod(shared, 0o755)
@@ -138,7 +164,10 @@ def test_a_claim_of_another_user_that_cannot_be_opened_is_another_jobs():
             claim.chmod(0o600)
             os.seteuid(65534)
             try:
-                with pytest.raises(UserInputError, match="Another job is writing"), claimed(Path(shared, "new")):
+                with (
+                    pytest.raises(UserInputError, match="Another job is writing"),
+                    claimed(Path(shared, "new")),
+                ):
                     pass
             finally:
                 os.seteuid(0)

@@ -58,31 +58,47 @@ def copy_of_characters(tmp_path, characters):
 # There and back
 
 
-def test_no_name_in_the_manifest_is_a_formula_and_each_comes_back(tmp_path, monkeypatch, characters):
+def test_no_name_in_the_manifest_is_a_formula_and_each_comes_back(
+    tmp_path, monkeypatch, characters
+):
     names = ["=1+1", "'@sum", "-1", *characters.class_names[3:]]
     parts = {
-        split: dataclasses.replace(part, class_names=names, groups=np.array(["+2+3"] * len(part)))
+        split: dataclasses.replace(
+            part, class_names=names, groups=np.array(["+2+3"] * len(part))
+        )
         for split, part in characters.splits.items()
     }
-    folder = datasets.write_pack(dataclasses.replace(characters, name="odd", class_names=names, **parts), tmp_path)
+    folder = datasets.write_pack(
+        dataclasses.replace(characters, name="odd", class_names=names, **parts),
+        tmp_path,
+    )
     with open(folder / "manifest.csv", encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
-    assert [cell for cell in cells if is_formula(cell) and not cell.startswith("'")] == []
+    assert [
+        cell for cell in cells if is_formula(cell) and not cell.startswith("'")
+    ] == []
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
     read = datasets.load_dataset("odd")
-    assert set(read.class_names) <= set(names) and {"=1+1", "'@sum", "-1"} <= set(read.class_names)
+    assert set(read.class_names) <= set(names) and {"=1+1", "'@sum", "-1"} <= set(
+        read.class_names
+    )
     assert set(read.train.groups) == {"+2+3"}
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_arrays_come_back_pixel_by_pixel(carried, characters, split):
     found = np.stack(list(carried["characters"].splits[split].images))
-    np.testing.assert_array_equal(found, np.repeat(characters.splits[split].images[..., np.newaxis], 3, axis=-1))
+    np.testing.assert_array_equal(
+        found, np.repeat(characters.splits[split].images[..., np.newaxis], 3, axis=-1)
+    )
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_files_come_back_byte_by_byte(carried, cells, split):
-    found, expected = carried["cells"].splits[split].images.paths, cells.splits[split].images.paths
+    found, expected = (
+        carried["cells"].splits[split].images.paths,
+        cells.splits[split].images.paths,
+    )
     assert list(map(files.sha256, found)) == list(map(files.sha256, expected))
 
 
@@ -97,14 +113,21 @@ def test_what_belongs_to_a_picture_comes_back(request, carried, name, what, spli
 @pytest.mark.parametrize("name", ["characters", "cells"])
 def test_classes_come_back_in_their_order(request, carried, name):
     expected = request.getfixturevalue(name).class_names
-    labels = np.unique(np.concatenate([split.labels for split in carried[name].splits.values()]))
-    assert [carried[name].class_names[label] for label in labels] == [expected[label] for label in labels]
+    labels = np.unique(
+        np.concatenate([split.labels for split in carried[name].splits.values()])
+    )
+    assert [carried[name].class_names[label] for label in labels] == [
+        expected[label] for label in labels
+    ]
 
 
 @pytest.mark.parametrize("name", ["characters", "cells"])
 def test_the_card_comes_along(request, carried, name):
     card = request.getfixturevalue(name).card
-    assert all(part.strip() in carried[name].card.text for part in (card.title, card.source, card.licence, card.text))
+    assert all(
+        part.strip() in carried[name].card.text
+        for part in (card.title, card.source, card.licence, card.text)
+    )
 
 
 def test_a_pack_is_found_by_the_name_of_its_data_set(carried):
@@ -112,14 +135,21 @@ def test_a_pack_is_found_by_the_name_of_its_data_set(carried):
 
 
 def test_a_split_without_pictures_comes_back_empty(tmp_path, characters):
-    without = dataclasses.replace(characters, validation=characters.validation.select(slice(0)))
+    without = dataclasses.replace(
+        characters, validation=characters.validation.select(slice(0))
+    )
     assert len(pack.read_pack(datasets.write_pack(without, tmp_path)).validation) == 0
 
 
 def test_labels_stay_true_where_a_class_has_no_picture_at_all(tmp_path, characters):
     kept = [characters.class_names[0], characters.class_names[2]]
-    parts = {name: part.select(np.isin(part.label_names, kept)) for name, part in characters.splits.items()}
-    found = pack.read_pack(datasets.write_pack(dataclasses.replace(characters, **parts), tmp_path))
+    parts = {
+        name: part.select(np.isin(part.label_names, kept))
+        for name, part in characters.splits.items()
+    }
+    found = pack.read_pack(
+        datasets.write_pack(dataclasses.replace(characters, **parts), tmp_path)
+    )
     assert found.train.label_names.tolist() == parts["train"].label_names.tolist()
 
 
@@ -130,7 +160,9 @@ def test_a_pack_is_readable_for_everybody(copy_of_characters):
 # Finding
 
 
-def test_of_two_packs_of_one_name_the_first_found_wins(tmp_path, monkeypatch, characters):
+def test_of_two_packs_of_one_name_the_first_found_wins(
+    tmp_path, monkeypatch, characters
+):
     folders = [tmp_path / "stick", tmp_path / "disk"]
     for folder in folders:
         datasets.write_pack(characters, folder)
@@ -138,14 +170,21 @@ def test_of_two_packs_of_one_name_the_first_found_wins(tmp_path, monkeypatch, ch
     assert datasets.find_pack("characters") == folders[0] / "characters"
 
 
-def test_folders_that_do_not_hold_the_pack_are_passed_over(tmp_path, monkeypatch, stick):
-    monkeypatch.setenv("TLCOURSE_PACKS", os.pathsep.join([str(tmp_path / "nowhere"), "", str(tmp_path), str(stick)]))
+def test_folders_that_do_not_hold_the_pack_are_passed_over(
+    tmp_path, monkeypatch, stick
+):
+    monkeypatch.setenv(
+        "TLCOURSE_PACKS",
+        os.pathsep.join([str(tmp_path / "nowhere"), "", str(tmp_path), str(stick)]),
+    )
     assert datasets.find_pack("cells") == stick / "cells"
 
 
 def test_an_unknown_name_is_answered_with_the_packs_that_are_there(monkeypatch, stick):
     monkeypatch.setenv("TLCOURSE_PACKS", str(stick))
-    with pytest.raises(UserInputError, match="packs in TLCOURSE_PACKS: cells, characters"):
+    with pytest.raises(
+        UserInputError, match="packs in TLCOURSE_PACKS: cells, characters"
+    ):
         datasets.load_dataset("cats")
 
 
@@ -201,7 +240,9 @@ def dog_pack(tmp_path, monkeypatch):
 
 def test_dogs_are_read_from_class_folders(dog_pack):
     dogs = datasets.load_dataset("dogs")
-    assert dogs.class_names == ["beagle", "pug"] and [len(split) for split in dogs.splits.values()] == [4, 4, 4]
+    assert dogs.class_names == ["beagle", "pug"] and [
+        len(split) for split in dogs.splits.values()
+    ] == [4, 4, 4]
 
 
 def test_the_dogs_card_names_the_folder_they_are_from(dog_pack):
@@ -214,22 +255,33 @@ def test_the_dogs_card_tells_what_the_packs_own_card_tells(dog_pack):
 
 
 def test_dogs_are_not_looked_for_elsewhere_when_there_is_a_pack(dog_pack, monkeypatch):
-    monkeypatch.setattr(datasets.tfds, "builder", lambda name: pytest.fail("looked elsewhere"))
+    monkeypatch.setattr(
+        datasets.tfds, "builder", lambda name: pytest.fail("looked elsewhere")
+    )
     assert len(datasets.load_dataset("dogs").test) == 4
 
 
 # Nothing is lost, nothing half-done, nothing altered
 
 
-def test_a_pack_that_is_there_already_is_not_overwritten(copy_of_characters, characters):
-    with pytest.raises(UserInputError, match="exists already. Remove it.*nothing was overwritten"):
+def test_a_pack_that_is_there_already_is_not_overwritten(
+    copy_of_characters, characters
+):
+    with pytest.raises(
+        UserInputError, match="exists already. Remove it.*nothing was overwritten"
+    ):
         datasets.write_pack(characters, copy_of_characters.parent)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ""])
-def test_a_class_that_cannot_be_a_folder_is_refused_before_anything_is_written(tmp_path, characters, name):
+def test_a_class_that_cannot_be_a_folder_is_refused_before_anything_is_written(
+    tmp_path, characters, name
+):
     names = [name, *characters.class_names[1:]]
-    splits = {part: dataclasses.replace(split, class_names=names) for part, split in characters.splits.items()}
+    splits = {
+        part: dataclasses.replace(split, class_names=names)
+        for part, split in characters.splits.items()
+    }
     dataset = dataclasses.replace(characters, **splits, class_names=names)
     (tmp_path / "sub").mkdir()
     with pytest.raises(UserInputError, match="cannot be the name of a folder"):
@@ -243,8 +295,12 @@ def test_a_link_that_leads_nowhere_is_not_overwritten(tmp_path, characters):
         datasets.write_pack(characters, tmp_path)
 
 
-@pytest.mark.parametrize("interruption", [OSError("No space left on device"), KeyboardInterrupt()])
-def test_writing_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch, cells, interruption):
+@pytest.mark.parametrize(
+    "interruption", [OSError("No space left on device"), KeyboardInterrupt()]
+)
+def test_writing_that_is_interrupted_leaves_nothing(
+    tmp_path, monkeypatch, cells, interruption
+):
     copyfile, calls = pack.shutil.copyfile, []
 
     def copy_five(source, goal):
@@ -262,7 +318,10 @@ def test_writing_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch, cells
 def test_an_altered_picture_is_refused_by_its_name(copy_of_characters):
     path = next((copy_of_characters / "test").rglob("*.png"))
     path.write_bytes(path.read_bytes() + b"!")
-    with pytest.raises(DamagedFile, match=f"{path.name} is missing or altered. Copy the pack characters again"):
+    with pytest.raises(
+        DamagedFile,
+        match=f"{path.name} is missing or altered. Copy the pack characters again",
+    ):
         pack.read_pack(copy_of_characters)
 
 
@@ -288,13 +347,24 @@ def test_a_table_of_somebody_else_is_not_taken_for_a_manifest(copy_of_characters
 
 
 def test_a_pack_is_the_same_whenever_it_is_written(tmp_path, characters):
-    one, other = (datasets.write_pack(characters, tmp_path / name) for name in ("one", "other"))
+    one, other = (
+        datasets.write_pack(characters, tmp_path / name) for name in ("one", "other")
+    )
     assert files.sha256(one / pack.MANIFEST) == files.sha256(other / pack.MANIFEST)
 
 
-def test_a_pack_of_sentences_is_refused_before_anything_is_written(tmp_path, characters):
-    sentences = datasets.Split(np.array(["Good.", "Bad."], dtype=object), [1, 0], ["negative", "positive"])
-    text = dataclasses.replace(characters, name="text", train=sentences, validation=sentences, test=sentences)
-    with pytest.raises(UserInputError, match="text holds sentences; a pack is made of folders of pictures"):
+def test_a_pack_of_sentences_is_refused_before_anything_is_written(
+    tmp_path, characters
+):
+    sentences = datasets.Split(
+        np.array(["Good.", "Bad."], dtype=object), [1, 0], ["negative", "positive"]
+    )
+    text = dataclasses.replace(
+        characters, name="text", train=sentences, validation=sentences, test=sentences
+    )
+    with pytest.raises(
+        UserInputError,
+        match="text holds sentences; a pack is made of folders of pictures",
+    ):
         datasets.write_pack(text, tmp_path)
     assert list(tmp_path.iterdir()) == []

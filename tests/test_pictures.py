@@ -18,7 +18,14 @@ def save(path, image, **options):
 @pytest.fixture
 def gradient():
     ramp = np.linspace(0, 255, 40, dtype=np.uint8)
-    return np.stack([np.tile(ramp, (30, 1)), np.tile(ramp[:30, None], (1, 40)), np.full((30, 40), 90, np.uint8)], -1)
+    return np.stack(
+        [
+            np.tile(ramp, (30, 1)),
+            np.tile(ramp[:30, None], (1, 40)),
+            np.full((30, 40), 90, np.uint8),
+        ],
+        -1,
+    )
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA", "CMYK", "I;16", "YCbCr"])
@@ -47,7 +54,9 @@ def test_transparency_is_laid_on_white(tmp_path):
 def test_exif_orientation_is_respected(tmp_path, gradient):
     exif = Image.Exif()
     exif[0x0112] = 6  # taken with the camera turned: to be rotated by 90 degrees
-    path = save(tmp_path / "turned.jpg", Image.fromarray(gradient), exif=exif, quality=95)
+    path = save(
+        tmp_path / "turned.jpg", Image.fromarray(gradient), exif=exif, quality=95
+    )
     assert pictures.read_picture(path).shape == (40, 30, 3)
 
 
@@ -99,7 +108,11 @@ def test_pictures_decode_when_asked_for(tmp_path, gradient):
     path = save(tmp_path / "picture.png", Image.fromarray(gradient))
     lazy = pictures.Pictures([path, tmp_path / "not there.png"])
     np.testing.assert_array_equal(lazy[0], gradient)
-    assert len(lazy) == 2 and lazy[np.array([True, False])].paths == [path] and lazy[::-1].paths[1] == path
+    assert (
+        len(lazy) == 2
+        and lazy[np.array([True, False])].paths == [path]
+        and lazy[::-1].paths[1] == path
+    )
 
 
 def test_hidden_files_are_not_listed(tmp_path, gradient):

@@ -21,16 +21,25 @@ from tlcourse.plots.figure import in_words
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
 POINTS = np.random.default_rng(0).normal(size=(6, 2))
 MATRIX = ConfusionMatrix(np.array([[8, 2], [1, 4]]), ["sound", "defect"])
-ACTIVATIONS = [np.random.default_rng(0).normal(size=(4, 4, 9)), np.random.default_rng(1).normal(size=(2, 2, 5))]
+ACTIVATIONS = [
+    np.random.default_rng(0).normal(size=(4, 4, 9)),
+    np.random.default_rng(1).normal(size=(2, 2, 5)),
+]
 HEAT = np.random.default_rng(2).random((5, 8, 9))
-CURVE = LearningCurve("cells", [0, 1], {"probe": [Point(1, 2, [0.5, 0.7], [1, 1]), Point(10, 20, [0.9, 1.0], [1, 1])]})
+CURVE = LearningCurve(
+    "cells",
+    [0, 1],
+    {"probe": [Point(1, 2, [0.5, 0.7], [1, 1]), Point(10, 20, [0.9, 1.0], [1, 1])]},
+)
 LINES = {"probe": [0.5, 0.7, 0.8], "scratch": [0.2, 0.3, 0.6]}
 SPREADS = {"probe": [0.1, 0.05, 0.01], "scratch": [0.0, 0.1, 0.2]}
 
 
 def drawn(sheet):
     """The pictures in a figure, in the order of their places."""
-    return [np.asarray(axes.images[0].get_array()) for axes in sheet.axes if axes.images]
+    return [
+        np.asarray(axes.images[0].get_array()) for axes in sheet.axes if axes.images
+    ]
 
 
 def titles(sheet):
@@ -58,25 +67,40 @@ def same_pictures(sheet, expected):
 
 
 EPOCHS = [
-    {"epoch": number, "loss": 1 / number, "validation_loss": 1.2 / number, "validation_accuracy": 0.7 + number / 20}
+    {
+        "epoch": number,
+        "loss": 1 / number,
+        "validation_loss": 1.2 / number,
+        "validation_accuracy": 0.7 + number / 20,
+    }
     for number in (1, 2, 3)
 ]
 EVERY_FUNCTION = {
     "pictures": lambda: show.pictures(COLOUR, list("abcde")),
-    "predictions": lambda: show.predictions(COLOUR[:1], [[("pug", 0.9), ("collie", 0.1)]]),
+    "predictions": lambda: show.predictions(
+        COLOUR[:1], [[("pug", 0.9), ("collie", 0.1)]]
+    ),
     "confusion": lambda: show.confusion(MATRIX),
     "right_and_wrong": lambda: right_and_wrong(count=3),
     "neighbours": lambda: show.neighbours(COLOUR[0], "asked", COLOUR[1:], list("abcd")),
     "feature_map": lambda: show.feature_map(POINTS, [0, 1] * 3, ["a", "b"]),
-    "curves": lambda: show.curves([1, 10, 100], LINES, SPREADS, "labels", "accuracy", "Learning"),
+    "curves": lambda: show.curves(
+        [1, 10, 100], LINES, SPREADS, "labels", "accuracy", "Learning"
+    ),
     "learning_curve": lambda: show.learning_curve(CURVE, "Few labels"),
     "heat_maps": lambda: show.heat_maps(COLOUR, HEAT, list("abcde")),
     "training": lambda: show.training(EPOCHS, 5),
-    "attention": lambda: show.attention(["[CLS]", "a", "[SEP]"], np.full((3, 3), 1 / 3)),
+    "attention": lambda: show.attention(
+        ["[CLS]", "a", "[SEP]"], np.full((3, 3), 1 / 3)
+    ),
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
-    "labelled_points": lambda: show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"),
-    "trials": lambda: show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search"),
+    "labelled_points": lambda: show.labelled_points(
+        ["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"
+    ),
+    "trials": lambda: show.trials(
+        [1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search"
+    ),
 }
 
 
@@ -97,7 +121,11 @@ def test_every_function_for_learners_is_tested_here():
 
 def test_a_notebook_shows_a_figure_as_a_picture_of_sane_size(png):
     with Image.open(io.BytesIO(png)) as picture:
-        assert picture.format == "PNG" and 60 < picture.width < 900 and 60 < picture.height < 900
+        assert (
+            picture.format == "PNG"
+            and 60 < picture.width < 900
+            and 60 < picture.height < 900
+        )
 
 
 def test_the_stored_picture_is_not_blank(png):
@@ -116,23 +144,42 @@ def test_a_figure_drawn_twice_gives_the_same_bytes(function, png):
 def test_a_notebook_keeps_what_is_seen_in_words_beside_the_picture(function, png):
     data, metadata = function()._repr_mimebundle_()
     alt = metadata["image/png"]["alt"]
-    assert data["image/png"] == png and 20 <= len(alt) <= 1500 and alt.endswith(".") and "\n" not in alt
+    assert (
+        data["image/png"] == png
+        and 20 <= len(alt) <= 1500
+        and alt.endswith(".")
+        and "\n" not in alt
+    )
 
 
-def test_a_notebook_shows_the_words_folded_away_below_the_picture(function, monkeypatch):
+def test_a_notebook_shows_the_words_folded_away_below_the_picture(
+    function, monkeypatch
+):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, metadata=None, raw=False: shown.append(data))
+    monkeypatch.setattr(
+        "IPython.display.display",
+        lambda data, metadata=None, raw=False: shown.append(data),
+    )
     sheet = function()
     sheet._ipython_display_()
     picture, words = shown
     assert "image/png" in picture
-    assert words["text/html"].startswith("<details") and f"<p>{html.escape(sheet.alt)}</p>" in words["text/html"]
+    assert (
+        words["text/html"].startswith("<details")
+        and f"<p>{html.escape(sheet.alt)}</p>" in words["text/html"]
+    )
 
 
 def test_a_figure_in_words_has_its_numbers_as_a_table_whose_headings_are_marked():
-    found = in_words("Lines of a < b.", {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]})
+    found = in_words(
+        "Lines of a < b.",
+        {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]},
+    )
     assert "<p>Lines of a &lt; b.</p>" in found
-    assert '<th scope="col">a &lt; b</th>' in found and '<th scope="row">10</th><td>80 ± 2</td>' in found
+    assert (
+        '<th scope="col">a &lt; b</th>' in found
+        and '<th scope="row">10</th><td>80 ± 2</td>' in found
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +191,10 @@ def test_a_figure_in_words_has_its_numbers_as_a_table_whose_headings_are_marked(
         ("training", "Epochs 1 to 3: loss from 1 to 0.333; held-out loss"),
         ("bars", "Bars, seconds: a 1; b 2"),
         ("labelled_points", "a: 1, 2; b: 10, 3"),
-        ("trials", "3 trials as points, validation accuracy by strength: from 50.0 % to 75.0 %, the best at 0.1; the"),
+        (
+            "trials",
+            "3 trials as points, validation accuracy by strength: from 50.0 % to 75.0 %, the best at 0.1; the",
+        ),
         ("feature_map", "a: 3 points around"),
         ("pictures", "5 pictures: a; b; c; d; e."),
         ("predictions", "1 picture: 90% pug 10% collie."),
@@ -188,7 +238,9 @@ def test_an_array_of_colour_pictures_is_drawn_as_it_is():
     same_pictures(show.pictures(COLOUR), COLOUR)
 
 
-@pytest.mark.parametrize("grey", [COLOUR[..., 0], COLOUR[..., :1]], ids=["(n, h, w)", "(n, h, w, 1)"])
+@pytest.mark.parametrize(
+    "grey", [COLOUR[..., 0], COLOUR[..., :1]], ids=["(n, h, w)", "(n, h, w, 1)"]
+)
 def test_grey_pictures_are_drawn_without_a_channel(grey):
     same_pictures(show.pictures(grey), COLOUR[..., 0])
 
@@ -204,7 +256,9 @@ def test_pixels_from_0_to_255_of_any_type_are_drawn_as_they_are(kind):
 
 
 def test_fractions_are_rounded_and_what_lies_outside_becomes_black_or_white():
-    assert drawn(show.pictures([np.array([[-3.0, 0.6, 254.7, 300.0]])]))[0].tolist() == [[0, 1, 255, 255]]
+    assert drawn(show.pictures([np.array([[-3.0, 0.6, 254.7, 300.0]])]))[
+        0
+    ].tolist() == [[0, 1, 255, 255]]
 
 
 def test_a_list_of_pictures_of_different_sizes_is_drawn():
@@ -225,7 +279,10 @@ def test_picture_files_are_drawn(tmp_path):
 
 def test_a_picture_file_is_read_once(tmp_path, monkeypatch):
     reads = []
-    monkeypatch.setattr("tlcourse.pictures.read_picture", lambda path, depth: reads.append(path) or COLOUR[0])
+    monkeypatch.setattr(
+        "tlcourse.pictures.read_picture",
+        lambda path, depth: reads.append(path) or COLOUR[0],
+    )
     show.pictures(Pictures(["a.png", "b.png"]))
     assert [path.name for path in reads] == ["a.png", "b.png"]
 
@@ -233,12 +290,18 @@ def test_a_picture_file_is_read_once(tmp_path, monkeypatch):
 def test_pillow_images_and_tensors_are_drawn():
     import tensorflow as tf
 
-    same_pictures(show.pictures([Image.fromarray(COLOUR[0]), tf.constant(COLOUR[1])]), COLOUR[:2])
+    same_pictures(
+        show.pictures([Image.fromarray(COLOUR[0]), tf.constant(COLOUR[1])]), COLOUR[:2]
+    )
 
 
 def test_none_leaves_a_place_empty():
     sheet = show.pictures([COLOUR[0], None, COLOUR[1]], ["first", "", "third"])
-    assert [len(axes.images) for axes in sheet.axes] == [1, 0, 1] and titles(sheet) == ["first", "", "third"]
+    assert [len(axes.images) for axes in sheet.axes] == [1, 0, 1] and titles(sheet) == [
+        "first",
+        "",
+        "third",
+    ]
 
 
 def test_each_picture_has_its_title():
@@ -246,13 +309,22 @@ def test_each_picture_has_its_title():
     assert titles(sheet)[:5] == list("abcde")
 
 
-@pytest.mark.parametrize(("columns", "grid"), [(2, (3, 2)), (5, (1, 5)), (1, (5, 1)), (9, (1, 5))])
-def test_there_are_as_many_columns_as_asked_for_but_not_more_than_pictures(columns, grid):
-    assert show.pictures(COLOUR, columns=columns).axes[0].get_gridspec().get_geometry() == grid
+@pytest.mark.parametrize(
+    ("columns", "grid"), [(2, (3, 2)), (5, (1, 5)), (1, (5, 1)), (9, (1, 5))]
+)
+def test_there_are_as_many_columns_as_asked_for_but_not_more_than_pictures(
+    columns, grid
+):
+    assert (
+        show.pictures(COLOUR, columns=columns).axes[0].get_gridspec().get_geometry()
+        == grid
+    )
 
 
 def test_the_places_after_the_last_picture_are_blank():
-    assert [axes.axison for axes in show.pictures(COLOUR, columns=3).axes] == [False] * 6
+    assert [axes.axison for axes in show.pictures(COLOUR, columns=3).axes] == [
+        False
+    ] * 6
 
 
 def test_the_figure_has_its_title():
@@ -276,16 +348,27 @@ def cells(sheet):
 
 
 def test_each_cell_of_the_confusion_holds_its_count_with_true_classes_downwards():
-    assert cells(show.confusion(MATRIX)) == {(0, 0): "8", (0, 1): "2", (1, 0): "1", (1, 1): "4"}
+    assert cells(show.confusion(MATRIX)) == {
+        (0, 0): "8",
+        (0, 1): "2",
+        (1, 0): "1",
+        (1, 1): "4",
+    }
 
 
 def test_a_cell_is_as_dark_as_its_share_of_the_true_class():
-    np.testing.assert_allclose(drawn(show.confusion(MATRIX))[0], [[0.8, 0.2], [0.2, 0.8]])
+    np.testing.assert_allclose(
+        drawn(show.confusion(MATRIX))[0], [[0.8, 0.2], [0.2, 0.8]]
+    )
 
 
 def test_the_confusions_axes_bear_the_class_names():
     axes = show.confusion(MATRIX).axes[0]
-    assert numbers(axes.get_xticklabels()) == numbers(axes.get_yticklabels()) == ["sound", "defect"]
+    assert (
+        numbers(axes.get_xticklabels())
+        == numbers(axes.get_yticklabels())
+        == ["sound", "defect"]
+    )
 
 
 def test_the_confusions_axes_say_which_is_true_and_which_predicted():
@@ -293,7 +376,9 @@ def test_the_confusions_axes_say_which_is_true_and_which_predicted():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
 
 
-@pytest.mark.parametrize(("title", "shown"), [(None, "80.0% right: the diagonal"), ("Cells", "Cells")])
+@pytest.mark.parametrize(
+    ("title", "shown"), [(None, "80.0% right: the diagonal"), ("Cells", "Cells")]
+)
 def test_the_confusions_title_is_the_accuracy_unless_one_is_given(title, shown):
     assert titles(show.confusion(MATRIX, title)) == [shown]
 
@@ -304,7 +389,9 @@ def test_a_class_without_pictures_leaves_its_row_white():
 
 
 def test_a_large_confusion_has_names_but_no_counts_too_small_to_read():
-    sheet = show.confusion(ConfusionMatrix(np.eye(31, dtype=int), [str(number) for number in range(31)]))
+    sheet = show.confusion(
+        ConfusionMatrix(np.eye(31, dtype=int), [str(number) for number in range(31)])
+    )
     assert not cells(sheet) and len(sheet.axes[0].get_xticklabels()) == 31
 
 
@@ -321,7 +408,10 @@ SEVEN = np.arange(7 * 4, dtype=np.uint8).reshape(7, 2, 2)
 
 def places(sheet):
     """For each place the number of the picture from SEVEN, None where it is empty."""
-    return [int(axes.images[0].get_array()[0, 0]) // 4 if axes.images else None for axes in sheet.axes]
+    return [
+        int(axes.images[0].get_array()[0, 0]) // 4 if axes.images else None
+        for axes in sheet.axes
+    ]
 
 
 def right_and_wrong(truth=TRUTH, **options):
@@ -356,7 +446,9 @@ def test_each_picture_says_its_class_the_answer_and_how_sure_it_was():
 
 def test_where_nothing_is_wrong_there_is_one_row_of_right_answers():
     sheet = right_and_wrong(PROBABILITIES.argmax(axis=1), count=4)
-    assert len(sheet.axes) == 4 and all(title.startswith("RIGHT") for title in titles(sheet))
+    assert len(sheet.axes) == 4 and all(
+        title.startswith("RIGHT") for title in titles(sheet)
+    )
 
 
 def test_where_nothing_is_right_the_wrong_answers_are_shown():
@@ -408,13 +500,27 @@ def test_a_class_without_points_is_in_the_legend():
 
 @pytest.mark.parametrize("classes", [2, 8, 9, 40])
 def test_no_two_classes_look_alike(classes):
-    clouds = show.feature_map(POINTS, [0] * 6, [str(name) for name in range(classes)]).axes[0].collections
-    looks = {(matplotlib.colors.to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in clouds}
+    clouds = (
+        show.feature_map(POINTS, [0] * 6, [str(name) for name in range(classes)])
+        .axes[0]
+        .collections
+    )
+    looks = {
+        (
+            matplotlib.colors.to_hex(c.get_facecolor()[0]),
+            c.get_paths()[0].vertices.tobytes(),
+        )
+        for c in clouds
+    }
     assert len(looks) == classes
 
 
 def test_up_to_eight_classes_differ_in_their_marker_too():
-    clouds = show.feature_map(POINTS, [0] * 6, [str(name) for name in range(8)]).axes[0].collections
+    clouds = (
+        show.feature_map(POINTS, [0] * 6, [str(name) for name in range(8)])
+        .axes[0]
+        .collections
+    )
     assert len({cloud.get_paths()[0].vertices.tobytes() for cloud in clouds}) == 8
 
 
@@ -441,7 +547,9 @@ def test_each_band_reaches_one_standard_deviation_up_and_down(number, name):
     band = curves().axes[0].collections[number].get_paths()[0].vertices
     for x, mean, spread in zip([1, 10, 100], LINES[name], SPREADS[name], strict=True):
         heights = band[band[:, 0] == x, 1]
-        np.testing.assert_allclose([heights.min(), heights.max()], [mean - spread, mean + spread])
+        np.testing.assert_allclose(
+            [heights.min(), heights.max()], [mean - spread, mean + spread]
+        )
 
 
 def test_a_band_has_the_colour_of_its_line():
@@ -451,7 +559,15 @@ def test_a_band_has_the_colour_of_its_line():
 
 
 def test_no_band_goes_beyond_the_highest_value_there_can_be():
-    sheet = show.curves([1, 10], {"probe": [0.9, 0.99]}, {"probe": [0.2, 0.1]}, "labels", "accuracy", "t", highest=1)
+    sheet = show.curves(
+        [1, 10],
+        {"probe": [0.9, 0.99]},
+        {"probe": [0.2, 0.1]},
+        "labels",
+        "accuracy",
+        "t",
+        highest=1,
+    )
     assert sheet.axes[0].collections[0].get_paths()[0].vertices[:, 1].max() == 1
 
 
@@ -464,12 +580,20 @@ def test_a_learning_curve_is_drawn_in_percent_by_the_number_of_all_labels():
 
 def test_the_axis_of_curves_is_logarithmic_with_a_tick_where_was_measured():
     axes = curves().axes[0]
-    assert axes.get_xscale() == "log" and numbers(axes.get_xticklabels()) == ["1", "10", "100"]
+    assert axes.get_xscale() == "log" and numbers(axes.get_xticklabels()) == [
+        "1",
+        "10",
+        "100",
+    ]
 
 
 def test_curves_have_their_labels_and_title():
     axes = curves().axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("labels", "accuracy", "Learning")
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == (
+        "labels",
+        "accuracy",
+        "Learning",
+    )
 
 
 def test_several_curves_have_a_legend():
@@ -477,12 +601,21 @@ def test_several_curves_have_a_legend():
 
 
 def test_a_single_curve_needs_no_legend():
-    assert show.curves([1], {"a": [1]}, {"a": [0]}, "x", "y", "t").axes[0].get_legend() is None
+    assert (
+        show.curves([1], {"a": [1]}, {"a": [0]}, "x", "y", "t").axes[0].get_legend()
+        is None
+    )
 
 
 def test_curves_may_have_an_even_axis():
-    axes = show.curves([0, 1, 2], LINES, SPREADS, "depth", "accuracy", "t", logarithmic=False).axes[0]
-    assert axes.get_xscale() == "linear" and numbers(axes.get_xticklabels()) == ["0", "1", "2"]
+    axes = show.curves(
+        [0, 1, 2], LINES, SPREADS, "depth", "accuracy", "t", logarithmic=False
+    ).axes[0]
+    assert axes.get_xscale() == "linear" and numbers(axes.get_xticklabels()) == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 # bars
@@ -493,12 +626,17 @@ def test_attention_has_a_row_for_each_token_that_takes_and_says_from_which_it_to
     sheet = show.attention(["good", "film"], weights, "One head")
     image = sheet.axes[0].images[0]
     assert np.array_equal(image.get_array(), weights)
-    assert [label.get_text() for label in sheet.axes[0].get_yticklabels()] == ["good", "film"]
+    assert [label.get_text() for label in sheet.axes[0].get_yticklabels()] == [
+        "good",
+        "film",
+    ]
     assert "good from film 0.90" in sheet.alt and "film from good 0.70" in sheet.alt
 
 
 def test_bars_are_as_long_as_their_values():
-    bars = show.bars(["a", "b", "c"], [3, 1234.5, 0.25], "seconds", "Cost").axes[0].patches
+    bars = (
+        show.bars(["a", "b", "c"], [3, 1234.5, 0.25], "seconds", "Cost").axes[0].patches
+    )
     assert [bar.get_width() for bar in bars] == [3, 1234.5, 0.25]
 
 
@@ -514,9 +652,16 @@ def test_bars_are_named_from_top_to_bottom():
 
 def test_bars_with_a_spread_show_it_as_a_line_and_in_words():
     sheet = show.bars(["a", "b"], [11.3, -2], "points", "Cost", [3.52, 1])
-    (line,) = [found for found in sheet.axes[0].collections if len(found.get_segments()) == 2]
-    np.testing.assert_allclose([segment[:, 0] for segment in line.get_segments()], [[7.78, 14.82], [-3, -1]])
-    assert [text.get_text() for text in sheet.axes[0].texts] == ["11.3 ± 3.5", "-2.0 ± 1.0"]
+    (line,) = [
+        found for found in sheet.axes[0].collections if len(found.get_segments()) == 2
+    ]
+    np.testing.assert_allclose(
+        [segment[:, 0] for segment in line.get_segments()], [[7.78, 14.82], [-3, -1]]
+    )
+    assert [text.get_text() for text in sheet.axes[0].texts] == [
+        "11.3 ± 3.5",
+        "-2.0 ± 1.0",
+    ]
     assert sheet.alt == "Cost. Bars, points: a 11.3 ± 3.5; b -2.0 ± 1.0."
 
 
@@ -533,7 +678,10 @@ def test_each_layer_is_a_row_of_its_channels_that_vary_most():
     expected = []
     for activation in ACTIVATIONS:
         spread = activation.std(axis=(0, 1)).tolist()
-        expected += [activation[..., spread.index(value)] for value in sorted(spread, reverse=True)[:3]]
+        expected += [
+            activation[..., spread.index(value)]
+            for value in sorted(spread, reverse=True)[:3]
+        ]
     np.testing.assert_equal(found, expected)
 
 
@@ -550,29 +698,47 @@ def test_a_row_holds_no_more_channels_than_the_narrowest_layer_has():
 
 
 def test_each_point_is_where_it_belongs_and_bears_its_name():
-    axes = show.labelled_points(["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks").axes[0]
+    axes = show.labelled_points(
+        ["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"
+    ).axes[0]
     assert axes.collections[0].get_offsets().tolist() == [[1, 2], [10, 3]]
-    assert {text.get_text(): text.xy for text in axes.texts} == {"a": (1, 2), "b": (10, 3)}
+    assert {text.get_text(): text.xy for text in axes.texts} == {
+        "a": (1, 2),
+        "b": (10, 3),
+    }
 
 
 def test_the_cost_axis_of_labelled_points_is_logarithmic():
-    assert show.labelled_points(["a"], [5], [2], "x", "y", "t").axes[0].get_xscale() == "log"
+    assert (
+        show.labelled_points(["a"], [5], [2], "x", "y", "t").axes[0].get_xscale()
+        == "log"
+    )
 
 
 def test_labelled_points_have_their_labels_and_title():
     axes = show.labelled_points(["a"], [1], [2], "cost", "accuracy", "Networks").axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("cost", "accuracy", "Networks")
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == (
+        "cost",
+        "accuracy",
+        "Networks",
+    )
 
 
 # trials
 
 
 def test_the_halves_of_a_search_are_told_apart_and_the_default_is_a_line():
-    axes = show.trials([1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search").axes[0]
+    axes = show.trials(
+        [1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "strength", "A search"
+    ).axes[0]
     first, second = (points.get_offsets().tolist() for points in axes.collections)
     assert (first, second) == ([[1e-3, 50], [1e-1, 75]], [[1e-2, 62.5]])
     assert axes.lines[0].get_ydata()[0] == 60 and axes.get_xscale() == "log"
-    assert [text.get_text() for text in axes.get_legend().texts] == ["first half", "second half", "default"]
+    assert [text.get_text() for text in axes.get_legend().texts] == [
+        "first half",
+        "second half",
+        "default",
+    ]
 
 
 # What is refused
@@ -581,19 +747,52 @@ def test_the_halves_of_a_search_are_told_apart_and_the_default_is_a_line():
 @pytest.mark.parametrize(
     ("draw", "sentence"),
     [
-        (lambda: show.trials([1, 2], [0.5], 0.5, "", ""), "Lengths differ: values 2, scores 1"),
+        (
+            lambda: show.trials([1, 2], [0.5], 0.5, "", ""),
+            "Lengths differ: values 2, scores 1",
+        ),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ: pictures 5, titles 1"),
-        (lambda: show.predictions(COLOUR, [[("pug", 1)]]), "Lengths differ: pictures 5, guesses 1"),
-        (lambda: right_and_wrong(TRUTH[:6]), "Lengths differ: images 7, labels 6, probabilities 7"),
-        (lambda: show.neighbours(COLOUR[0], "asked", COLOUR, ["a"]), "Lengths differ: pictures 5, titles 1"),
-        (lambda: show.feature_map(POINTS, [0], ["a"]), "Lengths differ: points 6, labels 1"),
-        (lambda: show.curves([1], {"a": [1, 2]}, {"a": [1]}, "", "", ""), "x 1, mean of a 2, spread of a 1"),
-        (lambda: show.curves([1], {"a": [1]}, {}, "", "", ""), "x 1, mean of a 1, spread of a 0"),
+        (
+            lambda: show.predictions(COLOUR, [[("pug", 1)]]),
+            "Lengths differ: pictures 5, guesses 1",
+        ),
+        (
+            lambda: right_and_wrong(TRUTH[:6]),
+            "Lengths differ: images 7, labels 6, probabilities 7",
+        ),
+        (
+            lambda: show.neighbours(COLOUR[0], "asked", COLOUR, ["a"]),
+            "Lengths differ: pictures 5, titles 1",
+        ),
+        (
+            lambda: show.feature_map(POINTS, [0], ["a"]),
+            "Lengths differ: points 6, labels 1",
+        ),
+        (
+            lambda: show.curves([1], {"a": [1, 2]}, {"a": [1]}, "", "", ""),
+            "x 1, mean of a 2, spread of a 1",
+        ),
+        (
+            lambda: show.curves([1], {"a": [1]}, {}, "", "", ""),
+            "x 1, mean of a 1, spread of a 0",
+        ),
         (lambda: show.bars(["a"], [1, 2], "", ""), "Lengths differ: names 1, values 2"),
-        (lambda: show.bars(["a"], [1], "", "", [1, 2]), "Lengths differ: names 1, values 1, spreads 2"),
-        (lambda: show.attention(["a"], np.ones((6, 12, 1, 1))), "choose a layer and a head"),
-        (lambda: show.channels(ACTIVATIONS, ["early"]), "Lengths differ: activations 2, titles 1"),
-        (lambda: show.labelled_points(["a"], [1, 2], [1], "", "", ""), "Lengths differ: names 1, x 2, y 1"),
+        (
+            lambda: show.bars(["a"], [1], "", "", [1, 2]),
+            "Lengths differ: names 1, values 1, spreads 2",
+        ),
+        (
+            lambda: show.attention(["a"], np.ones((6, 12, 1, 1))),
+            "choose a layer and a head",
+        ),
+        (
+            lambda: show.channels(ACTIVATIONS, ["early"]),
+            "Lengths differ: activations 2, titles 1",
+        ),
+        (
+            lambda: show.labelled_points(["a"], [1, 2], [1], "", "", ""),
+            "Lengths differ: names 1, x 2, y 1",
+        ),
     ],
 )
 def test_lengths_that_differ_get_a_sentence(draw, sentence):
@@ -621,9 +820,13 @@ def test_where_there_is_nothing_to_show_a_sentence_says_so(draw):
     assert " to show" in refusal(draw)
 
 
-@pytest.mark.parametrize("picture", [COLOUR[0], COLOUR[0, ..., 0]], ids=["colour", "grey"])
+@pytest.mark.parametrize(
+    "picture", [COLOUR[0], COLOUR[0, ..., 0]], ids=["colour", "grey"]
+)
 def test_one_picture_in_place_of_several_gets_the_way_to_show_it(picture):
-    assert "is one picture; to show it, put it in a list" in refusal(show.pictures, picture)
+    assert "is one picture; to show it, put it in a list" in refusal(
+        show.pictures, picture
+    )
 
 
 @pytest.mark.parametrize(
@@ -631,7 +834,10 @@ def test_one_picture_in_place_of_several_gets_the_way_to_show_it(picture):
     [
         ("dog.png", "A picture has shape () and type <U7"),
         (np.zeros(9), "A picture has shape (9,) and type float64"),
-        (np.zeros((4, 4, 2)), "expected numbers in [0, 255] in shape (h, w) or (h, w, 3)"),
+        (
+            np.zeros((4, 4, 2)),
+            "expected numbers in [0, 255] in shape (h, w) or (h, w, 3)",
+        ),
         (np.array([[1.0, np.nan]]), "A picture holds NaN"),
     ],
 )
@@ -641,30 +847,44 @@ def test_what_is_no_picture_gets_a_sentence(picture, sentence):
 
 @pytest.mark.parametrize("columns", [0, -1])
 def test_less_than_one_column_gets_a_sentence(columns):
-    assert f"columns is {columns}; it must be a whole number from 1" in refusal(show.pictures, COLOUR, columns=columns)
+    assert f"columns is {columns}; it must be a whole number from 1" in refusal(
+        show.pictures, COLOUR, columns=columns
+    )
 
 
 @pytest.mark.parametrize(
-    "labels", [["pug"] * 7, [0, 1, 2, 0, 0, 0, 0], [-1] * 7, [[0, 1]] * 7], ids=["text", "2", "-1", "one-hot"]
+    "labels",
+    [["pug"] * 7, [0, 1, 2, 0, 0, 0, 0], [-1] * 7, [[0, 1]] * 7],
+    ids=["text", "2", "-1", "one-hot"],
 )
 def test_labels_that_are_no_places_in_class_names_get_a_sentence(labels):
     assert "a whole number from 0 to 1" in refusal(right_and_wrong, labels)
-    assert "a whole number from 0 to 1" in refusal(show.feature_map, np.zeros((7, 2)), labels, NAMES)
+    assert "a whole number from 0 to 1" in refusal(
+        show.feature_map, np.zeros((7, 2)), labels, NAMES
+    )
 
 
-@pytest.mark.parametrize("probabilities", [PROBABILITIES[:, 0], np.zeros((7, 3))], ids=["one column", "too many"])
+@pytest.mark.parametrize(
+    "probabilities",
+    [PROBABILITIES[:, 0], np.zeros((7, 3))],
+    ids=["one column", "too many"],
+)
 def test_probabilities_without_a_column_for_each_name_get_a_sentence(probabilities):
     sentence = refusal(show.right_and_wrong, SEVEN, TRUTH, probabilities, NAMES)
     assert "expected a column for each of the 2 class names" in sentence
 
 
 def test_points_that_are_not_in_two_dimensions_get_a_sentence():
-    assert "Points have shape (6, 3)" in refusal(show.feature_map, np.zeros((6, 3)), [0] * 6, ["a"])
+    assert "Points have shape (6, 3)" in refusal(
+        show.feature_map, np.zeros((6, 3)), [0] * 6, ["a"]
+    )
 
 
 @pytest.mark.parametrize("activation", [np.zeros((4, 4)), np.zeros((1, 4, 4, 9))])
 def test_activations_that_are_not_height_width_channels_get_a_sentence(activation):
-    assert "expected (h, w, channels) a layer" in refusal(show.channels, [activation], ["early"])
+    assert "expected (h, w, channels) a layer" in refusal(
+        show.channels, [activation], ["early"]
+    )
 
 
 def test_a_picture_scaled_to_fractions_is_refused_as_it_would_be_black():
@@ -679,17 +899,25 @@ def test_a_single_picture_does_not_fill_the_page():
 
 
 def lines_of(sheet):
-    return [{line.get_label(): list(line.get_ydata()) for line in axes.lines} for axes in sheet.axes]
+    return [
+        {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+        for axes in sheet.axes
+    ]
 
 
 def test_a_training_is_drawn_with_losses_and_with_accuracy_in_percent():
     losses, accuracy = lines_of(show.training(EPOCHS))
-    assert losses == {"learned from": [1, 1 / 2, 1 / 3], "held out": [1.2, 0.6, 1.2 / 3]}
+    assert losses == {
+        "learned from": [1, 1 / 2, 1 / 3],
+        "held out": [1.2, 0.6, 1.2 / 3],
+    }
     assert accuracy == {"held out": pytest.approx([75, 80, 85])}
 
 
 def test_a_training_without_held_out_pictures_has_its_loss_alone():
-    assert lines_of(show.training([{"epoch": 1, "loss": 0.5}])) == [{"learned from": [0.5]}]
+    assert lines_of(show.training([{"epoch": 1, "loss": 0.5}])) == [
+        {"learned from": [0.5]}
+    ]
 
 
 def test_the_picture_of_a_training_that_goes_on_is_as_wide_as_the_whole_of_it():
@@ -697,8 +925,15 @@ def test_the_picture_of_a_training_that_goes_on_is_as_wide_as_the_whole_of_it():
 
 
 def test_what_the_probe_had_reached_is_a_level_in_both_panels():
-    losses, accuracy = lines_of(show.training(EPOCHS, probe={"validation_loss": 0.7, "validation_accuracy": 0.6}))
-    assert (losses["probe, held out"], accuracy["probe, held out"]) == ([0.7, 0.7], [60, 60])
+    losses, accuracy = lines_of(
+        show.training(
+            EPOCHS, probe={"validation_loss": 0.7, "validation_accuracy": 0.6}
+        )
+    )
+    assert (losses["probe, held out"], accuracy["probe, held out"]) == (
+        [0.7, 0.7],
+        [60, 60],
+    )
 
 
 def test_a_training_without_epochs_is_refused():
@@ -713,8 +948,12 @@ def test_a_heat_map_lies_over_its_picture_in_grey():
     sheet = show.heat_maps(COLOUR[:2], HEAT[:2, ::2, ::3], ["a", "b"])
     for axes, picture, heat in zip(sheet.axes, COLOUR, HEAT, strict=False):
         below, above = axes.images
-        np.testing.assert_array_equal(below.get_array(), np.asarray(Image.fromarray(picture).convert("L")))
-        np.testing.assert_array_equal(above.get_array(), heat[::2, ::3].astype(np.float32))
+        np.testing.assert_array_equal(
+            below.get_array(), np.asarray(Image.fromarray(picture).convert("L"))
+        )
+        np.testing.assert_array_equal(
+            above.get_array(), heat[::2, ::3].astype(np.float32)
+        )
         assert tuple(above.get_extent()) == tuple(below.get_extent())
     assert titles(sheet) == ["a", "b"]
 
@@ -724,7 +963,9 @@ def test_where_a_heat_map_is_low_the_picture_is_left_as_it_is():
     assert above.get_alpha().tolist() == [[0.0, pytest.approx(0.6)]]
 
 
-@pytest.mark.parametrize("heat", [np.full((1, 2, 2), 1.5), np.full((1, 2, 2), -0.1), np.zeros((1, 2, 2, 3))])
+@pytest.mark.parametrize(
+    "heat", [np.full((1, 2, 2), 1.5), np.full((1, 2, 2), -0.1), np.zeros((1, 2, 2, 3))]
+)
 def test_what_is_no_heat_map_is_refused(heat):
     assert "as tl.grad_cam gives it" in refusal(show.heat_maps, COLOUR[:1], heat)
 
@@ -732,12 +973,24 @@ def test_what_is_no_heat_map_is_refused(heat):
 # The numbers as a table, and colour never the only signal
 
 CHARTS = {
-    "confusion": (["true class", "predicted sound", "predicted defect"], ["sound", "8", "2"]),
-    "feature_map": (["class", "points", "mean, first direction", "mean, second direction"], None),
+    "confusion": (
+        ["true class", "predicted sound", "predicted defect"],
+        ["sound", "8", "2"],
+    ),
+    "feature_map": (
+        ["class", "points", "mean, first direction", "mean, second direction"],
+        None,
+    ),
     "curves": (["labels", "probe", "scratch"], ["1", "0.5 ± 0.1", "0.2 ± 0"]),
     "learning_curve": (["Labels in all", "probe"], ["2", "60 ± 14"]),
-    "training": (["epoch", "loss", "held-out loss", "held-out accuracy"], ["1", "1", "1.2", "0.75"]),
-    "attention": (["token", "from [CLS]", "from a", "from [SEP]"], ["[CLS]", "0.33", "0.33", "0.33"]),
+    "training": (
+        ["epoch", "loss", "held-out loss", "held-out accuracy"],
+        ["1", "1", "1.2", "0.75"],
+    ),
+    "attention": (
+        ["token", "from [CLS]", "from a", "from [SEP]"],
+        ["[CLS]", "0.33", "0.33", "0.33"],
+    ),
     "bars": (["bar", "seconds"], ["a", "1"]),
     "labelled_points": (["point", "cost", "accuracy"], ["a", "1", "2"]),
     "trials": (["trial", "strength", "validation accuracy (%)"], ["1", "0.001", "50"]),
@@ -745,7 +998,11 @@ CHARTS = {
 
 
 def test_every_chart_has_a_table_and_grids_of_pictures_have_none():
-    assert {name for name, function in EVERY_FUNCTION.items() if function().table is not None} == set(CHARTS)
+    assert {
+        name
+        for name, function in EVERY_FUNCTION.items()
+        if function().table is not None
+    } == set(CHARTS)
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -769,17 +1026,29 @@ def test_a_bar_with_a_spread_has_it_in_the_table():
 
 def test_lines_differ_in_marker_and_dash_as_well_as_in_colour():
     lines = (
-        show.curves([1, 2], {name: [0, 1] for name in "abcd"}, {name: [0, 0] for name in "abcd"}, "", "", "")
+        show.curves(
+            [1, 2],
+            {name: [0, 1] for name in "abcd"},
+            {name: [0, 0] for name in "abcd"},
+            "",
+            "",
+            "",
+        )
         .axes[0]
         .lines
     )
-    assert len({line.get_linestyle() for line in lines}) == len({line.get_marker() for line in lines}) == 4
+    assert (
+        len({line.get_linestyle() for line in lines})
+        == len({line.get_marker() for line in lines})
+        == 4
+    )
 
 
 def test_of_twenty_five_classes_no_two_have_the_same_colour_and_marker_and_colours_do_not_share_one():
     names = [str(number) for number in range(25)]
     axes = show.feature_map(np.zeros((25, 2)), range(25), names).axes[0]
     looks = [
-        (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes()) for points in axes.collections
+        (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes())
+        for points in axes.collections
     ]
     assert len(set(looks)) == 25 and len({marker for _, marker in looks[:8]}) == 8

@@ -54,33 +54,58 @@ def run(*arguments, **options):
 
 def test_each_picture_of_a_folder_has_a_row_in_order(model, shades):
     found = rows(model, shades)
-    assert [Path(row["picture"]).name for row in found] == ["010.png", "090.png", "170.png", "250.png"]
+    assert [Path(row["picture"]).name for row in found] == [
+        "010.png",
+        "090.png",
+        "170.png",
+        "250.png",
+    ]
     assert [row["label"] for row in found] == ["dark", "dark", "light", "light"]
 
 
 def test_probabilities_are_the_networks(model, shades):
     best = model.predict_proba(shades).max(axis=1)
-    assert [float(row["probability"]) for row in rows(model, shades)] == pytest.approx(best, abs=1e-4)
+    assert [float(row["probability"]) for row in rows(model, shades)] == pytest.approx(
+        best, abs=1e-4
+    )
 
 
 def test_several_classes_are_side_by_side_the_most_probable_first(model, shades):
     first = rows(model, shades, top=2)[0]
-    assert list(first) == ["picture", "label", "probability", "label_2", "probability_2", "error"]
+    assert list(first) == [
+        "picture",
+        "label",
+        "probability",
+        "label_2",
+        "probability_2",
+        "error",
+    ]
     assert (first["label"], first["label_2"]) == ("dark", "light")
-    assert float(first["probability"]) + float(first["probability_2"]) == pytest.approx(1, abs=2e-4)
+    assert float(first["probability"]) + float(first["probability_2"]) == pytest.approx(
+        1, abs=2e-4
+    )
 
 
 def test_json_says_the_same(model, shades):
     text, counts = asked(model, shades, form="json", top=2)
     found, table = json.loads(text), rows(model, shades, top=2)
     assert [entry["picture"] for entry in found] == [row["picture"] for row in table]
-    assert [entry["predictions"][0]["label"] for entry in found] == [row["label"] for row in table]
+    assert [entry["predictions"][0]["label"] for entry in found] == [
+        row["label"] for row in table
+    ]
     assert counts == (4, 0) and all("error" not in entry for entry in found)
 
 
 def test_files_and_folders_can_be_given_together(model, shades):
     found = rows(model, shades / "250.png", shades, shades / "010.png")
-    assert [Path(row["picture"]).stem for row in found] == ["250", "010", "090", "170", "250", "010"]
+    assert [Path(row["picture"]).stem for row in found] == [
+        "250",
+        "010",
+        "090",
+        "170",
+        "250",
+        "010",
+    ]
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
@@ -90,15 +115,23 @@ def test_what_cannot_be_read_is_said_in_its_place(model, shades, form):
     assert counts == (4, 1)
     if form == "csv":
         row = list(csv.DictReader(io.StringIO(text)))[2]
-        assert row["label"] == row["probability"] == "" and "no picture format" in row["error"]
+        assert (
+            row["label"] == row["probability"] == ""
+            and "no picture format" in row["error"]
+        )
     else:
         entry = json.loads(text)[2]
-        assert set(entry) == {"picture", "error"} and "no picture format" in entry["error"]
+        assert (
+            set(entry) == {"picture", "error"} and "no picture format" in entry["error"]
+        )
 
 
 def test_a_file_may_have_any_extension_if_it_is_named(model, shades):
     shutil.copyfile(shades / "250.png", shades / "photo")
-    assert rows(model, shades / "photo")[0]["label"] == "light" and len(rows(model, shades)) == 4
+    assert (
+        rows(model, shades / "photo")[0]["label"] == "light"
+        and len(rows(model, shades)) == 4
+    )
 
 
 def test_a_class_may_have_any_name(tmp_path, shades):
@@ -109,7 +142,9 @@ def test_a_class_may_have_any_name(tmp_path, shades):
     assert {entry["predictions"][0]["label"] for entry in found} == set(names)
 
 
-def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(model, shades, monkeypatch):
+def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(
+    model, shades, monkeypatch
+):
     (shades / "private").mkdir()
     scandir = os.scandir
 
@@ -134,7 +169,9 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(model, shades,
         ({"top": 3}, "top is 3; this network has 2 classes"),
     ],
 )
-def test_what_is_asked_wrongly_is_refused_before_anything_is_written(model, shades, options, sentence):
+def test_what_is_asked_wrongly_is_refused_before_anything_is_written(
+    model, shades, options, sentence
+):
     text = io.StringIO()
     with pytest.raises(UserInputError, match=sentence):
         predict_files(model, [shades], text, **options)
@@ -142,7 +179,9 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_written(model, shad
 
 
 def test_a_place_that_is_not_there_is_refused(model, shades):
-    with pytest.raises(UserInputError, match="nowhere.jpg does not exist. Relative paths start at"):
+    with pytest.raises(
+        UserInputError, match="nowhere.jpg does not exist. Relative paths start at"
+    ):
         asked(model, shades / "nowhere.jpg")
 
 
@@ -161,10 +200,14 @@ def test_the_command_writes_the_table_and_nothing_else(export, shades):
     assert lines[0] == "picture,label,probability,error" and len(lines) == 5
 
 
-def test_what_could_not_be_read_is_counted_on_stderr_and_in_the_exit_status(export, shades):
+def test_what_could_not_be_read_is_counted_on_stderr_and_in_the_exit_status(
+    export, shades
+):
     (shades / "100.png").write_text("Dear Sir or Madam")
     done = run(shades, "--model", export)
-    assert done.returncode == 1 and done.stderr.decode().startswith("1 picture could not be read;")
+    assert done.returncode == 1 and done.stderr.decode().startswith(
+        "1 picture could not be read;"
+    )
     assert len(done.stdout.splitlines()) == 6
 
 
@@ -180,12 +223,21 @@ def test_names_with_leading_dashes_go_behind_two_dashes(export, shades):
     assert done.stdout.decode().splitlines()[1].startswith("./--model.png,light,")
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names there are always Unicode")
+@pytest.mark.skipif(
+    sys.platform in ("win32", "darwin"), reason="file names there are always Unicode"
+)
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_a_name_that_is_not_utf_8_comes_out_as_it_is(export, shades, form):
     name = os.fsencode(shades) + b"/\xff\xfe.png"
     shutil.copyfile(shades / "250.png", name)
-    done = run(os.fsdecode(name), "--model", export, "--format", form, env={**os.environ, "LC_ALL": "C"})
+    done = run(
+        os.fsdecode(name),
+        "--model",
+        export,
+        "--format",
+        form,
+        env={**os.environ, "LC_ALL": "C"},
+    )
     if form == "csv":
         assert done.stdout.splitlines()[1].startswith(name + b",light,")
     else:
@@ -195,7 +247,9 @@ def test_a_name_that_is_not_utf_8_comes_out_as_it_is(export, shades, form):
 def test_a_reader_that_stops_early_sees_no_traceback(export, shades):
     many = [shades / "250.png"] * 2000
     command = [sys.executable, "-m", "tlcourse", "predict", "--model", export, *many]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         process.stdout.readline()
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()

@@ -188,7 +188,10 @@ ROOMS = (
 def run_python(program):
     paths = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
@@ -204,7 +207,11 @@ def test_each_public_name_can_be_had(name):
 
 def test_no_public_name_is_also_a_rooms():
     """Importing the room would put it in the place of the name: tl.name would be a module."""
-    assert [name for name, room in tl._PLACES.items() if (PACKAGE / f"{name}.py").exists() or name == room] == []
+    assert [
+        name
+        for name, room in tl._PLACES.items()
+        if (PACKAGE / f"{name}.py").exists() or name == room
+    ] == []
 
 
 def test_the_public_names_are_those_that_the_course_uses():
@@ -255,9 +262,21 @@ def test_a_star_import_brings_each_public_name():
 
 def test_type_checkers_are_told_of_each_public_name():
     """Editors and mypy cannot see through `__getattr__`: for them the names are imported once more."""
-    (block,) = _for_type_checkers(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
-    names = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    shown = {ast.unparse(target) for node in block.body if isinstance(node, ast.Assign) for target in node.targets}
+    (block,) = _for_type_checkers(
+        ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    )
+    names = {
+        alias.asname
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    shown = {
+        ast.unparse(target)
+        for node in block.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    }
     assert (names | shown) - {None} == set(tl.__all__)
 
 
@@ -269,7 +288,10 @@ def test_dir_shows_each_public_name_before_it_is_used():
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(AttributeError) as caught:
         tl.train_clasifier  # noqa: B018
-    assert str(caught.value) == f"tlcourse has no 'train_clasifier'. It has: {', '.join(tl.__all__)}."
+    assert (
+        str(caught.value)
+        == f"tlcourse has no 'train_clasifier'. It has: {', '.join(tl.__all__)}."
+    )
 
 
 def test_show_is_the_room_of_plots():
@@ -298,7 +320,10 @@ def test_importing_the_package_imports_nothing_large():
         "distributed",
         "pyarrow",
     }
-    assert run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))") == "[]"
+    assert (
+        run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))")
+        == "[]"
+    )
 
 
 def test_importing_the_package_imports_none_of_its_rooms():
@@ -336,7 +361,13 @@ def holders(photographs, tmp_path_factory):
     }
 
 
-KINDS = ["an array", "a list of arrays", "a list of paths", "a folder", "a tf.data.Dataset"]
+KINDS = [
+    "an array",
+    "a list of arrays",
+    "a list of paths",
+    "a folder",
+    "a tf.data.Dataset",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -347,13 +378,19 @@ def test_the_three_calls_learn_the_labels_of_pictures_in(holders, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_the_three_calls_give_the_same_features_for_pictures_in(bundled_model, holders, kind):
-    found, expected = (bundled_model.extract_features(holders[holder]) for holder in (kind, "an array"))
+def test_the_three_calls_give_the_same_features_for_pictures_in(
+    bundled_model, holders, kind
+):
+    found, expected = (
+        bundled_model.extract_features(holders[holder]) for holder in (kind, "an array")
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_readme_shows_the_three_calls():
-    assert f"```python\n{THREE_CALLS}```\n" in (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    assert f"```python\n{THREE_CALLS}```\n" in (PACKAGE.parent / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_packages_own_help_shows_the_three_calls():
@@ -395,7 +432,11 @@ def imports(module):
 def _for_type_checkers(tree):
     """The statements `if TYPE_CHECKING`, in either way of writing."""
     names = {"TYPE_CHECKING", "_typing.TYPE_CHECKING"}
-    return [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) in names]
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) in names
+    ]
 
 
 def room_of(imported):
@@ -412,7 +453,11 @@ def test_every_module_has_its_place_in_the_house():
 
 @pytest.mark.parametrize("module", ROOMS)
 def test_imports_point_downwards_from(module):
-    inside = [name for name in imports(module) if name.split(".")[0] == "tlcourse" and name != "tlcourse.__version__"]
+    inside = [
+        name
+        for name in imports(module)
+        if name.split(".")[0] == "tlcourse" and name != "tlcourse.__version__"
+    ]
     below = ROOMS[ROOMS.index(module) + 1 :]
     assert [name for name in inside if room_of(name) not in below] == []
 
@@ -442,26 +487,48 @@ def documented():
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
     rooms = [
         (f"tl.{room}", getattr(tl, room))
-        for room in ("datasets", "pictures", "errors", "show", "guards", "scale", "widgets")
+        for room in (
+            "datasets",
+            "pictures",
+            "errors",
+            "show",
+            "guards",
+            "scale",
+            "widgets",
+        )
     ]
     for name, owner in members + rooms:
-        for part in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
-            found |= {f"{name}.{key}": value for key, value in vars(part).items() if is_ours_and_public(key, value)}
+        for part in (
+            reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]
+        ):
+            found |= {
+                f"{name}.{key}": value
+                for key, value in vars(part).items()
+                if is_ours_and_public(key, value)
+            }
     return found
 
 
 def is_ours_and_public(name, value):
     kind = (
-        isinstance(value, property | classmethod | staticmethod) or inspect.isfunction(value) or inspect.isclass(value)
+        isinstance(value, property | classmethod | staticmethod)
+        or inspect.isfunction(value)
+        or inspect.isclass(value)
     )
-    return kind and not name.startswith("_") and getattr(value, "__module__", "tlcourse").startswith("tlcourse")
+    return (
+        kind
+        and not name.startswith("_")
+        and getattr(value, "__module__", "tlcourse").startswith("tlcourse")
+    )
 
 
 DOCUMENTED = documented()
 
 
 def test_the_drawings_of_show_are_among_what_is_documented():
-    assert {"tl.show.pictures", "tl.show.feature_map", "tl.Classifier.predict"} <= set(DOCUMENTED)
+    assert {"tl.show.pictures", "tl.show.feature_map", "tl.Classifier.predict"} <= set(
+        DOCUMENTED
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -17,9 +17,13 @@ import publish  # noqa: E402
 LESSONS = [source.stem for source in sorted(build.SOURCES.glob("*.py"))]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ADDRESS = build.Published("https://github.com/someone/course", COMMIT)
-PLACEHOLDER = re.compile(r"(colab\.research\.google\.com/github|mybinder\.org/v2/gh|github\.com)/[\w.-]+/tlcourse\b")
+PLACEHOLDER = re.compile(
+    r"(colab\.research\.google\.com/github|mybinder\.org/v2/gh|github\.com)/[\w.-]+/tlcourse\b"
+)
 # pip is asked for this project by its name alone; an address after the name is what the set-up cell's tests look at.
-BY_NAME = re.compile(r"""install\b(?:\s+-{1,2}[\w-]+)*\s+["'\\]*tlcourse(?:\[[\w, ]*\])?["'\\]*(?![\w/.\- \[]|\s*@)""")
+BY_NAME = re.compile(
+    r"""install\b(?:\s+-{1,2}[\w-]+)*\s+["'\\]*tlcourse(?:\[[\w, ]*\])?["'\\]*(?![\w/.\- \[]|\s*@)"""
+)
 
 
 def run_cell(code, *, colab, importable=False):
@@ -33,7 +37,11 @@ def run_cell(code, *, colab, importable=False):
             "importlib.util.find_spec = lambda name: importlib.machinery.ModuleSpec(name, None)\n"
         )
     prelude += "class get_ipython:\n    def __getattr__(self, name): return lambda *words: print(name, *words)\n"
-    return subprocess.run([sys.executable, "-I", "-S", "-c", prelude + code], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", prelude + code],
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("colab", [False, True])
@@ -42,7 +50,11 @@ def test_without_a_verified_address_the_set_up_cell_installs_nothing(lesson, col
     done = run_cell(build.set_up(lesson, None), colab=colab)
     assert (done.returncode, done.stdout) == (1, "")
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ModuleNotFoundError") and "make learn" in last and "pip install '.[cpu" in last
+    assert (
+        last.startswith("ModuleNotFoundError")
+        and "make learn" in last
+        and "pip install '.[cpu" in last
+    )
 
 
 def test_away_from_colab_nothing_is_installed_from_a_verified_address_either():
@@ -55,7 +67,10 @@ def test_on_colab_the_verified_commit_is_installed(lesson):
     done = run_cell(build.set_up(lesson, ADDRESS), colab=True)
     assert done.returncode == 0, done.stderr
     pip, *then = done.stdout.splitlines()
-    course = re.fullmatch(r'run_line_magic pip install -q "tlcourse(\[scale\])? @ git\+(\S+)"( optuna==[\d.]+)?', pip)
+    course = re.fullmatch(
+        r'run_line_magic pip install -q "tlcourse(\[scale\])? @ git\+(\S+)"( optuna==[\d.]+)?',
+        pip,
+    )
     assert course and course[2] == f"https://github.com/someone/course@{COMMIT}"
     assert then == (["system tlcourse fetch minilm"] if lesson.startswith("07") else [])
 
@@ -74,8 +89,14 @@ def test_a_set_up_cell_fits_on_a_screen(lesson):
 
 def test_links_are_written_for_a_verified_address_only():
     text = build.with_links("# Title", "00_start_here", ADDRESS)
-    assert "colab.research.google.com/github/someone/course/blob/main/notebooks/00_start_here.ipynb" in text
-    assert "mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/notebooks/00_start_here.ipynb" in text
+    assert (
+        "colab.research.google.com/github/someone/course/blob/main/notebooks/00_start_here.ipynb"
+        in text
+    )
+    assert (
+        "mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/notebooks/00_start_here.ipynb"
+        in text
+    )
     assert build.with_links("# Title", "00_start_here", None) == "# Title"
 
 
@@ -88,7 +109,9 @@ def test_links_are_written_for_a_verified_address_only():
         ("https://github.com/a/b", "main"),
     ],
 )
-def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(repository, revision):
+def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(
+    repository, revision
+):
     with pytest.raises(SystemExit, match="expected"):
         build.Published(repository, revision)
 
@@ -113,7 +136,10 @@ def host():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.files, server.address = files, f"http://127.0.0.1:{server.server_port}/someone/course"
+    server.files, server.address = (
+        files,
+        f"http://127.0.0.1:{server.server_port}/someone/course",
+    )
     yield server
     server.shutdown()
     server.server_close()
@@ -127,12 +153,16 @@ def head():
 
 
 def test_a_host_with_this_projects_commit_passes(host, head):
-    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = publish.git("show", f"{head}:pyproject.toml")
+    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = publish.git(
+        "show", f"{head}:pyproject.toml"
+    )
     publish.check(host.address, head)
 
 
 def test_another_project_of_the_same_name_is_refused(host, head):
-    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = b'[project]\nname = "tlcourse"\n'
+    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = (
+        b'[project]\nname = "tlcourse"\n'
+    )
     with pytest.raises(publish.NotPublished, match="not this project's file"):
         publish.check(host.address, head)
 
@@ -157,16 +187,32 @@ def texts():
     """What learners and teachers read or run, as (path, text)."""
     folders = ("tlcourse", "notebooks", "docs", "deploy", "binder", "data")
     kinds = {".py", ".md", ".ipynb", ".sh", ".yml", ".yaml", ".toml", ""}
-    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.suffix in kinds]
-    paths += [path for path in sorted(ROOT.glob("*")) if path.suffix in {".md", ".yml", ".toml"}]
+    paths = [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in kinds
+    ]
+    paths += [
+        path
+        for path in sorted(ROOT.glob("*"))
+        if path.suffix in {".md", ".yml", ".toml"}
+    ]
     for path in paths:
-        if path.is_file() and not {"_build", "__pycache__", ".ipynb_checkpoints"} & set(path.parts):
-            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+        if path.is_file() and not {"_build", "__pycache__", ".ipynb_checkpoints"} & set(
+            path.parts
+        ):
+            yield (
+                path.relative_to(ROOT).as_posix(),
+                path.read_text(encoding="utf-8", errors="replace"),
+            )
 
 
 def test_nothing_advises_installing_the_project_by_its_name():
     """The package index gives that name to anybody who asks for it first."""
-    advice = {name: found[0] for name, text in texts() if (found := BY_NAME.search(text))}
+    advice = {
+        name: found[0] for name, text in texts() if (found := BY_NAME.search(text))
+    }
     assert advice == {}
 
 
@@ -188,6 +234,9 @@ def test_no_link_leads_to_an_address_that_was_not_verified():
     address = build.published()
     verified = address.name if address else "(none)"
     other = [
-        (name, found[0]) for name, text in texts() for found in PLACEHOLDER.finditer(text) if verified not in found[0]
+        (name, found[0])
+        for name, text in texts()
+        for found in PLACEHOLDER.finditer(text)
+        if verified not in found[0]
     ]
     assert other == []

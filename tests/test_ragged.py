@@ -14,7 +14,10 @@ LENGTHS = [3, 1, 0, 4]
 @pytest.fixture
 def parts():
     """Arrays (tokens, 2), no number in them 0."""
-    return [np.arange(1, 2 * length + 1, dtype=np.float32).reshape(length, 2) + 10 * length for length in LENGTHS]
+    return [
+        np.arange(1, 2 * length + 1, dtype=np.float32).reshape(length, 2) + 10 * length
+        for length in LENGTHS
+    ]
 
 
 @pytest.fixture
@@ -34,7 +37,9 @@ def examples_of(lengths, rows=None):
 
 def test_each_part_is_what_was_put_in(ragged, parts):
     assert len(ragged) == 4
-    assert all(np.array_equal(found, part) for found, part in zip(ragged, parts, strict=True))
+    assert all(
+        np.array_equal(found, part) for found, part in zip(ragged, parts, strict=True)
+    )
 
 
 def test_places_count_from_the_end_too(ragged, parts):
@@ -109,7 +114,10 @@ def test_an_epoch_shows_each_sentence_at_most_once_in_whole_batches(count):
 def test_epochs_differ_in_their_order():
     examples = examples_of([1] * 40)
     first, second = (
-        np.concatenate([batch for batch, _ in examples.shuffled(4, np.random.default_rng(seed))]) for seed in (1, 2)
+        np.concatenate(
+            [batch for batch, _ in examples.shuffled(4, np.random.default_rng(seed))]
+        )
+        for seed in (1, 2)
     )
     assert not np.array_equal(first, second)
 
@@ -126,15 +134,22 @@ def test_sentences_of_like_length_come_together():
 
 def test_short_batches_do_not_always_come_before_long_ones():
     lengths = np.arange(640) % 60 + 1
-    means = [lengths[batch].mean() for batch, _ in examples_of(lengths).shuffled(32, np.random.default_rng(0))]
+    means = [
+        lengths[batch].mean()
+        for batch, _ in examples_of(lengths).shuffled(32, np.random.default_rng(0))
+    ]
     assert sorted(means) != means and sorted(means)[::-1] != means
 
 
 def test_the_same_tokens_cut_elsewhere_are_other_examples():
     first, second = (
-        Examples(Ragged(np.arange(6), lengths), np.arange(2), np.arange(2), np.ones(2)) for lengths in ([2, 4], [3, 3])
+        Examples(Ragged(np.arange(6), lengths), np.arange(2), np.arange(2), np.ones(2))
+        for lengths in ([2, 4], [3, 3])
     )
-    pieces = [b"".join(np.ascontiguousarray(piece).tobytes() for piece in one.pieces()) for one in (first, second)]
+    pieces = [
+        b"".join(np.ascontiguousarray(piece).tobytes() for piece in one.pieces())
+        for one in (first, second)
+    ]
     assert pieces[0] != pieces[1]
 
 
@@ -150,14 +165,18 @@ def collected(parts):
 
 def test_small_results_stay_in_memory(parts):
     found = collected(parts).array()
-    assert not isinstance(found, np.memmap) and np.array_equal(found, np.concatenate(parts))
+    assert not isinstance(found, np.memmap) and np.array_equal(
+        found, np.concatenate(parts)
+    )
 
 
 def test_large_results_go_to_a_file_and_are_the_same(parts, monkeypatch):
     monkeypatch.setattr(rows, "LARGE", 20)
     found = collected(parts)
     assert len(found) == 8
-    assert isinstance(found.array(), np.memmap) and np.array_equal(found.array(), np.concatenate(parts))
+    assert isinstance(found.array(), np.memmap) and np.array_equal(
+        found.array(), np.concatenate(parts)
+    )
 
 
 def test_the_file_has_no_name(parts, monkeypatch, tmp_path):
@@ -179,6 +198,9 @@ def test_rows_are_kept_in_the_type_asked_for():
 
 def test_parts_in_a_file_are_read_and_padded_like_any(parts, monkeypatch):
     monkeypatch.setattr(rows, "LARGE", 20)
-    on_disk, in_memory = Ragged(collected(parts).array(), LENGTHS), Ragged(np.concatenate(parts), LENGTHS)
+    on_disk, in_memory = (
+        Ragged(collected(parts).array(), LENGTHS),
+        Ragged(np.concatenate(parts), LENGTHS),
+    )
     assert isinstance(on_disk.values, np.memmap)
     assert np.array_equal(on_disk.padded(range(4)), in_memory.padded(range(4)))

@@ -47,7 +47,11 @@ def home():
 
 def run(home, *command, **variables):
     """As this user, in this home; (what is printed, lines on stderr)."""
-    outer = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    outer = (
+        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        if os.geteuid() == 0
+        else []
+    )
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home / "home"),
@@ -60,19 +64,32 @@ def run(home, *command, **variables):
     read = "import sys; [open(path).close() for path in sys.argv[1:]]"
     try:
         tried = subprocess.run(
-            [*outer, sys.executable, "-c", read, tl.__file__, numpy.__file__], env=environment, cwd=home / "home"
+            [*outer, sys.executable, "-c", read, tl.__file__, numpy.__file__],
+            env=environment,
+            cwd=home / "home",
         )
         if tried.returncode:
             cannot_be_made("another user cannot start this Python or read its packages")
     except FileNotFoundError:
         cannot_be_made("setpriv is not installed")
-    done = subprocess.run([*outer, *command], env=environment, cwd=home / "home", capture_output=True, text=True)
+    done = subprocess.run(
+        [*outer, *command],
+        env=environment,
+        cwd=home / "home",
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip(), [line for line in done.stderr.splitlines() if line.strip()]
+    return done.stdout.strip(), [
+        line for line in done.stderr.splitlines() if line.strip()
+    ]
 
 
 def test_the_package_is_imported_in_silence(home):
-    assert run(home, sys.executable, "-W", "default", "-c", "import tlcourse") == ("", [])
+    assert run(home, sys.executable, "-W", "default", "-c", "import tlcourse") == (
+        "",
+        [],
+    )
 
 
 KEEP_ROWS = """
@@ -95,30 +112,51 @@ def test_a_cache_is_used_although_one_of_its_folders_cannot_be_read(home, closed
         Path(inside, "0" * 24).mkdir(parents=True)
         for path in (Path(folder), inside.parent):
             path.chmod(0o777)
-        Path(inside.parent, "CACHEDIR.TAG").write_bytes(files.CACHE_SIGNATURE + b"\n# tlcourse")
+        Path(inside.parent, "CACHEDIR.TAG").write_bytes(
+            files.CACHE_SIGNATURE + b"\n# tlcourse"
+        )
         inside.chmod(mode)
         try:
-            printed, said = run(home, sys.executable, "-W", "error", "-c", KEEP_ROWS, TLCOURSE_CACHE=folder)
+            printed, said = run(
+                home,
+                sys.executable,
+                "-W",
+                "error",
+                "-c",
+                KEEP_ROWS,
+                TLCOURSE_CACHE=folder,
+            )
         finally:
             inside.chmod(0o755)
     assert (printed.split("\n"), said) == (["1", "1", "1  [] 0"], [])
 
 
 @pytest.mark.slow
-def test_lesson_00_has_the_right_results_and_each_thing_is_said_once(home, bundled_model):
-    features = bundled_model.extract_features(tl.load_dataset("samples").test.images[:2])
+def test_lesson_00_has_the_right_results_and_each_thing_is_said_once(
+    home, bundled_model
+):
+    features = bundled_model.extract_features(
+        tl.load_dataset("samples").test.images[:2]
+    )
     said, errors = run(home, sys.executable, "-c", LESSON_00)
     assert said.split()[0] == hashlib.sha256(features.tobytes()).hexdigest()
     sentences = [line for line in errors if "Warning: " in line]
     assert ["cache" in line for line in sentences if "The cache in" in line] == [True]
-    assert len([line for line in sentences if "Your progress could not be kept" in line]) == 1
+    assert (
+        len([line for line in sentences if "Your progress could not be kept" in line])
+        == 1
+    )
     assert len(sentences) == 2 and not [line for line in errors if "atplotlib" in line]
 
 
 @pytest.mark.slow
 def test_the_doctor_says_what_cannot_be_written_to_and_which_variables_help(home):
     said, _ = run(home, sys.executable, "-m", "tlcourse", "doctor", COLUMNS="1000")
-    for cure in ("Set TLCOURSE_CACHE to a folder of your own", "Set TLCOURSE_PROGRESS", "Set MPLCONFIGDIR, KERAS_HOME"):
+    for cure in (
+        "Set TLCOURSE_CACHE to a folder of your own",
+        "Set TLCOURSE_PROGRESS",
+        "Set MPLCONFIGDIR, KERAS_HOME",
+    ):
         assert cure in said
     assert "The course can run" in said
 
@@ -126,5 +164,8 @@ def test_the_doctor_says_what_cannot_be_written_to_and_which_variables_help(home
 @pytest.mark.slow
 def test_the_demo_runs_and_puts_its_picture_elsewhere(home):
     said, errors = run(home, sys.executable, "-m", "tlcourse", "demo")
-    assert "cannot be written to, so the picture went elsewhere" in " ".join(said.split()) and str(home / "tmp") in said
+    assert (
+        "cannot be written to, so the picture went elsewhere" in " ".join(said.split())
+        and str(home / "tmp") in said
+    )
     assert len([line for line in errors if "Warning: " in line]) == 1 and "88.4" in said

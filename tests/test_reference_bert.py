@@ -18,13 +18,23 @@ ENGINES = ("litert", "tensorflow")
 
 def read_table(name):
     if name == "minilm":
-        with np.load(bundled_file("minilm", "expected_tokens.npz"), allow_pickle=False) as archive:
+        with np.load(
+            bundled_file("minilm", "expected_tokens.npz"), allow_pickle=False
+        ) as archive:
             return dict(archive)
     with np.load(TINY / "expected.npz", allow_pickle=False) as archive:
-        return {key.partition("/")[2]: archive[key] for key in archive.files if key.startswith(f"{name}/")}
+        return {
+            key.partition("/")[2]: archive[key]
+            for key in archive.files
+            if key.startswith(f"{name}/")
+        }
 
 
-@pytest.fixture(scope="module", params=[(name, engine) for name in NETWORKS for engine in ENGINES], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[(name, engine) for name in NETWORKS for engine in ENGINES],
+    ids="-".join,
+)
 def compared(request):
     """A model, and the reference's table for it."""
     name, engine = request.param
@@ -32,7 +42,9 @@ def compared(request):
         pytest.skip("LiteRT is not here")
     if name == "minilm" and not is_whole(name):
         pytest.skip("minilm is not here: tlcourse fetch minilm")
-    return tl.load_pretrained_model(name if name == "minilm" else TINY / name, engine), read_table(name)
+    return tl.load_pretrained_model(
+        name if name == "minilm" else TINY / name, engine
+    ), read_table(name)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::tlcourse.wordpiece.TruncationWarning")
@@ -47,7 +59,9 @@ def test_the_tokens_are_the_references(compared):
 
 def test_every_token_has_the_references_numbers(compared):
     model, table = compared
-    found = np.concatenate(model.token_features(table["sentences"].tolist(), cache=False))[table["rows"]]
+    found = np.concatenate(
+        model.token_features(table["sentences"].tolist(), cache=False)
+    )[table["rows"]]
     assert np.abs(found - table["values"]).max() < TOLERANCE
 
 
@@ -60,4 +74,7 @@ def test_the_features_are_the_references_averages(compared):
 def test_the_attention_is_the_references(compared):
     model, table = compared
     found = model.attentions(str(table["sentences"][table["attended"]]))
-    assert found.shape == table["attentions"].shape and np.abs(found - table["attentions"]).max() < TOLERANCE
+    assert (
+        found.shape == table["attentions"].shape
+        and np.abs(found - table["attentions"]).max() < TOLERANCE
+    )

@@ -20,7 +20,12 @@ def changes(heading):
 
 
 def test_a_version_with_its_day_passes():
-    assert release.check_changelog(changes("## 0.2.0 (2026-11-26)"), "0.2.0", ["v0.1.0"], DAY) == "0.2.0, 2026-11-26"
+    assert (
+        release.check_changelog(
+            changes("## 0.2.0 (2026-11-26)"), "0.2.0", ["v0.1.0"], DAY
+        )
+        == "0.2.0, 2026-11-26"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,19 +53,30 @@ def packages(*rows):
 
 
 def test_an_audit_without_findings_passes():
-    assert release.check_audit(packages({"name": "numpy", "version": "2.0", "vulns": []})).startswith("1 packages")
+    assert release.check_audit(
+        packages({"name": "numpy", "version": "2.0", "vulns": []})
+    ).startswith("1 packages")
 
 
 def test_a_vulnerability_is_named():
-    found = packages({"name": "pillow", "version": "10.0", "vulns": [{"id": "PYSEC-2023-175"}]})
+    found = packages(
+        {"name": "pillow", "version": "10.0", "vulns": [{"id": "PYSEC-2023-175"}]}
+    )
     with pytest.raises(release.NotReady, match="pillow .PYSEC-2023-175"):
         release.check_audit(found)
 
 
 def test_packages_that_could_not_be_looked_up_are_not_taken_for_safe():
     """Without a connection pip-audit ends well, and says that it knows of nothing."""
-    with pytest.raises(release.NotReady, match="1 of 2 packages could not be looked up"):
-        release.check_audit(packages({"name": "a", "skip_reason": "…"}, {"name": "b", "version": "1", "vulns": []}))
+    with pytest.raises(
+        release.NotReady, match="1 of 2 packages could not be looked up"
+    ):
+        release.check_audit(
+            packages(
+                {"name": "a", "skip_reason": "…"},
+                {"name": "b", "version": "1", "vulns": []},
+            )
+        )
 
 
 def test_an_audit_that_says_nothing_is_none():
@@ -69,14 +85,18 @@ def test_an_audit_that_says_nothing_is_none():
 
 
 def test_results_of_other_versions_are_refused():
-    results = dict.fromkeys(release.MEASURED, {}) | {"machine": {"versions": {"keras": "3.14.0"}}}
+    results = dict.fromkeys(release.MEASURED, {}) | {
+        "machine": {"versions": {"keras": "3.14.0"}}
+    }
     with pytest.raises(release.NotReady, match=r"keras 3.14.0 \(now 3.15.1\)"):
         release.check_measured(results, "keras==3.15.1 \\\n")
 
 
 def test_a_part_that_was_never_measured_is_named():
     with pytest.raises(release.NotReady, match="of lessons, determinism"):
-        release.check_measured(dict.fromkeys(set(release.MEASURED) - {"lessons", "determinism"}, {}), "")
+        release.check_measured(
+            dict.fromkeys(set(release.MEASURED) - {"lessons", "determinism"}, {}), ""
+        )
 
 
 def test_a_command_that_fails_is_named_with_its_last_line():
@@ -85,4 +105,6 @@ def test_a_command_that_fails_is_named_with_its_last_line():
 
 
 def test_every_check_says_what_it_looks_at():
-    assert all(check.__doc__ and "\n" not in check.__doc__ for check in release.CHECKS.values())
+    assert all(
+        check.__doc__ and "\n" not in check.__doc__ for check in release.CHECKS.values()
+    )

@@ -29,7 +29,9 @@ def test_the_readmes_table_is_the_measured_one():
 
 def test_the_readmes_picture_shows_the_measured_numbers():
     with Image.open(measure.PICTURE) as picture:
-        assert json.loads(picture.info["Description"]) == measure.picture_bars(RESULTS, PUBLISHED)
+        assert json.loads(picture.info["Description"]) == measure.picture_bars(
+            RESULTS, PUBLISHED
+        )
 
 
 def test_writing_the_table_again_changes_nothing_else():
@@ -46,15 +48,26 @@ def test_every_lesson_was_measured_and_stays_in_its_budget():
 def test_whatever_was_measured_says_when_and_at_which_commit():
     assert set(RESULTS["measured"]) == set(RESULTS) - {"machine", "measured", "bench"}
     for name, note in RESULTS["measured"].items():
-        assert date.fromisoformat(note["date"]) and re.fullmatch("[0-9a-f]{7,}", note["commit"]), name
+        assert date.fromisoformat(note["date"]) and re.fullmatch(
+            "[0-9a-f]{7,}", note["commit"]
+        ), name
 
 
 def test_what_is_measured_again_is_noted_and_the_other_notes_stay():
     earlier = {"date": "2026-11-21", "commit": "8d3cedd", "gigaflops": 141}
-    again = measure.noted({"demo": 1, "lessons": 2, "measured": {"demo": earlier, "lessons": earlier}}, "lessons")
+    again = measure.noted(
+        {"demo": 1, "lessons": 2, "measured": {"demo": earlier, "lessons": earlier}},
+        "lessons",
+    )
     assert again["measured"]["demo"] == earlier
-    assert again["measured"]["lessons"] == {"date": time.strftime("%Y-%m-%d"), "commit": measure.commit()}
-    assert measure._occasions(again["measured"])[0] == "- 2026-11-21 (commit 8d3cedd, 141 GFLOP/s): demo"
+    assert again["measured"]["lessons"] == {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": measure.commit(),
+    }
+    assert (
+        measure._occasions(again["measured"])[0]
+        == "- 2026-11-21 (commit 8d3cedd, 141 GFLOP/s): demo"
+    )
 
 
 def test_a_part_that_fails_takes_none_with_it_that_was_measured(tmp_path, monkeypatch):
@@ -66,12 +79,18 @@ def test_a_part_that_fails_takes_none_with_it_that_was_measured(tmp_path, monkey
         measure.measure({"solar": lambda: "now", "demo": lambda: 1 / 0})
     kept = json.loads(file.read_text(encoding="utf-8"))
     assert (kept["bench"], kept["demo"], kept["solar"]) == (1, "earlier", "now")
-    assert list(kept["measured"]) == ["solar"] and kept["measured"]["solar"]["gigaflops"] == 7
+    assert (
+        list(kept["measured"]) == ["solar"]
+        and kept["measured"]["solar"]["gigaflops"] == 7
+    )
 
 
 def test_a_mean_comes_with_its_spread_and_seeds():
     scores = [*RESULTS["solar"].values(), *RESULTS["dogs"]["accuracy"].values()]
-    assert all(score["n"] == len(score["seeds"]) == 5 and 0 <= score["sd"] < 0.5 for score in scores)
+    assert all(
+        score["n"] == len(score["seeds"]) == 5 and 0 <= score["sd"] < 0.5
+        for score in scores
+    )
 
 
 def test_lessons_read_measured_results_by_name():
@@ -79,9 +98,13 @@ def test_lessons_read_measured_results_by_name():
     assert tl.results("bench.arrays.ratios") == RESULTS["bench"]["arrays"]["ratios"]
 
 
-@pytest.mark.parametrize("name", ["bench.aroys", "solar.nothing.at.all", "import.imports.more"])
+@pytest.mark.parametrize(
+    "name", ["bench.aroys", "solar.nothing.at.all", "import.imports.more"]
+)
 def test_a_result_that_was_not_measured_is_answered_with_what_there_is(name):
-    with pytest.raises(UserInputError, match="There is no measured result .*; here there are: "):
+    with pytest.raises(
+        UserInputError, match="There is no measured result .*; here there are: "
+    ):
         tl.results(name)
 
 
@@ -90,11 +113,17 @@ def test_a_damaged_file_of_results_gets_the_cure(tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
     evidence._all.cache_clear()
     try:
-        with pytest.raises(DamagedFile, match="git checkout -- benchmarks/results.json"):
+        with pytest.raises(
+            DamagedFile, match="git checkout -- benchmarks/results.json"
+        ):
             tl.results()
     finally:
         evidence._all.cache_clear()
 
 
 def test_no_fault_that_was_tried_has_lost_anything():
-    assert {name: row["lost"] for name, row in RESULTS["faults"].items() if row["lost"] or row["times"] < 1} == {}
+    assert {
+        name: row["lost"]
+        for name, row in RESULTS["faults"].items()
+        if row["lost"] or row["times"] < 1
+    } == {}

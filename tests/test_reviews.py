@@ -23,7 +23,9 @@ SDIST = os.environ.get("TLCOURSE_REVIEWS_SDIST")
 @pytest.fixture(scope="module")
 def reviews():
     """The three domains by name."""
-    return {domain: datasets.load_dataset("reviews", domain=domain) for domain in DOMAINS}
+    return {
+        domain: datasets.load_dataset("reviews", domain=domain) for domain in DOMAINS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,9 @@ def texts(arrays):
 @pytest.fixture(scope="module")
 def build():
     """The script that made the bundle, as a module."""
-    spec = importlib.util.spec_from_file_location("build_reviews", files.data_folder() / "reviews" / "build.py")
+    spec = importlib.util.spec_from_file_location(
+        "build_reviews", files.data_folder() / "reviews" / "build.py"
+    )
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
     sys.modules[spec.name] = module  # a dataclass looks its module up there
@@ -52,43 +56,66 @@ def build():
 
 def every(reviews):
     """(domain, split's name, split) of all nine."""
-    return [(domain, name, split) for domain, data in reviews.items() for name, split in data.splits.items()]
+    return [
+        (domain, name, split)
+        for domain, data in reviews.items()
+        for name, split in data.splits.items()
+    ]
 
 
 # What is in it
 
 
 def test_without_a_domain_it_is_the_films(reviews):
-    assert datasets.load_dataset("reviews").test.sentences.tolist() == reviews["films"].test.sentences.tolist()
+    assert (
+        datasets.load_dataset("reviews").test.sentences.tolist()
+        == reviews["films"].test.sentences.tolist()
+    )
 
 
 def test_a_data_set_of_sentences_says_so(reviews):
     found = re.fullmatch(
-        r"<reviews \(tweets\): train [\d,]+, validation \d+, test \d+ sentences of 2 classes>", repr(reviews["tweets"])
+        r"<reviews \(tweets\): train [\d,]+, validation \d+, test \d+ sentences of 2 classes>",
+        repr(reviews["tweets"]),
     )
     assert found
 
 
 def test_the_counts_are_the_cards(reviews):
-    table = re.findall(r"^\| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \|", files.read_card("reviews").text, re.MULTILINE)
-    card = {(domain, split): [negative, positive] for domain, split, negative, positive in table if split in SPLITS}
+    table = re.findall(
+        r"^\| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \|",
+        files.read_card("reviews").text,
+        re.MULTILINE,
+    )
+    card = {
+        (domain, split): [negative, positive]
+        for domain, split, negative, positive in table
+        if split in SPLITS
+    }
     found = {
-        (domain, name): [f"{count:,}" for count in np.bincount(split.labels)] for domain, name, split in every(reviews)
+        (domain, name): [f"{count:,}" for count in np.bincount(split.labels)]
+        for domain, name, split in every(reviews)
     }
     assert found == card
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_splits_are_about_seven_one_and_two_tenths_of_each_class(reviews, domain):
-    counts = np.array([np.bincount(split.labels) for split in reviews[domain].splits.values()])
-    np.testing.assert_allclose(counts / counts.sum(axis=0), [[0.7] * 2, [0.1] * 2, [0.2] * 2], atol=0.01)
+    counts = np.array(
+        [np.bincount(split.labels) for split in reviews[domain].splits.values()]
+    )
+    np.testing.assert_allclose(
+        counts / counts.sum(axis=0), [[0.7] * 2, [0.1] * 2, [0.2] * 2], atol=0.01
+    )
 
 
 def test_sentences_are_plain_text_without_remains_of_a_web_page(reviews):
     for _, _, split in every(reviews):
         for sentence in split.sentences:
             assert type(sentence) is str and sentence == " ".join(sentence.split())
-            assert sentence and not re.search(r"&(#\d+|amp|lt|gt|quot);|\ufeff|\ufffd|''", sentence)
+            assert sentence and not re.search(
+                r"&(#\d+|amp|lt|gt|quot);|\ufeff|\ufffd|''", sentence
+            )
 
 
 def test_a_tweets_entities_are_characters_again(reviews):
@@ -98,29 +125,46 @@ def test_a_tweets_entities_are_characters_again(reviews):
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_labels_follow_from_the_ratings(reviews, domain):
     for split in reviews[domain].splits.values():
-        assert split.ratings.dtype == np.float32 and split.ratings.shape == (len(split),)
-        assert (split.labels == (split.ratings > 0)).all() and np.abs(split.ratings).max() <= 4
+        assert split.ratings.dtype == np.float32 and split.ratings.shape == (
+            len(split),
+        )
+        assert (split.labels == (split.ratings > 0)).all() and np.abs(
+            split.ratings
+        ).max() <= 4
 
 
 def test_the_classes_are_negative_and_positive(reviews):
-    assert all(split.class_names == ["negative", "positive"] for _, _, split in every(reviews))
+    assert all(
+        split.class_names == ["negative", "positive"] for _, _, split in every(reviews)
+    )
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_all_that_is_neutral_is_left_out_and_nothing_else(reviews, arrays, texts, domain):
+def test_all_that_is_neutral_is_left_out_and_nothing_else(
+    reviews, arrays, texts, domain
+):
     here = arrays["domain"] == DOMAINS.index(domain)
     sided = np.abs(arrays["rating"]) > bundled.NEUTRAL
     expected = [texts[row] for row in np.flatnonzero(here & sided)]
-    found = [sentence for split in reviews[domain].splits.values() for sentence in split.sentences]
+    found = [
+        sentence
+        for split in reviews[domain].splits.values()
+        for sentence in split.sentences
+    ]
     assert sorted(found) == sorted(expected)
 
 
 def test_the_rule_for_neutral_rows_is_the_cards():
-    assert f"rated from −{bundled.NEUTRAL} to {bundled.NEUTRAL} |" in files.read_card("reviews").text
+    assert (
+        f"rated from −{bundled.NEUTRAL} to {bundled.NEUTRAL} |"
+        in files.read_card("reviews").text
+    )
 
 
 def test_good_and_bad_take_turns_enough_that_any_beginning_is_mixed(reviews):
-    assert all(0.25 < split.labels[:100].mean() < 0.85 for _, _, split in every(reviews))
+    assert all(
+        0.25 < split.labels[:100].mean() < 0.85 for _, _, split in every(reviews)
+    )
 
 
 def test_the_bundle_is_smaller_than_a_megabyte():
@@ -140,34 +184,60 @@ def test_no_group_is_in_two_splits_of_whichever_domains(reviews, one, other):
 
 def test_no_product_review_is_in_two_splits(arrays):
     products = arrays["domain"] == DOMAINS.index("products")
-    pairs = set(zip(arrays["number"][products].tolist(), arrays["split"][products].tolist(), strict=True))
+    pairs = set(
+        zip(
+            arrays["number"][products].tolist(),
+            arrays["split"][products].tolist(),
+            strict=True,
+        )
+    )
     assert len(pairs) == len(set(arrays["number"][products].tolist()))
 
 
 def test_no_wording_is_in_two_splits_of_whichever_domains(arrays, texts):
     """Small letters and no signs: `words` of the build script written again, without its care for accents."""
     plain = [
-        " ".join(re.findall(r"\w+", re.sub("@anonymous|http://url_removed|['’]", " ", text).lower())) or text
+        " ".join(
+            re.findall(
+                r"\w+", re.sub("@anonymous|http://url_removed|['’]", " ", text).lower()
+            )
+        )
+        or text
         for text in texts
     ]
-    assert len(set(zip(plain, arrays["split"].tolist(), strict=True))) == len(set(plain))
+    assert len(set(zip(plain, arrays["split"].tolist(), strict=True))) == len(
+        set(plain)
+    )
 
 
 @pytest.mark.slow
 def test_no_sentence_has_a_near_duplicate_in_another_split(build, arrays, texts):
-    pairs = np.array(build.near_duplicates([frozenset(build.words(text)) for text in texts]))
-    assert len(pairs) > 100 and (arrays["split"][pairs[:, 0]] == arrays["split"][pairs[:, 1]]).all()
+    pairs = np.array(
+        build.near_duplicates([frozenset(build.words(text)) for text in texts])
+    )
+    assert (
+        len(pairs) > 100
+        and (arrays["split"][pairs[:, 0]] == arrays["split"][pairs[:, 1]]).all()
+    )
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_no_text_is_there_twice_in_a_domain(arrays, texts, domain):
-    here = [texts[row] for row in np.flatnonzero(arrays["domain"] == DOMAINS.index(domain))]
+    here = [
+        texts[row] for row in np.flatnonzero(arrays["domain"] == DOMAINS.index(domain))
+    ]
     assert len(set(here)) == len(here)
 
 
 def test_a_group_goes_by_its_source_document(reviews):
-    products = set(np.concatenate([split.groups for split in reviews["products"].splits.values()]).tolist())
-    assert "products 144" in products and all(re.fullmatch(r"(films|products|tweets) \d+", name) for name in products)
+    products = set(
+        np.concatenate(
+            [split.groups for split in reviews["products"].splits.values()]
+        ).tolist()
+    )
+    assert "products 144" in products and all(
+        re.fullmatch(r"(films|products|tweets) \d+", name) for name in products
+    )
 
 
 # Rows stay whole
@@ -182,13 +252,17 @@ def test_a_sample_keeps_sentence_label_rating_and_group_together(reviews):
     train = reviews["products"].train
     sample = train.sample(5, seed=3)
     assert np.bincount(sample.labels).tolist() == [5, 5]
-    assert rows_of(sample) == [rows_of(train)[row] for row in train.sample_rows(5, seed=3)]
+    assert rows_of(sample) == [
+        rows_of(train)[row] for row in train.sample_rows(5, seed=3)
+    ]
 
 
 def test_a_mask_keeps_sentence_label_rating_and_group_together(reviews):
     test = reviews["tweets"].test
     loud = [("!" in sentence) for sentence in test.sentences]
-    assert rows_of(test.select(np.array(loud))) == [row for row in rows_of(test) if "!" in row[0]]
+    assert rows_of(test.select(np.array(loud))) == [
+        row for row in rows_of(test) if "!" in row[0]
+    ]
 
 
 # What goes wrong
@@ -196,7 +270,9 @@ def test_a_mask_keeps_sentence_label_rating_and_group_together(reviews):
 
 @pytest.mark.parametrize("domain", ["books", "Films", None])
 def test_an_unknown_domain_is_answered_with_the_three(domain):
-    with pytest.raises(UserInputError, match="the domains of reviews are films, products, tweets"):
+    with pytest.raises(
+        UserInputError, match="the domains of reviews are films, products, tweets"
+    ):
         datasets.load_dataset("reviews", domain=domain)
 
 
@@ -205,13 +281,17 @@ def test_a_bundle_that_was_cut_short_is_refused(monkeypatch, tmp_path):
     bundle = tmp_path / "reviews" / "reviews.npz"
     bundle.write_bytes(bundle.read_bytes()[:-1000])
     monkeypatch.setattr(files, "data_folder", lambda: tmp_path)
-    with pytest.raises(DamagedFile, match="altered or cut short.*git checkout -- data/reviews/reviews.npz"):
+    with pytest.raises(
+        DamagedFile,
+        match="altered or cut short.*git checkout -- data/reviews/reviews.npz",
+    ):
         datasets.load_dataset("reviews")
 
 
 def test_reviews_cannot_be_packed(tmp_path, reviews):
     with pytest.raises(
-        UserInputError, match=r"reviews \(films\) holds sentences; a pack is made of folders of pictures"
+        UserInputError,
+        match=r"reviews \(films\) holds sentences; a pack is made of folders of pictures",
     ):
         datasets.write_pack(reviews["films"], tmp_path)
 
@@ -253,7 +333,13 @@ def test_a_text_is_cleaned_of_what_its_way_here_left(build, raw, text):
     ],
 )
 def test_near_duplicates_share_six_tenths_of_their_words(build, one, other, near):
-    found = build.near_duplicates([frozenset(one.split()), frozenset(other.split()), frozenset("v w x y z".split())])
+    found = build.near_duplicates(
+        [
+            frozenset(one.split()),
+            frozenset(other.split()),
+            frozenset("v w x y z".split()),
+        ]
+    )
     assert bool(found) == near
 
 
@@ -268,9 +354,14 @@ def test_no_near_duplicate_is_missed(build, texts):
     assert {tuple(sorted(pair)) for pair in build.near_duplicates(some)} == every_pair
 
 
-@pytest.mark.skipif(not SDIST, reason="TLCOURSE_REVIEWS_SDIST names no source distribution of vaderSentiment")
+@pytest.mark.skipif(
+    not SDIST,
+    reason="TLCOURSE_REVIEWS_SDIST names no source distribution of vaderSentiment",
+)
 def test_building_again_gives_the_committed_files(build, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["build.py", "--check", "--sdist", str(Path(SDIST))])
+    monkeypatch.setattr(
+        sys, "argv", ["build.py", "--check", "--sdist", str(Path(SDIST))]
+    )
     build.main()
     assert capsys.readouterr().out.count("this build") == 2
 

@@ -23,30 +23,46 @@ def faults(source: str) -> list[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = node.module if isinstance(node, ast.ImportFrom) else None
             names = {module or "", *(name.name for name in node.names)}
-            found += [f"{node.lineno}: imports {name}" for name in names if name.split(".")[0] in PICKLES]
+            found += [
+                f"{node.lineno}: imports {name}"
+                for name in names
+                if name.split(".")[0] in PICKLES
+            ]
         elif isinstance(node, ast.Call):
             found += [f"{node.lineno}: {reason}" for reason in _faults_of_call(node)]
     return found
 
 
 def _faults_of_call(call: ast.Call) -> list[str]:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = (
+        call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else getattr(call.func, "id", "")
+    )
     owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-    options = {option.arg: getattr(option.value, "value", None) for option in call.keywords}
+    options = {
+        option.arg: getattr(option.value, "value", None) for option in call.keywords
+    }
     call_of = f"{owner}.{name}"
     rules = {
-        "reads arrays that may be pickled": call_of == "np.load" and options.get("allow_pickle") is not False,
+        "reads arrays that may be pickled": call_of == "np.load"
+        and options.get("allow_pickle") is not False,
         "unpickles": call_of in ("joblib.load", "torch.load"),
-        "reads YAML that may make any object": call_of in ("yaml.load", "yaml.unsafe_load"),
+        "reads YAML that may make any object": call_of
+        in ("yaml.load", "yaml.unsafe_load"),
         "lets Keras run code of a file": options.get("safe_mode") is False,
         "takes all of an archive wherever it leads": name == "extractall",
         "gives text to a shell": options.get("shell") is True,
-        f"calls {name}": name in NEVER or call_of in ("os.system", "os.popen") or (not owner and name in RUNS_TEXT),
+        f"calls {name}": name in NEVER
+        or call_of in ("os.system", "os.popen")
+        or (not owner and name in RUNS_TEXT),
     }
     return [reason for reason, broken in rules.items() if broken]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "room", ROOMS, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_no_room_runs_what_it_reads(room):
     assert faults(room.read_text(encoding="utf-8")) == []
 
@@ -103,4 +119,7 @@ def _leave_a_mark(path: str) -> None:
 
 
 def test_what_is_fetched_from_a_hub_is_one_commit():
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+/resolve/[0-9a-f]{40}", address) for address in REPOSITORIES.values())
+    assert all(
+        re.fullmatch(r"[\w-]+/[\w-]+/resolve/[0-9a-f]{40}", address)
+        for address in REPOSITORIES.values()
+    )

@@ -18,7 +18,12 @@ from tlcourse.tensorflow_start import import_tensorflow
 pytestmark = pytest.mark.slow
 
 EPOCHS = 3
-SETTINGS = {"epochs": EPOCHS, "batch_size": 32, "learning_rate": 0.01, "say": lambda line: None}
+SETTINGS = {
+    "epochs": EPOCHS,
+    "batch_size": 32,
+    "learning_rate": 0.01,
+    "say": lambda line: None,
+}
 
 
 def make_network(activation="relu"):
@@ -40,14 +45,23 @@ def rows():
 
 @pytest.fixture(scope="module")
 def client():
-    with local_cluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
+    with (
+        local_cluster(n_workers=2, threads_per_worker=1) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 
 @pytest.fixture(scope="module")
 def alone(client, rows, tmp_path_factory):
     """What one rank comes to."""
-    return tl.scale.train(make_network(), *rows, tmp_path_factory.mktemp("alone") / "out", ranks=1, **SETTINGS)
+    return tl.scale.train(
+        make_network(),
+        *rows,
+        tmp_path_factory.mktemp("alone") / "out",
+        ranks=1,
+        **SETTINGS,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,9 @@ def killed(client, rows, tmp_path_factory):
     killer.start()
     try:
         with pytest.warns(UserWarning, match="without authentication"):
-            trained = tl.scale.train(make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40})
+            trained = tl.scale.train(
+                make_network(), *rows, out, ranks=2, **SETTINGS | {"epochs": 40}
+            )
     finally:
         over.set()
         killer.join()
@@ -78,7 +94,9 @@ def killed(client, rows, tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone_for_long(client, rows, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone") / "long"
-    return tl.scale.train(make_network(), *rows, out, ranks=1, **SETTINGS | {"epochs": 40})
+    return tl.scale.train(
+        make_network(), *rows, out, ranks=1, **SETTINGS | {"epochs": 40}
+    )
 
 
 def test_a_killed_rank_is_noticed_and_all_begin_again_from_the_checkpoint(killed):
@@ -105,7 +123,9 @@ def losses_here(inputs, labels) -> list[float]:
         for at in range(0, len(order), 32):
             some = order[at : at + 32]
             network.reset_metrics()
-            total += len(some) * float(network.train_on_batch(inputs[some], labels[some]))
+            total += len(some) * float(
+                network.train_on_batch(inputs[some], labels[some])
+            )
         found.append(total / len(order))
     return found
 
@@ -114,7 +134,9 @@ def test_the_network_that_comes_back_is_the_trained_one(alone, rows):
     import keras
 
     probabilities = alone.network.predict(rows[0], verbose=0)
-    loss = float(np.mean(keras.losses.sparse_categorical_crossentropy(rows[1], probabilities)))
+    loss = float(
+        np.mean(keras.losses.sparse_categorical_crossentropy(rows[1], probabilities))
+    )
     assert loss < alone.losses[-1]
 
 
@@ -139,20 +161,35 @@ def test_a_folder_with_another_programs_note_in_it_is_not_written_to(rows, tmp_p
 
 def test_another_network_is_another_training(client, rows, killed):
     with pytest.raises(UserInputError, match="holds another training"):
-        tl.scale.train(make_network("tanh"), *rows, killed[1], ranks=2, **SETTINGS | {"epochs": 40})
+        tl.scale.train(
+            make_network("tanh"), *rows, killed[1], ranks=2, **SETTINGS | {"epochs": 40}
+        )
 
 
 def test_more_ranks_than_workers_are_refused(client, rows, tmp_path):
-    with pytest.raises(TLCourseError, match="3 ranks were asked for, and the cluster has 2 workers"):
+    with pytest.raises(
+        TLCourseError, match="3 ranks were asked for, and the cluster has 2 workers"
+    ):
         tl.scale.train(make_network(), *rows, tmp_path / "out", ranks=3, **SETTINGS)
 
 
-@pytest.mark.parametrize("labels", [np.zeros(149, int), np.zeros(150), np.full(150, -1)])
+@pytest.mark.parametrize(
+    "labels", [np.zeros(149, int), np.zeros(150), np.full(150, -1)]
+)
 def test_labels_that_do_not_fit_are_refused(rows, tmp_path, labels):
-    with pytest.raises(UserInputError, match="expected one whole number from 0 for each row"):
+    with pytest.raises(
+        UserInputError, match="expected one whole number from 0 for each row"
+    ):
         tl.scale.train(make_network(), rows[0], labels, tmp_path / "out")
 
 
 def test_a_rank_that_fails_again_and_again_is_given_up(client, rows, tmp_path):
     with pytest.raises(TLCourseError, match="Ranks were lost 3 times after epoch 0"):
-        tl.scale.train(make_network(), rows[0][:, :3], rows[1], tmp_path / "out", ranks=1, **SETTINGS)
+        tl.scale.train(
+            make_network(),
+            rows[0][:, :3],
+            rows[1],
+            tmp_path / "out",
+            ranks=1,
+            **SETTINGS,
+        )

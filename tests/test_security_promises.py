@@ -13,14 +13,22 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def promises(text: str) -> dict[str, list[tuple[str, str]]]:
     """Promise → the (file, test) pairs that its row of the table names."""
     table = text.partition("| Promise | Tests |")[2].partition("\n\n")[0]
-    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+    rows = [
+        line.strip("|").split("|")
+        for line in table.splitlines()
+        if line.startswith("| ")
+    ]
     return {promise.strip(): NAMED.findall(tests) for promise, tests in rows}
 
 
 def names_in(path: Path) -> set[str]:
     """The names of the test functions and test classes that a file defines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
 
 
 PROMISES = promises((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
@@ -34,7 +42,9 @@ def test_the_table_is_read():
 def test_each_promise_names_tests_that_exist(promise):
     named = PROMISES[promise]
     assert named, f"no test is named for: {promise}"
-    missing = [f"{file}::{test}" for file, test in named if not _exists(ROOT / file, test)]
+    missing = [
+        f"{file}::{test}" for file, test in named if not _exists(ROOT / file, test)
+    ]
     assert missing == []
 
 

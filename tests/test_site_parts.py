@@ -17,15 +17,21 @@ TABLE = {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 �
 
 
 def page_of(*cells):
-    return lessons.read(nbformat.writes(nbformat.v4.new_notebook(cells=list(cells)))).cells
+    return lessons.read(
+        nbformat.writes(nbformat.v4.new_notebook(cells=list(cells)))
+    ).cells
 
 
 def figure(**about):
-    return nbformat.v4.new_output("display_data", {"image/png": "aGk="}, metadata={"image/png": about})
+    return nbformat.v4.new_output(
+        "display_data", {"image/png": "aGk="}, metadata={"image/png": about}
+    )
 
 
 def code(tags=(), outputs=()):
-    return nbformat.v4.new_code_cell("tl.show.bars()", metadata={"tags": list(tags)}, outputs=list(outputs))
+    return nbformat.v4.new_code_cell(
+        "tl.show.bars()", metadata={"tags": list(tags)}, outputs=list(outputs)
+    )
 
 
 def test_a_figures_words_are_where_myst_nb_looks_for_them():
@@ -36,7 +42,9 @@ def test_a_figures_words_are_where_myst_nb_looks_for_them():
 def test_a_figures_words_and_numbers_are_folded_behind_it():
     (cell,) = page_of(code(outputs=[figure(alt="Lines of a < b.", table=TABLE)]))
     picture, words = cell.outputs
-    assert "image/png" in picture.data and words.data["text/html"] == in_words("Lines of a < b.", TABLE)
+    assert "image/png" in picture.data and words.data["text/html"] == in_words(
+        "Lines of a < b.", TABLE
+    )
 
 
 def test_a_figure_whose_words_stand_behind_it_gets_no_others():
@@ -45,10 +53,14 @@ def test_a_figure_whose_words_stand_behind_it_gets_no_others():
     assert len(cell.outputs) == 2
 
 
-@pytest.mark.parametrize(("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")])
+@pytest.mark.parametrize(
+    ("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")]
+)
 def test_a_solution_and_the_set_up_are_folded(tag, hide):
     (cell,) = page_of(code([tag]))
-    assert hide in cell.metadata.tags and cell.metadata["mystnb"]["code_prompt_show"].startswith("Show ")
+    assert hide in cell.metadata.tags and cell.metadata["mystnb"][
+        "code_prompt_show"
+    ].startswith("Show ")
 
 
 def test_a_figure_that_may_not_be_passed_on_is_missed_in_words():
@@ -67,7 +79,9 @@ def faults_of(tmp_path):
     """What is found in a site of one page with this text, and a style sheet."""
 
     def found(body, style=""):
-        (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
+        (tmp_path / "index.html").write_text(
+            f"<html><body>{body}</body></html>", encoding="utf-8"
+        )
         (tmp_path / "style.css").write_text(style, encoding="utf-8")
         return checks.faults(tmp_path)
 
@@ -89,10 +103,19 @@ def test_what_is_sound_is_no_fault(faults_of, body):
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        ('<a href="gone.html">x</a>', "index.html links to gone.html, which is not there."),
-        ('<a href="#gone">x</a>', "index.html links to #gone, and there is no such place on that page."),
+        (
+            '<a href="gone.html">x</a>',
+            "index.html links to gone.html, which is not there.",
+        ),
+        (
+            '<a href="#gone">x</a>',
+            "index.html links to #gone, and there is no such place on that page.",
+        ),
         ('<img src="gone.png">', "index.html links to gone.png, which is not there."),
-        ('<img src="//elsewhere.example/a.png">', "index.html loads //elsewhere.example/a.png from another host."),
+        (
+            '<img src="//elsewhere.example/a.png">',
+            "index.html loads //elsewhere.example/a.png from another host.",
+        ),
         (
             '<script src="https://elsewhere.example/a.js"></script>',
             "index.html loads https://elsewhere.example/a.js from another host.",
@@ -101,7 +124,10 @@ def test_what_is_sound_is_no_fault(faults_of, body):
             '<link rel="stylesheet" href="https://elsewhere.example/a.css">',
             "index.html loads https://elsewhere.example/a.css from another host.",
         ),
-        (f"<p>{ROOT}/notebooks</p>", f"index.html names {ROOT}, a folder of this machine."),
+        (
+            f"<p>{ROOT}/notebooks</p>",
+            f"index.html names {ROOT}, a folder of this machine.",
+        ),
     ],
 )
 def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
@@ -109,7 +135,9 @@ def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
 
 
 @pytest.mark.parametrize("above", ["/home/learner", "/tmp"])
-def test_a_checkout_in_the_home_folder_is_one_fault_and_another_path_there_a_second(faults_of, monkeypatch, above):
+def test_a_checkout_in_the_home_folder_is_one_fault_and_another_path_there_a_second(
+    faults_of, monkeypatch, above
+):
     monkeypatch.setattr(checks.Path, "home", lambda: Path("/home/learner"))
     monkeypatch.setattr(checks, "ROOT", Path(above, "Übung 1", "tlcourse"))
     checkout = f"index.html names {above}/Übung 1/tlcourse, a folder of this machine."
@@ -119,7 +147,13 @@ def test_a_checkout_in_the_home_folder_is_one_fault_and_another_path_there_a_sec
 
 
 @pytest.mark.parametrize(
-    "style", ["@import 'https://elsewhere.example/a.css';", "a { src: url(https://elsewhere.example/a.css) }"]
+    "style",
+    [
+        "@import 'https://elsewhere.example/a.css';",
+        "a { src: url(https://elsewhere.example/a.css) }",
+    ],
 )
 def test_a_style_sheet_that_loads_from_another_host_is_a_fault(faults_of, style):
-    assert faults_of("", style) == ["style.css loads https://elsewhere.example/a.css from another host."]
+    assert faults_of("", style) == [
+        "style.css loads https://elsewhere.example/a.css from another host."
+    ]

@@ -27,20 +27,31 @@ def weights(network, layer):
 
 
 def same(first, second, layer):
-    return all(np.array_equal(a, b) for a, b in zip(weights(first, layer), weights(second, layer), strict=True))
+    return all(
+        np.array_equal(a, b)
+        for a, b in zip(weights(first, layer), weights(second, layer), strict=True)
+    )
 
 
 def test_it_learns_what_it_is_shown(source, digits):
     assert source.score(*digits) >= 0.9
-    assert source.predict_proba(digits[0]).shape == (60, 3) and source.input_size == (28, 28)
-    assert source.record["steps"] == 120 and repr(source) == "<small network, 28×28 pixels, 3 classes, 120 steps>"
+    assert source.predict_proba(digits[0]).shape == (60, 3) and source.input_size == (
+        28,
+        28,
+    )
+    assert (
+        source.record["steps"] == 120
+        and repr(source) == "<small network, 28×28 pixels, 3 classes, 120 steps>"
+    )
 
 
 def test_the_same_seed_gives_the_same_network_whatever_was_trained_between(digits):
     first = tl.train_network(*digits, seed=3, **QUICK)
     tl.train_network(*digits, seed=4, **QUICK)
     again = tl.train_network(*digits, seed=3, **QUICK)
-    assert all(same(first, again, layer) for layer in ("conv_1", "conv_2", "conv_3", "head"))
+    assert all(
+        same(first, again, layer) for layer in ("conv_1", "conv_2", "conv_3", "head")
+    )
 
 
 def test_another_seed_gives_another_network(digits):
@@ -49,8 +60,12 @@ def test_another_seed_gives_another_network(digits):
 
 
 @pytest.mark.parametrize("carried", [0, 1, 3])
-def test_frozen_layers_are_those_of_the_source_and_the_others_are_trained(source, digits, carried):
-    target = tl.train_network(*digits, start=source, carried=carried, frozen=True, seed=1, **QUICK)
+def test_frozen_layers_are_those_of_the_source_and_the_others_are_trained(
+    source, digits, carried
+):
+    target = tl.train_network(
+        *digits, start=source, carried=carried, frozen=True, seed=1, **QUICK
+    )
     fresh = tl.train_network(*digits, seed=1, steps=0)
     for number in (1, 2, 3):
         layer = f"conv_{number}"
@@ -66,13 +81,20 @@ def test_carried_layers_are_trained_further_unless_they_are_frozen(source, digit
 def test_the_source_stays_as_it_was(source, digits):
     before = [layer.copy() for layer in source.network.get_weights()]
     tl.train_network(*digits, start=source, **QUICK)
-    assert all(np.array_equal(a, b) for a, b in zip(before, source.network.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(before, source.network.get_weights(), strict=True)
+    )
 
 
 def test_text_labels_and_other_sizes_are_taken(digits):
     names = np.array(["zero", "one", "two"])[digits[1]]
     network = tl.train_network(digits[0], names, size=(20, 16), **QUICK)
-    assert network.input_size == (20, 16) and set(network.predict(digits[0])) <= {"zero", "one", "two"}
+    assert network.input_size == (20, 16) and set(network.predict(digits[0])) <= {
+        "zero",
+        "one",
+        "two",
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,7 +106,9 @@ def test_text_labels_and_other_sizes_are_taken(digits):
     ],
 )
 def test_what_cannot_be_gets_a_sentence(source, digits, options, sentence):
-    options = {key: source if value == "source" else value for key, value in options.items()}
+    options = {
+        key: source if value == "source" else value for key, value in options.items()
+    }
     with pytest.raises(UserInputError, match=sentence):
         tl.train_network(*digits, **options)
 

@@ -20,13 +20,19 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def words(tokenizer):
     """Two words that the vocabulary has."""
-    return [token for token in VOCABULARY.read_text().split() if token.isalpha() and len(token) > 2][:2]
+    return [
+        token
+        for token in VOCABULARY.read_text().split()
+        if token.isalpha() and len(token) > 2
+    ][:2]
 
 
 @pytest.fixture(scope="module")
 def sentences(words):
     """Ten sentences with the first word and ten with the second, of many lengths."""
-    return [" ".join([word] * (1 + number % 7)) for word in words for number in range(10)]
+    return [
+        " ".join([word] * (1 + number % 7)) for word in words for number in range(10)
+    ]
 
 
 LABELS = np.repeat(["one", "other"], 10)
@@ -49,12 +55,16 @@ def test_probabilities_are_one_row_for_each_sentence(trained, sentences):
 
 def test_the_neighbours_in_a_batch_change_nothing(trained, sentences):
     together = trained.predict_proba(sentences)
-    np.testing.assert_allclose([trained.predict_proba(text)[0] for text in sentences], together, atol=1e-5)
+    np.testing.assert_allclose(
+        [trained.predict_proba(text)[0] for text in sentences], together, atol=1e-5
+    )
 
 
 def test_the_same_seed_gives_the_same_network(tokenizer, sentences):
     first, second, other = (
-        tl.train_text_network(sentences, LABELS, tokenizer, steps=5, seed=seed).network.get_weights()[0]
+        tl.train_text_network(
+            sentences, LABELS, tokenizer, steps=5, seed=seed
+        ).network.get_weights()[0]
         for seed in (1, 1, 2)
     )
     assert np.array_equal(first, second) and not np.array_equal(first, other)
@@ -63,7 +73,9 @@ def test_the_same_seed_gives_the_same_network(tokenizer, sentences):
 def test_rows_of_no_weight_are_not_learned_from(tokenizer, sentences):
     labels = np.concatenate([LABELS, LABELS[::-1]])
     weights = np.repeat([1.0, 0.0], 20)
-    network = tl.train_text_network(sentences * 2, labels, tokenizer, steps=60, sample_weight=weights)
+    network = tl.train_text_network(
+        sentences * 2, labels, tokenizer, steps=60, sample_weight=weights
+    )
     assert network.score(sentences, LABELS) == 1
 
 

@@ -61,18 +61,26 @@ class NoRepr:
 
 
 @pytest.mark.parametrize(
-    "odd", [NoRepr(), list(range(100_000)), None, [NoRepr()]], ids=["no repr", "long", "None", "list"]
+    "odd",
+    [NoRepr(), list(range(100_000)), None, [NoRepr()]],
+    ids=["no repr", "long", "None", "list"],
 )
-@pytest.mark.parametrize("take", [files.as_path, list_pictures, load_exported, lambda odd: Pictures([odd])])
+@pytest.mark.parametrize(
+    "take", [files.as_path, list_pictures, load_exported, lambda odd: Pictures([odd])]
+)
 def test_what_is_no_path_is_refused_in_a_short_sentence(take, odd):
     with pytest.raises(UserInputError, match="expected the path") as caught:
         take(odd)
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("path", ["long " * 100_000, b"x" * 100_000], ids=["text", "bytes"])
+@pytest.mark.parametrize(
+    "path", ["long " * 100_000, b"x" * 100_000], ids=["text", "bytes"]
+)
 def test_one_long_path_instead_of_a_list_is_refused_in_a_short_sentence(path):
-    with pytest.raises(UserInputError, match="paths is .* expected a list of paths") as caught:
+    with pytest.raises(
+        UserInputError, match="paths is .* expected a list of paths"
+    ) as caught:
         Pictures(path)
     assert len(str(caught.value)) < 300
 
@@ -80,7 +88,9 @@ def test_one_long_path_instead_of_a_list_is_refused_in_a_short_sentence(path):
 # What is no regular file
 
 
-@pytest.fixture(params=["pipe", "device", "endless device", "socket", "folder", "link to a pipe"])
+@pytest.fixture(
+    params=["pipe", "device", "endless device", "socket", "folder", "link to a pipe"]
+)
 def special(request, tmp_path):
     path = tmp_path / "special.png"
     if request.param == "pipe":
@@ -128,7 +138,10 @@ def test_a_special_file_is_no_picture(special):
 def test_predict_says_it_in_the_answers_row(special, tmp_path):
     if special.is_dir():
         pytest.skip("a folder's pictures are taken")
-    model, answers = load_exported(write_brightness_export(tmp_path / "export")), (tmp_path / "answers.csv")
+    model, answers = (
+        load_exported(write_brightness_export(tmp_path / "export")),
+        (tmp_path / "answers.csv"),
+    )
     with within(), open(answers, "w", encoding="utf-8") as file:
         assert predict_files(model, [special], file) == (0, 1)
     assert "expected a regular file" in answers.read_text("utf-8")
@@ -161,7 +174,9 @@ def test_records_that_are_special_files_are_refused(tmp_path):
 
 
 @posix
-def test_progress_is_neither_read_from_a_device_nor_written_over_it(tmp_path, monkeypatch):
+def test_progress_is_neither_read_from_a_device_nor_written_over_it(
+    tmp_path, monkeypatch
+):
     for path in (tmp_path / "pipe", Path("/dev/null")):
         if not path.exists():
             os.mkfifo(path)
@@ -177,7 +192,9 @@ def test_special_files_among_pictures_are_left_out(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
         for number in range(3):
-            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / name / f"{number}.png")
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(
+                tmp_path / name / f"{number}.png"
+            )
     os.mkfifo(tmp_path / "cat" / "pipe.png")
     os.mkfifo(tmp_path / "CARD.md")
     (tmp_path / "dog" / "folder.jpg").mkdir()
@@ -197,7 +214,10 @@ def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
 
 
 @posix
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="a file without a size that holds something")
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(),
+    reason="a file without a size that holds something",
+)
 def test_a_file_that_holds_more_than_its_size_says_is_not_read_beyond_the_limit():
     with pytest.raises(UserInputError, match="larger than"):
         files.read_file("/proc/self/maps", most=100)
@@ -216,7 +236,12 @@ def empty(tmp_path):
 
 
 def test_empty_files_are_said_to_be_empty(empty, tmp_path):
-    for images in (empty, [empty / "0.jpg"], empty / "0.jpg", Pictures(sorted(empty.iterdir()))):
+    for images in (
+        empty,
+        [empty / "0.jpg"],
+        empty / "0.jpg",
+        Pictures(sorted(empty.iterdir())),
+    ):
         with pytest.raises(PictureError, match=r"0.jpg .* is empty"):
             pixels(images)
         with pytest.raises(PictureError, match="is empty"):
@@ -225,7 +250,8 @@ def test_empty_files_are_said_to_be_empty(empty, tmp_path):
         read_picture(b"")
     model = load_exported(write_brightness_export(tmp_path / "export"))
     assert {answer.error for answer in model.answers(sorted(empty.iterdir()))} == {
-        f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it." for path in empty.iterdir()
+        f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it."
+        for path in empty.iterdir()
     }
     with open(tmp_path / "answers.csv", "w", encoding="utf-8") as file:
         assert predict_files(model, [empty], file) == (0, 3)
@@ -241,7 +267,17 @@ def test_a_folder_of_empty_files_only_is_no_data_set(tmp_path):
 
 @pytest.mark.parametrize(
     "images",
-    [[], (), np.zeros((0, 8, 8)), np.zeros(0), np.array([], object), np.array([], str), iter(()), {}, Pictures([])],
+    [
+        [],
+        (),
+        np.zeros((0, 8, 8)),
+        np.zeros(0),
+        np.array([], object),
+        np.array([], str),
+        iter(()),
+        {},
+        Pictures([]),
+    ],
     ids=lambda images: type(images).__name__,
 )
 def test_no_pictures_are_refused(images):
@@ -278,7 +314,9 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("path", [*PATHS, None, 7, b"bytes", object()], ids=lambda path: repr(path)[:12])
+@pytest.mark.parametrize(
+    "path", [*PATHS, None, 7, b"bytes", object()], ids=lambda path: repr(path)[:12]
+)
 def test_what_is_no_path_gets_a_sentence(call, path):
     if call == "restore" and path is None:
         pytest.skip("None is the usual file")
@@ -294,7 +332,13 @@ def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
-    for images in ("~/red.png", ["~/red.png"], [Path("~/red.png")], Pictures(["~/red.png"]), Path("~")):
+    for images in (
+        "~/red.png",
+        ["~/red.png"],
+        [Path("~/red.png")],
+        Pictures(["~/red.png"]),
+        Path("~"),
+    ):
         assert pixels(images).shape == (1, 8, 8, 3)
 
 
@@ -305,8 +349,12 @@ def test_a_file_may_begin_with_a_tilde(tmp_path, monkeypatch):
         assert pixels(images).shape == (1, 8, 8, 3)
 
 
-@pytest.mark.parametrize("variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME", "TFDS_DATA_DIR"])
-def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(variable, monkeypatch):
+@pytest.mark.parametrize(
+    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME", "TFDS_DATA_DIR"]
+)
+def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
+    variable, monkeypatch
+):
     from tlcourse.doctor import machine
     from tlcourse.published import weights_file
 
@@ -324,12 +372,19 @@ def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(variable, mo
 def test_the_doctor_reports_such_a_variable(monkeypatch):
     done = subprocess.run(
         [sys.executable, "-m", "tlcourse", "doctor"],
-        env={**os.environ, "TFDS_DATA_DIR": "~no_one", "TLCOURSE_PACKS": "~no_one", "TLCOURSE_PROGRESS": "~no_one"},
+        env={
+            **os.environ,
+            "TFDS_DATA_DIR": "~no_one",
+            "TLCOURSE_PACKS": "~no_one",
+            "TLCOURSE_PROGRESS": "~no_one",
+        },
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
-    assert "Traceback" not in done.stderr and "TFDS_DATA_DIR is ~no_one" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stderr and "TFDS_DATA_DIR is ~no_one" in " ".join(
+        done.stdout.split()
+    )
 
 
 # Text that is not UTF-8, and JSON that is none
@@ -368,8 +423,12 @@ def test_records_that_cannot_be_read_get_a_sentence(kind, tmp_path, monkeypatch)
             evidence._all.__wrapped__()
 
 
-@pytest.mark.parametrize("kind", ["not UTF-8", "nested", "cut short", "nothing", "a list"])
-def test_settings_of_a_bert_that_cannot_be_read_get_a_sentence(kind, small_bert_folder, tmp_path):
+@pytest.mark.parametrize(
+    "kind", ["not UTF-8", "nested", "cut short", "nothing", "a list"]
+)
+def test_settings_of_a_bert_that_cannot_be_read_get_a_sentence(
+    kind, small_bert_folder, tmp_path
+):
     for path in small_bert_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "config.json").write_bytes(SPOILT[kind])
@@ -403,7 +462,17 @@ def spoil_manifest(change):
         lambda content: b'"' + b"x" * 200_000,
         lambda content: content.replace(b"test", b"te\0st"),
     ],
-    ids=["Latin-1", "not text", "outside", "absolute", "no number", "cut short", "empty", "a long field", "null"],
+    ids=[
+        "Latin-1",
+        "not text",
+        "outside",
+        "absolute",
+        "no number",
+        "cut short",
+        "empty",
+        "a long field",
+        "null",
+    ],
 )
 def test_a_spoilt_manifest_gets_a_sentence(pack, change):
     before = (pack / MANIFEST).read_bytes()
@@ -428,7 +497,9 @@ def test_files_are_read_in_threads(tmp_path):
     """Nothing in it depends on signals or on the current folder."""
     (tmp_path / "a").write_bytes(b"abc")
     found = []
-    thread = threading.Thread(target=lambda: found.append(files.read_file(tmp_path / "a", first=2)))
+    thread = threading.Thread(
+        target=lambda: found.append(files.read_file(tmp_path / "a", first=2))
+    )
     thread.start()
     thread.join()
     assert found == [b"ab"]

@@ -41,18 +41,31 @@ def quick(monkeypatch):
     }.items():
         monkeypatch.setattr(studies, name, value)
     solar = tl.load_dataset("solar")
-    monkeypatch.setattr(studies, "tuning_cells", lambda seed: (solar.train.sample(8, seed), solar.validation.sample(8)))
+    monkeypatch.setattr(
+        studies,
+        "tuning_cells",
+        lambda seed: (solar.train.sample(8, seed), solar.validation.sample(8)),
+    )
 
 
 def test_the_study_of_kanji_has_ways_layers_and_spoiled_sources(quick, monkeypatch):
-    monkeypatch.setattr(studies, "ways", lambda source: {"from scratch": lambda *a: studies.small({}, *a)})
+    monkeypatch.setattr(
+        studies,
+        "ways",
+        lambda source: {"from scratch": lambda *a: studies.small({}, *a)},
+    )
     found = json.loads(json.dumps(studies.kanji()))
     curve = LearningCurve.of(found["ways"])
-    assert [point.labels for point in curve.points["from scratch"]] == [1, 2] and curve.seeds == [0, 1]
+    assert [point.labels for point in curve.points["from scratch"]] == [
+        1,
+        2,
+    ] and curve.seeds == [0, 1]
     for signs in ("2", "3"):
         for way in ("frozen", "trained further"):
             depths = found["layers"]["signs"][signs][way]
-            assert len(depths["mean"]) == len(depths["sd"]) == 4 and all(0 <= mean <= 1 for mean in depths["mean"])
+            assert len(depths["mean"]) == len(depths["sd"]) == 4 and all(
+                0 <= mean <= 1 for mean in depths["mean"]
+            )
     for name in ("as it is", "inverted", "labels shuffled"):
         assert set(found["spoiled"][name]) == {"frozen", "trained further"}
         assert all(score["n"] == 2 for score in found["spoiled"][name].values())
@@ -69,6 +82,12 @@ def test_without_a_carried_layer_frozen_and_trained_further_are_the_same(quick):
 def test_the_study_of_fine_tuning_has_blocks_and_rates_side_by_side(quick):
     found = json.loads(json.dumps(studies.solar_tuning()))
     assert found["cells"] == 2 * studies.TUNED_CELLS
-    for study, first, values in (("blocks", "blocks that learn", [0, 1]), ("rates", "learning rate", [1e-4])):
-        assert list(found[study]) == [first, "mean", "sd", "seconds"] and found[study][first] == values
+    for study, first, values in (
+        ("blocks", "blocks that learn", [0, 1]),
+        ("rates", "learning rate", [1e-4]),
+    ):
+        assert (
+            list(found[study]) == [first, "mean", "sd", "seconds"]
+            and found[study][first] == values
+        )
         assert all(len(column) == len(values) for column in found[study].values())

@@ -4,7 +4,9 @@ import pytest
 
 from tlcourse.tables import Table, as_html, as_text
 
-TABLE = Table(("way", "labels", "accuracy"), [("probe", 1200, 0.84263), ("<scratch>", 7, 0.5)])
+TABLE = Table(
+    ("way", "labels", "accuracy"), [("probe", 1200, 0.84263), ("<scratch>", 7, 0.5)]
+)
 
 
 def test_text_is_aligned_and_numbers_are_short():
@@ -17,7 +19,10 @@ def test_text_is_aligned_and_numbers_are_short():
 
 def test_html_names_rows_and_columns_for_a_screen_reader_and_escapes_names():
     page = TABLE._repr_html_()
-    assert page.count('<th scope="col">') == 3 and '<th scope="row">&lt;scratch&gt;</th><td>7</td>' in page
+    assert (
+        page.count('<th scope="col">') == 3
+        and '<th scope="row">&lt;scratch&gt;</th><td>7</td>' in page
+    )
 
 
 def test_rows_stay_the_numbers_they_were():

@@ -16,7 +16,10 @@ def network():
     from keras import layers
 
     keras.utils.set_random_seed(0)
-    noise = {"moving_mean_initializer": "random_normal", "moving_variance_initializer": "random_uniform"}
+    noise = {
+        "moving_mean_initializer": "random_normal",
+        "moving_variance_initializer": "random_uniform",
+    }
     pixels = keras.Input((12, 12, 3))
     x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(pixels)
     x = layers.BatchNormalization(**noise, name="norm1")(x)
@@ -28,7 +31,9 @@ def network():
     x = layers.BatchNormalization(**noise, center=False, name="norm3")(x)
     x = layers.SeparableConv2D(8, 3, padding="same")(x)
     x = layers.BatchNormalization(**noise, name="norm4")(x)
-    activated = layers.Conv2D(8, 1, activation="relu")(x)  # not linear: its batch norm stays where it is
+    activated = layers.Conv2D(8, 1, activation="relu")(
+        x
+    )  # not linear: its batch norm stays where it is
     x = layers.Add()([layers.BatchNormalization(**noise, name="norm5")(activated), cut])
     x = layers.Dropout(0.5)(x)
     network = keras.Model(pixels, layers.GlobalAveragePooling2D()(x))
@@ -43,7 +48,12 @@ def batch(seed=0):
 
 
 def test_from_the_pixels_it_is_the_network(network):
-    np.testing.assert_allclose(tail(network, network.inputs[0])(batch()), network(batch()), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        tail(network, network.inputs[0])(batch()),
+        network(batch()),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def test_from_the_cut_it_is_the_rest_of_the_network(network):
@@ -51,7 +61,9 @@ def test_from_the_cut_it_is_the_rest_of_the_network(network):
 
     cut = network.get_layer("cut").output
     activations = keras.Model(network.inputs, cut)(batch())
-    np.testing.assert_allclose(tail(network, cut)(activations), network(batch()), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        tail(network, cut)(activations), network(batch()), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_its_gradients_are_those_of_keras(network):
@@ -75,7 +87,9 @@ def test_the_variables_of_today_count_and_not_those_of_yesterday(network):
     beta = network.get_layer("norm5").beta
     beta.assign_add(np.ones(8, np.float32))
     try:
-        np.testing.assert_allclose(run(tf.constant(batch())), before + 1, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            run(tf.constant(batch())), before + 1, rtol=1e-5, atol=1e-5
+        )
     finally:
         beta.assign_sub(np.ones(8, np.float32))
 

@@ -26,7 +26,9 @@ class Counting:
         with self.lock:
             self.count += len(batch)
             self.batches.append(batch.shape)
-        return np.stack([batch % 50, batch // 50, batch * 0 + batch.shape[1]], axis=-1).astype(np.float32)
+        return np.stack(
+            [batch % 50, batch // 50, batch * 0 + batch.shape[1]], axis=-1
+        ).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,10 @@ def empty_cache(tmp_path, monkeypatch):
 def some_ids(count, seed=0):
     """Different sentences of 2 to 39 tokens."""
     rng = np.random.default_rng(seed)
-    return [np.int32([1000 + number, *rng.integers(1, 100, rng.integers(1, 39))]) for number in range(count)]
+    return [
+        np.int32([1000 + number, *rng.integers(1, 100, rng.integers(1, 39))])
+        for number in range(count)
+    ]
 
 
 def counted(ids, key="counting", name="test", compute=averages, **options):
@@ -49,7 +54,9 @@ def counted(ids, key="counting", name="test", compute=averages, **options):
 
 
 def expected(ids):
-    return np.stack([Counting().run(sentence[None]).mean(axis=1)[0] for sentence in ids])
+    return np.stack(
+        [Counting().run(sentence[None]).mean(axis=1)[0] for sentence in ids]
+    )
 
 
 def same(first, second):
@@ -84,7 +91,8 @@ def test_states_are_one_row_a_token():
     ids = some_ids(100)
     found, _ = counted(ids, compute=states)
     assert all(
-        np.array_equal(part, Counting().run(sentence[None])[0]) for part, sentence in zip(found, ids, strict=True)
+        np.array_equal(part, Counting().run(sentence[None])[0])
+        for part, sentence in zip(found, ids, strict=True)
     )
 
 
@@ -159,11 +167,16 @@ def test_the_same_tokens_in_another_order_are_another_sentence():
 def test_only_sentences_of_one_length_go_together_and_not_too_many():
     engine = Counting()
     averages(engine, some_ids(500), None)
-    assert max(count * length for count, length in engine.batches) <= text_features.TOKENS
+    assert (
+        max(count * length for count, length in engine.batches) <= text_features.TOKENS
+    )
 
 
 def test_a_sentence_longer_than_a_batch_goes_alone():
-    ids = {bytes([number]): np.ones(text_features.TOKENS + 1, np.int32) for number in range(3)}
+    ids = {
+        bytes([number]): np.ones(text_features.TOKENS + 1, np.int32)
+        for number in range(3)
+    }
     assert [len(batch) for batch in batches_of_one_length(ids)] == [1, 1, 1]
 
 
@@ -266,9 +279,14 @@ def test_a_killed_process_leaves_its_finished_chunks():
 
 
 def test_two_processes_at_once_come_to_the_same_rows(tmp_path):
-    program = PROGRAM + "np.save(sys.argv[1], averages(Counting(), some_ids(300), 'test'))\n"
+    program = (
+        PROGRAM + "np.save(sys.argv[1], averages(Counting(), some_ids(300), 'test'))\n"
+    )
     files = [tmp_path / f"{number}.npy" for number in range(2)]
-    running = [subprocess.Popen([sys.executable, "-W", "error", "-c", program, str(file)]) for file in files]
+    running = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", program, str(file)])
+        for file in files
+    ]
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     right, computed = counted(some_ids(300))
     assert computed == 0 and all(np.array_equal(np.load(file), right) for file in files)
@@ -282,10 +300,15 @@ def test_large_results_are_kept_in_a_file_and_are_the_same(monkeypatch, empty_ca
     small, _ = counted(ids, compute=states)
     monkeypatch.setattr(rows, "LARGE", 1000)
     large, _ = counted(ids, compute=states)
-    assert isinstance(large.values, np.memmap) and not isinstance(small.values, np.memmap)
+    assert isinstance(large.values, np.memmap) and not isinstance(
+        small.values, np.memmap
+    )
     assert same(small, large)
     # The file has no name.
-    assert sorted(path.name for path in empty_cache.glob("tlcourse-cache/*")) == ["CACHEDIR.TAG", "features"]
+    assert sorted(path.name for path in empty_cache.glob("tlcourse-cache/*")) == [
+        "CACHEDIR.TAG",
+        "features",
+    ]
 
 
 def test_few_sentences_are_in_memory_at_once_where_they_are_long(monkeypatch):
@@ -301,5 +324,7 @@ def test_few_sentences_are_in_memory_at_once_where_they_are_long(monkeypatch):
             return super().get(keys)
 
     monkeypatch.setattr(text_features, "RowCache", Watching)
-    found, _ = counted([np.full(500, number, np.int32) for number in range(1, 9)], name=None)
+    found, _ = counted(
+        [np.full(500, number, np.int32) for number in range(1, 9)], name=None
+    )
     assert most == 2 and len(found) == 8

@@ -40,7 +40,9 @@ def found():
     real = tl.load_dataset
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tl, "load_dataset", load_dataset)
-        patch.setattr(tl.FineTuned, "score", lambda *_: 0.5)  # a network made ready to read the test takes seconds
+        patch.setattr(
+            tl.FineTuned, "score", lambda *_: 0.5
+        )  # a network made ready to read the test takes seconds
         for module, name, value in (
             (tuning, "SEEDS", tuple(range(DRAWS))),
             (tuning, "PROBE_TRIALS", 3),
@@ -59,14 +61,21 @@ def found():
 
 @pytest.mark.parametrize("data", ["solar", "kanji"])
 @pytest.mark.parametrize("way", ["probe", "probe and blocks", "fine-tuning"])
-def test_each_search_has_default_and_chosen_on_both_splits_in_every_draw(found, data, way):
+def test_each_search_has_default_and_chosen_on_both_splits_in_every_draw(
+    found, data, way
+):
     searched = found["search"][data][way]
-    assert searched["trials"] == (2 if way == "fine-tuning" else 3) and searched["trials_per_minute"] > 0
+    assert (
+        searched["trials"] == (2 if way == "fine-tuning" else 3)
+        and searched["trials_per_minute"] > 0
+    )
     assert len(searched["settings"]) == DRAWS
     for which in ("default", "chosen"):
         for split in ("validation", "test"):
             accuracies = searched[which][split]
-            assert len(accuracies) == DRAWS and all(0 <= accuracy <= 1 for accuracy in accuracies)
+            assert len(accuracies) == DRAWS and all(
+                0 <= accuracy <= 1 for accuracy in accuracies
+            )
     assert list(searched["default, validation learned too"]) == ["test"]
 
 
@@ -77,11 +86,18 @@ def test_what_is_chosen_is_the_best_of_the_trials_on_validation():
         x = settings.get("x", 0.5)
         return tuning.Fitted(x, lambda: tested.append(x) or x / 2)
 
-    way = tuning.Way(fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 8, lambda: 0.0)
+    way = tuning.Way(
+        fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 8, lambda: 0.0
+    )
     searched = tuning.search(way, seed=0)
     assert searched["default"] == {"validation": 0.5, "test": 0.25}
-    assert searched["chosen"]["validation"] > 0.7 and searched["settings"]["x"] == tested[-1]
-    assert len(tested) == 2  # the test was read for the default and for the chosen trial, and for no other
+    assert (
+        searched["chosen"]["validation"] > 0.7
+        and searched["settings"]["x"] == tested[-1]
+    )
+    assert (
+        len(tested) == 2
+    )  # the test was read for the default and for the chosen trial, and for no other
 
 
 def test_the_default_stays_where_no_trial_is_better():
@@ -94,8 +110,12 @@ def test_the_default_stays_where_no_trial_is_better():
 
 def test_the_same_seed_searches_the_same():
     def searched(seed):
-        fit = lambda settings: tuning.Fitted(-((settings.get("x", 0) - 0.3) ** 2), lambda: 0)  # noqa: E731
-        way = tuning.Way(fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 12, lambda: 0)
+        def fit(settings):
+            return tuning.Fitted(-((settings.get("x", 0) - 0.3) ** 2), lambda: 0)
+
+        way = tuning.Way(
+            fit, lambda trial: {"x": trial.suggest_float("x", 0, 1)}, 12, lambda: 0
+        )
         return tuning.search(way, seed)
 
     assert searched(1)["settings"] == searched(1)["settings"] != searched(2)["settings"]
@@ -105,12 +125,20 @@ NAMES = ["efficientnet_lite0", "efficientnet_lite2"]
 
 
 def test_each_task_has_every_way_in_every_draw(found):
-    ways = [*NAMES, "efficientnet_lite0, four blocks", "side by side", "averaged", "averaged, four blocks too"]
+    ways = [
+        *NAMES,
+        "efficientnet_lite0, four blocks",
+        "side by side",
+        "averaged",
+        "averaged, four blocks too",
+    ]
     ways += ["stacked", "stacked, support vectors too"]
     assert list(found["stacks"]) == ["solar", "kanji, 4 labels"]
     for task in found["stacks"].values():
         assert sorted(task["accuracies"]) == sorted(task["seconds"]) == sorted(ways)
-        assert all(len(accuracies) == DRAWS for accuracies in task["accuracies"].values())
+        assert all(
+            len(accuracies) == DRAWS for accuracies in task["accuracies"].values()
+        )
 
 
 def test_folds_are_at_random_by_hand_and_compared_with_unseen_hands(found):
@@ -120,8 +148,15 @@ def test_folds_are_at_random_by_hand_and_compared_with_unseen_hands(found):
 
 def test_each_description_has_its_cost(found):
     assert list(found["costs"]) == [*NAMES, "efficientnet_lite0, four blocks"]
-    assert [cost["features"] for cost in found["costs"].values()] == [1280, 1280, 2 * (320 + 1280)]
-    assert all(cost["seconds_a_picture"] > 0 and cost["peak_megabytes"] > 50 for cost in found["costs"].values())
+    assert [cost["features"] for cost in found["costs"].values()] == [
+        1280,
+        1280,
+        2 * (320 + 1280),
+    ]
+    assert all(
+        cost["seconds_a_picture"] > 0 and cost["peak_megabytes"] > 50
+        for cost in found["costs"].values()
+    )
 
 
 def test_only_networks_whose_weights_are_here_are_used(monkeypatch):
@@ -153,7 +188,11 @@ def told_apart():
 @pytest.fixture
 def two_backbones(monkeypatch):
     monkeypatch.setattr(stacking, "backbones", lambda: ["a", "b"])
-    monkeypatch.setattr(stacking, "columns", lambda: {"a": slice(0, 3), "b": slice(3, 6), "c": slice(0, 6)})
+    monkeypatch.setattr(
+        stacking,
+        "columns",
+        lambda: {"a": slice(0, 3), "b": slice(3, 6), "c": slice(0, 6)},
+    )
 
 
 def test_averages_and_stacks_are_scikit_learn_s(told_apart, two_backbones):
@@ -168,7 +207,9 @@ def test_averages_and_stacks_are_scikit_learn_s(told_apart, two_backbones):
         parts = StratifiedKFold(4, shuffle=True, random_state=1)
         for way, classifier in {
             "averaged": VotingClassifier(members, voting="soft"),
-            "stacked": StackingClassifier(members, stacking.weighted(LogisticRegression()), cv=parts),
+            "stacked": StackingClassifier(
+                members, stacking.weighted(LogisticRegression()), cv=parts
+            ),
         }.items():
             stacking.fit(classifier, told_apart)
             answers = classifier.predict(told_apart.unseen)
@@ -180,4 +221,6 @@ def test_several_that_err_apart_are_better_together(told_apart, two_backbones):
 
     with sklearn.config_context(enable_metadata_routing=True):
         found = stacking.ways(told_apart, folds=4, seed=1)
-    assert min(found["averaged"][0], found["side by side"][0]) > max(found["a"][0], found["b"][0])
+    assert min(found["averaged"][0], found["side by side"][0]) > max(
+        found["a"][0], found["b"][0]
+    )

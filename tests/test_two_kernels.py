@@ -28,7 +28,9 @@ CLEAR = [sys.executable, "-m", "tlcourse", "cache", "clear"]
 def pictures(tmp_path_factory):
     """Two folders of 60 pictures, half of which are in both."""
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
-    for number, pixels in enumerate(np.random.default_rng(0).integers(1, 256, (90, 40, 40, 3), dtype=np.uint8)):
+    for number, pixels in enumerate(
+        np.random.default_rng(0).integers(1, 256, (90, 40, 40, 3), dtype=np.uint8)
+    ):
         for place, folder in enumerate(folders):
             if 30 * place <= number < 30 * place + 60:
                 Image.fromarray(pixels).save(folder / f"{number:02}.png")
@@ -44,8 +46,19 @@ def alone(pictures, bundled_model):
 
 @pytest.fixture
 def environment(tmp_path):
-    cache = {"TLCOURSE_CACHE": str(tmp_path / "cache"), "TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
-    return {**{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}, **cache}
+    cache = {
+        "TLCOURSE_CACHE": str(tmp_path / "cache"),
+        "TQDM_DISABLE": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    return {
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE"
+        },
+        **cache,
+    }
 
 
 def assert_free(cache):
@@ -62,11 +75,20 @@ def assert_free(cache):
 
 
 @pytest.mark.slow
-def test_two_processes_while_a_third_empties_the_cache(pictures, alone, environment, tmp_path):
-    programs = [EXTRACT.replace("FOLDER", repr(str(folder))) for folder in (*pictures, pictures[0])]
+def test_two_processes_while_a_third_empties_the_cache(
+    pictures, alone, environment, tmp_path
+):
+    programs = [
+        EXTRACT.replace("FOLDER", repr(str(folder)))
+        for folder in (*pictures, pictures[0])
+    ]
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", program],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for program in programs
     ]
@@ -75,7 +97,9 @@ def test_two_processes_while_a_third_empties_the_cache(pictures, alone, environm
         subprocess.run(CLEAR, env=environment, check=True, capture_output=True)
         cleared += 1
     found = [process.communicate() for process in running]
-    assert [said.strip() for said, _ in found] == [*alone, alone[0]], [error for _, error in found]
+    assert [said.strip() for said, _ in found] == [*alone, alone[0]], [
+        error for _, error in found
+    ]
     assert cleared > 1 and not [error for _, error in found if "Warning" in error]
     assert_free(tmp_path / "cache")
 
@@ -84,7 +108,10 @@ def test_two_processes_while_a_third_empties_the_cache(pictures, alone, environm
 def test_two_jupyter_kernels(pictures, alone, environment, tmp_path):
     from jupyter_client.manager import start_new_kernel
 
-    kernels = [start_new_kernel(kernel_name="python3", env=environment, cwd=str(tmp_path)) for _ in pictures]
+    kernels = [
+        start_new_kernel(kernel_name="python3", env=environment, cwd=str(tmp_path))
+        for _ in pictures
+    ]
     try:
         found = []
         asked = [
@@ -108,5 +135,8 @@ def _streams(client, message):
         if came["parent_header"].get("msg_id") == message:
             if came["msg_type"] == "stream" and came["content"]["name"] == "stdout":
                 yield came["content"]["text"]
-            if came["msg_type"] == "status" and came["content"]["execution_state"] == "idle":
+            if (
+                came["msg_type"] == "status"
+                and came["content"]["execution_state"] == "idle"
+            ):
                 return

@@ -29,10 +29,16 @@ def said(tmp_path_factory):
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.py").write_text(PROGRAM, encoding="utf-8")
     (folder / "mypy.ini").write_text(
-        f"[mypy]\nmypy_path = {folder}\nfollow_untyped_imports = False\nignore_missing_imports = True\n", "utf-8"
+        f"[mypy]\nmypy_path = {folder}\nfollow_untyped_imports = False\nignore_missing_imports = True\n",
+        "utf-8",
     )
     (folder / "tlcourse").symlink_to(tlcourse.__path__[0], target_is_directory=True)
-    run = subprocess.run([sys.executable, "-m", "mypy", "program.py"], cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "program.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     return run.stdout.splitlines()
 
 
@@ -51,6 +57,10 @@ def test_the_kind_of_what_a_call_gives_is_known(said, line, kind):
     assert "Revealed type is" in sentence and kind in sentence
 
 
-@pytest.mark.parametrize(("line", "what"), [(8, "train_clasifier"), (9, "predict_labels")])
+@pytest.mark.parametrize(
+    ("line", "what"), [(8, "train_clasifier"), (9, "predict_labels")]
+)
 def test_a_mistake_is_found_before_the_program_runs(said, line, what):
-    assert any(text.startswith(f"program.py:{line}: error:") and what in text for text in said)
+    assert any(
+        text.startswith(f"program.py:{line}: error:") and what in text for text in said
+    )

@@ -29,7 +29,10 @@ from tlcourse.errors import UserInputError
 from tlcourse.features import compute
 
 ROOT = Path(tl.__file__).resolve().parent.parent
-SHORT, LONG = "0123456789abcdef" + "0" * 4, "0123456789abcdef" + "0" * 8  # as the cache's own names end
+SHORT, LONG = (
+    "0123456789abcdef" + "0" * 4,
+    "0123456789abcdef" + "0" * 8,
+)  # as the cache's own names end
 NAME = f"network-{SHORT}"
 
 
@@ -37,7 +40,9 @@ def write_database(path):
     """Another program's, with a table of the name that the cache uses."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)")
+        connection.execute(
+            "CREATE TABLE rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
+        )
         connection.execute("INSERT INTO rows VALUES ('a', 'years of work', 'b')")
         connection.commit()
 
@@ -45,10 +50,30 @@ def write_database(path):
 def write_files(folder):
     """A user's folder: files of every kind that the cache keeps, some under the very names that it gives."""
     names = [
-        *("mine.npz", "model.tflite", "table.parquet", "list.csv", "letter.txt", "CACHEDIR.TAG", ".unfinished-notes"),
-        *(f"networks/{LONG}-keras-3.15.0.tflite", f"networks/{LONG}-keras-3.15.0.sha256", f"training/net-{LONG}.npz"),
-        *(f"shards/{LONG}/shard-000000.parquet", f"shards/{LONG}/_job.json", "shards/mine/shard-000000.parquet"),
-        *("models/minilm/model.safetensors", "dogs/train/pug/rex.jpg", "features/notes.txt"),
+        *(
+            "mine.npz",
+            "model.tflite",
+            "table.parquet",
+            "list.csv",
+            "letter.txt",
+            "CACHEDIR.TAG",
+            ".unfinished-notes",
+        ),
+        *(
+            f"networks/{LONG}-keras-3.15.0.tflite",
+            f"networks/{LONG}-keras-3.15.0.sha256",
+            f"training/net-{LONG}.npz",
+        ),
+        *(
+            f"shards/{LONG}/shard-000000.parquet",
+            f"shards/{LONG}/_job.json",
+            "shards/mine/shard-000000.parquet",
+        ),
+        *(
+            "models/minilm/model.safetensors",
+            "dogs/train/pug/rex.jpg",
+            "features/notes.txt",
+        ),
     ]
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +86,13 @@ def write_files(folder):
 def write_among_the_caches_own(folder):
     """A user's files and links in a cache that is marked as the course's."""
     marked, mine = files.make_cache_folder(), folder / "mine"
-    for name in ("mine.npz", "training/mine.npz", "features/mine.npz", "features/notes/a.txt", "shards/mine/a.parquet"):
+    for name in (
+        "mine.npz",
+        "training/mine.npz",
+        "features/mine.npz",
+        "features/notes/a.txt",
+        "shards/mine/a.parquet",
+    ):
         (marked / name).parent.mkdir(parents=True, exist_ok=True)
         (marked / name).write_bytes(b"mine" * 1000)
     write_files(mine)
@@ -76,7 +107,10 @@ def write_among_the_caches_own(folder):
 def snapshot(folder):
     """Every file and link of a folder: path → content or target, and when it was changed."""
     return {
-        path: (os.readlink(path) if path.is_symlink() else path.read_bytes(), path.lstat().st_mtime_ns)
+        path: (
+            os.readlink(path) if path.is_symlink() else path.read_bytes(),
+            path.lstat().st_mtime_ns,
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or path.is_file()
     }
@@ -91,7 +125,9 @@ def make_old(folder):
 
 PLACES = {
     "beside the cache": write_files,
-    "in the cache's folder, which is not marked": lambda folder: write_files(folder / "tlcourse-cache"),
+    "in the cache's folder, which is not marked": lambda folder: write_files(
+        folder / "tlcourse-cache"
+    ),
     "among the cache's own files": write_among_the_caches_own,
 }
 
@@ -143,7 +179,14 @@ def keep_and_drop_a_state(folder, monkeypatch):
 
 def examined():
     """What the doctor says of the cache."""
-    looks = (kept.cache, kept.other_files, kept.cached_files, kept.killed_runs, machine.disk, machine.clock)
+    looks = (
+        kept.cache,
+        kept.other_files,
+        kept.cached_files,
+        kept.killed_runs,
+        machine.disk,
+        machine.clock,
+    )
     return [finding for look in looks for finding in look()]
 
 
@@ -171,9 +214,19 @@ def test_a_users_files_stay_as_they_are(before, folder, operation, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::tlcourse.cache.CacheWarning")
-def test_fine_tuning_leaves_a_users_files_as_they_are(before, folder, monkeypatch, bundled_model, photographs):
+def test_fine_tuning_leaves_a_users_files_as_they_are(
+    before, folder, monkeypatch, bundled_model, photographs
+):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.001")
-    tl.fine_tune(bundled_model, photographs, [0, 1, 0, 1], "head", epochs=1, views=1, validation=0)
+    tl.fine_tune(
+        bundled_model,
+        photographs,
+        [0, 1, 0, 1],
+        "head",
+        epochs=1,
+        views=1,
+        validation=0,
+    )
     assert unchanged(before, folder)
 
 
@@ -186,41 +239,96 @@ tl.load_pretrained_model().extract_features(pictures)
 
 
 @pytest.mark.slow
-def test_two_processes_and_one_that_clears_leave_a_users_files_as_they_are(before, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TLCOURSE_CACHE_GB": "0.00002"}
-    running = [subprocess.Popen([sys.executable, "-c", EXTRACT], env=environment) for _ in range(2)]
+def test_two_processes_and_one_that_clears_leave_a_users_files_as_they_are(
+    before, folder
+):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TLCOURSE_CACHE_GB": "0.00002",
+    }
+    running = [
+        subprocess.Popen([sys.executable, "-c", EXTRACT], env=environment)
+        for _ in range(2)
+    ]
     while any(process.poll() is None for process in running):
-        subprocess.run([sys.executable, "-m", "tlcourse", "cache", "clear"], env=environment, stdout=subprocess.DEVNULL)
-    assert [process.returncode for process in running] == [0, 0] and unchanged(before, folder)
+        subprocess.run(
+            [sys.executable, "-m", "tlcourse", "cache", "clear"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+    assert [process.returncode for process in running] == [0, 0] and unchanged(
+        before, folder
+    )
 
 
 OWN_NAMES = st.sampled_from(
-    [f"a-{SHORT}.sqlite", f"{LONG}-keras-3.tflite", f"a-{LONG}.npz", "shard-000001.parquet", "_job.json", LONG]
+    [
+        f"a-{SHORT}.sqlite",
+        f"{LONG}-keras-3.tflite",
+        f"a-{LONG}.npz",
+        "shard-000001.parquet",
+        "_job.json",
+        LONG,
+    ]
 )
 USER_NAMES = st.sampled_from(
-    ["lab.sqlite", "a.npz", "b.tflite", "c.parquet", "CACHEDIR.TAG", "x.sha256", "a.sqlite-wal"]
+    [
+        "lab.sqlite",
+        "a.npz",
+        "b.tflite",
+        "c.parquet",
+        "CACHEDIR.TAG",
+        "x.sha256",
+        "a.sqlite-wal",
+    ]
 )
-FOLDERS = st.sampled_from(["", "features/", "networks/", "training/", "shards/", f"shards/{LONG}/", "mine/", "a/b/"])
-CONTENTS = st.sampled_from([None, b"", b"text", b"SQLite format 3\0", b"SQLite format 3\0" + bytes(200)]) | st.binary()
-SIGNATURES = st.sampled_from([b"", b"Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n"])
+FOLDERS = st.sampled_from(
+    [
+        "",
+        "features/",
+        "networks/",
+        "training/",
+        "shards/",
+        f"shards/{LONG}/",
+        "mine/",
+        "a/b/",
+    ]
+)
+CONTENTS = (
+    st.sampled_from(
+        [None, b"", b"text", b"SQLite format 3\0", b"SQLite format 3\0" + bytes(200)]
+    )
+    | st.binary()
+)
+SIGNATURES = st.sampled_from(
+    [b"", b"Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n"]
+)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    tree=st.dictionaries(st.tuples(FOLDERS, OWN_NAMES | USER_NAMES), CONTENTS, min_size=1),
+    tree=st.dictionaries(
+        st.tuples(FOLDERS, OWN_NAMES | USER_NAMES), CONTENTS, min_size=1
+    ),
     tag=SIGNATURES,
     inside=st.booleans(),
 )
 def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
     """Anywhere beside the cache, or in its folder without its mark."""
-    with tempfile.TemporaryDirectory() as data, pytest.MonkeyPatch.context() as monkeypatch:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
         monkeypatch.setenv("TLCOURSE_CACHE", data)
         root = Path(data, "tlcourse-cache") if inside else Path(data)
         (root / "a file").parent.mkdir(exist_ok=True)
         (root / "a file").touch()
         for (folder, name), content in tree.items():
             path = root / folder / name
-            if path.is_dir() or path.parent.is_file():  # a name for a file and a folder at once
+            if (
+                path.is_dir() or path.parent.is_file()
+            ):  # a name for a file and a folder at once
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             if content is None:
@@ -271,11 +379,20 @@ def unmarked(marked):
 
 
 def tag_of_another_program(marked):
-    (marked / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n# by cargo\n")
+    (marked / "CACHEDIR.TAG").write_text(
+        "Signature: 8a477f597d28d172789f06886806bc55\n# by cargo\n"
+    )
 
 
 @pytest.mark.parametrize(
-    "obstacle", [database_of_the_same_name, link_of_the_same_name, linked_folder, unmarked, tag_of_another_program]
+    "obstacle",
+    [
+        database_of_the_same_name,
+        link_of_the_same_name,
+        linked_folder,
+        unmarked,
+        tag_of_another_program,
+    ],
 )
 def test_the_cache_is_done_without_where_it_would_touch_other_files(folder, obstacle):
     obstacle(files.make_cache_folder())
@@ -311,7 +428,10 @@ def test_other_files_do_not_count_towards_the_limit(folder, monkeypatch):
     (files.cache_folder() / "features" / "mine.sqlite").write_bytes(bytes(1_000_000))
     (folder / "mine.sqlite").write_bytes(bytes(1_000_000))
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.0001")
-    assert len(put(f"another-{SHORT}")) == 1 and sum(size for _, size in cache.contents()) < 100_000
+    assert (
+        len(put(f"another-{SHORT}")) == 1
+        and sum(size for _, size in cache.contents()) < 100_000
+    )
     assert len(put()) == 1
 
 
@@ -339,7 +459,9 @@ def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
         def begin(start=start, failed=failed):
             start.wait()
             try:
-                (files.make_cache_folder("features") / f"{threading.get_ident()}").touch()
+                (
+                    files.make_cache_folder("features") / f"{threading.get_ident()}"
+                ).touch()
             except OSError as error:
                 failed.append(error)
 
@@ -351,7 +473,9 @@ def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
         assert failed == []
 
 
-def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(folder, monkeypatch):
+def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(
+    folder, monkeypatch
+):
     is_untouched = files.is_untouched
 
     def meanwhile(path):
@@ -371,7 +495,9 @@ def test_a_folder_reached_by_a_link_is_used(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_SHARED_CACHE"])
-def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(folder, monkeypatch, variable):
+def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(
+    folder, monkeypatch, variable
+):
     monkeypatch.setenv(variable, "~no-such-user/cache")
     with pytest.raises(UserInputError, match=f"{variable}.*no-such-user"):
         put()
@@ -379,7 +505,9 @@ def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(folder, monkeyp
 
 def test_the_doctor_names_a_cache_that_cannot_be_found(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", "~no-such-user/cache")
-    assert "broken" in [finding.state for finding in doctor.examine() if "no-such-user" in finding.text]
+    assert "broken" in [
+        finding.state for finding in doctor.examine() if "no-such-user" in finding.text
+    ]
 
 
 def test_an_empty_variable_is_none(folder, monkeypatch):
@@ -393,7 +521,9 @@ def test_an_empty_variable_is_none(folder, monkeypatch):
 def as_of_another_machine(left):
     """The same file, as another machine or container of this host name would have called it."""
     digest = files._machine()
-    other = left.with_name(left.name.replace(digest, hashlib.sha256(digest.encode()).hexdigest()[:8]))
+    other = left.with_name(
+        left.name.replace(digest, hashlib.sha256(digest.encode()).hexdigest()[:8])
+    )
     return left.rename(other)
 
 
@@ -422,17 +552,29 @@ def test_what_is_being_written_is_not_taken_by_another_container(tmp_path):
     def write(file):
         file.write(b"ours")
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.run([*command, sys.executable, "-c", program, str(tmp_path / "b")], check=True, env=environment)
+        subprocess.run(
+            [*command, sys.executable, "-c", program, str(tmp_path / "b")],
+            check=True,
+            env=environment,
+        )
 
     files.write_atomically(tmp_path / "a", write)
     assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"ours", b"theirs"]
 
 
 @pytest.mark.parametrize(
-    "name", [".unfinished-", ".unfinished-notes", ".unfinished-{node}-1", ".unfinished-{node}-99999999-x"]
+    "name",
+    [
+        ".unfinished-",
+        ".unfinished-notes",
+        ".unfinished-{node}-1",
+        ".unfinished-{node}-99999999-x",
+    ],
 )
 def test_a_users_file_of_a_similar_name_stays(tmp_path, name):
-    path = tmp_path / name.format(node=re.sub(r"\W", "", os.uname().nodename) if hasattr(os, "uname") else "pc")
+    path = tmp_path / name.format(
+        node=re.sub(r"\W", "", os.uname().nodename) if hasattr(os, "uname") else "pc"
+    )
     path.write_bytes(b"mine")
     os.utime(path, (1, 1))
     files.clear_left_over(tmp_path)

@@ -27,7 +27,9 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import environments  # noqa: E402
 import matrix  # noqa: E402
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 ROWS = environments.ROWS.values()
 
 
@@ -40,11 +42,17 @@ def pythons_of(what):
 
 def test_the_lock_is_tried_on_every_python_that_pyproject_admits():
     supported = SpecifierSet(PROJECT["requires-python"])
-    assert pythons_of("the lock") == [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}.0" in supported]
+    assert pythons_of("the lock") == [
+        f"3.{minor}" for minor in range(8, 20) if f"3.{minor}.0" in supported
+    ]
 
 
 def test_the_lock_is_tried_on_every_python_that_pyproject_names():
-    named = [line.split(" :: ")[-1] for line in PROJECT["classifiers"] if "Python :: 3." in line]
+    named = [
+        line.split(" :: ")[-1]
+        for line in PROJECT["classifiers"]
+        if "Python :: 3." in line
+    ]
     assert pythons_of("the lock") == named
 
 
@@ -54,9 +62,13 @@ def test_the_lowest_versions_are_tried_on_the_lowest_python_and_the_newest_on_th
 
 
 @pytest.mark.parametrize("name", ["lowest", "newest-3.13", "colab"])
-def test_what_is_not_locked_is_installed_from_pyproject_with_every_extra_but_the_sites(name):
+def test_what_is_not_locked_is_installed_from_pyproject_with_every_extra_but_the_sites(
+    name,
+):
     extras = set(PROJECT["optional-dependencies"]) - {"site", "tensorflow"}
-    assert {f"--extra={extra}" for extra in extras} <= set(environments.ROWS[name].packages)
+    assert {f"--extra={extra}" for extra in extras} <= set(
+        environments.ROWS[name].packages
+    )
 
 
 def test_colab_is_tried_with_all_that_it_has_preinstalled():
@@ -69,18 +81,41 @@ def test_colab_is_tried_with_all_that_it_has_preinstalled():
 def test_colabs_list_is_of_packages_that_the_course_asks_for():
     asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["tensorflow"]]
     names = {canonicalize_name(Requirement(line).name) for line in asked}
-    assert {canonicalize_name(Requirement(line).name) for line in environments.pins(environments.COLAB)} <= names
+    assert {
+        canonicalize_name(Requirement(line).name)
+        for line in environments.pins(environments.COLAB)
+    } <= names
 
 
 def test_the_quick_tests_are_there():
-    assert [name for name in matrix.QUICK if not (ROOT / "tests" / f"test_{name}.py").is_file()] == []
+    assert [
+        name
+        for name in matrix.QUICK
+        if not (ROOT / "tests" / f"test_{name}.py").is_file()
+    ] == []
 
 
 def test_the_table_has_a_line_for_each_row_that_was_tried():
     counts = {"passed": 3, "failed": 0, "skipped": 1}
-    tried = {"python": "3.12.1", "packages": "the lock", "ran": "tests", "lessons": ["00"], "seconds": 4}
-    rows = {"lock-3.12": {**tried, "versions": {"keras": "3.15.1"}, "tests": counts, "cells": counts, "failed": []}}
-    assert "| 3.12.1 |" in matrix.table(rows) and "| 6 | 0 | 2 | 4 |" in matrix.table(rows)
+    tried = {
+        "python": "3.12.1",
+        "packages": "the lock",
+        "ran": "tests",
+        "lessons": ["00"],
+        "seconds": 4,
+    }
+    rows = {
+        "lock-3.12": {
+            **tried,
+            "versions": {"keras": "3.15.1"},
+            "tests": counts,
+            "cells": counts,
+            "failed": [],
+        }
+    }
+    assert "| 3.12.1 |" in matrix.table(rows) and "| 6 | 0 | 2 | 4 |" in matrix.table(
+        rows
+    )
 
 
 # --- what it has found ---
@@ -90,13 +125,21 @@ def test_the_table_has_a_line_for_each_row_that_was_tried():
 def test_every_kind_of_preprocessing_takes_an_array(kind):
     """Keras 3.10 has no model whose output is its input, which was made for networks that take pixels as they are."""
     pixels = np.full((1, 4, 4, 3), 127, np.uint8)
-    expected = {"lite": 0, "scaled": 127 / 127.5 - 1, "caffe": 127 - np.array([103.939, 116.779, 123.68])}
+    expected = {
+        "lite": 0,
+        "scaled": 127 / 127.5 - 1,
+        "caffe": 127 - np.array([103.939, 116.779, 123.68]),
+    }
     result = published.preprocess(pixels, kind)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, np.broadcast_to(expected.get(kind, 127), pixels.shape), atol=1e-5)
+    np.testing.assert_allclose(
+        result, np.broadcast_to(expected.get(kind, 127), pixels.shape), atol=1e-5
+    )
 
 
-def test_what_scikit_learn_asks_of_a_newer_scipy_is_not_the_learners_affair(monkeypatch):
+def test_what_scikit_learn_asks_of_a_newer_scipy_is_not_the_learners_affair(
+    monkeypatch,
+):
     """Colab has scikit-learn 1.6 and SciPy 1.16, which warns of two options that the former still gives."""
     fit = LogisticRegression.fit
 
@@ -108,7 +151,10 @@ def test_what_scikit_learn_asks_of_a_newer_scipy_is_not_the_learners_affair(monk
     monkeypatch.setattr(LogisticRegression, "fit", warning)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert train_classifier(np.eye(6, dtype=np.float32), [0, 1, 0, 1, 0, 1]) is not None
+        assert (
+            train_classifier(np.eye(6, dtype=np.float32), [0, 1, 0, 1, 0, 1])
+            is not None
+        )
 
 
 class MadeForNewerProtobuf(ModuleType):
@@ -120,17 +166,29 @@ class MadeForNewerProtobuf(ModuleType):
 
 @pytest.fixture
 def protobuf_too_old(monkeypatch, no_packs):
-    monkeypatch.setitem(sys.modules, "tensorflow_metadata.proto.v0", MadeForNewerProtobuf("v0"))
+    monkeypatch.setitem(
+        sys.modules, "tensorflow_metadata.proto.v0", MadeForNewerProtobuf("v0")
+    )
 
 
-@pytest.mark.parametrize(("name", "options"), [("dogs", {}), ("kmnist", {}), ("digits", {"full": True})])
-def test_where_tensorflow_datasets_does_not_start_its_sets_are_answered_with_the_cure(protobuf_too_old, name, options):
-    with pytest.raises(DatasetUnavailable, match='Run: pip install "tensorflow-metadata<1.18"'):
+@pytest.mark.parametrize(
+    ("name", "options"), [("dogs", {}), ("kmnist", {}), ("digits", {"full": True})]
+)
+def test_where_tensorflow_datasets_does_not_start_its_sets_are_answered_with_the_cure(
+    protobuf_too_old, name, options
+):
+    with pytest.raises(
+        DatasetUnavailable, match='Run: pip install "tensorflow-metadata<1.18"'
+    ):
         datasets.load_dataset(name, **options)
 
 
 def test_the_doctor_says_why_tensorflow_datasets_does_not_start(protobuf_too_old):
-    (found,) = (finding for finding in doctor.examine() if finding.subject == "tensorflow-datasets")
+    (found,) = (
+        finding
+        for finding in doctor.examine()
+        if finding.subject == "tensorflow-datasets"
+    )
     assert found.state == "missing" and "tensorflow-metadata<1.18" in found.text
 
 

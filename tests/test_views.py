@@ -27,7 +27,19 @@ def test_views_by_number_or_name(views, names):
 
 
 @pytest.mark.parametrize(
-    "views", [0, -1, True, 2.0, None, (), ["upside down"], ["as is", "as is"], ["crop 0"], ["crop"]]
+    "views",
+    [
+        0,
+        -1,
+        True,
+        2.0,
+        None,
+        (),
+        ["upside down"],
+        ["as is", "as is"],
+        ["crop 0"],
+        ["crop"],
+    ],
 )
 def test_other_views_are_refused_with_the_known_ones(views):
     with pytest.raises(UserInputError, match="upside-down|at least one view"):
@@ -51,7 +63,10 @@ def test_a_crop_has_the_pictures_shape_and_dtype(shape, dtype):
 
 
 def test_a_crop_depends_on_its_seed_and_number_alone():
-    crops = [apply_view(PICTURE, *how).tobytes() for how in (("crop 1", b"a"), ("crop 1", b"b"), ("crop 3", b"a"))]
+    crops = [
+        apply_view(PICTURE, *how).tobytes()
+        for how in (("crop 1", b"a"), ("crop 1", b"b"), ("crop 3", b"a"))
+    ]
     assert len(set(crops)) == 3
     assert apply_view(PICTURE, "crop 1", b"a").tobytes() == crops[0]
 
@@ -77,5 +92,14 @@ def test_the_views_that_are_shown_are_those_that_a_network_gets():
 
 
 def test_the_views_of_one_picture_come_without_a_progress_bar(monkeypatch):
-    monkeypatch.setattr(features, "progress_bar", lambda **_: pytest.fail("lesson 08 would show a hundred and twenty"))
-    assert tl.views_of(np.full((20, 30, 3), 9, np.uint8), 2, size=(20, 30)).shape == (2, 20, 30, 3)
+    monkeypatch.setattr(
+        features,
+        "progress_bar",
+        lambda **_: pytest.fail("lesson 08 would show a hundred and twenty"),
+    )
+    assert tl.views_of(np.full((20, 30, 3), 9, np.uint8), 2, size=(20, 30)).shape == (
+        2,
+        20,
+        30,
+        3,
+    )

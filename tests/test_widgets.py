@@ -53,7 +53,9 @@ def test_an_answers_figure_says_in_words_what_the_answer_says():
 
 
 def test_text_from_elsewhere_stays_text_on_a_page():
-    assert "<script>" not in as_page("<script>") + as_table(["<script>"], [["<script>", "<script>"]], "<script>")
+    assert "<script>" not in as_page("<script>") + as_table(
+        ["<script>"], [["<script>", "<script>"]], "<script>"
+    )
 
 
 def test_the_names_of_widgets_are_not_those_of_rooms():
@@ -63,12 +65,18 @@ def test_the_names_of_widgets_are_not_those_of_rooms():
     assert rooms.isdisjoint(tl.widgets.__all__)
 
 
-@pytest.mark.parametrize(("version", "shows"), [("0.13.3", True), ("0.14.0", False), ("0.14.3", True)])
-def test_a_canvas_that_would_stay_empty_is_not_used(version, shows, monkeypatch, recwarn):
+@pytest.mark.parametrize(
+    ("version", "shows"), [("0.13.3", True), ("0.14.0", False), ("0.14.3", True)]
+)
+def test_a_canvas_that_would_stay_empty_is_not_used(
+    version, shows, monkeypatch, recwarn
+):
     ipycanvas = pytest.importorskip("ipycanvas")
     monkeypatch.setattr(ipycanvas, "__version__", version)
     assert live.has_canvas() is shows
-    assert [("pip install ipycanvas" in str(warning.message)) for warning in recwarn] == [True] * (not shows)
+    assert [
+        ("pip install ipycanvas" in str(warning.message)) for warning in recwarn
+    ] == [True] * (not shows)
 
 
 def test_each_widget_has_a_function_that_gives_the_same():

@@ -20,12 +20,18 @@ def explorer():
 def test_there_is_an_explorer_for_each_published_network(name):
     found = freezing_at(name, 1).data
     assert len(found["frozen"]) == 1 and len(found["learning"]) >= 4
-    assert found["seconds_an_epoch"]["in_fit"] > found["seconds_an_epoch"]["computed_once"] > 0
+    assert (
+        found["seconds_an_epoch"]["in_fit"]
+        > found["seconds_an_epoch"]["computed_once"]
+        > 0
+    )
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
 def test_what_was_counted_is_what_the_network_holds(name):
-    counted = [vars(block) for block in count_blocks(tl.load_pretrained_model(name).network)]
+    counted = [
+        vars(block) for block in count_blocks(tl.load_pretrained_model(name).network)
+    ]
     assert tl.results(f"blocks.{name}.blocks") == counted
 
 
@@ -36,12 +42,17 @@ def test_trainable_numbers_are_those_that_unfreeze_would_train(frozen, bundled_m
     if frozen:
         table = tl.freeze(network, up_to=frozen)
     said = freezing_at(bundled_model, frozen).data
-    assert (said["trainable"], said["parameters"]) == (table.trainable, table.parameters)
+    assert (said["trainable"], said["parameters"]) == (
+        table.trainable,
+        table.parameters,
+    )
 
 
 def test_a_network_with_a_head_of_ones_own_is_recognised_by_its_blocks(bundled_model):
     network = tl.add_head(bundled_model, classes=2)
-    said, published = (freezing_at(model, "block5c").data for model in (network, bundled_model))
+    said, published = (
+        freezing_at(model, "block5c").data for model in (network, bundled_model)
+    )
     assert {**said, "network": ""} == {**published, "network": ""}
 
 
@@ -49,10 +60,15 @@ def test_of_an_unknown_network_only_the_counts_are_said():
     import keras
 
     layers = keras.layers
-    network = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)]
+    )
     answer = freezing_at(network, 1)
     assert answer.data["trainable"] == 144 * 2 + 2
-    assert "Seconds an epoch: not measured" in answer.text and "Accuracy by the cut: not measured" in answer.text
+    assert (
+        "Seconds an epoch: not measured" in answer.text
+        and "Accuracy by the cut: not measured" in answer.text
+    )
     assert answer.figure.alt == answer.text
 
 
@@ -94,10 +110,16 @@ def test_the_page_has_a_picture_with_a_description_and_the_blocks_as_a_table(exp
 
 @pytest.mark.parametrize("wrong", [-1, 19, "block9z", 2.5, True])
 def test_a_cut_that_is_not_there_is_answered_with_what_there_is(wrong):
-    with pytest.raises(UserInputError, match="expected how many blocks are frozen, 0 to 18, or the last one of"):
+    with pytest.raises(
+        UserInputError,
+        match="expected how many blocks are frozen, 0 to 18, or the last one of",
+    ):
         freezing_at(frozen=wrong)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(UserInputError, match="There is no network 'vgg61' here. There are efficientnet_lite0"):
+    with pytest.raises(
+        UserInputError,
+        match="There is no network 'vgg61' here. There are efficientnet_lite0",
+    ):
         freeze_explorer("vgg61")

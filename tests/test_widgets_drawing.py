@@ -60,7 +60,9 @@ def test_size_and_place_of_the_writing_do_not_matter():
 
 
 def test_as_much_ink_as_in_the_signs_of_the_data_set(numerals):
-    hands = [numerals.test.images[numerals.test.labels == label].mean() for label in (0, 2)]
+    hands = [
+        numerals.test.images[numerals.test.labels == label].mean() for label in (0, 2)
+    ]
     assert [as_sign(ONE).mean(), as_sign(THREE).mean()] == pytest.approx(hands, rel=0.5)
 
 
@@ -76,7 +78,9 @@ def test_a_dot_is_a_sign_too():
 
 def test_a_sign_stays_as_it_is(numerals):
     assert as_sign(numerals.test.images[0]) is not None
-    np.testing.assert_array_equal(as_sign(numerals.test.images[0]), numerals.test.images[0])
+    np.testing.assert_array_equal(
+        as_sign(numerals.test.images[0]), numerals.test.images[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,9 @@ def test_each_network_says_what_it_reads(networks, numerals):
     answer = read_kanji(ONE, networks, numerals)
     assert list(answer.data["guesses"]) == ["first", "second"]
     best = answer.data["guesses"]["first"][0]
-    assert (best["sign"], best["meaning"]) == ("一", "one") and best["probability"] > 0.5
+    assert (best["sign"], best["meaning"]) == ("一", "one") and best[
+        "probability"
+    ] > 0.5
     assert answer.text.startswith("first: 一 (one) ")
 
 
@@ -111,7 +117,9 @@ def test_it_reads_what_the_networks_themselves_would(networks, numerals):
     sign = numerals.test.images[7]
     found = read_kanji(sign, networks, numerals).data["guesses"]["first"]
     expected = np.sort(networks["first"].predict_proba(sign[None])[0])[::-1]
-    assert [guess["probability"] for guess in found] == pytest.approx(expected, abs=2e-4)
+    assert [guess["probability"] for guess in found] == pytest.approx(
+        expected, abs=2e-4
+    )
 
 
 def test_the_figure_is_in_letters_that_every_font_has(networks, numerals, recwarn):
@@ -122,7 +130,10 @@ def test_the_figure_is_in_letters_that_every_font_has(networks, numerals, recwar
 
 def test_while_nothing_is_drawn_a_test_sign_is_read(networks, numerals):
     widget = draw_a_kanji(networks, numerals)
-    assert widget.default.text == read_kanji(numerals.test.images[0], networks, numerals).text
+    assert (
+        widget.default.text
+        == read_kanji(numerals.test.images[0], networks, numerals).text
+    )
 
 
 def test_what_is_drawn_is_read(widget, networks, numerals):
@@ -131,9 +142,17 @@ def test_what_is_drawn_is_read(widget, networks, numerals):
 
 
 def test_fingers_draw_as_the_mouse_does(widget, networks, numerals):
-    for event, fingers in (("start", [{"x": 0, "y": 50}]), ("move", [{"x": 100, "y": 50}]), ("end", [])):
-        widget.canvas._handle_frontend_event(None, {"event": f"touch_{event}", "touches": fingers}, None)
-    assert widget.page.value == read_kanji([[(0, 50), (100, 50)]], networks, numerals).page
+    for event, fingers in (
+        ("start", [{"x": 0, "y": 50}]),
+        ("move", [{"x": 100, "y": 50}]),
+        ("end", []),
+    ):
+        widget.canvas._handle_frontend_event(
+            None, {"event": f"touch_{event}", "touches": fingers}, None
+        )
+    assert (
+        widget.page.value == read_kanji([[(0, 50), (100, 50)]], networks, numerals).page
+    )
 
 
 def test_a_mouse_that_is_not_pressed_draws_nothing(widget):
@@ -184,5 +203,7 @@ def test_what_is_no_network_is_refused(wrong, numerals):
 
 
 def test_a_network_for_other_classes_is_refused(networks):
-    with pytest.raises(UserInputError, match="'first' knows 3 classes and kanji has 100"):
+    with pytest.raises(
+        UserInputError, match="'first' knows 3 classes and kanji has 100"
+    ):
         draw_a_kanji(networks, tl.load_dataset("kanji"))

@@ -13,14 +13,20 @@ NAMES = ["cat", "dog"]
 
 
 def split(labels, names=NAMES):
-    pictures = np.arange(len(labels), dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(5, axis=2)
+    pictures = (
+        np.arange(len(labels), dtype=np.uint8)[:, None, None]
+        .repeat(4, axis=1)
+        .repeat(5, axis=2)
+    )
     return Split(pictures, np.array(labels), list(names))
 
 
 @pytest.fixture(scope="module")
 def judged():
     """Six pictures, of which two cats are taken for dogs, the second more surely; with features of two numbers."""
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]])
+    probabilities = np.array(
+        [[0.9, 0.1], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]]
+    )
     features = np.array([[1, 0], [1, 0.1], [0, 1], [0, 1], [0.1, 1], [1, 0]], float)
     return split([0, 0, 0, 1, 1, 0]), probabilities, features
 
@@ -35,18 +41,27 @@ def browser(judged, train):
     return mistake_browser(*judged, *train)
 
 
-def test_without_a_choice_the_most_frequent_mistake_is_shown_the_surest_picture_first(judged):
+def test_without_a_choice_the_most_frequent_mistake_is_shown_the_surest_picture_first(
+    judged,
+):
     found = mistakes_of(*judged[:2]).data
     assert (found["true"], found["predicted"], found["rows"]) == ("cat", "dog", [2, 1])
 
 
-def test_each_picture_comes_with_its_probabilities_and_nearest_training_pictures(judged, train):
+def test_each_picture_comes_with_its_probabilities_and_nearest_training_pictures(
+    judged, train
+):
     split, probabilities, features = judged
     answer = mistakes_of(split, probabilities, "cat", "dog", features, *train)
     first = answer.data["shown"][0]
     assert first["probabilities"] == {"dog": 0.9, "cat": 0.1}
-    assert [near["row"] for near in first["neighbours"]] == [1, 3, 2] and first["neighbours"][0]["cosine"] == 1
-    assert "picture 2: dog 90%, cat 10%; nearest training pictures: dog, dog, cat" in answer.text
+    assert [near["row"] for near in first["neighbours"]] == [1, 3, 2] and first[
+        "neighbours"
+    ][0]["cosine"] == 1
+    assert (
+        "picture 2: dog 90%, cat 10%; nearest training pictures: dog, dog, cat"
+        in answer.text
+    )
 
 
 def test_right_pictures_can_be_looked_at_too(judged):
@@ -70,14 +85,18 @@ def test_each_field_is_a_button_that_says_what_it_counts(browser):
         ("dog", "cat"): "0",
         ("dog", "dog"): "2",
     }
-    assert browser.buttons["cat", "dog"].tooltip == "2 of true class cat predicted as dog"
+    assert (
+        browser.buttons["cat", "dog"].tooltip == "2 of true class cat predicted as dog"
+    )
 
 
 def test_a_click_opens_the_field(browser):
     browser.box  # noqa: B018 - makes the buttons
     browser.buttons["dog", "dog"].click()
     assert "dog recognised: 2:" in browser.page.value
-    assert re.findall(r'alt="(Picture \d, dog, taken for dog)"', browser.page.value) == [
+    assert re.findall(
+        r'alt="(Picture \d, dog, taken for dog)"', browser.page.value
+    ) == [
         "Picture 3, dog, taken for dog",
         "Picture 4, dog, taken for dog",
     ]
@@ -100,7 +119,11 @@ def test_of_many_classes_the_fields_are_a_list_the_worst_first():
 def test_names_from_a_folder_stay_text():
     browser = mistake_browser(split([0, 1], ["<script>", "dog"]), np.eye(2))
     assert "<script>" not in browser.at("<script>", "<script>").page
-    assert all("<script>" not in cell.value for cell in browser.box.children[0].children if hasattr(cell, "value"))
+    assert all(
+        "<script>" not in cell.value
+        for cell in browser.box.children[0].children
+        if hasattr(cell, "value")
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,9 +131,18 @@ def test_names_from_a_folder_stay_text():
     [
         ((np.zeros((5, 2)),), "Lengths differ"),
         ((np.zeros((6, 3)),), "expected a column for each of the 2 classes"),
-        ((np.zeros((6, 2)), np.zeros((6, 2))), "For neighbours three things are needed"),
-        ((np.zeros((6, 2)), np.ones((6, 2)), split([0, 1]), np.ones((3, 2))), "train holds 2 pictures"),
-        ((np.zeros((6, 2)), np.ones((5, 2)), split([0, 1]), np.ones((2, 2))), "Lengths differ"),
+        (
+            (np.zeros((6, 2)), np.zeros((6, 2))),
+            "For neighbours three things are needed",
+        ),
+        (
+            (np.zeros((6, 2)), np.ones((6, 2)), split([0, 1]), np.ones((3, 2))),
+            "train holds 2 pictures",
+        ),
+        (
+            (np.zeros((6, 2)), np.ones((5, 2)), split([0, 1]), np.ones((2, 2))),
+            "Lengths differ",
+        ),
     ],
 )
 def test_what_does_not_belong_together_is_refused(judged, arguments, said):
@@ -119,5 +151,7 @@ def test_what_does_not_belong_together_is_refused(judged, arguments, said):
 
 
 def test_an_unknown_class_is_answered_with_the_known_ones(judged):
-    with pytest.raises(UserInputError, match="There is no class 'fox'. There are cat, dog."):
+    with pytest.raises(
+        UserInputError, match="There is no class 'fox'. There are cat, dog."
+    ):
         mistakes_of(*judged[:2], "fox", "dog")

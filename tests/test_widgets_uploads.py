@@ -36,7 +36,12 @@ def given(bundled_model):
     pictures = np.stack([make(shade) for make in (striped, plain) for shade in shades])
     train = Split(pictures, np.repeat([0, 1], len(shades)), NAMES)
     features = bundled_model.extract_features(train.images, cache=False)
-    return bundled_model, tl.train_classifier(features, train.labels, NAMES), train, features
+    return (
+        bundled_model,
+        tl.train_classifier(features, train.labels, NAMES),
+        train,
+        features,
+    )
 
 
 @pytest.fixture
@@ -70,13 +75,21 @@ def upload(widget, content, name="mine.png"):
 def test_probabilities_are_those_of_the_probe(given):
     model, classifier, *_ = given
     found = try_picture(striped(40), *given).data["probabilities"]
-    expected = classifier.predict_proba(model.extract_features([striped(40)], cache=False))[0]
-    assert found["striped"] == pytest.approx(expected[0], abs=1e-4) and found["striped"] > 0.5
+    expected = classifier.predict_proba(
+        model.extract_features([striped(40)], cache=False)
+    )[0]
+    assert (
+        found["striped"] == pytest.approx(expected[0], abs=1e-4)
+        and found["striped"] > 0.5
+    )
 
 
 def test_the_nearest_training_pictures_are_named(given):
     found = try_picture(striped(60), *given).data["neighbours"]
-    assert found[0] == {"row": 1, "class": "striped", "cosine": pytest.approx(1, abs=1e-4)} and len(found) == 3
+    assert (
+        found[0] == {"row": 1, "class": "striped", "cosine": pytest.approx(1, abs=1e-4)}
+        and len(found) == 3
+    )
 
 
 def test_the_map_adds_up_to_what_the_probe_decides_by(given, bundled_model):
@@ -85,7 +98,9 @@ def test_the_map_adds_up_to_what_the_probe_decides_by(given, bundled_model):
     grid = model.activations([striped(40)], "head", cache=False)[0].astype(np.float64)
     kernel, _ = classifier.weights()
     features = model.extract_features([striped(40)], cache=False)[0]
-    np.testing.assert_allclose((grid @ kernel).mean(axis=(0, 1)), features @ kernel, rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(
+        (grid @ kernel).mean(axis=(0, 1)), features @ kernel, rtol=0.02, atol=0.02
+    )
 
 
 def test_where_the_network_looked_is_said_in_words(given):
@@ -102,7 +117,10 @@ def test_a_turned_photograph_is_turned_back_first(given):
     exif[0x0112] = 6  # as a telephone held upright writes it: to be turned by 90°
     turned = file(np.rot90(striped(40)).copy(), "jpeg", quality=95, exif=exif)
     upright = file(striped(40), "jpeg", quality=95)
-    found, expected = (try_picture(content, *given).data["probabilities"] for content in (turned, upright))
+    found, expected = (
+        try_picture(content, *given).data["probabilities"]
+        for content in (turned, upright)
+    )
     assert found["striped"] == pytest.approx(expected["striped"], abs=0.05)
 
 
@@ -113,7 +131,10 @@ def test_the_figure_shows_picture_map_and_neighbours_and_says_so_in_words(given)
 
 def test_before_anything_is_given_an_example_is_looked_at(given):
     examples = Split(np.stack([plain(130)]), [1], NAMES)
-    assert try_your_own(*given, examples).default.text == try_picture(plain(130), *given).text
+    assert (
+        try_your_own(*given, examples).default.text
+        == try_picture(plain(130), *given).text
+    )
 
 
 # The button
@@ -121,7 +142,10 @@ def test_before_anything_is_given_an_example_is_looked_at(given):
 
 def test_an_uploaded_picture_is_answered(widget, given):
     upload(widget, file(plain(130)))
-    assert widget.page.value == try_picture(plain(130), *given).page and widget.examples.label == "what I give"
+    assert (
+        widget.page.value == try_picture(plain(130), *given).page
+        and widget.examples.label == "what I give"
+    )
 
 
 def test_a_second_picture_of_the_same_name_is_answered_too(widget, given):
@@ -138,12 +162,20 @@ def test_an_example_is_chosen_by_keyboard(widget, given):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"Dear diary, this is a text.", "mine.jpg cannot be read as a picture: its content is in no picture format"),
+        (
+            b"Dear diary, this is a text.",
+            "mine.jpg cannot be read as a picture: its content is in no picture format",
+        ),
         (b"", "mine.jpg cannot be read as a picture"),
-        (file(striped(40), "jpeg", quality=95)[:-800], "mine.jpg cannot be read as a picture: it was cut short"),
+        (
+            file(striped(40), "jpeg", quality=95)[:-800],
+            "mine.jpg cannot be read as a picture: it was cut short",
+        ),
     ],
 )
-def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(widget, content, said, given):
+def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(
+    widget, content, said, given
+):
     upload(widget, content, "mine.jpg")
     assert said in widget.page.value
     upload(widget, file(plain(130)))
@@ -160,13 +192,18 @@ def test_where_no_picture_is_seen_no_room_is_kept_for_one(widget):
 def test_a_picture_that_would_be_too_large_is_refused(widget, monkeypatch):
     monkeypatch.setattr("tlcourse.picture_formats.MAX_PIXELS", 1000)
     upload(widget, file(plain(130)))
-    assert "at most" in widget.page.value and "Make it smaller first." in widget.page.value
+    assert (
+        "at most" in widget.page.value and "Make it smaller first." in widget.page.value
+    )
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_opened(widget, monkeypatch):
     monkeypatch.setattr("tlcourse.widgets.uploads.MOST_MEGABYTES", 0.0001)
     upload(widget, file(striped(40), "bmp"), "scan.bmp")
-    assert "scan.bmp has 0.0 MB; up to 0.0001 MB are taken here. Make it smaller first" in widget.page.value
+    assert (
+        "scan.bmp has 0.0 MB; up to 0.0001 MB are taken here. Make it smaller first"
+        in widget.page.value
+    )
 
 
 # Nothing is kept
@@ -190,7 +227,9 @@ def test_what_was_uploaded_is_forgotten_at_once(widget):
 def test_no_part_of_the_widget_holds_the_picture(widget):
     before = everything_kept(widget).count("data:image/png")
     upload(widget, file(plain(130)))
-    assert everything_kept(widget).count("data:image/png") == before == 3  # the neighbours
+    assert (
+        everything_kept(widget).count("data:image/png") == before == 3
+    )  # the neighbours
     assert widget.canvas.image_data is None
 
 
@@ -203,7 +242,9 @@ def test_nothing_is_written_to_disk(widget, own_cache):
 def test_files_of_ipywidgets_7_are_read_and_forgotten_as_well():
     value = {"mine.png": {"metadata": {"name": "mine.png"}, "content": b"bytes"}}
     assert content_of(value) == ("mine.png", b"bytes")
-    upload = SimpleNamespace(value=value, data=[b"bytes"], metadata=[{"name": "mine.png"}], _counter=1)
+    upload = SimpleNamespace(
+        value=value, data=[b"bytes"], metadata=[{"name": "mine.png"}], _counter=1
+    )
     forget(upload)
     assert (upload.data, upload.metadata, upload._counter) == ([], [], 0)
 
@@ -226,7 +267,9 @@ def test_a_text_model_is_refused(given, small_bert):
 
 
 def test_another_kind_of_classifier_is_refused(given):
-    with pytest.raises(UserInputError, match="expected the linear probe that tl.train_classifier gives"):
+    with pytest.raises(
+        UserInputError, match="expected the linear probe that tl.train_classifier gives"
+    ):
         try_your_own(given[0], object(), *given[2:])
 
 

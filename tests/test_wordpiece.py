@@ -44,7 +44,14 @@ class Column:
 
 
 def test_a_word_that_is_not_known_falls_into_pieces_that_are(uncased):
-    assert tokens(uncased, "unwatchable film") == ["[CLS]", "un", "##watch", "##able", "film", "[SEP]"]
+    assert tokens(uncased, "unwatchable film") == [
+        "[CLS]",
+        "un",
+        "##watch",
+        "##able",
+        "film",
+        "[SEP]",
+    ]
 
 
 def test_what_has_no_pieces_is_unknown(uncased):
@@ -76,20 +83,44 @@ def test_right_to_left_text_is_read_in_its_order(uncased):
     assert tokens(uncased, "שלום") == ["[CLS]", "ש", "##ל", "##ו", "##ם", "[SEP]"]
 
 
-@pytest.mark.parametrize("text", ["", " ", " \t\n ", "\x00", "\x07\x1b", "\u200b", "\ufeff", "\ud800", "\udfff\ud800"])
-def test_what_has_nothing_to_read_has_only_the_marks_of_beginning_and_end(uncased, text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        " \t\n ",
+        "\x00",
+        "\x07\x1b",
+        "\u200b",
+        "\ufeff",
+        "\ud800",
+        "\udfff\ud800",
+    ],
+)
+def test_what_has_nothing_to_read_has_only_the_marks_of_beginning_and_end(
+    uncased, text
+):
     assert tokens(uncased, text) == ["[CLS]", "[SEP]"]
 
 
 @pytest.mark.parametrize(
-    "text", ["good\x00 film", "\ud800good film", "good\udc00 film", "good\r\nfilm", "good\u00a0film"]
+    "text",
+    [
+        "good\x00 film",
+        "\ud800good film",
+        "good\udc00 film",
+        "good\r\nfilm",
+        "good\u00a0film",
+    ],
 )
 def test_what_cannot_be_read_does_not_disturb_the_rest(uncased, text):
     assert tokens(uncased, text) == ["[CLS]", "good", "film", "[SEP]"]
 
 
 def test_a_character_given_in_two_halves_is_that_character(uncased):
-    assert np.array_equal(uncased.ids(["\ud83d\ude42"])[0], uncased.ids(["\U0001f642"])[0])
+    assert np.array_equal(
+        uncased.ids(["\ud83d\ude42"])[0], uncased.ids(["\U0001f642"])[0]
+    )
 
 
 def test_text_that_says_padding_is_no_padding(uncased):
@@ -98,13 +129,19 @@ def test_text_that_says_padding_is_no_padding(uncased):
 
 
 def test_ids_are_int32_and_of_one_dimension_each(uncased):
-    assert [(ids.dtype, ids.shape) for ids in uncased.ids(["", "good film"])] == [(np.int32, (2,)), (np.int32, (4,))]
+    assert [(ids.dtype, ids.shape) for ids in uncased.ids(["", "good film"])] == [
+        (np.int32, (2,)),
+        (np.int32, (4,)),
+    ]
 
 
 def test_a_sentence_s_ids_do_not_depend_on_its_neighbours(uncased):
     texts = ["good film", "", "a very long story " * 5, "bad"]
     together = uncased.ids(texts)
-    assert all(np.array_equal(ids, uncased.ids([text])[0]) for ids, text in zip(together, texts, strict=True))
+    assert all(
+        np.array_equal(ids, uncased.ids([text])[0])
+        for ids, text in zip(together, texts, strict=True)
+    )
 
 
 def test_many_texts_come_in_their_order(uncased, monkeypatch):
@@ -116,11 +153,18 @@ def test_many_texts_come_in_their_order(uncased, monkeypatch):
 def test_several_threads_may_use_it_at_once(uncased):
     texts = ["good film " * (number % 10) for number in range(500)]
     expected, found = uncased.ids(texts), []
-    threads = [threading.Thread(target=lambda: found.append(uncased.ids(texts))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(uncased.ids(texts)))
+        for _ in range(4)
+    ]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert len(found) == 4
-    assert all(np.array_equal(*pair) for one in found for pair in zip(one, expected, strict=True))
+    assert all(
+        np.array_equal(*pair)
+        for one in found
+        for pair in zip(one, expected, strict=True)
+    )
 
 
 # Long texts
@@ -164,7 +208,10 @@ def test_one_word_of_a_hundred_thousand_letters_is_unknown(uncased):
         (VOCABULARY[1:], "its first line should be \\[PAD\\]"),
         ([*VOCABULARY[1:], "[PAD]"], "its first line should be \\[PAD\\]"),
         ([token for token in VOCABULARY if token != "[UNK]"], "it has no \\[UNK\\]"),
-        ([token for token in VOCABULARY if token != "[SEP]"], "cannot be read as a vocabulary"),
+        (
+            [token for token in VOCABULARY if token != "[SEP]"],
+            "cannot be read as a vocabulary",
+        ),
         ([], "cannot be read as a vocabulary"),
     ],
 )
@@ -184,7 +231,9 @@ def test_lines_may_end_as_windows_ends_them(tmp_path, uncased):
     folder = write_small_bert(tmp_path)
     (folder / "vocab.txt").write_bytes("\r\n".join(VOCABULARY).encode())
     carried = Tokenizer(folder / "vocab.txt", True, LONGEST)
-    assert np.array_equal(carried.ids(["unwatchable film"])[0], uncased.ids(["unwatchable film"])[0])
+    assert np.array_equal(
+        carried.ids(["unwatchable film"])[0], uncased.ids(["unwatchable film"])[0]
+    )
 
 
 # What holds texts
@@ -201,7 +250,15 @@ def test_lines_may_end_as_windows_ends_them(tmp_path, uncased):
         Column(["good", "bad"]),
         (text for text in ["good", "bad"]),
     ],
-    ids=["list", "tuple", "array", "object array", "numpy's str", "column", "generator"],
+    ids=[
+        "list",
+        "tuple",
+        "array",
+        "object array",
+        "numpy's str",
+        "column",
+        "generator",
+    ],
 )
 def test_texts_may_come_in_anything_that_holds_them(given):
     found = as_sentences(given)
@@ -219,20 +276,26 @@ def test_texts_may_come_in_a_tf_data_dataset(batch, labels):
     import tensorflow as tf
 
     texts = ["good", "", "世界 \U0001f642"]
-    dataset = tf.data.Dataset.from_tensor_slices((texts, [0, 1, 0]) if labels else texts)
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (texts, [0, 1, 0]) if labels else texts
+    )
     assert as_sentences(dataset if batch is None else dataset.batch(batch)) == texts
 
 
 def test_of_dictionaries_in_a_tf_data_dataset_the_text_is_taken():
     import tensorflow as tf
 
-    assert as_sentences(tf.data.Dataset.from_tensor_slices({"text": ["good"], "label": [1]}).batch(2)) == ["good"]
+    assert as_sentences(
+        tf.data.Dataset.from_tensor_slices({"text": ["good"], "label": [1]}).batch(2)
+    ) == ["good"]
 
 
 def test_bytes_in_a_tf_data_dataset_that_are_no_utf_8_are_read_as_far_as_they_are():
     import tensorflow as tf
 
-    assert as_sentences(tf.data.Dataset.from_tensor_slices([b"good \xff"])) == ["good \ufffd"]
+    assert as_sentences(tf.data.Dataset.from_tensor_slices([b"good \xff"])) == [
+        "good \ufffd"
+    ]
 
 
 def test_a_split_s_sentences_are_texts():
@@ -250,14 +313,20 @@ def test_a_split_s_sentences_are_texts():
         ({"good", "bad"}, "Texts were given as set"),
         ([], "There are no texts"),
         (np.array([]), "There are no texts"),
-        (["good", None], "Text number 1 is None, of type NoneType; expected str.* Missing texts become empty ones"),
+        (
+            ["good", None],
+            "Text number 1 is None, of type NoneType; expected str.* Missing texts become empty ones",
+        ),
         (["good", float("nan")], "Text number 1 is nan, of type float"),
         ([b"good"], "Text number 0 is b'good', of type bytes"),
         (np.array([b"good"]), "of type bytes"),
         (np.arange(3), "Text number 0 is .*0"),
         ([["good", "bad"]], "Text number 0 is \\['good', 'bad'\\], of type list"),
         (np.array([["good"]]), "Text number 0 is an array of shape \\(1,\\)"),
-        (np.zeros((2, 8, 8, 3), np.uint8), "Text number 0 is an array of shape \\(8, 8, 3\\)"),
+        (
+            np.zeros((2, 8, 8, 3), np.uint8),
+            "Text number 0 is an array of shape \\(8, 8, 3\\)",
+        ),
     ],
 )
 def test_what_is_no_text_gets_a_sentence(given, sentence):
@@ -265,9 +334,13 @@ def test_what_is_no_text_gets_a_sentence(given, sentence):
         as_sentences(given)
 
 
-@pytest.mark.parametrize("whole", [lambda reviews: reviews, lambda reviews: reviews.train])
+@pytest.mark.parametrize(
+    "whole", [lambda reviews: reviews, lambda reviews: reviews.train]
+)
 def test_a_data_set_or_split_in_place_of_its_sentences_is_told_what_to_give(whole):
-    with pytest.raises(UserInputError, match="give the split's sentences: dataset.train.sentences"):
+    with pytest.raises(
+        UserInputError, match="give the split's sentences: dataset.train.sentences"
+    ):
         as_sentences(whole(load_dataset("reviews")))
 
 
@@ -281,7 +354,10 @@ def test_numbers_in_a_tf_data_dataset_get_a_sentence():
 def test_dictionaries_without_text_in_a_tf_data_dataset_get_a_sentence():
     import tensorflow as tf
 
-    with pytest.raises(UserInputError, match='dictionaries with review; expected the texts under "text"'):
+    with pytest.raises(
+        UserInputError,
+        match='dictionaries with review; expected the texts under "text"',
+    ):
         as_sentences(tf.data.Dataset.from_tensor_slices({"review": ["good"]}))
 
 

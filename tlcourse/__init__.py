@@ -13,7 +13,9 @@ import os as _os
 import typing as _typing
 from importlib import import_module as _import_module
 
-_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported: only errors are logged
+_os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "3"
+)  # read when TensorFlow is imported: only errors are logged
 
 __version__ = "0.1.0"
 
@@ -106,7 +108,9 @@ else:
         elif name in _ROOMS:
             value = _import_module(f".{_ROOMS[name]}", __name__)
         else:
-            raise AttributeError(f"tlcourse has no {name!r}. It has: {', '.join(__all__)}.")
+            raise AttributeError(
+                f"tlcourse has no {name!r}. It has: {', '.join(__all__)}."
+            )
         globals()[name] = value
         return value
 

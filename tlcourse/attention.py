@@ -25,9 +25,14 @@ def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
     import keras
 
     names = [layer.name for layer in network.layers]
-    count = sum(name.startswith("layer_") and name.endswith("_attention") for name in names)
+    count = sum(
+        name.startswith("layer_") and name.endswith("_attention") for name in names
+    )
     before = ["embeddings", *(f"layer_{number}" for number in range(1, count))]
-    states = keras.Model(network.inputs[0], [network.get_layer(f"{block}_states").output for block in before])
+    states = keras.Model(
+        network.inputs[0],
+        [network.get_layer(f"{block}_states").output for block in before],
+    )
     found = []
     for number, x in enumerate(states(ids[None]), start=1):
         attention = network.get_layer(f"layer_{number}_attention")

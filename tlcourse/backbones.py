@@ -48,11 +48,17 @@ def _availability(name: str) -> str:
 
 
 @overload
-def load_pretrained_model(name: PictureModel = ..., engine: str = ...) -> "PretrainedModel": ...
+def load_pretrained_model(
+    name: PictureModel = ..., engine: str = ...
+) -> "PretrainedModel": ...
 @overload
-def load_pretrained_model(name: Literal["minilm"] | PathLike, engine: str = ...) -> PretrainedTextModel: ...
+def load_pretrained_model(
+    name: Literal["minilm"] | PathLike, engine: str = ...
+) -> PretrainedTextModel: ...
 @overload
-def load_pretrained_model(name: str, engine: str = ...) -> "PretrainedModel | PretrainedTextModel": ...
+def load_pretrained_model(
+    name: str, engine: str = ...
+) -> "PretrainedModel | PretrainedTextModel": ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0", engine: str = "auto"
 ) -> "PretrainedModel | PretrainedTextModel":
@@ -71,7 +77,9 @@ def load_pretrained_model(
         WeightsUnavailable: the weights are neither here nor to be had, or TensorFlow is not installed.
         DamagedFile: the weights' file is not what was published, or was cut short.
     """
-    if isinstance(name, PathLike) or (isinstance(name, str) and (name in bert_folder.PUBLISHED or _is_path(name))):
+    if isinstance(name, PathLike) or (
+        isinstance(name, str) and (name in bert_folder.PUBLISHED or _is_path(name))
+    ):
         return PretrainedTextModel(name, engine)
     if not isinstance(name, str) or name not in RECIPES:
         known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
@@ -83,7 +91,9 @@ def load_pretrained_model(
 
 def _is_path(name: str) -> bool:
     """Whether a name is meant for a folder: it has parts, or there is such a folder."""
-    return name not in RECIPES and (len(Path(name).parts) > 1 or (bool(name) and os.path.isdir(name)))
+    return name not in RECIPES and (
+        len(Path(name).parts) > 1 or (bool(name) and os.path.isdir(name))
+    )
 
 
 class PretrainedModel:
@@ -121,7 +131,11 @@ class PretrainedModel:
     @property
     def feature_dim(self) -> int:
         """How many numbers describe one picture."""
-        return self.network.output_shape[-1] if self.recipe.application else efficientnet_lite.FEATURES
+        return (
+            self.network.output_shape[-1]
+            if self.recipe.application
+            else efficientnet_lite.FEATURES
+        )
 
     @cached_property
     def blocks(self) -> dict[str, list[str]]:
@@ -129,9 +143,14 @@ class PretrainedModel:
         if not self.recipe.application:
             return efficientnet_lite.block_layers(self.name)
         outside = ("pixels", "preprocessing")
-        layers = [layer for layer in self.network.layers if layer.name not in outside and is_spatial(layer)]
+        layers = [
+            layer
+            for layer in self.network.layers
+            if layer.name not in outside and is_spatial(layer)
+        ]
         return {
-            block: [layer.name for layer in inside] for block, inside in sort_into_blocks(layers, self.recipe).items()
+            block: [layer.name for layer in inside]
+            for block, inside in sort_into_blocks(layers, self.recipe).items()
         }
 
     @cached_property
@@ -141,7 +160,9 @@ class PretrainedModel:
 
     def _published(self, include_top: bool) -> "keras.Model":
         network = build(self.recipe, self.name, include_top)
-        if not self.recipe.application:  # which the bundled LiteRT file stands for, as long as nobody changes it
+        if (
+            not self.recipe.application
+        ):  # which the bundled LiteRT file stands for, as long as nobody changes it
             self._unchanged.add(engines.digest(network))
         return network
 
@@ -160,7 +181,9 @@ class PretrainedModel:
         """
         values = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
         if not values:
-            raise UserInputError("There are no pictures in what was given; at least one is needed.")
+            raise UserInputError(
+                "There are no pictures in what was given; at least one is needed."
+            )
         return preprocess(np.stack(values), self.recipe.pixels)
 
     def extract_features(
@@ -207,17 +230,30 @@ class PretrainedModel:
         """
         cache = validation.flag("cache", cache)
         if blocks is None:
-            network = self._compiled("network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network)
+            network = self._compiled(
+                "network", efficientnet_lite.FEATURES_OUTPUT, lambda: self.network
+            )
         else:
             names = self._block_names(blocks)
             network = self._compiled("network", names, lambda: self.network_at(names))
         if is_dask(engine):
             from . import scale
 
-            return scale.compute(network, images, self.input_size, scheduler=scheduler, out=out, cache=cache).features
+            return scale.compute(
+                network,
+                images,
+                self.input_size,
+                scheduler=scheduler,
+                out=out,
+                cache=cache,
+            ).features
         if scheduler is not None or out is not None:
-            raise UserInputError("scheduler= and out= are for Dask: add engine='dask', or leave them out.")
-        return features.compute(network, images, self.input_size, name=self.name if cache else None)
+            raise UserInputError(
+                "scheduler= and out= are for Dask: add engine='dask', or leave them out."
+            )
+        return features.compute(
+            network, images, self.input_size, name=self.name if cache else None
+        )
 
     def activations(
         self,
@@ -243,16 +279,27 @@ class PretrainedModel:
                 picture without activations, as nobody looks at them before training does.
         """
         (block,), cache = self._block_names((block,)), validation.flag("cache", cache)
-        network = self._compiled("network", (block,), lambda: self._network_up_to(block), pooled=False)
+        network = self._compiled(
+            "network", (block,), lambda: self._network_up_to(block), pooled=False
+        )
         chosen = view_names(views)
         if is_dask(engine):
             from . import scale
 
-            given = partial(scale.compute, scheduler=scheduler, cache=cache, complete=True)
+            given = partial(
+                scale.compute, scheduler=scheduler, cache=cache, complete=True
+            )
             size, describe = self.input_size, "Computing activations"
-            return given(network, images, size, chosen, np.float16, describe=describe).features
+            return given(
+                network, images, size, chosen, np.float16, describe=describe
+            ).features
         return features.compute(
-            network, images, self.input_size, chosen, np.float16, name=f"{self.name}-{block}" if cache else None
+            network,
+            images,
+            self.input_size,
+            chosen,
+            np.float16,
+            name=f"{self.name}-{block}" if cache else None,
         )
 
     kind = "pictures"  # what it takes
@@ -276,26 +323,49 @@ class PretrainedModel:
         return network
 
     def at_cut(
-        self, images: "Images", block: str | None, views: Sequence[str], cache: bool = True, engine: str | None = None
+        self,
+        images: "Images",
+        block: str | None,
+        views: Sequence[str],
+        cache: bool = True,
+        engine: str | None = None,
     ) -> np.ndarray:
         """What comes in behind a block, as `activations`; without a block the prepared pictures themselves, uint8."""
         if block:
             return self.activations(images, block, views, cache, engine)
         pixels = engines.Pixels(self.input_size)
-        return features.compute(pixels, images, self.input_size, views, np.uint8, describe="Preparing pictures")
+        return features.compute(
+            pixels,
+            images,
+            self.input_size,
+            views,
+            np.uint8,
+            describe="Preparing pictures",
+        )
 
     def reader(self) -> Callable:
         """`read(network, images)` → what a network of this kind with a head on it says of them."""
         return partial(_read, size=self.input_size)
 
     def _compiled(
-        self, part: str, output: str | tuple[str, ...], keras_network: "Callable[[], keras.Model]", pooled: bool = True
+        self,
+        part: str,
+        output: str | tuple[str, ...],
+        keras_network: "Callable[[], keras.Model]",
+        pooled: bool = True,
     ) -> engines.PictureEngine:
         """The engine that computes this output of the network, or of the classifier, with the weights it now has."""
-        if self.recipe.application or self.engine == "tensorflow" or not engines.has_litert() or self._changed(part):
+        if (
+            self.recipe.application
+            or self.engine == "tensorflow"
+            or not engines.has_litert()
+            or self._changed(part)
+        ):
             return engines.compile_network(keras_network(), self.engine)
         key = f"{self.name} {output} {pooled}"
-        return engines.remembered((key, "litert"), lambda _: _bundled_engine(self.name, output, pooled))
+        return engines.remembered(
+            (key, "litert"), lambda _: _bundled_engine(self.name, output, pooled)
+        )
 
     def _changed(self, part: str) -> bool:
         """Whether this Keras network was built, and is not what it was then."""
@@ -308,14 +378,22 @@ class PretrainedModel:
         import keras
 
         output = self.network.get_layer(self.blocks[block][-1]).output
-        return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}-output")
+        return keras.Model(
+            self.network.inputs[0], output, name=f"{self.name}-{block}-output"
+        )
 
     def _block_names(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
         names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
-        unknown = [name for name in names if not isinstance(name, str) or name not in self.blocks]
+        unknown = [
+            name
+            for name in names
+            if not isinstance(name, str) or name not in self.blocks
+        ]
         if unknown or not names:
             named = validation.shown(unknown or names or blocks)
-            raise UserInputError(f"{self.name} has no block {named}. Its blocks: {', '.join(self.blocks)}.")
+            raise UserInputError(
+                f"{self.name} has no block {named}. Its blocks: {', '.join(self.blocks)}."
+            )
         return names
 
     def network_at(self, blocks: Sequence[str]) -> "keras.Model":
@@ -325,16 +403,24 @@ class PretrainedModel:
 
         blocks = self._block_names(blocks)
         pooled = {}
-        for block in dict.fromkeys(blocks):  # names of our own: the same blocks are the same network next time
+        for block in dict.fromkeys(
+            blocks
+        ):  # names of our own: the same blocks are the same network next time
             output = self.network.get_layer(self.blocks[block][-1]).output
-            average = keras.layers.GlobalAveragePooling2D(name=f"{block}_average")(output)
+            average = keras.layers.GlobalAveragePooling2D(name=f"{block}_average")(
+                output
+            )
             maximum = keras.layers.GlobalMaxPooling2D(name=f"{block}_maximum")(output)
             pooled[block] = [average, maximum]
         parts = [part for block in blocks for part in pooled[block]]
         side_by_side = keras.layers.Concatenate(name="side_by_side")(parts)
-        return keras.Model(self.network.inputs[0], side_by_side, name="-".join((self.name, *blocks)))
+        return keras.Model(
+            self.network.inputs[0], side_by_side, name="-".join((self.name, *blocks))
+        )
 
-    def predict_labels(self, images: "Images", top: int = 5) -> list[list[tuple[str, float]]]:
+    def predict_labels(
+        self, images: "Images", top: int = 5
+    ) -> list[list[tuple[str, float]]]:
         """What the network, as it was trained, says is in each picture.
 
         Args:
@@ -349,8 +435,12 @@ class PretrainedModel:
             UserInputError, PictureError: as `extract_features`.
         """
         top = validation.whole_number("top", top, 1, 1000)
-        engine = self._compiled("classifier", efficientnet_lite.CLASSIFIER_OUTPUT, lambda: self.classifier)
-        probabilities = features.compute(engine, images, self.input_size, describe="Predicting")
+        engine = self._compiled(
+            "classifier", efficientnet_lite.CLASSIFIER_OUTPUT, lambda: self.classifier
+        )
+        probabilities = features.compute(
+            engine, images, self.input_size, describe="Predicting"
+        )
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
             [(self.labels[label], float(row[label])) for label in best]
@@ -358,15 +448,25 @@ class PretrainedModel:
         ]
 
 
-def _read(network: "keras.Model", images: "Images", size: tuple[int, int]) -> np.ndarray:
+def _read(
+    network: "keras.Model", images: "Images", size: tuple[int, int]
+) -> np.ndarray:
     """Probabilities float32 (n, classes) of pictures."""
-    return features.compute(engines.compile_network(network), images, size, describe="Predicting")
+    return features.compute(
+        engines.compile_network(network), images, size, describe="Predicting"
+    )
 
 
-def _bundled_engine(name: str, output: str | tuple[str, ...], pooled: bool) -> engines.LiteRTEngine:
+def _bundled_engine(
+    name: str, output: str | tuple[str, ...], pooled: bool
+) -> engines.LiteRTEngine:
     """A bundled network in LiteRT; nothing is read or built until a picture comes that is not in the cache."""
     from .lite_file import WRITER, bundled_lite, output_shape
 
     weights = read_card("weights").files[RECIPES[name].files[0]]
     key = hashlib.sha256(f"{weights} {WRITER} {output} {pooled}".encode()).hexdigest()
-    return engines.LiteRTEngine(lambda: bundled_lite(name, output, pooled), key, output_shape(name, output, pooled))
+    return engines.LiteRTEngine(
+        lambda: bundled_lite(name, output, pooled),
+        key,
+        output_shape(name, output, pooled),
+    )

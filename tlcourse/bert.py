@@ -60,20 +60,30 @@ def embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
     from keras import layers, ops
 
     places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
-    tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")(ids)
-    x = tokens + layers.Embedding(shape.longest, shape.width, name="embeddings_places")(places)
+    tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")(
+        ids
+    )
+    x = tokens + layers.Embedding(shape.longest, shape.width, name="embeddings_places")(
+        places
+    )
     x = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")(x)
     return zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
 
 
-def encoder_layer(x: "keras.KerasTensor", shape: Shape, name: str) -> "keras.KerasTensor":
+def encoder_layer(
+    x: "keras.KerasTensor", shape: Shape, name: str
+) -> "keras.KerasTensor":
     """One layer: (n, length, width) → the same shape."""
     from keras import layers, ops
 
     there = is_token(x)
-    attention = layers.MultiHeadAttention(shape.heads, shape.width // shape.heads, name=f"{name}_attention")
+    attention = layers.MultiHeadAttention(
+        shape.heads, shape.width // shape.heads, name=f"{name}_attention"
+    )
     attended = attention(x, x, attention_mask=ops.expand_dims(there, axis=1))
-    x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_attention_norm")(x + attended)
+    x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_attention_norm")(
+        x + attended
+    )
     wide = activated(layers.Dense(shape.wide, name=f"{name}_wide")(x), shape.activation)
     x = x + layers.Dense(shape.width, name=f"{name}_narrow")(wide)
     x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_norm")(x)
@@ -83,7 +93,11 @@ def encoder_layer(x: "keras.KerasTensor", shape: Shape, name: str) -> "keras.Ker
 def activated(x: "keras.KerasTensor", activation: str) -> "keras.KerasTensor":
     from keras import ops
 
-    return ops.relu(x) if activation == "relu" else ops.gelu(x, approximate=activation == "gelu_tanh")
+    return (
+        ops.relu(x)
+        if activation == "relu"
+        else ops.gelu(x, approximate=activation == "gelu_tanh")
+    )
 
 
 def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -93,7 +107,9 @@ def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
     return ops.any(ops.not_equal(x, 0.0), axis=-1)
 
 
-def zero_padding(x: "keras.KerasTensor", there: "keras.KerasTensor", name: str) -> "keras.KerasTensor":
+def zero_padding(
+    x: "keras.KerasTensor", there: "keras.KerasTensor", name: str
+) -> "keras.KerasTensor":
     """Zeros where there is no token."""
     from keras import layers, ops
 

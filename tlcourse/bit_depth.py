@@ -51,7 +51,9 @@ class BitDepth:
 
     def __init__(self, sources: Iterable[Source] = (), bits: int | None = None) -> None:
         if bits is not None and not is_depth(bits):
-            raise UserInputError(f"bits is {shown(bits)}; expected one of {', '.join(map(str, DEPTHS))}.")
+            raise UserInputError(
+                f"bits is {shown(bits)}; expected one of {', '.join(map(str, DEPTHS))}."
+            )
         self._sources: list[Source] | None = list(sources) if bits is None else None
         self._bits = None if bits is None else int(bits)
 
@@ -63,12 +65,18 @@ class BitDepth:
                 self._bits, number = _measure(self._sources)
                 self._sources = None
                 if self._bits is not None and self._bits < 16:
-                    warnings.warn(_about(self._bits, number), stacklevel=callers_level())
+                    warnings.warn(
+                        _about(self._bits, number), stacklevel=callers_level()
+                    )
         return self._bits
 
 
 def _about(bits: int, number: int) -> str:
-    which = "A picture of 16 bits has" if number == 1 else f"{number:,} pictures of 16 bits have"
+    which = (
+        "A picture of 16 bits has"
+        if number == 1
+        else f"{number:,} pictures of 16 bits have"
+    )
     return (
         f"{which} no level above {2**bits - 1:,}, so levels are taken as {bits}-bit: 0 to {2**bits - 1:,}. If that is "
         "wrong, give the depth: tlcourse.pictures.Pictures(paths, bits=16)."
@@ -87,7 +95,11 @@ def _measure(sources: list[Source]) -> tuple[int | None, int]:
             needed.append(bits)
         if bits is not None and bits > DEPTHS[-2]:
             break  # nothing needs more
-    return (next(depth for depth in DEPTHS if depth >= max(needed)), len(needed)) if needed else (None, 0)
+    return (
+        (next(depth for depth in DEPTHS if depth >= max(needed)), len(needed))
+        if needed
+        else (None, 0)
+    )
 
 
 def _needed(source: Source) -> int | None:
@@ -109,13 +121,17 @@ def _needed(source: Source) -> int | None:
     if header.low_bytes is None:
         found = _highest(levels)
         return None if found is None else max(found, least)
-    high = int(levels[..., : _colours(levels)].max())  # Pillow drops the lower eight bits
+    high = int(
+        levels[..., : _colours(levels)].max()
+    )  # Pillow drops the lower eight bits
     return max(8 + high.bit_length(), least)
 
 
 def _highest(levels: np.ndarray) -> int | None:
     highest = int(levels.max())
-    return highest.bit_length() if levels.min() >= 0 and highest < 2**16 else None  # else the picture is refused
+    return (
+        highest.bit_length() if levels.min() >= 0 and highest < 2**16 else None
+    )  # else the picture is refused
 
 
 class _Header(NamedTuple):
@@ -146,7 +162,11 @@ def _header(image: "PIL.Image.Image") -> _Header:
     name, _, order = layout.partition(";16")
     if not order:
         return _Header(False, 0, False, None)
-    swapped = f"{name};16{'B' if order in ('L', 'N') else 'L'}" if name in ("RGB", "RGBA") else ""
+    swapped = (
+        f"{name};16{'B' if order in ('L', 'N') else 'L'}"
+        if name in ("RGB", "RGBA")
+        else ""
+    )
     return _Header(True, _stated(tags), False, swapped)
 
 
@@ -176,14 +196,18 @@ def _significant_bits(content: bytes) -> int:
 
 def _may_be_deep(content: bytes) -> bool:
     """False where the first bytes tell that no channel has more than eight bits."""
-    return content.startswith(_TIFF) or (content.startswith(b"\x89PNG") and content[24:25] == b"\x10")
+    return content.startswith(_TIFF) or (
+        content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
+    )
 
 
 def _colours(levels: np.ndarray) -> int:
     return 3 if levels.shape[-1] == 4 else levels.shape[-1]
 
 
-def bits_of(content: "bytes | PIL.Image.Image", depth: BitDepth | None) -> tuple[int, bool] | None:
+def bits_of(
+    content: "bytes | PIL.Image.Image", depth: BitDepth | None
+) -> tuple[int, bool] | None:
     """A deep picture's bit depth, and whether 0 is white in it; None for one of eight bits.
 
     Parameters
@@ -202,11 +226,18 @@ def bits_of(content: "bytes | PIL.Image.Image", depth: BitDepth | None) -> tuple
         header = _Header(content.mode.startswith("I"), 0, False, None)
     if not header.is_deep:
         return None
-    bits = header.stated or (depth and depth.bits) or BitDepth([content]).bits or DEPTHS[-1]
+    bits = (
+        header.stated
+        or (depth and depth.bits)
+        or BitDepth([content]).bits
+        or DEPTHS[-1]
+    )
     return bits, header.inverted
 
 
-def eight_bits(image: "PIL.Image.Image", bits: int, inverted: bool, name: str) -> "PIL.Image.Image":
+def eight_bits(
+    image: "PIL.Image.Image", bits: int, inverted: bool, name: str
+) -> "PIL.Image.Image":
     """A grey picture of up to 16 bits with its upper eight.
 
     Raises
@@ -225,10 +256,14 @@ def eight_bits(image: "PIL.Image.Image", bits: int, inverted: bool, name: str) -
         )
     _check_range(high, bits, name)
     levels = levels.astype(np.uint16)
-    return Image.fromarray(((2**bits - 1 - levels if inverted else levels) >> (bits - 8)).astype(np.uint8))
+    return Image.fromarray(
+        ((2**bits - 1 - levels if inverted else levels) >> (bits - 8)).astype(np.uint8)
+    )
 
 
-def eight_bits_of_colour(image: "PIL.Image.Image", content: bytes, bits: int, name: str) -> "PIL.Image.Image":
+def eight_bits_of_colour(
+    image: "PIL.Image.Image", content: bytes, bits: int, name: str
+) -> "PIL.Image.Image":
     """A colour picture of 16 bits a channel, of which Pillow keeps the upper byte, with the upper eight of `bits`.
 
     Raises
@@ -243,7 +278,9 @@ def eight_bits_of_colour(image: "PIL.Image.Image", content: bytes, bits: int, na
     with open_image(content, name) as other:
         layout = _header(other).low_bytes
         if not layout:
-            raise PictureError(f"{name} has {bits} bits in channels of 16, in mode {other.mode}. Save it as 8-bit PNG.")
+            raise PictureError(
+                f"{name} has {bits} bits in channels of 16, in mode {other.mode}. Save it as 8-bit PNG."
+            )
         other.tile = [_with_layout(part, layout) for part in other.tile]
         levels = np.asarray(image).astype(np.uint16) << 8 | np.asarray(other)
     colours = levels[..., : _colours(levels)]
@@ -258,7 +295,11 @@ def eight_bits_of_colour(image: "PIL.Image.Image", content: bytes, bits: int, na
 def _with_layout(part: tuple, layout: str) -> tuple:
     codec, extents, offset, arguments = part
     arguments = layout if isinstance(arguments, str) else (layout, *arguments[1:])
-    return part._replace(args=arguments) if hasattr(part, "_replace") else (codec, extents, offset, arguments)
+    return (
+        part._replace(args=arguments)
+        if hasattr(part, "_replace")
+        else (codec, extents, offset, arguments)
+    )
 
 
 def _check_range(highest: int, bits: int, name: str) -> None:

@@ -49,7 +49,11 @@ def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:
         BlockCount(
             name,
             held[name],
-            sum(_size(layer) for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)),
+            sum(
+                _size(layer)
+                for layer in layers
+                if not isinstance(layer, keras.layers.BatchNormalization)
+            ),
             sum(_outputs(layer) for layer in layers),
             sum(_multiply_adds(layer) for layer in layers),
         )
@@ -68,7 +72,9 @@ def _outputs(layer: "keras.layers.Layer") -> int:
 
 def _multiply_adds(layer: "keras.layers.Layer") -> int:
     """Each number of a filter is multiplied once at each position of what comes out."""
-    filters = sum(math.prod(weight.shape) for weight in layer.weights if len(weight.shape) >= 2)
+    filters = sum(
+        math.prod(weight.shape) for weight in layer.weights if len(weight.shape) >= 2
+    )
     return filters * math.prod(side or 1 for side in _shape(layer)[:-1])
 
 

@@ -69,9 +69,18 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
             "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
         )
     if network is not model and hasattr(model, "blocks"):
-        found = [{block: [network.get_layer(name) for name in names] for block, names in model.blocks.items()}]
+        found = [
+            {
+                block: [network.get_layer(name) for name in names]
+                for block, names in model.blocks.items()
+            }
+        ]
     else:
-        found = [blocks for container in containers(network) if (blocks := _known_blocks(container))]
+        found = [
+            blocks
+            for container in containers(network)
+            if (blocks := _known_blocks(container))
+        ]
     if len(found) > 1:
         raise UserInputError(
             f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by itself, "
@@ -83,7 +92,9 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
             f"{network.name!r} has no layers with weights before its head, so there is nothing to freeze."
         )
     inside = {id(layer) for layers in blocks.values() for layer in layers}
-    own = [layer for layer in leaves(network) if layer.weights and id(layer) not in inside]
+    own = [
+        layer for layer in leaves(network) if layer.weights and id(layer) not in inside
+    ]
     return Parts(network, blocks, own, bool(found))
 
 
@@ -102,7 +113,9 @@ def batch_norms(layers: Sequence) -> list:
     import keras
 
     inside = [part for layer in layers for part in layer._flatten_layers()]
-    return [part for part in inside if isinstance(part, keras.layers.BatchNormalization)]
+    return [
+        part for part in inside if isinstance(part, keras.layers.BatchNormalization)
+    ]
 
 
 def is_kernel(weight: "keras.Variable") -> bool:
@@ -134,14 +147,20 @@ def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
     return blocks if len(blocks) >= 3 and share > 0.8 else None
 
 
-def _matched(layers: "Sequence[keras.layers.Layer]", recipe: Recipe) -> tuple[int, float, dict[str, list]]:
+def _matched(
+    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
+) -> tuple[int, float, dict[str, list]]:
     """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
 
     What follows the last layer that bears a name is a head, except the batch norm and activation that some families
     end with.
     """
     bearing = [bool(_name_on(layer, recipe)) for layer in layers]
-    named = [bears for layer, bears in zip(layers, bearing, strict=True) if layer.weights and is_spatial(layer)]
+    named = [
+        bears
+        for layer, bears in zip(layers, bearing, strict=True)
+        if layer.weights and is_spatial(layer)
+    ]
     share = 1.0 if recipe.named_at_end else sum(named) / max(len(named), 1)
     end = max((place + 1 for place, bears in enumerate(bearing) if bears), default=0)
     while end < len(layers) and _ends_a_base(layers[end]):
@@ -149,7 +168,9 @@ def _matched(layers: "Sequence[keras.layers.Layer]", recipe: Recipe) -> tuple[in
     return sum(bearing), share, sort_into_blocks(layers[:end], recipe)
 
 
-def sort_into_blocks(layers: "Sequence[keras.layers.Layer]", recipe: Recipe) -> dict[str, list]:
+def sort_into_blocks(
+    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
+) -> dict[str, list]:
     """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
     blocks: dict[str, list[keras.layers.Layer]] = {}
     waiting: list[keras.layers.Layer] = []
@@ -185,7 +206,11 @@ def is_spatial(layer: "keras.layers.Layer") -> bool:
 def _ends_a_base(layer: "keras.layers.Layer") -> bool:
     import keras
 
-    kinds = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+    kinds = (
+        keras.layers.BatchNormalization,
+        keras.layers.Activation,
+        keras.layers.ReLU,
+    )
     return isinstance(layer, kinds) and is_spatial(layer)
 
 
@@ -199,11 +224,18 @@ def _unknown_blocks(network: "keras.Model") -> dict[str, list]:
     nested = [layer for layer in children if is_model(layer)]
     if len(nested) == 1:
         return {layer.name: [layer] for layer in leaves(nested[0]) if layer.weights}
-    return {layer.name: list(leaves(layer)) if is_model(layer) else [layer] for layer in children}
+    return {
+        layer.name: list(leaves(layer)) if is_model(layer) else [layer]
+        for layer in children
+    }
 
 
 def _ends_dense(layer: "keras.layers.Layer") -> bool:
     import keras
 
-    last = [part for part in leaves(layer) if part.weights][-1] if is_model(layer) else layer
+    last = (
+        [part for part in leaves(layer) if part.weights][-1]
+        if is_model(layer)
+        else layer
+    )
     return isinstance(last, keras.layers.Dense)

@@ -58,8 +58,13 @@ _NAMES_BESIDE = re.compile(
     re.DOTALL,
 )
 _FORMAT = 1
-_APPLICATION = int.from_bytes(b"tlco", "big")  # SQLite's application_id: by it a database is known for the course's
-_HEADER, _SQLITE = 72, b"SQLite format 3\0"  # bytes of a database's header up to its application_id; how it begins
+_APPLICATION = int.from_bytes(
+    b"tlco", "big"
+)  # SQLite's application_id: by it a database is known for the course's
+_HEADER, _SQLITE = (
+    72,
+    b"SQLite format 3\0",
+)  # bytes of a database's header up to its application_id; how it begins
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of ours
 _WAIT = 60  # seconds for another process to finish its write
 _SCHEMA = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
@@ -73,7 +78,9 @@ def limit() -> int:
     """Bytes that the cache may hold: `TLCOURSE_CACHE_GB` (a number, 0 for no cache), or 5 GB."""
     chosen = os.environ.get("TLCOURSE_CACHE_GB", "")
     try:
-        return max(0, int(1e9 * float(chosen))) if chosen else int(1e9 * DEFAULT_LIMIT)  # int refuses NaN
+        return (
+            max(0, int(1e9 * float(chosen))) if chosen else int(1e9 * DEFAULT_LIMIT)
+        )  # int refuses NaN
     except (ValueError, OverflowError):
         warnings.warn(
             f"TLCOURSE_CACHE_GB is {chosen!r}; expected a number of gigabytes. {DEFAULT_LIMIT:g} is used.",
@@ -94,7 +101,9 @@ class RowCache:
         shape, dtype: of a row.
     """
 
-    def __init__(self, name: str | None, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
+    def __init__(
+        self, name: str | None, shape: tuple[int, ...], dtype: "DTypeLike"
+    ) -> None:
         self.path = cache_folder() / "features" / f"{name}.sqlite"
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._limit = limit() if name else 0
@@ -129,7 +138,9 @@ class RowCache:
             self._mend(error)
         if self._shared and len(found) < len(wanted):
             with suppress(sqlite3.Error, ValueError):
-                found |= self._read(self._shared, [key for key in wanted if key not in found])
+                found |= self._read(
+                    self._shared, [key for key in wanted if key not in found]
+                )
         return found
 
     def put(self, rows: dict[bytes, np.ndarray]) -> None:
@@ -143,8 +154,13 @@ class RowCache:
     def _open(self) -> None:
         make_cache_folder(self.path.parent.name)
         if _database(self.path) == "foreign":
-            raise FileExistsError(errno.EEXIST, f"{self.path.name} was not made by the course, and is left alone")
-        self._connection = connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
+            raise FileExistsError(
+                errno.EEXIST,
+                f"{self.path.name} was not made by the course, and is left alone",
+            )
+        self._connection = connection = sqlite3.connect(
+            self.path, timeout=_WAIT, isolation_level=None
+        )
         # Whether the disk has a write safely after a power cut is left to the checksums: waiting for it is slow.
         connection.execute("PRAGMA synchronous = OFF")
         if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
@@ -155,19 +171,26 @@ class RowCache:
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
             connection.execute("COMMIT")
         with suppress(OSError):
-            os.utime(self.path)  # used now: what has not been used for longest is dropped first
+            os.utime(
+                self.path
+            )  # used now: what has not been used for longest is dropped first
 
     def _open_shared(self) -> sqlite3.Connection | None:
         """The common cache's file of this name, to be read; None where there is none, or none that can be read."""
         folder = shared_cache_folder()
         if folder is None:
             return None
-        address = f"{(folder / 'features' / self.path.name).absolute().as_uri()}?mode=ro"
+        address = (
+            f"{(folder / 'features' / self.path.name).absolute().as_uri()}?mode=ro"
+        )
         with suppress(sqlite3.Error):
-            connection = sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
+            connection = sqlite3.connect(
+                address, uri=True, timeout=_WAIT, isolation_level=None
+            )
             with suppress(sqlite3.Error):
                 found = [
-                    connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+                    connection.execute(f"PRAGMA {name}").fetchone()[0]
+                    for name in ("application_id", "user_version")
                 ]
                 if found == [_APPLICATION, _FORMAT]:
                     return connection
@@ -179,9 +202,14 @@ class RowCache:
             self._connection.close()
         self._connection = None
 
-    def _read(self, connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, np.ndarray]:
+    def _read(
+        self, connection: sqlite3.Connection, keys: list[bytes]
+    ) -> dict[bytes, np.ndarray]:
         marks = ", ".join("?" * len(keys))
-        found = connection.execute(f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})", keys)  # noqa: S608 (question marks)
+        found = connection.execute(
+            f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})",  # noqa: S608 (question marks)
+            keys,
+        )
         return {
             key: np.frombuffer(value, self.dtype).reshape(self.shape)
             for key, value, checksum in found
@@ -190,9 +218,16 @@ class RowCache:
 
     def _write(self, rows: dict[bytes, np.ndarray]) -> None:
         connection = self._connection
-        if connection is None or self.path.stat().st_size + sum(row.nbytes for row in rows.values()) > self._limit:
+        if (
+            connection is None
+            or self.path.stat().st_size + sum(row.nbytes for row in rows.values())
+            > self._limit
+        ):
             return
-        values = [(key, np.ascontiguousarray(row, self.dtype).tobytes()) for key, row in rows.items()]
+        values = [
+            (key, np.ascontiguousarray(row, self.dtype).tobytes())
+            for key, row in rows.items()
+        ]
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(
@@ -220,7 +255,9 @@ class RowCache:
         _say_unusable(self.path.parent, getattr(error, "strerror", None) or str(error))
 
 
-_said: set[tuple[Path, str]] = set()  # folders and what is wrong with them: a learner need not read it in every cell
+_said: set[tuple[Path, str]] = (
+    set()
+)  # folders and what is wrong with them: a learner need not read it in every cell
 
 
 def _say_unusable(folder: Path, reason: str) -> None:
@@ -236,7 +273,11 @@ def _say_unusable(folder: Path, reason: str) -> None:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return not isinstance(error, sqlite3.OperationalError) or "malformed" in str(error) or "no such" in str(error)
+    return (
+        not isinstance(error, sqlite3.OperationalError)
+        or "malformed" in str(error)
+        or "no such" in str(error)
+    )
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:
@@ -245,7 +286,10 @@ def _checksum(key: bytes, value: bytes) -> bytes:
 
 def _files(path: Path) -> list[Path]:
     """A database, and what SQLite keeps beside it."""
-    return [path, *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm"))]
+    return [
+        path,
+        *(path.with_name(path.name + end) for end in ("-journal", "-wal", "-shm")),
+    ]
 
 
 def _database(path: Path) -> str:
@@ -253,7 +297,9 @@ def _database(path: Path) -> str:
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return "foreign"
-        with open(path, "rb") as file:  # to open another program's by SQLite could change it
+        with open(
+            path, "rb"
+        ) as file:  # to open another program's by SQLite could change it
             header = file.read(_HEADER)
     except FileNotFoundError:
         return "new"
@@ -275,13 +321,21 @@ def _folders() -> list[Path]:
     if not is_cache(cache):
         return []
     inside = [path for path in map(cache.joinpath, FOLDERS) if _is_folder(path)]
-    jobs = [path for folder in inside if folder.name == "shards" for path in entries(folder)]
-    named = [path for path in jobs if _NAMES_BESIDE.fullmatch(path.relative_to(cache).as_posix())]
+    jobs = [
+        path for folder in inside if folder.name == "shards" for path in entries(folder)
+    ]
+    named = [
+        path
+        for path in jobs
+        if _NAMES_BESIDE.fullmatch(path.relative_to(cache).as_posix())
+    ]
     return [cache, *inside, *filter(_is_folder, named)]
 
 
 def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)  # Path.is_dir raises where it may not look
+    return os.path.isdir(path) and not os.path.islink(
+        path
+    )  # Path.is_dir raises where it may not look
 
 
 def _files_of_cache() -> Iterator[tuple[Path, str, os.stat_result]]:
@@ -291,7 +345,9 @@ def _files_of_cache() -> Iterator[tuple[Path, str, os.stat_result]]:
         for path in sorted(entries(folder)):
             try:
                 status = path.lstat()
-            except OSError:  # another process has just removed it, or it may not be seen
+            except (
+                OSError
+            ):  # another process has just removed it, or it may not be seen
                 continue
             yield path, _kind(path, path.relative_to(cache).as_posix(), status), status
 
@@ -300,14 +356,22 @@ def _kind(path: Path, name: str, status: os.stat_result) -> str:
     if name.rpartition("/")[2].startswith(UNFINISHED):
         return "beside"
     if stat.S_ISDIR(status.st_mode):
-        return "beside" if name in (*FOLDERS, *_FETCHED) or _NAMES_BESIDE.fullmatch(name) else "other"
+        return (
+            "beside"
+            if name in (*FOLDERS, *_FETCHED) or _NAMES_BESIDE.fullmatch(name)
+            else "other"
+        )
     if not stat.S_ISREG(status.st_mode):
         return "other"
     if name == CACHE_TAG or _NAMES_BESIDE.fullmatch(name):
         return "beside"
     if name.startswith("features/") and name.endswith(".sqlite"):
         database = _database(path)
-        return "own" if database == "own" or (database != "foreign" and _NAMES.fullmatch(name)) else "other"
+        return (
+            "own"
+            if database == "own" or (database != "foreign" and _NAMES.fullmatch(name))
+            else "other"
+        )
     return "own" if _NAMES.fullmatch(name) else "other"
 
 
@@ -319,7 +383,11 @@ def left_alone() -> str:
             f"{folder} holds files and no {CACHE_TAG} of the course: it is not used, and nothing in it is removed. "
             "Move it away, or set TLCOURSE_CACHE to another folder."
         )
-    names = [printable(str(path.relative_to(folder))) for path, kind, _ in _files_of_cache() if kind == "other"]
+    names = [
+        printable(str(path.relative_to(folder)))
+        for path, kind, _ in _files_of_cache()
+        if kind == "other"
+    ]
     if not names:
         return ""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -334,7 +402,9 @@ def contents() -> list[tuple[Path, int]]:
     found, now = [], time.time() + TOLERANCE
     for path, kind, status in _files_of_cache():
         if kind == "own":
-            found.append((status.st_mtime <= now, status.st_mtime, path, status.st_size))
+            found.append(
+                (status.st_mtime <= now, status.st_mtime, path, status.st_size)
+            )
     return [(path, size) for _, _, path, size in sorted(found, reverse=True)]
 
 
@@ -390,8 +460,12 @@ def _emptied(path: Path) -> int:
             path.with_suffix(".sha256").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             return 0
-        address = f"{path.absolute().as_uri()}?mode=rw"  # one that is gone is not made again
-        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)) as connection:
+        address = (
+            f"{path.absolute().as_uri()}?mode=rw"  # one that is gone is not made again
+        )
+        with closing(
+            sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
+        ) as connection:
             try:
                 _empty(connection)
             except sqlite3.OperationalError as error:
@@ -410,7 +484,9 @@ def _emptied(path: Path) -> int:
 
 
 def _empty(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA application_id = {_APPLICATION}")  # a file of 0 bytes has none yet
+    connection.execute(
+        f"PRAGMA application_id = {_APPLICATION}"
+    )  # a file of 0 bytes has none yet
     connection.execute("DROP TABLE IF EXISTS rows")
     connection.execute(_SCHEMA)
     connection.execute(f"PRAGMA user_version = {_FORMAT}")

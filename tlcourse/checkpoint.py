@@ -26,7 +26,9 @@ class Checkpoint:
         if self.path is None:
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as archive:  # a zip file, which has checksums
+            with np.load(
+                self.path, allow_pickle=False
+            ) as archive:  # a zip file, which has checksums
                 return dict(archive)
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -34,8 +36,14 @@ class Checkpoint:
     def write(self, state: dict[str, np.ndarray]) -> None:
         """Keep the state in place of the one before; where that cannot be, training goes on without."""
         if self.path is not None:
-            arrays: dict[str, Any] = {**state}  # savez's options, of which none is given, are no arrays
-            keep(self.path, lambda file: np.savez(file, **arrays), sum(array.nbytes for array in state.values()))
+            arrays: dict[str, Any] = {
+                **state
+            }  # savez's options, of which none is given, are no arrays
+            keep(
+                self.path,
+                lambda file: np.savez(file, **arrays),
+                sum(array.nbytes for array in state.values()),
+            )
 
     def remove(self) -> None:
         """Where it cannot be removed, the cache makes room of it in time."""
@@ -51,7 +59,9 @@ def fingerprint(parts: list, examples: list[Examples | None]) -> str:
     for chosen in given:
         for array in (chosen.rows, chosen.targets, chosen.weights):
             summary.update(np.ascontiguousarray(array).data)
-    for chosen in {id(chosen.activations): chosen for chosen in given}.values():  # large, and often shared
+    for chosen in {
+        id(chosen.activations): chosen for chosen in given
+    }.values():  # large, and often shared
         for piece in chosen.pieces():
             summary.update(np.ascontiguousarray(piece).data)
     return summary.hexdigest()

@@ -28,7 +28,10 @@ _PREDICTED = -1  # in place of a class: the one with the highest score
 
 
 def grad_cam(
-    classifier: Predictor, images: "Images", classes: "ArrayLike | None" = None, layer: str | None = None
+    classifier: Predictor,
+    images: "Images",
+    classes: "ArrayLike | None" = None,
+    layer: str | None = None,
 ) -> np.ndarray:
     """A map for each picture, bright where the network finds evidence for a class.
 
@@ -54,7 +57,9 @@ def grad_cam(
             f"grad_cam was given a {type(classifier).__name__}; expected a network from tl.fine_tune or "
             "tl.train_network that takes pictures. A linear probe sees features and not the picture."
         )
-    pixels = features.compute(Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures")
+    pixels = features.compute(
+        Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
+    )
     scores = _Scores(network, layer)
     if classes is None:
         wanted = np.full(len(pixels), _PREDICTED)
@@ -62,7 +67,10 @@ def grad_cam(
         given = validation.as_array(classes, "classes")
         labels = np.full(len(pixels), given) if given.ndim == 0 else classes
         wanted = classifier.positions(labels, len(pixels))
-    maps = [scores.maps(*pair) for pair in zip(_batches(pixels), _batches(wanted), strict=True)]
+    maps = [
+        scores.maps(*pair)
+        for pair in zip(_batches(pixels), _batches(wanted), strict=True)
+    ]
     return np.stack([_enlarged(small, size) for small in np.concatenate(maps)])
 
 
@@ -79,20 +87,28 @@ class _Scores:
 
         head = network.layers[-1]
         self._kernel, self._bias = head.kernel, head.bias
-        self._model = keras.Model(network.inputs[0], [_grid(network, layer), head.input])
+        self._model = keras.Model(
+            network.inputs[0], [_grid(network, layer), head.input]
+        )
         pixels = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32)
         # A graph goes back from the score to the grid alone. Without it, what all layers before it gave would be kept.
-        self._graph = tf.function(self._evidence, input_signature=[pixels, tf.TensorSpec((None,), tf.int64)])
+        self._graph = tf.function(
+            self._evidence, input_signature=[pixels, tf.TensorSpec((None,), tf.int64)]
+        )
 
     def maps(self, pixels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """Evidence for the wanted class at each place of the grid: float32 (b, rows, columns), from 0 on."""
         return self._graph(pixels.astype(np.float32), wanted).numpy()
 
-    def _evidence(self, pixels: "tf.Tensor", wanted: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+    def _evidence(
+        self, pixels: "tf.Tensor", wanted: "tf.Tensor"
+    ) -> "tuple[tf.Tensor, tf.Tensor]":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            tape.watch(pixels)  # else a network that is frozen as a whole would leave no trace
+            tape.watch(
+                pixels
+            )  # else a network that is frozen as a whole would leave no trace
             grid, described = self._model(pixels, training=False)
             scores = described @ self._kernel + self._bias
             wanted = tf.where(wanted == _PREDICTED, tf.argmax(scores, axis=1), wanted)
@@ -103,7 +119,11 @@ class _Scores:
 
 def _grid(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":
     """The output of the layer by that name, or of the last one that gives a grid of more than one place."""
-    grids = {found.name: found.output for found in network.layers if _is_grid(found.output.shape)}
+    grids = {
+        found.name: found.output
+        for found in network.layers
+        if _is_grid(found.output.shape)
+    }
     if layer is not None and (not isinstance(layer, str) or layer not in grids):
         raise UserInputError(
             f"{network.name!r} has no layer {validation.shown(layer)} that gives a grid. The last ones that do: "
@@ -119,5 +139,7 @@ def _is_grid(shape: tuple) -> bool:
 def _enlarged(small: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A map at the picture's size, its maximum 1."""
     height, width = size
-    large = np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BILINEAR))
+    large = np.asarray(
+        Image.fromarray(small).resize((width, height), Image.Resampling.BILINEAR)
+    )
     return large / large.max() if large.max() > 0 else large

@@ -25,7 +25,9 @@ class Commands(TyperGroup):
             _complain(f"tlcourse: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _complain("Stopped by Ctrl-C. Nothing is left half done; the same command goes on from here.")
+            _complain(
+                "Stopped by Ctrl-C. Nothing is left half done; the same command goes on from here."
+            )
             raise typer.Exit(130) from None
 
 
@@ -40,11 +42,15 @@ app = typer.Typer(
 
 def _say(line: object = "", err: bool = False, **options: "Any") -> None:
     """One line of text, wrapped at words where it is too long for the terminal; square brackets are no markup."""
-    from rich.console import Console  # made when it is needed, so that it writes where stdout points then
+    from rich.console import (
+        Console,
+    )  # made when it is needed, so that it writes where stdout points then
 
     if isinstance(line, str):
         line = printable(line, lines=True)
-    Console(stderr=err, markup=False, highlight=False, emoji=False).print(line, **options)
+    Console(stderr=err, markup=False, highlight=False, emoji=False).print(
+        line, **options
+    )
 
 
 def _complain(line: str) -> None:
@@ -60,7 +66,13 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Print the version.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -68,9 +80,9 @@ def _options(
 
 @app.command()
 def demo(
-    picture: Annotated[Path, typer.Option(help="File for the picture of right and wrong cells.")] = Path(
-        "tlcourse-demo.png"
-    ),
+    picture: Annotated[
+        Path, typer.Option(help="File for the picture of right and wrong cells.")
+    ] = Path("tlcourse-demo.png"),
 ) -> None:
     """See a network find broken solar cells."""
     from .demo import run_demo
@@ -85,7 +97,9 @@ def _say_or_path(line: object) -> None:
 
 @app.command()
 def doctor(
-    network: Annotated[bool, typer.Option("--network", help="Ask each host of downloads, too, once.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Ask each host of downloads, too, once.")
+    ] = False,
 ) -> None:
     """Say whether the course can run here, and what to do."""
     from rich.table import Table
@@ -103,21 +117,36 @@ def doctor(
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine(network)
     for finding in findings:
-        table.add_row(signs[finding.state], finding.subject, Text(printable(finding.text, lines=True), overflow="fold"))
+        table.add_row(
+            signs[finding.state],
+            finding.subject,
+            Text(printable(finding.text, lines=True), overflow="fold"),
+        )
     _say(table)
     _say()
-    broken, missing = ([f.subject for f in findings if f.state == state] for state in ("broken", "missing"))
+    broken, missing = (
+        [f.subject for f in findings if f.state == state]
+        for state in ("broken", "missing")
+    )
     if broken:
         _say(f"The course cannot run yet: mend {', '.join(broken)} as said above.")
         raise typer.Exit(1)
-    _say(f"The course can run{'; some lessons wait for ' + ', '.join(missing) if missing else ''}.")
+    _say(
+        f"The course can run{'; some lessons wait for ' + ', '.join(missing) if missing else ''}."
+    )
 
 
 @app.command()
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Data sets or networks; none: all lessons need.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Data sets or networks; none: all lessons need."),
+    ] = None,
     with_classifier: Annotated[
-        bool, typer.Option("--with-classifier", help="Networks: their ImageNet classifier too.")
+        bool,
+        typer.Option(
+            "--with-classifier", help="Networks: their ImageNet classifier too."
+        ),
     ] = False,
 ) -> None:
     """Download what lessons need, once."""
@@ -128,7 +157,10 @@ def fetch(
     failed = [name for name in names if not _fetch_one(name, with_classifier)]
     if failed:
         again = " ".join(failed) + (" --with-classifier" if with_classifier else "")
-        _say(f"Not here yet: {', '.join(failed)}. To go on where this stopped: tlcourse fetch {again}", soft_wrap=True)
+        _say(
+            f"Not here yet: {', '.join(failed)}. To go on where this stopped: tlcourse fetch {again}",
+            soft_wrap=True,
+        )
         raise typer.Exit(1)
 
 
@@ -143,7 +175,10 @@ def _fetch_one(name: str, with_classifier: bool) -> bool:
             return True
         with redirect_stdout(sys.stderr):  # the downloaders talk
             fetching.fetch(name, with_classifier)
-        _say(f"{name}: fetched, {fetching.whereabouts(name, with_classifier)}", soft_wrap=True)
+        _say(
+            f"{name}: fetched, {fetching.whereabouts(name, with_classifier)}",
+            soft_wrap=True,
+        )
         return True
     except TLCourseError as error:
         _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
@@ -152,9 +187,15 @@ def _fetch_one(name: str, with_classifier: bool) -> bool:
 
 @app.command()
 def pack(
-    name: Annotated[str, typer.Argument(help="A data set such as dogs, or minilm.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(help="A data set such as dogs, or minilm.", show_default=False),
+    ],
     folder: Annotated[
-        Path, typer.Argument(help="Where to put it; made if need be.", metavar="DIR", show_default=False)
+        Path,
+        typer.Argument(
+            help="Where to put it; made if need be.", metavar="DIR", show_default=False
+        ),
     ],
 ) -> None:
     """Write what a machine without internet needs."""
@@ -166,26 +207,43 @@ def pack(
             goal, what = fetching.pack(name, folder).resolve(), "Network"
         else:
             dataset = load_dataset(name)
-            goal, what = write_pack(dataset, folder).resolve(), f"{sum(map(len, dataset.splits.values())):,} pictures"
+            goal, what = (
+                write_pack(dataset, folder).resolve(),
+                f"{sum(map(len, dataset.splits.values())):,} pictures",
+            )
     except OSError as error:
         raise UserInputError(
             f"The pack could not be written to {folder} ({error.strerror or error}). Choose another folder."
         ) from error
     _say(f"{what} written: {goal}", soft_wrap=True)
-    _say("Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS there to that one; here it is:")
+    _say(
+        "Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS there to that one; here it is:"
+    )
     _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
 
 
 @app.command()
 def handout(
     folder: Annotated[
-        Path, typer.Argument(help="Where to put them; made if need be.", metavar="DIR", show_default=False)
+        Path,
+        typer.Argument(
+            help="Where to put them; made if need be.",
+            metavar="DIR",
+            show_default=False,
+        ),
     ],
     lessons: Annotated[
-        str, typer.Option(help="Beginnings of lessons' names: 00,04. None: all of them.", show_default=False)
+        str,
+        typer.Option(
+            help="Beginnings of lessons' names: 00,04. None: all of them.",
+            show_default=False,
+        ),
     ] = "",
     solutions: Annotated[
-        bool, typer.Option("--solutions", help="Leave the solutions in: for after the class.")
+        bool,
+        typer.Option(
+            "--solutions", help="Leave the solutions in: for after the class."
+        ),
     ] = False,
 ) -> None:
     """Write what a class needs: notebooks, slides, cards."""
@@ -194,21 +252,41 @@ def handout(
     written = make_handouts(folder, lessons.replace(",", " ").split(), solutions)
     size = sum(path.stat().st_size for path in written)
     _say(f"{len(written)} files written, {size / 1e6:.1f} MB.")
-    _say(f"  {folder / 'learners'}: give this to everybody{', with solutions' if solutions else ''}", soft_wrap=True)
-    _say(f"  {folder / 'instructor'}: keep this; solutions and notes are in it", soft_wrap=True)
+    _say(
+        f"  {folder / 'learners'}: give this to everybody{', with solutions' if solutions else ''}",
+        soft_wrap=True,
+    )
+    _say(
+        f"  {folder / 'instructor'}: keep this; solutions and notes are in it",
+        soft_wrap=True,
+    )
 
 
 @app.command()
 def kit(
     folder: Annotated[
-        Path, typer.Argument(help="A new folder, or the kit to go on with.", metavar="DIR", show_default=False)
+        Path,
+        typer.Argument(
+            help="A new folder, or the kit to go on with.",
+            metavar="DIR",
+            show_default=False,
+        ),
     ],
-    systems: Annotated[str, typer.Option(help="The learners' systems.")] = "linux,macos,windows",
+    systems: Annotated[
+        str, typer.Option(help="The learners' systems.")
+    ] = "linux,macos,windows",
     pythons: Annotated[
-        str, typer.Option(help="The learners' Pythons: 3.11,3.12. None: the one that runs this.", show_default=False)
+        str,
+        typer.Option(
+            help="The learners' Pythons: 3.11,3.12. None: the one that runs this.",
+            show_default=False,
+        ),
     ] = "",
     networks: Annotated[
-        str, typer.Option(help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False)
+        str,
+        typer.Option(
+            help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False
+        ),
     ] = "",
 ) -> None:
     """Put all that a workshop needs on a stick."""
@@ -218,7 +296,13 @@ def kit(
         return names.replace(",", " ").split()
 
     here = "{}.{}".format(*sys.version_info)
-    missing = make_kit(folder, listed(systems), listed(pythons) or [here], listed(networks), say=_say_or_path)
+    missing = make_kit(
+        folder,
+        listed(systems),
+        listed(pythons) or [here],
+        listed(networks),
+        say=_say_or_path,
+    )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     for sentence in missing:
         _say(sentence)
@@ -231,37 +315,93 @@ def kit(
 @app.command()
 def train(
     folder: Annotated[
-        Path, typer.Argument(help="Holds a folder of pictures for each class.", metavar="FOLDER", show_default=False)
+        Path,
+        typer.Argument(
+            help="Holds a folder of pictures for each class.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Where to put the network; a new folder.", metavar="DIR")],
-    backbone: Annotated[str, typer.Option(help="The pretrained network to begin with.")] = "efficientnet_lite0",
-    from_: Annotated[str, typer.Option("--from", help="First block that learns, or how many of the last.")] = "3",
-    epochs: Annotated[int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")] = 10,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 0,
-    licence: Annotated[str | None, typer.Option(help="Of the pictures, for the model card.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="Where to put the network; a new folder.", metavar="DIR"
+        ),
+    ],
+    backbone: Annotated[
+        str, typer.Option(help="The pretrained network to begin with.")
+    ] = "efficientnet_lite0",
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from", help="First block that learns, or how many of the last."
+        ),
+    ] = "3",
+    epochs: Annotated[
+        int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")
+    ] = 10,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same network.")
+    ] = 0,
+    licence: Annotated[
+        str | None, typer.Option(help="Of the pictures, for the model card.")
+    ] = None,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Dask scheduler whose workers help.", metavar="ADDRESS")
+        str | None,
+        typer.Option(
+            "--scheduler", help="Dask scheduler whose workers help.", metavar="ADDRESS"
+        ),
     ] = None,
 ) -> None:
     """Train a network on a folder of pictures."""
     from .folder_job import train_folder
 
     first = int(from_) if from_.isdecimal() else from_
-    train_folder(folder, out, backbone, first, epochs, seed, licence, say=_say_or_path, scheduler=scheduler)
+    train_folder(
+        folder,
+        out,
+        backbone,
+        first,
+        epochs,
+        seed,
+        licence,
+        say=_say_or_path,
+        scheduler=scheduler,
+    )
 
 
 @app.command()
 def predict(
     pictures: Annotated[
-        list[Path], typer.Argument(help="Picture files, or folders of them.", metavar="PICTURES", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Picture files, or folders of them.",
+            metavar="PICTURES",
+            show_default=False,
+        ),
     ],
     model: Annotated[
-        Path, typer.Option("--model", help="Folder that tlcourse train or tl.export wrote.", metavar="DIR")
+        Path,
+        typer.Option(
+            "--model",
+            help="Folder that tlcourse train or tl.export wrote.",
+            metavar="DIR",
+        ),
     ],
-    form: Annotated[str, typer.Option("--format", help="csv (' before names like =A1) or json (names as is).")] = "csv",
-    top: Annotated[int, typer.Option("--top", help="So many classes of each picture.")] = 1,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="csv (' before names like =A1) or json (names as is)."
+        ),
+    ] = "csv",
+    top: Annotated[
+        int, typer.Option("--top", help="So many classes of each picture.")
+    ] = 1,
     variant: Annotated[
-        str, typer.Option("--variant", help="float32, int8 (smaller) or keras (TensorFlow).")
+        str,
+        typer.Option(
+            "--variant", help="float32, int8 (smaller) or keras (TensorFlow)."
+        ),
     ] = "float32",
 ) -> None:
     """Say what is in pictures, by an exported network."""
@@ -269,17 +409,23 @@ def predict(
     from .predicting import predict_files
     from .validation import one_of
 
-    if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode: they are written as the bytes that they are
+    if hasattr(
+        sys.stdout, "reconfigure"
+    ):  # names need not be Unicode: they are written as the bytes that they are
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     one_of("variant", variant, VARIANTS)
-    _, failed = predict_files(lambda: load_exported(model, variant), pictures, sys.stdout, form, top)
+    _, failed = predict_files(
+        lambda: load_exported(model, variant), pictures, sys.stdout, form, top
+    )
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
         _complain(f"{which} could not be read; the reason is in the error column.")
         raise typer.Exit(1)
 
 
-cache_commands = typer.Typer(help="Show or empty what is kept of pictures seen before.", no_args_is_help=True)
+cache_commands = typer.Typer(
+    help="Show or empty what is kept of pictures seen before.", no_args_is_help=True
+)
 app.add_typer(cache_commands, name="cache")
 
 
@@ -294,12 +440,16 @@ def show_cache() -> None:
         shown = path.parent if of_dask else path
         sizes[shown] = sizes.get(shown, 0) + size
     for path, size in sizes.items():
-        _say(f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}", soft_wrap=True)
+        _say(
+            f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}",
+            soft_wrap=True,
+        )
     if others := left_alone():
         _say(others, soft_wrap=True)
     total = sum(sizes.values())
     _say(
-        f"{total / 1e6:,.1f} MB of at most {limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB) in {cache_folder()}", soft_wrap=True
+        f"{total / 1e6:,.1f} MB of at most {limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB) in {cache_folder()}",
+        soft_wrap=True,
     )
 
 
@@ -318,14 +468,27 @@ def _quoted(path: Path) -> str:
     return f'"{path}"' if " " in str(path) else str(path)
 
 
-_PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "→": "->", "↓": "v", "✓": "ok", "’": "'", "“": '"', "”": '"'}
+_PLAIN = {
+    "…": "...",
+    "–": "-",
+    "—": "-",
+    "×": "x",
+    "→": "->",
+    "↓": "v",
+    "✓": "ok",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+}
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
     """What is written instead of characters that the terminal does not have; never an error."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+    return "".join(
+        _PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]
+    ), error.end
 
 
 codecs.register_error("tlcourse-plain", _plain)
@@ -337,7 +500,9 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="tlcourse-plain")
     if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # in a file, a progress bar is a thousand lines
+        os.environ.setdefault(
+            "TQDM_DISABLE", "1"
+        )  # in a file, a progress bar is a thousand lines
     app()
 
 

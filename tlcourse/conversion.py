@@ -33,14 +33,18 @@ def converted(network: "keras.Model", key: str) -> Path | Callable[[], bytes]:
     beside = path.with_suffix(".sha256")
     file = convert(network)
     digest = hashlib.sha256(file).hexdigest().encode()
-    if keep(path, lambda to: to.write(file), len(file)) and keep(beside, lambda to: to.write(digest), len(digest)):
+    if keep(path, lambda to: to.write(file), len(file)) and keep(
+        beside, lambda to: to.write(digest), len(digest)
+    ):
         return path
     return lambda: file  # and it is made again next time
 
 
 def _is_whole(path: Path) -> bool:
     try:
-        if path.with_suffix(".sha256").read_text(encoding="ascii").strip() != sha256(path):
+        if path.with_suffix(".sha256").read_text(encoding="ascii").strip() != sha256(
+            path
+        ):
             return False
     except (OSError, ValueError):
         return False
@@ -62,17 +66,23 @@ def convert(network: "keras.Model", int8: bool = False) -> bytes:
     clear_away()
     with stderr_silenced():
         # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen_graph(network, 1)])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [frozen_graph(network, 1)]
+        )
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
         file = converter.convert()
     hand_back_freed_memory()
     return file
 
 
-def frozen_graph(network: "keras.Model", batch: int | None) -> "tf.types.experimental.ConcreteFunction":
+def frozen_graph(
+    network: "keras.Model", batch: int | None
+) -> "tf.types.experimental.ConcreteFunction":
     """The network as a TensorFlow function of batches of this size (None: of any), its weights constants in it."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
 
     signature = tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32)
     graph = tf.function(lambda pixels: network(pixels, training=False), autograph=False)

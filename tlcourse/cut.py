@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import keras
 
 
-def first_block(model: PretrainedModel | PretrainedTextModel, from_: str | int | None) -> str | None:
+def first_block(
+    model: PretrainedModel | PretrainedTextModel, from_: str | int | None
+) -> str | None:
     """The name of the first block that is trained, or None for the whole network."""
     if not isinstance(model, PretrainedModel | PretrainedTextModel):
         raise UserInputError(
@@ -27,7 +29,11 @@ def first_block(model: PretrainedModel | PretrainedTextModel, from_: str | int |
 def block_among(names: list[str], model: str, from_: object) -> str | None:
     """As `first_block`, of the model of this name with these blocks."""
     first = from_
-    if isinstance(from_, int | np.integer) and not isinstance(from_, bool) and 1 <= from_ <= len(names):
+    if (
+        isinstance(from_, int | np.integer)
+        and not isinstance(from_, bool)
+        and 1 <= from_ <= len(names)
+    ):
         first = names[-from_]
     if first is None:
         return None
@@ -39,19 +45,25 @@ def block_among(names: list[str], model: str, from_: object) -> str | None:
     return None if first == names[0] else first
 
 
-def last_frozen_block(model: PretrainedModel | PretrainedTextModel, first: str | None) -> str | None:
+def last_frozen_block(
+    model: PretrainedModel | PretrainedTextModel, first: str | None
+) -> str | None:
     """The block in front of the first that is trained, or None."""
     names = list(model.blocks)
     return names[names.index(first) - 1] if first else None
 
 
-def cut_copy(model: PretrainedModel | PretrainedTextModel, last_frozen: str | None) -> tuple:
+def cut_copy(
+    model: PretrainedModel | PretrainedTextModel, last_frozen: str | None
+) -> tuple:
     """A copy of the model's network in which the blocks behind this one are trainable, batch norms excepted; and the
     `KerasTensor` where what this one hands on comes in.
     """
     network = model.copy_network()
     train_behind(network, last_frozen)
-    return network, network.get_layer(model.blocks[last_frozen][-1]).output if last_frozen else network.inputs[0]
+    return network, network.get_layer(
+        model.blocks[last_frozen][-1]
+    ).output if last_frozen else network.inputs[0]
 
 
 def train_behind(network: "keras.Model", last_frozen: str | None) -> None:

@@ -54,18 +54,26 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     from .heads import train_classifier
 
     _check_name(picture)
-    say("Can a network that has only ever seen everyday photographs find broken solar cells?")
+    say(
+        "Can a network that has only ever seen everyday photographs find broken solar cells?"
+    )
     say("")
     solar = load_dataset("solar")
     train, test = solar.train_and_validation, solar.test
-    say(f"{len(train):,} photographs of cells to learn from, {len(test):,} others to be tested on.")
+    say(
+        f"{len(train):,} photographs of cells to learn from, {len(test):,} others to be tested on."
+    )
     with measured() as took:
         model = load_pretrained_model()
-        say(f"Describing each cell by what {model.name} sees in it: half a minute on two free cores …")
+        say(
+            f"Describing each cell by what {model.name} sees in it: half a minute on two free cores …"
+        )
         train_features = model.extract_features(train.images, BLOCKS)
         test_features = model.extract_features(test.images, BLOCKS)
         say("Training a linear classifier on these descriptions …")
-        classifier = train_classifier(train_features, train.labels, solar.class_names, train.weights)
+        classifier = train_classifier(
+            train_features, train.labels, solar.class_names, train.weights
+        )
     result = DemoResult(
         accuracy=classifier.score(test_features, test.labels, test.weights),
         plain_accuracy=classifier.score(test_features, test.labels),
@@ -76,12 +84,19 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     for line in report(result, len(test)):
         say(line)
     probabilities = classifier.predict_proba(test_features)
-    sheet = plots.right_and_wrong(test.images, test.labels, probabilities, solar.class_names, count=5)
+    sheet = plots.right_and_wrong(
+        test.images, test.labels, probabilities, solar.class_names, count=5
+    )
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
-    sheet.supxlabel("Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0", fontsize=7)
+    sheet.supxlabel(
+        "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0",
+        fontsize=7,
+    )
     saved = save(sheet, picture)
     if saved.parent.resolve() != picture.parent.resolve():
-        say(f"{picture.parent.resolve()} cannot be written to, so the picture went elsewhere.")
+        say(
+            f"{picture.parent.resolve()} cannot be written to, so the picture went elsewhere."
+        )
     say("The surest right and wrong answers, as a picture:")
     say(f"  {saved.resolve()}")
     return result
@@ -90,14 +105,21 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
 def report(result: DemoResult, tested: int) -> list[str | Text]:
     """The result in words, line by line: ours between the published numbers, in the order of accuracy."""
     ours = "here: the frozen network, linear classifier"
-    ranking = sorted([*((accuracy, name) for name, accuracy in PUBLISHED.items()), (result.accuracy, ours)])
+    ranking = sorted(
+        [
+            *((accuracy, name) for name, accuracy in PUBLISHED.items()),
+            (result.accuracy, ours),
+        ]
+    )
     speed = result.pictures / result.seconds
     lines = [
         "",
         f"Accuracy on the {tested:,} test cells, weighted by the experts' confidence, as published:",
         "",
         *(
-            Text(f"> {accuracy:7.2%}  {name}", style="bold") if name == ours else f"  {accuracy:7.2%}  {name}"
+            Text(f"> {accuracy:7.2%}  {name}", style="bold")
+            if name == ours
+            else f"  {accuracy:7.2%}  {name}"
             for accuracy, name in ranking
         ),
         "",
@@ -132,6 +154,10 @@ def save(sheet: "Figure", picture: Path) -> Path:
 def _check_name(picture: Path) -> None:
     """Say before the work, not after it, that no picture can have this name."""
     if picture.suffix.lower() not in FORMATS:
-        raise UserInputError(f"The picture's name is {picture.name!r}; it must end in one of {', '.join(FORMATS)}.")
+        raise UserInputError(
+            f"The picture's name is {picture.name!r}; it must end in one of {', '.join(FORMATS)}."
+        )
     if not picture.parent.is_dir():
-        raise UserInputError(f"There is no folder {picture.parent} for the picture. Make it, or choose another.")
+        raise UserInputError(
+            f"There is no folder {picture.parent} for the picture. Make it, or choose another."
+        )

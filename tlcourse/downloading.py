@@ -15,7 +15,9 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     import requests
 
-SECONDS_TO_ANSWER = 3  # from the look-up of the host's name to the first byte of the file
+SECONDS_TO_ANSWER = (
+    3  # from the look-up of the host's name to the first byte of the file
+)
 SECONDS_OF_SILENCE = 15  # within a file that has begun: a bad Wi-Fi may take a breath
 BLOCK = 1 << 18
 Check = Callable[[Path, Mapping[str, str]], str | None]
@@ -53,7 +55,10 @@ def download(url: str, goal: Path, check: Check) -> None:
     host = _asked(url)
     response, blocks, first = _begin(url, host)
     with response, unfinished_folder(goal) as unfinished:
-        headers = {**response.headers, **(response.history[0].headers if response.history else {})}
+        headers = {
+            **response.headers,
+            **(response.history[0].headers if response.history else {}),
+        }
         file = unfinished / goal.name
         _write(file, host, response.headers.get("Content-Length", ""), first, blocks)
         fault = check(file, {name.lower(): value for name, value in headers.items()})
@@ -78,9 +83,7 @@ def has_digest(algorithm: str, expected: str) -> Check:
         found = digest(file, algorithm)
         if found == expected:
             return None
-        return (
-            f"is not the file that was published: its {algorithm.upper()} is {found[:12]}…, expected {expected[:12]}…"
-        )
+        return f"is not the file that was published: its {algorithm.upper()} is {found[:12]}…, expected {expected[:12]}…"
 
     return check
 
@@ -116,7 +119,11 @@ def fault_of_proxy(proxy: str) -> str | None:
     if parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
         return f"begins with {parts.scheme}://, expected http://"
     # What lacks a colon or a slash (http//host, http:/host) reads as a host of that name, or as none.
-    if not parts.hostname or not re.fullmatch(r"[\w.:-]+", parts.hostname) or parts.hostname in ("http", "https"):
+    if (
+        not parts.hostname
+        or not re.fullmatch(r"[\w.:-]+", parts.hostname)
+        or parts.hostname in ("http", "https")
+    ):
         return "names no host"
     return None
 
@@ -145,17 +152,25 @@ def _asked(url: str) -> str:
 
 def _begin(url: str, host: str) -> "tuple[requests.Response, Iterator[bytes], bytes]":
     """Ask, and wait for the file's first bytes; returns the answer, the blocks that follow, and the first one."""
-    answers: queue.Queue[tuple[requests.Response, Iterator[bytes], bytes] | Exception] = queue.Queue(1)
+    answers: queue.Queue[
+        tuple[requests.Response, Iterator[bytes], bytes] | Exception
+    ] = queue.Queue(1)
     given_up = threading.Event()
 
     def ask() -> None:
         try:
             response = _get(url)
-            blocks = response.raw.stream(BLOCK, decode_content=False) if response.ok else iter(())
+            blocks = (
+                response.raw.stream(BLOCK, decode_content=False)
+                if response.ok
+                else iter(())
+            )
             answers.put((response, blocks, next(blocks, b"")))
             if given_up.is_set():
                 response.close()
-        except Exception as error:  # of requests, urllib3, http.client, ssl, socket: told apart below
+        except (
+            Exception
+        ) as error:  # of requests, urllib3, http.client, ssl, socket: told apart below
             answers.put(error)
 
     # Not even the look-up of a name can be told to end in time; in a thread it can be left behind.
@@ -164,7 +179,9 @@ def _begin(url: str, host: str) -> "tuple[requests.Response, Iterator[bytes], by
         answer = answers.get(timeout=SECONDS_TO_ANSWER)
     except queue.Empty:
         given_up.set()
-        raise DownloadError(f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)") from None
+        raise DownloadError(
+            f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)"
+        ) from None
     if isinstance(answer, Exception):
         raise DownloadError(_sentence(answer, host)) from answer
     _check_answer(answer[0], host)
@@ -178,14 +195,19 @@ def _get(url: str) -> "requests.Response":
     timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
     session = requests.Session()
     session.max_redirects = 5
-    return session.get(url, stream=True, timeout=timeouts, headers={"Accept-Encoding": "identity"})
+    return session.get(
+        url, stream=True, timeout=timeouts, headers={"Accept-Encoding": "identity"}
+    )
 
 
 def _check_answer(response: "requests.Response", host: str) -> None:
     """Refuse an answer that is not the file."""
     if not response.ok:
         response.close()
-        raise DownloadError(f"{host} answered {response.status_code} {response.reason}", response.status_code)
+        raise DownloadError(
+            f"{host} answered {response.status_code} {response.reason}",
+            response.status_code,
+        )
     if response.headers.get("Content-Type", "").startswith("text/html"):
         response.close()
         raise DownloadError(
@@ -194,10 +216,15 @@ def _check_answer(response: "requests.Response", host: str) -> None:
         )
 
 
-def _write(file: Path, host: str, length: str, first: bytes, blocks: Iterator[bytes]) -> None:
+def _write(
+    file: Path, host: str, length: str, first: bytes, blocks: Iterator[bytes]
+) -> None:
     """Write what comes, with a progress bar; it must be as long as was said beforehand."""
     expected = int(length) if length.isdigit() else None
-    with open(file, "wb") as opened, progress_bar(total=expected, desc=file.name, unit="B", unit_scale=True) as bar:
+    with (
+        open(file, "wb") as opened,
+        progress_bar(total=expected, desc=file.name, unit="B", unit_scale=True) as bar,
+    ):
         block = first
         try:
             while block:
@@ -205,7 +232,9 @@ def _write(file: Path, host: str, length: str, first: bytes, blocks: Iterator[by
                 bar.update(len(block))
                 block = _next(blocks, host)
         except DownloadError as error:
-            raise DownloadError(f"{error} after {_of(opened.tell(), expected)}") from error.__cause__
+            raise DownloadError(
+                f"{error} after {_of(opened.tell(), expected)}"
+            ) from error.__cause__
         written = opened.tell()
     if expected is not None and written != expected:
         raise DownloadError(f"{host} ended the file after {_of(written, expected)}")
@@ -217,11 +246,17 @@ def _next(blocks: Iterator[bytes], host: str) -> bytes:
     try:
         return next(blocks, b"")
     except Exception as error:  # as in `_begin`
-        raise DownloadError(f"the connection to {host} broke off ({_cause(error)})") from error
+        raise DownloadError(
+            f"the connection to {host} broke off ({_cause(error)})"
+        ) from error
 
 
 def _of(written: int, expected: int | None) -> str:
-    return f"{written:,} bytes" if expected is None else f"{written:,} of {expected:,} bytes"
+    return (
+        f"{written:,} bytes"
+        if expected is None
+        else f"{written:,} of {expected:,} bytes"
+    )
 
 
 def _sentence(error: Exception, host: str) -> str:
@@ -238,7 +273,9 @@ def _sentence(error: Exception, host: str) -> str:
 def _cause(error: BaseException) -> str:
     """The innermost reason, such as "Connection refused", without the names of the libraries around it."""
     chain = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
+    while (
+        inner := chain[-1].__cause__ or chain[-1].__context__
+    ) and inner not in chain:
         chain.append(inner)
     if any(isinstance(one, TimeoutError) for one in chain):
         return "no answer in time"

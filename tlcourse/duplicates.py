@@ -29,7 +29,11 @@ class LeakageError(GuardError):
 
 
 def assert_disjoint(
-    first: "Images", second: "Images", *more: "Images", names: Sequence[str] = (), show: int = 4
+    first: "Images",
+    second: "Images",
+    *more: "Images",
+    names: Sequence[str] = (),
+    show: int = 4,
 ) -> None:
     """Assert that no picture stands in two splits, nor a copy that was resized, re-encoded, brightened or mirrored.
 
@@ -53,17 +57,25 @@ def assert_disjoint(
         return
     figure = partial(_figure, found[:show])
     _display(figure)
-    raise LeakageError(_about_leak(splits, found, show), [pair for pair, _, _ in found], figure)
+    raise LeakageError(
+        _about_leak(splits, found, show), [pair for pair, _, _ in found], figure
+    )
 
 
 def _about_leak(splits: list[Collection], found: list[tuple], show: int) -> str:
     pairs = [pair for pair, _, _ in found]
     lines = [
-        printable(f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}")
+        printable(
+            f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}"
+        )
         + " (mirrored)" * pair.mirrored
         for pair in pairs[:show]
     ]
-    more = [f"  … and {len(pairs) - show} more, in error.pairs"] if len(pairs) > show else []
+    more = (
+        [f"  … and {len(pairs) - show} more, in error.pairs"]
+        if len(pairs) > show
+        else []
+    )
     sizes = ", ".join(f"{split.name} ({len(split.plain)})" for split in splits)
     return "\n".join(
         [
@@ -82,14 +94,23 @@ def _figure(found: list[tuple]) -> "Figure":
     from .plots import pictures
 
     shown = [(split, place) for _, *places in found for split, place in places]
-    titles = [f"{split.name}\n{printable(_short(split.label(place)))}" for split, place in shown]
+    titles = [
+        f"{split.name}\n{printable(_short(split.label(place)))}"
+        for split, place in shown
+    ]
     return pictures(
-        [np.asarray(split.work(place)) for split, place in shown], titles, columns=4 if len(found) > 1 else 2
+        [np.asarray(split.work(place)) for split, place in shown],
+        titles,
+        columns=4 if len(found) > 1 else 2,
     )
 
 
 def _short(label: str | int) -> str:
-    return f"number {label}" if isinstance(label, int) else label.replace("\\", "/").rpartition("/")[2][-28:]
+    return (
+        f"number {label}"
+        if isinstance(label, int)
+        else label.replace("\\", "/").rpartition("/")[2][-28:]
+    )
 
 
 def _display(figure: Callable) -> None:

@@ -27,7 +27,9 @@ from .errors import UserInputError
 from .recipes import RECIPES
 from .validation import shown
 
-if TYPE_CHECKING:  # Keras takes seconds to import, and `import tlcourse` must not wait for it
+if (
+    TYPE_CHECKING
+):  # Keras takes seconds to import, and `import tlcourse` must not wait for it
     import keras
 
 BUNDLED_CLASSES = 1000
@@ -111,14 +113,20 @@ def EfficientNetLite(
     """
     _check_variant(variant)
     size = RECIPES[variant].size
-    input_shape = (size, size, 3) if input_shape is None else _checked_input_shape(input_shape)
+    input_shape = (
+        (size, size, 3) if input_shape is None else _checked_input_shape(input_shape)
+    )
     _check_pooling(pooling, include_top)
     _check_classes(classes, include_top, weights)
     path = _weights_path(variant, weights)
 
     from keras import Input, Model, layers, utils
 
-    picture = Input(input_shape, name="preprocessed_picture") if input_tensor is None else input_tensor
+    picture = (
+        Input(input_shape, name="preprocessed_picture")
+        if input_tensor is None
+        else input_tensor
+    )
     x = _conv_bn(picture, "stem", STEM_CHANNELS, kernel_size=3, strides=2)
     x = layers.ReLU(max_value=6, name="stem_relu6")(x)
     for block, kernel_size, strides, expansion, channels in block_table(variant):
@@ -131,7 +139,9 @@ def EfficientNetLite(
     elif pooling == "max":
         x = layers.GlobalMaxPooling2D(name="maximum_pooling")(x)
     if include_top:
-        x = layers.Dense(classes, "softmax", kernel_initializer=_CLASSIFIER_START, name="classifier")(x)
+        x = layers.Dense(
+            classes, "softmax", kernel_initializer=_CLASSIFIER_START, name="classifier"
+        )(x)
 
     (source,) = utils.get_source_inputs(picture)
     model = Model(source, x, name=name or variant)
@@ -141,7 +151,12 @@ def EfficientNetLite(
 
 
 def _inverted_bottleneck(
-    x: keras.KerasTensor, block: str, kernel_size: int, strides: int, expansion: int, channels: int
+    x: keras.KerasTensor,
+    block: str,
+    kernel_size: int,
+    strides: int,
+    expansion: int,
+    channels: int,
 ) -> keras.KerasTensor:
     """Widen with a 1 × 1 convolution, filter each channel by itself, narrow again; add the input if it fits.
 
@@ -172,7 +187,11 @@ def _inverted_bottleneck(
 
 
 def _conv_bn(
-    x: keras.KerasTensor, prefix: str, channels: int, kernel_size: int = 1, strides: int = 1
+    x: keras.KerasTensor,
+    prefix: str,
+    channels: int,
+    kernel_size: int = 1,
+    strides: int = 1,
 ) -> keras.KerasTensor:
     """A convolution and its batch normalisation, named `<prefix>_conv` and `<prefix>_bn`."""
     from keras import layers
@@ -192,7 +211,9 @@ def _conv_bn(
 def _batch_norm(x: keras.KerasTensor, prefix: str) -> keras.KerasTensor:
     from keras import layers
 
-    return layers.BatchNormalization(momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn")(x)
+    return layers.BatchNormalization(
+        momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn"
+    )(x)
 
 
 def bundled_weights(variant: str) -> Path:
@@ -213,7 +234,9 @@ def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
-    except Exception as reason:  # NumPy answers damaged archives with half a dozen kinds of error
+    except (
+        Exception
+    ) as reason:  # NumPy answers damaged archives with half a dozen kinds of error
         raise UserInputError(
             f"The weights file {path} cannot be read as an .npz archive of arrays ({reason}). "
             'Give a file written with np.savez, or use weights="bundled".'
@@ -227,11 +250,21 @@ def block_table(variant: str) -> list[tuple[str, int, int, int, int]]:
     """
     width, depth = SCALING[variant]
     rows = []
-    for stage, (blocks, kernel_size, strides, expansion, channels) in enumerate(_STAGES, 1):
+    for stage, (blocks, kernel_size, strides, expansion, channels) in enumerate(
+        _STAGES, 1
+    ):
         if 1 < stage < len(_STAGES):
             blocks = math.ceil(depth * blocks)
         for letter in ascii_lowercase[:blocks]:
-            rows.append((f"block{stage}{letter}", kernel_size, strides, expansion, _rounded(width * channels)))
+            rows.append(
+                (
+                    f"block{stage}{letter}",
+                    kernel_size,
+                    strides,
+                    expansion,
+                    _rounded(width * channels),
+                )
+            )
             strides = 1
     return rows
 
@@ -252,7 +285,15 @@ def block_layers(variant: str) -> dict[str, list[str]]:
     for block, _, strides, expansion, out in block_table(variant):
         expand = ["expand_conv", "expand_bn", "expand_relu6"] if expansion != 1 else []
         end = ["add"] if strides == 1 and channels == out else []
-        parts = [*expand, "depthwise_conv", "depthwise_bn", "depthwise_relu6", "project_conv", "project_bn", *end]
+        parts = [
+            *expand,
+            "depthwise_conv",
+            "depthwise_bn",
+            "depthwise_relu6",
+            "project_conv",
+            "project_bn",
+            *end,
+        ]
         layers[block] = [f"{block}_{part}" for part in parts]
         channels = out
     return layers | {"head": ["head_conv", "head_bn", "head_relu6"]}
@@ -277,7 +318,9 @@ def _load_weights(model: keras.Model, path: str | os.PathLike) -> None:
             weight.assign(arrays[key].astype("float32"))
 
 
-def _weights_path(variant: str, weights: str | os.PathLike | None) -> str | os.PathLike | None:
+def _weights_path(
+    variant: str, weights: str | os.PathLike | None
+) -> str | os.PathLike | None:
     """The path of the .npz to load, with the bundled file's checksum compared; None for random weights."""
     if weights is None:
         return None
@@ -293,13 +336,19 @@ def _weights_path(variant: str, weights: str | os.PathLike | None) -> str | os.P
 
 def _check_variant(variant: str) -> None:
     if not isinstance(variant, str) or variant not in SCALING:
-        raise UserInputError(f"There is no EfficientNet-Lite {shown(variant)} here. Known: {', '.join(SCALING)}.")
+        raise UserInputError(
+            f"There is no EfficientNet-Lite {shown(variant)} here. Known: {', '.join(SCALING)}."
+        )
 
 
-def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None, int | None, int]:
+def _checked_input_shape(
+    input_shape: Sequence[int | None],
+) -> tuple[int | None, int | None, int]:
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
     sides, channels = shape[:-1], shape[-1:]
-    sides_fit = all(side is None or (_is_whole(side) and side >= _SMALLEST_SIDE) for side in sides)
+    sides_fit = all(
+        side is None or (_is_whole(side) and side >= _SMALLEST_SIDE) for side in sides
+    )
     if len(shape) != 3 or channels != (3,) or not sides_fit:
         raise UserInputError(
             f"input_shape={shown(input_shape)} cannot be used: expected (height, width, 3), where height and "
@@ -311,7 +360,9 @@ def _checked_input_shape(input_shape: Sequence[int | None]) -> tuple[int | None,
 
 def _check_pooling(pooling: str | None, include_top: bool) -> None:
     if pooling not in (None, "avg", "max"):
-        raise UserInputError(f'pooling={shown(pooling)} is unknown: use None, "avg" or "max".')
+        raise UserInputError(
+            f'pooling={shown(pooling)} is unknown: use None, "avg" or "max".'
+        )
     if include_top and pooling is not None:
         raise UserInputError(
             f"pooling={shown(pooling)} has no effect with include_top=True, whose classifier follows average "
@@ -319,10 +370,19 @@ def _check_pooling(pooling: str | None, include_top: bool) -> None:
         )
 
 
-def _check_classes(classes: int, include_top: bool, weights: str | os.PathLike | None) -> None:
+def _check_classes(
+    classes: int, include_top: bool, weights: str | os.PathLike | None
+) -> None:
     if not _is_whole(classes) or classes < 1:
-        raise UserInputError(f"classes={shown(classes)} cannot be used: expected a whole number from 1.")
-    if include_top and isinstance(weights, str) and weights == "bundled" and classes != BUNDLED_CLASSES:
+        raise UserInputError(
+            f"classes={shown(classes)} cannot be used: expected a whole number from 1."
+        )
+    if (
+        include_top
+        and isinstance(weights, str)
+        and weights == "bundled"
+        and classes != BUNDLED_CLASSES
+    ):
         raise UserInputError(
             f"classes={classes}, but the bundled classifier knows the {BUNDLED_CLASSES} classes of ImageNet. "
             "For classes of your own use include_top=False and put a new head on the features."

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ENGINES = ("auto", "litert", "tensorflow")
-MOST_INTERPRETERS = 4  # each holds the weights once; more processors become threads of these
+MOST_INTERPRETERS = (
+    4  # each holds the weights once; more processors become threads of these
+)
 TENSORFLOW_BATCH = 8  # small batches stay in the processor's cache: faster than large ones, and smaller
 
 
@@ -50,7 +52,9 @@ def workers() -> int:
 
 def check_engine(name: str) -> str:
     if not isinstance(name, str) or name not in ENGINES:
-        raise UserInputError(f"There is no engine {shown(name)}. Known: {', '.join(ENGINES)}.")
+        raise UserInputError(
+            f"There is no engine {shown(name)}. Known: {', '.join(ENGINES)}."
+        )
     if name == "litert" and not has_litert():
         raise UserInputError(
             "LiteRT is not installed, or does not start here. Run: pip install ai-edge-litert, or leave engine='auto'."
@@ -61,7 +65,9 @@ def check_engine(name: str) -> str:
 def is_dask(engine: str | None) -> bool:
     """Whether Dask's workers are to run a network, and not this process."""
     if engine is not None and (not isinstance(engine, str) or engine != "dask"):
-        raise UserInputError(f"engine is {shown(engine)}; expected 'dask', or None for this process.")
+        raise UserInputError(
+            f"engine is {shown(engine)}; expected 'dask', or None for this process."
+        )
     return engine == "dask"
 
 
@@ -73,7 +79,9 @@ def has_litert() -> bool:
             import ai_edge_litert.interpreter  # noqa: F401
     except (ImportError, OSError):
         return False
-    return find_spec("ai_edge_litert.schema_py_generated") is not None  # large: imported only where it is needed
+    return (
+        find_spec("ai_edge_litert.schema_py_generated") is not None
+    )  # large: imported only where it is needed
 
 
 class PictureEngine(Protocol):
@@ -121,7 +129,9 @@ class LiteRTEngine:
 
     batch = 1
 
-    def __init__(self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, file: Path | Callable[[], bytes], key: str, output_shape: tuple[int, ...]
+    ) -> None:
         self.key = f"{key}-litert-{metadata.version('ai-edge-litert')}"
         self.output_shape = tuple(output_shape)
         self._file: Path | Callable[[], bytes] | None = file
@@ -134,7 +144,12 @@ class LiteRTEngine:
 
     def __getstate__(self) -> dict:
         """The file's content travels, so that another machine runs the same bytes."""
-        return {"key": self.key, "output_shape": self.output_shape, "_file": None, "_content": self._read()}
+        return {
+            "key": self.key,
+            "output_shape": self.output_shape,
+            "_file": None,
+            "_content": self._read(),
+        }
 
     def __setstate__(self, state: dict) -> None:
         """A copy is run by a scheduler of threads: one thread each."""
@@ -160,10 +175,15 @@ class LiteRTEngine:
 
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Of one input and of one output, as the file says; of several, none."""
-        interpreter, *_ = ready = self._idle.get_nowait() if not self._idle.empty() else self._interpreter()
+        interpreter, *_ = ready = (
+            self._idle.get_nowait() if not self._idle.empty() else self._interpreter()
+        )
         self._idle.put(ready)
         sides = interpreter.get_input_details(), interpreter.get_output_details()
-        first, last = (tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else () for side in sides)
+        first, last = (
+            tuple(map(int, side[0]["shape"][1:])) if len(side) == 1 else ()
+            for side in sides
+        )
         return first, last
 
     def _interpreter(self) -> tuple:
@@ -173,10 +193,18 @@ class LiteRTEngine:
         if callable(self._file):
             self._read()
         with self._starting, stderr_silenced():
-            source = {"model_content": self._content} if self._file is None else {"model_path": str(self._file)}
+            source = (
+                {"model_content": self._content}
+                if self._file is None
+                else {"model_path": str(self._file)}
+            )
             interpreter = Interpreter(**source, num_threads=self._threads)
             interpreter.allocate_tensors()
-        return interpreter, interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+        return (
+            interpreter,
+            interpreter.get_input_details()[0]["index"],
+            interpreter.get_output_details()[0]["index"],
+        )
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """A batch of inputs → float32 (b, …). May be called from several threads at once."""
@@ -228,7 +256,11 @@ class StatesEngine:
         self.key = f"{key}-tensorflow-{metadata.version('keras')}"
         self.output_shape: tuple[None, int] = tuple(network.output_shape[1:])
         signature = tf.TensorSpec((None, None), tf.int32)
-        run = tf.function(lambda ids: network(ids, training=False), autograph=False, input_signature=(signature,))
+        run = tf.function(
+            lambda ids: network(ids, training=False),
+            autograph=False,
+            input_signature=(signature,),
+        )
         self._graph = run.get_concrete_function()
 
     def run(self, batch: np.ndarray) -> np.ndarray:
@@ -253,7 +285,9 @@ class Pixels:
         return np.rint(batch).astype(np.uint8)
 
 
-_compiled: dict[tuple[str, str], Any] = {}  # network's digest and engine asked for → the engine
+_compiled: dict[
+    tuple[str, str], Any
+] = {}  # network's digest and engine asked for → the engine
 _MOST_KEPT = 2  # some 60 MB each
 
 
@@ -270,13 +304,17 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> "PictureEng
     Raises:
         UserInputError: LiteRT was asked for and cannot run this network.
     """
-    return remembered((digest(network), engine), lambda key: _compile(network, key, engine))
+    return remembered(
+        (digest(network), engine), lambda key: _compile(network, key, engine)
+    )
 
 
 def remembered(key: tuple[str, str], make: Callable[[str], T]) -> T:
     """The engine made before for this key, or `make(key[0])`."""
     if key in _compiled:
-        _compiled[key] = _compiled.pop(key)  # used now: the one that has not been used for longest is dropped first
+        _compiled[key] = _compiled.pop(
+            key
+        )  # used now: the one that has not been used for longest is dropped first
     else:
         while len(_compiled) >= _MOST_KEPT:
             del _compiled[next(iter(_compiled))]

@@ -28,14 +28,19 @@ def printable(text: object, lines: bool = False) -> str:
         The text with escapes as JSON writes them, such as `\\u001b`, so that JSON stays the same value.
     """
     return _UNPRINTABLE.sub(
-        lambda sign: sign[0] if lines and sign[0] in "\n\t" else json.dumps(sign[0])[1:-1], str(text)
+        lambda sign: (
+            sign[0] if lines and sign[0] in "\n\t" else json.dumps(sign[0])[1:-1]
+        ),
+        str(text),
     )
 
 
 def callers_level() -> int:
     """The `stacklevel` at which a warning stands at the line of whoever called the course."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(
+        f"{__package__}."
+    ):
         frame, level = frame.f_back, level + 1
     return level
 

@@ -30,21 +30,34 @@ class ConfusionMatrix:
     class_names: list[str]
 
     @classmethod
-    def of(cls, labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> "ConfusionMatrix":
+    def of(
+        cls, labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+    ) -> "ConfusionMatrix":
         """Count pairs of positions in `class_names`, both int (n,)."""
         names = validation.class_names(class_names)
-        labels, predicted = validation.as_array(labels, "labels"), validation.as_array(predicted, "predictions")
+        labels, predicted = (
+            validation.as_array(labels, "labels"),
+            validation.as_array(predicted, "predictions"),
+        )
         size = len(names)
         if size > MOST_CLASSES:
-            raise UserInputError(f"class_names holds {size:,} names; a confusion matrix has at most {MOST_CLASSES:,}.")
+            raise UserInputError(
+                f"class_names holds {size:,} names; a confusion matrix has at most {MOST_CLASSES:,}."
+            )
         if labels.ndim != 1 or labels.shape != predicted.shape or not labels.size:
             raise UserInputError(
                 f"Labels have shape {labels.shape}, predictions {predicted.shape}; expected one of each for each row, "
                 "and at least one row."
             )
         for positions in (labels, predicted):
-            if positions.dtype.kind not in "ui" or positions.min() < 0 or positions.max() >= size:
-                raise UserInputError(f"Expected places in class_names, whole numbers from 0 to {size - 1}.")
+            if (
+                positions.dtype.kind not in "ui"
+                or positions.min() < 0
+                or positions.max() >= size
+            ):
+                raise UserInputError(
+                    f"Expected places in class_names, whole numbers from 0 to {size - 1}."
+                )
         pairs = labels.astype(np.int64) * size + predicted.astype(np.int64)
         return cls(np.bincount(pairs, minlength=size * size).reshape(size, size), names)
 
@@ -58,7 +71,13 @@ class ConfusionMatrix:
         """For each class the share of its pictures that was recognised, in [0, 1]; NaN where there are none."""
         totals = self.counts.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return dict(zip(self.class_names, (np.diag(self.counts) / totals).tolist(), strict=True))
+            return dict(
+                zip(
+                    self.class_names,
+                    (np.diag(self.counts) / totals).tolist(),
+                    strict=True,
+                )
+            )
 
     def worst(self, top: int = 5) -> list[tuple[str, str, int]]:
         """The most frequent mistakes: (true class, taken for, how often), the most frequent first."""
@@ -67,7 +86,11 @@ class ConfusionMatrix:
         order = np.argsort(-mistakes, axis=None, kind="stable")[:top]
         pairs = [np.unravel_index(place, mistakes.shape) for place in order]
         return [
-            (self.class_names[true], self.class_names[taken], int(mistakes[true, taken]))
+            (
+                self.class_names[true],
+                self.class_names[taken],
+                int(mistakes[true, taken]),
+            )
             for true, taken in pairs
             if mistakes[true, taken]
         ]
@@ -75,10 +98,15 @@ class ConfusionMatrix:
     def __str__(self) -> str:
         names = [printable(name) for name in self.class_names]
         width = max(6, *map(len, names)) + 1
-        lines = ["true ↓  predicted →".ljust(width) + "".join(name.rjust(width) for name in names)]
+        lines = [
+            "true ↓  predicted →".ljust(width)
+            + "".join(name.rjust(width) for name in names)
+        ]
         margin = len(lines[0]) - width * len(names)
         for name, row in zip(names, self.counts, strict=True):
-            lines.append(name.ljust(margin) + "".join(f"{count:{width}d}" for count in row))
+            lines.append(
+                name.ljust(margin) + "".join(f"{count:{width}d}" for count in row)
+            )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -95,10 +123,15 @@ def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     """
     from scipy.stats import binomtest
 
-    right, of = validation.whole_number("right", right, -(2**53)), validation.whole_number("of", of, 0, 2**53)
+    right, of = (
+        validation.whole_number("right", right, -(2**53)),
+        validation.whole_number("of", of, 0, 2**53),
+    )
     confidence = validation.number("confidence", confidence, 0, 1)
     if not 0 <= right <= of or not of:
-        raise UserInputError(f"{right} of {of} right cannot be; expected 0 to {of}, of at least one.")
+        raise UserInputError(
+            f"{right} of {of} right cannot be; expected 0 to {of}, of at least one."
+        )
     low, high = binomtest(int(right), int(of)).proportion_ci(confidence, "wilson")
     return float(low), float(high)
 
@@ -133,7 +166,9 @@ class Gain(NamedTuple):
     @property
     def exceeds_one_standard_error(self) -> bool:
         """Whether the model is better than the simpler one by more than one standard error."""
-        return self.net > 0 and self.net**2 > self.gained + self.lost  # whole numbers: no rounding decides
+        return (
+            self.net > 0 and self.net**2 > self.gained + self.lost
+        )  # whole numbers: no rounding decides
 
 
 def paired_gain(simpler_right: "ArrayLike", right: "ArrayLike") -> Gain:
@@ -171,9 +206,17 @@ def paired_gain(simpler_right: "ArrayLike", right: "ArrayLike") -> Gain:
     >>> paired_gain([True, True, False, False], [True, True, True, False]).exceeds_one_standard_error
     False
     """
-    before, after = validation.as_array(simpler_right, "answers"), validation.as_array(right, "answers")
+    before, after = (
+        validation.as_array(simpler_right, "answers"),
+        validation.as_array(right, "answers"),
+    )
     both_bool = before.dtype == after.dtype == np.bool_
-    if before.shape != after.shape or before.ndim != 1 or not before.size or not both_bool:
+    if (
+        before.shape != after.shape
+        or before.ndim != 1
+        or not before.size
+        or not both_bool
+    ):
         raise UserInputError(
             f"The answers have shapes {before.shape} and {after.shape} and types {before.dtype} and {after.dtype}; "
             "expected one True (right) or False (wrong) for each row, of the same rows in both."
@@ -181,9 +224,16 @@ def paired_gain(simpler_right: "ArrayLike", right: "ArrayLike") -> Gain:
     return Gain(len(before), int(np.sum(after & ~before)), int(np.sum(before & ~after)))
 
 
-def classification_report(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> str:
+def classification_report(
+    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+) -> str:
     """Precision, recall and F1 for each class, by scikit-learn, as text."""
     from sklearn.metrics import classification_report as report
 
-    numbers, names = np.arange(len(class_names)), [printable(name) for name in class_names]
-    return report(labels, predicted, labels=numbers, target_names=names, zero_division=0, digits=3)
+    numbers, names = (
+        np.arange(len(class_names)),
+        [printable(name) for name in class_names],
+    )
+    return report(
+        labels, predicted, labels=numbers, target_names=names, zero_division=0, digits=3
+    )

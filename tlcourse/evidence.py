@@ -21,7 +21,9 @@ def results(name: str = "") -> "Any":
         path.append(part)
         if not isinstance(found, dict) or part not in found:
             known = ", ".join(found) if isinstance(found, dict) else "nothing"
-            raise UserInputError(f"There is no measured result {shown('.'.join(path))}; here there are: {known}.")
+            raise UserInputError(
+                f"There is no measured result {shown('.'.join(path))}; here there are: {known}."
+            )
         found = found[part]
     return found
 
@@ -44,4 +46,8 @@ def _all() -> dict:
 def results_file() -> Path:
     """With the data of an installed package, or in the checkout's benchmarks."""
     installed = data_folder() / "results.json"
-    return installed if installed.is_file() else data_folder().parent / "benchmarks" / "results.json"
+    return (
+        installed
+        if installed.is_file()
+        else data_folder().parent / "benchmarks" / "results.json"
+    )

@@ -13,7 +13,13 @@ import numpy as np
 from . import features
 from .bit_depth import BitDepth, is_depth
 from .engines import LiteRTEngine, has_litert, workers
-from .errors import DamagedFile, PictureError, UserInputError, WeightsUnavailable, printable
+from .errors import (
+    DamagedFile,
+    PictureError,
+    UserInputError,
+    WeightsUnavailable,
+    printable,
+)
 from .files import as_path, read_json, sha256
 from .inputs import Images
 from .keras_archive import load_network
@@ -23,7 +29,11 @@ from .validation import one_of
 
 FORMAT = "tlcourse export 1"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
-VARIANTS = {"float32": "model.tflite", "int8": "model_int8.tflite", "keras": "model.keras"}
+VARIANTS = {
+    "float32": "model.tflite",
+    "int8": "model_int8.tflite",
+    "keras": "model.keras",
+}
 _AHEAD = 32  # pictures that are worked on, or wait to be fetched, for each worker
 
 
@@ -53,7 +63,9 @@ class ExportedModel(Predictor[Images]):
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
         self.bits: int | None = record["input"].get("bits")
-        self._engine = engine_of(folder / VARIANTS[variant], len(self.classes), self.input_size)
+        self._engine = engine_of(
+            folder / VARIANTS[variant], len(self.classes), self.input_size
+        )
 
     def __repr__(self) -> str:
         height, width = self.input_size
@@ -61,23 +73,33 @@ class ExportedModel(Predictor[Images]):
 
     def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
-        return features.compute(self._engine, images, self.input_size, describe="Predicting", bits=self.bits)
+        return features.compute(
+            self._engine, images, self.input_size, describe="Predicting", bits=self.bits
+        )
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
         """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
-        depth = BitDepth(paths if isinstance(paths, list | tuple) else [], self.bits)  # others are read once only
+        depth = BitDepth(
+            paths if isinstance(paths, list | tuple) else [], self.bits
+        )  # others are read once only
         paths = iter(paths)
         waiting: deque[Future] = deque()
         with ThreadPoolExecutor(workers()) as pool:
             try:
-                while waiting or (waiting := self._begin(pool, islice(paths, _AHEAD * workers()), depth)):
+                while waiting or (
+                    waiting := self._begin(
+                        pool, islice(paths, _AHEAD * workers()), depth
+                    )
+                ):
                     job = waiting.popleft()
                     waiting += self._begin(pool, islice(paths, 1), depth)
                     yield job.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, pool: ThreadPoolExecutor, paths: Iterable[Path], depth: BitDepth) -> deque[Future]:
+    def _begin(
+        self, pool: ThreadPoolExecutor, paths: Iterable[Path], depth: BitDepth
+    ) -> deque[Future]:
         return deque(pool.submit(self._answer, path, depth) for path in paths)
 
     def _answer(self, path: Path, depth: BitDepth) -> Answer:
@@ -108,12 +130,16 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
     record = read_record(folder)
     name = VARIANTS[variant]
     if name not in record["files"]:
-        kept = ", ".join(known for known, file in VARIANTS.items() if file in record["files"])
+        kept = ", ".join(
+            known for known, file in VARIANTS.items() if file in record["files"]
+        )
         why = record["left_out"].get(name, "it was not written")
         raise UserInputError(f"{folder} has no {name}: {why}. It has: {kept}.")
     path = folder / name
     if not path.is_file():
-        raise DamagedFile(f"{path} is missing, though {folder / RECORD} lists it. Copy the whole folder again.")
+        raise DamagedFile(
+            f"{path} is missing, though {folder / RECORD} lists it. Copy the whole folder again."
+        )
     if sha256(path) != record["files"][name]["sha256"]:
         raise DamagedFile(
             f"{path} is not the file that was exported: its SHA-256 differs from the one in {folder / RECORD}. It was "
@@ -130,10 +156,14 @@ def read_record(folder: Path) -> dict:
         DamagedFile: the record cannot be read, or lacks something.
     """
     if not folder.is_dir():
-        raise UserInputError(f"{folder} is not a folder. Expected one that tl.export or `tlcourse train` wrote.")
+        raise UserInputError(
+            f"{folder} is not a folder. Expected one that tl.export or `tlcourse train` wrote."
+        )
     path = folder / RECORD
     if not path.is_file():
-        raise UserInputError(f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse train` wrote.")
+        raise UserInputError(
+            f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse train` wrote."
+        )
     try:
         record = read_json(path, error=DamagedFile)
         fault = _fault(record)
@@ -142,7 +172,9 @@ def read_record(folder: Path) -> dict:
     except (KeyError, TypeError, AttributeError) as error:
         fault = f"something is missing in it ({type(error).__name__}: {error})"
     if fault:
-        raise DamagedFile(f"{path} is not what tl.export wrote: {fault}. Copy the whole folder again.")
+        raise DamagedFile(
+            f"{path} is not what tl.export wrote: {fault}. Copy the whole folder again."
+        )
     return record
 
 
@@ -151,20 +183,36 @@ def _fault(record: dict) -> str:
     if record["format"] != FORMAT:
         return f"its format is {record['format']!r}, this course reads {FORMAT!r}"
     names, classes, size = record["class_names"], record["classes"], record["input"]
-    if not (isinstance(names, list) and isinstance(classes, list) and len(names) == len(classes) >= 2):
+    if not (
+        isinstance(names, list)
+        and isinstance(classes, list)
+        and len(names) == len(classes) >= 2
+    ):
         return "it does not name each of its classes"
-    if not all(isinstance(name, str) for name in names) or len({type(label) for label in classes}) != 1:
+    if (
+        not all(isinstance(name, str) for name in names)
+        or len({type(label) for label in classes}) != 1
+    ):
         return "its classes are no names"
-    if not all(isinstance(size[side], int) and 0 < size[side] <= 4096 for side in ("height", "width")):
+    if not all(
+        isinstance(size[side], int) and 0 < size[side] <= 4096
+        for side in ("height", "width")
+    ):
         return "its input has no size"
     if size.get("bits") is not None and not is_depth(size["bits"]):
         return "its input has no bit depth that there is"
     if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
         return "its files have no checksums"
-    return "" if isinstance(record["left_out"], dict) else "it does not say what was left out"
+    return (
+        ""
+        if isinstance(record["left_out"], dict)
+        else "it does not say what was left out"
+    )
 
 
-def engine_of(path: Path, classes: int, size: tuple[int, int]) -> "KerasEngine | LiteRTEngine":
+def engine_of(
+    path: Path, classes: int, size: tuple[int, int]
+) -> "KerasEngine | LiteRTEngine":
     """What runs an exported file: pixels float32 (b, height, width, 3) → probabilities float32 (b, classes).
 
     Raises:
@@ -187,13 +235,19 @@ def _try(engine: LiteRTEngine, path: Path, size: tuple[int, int]) -> None:
     """Run a black picture: that a weight is missing, LiteRT finds only now."""
     try:
         engine.run(np.zeros((1, *size, 3), np.float32))
-    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
+    except (
+        RuntimeError,
+        ValueError,
+        IndexError,
+    ) as error:  # IndexError: it has no input, or no output
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> DamagedFile:
     reason = str(error).strip().split("\n")[0][:200]
-    return DamagedFile(f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again.")
+    return DamagedFile(
+        f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again."
+    )
 
 
 def _litert(path: Path, classes: int) -> LiteRTEngine:
@@ -206,7 +260,11 @@ def _litert(path: Path, classes: int) -> LiteRTEngine:
     try:
         _check_litert(path)
         engine.start()
-    except (RuntimeError, ValueError, IndexError) as error:  # IndexError: it has no input, or no output
+    except (
+        RuntimeError,
+        ValueError,
+        IndexError,
+    ) as error:  # IndexError: it has no input, or no output
         raise _unreadable(path, error) from None
     return engine
 
@@ -226,7 +284,9 @@ def _check_litert(path: Path) -> None:
     content = path.read_bytes()
     try:
         model = Table(bytearray(content), Get(UOffsetTFlags.packer_type, content, 0))
-        networks = model.Offset(8)  # the third field of "Model" in LiteRT's schema: its subgraphs
+        networks = model.Offset(
+            8
+        )  # the third field of "Model" in LiteRT's schema: its subgraphs
         count = model.VectorLen(networks) if networks else 0
     except (struct.error, IndexError, OverflowError, TypeError) as error:
         raise ValueError(f"it is cut short or altered: {error}") from None
@@ -245,8 +305,12 @@ class KerasEngine:
     def __init__(self, path: Path) -> None:
         self.network = load_network(path)
         sides = self.network.inputs, self.network.outputs
-        if [len(side) for side in sides] != [1, 1] or any(side[0].shape[1:] == () for side in sides):
-            raise DamagedFile(f"{path} does not take pictures and give probabilities. Copy the whole folder again.")
+        if [len(side) for side in sides] != [1, 1] or any(
+            side[0].shape[1:] == () for side in sides
+        ):
+            raise DamagedFile(
+                f"{path} does not take pictures and give probabilities. Copy the whole folder again."
+            )
         self.output_shape = tuple(self.network.output_shape[1:])
         self.key, self._graph = path.name, self._traced()
 
@@ -255,7 +319,9 @@ class KerasEngine:
 
         pixels = tf.TensorSpec((None, *self.network.input_shape[1:]), tf.float32)
         return tf.function(
-            lambda batch: self.network(batch, training=False), autograph=False, input_signature=(pixels,)
+            lambda batch: self.network(batch, training=False),
+            autograph=False,
+            input_signature=(pixels,),
         )
 
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -24,7 +24,17 @@ from .conversion import convert
 from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
 from .evaluation import interval
-from .exported import CARD, FORMAT, LABELS, RECORD, VARIANTS, ExportedModel, KerasEngine, engine_of, load_exported
+from .exported import (
+    CARD,
+    FORMAT,
+    LABELS,
+    RECORD,
+    VARIANTS,
+    ExportedModel,
+    KerasEngine,
+    engine_of,
+    load_exported,
+)
 from .files import as_path, sha256, unfinished_folder
 from .fine_tuned import FineTuned
 from .heads import Classifier
@@ -76,9 +86,14 @@ def export(
     started, network = time.perf_counter(), _whole(trained, model)
     try:
         with unfinished_folder(goal) as inside:
-            record = {**(about or {}), **_write(inside, network, trained, dataset, licence)}
+            record = {
+                **(about or {}),
+                **_write(inside, network, trained, dataset, licence),
+            }
             record["made"]["seconds"] = round(time.perf_counter() - started, 1)
-            _write_text(inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+            _write_text(
+                inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False)
+            )
             _write_text(inside / CARD, model_card(record))
             _put(inside, goal)
     except OSError as error:
@@ -94,7 +109,11 @@ def export(
     return load_exported(goal)
 
 
-def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset, licence: str | None) -> None:
+def _check(
+    trained: FineTuned | Classifier | SmallNetwork,
+    dataset: Dataset,
+    licence: str | None,
+) -> None:
     """Whatever can be refused before the work is."""
     if not isinstance(trained, FineTuned | Classifier | SmallNetwork):
         raise UserInputError(
@@ -120,7 +139,9 @@ def _check(trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset, lic
         )
 
 
-def _whole(trained: FineTuned | Classifier | SmallNetwork, model: PretrainedModel | None) -> "keras.Model":
+def _whole(
+    trained: FineTuned | Classifier | SmallNetwork, model: PretrainedModel | None
+) -> "keras.Model":
     """The network from pixels to probabilities, as one `keras.Model`."""
     if not isinstance(trained, Classifier):
         return trained.network
@@ -137,7 +158,9 @@ def _whole(trained: FineTuned | Classifier | SmallNetwork, model: PretrainedMode
             f"The classifier was trained on {head.kernel.shape[0]:,} features, {model.name} gives "
             f"{network.output_shape[-1]:,}. Give the model that made them; features of chosen blocks are not exported."
         )
-    return keras.Model(network.inputs, head(network.output), name=f"{model.name}_with_probe")
+    return keras.Model(
+        network.inputs, head(network.output), name=f"{model.name}_with_probe"
+    )
 
 
 def _write(
@@ -151,12 +174,16 @@ def _write(
     size, judged = tuple(network.input_shape[1:3]), _Judge(trained, dataset)
     network.save(folder / VARIANTS["keras"])
     engines.drop_all()  # conversion needs the memory more
-    keras_engine = engine_of(folder / VARIANTS["keras"], len(trained.classes), size)  # what the file holds
+    keras_engine = engine_of(
+        folder / VARIANTS["keras"], len(trained.classes), size
+    )  # what the file holds
     reference = judged.of(keras_engine, size)
     files, left_out = {VARIANTS["keras"]: reference}, {}
     for variant in ("float32", "int8"):
         path = folder / VARIANTS[variant]
-        path.write_bytes(convert(cast(KerasEngine, keras_engine).network, int8=variant == "int8"))
+        path.write_bytes(
+            convert(cast(KerasEngine, keras_engine).network, int8=variant == "int8")
+        )
         found = judged.of(engine_of(path, len(trained.classes), size), size)
         if variant == "float32" and found.difference(reference) > MOST_DIFFERENCE:
             raise TLCourseError(
@@ -182,7 +209,10 @@ def _write(
         "data": _data(dataset, licence),
         "training": _training(trained),
         "test": judged.record(reference),
-        "files": {name: _file(folder / name, found, reference) for name, found in files.items()},
+        "files": {
+            name: _file(folder / name, found, reference)
+            for name, found in files.items()
+        },
         "left_out": left_out,
         "made": _made(),
     }
@@ -190,7 +220,11 @@ def _write(
 
 def _depth(dataset: Dataset) -> dict[str, int]:
     """The bit depth by which 16-bit pictures were scaled that do not state theirs; nothing where there are none."""
-    depths = [split.images.depth.bits for split in dataset.splits.values() if isinstance(split.images, Pictures)]
+    depths = [
+        split.images.depth.bits
+        for split in dataset.splits.values()
+        if isinstance(split.images, Pictures)
+    ]
     return {"bits": max(depth for depth in depths if depth)} if any(depths) else {}
 
 
@@ -206,24 +240,34 @@ class _Judgement:
         return float(np.abs(self.probabilities - other.probabilities).max())
 
     def agreement(self, other: "_Judgement") -> float:
-        return float(np.mean(self.probabilities.argmax(axis=1) == other.probabilities.argmax(axis=1)))
+        return float(
+            np.mean(
+                self.probabilities.argmax(axis=1) == other.probabilities.argmax(axis=1)
+            )
+        )
 
 
 class _Judge:
     """The test pictures of a data set, and what is right about them."""
 
-    def __init__(self, trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset) -> None:
+    def __init__(
+        self, trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset
+    ) -> None:
         self._test, self._names = dataset.test, trained.class_names
         named = trained.classes.dtype.kind == "U"
         labels = dataset.test.label_names if named else dataset.test.labels
         self._positions = trained.positions(labels, len(labels))
         train = dataset.train.label_names if named else dataset.train.labels
-        self._train = np.bincount(trained.positions(train, len(train)), minlength=len(self._names))
+        self._train = np.bincount(
+            trained.positions(train, len(train)), minlength=len(self._names)
+        )
 
     def of(self, engine: engines.PictureEngine, size: tuple[int, int]) -> _Judgement:
         features.compute(engine, self._test.images[:1], size)  # starts it
         start = time.perf_counter()
-        probabilities = features.compute(engine, self._test.images, size, describe="Judging")
+        probabilities = features.compute(
+            engine, self._test.images, size, describe="Judging"
+        )
         seconds = time.perf_counter() - start
         right = float(np.mean(probabilities.argmax(axis=1) == self._positions))
         return _Judgement(probabilities, right, len(self._test) / seconds)
@@ -233,11 +277,21 @@ class _Judge:
 
     def record(self, judgement: _Judgement) -> dict:
         """What the model card says of the test pictures."""
-        predicted, sure = judgement.probabilities.argmax(axis=1), judgement.probabilities.max(axis=1)
+        predicted, sure = (
+            judgement.probabilities.argmax(axis=1),
+            judgement.probabilities.max(axis=1),
+        )
         most_frequent, wrong = int(self._train.argmax()), predicted != self._positions
-        surest = np.flatnonzero(wrong)[np.argsort(-sure[wrong], kind="stable")][:SUREST_MISTAKES]
-        counts = (np.bincount(rows, minlength=len(self._names)) for rows in (self._positions, self._positions[~wrong]))
-        pairs = Counter(zip(self._positions[wrong].tolist(), predicted[wrong].tolist(), strict=True))
+        surest = np.flatnonzero(wrong)[np.argsort(-sure[wrong], kind="stable")][
+            :SUREST_MISTAKES
+        ]
+        counts = (
+            np.bincount(rows, minlength=len(self._names))
+            for rows in (self._positions, self._positions[~wrong])
+        )
+        pairs = Counter(
+            zip(self._positions[wrong].tolist(), predicted[wrong].tolist(), strict=True)
+        )
         return {
             "pictures": len(self._test),
             "right": int(np.sum(~wrong)),
@@ -267,7 +321,11 @@ class _Judge:
     def _name(self, row: int) -> str:
         """A picture's class folder and file, or its place: nothing of where it lies on this machine."""
         paths = getattr(self._test.images, "paths", None)
-        return printable(Path(*paths[row].parts[-2:]).as_posix()) if paths else f"test picture {row}"
+        return (
+            printable(Path(*paths[row].parts[-2:]).as_posix())
+            if paths
+            else f"test picture {row}"
+        )
 
 
 def _backbone(name: str) -> dict:
@@ -280,22 +338,48 @@ def _backbone(name: str) -> dict:
 
 def _data(dataset: Dataset, licence: str | None) -> dict:
     size, source = len(dataset.class_names), dataset.card.source
-    counts = {name: np.bincount(split.labels, minlength=size).tolist() for name, split in dataset.splits.items()}
+    counts = {
+        name: np.bincount(split.labels, minlength=size).tolist()
+        for name, split in dataset.splits.items()
+    }
     return {
         "name": printable(dataset.name),
-        "source": printable(Path(source).name) if os.path.exists(source) else source,  # no path of this machine
+        "source": printable(Path(source).name)
+        if os.path.exists(source)
+        else source,  # no path of this machine
         "licence": licence or dataset.card.licence,
-        "pictures": {name: dict(zip(dataset.class_names, count, strict=True)) for name, count in counts.items()},
+        "pictures": {
+            name: dict(zip(dataset.class_names, count, strict=True))
+            for name, count in counts.items()
+        },
         "left_out": len(dataset.skipped),
     }
 
 
 def _training(trained: FineTuned | Classifier | SmallNetwork) -> dict:
     if isinstance(trained, Classifier):
-        return {"method": "linear probe", "strength": trained.strength, "cross_validated": trained.cross_validated}
+        return {
+            "method": "linear probe",
+            "strength": trained.strength,
+            "cross_validated": trained.cross_validated,
+        }
     method = "fine-tuned" if isinstance(trained, FineTuned) else "small network"
-    kept = ("from", "views", "rows", "settings", "seconds", "probe", "best_epoch", "steps", "carried", "frozen")
-    return {"method": method, **{name: trained.record[name] for name in kept if name in trained.record}}
+    kept = (
+        "from",
+        "views",
+        "rows",
+        "settings",
+        "seconds",
+        "probe",
+        "best_epoch",
+        "steps",
+        "carried",
+        "frozen",
+    )
+    return {
+        "method": method,
+        **{name: trained.record[name] for name in kept if name in trained.record},
+    }
 
 
 def _file(path: Path, found: _Judgement, reference: _Judgement) -> dict:
@@ -311,7 +395,15 @@ def _file(path: Path, found: _Judgement, reference: _Judgement) -> dict:
 
 def _made() -> dict:
     versions = {}
-    for name in ("tlcourse", "keras", "tensorflow-cpu", "tensorflow", "ai-edge-litert", "pillow", "numpy"):
+    for name in (
+        "tlcourse",
+        "keras",
+        "tensorflow-cpu",
+        "tensorflow",
+        "ai-edge-litert",
+        "pillow",
+        "numpy",
+    ):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

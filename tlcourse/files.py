@@ -18,12 +18,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DamagedFile, TLCourseError, UserInputError, how_to_install, printable
+from .errors import (
+    DamagedFile,
+    TLCourseError,
+    UserInputError,
+    how_to_install,
+    printable,
+)
 from .foreign_text import preformatted
 from .validation import shown
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
-CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"  # of https://bford.info/cachedir/
+CACHE_SIGNATURE = (
+    b"Signature: 8a477f597d28d172789f06886806bc55"  # of https://bford.info/cachedir/
+)
 
 
 def data_folder() -> Path:
@@ -85,13 +93,24 @@ def make_cache_folder(name: str = "") -> Path:
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     if is_foreign_cache():
-        raise FileExistsError(errno.EEXIST, f"{cache} holds files and no {CACHE_TAG} of the course", str(cache))
+        raise FileExistsError(
+            errno.EEXIST,
+            f"{cache} holds files and no {CACHE_TAG} of the course",
+            str(cache),
+        )
     if not is_cache(cache):
-        text = CACHE_SIGNATURE + b"\n# A cache of the course tlcourse; `tlcourse cache clear` empties it.\n"
+        text = (
+            CACHE_SIGNATURE
+            + b"\n# A cache of the course tlcourse; `tlcourse cache clear` empties it.\n"
+        )
         write_atomically(cache / CACHE_TAG, lambda file: file.write(text))
     folder = cache / name
     if name and folder.is_symlink():
-        raise FileExistsError(errno.EEXIST, f"{folder} is a link, which the cache does not follow", str(folder))
+        raise FileExistsError(
+            errno.EEXIST,
+            f"{folder} is a link, which the cache does not follow",
+            str(folder),
+        )
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -111,7 +130,12 @@ def is_foreign_cache() -> bool:
     folder = cache_folder()
     try:
         # Looked at twice: another process may be marking it, and filling it, meanwhile.
-        return folder.is_dir() and not is_cache(folder) and not is_untouched(folder) and not is_cache(folder)
+        return (
+            folder.is_dir()
+            and not is_cache(folder)
+            and not is_untouched(folder)
+            and not is_cache(folder)
+        )
     except OSError:  # what is in it cannot be seen
         return True
 
@@ -119,7 +143,11 @@ def is_foreign_cache() -> bool:
 def sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _sha256(file)
+        )
 
 
 def _sha256(file: BinaryIO) -> str:  # Python 3.10 has no hashlib.file_digest
@@ -175,7 +203,9 @@ def read_card(name: str) -> Card:
     try:
         _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
         fields = {
-            key: re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0].strip().strip("\"'")
+            key: re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0]
+            .strip()
+            .strip("\"'")
             for key in ("title", "source", "licence", "built_by")
         }
     except (OSError, ValueError, IndexError):
@@ -207,7 +237,9 @@ def bundled_file(folder: str, name: str) -> Path:
     return path
 
 
-MAX_BYTES = 100_000_000  # of a file that is read as a whole, where the caller does not say
+MAX_BYTES = (
+    100_000_000  # of a file that is read as a whole, where the caller does not say
+)
 _LONGEST_NAME, _LONGEST_PATH = 255, 4096  # bytes that file systems and Linux take
 
 
@@ -228,23 +260,35 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
     """
     text = os.fspath(path) if isinstance(path, str | PathLike) else None
     if not isinstance(text, str):
-        raise UserInputError(f"{what} is {shown(path)}; expected the path of a file or folder.")
+        raise UserInputError(
+            f"{what} is {shown(path)}; expected the path of a file or folder."
+        )
     if not text.strip():
-        raise UserInputError(f"{what} is empty; expected the path of a file or folder. The current folder is '.'.")
+        raise UserInputError(
+            f"{what} is empty; expected the path of a file or folder. The current folder is '.'."
+        )
     if "\0" in text:
-        raise UserInputError(f"{what} is {text[:200]!r}; a path cannot hold a null character.")
+        raise UserInputError(
+            f"{what} is {text[:200]!r}; a path cannot hold a null character."
+        )
     try:
         lengths = [len(os.fsencode(part)) for part in (text, *Path(text).parts)]
     except UnicodeEncodeError:
-        raise UserInputError(f"{what} is {text[:200]!r}, which no file can be called.") from None
+        raise UserInputError(
+            f"{what} is {text[:200]!r}, which no file can be called."
+        ) from None
     if lengths[0] >= _LONGEST_PATH or max(lengths[1:], default=0) > _LONGEST_NAME:
-        raise UserInputError(f"{what} is {text[:100]}…, of {len(text):,} characters: too long for the path of a file.")
+        raise UserInputError(
+            f"{what} is {text[:100]}…, of {len(text):,} characters: too long for the path of a file."
+        )
     try:
         return Path(text).expanduser()
     except RuntimeError:
         if os.path.lexists(text):  # a file may be called ~this
             return Path(text)
-        raise UserInputError(f"{what} is {text}; there is no account of that name here, or it has no home.") from None
+        raise UserInputError(
+            f"{what} is {text}; there is no account of that name here, or it has no home."
+        ) from None
 
 
 def read_file(
@@ -272,10 +316,15 @@ def read_file(
         It does not exist, cannot be opened, is no regular file, or too large; of the class `error`.
     """
     try:
-        kind = os.stat(path).st_mode  # before it is opened: a device may act on that, and a pipe waits
+        kind = os.stat(
+            path
+        ).st_mode  # before it is opened: a device may act on that, and a pipe waits
         if stat.S_ISREG(kind):
             with open(path, "rb", opener=_without_waiting) as file:
-                kind, size = os.fstat(file.fileno()).st_mode, os.fstat(file.fileno()).st_size
+                kind, size = (
+                    os.fstat(file.fileno()).st_mode,
+                    os.fstat(file.fileno()).st_size,
+                )
                 if stat.S_ISREG(kind) and first is not None:
                     return file.read(first)
                 if stat.S_ISREG(kind) and size <= most:
@@ -284,12 +333,18 @@ def read_file(
                     if size <= most:
                         return content
     except FileNotFoundError:
-        raise error(f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}.") from None
+        raise error(
+            f"{path} does not exist. Check the path; relative paths start at {Path.cwd()}."
+        ) from None
     except (OSError, ValueError) as reason:  # ValueError: a path with a null character
-        raise error(f"{str(path)[:200]} cannot be opened: {getattr(reason, 'strerror', None) or reason}.") from None
+        raise error(
+            f"{str(path)[:200]} cannot be opened: {getattr(reason, 'strerror', None) or reason}."
+        ) from None
     if not stat.S_ISREG(kind):
         raise error(f"{path} is {_kind(kind)}; expected a regular file.")
-    raise error(f"{path} is larger than {most / 1e6:,.0f} MB, which is the most that is read. Make it smaller first.")
+    raise error(
+        f"{path} is larger than {most / 1e6:,.0f} MB, which is the most that is read. Make it smaller first."
+    )
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -310,7 +365,11 @@ def _kind(mode: int) -> str:
     return "no regular file"
 
 
-def read_text(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseError] = UserInputError) -> str:
+def read_text(
+    path: str | PathLike,
+    most: int = MAX_BYTES,
+    error: type[TLCourseError] = UserInputError,
+) -> str:
     """The text of a regular file in UTF-8, as `read_file` reads it; line ends become ``\\n``.
 
     Raises
@@ -321,11 +380,17 @@ def read_text(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseE
     try:
         text = read_file(path, most, error).decode("utf-8")
     except UnicodeDecodeError:
-        raise error(f"{path} is not text in UTF-8. Save it again in UTF-8, or copy it again.") from None
+        raise error(
+            f"{path} is not text in UTF-8. Save it again in UTF-8, or copy it again."
+        ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseError] = UserInputError) -> "Any":
+def read_json(
+    path: str | PathLike,
+    most: int = MAX_BYTES,
+    error: type[TLCourseError] = UserInputError,
+) -> "Any":
     """What a JSON file holds, read as `read_text` reads it.
 
     Raises
@@ -344,7 +409,9 @@ def read_json(path: str | PathLike, most: int = MAX_BYTES, error: type[TLCourseE
 # What is being written, file or folder; behind it the machine's name, a digest that tells it from others of this name,
 # the process, and random characters.
 UNFINISHED = ".unfinished-"
-LONG_AGO = 24 * 3600  # seconds; nobody writes any longer to what has not changed for so long
+LONG_AGO = (
+    24 * 3600
+)  # seconds; nobody writes any longer to what has not changed for so long
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -359,7 +426,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: it cannot be written; nothing is left behind then. Devices and pipes are not replaced.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():  # of a folder the system says it
+    if (
+        path.exists() and not path.is_file() and not path.is_dir()
+    ):  # of a folder the system says it
         raise OSError(errno.EINVAL, "it is no regular file")
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_left_over(path.parent)
@@ -367,11 +436,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
-        os.chmod(unfinished, 0o644)  # mkstemp's is for one user alone; a class shares its cache
+        os.chmod(
+            unfinished, 0o644
+        )  # mkstemp's is for one user alone; a class shares its cache
         os.replace(unfinished, path)
     except BaseException as error:
         Path(unfinished).unlink(missing_ok=True)
-        if isinstance(error, OSError) and "requested and" in str(error):  # numpy's words for it
+        if isinstance(error, OSError) and "requested and" in str(
+            error
+        ):  # numpy's words for it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
 
@@ -414,13 +487,19 @@ def left_over(folder: Path) -> list[Path]:
     import psutil
 
     found = []
-    pattern = re.compile(rf"{re.escape(f'{UNFINISHED}{platform.node()}')}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}")
+    pattern = re.compile(
+        rf"{re.escape(f'{UNFINISHED}{platform.node()}')}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}"
+    )
     for path in entries(folder):
         name = pattern.fullmatch(path.name)
         if name is None or os.path.islink(path):
             continue
         machine, process = name.groups()
-        if not psutil.pid_exists(int(process)) if machine == _machine() else _is_unchanged_since_long(path):
+        if (
+            not psutil.pid_exists(int(process))
+            if machine == _machine()
+            else _is_unchanged_since_long(path)
+        ):
             found.append(path)
     return found
 
@@ -472,7 +551,9 @@ def _machine() -> str:
     container.
     """
     try:
-        known = Path("/proc/sys/kernel/random/boot_id").read_text("ascii") + os.readlink("/proc/self/ns/pid")
+        known = Path("/proc/sys/kernel/random/boot_id").read_text(
+            "ascii"
+        ) + os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux
         import psutil
 

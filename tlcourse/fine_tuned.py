@@ -43,7 +43,10 @@ class FineTuned(Predictor["Images | Sentences"]):
         self._make = make
 
     def __repr__(self) -> str:
-        epochs, seconds = len(self.record["epochs"]), sum(self.record["seconds"].values())
+        epochs, seconds = (
+            len(self.record["epochs"]),
+            sum(self.record["seconds"].values()),
+        )
         return f"<{self.name}: {len(self.classes)} classes, {epochs} epochs, {seconds:.0f} s>"
 
     @cached_property

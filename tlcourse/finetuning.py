@@ -69,19 +69,36 @@ def fine_tune(
     """
     first_block(model, from_)  # checks both
     chosen = settings_from({**model.settings, **settings})
-    given: dict[str, Any] = {"validation": validation, "views": views, "class_names": class_names}
+    given: dict[str, Any] = {
+        "validation": validation,
+        "views": views,
+        "class_names": class_names,
+    }
     preparation = prepare_fine_tuning(
-        model, inputs, labels, from_, **given, sample_weight=sample_weight, cache=cache, engine=engine, seed=chosen.seed
+        model,
+        inputs,
+        labels,
+        from_,
+        **given,
+        sample_weight=sample_weight,
+        cache=cache,
+        engine=engine,
+        seed=chosen.seed,
     )
     watch = Stopwatch()
     training = preparation.training(chosen)
     checkpoint = _checkpoint(preparation, chosen) if cache else Checkpoint(None)
     estimate = chosen.epochs * training.steps * training.seconds_a_step()
     report = TrainingReport(chosen.epochs)
-    report.start(model.kind, len(preparation.learn), len(preparation.judged or ()), estimate)
+    report.start(
+        model.kind, len(preparation.learn), len(preparation.judged or ()), estimate
+    )
     tuned = preparation.run_once(training, checkpoint, report.epoch)
     watch.lap("training")
-    tuned.record |= {"seconds": preparation.seconds | watch.laps, "estimated_seconds": estimate}
+    tuned.record |= {
+        "seconds": preparation.seconds | watch.laps,
+        "estimated_seconds": estimate,
+    }
     report.warn(about_distance(tuned.record["moved"]))
     checkpoint.remove()
     return tuned
@@ -92,7 +109,17 @@ def _checkpoint(preparation: Preparation, settings: Settings) -> Checkpoint:
     import keras
     import tensorflow as tf
 
-    name, versions = preparation.model.name, [tf.__version__, keras.__version__, np.__version__]
-    parts = [name, preparation.first, preparation.views, asdict(settings), versions, preparation.digests]
+    name, versions = (
+        preparation.model.name,
+        [tf.__version__, keras.__version__, np.__version__],
+    )
+    parts = [
+        name,
+        preparation.first,
+        preparation.views,
+        asdict(settings),
+        versions,
+        preparation.digests,
+    ]
     key = fingerprint(parts, [preparation.learn, preparation.judged])
     return Checkpoint(cache_folder() / "training" / f"{name}-{key[:24]}.npz")

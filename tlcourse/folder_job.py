@@ -78,7 +78,9 @@ def train_folder(
         dataset = _read(folder, say)
         if not _made_before(goal, _fingerprint(dataset, settings)):
             check_output_folder(goal)
-        say(f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done.")
+        say(
+            f"{goal} holds the network of this very job: the same pictures, the same settings. Nothing is to be done."
+        )
         return load_exported(goal)
     check_output_folder(goal)
     with claimed(goal):
@@ -93,9 +95,19 @@ def _checked(
     seed = int(Settings(seed=seed).seed)
     from_ = int(from_) if isinstance(from_, np.integer) else from_
     if licence is not None and not isinstance(licence, str):
-        raise UserInputError(f"licence is {validation.shown(licence)}; expected a text, or None.")
-    settings = {"backbone": backbone, "from": from_, "epochs": epochs, "seed": seed, "licence": licence}
-    if isinstance(backbone, str) and backbone in efficientnet_lite.SCALING:  # its blocks are known without loading it
+        raise UserInputError(
+            f"licence is {validation.shown(licence)}; expected a text, or None."
+        )
+    settings = {
+        "backbone": backbone,
+        "from": from_,
+        "epochs": epochs,
+        "seed": seed,
+        "licence": licence,
+    }
+    if (
+        isinstance(backbone, str) and backbone in efficientnet_lite.SCALING
+    ):  # its blocks are known without loading it
         block_among(list(efficientnet_lite.block_layers(backbone)), backbone, from_)
         return settings, None
     model = _load(backbone)
@@ -106,7 +118,9 @@ def _checked(
 def _load(backbone: str) -> PretrainedModel:
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
-        raise UserInputError(f"{backbone} reads; to see, take one that does: tl.list_pretrained_models().")
+        raise UserInputError(
+            f"{backbone} reads; to see, take one that does: tl.list_pretrained_models()."
+        )
     return model
 
 
@@ -120,11 +134,18 @@ def _train(
 ) -> ExportedModel:
     """The job itself, its arguments checked."""
     began, dataset = time.perf_counter(), _read(folder, say)
-    job: dict[str, str | int | float | None] = {"fingerprint": _fingerprint(dataset, settings), **settings}
+    job: dict[str, str | int | float | None] = {
+        "fingerprint": _fingerprint(dataset, settings),
+        **settings,
+    }
     model = model or _load(settings["backbone"])
     with _cluster(scheduler) as (engine, threads):
-        job["estimated_seconds"] = estimate = round(_estimate(model, dataset, settings["epochs"], threads))
-        say(f"This takes about {duration(estimate)}, less where an earlier run has been stopped.")
+        job["estimated_seconds"] = estimate = round(
+            _estimate(model, dataset, settings["epochs"], threads)
+        )
+        say(
+            f"This takes about {duration(estimate)}, less where an earlier run has been stopped."
+        )
         probe, right = _probe(model, dataset, settings["seed"], engine)
         job["probe"] = float(np.mean(right))
         say(f"Linear probe: {job['probe']:.1%} of the validation pictures.")
@@ -135,8 +156,12 @@ def _train(
     for line in _findings(made.record):
         say(printable(line))
     for name, file in made.record["files"].items():
-        say(f"  {goal / name}: {file['bytes'] / 1e6:.1f} MB, {file['accuracy']:.1%} right")
-    say(f"Done in {duration(time.perf_counter() - began)}. {goal / CARD} says all this and more.")
+        say(
+            f"  {goal / name}: {file['bytes'] / 1e6:.1f} MB, {file['accuracy']:.1%} right"
+        )
+    say(
+        f"Done in {duration(time.perf_counter() - began)}. {goal / CARD} says all this and more."
+    )
     return made
 
 
@@ -161,9 +186,17 @@ def _read(folder: str | PathLike, say: Callable) -> Dataset:
 
 def _fingerprint(dataset: Dataset, settings: dict) -> str:
     """SHA-256 of all that the job depends on: each picture's content, class and split, and the settings."""
-    summary = hashlib.sha256(json.dumps([dataset.class_names, settings], sort_keys=True).encode())
+    summary = hashlib.sha256(
+        json.dumps([dataset.class_names, settings], sort_keys=True).encode()
+    )
     for name, split in dataset.splits.items():
-        contents = sorted(zip(map(sha256, cast(Pictures, split.images).paths), split.labels.tolist(), strict=True))
+        contents = sorted(
+            zip(
+                map(sha256, cast(Pictures, split.images).paths),
+                split.labels.tolist(),
+                strict=True,
+            )
+        )
         summary.update(json.dumps([name, contents]).encode())
     return summary.hexdigest()
 
@@ -189,7 +222,9 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
         yield "dask", sum(client.nthreads().values())
 
 
-def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int, threads: int) -> float:
+def _estimate(
+    model: PretrainedModel, dataset: Dataset, epochs: int, threads: int
+) -> float:
     """Seconds that the whole job takes by trying a few pictures; threads as fast as those here share the first part."""
     some = dataset.train.images[:TIMED]
     model.extract_features(some[:1], cache=False)  # starts the engine
@@ -199,14 +234,23 @@ def _estimate(model: PretrainedModel, dataset: Dataset, epochs: int, threads: in
     train, validation, test = (len(split) for split in dataset.splits.values())
     views = len(model.views(None)) if epochs else 0
     shared = (train + validation + views * train) * workers() / threads
-    return each * (shared + EPOCH_COST * epochs * train + JUDGING_COST * test) + EXPORT_SECONDS
+    return (
+        each * (shared + EPOCH_COST * epochs * train + JUDGING_COST * test)
+        + EXPORT_SECONDS
+    )
 
 
-def _probe(model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None) -> tuple[Classifier, np.ndarray]:
+def _probe(
+    model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None
+) -> tuple[Classifier, np.ndarray]:
     """A linear probe, and which of the validation pictures it gets right."""
     splits = (dataset.train, dataset.validation)
-    learned, judged = (model.extract_features(split.images, engine=engine) for split in splits)
-    probe = train_classifier(learned, dataset.train.labels, dataset.class_names, seed=seed)
+    learned, judged = (
+        model.extract_features(split.images, engine=engine) for split in splits
+    )
+    probe = train_classifier(
+        learned, dataset.train.labels, dataset.class_names, seed=seed
+    )
     return probe, probe.predict(judged) == dataset.validation.labels
 
 
@@ -236,21 +280,32 @@ def _best(
     )
     tuned_right = tuned.predict(dataset.validation.images) == dataset.validation.labels
     gain = paired_gain(right, tuned_right)
-    job |= {"fine_tuned": float(np.mean(tuned_right)), "choice": _about_choice(job["probe"], tuned_right, gain)}
+    job |= {
+        "fine_tuned": float(np.mean(tuned_right)),
+        "choice": _about_choice(job["probe"], tuned_right, gain),
+    }
     say(job["choice"])
     return tuned if gain.exceeds_one_standard_error else probe
 
 
 def _about_choice(probe: float, tuned_right: np.ndarray, gain: Gain) -> str:
     """Which model was kept, and why, in a sentence or two."""
-    more = f"{abs(gain.net)} {'fewer' if gain.net < 0 else 'more'}" if gain.net else "as many"
+    more = (
+        f"{abs(gain.net)} {'fewer' if gain.net < 0 else 'more'}"
+        if gain.net
+        else "as many"
+    )
     compared = (
         f"Fine-tuned: {np.mean(tuned_right):.1%} of the validation pictures, the probe {probe:.1%}: {more} of "
         f"{gain.rows}"
     )
     if gain.exceeds_one_standard_error:
         return f"{compared}, which exceeds one standard error ({gain.standard_error:.1f}). The fine-tuned one is kept."
-    within = f", within one standard error ({gain.standard_error:.1f})" if gain.net > 0 else ""
+    within = (
+        f", within one standard error ({gain.standard_error:.1f})"
+        if gain.net > 0
+        else ""
+    )
     return f"{compared}{within}. The probe, the simpler model, is kept."
 
 
@@ -261,12 +316,23 @@ def _findings(record: dict) -> list[str]:
         f"{test['accuracy']:.1%} of {test['pictures']:,} test pictures are right (95 % interval {low:.1%} to "
         f"{high:.1%}); always answering {test['most_frequent']}: {test['baseline']:.1%}."
     ]
-    tested = {name: found for name, found in test["classes"].items() if found["pictures"]}
-    recall = {name: found["right"] / found["pictures"] for name, found in tested.items()}
+    tested = {
+        name: found for name, found in test["classes"].items() if found["pictures"]
+    }
+    recall = {
+        name: found["right"] / found["pictures"] for name, found in tested.items()
+    }
     worst = sorted(recall, key=lambda name: (recall[name], name))[:SHOWN]
-    lines += [f"  {recall[name]:6.1%} of {tested[name]['pictures']:,} {name}" for name in worst]
+    lines += [
+        f"  {recall[name]:6.1%} of {tested[name]['pictures']:,} {name}"
+        for name in worst
+    ]
     if len(recall) > SHOWN:
-        lines.append(f"  … and {len(recall) - SHOWN:,} classes that are recognised more often")
+        lines.append(
+            f"  … and {len(recall) - SHOWN:,} classes that are recognised more often"
+        )
     for one in test["surest_mistakes"][:3]:
-        lines.append(f"  a sure mistake: {one['picture']}, {one['said']} ({one['probability']:.0%})")
+        lines.append(
+            f"  a sure mistake: {one['picture']}, {one['said']} ({one['probability']:.0%})"
+        )
     return lines

@@ -9,7 +9,8 @@ from .errors import printable
 LONGEST = 40  # characters of a name in a figure
 
 _ACTIVE_IN_MARKDOWN = re.compile(
-    r"[\\`*\[\]<>&|~$#@{}]|://|www\.|(?<![^\W_])_|_(?![^\W_])|^[+=-]|^\d+[.)](\s|$)|^\s|\s$|\s\s|^$", re.IGNORECASE
+    r"[\\`*\[\]<>&|~$#@{}]|://|www\.|(?<![^\W_])_|_(?![^\W_])|^[+=-]|^\d+[.)](\s|$)|^\s|\s$|\s\s|^$",
+    re.IGNORECASE,
 )
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -56,7 +57,9 @@ def escape_mathtext(text: object, longest: int = LONGEST) -> str:
         Characters that are shown.
     """
     line = printable(text)
-    return (line if len(line) <= longest else f"{line[: longest - 1]}…").replace("$", r"\$")
+    return (line if len(line) <= longest else f"{line[: longest - 1]}…").replace(
+        "$", r"\$"
+    )
 
 
 def csv_cell(text: str) -> str:

@@ -12,7 +12,11 @@ def keep_freed_memory() -> None:
     By default it hands large blocks back to the system, and each batch pays for them in page faults again.
     `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
     """
-    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # the parameters' numbers in malloc.h
+    trim_threshold, mmap_threshold, arena_max = (
+        -1,
+        -3,
+        -8,
+    )  # the parameters' numbers in malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS, musl, Windows

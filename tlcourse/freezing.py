@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .blocks import HasNetwork
 
 
-def freeze(model: "keras.Model | HasNetwork", up_to: str | int | None = None) -> "FreezeTable":
+def freeze(
+    model: "keras.Model | HasNetwork", up_to: str | int | None = None
+) -> "FreezeTable":
     """Freeze the pretrained part from the pixels up to a block; everything after it becomes trainable.
 
     The flags are those of the layers themselves: a network and a model built on it share their layers. A model that
@@ -38,10 +40,14 @@ def freeze(model: "keras.Model | HasNetwork", up_to: str | int | None = None) ->
     """
     parts = find_blocks(model)
     frozen = len(parts.blocks) if up_to is None else _place(parts, up_to, "up_to") + 1
-    return _set(parts, {block: place >= frozen for place, block in enumerate(parts.blocks)})
+    return _set(
+        parts, {block: place >= frozen for place, block in enumerate(parts.blocks)}
+    )
 
 
-def unfreeze(model: "keras.Model | HasNetwork", from_: str | int | None = None) -> "FreezeTable":
+def unfreeze(
+    model: "keras.Model | HasNetwork", from_: str | int | None = None
+) -> "FreezeTable":
     """Make a block and all blocks after it trainable, except their batch norm; blocks before it stay as they are.
 
     Args:
@@ -53,7 +59,10 @@ def unfreeze(model: "keras.Model | HasNetwork", from_: str | int | None = None) 
     """
     parts = find_blocks(model)
     first = 0 if from_ is None else _place(parts, from_, "from_")
-    return _set(parts, {block: place >= first or None for place, block in enumerate(parts.blocks)})
+    return _set(
+        parts,
+        {block: place >= first or None for place, block in enumerate(parts.blocks)},
+    )
 
 
 class Row(NamedTuple):
@@ -94,36 +103,68 @@ class FreezeTable:
         return sum(row.trainable for row in self.rows)
 
     def _cells(self) -> list[tuple[str, ...]]:
-        lines = [(r.block, r.state, f"{r.parameters:,}", f"{r.share:.1f} %", f"{r.trainable:,}") for r in self.rows]
+        lines = [
+            (
+                r.block,
+                r.state,
+                f"{r.parameters:,}",
+                f"{r.share:.1f} %",
+                f"{r.trainable:,}",
+            )
+            for r in self.rows
+        ]
         total = ("all", "", f"{self.parameters:,}", "100.0 %", f"{self.trainable:,}")
         return [("block", "state", "parameters", "share", "trainable"), *lines, total]
 
     def _sentences(self) -> list[str]:
-        return [printable(text) for text in (*(f"Warning: {text}" for text in self.warnings), *self.notes)]
+        return [
+            printable(text)
+            for text in (*(f"Warning: {text}" for text in self.warnings), *self.notes)
+        ]
 
     def __repr__(self) -> str:
-        return "\n".join([printable(self.name), tables.as_text(self._cells(), left=2), *self._sentences()])
+        return "\n".join(
+            [
+                printable(self.name),
+                tables.as_text(self._cells(), left=2),
+                *self._sentences(),
+            ]
+        )
 
     def _repr_html_(self) -> str:
         sentences = "".join(f"<p>{escape_html(text)}</p>" for text in self._sentences())
         return tables.as_html(self._cells(), self.name) + sentences
 
 
-def table(parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> FreezeTable:
+def table(
+    parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()
+) -> FreezeTable:
     """The table of a model as it stands."""
-    trained = {id(weight) for weight in parts.network.trainable_weights}  # what `fit` asks, too
+    trained = {
+        id(weight) for weight in parts.network.trainable_weights
+    }  # what `fit` asks, too
     total = sum(_count(layer.weights) for layer in leaves(parts.network)) or 1
     rows = []
     for block, layers in parts.layers.items():
         weights = {id(weight): weight for layer in layers for weight in layer.weights}
         learning = [weight for key, weight in weights.items() if key in trained]
-        states = {any(id(weight) in trained for weight in layer.weights) for layer in layers if _learns(layer)}
-        state = "partly" if len(states) == 2 or (learning and True not in states) else "frozen"
+        states = {
+            any(id(weight) in trained for weight in layer.weights)
+            for layer in layers
+            if _learns(layer)
+        }
+        state = (
+            "partly"
+            if len(states) == 2 or (learning and True not in states)
+            else "frozen"
+        )
         if states == {True} or (learning and not states):
             state = "trainable"
         count = _count(weights.values())
         names = tuple(layer.name for layer in layers)
-        rows.append(Row(block, state, count, 100 * count / total, _count(learning), names))
+        rows.append(
+            Row(block, state, count, 100 * count / total, _count(learning), names)
+        )
     return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
 
 
@@ -154,7 +195,11 @@ def _place(parts: Parts, wanted: str | int, argument: str) -> int:
             "number of blocks, or nothing for all of them."
         )
     if not 1 <= wanted <= len(names):
-        other = "To freeze nothing: tl.unfreeze(model)." if argument == "up_to" else "To train none: tl.freeze(model)."
+        other = (
+            "To freeze nothing: tl.unfreeze(model)."
+            if argument == "up_to"
+            else "To train none: tl.freeze(model)."
+        )
         raise UserInputError(
             f"{argument} is {shown(wanted)}; {parts.network.name!r} has {len(names)} blocks, so expected 1 to "
             f"{len(names)}. {other if wanted == 0 else 'Blocks: ' + ', '.join(names) + '.'}"
@@ -165,7 +210,9 @@ def _place(parts: Parts, wanted: str | int, argument: str) -> int:
 def _set(parts: Parts, wanted: dict[str, bool | None]) -> FreezeTable:
     """Set every block's flags (None: as they are), batch norm last, and compile again."""
     network = parts.network
-    settings = _compile_settings(network)  # may refuse, so it comes before anything is changed
+    settings = _compile_settings(
+        network
+    )  # may refuse, so it comes before anything is changed
     before = [(layer, layer.trainable) for layer in _flat(parts, None, wanted)]
     # Containers first: their setter overwrites the flags within. A frozen container round a trainable layer would
     # train it all the same, but its own trainable_weights would say that it does not.
@@ -186,7 +233,12 @@ def _set(parts: Parts, wanted: dict[str, bool | None]) -> FreezeTable:
 
 def _flat(parts: Parts, choice: bool | None, wanted: dict) -> list:
     """The layers, and the layers within them, of all blocks that are to be so."""
-    chosen = [layer for block, layers in parts.blocks.items() if wanted[block] is choice for layer in layers]
+    chosen = [
+        layer
+        for block, layers in parts.blocks.items()
+        if wanted[block] is choice
+        for layer in layers
+    ]
     return [part for layer in chosen for part in layer._flatten_layers()]
 
 
@@ -206,23 +258,31 @@ def _compile_settings(network: "keras.Model") -> dict | None:
 
     if not network.compiled or type(network).compile is not keras.Model.compile:
         return None
-    if hasattr(network, "_compile_config"):  # the objects themselves: a loss of one's own need not be registered
+    if hasattr(
+        network, "_compile_config"
+    ):  # the objects themselves: a loss of one's own need not be registered
         settings = dict(network._compile_config.config)
     else:
         settings = keras.saving.deserialize_keras_object(network.get_compile_config())
     return {**settings, "optimizer": _fresh(settings["optimizer"], network)}
 
 
-def _fresh(optimizer: "keras.Optimizer | None", network: "keras.Model") -> "keras.Optimizer | None":
+def _fresh(
+    optimizer: "keras.Optimizer | None", network: "keras.Model"
+) -> "keras.Optimizer | None":
     """An optimizer of the same configuration without state."""
     if optimizer is None:
         return None
     rate = getattr(optimizer, "_learning_rate", None)
     try:
-        if callable(rate):  # the schedule itself goes on: one's own need not be registered, nor have a configuration
+        if callable(
+            rate
+        ):  # the schedule itself goes on: one's own need not be registered, nor have a configuration
             optimizer._learning_rate = 0.0
         config = optimizer.get_config()
-        fresh = type(optimizer).from_config({**config, "learning_rate": rate} if callable(rate) else config)
+        fresh = type(optimizer).from_config(
+            {**config, "learning_rate": rate} if callable(rate) else config
+        )
     except Exception as error:  # an optimizer of one's own may raise anything
         raise UserInputError(
             f"The optimizer {type(optimizer).__name__} cannot be made anew from its get_config() ({error}), so the "
@@ -235,7 +295,9 @@ def _fresh(optimizer: "keras.Optimizer | None", network: "keras.Model") -> "kera
     spared = getattr(optimizer, "_exclude_from_weight_decay", ())
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     if spared or pattern:
-        weights = [weight for weight in network.weights if optimizer._var_key(weight) in spared]
+        weights = [
+            weight for weight in network.weights if optimizer._var_key(weight) in spared
+        ]
         fresh.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
     return fresh
 

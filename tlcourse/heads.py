@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-STRENGTHS = tuple(10.0**power for power in range(-5, 2))  # inverse of the penalty, scikit-learn's C
+STRENGTHS = tuple(
+    10.0**power for power in range(-5, 2)
+)  # inverse of the penalty, scikit-learn's C
 DEFAULT_STRENGTH = 1e-2  # where there are too few labels to cross-validate
 STEADY_ROWS = 10
 
@@ -46,12 +48,18 @@ class Classifier(Predictor["ArrayLike"]):
         self.cross_validated = cross_validated
 
     def __repr__(self) -> str:
-        sure = "" if self.cross_validated is None else f", cross-validated accuracy {self.cross_validated:.3f}"
+        sure = (
+            ""
+            if self.cross_validated is None
+            else f", cross-validated accuracy {self.cross_validated:.3f}"
+        )
         return f"<linear probe, {len(self.classes)} classes from {self._scaler.n_features_in_} features{sure}>"
 
     def predict_proba(self, features: "ArrayLike") -> np.ndarray:
         """Probability of each class: float64 (n, classes), rows sum to 1."""
-        return self._regression.predict_proba(self._scaler.transform(self._checked(features)))
+        return self._regression.predict_proba(
+            self._scaler.transform(self._checked(features))
+        )
 
     def as_head(self) -> "keras.layers.Layer":
         """The same decision as a built `keras.layers.Dense` with softmax: features (n, d) → (n, classes).
@@ -71,8 +79,13 @@ class Classifier(Predictor["ArrayLike"]):
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """The same decision as numbers: softmax(features @ kernel + bias); float64 (d, classes) and (classes,)."""
         kernel, bias = self._regression.coef_.T, self._regression.intercept_
-        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one row of scores, softmax needs two
-            kernel, bias = np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+        if (
+            kernel.shape[1] == 1
+        ):  # two classes: scikit-learn keeps one row of scores, softmax needs two
+            kernel, bias = (
+                np.hstack([-kernel, kernel]) / 2,
+                np.hstack([-bias, bias]) / 2,
+            )
         kernel = kernel / self._scaler.scale_[:, None]
         return kernel, bias - self._scaler.mean_ @ kernel
 
@@ -121,13 +134,22 @@ def train_classifier(
     features = check_features(features)
     labels = validation.labels(labels, len(features))
     weights = validation.weights(sample_weight, len(features))
-    seed, common_scale = validation.seed(seed), validation.flag("common_scale", common_scale)
+    seed, common_scale = (
+        validation.seed(seed),
+        validation.flag("common_scale", common_scale),
+    )
     given = None if class_names is None else validation.class_names(class_names)
     strengths = _check_strengths(strengths)
     if not weights.all():  # a fold in which nothing counts cannot be trained on
-        features, labels, weights = features[weights > 0], labels[weights > 0], weights[weights > 0]
+        features, labels, weights = (
+            features[weights > 0],
+            labels[weights > 0],
+            weights[weights > 0],
+        )
     weights = weights / weights.mean()  # scikit-learn multiplies the strength by them
-    classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    classes, positions, counts = np.unique(
+        labels, return_inverse=True, return_counts=True
+    )
     if len(classes) < 2:
         raise UserInputError(
             f"All {len(labels)} labels are {classes[0].item()!r}; a classifier needs examples of at least two classes."
@@ -144,19 +166,30 @@ def train_classifier(
     # Two classes make the solver multiply by vectors, where a second thread only waits for memory and for the first.
     with threadpool_limits(1 if len(classes) == 2 else None), warnings.catch_warnings():
         # With one label a class scikit-learn would ask whether this was meant to be a regression.
-        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
-        warnings.filterwarnings("ignore", ".*L-BFGS-B", DeprecationWarning)  # scikit-learn 1.6 beside SciPy 1.16
+        warnings.filterwarnings(
+            "ignore", "The number of unique classes is greater", UserWarning
+        )
+        warnings.filterwarnings(
+            "ignore", ".*L-BFGS-B", DeprecationWarning
+        )  # scikit-learn 1.6 beside SciPy 1.16
         if len(strengths) == 1:
             strength = strengths[0]
         elif folds >= 2:
-            strength, cross_validated = _choose_strength(scaled, positions, weights, strengths, folds, seed)
-        regression = LogisticRegression(C=strength, max_iter=500).fit(scaled, positions, sample_weight=weights)
+            strength, cross_validated = _choose_strength(
+                scaled, positions, weights, strengths, folds, seed
+            )
+        regression = LogisticRegression(C=strength, max_iter=500).fit(
+            scaled, positions, sample_weight=weights
+        )
     return Classifier((scaler, regression), classes, names, cross_validated)
 
 
 def _check_strengths(strengths: Sequence[float]) -> list[float]:
     try:
-        values = [validation.number("strength", value, 0, above=True) for value in validation.elements(strengths)]
+        values = [
+            validation.number("strength", value, 0, above=True)
+            for value in validation.elements(strengths)
+        ]
     except UserInputError:
         values = []
     if not values:
@@ -173,7 +206,12 @@ def _steady_scale(variances: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _choose_strength(
-    scaled: np.ndarray, positions: np.ndarray, weights: np.ndarray, strengths: Sequence[float], folds: int, seed: int
+    scaled: np.ndarray,
+    positions: np.ndarray,
+    weights: np.ndarray,
+    strengths: Sequence[float],
+    folds: int,
+    seed: int,
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
@@ -183,21 +221,33 @@ def _choose_strength(
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
 
-    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(scaled, positions))
+    splits = list(
+        StratifiedKFold(folds, shuffle=True, random_state=seed).split(scaled, positions)
+    )
     # The tolerance is coarse: neighbouring strengths differ far more than what finer steps would change.
-    regressions = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
+    regressions = [
+        LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits
+    ]
     best_likelihood = -np.inf
     for strength in sorted(strengths):
         likelihood = right = 0.0
         for (kept, held_out), regression in zip(splits, regressions, strict=True):
-            regression.set_params(C=strength).fit(scaled[kept], positions[kept], sample_weight=weights[kept])
+            regression.set_params(C=strength).fit(
+                scaled[kept], positions[kept], sample_weight=weights[kept]
+            )
             probability = regression.predict_proba(scaled[held_out])
             truth, weight = positions[held_out], weights[held_out]
-            likelihood += np.sum(weight * np.log(probability[np.arange(len(truth)), truth] + 1e-12))
+            likelihood += np.sum(
+                weight * np.log(probability[np.arange(len(truth)), truth] + 1e-12)
+            )
             right += np.sum(weight * (probability.argmax(axis=1) == truth))
         if likelihood < best_likelihood:
             break
-        best_likelihood, best_strength, accuracy = likelihood, strength, right / weights.sum()
+        best_likelihood, best_strength, accuracy = (
+            likelihood,
+            strength,
+            right / weights.sum(),
+        )
     return best_strength, float(accuracy)
 
 
@@ -210,7 +260,9 @@ def check_features(features: "ArrayLike", expected: int | None = None) -> np.nda
             "as model.extract_features(images) gives them."
         )
     if not array.size:
-        raise UserInputError(f"There are no features: their shape is {array.shape}. At least one row is needed.")
+        raise UserInputError(
+            f"There are no features: their shape is {array.shape}. At least one row is needed."
+        )
     if expected is not None and array.shape[1] != expected:
         raise UserInputError(
             f"The rows have {array.shape[1]} features, the classifier was trained with {expected}. Use the same "

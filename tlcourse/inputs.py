@@ -48,18 +48,40 @@ def as_pictures(images: "Images", bits: int | None = None) -> Checked:
     """
     if isinstance(images, str | PathLike):
         path = picture_path(images, "images")
-        paths = [path] if os.path.lexists(path) and not os.path.isdir(path) else list_pictures(path)
+        paths = (
+            [path]
+            if os.path.lexists(path) and not os.path.isdir(path)
+            else list_pictures(path)
+        )
         return Checked(paths, len(paths), BitDepth(paths, bits))
     if isinstance(images, Pictures):
-        return Checked(images.paths, len(images), images.depth if bits is None else BitDepth(bits=bits))
+        return Checked(
+            images.paths,
+            len(images),
+            images.depth if bits is None else BitDepth(bits=bits),
+        )
     if hasattr(images, "as_numpy_iterator"):
         return Checked(_from_tf_data(images), None, BitDepth(bits=bits))
-    if isinstance(images, np.ndarray) and images.dtype.kind in "OU":  # an array of paths, or of arrays of many sizes
+    if (
+        isinstance(images, np.ndarray) and images.dtype.kind in "OU"
+    ):  # an array of paths, or of arrays of many sizes
         images = list(images.flat)
     if isinstance(images, list | tuple):
-        given = [picture_path(image) if isinstance(image, str | PathLike) else image for image in images]
-        depth = BitDepth([image for image in given if isinstance(image, PathLike) or _is_pillow(image)], bits)
-        return Checked((one_picture(image, depth) for image in given), len(given), depth)
+        given = [
+            picture_path(image) if isinstance(image, str | PathLike) else image
+            for image in images
+        ]
+        depth = BitDepth(
+            [
+                image
+                for image in given
+                if isinstance(image, PathLike) or _is_pillow(image)
+            ],
+            bits,
+        )
+        return Checked(
+            (one_picture(image, depth) for image in given), len(given), depth
+        )
     if _is_pillow(images):
         return as_pictures([images], bits)
     array = np.asarray(images)
@@ -72,7 +94,8 @@ def as_pictures(images: "Images", bits: int | None = None) -> Checked:
 
 
 def one_picture(
-    picture: "ArrayLike | PIL.Image.Image | str | PathLike", depth: BitDepth | None = None
+    picture: "ArrayLike | PIL.Image.Image | str | PathLike",
+    depth: BitDepth | None = None,
 ) -> np.ndarray | PathLike:
     """One picture, checked: a path, or an array (h, w, 3).
 
@@ -100,7 +123,11 @@ def _from_array(array: np.ndarray, is_batch: bool = False) -> tuple[Iterable, in
     Args:
         is_batch: the first axis is known to count pictures.
     """
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3) and array.shape[1] != array.shape[-1]):
+    if array.ndim == 2 or (
+        array.ndim == 3
+        and array.shape[-1] in (1, 3)
+        and array.shape[1] != array.shape[-1]
+    ):
         return [one_picture(array)], 1
     if array.ndim == 3 and len(array) == 3 and not is_batch:
         raise UserInputError(
@@ -113,7 +140,9 @@ def _from_array(array: np.ndarray, is_batch: bool = False) -> tuple[Iterable, in
 
 def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserInputError("The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it.")
+        raise UserInputError(
+            "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
+        )
     is_batch = _is_batched(dataset)
     for element in dataset.as_numpy_iterator():
         if isinstance(element, tuple):
@@ -135,7 +164,11 @@ def _is_batched(dataset: "tf.data.Dataset") -> bool:
     spec = spec.get("image") if isinstance(spec, dict) else spec
     shape = getattr(spec, "shape", None)
     return (
-        shape is not None and shape.rank is not None and shape.rank > 2 and shape[0] is None and None not in shape[1:]
+        shape is not None
+        and shape.rank is not None
+        and shape.rank > 2
+        and shape[0] is None
+        and None not in shape[1:]
     )
 
 
@@ -146,18 +179,28 @@ def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
         UserInputError: a sentence that says what the array is and what was expected.
     """
     ndim = array.ndim - of_many
-    if array.dtype.kind not in "uif" or ndim not in (2, 3) or (ndim == 3 and array.shape[-1] not in (1, 3)):
+    if (
+        array.dtype.kind not in "uif"
+        or ndim not in (2, 3)
+        or (ndim == 3 and array.shape[-1] not in (1, 3))
+    ):
         raise UserInputError(
             f"Pictures were given as an array of shape {array.shape} and type {array.dtype}; expected numbers in "
-            "shape (n, height, width, 3) for colour or (n, height, width) for grey. " + _remedy(array.shape[-ndim:])
+            "shape (n, height, width, 3) for colour or (n, height, width) for grey. "
+            + _remedy(array.shape[-ndim:])
         )
     if not array.size:
-        raise UserInputError(f"The array of pictures is empty: its shape is {array.shape}.")
+        raise UserInputError(
+            f"The array of pictures is empty: its shape is {array.shape}."
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise UserInputError(
             "The pictures hold NaN or infinite pixels. Look at where they come from; expected 0 to 255."
         )
-    low, high = 0.0 if array.dtype.kind == "u" else float(array.min()), float(array.max())
+    low, high = (
+        0.0 if array.dtype.kind == "u" else float(array.min()),
+        float(array.max()),
+    )
     if low < 0:
         raise UserInputError(
             f"The pixels run from {low:.3g} to {high:.3g}: they were preprocessed before. Give the pictures as they "
@@ -171,7 +214,9 @@ def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
             "preprocessing."
         )
     if high > 255:
-        raise UserInputError(f"The pixels run up to {high:.6g}; expected 0 to 255. {_remedy_for_deep(high)}")
+        raise UserInputError(
+            f"The pixels run up to {high:.6g}; expected 0 to 255. {_remedy_for_deep(high)}"
+        )
     return array
 
 
@@ -179,7 +224,11 @@ def _remedy(shape: tuple[int, ...]) -> str:
     """What to do about one picture of this shape."""
     if len(shape) == 3 and shape[0] in (1, 3):
         return "Channels come last: transpose(1, 2, 0) turns one picture, transpose(0, 2, 3, 1) an array of many."
-    return "array[..., :3] removes an alpha channel." if len(shape) == 3 and shape[-1] == 4 else ""
+    return (
+        "array[..., :3] removes an alpha channel."
+        if len(shape) == 3 and shape[-1] == 4
+        else ""
+    )
 
 
 def _remedy_for_deep(high: float) -> str:

@@ -23,18 +23,51 @@ CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Module → the classes of it that exported networks consist of.
 CLASSES: dict[str | None, set[str]] = {
     "keras": {"DTypePolicy"},
-    "keras.initializers": {"Constant", "GlorotUniform", "HeUniform", "Ones", "VarianceScaling", "Zeros"},
+    "keras.initializers": {
+        "Constant",
+        "GlorotUniform",
+        "HeUniform",
+        "Ones",
+        "VarianceScaling",
+        "Zeros",
+    },
     "keras.layers": {
-        *("Activation", "Add", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D", "Dense"),
-        *("DepthwiseConv2D", "Dropout", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "InputLayer"),
-        *("MaxPooling2D", "Multiply", "Normalization", "ReLU", "Rescaling", "Reshape", "SeparableConv2D"),
+        *(
+            "Activation",
+            "Add",
+            "AveragePooling2D",
+            "BatchNormalization",
+            "Concatenate",
+            "Conv2D",
+            "Dense",
+        ),
+        *(
+            "DepthwiseConv2D",
+            "Dropout",
+            "Flatten",
+            "GlobalAveragePooling2D",
+            "GlobalMaxPooling2D",
+            "InputLayer",
+        ),
+        *(
+            "MaxPooling2D",
+            "Multiply",
+            "Normalization",
+            "ReLU",
+            "Rescaling",
+            "Reshape",
+            "SeparableConv2D",
+        ),
         "ZeroPadding2D",
     },
     "keras.src.models.functional": {"Functional"},
     "keras.src.ops.numpy": {"Flip"},
     None: {"__keras_tensor__"},
 }
-_LARGEST_FILE, _LARGEST_CONFIG = 1 << 30, 1 << 24  # bytes; VGG16 with ImageNet's classes has 0.53 GB and 20 kB
+_LARGEST_FILE, _LARGEST_CONFIG = (
+    1 << 30,
+    1 << 24,
+)  # bytes; VGG16 with ImageNet's classes has 0.53 GB and 20 kB
 _LARGEST_SIDE = 4096  # of a picture; no other number of a configuration is larger, unless an array has that many rows
 _DEEPEST = 32  # lists and dictionaries within each other; in an export a dozen
 
@@ -71,7 +104,9 @@ def load_network(path: Path) -> "keras.Model":
         parts = _read(path)
         config = _checked_config(parts[CONFIG], _largest_dimension(parts[WEIGHTS]))
         network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:  # what was checked, wherever the path leads now
+        with tempfile.TemporaryDirectory(
+            prefix="tlcourse-"
+        ) as folder:  # what was checked, wherever the path leads now
             weights = Path(folder, WEIGHTS)
             _copy(parts[WEIGHTS], weights)
             network.load_weights(weights)
@@ -100,14 +135,20 @@ def _copy(content: bytes, path: Path) -> None:
 def _read(path: Path) -> dict[str, bytes]:
     """The archive's parts: those that Keras writes, each once, stored as they are, so none is larger than the file."""
     if path.stat().st_size > _LARGEST_FILE:
-        raise _Refusal(f"it has {path.stat().st_size:,} bytes; no exported network has more than {_LARGEST_FILE:,}")
+        raise _Refusal(
+            f"it has {path.stat().st_size:,} bytes; no exported network has more than {_LARGEST_FILE:,}"
+        )
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         names = sorted(entry.filename for entry in entries)
         if names != sorted((CONFIG, WEIGHTS, METADATA)):
-            raise _Refusal(f"it holds {', '.join(names[:5])[:120]}; expected {CONFIG}, {WEIGHTS} and {METADATA}")
+            raise _Refusal(
+                f"it holds {', '.join(names[:5])[:120]}; expected {CONFIG}, {WEIGHTS} and {METADATA}"
+            )
         if any(
-            (entry.compress_type, entry.compress_size) != (zipfile.ZIP_STORED, entry.file_size) for entry in entries
+            (entry.compress_type, entry.compress_size)
+            != (zipfile.ZIP_STORED, entry.file_size)
+            for entry in entries
         ):
             raise _Refusal("it was compressed, and Keras writes its files as they are")
         if archive.getinfo(CONFIG).file_size > _LARGEST_CONFIG:
@@ -134,7 +175,9 @@ def _largest_dimension(content: bytes) -> int:
                 if isinstance(found, h5py.Group):
                     waiting.append(found)
                 elif not isinstance(found, h5py.Dataset) or not _is_plain(found):
-                    raise _Refusal(f"its weights {group.name}/{name} are not numbers that lie in the file itself")
+                    raise _Refusal(
+                        f"its weights {group.name}/{name} are not numbers that lie in the file itself"
+                    )
                 else:
                     total += found.nbytes
                     largest = max(largest, *found.shape, 0)
@@ -145,8 +188,14 @@ def _largest_dimension(content: bytes) -> int:
 
 def _is_plain(array: Any) -> bool:
     """Whether an HDF5 dataset is numbers, not compressed, all written, and in this file."""
-    elsewhere = array.external is not None or array.is_virtual or array.chunks is not None
-    return array.dtype.kind in "fiu" and not elsewhere and array.id.get_storage_size() == array.nbytes
+    elsewhere = (
+        array.external is not None or array.is_virtual or array.chunks is not None
+    )
+    return (
+        array.dtype.kind in "fiu"
+        and not elsewhere
+        and array.id.get_storage_size() == array.nbytes
+    )
 
 
 def _checked_config(content: bytes, largest: int) -> dict:
@@ -163,11 +212,17 @@ def _checked_config(content: bytes, largest: int) -> dict:
             part.pop("compile_config", None)  # of a network within a network, too
             if "class_name" in part:
                 _check_class(part)
-            waiting += [(value, depth + 1) for key, value in part.items() if not _is_arbitrary(key, value)]
+            waiting += [
+                (value, depth + 1)
+                for key, value in part.items()
+                if not _is_arbitrary(key, value)
+            ]
         elif isinstance(part, list):
             waiting += [(value, depth + 1) for value in part]
         elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
-            raise _Refusal(f"its {CONFIG} asks for {part:,} of something, and its largest array has {largest:,} rows")
+            raise _Refusal(
+                f"its {CONFIG} asks for {part:,} of something, and its largest array has {largest:,} rows"
+            )
     return config
 
 
@@ -178,8 +233,13 @@ def _is_arbitrary(key: str, value: object) -> bool:
 
 def _check_class(part: dict) -> None:
     name, module = part["class_name"], part.get("module")
-    if name not in CLASSES.get(module, ()) or part.get("registered_name") not in (None, name):
+    if name not in CLASSES.get(module, ()) or part.get("registered_name") not in (
+        None,
+        name,
+    ):
         what = ".".join(str(word) for word in (module, name) if word)[:80]
         layer = f"layer {str(part['name'])[:40]!r}" if "name" in part else f"{CONFIG}"
         function = f" {str(part.get('config'))[:40]!r}" if name == "function" else ""
-        raise _Refusal(f"its {layer} has a {what}{function}, which no exported network has")
+        raise _Refusal(
+            f"its {layer} has a {what}{function}, which no exported network has"
+        )

@@ -46,11 +46,15 @@ class Point:
     @property
     def sd(self) -> float:
         """Standard deviation over the draws; 0 where there is only one."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+        return (
+            float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+        )
 
     def spread(self) -> str:
         """Mean ± standard deviation, in percent; the accuracy alone where there is one draw."""
-        return f"{self.mean:.1%}" + (f" ± {self.sd:.1%}" if len(self.accuracies) > 1 else "")
+        return f"{self.mean:.1%}" + (
+            f" ± {self.sd:.1%}" if len(self.accuracies) > 1 else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,18 @@ class LearningCurve:
                 if before is None:
                     return float(point.rows)
                 share = (accuracy - before.mean) / (point.mean - before.mean)
-                return float(np.exp(np.interp(share, [0, 1], np.log([before.rows, point.rows]))))
+                return float(
+                    np.exp(np.interp(share, [0, 1], np.log([before.rows, point.rows])))
+                )
             before = point
         return None
 
     def crossing(self, first: str, second: str) -> float | None:
         """Labels in all from which on `second` is better than `first` on average; None where it never is."""
-        gaps = [b.mean - a.mean for a, b in zip(self._of(first), self._of(second), strict=True)]
+        gaps = [
+            b.mean - a.mean
+            for a, b in zip(self._of(first), self._of(second), strict=True)
+        ]
         rows = [point.rows for point in self._of(first)]
         if gaps[-1] <= 0:
             return None
@@ -103,13 +112,28 @@ class LearningCurve:
         return self.points[method]
 
     def __repr__(self) -> str:
-        draws = "one draw" if len(self.seeds) == 1 else f"mean ± sd over {len(self.seeds)} draws"
+        draws = (
+            "one draw"
+            if len(self.seeds) == 1
+            else f"mean ± sd over {len(self.seeds)} draws"
+        )
         lines = [f"{self.name}: accuracy on the test split, {draws}; seconds (median)"]
-        heads = [textwrap.wrap("labels a class", 7), *(textwrap.wrap(method, 20) for method in self.points)]
+        heads = [
+            textwrap.wrap("labels a class", 7),
+            *(textwrap.wrap(method, 20) for method in self.points),
+        ]
         depth = max(map(len, heads))
-        lines += [_row(*texts) for texts in zip(*([""] * (depth - len(head)) + head for head in heads), strict=True)]
+        lines += [
+            _row(*texts)
+            for texts in zip(
+                *([""] * (depth - len(head)) + head for head in heads), strict=True
+            )
+        ]
         for place, point in enumerate(next(iter(self.points.values()))):
-            cells = [f"{p.spread()} {np.median(p.seconds):5.1f} s" for p in self._column(place)]
+            cells = [
+                f"{p.spread()} {np.median(p.seconds):5.1f} s"
+                for p in self._column(place)
+            ]
             lines.append(_row("all" if point.labels is None else point.labels, *cells))
         return "\n".join(lines)
 
@@ -118,13 +142,19 @@ class LearningCurve:
 
     def record(self) -> dict:
         """Ready for JSON; `LearningCurve.of(record)` makes the curve again."""
-        points = {method: [vars(point) for point in found] for method, found in self.points.items()}
+        points = {
+            method: [vars(point) for point in found]
+            for method, found in self.points.items()
+        }
         return {"name": self.name, "seeds": self.seeds, "points": points}
 
     @classmethod
     def of(cls, record: dict) -> "LearningCurve":
         """The curve whose `record()` this is; also as `tl.results` gives it."""
-        points = {method: [Point(**point) for point in found] for method, found in record["points"].items()}
+        points = {
+            method: [Point(**point) for point in found]
+            for method, found in record["points"].items()
+        }
         return cls(record["name"], record["seeds"], points)
 
 
@@ -166,22 +196,38 @@ def learning_curve(
         )
     counts, seeds = _counts(labels_per_class), _seeds(seeds)
     size = None if size is None else validation.size(size)
-    if model is not None and not isinstance(model, PretrainedModel | PretrainedTextModel):
-        raise UserInputError(f"model is {validation.shown(model)}; expected one of tl.load_pretrained_model, or None.")
+    if model is not None and not isinstance(
+        model, PretrainedModel | PretrainedTextModel
+    ):
+        raise UserInputError(
+            f"model is {validation.shown(model)}; expected one of tl.load_pretrained_model, or None."
+        )
     if isinstance(methods, dict):
-        if not methods or not all(isinstance(n, str) and callable(method) for n, method in methods.items()):
+        if not methods or not all(
+            isinstance(n, str) and callable(method) for n, method in methods.items()
+        ):
             raise UserInputError(
                 f"methods is {validation.shown(methods)}; expected names, or name → function (split, seed)."
             )
-        functions: dict[str, Callable] = {name: partial(_own, dataset, method) for name, method in methods.items()}
+        functions: dict[str, Callable] = {
+            name: partial(_own, dataset, method) for name, method in methods.items()
+        }
     else:
         functions = _functions(methods, dataset, model, size)
     points: dict[str, list[Point]] = {name: [] for name in functions}
-    with progress_bar(total=len(functions) * len(counts) * len(seeds), desc="Learning curve") as progress:
+    with progress_bar(
+        total=len(functions) * len(counts) * len(seeds), desc="Learning curve"
+    ) as progress:
         for count in counts:
-            found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in functions}
+            found: dict[str, tuple[list[float], list[float]]] = {
+                name: ([], []) for name in functions
+            }
             for seed in seeds:
-                rows = np.arange(len(dataset.train)) if count is None else dataset.train.sample_rows(count, seed)
+                rows = (
+                    np.arange(len(dataset.train))
+                    if count is None
+                    else dataset.train.sample_rows(count, seed)
+                )
                 for name, method in functions.items():
                     accuracy, seconds = method(rows, seed)
                     found[name][0].append(accuracy)
@@ -195,7 +241,11 @@ def learning_curve(
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if given := validation.elements(seeds):
         return [validation.seed(seed) for seed in given]
-    found = [] if isinstance(seeds, Sequence) else list(range(validation.whole_number("seeds", seeds, 0, 1000)))
+    found = (
+        []
+        if isinstance(seeds, Sequence)
+        else list(range(validation.whole_number("seeds", seeds, 0, 1000)))
+    )
     if not found:
         raise UserInputError("seeds is empty; at least one draw is needed.")
     return found
@@ -204,8 +254,17 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
 def _counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     counts = list(validation.elements(labels_per_class))
     numbers = counts[:-1] if counts and counts[-1] is None else counts
-    whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) and count > 0 for count in numbers)
-    if not counts or not whole or numbers != sorted({count for count in numbers if count is not None}):
+    whole = all(
+        isinstance(count, int | np.integer)
+        and not isinstance(count, bool)
+        and count > 0
+        for count in numbers
+    )
+    if (
+        not counts
+        or not whole
+        or numbers != sorted({count for count in numbers if count is not None})
+    ):
         raise UserInputError(
             f"labels_per_class is {validation.shown(labels_per_class)}; expected ascending numbers from 1, and perhaps "
             "None, last, for all labels."
@@ -220,8 +279,13 @@ def _functions(
     size: tuple[int, int] | None,
 ) -> dict[str, Callable]:
     """Method → function (rows, seed) → accuracy and seconds."""
-    given, names = names, (names,) if isinstance(names, str) else validation.elements(names)
-    unknown = [name for name in names if not isinstance(name, str) or name not in METHODS]
+    given, names = (
+        names,
+        (names,) if isinstance(names, str) else validation.elements(names),
+    )
+    unknown = [
+        name for name in names if not isinstance(name, str) or name not in METHODS
+    ]
     if unknown or not names:
         raise UserInputError(
             f"There is no method {validation.shown(unknown or given)}. There are {', '.join(METHODS)}."
@@ -241,7 +305,9 @@ def _functions(
     return {name: known[name]() for name in names}
 
 
-def _that_reads(model: PretrainedModel | PretrainedTextModel | None) -> PretrainedTextModel:
+def _that_reads(
+    model: PretrainedModel | PretrainedTextModel | None,
+) -> PretrainedTextModel:
     if not isinstance(model, PretrainedTextModel):
         raise UserInputError(
             "The data set holds sentences, so the model must be one that reads: "
@@ -251,34 +317,58 @@ def _that_reads(model: PretrainedModel | PretrainedTextModel | None) -> Pretrain
 
 
 def _share_right(predicted: np.ndarray, dataset: Dataset) -> float:
-    return float(np.average(predicted == dataset.test.labels, weights=dataset.test.weights))
+    return float(
+        np.average(predicted == dataset.test.labels, weights=dataset.test.weights)
+    )
 
 
-def _own(dataset: Dataset, method: Callable, rows: np.ndarray, seed: int) -> tuple[float, float]:
+def _own(
+    dataset: Dataset, method: Callable, rows: np.ndarray, seed: int
+) -> tuple[float, float]:
     start = time.perf_counter()
     trained = method(dataset.train.select(rows), seed)
     seconds = time.perf_counter() - start
-    return _share_right(np.asarray(trained.predict(dataset.test.inputs)), dataset), seconds
+    return _share_right(
+        np.asarray(trained.predict(dataset.test.inputs)), dataset
+    ), seconds
 
 
-def _scratch(dataset: Dataset, train: Callable, rows: np.ndarray, seed: int) -> tuple[float, float]:
+def _scratch(
+    dataset: Dataset, train: Callable, rows: np.ndarray, seed: int
+) -> tuple[float, float]:
     part = dataset.train.select(rows)
     trained = train(part.inputs, part.labels, sample_weight=part.weights, seed=seed)
-    return _share_right(trained.predict(dataset.test.inputs), dataset), trained.record["seconds"]
+    return _share_right(trained.predict(dataset.test.inputs), dataset), trained.record[
+        "seconds"
+    ]
 
 
 def _fine_tuned(
-    dataset: Dataset, model: PretrainedModel | PretrainedTextModel, rows: np.ndarray, seed: int
+    dataset: Dataset,
+    model: PretrainedModel | PretrainedTextModel,
+    rows: np.ndarray,
+    seed: int,
 ) -> tuple[float, float]:
     part = dataset.train.select(rows)
-    trained = fine_tune(model, part.inputs, part.labels, validation=0, sample_weight=part.weights, seed=seed)
-    return _share_right(trained.predict(dataset.test.inputs), dataset), sum(trained.record["seconds"].values())
+    trained = fine_tune(
+        model,
+        part.inputs,
+        part.labels,
+        validation=0,
+        sample_weight=part.weights,
+        seed=seed,
+    )
+    return _share_right(trained.predict(dataset.test.inputs), dataset), sum(
+        trained.record["seconds"].values()
+    )
 
 
 class _Probes:
     """Linear probes on features, computed once a picture for all draws; their cost is counted in every draw."""
 
-    def __init__(self, dataset: Dataset, model: PretrainedModel | PretrainedTextModel) -> None:
+    def __init__(
+        self, dataset: Dataset, model: PretrainedModel | PretrainedTextModel
+    ) -> None:
         self._dataset, self._model = dataset, model
         some = dataset.train.inputs[: min(_TIMED, len(dataset.train))]
         model.extract_features(some[:1], cache=False)  # starts the engine
@@ -295,6 +385,8 @@ class _Probes:
         if len(new):
             self._learned[new] = self._model.extract_features(train.select(new).inputs)
         start = time.perf_counter()
-        probe = train_classifier(self._learned[rows], train.labels[rows], sample_weight=weights, seed=seed)
+        probe = train_classifier(
+            self._learned[rows], train.labels[rows], sample_weight=weights, seed=seed
+        )
         seconds = time.perf_counter() - start + len(rows) * self._seconds_a_picture
         return _share_right(probe.predict(self._unseen), self._dataset), seconds

@@ -28,10 +28,17 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         n_features_in_: how many numbers describe one row.
     """
 
-    def __init__(self, strengths: Sequence[float] = STRENGTHS, common_scale: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        strengths: Sequence[float] = STRENGTHS,
+        common_scale: bool = False,
+        seed: int = 0,
+    ) -> None:
         self.strengths, self.common_scale, self.seed = strengths, common_scale, seed
 
-    def fit(self, X: "ArrayLike", y: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> "LinearProbe":
+    def fit(
+        self, X: "ArrayLike", y: "ArrayLike", sample_weight: "ArrayLike | None" = None
+    ) -> "LinearProbe":
         """Train on features X (n, d) and labels y (n,).
 
         Raises:

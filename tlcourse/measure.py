@@ -43,7 +43,9 @@ def peak_megabytes() -> float:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS counts bytes, Linux KiB
+    return (
+        peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    )  # macOS counts bytes, Linux KiB
 
 
 def _high_water_mark() -> float | None:

@@ -14,8 +14,26 @@ UNEVEN = 3  # times as many pictures of one class as of another
 
 def model_card(record: dict) -> str:
     """The card of this record, see `tlcourse.exporting`."""
-    sections = (_what_it_is, _how_to_use_it, _accuracy, _classes, _mistakes, _files, _data, _training, _limits, _made)
-    return "\n\n".join("\n".join(section(record)).strip() for section in sections if any(section(record))) + "\n"
+    sections = (
+        _what_it_is,
+        _how_to_use_it,
+        _accuracy,
+        _classes,
+        _mistakes,
+        _files,
+        _data,
+        _training,
+        _limits,
+        _made,
+    )
+    return (
+        "\n\n".join(
+            "\n".join(section(record)).strip()
+            for section in sections
+            if any(section(record))
+        )
+        + "\n"
+    )
 
 
 def _what_it_is(record: dict) -> Iterator[str]:
@@ -103,7 +121,10 @@ def _files(record: dict) -> Iterator[str]:
 
 def _data(record: dict) -> Iterator[str]:
     data = record["data"]
-    counts = ", ".join(f"{sum(classes.values()):,} {split}" for split, classes in data["pictures"].items())
+    counts = ", ".join(
+        f"{sum(classes.values()):,} {split}"
+        for split, classes in data["pictures"].items()
+    )
     yield "## What it learned from"
     yield ""
     yield f"- Pictures: {escape_markdown(data['name'])}: {counts}; {data['left_out']:,} files left out."
@@ -124,7 +145,9 @@ def _training(record: dict) -> Iterator[str]:
         strength = f"C = {training['strength']:g}"
         yield f"A linear classifier on the frozen network's features (logistic regression, {strength})."
     elif training["method"] == "fine-tuned":
-        settings = ", ".join(f"{name} {value:g}" for name, value in training["settings"].items())
+        settings = ", ".join(
+            f"{name} {value:g}" for name, value in training["settings"].items()
+        )
         first = escape_markdown(training["from"] or "its first layer")
         yield (
             f"A linear probe first, then the network from {first} on, batch norms frozen (LP-FT, Kumar "
@@ -152,7 +175,10 @@ def _limits(record: dict) -> Iterator[str]:
     if few:
         yield f"- Of {_some(few)} fewer than {FEW} pictures were tested: what is said of them may be luck."
     learned = {name: count for name, count in pictures["train"].items() if count}
-    most, least = max(learned, key=learned.__getitem__), min(learned, key=learned.__getitem__)
+    most, least = (
+        max(learned, key=learned.__getitem__),
+        min(learned, key=learned.__getitem__),
+    )
     if learned[most] >= UNEVEN * learned[least]:
         yield (
             f"- It learned from {learned[most]:,} pictures of {escape_markdown(most)} and {learned[least]:,} of "
@@ -165,12 +191,16 @@ def _limits(record: dict) -> Iterator[str]:
 
 def _made(record: dict) -> Iterator[str]:
     made = record["made"]
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    versions = ", ".join(
+        f"{name} {version}" for name, version in made["versions"].items()
+    )
     yield f"Written {made['date']} by tlcourse from record.json: {versions}, Python {made['python']}."
 
 
 def _recall(found: dict) -> float:
-    return found["right"] / found["pictures"] if found["pictures"] else 2.0  # not tested: last in the table
+    return (
+        found["right"] / found["pictures"] if found["pictures"] else 2.0
+    )  # not tested: last in the table
 
 
 def _some(names: list[str], most: int = 8) -> str:

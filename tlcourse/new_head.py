@@ -49,7 +49,10 @@ def add_head(
         )
     classes = validation.whole_number("classes", classes, 2, 1_000_000)
     widths = validation.elements(hidden) if np.iterable(hidden) else (hidden,)
-    whole = all(isinstance(width, int | np.integer) and not isinstance(width, bool) for width in widths)
+    whole = all(
+        isinstance(width, int | np.integer) and not isinstance(width, bool)
+        for width in widths
+    )
     if not whole or not all(1 <= width <= 1_000_000 for width in widths):
         raise UserInputError(
             f"hidden is {validation.shown(hidden)}; expected the widths of the layers between, whole numbers from 1."
@@ -68,7 +71,9 @@ def add_head(
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
     two = classes == 2
-    outputs = keras.layers.Dense(1 if two else classes, "sigmoid" if two else "softmax", name="new_head")(x)
+    outputs = keras.layers.Dense(
+        1 if two else classes, "sigmoid" if two else "softmax", name="new_head"
+    )(x)
     whole = keras.Model(network.inputs[0], outputs, name=f"{model.name}_with_head")
     freeze(whole)
     whole.compile(

@@ -34,7 +34,9 @@ def check_new(folder: Path) -> None:
     Raises:
         UserInputError: something is there already.
     """
-    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
+    if os.path.lexists(folder) and (
+        folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())
+    ):
         raise UserInputError(
             f"{folder} is there already; nothing was overwritten. Choose a new folder, or move it away."
         )
@@ -66,7 +68,9 @@ def claimed(folder: Path) -> Iterator[None]:
         above.mkdir(parents=True, exist_ok=True)
         descriptor = _open_locked(claim)
     except OSError as error:
-        if not (isinstance(error, PermissionError) and os.path.lexists(claim)):  # another user's, then
+        if not (
+            isinstance(error, PermissionError) and os.path.lexists(claim)
+        ):  # another user's, then
             raise _unwritable(folder, above, error) from error
         descriptor = None
     if descriptor is None:

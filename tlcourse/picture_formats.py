@@ -12,10 +12,21 @@ if TYPE_CHECKING:
     import PIL.Image
 
 FORMATS = ("JPEG", "MPO", "PNG", "WebP", "GIF", "BMP", "TIFF")
-_OPENERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow opens MPO, several JPEGs in one file, as JPEG
-MAX_PIXELS = 100_000_000  # 100 megapixels: 300 MB as uint8 RGB, above any camera that people own
+_OPENERS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+)  # Pillow opens MPO, several JPEGs in one file, as JPEG
+MAX_PIXELS = (
+    100_000_000  # 100 megapixels: 300 MB as uint8 RGB, above any camera that people own
+)
 MAX_SCANS = 100  # of a progressive JPEG; encoders write about ten, and each costs a pass over the whole picture
-_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # in a JPEG's compressed data only zeros and restarts follow 0xff
+_MARKER = re.compile(
+    rb"\xff([\x01-\xcf\xd8-\xfe])"
+)  # in a JPEG's compressed data only zeros and restarts follow 0xff
 _START_OF_SCAN, _END, _WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8)
 
 
@@ -41,7 +52,9 @@ def open_image(content: bytes, name: str = "the picture") -> "PIL.Image.Image":
     from PIL import Image
 
     if not content:
-        raise PictureError(f"{name} cannot be read as a picture: it is empty (0 bytes). Replace or remove it.")
+        raise PictureError(
+            f"{name} cannot be read as a picture: it is empty (0 bytes). Replace or remove it."
+        )
     image = Image.open(io.BytesIO(content), formats=_OPENERS)
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -50,7 +63,9 @@ def open_image(content: bytes, name: str = "the picture") -> "PIL.Image.Image":
             f"{MAX_PIXELS / 1e6:.0f} are opened. Make it smaller first."
         )
     if image.info.get("progressive") and _has_more_scans(content, MAX_SCANS):
-        raise PictureError(f"{name} is a JPEG of more than {MAX_SCANS} scans. Save it again in a picture editor.")
+        raise PictureError(
+            f"{name} is a JPEG of more than {MAX_SCANS} scans. Save it again in a picture editor."
+        )
     return image
 
 
@@ -83,9 +98,13 @@ def sentences(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(f"{name} is too large to open safely ({error}). Make it smaller first.") from None
+        raise PictureError(
+            f"{name} is too large to open safely ({error}). Make it smaller first."
+        ) from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
-        raise PictureError(f"{name} cannot be read as a picture: {_reason(error)}. Replace or remove it.") from None
+        raise PictureError(
+            f"{name} cannot be read as a picture: {_reason(error)}. Replace or remove it."
+        ) from None
 
 
 def _reason(error: Exception) -> str:

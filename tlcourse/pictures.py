@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     import PIL.Image
 
 _ORIENTATION = 0x0112  # EXIF's tag
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+)
 _GAP = 2  # a JPEG is decoded at twice the size wanted or more, as Pillow's `thumbnail` does: "close to fair resampling"
 MAX_BYTES = 1_000_000_000  # of a file; 100 megapixels of 16-bit RGB, without any compression, are 600 MB
 
 PREPARATION = 1  # raise it when `prepare` gives other pixels than before: what was computed from them is then outdated
 
 
-def read_picture(source: str | PathLike | bytes, depth: BitDepth | None = None) -> np.ndarray:
+def read_picture(
+    source: str | PathLike | bytes, depth: BitDepth | None = None
+) -> np.ndarray:
     """Decode one picture to uint8 RGB, shape (height, width, 3), turned the way its EXIF orientation says.
 
     Greyscale, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid on white; of an
@@ -66,7 +70,10 @@ def open_picture(
                 image.draft(None, (height, width) if turned else (width, height))
             image.load()
             if bits and not image.mode.startswith("I"):
-                return _turned(_as_rgb(eight_bits_of_colour(image, content, bits[0], name), name), image)
+                return _turned(
+                    _as_rgb(eight_bits_of_colour(image, content, bits[0], name), name),
+                    image,
+                )
             return _turned(_as_rgb(image, name, bits), image)
 
 
@@ -74,7 +81,9 @@ def as_pixels(image: "PIL.Image.Image", depth: BitDepth | None = None) -> np.nda
     """A `PIL.Image.Image` in any mode, converted and turned as `read_picture` does it with a file."""
     with sentences("the picture"):
         image.load()
-        return np.asarray(_turned(_as_rgb(image, "the picture", bits_of(image, depth)), image))
+        return np.asarray(
+            _turned(_as_rgb(image, "the picture", bits_of(image, depth)), image)
+        )
 
 
 def read_file(path: str | PathLike) -> bytes:
@@ -84,11 +93,15 @@ def read_file(path: str | PathLike) -> bytes:
         PictureError: it does not exist, cannot be opened, is no regular file, is empty, or larger than `MAX_BYTES`.
     """
     try:
-        content = files.read_file(files.as_path(path, "the picture"), MAX_BYTES, PictureError)
+        content = files.read_file(
+            files.as_path(path, "the picture"), MAX_BYTES, PictureError
+        )
     except UserInputError as error:
         raise PictureError(f"{str(error).rstrip('.')}{_or_sentences(path)}.") from None
     if not content:
-        raise PictureError(f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it.")
+        raise PictureError(
+            f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it."
+        )
     return content
 
 
@@ -101,18 +114,27 @@ def picture_path(path: str | PathLike, what: str = "a picture") -> Path:
     try:
         return files.as_path(path, what)
     except UserInputError as error:
-        raise UserInputError(f"{str(error).rstrip('.')}{_or_sentences(path)}.") from None
+        raise UserInputError(
+            f"{str(error).rstrip('.')}{_or_sentences(path)}."
+        ) from None
 
 
 def _or_sentences(path: str | PathLike) -> str:
     """What to do if this was never meant for a path."""
-    if not isinstance(path, str | PathLike) or os.path.lexists(path) or Path(path).suffix.lower() in EXTENSIONS:
+    if (
+        not isinstance(path, str | PathLike)
+        or os.path.lexists(path)
+        or Path(path).suffix.lower() in EXTENSIONS
+    ):
         return ""
     return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
 
 
 def prepare(
-    picture: np.ndarray | bytes, size: tuple[int, int], name: str = "the picture", depth: BitDepth | None = None
+    picture: np.ndarray | bytes,
+    size: tuple[int, int],
+    name: str = "the picture",
+    depth: BitDepth | None = None,
 ) -> np.ndarray:
     """A picture's array, or its file's bytes, at a network's size (height, width): (height, width, 3).
 
@@ -120,7 +142,9 @@ def prepare(
     """
     if not isinstance(picture, np.ndarray):
         height, width = size
-        return resize(open_picture(picture, (_GAP * height, _GAP * width), name, depth), size)
+        return resize(
+            open_picture(picture, (_GAP * height, _GAP * width), name, depth), size
+        )
     if picture.shape[:2] == size:
         return picture
     if picture.dtype.kind == "f":
@@ -128,13 +152,19 @@ def prepare(
     return resize(np.ascontiguousarray(picture, dtype=np.uint8), size)
 
 
-def _as_rgb(image: "PIL.Image.Image", name: str, bits: tuple[int, bool] | None = None) -> "PIL.Image.Image":
+def _as_rgb(
+    image: "PIL.Image.Image", name: str, bits: tuple[int, bool] | None = None
+) -> "PIL.Image.Image":
     from PIL import Image
 
     if image.mode == "F":
-        raise PictureError(f"{name} holds floating-point pixels, whose range is unknown. Save it as 8-bit PNG or JPEG.")
+        raise PictureError(
+            f"{name} holds floating-point pixels, whose range is unknown. Save it as 8-bit PNG or JPEG."
+        )
     if image.mode == "LAB":  # Pillow converts it with a colour profile only
-        raise PictureError(f"{name} holds CIELAB colours, which are not converted here. Save it as RGB.")
+        raise PictureError(
+            f"{name} holds CIELAB colours, which are not converted here. Save it as RGB."
+        )
     if bits and image.mode.startswith("I"):
         image = eight_bits(image, *bits, name)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -149,14 +179,25 @@ def _turned(image: "PIL.Image.Image", original: "PIL.Image.Image") -> "PIL.Image
     from PIL.Image import Transpose
 
     ways = (
-        *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE),
+        *(
+            Transpose.FLIP_LEFT_RIGHT,
+            Transpose.ROTATE_180,
+            Transpose.FLIP_TOP_BOTTOM,
+            Transpose.TRANSPOSE,
+        ),
         *(Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
     )
-    orientation = original.getexif().get(_ORIENTATION, 1)  # after loading: Pillow has turned a TIFF by then
-    return image.transpose(ways[orientation - 2]) if orientation in range(2, 9) else image
+    orientation = original.getexif().get(
+        _ORIENTATION, 1
+    )  # after loading: Pillow has turned a TIFF by then
+    return (
+        image.transpose(ways[orientation - 2]) if orientation in range(2, 9) else image
+    )
 
 
-def resize(picture: "np.ndarray | PIL.Image.Image", size: tuple[int, int]) -> np.ndarray:
+def resize(
+    picture: "np.ndarray | PIL.Image.Image", size: tuple[int, int]
+) -> np.ndarray:
     """The whole picture at `size` = (height, width), bicubic with anti-aliasing; uint8 (height, width, 3).
 
     Nothing is cropped: a defect at the edge of a solar cell or a dog at the edge of a photograph stays in.
@@ -189,10 +230,19 @@ class Pictures(Sequence):
         UserInputError: `paths` is no list of paths.
     """
 
-    def __init__(self, paths: Sequence[str | PathLike], bits: int | None = None, depth: BitDepth | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | PathLike],
+        bits: int | None = None,
+        depth: BitDepth | None = None,
+    ) -> None:
         if isinstance(paths, str | bytes | PathLike):
-            raise UserInputError(f"paths is {validation.shown(paths)}; expected a list of paths. For one: [path].")
-        self.paths = [path if isinstance(path, Path) else files.as_path(path) for path in paths]
+            raise UserInputError(
+                f"paths is {validation.shown(paths)}; expected a list of paths. For one: [path]."
+            )
+        self.paths = [
+            path if isinstance(path, Path) else files.as_path(path) for path in paths
+        ]
         self.depth = depth or BitDepth(self.paths, bits)
 
     def __len__(self) -> int:
@@ -212,7 +262,11 @@ class Pictures(Sequence):
         return Pictures(paths, depth=self.depth if self.depth is other.depth else None)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} pictures, first {printable(self.paths[0])}>" if self.paths else "<no pictures>"
+        return (
+            f"<{len(self)} pictures, first {printable(self.paths[0])}>"
+            if self.paths
+            else "<no pictures>"
+        )
 
 
 def list_pictures(folder: str | PathLike) -> list[Path]:
@@ -222,15 +276,21 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
         UserInputError: not a folder, or no picture below it.
     """
     folder = files.as_path(folder)
-    if not os.path.isdir(folder):  # unlike Path.is_dir, it says no to a name that is too long for one
+    if not os.path.isdir(
+        folder
+    ):  # unlike Path.is_dir, it says no to a name that is too long for one
         raise UserInputError(
             f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}{_or_sentences(folder)}."
         )
     paths, _, closed = files_below(folder)
     if closed:
-        raise UserInputError(f"{closed[0][0]} {closed[0][1]}. Give yourself the right to read it, or leave it out.")
+        raise UserInputError(
+            f"{closed[0][0]} {closed[0][1]}. Give yourself the right to read it, or leave it out."
+        )
     if not paths:
-        raise UserInputError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}).")
+        raise UserInputError(
+            f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))})."
+        )
     return paths
 
 
@@ -251,16 +311,26 @@ class Below(NamedTuple):
 def files_below(folder: Path) -> Below:
     """Look through a folder; links to folders are not followed: they may lead round in a circle."""
     below = Below([], [], [])
-    refused = lambda error: below.closed.append((Path(error.filename), f"cannot be opened: {error.strerror}"))  # noqa: E731
+
+    def refused(error: OSError) -> None:
+        reason = f"cannot be opened: {error.strerror}"
+        below.closed.append((Path(error.filename), reason))
+
     for place, folders, names in os.walk(folder, onerror=refused):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links = (Path(place, name) for name in folders if os.path.islink(Path(place, name)))
+        links = (
+            Path(place, name) for name in folders if os.path.islink(Path(place, name))
+        )
         below.others.extend((path, "a link to a folder") for path in links)
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             if path.suffix.lower() not in EXTENSIONS:
-                below.others.append((path, f"no picture by its name: {path.suffix or 'no extension'}"))
+                below.others.append(
+                    (path, f"no picture by its name: {path.suffix or 'no extension'}")
+                )
             elif os.path.exists(path) and not os.path.isfile(path):
-                below.others.append((path, "no regular file"))  # to open a pipe is to wait for whoever writes to it
+                below.others.append(
+                    (path, "no regular file")
+                )  # to open a pipe is to wait for whoever writes to it
             else:
                 below.pictures.append(path)
     return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))

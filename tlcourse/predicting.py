@@ -51,7 +51,9 @@ def predict_files(
     files, closed = _files(places)
     model = model() if callable(model) else model
     if top > len(model.class_names):
-        raise UserInputError(f"top is {top}; this network has {len(model.class_names)} classes, so expected 1 to that.")
+        raise UserInputError(
+            f"top is {top}; this network has {len(model.class_names)} classes, so expected 1 to that."
+        )
     rows = _rows(model, files, closed, top)
     return (_write_csv if form == "csv" else _write_json)(rows, top, write)
 
@@ -68,21 +70,32 @@ def _files(places: Iterable[Path]) -> tuple[list[Path], list[Answer]]:
         elif os.path.lexists(place):
             files.append(place)
         else:
-            raise UserInputError(f"{place} does not exist. Relative paths start at {Path.cwd()}.")
+            raise UserInputError(
+                f"{place} does not exist. Relative paths start at {Path.cwd()}."
+            )
     if not files and not closed:
         where = ", ".join(map(str, places[:3])) or "what was given"
-        raise UserInputError(f"There are no pictures in {where}; at least one is needed.")
+        raise UserInputError(
+            f"There are no pictures in {where}; at least one is needed."
+        )
     return files, closed
 
 
-def _rows(model: ExportedModel, files: list[Path], closed: list[Answer], top: int) -> Iterator[tuple]:
+def _rows(
+    model: ExportedModel, files: list[Path], closed: list[Answer], top: int
+) -> Iterator[tuple]:
     """(path, [(label, probability), …], error) of each file."""
-    with progress_bar(total=len(files), desc="Predicting", unit=" pictures") as progress:
+    with progress_bar(
+        total=len(files), desc="Predicting", unit=" pictures"
+    ) as progress:
         for path, probabilities, error in chain(closed, model.answers(files)):
             best = []
             if probabilities is not None:
                 places = np.argsort(-probabilities, kind="stable")[:top]
-                best = [(model.class_names[place], float(probabilities[place])) for place in places]
+                best = [
+                    (model.class_names[place], float(probabilities[place]))
+                    for place in places
+                ]
             yield path, best, error
             progress.update()
 
@@ -90,13 +103,27 @@ def _rows(model: ExportedModel, files: list[Path], closed: list[Answer], top: in
 def _write_csv(rows: Iterable[tuple], top: int, write: TextIO) -> tuple[int, int]:
     numbers = ["", *(f"_{place}" for place in range(2, top + 1))]
     lines = csv.writer(write, lineterminator="\n")
-    quoted = csv.writer(write, lineterminator="\n", quoting=csv.QUOTE_ALL)  # before Python 3.13 the other misses "\r"
+    quoted = csv.writer(
+        write, lineterminator="\n", quoting=csv.QUOTE_ALL
+    )  # before Python 3.13 the other misses "\r"
     lines.writerow(
-        ["picture", *(f"{what}{number}" for number in numbers for what in ("label", "probability")), "error"]
+        [
+            "picture",
+            *(
+                f"{what}{number}"
+                for number in numbers
+                for what in ("label", "probability")
+            ),
+            "error",
+        ]
     )
 
     def line(path: Path, best: list, error: str) -> None:
-        cells = [cell for label, probability in best for cell in (csv_cell(label), f"{probability:.4f}")]
+        cells = [
+            cell
+            for label, probability in best
+            for cell in (csv_cell(label), f"{probability:.4f}")
+        ]
         row = [_path(path), *cells, *[""] * (2 * top - len(cells)), csv_cell(error)]
         if write.isatty():
             row = [printable(cell) for cell in row]
@@ -115,8 +142,14 @@ def _write_json(rows: Iterable[tuple], top: int, write: TextIO) -> tuple[int, in
 
     def line(path: Path, best: list, error: str) -> None:
         nonlocal begun
-        found = [{"label": label, "probability": round(probability, 4)} for label, probability in best]
-        entry = {"picture": str(path), **({"error": error} if error else {"predictions": found})}
+        found = [
+            {"label": label, "probability": round(probability, 4)}
+            for label, probability in best
+        ]
+        entry = {
+            "picture": str(path),
+            **({"error": error} if error else {"predictions": found}),
+        }
         write.write((",\n " if begun else "[") + _json(entry))
         begun = True
 
@@ -131,7 +164,9 @@ def _json(entry: dict) -> str:
     return text if printable(text) == text else json.dumps(entry)
 
 
-def _counted(rows: Iterable[tuple], line: Callable[[Path, list, str], None]) -> tuple[int, int]:
+def _counted(
+    rows: Iterable[tuple], line: Callable[[Path, list, str], None]
+) -> tuple[int, int]:
     answered = failed = 0
     for path, best, error in rows:
         line(path, best, error)

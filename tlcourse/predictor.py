@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-Inputs = TypeVar("Inputs", contravariant=True)  # what a predictor reads: features, pictures or sentences
+Inputs = TypeVar(
+    "Inputs", contravariant=True
+)  # what a predictor reads: features, pictures or sentences
 
 
 class Predictor(Generic[Inputs]):
@@ -35,10 +37,20 @@ class Predictor(Generic[Inputs]):
         """The most probable label of each row, (n,), of the kind that was trained with: text stays text."""
         return self.classes[self._predicted(inputs)]
 
-    def score(self, inputs: "Inputs", labels: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> float:
+    def score(
+        self,
+        inputs: "Inputs",
+        labels: "ArrayLike",
+        sample_weight: "ArrayLike | None" = None,
+    ) -> float:
         """Accuracy in [0, 1]: the share of rows (weighted if weights are given) whose prediction is the label."""
         truth, predicted = self._judged(inputs, labels)
-        return float(np.average(truth == predicted, weights=validation.weights(sample_weight, len(truth))))
+        return float(
+            np.average(
+                truth == predicted,
+                weights=validation.weights(sample_weight, len(truth)),
+            )
+        )
 
     def confusion(self, inputs: "Inputs", labels: "ArrayLike") -> ConfusionMatrix:
         """How often each class was taken for which."""
@@ -51,7 +63,9 @@ class Predictor(Generic[Inputs]):
     def _predicted(self, inputs: "Inputs") -> np.ndarray:
         return self.predict_proba(inputs).argmax(axis=1)
 
-    def _judged(self, inputs: "Inputs", labels: "ArrayLike") -> tuple[np.ndarray, np.ndarray]:
+    def _judged(
+        self, inputs: "Inputs", labels: "ArrayLike"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """True and predicted positions among the classes, from one pass over the inputs."""
         predicted = self._predicted(inputs)
         return self.positions(labels, len(predicted)), predicted
@@ -62,5 +76,7 @@ class Predictor(Generic[Inputs]):
         unknown = sorted(set(labels.tolist()) - set(self.classes.tolist()))
         if unknown:
             label = validation.shown(unknown[0])
-            raise UserInputError(f"The labels hold {label}, which the classifier was never shown.")
+            raise UserInputError(
+                f"The labels hold {label}, which the classifier was never shown."
+            )
         return np.searchsorted(self.classes, labels)

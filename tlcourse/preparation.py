@@ -72,7 +72,11 @@ def prepare_fine_tuning(
     cache = flag("cache", cache)
     seed, views = Settings(seed=seed).seed, model.views(views)
     learned, held_out, classes = split(
-        labels, sample_weight, count_of(model, inputs, labels), share_of(validation), seed
+        labels,
+        sample_weight,
+        count_of(model, inputs, labels),
+        share_of(validation),
+        seed,
     )
     names = names_of(classes, class_names)
     if isinstance(validation, tuple):
@@ -84,7 +88,9 @@ def prepare_fine_tuning(
     learn, judging = Examples(activations, *learned), activations
     if isinstance(validation, tuple):
         others, theirs = validation
-        judging = _activations(model, others, theirs, last_frozen, views[:1], cache, engine)
+        judging = _activations(
+            model, others, theirs, last_frozen, views[:1], cache, engine
+        )
     judged = Examples(judging, *held_out) if held_out else None
     seconds.lap("activations")
     describe = descriptions(network, start, learn.dtype)
@@ -94,7 +100,19 @@ def prepare_fine_tuning(
     seconds.lap("probe")
     engines.drop_all()  # training needs the memory more
     return Preparation(
-        model, first, views, classes, names, learn, judged, network, step, describe, digests, seconds.laps, seed
+        model,
+        first,
+        views,
+        classes,
+        names,
+        learn,
+        judged,
+        network,
+        step,
+        describe,
+        digests,
+        seconds.laps,
+        seed,
     )
 
 
@@ -109,30 +127,46 @@ def _activations(
 ) -> np.ndarray | Ragged:
     """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
     found = model.at_cut(inputs, last_frozen, views, cache, engine)
-    checked_labels(labels, len(found))  # a tf.data.Dataset has said only now how many it holds
+    checked_labels(
+        labels, len(found)
+    )  # a tf.data.Dataset has said only now how many it holds
     return found if len(views) > 1 or isinstance(found, Ragged) else found[:, None]
 
 
 def _probe(describe: Callable, learn: Examples, seed: int) -> "keras.layers.Layer":
     """A linear probe on the network as it is, as a Dense layer."""
     found, weights = learn.outputs(describe, EVALUATION_BATCH), learn.weights
-    return train_classifier(found, learn.targets, sample_weight=weights, seed=seed, common_scale=True).as_head()
+    return train_classifier(
+        found, learn.targets, sample_weight=weights, seed=seed, common_scale=True
+    ).as_head()
 
 
 def _digests(network: "keras.Model", head: "keras.layers.Layer") -> dict[str, str]:
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
-    return {weight.path: engines.fast_digest_of([weight.numpy() + 0.0]) for weight in weights}  # -0.0 is 0.0
+    return {
+        weight.path: engines.fast_digest_of([weight.numpy() + 0.0])
+        for weight in weights
+    }  # -0.0 is 0.0
 
 
-def _moved(model: PretrainedModel | PretrainedTextModel, training: Training) -> dict[str, float]:
+def _moved(
+    model: PretrainedModel | PretrainedTextModel, training: Training
+) -> dict[str, float]:
     """How far each block behind the cut has moved, as a share of its length."""
     kernels: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for variable, before in zip(training.variables, training.before, strict=True):
         if is_kernel(variable):
-            kernels.setdefault(variable.path.split("/")[0], []).append((before, variable.numpy()))
-    pairs = {block: [pair for name in names for pair in kernels.get(name, ())] for block, names in model.blocks.items()}
-    return {block: round(share_moved(found), 4) for block, found in pairs.items() if found}
+            kernels.setdefault(variable.path.split("/")[0], []).append(
+                (before, variable.numpy())
+            )
+    pairs = {
+        block: [pair for name in names for pair in kernels.get(name, ())]
+        for block, names in model.blocks.items()
+    }
+    return {
+        block: round(share_moved(found), 4) for block, found in pairs.items() if found
+    }
 
 
 @dataclass(repr=False)
@@ -181,7 +215,9 @@ class Preparation:
         Raises:
             UserInputError: unknown setting, or a value that cannot be.
         """
-        training = self.training(settings_from({**self.model.settings, "seed": self.seed, **settings}))
+        training = self.training(
+            settings_from({**self.model.settings, "seed": self.seed, **settings})
+        )
         before = [variable.numpy() for variable in self.step.variables]
         try:
             record = self._train(training)
@@ -190,10 +226,19 @@ class Preparation:
             for variable, value in zip(self.step.variables, before, strict=True):
                 variable.assign(value)
         cut = last_frozen_block(self.model, self.first)
-        make = partial(_copy_with_head, self.network, cut, self.step.head, trained, training.settings.dropout)
+        make = partial(
+            _copy_with_head,
+            self.network,
+            cut,
+            self.step.head,
+            trained,
+            training.settings.dropout,
+        )
         return self._result(make, record)
 
-    def run_once(self, training: Training, checkpoint: Checkpoint, say: Callable) -> FineTuned:
+    def run_once(
+        self, training: Training, checkpoint: Checkpoint, say: Callable
+    ) -> FineTuned:
         """The only run, from where the checkpoint stands: what is prepared becomes the result itself."""
         record = self._train(training, checkpoint, say)
         whole = _with_head(self.network, self.step.head, training.settings.dropout)
@@ -203,7 +248,12 @@ class Preparation:
         """A training that begins with what is prepared."""
         return Training(self.step, self.describe, self.learn, self.judged, settings)
 
-    def _train(self, training: Training, checkpoint: Checkpoint | None = None, say: Callable | None = None) -> dict:
+    def _train(
+        self,
+        training: Training,
+        checkpoint: Checkpoint | None = None,
+        say: Callable | None = None,
+    ) -> dict:
         """What happened, ready for JSON."""
         watch = Stopwatch()
         training.run(checkpoint, say)
@@ -212,7 +262,10 @@ class Preparation:
         return {
             "from": self.first,
             "views": list(self.views),
-            "rows": {"learned_from": len(self.learn), "held_out": len(self.judged or ())},
+            "rows": {
+                "learned_from": len(self.learn),
+                "held_out": len(self.judged or ()),
+            },
             "settings": asdict(training.settings),
             "seconds": watch.laps,
             "probe": training.probe,
@@ -220,15 +273,21 @@ class Preparation:
             "best_epoch": training.best_epoch,
             "resumed_after": training.resumed_after,
             "moved": _moved(self.model, training),
-            "changed": [path for path, digest in now.items() if digest != self.digests[path]],
+            "changed": [
+                path for path, digest in now.items() if digest != self.digests[path]
+            ],
         }
 
     def _result(self, make: Callable, record: dict) -> FineTuned:
         name = f"{self.network.name}_fine_tuned"
-        return FineTuned(make, name, self.classes, self.class_names, self.model.reader(), record)
+        return FineTuned(
+            make, name, self.classes, self.class_names, self.model.reader(), record
+        )
 
 
-def _with_head(network: "keras.Model", head: "keras.layers.Layer", dropout: float) -> "keras.Model":
+def _with_head(
+    network: "keras.Model", head: "keras.layers.Layer", dropout: float
+) -> "keras.Model":
     """The network and its head as one `keras.Model`; not compiled, so that its file holds no optimizer."""
     import keras
 
@@ -248,10 +307,14 @@ def _copy_with_head(
 
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    train_behind(copy, last_frozen)  # of layers inside of layers, Keras' copy has forgotten it
+    train_behind(
+        copy, last_frozen
+    )  # of layers inside of layers, Keras' copy has forgotten it
     own_head = type(head).from_config(head.get_config())
     whole = _with_head(copy, own_head, dropout)
-    for variable, value in zip([*copy.trainable_variables, *own_head.trainable_variables], trained, strict=True):
+    for variable, value in zip(
+        [*copy.trainable_variables, *own_head.trainable_variables], trained, strict=True
+    ):
         variable.assign(value)
     return whole
 

@@ -22,7 +22,11 @@ def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
 
 def is_off() -> bool:
     """Whether bars are off: inside `quiet`, or by `TQDM_DISABLE`, which tqdm reads too, but not its notebook bar."""
-    return _quiet or os.environ.get("TQDM_DISABLE", "0").lower() not in ("", "0", "false")
+    return _quiet or os.environ.get("TQDM_DISABLE", "0").lower() not in (
+        "",
+        "0",
+        "false",
+    )
 
 
 @contextmanager

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def imagenet_classes() -> list[dict[str, str]]:
     """ImageNet's 1,000 classes in order: rows with index, wnid (WordNet's number) and label."""
-    with open(bundled_file("weights", "imagenet_labels.csv"), newline="", encoding="utf-8") as file:
+    with open(
+        bundled_file("weights", "imagenet_labels.csv"), newline="", encoding="utf-8"
+    ) as file:
         return list(csv.DictReader(file))
 
 
@@ -55,7 +57,11 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
     try:
         download(weights_address(name, include_top), file, _is_as_published)
     except (DownloadError, OSError) as error:
-        reason = f"{file} could not be written: {error.strerror or error}" if isinstance(error, OSError) else error
+        reason = (
+            f"{file} could not be written: {error.strerror or error}"
+            if isinstance(error, OSError)
+            else error
+        )
         raise WeightsUnavailable(
             f"The weights of {name} are not on this machine, and could not be downloaded: {reason}. With internet run "
             f"`{_command(name, include_top)}`; without, copy {file.name} into {file.parent} from a machine that has "
@@ -96,7 +102,11 @@ def _is_as_published(file: Path, headers: Mapping[str, str]) -> str | None:
 
 def _md5(file_name: str) -> str:
     """What Keras has published of a file, or nothing."""
-    pairs = (pair for recipe in RECIPES.values() for pair in zip(recipe.files, recipe.md5, strict=True))
+    pairs = (
+        pair
+        for recipe in RECIPES.values()
+        for pair in zip(recipe.files, recipe.md5, strict=True)
+    )
     return dict(pairs).get(file_name, "")
 
 
@@ -105,29 +115,45 @@ def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
     check_tensorflow()
     file = weights_file(name, include_top)
     if not file.is_file():
-        fetch_weights(name, include_top)  # before TensorFlow starts: without internet that is said at once
+        fetch_weights(
+            name, include_top
+        )  # before TensorFlow starts: without internet that is said at once
     import_tensorflow()
     import keras
 
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
     prepared = preprocessing_layers(pixels, recipe.pixels)
-    top = {"include_top": True} if include_top else {"include_top": False, "pooling": "avg"}
+    top = (
+        {"include_top": True}
+        if include_top
+        else {"include_top": False, "pooling": "avg"}
+    )
     if recipe.application:
         published = application(recipe, name, file, input_tensor=prepared, **top)
     else:
         from .efficientnet_lite import EfficientNetLite
 
         published = EfficientNetLite(name, input_tensor=prepared, **top)
-    return keras.Model(pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name)
+    return keras.Model(
+        pixels, published.outputs[0], name=f"{name}_classifier" if include_top else name
+    )
 
 
-def application(recipe: Recipe, name: str, weights: Path, **options: "Any") -> "keras.Model":
+def application(
+    recipe: Recipe, name: str, weights: Path, **options: "Any"
+) -> "keras.Model":
     """Call the network's function in `keras.applications`, its faults turned into sentences."""
     import keras
 
-    shape = (recipe.size, recipe.size, 3)  # it is what input_tensor says, but MobileNetV2 warns where it is not said
+    shape = (
+        recipe.size,
+        recipe.size,
+        3,
+    )  # it is what input_tensor says, but MobileNetV2 warns where it is not said
     try:
-        return getattr(keras.applications, recipe.application)(weights=weights, input_shape=shape, **options)
+        return getattr(keras.applications, recipe.application)(
+            weights=weights, input_shape=shape, **options
+        )
     except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
         raise DamagedFile(
@@ -141,13 +167,19 @@ def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.Keras
     import keras
 
     if kind == "lite":
-        return keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocessing")(pixels)
+        return keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocessing")(
+            pixels
+        )
     if kind == "scaled":
-        return keras.layers.Rescaling(1 / 127.5, offset=-1, name="preprocessing")(pixels)
+        return keras.layers.Rescaling(1 / 127.5, offset=-1, name="preprocessing")(
+            pixels
+        )
     if kind == "caffe":
         blue_green_red = keras.ops.flip(pixels, axis=-1)
         means = [103.939, 116.779, 123.68]
-        return keras.layers.Normalization(mean=means, variance=[1, 1, 1], name="preprocessing")(blue_green_red)
+        return keras.layers.Normalization(
+            mean=means, variance=[1, 1, 1], name="preprocessing"
+        )(blue_green_red)
     return pixels
 
 
@@ -156,4 +188,6 @@ def preprocess(pixels: np.ndarray, kind: str) -> np.ndarray:
     import_tensorflow()
     import keras
 
-    return np.asarray(preprocessing_layers(keras.ops.convert_to_tensor(pixels, "float32"), kind))
+    return np.asarray(
+        preprocessing_layers(keras.ops.convert_to_tensor(pixels, "float32"), kind)
+    )

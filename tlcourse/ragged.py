@@ -34,7 +34,9 @@ class Ragged(Sequence):
     def padded(self, places: Sequence[int] | np.ndarray) -> np.ndarray:
         """These parts as one array (parts, longest of them, …), filled up with zeros."""
         longest = max(int(self.lengths[place]) for place in places)
-        filled = np.zeros((len(places), longest, *self.values.shape[1:]), self.values.dtype)
+        filled = np.zeros(
+            (len(places), longest, *self.values.shape[1:]), self.values.dtype
+        )
         for row, place in zip(filled, places, strict=True):
             part = self[int(place)]
             row[: len(part)] = part

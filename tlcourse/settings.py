@@ -47,10 +47,18 @@ class Settings:
             ("seed", 0, 2**31 - 1, True),
         ):
             value = getattr(self, name)
-            kinds = int | np.integer if whole else int | float | np.integer | np.floating
-            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+            kinds = (
+                int | np.integer if whole else int | float | np.integer | np.floating
+            )
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, kinds)
+                or not low <= value <= high
+            ):
                 kind = "a whole number" if whole else "a number"
-                raise UserInputError(f"{name} is {shown(value)}; expected {kind} from {low:,} to {high:,}.")
+                raise UserInputError(
+                    f"{name} is {shown(value)}; expected {kind} from {low:,} to {high:,}."
+                )
 
 
 def settings_from(options: dict) -> Settings:
@@ -58,5 +66,7 @@ def settings_from(options: dict) -> Settings:
     known = asdict(Settings())
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise UserInputError(f"fine_tune has no setting {shown(unknown[0])}. It has: {', '.join(known)}.")
+        raise UserInputError(
+            f"fine_tune has no setting {shown(unknown[0])}. It has: {', '.join(known)}."
+        )
     return Settings(**options)

@@ -21,7 +21,9 @@ def stderr_silenced() -> "Iterator[None]":
 
 def quiet_matplotlib() -> None:
     """In a read-only home Matplotlib takes another folder and says so in two red lines; the doctor says it better."""
-    logging.getLogger("matplotlib").addFilter(lambda record: not record.getMessage().startswith(_OF_ITS_FOLDER))
+    logging.getLogger("matplotlib").addFilter(
+        lambda record: not record.getMessage().startswith(_OF_ITS_FOLDER)
+    )
 
 
 _OF_ITS_FOLDER = ("mkdir -p failed", "Matplotlib created a temporary")

@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 
 
 CHANNELS = (16, 32, 64)  # of the three convolutions
-BEHIND = ("conv_1", "pool", "average")  # the layer whose output is handed on by the first, the second, the third
-EPOCHS, STEPS = 80, (300, 1500)  # of a training whose steps nobody has chosen: the epochs, within these limits
+BEHIND = (
+    "conv_1",
+    "pool",
+    "average",
+)  # the layer whose output is handed on by the first, the second, the third
+EPOCHS, STEPS = (
+    80,
+    (300, 1500),
+)  # of a training whose steps nobody has chosen: the epochs, within these limits
 _BATCH = 256  # pictures predicted at once
 
 
@@ -43,7 +50,11 @@ class SmallNetwork(Predictor[Images]):
     """
 
     def __init__(
-        self, network: "keras.Model", classes: np.ndarray, class_names: list[str] | None, record: dict
+        self,
+        network: "keras.Model",
+        classes: np.ndarray,
+        class_names: list[str] | None,
+        record: dict,
     ) -> None:
         super().__init__(classes, class_names)
         self.network, self.record = network, record
@@ -92,7 +103,9 @@ def train_network(
         UserInputError: as `train_classifier`; layers that are not there, a size unlike that of `start`.
     """
     if start is not None and not isinstance(start, SmallNetwork):
-        raise UserInputError(f"start is a {type(start).__name__}; expected a network of tl.train_network, or None.")
+        raise UserInputError(
+            f"start is a {type(start).__name__}; expected a network of tl.train_network, or None."
+        )
     if (
         isinstance(carried, bool)
         or not isinstance(carried, int | np.integer)
@@ -102,15 +115,23 @@ def train_network(
             f"carried is {validation.shown(carried)}; there are {len(CHANNELS)} convolutions, so expected 0 to 3."
         )
     if start is not None and size not in (None, start.input_size):
-        raise UserInputError(f"size is {size}, but the network to start from was trained on {start.input_size}.")
+        raise UserInputError(
+            f"size is {size}, but the network to start from was trained on {start.input_size}."
+        )
     names = None if class_names is None else validation.class_names(class_names)
     size = None if size is None else validation.size(size)
     frozen = validation.flag("frozen", frozen)
-    seed, batch_size = validation.seed(seed), validation.whole_number("batch_size", batch_size, 1)
+    seed, batch_size = (
+        validation.seed(seed),
+        validation.whole_number("batch_size", batch_size, 1),
+    )
     learning_rate = validation.number("learning_rate", learning_rate)
     steps = None if steps is None else validation.whole_number("steps", steps)
     pixels = _pixels(images, size or (start.input_size if start else None))
-    labels, weights = validation.labels(labels, len(pixels)), validation.weights(sample_weight, len(pixels))
+    labels, weights = (
+        validation.labels(labels, len(pixels)),
+        validation.weights(sample_weight, len(pixels)),
+    )
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise UserInputError(
@@ -127,9 +148,16 @@ def train_network(
         steps = int(np.clip(math.ceil(EPOCHS * len(pixels) / batch), *STEPS))
     for step in range(steps):
         rows = rng.choice(len(pixels), batch, replace=False)
-        workbench.optimizer.learning_rate.assign(learning_rate * (1 + math.cos(math.pi * step / steps)) / 2)
+        workbench.optimizer.learning_rate.assign(
+            learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+        )
         workbench.step(pixels[rows], targets[rows], weights[rows])
-    record = {"seconds": time.perf_counter() - began, "steps": steps, "carried": carried, "frozen": frozen}
+    record = {
+        "seconds": time.perf_counter() - began,
+        "steps": steps,
+        "carried": carried,
+        "frozen": frozen,
+    }
     return SmallNetwork(workbench.result(), classes, names, record)
 
 
@@ -142,10 +170,14 @@ def _pixels(images: "Images", size: tuple[int, int] | None) -> np.ndarray:
                 "The pictures may be of many sizes, and a small network takes one. Choose it: size=(96, 96), say."
             )
         size = tuple(shape[1:3])
-    return features.compute(Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures")
+    return features.compute(
+        Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
+    )
 
 
-def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0) -> "keras.Model":
+def small_network(
+    input_shape: tuple[int, int, int], classes: int, seed: int = 0
+) -> "keras.Model":
     """The network itself, freshly initialised: `keras.Model`, pixels [0, 255] → probabilities (n, classes)."""
     import_tensorflow()
     import keras
@@ -157,7 +189,13 @@ def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0
         begin = keras.initializers.HeUniform(seed=seed * 10 + number)
         strides = 2 if number == 1 else 1
         x = layers.Conv2D(
-            channels, 3, strides, "same", kernel_initializer=begin, activation="relu", name=f"conv_{number}"
+            channels,
+            3,
+            strides,
+            "same",
+            kernel_initializer=begin,
+            activation="relu",
+            name=f"conv_{number}",
         )(x)
         if number == 2:
             x = layers.MaxPooling2D(name="pool")(x)
@@ -168,7 +206,12 @@ def small_network(input_shape: tuple[int, int, int], classes: int, seed: int = 0
 
 
 def _in_batches(network: "keras.Model", pixels: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.asarray(network(pixels[i : i + _BATCH])) for i in range(0, len(pixels), _BATCH)])
+    return np.concatenate(
+        [
+            np.asarray(network(pixels[i : i + _BATCH]))
+            for i in range(0, len(pixels), _BATCH)
+        ]
+    )
 
 
 class _Workbench:
@@ -177,7 +220,9 @@ class _Workbench:
     The step trains what comes behind the frozen convolutions; those see each picture once.
     """
 
-    def __init__(self, input_shape: tuple[int, int, int], classes: int, frozen: int) -> None:
+    def __init__(
+        self, input_shape: tuple[int, int, int], classes: int, frozen: int
+    ) -> None:
         import_tensorflow()
         import keras
 
@@ -189,7 +234,9 @@ class _Workbench:
             learning = keras.Model(border, self.network.output)
         self.optimizer = keras.optimizers.Adam()
         self.optimizer.build(learning.trainable_variables)
-        self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
+        self._fresh_optimizer = [
+            variable.numpy() for variable in self.optimizer.variables
+        ]
         self.step = self._traced(learning)
 
     def _traced(self, learning: "keras.Model") -> "Callable":
@@ -197,18 +244,27 @@ class _Workbench:
 
         variables = learning.trainable_variables
         signature = (
-            tf.TensorSpec((None, *learning.input_shape[1:]), tf.float32 if self._front else tf.uint8),
+            tf.TensorSpec(
+                (None, *learning.input_shape[1:]),
+                tf.float32 if self._front else tf.uint8,
+            ),
             tf.TensorSpec((None,), tf.int64),
             tf.TensorSpec((None,), tf.float32),
         )
 
         @tf.function(autograph=False, input_signature=signature)
-        def step(pixels: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
+        def step(
+            pixels: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor"
+        ) -> "tf.Tensor":
             with tf.GradientTape() as tape:
                 probabilities = learning(tf.cast(pixels, tf.float32), training=True)
                 right = tf.gather(probabilities, targets, axis=1, batch_dims=1)
                 loss = tf.reduce_mean(-tf.math.log(right + 1e-7) * weights)
-            apply_gradients(self.optimizer, tape.gradient(loss, [v.value for v in variables]), variables)
+            apply_gradients(
+                self.optimizer,
+                tape.gradient(loss, [v.value for v in variables]),
+                variables,
+            )
             return loss
 
         return step.get_concrete_function()
@@ -216,12 +272,18 @@ class _Workbench:
     def begin(self, start: SmallNetwork | None, carried: int, seed: int) -> None:
         """Fresh weights of this seed, those carried over in their place, and an optimizer that remembers nothing."""
         self.network.set_weights(
-            small_network(self.network.input_shape[1:], self.network.output_shape[-1], seed).get_weights()
+            small_network(
+                self.network.input_shape[1:], self.network.output_shape[-1], seed
+            ).get_weights()
         )
         if start is not None:
             for name in (f"conv_{number}" for number in range(1, carried + 1)):
-                self.network.get_layer(name).set_weights(start.network.get_layer(name).get_weights())
-        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+                self.network.get_layer(name).set_weights(
+                    start.network.get_layer(name).get_weights()
+                )
+        for variable, value in zip(
+            self.optimizer.variables, self._fresh_optimizer, strict=True
+        ):
             variable.assign(value)
 
     def behind_the_frozen(self, pixels: np.ndarray) -> np.ndarray:
@@ -230,11 +292,15 @@ class _Workbench:
 
     def result(self) -> "keras.Model":
         """A network of its own with the present weights."""
-        network = small_network(self.network.input_shape[1:], self.network.output_shape[-1])
+        network = small_network(
+            self.network.input_shape[1:], self.network.output_shape[-1]
+        )
         network.set_weights(self.network.get_weights())
         return network
 
 
 @lru_cache(maxsize=8)
-def _workbench(input_shape: tuple[int, int, int], classes: int, frozen: int) -> _Workbench:
+def _workbench(
+    input_shape: tuple[int, int, int], classes: int, frozen: int
+) -> _Workbench:
     return _Workbench(input_shape, classes, frozen)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 WIDTH, PATTERNS, WINDOW, DROPOUT = 64, 96, 3, 0.5
-EPOCHS, STEPS = 20, (200, 1500)  # of a training whose steps nobody has chosen: the epochs, within these limits
+EPOCHS, STEPS = (
+    20,
+    (200, 1500),
+)  # of a training whose steps nobody has chosen: the epochs, within these limits
 _BATCH = 64  # sentences predicted at once
 
 
@@ -59,7 +62,9 @@ class SmallTextNetwork(Predictor[Sentences]):
         texts = _ragged(self.tokenizer, sentences)
         order = np.argsort(texts.lengths, kind="stable")
         batches = (order[at : at + _BATCH] for at in range(0, len(order), _BATCH))
-        found = np.concatenate([np.asarray(self.network(_padded(texts, batch))) for batch in batches])
+        found = np.concatenate(
+            [np.asarray(self.network(_padded(texts, batch))) for batch in batches]
+        )
         return found[np.argsort(order, kind="stable")]
 
 
@@ -99,11 +104,17 @@ def train_text_network(
             'tl.load_pretrained_model("minilm").tokenizer.'
         )
     given = None if class_names is None else validation.class_names(class_names)
-    seed, batch_size = validation.seed(seed), validation.whole_number("batch_size", batch_size, 1)
+    seed, batch_size = (
+        validation.seed(seed),
+        validation.whole_number("batch_size", batch_size, 1),
+    )
     learning_rate = validation.number("learning_rate", learning_rate)
     steps = None if steps is None else validation.whole_number("steps", steps)
     texts = _ragged(tokenizer, sentences)
-    labels, weights = validation.labels(labels, len(texts)), validation.weights(sample_weight, len(texts))
+    labels, weights = (
+        validation.labels(labels, len(texts)),
+        validation.weights(sample_weight, len(texts)),
+    )
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise UserInputError(
@@ -115,10 +126,18 @@ def train_text_network(
         steps = int(np.clip(math.ceil(EPOCHS * len(texts) / batch), *STEPS))
     network = small_text_network(tokenizer.size, len(classes), seed)
     step = _step(network, learning_rate, steps)
-    rng, weights = np.random.default_rng([seed, 1]), (weights / weights.mean()).astype(np.float32)
+    rng, weights = (
+        np.random.default_rng([seed, 1]),
+        (weights / weights.mean()).astype(np.float32),
+    )
     for number in range(steps):
         rows = rng.choice(len(texts), batch, replace=False)
-        step(_padded(texts, rows), targets[rows], weights[rows], np.array([seed, number], np.int64))
+        step(
+            _padded(texts, rows),
+            targets[rows],
+            weights[rows],
+            np.array([seed, number], np.int64),
+        )
     record = {"seconds": time.perf_counter() - began, "steps": steps}
     return SmallTextNetwork(network, tokenizer, classes, names, record)
 
@@ -128,15 +147,34 @@ def small_text_network(vocabulary: int, classes: int, seed: int = 0) -> "keras.M
     import_tensorflow()
     import keras
 
-    layers, begin = keras.layers, partial(keras.initializers.GlorotUniform, seed=seed * 10)
+    layers, begin = (
+        keras.layers,
+        partial(keras.initializers.GlorotUniform, seed=seed * 10),
+    )
     ids = keras.Input((None,), dtype="int32", name="token_ids")
     vectors = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed * 10 + 1)
     # Padding is zeros before and behind the convolution: it matches nothing, and a sentence's end is an end.
-    there = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, PADDING), "float32"), axis=-1)
-    x = layers.Embedding(vocabulary, WIDTH, embeddings_initializer=vectors, name="tokens")(ids) * there
-    x = layers.Conv1D(PATTERNS, WINDOW, padding="same", activation="relu", kernel_initializer=begin(), name="conv")(x)
+    there = keras.ops.expand_dims(
+        keras.ops.cast(keras.ops.not_equal(ids, PADDING), "float32"), axis=-1
+    )
+    x = (
+        layers.Embedding(
+            vocabulary, WIDTH, embeddings_initializer=vectors, name="tokens"
+        )(ids)
+        * there
+    )
+    x = layers.Conv1D(
+        PATTERNS,
+        WINDOW,
+        padding="same",
+        activation="relu",
+        kernel_initializer=begin(),
+        name="conv",
+    )(x)
     x = layers.GlobalMaxPooling1D(name="best_match")(x * there)
-    outputs = layers.Dense(classes, "softmax", kernel_initializer=begin(), name="head")(x)
+    outputs = layers.Dense(classes, "softmax", kernel_initializer=begin(), name="head")(
+        x
+    )
     return keras.Model(ids, outputs, name="small_text_network")
 
 
@@ -145,7 +183,9 @@ def _step(network: "keras.Model", learning_rate: float, steps: int) -> "Callable
     import keras
     import tensorflow as tf
 
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    )
     variables = network.trainable_variables
     optimizer.build(variables)
     patterns = keras.Model(network.input, network.get_layer("best_match").output)
@@ -158,12 +198,18 @@ def _step(network: "keras.Model", learning_rate: float, steps: int) -> "Callable
     )
 
     @tf.function(autograph=False, input_signature=signature)
-    def step(ids: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor", seed: "tf.Tensor") -> None:
+    def step(
+        ids: "tf.Tensor", targets: "tf.Tensor", weights: "tf.Tensor", seed: "tf.Tensor"
+    ) -> None:
         with tf.GradientTape() as tape:
-            kept = tf.nn.experimental.stateless_dropout(patterns(ids, training=True), DROPOUT, seed)
+            kept = tf.nn.experimental.stateless_dropout(
+                patterns(ids, training=True), DROPOUT, seed
+            )
             right = tf.gather(head(kept), targets, axis=1, batch_dims=1)
             loss = tf.reduce_mean(-tf.math.log(right + 1e-7) * weights)
-        apply_gradients(optimizer, tape.gradient(loss, [v.value for v in variables]), variables)
+        apply_gradients(
+            optimizer, tape.gradient(loss, [v.value for v in variables]), variables
+        )
 
     return step.get_concrete_function()
 

@@ -21,7 +21,10 @@ class Table(NamedTuple):
 
     def texts(self) -> list[list[str]]:
         """All as text, column names first; decimals with four digits that mean something."""
-        return [[str(name) for name in self.columns], *([_text(value) for value in row] for row in self.rows)]
+        return [
+            [str(name) for name in self.columns],
+            *([_text(value) for value in row] for row in self.rows),
+        ]
 
     def __repr__(self) -> str:
         return as_text(self.texts())
@@ -35,13 +38,18 @@ def as_text(cells: Sequence[Sequence[str]], left: int = 1) -> str:
     cells = [[printable(cell) for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
-        "  ".join(f"{cell:{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(line))
+        "  ".join(
+            f"{cell:{'<' if place < left else '>'}{widths[place]}}"
+            for place, cell in enumerate(line)
+        )
         for line in cells
     )
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_html(cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = False) -> str:
+def as_html(
+    cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = False
+) -> str:
     """A table whose first row and first column are headings, which a screen reader says with each cell.
 
     One that scrolls in a frame of its own is reached by the keyboard.
@@ -50,7 +58,8 @@ def as_html(cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = F
     title = f"<caption>{escape_html(caption)}</caption>" if caption else ""
     names = "".join(f'<th scope="col">{name}</th>' for name in head)
     rows = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in body
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
+        for first, *rest in body
     )
     focus = ' tabindex="0"' if scrolls else ""
     return f"<table{focus}>{title}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"

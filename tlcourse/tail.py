@@ -37,14 +37,24 @@ def tail(network: "keras.Model", start: "keras.KerasTensor") -> Callable:
     def run(activations: "tf.Tensor") -> "tf.Tensor":
         values = {id(start): activations}
         for operation in steps:
-            if id(operation.output) in values:  # a batch norm that is part of the convolution before it
+            if (
+                id(operation.output) in values
+            ):  # a batch norm that is part of the convolution before it
                 continue
-            arguments, named = operation._inbound_nodes[0].arguments.fill_in(values)  # as Keras itself does
+            arguments, named = operation._inbound_nodes[0].arguments.fill_in(
+                values
+            )  # as Keras itself does
             norm = _norm_behind(operation, readers)
             if norm is not None:
-                values[id(norm.output)] = _convolve_and_normalise(arguments[0], operation, norm)
-            elif isinstance(operation, keras.layers.BatchNormalization | keras.layers.Dropout):
-                values[id(operation.output)] = operation(*arguments, **{**named, "training": False})
+                values[id(norm.output)] = _convolve_and_normalise(
+                    arguments[0], operation, norm
+                )
+            elif isinstance(
+                operation, keras.layers.BatchNormalization | keras.layers.Dropout
+            ):
+                values[id(operation.output)] = operation(
+                    *arguments, **{**named, "training": False}
+                )
             else:
                 values[id(operation.output)] = operation(*arguments, **named)
         return values[id(network.outputs[0])]
@@ -60,13 +70,17 @@ def _steps(network: "keras.Model", start: "keras.KerasTensor") -> list:
     for operation in reversed(network.operations):
         if id(operation.output) in needed and operation.output is not start:
             if isinstance(operation, keras.layers.InputLayer):
-                raise ValueError(f"The output of {network.name} needs more than what comes in at {start.name}.")
+                raise ValueError(
+                    f"The output of {network.name} needs more than what comes in at {start.name}."
+                )
             needed |= {id(tensor) for tensor in keras.tree.flatten(operation.input)}
             steps.append(operation)
     return steps[::-1]
 
 
-def _norm_behind(operation: "keras.Operation", readers: dict[int, list]) -> "keras.layers.Layer | None":
+def _norm_behind(
+    operation: "keras.Operation", readers: dict[int, list]
+) -> "keras.layers.Layer | None":
     """The batch norm that alone reads this convolution, if the two can be computed as one; else None."""
     from keras import layers
 
@@ -94,10 +108,15 @@ def _convolve_and_normalise(
     shift = shift + norm.beta if norm.center else shift
     if convolution.use_bias:
         shift = shift + convolution.bias * factor
-    kernel, padding = tf.convert_to_tensor(convolution.kernel), convolution.padding.upper()
+    kernel, padding = (
+        tf.convert_to_tensor(convolution.kernel),
+        convolution.padding.upper(),
+    )
     if isinstance(convolution, layers.DepthwiseConv2D):
         per_channel = tf.reshape(factor, (kernel.shape[2], kernel.shape[3]))
-        y = tf.nn.depthwise_conv2d(x, kernel * per_channel, (1, *convolution.strides, 1), padding)
+        y = tf.nn.depthwise_conv2d(
+            x, kernel * per_channel, (1, *convolution.strides, 1), padding
+        )
     elif convolution.kernel_size == (1, 1) and convolution.strides == (1, 1):
         y = tf.tensordot(x, kernel[0, 0] * factor, 1)
     else:

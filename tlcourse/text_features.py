@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 
     from .engines import TextEngine
 
-CHUNK = 2048  # sentences that are looked up, sorted by length, computed and kept together
-CHUNK_TOKENS = 1 << 16  # of them: the states of long texts fill the memory otherwise, 100 MB of float32 at width 384
+CHUNK = (
+    2048  # sentences that are looked up, sorted by length, computed and kept together
+)
+CHUNK_TOKENS = (
+    1 << 16
+)  # of them: the states of long texts fill the memory otherwise, 100 MB of float32 at width 384
 TOKENS = 512  # of the sentences that go through the network at once: more would not stay in the processor's cache
 
 
 def averages(
-    engine: "TextEngine", ids: Sequence[np.ndarray], name: str | None, describe: str = "Reading"
+    engine: "TextEngine",
+    ids: Sequence[np.ndarray],
+    name: str | None,
+    describe: str = "Reading",
 ) -> np.ndarray:
     """The average of each sentence's tokens behind the network: float32 (n, width).
 
@@ -42,7 +49,9 @@ def averages(
     width = engine.output_shape[-1]
     result = Rows((width,), np.float32)
     cache = RowCache(_file(name, engine, "average"), (width,), np.float32)
-    for row in _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1)):
+    for row in _computed(
+        engine, ids, cache, describe, lambda states: states.mean(axis=1)
+    ):
         result.append(row)
     hand_back_freed_memory()
     return result.array()
@@ -59,14 +68,18 @@ def states(
     width = engine.output_shape[-1]
     result = Rows((width,), dtype)
     cache = RowCache(_file(name, engine, np.dtype(dtype).name), (-1, width), dtype)
-    for row in _computed(engine, ids, cache, describe, lambda states: states.astype(dtype, copy=False)):
+    for row in _computed(
+        engine, ids, cache, describe, lambda states: states.astype(dtype, copy=False)
+    ):
         result.append(row)
     hand_back_freed_memory()
     return Ragged(result.array(), [len(sentence) for sentence in ids])
 
 
 def _file(name: str | None, engine: "TextEngine", what: str) -> str | None:
-    key = hashlib.sha256(f"{engine.key} {engine.output_shape} {what}".encode()).hexdigest()
+    key = hashlib.sha256(
+        f"{engine.key} {engine.output_shape} {what}".encode()
+    ).hexdigest()
     return name and f"{name}-{key[:20]}"
 
 
@@ -88,17 +101,25 @@ def _computed(
         try:
             for chunk in _chunks(ids):
                 chosen = keys[chunk]
-                copies = Counter(chosen)  # what differs in capitals alone is one text to the network
+                copies = Counter(
+                    chosen
+                )  # what differs in capitals alone is one text to the network
                 rows = cache.get(chosen)
                 progress.update(sum(key in rows for key in chosen))
-                missing = {key: part for key, part in zip(chosen, ids[chunk], strict=True) if key not in rows}
+                missing = {
+                    key: part
+                    for key, part in zip(chosen, ids[chunk], strict=True)
+                    if key not in rows
+                }
                 for computed in _in_batches(engine, missing, finish, pool):
                     cache.put(computed)
                     rows |= computed
                     progress.update(sum(copies[key] for key in computed))
                 yield from (rows[key] for key in chosen)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for what has not begun
+            pool.shutdown(
+                wait=True, cancel_futures=True
+            )  # Ctrl-C does not wait for what has not begun
             raise
 
 
@@ -136,7 +157,9 @@ def _in_batches(
                 yield finished
     except GeneratorExit:
         raise  # nobody would take it
-    except BaseException:  # also what was finished before Ctrl-C, and behind a batch that was not
+    except (
+        BaseException
+    ):  # also what was finished before Ctrl-C, and behind a batch that was not
         for job in waiting:
             if job.done() and not job.cancelled() and job.exception() is None:
                 found |= job.result()

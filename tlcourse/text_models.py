@@ -11,7 +11,15 @@ from . import engines, text_features
 from .attention import attentions
 from .bert import Shape, encoder
 from .bert_file import WRITER, BertEngine
-from .bert_folder import PUBLISHED, VOCABULARY, find_folder, is_lower_case, longest_text, read_shape, read_weights
+from .bert_folder import (
+    PUBLISHED,
+    VOCABULARY,
+    find_folder,
+    is_lower_case,
+    longest_text,
+    read_shape,
+    read_weights,
+)
 from .errors import DamagedFile, UserInputError
 from .ragged import Ragged
 from .tensorflow_start import import_tensorflow
@@ -48,7 +56,9 @@ class PretrainedTextModel:
         self.name = str(name) if name in PUBLISHED else self.folder.resolve().name
         self.shape = read_shape(self.folder)
         self.tokenizer = Tokenizer(
-            self.folder / VOCABULARY, is_lower_case(self.folder), longest_text(self.folder, self.shape)
+            self.folder / VOCABULARY,
+            is_lower_case(self.folder),
+            longest_text(self.folder, self.shape),
         )
         if len(self.tokenizer) > self.shape.vocabulary:
             raise DamagedFile(
@@ -69,9 +79,14 @@ class PretrainedTextModel:
     @property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from the tokens to the features."""
-        numbered = [(f"layer_{number}", "layer") for number in range(1, self.shape.layers + 1)]
+        numbered = [
+            (f"layer_{number}", "layer") for number in range(1, self.shape.layers + 1)
+        ]
         kinds = {EMBEDDINGS: EMBEDDINGS, **dict(numbered)}
-        return {block: [f"{block}_{part}" for part in _PARTS[kind]] for block, kind in kinds.items()}
+        return {
+            block: [f"{block}_{part}" for part in _PARTS[kind]]
+            for block, kind in kinds.items()
+        }
 
     @cached_property
     def network(self) -> "keras.Model":
@@ -96,9 +111,13 @@ class PretrainedTextModel:
     def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """What `network` is given for these sentences: int32 (n, longest of them), filled up with 0."""
         ids = self._ids(sentences)
-        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids]).padded(range(len(ids)))
+        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids]).padded(
+            range(len(ids))
+        )
 
-    def extract_features(self, sentences: "Sentences", cache: bool = True) -> np.ndarray:
+    def extract_features(
+        self, sentences: "Sentences", cache: bool = True
+    ) -> np.ndarray:
         """Describe each sentence by what the network makes of it: float32 (n, feature_dim).
 
         The features are the average over a sentence's tokens of the last layer's output. What was computed for a
@@ -113,7 +132,9 @@ class PretrainedTextModel:
             UserInputError: something in it is no text.
         """
         engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
-        return text_features.averages(engine, self._ids(sentences), self.name if cache else None)
+        return text_features.averages(
+            engine, self._ids(sentences), self.name if cache else None
+        )
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
         """The last layer's output for every token: of each sentence float32 (tokens, feature_dim).
@@ -121,10 +142,16 @@ class PretrainedTextModel:
         Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
         """
         engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
-        return text_features.states(engine, self._ids(sentences), self.name if cache else None)
+        return text_features.states(
+            engine, self._ids(sentences), self.name if cache else None
+        )
 
     def activations(
-        self, sentences: "Sentences", block: str, views: Sequence[str] = (AS_IS,), cache: bool = True
+        self,
+        sentences: "Sentences",
+        block: str,
+        views: Sequence[str] = (AS_IS,),
+        cache: bool = True,
     ) -> Ragged:
         """What a block hands to the next one: of each sentence float16 (tokens, width).
 
@@ -136,10 +163,14 @@ class PretrainedTextModel:
             views: there is one of a sentence, the sentence itself.
         """
         if not isinstance(block, str) or block not in self.blocks:
-            raise UserInputError(f"{self.name} has no block {shown(block)}. Its blocks: {', '.join(self.blocks)}.")
+            raise UserInputError(
+                f"{self.name} has no block {shown(block)}. Its blocks: {', '.join(self.blocks)}."
+            )
         layers, cache = list(self.blocks).index(block), flag("cache", cache)
         name = f"{self.name}-{block}" if cache else None
-        return text_features.states(self._compiled(layers), self._ids(sentences), name, np.float16)
+        return text_features.states(
+            self._compiled(layers), self._ids(sentences), name, np.float16
+        )
 
     def attentions(self, sentence: str) -> np.ndarray:
         """How much each token of a sentence takes from each other one: float32 (layers, heads, tokens, tokens).
@@ -157,14 +188,27 @@ class PretrainedTextModel:
 
     def count(self, sentences: "Sentences") -> int | None:
         """How many sentences there are, if that is known before they are read."""
-        once = hasattr(sentences, "as_numpy_iterator") or isinstance(sentences, Iterator)  # not to be read twice
+        once = hasattr(sentences, "as_numpy_iterator") or isinstance(
+            sentences, Iterator
+        )  # not to be read twice
         return None if once else len(as_sentences(sentences))
 
     def views(self, views: object) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for: of a sentence there is one, itself."""
-        asked_for = list(views) if isinstance(views, Iterable) and not isinstance(views, str) else views
-        if not isinstance(asked_for, int | str | list | None) or asked_for not in (None, 1, AS_IS, [AS_IS]):
-            raise UserInputError(f"views is {shown(views)}, but views are of pictures; a sentence is taken as it is.")
+        asked_for = (
+            list(views)
+            if isinstance(views, Iterable) and not isinstance(views, str)
+            else views
+        )
+        if not isinstance(asked_for, int | str | list | None) or asked_for not in (
+            None,
+            1,
+            AS_IS,
+            [AS_IS],
+        ):
+            raise UserInputError(
+                f"views is {shown(views)}, but views are of pictures; a sentence is taken as it is."
+            )
         return (AS_IS,)
 
     def at_cut(
@@ -177,7 +221,9 @@ class PretrainedTextModel:
     ) -> Ragged:
         """What comes in behind a block, as `activations`; without a block the token ids, int32 (tokens,)."""
         if engines.is_dask(engine):
-            raise UserInputError("Sentences are computed by this process: leave engine out. Dask is for pictures.")
+            raise UserInputError(
+                "Sentences are computed by this process: leave engine out. Dask is for pictures."
+            )
         if block:
             return self.activations(sentences, block, views, cache)
         ids = self._ids(sentences)
@@ -189,7 +235,9 @@ class PretrainedTextModel:
 
     def _ids_of_one(self, sentence: str) -> np.ndarray:
         if not isinstance(sentence, str):
-            raise UserInputError(f"A {type(sentence).__name__} was given; expected one text, a str.")
+            raise UserInputError(
+                f"A {type(sentence).__name__} was given; expected one text, a str."
+            )
         return self._ids(sentence)[0]
 
     def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
@@ -200,7 +248,9 @@ class PretrainedTextModel:
         if self.engine == "tensorflow" or not engines.has_litert():
             return in_tensorflow(self.network, self.shape, layers)
         weights = self._weights_now()
-        return in_litert(weights, self.shape, layers, self._digest_of_file if self._weights else "")
+        return in_litert(
+            weights, self.shape, layers, self._digest_of_file if self._weights else ""
+        )
 
     @cached_property
     def _digest_of_file(self) -> str:
@@ -213,40 +263,62 @@ class PretrainedTextModel:
 
 def weights_by_layer(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     """Layer's name → its arrays."""
-    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+    return {
+        layer.name: layer.get_weights() for layer in network.layers if layer.weights
+    }
 
 
 def digest_of(weights: dict[str, list[np.ndarray]]) -> str:
     """What tells these weights from others."""
-    return engines.fast_digest_of(array for name in sorted(weights) for array in weights[name])
+    return engines.fast_digest_of(
+        array for name in sorted(weights) for array in weights[name]
+    )
 
 
-def in_litert(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, digest: str = "") -> BertEngine:
+def in_litert(
+    weights: dict[str, list[np.ndarray]], shape: Shape, layers: int, digest: str = ""
+) -> BertEngine:
     """BERT up to so many layers, the one made before where nothing has changed; the digest is that of the weights."""
 
     def make(key: str) -> BertEngine:
         engines.drop_all()  # a BERT's engine is large and quickly made again: one is kept
         return BertEngine(weights, shape, layers, key)
 
-    return engines.remembered((f"{digest or digest_of(weights)} {shape} {layers} {WRITER}", "litert"), make)
+    return engines.remembered(
+        (f"{digest or digest_of(weights)} {shape} {layers} {WRITER}", "litert"), make
+    )
 
 
-def in_tensorflow(network: "keras.Model", shape: Shape, layers: int) -> engines.StatesEngine:
+def in_tensorflow(
+    network: "keras.Model", shape: Shape, layers: int
+) -> engines.StatesEngine:
     """BERT up to so many layers; follows the network's weights, so its key says what they are."""
     import keras
 
     block = f"layer_{layers}" if layers else EMBEDDINGS
-    states = keras.Model(network.inputs[0], network.get_layer(f"{block}_states").output, name=f"{network.name}-{block}")
+    states = keras.Model(
+        network.inputs[0],
+        network.get_layer(f"{block}_states").output,
+        name=f"{network.name}-{block}",
+    )
     digest = engines.fast_digest_of(weight.numpy() for weight in states.weights)
     return engines.StatesEngine(states, f"{digest} {shape} {layers}")
 
 
-def predict(network: "keras.Model", sentences: "Sentences", tokenizer: Tokenizer, shape: Shape) -> np.ndarray:
+def predict(
+    network: "keras.Model", sentences: "Sentences", tokenizer: Tokenizer, shape: Shape
+) -> np.ndarray:
     """Probabilities float32 (n, classes) of a network with a head on a BERT of this shape."""
     ids = tokenizer.ids(as_sentences(sentences))
     if engines.has_litert():
-        weights = {name: arrays for name, arrays in weights_by_layer(network).items() if not name.startswith("head")}
+        weights = {
+            name: arrays
+            for name, arrays in weights_by_layer(network).items()
+            if not name.startswith("head")
+        }
         engine: engines.TextEngine = in_litert(weights, shape, shape.layers)
     else:
         engine = in_tensorflow(network, shape, shape.layers)
-    return network.layers[-1](text_features.averages(engine, ids, None, "Predicting")).numpy()
+    return network.layers[-1](
+        text_features.averages(engine, ids, None, "Predicting")
+    ).numpy()

@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 16
 
 
-def descriptions(network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike") -> Callable:
+def descriptions(
+    network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike"
+) -> Callable:
     """`describe(activations)` → the network's output for a batch (b, …) of this dtype, with its present weights."""
     import tensorflow as tf
 
     run = tail(network, start)
-    return tf.function(
-        lambda activations: run(tf.cast(activations, start.dtype)),
-        autograph=False,
-        input_signature=(batch_of(start, dtype),),
-    ).get_concrete_function()  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
+    return (
+        tf.function(
+            lambda activations: run(tf.cast(activations, start.dtype)),
+            autograph=False,
+            input_signature=(batch_of(start, dtype),),
+        ).get_concrete_function()
+    )  # traced now: TensorFlow would warn of "retracing" whoever fine-tunes six times
 
 
 def temper(head: "keras.layers.Layer") -> None:
@@ -42,7 +46,9 @@ def temper(head: "keras.layers.Layer") -> None:
     features (L. Chizat et al., "On Lazy Training in Differentiable Programming", NeurIPS 2019).
     """
     kernel, bias = head.get_weights()
-    fresh = math.sqrt(2 / sum(kernel.shape))  # standard deviation: X. Glorot and Y. Bengio, AISTATS 2010
+    fresh = math.sqrt(
+        2 / sum(kernel.shape)
+    )  # standard deviation: X. Glorot and Y. Bengio, AISTATS 2010
     factor = min(1.0, fresh / max(float(kernel.std()), 1e-12))
     head.set_weights([kernel * factor, bias * factor])
 
@@ -63,7 +69,12 @@ class Training:
     """
 
     def __init__(
-        self, step: TrainingStep, describe: Callable, learn: Examples, held_out: Examples | None, settings: Settings
+        self,
+        step: TrainingStep,
+        describe: Callable,
+        learn: Examples,
+        held_out: Examples | None,
+        settings: Settings,
     ) -> None:
         self.learn, self.held_out, self.settings = learn, held_out, settings
         self.variables = step.variables
@@ -91,7 +102,9 @@ class Training:
         self._assign(state, before)
         return min(seconds[1:])
 
-    def run(self, checkpoint: Checkpoint | None = None, say: Callable | None = None) -> None:
+    def run(
+        self, checkpoint: Checkpoint | None = None, say: Callable | None = None
+    ) -> None:
         """Train epoch after epoch, from where the checkpoint stands; then put the best weights in.
 
         Args:
@@ -110,11 +123,18 @@ class Training:
                 break
             began = time.perf_counter()
             losses = [self._learn(*batch) for batch in self._batches(epoch)]
-            row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": self._rate(epoch)}
+            row = {
+                "epoch": epoch,
+                "loss": float(np.mean(losses)),
+                "learning_rate": self._rate(epoch),
+            }
             if self.held_out:
                 row |= self._judge()
             if self._quality(row) > self._quality(self._best()):
-                self.best_epoch, self._best_weights = epoch, self._values(self.variables)
+                self.best_epoch, self._best_weights = (
+                    epoch,
+                    self._values(self.variables),
+                )
             self.epochs.append(row | {"seconds": time.perf_counter() - began})
             checkpoint.write(self._state())
             if say:
@@ -132,7 +152,13 @@ class Training:
             return row["validation_accuracy"], -row["validation_loss"]
         return float(row.get("epoch", 0)), 0.0
 
-    def _learn(self, activations: np.ndarray, targets: np.ndarray, weights: np.ndarray, number: int) -> "tf.Tensor":
+    def _learn(
+        self,
+        activations: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        number: int,
+    ) -> "tf.Tensor":
         """One step; its loss. Numbers go on from the first epoch's first, `self.steps`; those before are for timing."""
         rate = self._schedule(max(0, number - self.steps))
         return self._step(activations, targets, weights, number, rate, self.settings)
@@ -143,14 +169,21 @@ class Training:
     def _batches(self, epoch: int) -> Iterator[tuple]:
         """One epoch's batches and their numbers; order and views depend on seed and epoch alone."""
         rng = np.random.default_rng([self.settings.seed, epoch])
-        for number, (chosen, views) in enumerate(self.learn.shuffled(self.batch, rng), start=epoch * self.steps):
-            activations, weights = self.learn.take(chosen, views), self.learn.weights[chosen].astype(np.float32)
+        for number, (chosen, views) in enumerate(
+            self.learn.shuffled(self.batch, rng), start=epoch * self.steps
+        ):
+            activations, weights = (
+                self.learn.take(chosen, views),
+                self.learn.weights[chosen].astype(np.float32),
+            )
             yield activations, self.learn.targets[chosen], weights, number
 
     def _judge(self) -> dict[str, float]:
         """Accuracy in [0, 1] and cross-entropy on the held-out rows, both weighted."""
         held_out = cast(Examples, self.held_out)  # asked only where there are some
-        probabilities = held_out.outputs(lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH)
+        probabilities = held_out.outputs(
+            lambda batch: self._head(self._describe(batch)), EVALUATION_BATCH
+        )
         targets = held_out.targets
         right = probabilities.argmax(axis=1) == targets
         surprise = -np.log(probabilities[np.arange(len(targets)), targets] + 1e-12)
@@ -165,16 +198,28 @@ class Training:
         return [variable.numpy() for variable in variables]
 
     @staticmethod
-    def _assign(variables: "Sequence[keras.Variable]", values: "Iterable[np.ndarray]") -> None:
+    def _assign(
+        variables: "Sequence[keras.Variable]", values: "Iterable[np.ndarray]"
+    ) -> None:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     def _state(self) -> dict[str, np.ndarray]:
-        about = {"epochs": self.epochs, "probe": self.probe, "best_epoch": self.best_epoch}
+        about = {
+            "epochs": self.epochs,
+            "probe": self.probe,
+            "best_epoch": self.best_epoch,
+        }
         return {
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
-            **{f"variable_{i}": value for i, value in enumerate(self._values(self.variables))},
-            **{f"optimizer_{i}": value for i, value in enumerate(self._values(self._step.memory))},
+            **{
+                f"variable_{i}": value
+                for i, value in enumerate(self._values(self.variables))
+            },
+            **{
+                f"optimizer_{i}": value
+                for i, value in enumerate(self._values(self._step.memory))
+            },
             **{f"best_{i}": value for i, value in enumerate(self._best_weights)},
         }
 
@@ -182,7 +227,16 @@ class Training:
         if state is None:
             return
         about = json.loads(state["about"].tobytes())
-        self.epochs, self.probe, self.best_epoch = about["epochs"], about["probe"], about["best_epoch"]
-        self._assign(self.variables, [state[f"variable_{i}"] for i in range(len(self.variables))])
-        self._assign(self._step.memory, [state[f"optimizer_{i}"] for i in range(len(self._step.memory))])
+        self.epochs, self.probe, self.best_epoch = (
+            about["epochs"],
+            about["probe"],
+            about["best_epoch"],
+        )
+        self._assign(
+            self.variables, [state[f"variable_{i}"] for i in range(len(self.variables))]
+        )
+        self._assign(
+            self._step.memory,
+            [state[f"optimizer_{i}"] for i in range(len(self._step.memory))],
+        )
         self._best_weights = [state[f"best_{i}"] for i in range(len(self.variables))]

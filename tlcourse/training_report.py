@@ -17,7 +17,9 @@ class TrainingReport:
         self._display: DisplayHandle | None = None
         self._off = is_off()
 
-    def start(self, kind: str, learned_from: int, held_out: int, seconds: float) -> None:
+    def start(
+        self, kind: str, learned_from: int, held_out: int, seconds: float
+    ) -> None:
         """Say what is going to be done, and how long it will take."""
         judged = f", {held_out:,} are held out" if held_out else ""
         epochs = "1 epoch" if self._epochs == 1 else f"{self._epochs} epochs"
@@ -66,4 +68,6 @@ def duration(seconds: float) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    return (
+        f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    )

@@ -38,13 +38,19 @@ class TrainingStep:
     """
 
     def __init__(
-        self, network: "keras.Model", start: "keras.KerasTensor", head: "keras.layers.Layer", dtype: "DTypeLike"
+        self,
+        network: "keras.Model",
+        start: "keras.KerasTensor",
+        head: "keras.layers.Layer",
+        dtype: "DTypeLike",
     ) -> None:
         import keras
 
         self.head = head
         self.variables = [*network.trainable_variables, *head.trainable_variables]
-        self._optimizer = keras.optimizers.AdamW(0.0)  # rate and decay come with each step
+        self._optimizer = keras.optimizers.AdamW(
+            0.0
+        )  # rate and decay come with each step
         self._optimizer.build(self.variables)
         self._run = self._traced(network, start, dtype)
 
@@ -84,12 +90,21 @@ class TrainingStep:
             settings.label_smoothing / classes,
         ]
         seed = np.array([settings.seed, number], np.int64)
-        return self._run(activations, targets, weights, seed, np.array(numbers, np.float32))
+        return self._run(
+            activations, targets, weights, seed, np.array(numbers, np.float32)
+        )
 
-    def _traced(self, network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike") -> "Callable":
+    def _traced(
+        self, network: "keras.Model", start: "keras.KerasTensor", dtype: "DTypeLike"
+    ) -> "Callable":
         import tensorflow as tf
 
-        run, head, variables, optimizer = tail(network, start), self.head, self.variables, self._optimizer
+        run, head, variables, optimizer = (
+            tail(network, start),
+            self.head,
+            self.variables,
+            self._optimizer,
+        )
         decayed = [variable for variable in variables if is_kernel(variable)]
         signature = (
             batch_of(start, dtype),
@@ -114,7 +129,9 @@ class TrainingStep:
                 luck = tf.random.stateless_uniform(tf.shape(outputs), seed)
                 outputs = tf.where(luck >= dropped, outputs * enlarged, 0.0)
                 wanted = tf.one_hot(targets, head.units) * sure + everywhere
-                losses = tf.nn.softmax_cross_entropy_with_logits(wanted, outputs @ head.kernel + head.bias)
+                losses = tf.nn.softmax_cross_entropy_with_logits(
+                    wanted, outputs @ head.kernel + head.bias
+                )
                 loss = tf.reduce_mean(losses * weights)
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             apply_gradients(optimizer, gradients, variables, decayed, rate, decay)
@@ -138,7 +155,9 @@ class Schedule:
             warmup_steps=warmup,
         )
         count = tf.TensorSpec((), tf.int64)
-        self._rate = tf.function(schedule, autograph=False, input_signature=(count,)).get_concrete_function()
+        self._rate = tf.function(
+            schedule, autograph=False, input_signature=(count,)
+        ).get_concrete_function()
 
     def __call__(self, done: int) -> float:
         """The rate after so many steps."""

@@ -26,7 +26,9 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def whole_number(name: str, value: object, minimum: int = 0, maximum: int | None = None) -> int:
+def whole_number(
+    name: str, value: object, minimum: int = 0, maximum: int | None = None
+) -> int:
     """A whole number within bounds.
 
     Parameters
@@ -46,11 +48,20 @@ def whole_number(name: str, value: object, minimum: int = 0, maximum: int | None
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         to = "" if maximum is None else f" to {maximum:,}"
-        raise UserInputError(f"{name} is {shown(value)}; expected a whole number from {minimum:,}{to}.")
+        raise UserInputError(
+            f"{name} is {shown(value)}; expected a whole number from {minimum:,}{to}."
+        )
     return int(value)  # type: ignore[call-overload]
 
 
-def number(name: str, value: object, minimum: float = 0, maximum: float = math.inf, *, above: bool = False) -> float:
+def number(
+    name: str,
+    value: object,
+    minimum: float = 0,
+    maximum: float = math.inf,
+    *,
+    above: bool = False,
+) -> float:
     """A finite number within bounds, both included; with `above`, greater than `minimum`.
 
     Raises
@@ -58,15 +69,23 @@ def number(name: str, value: object, minimum: float = 0, maximum: float = math.i
     UserInputError
         The value is no number, is not finite, or lies outside the bounds.
     """
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    is_number = isinstance(
+        value, int | float | np.integer | np.floating
+    ) and not isinstance(value, bool)
     try:
         result = float(value) if is_number else math.nan  # type: ignore[arg-type]
     except OverflowError:  # a whole number above 1.8e308
         result = math.inf
-    if not math.isfinite(result) or not minimum <= result <= maximum or (above and result == minimum):
+    if (
+        not math.isfinite(result)
+        or not minimum <= result <= maximum
+        or (above and result == minimum)
+    ):
         start = f"above {minimum:g}" if above else f"from {minimum:g}"
         to = "" if maximum == math.inf else f" to {maximum:g}"
-        raise UserInputError(f"{name} is {shown(value)}; expected a number {start}{to}.")
+        raise UserInputError(
+            f"{name} is {shown(value)}; expected a number {start}{to}."
+        )
     return result
 
 
@@ -80,9 +99,13 @@ def size(value: "Any") -> tuple[int, int]:
     """
     try:
         height, width = elements(value)
-        return whole_number("height", height, 1, 10_000), whole_number("width", width, 1, 10_000)
+        return whole_number("height", height, 1, 10_000), whole_number(
+            "width", width, 1, 10_000
+        )
     except (UserInputError, ValueError):
-        raise UserInputError(f"size is {shown(value)}; expected (height, width) in pixels, each from 1.") from None
+        raise UserInputError(
+            f"size is {shown(value)}; expected (height, width) in pixels, each from 1."
+        ) from None
 
 
 def seed(value: object, maximum: int = MOST_SEED) -> int:
@@ -109,7 +132,9 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
         return value
     alike = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
     hint = f" Did you mean {alike[0]!r}?" if alike else ""
-    raise UserInputError(f"{name} is {shown(value)}; expected one of {', '.join(known)}.{hint}")
+    raise UserInputError(
+        f"{name} is {shown(value)}; expected one of {', '.join(known)}.{hint}"
+    )
 
 
 def text(name: str, value: object) -> str:
@@ -155,7 +180,11 @@ def class_names(value: "Any") -> list[str]:
         twice.
     """
     if isinstance(value, Mapping):
-        given = tuple(value[label] for label in range(len(value))) if set(value) == set(range(len(value))) else ()
+        given = (
+            tuple(value[label] for label in range(len(value)))
+            if set(value) == set(range(len(value)))
+            else ()
+        )
     else:
         given = elements(value)
     if not given:
@@ -164,10 +193,14 @@ def class_names(value: "Any") -> list[str]:
             f'class_names is {shown(value)}; expected a list of names in the order of the labels, ["cat", "dog"], '
             f"say.{why}"
         )
-    names = [str(each) if isinstance(each, int | np.integer) else each for each in given]
+    names = [
+        str(each) if isinstance(each, int | np.integer) else each for each in given
+    ]
     wrong = [each for each in names if not isinstance(each, str) or not each.strip()]
     if wrong:
-        raise UserInputError(f"class_names holds {shown(wrong[0])}; expected a text that names the class.")
+        raise UserInputError(
+            f"class_names holds {shown(wrong[0])}; expected a text that names the class."
+        )
     first: dict[str, int] = {}
     for position, each in enumerate(names):
         earlier = first.setdefault(unicodedata.normalize("NFC", each), position)
@@ -183,15 +216,25 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
     """The values as an array, or a sentence where their rows differ in length or some of them are masked."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         count = int(np.ma.getmaskarray(values).sum())
-        raise UserInputError(f"{count:,} of the {name} are masked. Leave these rows out, everywhere the same ones.")
-    expected = {"features": "shape (n, d), as model.extract_features(images) gives them"}.get(name, "one each")
+        raise UserInputError(
+            f"{count:,} of the {name} are masked. Leave these rows out, everywhere the same ones."
+        )
+    expected = {
+        "features": "shape (n, d), as model.extract_features(images) gives them"
+    }.get(name, "one each")
     try:
         return np.asarray(values)
     except ValueError:  # NumPy's own message speaks of inhomogeneous parts
-        raise UserInputError(f"The rows of the {name} differ in length; expected {expected}.") from None
-    except Exception as error:  # an object of the caller's own may raise anything in __array__
+        raise UserInputError(
+            f"The rows of the {name} differ in length; expected {expected}."
+        ) from None
+    except (
+        Exception
+    ) as error:  # an object of the caller's own may raise anything in __array__
         reason = f"{type(error).__name__}: {error}"[:SHOWN]
-        raise UserInputError(f"The {name} cannot be read as an array ({reason}); expected {expected}.") from error
+        raise UserInputError(
+            f"The {name} cannot be read as an array ({reason}); expected {expected}."
+        ) from error
 
 
 def labels(values: "ArrayLike", count: int) -> np.ndarray:
@@ -221,7 +264,9 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
         kinds = [_kind(label) for label in each]
         if kinds and kinds[0] and len(set(kinds)) == 1:
             return array.astype(kinds[0])
-        row = next((row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]), 0)
+        row = next(
+            (row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]), 0
+        )
         raise _unusable_label(each[row], row)
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
@@ -230,7 +275,9 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
             raise _unusable_label(array[row].item(), row)
         return array.astype(np.int64)
     if array.dtype.kind not in "uibU":
-        raise UserInputError(f"Labels must be whole numbers or text; these are of type {array.dtype}.")
+        raise UserInputError(
+            f"Labels must be whole numbers or text; these are of type {array.dtype}."
+        )
     return array
 
 
@@ -240,7 +287,11 @@ def _kind(label: object) -> type | None:
         return None if label.endswith("\0") else np.str_  # NumPy would cut it off
     if isinstance(label, bool | np.bool_):
         return np.bool_
-    return np.int64 if isinstance(label, int | np.integer) and -(2**63) <= label < 2**63 else None
+    return (
+        np.int64
+        if isinstance(label, int | np.integer) and -(2**63) <= label < 2**63
+        else None
+    )
 
 
 def _unusable_label(label: object, row: int) -> UserInputError:
@@ -290,7 +341,9 @@ def names_of(classes: np.ndarray, given: "Any") -> list[str] | None:
         found = classes.tolist()
         unknown = [label for label in found if label not in names]
         if unknown:
-            raise UserInputError(f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} does not.")
+            raise UserInputError(
+                f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} does not."
+            )
         if [name for name in names if name in found] != found:
             raise UserInputError(
                 f"class_names is {shown(names)}, but labels that are text are sorted: the columns stand for "

@@ -15,7 +15,10 @@ FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
 
 MOST_VIEWS = 1000
 _CROP = "crop "
-_CROPPED_AREA = (0.6, 1.0)  # share of the picture; C. Szegedy et al., "Going Deeper with Convolutions", 2015, used 0.08
+_CROPPED_AREA = (
+    0.6,
+    1.0,
+)  # share of the picture; C. Szegedy et al., "Going Deeper with Convolutions", 2015, used 0.08
 _CROPPED_ASPECT = (3 / 4, 4 / 3)  # width to height, as there
 
 
@@ -29,9 +32,21 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserInputError: unknown names, the same one twice, or a number below 1.
     """
-    if isinstance(views, int | np.integer) and not isinstance(views, bool) and 1 <= views <= MOST_VIEWS:
-        return (AS_IS, "left-right", *(f"{_CROP}{i}" for i in range(1, views - 1)))[:views]
-    names = (views,) if isinstance(views, str) else tuple(views) if isinstance(views, list | tuple) else ()
+    if (
+        isinstance(views, int | np.integer)
+        and not isinstance(views, bool)
+        and 1 <= views <= MOST_VIEWS
+    ):
+        return (AS_IS, "left-right", *(f"{_CROP}{i}" for i in range(1, views - 1)))[
+            :views
+        ]
+    names = (
+        (views,)
+        if isinstance(views, str)
+        else tuple(views)
+        if isinstance(views, list | tuple)
+        else ()
+    )
     unknown = [name for name in names if not (name in FLIPS or _crop_number(name))]
     if unknown or not names or len(set(names)) < len(names):
         raise UserInputError(
@@ -42,7 +57,9 @@ def view_names(views: int | Sequence[str]) -> tuple[str, ...]:
 
 
 def _crop_number(name: object) -> int:
-    number = name[len(_CROP) :] if isinstance(name, str) and name.startswith(_CROP) else ""
+    number = (
+        name[len(_CROP) :] if isinstance(name, str) and name.startswith(_CROP) else ""
+    )
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
@@ -67,10 +84,16 @@ def _crop(pixels: np.ndarray, number: int, seed: bytes) -> np.ndarray:
     digest = hashlib.sha256(b"crop %d " % number + seed).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     height, width = pixels.shape[:2]
-    area, aspect = rng.uniform(*_CROPPED_AREA), np.exp(rng.uniform(*np.log(_CROPPED_ASPECT)))
+    area, aspect = (
+        rng.uniform(*_CROPPED_AREA),
+        np.exp(rng.uniform(*np.log(_CROPPED_ASPECT))),
+    )
     part_height = min(height, max(1, round(height * np.sqrt(area / aspect))))
     part_width = min(width, max(1, round(width * np.sqrt(area * aspect))))
-    top, left = rng.integers(height - part_height + 1), rng.integers(width - part_width + 1)
+    top, left = (
+        rng.integers(height - part_height + 1),
+        rng.integers(width - part_width + 1),
+    )
     part = pixels[top : top + part_height, left : left + part_width]
     if part.dtype != np.uint8:
         part = np.rint(part).astype(np.uint8)

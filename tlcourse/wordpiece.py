@@ -44,21 +44,31 @@ class Tokenizer:
         size: one more than the largest id.
     """
 
-    def __init__(self, vocabulary: "str | PathLike", lower_case: bool, longest: int) -> None:
+    def __init__(
+        self, vocabulary: "str | PathLike", lower_case: bool, longest: int
+    ) -> None:
         from tokenizers import BertWordPieceTokenizer
 
         # Named, so that the library does not warn in red whenever a notebook runs a shell command after it.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         self.longest = longest
         try:
-            self._tokenizer = BertWordPieceTokenizer(str(vocabulary), lowercase=lower_case)
+            self._tokenizer = BertWordPieceTokenizer(
+                str(vocabulary), lowercase=lower_case
+            )
         except Exception as error:  # the library raises plain Exception
-            raise DamagedFile(f"{vocabulary} cannot be read as a vocabulary ({error}).") from None
+            raise DamagedFile(
+                f"{vocabulary} cannot be read as a vocabulary ({error})."
+            ) from None
         if self._tokenizer.token_to_id("[PAD]") != PADDING:
-            raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD].")
+            raise DamagedFile(
+                f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD]."
+            )
         unknown = self._tokenizer.token_to_id("[UNK]")
         if unknown is None:
-            raise DamagedFile(f"{vocabulary} is no vocabulary of BERT: it has no [UNK].")
+            raise DamagedFile(
+                f"{vocabulary} is no vocabulary of BERT: it has no [UNK]."
+            )
         self._unknown = unknown
         self._tokenizer.no_padding()
         self.size = 1 + max(self._tokenizer.get_vocab().values())
@@ -71,7 +81,9 @@ class Tokenizer:
         """The token ids of each sentence, int32; what is too long is cut, and said to be."""
         encoded, too_long = [], 0
         for at in range(0, len(sentences), TOGETHER):
-            for entry in self._tokenizer.encode_batch([_unicode(text) for text in sentences[at : at + TOGETHER]]):
+            for entry in self._tokenizer.encode_batch(
+                [_unicode(text) for text in sentences[at : at + TOGETHER]]
+            ):
                 too_long += len(entry) > self.longest
                 encoded.append(self._cut(entry.ids))
         if too_long:
@@ -86,7 +98,9 @@ class Tokenizer:
     def _cut(self, ids: list[int]) -> np.ndarray:
         ids = ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
         found = np.array(ids, np.int32)
-        found[found == PADDING] = self._unknown  # a text that says "[PAD]" has a token there all the same
+        found[found == PADDING] = (
+            self._unknown
+        )  # a text that says "[PAD]" has a token there all the same
         return found
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
@@ -123,8 +137,14 @@ def as_sentences(texts: "Sentences") -> list[str]:
             raise UserInputError(
                 "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
             )
-        texts = [text for element in dataset.as_numpy_iterator() for text in _of_element(element)]
-    elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(texts, Iterable):  # a set has no order
+        texts = [
+            text
+            for element in dataset.as_numpy_iterator()
+            for text in _of_element(element)
+        ]
+    elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(
+        texts, Iterable
+    ):  # a set has no order
         raise UserInputError(
             f"Texts were given as {type(texts).__name__}; expected a str or a list of str. Of a data set give the "
             "split's sentences: dataset.train.sentences."
@@ -132,13 +152,19 @@ def as_sentences(texts: "Sentences") -> list[str]:
     found = [str(text) if isinstance(text, str) else text for text in texts]
     for place, text in enumerate(found):
         if not isinstance(text, str):
-            given = "an array of shape " + str(text.shape) if isinstance(text, np.ndarray) else shown(text)
+            given = (
+                "an array of shape " + str(text.shape)
+                if isinstance(text, np.ndarray)
+                else shown(text)
+            )
             raise UserInputError(
                 f"Text number {place} is {given}, of type {type(text).__name__}; expected str. Of a data set give the "
                 'split\'s sentences: dataset.train.sentences. Missing texts become empty ones: "".'
             )
     if not found:
-        raise UserInputError("There are no texts in what was given; at least one is needed.")
+        raise UserInputError(
+            "There are no texts in what was given; at least one is needed."
+        )
     return found
 
 
@@ -153,4 +179,7 @@ def _of_element(element: Any) -> list[str]:
                 'the texts under "text". Choose them: dataset.map(lambda row: row["…"]).'
             )
         element = element["text"]
-    return [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in np.ravel(element).tolist()]
+    return [
+        text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        for text in np.ravel(element).tolist()
+    ]

@@ -27,7 +27,9 @@ class NotPublished(Exception):
 def main() -> None:
     try:
         if len(sys.argv) > 1:
-            address = build.Published(sys.argv[1].removesuffix("/").removesuffix(".git"), head())
+            address = build.Published(
+                sys.argv[1].removesuffix("/").removesuffix(".git"), head()
+            )
             check(address.repository, address.revision)
             write(address, ROOT / "pyproject.toml")
             for path in build.stamp():
@@ -49,7 +51,9 @@ def head() -> str:
 
 
 def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, check=True
+    ).stdout
 
 
 def check(repository: str, revision: str) -> None:
@@ -65,16 +69,22 @@ def check(repository: str, revision: str) -> None:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 (https, as Published sees to)
             received = answer.read(1_000_000)
     except OSError as error:
-        raise NotPublished(f"{url} could not be read ({error}). Push this commit there first.") from error
+        raise NotPublished(
+            f"{url} could not be read ({error}). Push this commit there first."
+        ) from error
     if received != git("show", f"{revision}:{KNOWN_FILE}"):
-        raise NotPublished(f"{url} is not this project's file. Nothing may be installed from there.")
+        raise NotPublished(
+            f"{url} is not this project's file. Nothing may be installed from there."
+        )
 
 
 def write(address: build.Published, file: Path) -> None:
     """Write the address and the commit into pyproject.toml."""
     text = file.read_text(encoding="utf-8")
     for name in ("repository", "revision"):
-        text = re.sub(rf'(?m)^{name} = ".*"$', f'{name} = "{getattr(address, name)}"', text)
+        text = re.sub(
+            rf'(?m)^{name} = ".*"$', f'{name} = "{getattr(address, name)}"', text
+        )
     file.write_text(text, encoding="utf-8")
 
 

@@ -30,7 +30,16 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "release"
 LOCKS = ("requirements.txt", "requirements-site.txt")
-MEASURED = ("machine", "measured", "demo", "lessons", "network", "determinism", "faults", "matrix")
+MEASURED = (
+    "machine",
+    "measured",
+    "demo",
+    "lessons",
+    "network",
+    "determinism",
+    "faults",
+    "matrix",
+)
 BY_HAND = (
     "Colab: open lesson 00 by its link, run all cells; the first cell says that no installed version was changed.",
     "Binder: open the link of the README, run lesson 00.",
@@ -44,18 +53,30 @@ class NotReady(Exception):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"out of {', '.join(CHECKS)}; none: all")
-    parser.add_argument("--list", action="store_true", help="say what each looks at, check nothing")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", help=f"out of {', '.join(CHECKS)}; none: all"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="say what each looks at, check nothing"
+    )
     arguments = parser.parse_args()
     if set(arguments.names) - set(CHECKS):
-        parser.error(f"there are no checks {', '.join(sorted(set(arguments.names) - set(CHECKS)))}")
+        parser.error(
+            f"there are no checks {', '.join(sorted(set(arguments.names) - set(CHECKS)))}"
+        )
     if arguments.list:
         print("\n".join(f"{name:10} {check.__doc__}" for name, check in CHECKS.items()))
         return
     LOGS.mkdir(parents=True, exist_ok=True)
     failed = [name for name in arguments.names or CHECKS if not passes(name)]
-    print("\nFor a person:", *(f"  [ ] {line.format(version=version())}" for line in BY_HAND), sep="\n")
+    print(
+        "\nFor a person:",
+        *(f"  [ ] {line.format(version=version())}" for line in BY_HAND),
+        sep="\n",
+    )
     if failed:
         sys.exit(f"\nNot ready: {', '.join(failed)}.")
     print("\nReady, as far as a program can see.")
@@ -67,7 +88,9 @@ def passes(name: str) -> bool:
         said, mark = CHECKS[name](), "x"
     except NotReady as reason:
         said, mark = str(reason), " "
-    print(f"[{mark}] {name:10} {time.perf_counter() - start:5.0f} s  {said}", flush=True)
+    print(
+        f"[{mark}] {name:10} {time.perf_counter() - start:5.0f} s  {said}", flush=True
+    )
     return mark == "x"
 
 
@@ -75,28 +98,45 @@ def committed() -> str:
     """everything is committed, on main"""
     changed = run("git", "status", "--porcelain").strip()
     if changed:
-        raise NotReady(f"{len(changed.splitlines())} files are not committed. Run: git status")
+        raise NotReady(
+            f"{len(changed.splitlines())} files are not committed. Run: git status"
+        )
     branch = run("git", "branch", "--show-current").strip()
     if branch != "main":
-        raise NotReady(f"this is branch {branch or '(none)'}; releases are cut from main.")
+        raise NotReady(
+            f"this is branch {branch or '(none)'}; releases are cut from main."
+        )
     return run("git", "log", "-1", "--format=%h %s").strip()
 
 
 def changelog() -> str:
     """CHANGELOG.md begins with this version and a date, and the version has no tag yet"""
-    return check_changelog((ROOT / "CHANGELOG.md").read_text("utf-8"), version(), run("git", "tag").split(), today())
+    return check_changelog(
+        (ROOT / "CHANGELOG.md").read_text("utf-8"),
+        version(),
+        run("git", "tag").split(),
+        today(),
+    )
 
 
 def check_changelog(text: str, number: str, tags: list[str], now: datetime.date) -> str:
-    found = re.search(r"^## (\S+) \((\d{4}-\d\d-\d\d|unreleased)\)$", text, re.MULTILINE)
+    found = re.search(
+        r"^## (\S+) \((\d{4}-\d\d-\d\d|unreleased)\)$", text, re.MULTILINE
+    )
     if not found or found[1] != number:
-        raise NotReady(f"its first section is {found[1] if found else 'missing'}; pyproject.toml says {number}.")
+        raise NotReady(
+            f"its first section is {found[1] if found else 'missing'}; pyproject.toml says {number}."
+        )
     if found[2] == "unreleased":
-        raise NotReady(f"the section of {number} says unreleased. Put the day of the release there.")
+        raise NotReady(
+            f"the section of {number} says unreleased. Put the day of the release there."
+        )
     if datetime.date.fromisoformat(found[2]) > now:
         raise NotReady(f"{number} is dated {found[2]}, which is still to come.")
     if f"v{number}" in tags:
-        raise NotReady(f"v{number} is tagged already. Raise the version in pyproject.toml.")
+        raise NotReady(
+            f"v{number} is tagged already. Raise the version in pyproject.toml."
+        )
     return f"{number}, {found[2]}"
 
 
@@ -105,19 +145,37 @@ def lock() -> str:
     before = {name: (ROOT / name).read_bytes() for name in LOCKS}
     try:
         run("make", "lock", log="lock")
-        changed = [name for name, text in before.items() if (ROOT / name).read_bytes() != text]
+        changed = [
+            name for name, text in before.items() if (ROOT / name).read_bytes() != text
+        ]
     finally:
         for name, text in before.items():
             (ROOT / name).write_bytes(text)
     if changed:
-        raise NotReady(f"{' and '.join(changed)} would change. Run: make lock; then all tests.")
+        raise NotReady(
+            f"{' and '.join(changed)} would change. Run: make lock; then all tests."
+        )
     return f"{sum(text.count(b'==') for text in before.values())} packages"
 
 
 def audit() -> str:
     """no locked package has a published vulnerability (pip-audit, which asks its database)"""
-    command = [".venv/bin/uv", "tool", "run", "pip-audit", "--disable-pip", "--require-hashes", "--format", "json"]
-    said = run(*command, *(word for name in LOCKS for word in ("-r", name)), log="audit", may_fail=True)
+    command = [
+        ".venv/bin/uv",
+        "tool",
+        "run",
+        "pip-audit",
+        "--disable-pip",
+        "--require-hashes",
+        "--format",
+        "json",
+    ]
+    said = run(
+        *command,
+        *(word for name in LOCKS for word in ("-r", name)),
+        log="audit",
+        may_fail=True,
+    )
     return check_audit(said)
 
 
@@ -126,13 +184,23 @@ def check_audit(said: str) -> str:
     try:
         packages = json.loads(said[said.index("{") :])["dependencies"]
     except ValueError:
-        raise NotReady("pip-audit did not answer; see build/release/audit.txt.") from None
+        raise NotReady(
+            "pip-audit did not answer; see build/release/audit.txt."
+        ) from None
     skipped = [package["name"] for package in packages if "skip_reason" in package]
-    bad = [f"{package['name']} ({package['vulns'][0]['id']})" for package in packages if package.get("vulns")]
+    bad = [
+        f"{package['name']} ({package['vulns'][0]['id']})"
+        for package in packages
+        if package.get("vulns")
+    ]
     if bad:
-        raise NotReady(f"{', '.join(bad)}. Run: make lock UPGRADE=yes; or say in CHANGELOG.md why it does not matter.")
+        raise NotReady(
+            f"{', '.join(bad)}. Run: make lock UPGRADE=yes; or say in CHANGELOG.md why it does not matter."
+        )
     if skipped:
-        raise NotReady(f"{len(skipped)} of {len(packages)} packages could not be looked up. It needs the internet.")
+        raise NotReady(
+            f"{len(skipped)} of {len(packages)} packages could not be looked up. It needs the internet."
+        )
     return f"{len(packages)} packages, nothing known"
 
 
@@ -141,8 +209,12 @@ def links() -> str:
     before = run("git", "status", "--porcelain")
     run(".venv/bin/python", "notebooks/build.py", "--stamp", log="links")
     if run("git", "status", "--porcelain") != before:
-        raise NotReady("links carried another address. They are mended; look at them (git diff) and commit.")
-    if not tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["tlcourse"]["repository"]:
+        raise NotReady(
+            "links carried another address. They are mended; look at them (git diff) and commit."
+        )
+    if not tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
+        "tlcourse"
+    ]["repository"]:
         return "none: no address is verified yet (make publish-check)"
     return run(PYTHON, "tools/publish.py", log="links").strip()
 
@@ -156,10 +228,16 @@ def measured() -> str:
 def check_measured(results: dict, locked: str) -> str:
     absent = [name for name in MEASURED if name not in results]
     if absent:
-        raise NotReady(f"nothing was measured of {', '.join(absent)}. CONTRIBUTING.md names the commands.")
+        raise NotReady(
+            f"nothing was measured of {', '.join(absent)}. CONTRIBUTING.md names the commands."
+        )
     pins = dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", locked, re.MULTILINE))
     versions = results["machine"]["versions"].items()
-    old = [f"{name} {had} (now {pins[name]})" for name, had in versions if pins.get(name, had) != had]
+    old = [
+        f"{name} {had} (now {pins[name]})"
+        for name, had in versions
+        if pins.get(name, had) != had
+    ]
     if old:
         raise NotReady(f"measured with {', '.join(old)}. Run: make results")
     days = sorted(note["date"] for note in results["measured"].values())
@@ -168,12 +246,25 @@ def check_measured(results: dict, locked: str) -> str:
 
 def learn() -> str:
     """`make learn` in a fresh clone: the demo runs, and JupyterLab answers with lesson 00"""
-    with fresh_clone() as clone, (LOGS / "learn.txt").open("w", encoding="utf-8") as log:
+    with (
+        fresh_clone() as clone,
+        (LOGS / "learn.txt").open("w", encoding="utf-8") as log,
+    ):
         command = ["make", "learn", "BROWSER=no"]
-        lab = subprocess.Popen(command, cwd=clone, stdout=log, stderr=log, env=environment(), start_new_session=True)
+        lab = subprocess.Popen(
+            command,
+            cwd=clone,
+            stdout=log,
+            stderr=log,
+            env=environment(),
+            start_new_session=True,
+        )
         try:
             while lab.poll() is None:
-                found = re.search(r"http://127\S+", (LOGS / "learn.txt").read_text("utf-8", errors="replace"))
+                found = re.search(
+                    r"http://127\S+",
+                    (LOGS / "learn.txt").read_text("utf-8", errors="replace"),
+                )
                 if found:
                     with urllib.request.urlopen(found[0], timeout=60) as answer:  # noqa: S310 (this machine's own)
                         return f"answers with {answer.status} at {answer.url.split('?')[0]}"
@@ -207,19 +298,39 @@ def fresh_clone() -> Iterator[Path]:
 def wheel() -> str:
     """a wheel, installed into an empty environment, runs the demo in an empty folder"""
     with tempfile.TemporaryDirectory() as folder:
-        run(".venv/bin/uv", "build", "--wheel", "--no-build-isolation", "--python", PYTHON, "--out-dir", folder)
+        run(
+            ".venv/bin/uv",
+            "build",
+            "--wheel",
+            "--no-build-isolation",
+            "--python",
+            PYTHON,
+            "--out-dir",
+            folder,
+        )
         (built,) = Path(folder).glob("*.whl")
-        home, python = Path(folder, "home"), Path(folder, "environment", "bin", "python")
+        home, python = (
+            Path(folder, "home"),
+            Path(folder, "environment", "bin", "python"),
+        )
         home.mkdir()
         run(PYTHON, "-m", "venv", str(python.parent.parent))
         # What is in .venv, except its own tlcourse: a folder that is named in a .pth has no .pth of its own read.
-        places = [run(str(which), "-c", SITE_PACKAGES).strip() for which in (python, PYTHON)]
+        places = [
+            run(str(which), "-c", SITE_PACKAGES).strip() for which in (python, PYTHON)
+        ]
         Path(places[0], "locked.pth").write_text(places[1], encoding="utf-8")
         run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(built))
         said = run(str(python), "-c", WHERE, folder=home)
         if not said.startswith(str(python.parent.parent)):
             raise NotReady(f"the wheel was not what was run, but {said.strip()}.")
-        run(str(python.with_name("tlcourse")), "demo", log="wheel", folder=home, cache=Path(folder, "cache"))
+        run(
+            str(python.with_name("tlcourse")),
+            "demo",
+            log="wheel",
+            folder=home,
+            cache=Path(folder, "cache"),
+        )
         return f"{built.name}, {built.stat().st_size / 1e6:.1f} MB"
 
 
@@ -242,13 +353,27 @@ def handouts() -> str:
 
 CHECKS: dict[str, Callable[[], str]] = {
     check.__name__: check
-    for check in (committed, changelog, links, lock, audit, measured, handouts, site, wheel, learn, tests)
+    for check in (
+        committed,
+        changelog,
+        links,
+        lock,
+        audit,
+        measured,
+        handouts,
+        site,
+        wheel,
+        learn,
+        tests,
+    )
 }
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 
 
 def version() -> str:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "version"
+    ]
 
 
 def today() -> datetime.date:
@@ -257,17 +382,34 @@ def today() -> datetime.date:
 
 def environment(**settings: str) -> dict[str, str]:
     """This one's, in which Python keeps its bytecode."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | settings
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE"
+    } | settings
 
 
-def run(*command: str, log: str = "", folder: Path = ROOT, cache: Path | None = None, may_fail: bool = False) -> str:
+def run(
+    *command: str,
+    log: str = "",
+    folder: Path = ROOT,
+    cache: Path | None = None,
+    may_fail: bool = False,
+) -> str:
     """What a command prints; all of it goes to its log.
 
     Raises:
         NotReady: it failed; its last line.
     """
     settings = environment(**{"TLCOURSE_CACHE": str(cache)} if cache else {})
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", env=settings)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=settings,
+    )
     if log:
         (LOGS / f"{log}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     if done.returncode and not may_fail:

@@ -36,5 +36,14 @@ def _summary(draws: list[dict]) -> dict:
     found = {name: mean_sd(draw[name] for draw in draws) for name in names}
     if "cost" not in found:
         found["cost"] = mean_sd(draw["right"] - draw["wrong"] for draw in draws)
-    spoke = {way: sum(draw["guard"][way] for draw in draws) for way in ("wrong", "right")}
-    return {**found, "guard": {"spoke": spoke["wrong"], "false_alarms": spoke["right"], "of": len(draws)}}
+    spoke = {
+        way: sum(draw["guard"][way] for draw in draws) for way in ("wrong", "right")
+    }
+    return {
+        **found,
+        "guard": {
+            "spoke": spoke["wrong"],
+            "false_alarms": spoke["right"],
+            "of": len(draws),
+        },
+    }

@@ -31,7 +31,10 @@ def solar():
 @cache
 def features_of_numerals() -> tuple[np.ndarray, np.ndarray]:
     """Features of the training and of the test signs."""
-    return tuple(model().extract_features(split.images) for split in (numerals().train, numerals().test))
+    return tuple(
+        model().extract_features(split.images)
+        for split in (numerals().train, numerals().test)
+    )
 
 
 def learned_signs(seed: int) -> np.ndarray:

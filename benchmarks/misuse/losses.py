@@ -4,7 +4,15 @@ from peers.driving import mean_sd
 
 import tlcourse as tl
 
-from .common import NUMERALS, accuracy, features_of_numerals, learned_signs, model, numerals, speaks
+from .common import (
+    NUMERALS,
+    accuracy,
+    features_of_numerals,
+    learned_signs,
+    model,
+    numerals,
+    speaks,
+)
 
 EPOCHS, BATCH, RATE = 20, 16, 1e-3
 
@@ -13,10 +21,16 @@ def logits(seed: int) -> dict:
     """A last layer without softmax, and a loss that expects one."""
     right, right_spoke = with_loss("softmax", False, seed)
     wrong, wrong_spoke = with_loss(None, False, seed)
-    return {"right": right, "wrong": wrong, "guard": {"right": right_spoke, "wrong": wrong_spoke}}
+    return {
+        "right": right,
+        "wrong": wrong,
+        "guard": {"right": right_spoke, "wrong": wrong_spoke},
+    }
 
 
-def with_loss(activation: str | None, from_logits: bool, seed: int) -> tuple[float, bool]:
+def with_loss(
+    activation: str | None, from_logits: bool, seed: int
+) -> tuple[float, bool]:
     """Accuracy of a new last layer on the features of the numerals, and whether the guard speaks."""
     import keras
 
@@ -27,7 +41,11 @@ def with_loss(activation: str | None, from_logits: bool, seed: int) -> tuple[flo
     network.compile(keras.optimizers.Adam(RATE), loss)
     spoke, rows = speaks(tl.guards.assert_loss_fits, network), learned_signs(seed)
     network.fit(
-        features_of_numerals()[0][rows], numerals().train.labels[rows], batch_size=BATCH, epochs=EPOCHS, verbose=0
+        features_of_numerals()[0][rows],
+        numerals().train.labels[rows],
+        batch_size=BATCH,
+        epochs=EPOCHS,
+        verbose=0,
     )
     answers = network.predict(features_of_numerals()[1], verbose=0).argmax(axis=1)
     return accuracy(answers, numerals().test.labels), spoke
@@ -44,4 +62,7 @@ WAYS = {
 
 def ways(seeds) -> dict:
     """What the last layer gives, and what the loss is told → accuracy; Keras mends some of the misfits by itself."""
-    return {name: mean_sd(with_loss(*pair, seed)[0] for seed in seeds) for name, pair in WAYS.items()}
+    return {
+        name: mean_sd(with_loss(*pair, seed)[0] for seed in seeds)
+        for name, pair in WAYS.items()
+    }

@@ -18,13 +18,19 @@ def bare_network():
     import keras
 
     network = model().network
-    return engines.compile_network(keras.Model(network.get_layer("preprocessing").output, network.output))
+    return engines.compile_network(
+        keras.Model(network.get_layer("preprocessing").output, network.output)
+    )
 
 
 def bare_features(prepared: np.ndarray) -> np.ndarray:
     """What the bare network makes of prepared pixels."""
-    batches = [prepared[at : at + 8].astype(np.float32) for at in range(0, len(prepared), 8)]
-    return np.concatenate([bare_network().run(np.ascontiguousarray(batch)) for batch in batches])
+    batches = [
+        prepared[at : at + 8].astype(np.float32) for at in range(0, len(prepared), 8)
+    ]
+    return np.concatenate(
+        [bare_network().run(np.ascontiguousarray(batch)) for batch in batches]
+    )
 
 
 def data_of(name: str) -> tuple:
@@ -39,9 +45,12 @@ def test_of(name: str):
 
 def _pixels(split) -> np.ndarray:
     size = model().input_size
-    return np.stack([tl.pictures.resize(_in_colour(np.asarray(image)), size) for image in split.images]).astype(
-        np.float32
-    )
+    return np.stack(
+        [
+            tl.pictures.resize(_in_colour(np.asarray(image)), size)
+            for image in split.images
+        ]
+    ).astype(np.float32)
 
 
 def _in_colour(picture: np.ndarray) -> np.ndarray:
@@ -58,7 +67,9 @@ PREPARED = {
     "scaled to [0, 1]": lambda images: images / 255,
     "done twice": lambda images: right_pixels(right_pixels(images)),
     "red and blue exchanged": lambda images: right_pixels(images)[..., ::-1],
-    "as VGG wants it": lambda images: images[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32),
+    "as VGG wants it": lambda images: (
+        images[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)
+    ),
 }
 
 
@@ -81,13 +92,18 @@ def prepared_accuracy(name: str, learned_way: str, used_way: str, seed: int) -> 
     """Accuracy of a probe that learned from pictures prepared in one way, and is used on such prepared in another."""
     data, count = data_of(name)
     labels = data.train.labels[data.train.sample_rows(count, seed)]
-    probe = tl.train_classifier(learned_features(name, learned_way, seed), labels, seed=seed)
+    probe = tl.train_classifier(
+        learned_features(name, learned_way, seed), labels, seed=seed
+    )
     return probe.score(tested_features(name, used_way), test_of(name).labels)
 
 
 def forgotten(seed: int) -> dict:
     """Solar cells; the preprocessing is forgotten, in training and in use."""
-    ways = {way: prepared_accuracy("solar", way, way, seed) for way in ("right", "forgotten")}
+    ways = {
+        way: prepared_accuracy("solar", way, way, seed)
+        for way in ("right", "forgotten")
+    }
     guard = {
         way: speaks(tl.guards.assert_preprocessing, model(), PREPARED[name])
         for way, name in (("right", "right"), ("wrong", "forgotten"))
@@ -100,8 +116,12 @@ def ways(seeds) -> dict:
     return {
         name: {
             way: {
-                "throughout": mean_sd(prepared_accuracy(name, way, way, seed) for seed in seeds),
-                "only in use": mean_sd(prepared_accuracy(name, "right", way, seed) for seed in seeds),
+                "throughout": mean_sd(
+                    prepared_accuracy(name, way, way, seed) for seed in seeds
+                ),
+                "only in use": mean_sd(
+                    prepared_accuracy(name, "right", way, seed) for seed in seeds
+                ),
             }
             for way in PREPARED
         }

@@ -9,7 +9,15 @@ import numpy as np
 
 import tlcourse as tl
 
-from .common import NUMERALS, accuracy, features_of_numerals, learned_signs, model, numerals, speaks
+from .common import (
+    NUMERALS,
+    accuracy,
+    features_of_numerals,
+    learned_signs,
+    model,
+    numerals,
+    speaks,
+)
 
 CUT, EARLY_CUT = "block5c", "block3b"  # behind them 6 blocks learn, and 12
 HEAD_EPOCHS, EPOCHS, BATCH = 20, 10, 16
@@ -20,7 +28,10 @@ LOSS = "sparse_categorical_crossentropy"
 @cache
 def at_cut(cut: str) -> tuple[np.ndarray, np.ndarray]:
     """Activations of all training signs and of the test's, by other hands."""
-    return tuple(model().activations(split.images, cut) for split in (numerals().train, numerals().test))
+    return tuple(
+        model().activations(split.images, cut)
+        for split in (numerals().train, numerals().test)
+    )
 
 
 def network_behind(cut: str, head):
@@ -28,7 +39,9 @@ def network_behind(cut: str, head):
     import keras
 
     copy = model().copy_network()
-    return keras.Model(copy.get_layer(model().blocks[cut][-1]).output, head(copy.output))
+    return keras.Model(
+        copy.get_layer(model().blocks[cut][-1]).output, head(copy.output)
+    )
 
 
 def new_head():
@@ -48,7 +61,11 @@ def trained_head_weights(seed: int) -> list[np.ndarray]:
     network.compile(keras.optimizers.Adam(HEAD_RATE), LOSS)
     rows = learned_signs(seed)
     network.fit(
-        features_of_numerals()[0][rows], numerals().train.labels[rows], batch_size=BATCH, epochs=HEAD_EPOCHS, verbose=0
+        features_of_numerals()[0][rows],
+        numerals().train.labels[rows],
+        batch_size=BATCH,
+        epochs=HEAD_EPOCHS,
+        verbose=0,
     )
     return head.get_weights()
 
@@ -60,7 +77,14 @@ def with_trained_head(cut: str, seed: int):
     return network_behind(cut, head)
 
 
-def fit(network, cut: str, seed: int, rate: float = RATE, epochs: int = EPOCHS, compiled: bool = False) -> float:
+def fit(
+    network,
+    cut: str,
+    seed: int,
+    rate: float = RATE,
+    epochs: int = EPOCHS,
+    compiled: bool = False,
+) -> float:
     """Compile, unless that was done before; train; accuracy on the hands of the test."""
     import keras
 
@@ -69,8 +93,17 @@ def fit(network, cut: str, seed: int, rate: float = RATE, epochs: int = EPOCHS, 
     if not compiled:
         network.compile(keras.optimizers.Adam(rate), LOSS)
     activations = learned[rows].astype(np.float32)
-    network.fit(activations, numerals().train.labels[rows], batch_size=BATCH, epochs=epochs, verbose=0)
-    return accuracy(network.predict(judged.astype(np.float32), verbose=0).argmax(axis=1), numerals().test.labels)
+    network.fit(
+        activations,
+        numerals().train.labels[rows],
+        batch_size=BATCH,
+        epochs=epochs,
+        verbose=0,
+    )
+    return accuracy(
+        network.predict(judged.astype(np.float32), verbose=0).argmax(axis=1),
+        numerals().test.labels,
+    )
 
 
 def blocks_behind(cut: str) -> list[str]:
@@ -87,7 +120,9 @@ def done_right(cut: str, seed: int) -> dict:
     guards = {"head": speaks(tl.guards.assert_head_trained, network)}
     before = tl.guards.snapshot(network)
     found = fit(network, cut, seed)
-    guards["changed"] = speaks(tl.guards.assert_changed, before, network, only=blocks_behind(cut))
+    guards["changed"] = speaks(
+        tl.guards.assert_changed, before, network, only=blocks_behind(cut)
+    )
     guards["pretrained"] = speaks(tl.guards.assert_still_pretrained, before, network)
     moved = max(tl.guards.moved(before, network).values())
     return {"accuracy": found, "moved": moved, "guards": guards}
@@ -151,6 +186,9 @@ def random_head(seed: int) -> dict:
         right, network = done_right(cut, seed), network_behind(cut, new_head())
         tl.unfreeze(network)
         spoke = speaks(tl.guards.assert_head_trained, network)
-        found |= {f"right{name}": right["accuracy"], f"wrong{name}": fit(network, cut, seed)}
+        found |= {
+            f"right{name}": right["accuracy"],
+            f"wrong{name}": fit(network, cut, seed),
+        }
         found.setdefault("guard", {"wrong": spoke, "right": right["guards"]["head"]})
     return found

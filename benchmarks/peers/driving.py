@@ -29,7 +29,14 @@ class Contestant:
         environment: variables added to this process's.
     """
 
-    def __init__(self, name: str, program: str, *arguments, python=sys.executable, environment: dict | None = None):
+    def __init__(
+        self,
+        name: str,
+        program: str,
+        *arguments,
+        python=sys.executable,
+        environment: dict | None = None,
+    ):
         self.name = name
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(
@@ -98,13 +105,23 @@ class Contestant:
     def _failed(self):
         self._log.seek(0)
         last = "\n".join(self._log.read().strip().splitlines()[-8:])
-        raise BenchError(f"{self.name} ended with exit status {self.process.returncode}. The last it said:\n{last}")
+        raise BenchError(
+            f"{self.name} ended with exit status {self.process.returncode}. The last it said:\n{last}"
+        )
 
 
 def _environment() -> dict[str, str]:
     """This process's variables, without those that would choose a contestant's number of threads, and this checkout."""
-    kept = {name: value for name, value in os.environ.items() if "_NUM_" not in name or "THREADS" not in name}
-    return kept | {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "_NUM_" not in name or "THREADS" not in name
+    }
+    return kept | {
+        "TQDM_DISABLE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def order(names: list[str], turn: int) -> list[str]:
@@ -113,14 +130,18 @@ def order(names: list[str], turn: int) -> list[str]:
     return names[shift:] + names[:shift]
 
 
-def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[dict]]:
+def interleaved(
+    contestants: dict[str, Contestant], rounds: int
+) -> dict[str, list[dict]]:
     """Every contestant once a round, one at a time, in an order that rotates: name → its answers."""
     answers = {name: [] for name in contestants}
     for turn in range(rounds):
         for name in order(list(contestants), turn):
             time.sleep(REST)
             answers[name].append(contestants[name].go())
-        said = ", ".join(f"{name} {answers[name][-1]['seconds']:.1f} s" for name in contestants)
+        said = ", ".join(
+            f"{name} {answers[name][-1]['seconds']:.1f} s" for name in contestants
+        )
         print(f"  round {turn + 1} of {rounds}: {said}", flush=True)
     return answers
 
@@ -128,8 +149,14 @@ def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, li
 def summary(values) -> dict:
     """Median, smallest, largest and number, with four digits."""
     values = [float(value) for value in values]
-    parts = {"median": statistics.median(values), "min": min(values), "max": max(values)}
-    return {name: round_to_digits(value) for name, value in parts.items()} | {"n": len(values)}
+    parts = {
+        "median": statistics.median(values),
+        "min": min(values),
+        "max": max(values),
+    }
+    return {name: round_to_digits(value) for name, value in parts.items()} | {
+        "n": len(values)
+    }
 
 
 def mean_sd(values) -> dict:
@@ -137,7 +164,12 @@ def mean_sd(values) -> dict:
     values = [float(value) for value in values]
     sd = statistics.stdev(values) if len(values) > 1 else 0.0
     seeds = list(range(len(values)))
-    return {"mean": round(statistics.mean(values), 4), "sd": round(sd, 4), "n": len(values), "seeds": seeds}
+    return {
+        "mean": round(statistics.mean(values), 4),
+        "sd": round(sd, 4),
+        "n": len(values),
+        "seeds": seeds,
+    }
 
 
 def ratios(ours, theirs) -> dict:

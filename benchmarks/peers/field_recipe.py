@@ -21,15 +21,24 @@ keras.utils.set_random_seed(0)
 recipe = RECIPES[name]
 train = solar.draw(0).train.select(slice(number))
 cells = solar.cells(train, recipe.size)
-module = {"inception_v3": keras.applications.inception_v3, "vgg16": keras.applications.vgg16}[name]
+module = {
+    "inception_v3": keras.applications.inception_v3,
+    "vgg16": keras.applications.vgg16,
+}[name]
 shape = (recipe.size, recipe.size, 3)
-base = getattr(keras.applications, recipe.application)(weights=None, include_top=False, input_shape=shape)
+base = getattr(keras.applications, recipe.application)(
+    weights=None, include_top=False, input_shape=shape
+)
 base.trainable = False
 
 pixels = keras.Input(shape)
 x = keras.layers.RandomFlip("horizontal")(pixels)
 x = base(x, training=False)
-x = keras.layers.GlobalAveragePooling2D()(x) if name == "inception_v3" else keras.layers.Flatten()(x)
+x = (
+    keras.layers.GlobalAveragePooling2D()(x)
+    if name == "inception_v3"
+    else keras.layers.Flatten()(x)
+)
 x = keras.layers.Dense(width, activation="relu")(x)
 network = keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(x))
 network.compile("rmsprop", "sparse_categorical_crossentropy")
@@ -40,7 +49,9 @@ def prepared(cells, labels):
 
 
 batches = tf.data.Dataset.from_tensor_slices((cells, train.labels)).cache().batch(32)
-batches = batches.map(prepared, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+batches = batches.map(prepared, num_parallel_calls=tf.data.AUTOTUNE).prefetch(
+    tf.data.AUTOTUNE
+)
 
 
 def fit() -> dict:

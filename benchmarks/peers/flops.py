@@ -19,7 +19,9 @@ def _multiply_adds(layer) -> int:
     """Each position of the output needs every number of the kernel that leads to one of its channels."""
     kind = type(layer).__name__
     if kind == "SeparableConv2D":
-        raise ValueError(f"The layer {layer.name} is a SeparableConv2D, whose two steps are not counted here yet.")
+        raise ValueError(
+            f"The layer {layer.name} is a SeparableConv2D, whose two steps are not counted here yet."
+        )
     if kind not in ("Conv2D", "DepthwiseConv2D", "Dense"):
         return 0
     positions = prod(layer.output.shape[1:-1])

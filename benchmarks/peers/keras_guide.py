@@ -32,7 +32,11 @@ base = network()
 
 
 def batches(split, shuffled: bool):
-    arrays = (solar.cells(split, SIZE)[:limit], split.labels[:limit], split.weights[:limit])
+    arrays = (
+        solar.cells(split, SIZE)[:limit],
+        split.labels[:limit],
+        split.weights[:limit],
+    )
     rows = tf.data.Dataset.from_tensor_slices(arrays).cache()
     if shuffled:
         rows = rows.shuffle(len(arrays[0]), seed=seed)
@@ -41,7 +45,10 @@ def batches(split, shuffled: bool):
 
 test_cells = solar.cells(data.test, SIZE)[:limit]
 start = time.perf_counter()
-train, validation = batches(data.train, shuffled=True), batches(data.validation, shuffled=False)
+train, validation = (
+    batches(data.train, shuffled=True),
+    batches(data.validation, shuffled=False),
+)
 cells = keras.Input((SIZE, SIZE, 3))
 x = keras.layers.RandomFlip("horizontal", seed=seed)(cells)
 x = keras.layers.RandomRotation(0.1, seed=seed)(x)
@@ -65,8 +72,16 @@ class AskTheTestCells(keras.callbacks.Callback):
             return
         now = time.perf_counter()
         predicted = classifier.predict(test_cells, verbose=0)[:, 0] > 0
-        accuracy = solar.weighted_accuracy(data.test.labels[:limit], predicted, data.test.weights[:limit])
-        protocol.say({"epoch": self.epochs, "seconds": now - start - self.stopped, "accuracy": accuracy})
+        accuracy = solar.weighted_accuracy(
+            data.test.labels[:limit], predicted, data.test.weights[:limit]
+        )
+        protocol.say(
+            {
+                "epoch": self.epochs,
+                "seconds": now - start - self.stopped,
+                "accuracy": accuracy,
+            }
+        )
         AskTheTestCells.stopped += time.perf_counter() - now
 
 
@@ -77,5 +92,9 @@ for trainable, optimizer, epochs, every in (
     base.trainable = trainable
     classifier.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     classifier.fit(
-        train, epochs=epochs, validation_data=validation, callbacks=[AskTheTestCells(every, epochs)], verbose=0
+        train,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=[AskTheTestCells(every, epochs)],
+        verbose=0,
     )

@@ -43,4 +43,6 @@ else:
 
 features()
 versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
-protocol.serve(features, {"settings": settings, "versions": versions, "flops": flops_of(network)})
+protocol.serve(
+    features, {"settings": settings, "versions": versions, "flops": flops_of(network)}
+)

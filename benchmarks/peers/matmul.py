@@ -27,4 +27,7 @@ def multiply() -> dict:
 
 
 multiply()
-protocol.serve(multiply, {"settings": f"{TIMES} times {SIDE} × {SIDE}, float32", "versions": versions})
+protocol.serve(
+    multiply,
+    {"settings": f"{TIMES} times {SIDE} × {SIDE}, float32", "versions": versions},
+)

@@ -13,7 +13,9 @@ import onnxruntime
 import texts
 
 folder, *networks = text_turns.arguments()
-files = dict(zip(("as exported", "fused by onnxruntime.transformers"), networks, strict=True))
+files = dict(
+    zip(("as exported", "fused by onnxruntime.transformers"), networks, strict=True)
+)
 
 
 @cache
@@ -21,7 +23,9 @@ def session(kind: str):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return onnxruntime.InferenceSession(files[kind], options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        files[kind], options, providers=["CPUExecutionProvider"]
+    )
 
 
 def load(choice):
@@ -34,6 +38,10 @@ def load(choice):
     return lambda sentences: texts.in_batches(tokens(sentences), batch, extract)
 
 
-choices = {f"{kind}, batches of {batch}": (kind, batch) for kind in files for batch in (1, 4, 8, 16, 32)}
+choices = {
+    f"{kind}, batches of {batch}": (kind, batch)
+    for kind in files
+    for batch in (1, 4, 8, 16, 32)
+}
 about = f"CPU provider, all optimisations, {os.cpu_count()} threads, sorted by length, "
 text_turns.take_part(load, choices, about, {"onnxruntime": onnxruntime.__version__})

@@ -18,7 +18,9 @@ import tlcourse as tl
 seed, epochs = map(int, sys.argv[1:3])
 limit = int(sys.argv[3]) if len(sys.argv) > 3 else None
 data = solar.draw(seed)
-train, test = (split.select(slice(limit)) for split in (data.train_and_validation, data.test))
+train, test = (
+    split.select(slice(limit)) for split in (data.train_and_validation, data.test)
+)
 model = tl.load_pretrained_model()
 start = time.perf_counter()
 if epochs:
@@ -39,7 +41,19 @@ if epochs:
     accuracy = result.score(test.images, test.labels, test.weights)
 else:
     features = model.extract_features(train.images)
-    probe = tl.train_classifier(features, train.labels, data.class_names, train.weights, seed=seed)
+    probe = tl.train_classifier(
+        features, train.labels, data.class_names, train.weights, seed=seed
+    )
     seconds = time.perf_counter() - start
-    accuracy = probe.score(model.extract_features(test.images), test.labels, test.weights)
-protocol.say({"seconds": seconds, "accuracy": float(accuracy), "seed": seed, "epochs": epochs, "train": len(train)})
+    accuracy = probe.score(
+        model.extract_features(test.images), test.labels, test.weights
+    )
+protocol.say(
+    {
+        "seconds": seconds,
+        "accuracy": float(accuracy),
+        "seed": seed,
+        "epochs": epochs,
+        "train": len(train),
+    }
+)

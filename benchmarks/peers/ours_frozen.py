@@ -20,10 +20,17 @@ model = tl.load_pretrained_model(name)
 import keras  # noqa: E402
 
 cells = solar.cells(solar.draw(0).train.select(slice(number)), model.recipe.size)
-random = np.random.default_rng(0)  # the time of the head does not depend on the features' values
+random = np.random.default_rng(
+    0
+)  # the time of the head does not depend on the features' values
 features = random.random((rows, model.feature_dim), np.float32)
 labels = random.integers(0, 2, rows)
-head = keras.Sequential([keras.layers.Dense(width, activation="relu"), keras.layers.Dense(2, activation="softmax")])
+head = keras.Sequential(
+    [
+        keras.layers.Dense(width, activation="relu"),
+        keras.layers.Dense(2, activation="softmax"),
+    ]
+)
 head.compile("rmsprop", "sparse_categorical_crossentropy")
 
 
@@ -40,4 +47,10 @@ def once() -> dict:
 
 
 once()
-protocol.serve(once, {"settings": f"features once, then Dense {width} and softmax on them", "versions": {}})
+protocol.serve(
+    once,
+    {
+        "settings": f"features once, then Dense {width} and softmax on them",
+        "versions": {},
+    },
+)

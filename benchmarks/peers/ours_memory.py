@@ -23,4 +23,10 @@ with measured() as took:
     rows = len(model.extract_features(paths))
 if rows != number:
     raise SystemExit(f"{rows} rows came out for {number} pictures.")
-protocol.say({"peak_megabytes": took.peak_megabytes, "start_megabytes": start, "seconds": took.seconds})
+protocol.say(
+    {
+        "peak_megabytes": took.peak_megabytes,
+        "start_megabytes": start,
+        "seconds": took.seconds,
+    }
+)

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 
 _answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)  # whatever a library prints goes to stderr: only answers go where answers are read
+os.dup2(
+    2, 1
+)  # whatever a library prints goes to stderr: only answers go where answers are read
 
 
 def serve(work: Callable[[], object], ready: dict) -> None:

@@ -15,4 +15,6 @@ from tlcourse.recipes import RECIPES
 recipe, file = RECIPES[sys.argv[1]], weights_file(sys.argv[1])
 file.parent.mkdir(parents=True, exist_ok=True)
 shape = (recipe.size, recipe.size, 3)
-getattr(keras.applications, recipe.application)(weights=None, include_top=False, input_shape=shape).save(file)
+getattr(keras.applications, recipe.application)(
+    weights=None, include_top=False, input_shape=shape
+).save(file)

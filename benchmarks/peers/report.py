@@ -13,7 +13,9 @@ def table(results: dict) -> str:
     rows = []
     for part, make_rows in ROWS.items():
         if part in bench:
-            rows += [(*row, f"`make bench PARTS={part}`") for row in make_rows(bench[part])]
+            rows += [
+                (*row, f"`make bench PARTS={part}`") for row in make_rows(bench[part])
+            ]
     lines = ["| What | Measured | Aim | Shown by |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     if bench:
@@ -36,7 +38,11 @@ def where(bench: dict) -> list[str]:
 
 def _arrays_rows(part: dict) -> list[tuple]:
     ratio, speed = part["ratios"], part["images_per_second"]
-    names = {KERAS: ("Keras `predict`", 2.4), TORCH: ("PyTorch, eager", 7), ONNX: ("ONNX Runtime", 1.05)}
+    names = {
+        KERAS: ("Keras `predict`", 2.4),
+        TORCH: ("PyTorch, eager", 7),
+        ONNX: ("ONNX Runtime", 1.05),
+    }
     rows = [
         (
             f"Arrays → features, beside {title} ({speed[OURS]['median']:.0f} and {speed[name]['median']:.0f} images/s)",
@@ -47,11 +53,20 @@ def _arrays_rows(part: dict) -> list[tuple]:
     ]
     share, bound = part["share_of_bound"], part["bound"]["images_per_second"]["median"]
     what = f"… as a share of the {bound:.0f} images/s that a float32 {part['bound']['by']} allows"
-    return [*rows, (what, _range(share, ".2f"), _at_least("0.62", share["median"] >= 0.62))]
+    return [
+        *rows,
+        (what, _range(share, ".2f"), _at_least("0.62", share["median"] >= 0.62)),
+    ]
 
 
 def _folder_rows(part: dict) -> list[tuple]:
-    ratio, speed = part["ratios"], {name: f"{value['median']:.0f}" for name, value in part["images_per_second"].items()}
+    ratio, speed = (
+        part["ratios"],
+        {
+            name: f"{value['median']:.0f}"
+            for name, value in part["images_per_second"].items()
+        },
+    )
     keras, own = ratio[KERAS], ratio[OWN_ARRAYS]
     return [
         (
@@ -80,10 +95,19 @@ def _cache_rows(part: dict) -> list[tuple]:
 
 
 def _memory_rows(part: dict) -> list[tuple]:
-    sizes = {f"{int(number):,}": size["peak_megabytes"]["median"] for number, size in part["sizes"].items()}
+    sizes = {
+        f"{int(number):,}": size["peak_megabytes"]["median"]
+        for number, size in part["sizes"].items()
+    }
     (few, few_peak), (many, many_peak) = sizes.items()
     what = f"Peak memory, {few} → {many} JPEGs ({few_peak:,.0f} → {many_peak:,.0f} MB)"
-    return [(what, f"{part['ratio']:.2f}×", f"0.9 to 1.1× ({_word(0.9 <= part['ratio'] <= 1.1)})")]
+    return [
+        (
+            what,
+            f"{part['ratio']:.2f}×",
+            f"0.9 to 1.1× ({_word(0.9 <= part['ratio'] <= 1.1)})",
+        )
+    ]
 
 
 def _finetune_rows(part: dict) -> list[tuple]:
@@ -94,7 +118,11 @@ def _finetune_rows(part: dict) -> list[tuple]:
             f"{100 * accuracy['mean']:.1f} ± {100 * accuracy['sd']:.1f} %",
             _at_least("90 %", accuracy["mean"] >= 0.9) + ", published 88.42 %",
         ),
-        ("… seconds a draw", _range(seconds, ".0f"), f"≤ 300 ({_word(seconds['median'] <= 300)})"),
+        (
+            "… seconds a draw",
+            _range(seconds, ".0f"),
+            f"≤ 300 ({_word(seconds['median'] <= 300)})",
+        ),
     ]
 
 
@@ -106,7 +134,9 @@ def _guide_rows(part: dict) -> list[tuple]:
         ("ends with", "accuracy", "guide_seconds", "share"),
         ("has at its best", "best_accuracy", "best_seconds", "share_of_best"),
     ):
-        accuracy, seconds = (sum(draw[key] for draw in draws) / len(draws) for key in (accuracy, seconds))
+        accuracy, seconds = (
+            sum(draw[key] for draw in draws) / len(draws) for key in (accuracy, seconds)
+        )
         share = part[name]
         rows.append(
             (
@@ -143,7 +173,9 @@ def _text_rows(part: dict) -> list[tuple]:
                     f"Sentences → features, {kind}, beside {title} ({speed[OURS]['median']:.0f} and "
                     f"{speed[name]['median']:.0f} sentences/s)",
                     _times(ratio),
-                    _at_least(f"{aim:g}×", ratio["median"] >= aim) if "bound" in found else "–",
+                    _at_least(f"{aim:g}×", ratio["median"] >= aim)
+                    if "bound" in found
+                    else "–",
                 )
             )
         if "bound" in found:
@@ -158,10 +190,20 @@ def _once_rows(once: dict) -> list[tuple]:
     rows = []
     for what, key, form in (
         ("Seconds to load MiniLM", "load_seconds", ".2f"),
-        ("… from the start of a process to the first sentence's features", "start_seconds", ".1f"),
-        ("Peak memory in MB of a process that takes all film snippets", "peak_megabytes", ",.0f"),
+        (
+            "… from the start of a process to the first sentence's features",
+            "start_seconds",
+            ".1f",
+        ),
+        (
+            "Peak memory in MB of a process that takes all film snippets",
+            "peak_megabytes",
+            ",.0f",
+        ),
     ):
-        peers = ", ".join(f"{name} {once[name][key]['median']:{form}}" for name in (TORCH, ONNX))
+        peers = ", ".join(
+            f"{name} {once[name][key]['median']:{form}}" for name in (TORCH, ONNX)
+        )
         rows.append((f"{what} ({peers})", _range(once[OURS][key], form), "–"))
     return rows
 
@@ -180,7 +222,11 @@ ROWS = {
 
 def _range(values: dict, form: str) -> str:
     """The median, and behind it smallest and largest, where more than one was measured."""
-    spread = f" ({values['min']:{form}} to {values['max']:{form}})" if values["n"] > 1 else ""
+    spread = (
+        f" ({values['min']:{form}} to {values['max']:{form}})"
+        if values["n"] > 1
+        else ""
+    )
     return f"**{values['median']:{form}}**{spread}"
 
 
@@ -200,7 +246,10 @@ def picture_bars(results: dict) -> dict[str, dict[str, float]]:
     """Panel → name → images a second, as drawn."""
     panels = {"arrays": "arrays → features", "folder": "JPEG folder → features"}
     return {
-        title: {name: found["median"] for name, found in results["bench"][part]["images_per_second"].items()}
+        title: {
+            name: found["median"]
+            for name, found in results["bench"][part]["images_per_second"].items()
+        }
         for part, title in panels.items()
         if part in results.get("bench", {})
     }
@@ -223,13 +272,30 @@ def picture(results: dict, file: Path) -> None:
         strict=True,
     ):
         found = results["bench"][part]["images_per_second"].values()
-        whiskers = [[one["median"] - one["min"] for one in found], [one["max"] - one["median"] for one in found]]
+        whiskers = [
+            [one["median"] - one["min"] for one in found],
+            [one["max"] - one["median"] for one in found],
+        ]
         colours = [COLOURS[0] if name.startswith(OURS) else COLOURS[1] for name in bars]
-        axes.barh(range(len(bars)), list(bars.values()), xerr=whiskers, color=colours, capsize=2)
+        axes.barh(
+            range(len(bars)),
+            list(bars.values()),
+            xerr=whiskers,
+            color=colours,
+            capsize=2,
+        )
         for place, one in enumerate(found):
-            axes.annotate(f"{one['median']:.0f}", (one["max"], place), (5, 0), textcoords="offset points", va="center")
+            axes.annotate(
+                f"{one['median']:.0f}",
+                (one["max"], place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+            )
         axes.set_yticks(range(len(bars)), list(bars), fontsize=8)
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.set(title=title, xlabel="images a second")
-    sheet.savefig(file, dpi=110, metadata={"Software": None, "Description": json.dumps(panels)})
+    sheet.savefig(
+        file, dpi=110, metadata={"Software": None, "Description": json.dumps(panels)}
+    )

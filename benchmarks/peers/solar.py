@@ -8,7 +8,12 @@ from tlcourse.pictures import resize
 
 def cells(split, size: int) -> np.ndarray:
     """uint8 (n, size, size, 3)."""
-    return np.stack([resize(np.ascontiguousarray(picture), (size, size)) for picture in split.images])
+    return np.stack(
+        [
+            resize(np.ascontiguousarray(picture), (size, size))
+            for picture in split.images
+        ]
+    )
 
 
 def draw(seed: int):

@@ -16,7 +16,9 @@ class Features(torch.nn.Module):
 
     def __init__(self, folder: str):
         super().__init__()
-        self.bert = transformers.BertModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False)
+        self.bert = transformers.BertModel.from_pretrained(
+            folder, attn_implementation="eager", add_pooling_layer=False
+        )
         self.eval()
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import protocol
 
-START = time.perf_counter()  # this module is imported before the libraries that take long
+START = (
+    time.perf_counter()
+)  # this module is imported before the libraries that take long
 TRIED = 64  # sentences with which the choices are tried
 
 
@@ -27,7 +29,9 @@ def arguments() -> list[str]:
     return sys.argv[2:end]
 
 
-def take_part(load: Callable, choices: dict[str, object], about: str, versions: dict) -> None:
+def take_part(
+    load: Callable, choices: dict[str, object], about: str, versions: dict
+) -> None:
     """Do as the command line says.
 
     Args:

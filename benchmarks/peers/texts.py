@@ -41,7 +41,9 @@ def in_batches(ids: list[list[int]], size: int, extract: Callable) -> np.ndarray
     return np.concatenate(parts)[np.argsort(order)]
 
 
-def of_length(words: list[str], tokens: Callable, length: int, number: int) -> list[str]:
+def of_length(
+    words: list[str], tokens: Callable, length: int, number: int
+) -> list[str]:
     """Sentences of exactly `length` tokens, strung together from words in their order.
 
     A word that does not fit any more is left out. BERT's tokens of a sentence are those of its words, one after the
@@ -67,4 +69,6 @@ def of_length(words: list[str], tokens: Callable, length: int, number: int) -> l
             chosen, room = [], length - 2
         if len(sentences) == number:
             return sentences
-    raise ValueError(f"{len(words)} words give {len(sentences)} sentences of {length} tokens, and {number} are wanted.")
+    raise ValueError(
+        f"{len(words)} words give {len(sentences)} sentences of {length} tokens, and {number} are wanted."
+    )

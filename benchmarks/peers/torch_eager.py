@@ -22,11 +22,17 @@ networks = {
 @torch.inference_mode()
 def features(setting, pictures=pictures):
     batch, layout = setting
-    parts = [networks[layout](torch.from_numpy(pictures[i : i + batch])) for i in range(0, len(pictures), batch)]
+    parts = [
+        networks[layout](torch.from_numpy(pictures[i : i + batch]))
+        for i in range(0, len(pictures), batch)
+    ]
     return torch.cat(parts).numpy()
 
 
 choices = [(batch, layout) for batch in (1, 8, 32) for layout in networks]
 setting = protocol.best_setting(choices, lambda choice: features(choice, pictures[:32]))
 settings = f"eager, inference_mode, batches of {setting[0]}, {setting[1]}: the fastest of {len(choices)} choices"
-protocol.serve(lambda: features(setting), {"settings": settings, "versions": {"torch": torch.__version__}})
+protocol.serve(
+    lambda: features(setting),
+    {"settings": settings, "versions": {"torch": torch.__version__}},
+)

@@ -39,7 +39,9 @@ def _state(own: dict, arrays: dict[str, np.ndarray]) -> dict:
             state[torch_name] = tensor
         else:
             name = keras_name(torch_name, blocks)
-            state[torch_name] = torch.from_numpy(np.ascontiguousarray(torch_layout(name, arrays[name])))
+            state[torch_name] = torch.from_numpy(
+                np.ascontiguousarray(torch_layout(name, arrays[name]))
+            )
     return state
 
 

@@ -20,7 +20,9 @@ torch.set_num_threads(os.cpu_count())
 
 @cache
 def network(attention: str):
-    return BertModel.from_pretrained(folder, attn_implementation=attention, add_pooling_layer=False).eval()
+    return BertModel.from_pretrained(
+        folder, attn_implementation=attention, add_pooling_layer=False
+    ).eval()
 
 
 def load(choice):
@@ -43,4 +45,9 @@ choices = {
     for attention in ("sdpa", "eager")
 }
 versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-text_turns.take_part(load, choices, f"eager, inference_mode, {os.cpu_count()} threads, sorted by length, ", versions)
+text_turns.take_part(
+    load,
+    choices,
+    f"eager, inference_mode, {os.cpu_count()} threads, sorted by length, ",
+    versions,
+)

@@ -119,7 +119,9 @@ def find_font(hand: Hand, folder: Path) -> Path:
 
 def require_real_glyphs(path: Path) -> None:
     """Stop unless every character has an outline of its own, unlike .notdef's and any other character's."""
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it finds some of the fonts' dates odd
+    logging.getLogger("fontTools").setLevel(
+        logging.ERROR
+    )  # it finds some of the fonts' dates odd
     font = TTFont(path)
     glyph_set, names = font.getGlyphSet(), font.getBestCmap()
 
@@ -143,9 +145,13 @@ def signed_distance(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
     left, top, right, bottom = font.getbbox(character)
     size = (right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
     picture = Image.new("L", size, 0)
-    ImageDraw.Draw(picture).text((MARGIN - left, MARGIN - top), character, fill=255, font=font)
+    ImageDraw.Draw(picture).text(
+        (MARGIN - left, MARGIN - top), character, fill=255, font=font
+    )
     ink = np.asarray(picture) > 127
-    return np.where(ink, distance_transform_edt(ink) - 0.5, 0.5 - distance_transform_edt(~ink))
+    return np.where(
+        ink, distance_transform_edt(ink) - 0.5, 0.5 - distance_transform_edt(~ink)
+    )
 
 
 def stroke_width(distance: np.ndarray) -> float:
@@ -157,15 +163,30 @@ def stroke_width(distance: np.ndarray) -> float:
 
 def ink_box(ink: np.ndarray) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom (exclusive) of the pixels above half intensity."""
-    rows, columns = np.flatnonzero((ink > 127).any(axis=1)), np.flatnonzero((ink > 127).any(axis=0))
+    rows, columns = (
+        np.flatnonzero((ink > 127).any(axis=1)),
+        np.flatnonzero((ink > 127).any(axis=0)),
+    )
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def change_of(character: str, hand_number: int, variant: int) -> dict[str, float]:
     """Return how a variant is changed, from random numbers seeded by (character, hand, variant) alone."""
     if variant == 0:
-        return {"rotation": 0.0, "shear": 0.0, "stretch": 1.0, "size": 1.0, "width": 1.0}
-    draw = np.random.Generator(np.random.PCG64([ord(character), hand_number, variant])).random(5) * 2 - 1
+        return {
+            "rotation": 0.0,
+            "shear": 0.0,
+            "stretch": 1.0,
+            "size": 1.0,
+            "width": 1.0,
+        }
+    draw = (
+        np.random.Generator(
+            np.random.PCG64([ord(character), hand_number, variant])
+        ).random(5)
+        * 2
+        - 1
+    )
     return {
         "rotation": math.radians(8 * draw[0]),
         "shear": 0.12 * draw[1],
@@ -181,7 +202,9 @@ def with_pen(distance: np.ndarray, change: dict[str, float]) -> np.ndarray:
     unit = max(right - left, bottom - top) / BOX  # large pixels in one finished pixel
     width = stroke_width(distance)
     wanted = max(width, THINNEST_STROKE * unit) * change["width"]
-    spacing = width * (BOX * unit) ** 2 / np.count_nonzero(distance > 0)  # box area for each length of stroke
+    spacing = (
+        width * (BOX * unit) ** 2 / np.count_nonzero(distance > 0)
+    )  # box area for each length of stroke
     wanted = min(wanted, max(CROWDED * spacing, min(width, wanted) * 0.8))
     return np.clip(distance + (wanted - width) / 2 + 0.5, 0, 1) * 255
 
@@ -193,14 +216,20 @@ def rasterise(ink: np.ndarray, change: dict[str, float]) -> np.ndarray:
     its centre of mass is the centre of the picture; less far where it would otherwise leave the picture.
     """
     cosine, sine = math.cos(change["rotation"]), math.sin(change["rotation"])
-    distort = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1, change["shear"]], [0, 1]])
-    distort = distort @ np.diag([math.sqrt(change["stretch"]), 1 / math.sqrt(change["stretch"])])
+    distort = np.array([[cosine, -sine], [sine, cosine]]) @ np.array(
+        [[1, change["shear"]], [0, 1]]
+    )
+    distort = distort @ np.diag(
+        [math.sqrt(change["stretch"]), 1 / math.sqrt(change["stretch"])]
+    )
     y, x = np.nonzero(ink > 127)
     places = np.stack([x, y]) + 0.5
     middle = places.mean(axis=1)
     moved = distort @ (places - middle[:, None])
     low, high = moved.min(axis=1), moved.max(axis=1)
-    scale = BOX * change["size"] / (high - low).max()  # finished pixels in one large pixel
+    scale = (
+        BOX * change["size"] / (high - low).max()
+    )  # finished pixels in one large pixel
     centre = np.average(moved, axis=1, weights=ink[y, x])
     # The centre of mass goes to the middle, unless ink would then come closer than 1.5 pixels to the rim.
     room = SIDE / 2 - 1.5
@@ -212,10 +241,21 @@ def rasterise(ink: np.ndarray, change: dict[str, float]) -> np.ndarray:
     back = np.linalg.inv(distort)
     origin = middle + back @ (centre - target / scale)
     back = back / (scale * SUPERSAMPLING)
-    coefficients = (back[0, 0], back[0, 1], origin[0], back[1, 0], back[1, 1], origin[1])
+    coefficients = (
+        back[0, 0],
+        back[0, 1],
+        origin[0],
+        back[1, 0],
+        back[1, 1],
+        origin[1],
+    )
     canvas = (SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING)
     source = Image.fromarray(np.round(ink).astype(np.uint8))
-    large = np.asarray(source.transform(canvas, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
+    large = np.asarray(
+        source.transform(
+            canvas, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
+        )
+    )
     finished = large.reshape(SIDE, SUPERSAMPLING, SIDE, SUPERSAMPLING).mean(axis=(1, 3))
     finished = np.round(finished * (255 / finished.max()))
     finished[finished < FAINT] = 0
@@ -228,7 +268,9 @@ def build_arrays(fonts: Path) -> dict[str, np.ndarray]:
     for hand_number, hand in enumerate(HANDS):
         path = find_font(hand, fonts)
         require_real_glyphs(path)
-        font = ImageFont.truetype(str(path), GLYPH_PIXELS, layout_engine=ImageFont.Layout.BASIC)
+        font = ImageFont.truetype(
+            str(path), GLYPH_PIXELS, layout_engine=ImageFont.Layout.BASIC
+        )
         for label, (character, _, _) in enumerate(CHARACTERS):
             distance = signed_distance(font, character)
             for variant in range(VARIANTS):
@@ -259,7 +301,10 @@ def check_arrays(arrays: dict[str, np.ndarray]) -> None:
         raise SystemExit("A picture occurs twice.")
     if images[:, [0, -1], :].any() or images[:, :, [0, -1]].any():
         raise SystemExit("A character touches the rim of its picture.")
-    writers = [{hand.writer for hand in HANDS if hand.split == part} for part in (TRAIN, VALIDATION, TEST)]
+    writers = [
+        {hand.writer for hand in HANDS if hand.split == part}
+        for part in (TRAIN, VALIDATION, TEST)
+    ]
     if writers[0] & writers[2] or writers[1] & writers[2] or writers[0] & writers[1]:
         raise SystemExit("A writer is in more than one split.")
     for name in ("class_names", "meanings"):
@@ -267,7 +312,9 @@ def check_arrays(arrays: dict[str, np.ndarray]) -> None:
             raise SystemExit(f"{name} are not 100 different ones.")
 
 
-def contact_sheet(arrays: dict[str, np.ndarray], characters: range, variant: int = 0, zoom: int = 2) -> Image.Image:
+def contact_sheet(
+    arrays: dict[str, np.ndarray], characters: range, variant: int = 0, zoom: int = 2
+) -> Image.Image:
     """Return a sheet of one variant: a row for each hand, with its name, and a column for each character."""
     cell, names = SIDE * zoom + 4, 210
     sheet = Image.new("L", (names + cell * len(characters), cell * len(HANDS)), 40)
@@ -275,9 +322,18 @@ def contact_sheet(arrays: dict[str, np.ndarray], characters: range, variant: int
     caption = ImageFont.load_default(13)
     for row, hand in enumerate(HANDS):
         split = ("train", "validation", "test")[hand.split]
-        draw.text((6, row * cell + cell // 2 - 16), f"{hand.name}\n{hand.writer} ({split})", fill=230, font=caption)
+        draw.text(
+            (6, row * cell + cell // 2 - 16),
+            f"{hand.name}\n{hand.writer} ({split})",
+            fill=230,
+            font=caption,
+        )
         for column, label in enumerate(characters):
-            chosen = (arrays["labels"] == label) & (arrays["hand"] == row) & (arrays["variant"] == variant)
+            chosen = (
+                (arrays["labels"] == label)
+                & (arrays["hand"] == row)
+                & (arrays["variant"] == variant)
+            )
             picture = Image.fromarray(arrays["images"][chosen][0]).resize(
                 (SIDE * zoom, SIDE * zoom), Image.Resampling.NEAREST
             )
@@ -286,9 +342,20 @@ def contact_sheet(arrays: dict[str, np.ndarray], characters: range, variant: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts/truetype"), help="folder with the fonts")
-    parser.add_argument("--check", action="store_true", help="write nothing; compare with the committed file")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--fonts",
+        type=Path,
+        default=Path("/usr/share/fonts/truetype"),
+        help="folder with the fonts",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; compare with the committed file",
+    )
     options = parser.parse_args()
     print(f"Drawing with FreeType {features.version('freetype2')}, Pillow's.")
     arrays = build_arrays(options.fonts)

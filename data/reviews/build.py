@@ -41,11 +41,22 @@ from tlcourse.datasets.bundled import NEUTRAL, REVIEW_DOMAINS  # noqa: E402
 REQUIREMENT = "vaderSentiment==3.3.2"
 SDIST_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-FILES = {"films": "movieReviewSnippets", "products": "amazonReviewSnippets", "tweets": "tweets"}
+FILES = {
+    "films": "movieReviewSnippets",
+    "products": "amazonReviewSnippets",
+    "tweets": "tweets",
+}
 SPLITS = ("train", "validation", "test")
 SHARES = np.array([0.7, 0.1, 0.2])
-FULLEST_FIRST = (0, 2, 1)  # where two splits are equally far from full: train before test before validation
-ALIKE, ENOUGH_WORDS = 0.6, 4  # near duplicates: this share of their different words in common, of so many at least
+FULLEST_FIRST = (
+    0,
+    2,
+    1,
+)  # where two splits are equally far from full: train before test before validation
+ALIKE, ENOUGH_WORDS = (
+    0.6,
+    4,
+)  # near duplicates: this share of their different words in common, of so many at least
 CARD, BUNDLE = HERE / "CARD.md", HERE / "reviews.npz"
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -77,7 +88,13 @@ class Row:
 
 def side_of(rating: float) -> str:
     """The rule, in float32 as the bundle has the ratings."""
-    return "neutral" if abs(np.float32(rating)) <= NEUTRAL else "positive" if rating > 0 else "negative"
+    return (
+        "neutral"
+        if abs(np.float32(rating)) <= NEUTRAL
+        else "positive"
+        if rating > 0
+        else "negative"
+    )
 
 
 def clean(text: str) -> str:
@@ -88,8 +105,15 @@ def clean(text: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """The words in small letters, without accents, apostrophes and what stands in for names and addresses."""
-    plain = unicodedata.normalize("NFKD", re.sub("@anonymous|http://url_removed", " ", text)).casefold()
-    return tuple(re.findall("[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’")))
+    plain = unicodedata.normalize(
+        "NFKD", re.sub("@anonymous|http://url_removed", " ", text)
+    ).casefold()
+    return tuple(
+        re.findall(
+            "[a-z0-9]+",
+            "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’"),
+        )
+    )
 
 
 # Reading
@@ -103,12 +127,21 @@ def read_rows(sdist: bytes) -> list[Row]:
     rows = []
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as inner:
         for domain, name in FILES.items():
-            raters = {row[0]: row[2:] for row in _table(inner, f"{name}_anonDataRatings.txt")}
+            raters = {
+                row[0]: row[2:] for row in _table(inner, f"{name}_anonDataRatings.txt")
+            }
             for key, rating, text in _table(inner, f"{name}_GroundTruth.txt"):
                 deviation, ratings = raters[key]
-                number = int(key.split("_")[0])  # "12_3" is the third sentence of the product review 12
+                number = int(
+                    key.split("_")[0]
+                )  # "12_3" is the third sentence of the product review 12
                 row = Row(
-                    domain, number, clean(text), float(rating), float(deviation), ast.literal_eval(f"({ratings[1:-1]})")
+                    domain,
+                    number,
+                    clean(text),
+                    float(rating),
+                    float(deviation),
+                    ast.literal_eval(f"({ratings[1:-1]})"),
                 )
                 rows.append(row)
     return rows
@@ -160,7 +193,9 @@ class Groups:
 def grouped(rows: list[Row]) -> Groups:
     """Rows of one product review, of the same words, and of nearly the same words, across all domains."""
     groups = Groups(len(rows))
-    groups.join_equal([row.number if row.domain == "products" else None for row in rows], "review")
+    groups.join_equal(
+        [row.number if row.domain == "products" else None for row in rows], "review"
+    )
     groups.join_equal([row.key for row in rows], "same words")
     for one, other in near_duplicates([frozenset(row.words) for row in rows]):
         groups.join(one, other, "nearly the same words")
@@ -181,7 +216,9 @@ def near_duplicates(sets: list[frozenset[str]]) -> list[tuple[int, int]]:
         one = sets[row]
         if len(one) < ENOUGH_WORDS:
             continue
-        rarest = sorted(one, key=lambda word: (frequency[word], word))[: int((1 - ALIKE) * len(one) + 1e-9) + 1]
+        rarest = sorted(one, key=lambda word: (frequency[word], word))[
+            : int((1 - ALIKE) * len(one) + 1e-9) + 1
+        ]
         for other in sorted({other for word in rarest for other in with_word[word]}):
             if len(one & sets[other]) >= ALIKE * len(one | sets[other]):
                 found.append((other, row))
@@ -205,9 +242,14 @@ def divided(rows: list[Row], group_of: list[tuple[str, int]]) -> np.ndarray:
     members = defaultdict(list)
     for row, group in enumerate(group_of):
         members[group].append(row)
-    digest = {group: sha256("\n".join(sorted(rows[row].key for row in of)).encode()) for group, of in members.items()}
+    digest = {
+        group: sha256("\n".join(sorted(rows[row].key for row in of)).encode())
+        for group, of in members.items()
+    }
     taken, split = np.zeros_like(room), np.zeros(len(rows), np.uint8)
-    for group in sorted(members, key=lambda group: (-len(members[group]), digest[group], group)):
+    for group in sorted(
+        members, key=lambda group: (-len(members[group]), digest[group], group)
+    ):
         counts = np.bincount(stratum[members[group]], minlength=len(strata))
         free = ((1 - taken / room) * counts).sum(axis=1)
         chosen = max(FULLEST_FIRST, key=lambda part: free[part])
@@ -225,11 +267,18 @@ def build_arrays(rows: list[Row], names: list[Row]) -> dict[str, np.ndarray]:
     split = divided(rows, [(name.domain, name.number) for name in names])
     place = {domain: number for number, domain in enumerate(REVIEW_DOMAINS)}
     order = sorted(
-        range(len(rows)), key=lambda row: (place[rows[row].domain], split[row], sha256(rows[row].text.encode()))
+        range(len(rows)),
+        key=lambda row: (
+            place[rows[row].domain],
+            split[row],
+            sha256(rows[row].text.encode()),
+        ),
     )
     of = lambda value, dtype: np.array([value(row) for row in order], dtype)  # noqa: E731
     return {
-        "text": np.frombuffer("\n".join(rows[row].text for row in order).encode("utf-8"), np.uint8),
+        "text": np.frombuffer(
+            "\n".join(rows[row].text for row in order).encode("utf-8"), np.uint8
+        ),
         "rating": of(lambda row: rows[row].rating, np.float32),
         "deviation": of(lambda row: rows[row].deviation, np.float32),
         "raters": of(lambda row: len(rows[row].ratings), np.uint8),
@@ -244,44 +293,82 @@ def build_arrays(rows: list[Row], names: list[Row]) -> dict[str, np.ndarray]:
 def check_rows(rows: list[Row], arrays: dict[str, np.ndarray]) -> None:
     """Stop where a promise of the card is not kept."""
     texts = arrays["text"].tobytes().decode("utf-8").split("\n")
-    if sorted(texts) != sorted(row.text for row in rows) or any(not text for text in texts):
-        raise SystemExit("The texts do not come back out of the bundle as they went in.")
+    if sorted(texts) != sorted(row.text for row in rows) or any(
+        not text for text in texts
+    ):
+        raise SystemExit(
+            "The texts do not come back out of the bundle as they went in."
+        )
     left = [text for text in texts if html.unescape(text) != text]
     if left:
         raise SystemExit(f"HTML entities are left, in {left[0]!r}.")
     for what, keys in (
         ("words", [Row("", 0, text, 0, 0, ()).key for text in texts]),
-        ("group", list(zip(arrays["group_domain"].tolist(), arrays["group_number"].tolist(), strict=True))),
+        (
+            "group",
+            list(
+                zip(
+                    arrays["group_domain"].tolist(),
+                    arrays["group_number"].tolist(),
+                    strict=True,
+                )
+            ),
+        ),
     ):
         if len(set(zip(keys, arrays["split"].tolist(), strict=True))) != len(set(keys)):
             raise SystemExit(f"The same {what} stands in two splits.")
     turned = [row.text for row in rows if side_of(np.mean(row.ratings)) != row.side]
     if turned:
-        raise SystemExit(f"The raters' mean and the published one put a row on different sides: {turned[0]!r}.")
+        raise SystemExit(
+            f"The raters' mean and the published one put a row on different sides: {turned[0]!r}."
+        )
 
 
 # What the card says
 
 
-def measured(before: list[Row], kept: list[int], groups: Groups, arrays: dict[str, np.ndarray]) -> str:
+def measured(
+    before: list[Row], kept: list[int], groups: Groups, arrays: dict[str, np.ndarray]
+) -> str:
     """The card's tables and numbers, in Markdown."""
     rows, members = [before[place] for place in kept], defaultdict(list)
     for place in kept:
         members[groups.first_of(place)].append(before[place])
-    notes = [_about_groups(list(members.values()), groups.joins), _about_ratings(rows), _about_films(before)]
-    tables = [_domains_table(before, rows, list(members.values())), _splits_table(arrays)]
+    notes = [
+        _about_groups(list(members.values()), groups.joins),
+        _about_ratings(rows),
+        _about_films(before),
+    ]
+    tables = [
+        _domains_table(before, rows, list(members.values())),
+        _splits_table(arrays),
+    ]
     return "\n\n".join([*tables, "\n".join(f"- {note}" for note in notes)])
 
 
 def _domains_table(before: list[Row], rows: list[Row], groups: list[list[Row]]) -> str:
-    columns = [_column(*(_rows_of(some, d) for some in (before, rows)), _parts_of(groups, d)) for d in REVIEW_DOMAINS]
+    columns = [
+        _column(*(_rows_of(some, d) for some in (before, rows)), _parts_of(groups, d))
+        for d in REVIEW_DOMAINS
+    ]
     lines = [f"| What | {' | '.join(REVIEW_DOMAINS)} |", "|---|---|---|---|"]
-    return "\n".join(lines + [f"| {head} | {' | '.join(column[head] for column in columns)} |" for head in columns[0]])
+    return "\n".join(
+        lines
+        + [
+            f"| {head} | {' | '.join(column[head] for column in columns)} |"
+            for head in columns[0]
+        ]
+    )
 
 
-def _column(before: list[Row], rows: list[Row], groups: list[list[Row]]) -> dict[str, str]:
+def _column(
+    before: list[Row], rows: list[Row], groups: list[list[Row]]
+) -> dict[str, str]:
     """What the card tells of one domain: its rows with and without repetitions, and these by group."""
-    sides, raters = Counter(row.side for row in rows), [len(row.ratings) for row in rows]
+    sides, raters = (
+        Counter(row.side for row in rows),
+        [len(row.ratings) for row in rows],
+    )
     lengths = [len(row.text.split()) for row in rows]
     same_words = Counter(row.key for row in rows).values()
     share = lambda found: f"{np.mean(found):.0%}"  # noqa: E731
@@ -302,7 +389,9 @@ def _column(before: list[Row], rows: list[Row], groups: list[list[Row]]) -> dict
         "raters of a row: fewest, most": f"{min(raters)}, {max(raters)}",
         "standard deviation of a row's raters: median": f"{np.median([row.deviation for row in rows]):.2f}",
         "words in a row: median, most": f"{np.median(lengths):.0f}, {max(lengths)}",
-        "rows with a capital letter": share([row.text != row.text.lower() for row in rows]),
+        "rows with a capital letter": share(
+            [row.text != row.text.lower() for row in rows]
+        ),
         "rows with a hyphen": share(["-" in row.text for row in rows]),
     }
 
@@ -320,8 +409,15 @@ def _about_groups(groups: list[list[Row]], joins: Counter) -> str:
 
 
 def _about_ratings(rows: list[Row]) -> str:
-    gaps = {domain: [abs(np.mean(row.ratings) - row.rating) for row in _rows_of(rows, domain)] for domain in FILES}
-    differing = {domain: sum(gap > 1e-4 for gap in found) for domain, found in gaps.items()}
+    gaps = {
+        domain: [
+            abs(np.mean(row.ratings) - row.rating) for row in _rows_of(rows, domain)
+        ]
+        for domain in FILES
+    }
+    differing = {
+        domain: sum(gap > 1e-4 for gap in found) for domain, found in gaps.items()
+    }
     return (
         f"The published mean is not that of the published raters for {_listed(differing)}; they differ by up to "
         f"{max(map(max, gaps.values())):.2f}. The published mean is used here; no row changes sides for it. Of the "
@@ -356,20 +452,35 @@ def _rows_of(group: list[Row], domain: str) -> list[Row]:
 
 def _against(rows: list[Row], neutral: bool) -> float:
     """The share of ratings other than 0 whose sign is not their row's."""
-    signs = [np.sign(row.ratings) * np.sign(row.rating) for row in rows if (row.side == "neutral") == neutral]
+    signs = [
+        np.sign(row.ratings) * np.sign(row.rating)
+        for row in rows
+        if (row.side == "neutral") == neutral
+    ]
     signs = np.concatenate(signs)
     return float(np.mean(signs[signs != 0] < 0))
 
 
 def _splits_table(arrays: dict[str, np.ndarray]) -> str:
     rating = arrays["rating"]
-    sides = {"negative": rating < -NEUTRAL, "positive": rating > NEUTRAL, "neutral": np.abs(rating) <= NEUTRAL}
-    lines = ["| Domain | Split | Negative | Positive | Together | Neutral, left out |", "|---|---|---|---|---|---|"]
+    sides = {
+        "negative": rating < -NEUTRAL,
+        "positive": rating > NEUTRAL,
+        "neutral": np.abs(rating) <= NEUTRAL,
+    }
+    lines = [
+        "| Domain | Split | Negative | Positive | Together | Neutral, left out |",
+        "|---|---|---|---|---|---|",
+    ]
     for domain, name in enumerate(REVIEW_DOMAINS):
         for part, split in enumerate(SPLITS):
             here = (arrays["domain"] == domain) & (arrays["split"] == part)
-            negative, positive, neutral = (int((here & side).sum()) for side in sides.values())
-            counts = f"{negative:,} | {positive:,} | {negative + positive:,} | {neutral:,}"
+            negative, positive, neutral = (
+                int((here & side).sum()) for side in sides.values()
+            )
+            counts = (
+                f"{negative:,} | {positive:,} | {negative + positive:,} | {neutral:,}"
+            )
             lines.append(f"| {name} | {split} | {counts} |")
     return "\n".join(lines)
 
@@ -379,7 +490,11 @@ def _turning_point(rows: list[Row]) -> tuple[int, float, float]:
     above = np.array([row.rating > 0 for row in rows])
     right = np.cumsum(np.append(0, above)) + np.append(np.cumsum(~above[::-1])[::-1], 0)
     cut = int(np.argmax(right))
-    return cut, float(above[:cut].mean()), float(np.mean([row.rating < 0 for row in rows[cut:]]))
+    return (
+        cut,
+        float(above[:cut].mean()),
+        float(np.mean([row.rating < 0 for row in rows[cut:]])),
+    )
 
 
 def _neighbours_alike(rows: list[Row], distance: int) -> float:
@@ -387,7 +502,14 @@ def _neighbours_alike(rows: list[Row], distance: int) -> float:
     sets = [frozenset(row.words) for row in rows]
     frequency = Counter(word for one in sets for word in one)
     rare = [{word for word in one if 2 <= frequency[word] <= 10} for one in sets]
-    return float(np.mean([bool(one & other) for one, other in zip(rare, rare[distance:], strict=False)]))
+    return float(
+        np.mean(
+            [
+                bool(one & other)
+                for one, other in zip(rare, rare[distance:], strict=False)
+            ]
+        )
+    )
 
 
 def card_with(text: str, card: str) -> str:
@@ -396,15 +518,27 @@ def card_with(text: str, card: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sdist", type=Path, help="vaderSentiment-3.3.2.tar.gz; without it, pip downloads it")
-    parser.add_argument("--check", action="store_true", help="write nothing; compare with the committed files")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sdist",
+        type=Path,
+        help="vaderSentiment-3.3.2.tar.gz; without it, pip downloads it",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; compare with the committed files",
+    )
     options = parser.parse_args()
     if options.sdist:
         sdist = options.sdist.read_bytes()
     else:
         with tempfile.TemporaryDirectory() as folder:
-            sdist = pip_download(REQUIREMENT, Path(folder), "--no-binary", "vaderSentiment").read_bytes()
+            sdist = pip_download(
+                REQUIREMENT, Path(folder), "--no-binary", "vaderSentiment"
+            ).read_bytes()
     before = read_rows(sdist)
     groups, kept = grouped(before), without_repetitions(before)
     rows = [before[place] for place in kept]
@@ -415,7 +549,9 @@ def main() -> None:
     if options.check:
         require_same_arrays(BUNDLE, **arrays)
         if with_counts != card:
-            raise SystemExit("The counts in CARD.md are not those of this build. Build without --check.")
+            raise SystemExit(
+                "The counts in CARD.md are not those of this build. Build without --check."
+            )
         print("CARD.md: every count is that of this build.")
         return
     CARD.write_text(with_counts, encoding="utf-8", newline="\n")

@@ -44,15 +44,25 @@ def stored_form(name: str, data: bytes) -> tuple[str, bytes]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="a scikit-image wheel; without it pip downloads one")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--wheel", type=Path, help="a scikit-image wheel; without it pip downloads one"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        wheel = options.wheel or pip_download("scikit-image", Path(folder), "--only-binary", ":all:")
+        wheel = options.wheel or pip_download(
+            "scikit-image", Path(folder), "--only-binary", ":all:"
+        )
         written = []
         with zipfile.ZipFile(wheel) as archive:
             for name, expected in PHOTOGRAPHS.items():
-                data = require_sha256(archive.read(f"skimage/data/{name}"), expected, f"skimage/data/{name}")
+                data = require_sha256(
+                    archive.read(f"skimage/data/{name}"),
+                    expected,
+                    f"skimage/data/{name}",
+                )
                 stored_name, stored = stored_form(name, data)
                 (HERE / stored_name).write_bytes(stored)
                 written.append(HERE / stored_name)

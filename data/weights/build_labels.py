@@ -23,7 +23,12 @@ from build_tools import pip_download, record_files  # noqa: E402
 # Every file that the card gives a checksum for, in its order; convert.py writes the others.
 CARD_FILES = [
     HERE / name
-    for name in ("efficientnet_lite0.npz", "efficientnet_lite2.npz", "imagenet_labels.csv", "expected_top5.json")
+    for name in (
+        "efficientnet_lite0.npz",
+        "efficientnet_lite2.npz",
+        "imagenet_labels.csv",
+        "expected_top5.json",
+    )
 ]
 
 CLEARER = {
@@ -123,23 +128,42 @@ CLEARER = {
 def read_timm_tables(wheel: Path) -> tuple[list[str], dict[str, str]]:
     """The 1,000 WordNet identifiers in class order, and identifier → names separated by ", "."""
     with zipfile.ZipFile(wheel) as archive:
-        synsets = archive.read("timm/data/_info/imagenet_synsets.txt").decode("utf-8").split()
-        lines = archive.read("timm/data/_info/imagenet_synset_to_lemma.txt").decode("utf-8").splitlines()
+        synsets = (
+            archive.read("timm/data/_info/imagenet_synsets.txt").decode("utf-8").split()
+        )
+        lines = (
+            archive.read("timm/data/_info/imagenet_synset_to_lemma.txt")
+            .decode("utf-8")
+            .splitlines()
+        )
     return synsets, dict(line.split("\t") for line in lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help="a timm wheel; without it pip downloads one")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--wheel", type=Path, help="a timm wheel; without it pip downloads one"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        wheel = options.wheel or pip_download("timm", Path(folder), "--only-binary", ":all:")
+        wheel = options.wheel or pip_download(
+            "timm", Path(folder), "--only-binary", ":all:"
+        )
         synsets, names = read_timm_tables(wheel)
 
-    labels = [CLEARER.get(index, names[wnid].split(", ")[0]) for index, wnid in enumerate(synsets)]
-    alike = [label for label, times in Counter(map(str.lower, labels)).items() if times > 1]
+    labels = [
+        CLEARER.get(index, names[wnid].split(", ")[0])
+        for index, wnid in enumerate(synsets)
+    ]
+    alike = [
+        label for label, times in Counter(map(str.lower, labels)).items() if times > 1
+    ]
     if len(labels) != 1000 or alike:
-        raise SystemExit(f"Expected 1,000 different labels, got {len(labels)}, of which alike: {alike}.")
+        raise SystemExit(
+            f"Expected 1,000 different labels, got {len(labels)}, of which alike: {alike}."
+        )
 
     with open(HERE / "imagenet_labels.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -37,7 +37,9 @@ from tlcourse.efficientnet_lite import SCALING, EfficientNetLite, block_layers  
 from tlcourse.recipes import RECIPES  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3
-LARGEST_FLOAT32_KERNEL = 12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
+LARGEST_FLOAT32_KERNEL = (
+    12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
+)
 
 
 class Answers(NamedTuple):
@@ -55,7 +57,11 @@ def rounded(array: np.ndarray) -> np.ndarray:
     they are those of the first blocks and the depthwise ones, where few numbers do much of the work; rounding
     them too makes the answers differ by more than LARGEST_DIFFERENCE.
     """
-    return array if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL else array.astype(np.float16)
+    return (
+        array
+        if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL
+        else array.astype(np.float16)
+    )
 
 
 def original_weights(variant: str) -> dict:
@@ -73,7 +79,9 @@ def convert(variant: str, state: dict) -> dict[str, np.ndarray]:
     """PyTorch state → float32 arrays by Keras name, contiguous, sorted by name."""
     arrays, (_, *blocks) = {}, block_layers(variant)  # the first is the stem
     for torch_name, tensor in state.items():
-        if not torch_name.endswith("num_batches_tracked"):  # a counter that Keras does not keep
+        if not torch_name.endswith(
+            "num_batches_tracked"
+        ):  # a counter that Keras does not keep
             name = keras_name(torch_name, blocks)
             arrays[name] = np.ascontiguousarray(keras_layout(name, tensor.numpy()))
     return dict(sorted(arrays.items()))
@@ -81,7 +89,11 @@ def convert(variant: str, state: dict) -> dict[str, np.ndarray]:
 
 def preprocessed(photograph: Path, size: int) -> np.ndarray:
     """(size, size, 3) float32: the whole picture squeezed into the square, pixels scaled as in the training."""
-    picture = Image.open(photograph).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+    picture = (
+        Image.open(photograph)
+        .convert("RGB")
+        .resize((size, size), Image.Resampling.BICUBIC)
+    )
     return (np.asarray(picture, dtype=np.float32) - 127) / 128
 
 
@@ -96,11 +108,15 @@ def ask_pytorch(variant: str, state: dict, pictures: np.ndarray) -> Answers:
         batch = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
         features = network.extract_features(batch).mean(dim=(2, 3))
         logits = network(batch)
-        return Answers(features.numpy(), logits.numpy(), torch.softmax(logits, dim=1).numpy())
+        return Answers(
+            features.numpy(), logits.numpy(), torch.softmax(logits, dim=1).numpy()
+        )
 
 
 def ask_keras(variant: str, weights: Path, pictures: np.ndarray) -> Answers:
-    features = EfficientNetLite(variant, include_top=False, pooling="avg", weights=weights)(pictures).numpy()
+    features = EfficientNetLite(
+        variant, include_top=False, pooling="avg", weights=weights
+    )(pictures).numpy()
     network = EfficientNetLite(variant, weights=weights)
     probabilities = network(pictures).numpy()
     kernel, bias = network.get_layer("classifier").get_weights()
@@ -109,7 +125,9 @@ def ask_keras(variant: str, weights: Path, pictures: np.ndarray) -> Answers:
 
 def disagreement(found: Answers, expected: Answers) -> dict[str, float]:
     """Largest absolute differences; those of logits and features in units of the expected ones' range."""
-    largest = Answers(*(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True)))
+    largest = Answers(
+        *(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True))
+    )
     return {
         "probabilities": largest.probabilities,
         "logits / their range": largest.logits / float(np.ptp(expected.logits)),
@@ -117,12 +135,16 @@ def disagreement(found: Answers, expected: Answers) -> dict[str, float]:
     }
 
 
-def prove(variant: str, photographs: list[Path], folder: Path) -> tuple[dict[str, dict[str, float]], np.ndarray]:
+def prove(
+    variant: str, photographs: list[Path], folder: Path
+) -> tuple[dict[str, dict[str, float]], np.ndarray]:
     """Write `<variant>.npz` into the folder; returns its agreement with PyTorch, and PyTorch's probabilities (n, 1000).
 
     Stops with a sentence where a network differs from PyTorch by more than LARGEST_DIFFERENCE.
     """
-    pictures = np.stack([preprocessed(photograph, RECIPES[variant].size) for photograph in photographs])
+    pictures = np.stack(
+        [preprocessed(photograph, RECIPES[variant].size) for photograph in photographs]
+    )
     state = original_weights(variant)
     exact, original = convert(variant, state), ask_pytorch(variant, state, pictures)
     exact_file, rounded_file = folder / "exact.npz", folder / f"{variant}.npz"
@@ -130,11 +152,18 @@ def prove(variant: str, photographs: list[Path], folder: Path) -> tuple[dict[str
     # Not compressed: float16 weights hardly shrink, and so the bytes do not depend on the zlib at hand.
     np.savez(rounded_file, **{name: rounded(array) for name, array in exact.items()})
     measured = {
-        "the exact float32 weights": disagreement(ask_keras(variant, exact_file, pictures), original),
-        "the bundled, rounded weights": disagreement(ask_keras(variant, rounded_file, pictures), original),
+        "the exact float32 weights": disagreement(
+            ask_keras(variant, exact_file, pictures), original
+        ),
+        "the bundled, rounded weights": disagreement(
+            ask_keras(variant, rounded_file, pictures), original
+        ),
     }
     for kind, row in measured.items():
-        print(f"{variant} with {kind}:", ", ".join(f"{name} {value:.2e}" for name, value in row.items()))
+        print(
+            f"{variant} with {kind}:",
+            ", ".join(f"{name} {value:.2e}" for name, value in row.items()),
+        )
         if max(row["probabilities"], row["logits / their range"]) > LARGEST_DIFFERENCE:
             raise SystemExit(
                 f"{variant} with {kind} differs from PyTorch by more than {LARGEST_DIFFERENCE}; nothing was written."
@@ -149,7 +178,10 @@ def top5(photographs: list[Path], probabilities: np.ndarray) -> dict[str, list]:
     table = {}
     for photograph, row in zip(photographs, probabilities, strict=True):
         best = np.argsort(-row, kind="stable")[:5]
-        table[photograph.name] = [[classes[i]["wnid"], classes[i]["label"], round(float(row[i]), 4)] for i in best]
+        table[photograph.name] = [
+            [classes[i]["wnid"], classes[i]["label"], round(float(row[i]), 4)]
+            for i in best
+        ]
     return table
 
 
@@ -161,40 +193,72 @@ def write_top5(tables: dict[str, dict[str, list]]) -> None:
         for name, rows in table.items():
             lines = ",\n".join("      " + json.dumps(row) for row in rows)
             pictures.append(f"    {json.dumps(name)}: [\n{lines}\n    ]")
-        networks.append(f"  {json.dumps(network)}: {{\n" + ",\n".join(pictures) + "\n  }")
+        networks.append(
+            f"  {json.dumps(network)}: {{\n" + ",\n".join(pictures) + "\n  }"
+        )
     text = "{\n" + ",\n".join(networks) + "\n}\n"
     (HERE / "expected_top5.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_agreement(measured: dict[str, dict[str, dict[str, float]]], photographs: int) -> None:
+def write_agreement(
+    measured: dict[str, dict[str, dict[str, float]]], photographs: int
+) -> None:
     """Replace the table between the two comments in CARD.md, so that no measured number is typed by hand."""
-    rows = [(network, kind, row) for network, kinds in measured.items() for kind, row in kinds.items()]
+    rows = [
+        (network, kind, row)
+        for network, kinds in measured.items()
+        for kind, row in kinds.items()
+    ]
     quantities = list(rows[0][2])
     lines = [
         f"Largest difference from PyTorch over {photographs} photographs:",
         "",
         f"| Network | Keras with | {' | '.join(quantities)} |",
         "|---|---|" + "---|" * len(quantities),
-        *(f"| {network} | {kind} | {' | '.join(f'{v:.1e}' for v in row.values())} |" for network, kind, row in rows),
+        *(
+            f"| {network} | {kind} | {' | '.join(f'{v:.1e}' for v in row.values())} |"
+            for network, kind, row in rows
+        ),
     ]
     card = HERE / "CARD.md"
     text = card.read_text(encoding="utf-8")
     begin, end = "<!-- measured by convert.py -->\n", "<!-- end -->"
     if begin not in text or end not in text:
-        raise SystemExit(f"{card} lacks the comments {begin.strip()} and {end} around the measured table.")
+        raise SystemExit(
+            f"{card} lacks the comments {begin.strip()} and {end} around the measured table."
+        )
     block = begin + "\n".join(lines) + "\n" + end
-    text = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: block, text, flags=re.DOTALL)
+    text = re.sub(
+        re.escape(begin) + ".*?" + re.escape(end),
+        lambda _: block,
+        text,
+        flags=re.DOTALL,
+    )
     card.write_text(text, encoding="utf-8", newline="\n")
 
 
 def main() -> None:
-    photographs = sorted(p for p in (HERE.parent / "samples").iterdir() if p.suffix in (".jpg", ".png"))
+    photographs = sorted(
+        p for p in (HERE.parent / "samples").iterdir() if p.suffix in (".jpg", ".png")
+    )
     with tempfile.TemporaryDirectory() as folder:
-        proofs = {variant: prove(variant, photographs, Path(folder)) for variant in SCALING}
+        proofs = {
+            variant: prove(variant, photographs, Path(folder)) for variant in SCALING
+        }
         for variant in proofs:
-            (HERE / f"{variant}.npz").write_bytes(Path(folder, f"{variant}.npz").read_bytes())
-    write_top5({variant: top5(photographs, probabilities) for variant, (_, probabilities) in proofs.items()})
-    write_agreement({variant: measured for variant, (measured, _) in proofs.items()}, len(photographs))
+            (HERE / f"{variant}.npz").write_bytes(
+                Path(folder, f"{variant}.npz").read_bytes()
+            )
+    write_top5(
+        {
+            variant: top5(photographs, probabilities)
+            for variant, (_, probabilities) in proofs.items()
+        }
+    )
+    write_agreement(
+        {variant: measured for variant, (measured, _) in proofs.items()},
+        len(photographs),
+    )
     record_files(HERE / "CARD.md", CARD_FILES)
 
 

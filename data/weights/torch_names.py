@@ -34,7 +34,11 @@ WEIGHTS_OF_BATCH_NORM = {
 def keras_name(torch_name: str, blocks: Sequence[str]) -> str:
     """`_blocks.0._bn1.running_var` → `block1a_depthwise_bn/moving_variance`, given the course's blocks in order."""
     *block, layer, weight = torch_name.split(".")
-    layer = f"{blocks[int(block[1])]}_{LAYERS_OF_A_BLOCK[layer]}" if block else LAYERS[layer]
+    layer = (
+        f"{blocks[int(block[1])]}_{LAYERS_OF_A_BLOCK[layer]}"
+        if block
+        else LAYERS[layer]
+    )
     if layer.endswith("_bn"):
         return f"{layer}/{WEIGHTS_OF_BATCH_NORM[weight]}"
     return f"{layer}/{'kernel' if weight == 'weight' else weight}"
@@ -42,9 +46,13 @@ def keras_name(torch_name: str, blocks: Sequence[str]) -> str:
 
 def keras_layout(name: str, array: np.ndarray) -> np.ndarray:
     """Put the axes of PyTorch's kernel of this (Keras) name into Keras' order; vectors stay as they are."""
-    if name.endswith("depthwise_conv/kernel"):  # (channels, 1, height, width) → (height, width, channels, 1)
+    if name.endswith(
+        "depthwise_conv/kernel"
+    ):  # (channels, 1, height, width) → (height, width, channels, 1)
         return array.transpose(2, 3, 0, 1)
-    if name.endswith("conv/kernel"):  # (out, in, height, width) → (height, width, in, out)
+    if name.endswith(
+        "conv/kernel"
+    ):  # (out, in, height, width) → (height, width, in, out)
         return array.transpose(2, 3, 1, 0)
     return array.T  # the classifier's kernel (out, in) → (in, out)
 

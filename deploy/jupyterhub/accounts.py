@@ -22,18 +22,25 @@ from pathlib import Path
 
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are mistaken for one another on paper: l 1 o 0
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-MADE = Path("/var/lib/tlcourse-hub/accounts")  # name:uid:home of each account that was made here; for root alone
+MADE = Path(
+    "/var/lib/tlcourse-hub/accounts"
+)  # name:uid:home of each account that was made here; for root alone
 FIRST_UID = 1000  # below are the system's own accounts
 
 
 def new_password() -> str:
     """Sixteen characters in groups of four: 79 bits."""
-    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
+    return "-".join(
+        "".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4)
+    )
 
 
 def read_list(path: Path) -> list[str]:
     """The user names of a class list; all of them are looked at before any account is made."""
-    lines = [line.partition(",")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line.partition(",")[0].strip()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     names = [name for name in lines if name and not name.startswith("#")]
     wrong = [name for name in names if not NAME.fullmatch(name)]
     if wrong:
@@ -43,7 +50,9 @@ def read_list(path: Path) -> list[str]:
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        sys.exit(f"These are in the list twice: {', '.join(twice)}. No account was made.")
+        sys.exit(
+            f"These are in the list twice: {', '.join(twice)}. No account was made."
+        )
     return names
 
 
@@ -70,7 +79,14 @@ def exists(name: str) -> bool:
 def make_account(name: str, teacher: bool) -> str:
     """A user with a home for themselves alone; their password."""
     groups = "tlcourse,tlcourse-teachers" if teacher else "tlcourse"
-    options = ["--create-home", "--user-group", "--shell", "/bin/bash", "--groups", groups]
+    options = [
+        "--create-home",
+        "--user-group",
+        "--shell",
+        "/bin/bash",
+        "--groups",
+        groups,
+    ]
     subprocess.run(["useradd", *options, "--key", "HOME_MODE=0700", name], check=True)
     record(name)
     return set_password(name)
@@ -80,7 +96,10 @@ def record(name: str) -> None:
     """Note that this account was made here, so that it, and no other, can be removed again."""
     account = pwd.getpwnam(name)
     MADE.parent.mkdir(mode=0o700, exist_ok=True)
-    with open(os.open(MADE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "a") as file:
+    with open(
+        os.open(MADE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600),
+        "a",
+    ) as file:
         file.write(f"{name}:{account.pw_uid}:{account.pw_dir}\n")
 
 
@@ -105,11 +124,18 @@ def remove_all() -> None:
     """Remove the accounts that were made here; those that were added to the group by hand stay, with their homes."""
     group, busy = set(members()), []
     lines = MADE.read_text(encoding="utf-8").splitlines() if MADE.is_file() else []
-    made = {name: (int(uid), home) for name, uid, home in (line.split(":", 2) for line in lines)}
+    made = {
+        name: (int(uid), home)
+        for name, uid, home in (line.split(":", 2) for line in lines)
+    }
     for name, (uid, home) in made.items():
         if reason := why_not_removed(name, uid, home):
             print(f"left {name}: it {reason}")
-        elif (done := subprocess.run(["userdel", "--remove", name], capture_output=True, text=True)).returncode:
+        elif (
+            done := subprocess.run(
+                ["userdel", "--remove", name], capture_output=True, text=True
+            )
+        ).returncode:
             print(f"left {name}: {done.stderr.strip()}")
             busy.append(name)
         else:
@@ -117,7 +143,9 @@ def remove_all() -> None:
     for name in sorted(group - set(made)):
         print(f"left {name}: it is not in {MADE}")
     if busy:
-        sys.exit(f"These could not be removed: {', '.join(busy)}. End their processes, then run this again.")
+        sys.exit(
+            f"These could not be removed: {', '.join(busy)}. End their processes, then run this again."
+        )
 
 
 def set_password(name: str) -> str:
@@ -128,7 +156,9 @@ def set_password(name: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("list", type=Path, nargs="?")
     parser.add_argument("--teachers", action="store_true")
     parser.add_argument("--new-password", metavar="NAME")
@@ -138,14 +168,18 @@ def main() -> None:
         return remove_all()
     if chosen.new_password:
         if not is_learner(chosen.new_password):
-            sys.exit(f"{chosen.new_password} is no account of the course; its password was left as it is.")
+            sys.exit(
+                f"{chosen.new_password} is no account of the course; its password was left as it is."
+            )
         return print(f"{chosen.new_password}  {set_password(chosen.new_password)}")
     if not chosen.list:
         parser.error("name a class list")
     names = [name for name in read_list(chosen.list) if not is_learner(name)]
     taken = [name for name in names if exists(name)]
     if taken:
-        sys.exit(f"This machine has other accounts with these names: {', '.join(taken)}. No account was made.")
+        sys.exit(
+            f"This machine has other accounts with these names: {', '.join(taken)}. No account was made."
+        )
     for name in names:
         print(f"{name:<32}{make_account(name, chosen.teachers)}", flush=True)
 

@@ -13,7 +13,9 @@ STATE = Path("/var/lib/tlcourse-hub")  # for root alone: secrets, and who has a 
 
 c.JupyterHub.authenticator_class = "pam"
 c.PAMAuthenticator.service = "tlcourse-hub"
-c.PAMAuthenticator.open_sessions = False  # a session would bring services that no limit below holds
+c.PAMAuthenticator.open_sessions = (
+    False  # a session would bring services that no limit below holds
+)
 c.PAMAuthenticator.allowed_groups = {"tlcourse"}
 c.PAMAuthenticator.admin_groups = {"tlcourse-teachers"}
 c.Authenticator.allow_all = False
@@ -24,7 +26,9 @@ c.LocalAuthenticator.create_system_users = False
 c.JupyterHub.spawner_class = "systemd"
 c.Spawner.mem_limit = os.environ.get("TLCOURSE_HUB_MEMORY", "2G")
 c.Spawner.cpu_limit = float(os.environ.get("TLCOURSE_HUB_CPUS", "2"))
-c.SystemdSpawner.slice = "tlcourse.slice"  # `systemctl status tlcourse.slice` shows the whole class
+c.SystemdSpawner.slice = (
+    "tlcourse.slice"  # `systemctl status tlcourse.slice` shows the whole class
+)
 c.SystemdSpawner.default_shell = "/bin/bash"
 c.SystemdSpawner.isolate_tmp = True
 c.SystemdSpawner.isolate_devices = True
@@ -50,7 +54,15 @@ c.Spawner.environment = {
     "KERAS_HOME": str(SHARED / "keras"),
     "PYTHONDONTWRITEBYTECODE": "1",
     # As many threads as cores of the whole machine would only wait for one another below the limit.
-    **dict.fromkeys(["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"], "2"),
+    **dict.fromkeys(
+        [
+            "TF_NUM_INTRAOP_THREADS",
+            "TF_NUM_INTEROP_THREADS",
+            "OMP_NUM_THREADS",
+            "MALLOC_ARENA_MAX",
+        ],
+        "2",
+    ),
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 c.JupyterHub.allow_named_servers = False
@@ -64,7 +76,14 @@ with_tls = bool(c.JupyterHub.ssl_key and c.JupyterHub.ssl_cert)
 port = os.environ.get("TLCOURSE_HUB_PORT") or ("443" if with_tls else "8000")
 c.JupyterHub.bind_url = f"https://:{port}" if with_tls else f"http://127.0.0.1:{port}"
 c.JupyterHub.hub_ip = "127.0.0.1"
-PROXY = SHARED / "node" / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+PROXY = (
+    SHARED
+    / "node"
+    / "node_modules"
+    / "configurable-http-proxy"
+    / "bin"
+    / "configurable-http-proxy"
+)
 c.ConfigurableHTTPProxy.command = ["node", str(PROXY)]
 
 # --- Secrets: made by install.sh. The proxy's token comes as CONFIGPROXY_AUTH_TOKEN.
@@ -76,12 +95,20 @@ c.JupyterHub.db_url = f"sqlite:///{STATE / 'hub.sqlite'}"
 
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.services = [
-    {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}
+    {
+        "name": "idle-culler",
+        "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"],
+    }
 ]
 c.JupyterHub.load_roles = [
     {
         "name": "idle-culler",
-        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "scopes": [
+            "list:users",
+            "read:users:activity",
+            "read:servers",
+            "delete:servers",
+        ],
         "services": ["idle-culler"],
     }
 ]

@@ -46,13 +46,25 @@ def integrity(content: bytes) -> str:
 
 def download(packages: list[tuple[str, str, str]], folder: Path) -> None:
     """The archives, by `npm pack`, which runs nothing of them, and which is not run by root where that can be."""
-    specs = sorted({f"{package_name(place)}@{version}" for place, version, _ in packages})
-    command, environment = ["npm", "pack", *QUIET, *specs], {**os.environ, "HOME": str(folder)}
+    specs = sorted(
+        {f"{package_name(place)}@{version}" for place, version, _ in packages}
+    )
+    command, environment = (
+        ["npm", "pack", *QUIET, *specs],
+        {**os.environ, "HOME": str(folder)},
+    )
     account = {}
     if os.geteuid() == 0 and any(entry.pw_name == ACCOUNT for entry in pwd.getpwall()):
         account = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
         shutil.chown(folder, ACCOUNT)
-    subprocess.run(command, cwd=folder, env=environment, **account, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        **account,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def files_of(content: bytes, name: str) -> dict[PurePosixPath, tuple[bytes, bool]]:
@@ -60,23 +72,33 @@ def files_of(content: bytes, name: str) -> dict[PurePosixPath, tuple[bytes, bool
     found = {}
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for member in archive.getmembers():
-            path = PurePosixPath(*PurePosixPath(member.name).parts[1:])  # without the folder that all of them are in
+            path = PurePosixPath(
+                *PurePosixPath(member.name).parts[1:]
+            )  # without the folder that all of them are in
             if member.isdir():
                 continue
             if not member.isfile() or ".." in path.parts or not path.parts:
-                sys.exit(f"{name} holds {member.name}, which is no plain file inside it. Nothing was installed.")
+                sys.exit(
+                    f"{name} holds {member.name}, which is no plain file inside it. Nothing was installed."
+                )
             found[path] = archive.extractfile(member).read(), bool(member.mode & 0o100)
     return found
 
 
-def unpack(packages: list[tuple[str, str, str]], downloaded: Path, folder: Path) -> None:
+def unpack(
+    packages: list[tuple[str, str, str]], downloaded: Path, folder: Path
+) -> None:
     """All of them; an archive that is not the one that was locked ends it."""
     for place, version, expected in packages:
         name = package_name(place)
         archive = downloaded / file_name(name, version)
-        content = archive.read_bytes() if archive.is_file() else b""  # read once: what is compared is what is unpacked
+        content = (
+            archive.read_bytes() if archive.is_file() else b""
+        )  # read once: what is compared is what is unpacked
         if integrity(content) != expected:
-            sys.exit(f"{name} {version} is not what {LOCK.name} lists. Nothing was installed.")
+            sys.exit(
+                f"{name} {version} is not what {LOCK.name} lists. Nothing was installed."
+            )
         for path, (data, executable) in files_of(content, name).items():
             file = folder / place / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +107,9 @@ def unpack(packages: list[tuple[str, str, str]], downloaded: Path, folder: Path)
 
 
 def install(target: Path) -> None:
-    if (target / LOCK.name).is_file() and (target / LOCK.name).read_bytes() == LOCK.read_bytes():
+    if (target / LOCK.name).is_file() and (
+        target / LOCK.name
+    ).read_bytes() == LOCK.read_bytes():
         return
     packages = read_lock()
     fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".node-"))
@@ -103,11 +127,27 @@ def install(target: Path) -> None:
 
 def lock(version: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["npm", "install", *QUIET, "--package-lock-only", "--omit=dev", f"{PROXY}@{version}"]
+        command = [
+            "npm",
+            "install",
+            *QUIET,
+            "--package-lock-only",
+            "--omit=dev",
+            f"{PROXY}@{version}",
+        ]
         subprocess.run(command, cwd=folder, check=True)
-        found = json.loads(Path(folder, "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    lines = [f"{place} {one['version']} {one['integrity']}" for place, one in sorted(found.items()) if place]
-    head = [f"# Made by: proxy.py lock {version}", "# Place, version, SHA-512 of the archive."]
+        found = json.loads(
+            Path(folder, "package-lock.json").read_text(encoding="utf-8")
+        )["packages"]
+    lines = [
+        f"{place} {one['version']} {one['integrity']}"
+        for place, one in sorted(found.items())
+        if place
+    ]
+    head = [
+        f"# Made by: proxy.py lock {version}",
+        "# Place, version, SHA-512 of the archive.",
+    ]
     LOCK.write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
 
 

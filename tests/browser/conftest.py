@@ -48,7 +48,9 @@ def chromium():
         missing("playwright")
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*SWITCHES, *root])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*SWITCHES, *root]
+        )
         yield browser
         browser.close()
 
@@ -69,8 +71,17 @@ def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    environment = os.environ | {name: str(own / name.lower()) for name in folders} | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    folders = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+    )
+    environment = (
+        os.environ
+        | {name: str(own / name.lower()) for name in folders}
+        | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    )
     environment.pop("MPLBACKEND", None)
     options = {
         "ServerApp.root_dir": lessons_folder,
@@ -82,12 +93,19 @@ def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
         "LabApp.expose_app_in_browser": True,
         "LabApp.news_url": "",
     }
-    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *(f"--{name}={value}" for name, value in options.items()),
+    ]
     with open(own / "log.txt", "w", encoding="utf-8") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_until_it_answers(f"{address}/api/status?token={TOKEN}", server, own / "log.txt")
+        wait_until_it_answers(
+            f"{address}/api/status?token={TOKEN}", server, own / "log.txt"
+        )
         yield address
     finally:
         server.terminate()
@@ -98,7 +116,9 @@ def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
             server.wait()
 
 
-def wait_until_it_answers(address: str, server: subprocess.Popen, log: Path, seconds: float = 120) -> None:
+def wait_until_it_answers(
+    address: str, server: subprocess.Popen, log: Path, seconds: float = 120
+) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
@@ -116,7 +136,9 @@ def open_lesson(chromium, lab, lessons_folder):
 
     def open_one(name: str) -> Lesson:
         context = chromium.new_context(viewport={"width": 1300, "height": 1000})
-        lesson = Lesson(context.new_page(), lab, TOKEN, lessons_folder / f"{name}.ipynb")
+        lesson = Lesson(
+            context.new_page(), lab, TOKEN, lessons_folder / f"{name}.ipynb"
+        )
         opened.append(lesson)
         return lesson
 

@@ -77,7 +77,11 @@ class Lesson:
 
     def select(self, text: str) -> int:
         """The number of the code cell with this text, which is scrolled to."""
-        number = next(n for n, cell in enumerate(self.cells()) if cell["code"] and text in cell["source"])
+        number = next(
+            n
+            for n, cell in enumerate(self.cells())
+            if cell["code"] and text in cell["source"]
+        )
         self.page.evaluate(
             f"""async number => {{
                 const notebook = {_NOTEBOOK}.content;
@@ -91,7 +95,9 @@ class Lesson:
 
     def cell(self, text: str):
         """The code cell with this text, as playwright's locator."""
-        found = self.page.locator(f'.jp-NotebookPanel .jp-Cell[data-windowed-list-index="{self.select(text)}"]')
+        found = self.page.locator(
+            f'.jp-NotebookPanel .jp-Cell[data-windowed-list-index="{self.select(text)}"]'
+        )
         found.wait_for()
         return found
 

@@ -56,18 +56,41 @@ def notebook(open_lesson, lessons_folder):
 
     foreign_folder(lessons_folder / "foreign")
     (lessons_folder / "export").mkdir()
-    (lessons_folder / "export" / "MODEL_CARD.md").write_text(card_of_all(), encoding="utf-8")
-    (own,) = (cell for cell in LESSON.read_text(encoding="utf-8").split("# %%") if '/ "MODEL_CARD.md")' in cell)
-    sources = [*CELLS.replace("TESTS", repr(str(TESTS))).strip().split("\n\n"), own.partition("\n")[2].strip()]
+    (lessons_folder / "export" / "MODEL_CARD.md").write_text(
+        card_of_all(), encoding="utf-8"
+    )
+    (own,) = (
+        cell
+        for cell in LESSON.read_text(encoding="utf-8").split("# %%")
+        if '/ "MODEL_CARD.md")' in cell
+    )
+    sources = [
+        *CELLS.replace("TESTS", repr(str(TESTS))).strip().split("\n\n"),
+        own.partition("\n")[2].strip(),
+    ]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lessons_folder / "foreign.ipynb")
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+    }
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata=kernel),
+        lessons_folder / "foreign.ipynb",
+    )
     lesson = open_lesson("foreign")
     lesson.dialogs = []
-    lesson.page.on("dialog", lambda dialog: (lesson.dialogs.append(dialog.message), dialog.dismiss()))
+    lesson.page.on(
+        "dialog",
+        lambda dialog: (lesson.dialogs.append(dialog.message), dialog.dismiss()),
+    )
     lesson.run_all()
     for cell in lesson.cells():
-        assert not [output for output in cell["outputs"] if output["output_type"] == "error"], cell
+        assert not [
+            output for output in cell["outputs"] if output["output_type"] == "error"
+        ], cell
         lesson.select(cell["source"])  # so that it is drawn
         lesson.page.wait_for_timeout(300)
     return lesson
@@ -99,7 +122,15 @@ def test_it_is_shown_as_text(notebook, source, text):
 
 
 @pytest.mark.parametrize(
-    "source", ["pictures.card", "Table((", "FreezeTable(", "bars", "mistake_browser(few", "MODEL_"]
+    "source",
+    [
+        "pictures.card",
+        "Table((",
+        "FreezeTable(",
+        "bars",
+        "mistake_browser(few",
+        "MODEL_",
+    ],
 )
 def test_no_link_no_formula_and_no_foreign_element_is_in_the_output(notebook, source):
     last = [cell["source"] for cell in notebook.cells() if source in cell["source"]][-1]
@@ -109,4 +140,7 @@ def test_no_link_no_formula_and_no_foreign_element_is_in_the_output(notebook, so
         "script, iframe, mjx-container, [onload], [onerror], [onmouseover], a[href*='tracker'], a[href^='javascript'], "
         "img:not([src^='data:'])"
     )
-    assert output.locator(found).evaluate_all("found => found.map(one => one.outerHTML)") == []
+    assert (
+        output.locator(found).evaluate_all("found => found.map(one => one.outerHTML)")
+        == []
+    )

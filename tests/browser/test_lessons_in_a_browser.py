@@ -16,9 +16,18 @@ from tlcourse.widgets import accuracy_at, freezing_at
 
 pytestmark = pytest.mark.slow
 
-WITH_WIDGETS = ("00_start_here", "04_freezing_and_a_new_head", "05_fine_tuning", "06_digits_to_kanji")
+WITH_WIDGETS = (
+    "00_start_here",
+    "04_freezing_and_a_new_head",
+    "05_fine_tuning",
+    "06_digits_to_kanji",
+)
 LESSONS = Path(__file__).resolve().parent.parent.parent / "notebooks"
-WITHOUT = tuple(sorted(path.stem for path in LESSONS.glob("*.ipynb") if path.stem not in WITH_WIDGETS))
+WITHOUT = tuple(
+    sorted(
+        path.stem for path in LESSONS.glob("*.ipynb") if path.stem not in WITH_WIDGETS
+    )
+)
 ANSWER = 30_000  # milliseconds; how fast widgets are is measured by `make results`, and not here
 
 
@@ -40,7 +49,11 @@ def run(open_lesson):
 
 def assert_ran_without_error(lesson):
     code = [cell for cell in lesson.cells() if cell["code"] and cell["source"].strip()]
-    wrong = [cell["source"] for cell in code if any(output["output_type"] == "error" for output in cell["outputs"])]
+    wrong = [
+        cell["source"]
+        for cell in code
+        if any(output["output_type"] == "error" for output in cell["outputs"])
+    ]
     assert wrong == []
     assert [cell["source"] for cell in code if cell["count"] is None] == []
     assert lesson.other_hosts == []
@@ -48,7 +61,9 @@ def assert_ran_without_error(lesson):
 
 def says(cell, text):
     """Wait until a cell's output says this."""
-    cell.locator(".jp-OutputArea").get_by_text(text, exact=False).first.wait_for(timeout=ANSWER)
+    cell.locator(".jp-OutputArea").get_by_text(text, exact=False).first.wait_for(
+        timeout=ANSWER
+    )
 
 
 def press(cell, selector, *keys):
@@ -85,7 +100,9 @@ def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
     cell = own()
     press(cell, "select", *NEXT)
     chosen = "select => select.value.startsWith('picture 1,')"
-    cell.page.wait_for_function(chosen, arg=cell.locator("select").element_handle(), timeout=ANSWER)
+    cell.page.wait_for_function(
+        chosen, arg=cell.locator("select").element_handle(), timeout=ANSWER
+    )
     says(cell, "Nearest training pictures:")
 
 
@@ -94,22 +111,35 @@ def test_an_uploaded_photograph_is_answered(own):
     photograph = tl.load_dataset("samples").test.images.paths[2]
     give(cell, photograph)
     given = "select => select.value === 'what I give'"
-    cell.page.wait_for_function(given, arg=cell.locator("select").element_handle(), timeout=ANSWER)
+    cell.page.wait_for_function(
+        given, arg=cell.locator("select").element_handle(), timeout=ANSWER
+    )
     says(cell, "What speaks for")
 
 
 def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
-    (tmp_path / "diary.jpg").write_text("Dear diary, this is no photograph.", encoding="utf-8")
+    (tmp_path / "diary.jpg").write_text(
+        "Dear diary, this is no photograph.", encoding="utf-8"
+    )
     cell = own()
     give(cell, tmp_path / "diary.jpg")
-    says(cell, "diary.jpg cannot be read as a picture: its content is in no picture format")
+    says(
+        cell,
+        "diary.jpg cannot be read as a picture: its content is in no picture format",
+    )
 
 
 def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
     saved = json.loads(run("00_start_here").save())
     assert "widgets" not in saved["metadata"]
-    (output,) = next(cell for cell in saved["cells"] if "try_your_own" in "".join(cell["source"]))["outputs"]
-    assert set(output["data"]) == {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"}
+    (output,) = next(
+        cell for cell in saved["cells"] if "try_your_own" in "".join(cell["source"])
+    )["outputs"]
+    assert set(output["data"]) == {
+        "image/png",
+        "text/plain",
+        "application/vnd.jupyter.widget-view+json",
+    }
     assert "diary" not in json.dumps(saved)
 
 
@@ -137,12 +167,17 @@ def test_lesson_05_runs(run):
 
 def test_a_click_on_a_field_of_the_confusion_matrix_opens_its_pictures(run):
     cell = run("05_fine_tuning").cell("tl.widgets.mistake_browser")
-    button = cell.locator('button[title$="of true class functional predicted as functional"]')
+    button = cell.locator(
+        'button[title$="of true class functional predicted as functional"]'
+    )
     count = button.inner_text()
     button.click()
     says(cell, f"functional recognised: {count}")
     pictures = cell.locator("img[alt*='functional, taken for functional']")
-    assert pictures.count() == 4 and cell.locator("img[alt^='Training picture']").count() == 12
+    assert (
+        pictures.count() == 4
+        and cell.locator("img[alt^='Training picture']").count() == 12
+    )
 
 
 # Lesson 06: draw a Kanji, and the label slider
@@ -176,7 +211,9 @@ def guesses(cell):
     """Network → the five signs that it reads, the most probable first."""
     cell.locator("caption", has_text="from scratch").wait_for(timeout=ANSWER)
     return {
-        table.locator("caption").inner_text(): table.locator("tbody th").all_inner_texts()
+        table.locator("caption").inner_text(): table.locator(
+            "tbody th"
+        ).all_inner_texts()
         for table in cell.locator("table").all()
     }
 
@@ -186,7 +223,9 @@ def test_what_is_drawn_with_the_mouse_is_read_by_both_networks(canvas, sign, hei
     draw(canvas, *heights)
     read = guesses(canvas)
     assert set(read) == {"from scratch", "carried, trained further"}
-    assert all(len(best) == 5 for best in read.values()) and sign in sum(read.values(), [])
+    assert all(len(best) == 5 for best in read.values()) and sign in sum(
+        read.values(), []
+    )
 
 
 def test_a_sign_is_chosen_from_the_list_by_keyboard(canvas):
@@ -207,7 +246,9 @@ def test_the_label_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
 
 
 @pytest.mark.parametrize("name", WITHOUT)
-def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(open_lesson, name):
+def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(
+    open_lesson, name
+):
     lesson = open_lesson(name)
     if os.environ.get("TLCOURSE_BROWSER_LESSONS") == "all":
         lesson.run_all()

@@ -22,18 +22,36 @@ def class_hub(names: list[str], lessons: str, settings: str = ""):
         settings: lines for /etc/tlcourse-hub.env, in place of those of hub.env.
     """
     with Machine(ROOT) as machine:
-        machine.run(str(Path(ROOT, ".venv/bin/tlcourse")), "handout", "/tmp/class", "--lessons", lessons)
+        machine.run(
+            str(Path(ROOT, ".venv/bin/tlcourse")),
+            "handout",
+            "/tmp/class",
+            "--lessons",
+            lessons,
+        )
         machine.run(str(HUB / "lessons.sh"), "/tmp/class/learners")
         # The machine has this one's network: the rules about the cloud's metadata are set in a network of their own.
         drop_in = "/etc/systemd/system/tlcourse-metadata.service.d/network.conf"
-        machine.run("install", "-D", "/dev/stdin", drop_in, stdin="[Service]\nPrivateNetwork=yes\n")
+        machine.run(
+            "install",
+            "-D",
+            "/dev/stdin",
+            drop_in,
+            stdin="[Service]\nPrivateNetwork=yes\n",
+        )
         if settings:
             machine.run("tee", "/etc/tlcourse-hub.env", stdin=settings)
         machine.run(str(HUB / "install.sh"))
         machine.run("tee", "/tmp/class.txt", stdin="\n".join(names))
         printed = machine.run(str(HUB / "accounts.py"), "/tmp/class.txt").stdout
         _wait_for_an_answer()
-        yield machine, {name: Learner(ADDRESS, name, word) for name, word in map(str.split, printed.splitlines())}
+        yield (
+            machine,
+            {
+                name: Learner(ADDRESS, name, word)
+                for name, word in map(str.split, printed.splitlines())
+            },
+        )
 
 
 def _wait_for_an_answer() -> None:

@@ -41,7 +41,10 @@ def hub():
         (pytest.fail if WANTED == "required" else pytest.skip)(missing)
     from class_hub import class_hub
 
-    with class_hub(NAMES, "00", "TLCOURSE_HUB_MEMORY=1G\nTLCOURSE_HUB_CPUS=2\n") as (machine, learners):
+    with class_hub(NAMES, "00", "TLCOURSE_HUB_MEMORY=1G\nTLCOURSE_HUB_CPUS=2\n") as (
+        machine,
+        learners,
+    ):
         yield machine, learners
 
 
@@ -72,15 +75,23 @@ def lesson(learners):
     return dict(zip(learners, together(run, list(learners.values())), strict=True))
 
 
-def test_what_the_machine_has_computed_once_is_not_computed_again(lesson, learners, machine):
+def test_what_the_machine_has_computed_once_is_not_computed_again(
+    lesson, learners, machine
+):
     from class_hub import HUB
 
     assert "as tlcourse-warm" in machine.run(str(HUB / "warm.sh"), "00").stdout
-    owners = machine.run("sh", "-c", "find /srv/tlcourse/cache -printf '%u\n' | sort -u").stdout
+    owners = machine.run(
+        "sh", "-c", "find /srv/tlcourse/cache -printf '%u\n' | sort -u"
+    ).stdout
     assert owners == "tlcourse-warm\n"
     machine.run("rm", "-r", f"/home/{EVE}/.cache/tlcourse")
     kernel = learners[EVE].open(LESSON)
-    assert [cell.error for cell in map(kernel.run, learners[EVE].cells(LESSON)) if cell.error] == []
+    assert [
+        cell.error
+        for cell in map(kernel.run, learners[EVE].cells(LESSON))
+        if cell.error
+    ] == []
     kernel.close()
     sizes = f"find /home/{EVE}/.cache/tlcourse /srv/tlcourse/cache -name '*.sqlite' -printf '%s %h\n' | sort -n"
     own, common = machine.run("sh", "-c", sizes).stdout.splitlines()
@@ -130,7 +141,10 @@ def test_nobody_can_sign_up(hub):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lesson_00_runs_to_its_end_without_an_error_for_five_at_once(lesson, name):
-    assert len(lesson[name]) > 10 and [cell.error for cell in lesson[name] if cell.error] == []
+    assert (
+        len(lesson[name]) > 10
+        and [cell.error for cell in lesson[name] if cell.error] == []
+    )
 
 
 def test_a_learner_is_a_user_of_their_own(kernel):
@@ -138,30 +152,52 @@ def test_a_learner_is_a_user_of_their_own(kernel):
 
 
 @pytest.mark.parametrize(
-    "path", ["/home/bob", "/home/bob/lessons/00_start_here.ipynb", "/var/lib/tlcourse-hub/cookie_secret"]
+    "path",
+    [
+        "/home/bob",
+        "/home/bob/lessons/00_start_here.ipynb",
+        "/var/lib/tlcourse-hub/cookie_secret",
+    ],
 )
 def test_a_learner_cannot_read_what_is_not_theirs(kernel, path):
     assert "Permission denied" in shell(kernel, f"cat {path}; ls {path}")
 
 
 @pytest.mark.parametrize(
-    "place", ["/srv/tlcourse/lessons", "/srv/tlcourse/cache", "/srv", str(COURSE / ".venv"), "/etc"]
+    "place",
+    [
+        "/srv/tlcourse/lessons",
+        "/srv/tlcourse/cache",
+        "/srv",
+        str(COURSE / ".venv"),
+        "/etc",
+    ],
 )
 def test_what_is_shared_cannot_be_written_to(kernel, place):
     assert "returncode=1" in shell(kernel, f"touch {place}/mine")
 
 
 def test_a_learner_cannot_become_root_nor_see_others_processes(kernel, learners):
-    printed = shell(kernel, "ps -e -o user= | sort -u; grep NoNewPrivs /proc/self/status")
+    printed = shell(
+        kernel, "ps -e -o user= | sort -u; grep NoNewPrivs /proc/self/status"
+    )
     assert r"ada\nNoNewPrivs:\t1\n" in printed and "bob" not in printed
 
 
-def test_what_a_kernel_says_goes_over_sockets_that_are_its_owners_alone(kernel, machine):
+def test_what_a_kernel_says_goes_over_sockets_that_are_its_owners_alone(
+    kernel, machine
+):
     """Over TCP every user of the machine could listen."""
     kernel.run("pass")
     runtime = "/run/jupyter-ada-singleuser"
-    assert machine.run("stat", "-c", "%a %U", runtime).stdout in ("700 ada\n", "1700 ada\n")
-    assert '"transport": "ipc"' in machine.run("sh", "-c", f"cat {runtime}/kernel-*.json").stdout
+    assert machine.run("stat", "-c", "%a %U", runtime).stdout in (
+        "700 ada\n",
+        "1700 ada\n",
+    )
+    assert (
+        '"transport": "ipc"'
+        in machine.run("sh", "-c", f"cat {runtime}/kernel-*.json").stdout
+    )
 
 
 def test_another_learners_server_is_refused(learners):
@@ -174,10 +210,14 @@ def test_another_learners_server_is_refused(learners):
         ada.ask("GET", "../../bob/api/contents")
 
 
-def test_beyond_the_memory_limit_a_kernel_is_stopped_and_the_others_go_on(kernel, learners):
+def test_beyond_the_memory_limit_a_kernel_is_stopped_and_the_others_go_on(
+    kernel, learners
+):
     others = learners["bob"].open(LESSON)
     assert others.run("kept = 42").error == ""
-    assert kernel.run("full = bytearray(3 << 30)").error.startswith(("KernelDied", "MemoryError"))
+    assert kernel.run("full = bytearray(3 << 30)").error.startswith(
+        ("KernelDied", "MemoryError")
+    )
     assert others.run("print(kept)").text == "42\n"
     assert learners["ada"].ask("GET", "status")  # even their own server does
     others.close()
@@ -185,10 +225,16 @@ def test_beyond_the_memory_limit_a_kernel_is_stopped_and_the_others_go_on(kernel
 
 def test_an_answer_is_never_written_over(learners, machine):
     cleo = learners["cleo"]
-    machine.run("sh", "-c", "echo mine > /home/cleo/lessons/00_start_here.ipynb; rm -r /home/cleo/lessons/cards")
+    machine.run(
+        "sh",
+        "-c",
+        "echo mine > /home/cleo/lessons/00_start_here.ipynb; rm -r /home/cleo/lessons/cards",
+    )
     cleo.stop()
     cleo.spawn()
-    assert machine.run("cat", "/home/cleo/lessons/00_start_here.ipynb").stdout == "mine\n"
+    assert (
+        machine.run("cat", "/home/cleo/lessons/00_start_here.ipynb").stdout == "mine\n"
+    )
     assert machine.run("ls", "/home/cleo/lessons/cards").stdout
 
 
@@ -205,16 +251,19 @@ def test_a_restarted_hub_finds_its_learners_at_work(learners, machine):
 
 def test_secrets_are_roots_alone(machine):
     state = "/var/lib/tlcourse-hub"
-    secrets = [f"{state}/{name}" for name in ("cookie_secret", "proxy.env", "hub.sqlite")]
-    assert machine.run("stat", "-c", "%a %U", state, *secrets).stdout.splitlines() == ["700 root", *["600 root"] * 3]
+    secrets = [
+        f"{state}/{name}" for name in ("cookie_secret", "proxy.env", "hub.sqlite")
+    ]
+    assert machine.run("stat", "-c", "%a %U", state, *secrets).stdout.splitlines() == [
+        "700 root",
+        *["600 root"] * 3,
+    ]
 
 
 def test_installing_again_keeps_accounts_secrets_and_lessons(learners, machine):
     from class_hub import HUB, _wait_for_an_answer
 
-    kept = (
-        "cat /var/lib/tlcourse-hub/cookie_secret /etc/tlcourse-hub.env /etc/shadow; ls -R /srv/tlcourse/lessons /home"
-    )
+    kept = "cat /var/lib/tlcourse-hub/cookie_secret /etc/tlcourse-hub.env /etc/shadow; ls -R /srv/tlcourse/lessons /home"
     before = machine.run("sh", "-c", kept).stdout
     machine.run(str(HUB / "install.sh"))
     _wait_for_an_answer()
@@ -223,30 +272,48 @@ def test_installing_again_keeps_accounts_secrets_and_lessons(learners, machine):
 
 def test_who_fills_the_common_cache_can_log_in_nowhere_and_owns_nothing_else(machine):
     account = machine.run("getent", "passwd", "tlcourse-warm").stdout.strip().split(":")
-    assert int(account[2]) < 1000 and account[5:] == ["/nonexistent", "/usr/sbin/nologin"]
-    owned = machine.run("find", "/srv", "/var/lib", "/home", "-maxdepth", "2", "-user", "tlcourse-warm").stdout.split()
+    assert int(account[2]) < 1000 and account[5:] == [
+        "/nonexistent",
+        "/usr/sbin/nologin",
+    ]
+    owned = machine.run(
+        "find", "/srv", "/var/lib", "/home", "-maxdepth", "2", "-user", "tlcourse-warm"
+    ).stdout.split()
     assert sorted(owned) == ["/srv/tlcourse/cache", "/srv/tlcourse/keras"]
 
 
 def test_the_record_of_accounts_is_roots_alone(machine):
     record = "/var/lib/tlcourse-hub/accounts"
     assert machine.run("stat", "-c", "%a %U", record).stdout == "600 root\n"
-    assert [line.partition(":")[0] for line in machine.run("cat", record).stdout.splitlines()] == NAMES
+    assert [
+        line.partition(":")[0]
+        for line in machine.run("cat", record).stdout.splitlines()
+    ] == NAMES
 
 
 def test_the_metadata_service_has_set_its_rules(machine):
-    assert machine.run("systemctl", "is-active", "tlcourse-metadata").stdout == "active\n"
+    assert (
+        machine.run("systemctl", "is-active", "tlcourse-metadata").stdout == "active\n"
+    )
 
 
-def test_uninstalling_takes_everything_away_but_an_account_added_by_hand(learners, machine):
+def test_uninstalling_takes_everything_away_but_an_account_added_by_hand(
+    learners, machine
+):
     """The last of these tests: nothing is left to test afterwards."""
     from class_hub import HUB
 
     machine.run("useradd", "--create-home", "--groups", "tlcourse", "grace")
     machine.run("runuser", "-u", "grace", "--", "touch", "/home/grace/thesis")
     machine.run(str(HUB / "uninstall.sh"), "--accounts")
-    assert machine.run("ls", "/home/grace").stdout == "thesis\n" and machine.run("id", "grace").returncode == 0
+    assert (
+        machine.run("ls", "/home/grace").stdout == "thesis\n"
+        and machine.run("id", "grace").returncode == 0
+    )
     machine.run("userdel", "--remove", "grace")
     left = "ls /home /srv; ls -d /var/lib/tlcourse-hub /etc/*/*tlcourse* /etc/tlcourse*; getent group tlcourse"
-    assert machine.run("sh", "-c", left, check=False).stdout.split() == ["/home:", "/srv:"]
+    assert machine.run("sh", "-c", left, check=False).stdout.split() == [
+        "/home:",
+        "/srv:",
+    ]
     assert machine.run("pgrep", "-f", "singleuser", check=False).stdout == ""

@@ -36,9 +36,14 @@ def main(command: list[str]) -> int:
         behind = os.environ.get("PYTHONPATH")
         paths = os.pathsep.join([str(HERE), *([behind] if behind else [])])
         ended = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": paths, "TLCOURSE_OFFLINE_LOG": str(log)}
+            command,
+            env={**os.environ, "PYTHONPATH": paths, "TLCOURSE_OFFLINE_LOG": str(log)},
         ).returncode
-        attempts = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        attempts = (
+            [json.loads(line) for line in log.read_text().splitlines()]
+            if log.exists()
+            else []
+        )
     unprovoked = report(attempts)
     return ended or (1 if unprovoked else 0)
 
@@ -51,7 +56,9 @@ def leave_the_network() -> str:
 
     system = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
-    if system.unshare(NEW_NETWORK):  # for root; anybody else needs a user namespace around it
+    if system.unshare(
+        NEW_NETWORK
+    ):  # for root; anybody else needs a user namespace around it
         if system.unshare(NEW_NETWORK | NEW_USER):
             return f"in Python's sockets; no network namespace is to be had ({os.strerror(ctypes.get_errno())})."
         Path("/proc/self/setgroups").write_text("deny")
@@ -67,10 +74,18 @@ def leave_the_network() -> str:
 def report(attempts: list[dict]) -> list[dict]:
     """Print what tried to leave; returns those attempts that no test provoked on purpose."""
     unprovoked = [attempt for attempt in attempts if not attempt["on_purpose"]]
-    print(f"{len(attempts)} attempts to leave this machine, {len(unprovoked)} that no test provoked on purpose.")
-    kinds = Counter((attempt["to"], attempt["test"], attempt["command"]) for attempt in unprovoked)
+    print(
+        f"{len(attempts)} attempts to leave this machine, {len(unprovoked)} that no test provoked on purpose."
+    )
+    kinds = Counter(
+        (attempt["to"], attempt["test"], attempt["command"]) for attempt in unprovoked
+    )
     for (goal, test, command), count in kinds.most_common(SHOWN):
-        example = next(one for one in unprovoked if (one["to"], one["test"], one["command"]) == (goal, test, command))
+        example = next(
+            one
+            for one in unprovoked
+            if (one["to"], one["test"], one["command"]) == (goal, test, command)
+        )
         print(f"  {count} × {goal}\n    by {command}\n    in {test or 'no test'}")
         print("".join(f"      {line}\n" for line in example["stack"]), end="")
     if len(kinds) > SHOWN:

@@ -15,12 +15,20 @@ import traceback
 
 LOG, ON_PURPOSE = "TLCOURSE_OFFLINE_LOG", "TLCOURSE_OFFLINE_ON_PURPOSE"
 HERE = os.path.dirname(os.path.abspath(__file__))
-OWN_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", socket.gethostname().lower()}
+OWN_NAMES = {
+    "",
+    "localhost",
+    "localhost.localdomain",
+    "ip6-localhost",
+    socket.gethostname().lower(),
+}
 
 
 def is_here(host) -> bool:
     """Whether a host's name or address is this machine's own: loopback, nothing at all, or the machine's name."""
-    name = host.decode("utf-8", "replace") if isinstance(host, bytes | bytearray) else host
+    name = (
+        host.decode("utf-8", "replace") if isinstance(host, bytes | bytearray) else host
+    )
     if name is None or name.lower().rstrip(".") in OWN_NAMES:
         return True
     try:
@@ -28,27 +36,38 @@ def is_here(host) -> bool:
     except ValueError:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified  # connecting to 0.0.0.0 is connecting to oneself
+    return (
+        address.is_loopback or address.is_unspecified
+    )  # connecting to 0.0.0.0 is connecting to oneself
 
 
 def destination(event: str, arguments: tuple):
     """Where a call of the `socket` module would go, as text, or None if it stays here."""
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         connection, address = arguments
-        if connection.family not in (socket.AF_INET, socket.AF_INET6) or address is None:  # None: it is connected
+        if (
+            connection.family not in (socket.AF_INET, socket.AF_INET6)
+            or address is None
+        ):  # None: it is connected
             return None
         host, port = address[:2]
         return None if is_here(host) else f"{host}:{port}"
     if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
         host = arguments[0]
-        return None if is_here(host) or (event == "socket.getaddrinfo" and _is_address(host)) else f"{host} (its name)"
+        return (
+            None
+            if is_here(host) or (event == "socket.getaddrinfo" and _is_address(host))
+            else f"{host} (its name)"
+        )
     return None
 
 
 def _is_address(host) -> bool:
     """Whether no name server is needed to know where this is."""
     try:
-        return bool(ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host))
+        return bool(
+            ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host)
+        )
     except ValueError:
         return False
 
@@ -60,7 +79,11 @@ def refuse(event: str, arguments: tuple) -> None:
     if goal is not None:
         _log(event, goal)
         said = f"{goal} is beyond this machine, and the network is off (make test NETWORK=off)."
-        raise socket.gaierror(socket.EAI_FAIL, said) if "get" in event else OSError(errno.ENETUNREACH, said)
+        raise (
+            socket.gaierror(socket.EAI_FAIL, said)
+            if "get" in event
+            else OSError(errno.ENETUNREACH, said)
+        )
 
 
 def _log(event: str, goal: str) -> None:
@@ -70,7 +93,9 @@ def _log(event: str, goal: str) -> None:
         "command": " ".join(sys.orig_argv)[:300],
         "test": os.environ.get("PYTEST_CURRENT_TEST", ""),
         "on_purpose": bool(os.environ.get(ON_PURPOSE)),
-        "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in _callers()],
+        "stack": [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in _callers()
+        ],
     }
     path = os.environ.get(LOG)
     if path:
@@ -82,9 +107,15 @@ def _log(event: str, goal: str) -> None:
 
 def _callers() -> list:
     """The calls that led here: the last ones of programs, and the two innermost of libraries."""
-    frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
+    frames = [
+        frame for frame in traceback.extract_stack() if frame.filename != __file__
+    ]
     libraries = ("site-packages", f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    ours = [frame for frame in frames[:-2] if not any(part in frame.filename for part in libraries)]
+    ours = [
+        frame
+        for frame in frames[:-2]
+        if not any(part in frame.filename for part in libraries)
+    ]
     return ours[-4:] + frames[-2:]
 
 

@@ -23,7 +23,11 @@ from build_tools import save_arrays  # noqa: E402
 
 SEED = 20
 WORDS = "the film was good bad not very a boat sea Ünder Café ünder cafe The Film it so ##s ##ly ##ed un ##able".split()
-LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), *".,!?'-[]#映画"]
+LETTERS = [
+    *"abcdefghijklmnopqrstuvwxyz",
+    *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+    *".,!?'-[]#映画",
+]
 SENTENCES = (
     "The film was good, not very bad.",
     "",
@@ -43,12 +47,19 @@ def vocabulary(specials: list[str], unused: int) -> list[str]:
 
 FOLDERS = {
     "plain": (24, "gelu", True, vocabulary(["[UNK]", "[CLS]", "[SEP]", "[MASK]"], 3)),
-    "pretraining": (40, "gelu_new", True, vocabulary(["[UNK]", "[CLS]", "[SEP]", "[MASK]"], 3)),
+    "pretraining": (
+        40,
+        "gelu_new",
+        True,
+        vocabulary(["[UNK]", "[CLS]", "[SEP]", "[MASK]"], 3),
+    ),
     "cased": (40, "relu", False, vocabulary(["[MASK]", "[SEP]", "[CLS]", "[UNK]"], 0)),
 }
 
 
-def build(name: str, longest: int, activation: str, lower: bool, words: list[str]) -> dict:
+def build(
+    name: str, longest: int, activation: str, lower: bool, words: list[str]
+) -> dict:
     """Write one folder; return what PyTorch computes with it."""
     import torch
     from safetensors.torch import save_file
@@ -67,25 +78,55 @@ def build(name: str, longest: int, activation: str, lower: bool, words: list[str
         layer_norm_eps=1e-12 if name != "cased" else 1e-5,
     )
     network = BertForPreTraining(config)
-    for parameter in network.parameters():  # as they start, attention is nearly even and every bias 0: nothing shows
+    for parameter in (
+        network.parameters()
+    ):  # as they start, attention is nearly even and every bias 0: nothing shows
         torch.nn.init.normal_(parameter, std=0.3)
     for module in network.modules():
         if isinstance(module, torch.nn.LayerNorm):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-    state = {key: tensor.detach().contiguous() for key, tensor in network.state_dict().items()}
+    state = {
+        key: tensor.detach().contiguous()
+        for key, tensor in network.state_dict().items()
+    }
     folder = HERE / name
     folder.mkdir(exist_ok=True)
-    save_file(LAYOUTS[name](state), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        LAYOUTS[name](state), folder / "model.safetensors", metadata={"format": "pt"}
+    )
     about = config.to_dict()
-    kept = ("attention_probs_dropout_prob", "hidden_act", "hidden_dropout_prob", "hidden_size", "initializer_range")
-    kept += ("intermediate_size", "layer_norm_eps", "max_position_embeddings", "model_type", "num_attention_heads")
+    kept = (
+        "attention_probs_dropout_prob",
+        "hidden_act",
+        "hidden_dropout_prob",
+        "hidden_size",
+        "initializer_range",
+    )
+    kept += (
+        "intermediate_size",
+        "layer_norm_eps",
+        "max_position_embeddings",
+        "model_type",
+        "num_attention_heads",
+    )
     kept += ("num_hidden_layers", "pad_token_id", "type_vocab_size", "vocab_size")
     head = "BertForMaskedLM" if name == "pretraining" else "BertModel"
-    write(folder / "config.json", {"architectures": [head], **{key: about[key] for key in kept}})
-    write(folder / "tokenizer_config.json", {"do_lower_case": lower, "model_max_length": 40})
+    write(
+        folder / "config.json",
+        {"architectures": [head], **{key: about[key] for key in kept}},
+    )
+    write(
+        folder / "tokenizer_config.json",
+        {"do_lower_case": lower, "model_max_length": 40},
+    )
     if name == "plain":
-        write(folder / "sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False})
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8", newline="\n")
+        write(
+            folder / "sentence_bert_config.json",
+            {"max_seq_length": longest, "do_lower_case": False},
+        )
+    (folder / "vocab.txt").write_text(
+        "\n".join(words) + "\n", encoding="utf-8", newline="\n"
+    )
     return reference(folder, SENTENCES, longest, attended=0)
 
 
@@ -108,24 +149,37 @@ def pretraining(state: dict) -> dict:
 
 
 def cased(state: dict) -> dict:
-    return {key: tensor.half() for key, tensor in without_prefix(state).items() if not key.startswith("pooler")}
+    return {
+        key: tensor.half()
+        for key, tensor in without_prefix(state).items()
+        if not key.startswith("pooler")
+    }
 
 
 def without_prefix(state: dict) -> dict:
-    return {key.removeprefix("bert."): tensor for key, tensor in state.items() if key.startswith("bert.")}
+    return {
+        key.removeprefix("bert."): tensor
+        for key, tensor in state.items()
+        if key.startswith("bert.")
+    }
 
 
 LAYOUTS = {"plain": plain, "pretraining": pretraining, "cased": cased}
 
 
 def write(file: Path, content: dict) -> None:
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
+    file.write_text(
+        json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 def main() -> None:
     arrays = {}
     for name, settings in FOLDERS.items():
-        arrays |= {f"{name}/{key}": np.asarray(array) for key, array in build(name, *settings).items()}
+        arrays |= {
+            f"{name}/{key}": np.asarray(array)
+            for key, array in build(name, *settings).items()
+        }
     save_arrays(HERE / "expected.npz", **arrays)
     for file in sorted(HERE.rglob("*.*")):
         print(f"{file.relative_to(HERE)}: {file.stat().st_size:,} bytes")

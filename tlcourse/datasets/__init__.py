@@ -7,7 +7,15 @@ from ..files import Card, read_card
 from ..validation import shown, text
 from . import tfds
 from .archive import unpack
-from .bundled import kanji_meanings, load_digits, load_kanji, load_kmnist, load_reviews, load_samples, load_solar
+from .bundled import (
+    kanji_meanings,
+    load_digits,
+    load_kanji,
+    load_kmnist,
+    load_reviews,
+    load_samples,
+    load_solar,
+)
 from .core import Dataset, Split
 from .dogs import PETS, load_dogs
 from .examination import Examination, examine
@@ -39,7 +47,13 @@ _LOADERS = {
     "samples": load_samples,
 }
 _EXTENSIONS = {"kmnist": load_kmnist}
-DOWNLOADS = {"dogs": PETS, PETS: PETS, "digits": "mnist", "mnist": "mnist", "kmnist": "kmnist"}
+DOWNLOADS = {
+    "dogs": PETS,
+    PETS: PETS,
+    "digits": "mnist",
+    "mnist": "mnist",
+    "kmnist": "kmnist",
+}
 
 
 def fetch(name: str) -> None:
@@ -50,7 +64,9 @@ def fetch(name: str) -> None:
         DatasetUnavailable: the download did not finish; run it again.
     """
     if not isinstance(name, str) or name not in DOWNLOADS:
-        raise UserInputError(f"There is no download {shown(name)}. Data sets to fetch: {', '.join(DOWNLOADS)}.")
+        raise UserInputError(
+            f"There is no download {shown(name)}. Data sets to fetch: {', '.join(DOWNLOADS)}."
+        )
     tfds.fetch(DOWNLOADS[name], name)
 
 
@@ -81,7 +97,9 @@ def load_dataset(name: str, **options: "Any") -> Dataset:
     if loader:
         try:
             return loader(**options)
-        except DatasetUnavailable:  # what another machine has may have been carried here
+        except (
+            DatasetUnavailable
+        ):  # what another machine has may have been carried here
             if options or not pack:
                 raise
     if pack:

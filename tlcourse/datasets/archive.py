@@ -36,7 +36,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """
     source, goal = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():
-        raise UserInputError(f"{source} is not a file. Relative paths start at {Path.cwd()}.")
+        raise UserInputError(
+            f"{source} is not a file. Relative paths start at {Path.cwd()}."
+        )
     check_new(goal)
     try:
         with zipfile.ZipFile(source) as opened:
@@ -48,7 +50,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
             f"{source} could not be unpacked into {goal} ({error.strerror or error}). Nothing was left there. Make "
             "room, or choose another folder."
         ) from error
-    except Exception as error:  # zipfile and the decompressors raise a dozen kinds on damaged bytes
+    except (
+        Exception
+    ) as error:  # zipfile and the decompressors raise a dozen kinds on damaged bytes
         raise DamagedFile(
             f"{source} cannot be unpacked ({error}): it is no zip file, or was cut short or altered. Zip the folder "
             "again."
@@ -58,14 +62,20 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
 
 
 def _unpack(source: Path, opened: zipfile.ZipFile, goal: Path) -> None:
-    entries = [entry for entry in opened.infolist() if not entry.is_dir() and not _is_passed_over(entry.filename)]
+    entries = [
+        entry
+        for entry in opened.infolist()
+        if not entry.is_dir() and not _is_passed_over(entry.filename)
+    ]
     _check(source, entries)
     with unfinished_folder(goal) as inside:
         for entry in entries:
             place = inside / PurePosixPath(entry.filename)
             place.parent.mkdir(parents=True, exist_ok=True)
             with opened.open(entry) as packed, open(place, "xb") as file:
-                shutil.copyfileobj(packed, file)  # zipfile itself stops where more comes than the entry says
+                shutil.copyfileobj(
+                    packed, file
+                )  # zipfile itself stops where more comes than the entry says
         if goal.is_dir():
             goal.rmdir()
         inside.rename(goal)
@@ -78,15 +88,26 @@ def _is_passed_over(name: str) -> bool:
 def _check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
     """Refuse what would harm, before anything is written."""
     names = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
-    outside = next((name for name in names if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]), None)
+    outside = next(
+        (
+            name
+            for name in names
+            if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]
+        ),
+        None,
+    )
     if outside is not None:
         raise UserInputError(
             f"{source} holds {outside}, which leads out of the folder. Zip the pictures' folder itself."
         )
     if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
-        raise UserInputError(f"{source} holds links; expected files. Zip the pictures themselves.")
+        raise UserInputError(
+            f"{source} holds links; expected files. Zip the pictures themselves."
+        )
     if any(entry.flag_bits & 1 for entry in entries):
-        raise UserInputError(f"{source} is locked with a password. Unpack it with the program that made it.")
+        raise UserInputError(
+            f"{source} is locked with a password. Unpack it with the program that made it."
+        )
     if len(set(names)) < len(names):
         raise UserInputError(
             f"{source} holds the same name twice; one would overwrite the other. Zip the folder again."

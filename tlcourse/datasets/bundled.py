@@ -24,7 +24,9 @@ def load_digits(full: bool = False) -> Dataset:
     if full:
         return tfds.load_images("mnist", read_card("digits"), names)
     arrays = _read("digits", "digits.npz")
-    return from_arrays(read_card("digits"), arrays["images"], arrays["labels"], arrays["split"], names)
+    return from_arrays(
+        read_card("digits"), arrays["images"], arrays["labels"], arrays["split"], names
+    )
 
 
 def load_kanji() -> Dataset:
@@ -32,7 +34,14 @@ def load_kanji() -> Dataset:
     arrays = _read("kanji", "kanji.npz")
     hands = arrays["hand_names"][arrays["hand"]]
     names = arrays["class_names"].tolist()
-    return from_arrays(read_card("kanji"), arrays["images"], arrays["labels"], arrays["split"], names, groups=hands)
+    return from_arrays(
+        read_card("kanji"),
+        arrays["images"],
+        arrays["labels"],
+        arrays["split"],
+        names,
+        groups=hands,
+    )
 
 
 def load_kmnist() -> Dataset:
@@ -52,7 +61,12 @@ def load_kmnist() -> Dataset:
 def kanji_meanings() -> dict[str, str]:
     """English meaning of each Kanji of `load_dataset("kanji")`: {"一": "one", …}."""
     arrays = _read("kanji", "kanji.npz")
-    return {str(kanji): str(meaning) for kanji, meaning in zip(arrays["class_names"], arrays["meanings"], strict=True)}
+    return {
+        str(kanji): str(meaning)
+        for kanji, meaning in zip(
+            arrays["class_names"], arrays["meanings"], strict=True
+        )
+    }
 
 
 REVIEW_DOMAINS = ("films", "products", "tweets")
@@ -75,13 +89,19 @@ def load_reviews(domain: str = "films") -> Dataset:
         UserInputError: unknown domain.
     """
     if domain not in REVIEW_DOMAINS:
-        raise UserInputError(f"domain is {shown(domain)}; the domains of reviews are {', '.join(REVIEW_DOMAINS)}.")
+        raise UserInputError(
+            f"domain is {shown(domain)}; the domains of reviews are {', '.join(REVIEW_DOMAINS)}."
+        )
     arrays = _read("reviews", "reviews.npz")
-    sentences = np.array(arrays["text"].tobytes().decode("utf-8").split("\n"), dtype=object)
+    sentences = np.array(
+        arrays["text"].tobytes().decode("utf-8").split("\n"), dtype=object
+    )
     names = np.array(REVIEW_DOMAINS)[arrays["group_domain"]]
     groups = np.char.add(np.char.add(names, " "), arrays["group_number"].astype(str))
     ratings = arrays["rating"]
-    kept = (arrays["domain"] == REVIEW_DOMAINS.index(domain)) & (np.abs(ratings) > NEUTRAL)
+    kept = (arrays["domain"] == REVIEW_DOMAINS.index(domain)) & (
+        np.abs(ratings) > NEUTRAL
+    )
     dataset = from_arrays(
         read_card("reviews"),
         sentences[kept],
@@ -104,7 +124,9 @@ def load_samples() -> Dataset:
     card = read_card("samples")
     paths = [bundled_file("samples", name) for name in sorted(card.files)]
     names = [path.stem for path in paths]
-    return from_arrays(card, Pictures(paths), np.arange(len(paths)), np.full(len(paths), 2), names)
+    return from_arrays(
+        card, Pictures(paths), np.arange(len(paths)), np.full(len(paths), 2), names
+    )
 
 
 SOLAR_CLASSES = ("functional", "defective")
@@ -132,14 +154,26 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
         UserInputError: unknown protocol.
     """
     if protocol not in SOLAR_PROTOCOLS:
-        raise UserInputError(f"protocol is {shown(protocol)}; the protocols of solar are {', '.join(SOLAR_PROTOCOLS)}.")
+        raise UserInputError(
+            f"protocol is {shown(protocol)}; the protocols of solar are {', '.join(SOLAR_PROTOCOLS)}."
+        )
     paths, probability, kind = _read_elpv()
     split = _stratified_split(np.char.add(kind, np.char.mod("%.2f", probability)), seed)
     labels = (probability > 0).astype(np.int64)
     weights = np.where(probability > 0, probability, 1).astype(np.float32)
-    kept = np.ones(len(paths), bool) if protocol == "deitsch2019" else np.isin(probability, (0, 1))
+    kept = (
+        np.ones(len(paths), bool)
+        if protocol == "deitsch2019"
+        else np.isin(probability, (0, 1))
+    )
     return from_arrays(
-        read_card("solar"), Pictures(paths)[kept], labels[kept], split[kept], SOLAR_CLASSES, weights[kept], kind[kept]
+        read_card("solar"),
+        Pictures(paths)[kept],
+        labels[kept],
+        split[kept],
+        SOLAR_CLASSES,
+        weights[kept],
+        kind[kept],
     )
 
 
@@ -155,7 +189,11 @@ def _read_elpv() -> tuple[list[Path], np.ndarray, np.ndarray]:
     with open(folder / "labels.csv", encoding="utf-8") as file:
         rows = [line.split() for line in file if line.strip()]
     names, probability, kind = zip(*rows, strict=True)
-    return [folder / name for name in names], np.rint(np.array(probability, float) * 3) / 3, np.array(kind)
+    return (
+        [folder / name for name in names],
+        np.rint(np.array(probability, float) * 3) / 3,
+        np.array(kind),
+    )
 
 
 def _stratified_split(strata: np.ndarray, seed: int) -> np.ndarray:

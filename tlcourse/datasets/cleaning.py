@@ -12,21 +12,34 @@ from ..pictures import open_picture
 from ..progress import progress_bar
 
 SMALLEST_SIDE = 16  # pixels; of less a network that takes 224 sees a smear
-_PRECEDENCE = ("test", "validation", "train", "all")  # a picture in two splits stays in the first of these
+_PRECEDENCE = (
+    "test",
+    "validation",
+    "train",
+    "all",
+)  # a picture in two splits stays in the first of these
 
 Labelled = list[tuple[Path, str]]  # picture file, class name
 Skipped = list[tuple[str, str]]  # file, reason
 
 
-def readable(found: dict[str, Labelled], depth: BitDepth) -> tuple[dict[str, Labelled], Skipped]:
+def readable(
+    found: dict[str, Labelled], depth: BitDepth
+) -> tuple[dict[str, Labelled], Skipped]:
     """Open every picture once, in full (a file cut short shows only then), and leave out what shows nothing."""
     everything = [file for entries in found.values() for file, _ in entries]
     with ThreadPoolExecutor(max_workers=2) as pool:
         progress = progress_bar(
-            pool.map(partial(_fault, depth=depth), everything), total=len(everything), desc="Checking pictures", unit=""
+            pool.map(partial(_fault, depth=depth), everything),
+            total=len(everything),
+            desc="Checking pictures",
+            unit="",
         )
         faults = dict(zip(everything, progress, strict=True))
-    kept = {split: [entry for entry in entries if not faults[entry[0]]] for split, entries in found.items()}
+    kept = {
+        split: [entry for entry in entries if not faults[entry[0]]]
+        for split, entries in found.items()
+    }
     return kept, [(printable(file), fault) for file, fault in faults.items() if fault]
 
 
@@ -41,7 +54,9 @@ def _fault(file: Path, depth: BitDepth) -> str | None:
     return None
 
 
-def without_copies(found: dict[str, Labelled], folder: Path) -> tuple[dict[str, Labelled], Skipped]:
+def without_copies(
+    found: dict[str, Labelled], folder: Path
+) -> tuple[dict[str, Labelled], Skipped]:
     """Keep one of each picture, in the split that must stay clean; a picture under two classes goes altogether.
 
     The entries of each split come back ordered by content (SHA-256): an order that is the same on every machine.
@@ -60,5 +75,8 @@ def without_copies(found: dict[str, Labelled], folder: Path) -> tuple[dict[str, 
             skipped += [(printable(file), why) for _, file, _ in by_content[content]]
             continue
         kept[first[0]].append((first[1], first[2]))
-        skipped += [(printable(file), f"a copy of {printable(first[1].relative_to(folder))}") for _, file, _ in others]
+        skipped += [
+            (printable(file), f"a copy of {printable(first[1].relative_to(folder))}")
+            for _, file, _ in others
+        ]
     return kept, skipped

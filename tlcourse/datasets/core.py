@@ -38,7 +38,9 @@ class Split:
     def __post_init__(self) -> None:
         self.labels = np.asarray(self.labels, dtype=np.int64)
         if len(self.inputs) != len(self.labels):
-            raise UserInputError(f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; each needs one.")
+            raise UserInputError(
+                f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; each needs one."
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,7 +75,9 @@ class Split:
     def _inputs_of(self, kind: str) -> "Any":
         if self.kind != kind:
             theirs = {"pictures": "images", "sentences": "sentences"}[self.kind]
-            raise UserInputError(f"This split holds {self.kind}, not {kind}: ask for its .{theirs}.")
+            raise UserInputError(
+                f"This split holds {self.kind}, not {kind}: ask for its .{theirs}."
+            )
         return self.inputs
 
     @property
@@ -91,7 +95,9 @@ class Split:
                 f"of {len(self)} bools ({error})."
             ) from error
         if np.ndim(rows) != 1:
-            raise UserInputError(f"rows is {validation.shown(rows)}; expected a list of positions, a slice or a mask.")
+            raise UserInputError(
+                f"rows is {validation.shown(rows)}; expected a list of positions, a slice or a mask."
+            )
         part = lambda values: None if values is None else values[rows]  # noqa: E731
         return Split(
             self.inputs[rows],
@@ -109,11 +115,18 @@ class Split:
             UserInputError: a class that there is not, or one named twice.
         """
         names = [
-            str(name) if isinstance(name, str | float | int | np.generic) else validation.shown(name)
+            str(name)
+            if isinstance(name, str | float | int | np.generic)
+            else validation.shown(name)
             for name in validation.elements(class_names)
         ]
         unknown = [name for name in names if name not in self.class_names]
-        if isinstance(class_names, str) or unknown or not names or len(set(names)) < len(names):
+        if (
+            isinstance(class_names, str)
+            or unknown
+            or not names
+            or len(set(names)) < len(names)
+        ):
             raise UserInputError(
                 f"The classes asked for are {validation.shown(class_names)}; expected a list of names out of "
                 f"{', '.join(self.class_names)}, each once."
@@ -137,9 +150,15 @@ class Split:
         Raises:
             UserInputError: `per_class` is under 1.
         """
-        per_class, seed = validation.whole_number("per_class", per_class, 1), validation.seed(seed)
+        per_class, seed = (
+            validation.whole_number("per_class", per_class, 1),
+            validation.seed(seed),
+        )
         shuffled = np.random.default_rng(seed).permutation(len(self))
-        chosen = [shuffled[self.labels[shuffled] == label][:per_class] for label in range(len(self.class_names))]
+        chosen = [
+            shuffled[self.labels[shuffled] == label][:per_class]
+            for label in range(len(self.class_names))
+        ]
         return np.sort(np.concatenate(chosen))
 
 
@@ -177,12 +196,26 @@ class Dataset:
         Raises:
             UserInputError: a class that there is not, or one named twice.
         """
-        train, validation, test = (split.with_classes(class_names) for split in self.splits.values())
-        return Dataset(self.name, train, validation, test, train.class_names, self.card, self.skipped)
+        train, validation, test = (
+            split.with_classes(class_names) for split in self.splits.values()
+        )
+        return Dataset(
+            self.name,
+            train,
+            validation,
+            test,
+            train.class_names,
+            self.card,
+            self.skipped,
+        )
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
-        skipped = f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
+        counts = ", ".join(
+            f"{name} {len(split):,}" for name, split in self.splits.items()
+        )
+        skipped = (
+            f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
+        )
         return f"<{printable(self.name)}: {counts} {self.train.kind} of {len(self.class_names)} classes{skipped}>"
 
 

@@ -51,7 +51,11 @@ def load_dogs() -> Dataset:
 
 def _searched() -> str:
     folders = pack_folders()
-    return " and ".join(str(folder.resolve()) for folder in folders) if folders else "TLCOURSE_PACKS (which is not set)"
+    return (
+        " and ".join(str(folder.resolve()) for folder in folders)
+        if folders
+        else "TLCOURSE_PACKS (which is not set)"
+    )
 
 
 def _unpacked(builder: "DatasetBuilder") -> Path:
@@ -74,7 +78,11 @@ def _unpacked(builder: "DatasetBuilder") -> Path:
         seen: set[str] = set()
         _write_pictures(builder, "test", half_done, lambda rank, count: "test", seen)
         _write_pictures(
-            builder, "train", half_done, lambda rank, count: "validation" if rank < count / 5 else "train", seen
+            builder,
+            "train",
+            half_done,
+            lambda rank, count: "validation" if rank < count / 5 else "train",
+            seen,
         )
         if not folder.is_dir():  # another process may have been faster
             half_done.rename(folder)
@@ -82,7 +90,11 @@ def _unpacked(builder: "DatasetBuilder") -> Path:
 
 
 def _write_pictures(
-    builder: "DatasetBuilder", source: str, folder: Path, split_of: "Callable[[int, int], str]", seen: set[str]
+    builder: "DatasetBuilder",
+    source: str,
+    folder: Path,
+    split_of: "Callable[[int, int], str]",
+    seen: set[str],
 ) -> None:
     """Write one tensorflow-datasets split as <folder>/<split_of(rank, count)>/<breed>/<file name>.jpg.
 
@@ -91,10 +103,14 @@ def _write_pictures(
     from tensorflow_datasets import decode
 
     only_these = {"image": True, "label": True}
-    decoders = decode.PartialDecoding(only_these, decoders={"image": decode.SkipDecoding()})
+    decoders = decode.PartialDecoding(
+        only_these, decoders={"image": decode.SkipDecoding()}
+    )
     breeds = builder.info.features["label"].names
     pictures: dict[str, list[tuple[str, Path]]] = {breed: [] for breed in BREEDS}
-    for number, row in enumerate(builder.as_dataset(split=source, decoders=decoders).as_numpy_iterator()):
+    for number, row in enumerate(
+        builder.as_dataset(split=source, decoders=decoders).as_numpy_iterator()
+    ):
         breed = breeds[row["label"]]
         content = hashlib.sha256(row["image"]).hexdigest()
         if breed in pictures and content not in seen:
@@ -105,7 +121,12 @@ def _write_pictures(
             pictures[breed].append((content, path))
     for breed, entries in pictures.items():
         for rank, (content, path) in enumerate(sorted(entries)):
-            goal = folder / split_of(rank, len(entries)) / breed / f"{breed}_{content[:12]}.jpg"
+            goal = (
+                folder
+                / split_of(rank, len(entries))
+                / breed
+                / f"{breed}_{content[:12]}.jpg"
+            )
             goal.parent.mkdir(parents=True, exist_ok=True)
             path.rename(goal)
     shutil.rmtree(folder / "unsorted", ignore_errors=True)

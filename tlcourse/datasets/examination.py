@@ -53,11 +53,16 @@ def examine(dataset: Dataset) -> Examination:
         UserInputError: the data set holds sentences.
     """
     if not isinstance(dataset, Dataset):
-        raise UserInputError(f"dataset is {shown(dataset)}; expected a data set of from_folder or load_dataset.")
+        raise UserInputError(
+            f"dataset is {shown(dataset)}; expected a data set of from_folder or load_dataset."
+        )
     if dataset.train.kind != "pictures":
-        raise UserInputError(f"{dataset.name} holds {dataset.train.kind}; examine looks at pictures.")
+        raise UserInputError(
+            f"{dataset.name} holds {dataset.train.kind}; examine looks at pictures."
+        )
     counts = {
-        split: np.bincount(part.labels, minlength=len(dataset.class_names)) for split, part in dataset.splits.items()
+        split: np.bincount(part.labels, minlength=len(dataset.class_names))
+        for split, part in dataset.splits.items()
     }
     place = int(counts["train"].argmax())
     test, collections = dataset.test.labels, _collections(dataset)
@@ -111,10 +116,22 @@ def _kind(reason: str) -> str:
 
 
 def _about_few(learned: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
-    few = [f"{names[place]} {learned[place]}" for place in np.argsort(learned, kind="stable") if learned[place] < FEW]
+    few = [
+        f"{names[place]} {learned[place]}"
+        for place in np.argsort(learned, kind="stable")
+        if learned[place] < FEW
+    ]
     if not few:
-        return "to learn from", f"{learned.min()} of the rarest class, {learned.max()} of the most frequent.", False
-    return "to learn from", f"fewer than {FEW} pictures of {_some(few)}: add some if you can.", True
+        return (
+            "to learn from",
+            f"{learned.min()} of the rarest class, {learned.max()} of the most frequent.",
+            False,
+        )
+    return (
+        "to learn from",
+        f"fewer than {FEW} pictures of {_some(few)}: add some if you can.",
+        True,
+    )
 
 
 def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool]:
@@ -125,11 +142,17 @@ def _about_balance(counts: np.ndarray, names: list[str]) -> tuple[str, str, bool
     text = f"{names[most]} {counts[most]:,}, {names[least]} {counts[least]:,}"
     if ratio < UNEVEN:
         return "balance", f"{text}.", False
-    return "balance", f"{text}, {ratio:.0f} times fewer: look at each class's recall, not at accuracy alone.", True
+    return (
+        "balance",
+        f"{text}, {ratio:.0f} times fewer: look at each class's recall, not at accuracy alone.",
+        True,
+    )
 
 
 def _collections(dataset: Dataset) -> list[Collection]:
-    filled = {name: split.images for name, split in dataset.splits.items() if len(split)}
+    filled = {
+        name: split.images for name, split in dataset.splits.items() if len(split)
+    }
     return as_collections(tuple(filled.values()), tuple(filled))
 
 
@@ -138,34 +161,62 @@ def _about_copies(collections: list[Collection]) -> tuple[str, str, bool]:
     if pairs:
         first = f"{pairs[0].first} of {pairs[0].first_split} = {pairs[0].second} of {pairs[0].second_split}"
         return "copies", f"{len(pairs)} in two splits, the first {first}.", True
-    return "copies", "no picture stands in two splits, resized, re-encoded or mirrored ones included.", False
+    return (
+        "copies",
+        "no picture stands in two splits, resized, re-encoded or mirrored ones included.",
+        False,
+    )
 
 
 def _about_contrast(collections: list[Collection]) -> list[tuple[str, str, bool]]:
     """A line where pictures are almost black, or almost of any one colour."""
-    flat = [(split, row) for split in collections for row in np.flatnonzero(split.contrast < LOW_CONTRAST).tolist()]
+    flat = [
+        (split, row)
+        for split in collections
+        for row in np.flatnonzero(split.contrast < LOW_CONTRAST).tolist()
+    ]
     if not flat:
         return []
     split, row = flat[0]
     first = f"{printable(str(split.label(row)))} of {split.name}"
     many = f"{len(flat):,} pictures are" if len(flat) > 1 else "1 picture is"
-    return [("contrast", f"{many} almost of one colour, the first {first}: were they read as they look?", True)]
+    return [
+        (
+            "contrast",
+            f"{many} almost of one colour, the first {first}: were they read as they look?",
+            True,
+        )
+    ]
 
 
 def _about_depth(dataset: Dataset) -> list[tuple[str, str, bool]]:
     """A line where the levels of 16-bit files need fewer bits, and are scaled by those."""
-    depths = [split.images.depth.bits for split in dataset.splits.values() if isinstance(split.images, Pictures)]
+    depths = [
+        split.images.depth.bits
+        for split in dataset.splits.values()
+        if isinstance(split.images, Pictures)
+    ]
     bits = next((depth for depth in depths if depth and depth < 16), None)
     if bits is None:
         return []
     highest = 2**bits - 1
-    return [("bit depth", f"files of 16 bits have no level above {highest:,}: taken as {bits}-bit.", True)]
+    return [
+        (
+            "bit depth",
+            f"files of 16 bits have no level above {highest:,}: taken as {bits}-bit.",
+            True,
+        )
+    ]
 
 
 def _about_guessing(name: str, baseline: float) -> tuple[str, str, bool]:
     if np.isnan(baseline):
         return "guessing", "cannot be judged: there are no test pictures.", True
-    return "guessing", f"always answering {name} is right for {baseline:.1%} of the test pictures.", False
+    return (
+        "guessing",
+        f"always answering {name} is right for {baseline:.1%} of the test pictures.",
+        False,
+    )
 
 
 def _some(names: list[str]) -> str:

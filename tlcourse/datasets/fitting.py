@@ -15,7 +15,10 @@ def fault() -> str | None:
     except ImportError as error:
         return f"tensorflow-datasets does not start ({error}). Run: pip install --force-reinstall tensorflow-datasets"
     except Exception:  # protobuf's VersionError, which older versions of it do not have
-        needing, had = metadata.version("tensorflow-metadata"), metadata.version("protobuf")
+        needing, had = (
+            metadata.version("tensorflow-metadata"),
+            metadata.version("protobuf"),
+        )
         return (
             f"tensorflow-datasets does not start: tensorflow-metadata {needing} needs a newer protobuf than the {had} "
             'that TensorFlow is installed with. Run: pip install "tensorflow-metadata<1.18", and restart the kernel.'

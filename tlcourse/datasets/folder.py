@@ -47,7 +47,9 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
     """
     folder = as_path(path)
     if not folder.is_dir():
-        raise UserInputError(f"{folder} is not a folder. Relative paths start at {Path.cwd()}.")
+        raise UserInputError(
+            f"{folder} is not a folder. Relative paths start at {Path.cwd()}."
+        )
     found, skipped = _find(folder)
     depth = BitDepth(file for entries in found.values() for file, _ in entries)
     if check:
@@ -70,7 +72,11 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
 
 def _visible_folders(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(
+            entry
+            for entry in folder.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
     except OSError as error:
         raise UserInputError(
             f"{folder} cannot be opened: {error.strerror}. Give yourself the right to read it."
@@ -80,9 +86,16 @@ def _visible_folders(folder: Path) -> list[Path]:
 def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
     """Picture files by split; those of a folder without split folders stand under "all", to be divided later."""
     tops = _visible_folders(folder)
-    split_tops = {split: top for split, names in SPLIT_FOLDERS.items() for top in tops if top.name.lower() in names}
+    split_tops = {
+        split: top
+        for split, names in SPLIT_FOLDERS.items()
+        for top in tops
+        if top.name.lower() in names
+    }
     only_splits = set(tops) == set(split_tops.values())
-    if "train" not in split_tops or not (only_splits or _visible_folders(split_tops["train"])):
+    if "train" not in split_tops or not (
+        only_splits or _visible_folders(split_tops["train"])
+    ):
         split_tops = {"all": folder}  # "train" may be a class, beside "bus" and "car"
     found: dict[str, Labelled] = {}
     skipped: Skipped = []
@@ -95,18 +108,30 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
             )
         found[split] = []
         for class_folder in classes:
-            name = unicodedata.normalize("NFC", class_folder.name)  # macOS writes é as two characters, others as one
+            name = unicodedata.normalize(
+                "NFC", class_folder.name
+            )  # macOS writes é as two characters, others as one
             below = files_below(class_folder)
             found[split] += [(file, name) for file in below.pictures]
-            skipped += [(printable(file), why) for file, why in below.others + below.closed]
+            skipped += [
+                (printable(file), why) for file, why in below.others + below.closed
+            ]
             if not below.pictures:
-                skipped.append((printable(class_folder), "a class folder without pictures"))
+                skipped.append(
+                    (printable(class_folder), "a class folder without pictures")
+                )
     in_class_folders = {file for entries in found.values() for file, _ in entries}
-    outside = [file for file in files_below(folder).pictures if file not in in_class_folders]
-    return found, skipped + [(printable(file), "outside the class folders") for file in outside]
+    outside = [
+        file for file in files_below(folder).pictures if file not in in_class_folders
+    ]
+    return found, skipped + [
+        (printable(file), "outside the class folders") for file in outside
+    ]
 
 
-def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped, depth: BitDepth) -> Dataset:
+def _assemble(
+    folder: Path, found: dict[str, Labelled], skipped: Skipped, depth: BitDepth
+) -> Dataset:
     names = sorted({name for entries in found.values() for _, name in entries})
     if len(names) < 2:
         raise UserInputError(
@@ -124,10 +149,20 @@ def _assemble(folder: Path, found: dict[str, Labelled], skipped: Skipped, depth:
     for split in SPLIT_FOLDERS:
         entries = sorted(found.get(split, []))
         labels = np.array([number[name] for _, name in entries], np.int64)
-        splits[split] = Split(Pictures([file for file, _ in entries], depth=depth), labels, names)
+        splits[split] = Split(
+            Pictures([file for file, _ in entries], depth=depth), labels, names
+        )
     card_file, text = folder / "CARD.md", ""
     with suppress(UserInputError):  # a card that cannot be read is none
         text = read_file(card_file, MAX_CARD_BYTES).decode("utf-8", "replace")
     name = folder.resolve().name  # a path may be "."
-    card = Card(name, f"Pictures of {folder}", str(folder), "not stated: see the text", "its owner", {}, text)
+    card = Card(
+        name,
+        f"Pictures of {folder}",
+        str(folder),
+        "not stated: see the text",
+        "its owner",
+        {},
+        text,
+    )
     return Dataset(name, **splits, class_names=names, card=card, skipped=skipped)

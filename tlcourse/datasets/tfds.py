@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 UNPACKED = ".unpacked-"
-SIZES = {"oxford_iiit_pet": "about 800 MB", "mnist": "about 12 MB", "kmnist": "about 21 MB"}
+SIZES = {
+    "oxford_iiit_pet": "about 800 MB",
+    "mnist": "about 12 MB",
+    "kmnist": "about 21 MB",
+}
 
 
 def builder(name: str) -> "tfds.core.DatasetBuilder":
@@ -67,8 +71,12 @@ def fetch(name: str, called: str | None = None) -> None:
                 download(url, goal, has_digest("sha256", info.checksum))
         _prepare(wanted, archives)
     except DownloadError as error:
-        raise DatasetUnavailable(f"{called} could not be downloaded: {error}. {again}") from error
-    except Exception as error:  # full disks, folders of others, archives that hold something else
+        raise DatasetUnavailable(
+            f"{called} could not be downloaded: {error}. {again}"
+        ) from error
+    except (
+        Exception
+    ) as error:  # full disks, folders of others, archives that hold something else
         raise DatasetUnavailable(
             f"{called} could not be prepared in {data_folder()} ({type(error).__name__}: "
             f"{str(error).strip()[:200]}). Where that is for want of room, set TFDS_DATA_DIR to a folder on another "
@@ -130,7 +138,9 @@ def load_images(name: str, card: Card, class_names: list[str]) -> Dataset:
         DatasetUnavailable: not on this machine.
     """
     source = prepared(name)
-    (images, labels), (test_images, test_labels) = (_arrays(source, split) for split in ("train", "test"))
+    (images, labels), (test_images, test_labels) = (
+        _arrays(source, split) for split in ("train", "test")
+    )
     digests, test_digests = _digests(images), _digests(test_images)
     split = np.where(digests % 6 == 0, 1, 0)
     split[np.isin(digests, test_digests)] = -1  # in no split: a copy of a test picture
@@ -145,11 +155,16 @@ def load_images(name: str, card: Card, class_names: list[str]) -> Dataset:
 
 def _arrays(source: "tf.data.Dataset", split: str) -> tuple[np.ndarray, np.ndarray]:
     """All pictures, uint8 (n, height, width), and labels, (n,), of a prepared split."""
-    batches = source.as_dataset(split=split, batch_size=1000, as_supervised=True).as_numpy_iterator()
+    batches = source.as_dataset(
+        split=split, batch_size=1000, as_supervised=True
+    ).as_numpy_iterator()
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     return images[..., 0], labels
 
 
 def _digests(images: np.ndarray) -> np.ndarray:
     """The first eight bytes of each picture's SHA-256: uint64 (n,)."""
-    return np.array([int.from_bytes(hashlib.sha256(image).digest()[:8], "big") for image in images], np.uint64)
+    return np.array(
+        [int.from_bytes(hashlib.sha256(image).digest()[:8], "big") for image in images],
+        np.uint64,
+    )

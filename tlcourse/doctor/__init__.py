@@ -10,9 +10,30 @@ from .finding import Finding
 __all__ = ["Finding", "examine"]
 
 LOOKS = (
-    *(installation.course, installation.python, installation.tensorflow, installation.litert, installation.packages),
-    *(machine.memory, machine.disk, machine.temporary_files, machine.home, machine.clock, variables.variables),
-    *(kept.cache, kept.other_files, kept.cached_files, kept.killed_runs, kept.progress, kept.results, kernels.kernel),
+    *(
+        installation.course,
+        installation.python,
+        installation.tensorflow,
+        installation.litert,
+        installation.packages,
+    ),
+    *(
+        machine.memory,
+        machine.disk,
+        machine.temporary_files,
+        machine.home,
+        machine.clock,
+        variables.variables,
+    ),
+    *(
+        kept.cache,
+        kept.other_files,
+        kept.cached_files,
+        kept.killed_runs,
+        kept.progress,
+        kept.results,
+        kernels.kernel,
+    ),
     *(data.bundled, data.packs, data.datasets, data.minilm, data.networks),
     *(downloads.packs, downloads.half_done, downloads.proxies),
 )
@@ -27,7 +48,9 @@ def examine(network: bool = False) -> list[Finding]:
         except ImportError as error:
             cause = f"could not be examined, because {error.name or error} cannot be imported; see above"
             findings.append(Finding(look.__name__, "missing", cause))
-        except TLCourseError as error:  # a setting that several of them read, and each refuses: said once
+        except (
+            TLCourseError
+        ) as error:  # a setting that several of them read, and each refuses: said once
             if str(error) not in {finding.text for finding in findings}:
                 findings.append(Finding(look.__name__, "broken", str(error)))
     return findings

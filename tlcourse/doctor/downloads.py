@@ -22,16 +22,31 @@ def proxies() -> Iterator[Finding]:
         fault = fault_of_proxy(proxy) if proxy else None
         if fault:
             cure = f"Set it to http://HOST:PORT, or run: unset {variable}"
-            yield Finding(variable, "look", f"is {without_password(proxy)}, which {fault}: nothing is fetched. {cure}")
+            yield Finding(
+                variable,
+                "look",
+                f"is {without_password(proxy)}, which {fault}: nothing is fetched. {cure}",
+            )
 
 
 def half_done() -> Iterator[Finding]:
     """Only where there is something of a download that was killed."""
-    places = [path for path in _unfinished() if _last_change(path) < time.time() - QUIET]
+    places = [
+        path for path in _unfinished() if _last_change(path) < time.time() - QUIET
+    ]
     if not places:
         return
-    size = sum(file.stat().st_size for place in places for file in (place, *place.rglob("*")) if file.is_file())
-    what = "1 download that was" if len(places) == 1 else f"{len(places)} downloads that were"
+    size = sum(
+        file.stat().st_size
+        for place in places
+        for file in (place, *place.rglob("*"))
+        if file.is_file()
+    )
+    what = (
+        "1 download that was"
+        if len(places) == 1
+        else f"{len(places)} downloads that were"
+    )
     names = " ".join(f'"{place}"' for place in places)
     text = f"{size / 1e6:,.0f} MB of {what} killed; nothing uses that, and fetching begins anew. Run: rm -r {names}"
     yield Finding("half downloads", "look", text)
@@ -80,7 +95,9 @@ def hosts() -> Iterator[Finding]:
 
     names = fetching.FROM_EACH_HOST
     with ThreadPoolExecutor(len(names)) as asking:
-        for name, fault in zip(names, asking.map(fetching.fault_of_host, names), strict=True):
+        for name, fault in zip(
+            names, asking.map(fetching.fault_of_host, names), strict=True
+        ):
             if fault is None:
                 yield Finding(f"fetch {name}", "ok", "its host answers")
             else:

@@ -14,9 +14,23 @@ from ..errors import how_to_install
 from .finding import Finding
 
 PYTHON_RANGE = ((3, 10), (3, 13))
-TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")  # any two of them overwrite each other
+TENSORFLOWS = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf-nightly",
+    "tf-nightly-cpu",
+)  # any two of them overwrite each other
 NEEDED = (
-    *("numpy", "scipy", "scikit-learn", "pillow", "matplotlib", "keras", "tensorflow-datasets", "importlib_resources"),
+    *(
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "pillow",
+        "matplotlib",
+        "keras",
+        "tensorflow-datasets",
+        "importlib_resources",
+    ),
     *("tokenizers", "safetensors"),
 )
 WANTED = ("jupyterlab", "ipywidgets")  # the lessons; the package runs without
@@ -57,7 +71,11 @@ def litert() -> Iterator[Finding]:
     if has_litert():
         yield Finding("LiteRT", "ok", version or "found")
         return
-    fault = f"{version} is installed, but does not start here" if version else "not installed"
+    fault = (
+        f"{version} is installed, but does not start here"
+        if version
+        else "not installed"
+    )
     cure = "Run: pip install --upgrade ai-edge-litert. Until then TensorFlow does its work, at half the speed."
     yield Finding("LiteRT", "look", f"{fault}. {cure}")
 
@@ -70,15 +88,27 @@ def _is_gutted(module: str) -> bool:
 
 def packages() -> Iterator[Finding]:
     versions = {name: _version(name) for name in (*NEEDED, *WANTED)}
-    too_old = {name: bound for name, bound in _lower_bounds().items() if _is_older(versions.get(name), bound)}
-    fine = [f"{name} {version}" for name, version in versions.items() if version and name not in too_old]
+    too_old = {
+        name: bound
+        for name, bound in _lower_bounds().items()
+        if _is_older(versions.get(name), bound)
+    }
+    fine = [
+        f"{name} {version}"
+        for name, version in versions.items()
+        if version and name not in too_old
+    ]
     yield Finding("packages", "ok", ", ".join(fine))
     for name, bound in too_old.items():
         cure = f"the course needs {bound} or later. Run: pip install --upgrade {name}"
         yield Finding(name, "broken", f"{versions[name]}; {cure}")
     for name, version in versions.items():
         if version is None:
-            yield Finding(name, "broken" if name in NEEDED else "missing", f"not installed. Run: pip install {name}")
+            yield Finding(
+                name,
+                "broken" if name in NEEDED else "missing",
+                f"not installed. Run: pip install {name}",
+            )
 
 
 def _version(name: str) -> str | None:
@@ -99,5 +129,8 @@ def _lower_bounds() -> dict[str, str]:
 
 
 def _is_older(version: str | None, bound: str) -> bool:
-    numbers = [[int(part) for part in re.findall(r"\d+", text)[:3]] for text in (version or "", bound)]
+    numbers = [
+        [int(part) for part in re.findall(r"\d+", text)[:3]]
+        for text in (version or "", bound)
+    ]
     return version is not None and numbers[0] < numbers[1]

@@ -20,14 +20,24 @@ def cache() -> Iterator[Finding]:
     reason = refusal(folder)
     if reason:
         cure = "Set TLCOURSE_CACHE to a folder of your own."
-        yield Finding("cache", "look", f"{folder} cannot be written to ({reason}). {cure}")
+        yield Finding(
+            "cache", "look", f"{folder} cannot be written to ({reason}). {cure}"
+        )
         return
     size, allowed = sum(size for _, size in contents()), limit()
     text = f"{size / 1e6:,.0f} MB of at most {allowed / 1e6:,.0f} in {folder}"
     if allowed:
-        yield Finding("cache", "ok", f"{text}; {MAKES_ROOM} empties it, TLCOURSE_CACHE_GB sets the limit")
+        yield Finding(
+            "cache",
+            "ok",
+            f"{text}; {MAKES_ROOM} empties it, TLCOURSE_CACHE_GB sets the limit",
+        )
     else:
-        yield Finding("cache", "look", f"{text}: TLCOURSE_CACHE_GB is 0, so everything is computed every time")
+        yield Finding(
+            "cache",
+            "look",
+            f"{text}: TLCOURSE_CACHE_GB is 0, so everything is computed every time",
+        )
 
 
 def other_files() -> Iterator[Finding]:
@@ -48,7 +58,9 @@ def cached_files() -> Iterator[Finding]:
 
 def _database(path: Path) -> Iterator[Finding]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)
+        ) as connection:
             connection.isolation_level = None
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             connection.execute("BEGIN IMMEDIATE")
@@ -56,23 +68,39 @@ def _database(path: Path) -> Iterator[Finding]:
     except sqlite3.DatabaseError as error:
         if "locked" in str(error):
             cure = "Wait, or restart that kernel; a program stopped by Ctrl-Z keeps it too (fg, then Ctrl-C)."
-            yield Finding("cached features", "look", f"another process is writing to {path}. {cure}")
+            yield Finding(
+                "cached features",
+                "look",
+                f"another process is writing to {path}. {cure}",
+            )
         elif "readonly" not in str(error) and "unable to open" not in str(error):
             cure = f"Nothing is lost: it is begun anew when it is needed; {MAKES_ROOM} does it now."
-            yield Finding("cached features", "look", f"{path} is damaged ({error}). {cure}")
+            yield Finding(
+                "cached features", "look", f"{path} is damaged ({error}). {cure}"
+            )
 
 
 def killed_runs() -> Iterator[Finding]:
     """What they left: only where there is some."""
     trainings = [path for path, _ in contents() if path.parent.name == "training"]
     if trainings:
-        what = "1 training that was stopped" if len(trainings) == 1 else f"{len(trainings)} trainings that were stopped"
+        what = (
+            "1 training that was stopped"
+            if len(trainings) == 1
+            else f"{len(trainings)} trainings that were stopped"
+        )
         cure = f"The same call goes on from there; {MAKES_ROOM} drops them."
-        yield Finding("to go on with", "ok", f"{what}, in {trainings[0].parent}. {cure}")
+        yield Finding(
+            "to go on with", "ok", f"{what}, in {trainings[0].parent}. {cure}"
+        )
     halves = unfinished()
     if halves:
         text = f"{len(halves)} half-written files of killed runs in {cache_folder()}: of no use. "
-        yield Finding("left over", "look", f"{text}{MAKES_ROOM} removes them, and so does the next run of each.")
+        yield Finding(
+            "left over",
+            "look",
+            f"{text}{MAKES_ROOM} removes them, and so does the next run of each.",
+        )
     here = left_over(Path.cwd())
     if here:
         names = " ".join(path.name for path in here)
@@ -97,7 +125,9 @@ def progress() -> Iterator[Finding]:
     reason = refusal(path.parent)
     if reason:
         cure = "Set TLCOURSE_PROGRESS to a file in a folder of your own."
-        yield Finding("progress", "look", f"it cannot be kept in {path.parent} ({reason}). {cure}")
+        yield Finding(
+            "progress", "look", f"it cannot be kept in {path.parent} ({reason}). {cure}"
+        )
 
 
 def results() -> Iterator[Finding]:
@@ -109,5 +139,7 @@ def results() -> Iterator[Finding]:
         if not isinstance(read_json(path), dict):
             raise ValueError("no dictionary")
     except ValueError as error:
-        cure = "Run: git checkout -- benchmarks/results.json; or install the course again."
+        cure = (
+            "Run: git checkout -- benchmarks/results.json; or install the course again."
+        )
         yield Finding("results", "missing", f"{path} cannot be read ({error}). {cure}")

@@ -20,13 +20,21 @@ def kernel() -> Iterator[Finding]:
     try:
         spec = KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        yield Finding("kernel", "missing", f"Jupyter knows no kernel {KERNEL}, which the lessons ask for. Run: {again}")
+        yield Finding(
+            "kernel",
+            "missing",
+            f"Jupyter knows no kernel {KERNEL}, which the lessons ask for. Run: {again}",
+        )
         return
     program = Path(spec.argv[0])
     if not program.is_absolute():  # Jupyter puts its own Python there
         return
     if not program.exists():
-        yield Finding("kernel", "missing", f"{spec.resource_dir} starts {program}, which is not there. Run: {again}")
+        yield Finding(
+            "kernel",
+            "missing",
+            f"{spec.resource_dir} starts {program}, which is not there. Run: {again}",
+        )
     elif not _same_folder(program, Path(sys.executable)):
         cure = f"Run: {again}; if that folder is still preferred, delete it: {spec.resource_dir}"
         text = f"notebooks start {program}, not this Python, {sys.executable}: they may find no course. {cure}"

@@ -37,7 +37,10 @@ def memory() -> Iterator[Finding]:
 
 def disk() -> Iterator[Finding]:
     places = {"TLCOURSE_CACHE": cache_folder(), "TFDS_DATA_DIR": _tfds_folder()}
-    free = {variable: shutil.disk_usage(existing(place)).free / 1e9 for variable, place in places.items()}
+    free = {
+        variable: shutil.disk_usage(existing(place)).free / 1e9
+        for variable, place in places.items()
+    }
     least = min(free, key=free.__getitem__)
     text = f"{free[least]:.1f} GB free for {places[least]}"
     if free[least] >= DISK_GB:
@@ -51,7 +54,9 @@ def disk() -> Iterator[Finding]:
 
 
 def _tfds_folder() -> Path:
-    return as_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
+    return as_path(
+        os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR"
+    )
 
 
 def existing(place: Path) -> Path:
@@ -73,10 +78,16 @@ def temporary_files() -> Iterator[Finding]:
     for variable in ("TMPDIR", "TEMP", "TMP"):
         chosen = os.environ.get(variable)
         if chosen and not os.path.isdir(chosen):
-            yield Finding(variable, "look", f"there is no folder {chosen}. Make it, or run: unset {variable}")
+            yield Finding(
+                variable,
+                "look",
+                f"there is no folder {chosen}. Make it, or run: unset {variable}",
+            )
         elif chosen and (reason := refusal(Path(chosen))):
             cure = f"Choose another folder, or run: unset {variable}"
-            yield Finding(variable, "look", f"{chosen} cannot be written to ({reason}). {cure}")
+            yield Finding(
+                variable, "look", f"{chosen} cannot be written to ({reason}). {cure}"
+            )
     try:
         free = shutil.disk_usage(Path(tempfile.gettempdir())).free / 1e9
     except FileNotFoundError:
@@ -84,27 +95,50 @@ def temporary_files() -> Iterator[Finding]:
         yield Finding("temporary files", "broken", f"no folder takes any. {cure}")
         return
     if free < TEMPORARY_GB:
-        cure = "exports fail. Make room there, or set TMPDIR to a folder on another disk."
-        yield Finding("temporary files", "look", f"only {free:.1f} GB free in {tempfile.gettempdir()}; {cure}")
+        cure = (
+            "exports fail. Make room there, or set TMPDIR to a folder on another disk."
+        )
+        yield Finding(
+            "temporary files",
+            "look",
+            f"only {free:.1f} GB free in {tempfile.gettempdir()}; {cure}",
+        )
 
 
 def home() -> Iterator[Finding]:
     """Only where it cannot be written to."""
-    places = {name: as_path(os.environ.get(name) or usual, name) for name, usual in WRITERS.items()}
-    refused = {name: reason for name, place in places.items() if (reason := refusal(place))}
+    places = {
+        name: as_path(os.environ.get(name) or usual, name)
+        for name, usual in WRITERS.items()
+    }
+    refused = {
+        name: reason for name, place in places.items() if (reason := refusal(place))
+    }
     if refused:
         cure = f"Set {', '.join(refused)} to folders of your own, such as {Path(tempfile.gettempdir(), 'NAME')}."
         reason = next(iter(refused.values()))
-        yield Finding("home", "look", f"{places[next(iter(refused))]} cannot be written to ({reason}). {cure}")
+        yield Finding(
+            "home",
+            "look",
+            f"{places[next(iter(refused))]} cannot be written to ({reason}). {cure}",
+        )
 
 
 def clock() -> Iterator[Finding]:
     """Only where it is, or was, wrong."""
     today = time.strftime("%Y-%m-%d")
-    ahead = [path for path, _ in contents() if path.exists() and path.stat().st_mtime > time.time() + TOLERANCE]
+    ahead = [
+        path
+        for path, _ in contents()
+        if path.exists() and path.stat().st_mtime > time.time() + TOLERANCE
+    ]
     if today < PUBLISHED:
         cure = "the course is younger than that. Set the clock; downloads fail with a wrong one, and so do archives."
         yield Finding("clock", "look", f"it says {today}, and {cure}")
     elif ahead:
         cure = "The clock is behind, or was ahead. Look at it; nothing is lost, these count as not used for long."
-        yield Finding("clock", "look", f"{len(ahead)} files of the cache are dated in the future. {cure}")
+        yield Finding(
+            "clock",
+            "look",
+            f"{len(ahead)} files of the cache are dated in the future. {cure}",
+        )

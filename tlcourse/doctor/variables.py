@@ -30,7 +30,9 @@ def _bytecode() -> Iterator[Finding]:
 
 def _threads() -> Iterator[Finding]:
     for name in THREADS:
-        value = os.environ.get(name, "").split(",")[0]  # OpenMP takes a number for each level
+        value = os.environ.get(name, "").split(",")[
+            0
+        ]  # OpenMP takes a number for each level
         if not value:
             continue
         if not value.isdecimal() or not int(value):
@@ -48,7 +50,11 @@ def _locale() -> Iterator[Finding]:
     odd = next((place for place in places if not str(place).isascii()), None)
     if chosen in ("C", "POSIX") and odd:
         cure = "Run: export LC_ALL=C.UTF-8"
-        yield Finding("LC_ALL", "look", f"is {chosen}, in which programs cannot read the name of {odd}. {cure}")
+        yield Finding(
+            "LC_ALL",
+            "look",
+            f"is {chosen}, in which programs cannot read the name of {odd}. {cure}",
+        )
 
 
 def _keras() -> Iterator[Finding]:

@@ -35,7 +35,9 @@ class Verdict:
     reason: str = ""
 
     def __repr__(self) -> str:
-        return f"Exercise {self.number}: {self.state}." + (f" {self.reason}" if self.reason else "")
+        return f"Exercise {self.number}: {self.state}." + (
+            f" {self.reason}" if self.reason else ""
+        )
 
 
 class Check:
@@ -44,7 +46,9 @@ class Check:
     def __init__(self) -> None:
         self._hints_given: dict[str, int] = {}
 
-    def __call__(self, number: "str | float", answer: "Any" = None, *context: "Any") -> Verdict:
+    def __call__(
+        self, number: "str | float", answer: "Any" = None, *context: "Any"
+    ) -> Verdict:
         """Say whether an answer is right, and if not, why.
 
         Args:
@@ -55,17 +59,26 @@ class Check:
         try:
             exercise = find_exercise(number)
         except UserInputError as error:
-            return Verdict(shorten(_spelled(number)) or describe(number), NO_SUCH, str(error))
+            return Verdict(
+                shorten(_spelled(number)) or describe(number), NO_SUCH, str(error)
+            )
         if _is_missing(answer):
             return Verdict(exercise.number, NOT_ATTEMPTED)
         verdict = _judge(exercise, answer, context)
         if verdict.state in (NOT_YET, RIGHT):
             try:
                 progress = Progress.read()
-                progress.record(verdict.number, verdict.state == RIGHT, self._hints_given.get(verdict.number, 0))
+                progress.record(
+                    verdict.number,
+                    verdict.state == RIGHT,
+                    self._hints_given.get(verdict.number, 0),
+                )
                 progress.write()
             except ProgressError as error:
-                warnings.warn(f"Your progress could not be kept. {error}", stacklevel=callers_level())
+                warnings.warn(
+                    f"Your progress could not be kept. {error}",
+                    stacklevel=callers_level(),
+                )
         return verdict
 
     def hint(self, number: "str | float") -> str:
@@ -80,7 +93,11 @@ class Check:
         hints, number = exercise.hints, exercise.number
         given = min(self._hints_given.get(number, 0) + 1, len(hints))
         self._hints_given[number] = given
-        more = "Ask again for more." if given < len(hints) else "The solution is folded away below the exercise."
+        more = (
+            "Ask again for more."
+            if given < len(hints)
+            else "The solution is folded away below the exercise."
+        )
         return _Text(f"Hint {given} of {len(hints)}: {hints[given - 1]} {more}")
 
     def progress(self) -> "_Text":
@@ -88,7 +105,9 @@ class Check:
         known = Progress.read()
         right = sum(number in known.right for number in _all())
         lines = [f"{right} of {len(_all())} exercises are right."]
-        for number, exercise in sorted(_all().items(), key=lambda item: _order(item[0])):
+        for number, exercise in sorted(
+            _all().items(), key=lambda item: _order(item[0])
+        ):
             lines.append(f"  {number:5} {known.describe(number):34} {exercise.title}")
         lines.append(f"Kept in {Progress.path()}: download that file to take it along.")
         return _Text("\n".join(lines))
@@ -125,7 +144,9 @@ def _judge(exercise: Exercise, answer: "Any", context: tuple) -> Verdict:
         return Verdict(exercise.number, NOT_YET, str(reason))
     except Exception as error:
         if isinstance(error, TLCourseError) and not isinstance(error, UserInputError):
-            return Verdict(exercise.number, NOT_CHECKED, str(error))  # data or weights that are not here
+            return Verdict(
+                exercise.number, NOT_CHECKED, str(error)
+            )  # data or weights that are not here
         return Verdict(
             exercise.number,
             NOT_YET,
@@ -153,7 +174,9 @@ def _needs(exercise: Exercise, context: tuple) -> None:
         inspect.signature(exercise.judge).bind(None, *context)
     except TypeError:
         call = ", ".join([f'tl.check("{exercise.number}"', "your_answer", *names])
-        raise NotYet(f"Besides the answer came {len(context)} of {len(names)} arguments. Call {call}).") from None
+        raise NotYet(
+            f"Besides the answer came {len(context)} of {len(names)} arguments. Call {call})."
+        ) from None
 
 
 def _is_missing(answer: "Any") -> bool:
@@ -161,8 +184,14 @@ def _is_missing(answer: "Any") -> bool:
     try:
         if isinstance(answer, dict):
             return all(_is_missing(value) for value in answer.values())
-        return answer is None or answer is Ellipsis or (isinstance(answer, list | tuple | str) and not answer)
-    except Exception:  # objects whose own methods fail, dictionaries that hold themselves
+        return (
+            answer is None
+            or answer is Ellipsis
+            or (isinstance(answer, list | tuple | str) and not answer)
+        )
+    except (
+        Exception
+    ):  # objects whose own methods fail, dictionaries that hold themselves
         return False
 
 
@@ -177,7 +206,11 @@ def find_exercise(number: "str | float") -> Exercise:
         known = sorted(_all(), key=_order)
         nearest = [one for one in known if one.split(".")[0] == spelled.split(".")[0]]
         nearest = nearest or get_close_matches(spelled, known, cutoff=0.5)
-        hint = f"Did you mean {', '.join(nearest)}?" if nearest else f"The numbers go from {known[0]} to {known[-1]}."
+        hint = (
+            f"Did you mean {', '.join(nearest)}?"
+            if nearest
+            else f"The numbers go from {known[0]} to {known[-1]}."
+        )
         raise UserInputError(f"There is no exercise {describe(number)}. {hint}")
     return _all()[spelled]
 
@@ -185,7 +218,9 @@ def find_exercise(number: "str | float") -> Exercise:
 def _spelled(number: "Any") -> str:
     """A number as exercises are numbered; what is neither text nor a number is spelled as nothing."""
     try:
-        if isinstance(number, bool) or not isinstance(number, str | int | float | np.integer | np.floating):
+        if isinstance(number, bool) or not isinstance(
+            number, str | int | float | np.integer | np.floating
+        ):
             return ""
         return str(number).strip()[:SPELLED]  # of float32(0.1), too, this is "0.1"
     except Exception:

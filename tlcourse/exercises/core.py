@@ -30,11 +30,15 @@ class Exercise:
 EXERCISES: dict[str, Exercise] = {}
 
 
-def exercise(number: str, title: str, expected: str, nudge: str, call: str, nearly: str) -> Callable:
+def exercise(
+    number: str, title: str, expected: str, nudge: str, call: str, nearly: str
+) -> Callable:
     """Put the decorated judge among the exercises."""
 
     def register(judge: Callable[..., str]) -> Callable[..., str]:
-        EXERCISES[number] = Exercise(number, title, expected, (nudge, call, nearly), judge)
+        EXERCISES[number] = Exercise(
+            number, title, expected, (nudge, call, nearly), judge
+        )
         return judge
 
     return register

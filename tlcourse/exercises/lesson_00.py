@@ -20,11 +20,15 @@ SEEN = 0.1  # how much better than on validation a classifier is on test cells o
 @lru_cache(maxsize=4)
 def _features(part: str, blocks: Sequence[str] | None = None) -> np.ndarray:
     """Of the cells of solar's "validation" or "test"."""
-    return load_pretrained_model().extract_features(getattr(load_dataset("solar"), part).images, blocks)
+    return load_pretrained_model().extract_features(
+        getattr(load_dataset("solar"), part).images, blocks
+    )
 
 
 @lru_cache(maxsize=16)
-def _trained(rows: tuple[int, ...], blocks: Sequence[str] | None = None) -> tuple[Classifier, float]:
+def _trained(
+    rows: tuple[int, ...], blocks: Sequence[str] | None = None
+) -> tuple[Classifier, float]:
     """A classifier trained on these cells of solar.train, and its accuracy on them."""
     cells = load_dataset("solar").train.select(list(rows))
     features = load_pretrained_model().extract_features(cells.images, blocks)
@@ -58,11 +62,17 @@ def few_labels(answer: "Any", few_cells: "Any") -> str:
             "it has never seen, the test cells."
         )
     if near(value, probe.score(test, solar.test.labels, solar.test.weights)):
-        raise NotYet("That counts the test cells by their weights, as published. Here each cell counts the same.")
+        raise NotYet(
+            "That counts the test cells by their weights, as published. Here each cell counts the same."
+        )
     if near(value, probe.score(_features("validation"), solar.validation.labels)):
-        raise NotYet("That is the accuracy on the validation cells; the exercise asks for the test cells.")
+        raise NotYet(
+            "That is the accuracy on the validation cells; the exercise asks for the test cells."
+        )
     if near(value, always):
-        raise NotYet("That is the majority-class baseline. What does the new classifier get?")
+        raise NotYet(
+            "That is the majority-class baseline. What does the new classifier get?"
+        )
     if value > right + 0.03:
         raise NotYet(
             f"{value:.1%} is more than these {len(rows)} cells give. Was the classifier trained on them alone, or "
@@ -84,7 +94,11 @@ def few_labels(answer: "Any", few_cells: "Any") -> str:
 )
 def harder_kind(answer: "Any", classifier: "Any") -> str:
     values = shares(answer, ("mono", "poly"))
-    instance(classifier, Classifier, "new_classifier, as tl.train_classifier made it, after the answer")
+    instance(
+        classifier,
+        Classifier,
+        "new_classifier, as tl.train_classifier made it, after the answer",
+    )
     solar, features = load_dataset("solar"), _features("test")
     labels = solar.test.labels
     on_validation = classifier.score(_features("validation"), solar.validation.labels)
@@ -95,26 +109,38 @@ def harder_kind(answer: "Any", classifier: "Any") -> str:
         )
     kinds = np.asarray(solar.test.groups)
     masks = {kind: kinds == kind for kind in values}
-    right = {kind: classifier.score(features[mask], labels[mask]) for kind, mask in masks.items()}
+    right = {
+        kind: classifier.score(features[mask], labels[mask])
+        for kind, mask in masks.items()
+    }
     if all(near(values[kind], right[kind]) for kind in values):
         harder = min(right, key=right.__getitem__)
         return f"{right['mono']:.1%} of the mono and {right['poly']:.1%} of the poly cells: {harder} is harder here."
     if near(values["mono"], right["poly"]) and near(values["poly"], right["mono"]):
-        raise NotYet("The two are exchanged: what stands under 'mono' is the accuracy of the poly cells.")
+        raise NotYet(
+            "The two are exchanged: what stands under 'mono' is the accuracy of the poly cells."
+        )
     correct = classifier.predict(features) == labels
-    if all(near(values[kind], np.sum(correct & masks[kind]) / len(labels)) for kind in values):
+    if all(
+        near(values[kind], np.sum(correct & masks[kind]) / len(labels))
+        for kind in values
+    ):
         raise NotYet(
             "You divided by all test cells. Of each kind, divide by the number of cells of that kind; score() does it "
             "when it is given these rows alone."
         )
     if all(near(values[kind], masks[kind].mean()) for kind in values):
-        raise NotYet("These are the shares of the two kinds among the cells. How many of each kind are answered right?")
+        raise NotYet(
+            "These are the shares of the two kinds among the cells. How many of each kind are answered right?"
+        )
     if near(values["mono"], values["poly"]):
         raise NotYet(
             "Both are the same. Are features and labels both masked, test_features[mask] and solar.test.labels[mask]?"
         )
     wrong = " and ".join(kind for kind in values if not near(values[kind], right[kind]))
-    raise NotYet(f"Not so for {wrong}. Choose the rows by kinds == 'mono' in features and labels alike, then score.")
+    raise NotYet(
+        f"Not so for {wrong}. Choose the rows by kinds == 'mono' in features and labels alike, then score."
+    )
 
 
 @exercise(
@@ -135,13 +161,18 @@ def three_blocks(answer: "Any", sample: "Any") -> str:
         )
     for name, blocks in (("last block", None), ("three blocks", BLOCKS)):
         probe, _ = _trained(rows, blocks)
-        if near(values[name], probe.score(_features("validation", blocks), solar.validation.labels)):
+        if near(
+            values[name],
+            probe.score(_features("validation", blocks), solar.validation.labels),
+        ):
             continue
         if values["last block"] == values["three blocks"]:
             raise NotYet(
                 "Both are the same. The second classifier needs features of my_blocks, for sample and validation."
             )
-        if near(values[name], probe.score(_features("test", blocks), solar.test.labels)):
+        if near(
+            values[name], probe.score(_features("test", blocks), solar.test.labels)
+        ):
             raise NotYet(
                 f"{name!r} was scored on the test cells. This is a choice, and choosing is done on validation."
             )

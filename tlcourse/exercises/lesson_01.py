@@ -37,12 +37,18 @@ def minutes_saved(answer: "Any") -> str:
     if _close(value, 2 * (scratch.rows - needed)):
         raise NotYet("You took two minutes for a label; it is half a minute.")
     if _close(value, needed * MINUTES_A_LABEL):
-        raise NotYet("That is what the probe's labels take. How much less is it than for the network from scratch?")
+        raise NotYet(
+            "That is what the probe's labels take. How much less is it than for the network from scratch?"
+        )
     if _close(value, scratch.rows * MINUTES_A_LABEL):
         raise NotYet("That is what all labels take. The probe needs some, too.")
     if _close(value, (scratch.rows - curve.points["probe"][-1].rows) * MINUTES_A_LABEL):
-        raise NotYet("Both have all labels there. Where does the *probe* reach what scratch reaches with all of them?")
-    raise NotYet(f"{value:.4g} is not it. Labels from scratch, minus labels of the probe, times half a minute.")
+        raise NotYet(
+            "Both have all labels there. Where does the *probe* reach what scratch reaches with all of them?"
+        )
+    raise NotYet(
+        f"{value:.4g} is not it. Labels from scratch, minus labels of the probe, times half a minute."
+    )
 
 
 def _close(one: float, other: float) -> bool:
@@ -59,20 +65,34 @@ def _close(one: float, other: float) -> bool:
 )
 def draws_won(answer: "Any", curve: "Any") -> str:
     value = number(answer, f"a whole number from 0 to {DRAWS}")
-    instance(curve, LearningCurve, "`live`, as tl.learning_curve made it, after the answer")
+    instance(
+        curve, LearningCurve, "`live`, as tl.learning_curve made it, after the answer"
+    )
     few, many = (
-        [p > s for p, s in zip(*(curve.points[m][index].accuracies for m in ("probe", "scratch")), strict=True)]
+        [
+            p > s
+            for p, s in zip(
+                *(curve.points[m][index].accuracies for m in ("probe", "scratch")),
+                strict=True,
+            )
+        ]
         for index in (0, -1)
     )
     if value == sum(few):
         return f"{value:.0f} of {len(few)}. Three splits cannot prove much; that they agree, or not, is worth knowing."
     if not value.is_integer() or not 0 <= value <= len(few):
-        raise NotYet(f"{value:g} is no number of splits out of {len(few)}. Count the splits that the probe won.")
+        raise NotYet(
+            f"{value:g} is no number of splits out of {len(few)}. Count the splits that the probe won."
+        )
     if value == len(few) - sum(few):
         raise NotYet("That is how often the network from scratch won.")
     if value == sum(few) + sum(many) or value == sum(many):
-        raise NotYet("That is with five labels, or counts them as well. One label is the first point: [0].")
-    raise NotYet(f"{value:.0f} is not it. Compare entry by entry, and count where the probe's is the larger.")
+        raise NotYet(
+            "That is with five labels, or counts them as well. One label is the first point: [0]."
+        )
+    raise NotYet(
+        f"{value:.0f} is not it. Compare entry by entry, and count where the probe's is the larger."
+    )
 
 
 @exercise(
@@ -85,25 +105,50 @@ def draws_won(answer: "Any", curve: "Any") -> str:
 )
 def harder_signs(answer: "Any", numerals: "Any") -> str:
     if not isinstance(answer, LearningCurve):
-        raise NotYet(f"You gave {describe_type(answer)}; expected what tl.learning_curve returns.")
-    instance(numerals, LearningCurve, "`live`, as tl.learning_curve made it, after the answer")
+        raise NotYet(
+            f"You gave {describe_type(answer)}; expected what tl.learning_curve returns."
+        )
+    instance(
+        numerals,
+        LearningCurve,
+        "`live`, as tl.learning_curve made it, after the answer",
+    )
     if set(answer.points) != {"scratch", "probe"}:
-        raise NotYet(f"Your curve has {', '.join(answer.points)}; compare methods=['scratch', 'probe'].")
+        raise NotYet(
+            f"Your curve has {', '.join(answer.points)}; compare methods=['scratch', 'probe']."
+        )
     if len(answer.seeds) < DRAWS:
         raise NotYet(
             f"Seeds of your curve: {len(answer.seeds)}. That gives no standard deviation worth its name; take seeds=3."
         )
     points = answer.points["probe"]
     if [point.labels for point in points] != COUNTS:
-        raise NotYet(f"Your curve has {[point.labels for point in points]} labels of each class; expected {COUNTS}.")
+        raise NotYet(
+            f"Your curve has {[point.labels for point in points]} labels of each class; expected {COUNTS}."
+        )
     if points[0].rows != HARD_CLASSES:
-        raise NotYet(f"With one label each you have {points[0].rows} classes. Take ten: kanji.class_names[-10:].")
+        raise NotYet(
+            f"With one label each you have {points[0].rows} classes. Take ten: kanji.class_names[-10:]."
+        )
     if points[0].accuracies == numerals.points["probe"][0].accuracies:
-        raise NotYet("These are the numerals again. Take the last ten classes: kanji.class_names[-10:].")
-    accuracies = np.array([[point.accuracies for point in answer.points[method]] for method in ("probe", "scratch")])
-    if accuracies.shape != (2, len(COUNTS), len(answer.seeds)) or not np.all((accuracies >= 0) & (accuracies <= 1)):
-        raise NotYet("Your curve does not hold one accuracy per seed at each point. Give it as it was returned.")
-    if not np.all(np.abs(accuracies[0, 0] - _probe_on_last_ten(tuple(answer.seeds))) <= ALIKE):
+        raise NotYet(
+            "These are the numerals again. Take the last ten classes: kanji.class_names[-10:]."
+        )
+    accuracies = np.array(
+        [
+            [point.accuracies for point in answer.points[method]]
+            for method in ("probe", "scratch")
+        ]
+    )
+    if accuracies.shape != (2, len(COUNTS), len(answer.seeds)) or not np.all(
+        (accuracies >= 0) & (accuracies <= 1)
+    ):
+        raise NotYet(
+            "Your curve does not hold one accuracy per seed at each point. Give it as it was returned."
+        )
+    if not np.all(
+        np.abs(accuracies[0, 0] - _probe_on_last_ten(tuple(answer.seeds))) <= ALIKE
+    ):
         raise NotYet(
             "The probe's accuracies are not those of the last ten classes with these seeds. Is your curve that of "
             "kanji.with_classes(kanji.class_names[-10:]), as it was returned?"
@@ -117,7 +162,9 @@ def _probe_on_last_ten(seeds: tuple[int, ...]) -> np.ndarray:
     """The probe's accuracies with one label each, float (seeds,). All else on the curve would take far longer."""
     kanji = load_dataset("kanji")
     others = kanji.with_classes(kanji.class_names[-HARD_CLASSES:])
-    curve = learning_curve(others, labels_per_class=COUNTS[:1], methods=["probe"], seeds=seeds)
+    curve = learning_curve(
+        others, labels_per_class=COUNTS[:1], methods=["probe"], seeds=seeds
+    )
     return np.array(curve.points["probe"][0].accuracies)
 
 

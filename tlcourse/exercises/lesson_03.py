@@ -16,7 +16,11 @@ from .reading import describe, near, share
 def _features() -> tuple:
     """The dogs, and the features of their training and test photographs."""
     dogs, model = load_dataset("dogs"), load_pretrained_model()
-    return dogs, model.extract_features(dogs.train.images), model.extract_features(dogs.test.images)
+    return (
+        dogs,
+        model.extract_features(dogs.train.images),
+        model.extract_features(dogs.test.images),
+    )
 
 
 @exercise(
@@ -34,12 +38,20 @@ def five_neighbours(answer: "Any") -> str:
     if near(value, five):
         return f"{five:.1%} by five neighbours, {one:.1%} by one. How many test photographs does the difference make?"
     if near(value, one):
-        raise NotYet("That is the nearest neighbour alone, as in the lesson. Let all five vote.")
+        raise NotYet(
+            "That is the nearest neighbour alone, as in the lesson. Let all five vote."
+        )
     if near(value, each):
-        raise NotYet("That counts every neighbour by itself. First let the five of a photograph agree on one answer.")
+        raise NotYet(
+            "That counts every neighbour by itself. First let the five of a photograph agree on one answer."
+        )
     if near(value, hit):
-        raise NotYet("That counts a photograph as right if any of the five is. The most frequent label has to be.")
-    raise NotYet(f"{value:.1%} is not what the vote gives. Are the votes compared with dogs.test.labels, row by row?")
+        raise NotYet(
+            "That counts a photograph as right if any of the five is. The most frequent label has to be."
+        )
+    raise NotYet(
+        f"{value:.1%} is not what the vote gives. Are the votes compared with dogs.test.labels, row by row?"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -52,7 +64,10 @@ def _neighbours() -> tuple[float, ...]:
     votes = np.array([np.bincount(row).argmax() for row in labels])
     truth = dogs.test.labels
     one, five = np.mean(labels[:, 0] == truth), np.mean(votes == truth)
-    each, hit = np.mean(labels == truth[:, None]), np.mean((labels == truth[:, None]).any(axis=1))
+    each, hit = (
+        np.mean(labels == truth[:, None]),
+        np.mean((labels == truth[:, None]).any(axis=1)),
+    )
     return float(one), float(five), float(each), float(hit)
 
 
@@ -73,19 +88,21 @@ def named_right(answer: "Any") -> str:
     right = np.mean([best[0] == name for best, name in zip(names, truth, strict=True)])
     among = np.mean([name in best for best, name in zip(names, truth, strict=True)])
     if near(value, right):
-        return (
-            f"It names {right:.1%} word for word, out of 1,000 classes; the probe chose among {len(dogs.class_names)}."
-        )
+        return f"It names {right:.1%} word for word, out of 1,000 classes; the probe chose among {len(dogs.class_names)}."
     if value == 0:
         raise NotYet(
             f"None at all: the network writes {answers[0][0][0]!r}, our names look like {truth[0]!r}. Make them look "
             "alike before you compare."
         )
     if near(value, float(among)):
-        raise NotYet("That counts the five best answers. The exercise asks for the first one: top=1.")
+        raise NotYet(
+            "That counts the five best answers. The exercise asks for the first one: top=1."
+        )
     probabilities = [best[0][1] for best in answers]
     if near(value, float(np.mean(probabilities))):
-        raise NotYet("That is how sure the network is on average, not how often it is right.")
+        raise NotYet(
+            "That is how sure the network is on average, not how often it is right."
+        )
     raise NotYet(
         f"Not {value:.1%}. Compare each photograph's best label with dogs.test.label_names, in the same order."
     )
@@ -93,7 +110,9 @@ def named_right(answer: "Any") -> str:
 
 @lru_cache(maxsize=1)
 def _answers() -> list:
-    return load_pretrained_model().predict_labels(load_dataset("dogs").test.images, top=5)
+    return load_pretrained_model().predict_labels(
+        load_dataset("dogs").test.images, top=5
+    )
 
 
 @exercise(
@@ -115,12 +134,20 @@ def another_block(answer: "Any", block: "Any") -> str:
     if near(value, right):
         return f"{block}: {right:.1%}, the last block: {last:.1%}."
     if near(value, last):
-        raise NotYet(f"That is the last block's accuracy. Were both features taken with blocks=[{block!r}]?")
+        raise NotYet(
+            f"That is the last block's accuracy. Were both features taken with blocks=[{block!r}]?"
+        )
     if near(value, on_training):
-        raise NotYet("That is the accuracy on the training photographs. Score the probe on the test photographs.")
+        raise NotYet(
+            "That is the accuracy on the training photographs. Score the probe on the test photographs."
+        )
     if near(value, on_validation):
-        raise NotYet("That is the accuracy on the validation photographs; the exercise asks for the test photographs.")
-    raise NotYet(f"{value:.1%} is not what a probe on {block!r} gives. Same block for training and test photographs?")
+        raise NotYet(
+            "That is the accuracy on the validation photographs; the exercise asks for the test photographs."
+        )
+    raise NotYet(
+        f"{value:.1%} is not what a probe on {block!r} gives. Same block for training and test photographs?"
+    )
 
 
 @lru_cache(maxsize=8)
@@ -132,6 +159,7 @@ def _accuracies(block: str) -> tuple[float, float, float, float]:
     rows = [model.extract_features(split.images, blocks=[block]) for split in splits]
     probe = train_classifier(rows[1], dogs.train.labels)
     right, on_training, on_validation = (
-        probe.score(features, split.labels) for features, split in zip(rows, splits, strict=True)
+        probe.score(features, split.labels)
+        for features, split in zip(rows, splits, strict=True)
     )
     return right, on_training, on_validation, last

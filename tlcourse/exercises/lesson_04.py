@@ -33,16 +33,24 @@ def count_of_weights(answer: "Any") -> str:
     if number == sum(kernels):
         raise NotYet("These are the weights alone. Each output has a bias besides.")
     if number == 4:
-        raise NotYet("Four is the number of arrays: two kernels, two biases. How many numbers are in them?")
+        raise NotYet(
+            "Four is the number of arrays: two kernels, two biases. How many numbers are in them?"
+        )
     if number in (kernels[0] + biases[0], kernels[1] + biases[1]):
         raise NotYet("That is one of the two layers. The head has both.")
     if number == FEATURES * CLASSES + CLASSES:
-        raise NotYet("That is a head of one layer. The recipe puts a layer of 1,024 between.")
+        raise NotYet(
+            "That is a head of one layer. The recipe puts a layer of 1,024 between."
+        )
     if number > 4_000_000:
         raise NotYet("That counts the frozen network, too. Only the head is trained.")
     if number == 2048 * WIDTH + WIDTH + kernels[1] + biases[1]:
-        raise NotYet("That is the head on InceptionV3's 2,048 features. Our network has 1,280.")
-    raise NotYet(f"{number:,} is not what the two layers hold. Work out each by itself: inputs × outputs + outputs.")
+        raise NotYet(
+            "That is the head on InceptionV3's 2,048 features. Our network has 1,280."
+        )
+    raise NotYet(
+        f"{number:,} is not what the two layers hold. Work out each by itself: inputs × outputs + outputs."
+    )
 
 
 @exercise(
@@ -59,13 +67,19 @@ def trained_block(answer: "Any", before: "Any") -> str:
     import keras
 
     instance(answer, keras.Model, "my_network, after it was trained")
-    instance(before, guards.Snapshot, "`snapshot`, as tl.guards.snapshot made it before the training")
+    instance(
+        before,
+        guards.Snapshot,
+        "`snapshot`, as tl.guards.snapshot made it before the training",
+    )
     try:
         guards.assert_changed(before, answer, only=["block7a", "new_head"])
     except (GuardError, UserInputError) as error:
         raise NotYet(str(error)) from None
     if not all(np.isfinite(weights).all() for weights in answer.get_weights()):
-        raise NotYet("Some of its weights are NaN or infinite: the training diverged. Take a smaller learning rate.")
+        raise NotYet(
+            "Some of its weights are NaN or infinite: the training diverged. Take a smaller learning rate."
+        )
     if not answer.compiled or not int(answer.optimizer.iterations):
         raise NotYet(
             "Its optimizer has taken no step since compile, so no training changed it. Call fit after compile."
@@ -85,15 +99,23 @@ def trained_block(answer: "Any", before: "Any") -> str:
 )
 def wide_head(answer: "Any", probe: "Any", wide: "Any") -> str:
     values = shares(answer, ("probe", "wide"))
-    instance(probe, Classifier, "`probe`, as tl.train_classifier made it, after the answer")
+    instance(
+        probe, Classifier, "`probe`, as tl.train_classifier made it, after the answer"
+    )
     features, labels = _validation()
     right = probe.score(features, labels)
     if values["wide"] >= 0.97:
-        raise NotYet("'wide' is right nearly always: that is the accuracy on the training rows. Take judged_features.")
+        raise NotYet(
+            "'wide' is right nearly always: that is the accuracy on the training rows. Take judged_features."
+        )
     if values["wide"] <= 0.55:
-        raise NotYet("'wide' does no better than chance. Do output and loss fit: one sigmoid, binary_crossentropy?")
+        raise NotYet(
+            "'wide' does no better than chance. Do output and loss fit: one sigmoid, binary_crossentropy?"
+        )
     if not near(values["probe"], right):
-        raise NotYet(f"The probe gets {right:.1%} on the judged cells, and not {values['probe']:.1%}.")
+        raise NotYet(
+            f"The probe gets {right:.1%} on the judged cells, and not {values['probe']:.1%}."
+        )
     accuracy = _accuracy_of_wide(wide, features, labels)
     if not near(values["wide"], accuracy):
         raise NotYet(
@@ -120,14 +142,24 @@ def _accuracy_of_wide(wide: "Any", features: np.ndarray, labels: np.ndarray) -> 
     import keras
 
     if wide is None:
-        raise NotYet("`wide` is still None. Give the trained network, too: the check evaluates it.")
+        raise NotYet(
+            "`wide` is still None. Give the trained network, too: the check evaluates it."
+        )
     network = instance(wide, keras.Model, "the trained keras.Sequential as `wide`")
-    units = [layer.units for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    units = [
+        layer.units for layer in network.layers if isinstance(layer, keras.layers.Dense)
+    ]
     if units != [WIDTH, 1]:
-        raise NotYet(f"The Dense layers of `wide` have {units} units; expected {[WIDTH, 1]}.")
+        raise NotYet(
+            f"The Dense layers of `wide` have {units} units; expected {[WIDTH, 1]}."
+        )
     if not network.built:
-        raise NotYet("`wide` has no weights yet. Compile it and call fit on `features` and `learned.labels`.")
+        raise NotYet(
+            "`wide` has no weights yet. Compile it and call fit on `features` and `learned.labels`."
+        )
     outputs = np.asarray(network(features)).ravel()
     if not np.isfinite(outputs).all():
-        raise NotYet("`wide` answers NaN: its training diverged. Take a smaller learning rate.")
+        raise NotYet(
+            "`wide` answers NaN: its training diverged. Take a smaller learning rate."
+        )
     return float(np.mean((outputs > 0.5) == labels))

@@ -13,7 +13,12 @@ from .reading import instance, near, share, shares, whole_number
 if TYPE_CHECKING:
     from ..datasets.core import Dataset
 
-SIGNS, FOUR, FEWER, STEPS = 60, 4, 2, 300  # STEPS: of every training in the lesson but the sources'
+SIGNS, FOUR, FEWER, STEPS = (
+    60,
+    4,
+    2,
+    300,
+)  # STEPS: of every training in the lesson but the sources'
 WAYS = ("from scratch", "carried, frozen")
 FURTHER = "carried, trained further"
 
@@ -28,7 +33,8 @@ FURTHER = "carried, trained further"
 )
 def numbers_carried(answer: "Any") -> str:
     first, second, third = (
-        9 * channels_in * channels for channels_in, channels in zip((3, *CHANNELS), CHANNELS, strict=False)
+        9 * channels_in * channels
+        for channels_in, channels in zip((3, *CHANNELS), CHANNELS, strict=False)
     )
     biases, number = CHANNELS[0] + CHANNELS[1], whole_number(answer)
     right = first + second + biases
@@ -37,14 +43,22 @@ def numbers_carried(answer: "Any") -> str:
     if number == first + second:
         raise NotYet("These are the kernels alone. Each channel has a bias besides.")
     if number == right + third + CHANNELS[2]:
-        raise NotYet("That is all three convolutions. The exercise carries the first two.")
+        raise NotYet(
+            "That is all three convolutions. The exercise carries the first two."
+        )
     if number == right - 2 * first // 3:
-        raise NotYet("That counts one colour. The network looks at three, even where they are all the same grey.")
+        raise NotYet(
+            "That counts one colour. The network looks at three, even where they are all the same grey."
+        )
     if number in (first + CHANNELS[0], second + CHANNELS[1]):
         raise NotYet("That is one of the two convolutions.")
     if number == 9 * biases + biases:
-        raise NotYet("A channel's window goes over all channels below it: 3 colours for the first, 16 for the second.")
-    raise NotYet(f"{number:,} is not what the two hold. For each: 3 * 3 * channels below * channels + channels.")
+        raise NotYet(
+            "A channel's window goes over all channels below it: 3 colours for the first, 16 for the second."
+        )
+    raise NotYet(
+        f"{number:,} is not what the two hold. For each: 3 * 3 * channels below * channels + channels."
+    )
 
 
 def _sixty() -> "Dataset":
@@ -53,14 +67,20 @@ def _sixty() -> "Dataset":
 
 
 @lru_cache(maxsize=8)  # each takes seconds, and a learner tries more than once
-def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[float, float]:
+def _accuracies(
+    source: SmallNetwork | None, way: str, per_class: int
+) -> tuple[float, float]:
     """On the judged signs, and on those learned from."""
     sixty = _sixty()
     part = sixty.train.sample(per_class)
     start = None if way == "from scratch" else source
     frozen = start is not None and way != FURTHER
-    network = train_network(part.images, part.labels, steps=STEPS, start=start, frozen=frozen)
-    return network.score(sixty.test.images, sixty.test.labels), network.score(part.images, part.labels)
+    network = train_network(
+        part.images, part.labels, steps=STEPS, start=start, frozen=frozen
+    )
+    return network.score(sixty.test.images, sixty.test.labels), network.score(
+        part.images, part.labels
+    )
 
 
 @exercise(
@@ -73,35 +93,55 @@ def _accuracies(source: SmallNetwork | None, way: str, per_class: int) -> tuple[
 )
 def two_ways(answer: "Any", source: "Any") -> str:
     values = shares(answer, tuple(WAYS))
-    instance(source, SmallNetwork, "`source`, as tl.train_network made it, after the answer")
+    instance(
+        source, SmallNetwork, "`source`, as tl.train_network made it, after the answer"
+    )
     right = {way: _accuracies(source, way, FEWER) for way in WAYS}
     if all(near(values[way], right[way][0]) for way in WAYS):
         best = max(WAYS, key=values.__getitem__)
         return f"{best!r} wins this draw, with {values[best]:.0%}. Compare with the curve of five draws above."
     if all(near(values[way], right[way][1]) for way in WAYS):
-        raise NotYet("These are the accuracies on the training rows: the networks have seen their labels. Judge them.")
+        raise NotYet(
+            "These are the accuracies on the training rows: the networks have seen their labels. Judge them."
+        )
     if all(near(values[way], _accuracies(source, way, FOUR)[0]) for way in WAYS):
-        raise NotYet("These are the accuracies with four labels a sign. Train on fewer.images and fewer.labels.")
+        raise NotYet(
+            "These are the accuracies with four labels a sign. Train on fewer.images and fewer.labels."
+        )
     scratch, frozen = WAYS
-    if near(values[scratch], right[frozen][0]) and near(values[frozen], right[scratch][0]):
+    if near(values[scratch], right[frozen][0]) and near(
+        values[frozen], right[scratch][0]
+    ):
         raise NotYet("The two are exchanged.")
     if values[scratch] == values[frozen]:
-        raise NotYet("Both are the same. Are the options of each way given to train_network, as **ways[name]?")
+        raise NotYet(
+            "Both are the same. Are the options of each way given to train_network, as **ways[name]?"
+        )
     if near(values[frozen], _accuracies(source, FURTHER, FEWER)[0]):
-        raise NotYet(f"That is {FURTHER!r}. Its layers have to stay frozen: **ways['carried, frozen'].")
+        raise NotYet(
+            f"That is {FURTHER!r}. Its layers have to stay frozen: **ways['carried, frozen']."
+        )
     wrong = [way for way in WAYS if not near(values[way], right[way][0])]
-    raise NotYet(f"Not so for {' and '.join(map(repr, wrong))}: 300 steps on `fewer` with seed 0, judged on `judged`?")
+    raise NotYet(
+        f"Not so for {' and '.join(map(repr, wrong))}: 300 steps on `fewer` with seed 0, judged on `judged`?"
+    )
 
 
 @lru_cache(maxsize=8)
 def _trained_from(inverted: SmallNetwork, turned: bool, frozen: bool) -> SmallNetwork:
     part = _sixty().train.sample(FOUR)
     images = 255 - np.asarray(part.images) if turned else part.images
-    return train_network(images, part.labels, start=inverted, frozen=frozen, steps=STEPS)
+    return train_network(
+        images, part.labels, start=inverted, frozen=frozen, steps=STEPS
+    )
 
 
 def _rescued(
-    inverted: SmallNetwork, turned: bool, judged_turned: bool, frozen: bool = True, learned: bool = False
+    inverted: SmallNetwork,
+    turned: bool,
+    judged_turned: bool,
+    frozen: bool = True,
+    learned: bool = False,
 ) -> float:
     """Accuracy of what a learner may have trained, on what they may have judged it on."""
     part = _sixty().train.sample(FOUR) if learned else _sixty().test
@@ -120,20 +160,34 @@ def _rescued(
 )
 def rescued_transfer(answer: "Any", inverted: "Any") -> str:
     value = share(answer)
-    instance(inverted, SmallNetwork, "`inverted`, as tl.train_network made it, after the answer")
+    instance(
+        inverted,
+        SmallNetwork,
+        "`inverted`, as tl.train_network made it, after the answer",
+    )
     before = _rescued(inverted, turned=False, judged_turned=False)
     if near(value, _rescued(inverted, turned=True, judged_turned=True)):
         return f"{value:.0%} instead of {before:.0%}, and no weight of a convolution was touched."
     if near(value, before):
-        raise NotYet("That is what the frozen network gave before. What does it expect of a picture?")
+        raise NotYet(
+            "That is what the frozen network gave before. What does it expect of a picture?"
+        )
     if near(value, _rescued(inverted, turned=True, judged_turned=False)):
-        raise NotYet("The signs to learn from were inverted, those to be judged by were not. Both have to be.")
+        raise NotYet(
+            "The signs to learn from were inverted, those to be judged by were not. Both have to be."
+        )
     if near(value, _rescued(inverted, turned=False, judged_turned=True)):
-        raise NotYet("The signs to be judged by were inverted, those to learn from were not. Both have to be.")
+        raise NotYet(
+            "The signs to be judged by were inverted, those to learn from were not. Both have to be."
+        )
     if near(value, _rescued(inverted, turned=True, judged_turned=True, learned=True)):
-        raise NotYet("That is the accuracy on the training rows. Judge it on the judged signs, inverted as well.")
+        raise NotYet(
+            "That is the accuracy on the training rows. Judge it on the judged signs, inverted as well."
+        )
     if near(value, _rescued(inverted, turned=False, judged_turned=False, frozen=False)):
-        raise NotYet("There the convolutions were trained further. They have to stay frozen: frozen=True.")
+        raise NotYet(
+            "There the convolutions were trained further. They have to stay frozen: frozen=True."
+        )
     raise NotYet(
         f"{value:.0%} is not what `inverted`, frozen, gives on pictures of its own polarity. Learned from `learned`, "
         "four labels a sign, start=inverted, 300 steps?"

@@ -35,16 +35,24 @@ def number_of_tokens(answer: "Any", model: "PretrainedTextModel") -> str:
         pieces = sum(token.startswith("##") for token in tokens)
         return f"{' '.join(tokens)}: {number}, of which {pieces} go on with a word that was begun."
     if number == len(inside):
-        raise NotYet("That leaves out [CLS] and [SEP], which the network reads in every text.")
+        raise NotYet(
+            "That leaves out [CLS] and [SEP], which the network reads in every text."
+        )
     if number == len(inside) - 1:
-        raise NotYet("Punctuation is a token, too; and [CLS] and [SEP] are read in every text.")
+        raise NotYet(
+            "Punctuation is a token, too; and [CLS] and [SEP] are read in every text."
+        )
     if number in (1, 2):
-        raise NotYet("That would be words. A word that is not in the vocabulary falls into pieces.")
+        raise NotYet(
+            "That would be words. A word that is not in the vocabulary falls into pieces."
+        )
     if number == len(TEXT):
         raise NotYet("These are the characters. Tokens are words, or pieces of words.")
     if number == model.tokenize(TEXT).max():
         raise NotYet("That is the largest id of a token, not how many there are.")
-    raise NotYet(f"The network does not read {number} tokens there. Ask model.tokens(text).")
+    raise NotYet(
+        f"The network does not read {number} tokens there. Ask model.tokens(text)."
+    )
 
 
 @exercise(
@@ -55,23 +63,36 @@ def number_of_tokens(answer: "Any", model: "PretrainedTextModel") -> str:
     "Features of learned.sentences and of wanted; the cosine is their product divided by both lengths.",
     "rows, asked by extract_features; then learned.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))].",
 )
-def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split") -> str:
+def nearest_review(
+    answer: "Any", model: "PretrainedTextModel", learned: "Split"
+) -> str:
     films = load_dataset("reviews", domain="films").train
     sentences = learned.sentences.tolist()
     if len(sentences) != LEARNED or not set(sentences) <= set(films.sentences.tolist()):
-        raise NotYet(f"`learned` is not the lesson's: expected {LEARNED} sentences of films.train. Run its cell again.")
-    rows, asked = model.extract_features(learned.sentences), model.extract_features(WANTED)[0]
+        raise NotYet(
+            f"`learned` is not the lesson's: expected {LEARNED} sentences of films.train. Run its cell again."
+        )
+    rows, asked = (
+        model.extract_features(learned.sentences),
+        model.extract_features(WANTED)[0],
+    )
     lengths = np.linalg.norm(rows, axis=1)
     cosines = rows @ asked / (lengths * np.linalg.norm(asked))
     order = np.argsort(-cosines)
     if not isinstance(answer, str):
         if isinstance(answer, int | np.integer) and answer == order[0]:
-            raise NotYet("That is its index. Give the sentence: learned.sentences[index].")
-        raise NotYet(f"You gave {describe_type(answer)}; expected one sentence out of learned.sentences.")
+            raise NotYet(
+                "That is its index. Give the sentence: learned.sentences[index]."
+            )
+        raise NotYet(
+            f"You gave {describe_type(answer)}; expected one sentence out of learned.sentences."
+        )
     if answer == WANTED:
         raise NotYet("That is the sentence itself. Which of the 200 is nearest to it?")
     if answer not in sentences:
-        raise NotYet("That sentence is not in learned.sentences. Give it as it stands there.")
+        raise NotYet(
+            "That sentence is not in learned.sentences. Give it as it stands there."
+        )
     index = sentences.index(answer)
     if index == order[0]:
         side = learned.label_names[index]
@@ -80,12 +101,18 @@ def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split"
             "Similar sentences are about the same subject; their opinions may differ."
         )
     if index == order[-1]:
-        raise NotYet("That is the one farthest away. The nearest has the largest cosine, argmax.")
+        raise NotYet(
+            "That is the one farthest away. The nearest has the largest cosine, argmax."
+        )
     if index == order[1]:
         raise NotYet("That is the second nearest.")
     if index == int(np.argmax(rows @ asked)):
-        raise NotYet("That is the largest product, and long rows have large ones. Divide by the length of each row.")
-    raise NotYet(f"Its cosine is {cosines[index]:.2f}, and there is a nearer one with {cosines[order[0]]:.2f}.")
+        raise NotYet(
+            "That is the largest product, and long rows have large ones. Divide by the length of each row."
+        )
+    raise NotYet(
+        f"Its cosine is {cosines[index]:.2f}, and there is a nearer one with {cosines[order[0]]:.2f}."
+    )
 
 
 @exercise(
@@ -96,7 +123,9 @@ def nearest_review(answer: "Any", model: "PretrainedTextModel", learned: "Split"
     "probe.score(features of tweets.test.sentences, tweets.test.labels), and np.mean(tweets.test.labels == side).",
     "'always the same' is the larger of np.mean(tweets.test.labels == 0) and np.mean(tweets.test.labels == 1).",
 )
-def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Classifier") -> str:
+def better_than_guessing(
+    answer: "Any", model: "PretrainedTextModel", probe: "Classifier"
+) -> str:
     values = shares(answer, (PROBE, ALWAYS))
     test = load_dataset("reviews", domain="tweets").test
     features = model.extract_features(test.sentences)
@@ -112,12 +141,30 @@ def better_than_guessing(answer: "Any", model: "PretrainedTextModel", probe: "Cl
             "'always the same': that is the rarer side. Always answering the more frequent one is right more often."
         )
     if near(values[ALWAYS], 0.5):
-        raise NotYet("'always the same': half would be right if both sides were equally frequent. Count them.")
+        raise NotYet(
+            "'always the same': half would be right if both sides were equally frequent. Count them."
+        )
     films = load_dataset("reviews", domain="films").test
-    if near(values[PROBE], probe.score(model.extract_features(films.sentences), films.labels)):
-        raise NotYet("'probe': that is its accuracy on films. Give it the tweets' test sentences.")
+    if near(
+        values[PROBE],
+        probe.score(model.extract_features(films.sentences), films.labels),
+    ):
+        raise NotYet(
+            "'probe': that is its accuracy on films. Give it the tweets' test sentences."
+        )
     train = load_dataset("reviews", domain="tweets").train
-    if near(values[PROBE], probe.score(model.extract_features(train.sentences), train.labels)):
-        raise NotYet("'probe': that is on the tweets' train split. Score it on the test split.")
-    wrong = [name for name, number in ((PROBE, right), (ALWAYS, larger)) if not near(values[name], number)]
-    raise NotYet(f"Not so for {' and '.join(map(repr, wrong))}: on tweets.test, with `probe` as it was trained above?")
+    if near(
+        values[PROBE],
+        probe.score(model.extract_features(train.sentences), train.labels),
+    ):
+        raise NotYet(
+            "'probe': that is on the tweets' train split. Score it on the test split."
+        )
+    wrong = [
+        name
+        for name, number in ((PROBE, right), (ALWAYS, larger))
+        if not near(values[name], number)
+    ]
+    raise NotYet(
+        f"Not so for {' and '.join(map(repr, wrong))}: on tweets.test, with `probe` as it was trained above?"
+    )

@@ -7,7 +7,16 @@ import numpy as np
 from ..datasets import load_dataset
 from ..heads import Classifier
 from .core import NotYet, exercise
-from .reading import array, describe_type, dictionary, instance, near, number, share, shares
+from .reading import (
+    array,
+    describe_type,
+    dictionary,
+    instance,
+    near,
+    number,
+    share,
+    shares,
+)
 
 if TYPE_CHECKING:
     from sklearn.ensemble import StackingClassifier
@@ -30,20 +39,26 @@ def mean_of_the_best(answer: "Any") -> str:
     best = _mean_of_the_best()
     value = number(answer, "one number between 0 and 1")
     if CELLS / 2 < value <= CELLS:
-        raise NotYet(f"{value:.1f} is a number of cells, or a percentage. Give a share: divide by {CELLS}.")
+        raise NotYet(
+            f"{value:.1f} is a number of cells, or a percentage. Give a share: divide by {CELLS}."
+        )
     value = share(answer)
     if near(value, best):
         luck = 100 * (best - PROBABILITY)
         return f"{best:.1%} on average, and {PROBABILITY:.0%} on the test: {luck:.1f} points of luck, and nothing else."
     if near(value, PROBABILITY):
-        raise NotYet("That is the mean of all forty. Of each repetition take the best, then the mean of those.")
+        raise NotYet(
+            "That is the mean of all forty. Of each repetition take the best, then the mean of those."
+        )
     if value > best + 0.03:
         raise NotYet(
             "That is too good: the best of all repetitions, or over the wrong axis. Of each repetition, a row, take "
             "the best of its forty: max(axis=1)."
         )
     if value < PROBABILITY:
-        raise NotYet("That is below what each of them is worth. The best of forty is above it, not below.")
+        raise NotYet(
+            "That is below what each of them is worth. The best of forty is above it, not below."
+        )
     raise NotYet(
         f"{value:.1%} is not it. One repetition alone may give that; take the mean over thousands of them, of the best "
         "of forty in each."
@@ -68,10 +83,15 @@ def _mean_of_the_best() -> float:
 )
 def whom_it_listens_to(answer: "Any", both: "Any", judged_wide: "Any") -> str:
     values = shares(answer, tuple(COLUMNS))
-    instance(both, Classifier, "`both`, as tl.train_classifier made it, after the answer")
+    instance(
+        both, Classifier, "`both`, as tl.train_classifier made it, after the answer"
+    )
     judged_wide = array(judged_wide, f"{WIDE} features per row", "judged_wide")
     labels = load_dataset("solar").validation.labels
-    right = {name: _mixed_up(both, judged_wide, labels, columns) for name, columns in COLUMNS.items()}
+    right = {
+        name: _mixed_up(both, judged_wide, labels, columns)
+        for name, columns in COLUMNS.items()
+    }
     untouched = both.score(judged_wide, labels)
     if all(near(values[name], right[name]) for name in COLUMNS):
         more = min(right, key=right.__getitem__)
@@ -80,21 +100,29 @@ def whom_it_listens_to(answer: "Any", both: "Any", judged_wide: "Any") -> str:
             f"It loses more without {more}."
         )
     if near(values["lite0"], right["lite2"]) and near(values["lite2"], right["lite0"]):
-        raise NotYet("The two are exchanged: columns 0 to 1,279 are lite0's, the others lite2's.")
+        raise NotYet(
+            "The two are exchanged: columns 0 to 1,279 are lite0's, the others lite2's."
+        )
     all_mixed = _mixed_up(both, judged_wide, labels, slice(None))
     wrong = [name for name in COLUMNS if not near(values[name], right[name])]
     for name in wrong:
         if near(values[name], untouched):
-            raise NotYet(f"{name!r}: that is the accuracy with nothing mixed up. Were the columns overwritten?")
+            raise NotYet(
+                f"{name!r}: that is the accuracy with nothing mixed up. Were the columns overwritten?"
+            )
         if near(values[name], all_mixed):
-            raise NotYet(f"{name!r}: there all columns are mixed up, both networks'. Begin with a fresh copy.")
+            raise NotYet(
+                f"{name!r}: there all columns are mixed up, both networks'. Begin with a fresh copy."
+            )
     raise NotYet(
         f"Not so for {' and '.join(map(repr, wrong))}. Take the rows of these columns in the order `order`, leave the "
         "other columns as they are, and do not train anew."
     )
 
 
-def _mixed_up(both: Classifier, wide: np.ndarray, labels: np.ndarray, columns: slice) -> float:
+def _mixed_up(
+    both: Classifier, wide: np.ndarray, labels: np.ndarray, columns: slice
+) -> float:
     rows, order = wide.copy(), np.random.default_rng(0).permutation(len(wide))
     rows[:, columns] = wide[order, columns]
     return both.score(rows, labels)
@@ -113,25 +141,39 @@ def _mixed_up(both: Classifier, wide: np.ndarray, labels: np.ndarray, columns: s
 def two_stacks(answer: "Any", wide: np.ndarray, judged_wide: np.ndarray) -> str:
     leaks, sound = _stacks(answer)
     if leaks.cv != "prefit" and sound.cv == "prefit":
-        raise NotYet("The two are exchanged: with cv='prefit' nothing is held back from the members.")
+        raise NotYet(
+            "The two are exchanged: with cv='prefit' nothing is held back from the members."
+        )
     if leaks.cv != "prefit":
-        raise NotYet("'leaks' trains its members on folds, which is sound. Fit the members first, and say cv='prefit'.")
+        raise NotYet(
+            "'leaks' trains its members on folds, which is sound. Fit the members first, and say cv='prefit'."
+        )
     if sound.cv == "prefit":
-        raise NotYet("'does not leak' has its members answer for cells that they have seen. Say cv=folds.")
+        raise NotYet(
+            "'does not leak' has its members answer for cells that they have seen. Say cv=folds."
+        )
     solar = load_dataset("solar")
     learned, judged = solar.train.sample(per_class=100), solar.validation
     for name, stack in ((LEAKS, leaks), (SOUND, sound)):
         if stack.named_estimators_["neighbour"].score(wide, learned.labels) < 1:
-            raise NotYet(f"The neighbour in {name!r} has not seen the cells of `wide`. Fit on wide and learned.labels.")
-        fitted = getattr(stack.named_estimators_["neighbour"][-1], "n_samples_fit_", len(wide))
+            raise NotYet(
+                f"The neighbour in {name!r} has not seen the cells of `wide`. Fit on wide and learned.labels."
+            )
+        fitted = getattr(
+            stack.named_estimators_["neighbour"][-1], "n_samples_fit_", len(wide)
+        )
         if fitted != len(wide):
             raise NotYet(
                 f"The neighbour in {name!r} has seen {fitted} cells; expected the {len(wide)} of `wide` alone."
             )
     if _folds_overlap(sound, wide, learned.labels):
-        raise NotYet("'does not leak' has folds whose training and test rows overlap, so it leaks. Say cv=folds.")
+        raise NotYet(
+            "'does not leak' has folds whose training and test rows overlap, so it leaks. Say cv=folds."
+        )
     if not _has_seen_what_its_members_know(leaks, wide, learned.labels):
-        raise NotYet("The last classifier of 'leaks' learned from other cells than its members. Fit it on wide, too.")
+        raise NotYet(
+            "The last classifier of 'leaks' learned from other cells than its members. Fit it on wide, too."
+        )
     parts = [
         f"'{name}' weighs probe and neighbour {_trust(stack)[0]:.1f} and {_trust(stack)[1]:.1f}, and is right on "
         f"{stack.score(judged_wide, judged.labels):.1%}"
@@ -146,7 +188,9 @@ def _trust(stack: "StackingClassifier") -> np.ndarray:
     return stack.final_estimator_.coef_[0]
 
 
-def _has_seen_what_its_members_know(leaks: "StackingClassifier", wide: np.ndarray, labels: np.ndarray) -> bool:
+def _has_seen_what_its_members_know(
+    leaks: "StackingClassifier", wide: np.ndarray, labels: np.ndarray
+) -> bool:
     from sklearn.base import clone
     from sklearn.ensemble import StackingClassifier
 
@@ -155,7 +199,9 @@ def _has_seen_what_its_members_know(leaks: "StackingClassifier", wide: np.ndarra
     return bool(np.allclose(_trust(same), _trust(leaks), rtol=1e-2))
 
 
-def _folds_overlap(sound: "StackingClassifier", wide: np.ndarray, labels: np.ndarray) -> bool:
+def _folds_overlap(
+    sound: "StackingClassifier", wide: np.ndarray, labels: np.ndarray
+) -> bool:
     from sklearn.model_selection import check_cv
 
     folds = check_cv(sound.cv, labels, classifier=True).split(wide, labels)
@@ -168,11 +214,15 @@ def _stacks(answer: "Any") -> tuple:
 
     for name, stack in dictionary(answer, (LEAKS, SOUND)).items():
         if not isinstance(stack, StackingClassifier):
-            raise NotYet(f"'{name}' is {describe_type(stack)}; give the fitted StackingClassifier itself.")
+            raise NotYet(
+                f"'{name}' is {describe_type(stack)}; give the fitted StackingClassifier itself."
+            )
         if not hasattr(stack, "final_estimator_"):
             raise NotYet(f"'{name}' is not fitted yet: .fit(wide, learned.labels).")
         if set(stack.named_estimators_) != {"probe", "neighbour"}:
             raise NotYet(f"'{name}' has other members than those of `pair`.")
         if not hasattr(stack.final_estimator_, "coef_"):
-            raise NotYet(f"The last classifier of '{name}' is not a LogisticRegression().")
+            raise NotYet(
+                f"The last classifier of '{name}' is not a LogisticRegression()."
+            )
     return answer[LEAKS], answer[SOUND]

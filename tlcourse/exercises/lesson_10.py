@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from ..pictures import Pictures
 
 WANTED, HALF_WIDTH = 0.9, 0.02  # the accuracy, and how well it is to be known
-LEAST, MOST = 0.99, 1.05  # of the pictures needed: rounded, or a few more, but not so few that the interval is wider
+LEAST, MOST = (
+    0.99,
+    1.05,
+)  # of the pictures needed: rounded, or a few more, but not so few that the interval is wider
 FOUND, ABOVE = "defective found", "above guessing"
 
 
@@ -37,11 +40,17 @@ def number_of_test_pictures(answer: "Any") -> str:
             "a test of forty pictures is a rough guess."
         )
     if abs(pictures - WANTED * (1 - WANTED) / HALF_WIDTH**2) <= 25:
-        raise NotYet("That is for one standard error. 95 % certainty are 1.96 of them to each side.")
+        raise NotYet(
+            "That is for one standard error. 95 % certainty are 1.96 of them to each side."
+        )
     if abs(pictures - _needed(2 * HALF_WIDTH)) <= 25:
-        raise NotYet("That makes the interval four points to each side. It is to reach two points to each side.")
+        raise NotYet(
+            "That makes the interval four points to each side. It is to reach two points to each side."
+        )
     if abs(pictures - _needed(HALF_WIDTH / 2)) <= 350:
-        raise NotYet("That makes the interval one point to each side; two to each side were asked for.")
+        raise NotYet(
+            "That makes the interval one point to each side; two to each side were asked for."
+        )
     if pictures <= 0:
         raise NotYet(f"You gave {pictures:g}; a number of pictures is above 0.")
     half = 1.96 * np.sqrt(WANTED * (1 - WANTED) / pictures)
@@ -63,18 +72,26 @@ def pictures_in_both(answer: "Any", theirs: "dict[str, Pictures]") -> str:
     pairs = len(shared_pictures(theirs["train"], theirs["test"]))
     tested = len(theirs["test"])
     if not pairs:
-        raise NotYet("`theirs` holds no picture twice any more. Run the cell that makes it again.")
+        raise NotYet(
+            "`theirs` holds no picture twice any more. Run the cell that makes it again."
+        )
     if number == pairs:
         return f"{pairs} of {tested} test pictures were seen in training. The accuracy there would be optimistic."
     if number == 0:
-        raise NotYet("Not one file is the same, and no pixel. But do two of them show the same cell?")
+        raise NotYet(
+            "Not one file is the same, and no pixel. But do two of them show the same cell?"
+        )
     if number == tested:
-        raise NotYet("That is how many test pictures they have. Some of them have both copies in the test part.")
+        raise NotYet(
+            "That is how many test pictures they have. Some of them have both copies in the test part."
+        )
     if number == len(theirs["train"]):
         raise NotYet("That is how many training pictures they have.")
     if number == 2 * pairs:
         raise NotYet("Each pair is one picture in two places: count the pairs.")
-    raise NotYet(f"You gave {number}. Ask the guard for the pairs of the training and the test part, and count them.")
+    raise NotYet(
+        f"You gave {number}. Ask the guard for the pairs of the training and the test part, and count them."
+    )
 
 
 @exercise(
@@ -88,23 +105,44 @@ def pictures_in_both(answer: "Any", theirs: "dict[str, Pictures]") -> str:
 def numbers_of_the_record(answer: "Any", exported: "ExportedModel") -> str:
     above = dictionary(answer, (FOUND, ABOVE))[ABOVE]
     if isinstance(above, float) and above < 0:
-        raise NotYet(f"{ABOVE!r} is below 0. Is it the accuracy less the baseline, or the other way round?")
+        raise NotYet(
+            f"{ABOVE!r} is below 0. Is it the accuracy less the baseline, or the other way round?"
+        )
     values = shares(answer, (FOUND, ABOVE))
     test = exported.record["test"]
-    defective, functional = (test["classes"][name] for name in ("defective", "functional"))
-    found, above = defective["right"] / defective["pictures"], test["accuracy"] - test["baseline"]
+    defective, functional = (
+        test["classes"][name] for name in ("defective", "functional")
+    )
+    found, above = (
+        defective["right"] / defective["pictures"],
+        test["accuracy"] - test["baseline"],
+    )
     if near(values[FOUND], found) and near(values[ABOVE], above):
         return (
             f"{defective['right']} of {defective['pictures']} defective cells were found; the accuracy is "
             f"{100 * above:.0f} points above guessing. Which of the two matters depends on what a missed cell costs."
         )
-    if near(values[FOUND], functional["right"] / functional["pictures"]) and not near(values[FOUND], found):
+    if near(values[FOUND], functional["right"] / functional["pictures"]) and not near(
+        values[FOUND], found
+    ):
         raise NotYet(f"{FOUND!r}: that is the functional cells' share.")
     if near(values[FOUND], test["accuracy"]):
-        raise NotYet(f"{FOUND!r}: that is the accuracy over both classes. Of the defective cells alone?")
+        raise NotYet(
+            f"{FOUND!r}: that is the accuracy over both classes. Of the defective cells alone?"
+        )
     if near(values[FOUND], defective["pictures"] / test["pictures"]):
-        raise NotYet(f"{FOUND!r}: that is how many of the cells are defective, not how many of those were found.")
+        raise NotYet(
+            f"{FOUND!r}: that is how many of the cells are defective, not how many of those were found."
+        )
     if near(values[ABOVE], test["accuracy"]):
-        raise NotYet(f"{ABOVE!r}: that is the accuracy itself. Take away what always answering the same gives.")
-    wrong = [name for name, number in ((FOUND, found), (ABOVE, above)) if not near(values[name], number)]
-    raise NotYet(f"Not so for {' and '.join(map(repr, wrong))}: out of exported.record['test']?")
+        raise NotYet(
+            f"{ABOVE!r}: that is the accuracy itself. Take away what always answering the same gives."
+        )
+    wrong = [
+        name
+        for name, number in ((FOUND, found), (ABOVE, above))
+        if not near(values[name], number)
+    ]
+    raise NotYet(
+        f"Not so for {' and '.join(map(repr, wrong))}: out of exported.record['test']?"
+    )

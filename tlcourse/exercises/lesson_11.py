@@ -40,13 +40,21 @@ def hours_on_fifty_machines(answer: "Any", measured: "dict[str, Any]") -> str:
             "are: more machines make it sooner, not cheaper. As long as nothing that they share becomes the bottleneck."
         )
     if _close(hours, right * MACHINES):
-        raise NotYet("Those are the machine-hours: what one machine alone would need. There are fifty.")
+        raise NotYet(
+            "Those are the machine-hours: what one machine alone would need. There are fifty."
+        )
     if _close(hours, right * 3600) or _close(hours, right * 60):
-        raise NotYet(f"Those are {'seconds' if _close(hours, right * 3600) else 'minutes'}. How many hours is that?")
+        raise NotYet(
+            f"Those are {'seconds' if _close(hours, right * 3600) else 'minutes'}. How many hours is that?"
+        )
     if _close(hours, right / 2):
-        raise NotYet("The measured speed is already that of both workers together: do not count them twice.")
+        raise NotYet(
+            "The measured speed is already that of both workers together: do not count them twice."
+        )
     if _close(hours, right * speed / measured["dask_1"]["pictures_per_second"]):
-        raise NotYet("That is with one worker a machine. Each has two cores, so take the measurement with two workers.")
+        raise NotYet(
+            "That is with one worker a machine. Each has two cores, so take the measurement with two workers."
+        )
     raise NotYet(
         f"You gave {hours:,.4g} hours. One machine does {speed:g} pictures a second; how many do fifty in an hour?"
     )
@@ -72,10 +80,16 @@ def terabytes_of_features(answer: "Any", measured: "dict[str, Any]") -> str:
     if _close(terabytes, pictures):
         raise NotYet("Those are the pictures' own files. The features alone?")
     if _close(terabytes, PICTURES * UNCOMPRESSED / 1e12):
-        raise NotYet("That is what they take in memory, 4 bytes a number. In the shards they are compressed.")
+        raise NotYet(
+            "That is what they take in memory, 4 bytes a number. In the shards they are compressed."
+        )
     if _close(terabytes, right * 1000) or _close(terabytes, right * 1e6):
-        raise NotYet("The digits are right, but for the unit: a terabyte is 1,000 gigabytes, or 10**12 bytes.")
-    raise NotYet(f"You gave {terabytes:,.4g}. Pictures times bytes a picture, over 10**12.")
+        raise NotYet(
+            "The digits are right, but for the unit: a terabyte is 1,000 gigabytes, or 10**12 bytes."
+        )
+    raise NotYet(
+        f"You gave {terabytes:,.4g}. Pictures times bytes a picture, over 10**12."
+    )
 
 
 @exercise(
@@ -89,17 +103,27 @@ def terabytes_of_features(answer: "Any", measured: "dict[str, Any]") -> str:
 def usable_rows(answer: "Any", features: "Any") -> str:
     mask = array(answer, "an array of True and False, one for each row")
     right = np.isfinite(features).all(axis=1)
-    if mask.dtype.kind in "iu" and mask.ndim == 1 and np.array_equal(np.sort(mask), np.flatnonzero(right)):
-        raise NotYet("Those are the right rows, as numbers. Give True or False for each row: it fits the labels, too.")
+    if (
+        mask.dtype.kind in "iu"
+        and mask.ndim == 1
+        and np.array_equal(np.sort(mask), np.flatnonzero(right))
+    ):
+        raise NotYet(
+            "Those are the right rows, as numbers. Give True or False for each row: it fits the labels, too."
+        )
     if mask.shape == np.shape(features):
-        raise NotYet("That is an answer for each number. One for each row: .all(axis=1).")
+        raise NotYet(
+            "That is an answer for each number. One for each row: .all(axis=1)."
+        )
     if mask.dtype != bool or mask.shape != right.shape:
         raise NotYet(
             f"You gave an array of shape {mask.shape} and type {mask.dtype}; expected True or False for each of the "
             f"{len(right)} rows."
         )
     if right.all():
-        raise NotYet("`features` holds no row of NaN any more. Run the cell that extracts them again.")
+        raise NotYet(
+            "`features` holds no row of NaN any more. Run the cell that extracts them again."
+        )
     if np.array_equal(mask, right):
         return (
             f"{right.sum()} of {len(right)} rows. Use the same mask for features and labels: dropping the rows from "
@@ -108,5 +132,9 @@ def usable_rows(answer: "Any", features: "Any") -> str:
     if np.array_equal(mask, ~right):
         raise NotYet("It is the other way round: True where a row may be used.")
     if mask.all():
-        raise NotYet("Not all of them: some pictures could not be read, and a warning named them.")
-    raise NotYet(f"{(mask != right).sum()} rows are marked wrongly. A row may be used if none of its numbers is NaN.")
+        raise NotYet(
+            "Not all of them: some pictures could not be read, and a warning named them."
+        )
+    raise NotYet(
+        f"{(mask != right).sum()} rows are marked wrongly. A row may be used if none of its numbers is NaN."
+    )

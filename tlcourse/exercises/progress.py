@@ -41,7 +41,9 @@ class Progress:
             ProgressError: `TLCOURSE_PROGRESS` is no path.
         """
         try:
-            path = as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS")
+            path = as_path(
+                os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS"
+            )
         except UserInputError as error:
             raise ProgressError(str(error)) from None
         with suppress(OSError):  # the working folder is gone
@@ -49,7 +51,9 @@ class Progress:
         return path
 
     @classmethod
-    def read(cls, file: "str | PathLike | None" = None, strict: bool = False) -> "Progress":
+    def read(
+        cls, file: "str | PathLike | None" = None, strict: bool = False
+    ) -> "Progress":
         """What the file holds; nothing where there is none.
 
         Args:
@@ -60,7 +64,11 @@ class Progress:
             ProgressError: with `strict`; `TLCOURSE_PROGRESS` is no path.
         """
         try:
-            path = cls.path() if file is None and not strict else as_path(file or "", f"the path of a {NAME}")
+            path = (
+                cls.path()
+                if file is None and not strict
+                else as_path(file or "", f"the path of a {NAME}")
+            )
         except UserInputError as error:
             raise ProgressError(str(error)) from None
         try:
@@ -71,9 +79,21 @@ class Progress:
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
                 raise ValueError(f"it does not begin as {_FORMAT!r} does")
             return cls._checked(kept)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             if strict:
-                reason = "it is not there" if isinstance(error, FileNotFoundError) else shorten(str(error), 200)
+                reason = (
+                    "it is not there"
+                    if isinstance(error, FileNotFoundError)
+                    else shorten(str(error), 200)
+                )
                 raise ProgressError(
                     f"The file {path} holds no progress of this course ({reason}). Expected the {NAME} that another "
                     "machine kept beside its lessons."
@@ -89,17 +109,30 @@ class Progress:
         Raises:
             ValueError, KeyError, AttributeError: it holds something else than exercises and counts.
         """
-        right, (tries, hints) = kept["right"], (dict(kept[name].items()) for name in ("tries", "hints"))
+        right, (tries, hints) = (
+            kept["right"],
+            (dict(kept[name].items()) for name in ("tries", "hints")),
+        )
         counts = [*tries.values(), *hints.values()]
-        if not isinstance(right, list) or not all(isinstance(number, str) for number in right):
+        if not isinstance(right, list) or not all(
+            isinstance(number, str) for number in right
+        ):
             raise ValueError("the exercises that are right are no list of numbers")
-        if not all(isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MOST for count in counts):
+        if not all(
+            isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MOST
+            for count in counts
+        ):
             raise ValueError("tries and hints are no counts")
         return cls(tries, set(right), hints)
 
     def write(self) -> None:
         """Keep it; where that cannot be, say so and go on."""
-        content = {"format": _FORMAT, "right": sorted(self.right), "tries": self.tries, "hints": self.hints}
+        content = {
+            "format": _FORMAT,
+            "right": sorted(self.right),
+            "tries": self.tries,
+            "hints": self.hints,
+        }
         try:
             text = json.dumps(content, indent=2) + "\n"
             write_atomically(self.path(), lambda file: file.write(text.encode()))
@@ -130,8 +163,13 @@ class Progress:
         tries, hints = self.tries.get(number, 0), self.hints.get(number, 0)
         if not tries:
             return "right" if number in self.right else "–"
-        parts = ["right" if number in self.right else "not yet", f"{tries} {'try' if tries == 1 else 'tries'}"]
-        return ", ".join(parts + ([f"{hints} {'hint' if hints == 1 else 'hints'}"] if hints else []))
+        parts = [
+            "right" if number in self.right else "not yet",
+            f"{tries} {'try' if tries == 1 else 'tries'}",
+        ]
+        return ", ".join(
+            parts + ([f"{hints} {'hint' if hints == 1 else 'hints'}"] if hints else [])
+        )
 
 
 def _set_aside(path: Path, error: Exception) -> None:

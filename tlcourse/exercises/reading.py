@@ -29,8 +29,14 @@ def describe(value: "Any") -> str:
     try:
         plain = value.item() if isinstance(value, np.generic) else value
         if isinstance(value, np.ndarray):
-            return f"an array of shape {value.shape} and type {shorten(str(value.dtype))}"
-        return shorten(repr(plain)) if plain is None or type(plain) in _PLAIN else describe_type(value)
+            return (
+                f"an array of shape {value.shape} and type {shorten(str(value.dtype))}"
+            )
+        return (
+            shorten(repr(plain))
+            if plain is None or type(plain) in _PLAIN
+            else describe_type(value)
+        )
     except Exception:  # a number of too many digits, an object whose __class__ fails
         return describe_type(value)
 
@@ -48,7 +54,10 @@ def type_name(value: "Any") -> str:
 
 def shorten(text: str, length: int = SHOWN) -> str:
     """At most so many printable characters; the others are escaped, and a longer text is cut."""
-    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text[: length + 1])
+    text = "".join(
+        character if character.isprintable() else repr(character)[1:-1]
+        for character in text[: length + 1]
+    )
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
@@ -70,7 +79,9 @@ def array(value: "Any", expected: str, what: str = "the answer") -> np.ndarray:
     if result is None:
         raise NotYet(f"For {what} you gave {describe(value)}; expected {expected}.")
     if not np.isfinite(result).all():
-        raise NotYet(f"For {what} you gave NaN or infinite numbers; expected {expected}.")
+        raise NotYet(
+            f"For {what} you gave NaN or infinite numbers; expected {expected}."
+        )
     return result
 
 
@@ -79,7 +90,9 @@ def _as_array(value: "Any") -> np.ndarray | None:
     try:
         if isinstance(value, np.ma.MaskedArray):
             value = np.ma.filled(value.astype(float), np.nan)
-        readable = isinstance(value, int | float | list | tuple) or hasattr(type(value), "__array__")
+        readable = isinstance(value, int | float | list | tuple) or hasattr(
+            type(value), "__array__"
+        )
         result = np.asarray(value) if readable else None
     except Exception:  # ragged lists, symbolic tensors, objects whose own methods fail
         return None
@@ -90,13 +103,17 @@ def _scalar(value: "Any", expected: str, what: str) -> float:
     """One number that is not a bool; NaN and infinity pass."""
     result = _as_array(value)
     if result is not None and result.ndim:
-        raise NotYet(f"For {what} you gave an array of shape {result.shape}; expected {expected}.")
+        raise NotYet(
+            f"For {what} you gave an array of shape {result.shape}; expected {expected}."
+        )
     if result is None or result.dtype.kind == "b":
         raise NotYet(f"For {what} you gave {describe(value)}; expected {expected}.")
     return float(result)
 
 
-def number(value: "Any", expected: str = "one number", what: str = "the answer") -> float:
+def number(
+    value: "Any", expected: str = "one number", what: str = "the answer"
+) -> float:
     """One finite number: a Python or NumPy number, an array without axes, a tensor.
 
     Raises
@@ -110,7 +127,9 @@ def number(value: "Any", expected: str = "one number", what: str = "the answer")
     return result
 
 
-def whole_number(value: "Any", expected: str = "a whole number", what: str = "the answer") -> int:
+def whole_number(
+    value: "Any", expected: str = "a whole number", what: str = "the answer"
+) -> int:
     """One whole number; 36.0 is one, too.
 
     Raises
@@ -139,7 +158,9 @@ def share(value: "Any", what: str = "the answer") -> float:
             "here, as score() does; the print turns them into percent."
         )
     if not 0 <= result <= 1:
-        raise NotYet(f"For {what} you gave {result:g}; expected a share between 0 and 1.")
+        raise NotYet(
+            f"For {what} you gave {result:g}; expected a share between 0 and 1."
+        )
     return result
 
 
@@ -157,9 +178,15 @@ def dictionary(answer: "Any", names: tuple[str, ...]) -> dict[str, Any]:
         Something else, other names, or a value that is still None.
     """
     if not isinstance(answer, dict) or set(answer) != set(names):
-        keys = [describe(key) for key in list(answer)[:6]] if isinstance(answer, dict) else [describe_type(answer)]
+        keys = (
+            [describe(key) for key in list(answer)[:6]]
+            if isinstance(answer, dict)
+            else [describe_type(answer)]
+        )
         expected = f"{', '.join(map(repr, names[:-1]))} and {names[-1]!r}"
-        raise NotYet(f"You gave {', '.join(keys) or 'nothing'}; expected a dictionary with {expected}, and no other.")
+        raise NotYet(
+            f"You gave {', '.join(keys) or 'nothing'}; expected a dictionary with {expected}, and no other."
+        )
     missing = [name for name in names if answer[name] is None]
     if missing:
         raise NotYet(f"{', '.join(map(repr, missing))} is still None.")
@@ -205,7 +232,9 @@ def rows_of_solar_train(part: "Any", per_class: int, name: str) -> tuple[int, ..
     NotYet
         Not a split, other cells than those of `solar.train`, or other numbers of them.
     """
-    split = instance(part, Split, f"in {name} a sample of solar.train, as the stub makes it")
+    split = instance(
+        part, Split, f"in {name} a sample of solar.train, as the stub makes it"
+    )
     keys, known = _keys(split), _solar_train(isinstance(split.images, Pictures))
     rows = [known.get(key, -1) for key in keys]
     if -1 in rows:
@@ -239,4 +268,6 @@ def _keys(split: Split) -> list[tuple[bytes, int]]:
     else:
         contents = [np.ascontiguousarray(image).tobytes() for image in images]
     hashes = [hashlib.blake2b(content).digest() for content in contents]
-    return [(digest, int(label)) for digest, label in zip(hashes, split.labels, strict=True)]
+    return [
+        (digest, int(label)) for digest, label in zip(hashes, split.labels, strict=True)
+    ]

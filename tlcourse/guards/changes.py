@@ -9,7 +9,9 @@ from .names import some
 from .snapshots import Snapshot, before_and_after
 
 
-def assert_changed(before: object, after: object, only: str | Sequence[str] | None = None) -> None:
+def assert_changed(
+    before: object, after: object, only: str | Sequence[str] | None = None
+) -> None:
     """Assert that training changed what it was meant to change, and nothing else.
 
     The running statistics of a pretrained network's batch norms are meant to stay, in blocks that are trained as well.
@@ -24,16 +26,23 @@ def assert_changed(before: object, after: object, only: str | Sequence[str] | No
         UserInputError: unknown name, or two different models.
     """
     before, after = before_and_after(before, after)
-    if {k: v.shape for k, v in before.weights.items()} != {k: v.shape for k, v in after.weights.items()}:
+    if {k: v.shape for k, v in before.weights.items()} != {
+        k: v.shape for k, v in after.weights.items()
+    }:
         raise UserInputError(
             f"before ({before.name!r}) and after ({after.name!r}) have different weights; expected the same model "
             "before and after training."
         )
-    changed = [name for name in after.weights if not _same(before.weights[name], after.weights[name])]
+    changed = [
+        name
+        for name in after.weights
+        if not _same(before.weights[name], after.weights[name])
+    ]
     meant = _meant(before, only)
     if not changed and (only is None or meant):
         raise GuardError(
-            f"Nothing changed: all {len(after.weights)} weights of {after.name!r} are as before. " + _why_nothing(after)
+            f"Nothing changed: all {len(after.weights)} weights of {after.name!r} are as before. "
+            + _why_nothing(after)
         )
     if only is None:
         return
@@ -61,7 +70,11 @@ def _meant(before: Snapshot, only: str | Sequence[str] | None) -> set[str]:
             )
     resting = before.statistics if before.pretrained else frozenset()
     groups = [before.groups.get(name, frozenset({name})) for name in wanted]
-    return {weight for group in groups for weight in (group if group <= before.norms else group - resting)}
+    return {
+        weight
+        for group in groups
+        for weight in (group if group <= before.norms else group - resting)
+    }
 
 
 def _idle(after: Snapshot, meant: set[str], changed: set[str]) -> list[str]:
@@ -88,9 +101,19 @@ def _why_nothing(after: Snapshot) -> str:
     )
 
 
-def _about_outside(after: Snapshot, outside: list[str], only: str | Sequence[str]) -> str:
-    wanted = "nothing" if not len(only) else "only " + (only if isinstance(only, str) else ", ".join(only))
-    which = "1 weight changed that was" if len(outside) == 1 else f"{len(outside)} weights changed that were"
+def _about_outside(
+    after: Snapshot, outside: list[str], only: str | Sequence[str]
+) -> str:
+    wanted = (
+        "nothing"
+        if not len(only)
+        else "only " + (only if isinstance(only, str) else ", ".join(only))
+    )
+    which = (
+        "1 weight changed that was"
+        if len(outside) == 1
+        else f"{len(outside)} weights changed that were"
+    )
     text = f"{which} to stay ({wanted} was meant to change): {some(outside)}."
     moved = [name for name in outside if name in after.statistics]
     if moved:
@@ -114,7 +137,11 @@ def _about_idle(after: Snapshot, idle: list[str]) -> str:
     text = f"{which} meant to change and did not: {some(idle)}."
     if after.stale:
         return f"{text} {after.stale}"
-    frozen = [layer for layer in idle if not any(name.rpartition("/")[0] == layer for name in after.trainable)]
+    frozen = [
+        layer
+        for layer in idle
+        if not any(name.rpartition("/")[0] == layer for name in after.trainable)
+    ]
     if frozen:
         return f"{text} {some(frozen)}: frozen. tl.unfreeze makes a block trainable and compiles the model again."
     return (

@@ -29,15 +29,25 @@ def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     parts = find_blocks(model)
     network = parts.network
     flags = (_about_moving(parts), *_about_containers(network), stale(network))
-    warnings = (*flags, about_head(parts), *(about_loss(network) if network.compiled else ()))
+    warnings = (
+        *flags,
+        about_head(parts),
+        *(about_loss(network) if network.compiled else ()),
+    )
     compiled = "compiled" if network.compiled else "not compiled yet"
-    return table(parts, [f"The model is {compiled}."], [text for text in warnings if text])
+    return table(
+        parts, [f"The model is {compiled}."], [text for text in warnings if text]
+    )
 
 
 def _about_moving(parts: Parts) -> str:
     blocks = [layer for layers in parts.blocks.values() for layer in layers]
     moving = [norm.name for norm in batch_norms(blocks) if norm.trainable]
-    from_scratch = not is_pretrained(parts) if parts.known else all(layer.trainable for layer in blocks)
+    from_scratch = (
+        not is_pretrained(parts)
+        if parts.known
+        else all(layer.trainable for layer in blocks)
+    )
     if not moving or from_scratch:
         return ""
     return (
@@ -48,7 +58,10 @@ def _about_moving(parts: Parts) -> str:
 
 
 def _about_containers(network: "keras.Model") -> Iterator[str]:
-    for model in (network, *(layer for layer in layers_and_models(network) if hasattr(layer, "layers"))):
+    for model in (
+        network,
+        *(layer for layer in layers_and_models(network) if hasattr(layer, "layers")),
+    ):
         inside = sum(weight.trainable for weight in model.weights)
         if not model.trainable and inside and model is network:
             yield f"{model.name}.trainable is False, so fit trains nothing, for all its {inside} trainable weights."

@@ -33,10 +33,18 @@ def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
 
 def about_head(parts: Parts) -> str:
     """A sentence if pretrained layers are trainable under a head that is still as it was initialised."""
-    head, trained = head_of(parts), {id(weight) for weight in parts.network.trainable_weights}
+    head, trained = (
+        head_of(parts),
+        {id(weight) for weight in parts.network.trainable_weights},
+    )
     if head is None or not any(id(weight) in trained for weight in head.weights):
         return ""
-    inside = [weight for layers in parts.blocks.values() for layer in layers for weight in layer.weights]
+    inside = [
+        weight
+        for layers in parts.blocks.values()
+        for layer in layers
+        for weight in layer.weights
+    ]
     count = len({id(weight) for weight in inside} & trained)
     if not count or not is_new(head) or not is_pretrained(parts):
         return ""

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from ..blocks import HasNetwork
 
 PROBABILITIES = ("softmax", "sigmoid")
-RAW = ("linear", "relu", "leaky_relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "softplus", "softsign")
+RAW = (
+    "linear",
+    "relu",
+    "leaky_relu",
+    "relu6",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "swish",
+    "tanh",
+    "softplus",
+    "softsign",
+)
 
 
 def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
@@ -37,7 +50,9 @@ def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
 
     network = getattr(model, "network", model)
     if not isinstance(network, keras.Model):
-        raise UserInputError(f"A {type(model).__name__} was given; expected a compiled keras.Model.")
+        raise UserInputError(
+            f"A {type(model).__name__} was given; expected a compiled keras.Model."
+        )
     if not network.compiled:
         raise UserInputError(
             f"{network.name!r} is not compiled, so it has no loss yet. Call model.compile(…) first, then this guard."
@@ -77,7 +92,10 @@ class _Given:
 
 def _outputs_and_losses(network: "keras.Model") -> Iterator[tuple]:
     """Each output of the network with its loss, as far as the two can be told."""
-    outputs, loss = getattr(network, "outputs", None) or [], getattr(network, "loss", None)
+    outputs, loss = (
+        getattr(network, "outputs", None) or [],
+        getattr(network, "loss", None),
+    )
     if isinstance(loss, dict):
         named = dict(zip(getattr(network, "output_names", ()), outputs, strict=False))
         yield from ((named[name], one) for name, one in loss.items() if name in named)
@@ -99,7 +117,14 @@ def _expected(loss: object) -> _Expected | None:
     if isinstance(loss, partial):
         options, loss = loss.keywords, loss.func
     name = getattr(loss, "__name__", type(loss).__name__).replace("_", "").lower()
-    kind = next((kind for kind in ("categorical", "binary") if name.startswith((kind, f"sparse{kind}"))), None)
+    kind = next(
+        (
+            kind
+            for kind in ("categorical", "binary")
+            if name.startswith((kind, f"sparse{kind}"))
+        ),
+        None,
+    )
     if kind is None or not name.endswith("crossentropy") or "generalized" in name:
         return None
     from_logits = bool(options.get("from_logits", getattr(loss, "from_logits", False)))
@@ -113,8 +138,12 @@ def _given(output: "keras.KerasTensor") -> _Given | None:
         return _given(operation.outputs[place])
     if _passes_on(operation):
         return _given(operation._inbound_nodes[node].input_tensors[0])
-    inner = getattr(operation, "layer", operation)  # within keras.layers.TimeDistributed
-    activation = getattr(getattr(inner, "activation", None), "__name__", type(inner).__name__.lower())
+    inner = getattr(
+        operation, "layer", operation
+    )  # within keras.layers.TimeDistributed
+    activation = getattr(
+        getattr(inner, "activation", None), "__name__", type(inner).__name__.lower()
+    )
     if activation not in (*PROBABILITIES, *RAW):
         return None
     return _Given(activation, output.shape[-1], operation.name)
@@ -126,13 +155,17 @@ def _passes_on(operation: "keras.Operation") -> bool:
 
     if isinstance(operation, layers.Activation):
         return operation.activation.__name__ == "linear"
-    return isinstance(operation, layers.Dropout | layers.Reshape | layers.Flatten | layers.Identity)
+    return isinstance(
+        operation, layers.Dropout | layers.Reshape | layers.Flatten | layers.Identity
+    )
 
 
 def _misfit(expected: _Expected, given: _Given) -> str:
     """A sentence if a loss does not fit what it is given."""
     probabilities = given.activation in PROBABILITIES
-    if given.units == 1 and (given.activation == "softmax" or expected.kind == "categorical"):
+    if given.units == 1 and (
+        given.activation == "softmax" or expected.kind == "categorical"
+    ):
         return (
             f"The last layer, {given.layer}, has one output, and {_normaliser(expected, given)} over one number is "
             "always 1, whatever the picture: nothing is learned. For two classes take one sigmoid output and "
@@ -161,7 +194,11 @@ def _misfit(expected: _Expected, given: _Given) -> str:
             "the probabilities that the network gives are not those that were trained, nor sum to 1. Classes that "
             'exclude each other: activation="softmax"; several at once: keep the sigmoid, take binary_crossentropy.'
         )
-    if expected.kind == "binary" and given.activation == "softmax" and (given.units or 0) > 2:
+    if (
+        expected.kind == "binary"
+        and given.activation == "softmax"
+        and (given.units or 0) > 2
+    ):
         return (
             f"The last layer, {given.layer}, gives one distribution over {given.units} classes (softmax), and the "
             f'loss, {expected.name}, judges every output by itself. Keras then counts "accuracy" output by output, '
@@ -172,7 +209,11 @@ def _misfit(expected: _Expected, given: _Given) -> str:
 
 
 def _normaliser(expected: _Expected, given: _Given) -> str:
-    return "a softmax" if given.activation == "softmax" else f"{expected.name}'s own normalisation"
+    return (
+        "a softmax"
+        if given.activation == "softmax"
+        else f"{expected.name}'s own normalisation"
+    )
 
 
 def _class(expected: _Expected) -> str:

@@ -15,7 +15,10 @@ from ..recipes import RECIPES
 if TYPE_CHECKING:
     from ..recipes import Recipe
 
-SHOWN = ("astronaut", "coffee")  # colour photographs whose pixels run from black to white
+SHOWN = (
+    "astronaut",
+    "coffee",
+)  # colour photographs whose pixels run from black to white
 SAME = 0.01  # share of the wanted range by which pixels may differ: (x − 127) / 128 will do for x / 127.5 − 1
 MEANS, DEVIATIONS = (
     np.array([123.675, 116.28, 103.53]),
@@ -57,7 +60,9 @@ def assert_preprocessing(model: PretrainedModel | str, function: Callable) -> No
             "function of one argument, the pixels: function(images)."
         ) from failed[0]
     does = [
-        "" if isinstance(result, Exception) else _misfit(result, pictures, wanted, recipe.pixels)
+        ""
+        if isinstance(result, Exception)
+        else _misfit(result, pictures, wanted, recipe.pixels)
         for result, _ in results
     ]
     if any(does):
@@ -92,7 +97,9 @@ def _photographs(size: int) -> np.ndarray:
     return np.stack([resize(samples.images[place], (size, size)) for place in places])
 
 
-def _run(function: Callable, pictures: np.ndarray) -> tuple[np.ndarray | Exception, bool]:
+def _run(
+    function: Callable, pictures: np.ndarray
+) -> tuple[np.ndarray | Exception, bool]:
     """What the function makes of them, or how it fails; and whether it changed what it was given."""
     before = pictures.copy()
     try:
@@ -108,7 +115,9 @@ def _run(function: Callable, pictures: np.ndarray) -> tuple[np.ndarray | Excepti
     return result, not np.array_equal(before, pictures)
 
 
-def _misfit(result: np.ndarray, pictures: np.ndarray, wanted: np.ndarray, kind: str) -> str:
+def _misfit(
+    result: np.ndarray, pictures: np.ndarray, wanted: np.ndarray, kind: str
+) -> str:
     """What a function does, to follow its name, if that is not what is wanted; else ""."""
     if result.shape != wanted.shape or result.dtype.kind not in "uif":
         return (
@@ -146,16 +155,32 @@ def _readings(x: np.ndarray, kind: str) -> dict[str, np.ndarray]:
         "scales the pixels to [0, 1]": x / 255,
         "scales the pixels to [-1, 1]": x / 127.5 - 1,
         "subtracts ImageNet's mean": x - MEANS,
-        "subtracts ImageNet's mean and divides by its deviation": (x - MEANS) / DEVIATIONS,
+        "subtracts ImageNet's mean and divides by its deviation": (x - MEANS)
+        / DEVIATIONS,
         "scales the pixels to [0, 1] twice": x / 255 / 255,
-        "standardises each picture by its own mean and deviation": _standardised(x, axes=(1, 2, 3)),
-        "standardises the pictures by the mean and deviation of all of them": _standardised(x, axes=None),
+        "standardises each picture by its own mean and deviation": _standardised(
+            x, axes=(1, 2, 3)
+        ),
+        "standardises the pictures by the mean and deviation of all of them": _standardised(
+            x, axes=None
+        ),
     }
-    exchanged = {f"{what}, and exchanges red and blue": reading[..., ::-1] for what, reading in plain.items()}
-    exchanged["exchanges red and blue"] = exchanged.pop("leaves the pixels as they are, and exchanges red and blue")
+    exchanged = {
+        f"{what}, and exchanges red and blue": reading[..., ::-1]
+        for what, reading in plain.items()
+    }
+    exchanged["exchanges red and blue"] = exchanged.pop(
+        "leaves the pixels as they are, and exchanges red and blue"
+    )
     once = preprocess(x, kind)
-    twice = {"preprocesses twice": preprocess(once, kind), "is right, but exchanges red and blue": once[..., ::-1]}
-    return {f"{what}.": reading for what, reading in (*twice.items(), *plain.items(), *exchanged.items())}
+    twice = {
+        "preprocesses twice": preprocess(once, kind),
+        "is right, but exchanges red and blue": once[..., ::-1],
+    }
+    return {
+        f"{what}.": reading
+        for what, reading in (*twice.items(), *plain.items(), *exchanged.items())
+    }
 
 
 def _standardised(x: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
@@ -163,5 +188,9 @@ def _standardised(x: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
 
 
 def _name(function: Callable) -> str:
-    name = getattr(function, "__name__", None) or getattr(function, "name", None) or type(function).__name__
+    name = (
+        getattr(function, "__name__", None)
+        or getattr(function, "name", None)
+        or type(function).__name__
+    )
     return "Your function" if name == "<lambda>" else f"{name}"

@@ -36,9 +36,15 @@ def moved(before: object, after: object) -> dict[str, float]:
         )
     blocks = {}
     for block in before.blocks:
-        names = [name for name in before.groups[block] if block != OWN and name in before.kernels & after.kernels]
+        names = [
+            name
+            for name in before.groups[block]
+            if block != OWN and name in before.kernels & after.kernels
+        ]
         if names:
-            blocks[block] = share_moved((before.weights[name], after.weights[name]) for name in names)
+            blocks[block] = share_moved(
+                (before.weights[name], after.weights[name]) for name in names
+            )
     if not blocks:
         raise UserInputError(
             f"before ({before.name!r}) and after ({after.name!r}) have no pretrained weights in common; expected the "
@@ -49,7 +55,10 @@ def moved(before: object, after: object) -> dict[str, float]:
 
 def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     """‖after − before‖ / ‖before‖ over all these arrays together; infinite where something is not finite any more."""
-    lengths = [(np.linalg.norm(after - before), np.linalg.norm(before)) for before, after in pairs]
+    lengths = [
+        (np.linalg.norm(after - before), np.linalg.norm(before))
+        for before, after in pairs
+    ]
     way, length = np.linalg.norm(np.array(lengths, np.float64), axis=0)
     share = way / length if length else 0.0
     return float(share) if np.isfinite(share) else float("inf")
@@ -79,7 +88,12 @@ def about_distance(shares: dict[str, float], limit: float = FAR) -> str:
     if not far:
         return ""
     which = "1 block has" if len(far) == 1 else f"{len(far)} blocks have"
-    listed = some([f"{block} {share:.0%}" if np.isfinite(share) else f"{block} NaN" for block, share in far.items()])
+    listed = some(
+        [
+            f"{block} {share:.0%}" if np.isfinite(share) else f"{block} NaN"
+            for block, share in far.items()
+        ]
+    )
     return (
         f"{which} moved by more than {limit:.0%} of their length: {listed}. What was pretrained is mostly gone, and "
         "training goes on as if it had begun from random numbers. Load the network again, and take a learning rate "

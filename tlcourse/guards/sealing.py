@@ -10,7 +10,9 @@ from ..datasets.core import Split
 from ..errors import GuardError, UserInputError
 from ..evaluation import ConfusionMatrix
 
-_judged: dict[str, int] = {}  # what tells a split from others → how many classifiers it has judged in this session
+_judged: dict[
+    str, int
+] = {}  # what tells a split from others → how many classifiers it has judged in this session
 
 
 def seal(split: Split) -> "SealedSplit":
@@ -25,7 +27,9 @@ def seal(split: Split) -> "SealedSplit":
         UserInputError: something else was given.
     """
     if not isinstance(split, Split):
-        raise UserInputError(f"A {type(split).__name__} was given; expected a split, such as dataset.test.")
+        raise UserInputError(
+            f"A {type(split).__name__} was given; expected a split, such as dataset.test."
+        )
     return SealedSplit(split)
 
 
@@ -47,7 +51,11 @@ class SealedSplit:
         return len(self._split)
 
     def __repr__(self) -> str:
-        times = "judged 1 classifier" if self.looks == 1 else f"judged {self.looks} classifiers"
+        times = (
+            "judged 1 classifier"
+            if self.looks == 1
+            else f"judged {self.looks} classifiers"
+        )
         state = "sealed" if self._answers is None else "opened"
         history = f"; they have {times} in this session" if self.looks else ""
         return f"<{state} split: {len(self):,} {self.kind} of {len(self.class_names)} classes{history}>"
@@ -92,8 +100,12 @@ class SealedSplit:
 
     def __getattr__(self, name: str) -> "NoReturn":
         """Whatever else a split has is sealed."""
-        if name.startswith("_") or not (hasattr(Split, name) or name in Split.__dataclass_fields__):
-            raise AttributeError(f"A sealed split has no {name!r}. It has: open, class_names, kind, looks.")
+        if name.startswith("_") or not (
+            hasattr(Split, name) or name in Split.__dataclass_fields__
+        ):
+            raise AttributeError(
+                f"A sealed split has no {name!r}. It has: open, class_names, kind, looks."
+            )
         raise GuardError(
             f"This split is sealed, so its .{name} cannot be had. It judges one classifier, at the end: "
             ".open(classifier). For everything before there are dataset.train and dataset.validation."
@@ -104,7 +116,9 @@ def _key(split: Split) -> str:
     """What tells these rows from others: their labels, and their paths or contents."""
     inputs = getattr(split.inputs, "paths", split.inputs)
     content = (
-        inputs.tobytes() if isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O" else str(list(inputs)).encode()
+        inputs.tobytes()
+        if isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O"
+        else str(list(inputs)).encode()
     )
     return hashlib.sha256(split.labels.tobytes() + content).hexdigest()
 
@@ -119,7 +133,9 @@ def _answers_of(classifier: "Any", split: Split) -> np.ndarray:
     answers = np.asarray(predict(split.inputs))
     if answers.dtype.kind in "OU":
         places = {name: place for place, name in enumerate(split.class_names)}
-        answers = np.array([places.get(str(answer), -1) for answer in answers.ravel()]).reshape(answers.shape)
+        answers = np.array(
+            [places.get(str(answer), -1) for answer in answers.ravel()]
+        ).reshape(answers.shape)
     if answers.shape != split.labels.shape or answers.dtype.kind not in "uib":
         raise UserInputError(
             f"The classifier gave an array of shape {answers.shape} and type {answers.dtype} for {len(split)} "

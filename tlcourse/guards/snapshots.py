@@ -61,19 +61,29 @@ def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     names = weight_names(parts.network)
     groups: dict[str, set] = {}
     for block, layers in parts.layers.items():
-        groups.setdefault(block, set()).update(names[id(weight)] for layer in layers for weight in layer.weights)
+        groups.setdefault(block, set()).update(
+            names[id(weight)] for layer in layers for weight in layer.weights
+        )
     for layer in layers_and_models(parts.network):
-        groups.setdefault(layer.name, set()).update(names[id(weight)] for weight in layer.weights)
+        groups.setdefault(layer.name, set()).update(
+            names[id(weight)] for weight in layer.weights
+        )
     norms = batch_norms(list(leaves(parts.network)))
     return Snapshot(
         parts.network.name,
         {names[id(weight)]: weight.numpy() for weight in parts.network.weights},
         {name: frozenset(weights) for name, weights in groups.items()},
         tuple(parts.layers),
-        frozenset(names[id(weight)] for norm in norms for weight in (norm.moving_mean, norm.moving_variance)),
+        frozenset(
+            names[id(weight)]
+            for norm in norms
+            for weight in (norm.moving_mean, norm.moving_variance)
+        ),
         frozenset(names[id(weight)] for norm in norms for weight in norm.weights),
         frozenset(names[id(weight)] for weight in parts.network.trainable_weights),
-        frozenset(names[id(weight)] for weight in parts.network.weights if is_kernel(weight)),
+        frozenset(
+            names[id(weight)] for weight in parts.network.weights if is_kernel(weight)
+        ),
         is_pretrained(parts),
         parts.network.compiled,
         stale(parts.network),
@@ -91,5 +101,8 @@ def before_and_after(before: object, after: object) -> tuple[Snapshot, Snapshot]
             "before and after are the same object, which cannot tell what changed. Call tl.guards.snapshot(model) "
             "before training and give what it returns as before."
         )
-    before, after = (side if isinstance(side, Snapshot) else snapshot(side) for side in (before, after))
+    before, after = (
+        side if isinstance(side, Snapshot) else snapshot(side)
+        for side in (before, after)
+    )
     return before, after

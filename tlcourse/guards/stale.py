@@ -15,15 +15,24 @@ def stale(network: "keras.Model") -> str:
     if optimizer is None or not optimizer.built:
         return ""
     names = weight_names(network)
-    known = {id(weight) for weight in getattr(optimizer, "_trainable_variables", network.trainable_weights)}
+    known = {
+        id(weight)
+        for weight in getattr(
+            optimizer, "_trainable_variables", network.trainable_weights
+        )
+    }
     now = {id(weight) for weight in network.trainable_weights}
     frozen = [name for key, name in names.items() if key in known - now]
     unfrozen = [name for key, name in names.items() if key in now - known]
     parts = []
     if unfrozen:
-        parts.append(f"{len(unfrozen)} weights were made trainable ({some(unfrozen)}) and are not trained")
+        parts.append(
+            f"{len(unfrozen)} weights were made trainable ({some(unfrozen)}) and are not trained"
+        )
     if frozen:
-        parts.append(f"{len(frozen)} weights were frozen ({some(frozen)}) and are trained all the same")
+        parts.append(
+            f"{len(frozen)} weights were frozen ({some(frozen)}) and are trained all the same"
+        )
     if not parts:
         return ""
     return (

@@ -22,7 +22,9 @@ from .lessons import Lesson, find_lessons
 LEARNERS, INSTRUCTOR = "learners", "instructor"
 
 
-def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = False) -> list[Path]:
+def make_handouts(
+    folder: Path, lessons: Sequence[str] = (), solutions: bool = False
+) -> list[Path]:
     """Write the handouts of lessons into a folder. A file that is there already is somebody's work, and left alone.
 
     Args:
@@ -39,8 +41,15 @@ def make_handouts(folder: Path, lessons: Sequence[str] = (), solutions: bool = F
     """
     folder = as_path(folder, "the folder")
     chosen = find_lessons(lessons)
-    files = dict(file for lesson in chosen for file in _handouts_of(lesson, solutions)) | slides.program()
-    there = [name for name in files if os.path.lexists(folder / name) and not _is_of_slides(folder / name, name)]
+    files = (
+        dict(file for lesson in chosen for file in _handouts_of(lesson, solutions))
+        | slides.program()
+    )
+    there = [
+        name
+        for name in files
+        if os.path.lexists(folder / name) and not _is_of_slides(folder / name, name)
+    ]
     if there:
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
         raise UserInputError(
@@ -84,5 +93,7 @@ def _handouts_of(lesson: Lesson, solutions: bool) -> Iterator[tuple[str, bytes]]
         f"{INSTRUCTOR}/live/{name}.ipynb": instructors.live_notebook(lesson),
         f"{INSTRUCTOR}/slides/{name}.slides.html": slides.slides(lesson, notes),
     }
-    found |= {f"{LEARNERS}/{file}": text for file, text in learners.checkpoint_files(lesson)}
+    found |= {
+        f"{LEARNERS}/{file}": text for file, text in learners.checkpoint_files(lesson)
+    }
     yield from ((file, text.encode()) for file, text in found.items())

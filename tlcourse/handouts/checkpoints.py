@@ -11,14 +11,74 @@ from collections.abc import Iterable
 from functools import cache
 
 # Calls that change nothing that a later cell could see. Whatever is not named here is taken to change what it is given.
-PURE_ROOTS = {"print", "len", "sorted", "list", "dict", "set", "sum", "zip", "max", "min", "range", "any", "all"}
+PURE_ROOTS = {
+    "print",
+    "len",
+    "sorted",
+    "list",
+    "dict",
+    "set",
+    "sum",
+    "zip",
+    "max",
+    "min",
+    "range",
+    "any",
+    "all",
+}
 PURE_ROOTS |= {"np", "enumerate", "tuple", "str", "int", "float", "isinstance"}
-CHANGING = {"freeze", "unfreeze"}  # of the course's calls, all others of which return what they do
+CHANGING = {
+    "freeze",
+    "unfreeze",
+}  # of the course's calls, all others of which return what they do
 PURE_METHODS = {
-    *("score", "predict", "predict_proba", "predict_labels", "extract_features", "activations", "attentions"),
-    *("confusion", "crossing", "labels_for", "sample", "select", "with_classes", "tokens", "items", "keys", "values"),
-    *("mean", "std", "min", "max", "sum", "argmax", "round", "ravel", "index", "get", "get_layer", "startswith"),
-    *("split", "join", "rstrip", "strip", "lower", "replace", "count_params", "copy_network", "resolve", "iterdir"),
+    *(
+        "score",
+        "predict",
+        "predict_proba",
+        "predict_labels",
+        "extract_features",
+        "activations",
+        "attentions",
+    ),
+    *(
+        "confusion",
+        "crossing",
+        "labels_for",
+        "sample",
+        "select",
+        "with_classes",
+        "tokens",
+        "items",
+        "keys",
+        "values",
+    ),
+    *(
+        "mean",
+        "std",
+        "min",
+        "max",
+        "sum",
+        "argmax",
+        "round",
+        "ravel",
+        "index",
+        "get",
+        "get_layer",
+        "startswith",
+    ),
+    *(
+        "split",
+        "join",
+        "rstrip",
+        "strip",
+        "lower",
+        "replace",
+        "count_params",
+        "copy_network",
+        "resolve",
+        "iterdir",
+    ),
 }
 
 
@@ -45,17 +105,25 @@ def _with_functions(needed: set[str], functions: dict[str, set[str]]) -> set[str
     return _with_functions(needed | more, functions) if more else needed
 
 
-def _needed_statements(cell: str, needed: set[str], functions: dict[str, set[str]]) -> list[str]:
+def _needed_statements(
+    cell: str, needed: set[str], functions: dict[str, set[str]]
+) -> list[str]:
     """Walk a cell backwards. `needed` grows by what a kept statement reads and shrinks by what it defines."""
     kept = []
     for statement in reversed(ast.parse(cell).body):
         defined = _defined(statement)
-        if isinstance(statement, ast.Delete) or not (defined & needed or _may_change(statement, needed)):
+        if isinstance(statement, ast.Delete) or not (
+            defined & needed or _may_change(statement, needed)
+        ):
             continue
-        if isinstance(statement, ast.Assign | ast.FunctionDef | ast.Import | ast.ImportFrom):
+        if isinstance(
+            statement, ast.Assign | ast.FunctionDef | ast.Import | ast.ImportFrom
+        ):
             needed -= defined
         needed |= _with_functions(_free([statement]), functions)
-        kept.append("\n".join(cell.splitlines()[statement.lineno - 1 : statement.end_lineno]))
+        kept.append(
+            "\n".join(cell.splitlines()[statement.lineno - 1 : statement.end_lineno])
+        )
     return kept[::-1]
 
 
@@ -64,10 +132,14 @@ def _free(statements: list[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
     free: set[str] = set()
     bound = set(bound)
     for statement in statements:
-        blocks: list[list[ast.stmt]] = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+        blocks: list[list[ast.stmt]] = [
+            getattr(statement, name, []) for name in ("body", "orelse", "finalbody")
+        ]
         if isinstance(statement, ast.For | ast.With):
             heads = (
-                [statement.iter] if isinstance(statement, ast.For) else [item.context_expr for item in statement.items]
+                [statement.iter]
+                if isinstance(statement, ast.For)
+                else [item.context_expr for item in statement.items]
             )
             for head in heads:
                 free |= _read(head) - bound
@@ -75,7 +147,11 @@ def _free(statements: list[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
             for block in blocks:
                 free |= _free(block, bound)
         elif isinstance(statement, ast.Try):
-            blocks += [[ast.Expr(handler.type)] for handler in statement.handlers if handler.type]
+            blocks += [
+                [ast.Expr(handler.type)]
+                for handler in statement.handlers
+                if handler.type
+            ]
             for block in blocks:
                 free |= _free(block, bound)
             caught = {handler.name for handler in statement.handlers if handler.name}
@@ -89,7 +165,11 @@ def _free(statements: list[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
 
 def _defined(statement: ast.AST) -> set[str]:
     symbols, _ = _table(ast.unparse(statement))
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    return {
+        symbol.get_name()
+        for symbol in symbols
+        if symbol.is_assigned() or symbol.is_imported()
+    }
 
 
 def _read(statement: ast.AST) -> set[str]:
@@ -98,7 +178,9 @@ def _read(statement: ast.AST) -> set[str]:
     read = {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
     while inner:
         scope, *inner = inner
-        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        read |= {
+            symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()
+        }
         inner += scope.get_children()
     return read
 
@@ -114,21 +196,36 @@ def _may_change(statement: ast.stmt, needed: set[str]) -> bool:
     if isinstance(statement, ast.FunctionDef | ast.Import | ast.ImportFrom):
         return False
     for node in ast.walk(statement):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [getattr(node, "target", None)]
+        )
         if any(isinstance(target, ast.Attribute | ast.Subscript) for target in targets):
             if any(_root(target) in needed for target in targets if target is not None):
                 return True
-        if isinstance(node, ast.Call) and not _is_pure(node) and _mentioned(node) & needed:
+        if (
+            isinstance(node, ast.Call)
+            and not _is_pure(node)
+            and _mentioned(node) & needed
+        ):
             return True
     return False
 
 
 def _is_pure(call: ast.Call) -> bool:
-    root, name = _root(call.func), getattr(call.func, "attr", getattr(call.func, "id", ""))
+    root, name = (
+        _root(call.func),
+        getattr(call.func, "attr", getattr(call.func, "id", "")),
+    )
     if root == "tl":
         return name not in CHANGING
     makes_an_object = name[:1].isupper()
-    return makes_an_object or root in PURE_ROOTS or (isinstance(call.func, ast.Attribute) and name in PURE_METHODS)
+    return (
+        makes_an_object
+        or root in PURE_ROOTS
+        or (isinstance(call.func, ast.Attribute) and name in PURE_METHODS)
+    )
 
 
 def _root(node: ast.AST) -> str | None:
@@ -139,4 +236,8 @@ def _root(node: ast.AST) -> str | None:
 
 
 def _mentioned(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {"tl", "np", "print"}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {
+        "tl",
+        "np",
+        "print",
+    }

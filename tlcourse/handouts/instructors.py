@@ -18,18 +18,26 @@ def notebook(lesson: Lesson, notes: list[Note]) -> str:
     cells = []
     for place, section in enumerate(lesson.sections):
         heading, *rest = deepcopy(section.cells)
-        cells += [heading, _cell(f"{heading.id}-note", note_text(lesson, notes, place)), *rest]
+        cells += [
+            heading,
+            _cell(f"{heading.id}-note", note_text(lesson, notes, place)),
+            *rest,
+        ]
     for cell in cells:
         if has_tag(cell, SOLUTION):
             cell.metadata.jupyter = {"source_hidden": False, "outputs_hidden": False}
-            cell.metadata.tags = [tag for tag in cell.metadata.tags if tag != "hide-cell"]
+            cell.metadata.tags = [
+                tag for tag in cell.metadata.tags if tag != "hide-cell"
+            ]
     return as_notebook(cells, lesson)
 
 
 def note_text(lesson: Lesson, notes: list[Note], place: int) -> str:
     """What the instructor reads at the beginning of a section, as a block quotation."""
     note = notes[place]
-    paragraphs = [f"**Instructor · {clock(note.start)} to {clock(note.start + note.minutes)}, {note.minutes} minutes**"]
+    paragraphs = [
+        f"**Instructor · {clock(note.start)} to {clock(note.start + note.minutes)}, {note.minutes} minutes**"
+    ]
     if note.text:
         paragraphs.append(note.text)
     number = EXERCISE.match(note.title)
@@ -37,8 +45,12 @@ def note_text(lesson: Lesson, notes: list[Note], place: int) -> str:
         paragraphs += _about_exercise(number[1])
     if lesson.checkpoints[place]:
         way = f"`%run -i {lesson.checkpoint_file(place)}`"
-        paragraphs.append(f"**Behind?** {way} in a cell of its own, then go on at this heading.")
-    return "\n".join(f"> {line}".rstrip() for line in "\n\n".join(paragraphs).splitlines())
+        paragraphs.append(
+            f"**Behind?** {way} in a cell of its own, then go on at this heading."
+        )
+    return "\n".join(
+        f"> {line}".rstrip() for line in "\n\n".join(paragraphs).splitlines()
+    )
 
 
 def clock(minutes: int) -> str:
@@ -47,7 +59,9 @@ def clock(minutes: int) -> str:
 
 def _about_exercise(number: str) -> list[str]:
     exercise = find_exercise(number)
-    hints = "\n".join(f"{place}. {hint}" for place, hint in enumerate(exercise.hints, 1))
+    hints = "\n".join(
+        f"{place}. {hint}" for place, hint in enumerate(exercise.hints, 1)
+    )
     wrong = "\n".join(f"- {answer}" for answer in wrong_answers(number))
     return [
         f"An answer is {exercise.expected}.",
@@ -65,9 +79,15 @@ def live_notebook(lesson: Lesson) -> str:
             if has_tag(cell, SOLUTION):
                 continue
             if cell.cell_type == "markdown":
-                cells += _heading_and_folded_prose(cell) if cell.source.startswith("#") else [_folded(cell)]
+                cells += (
+                    _heading_and_folded_prose(cell)
+                    if cell.source.startswith("#")
+                    else [_folded(cell)]
+                )
             elif has_tag(cell, SETUP) or "tl.check(" in cell.source:
-                cells.append(_folded(cell) if has_tag(cell, SETUP) else _without_output(cell))
+                cells.append(
+                    _folded(cell) if has_tag(cell, SETUP) else _without_output(cell)
+                )
             else:
                 cells += [_empty(f"{cell.id}-type"), _folded(_without_output(cell))]
     return as_notebook(cells, lesson)
@@ -81,7 +101,10 @@ def _heading_and_folded_prose(cell: "NotebookNode") -> list:
 
 
 def _folded(cell: "NotebookNode") -> "NotebookNode":
-    cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
+    cell.metadata["jupyter"] = {
+        **cell.metadata.get("jupyter", {}),
+        "source_hidden": True,
+    }
     return cell
 
 

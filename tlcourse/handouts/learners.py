@@ -8,7 +8,11 @@ from .lessons import SOLUTION, Lesson, as_notebook, has_tag
 
 def notebook(lesson: Lesson, solutions: bool = False) -> str:
     """A lesson as a learner opens it: every cell but the solutions, and no outputs."""
-    cells = [deepcopy(cell) for cell in lesson.notebook.cells if solutions or not has_tag(cell, SOLUTION)]
+    cells = [
+        deepcopy(cell)
+        for cell in lesson.notebook.cells
+        if solutions or not has_tag(cell, SOLUTION)
+    ]
     for cell in cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -17,7 +21,9 @@ def notebook(lesson: Lesson, solutions: bool = False) -> str:
 
 def checkpoint_files(lesson: Lesson) -> Iterator[tuple[str, str]]:
     """Name and content of a file for each section that builds on something before it."""
-    for place, (section, code) in enumerate(zip(lesson.sections, lesson.checkpoints, strict=True)):
+    for place, (section, code) in enumerate(
+        zip(lesson.sections, lesson.checkpoints, strict=True)
+    ):
         if code:
             name = lesson.checkpoint_file(place)
             yield (

@@ -51,15 +51,27 @@ class Lesson:
     @property
     def minutes(self) -> int:
         """How long it takes, as its first cell says."""
-        return int(re.findall(r"\*\*Minutes:\*\* about (\d+)", self.notebook.cells[0].source)[0])
+        return int(
+            re.findall(r"\*\*Minutes:\*\* about (\d+)", self.notebook.cells[0].source)[
+                0
+            ]
+        )
 
     @cached_property
     def sections(self) -> list[Section]:
         """Its cells, sorted under its headings: `##`, and `###` of exercises."""
-        found = [Section(re.findall(r"^# (.+)$", self.notebook.cells[0].source, re.MULTILINE)[0])]
+        found = [
+            Section(
+                re.findall(r"^# (.+)$", self.notebook.cells[0].source, re.MULTILINE)[0]
+            )
+        ]
         for cell in self.notebook.cells:
             for piece in _cut(cell):
-                heading = HEADING.match(piece.source) if piece.cell_type == "markdown" else None
+                heading = (
+                    HEADING.match(piece.source)
+                    if piece.cell_type == "markdown"
+                    else None
+                )
                 if heading:
                     found.append(Section(heading[0].lstrip("# ")))
                 found[-1].cells.append(piece)
@@ -68,12 +80,26 @@ class Lesson:
     @cached_property
     def checkpoints(self) -> list[str]:
         """For each section the code that leads there; empty where nothing before it is needed."""
-        cells = [(place, cell) for place, section in enumerate(self.sections) for cell in section.cells]
-        code = [(place, cell) for place, cell in cells if cell.cell_type == "code" and not has_tag(cell, SETUP)]
+        cells = [
+            (place, cell)
+            for place, section in enumerate(self.sections)
+            for cell in section.cells
+        ]
+        code = [
+            (place, cell)
+            for place, cell in cells
+            if cell.cell_type == "code" and not has_tag(cell, SETUP)
+        ]
         found = []
         for place in range(len(self.sections)):
-            before = [cell.source for at, cell in code if at < place and not has_tag(cell, SOLUTION)]
-            found.append(checkpoint(before, [cell.source for at, cell in code if at >= place]))
+            before = [
+                cell.source
+                for at, cell in code
+                if at < place and not has_tag(cell, SOLUTION)
+            ]
+            found.append(
+                checkpoint(before, [cell.source for at, cell in code if at >= place])
+            )
         return found
 
     def checkpoint_file(self, place: int) -> str:
@@ -94,11 +120,21 @@ def find_lessons(beginnings: Sequence[str] = ()) -> list[Lesson]:
             f"There are no lessons in {source}: the package alone does not hold them. Clone the course's repository "
             "and run the command there."
         )
-    unknown = [name for name in beginnings if not any(path.name.startswith(name) for path in known)]
+    unknown = [
+        name
+        for name in beginnings
+        if not any(path.name.startswith(name) for path in known)
+    ]
     if unknown:
         names = ", ".join(path.stem[:2] for path in known)
-        raise UserInputError(f"No lesson begins with {unknown[0]!r}. There are {names}.")
-    return [_read(path) for path in known if not beginnings or path.name.startswith(tuple(beginnings))]
+        raise UserInputError(
+            f"No lesson begins with {unknown[0]!r}. There are {names}."
+        )
+    return [
+        _read(path)
+        for path in known
+        if not beginnings or path.name.startswith(tuple(beginnings))
+    ]
 
 
 def lessons_folder() -> Path:
@@ -110,7 +146,9 @@ def _read(path: Path) -> Lesson:
         import nbconvert  # noqa: F401
         import nbformat
     except ImportError as error:
-        raise UserInputError("nbconvert is not installed. Run: pip install nbconvert") from error
+        raise UserInputError(
+            "nbconvert is not installed. Run: pip install nbconvert"
+        ) from error
     return Lesson(path, nbformat.read(path, as_version=4))
 
 
@@ -122,7 +160,11 @@ def _cut(cell: "NotebookNode") -> Iterator:
     """The cell, or its pieces: each begins at a heading. All but the first are numbered in their ids."""
     from copy import deepcopy
 
-    starts = [match.start() for match in HEADING.finditer(cell.source)] if cell.cell_type == "markdown" else []
+    starts = (
+        [match.start() for match in HEADING.finditer(cell.source)]
+        if cell.cell_type == "markdown"
+        else []
+    )
     bounds = sorted({0, *starts, len(cell.source)})
     if len(bounds) < 3:
         yield deepcopy(cell)

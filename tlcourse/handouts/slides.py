@@ -28,14 +28,18 @@ PLACES = {  # where reveal.js has its files, as nbconvert's template expects the
     "notes.js": "plugin/notes/notes.js",
     "LICENSE.txt": "LICENSE.txt",
 }
-SHOWN = re.compile(r"#|[-*] |\d+\. |\||\*\*Predict first|\*\*Minutes|!\[")  # how a paragraph begins that stays
+SHOWN = re.compile(
+    r"#|[-*] |\d+\. |\||\*\*Predict first|\*\*Minutes|!\["
+)  # how a paragraph begins that stays
 
 
 @cache
 def program() -> dict[str, bytes]:
     """The files of reveal.js that the slides load, by their names inside the handouts."""
     return {
-        f"instructor/slides/reveal.js/{place}": bundled_file("reveal", name).read_bytes()
+        f"instructor/slides/reveal.js/{place}": bundled_file(
+            "reveal", name
+        ).read_bytes()
         for name, place in PLACES.items()
     }
 
@@ -54,7 +58,10 @@ def slides(lesson: Lesson, notes: list[Note]) -> str:
         reveal_url_prefix="reveal.js",
         reveal_theme="white",
     )
-    notebook = new_notebook(cells=cells, metadata={**lesson.notebook.metadata, "title": lesson.sections[0].title})
+    notebook = new_notebook(
+        cells=cells,
+        metadata={**lesson.notebook.metadata, "title": lesson.sections[0].title},
+    )
     return exporter.from_notebook_node(notebook)[0]
 
 
@@ -68,7 +75,9 @@ def _slides_of(section: Section, note: str) -> Iterator:
             yield _as(cell, kind)
             kind = "subslide"
             continue
-        shown, said = _divided(cell.source, keep_all=bool(EXERCISE.match(section.title)))
+        shown, said = _divided(
+            cell.source, keep_all=bool(EXERCISE.match(section.title))
+        )
         said = note + "\n\n" + said if kind == "slide" else said
         if shown:
             cell.source = shown
@@ -86,9 +95,15 @@ def _folded(output: "NotebookNode") -> bool:
 def _divided(text: str, keep_all: bool) -> tuple[str, str]:
     """What is shown of a Markdown cell, and what is said."""
     paragraphs = re.split(r"\n\s*\n", text)
-    shown = [paragraph for paragraph in paragraphs if keep_all or SHOWN.match(paragraph)]
+    shown = [
+        paragraph for paragraph in paragraphs if keep_all or SHOWN.match(paragraph)
+    ]
     shown = [paragraph for paragraph in shown if not opens_elsewhere(paragraph)]
-    said = [paragraph for paragraph in paragraphs if paragraph not in shown and not opens_elsewhere(paragraph)]
+    said = [
+        paragraph
+        for paragraph in paragraphs
+        if paragraph not in shown and not opens_elsewhere(paragraph)
+    ]
     return "\n\n".join(shown), "\n\n".join(said)
 
 

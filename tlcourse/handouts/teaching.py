@@ -52,7 +52,10 @@ def read_notes(lesson: Lesson) -> list[Note]:
         return [Note(title, 0, 0, "") for title in titles]
     text = path.read_text(encoding="utf-8")
     first = re.match(r"# (.+)", text)
-    found = [first[1] if first else "", *(match[0].lstrip("# ") for match in HEADING.finditer(text))]
+    found = [
+        first[1] if first else "",
+        *(match[0].lstrip("# ") for match in HEADING.finditer(text)),
+    ]
     if found != titles:
         odd = next((a or b for a, b in zip_longest(found, titles) if a != b), "")
         raise UserInputError(
@@ -60,12 +63,18 @@ def read_notes(lesson: Lesson) -> list[Note]:
             "headings, in its order."
         )
     notes: list[Note] = []
-    for title, body in zip(titles, re.split(r"(?m)^(?:#|##|### (?=Exercise)) ?.+$", text)[1:], strict=True):
+    for title, body in zip(
+        titles, re.split(r"(?m)^(?:#|##|### (?=Exercise)) ?.+$", text)[1:], strict=True
+    ):
         start = notes[-1].start + notes[-1].minutes if notes else 0
         minutes = MINUTES.match(body.strip())
         if minutes is None:
-            raise UserInputError(f"Under {title!r} in {path} there are no minutes. Begin with: *5 minutes.*")
-        notes.append(Note(title, start, int(minutes[1]), MINUTES.sub("", body.strip(), count=1)))
+            raise UserInputError(
+                f"Under {title!r} in {path} there are no minutes. Begin with: *5 minutes.*"
+            )
+        notes.append(
+            Note(title, start, int(minutes[1]), MINUTES.sub("", body.strip(), count=1))
+        )
     return notes
 
 
@@ -82,16 +91,35 @@ def wrong_answers(number: str) -> list[str]:
         found += [_sentence(call.args[0]) for call in _raised(tree)]
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         called = {name.id for name in calls if isinstance(name, ast.Name)}
-        helpers = [value for name, value in vars(module).items() if name in called and inspect.isfunction(value)]
-        programs += [value for value in helpers if value.__module__ == module.__name__ and value not in programs]
-    spoken = (text if re.search(r"[a-z]", text) else "What the guard itself says." for text in found)
+        helpers = [
+            value
+            for name, value in vars(module).items()
+            if name in called and inspect.isfunction(value)
+        ]
+        programs += [
+            value
+            for value in helpers
+            if value.__module__ == module.__name__ and value not in programs
+        ]
+    spoken = (
+        text if re.search(r"[a-z]", text) else "What the guard itself says."
+        for text in found
+    )
     return list(dict.fromkeys(spoken))
 
 
 def _raised(tree: ast.AST) -> list[ast.Call]:
     """What the statements `raise NotYet(…)` raise, in the order of the program."""
-    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
-    ours = [call for call in raised if isinstance(call.func, ast.Name) and call.func.id == "NotYet"]
+    raised = [
+        node.exc
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+    ]
+    ours = [
+        call
+        for call in raised
+        if isinstance(call.func, ast.Name) and call.func.id == "NotYet"
+    ]
     return sorted(ours, key=lambda call: call.lineno)
 
 

@@ -14,7 +14,14 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UserInputError
-from ..files import UNFINISHED, as_path, data_folder, is_untouched, sha256, write_atomically
+from ..files import (
+    UNFINISHED,
+    as_path,
+    data_folder,
+    is_untouched,
+    sha256,
+    write_atomically,
+)
 from . import contents, wheels
 from .targets import Target, make_targets
 
@@ -53,7 +60,10 @@ def make_kit(
         KitError: a package could not be had, or the wheels of a system are not complete.
     """
     contents.check_networks(networks)
-    folder, source = as_path(folder, "the folder").resolve(), source or data_folder().parent
+    folder, source = (
+        as_path(folder, "the folder").resolve(),
+        source or data_folder().parent,
+    )
     targets = make_targets(systems, pythons)
     locks = _locks(source)
     _check_folder(folder, targets, wheels.read_lock(*locks))
@@ -63,14 +73,19 @@ def make_kit(
     try:
         _write_manifest(folder, {})  # first
         if (folder / SUMS).exists():
-            (folder / SUMS).replace(folder / EARLIER_SUMS)  # it is written last: a kit with it is whole
+            (folder / SUMS).replace(
+                folder / EARLIER_SUMS
+            )  # it is written last: a kit with it is whole
         (folder / "wheels").mkdir(exist_ok=True)
         described = _add_wheels(folder, targets, locks, source, earlier, say)
         missing = contents.add(folder, networks, bool(earlier), say)
         _write_manifest(folder, {"version": __version__, "targets": described})
         contents.add_installers(folder, pythons)
         say("checksums")
-        _write(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in _files(folder)))
+        _write(
+            folder / SUMS,
+            "".join(f"{sha256(folder / name)}  {name}\n" for name in _files(folder)),
+        )
         (folder / EARLIER_SUMS).unlink(missing_ok=True)
     except OSError as error:
         raise UserInputError(
@@ -92,9 +107,16 @@ def _locks(root: Path) -> list[Path]:
 
 def _check_folder(folder: Path, targets: list[Target], lock: dict) -> None:
     """Refuse a folder with other things in it, and one without room."""
-    if folder.exists() and not (folder.is_dir() and (is_untouched(folder) or _is_kit(folder))):
-        raise UserInputError(f"{folder} is not empty, and no kit. Choose a new folder; nothing was written.")
-    needed = sum(BYTES_A_PACKAGE * sum(target.needs(line) for line in lock.values()) for target in targets)
+    if folder.exists() and not (
+        folder.is_dir() and (is_untouched(folder) or _is_kit(folder))
+    ):
+        raise UserInputError(
+            f"{folder} is not empty, and no kit. Choose a new folder; nothing was written."
+        )
+    needed = sum(
+        BYTES_A_PACKAGE * sum(target.needs(line) for line in lock.values())
+        for target in targets
+    )
     here = sum(path.stat().st_size for path in folder.glob("wheels/*"))
     needed = max(0, needed - here) + FREE_BESIDES
     parent = next(path for path in (folder, *folder.parents) if path.exists())
@@ -117,9 +139,14 @@ def _is_kit(folder: Path) -> bool:
 
 def _read_sums(folder: Path) -> dict[str, str]:
     """File in a kit → SHA-256, as the kit was when it was last whole."""
-    path = next((folder / name for name in (SUMS, EARLIER_SUMS) if (folder / name).is_file()), None)
+    path = next(
+        (folder / name for name in (SUMS, EARLIER_SUMS) if (folder / name).is_file()),
+        None,
+    )
     lines = path.read_text("utf-8", errors="replace").splitlines() if path else []
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return {
+        name: digest for digest, _, name in (line.partition("  ") for line in lines)
+    }
 
 
 def _add_wheels(
@@ -138,7 +165,9 @@ def _add_wheels(
         wheels.download(target, lock, place, say)
     say("the course's own wheel")
     own = wheels.build_own(source, place)
-    ours = f"tlcourse[cpu,learn]=={own.name.split('-')[1]} --hash=sha256:{sha256(own)}\n"
+    ours = (
+        f"tlcourse[cpu,learn]=={own.name.split('-')[1]} --hash=sha256:{sha256(own)}\n"
+    )
     resolvable = wheels.kit_requirements(wheels.read_lock(locks[0]), place) + ours
     for target in targets:
         say(f"{target}: checking that nothing is missing")
@@ -148,7 +177,9 @@ def _add_wheels(
             "system": target.system,
             "python": target.python,
             "wheels": sorted(wheel.name for wheel in found),
-            "megabytes_installed": round(sum(map(contents.unpacked_bytes, found)) / 1e6),
+            "megabytes_installed": round(
+                sum(map(contents.unpacked_bytes, found)) / 1e6
+            ),
         }
         kept |= set(found)
     for wheel in set(place.glob("*.whl")) - kept:
@@ -159,8 +190,14 @@ def _add_wheels(
 
 
 def _files(folder: Path) -> list[str]:
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if UNFINISHED not in name and name != EARLIER_SUMS)
+    names = (
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    return sorted(
+        name for name in names if UNFINISHED not in name and name != EARLIER_SUMS
+    )
 
 
 def _write_manifest(folder: Path, content: dict) -> None:

@@ -16,7 +16,9 @@ LAUNCHERS = Path(__file__).parent / "launchers"
 INSTALLER = Path(__file__).parent / "installer.py"
 
 
-def add(folder: Path, networks: Sequence[str], checked: bool, say: Callable[[str], None]) -> list[str]:
+def add(
+    folder: Path, networks: Sequence[str], checked: bool, say: Callable[[str], None]
+) -> list[str]:
     """Lessons, the dogs' pack and weights of Keras. Returns, in sentences, what is not on this machine.
 
     Args:
@@ -27,12 +29,18 @@ def add(folder: Path, networks: Sequence[str], checked: bool, say: Callable[[str
         make_handouts(made)
         if not checked:  # the first making was interrupted: they are as they are made now, or not the kit's
             files = [path for path in (made / LEARNERS).rglob("*") if path.is_file()]
-            new = {f"lessons/{path.relative_to(made / LEARNERS).as_posix()}": sha256(path) for path in files}
+            new = {
+                f"lessons/{path.relative_to(made / LEARNERS).as_posix()}": sha256(path)
+                for path in files
+            }
             check_lessons(folder / "lessons", new)
         shutil.rmtree(folder / "lessons", ignore_errors=True)
         (made / LEARNERS).rename(folder / "lessons")
     say("packs and weights")
-    return [*_add_dogs(folder / "packs"), *_add_networks(folder / "weights" / "models", networks)]
+    return [
+        *_add_dogs(folder / "packs"),
+        *_add_networks(folder / "weights" / "models", networks),
+    ]
 
 
 def check_lessons(folder: Path, known: dict[str, str]) -> None:
@@ -44,8 +52,16 @@ def check_lessons(folder: Path, known: dict[str, str]) -> None:
     Raises:
         UserInputError: names what was changed.
     """
-    files = {f"lessons/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if not path.is_dir()}
-    changed = [name for name, path in files.items() if not path.is_file() or sha256(path) != known.get(name)]
+    files = {
+        f"lessons/{path.relative_to(folder).as_posix()}": path
+        for path in folder.rglob("*")
+        if not path.is_dir()
+    }
+    changed = [
+        name
+        for name, path in files.items()
+        if not path.is_file() or sha256(path) != known.get(name)
+    ]
     if changed:
         raise UserInputError(
             f"In {folder.parent} there is {', '.join(sorted(changed)[:3])}, which is not as a kit has it. Answers may "
@@ -59,7 +75,9 @@ def _add_dogs(folder: Path) -> list[str]:
     try:
         datasets.write_pack(datasets.load_dataset("dogs"), folder)
     except TLCourseError:
-        return ["The dogs of lesson 03 are not on this machine. With internet: tlcourse fetch dogs, then this again."]
+        return [
+            "The dogs of lesson 03 are not on this machine. With internet: tlcourse fetch dogs, then this again."
+        ]
     return []
 
 
@@ -80,10 +98,14 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
     for name in networks:
         file = published.weights_file(name)
         if fetching.fault_of_weights(file):
-            missing.append(f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again.")
+            missing.append(
+                f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again."
+            )
         elif not (folder / file.name).is_file():
             with open(file, "rb") as weights:
-                write_atomically(folder / file.name, partial(shutil.copyfileobj, weights))
+                write_atomically(
+                    folder / file.name, partial(shutil.copyfileobj, weights)
+                )
     return missing
 
 

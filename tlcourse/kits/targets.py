@@ -13,9 +13,24 @@ from ..errors import UserInputError
 SYSTEMS = ("linux", "macos", "windows")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")  # those that requirements.txt is made for
 MARKERS = {  # what the systems answer to the questions in requirements' conditions
-    "linux": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"},
-    "macos": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
-    "windows": {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64", "os_name": "nt"},
+    "linux": {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "os_name": "posix",
+    },
+    "macos": {
+        "sys_platform": "darwin",
+        "platform_system": "Darwin",
+        "platform_machine": "arm64",
+        "os_name": "posix",
+    },
+    "windows": {
+        "sys_platform": "win32",
+        "platform_system": "Windows",
+        "platform_machine": "AMD64",
+        "os_name": "nt",
+    },
 }
 PLATFORMS = {  # the oldest system that all locked packages have wheels for, and what fits there as well
     "linux": [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
@@ -23,7 +38,11 @@ PLATFORMS = {  # the oldest system that all locked packages have wheels for, and
     "macos": list(tags.mac_platforms((12, 0), "arm64")),
     "windows": ["win_amd64"],
 }
-UV_PLATFORMS = {"linux": "x86_64-manylinux_2_28", "macos": "aarch64-apple-darwin", "windows": "x86_64-pc-windows-msvc"}
+UV_PLATFORMS = {
+    "linux": "x86_64-manylinux_2_28",
+    "macos": "aarch64-apple-darwin",
+    "windows": "x86_64-pc-windows-msvc",
+}
 
 
 @dataclass(frozen=True)
@@ -45,23 +64,40 @@ class Target:
         """Whether a line of the lock counts on such a machine, whichever release of its Python it has."""
         if requirement.marker is None:
             return True
-        interpreter = {"implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
+        interpreter = {
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "extra": "",
+        }
         answers = {**MARKERS[self.system], **interpreter, "python_version": self.python}
-        return any(requirement.marker.evaluate({**answers, "python_full_version": full}) for full in self.releases)
+        return any(
+            requirement.marker.evaluate({**answers, "python_full_version": full})
+            for full in self.releases
+        )
 
-    def wheel_for(self, requirement: Requirement, wheels: Iterable[Path]) -> Path | None:
+    def wheel_for(
+        self, requirement: Requirement, wheels: Iterable[Path]
+    ) -> Path | None:
         """The wheel of a pinned requirement that fits best, or None."""
         (pin,) = requirement.specifier
         fitting = []
         for wheel in wheels:
             name, version, _, its_tags = parse_wheel_filename(wheel.name)
-            if name == canonicalize_name(requirement.name) and str(version) == pin.version:
-                places = [place for place, tag in enumerate(self._tags()) if tag in its_tags]
+            if (
+                name == canonicalize_name(requirement.name)
+                and str(version) == pin.version
+            ):
+                places = [
+                    place for place, tag in enumerate(self._tags()) if tag in its_tags
+                ]
                 fitting += [(places[0], wheel)] if places else []
         return min(fitting)[1] if fitting else None
 
     def _tags(self) -> list[tags.Tag]:
-        version, platforms = tuple(int(part) for part in self.python.split(".")), PLATFORMS[self.system]
+        version, platforms = (
+            tuple(int(part) for part in self.python.split(".")),
+            PLATFORMS[self.system],
+        )
         interpreter = f"cp{version[0]}{version[1]}"
         return [
             *tags.cpython_tags(version, platforms=platforms),
@@ -76,7 +112,10 @@ def make_targets(systems: Iterable[str], pythons: Iterable[str]) -> list[Target]
         UserInputError: a kit cannot be made for one of them.
     """
     systems, pythons = list(systems), list(pythons)
-    for given, known, what in ((systems, SYSTEMS, "systems"), (pythons, PYTHONS, "Pythons")):
+    for given, known, what in (
+        (systems, SYSTEMS, "systems"),
+        (pythons, PYTHONS, "Pythons"),
+    ):
         unknown = [name for name in given if name not in known]
         if unknown or not given:
             raise UserInputError(

@@ -17,7 +17,14 @@ from .charts import (  # noqa: E402
     learning_curve,
     training,
 )
-from .grids import channels, heat_maps, neighbours, pictures, predictions, right_and_wrong  # noqa: E402
+from .grids import (  # noqa: E402
+    channels,
+    heat_maps,
+    neighbours,
+    pictures,
+    predictions,
+    right_and_wrong,
+)
 from .searches import trials  # noqa: E402
 
 __all__ = [

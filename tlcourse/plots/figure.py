@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 # Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 IN_WORDS = '<details class="figure-in-words">'
@@ -62,20 +71,24 @@ class Figure(figure.Figure):
         display(data, metadata=metadata, raw=True)
         display({"text/html": in_words(**metadata["image/png"])}, raw=True)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict, dict]:
         about: dict[str, object] = {"alt": self.alt}
         if self.table is not None:
             columns, *rows = self.table.texts()
             about["table"] = {"columns": columns, "rows": rows}
-        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {"image/png": about}
+        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {
+            "image/png": about
+        }
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
         small = io.BytesIO()  # 256 colours are a third of the size and look the same
-        open_image(buffer.getvalue()).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-            small, "png", optimize=True
-        )
+        open_image(buffer.getvalue()).convert("RGB").quantize(
+            256, dither=Image.Dither.NONE
+        ).save(small, "png", optimize=True)
         return small.getvalue()
 
 
@@ -91,7 +104,9 @@ def in_words(alt: str, table: dict | None = None) -> str:
 def listed(texts: Iterable, most: int = 24) -> str:
     """Texts in a row, for `alt`; of very many the first ones."""
     texts = [printable(" ".join(str(text).split())) for text in texts]
-    return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
+    return "; ".join(texts[:most]) + (
+        f"; and {len(texts) - most} more" if len(texts) > most else ""
+    )
 
 
 def sentence(title: str) -> str:
@@ -99,7 +114,9 @@ def sentence(title: str) -> str:
     return title if title.endswith((".", "?", "!")) else f"{title}."
 
 
-def add_legend(axes: "Axes", drawn: "Sequence[Artist]", names: Iterable[str], **options: "Any") -> None:
+def add_legend(
+    axes: "Axes", drawn: "Sequence[Artist]", names: Iterable[str], **options: "Any"
+) -> None:
     """A legend with any names: Matplotlib itself leaves out those that begin with an underscore."""
     legend = axes.legend(drawn, ["name"] * len(drawn), **options)
     for text, name in zip(legend.get_texts(), names, strict=True):
@@ -113,7 +130,9 @@ def equally_long(**values: "Sized") -> None:
         given = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise UserInputError(f"Lengths differ: {given}. Each entry needs one of each.")
     if 0 in lengths.values():
-        raise UserInputError(f"There is nothing to show: {', '.join(lengths)} are empty.")
+        raise UserInputError(
+            f"There is nothing to show: {', '.join(lengths)} are empty."
+        )
 
 
 def as_places(labels: "ArrayLike", class_names: Sequence[str]) -> np.ndarray:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 from ..inputs import Images
 
 SHARDS = 1000  # so many at first, …
-SMALLEST, LARGEST = 32, 1024  # … of so many pictures each: a small one is little to lose, large ones are few files
+SMALLEST, LARGEST = (
+    32,
+    1024,
+)  # … of so many pictures each: a small one is little to lose, large ones are few files
 
 
 class Batch(NamedTuple):
@@ -45,7 +48,9 @@ def files_of(images: "Images") -> tuple[list[str], list[str], BitDepth]:
     pictures, _, depth = ([images], 1, BitDepth()) if is_array else as_pictures(images)
     pictures = list(pictures)
     if not pictures:
-        raise UserInputError("There are no pictures in what was given; at least one is needed.")
+        raise UserInputError(
+            "There are no pictures in what was given; at least one is needed."
+        )
     paths = [picture for picture in pictures if isinstance(picture, str | PathLike)]
     if len(paths) < len(pictures):
         raise UserInputError(
@@ -54,7 +59,10 @@ def files_of(images: "Images") -> tuple[list[str], list[str], BitDepth]:
         )
     folder = as_path(images) if isinstance(images, str | PathLike) else None
     folder = folder if folder and folder.is_dir() else None
-    names = [printable(Path(path).relative_to(folder).as_posix() if folder else path) for path in paths]
+    names = [
+        printable(Path(path).relative_to(folder).as_posix() if folder else path)
+        for path in paths
+    ]
     return [os.path.abspath(path) for path in paths], names, depth
 
 
@@ -76,8 +84,18 @@ def fingerprint(
     """SHA-256 of all that the rows depend on; a picture's file goes by its path, size and time."""
     from PIL import __version__ as pillow
 
-    determined_by = [engine.key, engine.output_shape, size, views, np.dtype(dtype).name, PREPARATION, pillow]
-    determined_by += [bits] if bits not in (None, 16) else []  # of 16-bit files; others are what they were
+    determined_by = [
+        engine.key,
+        engine.output_shape,
+        size,
+        views,
+        np.dtype(dtype).name,
+        PREPARATION,
+        pillow,
+    ]
+    determined_by += (
+        [bits] if bits not in (None, 16) else []
+    )  # of 16-bit files; others are what they were
     summary = hashlib.sha256(json.dumps(determined_by).encode())
     for path in paths:
         try:

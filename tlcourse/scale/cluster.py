@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     import distributed
 
 DASHBOARD = "127.0.0.1:0"  # Dask's own default is every address of the machine
-NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
-AUTHENTICATED = ("tls", "wss", "inproc")  # protocols by which only the owner of a certificate, or this process, gets in
+NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+AUTHENTICATED = (
+    "tls",
+    "wss",
+    "inproc",
+)  # protocols by which only the owner of a certificate, or this process, gets in
 PATIENCE = 60  # seconds for the first worker to come, and for one that died to be started again
 
 
@@ -53,7 +60,11 @@ def connected(scheduler: str | None = None) -> Iterator:
     else:
         # Where no worker comes up any more, what waits is given up: by default Dask would wait for ever.
         patience = {"distributed.scheduler.no-workers-timeout": f"{PATIENCE} s"}
-        with dask.config.set(patience), local_cluster() as cluster, distributed.Client(cluster) as client:
+        with (
+            dask.config.set(patience),
+            local_cluster() as cluster,
+            distributed.Client(cluster) as client,
+        ):
             yield client
 
 
@@ -78,8 +89,12 @@ def local_cluster(**options: object) -> "Iterator[distributed.LocalCluster]":
     import dask
 
     with (
-        tempfile.TemporaryDirectory(prefix="tlcourse-dask-", ignore_cleanup_errors=True) as folder,
-        dask.config.set({**NO_PAGES, "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s"}),
+        tempfile.TemporaryDirectory(
+            prefix="tlcourse-dask-", ignore_cleanup_errors=True
+        ) as folder,
+        dask.config.set(
+            {**NO_PAGES, "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s"}
+        ),
         distributed.LocalCluster(
             security=True,
             dashboard_address=DASHBOARD,
@@ -129,9 +144,13 @@ def _client(distributed: "ModuleType", address: str) -> "distributed.Client":
 
 
 def _with_workers(client: "distributed.Client") -> "distributed.Client":
-    from distributed import TimeoutError as Late  # on Python 3.10 asyncio has one of its own
+    from distributed import (
+        TimeoutError as Late,
+    )  # on Python 3.10 asyncio has one of its own
 
-    address = str(client.scheduler.address) if client.scheduler else "that was asked for"
+    address = (
+        str(client.scheduler.address) if client.scheduler else "that was asked for"
+    )
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except Late:

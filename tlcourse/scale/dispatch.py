@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 AHEAD = 2  # batches that are handed to Dask for each of its threads: nobody waits, and a long list waits nowhere
 
 
-def compute_all(client: Client, network: Network, batches: Iterator[Batch], progress: "tqdm") -> dict[int, dict]:
+def compute_all(
+    client: Client, network: Network, batches: Iterator[Batch], progress: "tqdm"
+) -> dict[int, dict]:
     """Have every batch computed; number → {"pictures", "why"} of those that had to be set aside.
 
     Raises:
@@ -32,7 +34,9 @@ def compute_all(client: Client, network: Network, batches: Iterator[Batch], prog
             client.unregister_worker_plugin(network.name)
 
 
-def _compute_together(client: Client, network: str, batches: Iterator[Batch], progress: "tqdm") -> list[Batch]:
+def _compute_together(
+    client: Client, network: str, batches: Iterator[Batch], progress: "tqdm"
+) -> list[Batch]:
     """Keep every thread busy until nothing is left; returned are the batches with which workers died too often.
 
     Dask blames whatever was with a worker that died, also what only waited there.
@@ -62,7 +66,9 @@ def _compute_together(client: Client, network: str, batches: Iterator[Batch], pr
     return suspects
 
 
-def _compute_alone(client: Client, network: str, suspects: list[Batch], progress: "tqdm") -> dict[int, dict]:
+def _compute_alone(
+    client: Client, network: str, suspects: list[Batch], progress: "tqdm"
+) -> dict[int, dict]:
     """One batch at a time: whoever dies now dies of this one."""
     guilty = {}
     for batch in suspects:

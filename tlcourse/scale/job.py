@@ -13,7 +13,13 @@ import numpy as np
 from ..cache import limit, make_room
 from ..engines import TensorFlowEngine
 from ..errors import TLCourseError
-from ..files import as_path, cache_folder, clear_left_over, make_cache_folder, unfinished_folder
+from ..files import (
+    as_path,
+    cache_folder,
+    clear_left_over,
+    make_cache_folder,
+    unfinished_folder,
+)
 from ..progress import progress_bar
 from ..views import AS_IS
 from .batches import batches_of, files_of, fingerprint
@@ -69,7 +75,12 @@ def compute(
         )
     (paths, names, depth), views = files_of(images), tuple(views)
     shape = (*((len(views),) if len(views) > 1 else ()), *engine.output_shape)
-    layout = Layout(fingerprint(engine, paths, size, views, dtype, depth.bits), shape, np.dtype(dtype).name, len(paths))
+    layout = Layout(
+        fingerprint(engine, paths, size, views, dtype, depth.bits),
+        shape,
+        np.dtype(dtype).name,
+        len(paths),
+    )
     with _folder(out, layout, cache) as folder:
         todo = [
             batch
@@ -77,12 +88,26 @@ def compute(
             if not is_done(shard_path(folder, batch.number), layout, len(batch.paths))
         ]
         if todo:
-            with progress_bar(total=len(paths), desc=describe, unit=" pictures") as progress:
+            with progress_bar(
+                total=len(paths), desc=describe, unit=" pictures"
+            ) as progress:
                 progress.update(len(paths) - sum(len(batch.paths) for batch in todo))
-                _compute(engine, size, views, depth.bits, layout, folder, todo, scheduler, progress)
+                _compute(
+                    engine,
+                    size,
+                    views,
+                    depth.bits,
+                    layout,
+                    folder,
+                    todo,
+                    scheduler,
+                    progress,
+                )
         found = read_shards(folder)
     if found.left_out and complete:
-        raise TLCourseError(f"{_about(found)} Replace or remove them and call again: what is done stays done.")
+        raise TLCourseError(
+            f"{_about(found)} Replace or remove them and call again: what is done stays done."
+        )
     if found.left_out:
         warnings.warn(_about(found), stacklevel=3)
     return found
@@ -100,10 +125,21 @@ def _compute(
     progress: "tqdm",
 ) -> None:
     with connected(scheduler) as client:
-        from .dispatch import compute_all  # needs Dask, which `connected` has found or said to be missing
+        from .dispatch import (
+            compute_all,
+        )  # needs Dask, which `connected` has found or said to be missing
         from .workers import Network, versions
 
-        network = Network(f"tlcourse {uuid.uuid4().hex}", engine, size, views, layout, str(folder), versions(), bits)
+        network = Network(
+            f"tlcourse {uuid.uuid4().hex}",
+            engine,
+            size,
+            views,
+            layout,
+            str(folder),
+            versions(),
+            bits,
+        )
         guilty = compute_all(client, network, iter(todo), progress)
     clear_left_over(folder)  # of workers that were killed
     set_aside(folder, guilty)
@@ -146,7 +182,10 @@ def _refused(folder: Path, chosen_by: str) -> Iterator[None]:
 
 
 def _about(found: Shards) -> str:
-    some = " ".join(why if name in why else f"{name}: {why}." for name, why in found.left_out[:SHOWN])
+    some = " ".join(
+        why if name in why else f"{name}: {why}."
+        for name, why in found.left_out[:SHOWN]
+    )
     more = len(found.left_out) - SHOWN
     return (
         f"{len(found.left_out):,} of {len(found.pictures):,} pictures have no features, and a row of NaN in their "

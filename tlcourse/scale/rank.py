@@ -30,13 +30,21 @@ def checkpoint_path(folder: Path, epochs: int) -> Path:
 
 def finished_epochs(folder: Path) -> int:
     """How many epochs the newest checkpoint has behind it; 0: there is none."""
-    return max((int(path.stem.removeprefix("after-epoch-")) for path in folder.glob("after-epoch-*.npz")), default=0)
+    return max(
+        (
+            int(path.stem.removeprefix("after-epoch-"))
+            for path in folder.glob("after-epoch-*.npz")
+        ),
+        default=0,
+    )
 
 
 def read_checkpoint(folder: Path, epochs: int) -> tuple[list[np.ndarray], list[float]]:
     """Every variable of network and optimizer, and the loss of each epoch so far."""
     with np.load(checkpoint_path(folder, epochs), allow_pickle=False) as file:
-        return [file[f"variable-{number}"] for number in range(len(file.files) - 1)], file["losses"].tolist()
+        return [
+            file[f"variable-{number}"] for number in range(len(file.files) - 1)
+        ], file["losses"].tolist()
 
 
 def run(folder: Path, finished: int) -> None:
@@ -44,7 +52,11 @@ def run(folder: Path, finished: int) -> None:
     import tensorflow as tf
 
     job, (rank, ranks) = json.loads((folder / JOB).read_bytes()), _place()
-    strategy = tf.distribute.MultiWorkerMirroredStrategy() if ranks > 1 else tf.distribute.get_strategy()
+    strategy = (
+        tf.distribute.MultiWorkerMirroredStrategy()
+        if ranks > 1
+        else tf.distribute.get_strategy()
+    )
     import keras
 
     with strategy.scope():
@@ -57,7 +69,10 @@ def run(folder: Path, finished: int) -> None:
         values, losses = read_checkpoint(folder, finished)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-    inputs, labels = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (INPUTS, LABELS))
+    inputs, labels = (
+        np.load(folder / name, mmap_mode="r", allow_pickle=False)
+        for name in (INPUTS, LABELS)
+    )
     step = _step(strategy, network, optimizer, inputs)
     for epoch in range(finished, job["epochs"]):
         order = np.random.default_rng([job["seed"], epoch]).permutation(len(labels))
@@ -65,7 +80,9 @@ def run(folder: Path, finished: int) -> None:
         for at in range(0, len(order), job["batch_size"]):
             rows = order[at : at + job["batch_size"]]
             own = np.sort(np.array_split(rows, ranks)[rank])
-            total += len(rows) * float(step(inputs[own], labels[own], np.float32(len(rows))))
+            total += len(rows) * float(
+                step(inputs[own], labels[own], np.float32(len(rows)))
+            )
         losses.append(total / len(order))
         if rank == 0:
             _write(checkpoint_path(folder, epoch + 1), variables, losses)
@@ -74,21 +91,35 @@ def run(folder: Path, finished: int) -> None:
 def _place() -> tuple[int, int]:
     """Which rank this is, and of how many."""
     config = json.loads(os.environ.get("TF_CONFIG", "{}"))
-    return (config["task"]["index"], len(config["cluster"]["worker"])) if config else (0, 1)
+    return (
+        (config["task"]["index"], len(config["cluster"]["worker"]))
+        if config
+        else (0, 1)
+    )
 
 
 def _step(
-    strategy: "tf.distribute.Strategy", network: "keras.Model", optimizer: "keras.Optimizer", inputs: np.ndarray
+    strategy: "tf.distribute.Strategy",
+    network: "keras.Model",
+    optimizer: "keras.Optimizer",
+    inputs: np.ndarray,
 ) -> "Callable":
     """One step on a batch that the ranks share; the batch's mean loss. Keras adds the ranks' gradients up."""
     import keras
     import tensorflow as tf
 
-    def learn(rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor") -> "tf.Tensor":
+    def learn(
+        rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor"
+    ) -> "tf.Tensor":
         with tf.GradientTape() as tape:
             probabilities = network(rows, training=True)
             # Over the whole batch's count, so that the sum over the ranks is the mean over the batch.
-            loss = tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(targets, probabilities)) / count
+            loss = (
+                tf.reduce_sum(
+                    keras.losses.sparse_categorical_crossentropy(targets, probabilities)
+                )
+                / count
+            )
         gradients = tape.gradient(loss, network.trainable_variables)
         optimizer.apply(gradients, network.trainable_variables)
         return loss
@@ -100,16 +131,25 @@ def _step(
     )
 
     @tf.function(autograph=False, input_signature=signature)
-    def step(rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor") -> "tf.Tensor":
+    def step(
+        rows: "tf.Tensor", targets: "tf.Tensor", count: "tf.Tensor"
+    ) -> "tf.Tensor":
         losses = strategy.run(learn, args=(rows, targets, count))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    return lambda rows, targets, count: step(rows.astype(np.float32), targets.astype(np.int64), count)
+    return lambda rows, targets, count: step(
+        rows.astype(np.float32), targets.astype(np.int64), count
+    )
 
 
 def _write(path: Path, variables: list, losses: list[float]) -> None:
-    values = {f"variable-{number}": variable.numpy() for number, variable in enumerate(variables)}
-    write_atomically(path, lambda file: np.savez(file, losses=np.array(losses), **values))
+    values = {
+        f"variable-{number}": variable.numpy()
+        for number, variable in enumerate(variables)
+    }
+    write_atomically(
+        path, lambda file: np.savez(file, losses=np.array(losses), **values)
+    )
 
 
 def _end_with_parent() -> None:

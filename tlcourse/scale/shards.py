@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-JOB, SET_ASIDE = "_job.json", "_set_aside.json"  # what the folder is for; which shards it has to lack, and why
+JOB, SET_ASIDE = (
+    "_job.json",
+    "_set_aside.json",
+)  # what the folder is for; which shards it has to lack, and why
 _METADATA = b"tlcourse"
 PICTURE, FEATURES, ERROR = "picture", "features", "error"  # the columns
 
@@ -43,7 +46,12 @@ class Layout:
     @classmethod
     def of(cls, found: dict) -> "Layout":
         """From JSON. KeyError, TypeError: it is another program's."""
-        return cls(found["fingerprint"], tuple(found["shape"]), found["dtype"], found["pictures"])
+        return cls(
+            found["fingerprint"],
+            tuple(found["shape"]),
+            found["dtype"],
+            found["pictures"],
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,9 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:06}.parquet"
 
 
-def write_shard(path: Path, layout: Layout, names: list[str], rows: list, errors: list[str | None]) -> None:
+def write_shard(
+    path: Path, layout: Layout, names: list[str], rows: list, errors: list[str | None]
+) -> None:
     """Write a shard as a whole or not at all; each page has a checksum of its own.
 
     Args:
@@ -81,16 +91,33 @@ def write_shard(path: Path, layout: Layout, names: list[str], rows: list, errors
     from pyarrow import parquet
 
     absent = np.array([row is None for row in rows])
-    filled = np.stack([np.zeros(layout.shape, layout.dtype) if row is None else row for row in rows])
+    filled = np.stack(
+        [np.zeros(layout.shape, layout.dtype) if row is None else row for row in rows]
+    )
     features = pa.FixedSizeListArray.from_arrays(
         pa.array(filled.reshape(-1)), int(np.prod(layout.shape)), mask=pa.array(absent)
     )
-    columns = {PICTURE: pa.array(names, pa.string()), FEATURES: features, ERROR: pa.array(errors, pa.string())}
-    table = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(asdict(layout)).encode()})
+    columns = {
+        PICTURE: pa.array(names, pa.string()),
+        FEATURES: features,
+        ERROR: pa.array(errors, pa.string()),
+    }
+    table = pa.table(columns).replace_schema_metadata(
+        {_METADATA: json.dumps(asdict(layout)).encode()}
+    )
     # The bytes of floats by their place: the exponents of neighbours are alike, which makes the file a third smaller.
     by_place = [f"{FEATURES}.list.element"] if layout.dtype == "float32" else False
-    options = {"compression": "zstd", "use_dictionary": False, "use_byte_stream_split": by_place}
-    write_atomically(path, lambda file: parquet.write_table(table, file, write_page_checksum=True, **options))
+    options = {
+        "compression": "zstd",
+        "use_dictionary": False,
+        "use_byte_stream_split": by_place,
+    }
+    write_atomically(
+        path,
+        lambda file: parquet.write_table(
+            table, file, write_page_checksum=True, **options
+        ),
+    )
 
 
 def is_done(path: Path, layout: Layout, count: int) -> bool:
@@ -117,7 +144,9 @@ def claim(folder: Path, layout: Layout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     known = read_note(folder / JOB)
     if known is None and not is_untouched(folder):
-        raise UserInputError(f"{folder} is not empty. Nothing is written over: name a new folder for the features.")
+        raise UserInputError(
+            f"{folder} is not empty. Nothing is written over: name a new folder for the features."
+        )
     if known is not None and not is_of(folder, layout):
         raise UserInputError(
             f"{folder} holds the features of other pictures, or of another network. Nothing is written over: name a "
@@ -138,7 +167,10 @@ def is_of(folder: Path, layout: Layout) -> bool:
 def set_aside(folder: Path, batches: dict[int, dict]) -> None:
     """Note which shards there are not: number → {"pictures": names, "why": …}; replaces an earlier note."""
     if batches:
-        note(folder / SET_ASIDE, {str(number): batch for number, batch in batches.items()})
+        note(
+            folder / SET_ASIDE,
+            {str(number): batch for number, batch in batches.items()},
+        )
     else:
         (folder / SET_ASIDE).unlink(missing_ok=True)
 
@@ -156,18 +188,31 @@ def read_shards(folder: str | PathLike) -> Shards:
     try:
         layout = Layout.of(read_note(goal / JOB))
     except (KeyError, TypeError):
-        raise UserInputError(f"{goal} holds no shards of features. Give the folder that out= named.") from None
-    lacking = {int(number): batch for number, batch in (read_note(goal / SET_ASIDE) or {}).items()}
-    written = {int(path.stem.removeprefix("shard-")): path for path in goal.glob("shard-*.parquet")}
+        raise UserInputError(
+            f"{goal} holds no shards of features. Give the folder that out= named."
+        ) from None
+    lacking = {
+        int(number): batch
+        for number, batch in (read_note(goal / SET_ASIDE) or {}).items()
+    }
+    written = {
+        int(path.stem.removeprefix("shard-")): path
+        for path in goal.glob("shard-*.parquet")
+    }
     names, left_out, rows = [], [], Rows(layout.shape, layout.dtype)
     for number in sorted({*written, *lacking}):
         if number in written:
             some, found, reasons = _read(written[number], layout)
         else:
-            some, reasons = lacking[number]["pictures"], [lacking[number]["why"]] * len(lacking[number]["pictures"])
+            some, reasons = (
+                lacking[number]["pictures"],
+                [lacking[number]["why"]] * len(lacking[number]["pictures"]),
+            )
             found = _absent(layout, len(some))
         names += some
-        left_out += [(name, why) for name, why in zip(some, reasons, strict=True) if why]
+        left_out += [
+            (name, why) for name, why in zip(some, reasons, strict=True) if why
+        ]
         rows.append(found)
     if len(names) != layout.pictures:
         raise TLCourseError(
@@ -185,7 +230,11 @@ def _read(path: Path, layout: Layout) -> tuple[list[str], np.ndarray, list[str |
             if _layout(file) != layout:
                 raise ValueError("it belongs to another job")
             table = file.read()
-        return table[PICTURE].to_pylist(), _rows(table[FEATURES], layout), table[ERROR].to_pylist()
+        return (
+            table[PICTURE].to_pylist(),
+            _rows(table[FEATURES], layout),
+            table[ERROR].to_pylist(),
+        )
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         reason = str(error).split("\n")[0][:200]
         raise TLCourseError(
@@ -198,17 +247,25 @@ def _rows(column: "pa.ChunkedArray", layout: Layout) -> np.ndarray:
     """A column of lists → (n, …), with NaN where a list is null."""
     rows, column = _absent(layout, len(column)), column.combine_chunks()
     present = ~np.asarray(column.is_null())
-    rows[present] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *layout.shape)
+    rows[present] = (
+        column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *layout.shape)
+    )
     return rows
 
 
 def _absent(layout: Layout, count: int) -> np.ndarray:
-    return np.full((count, *layout.shape), np.nan if np.dtype(layout.dtype).kind == "f" else 0, layout.dtype)
+    return np.full(
+        (count, *layout.shape),
+        np.nan if np.dtype(layout.dtype).kind == "f" else 0,
+        layout.dtype,
+    )
 
 
 def note(path: Path, content: object) -> None:
     """Write one of the job's own notes."""
-    write_atomically(path, lambda file: file.write(json.dumps(content, indent=1).encode()))
+    write_atomically(
+        path, lambda file: file.write(json.dumps(content, indent=1).encode())
+    )
 
 
 def read_note(path: Path) -> "Any":

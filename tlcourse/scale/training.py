@@ -86,13 +86,23 @@ def train(
         TLCourseError: no cluster, fewer workers than ranks, or ranks that are lost again and again.
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
-    if len(inputs) != len(labels) or not len(inputs) or labels.dtype.kind not in "iu" or labels.min() < 0:
+    if (
+        len(inputs) != len(labels)
+        or not len(inputs)
+        or labels.dtype.kind not in "iu"
+        or labels.min() < 0
+    ):
         raise UserInputError(
             f"Inputs of shape {inputs.shape} came with labels of shape {labels.shape} and type {labels.dtype}; "
             "expected one whole number from 0 for each row."
         )
     folder = as_path(out, "out").absolute()
-    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    settings = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
     _prepare(folder, network, inputs, labels, settings)
     begun: list[int] = []
     with connected(scheduler) as client:
@@ -105,19 +115,33 @@ def train(
             begun.append(finished)
             lost = _run_ranks(client, folder, finished, ranks)
             if lost:
-                say(f"{lost} All ranks begin again after epoch {finished_epochs(folder)}.")
+                say(
+                    f"{lost} All ranks begin again after epoch {finished_epochs(folder)}."
+                )
     values, losses = read_checkpoint(folder, epochs)
-    for variable, value in zip(network.variables, values, strict=False):  # the optimizer's come behind them
+    for variable, value in zip(
+        network.variables, values, strict=False
+    ):  # the optimizer's come behind them
         variable.assign(value)
     return Trained(network, losses, begun)
 
 
-def _prepare(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.ndarray, settings: dict) -> None:
+def _prepare(
+    folder: Path,
+    network: "keras.Model",
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    settings: dict,
+) -> None:
     """Put what every rank reads into the folder, or find it there."""
     check_clock()
     plan = [_numbered(network.get_config()), settings]
     summary = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
-    for values in (*(variable.numpy() for variable in network.variables), inputs, labels):
+    for values in (
+        *(variable.numpy() for variable in network.variables),
+        inputs,
+        labels,
+    ):
         summary.update(np.ascontiguousarray(values).data)
     job = {**settings, "fingerprint": summary.hexdigest()}
     try:
@@ -129,18 +153,32 @@ def _prepare(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: n
         ) from error
 
 
-def _fill(folder: Path, network: "keras.Model", inputs: np.ndarray, labels: np.ndarray, job: dict) -> None:
+def _fill(
+    folder: Path,
+    network: "keras.Model",
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    job: dict,
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if read_note(folder / JOB) == job:
         return
     begun = read_note(folder / BEGUN)
-    if not is_untouched(folder) and not (isinstance(begun, dict) and begun.keys() == job.keys()):
+    if not is_untouched(folder) and not (
+        isinstance(begun, dict) and begun.keys() == job.keys()
+    ):
         raise UserInputError(
             f"{folder} holds another training, or something else. Nothing is written over: name a new folder."
         )
-    note(folder / BEGUN, job)  # stopped half-way the folder is not taken for somebody else's
-    write_atomically(folder / INPUTS, lambda file: np.save(file, inputs, allow_pickle=False))
-    write_atomically(folder / LABELS, lambda file: np.save(file, labels, allow_pickle=False))
+    note(
+        folder / BEGUN, job
+    )  # stopped half-way the folder is not taken for somebody else's
+    write_atomically(
+        folder / INPUTS, lambda file: np.save(file, inputs, allow_pickle=False)
+    )
+    write_atomically(
+        folder / LABELS, lambda file: np.save(file, labels, allow_pickle=False)
+    )
     network.save(folder / NETWORK)
     note(folder / JOB, job)  # with it the folder is complete
     (folder / BEGUN).unlink()
@@ -154,7 +192,11 @@ def _numbered(config: dict) -> dict:
         if isinstance(part, dict):
             for layer in part.get("layers", ()):
                 numbers.setdefault(layer["config"]["name"], f"layer {len(numbers)}")
-            return {key: numbered(value) for key, value in part.items() if key != "name" or "layers" not in part}
+            return {
+                key: numbered(value)
+                for key, value in part.items()
+                if key != "name" or "layers" not in part
+            }
         if isinstance(part, list | tuple):
             return [numbered(element) for element in part]
         return numbers.get(part, part) if isinstance(part, str) else part
@@ -162,13 +204,17 @@ def _numbered(config: dict) -> dict:
     return numbered(config)
 
 
-def _run_ranks(client: "distributed.Client", folder: Path, finished: int, ranks: int | None) -> str | None:
+def _run_ranks(
+    client: "distributed.Client", folder: Path, finished: int, ranks: int | None
+) -> str | None:
     """Start every rank on a worker of its own and wait for all; what was lost, or None."""
     from distributed import Event, TimeoutError, wait
 
     workers = list(client.nthreads())
     if ranks and len(workers) < ranks:
-        raise TLCourseError(f"{ranks} ranks were asked for, and the cluster has {len(workers)} workers. Start more.")
+        raise TLCourseError(
+            f"{ranks} ranks were asked for, and the cluster has {len(workers)} workers. Start more."
+        )
     workers = workers[: ranks or len(workers)]
     if len(workers) > 1:
         warnings.warn(
@@ -178,20 +224,43 @@ def _run_ranks(client: "distributed.Client", folder: Path, finished: int, ranks:
             stacklevel=3,
         )
     ports = client.run(_free_port, workers=workers)
-    places = [f"{address.split('://')[1].rsplit(':', 1)[0]}:{ports[address]}" for address in workers]
+    places = [
+        f"{address.split('://')[1].rsplit(':', 1)[0]}:{ports[address]}"
+        for address in workers
+    ]
     stop = Event(f"stop {uuid.uuid4().hex}")
     futures = [
-        client.submit(_run_rank, str(folder), finished, places, rank, stop.name, workers=[worker], pure=False)
+        client.submit(
+            _run_rank,
+            str(folder),
+            finished,
+            places,
+            rank,
+            stop.name,
+            workers=[worker],
+            pure=False,
+        )
         for rank, worker in enumerate(workers)
     ]
     waiting, lost = set(futures), None
     try:
         while waiting and not lost:
             with suppress(TimeoutError):
-                done, waiting = wait(waiting, timeout=PATIENCE, return_when="FIRST_COMPLETED")
-                lost = next((f"A rank was lost: {future.exception()}." for future in done if future.exception()), None)
+                done, waiting = wait(
+                    waiting, timeout=PATIENCE, return_when="FIRST_COMPLETED"
+                )
+                lost = next(
+                    (
+                        f"A rank was lost: {future.exception()}."
+                        for future in done
+                        if future.exception()
+                    ),
+                    None,
+                )
             gone = set(workers) - set(client.nthreads())
-            lost = lost or (f"The worker {gone.pop()} was lost." if gone and waiting else None)
+            lost = lost or (
+                f"The worker {gone.pop()} was lost." if gone and waiting else None
+            )
     finally:
         stop.set()
         client.cancel(futures)
@@ -204,11 +273,17 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def _run_rank(folder: str, finished: int, places: list[str], rank: int, stop: str) -> None:
+def _run_rank(
+    folder: str, finished: int, places: list[str], rank: int, stop: str
+) -> None:
     """The task that Dask is given: one rank in a process of its own, ended when the others are."""
     from distributed import Event
 
-    config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": rank}} if len(places) > 1 else {}
+    config = (
+        {"cluster": {"worker": places}, "task": {"type": "worker", "index": rank}}
+        if len(places) > 1
+        else {}
+    )
     command = [sys.executable, "-m", "tlcourse.scale.rank", folder, str(finished)]
     said = tempfile.TemporaryFile()  # not a pipe: nobody empties it meanwhile
     process = subprocess.Popen(

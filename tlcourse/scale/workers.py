@@ -19,7 +19,12 @@ from .shards import Layout, is_done, is_of, shard_path, write_shard
 if TYPE_CHECKING:
     from distributed import Worker
 
-SAME_EVERYWHERE = ("tlcourse", "ai-edge-litert", "pillow", "numpy")  # the last bits depend on them
+SAME_EVERYWHERE = (
+    "tlcourse",
+    "ai-edge-litert",
+    "pillow",
+    "numpy",
+)  # the last bits depend on them
 
 
 def versions() -> dict[str, str]:
@@ -76,7 +81,17 @@ class Network(WorkerPlugin):
         rows, errors, depth = [], [], BitDepth(bits=self.bits) if self.bits else None
         for path in batch.paths:
             try:
-                row, error = compute_one(self.engine, path, self.size, self.views, self.layout.dtype, depth), None
+                row, error = (
+                    compute_one(
+                        self.engine,
+                        path,
+                        self.size,
+                        self.views,
+                        self.layout.dtype,
+                        depth,
+                    ),
+                    None,
+                )
             except PictureError as unreadable:
                 row, error = None, str(unreadable)
             rows.append(row)
@@ -86,7 +101,9 @@ class Network(WorkerPlugin):
         if not is_of(out, self.layout):
             raise UserInputError(_not_seen(address, out, "shards"))
         try:
-            write_shard(shard_path(out, batch.number), self.layout, batch.names, rows, errors)
+            write_shard(
+                shard_path(out, batch.number), self.layout, batch.names, rows, errors
+            )
         except OSError as error:
             raise TLCourseError(
                 f"The worker {address} cannot write to {out} ({error.strerror or error}). Make room or give it the "

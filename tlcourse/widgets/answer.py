@@ -43,22 +43,33 @@ class Answer:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict, dict]:
         data, metadata = self.figure._repr_mimebundle_()
         return {**data, "text/plain": self.text}, metadata
 
 
 def as_page(text: str) -> str:
     """Text as HTML, a paragraph a line."""
-    return "".join(f"<p style='margin: 0.2em 0'>{escape_html(line)}</p>" for line in text.split("\n"))
+    return "".join(
+        f"<p style='margin: 0.2em 0'>{escape_html(line)}</p>"
+        for line in text.split("\n")
+    )
 
 
 def as_table(head: list[str], rows: list[list], caption: str) -> str:
     """An HTML table: numbers to the right, the first cell of a row is its head; a caption that says what it is."""
-    heads = "".join(f"<th scope='col' style='text-align: left; padding: 0 0.8em'>{escape_html(h)}</th>" for h in head)
+    heads = "".join(
+        f"<th scope='col' style='text-align: left; padding: 0 0.8em'>{escape_html(h)}</th>"
+        for h in head
+    )
     body = "".join(
         f"<tr><th scope='row' style='text-align: left; padding: 0 0.8em'>{escape_html(first)}</th>"
-        + "".join(f"<td style='text-align: right; padding: 0 0.8em'>{escape_html(cell)}</td>" for cell in rest)
+        + "".join(
+            f"<td style='text-align: right; padding: 0 0.8em'>{escape_html(cell)}</td>"
+            for cell in rest
+        )
         + "</tr>"
         for first, *rest in rows
     )

@@ -39,7 +39,10 @@ class CutChart:
         """The figure with the cut behind so many blocks."""
         self._moving = moving = self._moving or self._draw()
         for place, bar in enumerate(self._bars):
-            bar.set(facecolor=_FROZEN if place < frozen else _LEARNS, hatch="////" if place < frozen else "")
+            bar.set(
+                facecolor=_FROZEN if place < frozen else _LEARNS,
+                hatch="////" if place < frozen else "",
+            )
         for line in self._cuts:
             line.set_xdata([len(self._network.blocks) - frozen] * 2)
         moving.figure.alt = alt
@@ -48,7 +51,10 @@ class CutChart:
     def _draw(self) -> Moving:
         network = self._network
         panels = [name for name in ("accuracy", "seconds") if getattr(network, name)]
-        sheet = Figure(figsize=(WIDTH, max(3.2, 1 + 0.17 * len(network.blocks))), layout="constrained")
+        sheet = Figure(
+            figsize=(WIDTH, max(3.2, 1 + 0.17 * len(network.blocks))),
+            layout="constrained",
+        )
         grid = sheet.add_gridspec(max(1, len(panels)), 2 if panels else 1)
         self._bars = self._blocks(sheet.add_subplot(grid[:, 0]))
         self._cuts = []
@@ -58,14 +64,21 @@ class CutChart:
             axes.set(xlabel="blocks that learn", xlim=(-0.5, len(network.blocks) + 0.5))
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
-            self._cuts.append(axes.axvline(0, color="k", linestyle="--", label="the cut"))
+            self._cuts.append(
+                axes.axvline(0, color="k", linestyle="--", label="the cut")
+            )
             axes.legend(fontsize=7, loc="lower right")
         return Moving(sheet, [*self._bars, *self._cuts])
 
     def _blocks(self, axes: "Axes") -> list:
-        names, numbers = zip(*((block.name, block.parameters) for block in self._network.blocks), strict=True)
+        names, numbers = zip(
+            *((block.name, block.parameters) for block in self._network.blocks),
+            strict=True,
+        )
         bars = axes.barh(range(len(names)), numbers, edgecolor="white", linewidth=0)
-        axes.set_yticks(range(len(names)), [escape_mathtext(name) for name in names], fontsize=7)
+        axes.set_yticks(
+            range(len(names)), [escape_mathtext(name) for name in names], fontsize=7
+        )
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(ticker.EngFormatter())
         axes.set(xlabel="numbers in the block", title="hatched: frozen")
@@ -73,7 +86,9 @@ class CutChart:
 
     def _accuracy(self, axes: "Axes") -> None:
         found = cast(dict, self._network.accuracy)  # drawn where there is one
-        percent = {kind: [100 * value for value in found[kind]] for kind in ("mean", "sd")}
+        percent = {
+            kind: [100 * value for value in found[kind]] for kind in ("mean", "sd")
+        }
         axes.errorbar(
             found["learning"], percent["mean"], percent["sd"], color=COLOURS[4], marker=MARKERS[0], capsize=3,
             label=f"measured on {found['on']}",
@@ -83,8 +98,15 @@ class CutChart:
     def _seconds(self, axes: "Axes") -> None:
         cuts = range(len(self._network.blocks) + 1)
         for number, (way, label) in enumerate(_WAYS.items()):
-            seconds = [self._network.seconds_an_epoch(len(cuts) - 1 - learning, way) for learning in cuts]
+            seconds = [
+                self._network.seconds_an_epoch(len(cuts) - 1 - learning, way)
+                for learning in cuts
+            ]
             axes.plot(
-                cuts, np.array(seconds, float), color=COLOURS[number + 1], linestyle=("-", "-.")[number], label=label
+                cuts,
+                np.array(seconds, float),
+                color=COLOURS[number + 1],
+                linestyle=("-", "-.")[number],
+                label=label,
             )
         axes.set(ylabel="seconds an epoch", ylim=(0, None))

@@ -26,7 +26,9 @@ PICTURES, BATCH = 1000, 32  # of an epoch and of a step, in what is expected
 STUDIED = "efficientnet_lite0"  # the network of the study of cuts on solar cells
 
 
-def freeze_explorer(model: "str | PretrainedModel | object" = STUDIED) -> "FreezeExplorer":
+def freeze_explorer(
+    model: "str | PretrainedModel | object" = STUDIED,
+) -> "FreezeExplorer":
     """A slider over the blocks of a network: what is frozen, what that costs, and the accuracy measured at that cut.
 
     Args:
@@ -39,7 +41,9 @@ def freeze_explorer(model: "str | PretrainedModel | object" = STUDIED) -> "Freez
     return FreezeExplorer(model)
 
 
-def freezing_at(model: "str | PretrainedModel | object" = STUDIED, frozen: int | str | None = None) -> Answer:
+def freezing_at(
+    model: "str | PretrainedModel | object" = STUDIED, frozen: int | str | None = None
+) -> Answer:
     """What the freeze explorer says at one cut.
 
     Counted: what is frozen, and the numbers that learn. Expected, for an epoch of 1,000 pictures in batches of 32:
@@ -82,7 +86,11 @@ class Network:
             return count
         if isinstance(frozen, str) and frozen in names:
             return names.index(frozen) + 1
-        if isinstance(frozen, int | np.integer) and not isinstance(frozen, bool) and 0 <= frozen <= count:
+        if (
+            isinstance(frozen, int | np.integer)
+            and not isinstance(frozen, bool)
+            and 0 <= frozen <= count
+        ):
             return int(frozen)
         raise UserInputError(
             f"frozen is {frozen!r}; expected how many blocks are frozen, 0 to {count}, or the last one of "
@@ -102,11 +110,16 @@ class Network:
             return None
         work = np.cumsum([0, *(block.multiply_adds for block in reversed(self.blocks))])
         measured = work[self.seconds["learning"]]
-        return float(PICTURES * np.interp(work[len(self.blocks) - frozen], measured, self.seconds[way]))
+        return float(
+            PICTURES
+            * np.interp(work[len(self.blocks) - frozen], measured, self.seconds[way])
+        )
 
     def megabytes(self, frozen: int) -> float:
         handed_on = sum(block.outputs for block in self.blocks[frozen:])
-        return 4 * (self.parameters + 3 * self.trainable(frozen) + BATCH * handed_on) / 1e6
+        return (
+            4 * (self.parameters + 3 * self.trainable(frozen) + BATCH * handed_on) / 1e6
+        )
 
 
 def _network(model: "keras.Model | HasNetwork | str") -> Network:
@@ -114,21 +127,31 @@ def _network(model: "keras.Model | HasNetwork | str") -> Network:
     name = model if isinstance(model, str) else getattr(model, "name", "")
     known = results("blocks")
     if isinstance(model, str) and model not in known:
-        raise UserInputError(f"There is no network {model!r} here. There are {', '.join(known)}; or give a model.")
+        raise UserInputError(
+            f"There is no network {model!r} here. There are {', '.join(known)}; or give a model."
+        )
     if isinstance(model, str | PretrainedModel):
         return _published(name)
     blocks = count_blocks(model)
     parts = find_blocks(model)
-    head = sum(int(np.prod(weight.shape)) for layer in parts.own for weight in layer.weights)
-    same = next((name for name, found in known.items() if _blocks(found) == blocks), None)
-    seconds, accuracy = (known[same]["seconds"], _accuracy(same)) if same else (None, None)
+    head = sum(
+        int(np.prod(weight.shape)) for layer in parts.own for weight in layer.weights
+    )
+    same = next(
+        (name for name, found in known.items() if _blocks(found) == blocks), None
+    )
+    seconds, accuracy = (
+        (known[same]["seconds"], _accuracy(same)) if same else (None, None)
+    )
     return Network(parts.network.name, blocks, head, seconds, accuracy)
 
 
 @lru_cache
 def _published(name: str) -> Network:
     found = results(f"blocks.{name}")
-    return Network(name, _blocks(found), found["features"] + 1, found["seconds"], _accuracy(name))
+    return Network(
+        name, _blocks(found), found["features"] + 1, found["seconds"], _accuracy(name)
+    )
 
 
 def _blocks(found: dict) -> list[BlockCount]:
@@ -156,20 +179,37 @@ def _answer(network: Network, frozen: int, chart: CutChart) -> Answer:
         "learning": names[frozen:],
         "parameters": network.parameters,
         "trainable": network.trainable(frozen),
-        "seconds_an_epoch": {way: network.seconds_an_epoch(frozen, way) for way in ("in_fit", "computed_once")},
+        "seconds_an_epoch": {
+            way: network.seconds_an_epoch(frozen, way)
+            for way in ("in_fit", "computed_once")
+        },
         "megabytes": network.megabytes(frozen),
         "accuracy": _measured(network, frozen),
         "blocks": [asdict(block) for block in network.blocks],
     }
-    lines = [_cut(data), _counts(data), _seconds(data), _memory(data), _found(network, data)]
+    lines = [
+        _cut(data),
+        _counts(data),
+        _seconds(data),
+        _memory(data),
+        _found(network, data),
+    ]
     text = "\n".join(lines)
 
     def write() -> str:
         rows = [
-            [block.name, "frozen" if place < frozen else "learns", f"{block.parameters:,}"]
+            [
+                block.name,
+                "frozen" if place < frozen else "learns",
+                f"{block.parameters:,}",
+            ]
             for place, block in enumerate(network.blocks)
         ]
-        table = as_table(["block", "state", "numbers"], rows, f"The blocks of {network.name}, from the pixels on")
+        table = as_table(
+            ["block", "state", "numbers"],
+            rows,
+            f"The blocks of {network.name}, from the pixels on",
+        )
         picture = chart.at(frozen, text).page()
         return f"{spoken(as_page(text))}{picture}<details><summary>Block by block</summary>{table}</details>"
 
@@ -189,10 +229,18 @@ def _cut(data: dict) -> str:
     frozen, learning = data["frozen"], data["learning"]
     count = len(frozen) + len(learning)
     if not frozen:
-        return f"{data['network']}: none of {count} blocks is frozen; everything learns."
+        return (
+            f"{data['network']}: none of {count} blocks is frozen; everything learns."
+        )
     if not learning:
-        return f"{data['network']}: all {count} blocks are frozen; only the head learns."
-    which = f"{learning[0]} to {learning[-1]} learn" if len(learning) > 1 else f"{learning[0]} learns"
+        return (
+            f"{data['network']}: all {count} blocks are frozen; only the head learns."
+        )
+    which = (
+        f"{learning[0]} to {learning[-1]} learn"
+        if len(learning) > 1
+        else f"{learning[0]} learns"
+    )
     return f"{data['network']}: {len(frozen)} of {count} blocks are frozen, up to {frozen[-1]}; {which}."
 
 
@@ -247,7 +295,11 @@ class FreezeExplorer(Live):
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         count = len(self._network.blocks)
         self.slider = widgets.IntSlider(
-            value=count, min=0, max=count, description="Blocks frozen", style={"description_width": "initial"}
+            value=count,
+            min=0,
+            max=count,
+            description="Blocks frozen",
+            style={"description_width": "initial"},
         )
         self.slider.layout.width = "95%"
         self.page = widgets.HTML(self.default.page)

@@ -48,7 +48,9 @@ def draw_a_kanji(networks: dict, dataset: Dataset) -> "DrawAKanji":
     return DrawAKanji(networks, dataset)
 
 
-def read_kanji(drawing: "Sequence | np.ndarray", networks: dict, dataset: Dataset) -> Answer:
+def read_kanji(
+    drawing: "Sequence | np.ndarray", networks: dict, dataset: Dataset
+) -> Answer:
     """What `draw_a_kanji` says of one drawing.
 
     Args:
@@ -69,8 +71,12 @@ class DrawAKanji(Live):
 
     def __init__(self, networks: dict, dataset: Dataset) -> None:
         if not networks:
-            raise UserInputError("networks is empty; expected a name and a network, at least one of each.")
-        self._readers = {name: _reader(name, network, dataset) for name, network in networks.items()}
+            raise UserInputError(
+                "networks is empty; expected a name and a network, at least one of each."
+            )
+        self._readers = {
+            name: _reader(name, network, dataset) for name, network in networks.items()
+        }
         self._dataset, self._meanings = dataset, kanji_meanings()
         self._drawing, self._said_at = False, 0.0
         self._strokes: list[list[tuple[float, float]]] = []
@@ -81,16 +87,25 @@ class DrawAKanji(Live):
 
     def _example(self, label: int) -> np.ndarray:
         """The first test sign of a class."""
-        return self._dataset.test.images[np.flatnonzero(self._dataset.test.labels == label)[0]]
+        return self._dataset.test.images[
+            np.flatnonzero(self._dataset.test.labels == label)[0]
+        ]
 
     def read(self, drawing: "Sequence | np.ndarray") -> Answer:
         """What the networks say of a drawing, as `read_kanji`."""
         sign = as_sign(drawing)
-        guesses = {name: self._best(reader(sign)) for name, reader in self._readers.items()}
+        guesses = {
+            name: self._best(reader(sign)) for name, reader in self._readers.items()
+        }
         lines = (f"{name}: " + ", ".join(f"{g['sign']} ({g['meaning']}) {g['probability']:.0%}" for g in best)
                  for name, best in guesses.items())  # fmt: skip
         text = "\n".join(lines)
-        return Answer(text, {"guesses": guesses}, lambda: _drawn(sign, guesses), lambda: _page(sign, guesses))
+        return Answer(
+            text,
+            {"guesses": guesses},
+            lambda: _drawn(sign, guesses),
+            lambda: _page(sign, guesses),
+        )
 
     def _best(self, probabilities: np.ndarray) -> list[dict]:
         names = self._dataset.class_names
@@ -105,15 +120,22 @@ class DrawAKanji(Live):
 
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         names = self._dataset.class_names
-        options = [(printable(f"{name} {self._meanings.get(name, '')}"), label) for label, name in enumerate(names)]
+        options = [
+            (printable(f"{name} {self._meanings.get(name, '')}"), label)
+            for label, name in enumerate(names)
+        ]
         self.signs = widgets.Dropdown(
             options=[("what I draw", OWN), *options],
             value=0,
             description="Read",
             layout=widgets.Layout(width="18em"),
         )
-        self.undo = widgets.Button(description="Undo a stroke", tooltip="Take the last stroke away")
-        self.clear = widgets.Button(description="Clear", tooltip="Take all strokes away")
+        self.undo = widgets.Button(
+            description="Undo a stroke", tooltip="Take the last stroke away"
+        )
+        self.clear = widgets.Button(
+            description="Clear", tooltip="Take all strokes away"
+        )
         self.page = widgets.HTML(self.default.page)
         self.signs.observe(lambda change: self._take(change["new"]), "value")
         self.undo.on_click(lambda _: self._keep(self._strokes[:-1]))
@@ -199,18 +221,31 @@ class DrawAKanji(Live):
         canvas, side = self.canvas, SIDE * ZOOM
         with hold_canvas():
             canvas.fill_style, canvas.stroke_style = "black", "white"
-            canvas.line_width, canvas.line_cap, canvas.line_join = 2 * ZOOM, "round", "round"
+            canvas.line_width, canvas.line_cap, canvas.line_join = (
+                2 * ZOOM,
+                "round",
+                "round",
+            )
             canvas.fill_rect(0, 0, side, side)
             if self.signs.value != OWN:
-                large = self._example(self.signs.value).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+                large = (
+                    self._example(self.signs.value)
+                    .repeat(ZOOM, axis=0)
+                    .repeat(ZOOM, axis=1)
+                )
                 canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1), 0, 0)
             for stroke in self._strokes:
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
 
 
-def _reader(name: str, network: "FineTuned | SmallNetwork", dataset: Dataset) -> "Callable[[np.ndarray], np.ndarray]":
+def _reader(
+    name: str, network: "FineTuned | SmallNetwork", dataset: Dataset
+) -> "Callable[[np.ndarray], np.ndarray]":
     """A sign, uint8 (28, 28) → probabilities (classes,)."""
-    keras_network, size = getattr(network, "network", None), getattr(network, "input_size", None)
+    keras_network, size = (
+        getattr(network, "network", None),
+        getattr(network, "input_size", None),
+    )
     if keras_network is None or size is None:
         raise UserInputError(
             f"{name!r} is a {type(network).__name__}; expected a network from tl.train_network or tl.fine_tune."
@@ -235,10 +270,14 @@ def _drawn(sign: np.ndarray, guesses: dict) -> Figure:
     first, *others = sheet.subplots(1, 1 + len(guesses))
     first.imshow(sign, cmap="gray", vmin=0, vmax=255)
     first.set(title="what the networks see", xticks=[], yticks=[])
-    for number, (axes, (name, best)) in enumerate(zip(others, guesses.items(), strict=True)):
+    for number, (axes, (name, best)) in enumerate(
+        zip(others, guesses.items(), strict=True)
+    ):
         shares = [100 * guess["probability"] for guess in best]
         axes.barh(range(len(best)), shares, color=COLOURS[number % len(COLOURS)])
-        axes.set_yticks(range(len(best)), [guess["meaning"] for guess in best], fontsize=8)
+        axes.set_yticks(
+            range(len(best)), [guess["meaning"] for guess in best], fontsize=8
+        )
         axes.invert_yaxis()
         axes.set(title=escape_mathtext(name), xlabel="probability (%)", xlim=(0, 100))
         axes.title.set_fontsize(9)
@@ -250,12 +289,18 @@ def _page(sign: np.ndarray, guesses: dict) -> str:
     tables = "".join(
         as_table(
             ["sign", "meaning", "probability"],
-            [[guess["sign"], guess["meaning"], f"{guess['probability']:.0%}"] for guess in best],
+            [
+                [guess["sign"], guess["meaning"], f"{guess['probability']:.0%}"]
+                for guess in best
+            ],
             name,
         )
         for name, best in guesses.items()
     )
-    seen = image(thumbnail(sign), "The sign as the networks see it, 28 by 28 pixels, white on black")
+    seen = image(
+        thumbnail(sign),
+        "The sign as the networks see it, 28 by 28 pixels, white on black",
+    )
     seen = f"<figure style='margin: 0'>{seen}<figcaption>what the networks see</figcaption></figure>"
     row = "<div style='display: flex; gap: 2em; flex-wrap: wrap; align-items: flex-start'>"
     return f"{row}{seen}{spoken(f'{row}{tables}</div>')}</div>"

@@ -34,7 +34,9 @@ def label_slider(curve: LearningCurve, title: str | None = None) -> "LabelSlider
     return LabelSlider(curve, title)
 
 
-def accuracy_at(curve: LearningCurve, labels: float, title: str | None = None) -> Answer:
+def accuracy_at(
+    curve: LearningCurve, labels: float, title: str | None = None
+) -> Answer:
     """What the label slider says at so many labels of each class.
 
     Where it was measured: mean and standard deviation over the draws. Between two measured numbers both are taken to
@@ -71,11 +73,16 @@ def _measured(curve: LearningCurve) -> list[float]:
     return [point.rows / classes for point in next(iter(curve.points.values()))]
 
 
-def _between(curve: LearningCurve, points: list[Point], labels: float) -> tuple[float, float]:
+def _between(
+    curve: LearningCurve, points: list[Point], labels: float
+) -> tuple[float, float]:
     """Mean and standard deviation of a method at so many labels of each class."""
     at = np.log(_measured(curve))
     where = np.log(labels)
-    mean, sd = (float(np.interp(where, at, [getattr(point, kind) for point in points])) for kind in ("mean", "sd"))
+    mean, sd = (
+        float(np.interp(where, at, [getattr(point, kind) for point in points]))
+        for kind in ("mean", "sd")
+    )
     return mean, sd
 
 
@@ -96,28 +103,46 @@ def _crossings(curve: LearningCurve) -> Iterator[tuple[str, str, float | None]]:
 
 def _answer(curve: LearningCurve, labels: float, chart: "_Chart") -> Answer:
     measured = _measured(curve)
-    if not isinstance(labels, int | float | np.number) or not measured[0] <= labels <= measured[-1]:
+    if (
+        not isinstance(labels, int | float | np.number)
+        or not measured[0] <= labels <= measured[-1]
+    ):
         raise UserInputError(
             f"labels is {labels!r}; measured were {measured[0]:g} to {measured[-1]:g} labels of each class."
         )
     here = any(abs(labels - known) < 1e-9 for known in measured)
-    found = {method: _between(curve, points, labels) for method, points in curve.points.items()}
+    found = {
+        method: _between(curve, points, labels)
+        for method, points in curve.points.items()
+    }
     order = sorted(found, key=lambda method: -found[method][0])
     how = "measured" if here else "between two measured numbers"
-    lines = [f"{labels:g} labels of each class, {labels * _classes(curve):,.0f} in all ({how}):"]
-    lines += [f"{method}: {found[method][0]:.1%} ± {found[method][1]:.1%}" for method in order]
+    lines = [
+        f"{labels:g} labels of each class, {labels * _classes(curve):,.0f} in all ({how}):"
+    ]
+    lines += [
+        f"{method}: {found[method][0]:.1%} ± {found[method][1]:.1%}" for method in order
+    ]
     crossings = list(_crossings(curve))
     lines += [_crossing(*crossing) for crossing in crossings]
     text = "\n".join(lines)
     data = {
         "labels": labels,
         "measured": here,
-        "accuracy": {method: {"mean": mean, "sd": sd} for method, (mean, sd) in found.items()},
-        "crossings": [dict(zip(("behind", "better", "from_labels"), crossing, strict=True)) for crossing in crossings],
+        "accuracy": {
+            method: {"mean": mean, "sd": sd} for method, (mean, sd) in found.items()
+        },
+        "crossings": [
+            dict(zip(("behind", "better", "from_labels"), crossing, strict=True))
+            for crossing in crossings
+        ],
     }
 
     def write() -> str:
-        rows = [[method, f"{found[method][0]:.1%}", f"± {found[method][1]:.1%}"] for method in order]
+        rows = [
+            [method, f"{found[method][0]:.1%}", f"± {found[method][1]:.1%}"]
+            for method in order
+        ]
         table = as_table(["method", "accuracy", "sd"], rows, lines[0].rstrip(":"))
         crossed = as_page("\n".join(_crossing(*crossing) for crossing in crossings))
         return spoken(table) + chart.at(labels, text).page() + crossed
@@ -128,7 +153,9 @@ def _answer(curve: LearningCurve, labels: float, chart: "_Chart") -> Answer:
 def _crossing(behind: str, better: str, labels: float | None) -> str:
     if labels is None:
         return f"{better!r} is ahead of {behind!r} everywhere."
-    return f"{better!r} is ahead of {behind!r} from {labels:.2g} labels of each class on."
+    return (
+        f"{better!r} is ahead of {behind!r} from {labels:.2g} labels of each class on."
+    )
 
 
 class _Chart:
@@ -150,17 +177,30 @@ class _Chart:
     def _draw(self) -> Moving:
         sheet = draw_learning_curve(self._curve, self._title or self._curve.name)
         (axes,) = sheet.axes
-        axes.set_xlim(axes.get_xlim())  # as they are: nothing that is added may move them
+        axes.set_xlim(
+            axes.get_xlim()
+        )  # as they are: nothing that is added may move them
         self._line = axes.axvline(axes.get_xlim()[0], color="k", linestyle="--")
         self._marks = [
-            (axes.plot([], [], "o", ms=11, mfc="none", mew=2, color=COLOURS[number])[0], points)
+            (
+                axes.plot([], [], "o", ms=11, mfc="none", mew=2, color=COLOURS[number])[
+                    0
+                ],
+                points,
+            )
             for number, points in enumerate(self._curve.points.values())
         ]
         classes = _classes(self._curve)
         for _, better, labels in _crossings(self._curve):
             if labels is not None:
                 points = self._curve.points[better]
-                axes.plot(labels * classes, 100 * _between(self._curve, points, labels)[0], "kx", ms=9, mew=2)
+                axes.plot(
+                    labels * classes,
+                    100 * _between(self._curve, points, labels)[0],
+                    "kx",
+                    ms=9,
+                    mew=2,
+                )
         return Moving(sheet, [self._line, *(mark for mark, _ in self._marks)])
 
 
@@ -176,7 +216,12 @@ class LabelSlider(Live):
         """Labels of each class that the slider can stand at: what was measured, and whole numbers between."""
         measured = _measured(self._curve)
         between = np.unique(np.rint(np.geomspace(measured[0], measured[-1], STEPS)))
-        return sorted({*measured, *between[(between >= measured[0]) & (between <= measured[-1])].tolist()})
+        return sorted(
+            {
+                *measured,
+                *between[(between >= measured[0]) & (between <= measured[-1])].tolist(),
+            }
+        )
 
     @property
     def default(self) -> Answer:

@@ -47,10 +47,16 @@ class Live(ABC):
     def __repr__(self) -> str:
         return self.default.text
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict, dict]:
         data, metadata = self.default._repr_mimebundle_()
         if find_spec("ipywidgets"):
-            data[_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+            data[_VIEW] = {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.box.model_id,
+            }
         return data, metadata
 
 

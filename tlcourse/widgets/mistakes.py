@@ -18,8 +18,13 @@ from .near import Near, Thumbnails
 if TYPE_CHECKING:
     import ipywidgets
 
-SHOWN, NEIGHBOURS = 4, 3  # pictures of a field, and of each the nearest training pictures
-MOST_BUTTONS = 12  # classes; of more, a list of the fields takes the place of the matrix
+SHOWN, NEIGHBOURS = (
+    4,
+    3,
+)  # pictures of a field, and of each the nearest training pictures
+MOST_BUTTONS = (
+    12  # classes; of more, a list of the fields takes the place of the matrix
+)
 MOST_LISTED = 200
 
 
@@ -91,7 +96,10 @@ class MistakeBrowser(Live):
             )
         self._near: Near | None = None
         if features is not None and train is not None and train_features is not None:
-            self._near, self._features = Near(train, train_features), np.asarray(features)
+            self._near, self._features = (
+                Near(train, train_features),
+                np.asarray(features),
+            )
             self._train, self._train_thumbnails = train, Thumbnails(train)
             equally_long(pictures=split, features=features)
         elif any(given is not None for given in (features, train, train_features)):
@@ -99,7 +107,9 @@ class MistakeBrowser(Live):
                 "For neighbours three things are needed: features of the pictures, train, and train_features."
             )
         self._predicted = self._probabilities.argmax(axis=1)
-        self.matrix = ConfusionMatrix.of(as_places(split.labels, names), self._predicted, names)
+        self.matrix = ConfusionMatrix.of(
+            as_places(split.labels, names), self._predicted, names
+        )
         self._thumbnails = Thumbnails(split)
 
     @property
@@ -114,16 +124,26 @@ class MistakeBrowser(Live):
             first = self._split.class_names[0]
             true, predicted, _ = (self.matrix.worst(1) or [(first, first, 0)])[0]
         field = [self._place(name) for name in (true, predicted)]
-        rows = np.flatnonzero((self._split.labels == field[0]) & (self._predicted == field[1]))
+        rows = np.flatnonzero(
+            (self._split.labels == field[0]) & (self._predicted == field[1])
+        )
         rows = rows[np.argsort(-self._probabilities[rows, field[1]], kind="stable")]
         shown = [self._about(int(row)) for row in rows[:SHOWN]]
-        data = {"true": true, "predicted": predicted, "count": len(rows), "rows": rows.tolist(), "shown": shown}
+        data = {
+            "true": true,
+            "predicted": predicted,
+            "count": len(rows),
+            "rows": rows.tolist(),
+            "shown": shown,
+        }
         text = "\n".join([_heading(data), *(_line(picture) for picture in shown)])
         return Answer(text, data, lambda: self._draw(data), lambda: self._write(data))
 
     def _place(self, name: str) -> int:
         if name not in self._split.class_names:
-            raise UserInputError(f"There is no class {name!r}. There are {', '.join(self._split.class_names)}.")
+            raise UserInputError(
+                f"There is no class {name!r}. There are {', '.join(self._split.class_names)}."
+            )
         return self._split.class_names.index(name)
 
     def _about(self, row: int) -> dict:
@@ -132,15 +152,21 @@ class MistakeBrowser(Live):
         best = np.argsort(-probabilities, kind="stable")[:2]
         return {
             "row": row,
-            "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in best},
-            "neighbours": self._near.about(self._features[row], NEIGHBOURS) if self._near else [],
+            "probabilities": {
+                names[place]: round(float(probabilities[place]), 4) for place in best
+            },
+            "neighbours": self._near.about(self._features[row], NEIGHBOURS)
+            if self._near
+            else [],
         }
 
     def _draw(self, data: dict) -> Figure:
         """A row a picture: itself, then its neighbours."""
         if not data["shown"]:
             figure = Figure(figsize=(4, 0.6))
-            figure.text(0.5, 0.5, "No picture is in this field.", ha="center", va="center")
+            figure.text(
+                0.5, 0.5, "No picture is in this field.", ha="center", va="center"
+            )
             return figure
         shown, titles = [], []
         for picture in data["shown"]:
@@ -148,26 +174,39 @@ class MistakeBrowser(Live):
             titles.append(_said(picture))
             for near in picture["neighbours"]:
                 shown.append(self._train.images[near["row"]])
-                titles.append(f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}")
+                titles.append(
+                    f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}"
+                )
         columns = 1 + NEIGHBOURS if self._near else SHOWN
-        return draw_pictures(shown, titles, columns, escape_mathtext(_heading(data).rstrip(":."), 100))
+        return draw_pictures(
+            shown, titles, columns, escape_mathtext(_heading(data).rstrip(":."), 100)
+        )
 
     def _write(self, data: dict) -> str:
         rows = []
         for picture in data["shown"]:
             alt = f"Picture {picture['row']}, {data['true']}, taken for {data['predicted']}"
-            cells = [_figure(self._thumbnails.image(picture["row"], alt), _said(picture))]
+            cells = [
+                _figure(self._thumbnails.image(picture["row"], alt), _said(picture))
+            ]
             for near in picture["neighbours"]:
                 alt = f"Training picture {near['row']}, {near['class']}"
                 thumbnail = self._train_thumbnails.image(near["row"], alt)
-                cells.append(_figure(thumbnail, f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}"))
+                cells.append(
+                    _figure(
+                        thumbnail,
+                        f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}",
+                    )
+                )
             rows.append(f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>")
         return spoken(as_page(_heading(data))) + "".join(rows)
 
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         self.page = widgets.HTML(self.default.page)
         few = len(self._split.class_names) <= MOST_BUTTONS
-        return widgets.VBox([self._buttons(widgets) if few else self._list(widgets), self.page])
+        return widgets.VBox(
+            [self._buttons(widgets) if few else self._list(widgets), self.page]
+        )
 
     def _buttons(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The matrix as buttons: Tab goes from one to the next, Enter opens it."""
@@ -181,24 +220,38 @@ class MistakeBrowser(Live):
         for true in names:
             cells.append(head(true))
             for predicted in names:
-                count = int(self.matrix.counts[names.index(true), names.index(predicted)])
-                about = printable(f"{count} of true class {true} predicted as {predicted}")
+                count = int(
+                    self.matrix.counts[names.index(true), names.index(predicted)]
+                )
+                about = printable(
+                    f"{count} of true class {true} predicted as {predicted}"
+                )
                 button = widgets.Button(description=str(count), tooltip=about)
                 button.layout.width = "auto"
                 button.style.font_weight = "bold" if true == predicted else "normal"
                 button.on_click(lambda _, field=(true, predicted): self._say(*field))
                 self.buttons[true, predicted] = button
                 cells.append(button)
-        layout = widgets.Layout(grid_template_columns=f"repeat({size + 1}, max-content)", grid_gap="2px 6px")
+        layout = widgets.Layout(
+            grid_template_columns=f"repeat({size + 1}, max-content)", grid_gap="2px 6px"
+        )
         return widgets.GridBox(cells, layout=layout)
 
     def _list(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         """The fields as a list, the most frequent mistakes first."""
         worst = self.matrix.worst(MOST_LISTED)
-        options = [(printable(f"{count} × {true} taken for {taken}"), (true, taken)) for true, taken, count in worst]
+        options = [
+            (printable(f"{count} × {true} taken for {taken}"), (true, taken))
+            for true, taken, count in worst
+        ]
         names, counts = self._split.class_names, self.matrix.counts
-        options += [(printable(f"{counts[n, n]} × {name} recognised"), (name, name)) for n, name in enumerate(names)]
-        self.list = widgets.Dropdown(options=options, description="Show", layout=widgets.Layout(width="60%"))
+        options += [
+            (printable(f"{counts[n, n]} × {name} recognised"), (name, name))
+            for n, name in enumerate(names)
+        ]
+        self.list = widgets.Dropdown(
+            options=options, description="Show", layout=widgets.Layout(width="60%")
+        )
         self.list.observe(lambda change: self._say(*change["new"]), "value")
         return self.list
 
@@ -215,17 +268,26 @@ def _heading(data: dict) -> str:
     )
     if not count:
         return f"{what}: none."
-    return f"{what}: {count}" + (f", the {shown} surest of them:" if shown < count else ":")
+    return f"{what}: {count}" + (
+        f", the {shown} surest of them:" if shown < count else ":"
+    )
 
 
 def _said(picture: dict) -> str:
-    return "\n".join(f"{share:.0%} {printable(name)}" for name, share in picture["probabilities"].items())
+    return "\n".join(
+        f"{share:.0%} {printable(name)}"
+        for name, share in picture["probabilities"].items()
+    )
 
 
 def _line(picture: dict) -> str:
-    said = ", ".join(f"{name} {share:.0%}" for name, share in picture["probabilities"].items())
+    said = ", ".join(
+        f"{name} {share:.0%}" for name, share in picture["probabilities"].items()
+    )
     near = ", ".join(near["class"] for near in picture["neighbours"])
-    return f"picture {picture['row']}: {said}" + (f"; nearest training pictures: {near}" if near else "")
+    return f"picture {picture['row']}: {said}" + (
+        f"; nearest training pictures: {near}" if near else ""
+    )
 
 
 def _figure(picture: str, caption: str) -> str:

@@ -31,7 +31,9 @@ class Moving:
 
         if self._still is None:
             self._canvas = FigureCanvasAgg(self.figure)
-            self.figure.set(dpi=_DOTS, layout_engine="tight")  # a stored figure grows around a long title; this cannot
+            self.figure.set(
+                dpi=_DOTS, layout_engine="tight"
+            )  # a stored figure grows around a long title; this cannot
             for axes in self.figure.axes:
                 axes.title.set_wrap(True)
             with boxes_for_missing_letters():

@@ -33,7 +33,9 @@ class Near:
 
     def __init__(self, train: Split, features: "ArrayLike") -> None:
         if not isinstance(train, Split):
-            raise UserInputError(f"train is a {type(train).__name__}; expected a split of a data set, as solar.train.")
+            raise UserInputError(
+                f"train is a {type(train).__name__}; expected a split of a data set, as solar.train."
+            )
         self.train, self._directions = train, _unit(features)
         if len(train.images) != len(self._directions):
             raise UserInputError(
@@ -55,7 +57,10 @@ class Near:
     def about(self, features: "ArrayLike", count: int) -> list[dict]:
         """The same for people: each one's row, class and cosine."""
         found = self.rows(features, count)
-        return [{"row": row, "class": self.name(row), "cosine": round(cosine, 4)} for row, cosine in found]
+        return [
+            {"row": row, "class": self.name(row), "cosine": round(cosine, 4)}
+            for row, cosine in found
+        ]
 
     def name(self, row: int) -> str:
         return self.train.class_names[self.train.labels[row]]

@@ -39,8 +39,15 @@ def _points(stroke: Sequence) -> np.ndarray:
         points = np.asarray(stroke, np.float64)
     except (TypeError, ValueError):
         points = np.empty(0)
-    if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
-        raise UserInputError("A stroke must be a list of points (x, y), at least one; for instance [(0, 5), (9, 5)].")
+    if (
+        points.ndim != 2
+        or points.shape[1] != 2
+        or not len(points)
+        or not np.isfinite(points).all()
+    ):
+        raise UserInputError(
+            "A stroke must be a list of points (x, y), at least one; for instance [(0, 5), (9, 5)]."
+        )
     return points
 
 
@@ -64,10 +71,15 @@ def _rasterised(strokes: list[np.ndarray]) -> np.ndarray:
 
 def _centred(picture: np.ndarray) -> np.ndarray:
     """Moved by whole pixels until the centre of mass is in the middle, and no further than the rim."""
-    rows, columns = (np.arange(SIDE) @ picture.sum(axis=axis, dtype=float) / picture.sum() for axis in (1, 0))
+    rows, columns = (
+        np.arange(SIDE) @ picture.sum(axis=axis, dtype=float) / picture.sum()
+        for axis in (1, 0)
+    )
     moved = picture
     for axis, centre in ((0, rows), (1, columns)):
         used = np.flatnonzero(picture.any(axis=1 - axis))
-        shift = int(np.clip(round((SIDE - 1) / 2 - centre), -used[0], SIDE - 1 - used[-1]))
+        shift = int(
+            np.clip(round((SIDE - 1) / 2 - centre), -used[0], SIDE - 1 - used[-1])
+        )
         moved = np.roll(moved, shift, axis)
     return moved

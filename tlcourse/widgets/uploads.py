@@ -32,7 +32,11 @@ OWN = -1  # in the list of examples: none of them; None would leave the list emp
 EXAMPLES = 10  # pictures in the list beside the button
 MOST_MEGABYTES = 10  # Jupyter's server closes the connection to the kernel where a message is larger (10 MiB)
 SIDE, GAP = 224, 8  # dots of the canvas' two pictures, and between them
-_PLACES = (("top left", "top", "top right"), ("left", "middle", "right"), ("bottom left", "bottom", "bottom right"))
+_PLACES = (
+    ("top left", "top", "top right"),
+    ("left", "middle", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
 
 
 def try_your_own(
@@ -105,7 +109,10 @@ class TryYourOwn(Live):
         self._model, self._classifier = model, classifier
         self._near = Near(train, train_features)
         self._kernel, _ = classifier.weights()
-        if len(self._kernel) != model.feature_dim or self._near.width != model.feature_dim:
+        if (
+            len(self._kernel) != model.feature_dim
+            or self._near.width != model.feature_dim
+        ):
             raise UserInputError(
                 f"{model.name} gives {model.feature_dim:,} features; the classifier takes {len(self._kernel):,} and "
                 f"train_features have {self._near.width:,}. Expected those of model.extract_features(train.images)."
@@ -116,41 +123,64 @@ class TryYourOwn(Live):
     def default(self) -> Answer:
         return self.look(self._examples.images[0])
 
-    def look(self, picture: str | PathLike | bytes | np.ndarray, name: str | None = None) -> Answer:
+    def look(
+        self, picture: str | PathLike | bytes | np.ndarray, name: str | None = None
+    ) -> Answer:
         """What it says of a picture, as `try_picture`; `name` is what an error calls it."""
         pixels = self._pixels(picture, name)
         with quiet():  # nothing is cached: the picture is nobody's but its owner's
             features = self._model.extract_features([pixels], cache=False)
-            grid = self._model.activations([pixels], list(self._model.blocks)[-1], cache=False)[0].astype(np.float32)
+            grid = self._model.activations(
+                [pixels], list(self._model.blocks)[-1], cache=False
+            )[0].astype(np.float32)
         probabilities = self._classifier.predict_proba(features)[0]
         order = np.argsort(-probabilities, kind="stable")
         names = self._classifier.class_names
         evidence = np.maximum(grid @ self._kernel[:, order[0]].astype(np.float32), 0)
         heat = evidence / evidence.max() if evidence.max() > 0 else evidence
         data = {
-            "probabilities": {names[place]: round(float(probabilities[place]), 4) for place in order[:5]},
+            "probabilities": {
+                names[place]: round(float(probabilities[place]), 4)
+                for place in order[:5]
+            },
             "neighbours": self._near.about(features[0], NEIGHBOURS),
             "where": _where(heat),
         }
         text = _text(data)
         seen = pixels, over(pixels, heat)
-        answer = Answer(text, data, lambda: self._draw(data, *seen), lambda: self._write(data, text))
+        answer = Answer(
+            text, data, lambda: self._draw(data, *seen), lambda: self._write(data, text)
+        )
         self._seen: tuple[np.ndarray, np.ndarray] | None = seen
         return answer
 
-    def _pixels(self, picture: str | PathLike | bytes | np.ndarray, name: str | None) -> np.ndarray:
+    def _pixels(
+        self, picture: str | PathLike | bytes | np.ndarray, name: str | None
+    ) -> np.ndarray:
         height, width = self._model.input_size
         if not isinstance(picture, np.ndarray):  # as for `extract_features`
-            return resize(open_picture(picture, (2 * height, 2 * width), name), (height, width))
+            return resize(
+                open_picture(picture, (2 * height, 2 * width), name), (height, width)
+            )
         if picture.ndim == 2:
             picture = np.repeat(picture[..., None], 3, axis=-1)
         return resize(picture, (height, width))
 
     def _draw(self, data: dict, pixels: np.ndarray, looked: np.ndarray) -> "Figure":
-        said = "\n".join(f"{share:.0%} {printable(name)}" for name, share in data["probabilities"].items())
-        near = [f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}" for near in data["neighbours"]]
+        said = "\n".join(
+            f"{share:.0%} {printable(name)}"
+            for name, share in data["probabilities"].items()
+        )
+        near = [
+            f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}"
+            for near in data["neighbours"]
+        ]
         images = [self._near.train.images[near["row"]] for near in data["neighbours"]]
-        return draw_pictures([pixels, looked, *images], [said, "where it looked", *near], columns=2 + NEIGHBOURS)
+        return draw_pictures(
+            [pixels, looked, *images],
+            [said, "where it looked", *near],
+            columns=2 + NEIGHBOURS,
+        )
 
     def _write(self, data: dict, text: str) -> str:
         """Words and the neighbours; the picture itself is on the canvas alone."""
@@ -160,16 +190,26 @@ class TryYourOwn(Live):
             thumb = image(thumbnail(self._near.train.images[near["row"]]), alt)
             caption = f"<figcaption>{escape_html(near['class'])}</figcaption>"
             cells.append(f"<figure style='margin: 0.3em 0'>{thumb}{caption}</figure>")
-        return spoken(as_page(text)) + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
+        return (
+            spoken(as_page(text))
+            + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
+        )
 
     def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
         self.upload = widgets.FileUpload(
-            accept=",".join(sorted(EXTENSIONS)), multiple=False, description=f"A picture, up to {MOST_MEGABYTES} MB"
+            accept=",".join(sorted(EXTENSIONS)),
+            multiple=False,
+            description=f"A picture, up to {MOST_MEGABYTES} MB",
         )
         self.upload.layout.width = "auto"
         names = self._examples.label_names
-        options = [(printable(f"picture {row}, {names[row]}"), row) for row in range(min(EXAMPLES, len(names)))]
-        self.examples = widgets.Dropdown(options=[("what I give", OWN), *options], value=0, description="or")
+        options = [
+            (printable(f"picture {row}, {names[row]}"), row)
+            for row in range(min(EXAMPLES, len(names)))
+        ]
+        self.examples = widgets.Dropdown(
+            options=[("what I give", OWN), *options], value=0, description="or"
+        )
         self.page = widgets.HTML(self.default.page)
         self.upload.observe(lambda change: self._given(change["new"]), "value")
         self.examples.observe(lambda change: self._chosen(change["new"]), "value")
@@ -184,7 +224,10 @@ class TryYourOwn(Live):
 
         let_colab_show_canvases()
         self.canvas = Canvas(width=2 * SIDE + GAP, height=SIDE)
-        self.canvas.layout.width, self.canvas.layout.height = f"{2 * SIDE + GAP}px", f"{SIDE}px"
+        self.canvas.layout.width, self.canvas.layout.height = (
+            f"{2 * SIDE + GAP}px",
+            f"{SIDE}px",
+        )
         self.canvas.on_client_ready(self._paint)
         self._paint()
         return self.canvas
@@ -208,7 +251,9 @@ class TryYourOwn(Live):
         except TLCourseError as error:
             self._refuse(str(error))
         except MemoryError:
-            self._refuse(f"{name} is too large for this machine's memory. Make it smaller first.")
+            self._refuse(
+                f"{name} is too large for this machine's memory. Make it smaller first."
+            )
 
     def _chosen(self, row: int) -> None:
         if row != OWN:
@@ -244,10 +289,14 @@ def over(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    heat = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)).clip(0, 1)
+    heat = np.asarray(
+        Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)
+    ).clip(0, 1)
     grey = pixels.mean(axis=-1, keepdims=True)
     share = 0.6 * heat[..., None]
-    return np.rint((1 - share) * grey + share * 255 * colormaps["plasma"](heat)[..., :3]).astype(np.uint8)
+    return np.rint(
+        (1 - share) * grey + share * 255 * colormaps["plasma"](heat)[..., :3]
+    ).astype(np.uint8)
 
 
 def _where(heat: np.ndarray) -> str:
@@ -259,8 +308,14 @@ def _where(heat: np.ndarray) -> str:
 
 
 def _text(data: dict) -> str:
-    said = ", ".join(f"{name} {share:.0%}" for name, share in data["probabilities"].items())
-    near = ", ".join(f"{near['class']} (cosine {near['cosine']:.2f})" for near in data["neighbours"])
+    said = ", ".join(
+        f"{name} {share:.0%}" for name, share in data["probabilities"].items()
+    )
+    near = ", ".join(
+        f"{near['class']} (cosine {near['cosine']:.2f})" for near in data["neighbours"]
+    )
     best = next(iter(data["probabilities"]))
-    where = f"most at the {data['where']}" if data["where"] else "nowhere on this picture"
+    where = (
+        f"most at the {data['where']}" if data["where"] else "nowhere on this picture"
+    )
     return f"{said}.\nNearest training pictures: {near}.\nWhat speaks for {best} was found {where}."
