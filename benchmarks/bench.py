@@ -741,7 +741,7 @@ def material(options) -> tuple[Path, Path, str]:
         options.work / name for name in ("jpegs", "pictures.npy", "source.txt")
     )
     if not about_them.is_file():
-        from tlcourse.pictures import read_picture, resize
+        from tlcourse.features.pictures import read_picture, resize
 
         jpegs.mkdir()
         originals, source = photographs(options.work)

@@ -11,11 +11,11 @@ from functools import partial
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.block_counts import count_blocks
-from tlcourse.blocks import find_blocks
-from tlcourse.efficientnet_lite import EfficientNetLite
-from tlcourse.published import preprocessing_layers
-from tlcourse.recipes import RECIPES
+from tlcourse.models.block_counts import count_blocks
+from tlcourse.models.blocks import find_blocks
+from tlcourse.models.efficientnet_lite import EfficientNetLite
+from tlcourse.models.published import preprocessing_layers
+from tlcourse.models.recipes import RECIPES
 
 BATCH = 8
 FEWEST, MOST, ENOUGH = (

@@ -16,7 +16,9 @@ RUNS, PICTURES = 4, 400
 CODE = """
 import json, sys, time
 import numpy as np
-from tlcourse import backbones, features, tensorflow_start
+from tlcourse import tensorflow_start
+from tlcourse.features import features
+from tlcourse.models import backbones
 from tlcourse.measure import measured
 if sys.argv[1] == "without":
     features.keep_freed_memory = tensorflow_start.keep_freed_memory = lambda: None

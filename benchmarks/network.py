@@ -42,7 +42,8 @@ HERE = (
 
 CHILD = """
 import json, sys, time
-from tlcourse import bert_folder, cli, fetching, published
+from tlcourse import cli, fetching
+from tlcourse.models import bert_folder, published
 from tlcourse.datasets import tfds
 
 what, address = sys.argv[1:]

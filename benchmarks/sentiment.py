@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.learning_curves import LearningCurve, Point
+from tlcourse.training.learning_curves import LearningCurve, Point
 
 SEEDS = (0, 1, 2, 3, 4)
 LABELS = (5, 20, 100, None)  # of each side; None: all

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tlcourse.exported import RECORD
 from tlcourse.files import sha256
-from tlcourse.litert_file import Graph
+from tlcourse.models.litert_file import Graph
 
 
 def write_brightness_export(folder, class_names=("dark", "light")):

@@ -5,7 +5,7 @@ import socket
 import numpy as np
 import pytest
 
-from tlcourse.efficientnet_lite import SCALING
+from tlcourse.models.efficientnet_lite import SCALING
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def each_bundled_model(request):
 def photographs():
     """Four pictures of different kinds at 224 × 224: uint8 (4, 224, 224, 3)."""
     from tlcourse.datasets import load_dataset
-    from tlcourse.pictures import resize
+    from tlcourse.features.pictures import resize
 
     samples = load_dataset("samples").test.images
     return np.stack([resize(samples[place], (224, 224)) for place in range(4)])

@@ -14,24 +14,26 @@ from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import (
-    backbones,
-    class_activation,
     cli,
     datasets,
     exporting,
     fetching,
     folder_job,
-    learning_curves,
     output_folder,
-    preparation,
-    small_networks,
     validation,
 )
-from tlcourse import small_text_network as text_network
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.evaluation import ConfusionMatrix, interval, paired_gain
 from tlcourse.files import Card
+from tlcourse.models import backbones
+from tlcourse.training import (
+    class_activation,
+    learning_curves,
+    preparation,
+    small_networks,
+)
+from tlcourse.training import small_text_network as text_network
+from tlcourse.training.evaluation import ConfusionMatrix, interval, paired_gain
 
 
 class NoRepr:

@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import backbones, bert_folder, files, published, tensorflow_start
+from tlcourse import files, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
-from tlcourse.pictures import read_picture
-from tlcourse.recipes import RECIPES, PictureModel
+from tlcourse.features.pictures import read_picture
+from tlcourse.models import backbones, bert_folder, published
+from tlcourse.models.recipes import RECIPES, PictureModel
 
 FAMILIES = {  # name → module of keras.applications, function there
     "vgg16": ("vgg16", "VGG16"),

@@ -5,9 +5,10 @@ import pytest
 from small_bert import LAYERS, LONGEST, VOCABULARY
 
 import tlcourse as tl
-from tlcourse import bert, bert_file, engines
-from tlcourse.bert_folder import read_shape, read_weights
-from tlcourse.text_models import in_litert, in_tensorflow
+from tlcourse.features import engines
+from tlcourse.models import bert, bert_file
+from tlcourse.models.bert_folder import read_shape, read_weights
+from tlcourse.models.text_models import in_litert, in_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def test_other_weights_cuts_or_shapes_are_other_engines(weights, shape):
 
 def test_another_writer_makes_it_computed_again(weights, shape, monkeypatch):
     before = in_litert(weights, shape, 1).key
-    monkeypatch.setattr("tlcourse.text_models.WRITER", bert_file.WRITER + 1)
+    monkeypatch.setattr("tlcourse.models.text_models.WRITER", bert_file.WRITER + 1)
     assert in_litert(weights, shape, 1).key != before
 
 
@@ -184,7 +185,7 @@ def test_no_more_engines_are_kept_than_for_pictures(weights, shape):
 def test_from_half_as_exact_states_at_a_cut_come_the_features_of_the_whole(
     small_bert, block
 ):
-    from tlcourse.tail import tail
+    from tlcourse.training.tail import tail
 
     sentences = ["good film", "the story was not very good .", "", "awful " * 30]
     states = small_bert.activations(sentences, block, cache=False)
@@ -215,7 +216,7 @@ SENTENCES = [
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::tlcourse.wordpiece.TruncationWarning")
+@pytest.mark.filterwarnings("ignore::tlcourse.models.wordpiece.TruncationWarning")
 def test_of_minilm_litert_and_keras_and_padded_batches_agree(minilm):
     fast = minilm.extract_features(SENTENCES, cache=False)
     whole = minilm.network.predict(minilm.tokenize(SENTENCES), verbose=0)
@@ -228,7 +229,7 @@ def test_of_minilm_litert_and_keras_and_padded_batches_agree(minilm):
 
 @pytest.mark.slow
 def test_of_minilm_half_as_exact_states_lead_to_the_same_features(minilm):
-    from tlcourse.tail import tail
+    from tlcourse.training.tail import tail
 
     sentences = SENTENCES[:4]
     expected = minilm.extract_features(sentences, cache=False)

@@ -10,8 +10,8 @@ import pytest
 from small_bert import CONFIG, LONGEST, VOCABULARY, random_tensors, write_small_bert
 
 import tlcourse as tl
-from tlcourse import bert_folder
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
+from tlcourse.models import bert_folder
 
 SENTENCES = ["good film", "The actors were awful .", ""]
 

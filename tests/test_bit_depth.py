@@ -12,13 +12,13 @@ from brightness_export import write_brightness_export
 from PIL import Image
 
 import tlcourse as tl
-from tlcourse.bit_depth import BitDepth
 from tlcourse.datasets import examine, from_folder
-from tlcourse.engines import Pixels
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.features import compute
-from tlcourse.pictures import Pictures, read_picture
+from tlcourse.features.bit_depth import BitDepth
+from tlcourse.features.engines import Pixels
+from tlcourse.features.features import compute
+from tlcourse.features.pictures import Pictures, read_picture
 
 SIZE = (40, 60)
 

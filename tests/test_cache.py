@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tlcourse import cache
-from tlcourse.cache import CacheWarning, RowCache
+from tlcourse.features import cache
+from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.files import make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
@@ -210,7 +210,7 @@ def test_without_a_cache_the_common_one_is_not_read_either(shared, monkeypatch):
 def test_two_processes_at_once_lose_nothing(folder):
     program = (
         "import sys, numpy as np\n"
-        "from tlcourse.cache import RowCache\n"
+        "from tlcourse.features.cache import RowCache\n"
         "own = int(sys.argv[1])\n"
         "for round in range(20):\n"
         "    with RowCache('network', (2, 3), np.float32) as store:\n"
@@ -236,7 +236,7 @@ def test_a_process_killed_in_the_middle_of_a_write_leaves_the_rows_before_it(fol
     fill()
     program = (
         "import os, sqlite3, numpy as np\n"
-        "from tlcourse.cache import RowCache\n"
+        "from tlcourse.features.cache import RowCache\n"
         "store = RowCache('network', (2, 3), np.float32).__enter__()\n"
         "store._connection.execute('PRAGMA cache_spill = 1')\n"
         "store._connection.execute('PRAGMA cache_size = 1')\n"

@@ -16,12 +16,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tlcourse import __version__, cli, datasets, demo, fetching, published
-from tlcourse.cache import RowCache
+from tlcourse import __version__, cli, datasets, demo, fetching
 from tlcourse.datasets import Dataset, find_pack
 from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
+from tlcourse.features.cache import RowCache
 from tlcourse.files import make_cache_folder
+from tlcourse.models import published
 
 RESULT = demo.DemoResult(
     accuracy=0.8513,

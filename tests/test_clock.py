@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import cache, output_folder
-from tlcourse.cache import RowCache
-from tlcourse.checkpoint import Checkpoint
+from tlcourse import output_folder
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
+from tlcourse.features import cache
+from tlcourse.features.cache import RowCache
 from tlcourse.measure import measured
 from tlcourse.scale import training
+from tlcourse.training.checkpoint import Checkpoint
 
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600

@@ -11,10 +11,11 @@ from brightness_export import brightness_file, write_brightness_export
 from hostile_archives import mutations, mutations_of_json
 from small_bert import write_small_bert
 
-from tlcourse import bert_folder, datasets, evidence
+from tlcourse import datasets, evidence
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, engine_of, load_exported, read_record
+from tlcourse.models import bert_folder
 
 RESULTS = {
     "bench": {"recipes": {"a": [1, {"b": 0.5}]}, "arrays": 1},

@@ -15,7 +15,7 @@ from PIL import Image
 from tlcourse import datasets, files
 from tlcourse.datasets import bundled, dogs, tfds
 from tlcourse.errors import DatasetUnavailable, UserInputError
-from tlcourse.pictures import Pictures
+from tlcourse.features.pictures import Pictures
 
 BUNDLED = ["digits", "kanji", "solar", "reviews", "samples"]
 SPLITS = ["train", "validation", "test"]

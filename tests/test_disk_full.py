@@ -13,15 +13,16 @@ from small_disk import SmallDisk, cannot_be_made
 from test_exporting import CARD_OF_SHADES, NAMES, some_shades
 
 import tlcourse as tl
-from tlcourse import cache, kits
-from tlcourse.cache import CacheWarning, RowCache
-from tlcourse.checkpoint import Checkpoint
+from tlcourse import kits
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
+from tlcourse.features import cache
+from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.handouts import make_handouts
 from tlcourse.scale import training
 from tlcourse.scale.rank import JOB
+from tlcourse.training.checkpoint import Checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import measure  # noqa: E402

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import bert_folder, cli, doctor, files, published
+from tlcourse import cli, doctor, files
 from tlcourse.doctor import installation
+from tlcourse.models import bert_folder, published
 
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 

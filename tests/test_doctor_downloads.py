@@ -10,17 +10,10 @@ import pytest
 from faulty_host import SILENT, faulty_host
 from typer.testing import CliRunner
 
-from tlcourse import (
-    bert_folder,
-    cli,
-    datasets,
-    doctor,
-    downloading,
-    fetching,
-    published,
-)
+from tlcourse import cli, datasets, doctor, downloading, fetching
 from tlcourse.datasets import tfds
 from tlcourse.doctor import downloads
+from tlcourse.models import bert_folder, published
 
 HOUR = 3600
 

@@ -17,9 +17,9 @@ from killed import write_and_be_killed
 from small_disk import SmallDisk, cannot_be_made
 
 from tlcourse import doctor, evidence
-from tlcourse.cache import RowCache, clear
-from tlcourse.checkpoint import Checkpoint
 from tlcourse.doctor import kept, kernels, machine, variables
+from tlcourse.features.cache import RowCache, clear
+from tlcourse.training.checkpoint import Checkpoint
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from faulty_host import FAULTS, TENTHS, faulty_host
 
-from tlcourse import bert_folder, datasets, fetching, published
+from tlcourse import datasets, fetching
 from tlcourse.datasets import tfds
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
+from tlcourse.models import bert_folder, published
 
 
 @pytest.fixture

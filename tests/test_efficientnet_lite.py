@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tlcourse import files
-from tlcourse.efficientnet_lite import (
+from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.models.efficientnet_lite import (
     SCALING,
     EfficientNetLite,
     _rounded,
@@ -21,8 +22,7 @@ from tlcourse.efficientnet_lite import (
     block_table,
     bundled_weights,
 )
-from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.recipes import RECIPES
+from tlcourse.models.recipes import RECIPES
 
 EXPECTED = json.loads(
     (files.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
@@ -304,7 +304,7 @@ def test_a_saved_network_answers_the_same_in_a_fresh_process(
 
 
 def test_importing_the_module_does_not_import_keras():
-    program = "import sys, tlcourse.efficientnet_lite\nprint(sorted({'keras', 'tensorflow'} & set(sys.modules)))\n"
+    program = "import sys, tlcourse.models.efficientnet_lite\nprint(sorted({'keras', 'tensorflow'} & set(sys.modules)))\n"
     environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parent.parent)}
     run = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True

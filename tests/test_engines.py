@@ -6,16 +6,18 @@ import logging
 import numpy as np
 import pytest
 
-from tlcourse import backbones, conversion, engines, freed_memory, published
-from tlcourse.blocks import is_spatial, sort_into_blocks
-from tlcourse.efficientnet_lite import SCALING, block_layers
-from tlcourse.engines import LiteRTEngine, compile_network, digest
+from tlcourse import freed_memory
 from tlcourse.errors import UserInputError
-from tlcourse.lite_file import bundled_lite, output_shape
-from tlcourse.pictures import resize
-from tlcourse.recipes import RECIPES
-from tlcourse.tail import tail
+from tlcourse.features import engines
+from tlcourse.features.engines import LiteRTEngine, compile_network, digest
+from tlcourse.features.pictures import resize
+from tlcourse.models import backbones, conversion, published
+from tlcourse.models.blocks import is_spatial, sort_into_blocks
+from tlcourse.models.efficientnet_lite import SCALING, block_layers
+from tlcourse.models.lite_file import bundled_lite, output_shape
+from tlcourse.models.recipes import RECIPES
 from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.training.tail import tail
 
 FAMILIES = [name for name, recipe in RECIPES.items() if recipe.application]
 AGREEMENT = 1e-4  # of the largest value, as the design asks
@@ -352,7 +354,9 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
     model = backbones.load_pretrained_model()
     results = []
     for processors in (1, 3):
-        monkeypatch.setattr("tlcourse.features.workers", lambda count=processors: count)
+        monkeypatch.setattr(
+            "tlcourse.features.features.workers", lambda count=processors: count
+        )
         results.append(
             model.extract_features(np.repeat(photographs, 4, axis=0), cache=False)
         )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlcourse.errors import UserInputError
-from tlcourse.evaluation import (
+from tlcourse.training.evaluation import (
     ConfusionMatrix,
     classification_report,
     interval,

@@ -6,7 +6,7 @@ from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, 
 
 import tlcourse as tl
 from tlcourse.exercises import lesson_01
-from tlcourse.learning_curves import LearningCurve, Point
+from tlcourse.training.learning_curves import LearningCurve, Point
 
 
 def curve_of(counts, classes=10, **accuracies):

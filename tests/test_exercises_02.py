@@ -93,7 +93,7 @@ def prepare(pixels):
 @pytest.fixture(scope="module")
 def plain(bundled_model):
     """Answers of the plain network to the eight preparations of a sample, by its place."""
-    from tlcourse.efficientnet_lite import EfficientNetLite
+    from tlcourse.models.efficientnet_lite import EfficientNetLite
 
     network = EfficientNetLite()
     six = [

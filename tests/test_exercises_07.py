@@ -5,8 +5,8 @@ import pytest
 from answers import assert_odd_answers_are_refused, assert_right, assert_wrong, check
 
 import tlcourse as tl
-from tlcourse.bert_folder import is_whole
 from tlcourse.exercises.lesson_07 import TEXT, WANTED
+from tlcourse.models.bert_folder import is_whole
 
 pytestmark = [
     pytest.mark.slow,

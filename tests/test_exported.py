@@ -16,7 +16,7 @@ from brightness_export import (
 )
 
 import tlcourse as tl
-from tlcourse import engines, exported
+from tlcourse import exported
 from tlcourse.errors import (
     DamagedFile,
     TLCourseError,
@@ -24,6 +24,7 @@ from tlcourse.errors import (
     WeightsUnavailable,
 )
 from tlcourse.exported import RECORD, engine_of, load_exported
+from tlcourse.features import engines
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_without_litert_the_way_out_is_named(folder, monkeypatch):
 @pytest.fixture(scope="module")
 def keras_file(tmp_path_factory):
     """A small network, saved."""
-    from tlcourse.small_networks import small_network
+    from tlcourse.training.small_networks import small_network
 
     path = tmp_path_factory.mktemp("keras") / "model.keras"
     small_network((8, 8, 3), 2).save(path)

@@ -10,11 +10,11 @@ import PIL
 import pytest
 from PIL import Image
 
-from tlcourse import features, rows
 from tlcourse.errors import PictureError, TLCourseError
-from tlcourse.features import compute
-from tlcourse.pictures import Pictures
-from tlcourse.views import FLIPS
+from tlcourse.features import features, rows
+from tlcourse.features.features import compute
+from tlcourse.features.pictures import Pictures
+from tlcourse.features.views import FLIPS
 
 SIZE = (8, 8)
 
@@ -322,7 +322,7 @@ def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(tmp_path, orientation)
     Image.fromarray(photograph(1600, 1000)).save(
         tmp_path / "large.jpg", quality=95, exif=exif
     )
-    from tlcourse.pictures import prepare, read_picture
+    from tlcourse.features.pictures import prepare, read_picture
 
     reduced = prepare((tmp_path / "large.jpg").read_bytes(), (224, 160)).astype(int)
     whole = prepare(read_picture(tmp_path / "large.jpg"), (224, 160)).astype(int)
@@ -333,7 +333,7 @@ def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(tmp_path, orientation)
 def test_a_large_jpeg_is_decoded_at_twice_the_size_or_more_and_not_at_all_of_it(
     tmp_path,
 ):
-    from tlcourse.pictures import open_picture
+    from tlcourse.features.pictures import open_picture
 
     Image.fromarray(photograph(1600, 1000)).save(tmp_path / "large.jpg")
     assert open_picture(tmp_path / "large.jpg", at_least=(320, 448)).size == (800, 500)

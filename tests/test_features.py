@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse import features
 from tlcourse.datasets import load_dataset
-from tlcourse.engines import compile_network
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.pictures import Pictures, read_picture
+from tlcourse.features import features
+from tlcourse.features.engines import compile_network
+from tlcourse.features.pictures import Pictures, read_picture
 
 SIDE = 24
 

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import bert_folder, cli, fetching
+from tlcourse import cli, fetching
 from tlcourse.downloading import DownloadError
 from tlcourse.errors import UserInputError, WeightsUnavailable
 from tlcourse.files import make_cache_folder
+from tlcourse.models import bert_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {name: f"minilm's {name}".encode() for name in bert_folder.FILES}

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import checkpoint, features, training
-from tlcourse.checkpoint import Checkpoint, fingerprint
-from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
-from tlcourse.examples import Examples, split
+from tlcourse.features import features
+from tlcourse.training import checkpoint, training
+from tlcourse.training.checkpoint import Checkpoint, fingerprint
+from tlcourse.training.class_activation import grad_cam
+from tlcourse.training.examples import Examples, split
 
 CELLS = 12  # of each class
 QUICK = {"from_": "block7a", "epochs": 2, "batch_size": 8, "views": 1}
@@ -23,7 +24,7 @@ QUICK = {"from_": "block7a", "epochs": 2, "batch_size": 8, "views": 1}
 @pytest.fixture(scope="module")
 def cells():
     """Twelve whole and twelve defective solar cells at 224 × 224: (uint8 (24, 224, 224, 3), int64 (24,))."""
-    from tlcourse.pictures import resize
+    from tlcourse.features.pictures import resize
 
     train = tl.load_dataset("solar").train
     rows = np.concatenate(
@@ -361,7 +362,7 @@ def test_killed_after_an_epoch_it_goes_on_and_comes_to_the_same_network(
     np.savez(tmp_path / "cells.npz", images=cells[0], labels=cells[1])
     program = (
         "import os, sys, numpy as np, tlcourse as tl\n"
-        "from tlcourse.checkpoint import Checkpoint\n"
+        "from tlcourse.training.checkpoint import Checkpoint\n"
         "data = np.load('cells.npz')\n"
         "if sys.argv[1] == 'kill':\n"
         "    whole = Checkpoint.write\n"

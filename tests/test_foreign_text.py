@@ -32,17 +32,17 @@ from tlcourse.datasets import examine, from_folder
 from tlcourse.datasets.core import Split
 from tlcourse.datasets.pack import with_card
 from tlcourse.errors import TLCourseError, UserInputError, printable
-from tlcourse.evaluation import ConfusionMatrix, classification_report
 from tlcourse.exported import load_exported
+from tlcourse.features.pictures import Pictures
 from tlcourse.files import Card, read_card
 from tlcourse.foreign_text import csv_cell, escape_markdown
-from tlcourse.freezing import FreezeTable, Row
-from tlcourse.learning_curves import LearningCurve
 from tlcourse.model_card import model_card
-from tlcourse.pictures import Pictures
 from tlcourse.plots.figure import in_words
 from tlcourse.predicting import predict_files
 from tlcourse.tables import Table
+from tlcourse.training.evaluation import ConfusionMatrix, classification_report
+from tlcourse.training.freezing import FreezeTable, Row
+from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import Answer, label_slider, mistake_browser, try_your_own
 
 PACKAGE = Path(tl.__file__).parent
@@ -143,7 +143,7 @@ DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Live"}
 WRITE_HTML = {
     "files.py",
     "foreign_text.py",
-    "freezing.py",
+    "training/freezing.py",
     "tables.py",
     "plots/figure.py",
     "widgets/answer.py",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse.blocks import OWN, find_blocks
 from tlcourse.errors import UserInputError
-from tlcourse.freezing import freeze, unfreeze
+from tlcourse.models.blocks import OWN, find_blocks
+from tlcourse.training.freezing import freeze, unfreeze
 
 keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tlcourse.datasets import from_folder
 from tlcourse.errors import UserInputError
-from tlcourse.pictures import EXTENSIONS
+from tlcourse.features.pictures import EXTENSIONS
 
 SPLITS = ["train", "validation", "test"]
 

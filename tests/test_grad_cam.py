@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse.class_activation import grad_cam
 from tlcourse.errors import UserInputError
-from tlcourse.small_networks import SmallNetwork
-from tlcourse.small_text_network import SmallTextNetwork
+from tlcourse.training.class_activation import grad_cam
+from tlcourse.training.small_networks import SmallNetwork
+from tlcourse.training.small_text_network import SmallTextNetwork
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from tlcourse.errors import GuardError, UserInputError
 from tlcourse.guards import assert_preprocessing
-from tlcourse.recipes import RECIPES
+from tlcourse.models.recipes import RECIPES
 
 keras = pytest.importorskip("keras")
 applications = keras.applications

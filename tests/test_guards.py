@@ -10,7 +10,6 @@ from PIL import Image, ImageOps
 
 import tlcourse as tl
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.freezing import freeze, unfreeze
 from tlcourse.guards import (
     GuardError,
     LeakageError,
@@ -19,6 +18,7 @@ from tlcourse.guards import (
     frozen_report,
     snapshot,
 )
+from tlcourse.training.freezing import freeze, unfreeze
 
 keras = pytest.importorskip("keras")
 from keras import layers  # noqa: E402

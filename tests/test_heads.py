@@ -10,7 +10,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tlcourse.errors import UserInputError
-from tlcourse.heads import DEFAULT_STRENGTH, STEADY_ROWS, STRENGTHS, train_classifier
+from tlcourse.training.heads import (
+    DEFAULT_STRENGTH,
+    STEADY_ROWS,
+    STRENGTHS,
+    train_classifier,
+)
 
 FEATURES = 6
 

@@ -34,7 +34,7 @@ from PIL import Image
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, TLCourseError, printable
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.pictures import read_picture
+from tlcourse.features.pictures import read_picture
 from tlcourse.predicting import predict_files
 
 settings.register_profile(

@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from tlcourse import engines
+from tlcourse.features import engines
 from tlcourse.interrupts import ctrl_c_waits
 
 

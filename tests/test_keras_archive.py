@@ -19,13 +19,13 @@ from hostile_archives import (
 from tlcourse.errors import DamagedFile, TLCourseError
 from tlcourse.exported import load_exported
 from tlcourse.keras_archive import CLASSES
-from tlcourse.recipes import RECIPES
+from tlcourse.models.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """The parts of a small network's archive, as this version of Keras saves it."""
-    from tlcourse.small_networks import small_network
+    from tlcourse.training.small_networks import small_network
 
     path = tmp_path_factory.mktemp("keras") / "model.keras"
     small_network((8, 8, 3), 2).save(path)
@@ -95,8 +95,8 @@ def test_the_layers_of_every_pretrained_network_are_known(name):
     """With preprocessing, dropout and a head, as `tl.export` saves them."""
     import keras
 
-    from tlcourse.efficientnet_lite import EfficientNetLite
-    from tlcourse.published import preprocessing_layers
+    from tlcourse.models.efficientnet_lite import EfficientNetLite
+    from tlcourse.models.published import preprocessing_layers
 
     recipe = RECIPES[name]
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")

@@ -8,7 +8,7 @@ import pytest
 import tlcourse as tl
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import UserInputError
-from tlcourse.learning_curves import LearningCurve, Point
+from tlcourse.training.learning_curves import LearningCurve, Point
 
 
 def stripes(count, seed):
@@ -96,7 +96,7 @@ def test_the_probe_pays_for_its_features_in_every_draw(dataset, bundled_model):
 
 
 def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeypatch):
-    from tlcourse import learning_curves
+    from tlcourse.training import learning_curves
 
     called = []
 

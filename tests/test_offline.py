@@ -357,7 +357,7 @@ def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
     elsewhere = re.compile(r"(?i)\w+_proxy|TLCOURSE_PACKS|PIP_(EXTRA|FIND|NO)\w*")
     for variable in filter(elsewhere.fullmatch, list(behind)):
         behind.pop(variable)
-    not_installed = "from tlcourse import bert_folder, cli; bert_folder.find_spec = lambda name: None; "
+    not_installed = "from tlcourse import cli; from tlcourse.models import bert_folder; bert_folder.find_spec = lambda name: None; "
     ended = python(f"{not_installed}cli.app(['fetch', {name!r}])", behind)
     assert ended.returncode == 1 and f"tlcourse fetch {name}" in ended.stdout, (
         ended.stderr

@@ -20,11 +20,11 @@ from PIL import Image, ImageCms
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
+from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import PictureError, TLCourseError
 from tlcourse.exported import load_exported
-from tlcourse.pictures import read_picture
+from tlcourse.features.pictures import read_picture
 from tlcourse.predicting import predict_files
-from tlcourse.same_pictures import shared_pictures
 
 PACKAGE = Path(tl.__file__).parent
 POSTSCRIPT = (
@@ -282,7 +282,7 @@ def test_damaged_files_stay_within_a_gigabyte_and_ten_seconds_each():
         "warnings.simplefilter('ignore')\n"
         "from mutations import mutated_files\n"
         "from tlcourse.errors import PictureError\n"
-        "from tlcourse.pictures import read_picture\n"
+        "from tlcourse.features.pictures import read_picture\n"
         "for content in mutated_files(int(sys.argv[1]), seed=1):\n"
         "    start = time.perf_counter()\n"
         "    try:\n"

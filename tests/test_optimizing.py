@@ -5,8 +5,8 @@ import gc
 import numpy as np
 import pytest
 
-from tlcourse.optimizing import apply_gradients
 from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.training.optimizing import apply_gradients
 
 tf = import_tensorflow()
 import keras  # noqa: E402

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse import pictures
 from tlcourse.errors import PictureError, UserInputError
+from tlcourse.features import pictures
 
 
 def save(path, image, **options):

@@ -13,10 +13,10 @@ from PIL import Image
 
 from tlcourse import plots as show
 from tlcourse.errors import UserInputError
-from tlcourse.evaluation import ConfusionMatrix
-from tlcourse.learning_curves import LearningCurve, Point
-from tlcourse.pictures import Pictures
+from tlcourse.features.pictures import Pictures
 from tlcourse.plots.figure import in_words
+from tlcourse.training.evaluation import ConfusionMatrix
+from tlcourse.training.learning_curves import LearningCurve, Point
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
 POINTS = np.random.default_rng(0).normal(size=(6, 2))
@@ -280,7 +280,7 @@ def test_picture_files_are_drawn(tmp_path):
 def test_a_picture_file_is_read_once(tmp_path, monkeypatch):
     reads = []
     monkeypatch.setattr(
-        "tlcourse.pictures.read_picture",
+        "tlcourse.features.pictures.read_picture",
         lambda path, depth: reads.append(path) or COLOUR[0],
     )
     show.pictures(Pictures(["a.png", "b.png"]))

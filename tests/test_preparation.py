@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import training
 from tlcourse.errors import UserInputError
+from tlcourse.training import training
 
 SETTINGS = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "dropout": 0.2}
 OTHERS = {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tlcourse import rows
-from tlcourse.examples import Examples
-from tlcourse.ragged import Ragged
-from tlcourse.rows import Rows
+from tlcourse.features import rows
+from tlcourse.features.ragged import Ragged
+from tlcourse.features.rows import Rows
+from tlcourse.training.examples import Examples
 
 LENGTHS = [3, 1, 0, 4]
 

@@ -94,7 +94,7 @@ def test_the_package_is_imported_in_silence(home):
 
 KEEP_ROWS = """
 import numpy as np
-from tlcourse import cache
+from tlcourse.features import cache
 for number in range(2):
     with cache.RowCache("network", (2,), np.float32) as rows:
         rows.put({b"key": np.ones(2, np.float32)})

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import engines
-from tlcourse.bert_folder import is_whole
+from tlcourse.features import engines
 from tlcourse.files import bundled_file
+from tlcourse.models.bert_folder import is_whole
 
 TINY = Path(__file__).resolve().parent / "tiny_bert"
 TOLERANCE = 1e-3
@@ -47,7 +47,9 @@ def compared(request):
     ), read_table(name)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::tlcourse.wordpiece.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::tlcourse.models.wordpiece.TruncationWarning"
+)
 
 
 def test_the_tokens_are_the_references(compared):

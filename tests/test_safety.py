@@ -100,7 +100,7 @@ def test_what_is_read_with_care_passes():
 @pytest.mark.parametrize("form", ["npz", "npy"])
 def test_a_checkpoint_with_a_program_in_it_counts_as_none(tmp_path, form):
     """What a stranger put into the cache is not run: pickled arrays are refused, and the training begins anew."""
-    from tlcourse.checkpoint import Checkpoint
+    from tlcourse.training.checkpoint import Checkpoint
 
     class Program:
         def __reduce__(self):

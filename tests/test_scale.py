@@ -16,10 +16,10 @@ from PIL import Image
 from pyarrow import parquet
 
 import tlcourse as tl
-from tlcourse import features
 from tlcourse.datasets import load_dataset
-from tlcourse.engines import TensorFlowEngine
 from tlcourse.errors import TLCourseError, UserInputError
+from tlcourse.features import features
+from tlcourse.features.engines import TensorFlowEngine
 from tlcourse.scale import cluster, compute, read_shards, shards, workers
 from tlcourse.scale.batches import Batch
 from tlcourse.scale.shards import Layout

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse.learning_curves import LearningCurve
+from tlcourse.training.learning_curves import LearningCurve
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import sentiment  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.wordpiece import Tokenizer
+from tlcourse.models.wordpiece import Tokenizer
 
 VOCABULARY = Path(__file__).resolve().parent / "tiny_bert" / "plain" / "vocab.txt"
 

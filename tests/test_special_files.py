@@ -16,17 +16,18 @@ from brightness_export import write_brightness_export
 from PIL import Image
 
 import tlcourse as tl
-from tlcourse import bert_folder, evidence, files
+from tlcourse import evidence, files
 from tlcourse.datasets import from_folder, read_pack, unpack, write_pack
 from tlcourse.datasets.pack import MANIFEST, pack_folders
-from tlcourse.engines import Pixels
+from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.features import compute
-from tlcourse.pictures import Pictures, list_pictures, read_picture
+from tlcourse.features.engines import Pixels
+from tlcourse.features.features import compute
+from tlcourse.features.pictures import Pictures, list_pictures, read_picture
+from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
-from tlcourse.same_pictures import shared_pictures
 from tlcourse.scale import read_shards
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
@@ -356,7 +357,7 @@ def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
     variable, monkeypatch
 ):
     from tlcourse.doctor import machine
-    from tlcourse.published import weights_file
+    from tlcourse.models.published import weights_file
 
     monkeypatch.setenv(variable, "~no_one/folder")
     use = {

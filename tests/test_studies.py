@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tlcourse as tl
-from tlcourse.learning_curves import LearningCurve
+from tlcourse.training.learning_curves import LearningCurve
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import studies  # noqa: E402

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlcourse.tail import tail
+from tlcourse.training.tail import tail
 
 
 @pytest.fixture(scope="module")

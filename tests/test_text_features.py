@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from tlcourse import rows, text_features
-from tlcourse.text_features import averages, batches_of_one_length, states
+from tlcourse.features import rows, text_features
+from tlcourse.features.text_features import averages, batches_of_one_length, states
 
 WIDTH = 3
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import text_features
-from tlcourse.checkpoint import Checkpoint
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import UserInputError
+from tlcourse.features import text_features
+from tlcourse.training.checkpoint import Checkpoint
 
 QUICK = {"from_": "layer_2", "epochs": 16, "batch_size": 8, "learning_rate": 5e-3}
 NAMES = ["negative", "positive"]
@@ -89,7 +89,7 @@ def test_the_network_is_token_ids_in_probabilities_out(small_bert, result, revie
 
 
 def test_without_litert_it_predicts_the_same(result, reviews, monkeypatch):
-    from tlcourse import engines
+    from tlcourse.features import engines
 
     fast = result.predict_proba(reviews[0])
     monkeypatch.setattr(engines, "has_litert", lambda: False)
@@ -217,7 +217,7 @@ def test_only_the_vectors_of_tokens_that_were_read_change_for_their_own_sake(
 
 @pytest.mark.parametrize("given", [2, 1, "layer_1", "layer_2", "embeddings", 3, None])
 def test_a_cut_is_given_by_name_or_number(small_bert, given):
-    from tlcourse.cut import first_block
+    from tlcourse.training.cut import first_block
 
     expected = {2: "layer_1", 1: "layer_2", "layer_1": "layer_1", "layer_2": "layer_2"}
     assert first_block(small_bert, given) == expected.get(given)

@@ -7,9 +7,9 @@ import pytest
 from small_bert import LONGEST, WIDTH, write_small_bert
 
 import tlcourse as tl
-from tlcourse import engines, rows
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.wordpiece import TruncationWarning
+from tlcourse.features import engines, rows
+from tlcourse.models.wordpiece import TruncationWarning
 
 SENTENCES = [
     "good film",

@@ -21,12 +21,13 @@ from small_disk import cannot_be_made
 from typer.testing import CliRunner
 
 import tlcourse as tl
-from tlcourse import cache, cli, doctor, files
-from tlcourse.cache import CacheWarning, RowCache
-from tlcourse.checkpoint import Checkpoint
+from tlcourse import cli, doctor, files
 from tlcourse.doctor import kept, machine
 from tlcourse.errors import UserInputError
-from tlcourse.features import compute
+from tlcourse.features import cache
+from tlcourse.features.cache import CacheWarning, RowCache
+from tlcourse.features.features import compute
+from tlcourse.training.checkpoint import Checkpoint
 
 ROOT = Path(tl.__file__).resolve().parent.parent
 SHORT, LONG = (
@@ -205,7 +206,7 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::tlcourse.cache.CacheWarning")
+@pytest.mark.filterwarnings("ignore::tlcourse.features.cache.CacheWarning")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_users_files_stay_as_they_are(before, folder, operation, monkeypatch):
     OPERATIONS[operation](folder, monkeypatch)
@@ -213,7 +214,7 @@ def test_a_users_files_stay_as_they_are(before, folder, operation, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::tlcourse.cache.CacheWarning")
+@pytest.mark.filterwarnings("ignore::tlcourse.features.cache.CacheWarning")
 def test_fine_tuning_leaves_a_users_files_as_they_are(
     before, folder, monkeypatch, bundled_model, photographs
 ):

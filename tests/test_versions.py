@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from sklearn.linear_model import LogisticRegression
 
-from tlcourse import datasets, doctor, published
+from tlcourse import datasets, doctor
 from tlcourse.errors import DatasetUnavailable
-from tlcourse.heads import train_classifier
+from tlcourse.models import published
+from tlcourse.training.heads import train_classifier
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
-from tlcourse import features
 from tlcourse.errors import UserInputError
-from tlcourse.views import FLIPS, apply_view, view_names
+from tlcourse.features import features
+from tlcourse.features.views import FLIPS, apply_view, view_names
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 

@@ -5,9 +5,9 @@ import re
 import pytest
 
 import tlcourse as tl
-from tlcourse.block_counts import count_blocks
 from tlcourse.errors import UserInputError
-from tlcourse.recipes import RECIPES
+from tlcourse.models.block_counts import count_blocks
+from tlcourse.models.recipes import RECIPES
 from tlcourse.widgets import freeze_explorer, freezing_at
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tlcourse.errors import UserInputError
-from tlcourse.learning_curves import LearningCurve
 from tlcourse.plots.figure import Figure
+from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import accuracy_at, label_slider
 from tlcourse.widgets.moving import Moving
 

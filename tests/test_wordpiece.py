@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from small_bert import LONGEST, VOCABULARY, write_small_bert
 
-from tlcourse.bert import PADDING
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.wordpiece import Tokenizer, TruncationWarning, as_sentences
+from tlcourse.models.bert import PADDING
+from tlcourse.models.wordpiece import Tokenizer, TruncationWarning, as_sentences
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_sentence_s_ids_do_not_depend_on_its_neighbours(uncased):
 
 
 def test_many_texts_come_in_their_order(uncased, monkeypatch):
-    monkeypatch.setattr("tlcourse.wordpiece.TOGETHER", 3)
+    monkeypatch.setattr("tlcourse.models.wordpiece.TOGETHER", 3)
     found = uncased.ids(["good " * (number % 7) for number in range(20)])
     assert [len(ids) - 2 for ids in found] == [number % 7 for number in range(20)]
 

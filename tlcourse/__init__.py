@@ -20,38 +20,38 @@ _os.environ.setdefault(
 __version__ = "0.1.0"
 
 _PLACES = {
-    "load_pretrained_model": "backbones",
-    "list_pretrained_models": "backbones",
-    "PretrainedModel": "backbones",
-    "PretrainedTextModel": "text_models",
+    "load_pretrained_model": "models.backbones",
+    "list_pretrained_models": "models.backbones",
+    "PretrainedModel": "models.backbones",
+    "PretrainedTextModel": "models.text_models",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
-    "train_classifier": "heads",
-    "LinearProbe": "linear_probe",
-    "fine_tune": "finetuning",
-    "FineTuned": "fine_tuned",
-    "prepare_fine_tuning": "preparation",
-    "Preparation": "preparation",
-    "freeze": "freezing",
-    "unfreeze": "freezing",
-    "add_head": "new_head",
+    "train_classifier": "training.heads",
+    "LinearProbe": "training.linear_probe",
+    "fine_tune": "training.finetuning",
+    "FineTuned": "training.fine_tuned",
+    "prepare_fine_tuning": "training.preparation",
+    "Preparation": "training.preparation",
+    "freeze": "training.freezing",
+    "unfreeze": "training.freezing",
+    "add_head": "training.new_head",
     "export": "exporting",
     "load_exported": "exported",
     "ExportedModel": "exported",
     "results": "evidence",
-    "train_network": "small_networks",
-    "train_text_network": "small_text_network",
-    "grad_cam": "class_activation",
-    "views_of": "features",
-    "learning_curve": "learning_curves",
-    "LearningCurve": "learning_curves",
-    "Classifier": "heads",
-    "ConfusionMatrix": "evaluation",
+    "train_network": "training.small_networks",
+    "train_text_network": "training.small_text_network",
+    "grad_cam": "training.class_activation",
+    "views_of": "features.features",
+    "learning_curve": "training.learning_curves",
+    "LearningCurve": "training.learning_curves",
+    "Classifier": "training.heads",
+    "ConfusionMatrix": "training.evaluation",
     "check": "exercises",
 }
 _ROOMS = {
     "datasets": "datasets",
-    "pictures": "pictures",
+    "pictures": "features.pictures",
     "errors": "errors",
     "show": "plots",
     "guards": "guards",
@@ -66,38 +66,38 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from . import datasets as datasets
     from . import errors as errors
     from . import guards as guards
-    from . import pictures as pictures
     from . import plots
     from . import scale as scale
     from . import widgets as widgets
-    from .backbones import PretrainedModel as PretrainedModel
-    from .backbones import list_pretrained_models as list_pretrained_models
-    from .backbones import load_pretrained_model as load_pretrained_model
-    from .class_activation import grad_cam as grad_cam
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
-    from .evaluation import ConfusionMatrix as ConfusionMatrix
     from .evidence import results as results
     from .exercises import check as check
     from .exported import ExportedModel as ExportedModel
     from .exported import load_exported as load_exported
     from .exporting import export as export
-    from .features import views_of as views_of
-    from .fine_tuned import FineTuned as FineTuned
-    from .finetuning import fine_tune as fine_tune
-    from .freezing import freeze as freeze
-    from .freezing import unfreeze as unfreeze
-    from .heads import Classifier as Classifier
-    from .heads import train_classifier as train_classifier
-    from .learning_curves import LearningCurve as LearningCurve
-    from .learning_curves import learning_curve as learning_curve
-    from .linear_probe import LinearProbe as LinearProbe
-    from .new_head import add_head as add_head
-    from .preparation import Preparation as Preparation
-    from .preparation import prepare_fine_tuning as prepare_fine_tuning
-    from .small_networks import train_network as train_network
-    from .small_text_network import train_text_network as train_text_network
-    from .text_models import PretrainedTextModel as PretrainedTextModel
+    from .features import pictures as pictures
+    from .features.features import views_of as views_of
+    from .models.backbones import PretrainedModel as PretrainedModel
+    from .models.backbones import list_pretrained_models as list_pretrained_models
+    from .models.backbones import load_pretrained_model as load_pretrained_model
+    from .models.text_models import PretrainedTextModel as PretrainedTextModel
+    from .training.class_activation import grad_cam as grad_cam
+    from .training.evaluation import ConfusionMatrix as ConfusionMatrix
+    from .training.fine_tuned import FineTuned as FineTuned
+    from .training.finetuning import fine_tune as fine_tune
+    from .training.freezing import freeze as freeze
+    from .training.freezing import unfreeze as unfreeze
+    from .training.heads import Classifier as Classifier
+    from .training.heads import train_classifier as train_classifier
+    from .training.learning_curves import LearningCurve as LearningCurve
+    from .training.learning_curves import learning_curve as learning_curve
+    from .training.linear_probe import LinearProbe as LinearProbe
+    from .training.new_head import add_head as add_head
+    from .training.preparation import Preparation as Preparation
+    from .training.preparation import prepare_fine_tuning as prepare_fine_tuning
+    from .training.small_networks import train_network as train_network
+    from .training.small_text_network import train_text_network as train_text_network
 
     show = plots
 else:

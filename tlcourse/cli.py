@@ -432,7 +432,7 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
-    from .cache import contents, left_alone, limit
+    from .features.cache import contents, left_alone, limit
 
     sizes: dict[Path, int] = {}
     for path, size in contents():
@@ -456,7 +456,7 @@ def show_cache() -> None:
 @cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it. Nothing is lost: everything is computed again when it is needed."""
-    from .cache import clear, left_alone
+    from .features.cache import clear, left_alone
 
     freed = clear()
     if others := left_alone():

@@ -49,9 +49,9 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
         DatasetUnavailable: elpv-dataset is not installed.
     """
     from . import plots
-    from .backbones import load_pretrained_model
     from .datasets import load_dataset
-    from .heads import train_classifier
+    from .models.backbones import load_pretrained_model
+    from .training.heads import train_classifier
 
     _check_name(picture)
     say(

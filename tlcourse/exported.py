@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import features
-from .bit_depth import BitDepth, is_depth
-from .engines import LiteRTEngine, has_litert, workers
 from .errors import (
     DamagedFile,
     PictureError,
@@ -20,11 +17,14 @@ from .errors import (
     WeightsUnavailable,
     printable,
 )
+from .features import features
+from .features.bit_depth import BitDepth, is_depth
+from .features.engines import LiteRTEngine, has_litert, workers
+from .features.inputs import Images
+from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
-from .inputs import Images
 from .keras_archive import load_network
-from .pictures import prepare, read_file
-from .predictor import Predictor
+from .training.predictor import Predictor
 from .validation import one_of
 
 FORMAT = "tlcourse export 1"

@@ -18,12 +18,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from . import engines, features, validation
-from .backbones import PretrainedModel
-from .conversion import convert
+from . import validation
 from .datasets.core import Dataset
 from .errors import TLCourseError, UserInputError, printable
-from .evaluation import interval
 from .exported import (
     CARD,
     FORMAT,
@@ -35,14 +32,18 @@ from .exported import (
     engine_of,
     load_exported,
 )
+from .features import engines, features
+from .features.pictures import Pictures
 from .files import as_path, sha256, unfinished_folder
-from .fine_tuned import FineTuned
-from .heads import Classifier
 from .model_card import model_card
+from .models.backbones import PretrainedModel
+from .models.conversion import convert
+from .models.recipes import RECIPES
 from .output_folder import check_output_folder
-from .pictures import Pictures
-from .recipes import RECIPES
-from .small_networks import SmallNetwork
+from .training.evaluation import interval
+from .training.fine_tuned import FineTuned
+from .training.heads import Classifier
+from .training.small_networks import SmallNetwork
 
 if TYPE_CHECKING:
     import keras

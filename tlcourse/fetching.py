@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import bert_folder, datasets, downloading, published
+from . import datasets, downloading
 from .datasets import tfds
 from .datasets.pack import how_to_carry
 from .downloading import (
@@ -21,8 +21,11 @@ from .downloading import (
 )
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import as_path, make_cache_folder, unfinished_folder
-from .published import fault_of_weights as fault_of_weights  # a name of this room, too
-from .recipes import RECIPES
+from .models import bert_folder, published
+from .models.published import (
+    fault_of_weights as fault_of_weights,  # a name of this room, too
+)
+from .models.recipes import RECIPES
 from .validation import elements, shown
 
 LESSONS_NEED = ("dogs", "minilm")

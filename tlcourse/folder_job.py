@@ -19,23 +19,24 @@ from typing import cast
 
 import numpy as np
 
-from . import efficientnet_lite, validation
-from .backbones import PretrainedModel, load_pretrained_model
-from .cut import block_among, first_block
+from . import validation
 from .datasets import Dataset, examine, from_folder
-from .engines import workers
 from .errors import TLCourseError, UserInputError, printable
-from .evaluation import Gain, paired_gain
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import export
+from .features.engines import workers
+from .features.pictures import Pictures
 from .files import as_path, sha256
-from .fine_tuned import FineTuned
-from .finetuning import fine_tune
-from .heads import Classifier, train_classifier
+from .models import efficientnet_lite
+from .models.backbones import PretrainedModel, load_pretrained_model
 from .output_folder import check_output_folder, claimed
-from .pictures import Pictures
-from .settings import Settings
-from .training_report import duration
+from .training.cut import block_among, first_block
+from .training.evaluation import Gain, paired_gain
+from .training.fine_tuned import FineTuned
+from .training.finetuning import fine_tune
+from .training.heads import Classifier, train_classifier
+from .training.settings import Settings
+from .training.training_report import duration
 
 TIMED = 16  # pictures by which the time is estimated
 # What a picture costs, in times the network's way from pixels to features; measured on two cores, see `make results`.

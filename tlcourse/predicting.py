@@ -12,9 +12,9 @@ import numpy as np
 
 from .errors import UserInputError, printable
 from .exported import Answer, ExportedModel
+from .features.pictures import files_below
 from .files import as_path
 from .foreign_text import csv_cell, is_formula
-from .pictures import files_below
 from .progress import progress_bar
 from .validation import one_of, whole_number
 

@@ -6,7 +6,7 @@ import numpy as np
 from peers.driving import mean_sd
 
 import tlcourse as tl
-from tlcourse import engines
+from tlcourse.features import engines
 
 from .common import CELLS, SIGNS, model, numerals, solar, speaks
 

@@ -14,7 +14,7 @@ import protocol
 import solar
 import tensorflow as tf
 
-from tlcourse.recipes import RECIPES
+from tlcourse.models.recipes import RECIPES
 
 name, width, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 keras.utils.set_random_seed(0)

@@ -2,7 +2,7 @@
 
 import keras
 
-from tlcourse.efficientnet_lite import EfficientNetLite
+from tlcourse.models.efficientnet_lite import EfficientNetLite
 
 SIZE = 224
 

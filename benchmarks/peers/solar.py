@@ -3,7 +3,7 @@
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.pictures import resize
+from tlcourse.features.pictures import resize
 
 
 def cells(split, size: int) -> np.ndarray:

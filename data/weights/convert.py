@@ -33,8 +33,8 @@ from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files  # noqa: E402
 from torch_names import keras_layout, keras_name  # noqa: E402
 
-from tlcourse.efficientnet_lite import SCALING, EfficientNetLite, block_layers  # noqa: E402
-from tlcourse.recipes import RECIPES  # noqa: E402
+from tlcourse.models.efficientnet_lite import SCALING, EfficientNetLite, block_layers  # noqa: E402
+from tlcourse.models.recipes import RECIPES  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3
 LARGEST_FLOAT32_KERNEL = (

@@ -234,7 +234,7 @@ def prepare(pixels):
 
 
 # %%
-from tlcourse.efficientnet_lite import EfficientNetLite
+from tlcourse.models.efficientnet_lite import EfficientNetLite
 
 plain_network = EfficientNetLite("efficientnet_lite0")
 six = np.stack([tl.pictures.resize(photograph, model.input_size) for photograph in photographs.values()])
@@ -468,7 +468,7 @@ for name, line in tl.list_pretrained_models().items():
 # untrained and without its classifier.
 
 # %%
-from tlcourse.recipes import RECIPES
+from tlcourse.models.recipes import RECIPES
 
 
 def build_untrained(name):

@@ -154,7 +154,7 @@ print(f"fine-tuned: {tuned_accuracy:.1%} of {len(validation)} validation picture
 # best epoch was chosen on these same pictures, which is a small advantage for fine-tuning.
 
 # %% tags=["trained-here"]
-from tlcourse.evaluation import paired_gain
+from tlcourse.training.evaluation import paired_gain
 
 probe_right = probe.predict(model.extract_features(validation.images)) == validation.labels
 gain = paired_gain(probe_right, tuned.predict(validation.images) == validation.labels)

@@ -16,8 +16,8 @@ import warnings, sys
 from types import SimpleNamespace
 import numpy as np
 import tlcourse as tl
-from tlcourse.evaluation import ConfusionMatrix
-from tlcourse.freezing import FreezeTable, Row
+from tlcourse.training.evaluation import ConfusionMatrix
+from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.tables import Table
 warnings.simplefilter("ignore")
 sys.path.insert(0, TESTS)

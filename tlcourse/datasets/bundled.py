@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetUnavailable, UserInputError
+from ..features.pictures import Pictures
 from ..files import Card, bundled_file, read_card
-from ..pictures import Pictures
 from ..validation import shown
 from . import tfds
 from .core import Dataset, from_arrays

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from ..bit_depth import BitDepth
 from ..errors import PictureError, printable
+from ..features.bit_depth import BitDepth
+from ..features.pictures import open_picture
 from ..files import sha256
-from ..pictures import open_picture
 from ..progress import progress_bar
 
 SMALLEST_SIDE = 16  # pixels; of less a network that takes 224 sees a smear

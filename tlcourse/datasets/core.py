@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError, printable
+from ..features.pictures import Pictures
 from ..files import Card
-from ..pictures import Pictures
 
 if TYPE_CHECKING:
     pass

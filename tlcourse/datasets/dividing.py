@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 
-from ..bit_depth import BitDepth
-from ..pictures import Pictures
-from ..same_pictures import same_pictures
+from ..features.bit_depth import BitDepth
+from ..features.pictures import Pictures
 from .cleaning import Labelled
+from .same_pictures import same_pictures
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 

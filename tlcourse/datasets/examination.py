@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import UserInputError, printable
-from ..pictures import Pictures
-from ..same_pictures import Collection, as_collections, in_two
+from ..features.pictures import Pictures
 from ..validation import shown
 from .core import Dataset
+from .same_pictures import Collection, as_collections, in_two
 
 FEW = 10  # pictures of a class to learn from; with fewer its recall is mostly luck
 UNEVEN = 3  # times as many pictures of one class as of another: accuracy then hides what happens to the rarer

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bit_depth import BitDepth
 from ..errors import UserInputError, printable
+from ..features.bit_depth import BitDepth
+from ..features.pictures import Pictures, files_below
 from ..files import Card, as_path, read_file
-from ..pictures import Pictures, files_below
 from .cleaning import Labelled, Skipped, readable, without_copies
 from .core import Dataset, Split
 from .dividing import with_all_splits

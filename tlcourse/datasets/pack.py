@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..bit_depth import BitDepth
 from ..errors import DamagedFile, UserInputError
+from ..features.bit_depth import BitDepth
+from ..features.pictures import Pictures
 from ..files import Card, as_path, read_text, sha256, unfinished_folder
 from ..foreign_text import csv_cell, from_csv_cell
-from ..pictures import Pictures
 from ..progress import progress_bar
 from ..validation import shown, text
 from .core import Dataset, Split

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import cast
 
 from ..errors import TLCourseError
+from ..features.pictures import Pictures
 from ..files import bundled_file, read_card
-from ..pictures import Pictures
 from .finding import Finding
 
 BUNDLED = ("weights", "digits", "kanji", "reviews", "samples")
@@ -22,8 +22,8 @@ def bundled() -> Iterator[Finding]:
 
 
 def packs() -> Iterator[Finding]:
-    from ..bert_folder import list_packs as list_networks
     from ..datasets.pack import list_packs, pack_folders
+    from ..models.bert_folder import list_packs as list_networks
 
     folders, packs = pack_folders(), list_packs() + list_networks()
     gone = [str(folder) for folder in folders if not folder.is_dir()]
@@ -109,7 +109,7 @@ def _solar() -> Finding:
 
 
 def minilm() -> Iterator[Finding]:
-    from ..bert_folder import find_folder
+    from ..models.bert_folder import find_folder
 
     try:
         yield Finding(
@@ -121,7 +121,7 @@ def minilm() -> Iterator[Finding]:
 
 def networks() -> Iterator[Finding]:
     from .. import fetching
-    from ..published import weights_file
+    from ..models.published import weights_file
 
     files = {
         (name, top): weights_file(name, top)

@@ -54,10 +54,10 @@ def half_done() -> Iterator[Finding]:
 
 def _unfinished() -> Iterator[Path]:
     """What the course's own downloads and tensorflow-datasets' write before they rename it."""
-    from ..bert_folder import models_folder
     from ..datasets import fitting
     from ..datasets.tfds import data_folder
-    from ..published import weights_file
+    from ..models.bert_folder import models_folder
+    from ..models.published import weights_file
 
     sets = None if fitting.fault() else data_folder()
     downloads = sets.glob("downloads/tlcourse-*") if sets else ()

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .. import __version__
-from ..engines import has_litert
 from ..errors import how_to_install
+from ..features.engines import has_litert
 from .finding import Finding
 
 PYTHON_RANGE = ((3, 10), (3, 13))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from ..cache import contents, left_alone, limit, unfinished
 from ..errors import UserInputError
+from ..features.cache import contents, left_alone, limit, unfinished
 from ..files import cache_folder, is_foreign_cache, left_over, read_json
 from .finding import Finding
 from .machine import refusal

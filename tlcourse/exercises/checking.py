@@ -229,20 +229,6 @@ def _spelled(number: "Any") -> str:
 
 def _all() -> dict[str, Exercise]:
     """All lessons' exercises, by number."""
-    from . import (  # noqa: F401 - each puts its own among them
-        lesson_00,
-        lesson_01,
-        lesson_02,
-        lesson_03,
-        lesson_04,
-        lesson_05,
-        lesson_06,
-        lesson_07,
-        lesson_08,
-        lesson_09,
-        lesson_10,
-        lesson_11,
-    )
 
     return EXERCISES
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..datasets import load_dataset
 from ..evidence import results
-from ..learning_curves import LearningCurve, learning_curve
+from ..training.learning_curves import LearningCurve, learning_curve
 from .core import NotYet, exercise
 from .reading import describe_type, instance, number
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backbones import load_pretrained_model
 from ..datasets import load_dataset
-from ..pictures import resize
+from ..features.pictures import resize
+from ..models.backbones import load_pretrained_model
 from .core import NotYet, exercise
 from .reading import array
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from .. import guards
-from ..backbones import load_pretrained_model
 from ..datasets import load_dataset
 from ..errors import GuardError, UserInputError
-from ..heads import Classifier
-from ..pictures import resize
+from ..features.pictures import resize
+from ..models.backbones import load_pretrained_model
+from ..training.heads import Classifier
 from .core import NotYet, exercise
 from .reading import instance, near, shares, whole_number
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..fine_tuned import FineTuned
+from ..training.fine_tuned import FineTuned
 from .core import NotYet, exercise
 from .reading import array, describe_type, near, number, share
 

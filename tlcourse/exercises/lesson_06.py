@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..small_networks import CHANNELS, SmallNetwork, train_network
+from ..training.small_networks import CHANNELS, SmallNetwork, train_network
 from .core import NotYet, exercise
 from .reading import instance, near, share, shares, whole_number
 

@@ -10,8 +10,8 @@ from .reading import describe_type, near, shares, whole_number
 
 if TYPE_CHECKING:
     from ..datasets.core import Split
-    from ..heads import Classifier
-    from ..text_models import PretrainedTextModel
+    from ..models.text_models import PretrainedTextModel
+    from ..training.heads import Classifier
 
 TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
 LEARNED = 200  # sentences in `learned`

@@ -11,8 +11,8 @@ from .reading import array, describe, describe_type, share
 if TYPE_CHECKING:
     import keras
 
-    from ..backbones import PretrainedModel
-    from ..freezing import FreezeTable
+    from ..models.backbones import PretrainedModel
+    from ..training.freezing import FreezeTable
 
 CLASSES, CUT = 10, "block6c"
 COLLEAGUES = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}

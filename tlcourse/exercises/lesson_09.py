@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..heads import Classifier
+from ..training.heads import Classifier
 from .core import NotYet, exercise
 from .reading import (
     array,

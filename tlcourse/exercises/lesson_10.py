@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..same_pictures import shared_pictures
+from ..datasets.same_pictures import shared_pictures
 from .core import NotYet, exercise
 from .reading import dictionary, near, number, shares, whole_number
 
 if TYPE_CHECKING:
     from ..exported import ExportedModel
-    from ..pictures import Pictures
+    from ..features.pictures import Pictures
 
 WANTED, HALF_WIDTH = 0.9, 0.02  # the accuracy, and how well it is to be known
 LEAST, MOST = (

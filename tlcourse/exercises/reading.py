@@ -13,7 +13,7 @@ import numpy as np
 
 from ..datasets import load_dataset
 from ..datasets.core import Split
-from ..pictures import Pictures
+from ..features.pictures import Pictures
 from .core import NotYet
 
 T = TypeVar("T")

@@ -1,9 +1,9 @@
 """Assertions that explain: each names a mistake that Keras lets pass in silence, and what mends it."""
 
-from ..duplicates import LeakageError, assert_disjoint
+from ..datasets.same_pictures import Pair
 from ..errors import GuardError
-from ..same_pictures import Pair
 from .changes import assert_changed
+from .duplicates import LeakageError, assert_disjoint
 from .frozen import frozen_report
 from .heads import assert_head_trained
 from .losses import assert_loss_fits

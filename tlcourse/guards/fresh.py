@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..blocks import Parts, leaves
+from ..models.blocks import Parts, leaves
 
 if TYPE_CHECKING:
     import keras

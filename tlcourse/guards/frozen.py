@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..blocks import Parts, batch_norms, find_blocks
-from ..freezing import FreezeTable, table
+from ..models.blocks import Parts, batch_norms, find_blocks
+from ..training.freezing import FreezeTable, table
 from .fresh import is_pretrained
 from .heads import about_head
 from .losses import about_loss
@@ -14,7 +14,7 @@ from .stale import stale
 if TYPE_CHECKING:
     import keras
 
-    from ..blocks import HasNetwork
+    from ..models.blocks import HasNetwork
 
 
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:

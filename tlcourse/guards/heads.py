@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from ..blocks import Parts, find_blocks
 from ..errors import GuardError
+from ..models.blocks import Parts, find_blocks
 from .fresh import head_of, is_new, is_pretrained
 
 if TYPE_CHECKING:
     import keras
 
-    from ..blocks import HasNetwork
+    from ..models.blocks import HasNetwork
 
 
 def assert_head_trained(model: "keras.Model | HasNetwork") -> None:

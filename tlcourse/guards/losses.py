@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..blocks import is_model
 from ..errors import GuardError, UserInputError
+from ..models.blocks import is_model
 from ..tensorflow_start import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-    from ..blocks import HasNetwork
+    from ..models.blocks import HasNetwork
 
 PROBABILITIES = ("softmax", "sigmoid")
 RAW = (

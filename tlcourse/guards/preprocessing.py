@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backbones import PretrainedModel
 from ..datasets.bundled import load_samples
 from ..errors import GuardError, UserInputError
-from ..pictures import resize
-from ..published import preprocess
-from ..recipes import RECIPES
+from ..features.pictures import resize
+from ..models.backbones import PretrainedModel
+from ..models.published import preprocess
+from ..models.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from ..recipes import Recipe
+    from ..models.recipes import Recipe
 
 SHOWN = (
     "astronaut",

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..blocks import OWN
 from ..errors import GuardError, UserInputError
+from ..models.blocks import OWN
 from .names import some
 from .snapshots import before_and_after
 

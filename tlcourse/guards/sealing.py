@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.core import Split
 from ..errors import GuardError, UserInputError
-from ..evaluation import ConfusionMatrix
+from ..training.evaluation import ConfusionMatrix
 
 _judged: dict[
     str, int

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..blocks import batch_norms, find_blocks, is_kernel, leaves
 from ..errors import UserInputError
+from ..models.blocks import batch_norms, find_blocks, is_kernel, leaves
 from .fresh import is_pretrained
 from .names import layers_and_models, weight_names
 from .stale import stale
@@ -14,7 +14,7 @@ from .stale import stale
 if TYPE_CHECKING:
     import keras
 
-    from ..blocks import HasNetwork
+    from ..models.blocks import HasNetwork
 
 
 @dataclass(frozen=True)

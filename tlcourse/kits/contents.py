@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from .. import datasets, fetching, published
+from .. import datasets, fetching
 from ..errors import TLCourseError, UserInputError
 from ..files import sha256, unfinished_folder, write_atomically
 from ..handouts import LEARNERS, make_handouts
+from ..models import published
 from ..validation import one_of
 
 LAUNCHERS = Path(__file__).parent / "launchers"

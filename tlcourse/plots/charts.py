@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib import ticker
 
 from ..errors import UserInputError
-from ..evaluation import ConfusionMatrix
 from ..foreign_text import escape_mathtext
 from ..tables import Table
+from ..training.evaluation import ConfusionMatrix
 from .figure import (
     COLOURS,
     DASHES,

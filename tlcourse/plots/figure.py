@@ -11,8 +11,8 @@ from matplotlib import figure
 from PIL import Image
 
 from ..errors import UserInputError, printable
+from ..features.picture_formats import open_image
 from ..foreign_text import escape_html, escape_mathtext
-from ..picture_formats import open_image
 from ..tables import Table, as_html
 from ..validation import as_array
 from ..validation import class_names as checked_names

@@ -11,7 +11,7 @@ from ..foreign_text import escape_mathtext
 from .figure import WIDTH, Figure, as_places, equally_long, listed
 
 if TYPE_CHECKING:
-    from ..pictures import Pictures
+    from ..features.pictures import Pictures
 
 
 def pictures(

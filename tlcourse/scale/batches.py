@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..bit_depth import BitDepth
 from ..errors import UserInputError, printable
+from ..features.bit_depth import BitDepth
+from ..features.inputs import as_pictures
+from ..features.pictures import PREPARATION
 from ..files import as_path
-from ..inputs import as_pictures
-from ..pictures import PREPARATION
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ..engines import PictureEngine
+    from ..features.engines import PictureEngine
     from ..files import as_path
-from ..inputs import Images
+from ..features.inputs import Images
 
 SHARDS = 1000  # so many at first, …
 SMALLEST, LARGEST = (

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cache import limit, make_room
-from ..engines import TensorFlowEngine
 from ..errors import TLCourseError
+from ..features.cache import limit, make_room
+from ..features.engines import TensorFlowEngine
+from ..features.views import AS_IS
 from ..files import (
     as_path,
     cache_folder,
@@ -21,7 +22,6 @@ from ..files import (
     unfinished_folder,
 )
 from ..progress import progress_bar
-from ..views import AS_IS
 from .batches import batches_of, files_of, fingerprint
 from .cluster import connected
 from .shards import Layout, Shards, claim, is_done, read_shards, set_aside, shard_path
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
     from tqdm import tqdm
 
-    from ..engines import PictureEngine
-    from ..inputs import Images
+    from ..features.engines import PictureEngine
+    from ..features.inputs import Images
 
 SHOWN = 3  # pictures that a warning names
 
@@ -126,8 +126,8 @@ def _compute(
 ) -> None:
     with connected(scheduler) as client:
         from .dispatch import (
-            compute_all,
-        )  # needs Dask, which `connected` has found or said to be missing
+            compute_all,  # needs Dask, which `connected` has found or said to be missing
+        )
         from .workers import Network, versions
 
         network = Network(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
+from ..features.rows import Rows
 from ..files import as_path, is_untouched, read_json, write_atomically
-from ..rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from distributed import WorkerPlugin, get_worker
 
-from ..bit_depth import BitDepth
-from ..engines import PictureEngine
 from ..errors import PictureError, TLCourseError, UserInputError
-from ..features import compute_one
+from ..features.bit_depth import BitDepth
+from ..features.engines import PictureEngine
+from ..features.features import compute_one
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
 from .shards import Layout, is_done, is_of, shard_path, write_shard

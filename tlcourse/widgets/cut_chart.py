@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from matplotlib import ticker
 
-from ..block_counts import BlockCount
 from ..foreign_text import escape_mathtext
+from ..models.block_counts import BlockCount
 from ..plots.figure import COLOURS, MARKERS, WIDTH, Figure
 from .moving import Moving
 

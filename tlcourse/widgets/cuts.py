@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backbones import PretrainedModel
-from ..block_counts import BlockCount, count_blocks
-from ..blocks import find_blocks
 from ..errors import UserInputError
 from ..evidence import results
+from ..models.backbones import PretrainedModel
+from ..models.block_counts import BlockCount, count_blocks
+from ..models.blocks import find_blocks
 from .answer import Answer, as_page, as_table
 from .cut_chart import CutChart
 from .live import Live, spoken
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ipywidgets
     import keras
 
-    from ..blocks import HasNetwork
+    from ..models.blocks import HasNetwork
 
 PICTURES, BATCH = 1000, 32  # of an epoch and of a step, in what is expected
 STUDIED = "efficientnet_lite0"  # the network of the study of cuts on solar cells

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import engines
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
+from ..features import engines
+from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
-from ..pictures import resize
 from ..plots.figure import COLOURS, WIDTH, Figure
 from .answer import Answer, as_page, as_table
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import ipycanvas
     import ipywidgets
 
-    from ..fine_tuned import FineTuned
-    from ..small_networks import SmallNetwork
+    from ..training.fine_tuned import FineTuned
+    from ..training.small_networks import SmallNetwork
 
 TOP = 5
 ZOOM = 10  # dots of the canvas for a pixel of the sign

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UserInputError
-from ..learning_curves import LearningCurve, Point
 from ..plots import learning_curve as draw_learning_curve
 from ..plots.figure import COLOURS
+from ..training.learning_curves import LearningCurve, Point
 from .answer import Answer, as_page, as_table
 from .live import Live, spoken
 from .moving import Moving

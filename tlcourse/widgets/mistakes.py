@@ -7,10 +7,10 @@ import numpy as np
 
 from ..datasets.core import Split
 from ..errors import UserInputError, printable
-from ..evaluation import ConfusionMatrix
 from ..foreign_text import escape_html, escape_mathtext
 from ..plots import pictures as draw_pictures
 from ..plots.figure import Figure, as_places, equally_long
+from ..training.evaluation import ConfusionMatrix
 from .answer import Answer, as_page
 from .live import Live, spoken
 from .near import Near, Thumbnails

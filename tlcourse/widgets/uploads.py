@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import colormaps
 
-from ..backbones import PretrainedModel
 from ..datasets.core import Split
 from ..errors import PictureError, TLCourseError, UserInputError, printable
+from ..features.pictures import EXTENSIONS, open_picture, resize
 from ..foreign_text import escape_html
-from ..heads import Classifier
-from ..pictures import EXTENSIONS, open_picture, resize
+from ..models.backbones import PretrainedModel
 from ..plots import pictures as draw_pictures
 from ..progress import quiet
+from ..training.heads import Classifier
 from .answer import Answer, as_page
 from .files import content_of, forget
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken

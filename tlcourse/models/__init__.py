@@ -1,0 +1,1 @@
+"""Pretrained networks for pictures and text: names, weights, preprocessing, blocks."""

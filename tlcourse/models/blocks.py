@@ -1,0 +1,241 @@
+"""The pretrained part of any Keras model, and its blocks."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import UserInputError
+from ..tensorflow_start import import_tensorflow
+from .recipes import BERT, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+OWN = "your layers"  # the name for what was put around the pretrained part
+
+
+class HasNetwork(Protocol):
+    """What has a network in it: a `PretrainedModel`, or what was trained."""
+
+    @property
+    def network(self) -> "keras.Model": ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model taken apart.
+
+    Attributes:
+        network: the `keras.Model`.
+        blocks: block name → its layers, from the pixels on.
+        own: the layers with weights outside the blocks: a head, say.
+        known: whether the blocks are those of a published network; else each layer with weights is one.
+    """
+
+    network: "keras.Model"
+    blocks: dict[str, list]
+    own: list
+    known: bool
+
+    @property
+    def layers(self) -> dict[str, list]:
+        """Block name → layers, with the layers outside the blocks under a name of their own."""
+        return {**self.blocks, OWN: self.own} if self.own else self.blocks
+
+
+def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
+    """Find the pretrained part of a model and its blocks.
+
+    A published network is known by the names of its layers. In other networks every layer with weights is a block of
+    its own, but for a dense layer at the end: that is taken for the head. A single network nested in the model is
+    then taken for the pretrained part.
+
+    Raises:
+        UserInputError: not a model, not built, nothing to freeze, or two published networks in one model.
+    """
+    import_tensorflow()
+    import keras
+
+    network = getattr(model, "network", model)
+    if not isinstance(network, keras.Model):
+        raise UserInputError(
+            f"A {type(model).__name__} was given; expected a model of tl.load_pretrained_model() or a keras.Model."
+        )
+    if not network.built or not all(layer.built for layer in leaves(network)):
+        raise UserInputError(
+            f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
+            "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
+        )
+    if network is not model and hasattr(model, "blocks"):
+        found = [
+            {
+                block: [network.get_layer(name) for name in names]
+                for block, names in model.blocks.items()
+            }
+        ]
+    else:
+        found = [
+            blocks
+            for container in containers(network)
+            if (blocks := _known_blocks(container))
+        ]
+    if len(found) > 1:
+        raise UserInputError(
+            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by itself, "
+            'tl.freeze(model.get_layer("its name")), and compile the model afterwards.'
+        )
+    blocks = found[0] if found else _unknown_blocks(network)
+    if not blocks:
+        raise UserInputError(
+            f"{network.name!r} has no layers with weights before its head, so there is nothing to freeze."
+        )
+    inside = {id(layer) for layers in blocks.values() for layer in layers}
+    own = [
+        layer for layer in leaves(network) if layer.weights and id(layer) not in inside
+    ]
+    return Parts(network, blocks, own, bool(found))
+
+
+def leaves(model: "keras.Model") -> Iterator:
+    """The layers of a model and of the models nested in it, each once; from the pixels on."""
+    seen = set()
+    for container in containers(model):
+        for layer in container.layers:
+            if not is_model(layer) and id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+
+
+def batch_norms(layers: Sequence) -> list:
+    """The batch norms among these layers and within them."""
+    import keras
+
+    inside = [part for layer in layers for part in layer._flatten_layers()]
+    return [
+        part for part in inside if isinstance(part, keras.layers.BatchNormalization)
+    ]
+
+
+def is_kernel(weight: "keras.Variable") -> bool:
+    """Whether a weight multiplies what comes in: no bias (attention's have two axes), no batch norm's."""
+    return len(weight.shape) >= 2 and weight.name != "bias"
+
+
+def is_model(layer: "keras.layers.Layer") -> bool:
+    import keras
+
+    return isinstance(layer, keras.Model)
+
+
+def containers(model: "keras.Model") -> Iterator:
+    """The model and the models nested in it, outermost first."""
+    yield model
+    for layer in model.layers:
+        if is_model(layer):
+            yield from containers(layer)
+
+
+def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
+    """The blocks of the published network whose names most of the layers bear; None if it is no such network.
+
+    A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
+    """
+    found = [_matched(container.layers, recipe) for recipe in (*RECIPES.values(), BERT)]
+    layers, share, blocks = max(found, key=lambda match: match[:2])
+    return blocks if len(blocks) >= 3 and share > 0.8 else None
+
+
+def _matched(
+    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
+) -> tuple[int, float, dict[str, list]]:
+    """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
+
+    What follows the last layer that bears a name is a head, except the batch norm and activation that some families
+    end with.
+    """
+    bearing = [bool(_name_on(layer, recipe)) for layer in layers]
+    named = [
+        bears
+        for layer, bears in zip(layers, bearing, strict=True)
+        if layer.weights and is_spatial(layer)
+    ]
+    share = 1.0 if recipe.named_at_end else sum(named) / max(len(named), 1)
+    end = max((place + 1 for place, bears in enumerate(bearing) if bears), default=0)
+    while end < len(layers) and _ends_a_base(layers[end]):
+        end += 1
+    return sum(bearing), share, sort_into_blocks(layers[:end], recipe)
+
+
+def sort_into_blocks(
+    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
+) -> dict[str, list]:
+    """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
+    blocks: dict[str, list[keras.layers.Layer]] = {}
+    waiting: list[keras.layers.Layer] = []
+    current: str | None = None
+    for layer in layers:
+        waiting.append(layer)
+        name = _name_on(layer, recipe)
+        current = name or current
+        if current and (name or not recipe.named_at_end):
+            blocks.setdefault(current, []).extend(waiting)
+            waiting = []
+    if waiting and current:
+        blocks[current] += waiting
+    return blocks
+
+
+def _name_on(layer: "keras.layers.Layer", recipe: Recipe) -> str | None:
+    """The block's name that a layer's own name bears; a head's may do so by chance ("top_dropout")."""
+    match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
+    return match and recipe.rename.get(match[1], match[1])
+
+
+def is_spatial(layer: "keras.layers.Layer") -> bool:
+    """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
+    if is_model(layer):
+        return False
+    try:
+        return len(layer.output.shape) > 2 or "squeeze" in layer.name
+    except (AttributeError, ValueError):  # used twice, or never
+        return True
+
+
+def _ends_a_base(layer: "keras.layers.Layer") -> bool:
+    import keras
+
+    kinds = (
+        keras.layers.BatchNormalization,
+        keras.layers.Activation,
+        keras.layers.ReLU,
+    )
+    return isinstance(layer, kinds) and is_spatial(layer)
+
+
+def _unknown_blocks(network: "keras.Model") -> dict[str, list]:
+    """Each layer with weights as a block of its own, without the head."""
+    children = [layer for layer in network.layers if layer.weights]
+    if children and len(children) > 1 and _ends_dense(children[-1]):
+        children = children[:-1]
+    elif len(children) == 1 and not is_model(children[0]) and _ends_dense(children[0]):
+        return {}
+    nested = [layer for layer in children if is_model(layer)]
+    if len(nested) == 1:
+        return {layer.name: [layer] for layer in leaves(nested[0]) if layer.weights}
+    return {
+        layer.name: list(leaves(layer)) if is_model(layer) else [layer]
+        for layer in children
+    }
+
+
+def _ends_dense(layer: "keras.layers.Layer") -> bool:
+    import keras
+
+    last = (
+        [part for part in leaves(layer) if part.weights][-1]
+        if is_model(layer)
+        else layer
+    )
+    return isinstance(last, keras.layers.Dense)

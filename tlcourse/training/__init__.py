@@ -1,0 +1,1 @@
+"""Classifiers on frozen features, fine-tuning, and how good they are."""
