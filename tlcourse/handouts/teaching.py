@@ -8,11 +8,7 @@ and what to say or to watch for:
     *6 minutes.* Start the cell before you explain it …
 """
 
-import ast
-import inspect
 import re
-import sys
-import textwrap
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -79,56 +75,10 @@ def read_notes(lesson: Lesson) -> list[Note]:
 
 
 def wrong_answers(number: str) -> list[str]:
-    """What the check of an exercise says to wrong answers, one sentence each: a way to see which ones to expect.
-
-    They are read from the judge's own program, so there is no second list. "…" stands for what the learner gave.
-    """
-    judge = find_exercise(number).judge
-    module = sys.modules[judge.__module__]
-    programs, found = [judge], []
-    for function in programs:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        found += [_sentence(call.args[0]) for call in _raised(tree)]
-        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        called = {name.id for name in calls if isinstance(name, ast.Name)}
-        helpers = [
-            value
-            for name, value in vars(module).items()
-            if name in called and inspect.isfunction(value)
-        ]
-        programs += [
-            value
-            for value in helpers
-            if value.__module__ == module.__name__ and value not in programs
-        ]
-    spoken = (
+    """What the check of an exercise says to wrong answers; "…" stands for values."""
+    rows = find_exercise(number).sentences.items()
+    texts = [re.sub(r"\{[^}]*\}", "…", text) for row, text in rows if row != "right"]
+    return [
         text if re.search(r"[a-z]", text) else "What the guard itself says."
-        for text in found
-    )
-    return list(dict.fromkeys(spoken))
-
-
-def _raised(tree: ast.AST) -> list[ast.Call]:
-    """What the statements `raise NotYet(…)` raise, in the order of the program."""
-    raised = [
-        node.exc
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+        for text in texts
     ]
-    ours = [
-        call
-        for call in raised
-        if isinstance(call.func, ast.Name) and call.func.id == "NotYet"
-    ]
-    return sorted(ours, key=lambda call: call.lineno)
-
-
-def _sentence(node: ast.expr) -> str:
-    """A message as it stands in the program: a string, a formatted one, or strings that are put together."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_sentence(part) for part in node.values)
-    if isinstance(node, ast.BinOp):
-        return _sentence(node.left) + _sentence(node.right)
-    return "…"
