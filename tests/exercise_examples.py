@@ -371,7 +371,7 @@ def trained_block():
     import keras
 
     network = tl.add_head(model(), 2)
-    before = tl.guards.snapshot(network)
+    before = tl.checks.snapshot(network)
 
     def trained(blocks, steps=1, value=0.01):
         for layer in network.layers:
@@ -379,7 +379,7 @@ def trained_block():
             names = [
                 f"{layer.name}/{each.path.split('/')[-1]}" for each in layer.weights
             ]
-            weights = [before.weights[name] for name in names]
+            weights = [before.weights[name].value for name in names]
             layer.set_weights([each + (0 if kept else value) for each in weights])
         network.compile(keras.optimizers.Adam(), "binary_crossentropy")
         network.optimizer.iterations.assign(steps)

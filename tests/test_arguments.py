@@ -92,7 +92,7 @@ FUNCTIONS_ELSEWHERE = {
 }
 ROOMS_ELSEWHERE = {
     "show": "drawings: test_plots.py",
-    "guards": "test_guards.py",
+    "checks": "test_checks_changes.py",
     "scale": "clusters: test_scale.py",
     "widgets": "test_widgets.py",
 }

@@ -118,9 +118,9 @@ def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
     colleagues = networks_of_colleagues(tl.load_pretrained_model())
     words = {"Ada": "no activation", "Cleo": "batch norms", "Dora": "initialised"}
     for name, word in words.items():
-        (warning,) = tl.guards.frozen_report(colleagues[name]).warnings
+        (warning,) = tl.checks.frozen_report(colleagues[name]).warnings
         assert word in warning
-    assert not tl.guards.frozen_report(colleagues["Ben"]).warnings
+    assert not tl.checks.frozen_report(colleagues["Ben"]).warnings
 
 
 def test_nothing_but_an_example_is_asked_for():

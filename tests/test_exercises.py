@@ -6,7 +6,7 @@ from answers import ODD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlcourse.errors import DatasetUnavailable, GuardError, UserInputError
+from tlcourse.errors import DatasetUnavailable, CheckError, UserInputError
 from tlcourse.exercises import table
 from tlcourse.exercises.answers import Anything, NotYet, Share, Shares
 from tlcourse.exercises.checking import Check
@@ -110,7 +110,7 @@ def test_no_exception_of_rows_reaches_a_learner(check, add_exercise, error):
     ("error", "state"),
     [
         (NotYet("Look again."), "not yet"),
-        (GuardError("Look again."), "not yet"),
+        (CheckError("Look again."), "not yet"),
         (DatasetUnavailable("Look again."), "not checked"),
     ],
 )

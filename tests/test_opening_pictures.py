@@ -133,7 +133,7 @@ REFUSED = {
         lambda folder: tl.pictures.Pictures([folder / "cat" / "drawing.jpg"])
     ),
     "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
-    "assert_disjoint": lambda folder: tl.guards.assert_disjoint(
+    "assert_disjoint": lambda folder: tl.checks.assert_disjoint(
         folder / "cat", folder / "dog"
     ),
     "the upload widget": upload,

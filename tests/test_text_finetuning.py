@@ -171,8 +171,8 @@ def test_the_guards_agree(small_bert, result):
         result.network.get_layer("average").output,
         name=earlier.name,
     )
-    tl.guards.assert_changed(
-        tl.guards.snapshot(earlier), tl.guards.snapshot(tuned_part), only="layer_2"
+    tl.checks.assert_changed(
+        tl.checks.snapshot(earlier), tl.checks.snapshot(tuned_part), only="layer_2"
     )
 
 
@@ -390,13 +390,13 @@ def network(small_bert):
 
 
 def test_the_frozen_report_speaks_of_embeddings_and_layers(network):
-    report = tl.guards.frozen_report(network)
+    report = tl.checks.frozen_report(network)
     assert [row.block for row in report.rows] == ["embeddings", "layer_1", "layer_2"]
     assert sum(row.parameters for row in report.rows) == network.count_params()
 
 
 def test_a_text_model_s_report_is_its_network_s(small_bert, network):
-    ours, theirs = tl.guards.frozen_report(small_bert), tl.guards.frozen_report(network)
+    ours, theirs = tl.checks.frozen_report(small_bert), tl.checks.frozen_report(network)
     assert [row.parameters for row in ours.rows] == [
         row.parameters for row in theirs.rows
     ]
@@ -442,14 +442,14 @@ def test_a_head_of_one_s_own_is_no_block(network):
 def with_head(small_bert, reviews):
     """A new head on the frozen small BERT, after an epoch: the model, and its weights before that."""
     model = tl.add_head(small_bert, classes=2)
-    before = tl.guards.snapshot(model)
+    before = tl.checks.snapshot(model)
     model.fit(small_bert.tokenize(reviews[0]), reviews[1], epochs=1, verbose=0)
     return model, before
 
 
 def test_a_new_head_is_trained_on_token_ids_and_the_rest_stays(with_head):
     model, before = with_head
-    tl.guards.assert_changed(before, model, only="your layers")
+    tl.checks.assert_changed(before, model, only="your layers")
 
 
 def test_a_new_head_leaves_the_model_as_it_was(with_head, small_bert, before):

@@ -54,7 +54,7 @@ _ROOMS = {
     "pictures": "features.pictures",
     "errors": "errors",
     "show": "plots",
-    "guards": "guards",
+    "checks": "checks",
     "scale": "scale",
     "widgets": "widgets",
 }
@@ -63,9 +63,9 @@ __all__ = [*_PLACES, *_ROOMS]
 
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
+    from . import checks as checks
     from . import datasets as datasets
     from . import errors as errors
-    from . import guards as guards
     from . import plots
     from . import scale as scale
     from . import widgets as widgets

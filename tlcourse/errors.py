@@ -78,5 +78,5 @@ class WeightsUnavailable(TLCourseError):
     """Pretrained weights are not on this machine, or TensorFlow is not. The message says what to run."""
 
 
-class GuardError(TLCourseError, AssertionError):
-    """Something is not as a guard asserts it. The message says what, why it matters and what to do."""
+class CheckError(TLCourseError, AssertionError):
+    """Something is not as a check asserts it. The message says what, why it matters and what to do."""

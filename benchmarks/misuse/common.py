@@ -50,6 +50,6 @@ def speaks(guard: Callable, *arguments, **options) -> bool:
     """Whether a guard objects."""
     try:
         guard(*arguments, **options)
-    except tl.errors.GuardError:
+    except tl.errors.CheckError:
         return True
     return False

@@ -52,7 +52,7 @@ def augmentation(seed: int) -> dict:
             f"true_{way}": true,
         }
         flat = pictures.reshape(-1, *pictures.shape[2:])
-        guard[way] = speaks(tl.guards.assert_disjoint, flat[~judged], flat[judged])
+        guard[way] = speaks(tl.checks.assert_disjoint, flat[~judged], flat[judged])
     return _flattery(found) | {"guard": guard}
 
 
@@ -80,7 +80,7 @@ def choosing(seed: int) -> dict:
     one_test = float(
         np.std([draw["reported_wrong"] - draw["true_wrong"] for draw in draws], ddof=1)
     )
-    test = tl.guards.seal(solar().test.select(slice(0, TESTED)))
+    test = tl.checks.seal(solar().test.select(slice(0, TESTED)))
     once = speaks(test.open, lambda images: np.zeros(len(images), int))
     twice = speaks(test.open, lambda images: np.ones(len(images), int))
     return _flattery(found) | {

@@ -39,7 +39,7 @@ def with_loss(
     network = keras.Sequential([keras.Input((model().feature_dim,)), head])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     network.compile(keras.optimizers.Adam(RATE), loss)
-    spoke, rows = speaks(tl.guards.assert_loss_fits, network), learned_signs(seed)
+    spoke, rows = speaks(tl.checks.assert_loss_fits, network), learned_signs(seed)
     network.fit(
         features_of_numerals()[0][rows],
         numerals().train.labels[rows],

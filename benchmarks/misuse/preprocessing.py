@@ -105,7 +105,7 @@ def forgotten(seed: int) -> dict:
         for way in ("right", "forgotten")
     }
     guard = {
-        way: speaks(tl.guards.assert_preprocessing, model(), PREPARED[name])
+        way: speaks(tl.checks.assert_preprocessing, model(), PREPARED[name])
         for way, name in (("right", "right"), ("wrong", "forgotten"))
     }
     return {"right": ways["right"], "wrong": ways["forgotten"], "guard": guard}

@@ -73,7 +73,7 @@ network = tl.add_head(model, classes=2)
 for name in model.blocks["block7a"]:
     network.get_layer(name).trainable = True
 
-before = tl.guards.snapshot(network)
+before = tl.checks.snapshot(network)
 print(f"The features have moved by {moved_at_rate_0(network):.0%} of their length.")
 
 # %% [markdown]
@@ -81,8 +81,8 @@ print(f"The features have moved by {moved_at_rate_0(network):.0%} of their lengt
 
 # %%
 try:
-    tl.guards.assert_changed(before, network, only=[])
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before, network, only=[])
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -97,9 +97,9 @@ except tl.errors.GuardError as error:
 tl.unfreeze(network, from_="block7a")
 
 # %%
-before = tl.guards.snapshot(network)
+before = tl.checks.snapshot(network)
 print(f"The features have moved by {moved_at_rate_0(network):.0%} of their length.")
-tl.guards.assert_changed(before, network, only=[])
+tl.checks.assert_changed(before, network, only=[])
 
 # %% [markdown]
 # A training that should change nothing changes nothing, and the guard is silent.

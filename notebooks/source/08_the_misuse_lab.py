@@ -123,7 +123,7 @@ tl.unfreeze(right)
 right.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy")
 
 # %% tags=["trained-here"]
-before = tl.guards.snapshot(right)
+before = tl.checks.snapshot(right)
 print(f"right: {train(right):.1%}")
 
 # %% [markdown]
@@ -152,15 +152,15 @@ measured("batch norm in training mode")
 
 # %%
 meant = [*list(model.blocks)[-6:], "your layers"]
-tl.guards.assert_changed(before, right, only=meant)
+tl.checks.assert_changed(before, right, only=meant)
 
 try:
-    tl.guards.assert_changed(before, drifting, only=meant)
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before, drifting, only=meant)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# `tl.guards.frozen_report(network)` warns of it before any training.
+# `tl.checks.frozen_report(network)` warns of it before any training.
 #
 # **The cure:** `tl.unfreeze(network)`, or, in plain Keras, `layer.trainable = False` for every batch norm, last.
 
@@ -184,7 +184,7 @@ print(f"the head alone, one epoch more: {train(forgotten, epochs=1):.1%}")
 for layer in forgotten.layers:
     layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
 
-before_fit = tl.guards.snapshot(forgotten)
+before_fit = tl.checks.snapshot(forgotten)
 trainable = sum(weight.shape.num_elements() for weight in forgotten.trainable_weights)
 print(f"{trainable:,} numbers are trainable.")
 
@@ -210,8 +210,8 @@ measured("no recompile after unfreezing")
 
 # %%
 try:
-    tl.guards.assert_changed(before_fit, forgotten, only=meant)
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before_fit, forgotten, only=meant)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -248,12 +248,12 @@ measured("learning rate 100 times too high")
 
 # %% tags=["trained-here"]
 for name, network in {"right, three epochs": right, "a hundred times, one": ruined}.items():
-    print(f"{name:20} the block that moved most: {max(tl.guards.moved(before, network).values()):.1%}")
+    print(f"{name:20} the block that moved most: {max(tl.checks.moved(before, network).values()):.1%}")
 
 # %% tags=["trained-here"]
 try:
-    tl.guards.assert_still_pretrained(before, ruined)
-except tl.errors.GuardError as error:
+    tl.checks.assert_still_pretrained(before, ruined)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -343,8 +343,8 @@ for data, ways in study["preprocessings"].items():
 # %%
 for prepare in (lambda images: images / 255, lambda images: model.preprocess(images)[..., ::-1]):
     try:
-        tl.guards.assert_preprocessing(model, prepare)
-    except tl.errors.GuardError as error:
+        tl.checks.assert_preprocessing(model, prepare)
+    except tl.errors.CheckError as error:
         print(error, end="\n\n")
 
 # %% [markdown]
@@ -397,8 +397,8 @@ fresh = new_network()
 tl.unfreeze(fresh)
 
 try:
-    tl.guards.assert_head_trained(fresh)
-except tl.errors.GuardError as error:
+    tl.checks.assert_head_trained(fresh)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -470,8 +470,8 @@ measured("augmented before the split")
 
 # %%
 try:
-    tl.guards.assert_disjoint(views[~held_views], views[held_views], names=["train", "held out"], show=2)
-except tl.guards.LeakageError as error:
+    tl.checks.assert_disjoint(views[~held_views], views[held_views], names=["train", "held out"], show=2)
+except tl.checks.LeakageError as error:
     print(error)
 
 # %% [markdown]
@@ -481,7 +481,7 @@ except tl.guards.LeakageError as error:
 # **The cure:** split first, by what pictures come from; then augment the training part.
 
 # %%
-tl.guards.assert_disjoint(views[~held_cells], views[held_cells], names=["train", "held out"])
+tl.checks.assert_disjoint(views[~held_cells], views[held_cells], names=["train", "held out"])
 
 # %% [markdown]
 # ## 7 · Choosing on the test set
@@ -564,7 +564,7 @@ measured("chosen on the test set")
 # **The guard** is a seal. A sealed split tells how many pictures it has, and judges one classifier.
 
 # %%
-test = tl.guards.seal(solar.test)
+test = tl.checks.seal(solar.test)
 test
 
 # %%
@@ -581,7 +581,7 @@ print(f"{test.open(lambda images: probes[0].predict(tested_by['head'])).accuracy
 # %%
 try:
     test.open(lambda images: probes[1].predict(tested_by["block6d"]))
-except tl.errors.GuardError as error:
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -647,8 +647,8 @@ for way, found in study["losses"].items():
 
 # %%
 try:
-    tl.guards.assert_loss_fits(logits)
-except tl.errors.GuardError as error:
+    tl.checks.assert_loss_fits(logits)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -692,7 +692,7 @@ tl.check("8.1", verdicts)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for name, network in colleagues.items():
-    print(name, tl.guards.frozen_report(network).warnings)
+    print(name, tl.checks.frozen_report(network).warnings)
 
 verdicts = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
 tl.check("8.1", verdicts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import (
-    GuardError,
+    CheckError,
     TLCourseError,
     UserInputError,
     callers_level,
@@ -165,7 +165,7 @@ def _checked(exercise: Exercise, answer: Any, context: tuple) -> tuple[str, str]
     try:
         with np.errstate(all="ignore"):
             row, reason = exercise.check(answer, context)
-    except (NotYet, GuardError) as error:
+    except (NotYet, CheckError) as error:
         return NOT_YET, str(error)
     except Exception as error:
         if isinstance(error, TLCourseError) and not isinstance(error, UserInputError):

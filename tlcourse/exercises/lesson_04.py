@@ -6,7 +6,7 @@ import numpy as np
 
 import tlcourse as tl
 
-from ..errors import GuardError, UserInputError
+from ..errors import CheckError, UserInputError
 from .answers import Network, Shares, WholeNumber, having, near, unexpected
 from .table import rows
 
@@ -32,11 +32,11 @@ def number_of_weights(answer):
 
 @rows("4.2", Network())
 def trained_block(network, snapshot):
-    if not isinstance(snapshot, tl.guards.Snapshot):
+    if not isinstance(snapshot, tl.checks.Snapshot):
         raise unexpected(snapshot, "`snapshot`, taken before training", "snapshot")
     try:
-        tl.guards.assert_changed(snapshot, network, only=["block7a", "new_head"])
-    except (GuardError, UserInputError) as problem:
+        tl.checks.assert_changed(snapshot, network, only=["block7a", "new_head"])
+    except (CheckError, UserInputError) as problem:
         yield "changed", True, {"problem": problem}
     finite = all(np.isfinite(weights).all() for weights in network.get_weights())
     yield "not finite", not finite

@@ -13,7 +13,7 @@ FACTS = {  # verdict → what is true where that verdict is wrong
     "batch norm": "its batch norms are frozen, all of them",
     "loss": "its loss expects what its last layer outputs",
     "new head": "its head is not as it was initialised any more",
-    "nothing": "a guard has something to say",
+    "nothing": "a check has something to say",
 }
 TRAINED = ("block7a", "head", "your layers")  # in 8.2; the last: frozen_report's name
 HIGHEST_RATES = {"SGD": 0.1}  # of others, most of them kin of Adam:
@@ -81,7 +81,7 @@ def who_should_wait(answer):
 
 @rows("8.2", Network())
 def mended(network):
-    report = tl.guards.frozen_report(network)
+    report = tl.checks.frozen_report(network)
     yield "warning", bool(report.warnings), {"warning": (*report.warnings, "")[0]}
     yield from _trained_blocks({row.block: row.state for row in report.rows})
     yield "not compiled", not network.compiled

@@ -43,8 +43,8 @@ def pictures_in_both(answer, theirs):
 
 def _pairs(theirs):
     try:
-        tl.guards.assert_disjoint(theirs["train"], theirs["test"])
-    except tl.guards.LeakageError as error:
+        tl.checks.assert_disjoint(theirs["train"], theirs["test"])
+    except tl.checks.LeakageError as error:
         return len(error.pairs)
     return 0
 

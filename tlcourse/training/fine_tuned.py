@@ -23,7 +23,7 @@ class FineTuned(Predictor["Images | Sentences"]):
         record: what happened, ready for JSON: "from", "views", "rows" (learned from and held out), "settings",
             "seconds" of each stage, "probe" (its validation_accuracy and validation_loss, if rows were held out),
             "epochs" (of each: loss, learning_rate, validation_accuracy, validation_loss, seconds), "best_epoch" (0: the
-            probe's head was not improved on), "moved" (block's name → how far, see `tl.guards.moved`) and "changed"
+            probe's head was not improved on), "moved" (block's name → how far, see `tl.checks.moved`) and "changed"
             (names of the weights that are not what they were); of `fine_tune` also "estimated_seconds" of the last
             stage and "resumed_after" (epochs).
     """

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks.distance import about_distance
 from ..files import cache_folder
-from ..guards.pretrained import about_distance
 from ..models.backbones import PretrainedModel
 from ..models.text_models import PretrainedTextModel
 from .checkpoint import Checkpoint, fingerprint

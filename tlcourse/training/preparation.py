@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks.distance import share_moved
 from ..features import engines
 from ..features.ragged import Ragged
 from ..freed_memory import clear_away
-from ..guards.pretrained import share_moved
 from ..models.backbones import PretrainedModel
 from ..models.blocks import is_kernel
 from ..models.text_models import PretrainedTextModel

@@ -1,12 +1,12 @@
-"""The guard of losses: what fits passes, in whatever way it is written; what does not is named, with its cure."""
+"""The loss fits the last layer, however the two are written, or the misfit is named."""
 
 from functools import partial
 
 import pytest
 
 import tlcourse as tl
-from tlcourse.errors import GuardError, UserInputError
-from tlcourse.guards import assert_loss_fits, frozen_report
+from tlcourse.checks import CheckError, assert_loss_fits, frozen_report
+from tlcourse.errors import UserInputError
 
 keras = pytest.importorskip("keras")
 from keras import layers, losses  # noqa: E402
@@ -23,7 +23,7 @@ def model(
     return network
 
 
-def failure(network, kind=GuardError) -> str:
+def failure(network, kind=CheckError) -> str:
     with pytest.raises(kind) as caught:
         assert_loss_fits(network)
     return str(caught.value)
@@ -56,16 +56,11 @@ def test_what_fits_passes(units, activation, loss):
     assert_loss_fits(model(units, activation, loss))
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        "mse",
-        "hinge",
-        losses.KLDivergence(),
-        lambda y, p: p,
-        losses.CategoricalGeneralizedCrossEntropy(),
-    ],
-)
+GENERALISED = losses.CategoricalGeneralizedCrossEntropy()
+OTHERS = ["mse", "hinge", losses.KLDivergence(), lambda y, p: p, GENERALISED]
+
+
+@pytest.mark.parametrize("loss", OTHERS)
 def test_other_losses_pass_in_silence(loss):
     assert_loss_fits(model(3, None, loss))
 
@@ -75,33 +70,32 @@ def test_an_activation_of_one_s_own_passes_in_silence():
 
 
 TWICE = partial(losses.categorical_crossentropy, from_logits=True)
-MISFITS = {
-    "logits as probabilities": (3, None, "sparse_categorical_crossentropy", "gives any numbers (no activation)"),
-    "… as an object": (3, None, SPARSE(), 'activation="softmax", or take the loss keras.losses.SparseCategorical'),
-    "… as a function": (3, None, losses.categorical_crossentropy, "the loss keras.losses.CategoricalCrossentropy("),
-    "… by another name": (1, None, "bce", 'activation="sigmoid", or take the loss keras.losses.BinaryCrossentropy('),
-    "… focal": (1, None, losses.BinaryFocalCrossentropy(), "keras.losses.BinaryFocalCrossentropy(from_logits=True)"),
-    "rectified": (3, "relu", "categorical_crossentropy", "gives any numbers (relu)"),
-    "softmax twice": (3, "softmax", SPARSE(from_logits=True), "Leave from_logits=True out"),
-    "sigmoid twice": (1, "sigmoid", BINARY(from_logits=True), "squashes them a second time"),
-    "… in a partial function": (3, "softmax", TWICE, "categorical_crossentropy with from_logits=True"),
-    "softmax of one": (1, "softmax", "binary_crossentropy", "a softmax over one number is always 1"),
-    "one output for classes": (1, "sigmoid", "categorical_crossentropy", "one output for each class"),
-    "one logit for classes": (1, None, SPARSE(from_logits=True), "own normalisation over one number is always 1"),
-    "separate probabilities": (3, "sigmoid", "categorical_crossentropy", "3 separate probabilities (sigmoid)"),
-    "each output by itself": (4, "softmax", "binary_crossentropy", "the same class is right in 2 of 4 outputs"),
-}  # fmt: skip
+FOCAL = losses.BinaryFocalCrossentropy()
+MISFITS = [
+    (3, None, "sparse_categorical_crossentropy", "any numbers (no activation)"),
+    (3, None, SPARSE(), "losses.SparseCategoricalCross"),
+    (3, None, losses.categorical_crossentropy, "losses.CategoricalCross"),
+    (1, None, "bce", "losses.BinaryCross"),
+    (1, None, FOCAL, "losses.BinaryFocal"),
+    (3, "relu", "categorical_crossentropy", "numbers (relu)"),
+    (3, "softmax", SPARSE(from_logits=True), "Leave from_logits=True out"),
+    (1, "sigmoid", BINARY(from_logits=True), "squashes them a second time"),
+    (3, "softmax", TWICE, "with from_logits"),
+    (1, "softmax", "binary_crossentropy", "a softmax over one"),
+    (1, "sigmoid", "categorical_crossentropy", "one output for each class"),
+    (1, None, SPARSE(from_logits=True), "own normalisation"),
+    (3, "sigmoid", "categorical_crossentropy", "3 separate"),
+    (4, "softmax", "binary_crossentropy", "right in 2 of 4"),
+]
 
 
-@pytest.mark.parametrize(
-    ("units", "activation", "loss", "words"), MISFITS.values(), ids=MISFITS
-)
+@pytest.mark.parametrize(("units", "activation", "loss", "words"), MISFITS)
 def test_what_does_not_fit_is_explained(units, activation, loss, words):
     assert words in failure(model(units, activation, loss))
 
 
 def test_the_message_names_the_layer():
-    assert "The last layer, answer, gives" in failure(model(3, None))
+    assert "The last layer, answer, outputs" in failure(model(3, None))
 
 
 # Where the activation is
@@ -133,16 +127,11 @@ def with_nested_head(x):
     return keras.Sequential([keras.Input((4,)), layers.Dense(3, "softmax")])(x)
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        with_activation_layer,
-        with_softmax_layer,
-        with_operation,
-        with_mixed_precision_end,
-        with_nested_head,
-    ],
-)
+ENDS = [with_activation_layer, with_softmax_layer, with_operation]
+ENDS += [with_mixed_precision_end, with_nested_head]
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_a_softmax_is_found_wherever_it_is(end):
     x = keras.Input((4,))
     assert_loss_fits(compiled(end(x), x))
@@ -152,7 +141,7 @@ def test_a_softmax_is_found_wherever_it_is(end):
 def test_logits_in_a_nested_head_are_found():
     x = keras.Input((4,))
     head = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dropout(0.1)])
-    assert "gives any numbers" in failure(compiled(head(x), x))
+    assert "outputs any numbers" in failure(compiled(head(x), x))
 
 
 def test_a_layer_that_tells_nothing_passes():
@@ -173,7 +162,7 @@ def test_each_output_is_held_against_its_own_loss(pack):
     network = compiled(
         outputs, x, pack(["categorical_crossentropy", "categorical_crossentropy"])
     )
-    assert "The last layer, second, gives any numbers" in failure(network)
+    assert "The last layer, second, outputs any numbers" in failure(network)
 
 
 # No false alarm
@@ -200,7 +189,7 @@ def test_a_network_that_was_saved_and_loaded_is_judged_the_same(tmp_path):
     model(3, None, SPARSE(from_logits=True)).save(tmp_path / "right.keras")
     model(3, None, SPARSE()).save(tmp_path / "wrong.keras")
     assert_loss_fits(keras.models.load_model(tmp_path / "right.keras"))
-    assert "gives any numbers" in failure(
+    assert "outputs any numbers" in failure(
         keras.models.load_model(tmp_path / "wrong.keras")
     )
 
