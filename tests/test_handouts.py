@@ -252,7 +252,7 @@ def test_each_exercise_comes_with_its_hints_and_the_wrong_answers_to_expect(
 
 def test_the_wrong_answers_are_those_that_the_check_knows():
     assert check("5.1", 6).reason in wrong_answers("5.1") and check(
-        "6.1", 448
+        "6.1", 160
     ).reason in wrong_answers("6.1")
 
 

@@ -109,25 +109,20 @@ def harder_kind(answer, classifier):
 @rows("0.3", Shares(*BLOCKS))
 def three_blocks(answer, sample):
     indices = _indices_in_train(sample, SAMPLED, "sample")
-    validation, test = (
-        tl.load_dataset("solar").validation,
-        tl.load_dataset("solar").test,
-    )
+    solar = tl.load_dataset("solar")
     yield "training rows", min(answer.values()) >= 0.97
     for name, blocks in BLOCKS.items():
-        probe, _ = _trained(indices, blocks)
-        accuracy, details = answer[name], {"name": name}
-        if near(
-            accuracy, probe.score(_features("validation", blocks), validation.labels)
-        ):
-            continue
-        yield "both the same", len(set(answer.values())) == 1
-        yield (
-            "test",
-            near(accuracy, probe.score(_features("test", blocks), test.labels)),
-            details,
+        probe, on_training = _trained(indices, blocks)
+        validation, test = (
+            probe.score(_features(part, blocks), getattr(solar, part).labels)
+            for part in ("validation", "test")
         )
-        details |= {"accuracy": accuracy, "labels": len(indices)}
+        if near(answer[name], validation):
+            continue
+        details = {"name": name, "accuracy": answer[name], "labels": len(indices)}
+        yield "both the same", len(set(answer.values())) == 1
+        yield "training rows", near(answer[name], on_training)
+        yield "test", near(answer[name], test), details
         yield "otherwise", True, details
     difference = 100 * (answer["three blocks"] - answer["last block"])
-    yield "right", True, {"difference": difference, "cells": len(validation)}
+    yield "right", True, {"difference": difference, "cells": len(solar.validation)}

@@ -123,7 +123,8 @@ def _learning_rate(optimizer):
 @rows("8.3", Anything())
 def larger_test(answer, correct):
     several = isinstance(answer, list | tuple | np.ndarray) and np.ndim(answer) == 1
-    yield "several", several and len(answer) > 1, {"count": np.size(answer)}
+    count = len(answer) if several else 1
+    yield "several", count > 1, {"count": count}
     bias = Share(minimum=-1).read(answer, "one number between 0 and 1")
     yield "negative", bias < 0
     expected = "an array of True and False, one row per probe"
