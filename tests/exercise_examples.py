@@ -423,7 +423,7 @@ def wide_head():
     rows = model().extract_features(images)
     layers = [keras.layers.Dense(1024, "relu"), keras.layers.Dense(1, "sigmoid")]
     wide = keras.Sequential(layers)
-    wide.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", ["accuracy"])
+    wide.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     wide.fit(features(train), train.labels, epochs=10, verbose=0)
     accuracy = wide.evaluate(rows, cells.labels, verbose=0)[1]
     right = {"probe": probe.score(rows, cells.labels), "wide": accuracy}
@@ -751,12 +751,18 @@ def mended():
     def not_compiled():
         return keras.Model(mend().input, patient.output)
 
-    small = keras.Sequential([keras.Input((8,)), keras.layers.Dense(10, "softmax")])
+    small = [
+        keras.Input((8,)),
+        *map(keras.layers.Dense, (4, 10)),
+        keras.layers.Softmax(),
+    ]
+    small = keras.Sequential(small)
     small.compile(keras.optimizers.Adam(1e-4), loss)
 
     def four_outputs():
-        four = keras.layers.Dense(4, "softmax", name="four", bias_initializer="ones")
-        wrong = keras.Model(mend().input, four(copy.output))
+        bias = keras.initializers.Constant(0.1)
+        four = keras.layers.Dense(4, "softmax", bias_initializer=bias)
+        wrong = keras.Model(mend().input, four(patient.output))
         four.bias.assign([0.1, 0.2, 0.3, 0.4])
         wrong.compile(keras.optimizers.Adam(5e-4), loss)
         return wrong
@@ -903,7 +909,7 @@ def two_stacks():
         return [(n, m.fit(*fitted_on) if fitted_on else m) for n, m in members]
 
     def stack(members, cv, rows, last=None):
-        last = last or LogisticRegression()
+        last = LogisticRegression() if last is None else last
         return StackingClassifier(members, last, cv=cv).fit(*rows)
 
     right = {
