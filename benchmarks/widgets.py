@@ -23,16 +23,16 @@ def widgets() -> dict:
     )
     probe = tl.train_classifier(features, train.labels, solar.class_names)
     return {
-        "freeze explorer": slider(tl.widgets.freeze_explorer()),
+        "freeze explorer": slider(tl.widgets.FreezeExplorer()),
         "label slider": slider(
-            tl.widgets.label_slider(tl.LearningCurve.of(tl.results("kanji.ways")))
+            tl.widgets.LabelSlider(tl.LearningCurve.of(tl.results("kanji.ways")))
         ),
         "mistake browser": mistakes(
             solar.test, probe.predict_proba(unseen), unseen, train, features
         ),
         "draw a Kanji": drawing(),
         "try your own": uploads(
-            tl.widgets.try_your_own(model, probe, train, features, solar.test)
+            tl.widgets.TryYourOwn(model, probe, train, features, solar.test)
         ),
     }
 
@@ -64,7 +64,7 @@ def slider(widget) -> dict:
 
 def mistakes(*arguments) -> dict:
     """Fields that nobody has opened before: a widget of its own for each click."""
-    made = [tl.widgets.mistake_browser(*arguments) for _ in range(MOVES // 4)]
+    made = [tl.widgets.MistakeBrowser(*arguments) for _ in range(MOVES // 4)]
     for widget in made:
         widget.box  # noqa: B018 - makes the buttons
     return timed(button.click for widget in made for button in widget.buttons.values())
@@ -79,7 +79,7 @@ def drawing() -> dict:
         name: tl.train_network(few.images, few.labels, steps=5)
         for name in ("from scratch", "digits first")
     }
-    widget = tl.widgets.draw_a_kanji(networks, sixty)
+    widget = tl.widgets.DrawAKanji(networks, sixty)
     widget.box  # noqa: B018 - makes the canvas
 
     def moves():

@@ -55,7 +55,7 @@ _ROOMS = {
     "errors": "errors",
     "show": "plots",
     "guards": "guards",
-    "scale": "scale",
+    "distributed": "distributed",
     "widgets": "widgets",
 }
 
@@ -64,10 +64,10 @@ __all__ = [*_PLACES, *_ROOMS]
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from . import datasets as datasets
+    from . import distributed as distributed
     from . import errors as errors
     from . import guards as guards
     from . import plots
-    from . import scale as scale
     from . import widgets as widgets
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
