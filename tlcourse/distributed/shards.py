@@ -40,29 +40,13 @@ class Shards(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardFolder:
-    """The folder of one job.
+    """The folder of one job, which `NOTE` in it describes."""
 
-    Attributes
-    ----------
-    fingerprint : str
-        Of all that the rows depend on.
-    shape, dtype
-        Of one picture's row; Parquet has it flat.
-    pictures : int
-        How many there are.
-    path : Path
-    """
-
-    fingerprint: str
-    shape: tuple[int, ...]
+    fingerprint: str  # of all that the rows depend on
+    shape: tuple[int, ...]  # of one picture's row; Parquet has it flat
     dtype: str
     pictures: int
     path: Path = Path()
-
-    def _note(self) -> dict:
-        note = asdict(self)
-        del note["path"]
-        return note
 
     def claim(self) -> None:
         """Make an empty folder this job's, or refuse one that holds anything else."""
@@ -74,7 +58,8 @@ class ShardFolder:
                 "for the features."
             )
         if known is None:
-            content = json.dumps(self._note()).encode()
+            note = {key: value for key, value in asdict(self).items() if key != "path"}
+            content = json.dumps(note).encode()
             write_atomically(self.path / NOTE, lambda file: file.write(content))
         elif known != self:
             raise UserInputError(

@@ -56,47 +56,51 @@ def run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
     """Have Dask compute the batches; each is yielded when it is done."""
     from distributed import as_completed
 
-    # A task, which Dask runs again where the worker that holds its result dies.
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sending large graph")  # once per job
-        held = client.submit(_hold, job, pure=False)
-    futures: dict = {}
+    held = _send(client, job)
+    tasks = client.map(
+        _compute, [held] * len(batches), batches, pure=False, batch_size=AT_A_TIME
+    )
+    futures = dict(zip(tasks, batches, strict=True))
     try:
-        for start in range(0, len(batches), AT_A_TIME):
-            some = batches[start : start + AT_A_TIME]
-            jobs = [held] * len(some)
-            futures |= zip(
-                client.map(_compute, jobs, some, pure=False), some, strict=True
-            )
         suspects = []
-        for future in as_completed(futures):
+        for future in as_completed(tasks):
             if _killed_workers(future):
                 suspects.append(futures[future])
             else:
                 yield futures[future]
         for batch in suspects:  # Dask also blames what only waited on a dead worker
-            alone = client.submit(_compute, held, batch, pure=False)
+            alone = client.submit(_compute, _send(client, job), batch, pure=False)
             if count := _killed_workers(alone):
                 why = f"{count} workers died of its batch, which they had to themselves"
-                size = len(batch.names)
-                rows, errors = [None] * size, [why] * size
-                job.folder.write(batch.shard, batch.names, rows, errors, failed="1")
+                empty, errors = [None] * len(batch.names), [why] * len(batch.names)
+                job.folder.write(batch.shard, batch.names, empty, errors, failed="1")
             yield batch
     finally:
-        client.cancel([*futures, held])
+        if client.status == "running":
+            client.cancel([held, *tasks])
+
+
+def _send(client: "Client", job: Job) -> "Future":
+    """The job as a task's result; where its worker dies, Dask runs the task again."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")  # once per job
+        return client.submit(_hold, job, pure=False)
+
+
+def _hold(job: Job) -> Job:
+    return job
 
 
 def _killed_workers(future: "Future") -> int:
     """How many workers died of a task, 0 where it is done; other errors are raised."""
-    from distributed import KilledWorker, wait
+    from distributed import KilledWorker
 
-    wait(future)
+    error = future.exception()  # waits for the end of the task
     if future.cancelled():
         raise TLCourseError(
             "The Dask scheduler has dropped the work: it was restarted, or went away. "
             "Call again: what is done stays done."
         )
-    error = future.exception()
     if isinstance(error, KilledWorker):
         return error.allowed_failures + 1
     if isinstance(error, TLCourseError):
@@ -107,10 +111,6 @@ def _killed_workers(future: "Future") -> int:
             "is done stays done."
         ) from error
     return 0
-
-
-def _hold(job: Job) -> Job:
-    return job
 
 
 def _compute(job: Job, batch: Batch) -> None:

@@ -186,7 +186,7 @@ class DrawAKanji(Widget):
         from ipycanvas import hold_canvas
 
         canvas, label = self.canvas, self.control.value
-        with hold_canvas(canvas):
+        with hold_canvas():
             canvas.fill_style, canvas.stroke_style = "black", "white"
             canvas.line_width, canvas.line_cap, canvas.line_join = 20, "round", "round"
             canvas.fill_rect(0, 0, SIDE * ZOOM, SIDE * ZOOM)

@@ -19,7 +19,7 @@ from ..plots.figure import COLOURS, WIDTH, Figure
 from ..training.learning_curves import LearningCurve
 from .base import Answer, Widget
 
-PICTURES, BATCH = 1000, 32  # of an epoch and of a batch
+PICTURES = 1000  # of an epoch
 STUDIED = "efficientnet_lite0"  # whose accuracy by the cut was measured
 STEPS = 25  # of the label slider, besides those that were measured
 
@@ -28,10 +28,8 @@ class FreezeExplorer(Widget):
     """A slider over the blocks of a network: what is frozen, and what that costs.
 
     Trainable parameters are counted. Seconds for an epoch of 1,000 pictures are
-    interpolated from steps that `make results` measured. Memory is counted, in batches
-    of 32: 4 bytes for each parameter, three more times for trainable ones (gradient,
-    Adam's two means), and for each activation of the trainable blocks. Accuracy is
-    given where it was measured.
+    interpolated from steps that `make results` measured. Accuracy is given where it was
+    measured.
 
     Parameters
     ----------
@@ -94,8 +92,6 @@ class FreezeExplorer(Widget):
         names, trained = [block.name for block in self._blocks], self._blocks[value:]
         parameters = sum(block.parameters for block in self._blocks) + self._head
         trainable = sum(block.trainable for block in trained) + self._head
-        activations = BATCH * sum(block.outputs for block in trained)
-        megabytes = 4 * (parameters + 3 * trainable + activations) / 1e6
         seconds, accuracy = self._seconds_per_epoch(value), self._accuracy(value)
         share = 100 * trainable / parameters
         cut = f", up to {names[value - 1]}" if 0 < value < len(names) else ""
@@ -104,8 +100,6 @@ class FreezeExplorer(Widget):
             f"Trainable: {trainable:,} of {parameters:,} parameters, {share:.3g} %, "
             "the head included.",
             "Seconds per epoch: not measured for this network.",
-            f"Memory in training: about {megabytes:,.0f} MB in batches of {BATCH}, "
-            "counted and not measured.",
             "Accuracy: not measured at this cut.",
         ]
         if seconds:
@@ -116,7 +110,7 @@ class FreezeExplorer(Widget):
             )
         if accuracy:
             mean, sd = accuracy["mean"], accuracy["sd"]
-            lines[4] = f"Accuracy measured on solar cells: {mean:.1%} ± {sd:.1%}."
+            lines[3] = f"Accuracy measured on solar cells: {mean:.1%} ± {sd:.1%}."
         data = {
             "network": self._name,
             "frozen": names[:value],
@@ -124,7 +118,6 @@ class FreezeExplorer(Widget):
             "parameters": parameters,
             "trainable": trainable,
             "seconds_per_epoch": seconds,
-            "megabytes": megabytes,
             "accuracy": accuracy,
         }
         return Answer("\n".join(lines), data, partial(self._draw, value))

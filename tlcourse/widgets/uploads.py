@@ -215,7 +215,7 @@ class TryYourOwn(Widget):
             return
         from ipycanvas import hold_canvas
 
-        with hold_canvas(self.canvas):
+        with hold_canvas():
             self.canvas.clear()
             self.canvas.layout.display = None if self._png else "none"
             if self._png:
