@@ -118,7 +118,8 @@ def test_no_script_ran_and_no_other_host_was_asked(notebook):
 def test_it_is_shown_as_text(notebook, source, text):
     last = [cell["source"] for cell in notebook.cells() if source in cell["source"]][-1]
     output = notebook.cell(last).locator(".jp-OutputArea").first
-    output.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+    shown = output.get_by_text(text, exact=False).filter(visible=True)
+    shown.first.wait_for(timeout=30_000)
 
 
 @pytest.mark.parametrize(
