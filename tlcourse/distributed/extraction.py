@@ -79,11 +79,11 @@ def compute_features(
             "this one. Load it with engine='auto', or extract features without Dask."
         )
     paths, names, bits = _files(images)
-    augmentations, dtype = tuple(augmentations), np.dtype(dtype).name
+    augmentations, kind = tuple(augmentations), np.dtype(dtype).name
     count = (len(augmentations),) if len(augmentations) > 1 else ()
-    settings = [engine.key, engine.output_shape, size, augmentations, dtype, bits]
+    settings = [engine.key, engine.output_shape, size, augmentations, kind, bits]
     goal = ShardFolder(
-        _fingerprint(settings, paths), (*count, *engine.output_shape), dtype, len(paths)
+        _fingerprint(settings, paths), (*count, *engine.output_shape), kind, len(paths)
     )
     # The number of pictures alone decides, so that any cluster continues these shards.
     step = min(LARGEST, max(SMALLEST, -(-len(paths) // SHARDS)))
@@ -127,12 +127,12 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
             "engine out."
         )
     names = [str(picture) for picture in pictures]
+    paths = [os.path.abspath(name) for name in names]
     if (
         isinstance(images, str | PathLike)
         and (folder := files.as_path(images)).is_dir()
     ):
         names = [Path(name).relative_to(folder).as_posix() for name in names]
-    paths = [os.path.abspath(picture) for picture in pictures]
     return paths, [printable(name) for name in names], depth.bits
 
 

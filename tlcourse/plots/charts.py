@@ -142,9 +142,16 @@ def feature_map(
     for label, name in enumerate(class_names):
         own = points[labels == label]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
-        marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        style = {"c": COLOURS[label % len(COLOURS)], "marker": marker, "alpha": 0.75}
-        axes.scatter(*own.T, s=18, linewidths=0, label=label, **style)
+        axes.scatter(
+            own[:, 0],
+            own[:, 1],
+            s=18,
+            c=COLOURS[label % len(COLOURS)],
+            marker=MARKERS[(label + label // len(COLOURS)) % len(MARKERS)],
+            alpha=0.75,
+            linewidths=0,
+            label=str(label),
+        )
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
     legend = axes.legend(fontsize=8, loc="best")
@@ -185,8 +192,14 @@ def bars(
         pairs = zip(values, deviations, strict=True)
         texts = [f"{value:.1f} ± {deviation:.1f}" for value, deviation in pairs]
     sheet, axes = new_figure(0.75 * WIDTH, 0.8 + 0.24 * len(names))
-    error = {"xerr": deviations, "ecolor": COLOURS[1], "capsize": 2}
-    drawn = axes.barh(range(len(names)), values, color=COLOURS[0], **error)
+    drawn = axes.barh(
+        range(len(names)),
+        values,
+        color=COLOURS[0],
+        xerr=deviations,
+        ecolor=COLOURS[1],
+        capsize=2,
+    )
     axes.bar_label(drawn, labels=texts, padding=3, fontsize=8)
     ticks = [escape_mathtext(name) for name in names]
     axes.set_yticks(range(len(names)), ticks, fontsize=8)
@@ -219,9 +232,15 @@ def labelled_points(
     sheet, axes = new_figure(0.75 * WIDTH, 0.45 * WIDTH)
     axes.scatter(x, y, color=COLOURS[0])
     points = list(zip(names, x, y, strict=True))
-    beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-    for name, *point in points:
-        axes.annotate(escape_mathtext(name), point, fontsize=8, **beside)
+    for name, across, up in points:
+        axes.annotate(
+            escape_mathtext(name),
+            (across, up),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

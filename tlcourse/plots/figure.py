@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ def in_words(alt: str, table: dict | None = None) -> str:
     )
 
 
-def check_lengths(**values: Sized) -> None:
+def check_lengths(**values: Any) -> None:
     """Refuse arguments that differ in length, or are empty."""
     lengths = {name: len(value) for name, value in values.items()}
     if len(set(lengths.values())) > 1:

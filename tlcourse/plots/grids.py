@@ -1,7 +1,7 @@
 """Figures made of pictures: grids, predictions, neighbours, channels, heat maps."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def pictures(
     return sheet
 
 
-def _pixels(picture: ArrayLike) -> np.ndarray:
+def _pixels(picture: Any) -> np.ndarray:
     """uint8 (h, w, 3): Matplotlib would take fractions for [0, 1]."""
     array = np.asarray(picture)
     array = array[0] if array.ndim == 4 and len(array) == 1 else array
@@ -237,5 +237,11 @@ def lay_over(axes: Axes, heat: np.ndarray) -> None:
             f"A map has shape {heat.shape} and runs from {heat.min():.3g} to "
             f"{heat.max():.3g}; expected (h, w) in [0, 1], as tl.grad_cam returns."
         )
-    style = {"cmap": "plasma", "vmin": 0, "vmax": 1, "alpha": 0.6 * heat}
-    axes.imshow(heat, extent=axes.images[0].get_extent(), **style)
+    axes.imshow(
+        heat,
+        cmap="plasma",
+        vmin=0,
+        vmax=1,
+        alpha=0.6 * heat,
+        extent=axes.images[0].get_extent(),
+    )

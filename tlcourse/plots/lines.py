@@ -74,8 +74,8 @@ def curves(
     """
     if not means:
         raise UserInputError("There are no lines to show.")
-    for name, mean in means.items():
-        lengths = {f"means of {name}": mean}
+    for name in means:
+        lengths = {f"means of {name}": means[name]}
         lengths[f"deviations of {name}"] = deviations.get(name, ())
         check_lengths(x=x, **lengths)
     sheet, axes = new_figure(0.75 * WIDTH, 0.45 * WIDTH)
@@ -83,12 +83,18 @@ def curves(
     for number, name in enumerate(means):
         mean, deviation = np.asarray(means[name]), np.asarray(deviations[name])
         colour = COLOURS[number % len(COLOURS)]
-        style = {"marker": MARKERS[number % len(MARKERS)], "label": number}
-        dash = DASHES[number % len(DASHES)]
-        axes.plot(x, mean, dash, color=colour, **style)
+        axes.plot(
+            x,
+            mean,
+            color=colour,
+            linestyle=DASHES[number % len(DASHES)],
+            marker=MARKERS[number % len(MARKERS)],
+            label=str(number),
+        )
         upper = np.minimum(mean + deviation, highest)
-        band = {"color": colour, "alpha": 0.2, "linewidth": 0}
-        axes.fill_between(x, mean - deviation, upper, **band)
+        axes.fill_between(
+            x, mean - deviation, upper, color=colour, alpha=0.2, linewidth=0
+        )
         pairs = zip(mean, deviation, strict=True)
         cells.append([f"{value:.3g} ± {sd:.2g}" for value, sd in pairs])
     if logarithmic:
@@ -186,8 +192,16 @@ def trials(
     half = (len(tried) + 1) // 2
     for number, name in enumerate(("first half", "second half")):
         part = slice(number * half, (number + 1) * half)
-        style = {"c": COLOURS[number], "marker": MARKERS[number], "alpha": 0.75}
-        axes.scatter(tried[part], percent[part], 24, label=name, linewidths=0, **style)
+        axes.scatter(
+            tried[part],
+            percent[part],
+            s=24,
+            c=COLOURS[number],
+            marker=MARKERS[number],
+            alpha=0.75,
+            linewidths=0,
+            label=name,
+        )
     axes.axhline(100 * default, color=COLOURS[-1], linestyle=":", label="default")
     axes.set_xscale("log")
     axes.grid(alpha=0.3)

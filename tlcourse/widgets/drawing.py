@@ -59,6 +59,7 @@ class DrawAKanji(Widget):
         self._meanings, self._names = kanji_meanings(), dataset.class_names
         self._strokes: list[list[tuple[float, float]]] = []
         self._is_drawing, self._answered_at = False, 0.0
+        self.canvas: Any = None  # of ipycanvas, if there is one
         for name, network in networks.items():
             classes = len(_probabilities(name, network, self._example(0)))
             if classes != len(self._names):
@@ -118,7 +119,7 @@ class DrawAKanji(Widget):
         self.clear = ipywidgets.Button(description="Clear")
         self.undo.on_click(lambda _: self._set_strokes(self._strokes[:-1]))
         self.clear.on_click(lambda _: self._set_strokes([]))
-        self.control.layout.width, self.canvas = "18em", None
+        self.control.layout.width = "18em"
         if not has_canvas():
             note = Answer(WITHOUT_CANVAS, {}, Figure).words
             return [ipywidgets.HTML(note), self.control, self.words, self.picture]

@@ -124,13 +124,12 @@ class MistakeBrowser(Widget):
         self._probabilities = as_probabilities(probabilities, self._names)
         self._predicted = self._probabilities.argmax(axis=1)
         self.matrix = ConfusionMatrix.of(self._labels, self._predicted, self._names)
-        self._neighbours = None
-        optional = [each is not None for each in (features, train, train_features)]
-        if all(optional):
+        self._neighbours: Neighbours | None = None
+        if features is not None and train is not None and train_features is not None:
             self._neighbours = Neighbours(train, train_features)
             self._features = check_features(features, self._neighbours.width)
             check_lengths(pictures=split, features=self._features)
-        elif any(optional):
+        elif any(each is not None for each in (features, train, train_features)):
             raise UserInputError(
                 "For neighbours three things are needed: features of the pictures, "
                 "train, and train_features."

@@ -56,9 +56,9 @@ class FreezeExplorer(Widget):
         known = results("blocks")
         if isinstance(model, str | PretrainedModel):
             self._name = getattr(model, "name", model)
-            published = validation.one_of("model", self._name, known)
-            self._blocks = _blocks_of(known[published])
-            self._head = known[published]["features"] + 1
+            published: str | None = validation.one_of("model", self._name, known)
+            self._blocks = _blocks_of(known[self._name])
+            self._head = known[self._name]["features"] + 1
         else:
             parts, self._blocks = find_blocks(model), count_blocks(model)
             weights = [weight for layer in parts.own for weight in layer.weights]
@@ -148,7 +148,7 @@ class FreezeExplorer(Widget):
         columns = 1 + bool(self._study) + bool(self._seconds)
         left, *panels = sheet.subplots(1, columns, squeeze=False)[0]
         trainable = count - frozen
-        style = {
+        style: dict[str, Any] = {
             "color": ["#BBBBBB"] * frozen + [COLOURS[0]] * trainable,
             "hatch": ["////"] * frozen + [""] * trainable,
         }
