@@ -262,7 +262,7 @@ def test_each_picture_has_probabilities_and_neighbours(predicted):
     first = answer.data["shown"][0]
     assert first["probabilities"] == {"dog": 0.9, "cat": 0.1}
     assert [near["row"] for near in first["neighbours"]] == [1, 3, 2]
-    assert first["neighbours"][0]["cosine"] == 1
+    assert [near["cosine"] for near in first["neighbours"]] == [1, 0.7071, 0.1961]
     assert "picture 2: dog 90%, cat 10%; nearest training pictures: dog" in answer.text
     assert len(answer.figure.axes) == 2 * (1 + 3)
 
