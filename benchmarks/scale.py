@@ -26,7 +26,7 @@ import psutil
 from photographs import photographs
 
 import tlcourse as tl
-from tlcourse.scale.batches import SMALLEST
+from tlcourse.distributed.extraction import SMALLEST
 
 PICTURES = 1000
 RUNS = 5
@@ -164,7 +164,7 @@ def dask(folder: Path, workers: str, kill: bool = False) -> dict:
     """A cluster on this machine that has started and run before."""
     from distributed import Client
 
-    from tlcourse.scale.cluster import local_cluster
+    from tlcourse.distributed import local_cluster
 
     model, out, start = (
         tl.load_pretrained_model(),

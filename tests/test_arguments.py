@@ -74,7 +74,7 @@ ELSEWHERE = {
     "path": "paths: test_odd_paths.py",
     "archive": "paths: test_archive.py",
     "out": "paths: test_odd_paths.py",
-    "scheduler": "addresses: test_scale.py",
+    "scheduler": "addresses: test_distributed.py",
     "say": "a function that is called with lines",
     "about": "whatever JSON holds",
     "options": "of one data set each: test_datasets.py",
@@ -93,7 +93,7 @@ FUNCTIONS_ELSEWHERE = {
 ROOMS_ELSEWHERE = {
     "show": "drawings: test_plots.py",
     "checks": "test_checks_changes.py",
-    "scale": "clusters: test_scale.py",
+    "distributed": "clusters: test_distributed.py",
     "widgets": "test_widgets.py",
 }
 

@@ -6,7 +6,7 @@ from answers import ODD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlcourse.errors import DatasetUnavailable, CheckError, UserInputError
+from tlcourse.errors import CheckError, DatasetUnavailable, UserInputError
 from tlcourse.exercises import table
 from tlcourse.exercises.answers import Anything, NotYet, Share, Shares
 from tlcourse.exercises.checking import Check

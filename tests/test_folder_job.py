@@ -16,10 +16,10 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from tlcourse import cli, folder_job
+from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.folder_job import train_folder
-from tlcourse.scale.cluster import local_cluster
 
 pytestmark = pytest.mark.slow
 

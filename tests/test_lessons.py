@@ -121,11 +121,11 @@ def test_the_lessons_with_widgets_show_what_stands_in_their_place():
                     output.metadata["image/png"]["alt"] for output in cell.outputs
                 ]
     assert set(shown) == {
-        "freeze_explorer",
-        "label_slider",
-        "mistake_browser",
-        "draw_a_kanji",
-        "try_your_own",
+        "FreezeExplorer",
+        "LabelSlider",
+        "MistakeBrowser",
+        "DrawAKanji",
+        "TryYourOwn",
     }
     assert all(len(figures) == 1 and figures[0] for figures in shown.values())
 

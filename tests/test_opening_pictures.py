@@ -103,11 +103,11 @@ def predict_by_command(folder):
 def upload(folder):
     from types import SimpleNamespace
 
-    from tlcourse.widgets.uploads import TryYourOwn
+    from tlcourse.widgets import TryYourOwn
 
     widget = TryYourOwn.__new__(TryYourOwn)
     widget._model = SimpleNamespace(input_size=(32, 32))
-    widget.look((folder / "cat" / "drawing.jpg").read_bytes(), "drawing.jpg")
+    widget.answer((folder / "cat" / "drawing.jpg").read_bytes(), "drawing.jpg")
 
 
 def examine_all(folder):

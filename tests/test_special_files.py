@@ -20,6 +20,7 @@ from tlcourse import evidence, files
 from tlcourse.datasets import from_folder, read_pack, unpack, write_pack
 from tlcourse.datasets.pack import MANIFEST, pack_folders
 from tlcourse.datasets.same_pictures import shared_pictures
+from tlcourse.distributed import read_shards
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
@@ -28,7 +29,6 @@ from tlcourse.features.features import compute
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
-from tlcourse.scale import read_shards
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 

@@ -55,7 +55,7 @@ _ROOMS = {
     "errors": "errors",
     "show": "plots",
     "checks": "checks",
-    "scale": "scale",
+    "distributed": "distributed",
     "widgets": "widgets",
 }
 
@@ -65,9 +65,9 @@ __all__ = [*_PLACES, *_ROOMS]
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from . import checks as checks
     from . import datasets as datasets
+    from . import distributed as distributed
     from . import errors as errors
     from . import plots
-    from . import scale as scale
     from . import widgets as widgets
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset

@@ -217,7 +217,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
     if scheduler is None:
         yield None, workers()
         return
-    from .scale.cluster import connected
+    from .distributed.cluster import connected
 
     with connected(scheduler) as client:
         yield "dask", sum(client.nthreads().values())

@@ -289,11 +289,11 @@ for name, found in tl.results("bench.recipes.recipes").items():
 # they cost? Move the cut and read.
 
 # %%
-tl.widgets.freeze_explorer(model)
+tl.widgets.FreezeExplorer(model)
 
 # %% [markdown]
-# (In print stands the first position, with everything frozen; `tl.widgets.freezing_at(model, "block5c")` gives any other
-# without a slider.) Most of the numbers lie in the last blocks, and most of the time is spent before them. Where the
+# (In print stands the first position, with everything frozen; `tl.widgets.FreezeExplorer(model).answer("block5c")` gives
+# any other without a slider.) Most of the numbers lie in the last blocks, and most of the time is spent before them. Where the
 # accuracy was measured, a cut further down has not helped: with two hundred cells there is little to learn from. Lesson 05
 # does that experiment.
 

@@ -243,14 +243,14 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 tl.show.confusion(tuned.confusion(judged.images, judged.labels))
 
 # %% [markdown]
-# Each number is a heap of pictures. Click a field to open it: its pictures, the surest answers first, and beside each the
+# Each number is a heap of pictures. Choose one from the list: its pictures, the most confident answers first, and beside each the
 # three cells of the training that are nearest to it. (In print stands the most frequent mistake.)
 
 # %% tags=["nbval-ignore-output"]
 judged_features = model.extract_features(judged.images)
 probabilities = tuned.predict_proba(judged.images)
 
-tl.widgets.mistake_browser(judged, probabilities, judged_features, learned, features)
+tl.widgets.MistakeBrowser(judged, probabilities, judged_features, learned, features)
 
 # %% [markdown]
 # Two questions to ask of a mistake. Would *you* have known? And are the neighbours of the other class? Then the network

@@ -210,7 +210,7 @@ class PretrainedModel:
         16 MB are a `numpy.memmap`.
 
         With `engine="dask"` the workers of a Dask cluster compute them, bit for bit the same, into Parquet shards with
-        the pictures' names (`tl.scale.read_shards` reads them). Pictures that cannot be read have rows of NaN then, and
+        the pictures' names (`tl.distributed.read_shards` reads them). Pictures that cannot be read have rows of NaN then, and
         are said in a warning. What is done stays done: the same call goes on after whatever has stopped it. A program
         that starts a cluster on its own machine does so below `if __name__ == "__main__":`, as the workers import it.
 
@@ -239,9 +239,9 @@ class PretrainedModel:
             names = self._block_names(blocks)
             network = self._compiled("network", names, lambda: self.network_at(names))
         if is_dask(engine):
-            from .. import scale
+            from .. import distributed
 
-            return scale.compute(
+            return distributed.compute_features(
                 network,
                 images,
                 self.input_size,
@@ -286,14 +286,18 @@ class PretrainedModel:
         )
         chosen = view_names(views)
         if is_dask(engine):
-            from .. import scale
+            from .. import distributed
 
-            given = partial(
-                scale.compute, scheduler=scheduler, cache=cache, complete=True
-            )
-            size, describe = self.input_size, "Computing activations"
-            return given(
-                network, images, size, chosen, np.float16, describe=describe
+            return distributed.compute_features(
+                network,
+                images,
+                self.input_size,
+                chosen,
+                np.float16,
+                scheduler=scheduler,
+                cache=cache,
+                complete=True,
+                description="Computing activations",
             ).features
         return features.compute(
             network,

@@ -56,7 +56,18 @@ class TrainingReport:
 
         from ..plots import training
 
-        figure = training(rows, self._epochs, text, probe)
+        names = {
+            "loss": "loss",
+            "validation_loss": "val_loss",
+            "validation_accuracy": "val_accuracy",
+        }
+        history = {
+            name: [row[key] for row in rows]
+            for key, name in names.items()
+            if key in rows[0]
+        }
+        baseline = {name: probe[key] for key, name in names.items() if key in probe}
+        figure = training(history, text, self._epochs, baseline)
         if self._display is None:
             self._display = display(figure, display_id=True)
         else:

@@ -21,8 +21,7 @@ from dask_engines import MeanColour
 from distributed import Client, LocalCluster
 from PIL import Image
 
-from tlcourse.scale import compute
-from tlcourse.scale.cluster import local_cluster
+from tlcourse.distributed import compute_features, local_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "notebooks" / "source" / "11_past_one_machine.py"
@@ -192,7 +191,7 @@ def starts_of_clusters() -> list[tuple[str, ast.Call]]:
 def test_every_cluster_in_the_repository_is_started_with_tls():
     calls = starts_of_clusters()
     assert {path for path, _ in calls} == {
-        "tlcourse/scale/cluster.py",
+        "tlcourse/distributed/cluster.py",
         "notebooks/source/11_past_one_machine.py",
     }
     for path, call in calls:
@@ -212,7 +211,9 @@ def test_a_scheduler_without_tls_is_used_with_a_warning(started, one_picture, tm
         started["default"].cluster.scheduler_address,
     )
     with pytest.warns(UserWarning, match="without authentication"):
-        found = compute(engine, one_picture, (8, 8), cache=False, scheduler=address)
+        found = compute_features(
+            engine, one_picture, (8, 8), cache=False, scheduler=address
+        )
     assert len(found.features) == 1
 
 
@@ -236,7 +237,7 @@ def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
         address = f"{protocol}127.0.0.1:{server.server_address[1]}"
         with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
             with pytest.raises(UserWarning, match="without authentication"):
-                compute(
+                compute_features(
                     MeanColour(tmp_path / "diary"),
                     one_picture,
                     (8, 8),
@@ -250,7 +251,7 @@ def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
 def test_a_cluster_with_tls_is_used_without_a_warning(started, one_picture, tmp_path):
     with Client(started["course"].cluster), warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = compute(
+        found = compute_features(
             MeanColour(tmp_path / "diary"), one_picture, (8, 8), cache=False
         )
     assert len(found.features) == 1
