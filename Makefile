@@ -166,7 +166,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@cp requirements.txt .venv/lock.txt
 	@printf '%s\n' 'backports-strenum<1.3' 'tensorflow-metadata>=1.17' > .venv/bounds.txt
 	@$(compile) $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
-	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,scale,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
+	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,distributed,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
 	  $(unbounded) .venv/lock.txt; } > .venv/requirements.txt
 	@mv .venv/requirements.txt requirements.txt
 	@cat requirements.txt $$(test -n "$(UPGRADE)" || echo requirements-site.txt) > .venv/lock-site.txt

@@ -333,7 +333,7 @@ def test_a_scheduler_without_workers_gets_the_command_that_starts_one(
 
 def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TLCourseError, match=r"pip install '\.\[scale\]'"):
+    with pytest.raises(TLCourseError, match=r"pip install '\.\[distributed\]'"):
         compute(engine, folder)
 
 

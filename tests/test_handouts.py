@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tlcourse.cli import app
 from tlcourse.errors import UserInputError
 from tlcourse.exercises import check
-from tlcourse.exercises.checking import find_exercise
+from tlcourse.exercises.table import find_exercise
 from tlcourse.handouts import lessons as lessons_room
 from tlcourse.handouts import make_handouts
 from tlcourse.handouts.checkpoints import checkpoint

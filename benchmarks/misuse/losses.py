@@ -24,14 +24,14 @@ def logits(seed: int) -> dict:
     return {
         "right": right,
         "wrong": wrong,
-        "guard": {"right": right_spoke, "wrong": wrong_spoke},
+        "check": {"right": right_spoke, "wrong": wrong_spoke},
     }
 
 
 def with_loss(
     activation: str | None, from_logits: bool, seed: int
 ) -> tuple[float, bool]:
-    """Accuracy of a new last layer on the features of the numerals, and whether the guard speaks."""
+    """Accuracy of a new last layer on the features of the numerals, and whether the check speaks."""
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -117,15 +117,15 @@ def done_right(cut: str, seed: int) -> dict:
     """The head first, then the blocks behind the cut without their batch norms, at a small rate."""
     network = with_trained_head(cut, seed)
     tl.unfreeze(network)
-    guards = {"head": speaks(tl.checks.assert_head_trained, network)}
+    checks = {"head": speaks(tl.checks.assert_head_trained, network)}
     before = tl.checks.snapshot(network)
     found = fit(network, cut, seed)
-    guards["changed"] = speaks(
+    checks["changed"] = speaks(
         tl.checks.assert_changed, before, network, only=blocks_behind(cut)
     )
-    guards["pretrained"] = speaks(tl.checks.assert_still_pretrained, before, network)
+    checks["pretrained"] = speaks(tl.checks.assert_still_pretrained, before, network)
     moved = max(tl.checks.moved(before, network).values())
-    return {"accuracy": found, "moved": moved, "guards": guards}
+    return {"accuracy": found, "moved": moved, "checks": checks}
 
 
 def batch_norm(seed: int) -> dict:
@@ -139,7 +139,7 @@ def batch_norm(seed: int) -> dict:
     return {
         "right": right["accuracy"],
         "wrong": wrong,
-        "guard": {"wrong": spoke, "right": right["guards"]["changed"]},
+        "check": {"wrong": spoke, "right": right["checks"]["changed"]},
     }
 
 
@@ -156,7 +156,7 @@ def no_recompile(seed: int) -> dict:
     return {
         "right": right["accuracy"],
         "wrong": wrong,
-        "guard": {"wrong": spoke, "right": right["guards"]["changed"]},
+        "check": {"wrong": spoke, "right": right["checks"]["changed"]},
     }
 
 
@@ -175,7 +175,7 @@ def rate(seed: int) -> dict:
         "moved_right": right["moved"],
         "moved_wrong_after_one_epoch": early,
         "moved_wrong": max(tl.checks.moved(before, network).values()),
-        "guard": {"wrong": spoke, "right": right["guards"]["pretrained"]},
+        "check": {"wrong": spoke, "right": right["checks"]["pretrained"]},
     }
 
 
@@ -190,5 +190,5 @@ def random_head(seed: int) -> dict:
             f"right{name}": right["accuracy"],
             f"wrong{name}": fit(network, cut, seed),
         }
-        found.setdefault("guard", {"wrong": spoke, "right": right["guards"]["head"]})
+        found.setdefault("check", {"wrong": spoke, "right": right["checks"]["head"]})
     return found

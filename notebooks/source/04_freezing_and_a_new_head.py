@@ -117,7 +117,7 @@ print(f"Right on cells that it has not seen: {accuracy:.0%}; guessing gives {1 /
 # ## Did the base really stay as it was?
 #
 # A recipe that says "frozen" and a network that *is* frozen are two things. We took a snapshot of all weights before
-# the training. The guard compares, and complains if anything else than the named layer has changed.
+# the training. The check compares, and complains if anything else than the named layer has changed.
 
 # %%
 tl.checks.assert_changed(before, two_classes, only="defective")

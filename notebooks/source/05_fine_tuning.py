@@ -102,7 +102,7 @@ print(f"The features have moved by {moved_at_rate_0(network):.0%} of their lengt
 tl.checks.assert_changed(before, network, only=[])
 
 # %% [markdown]
-# A training that should change nothing changes nothing, and the guard is silent.
+# A training that should change nothing changes nothing, and the check is silent.
 #
 # ## Look before you augment
 #

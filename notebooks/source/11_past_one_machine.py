@@ -27,7 +27,7 @@
 # %%
 import tlcourse as tl
 
-measured = tl.results("scale")
+measured = tl.results("distributed")
 speed = measured["one"]["pictures_per_second"]
 print(f"{measured['pictures']:,} {measured['source']}: {speed:.0f} pictures a second")
 

@@ -108,7 +108,7 @@ def _import_distributed() -> ModuleType:
         import distributed
     except ImportError:
         raise TLCourseError(
-            f"Dask is not installed. {how_to_install('scale')}, here and on every "
+            f"Dask is not installed. {how_to_install('distributed')}, here and on every "
             "machine that is to work."
         ) from None
     return distributed

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from ..exercises.checking import find_exercise
+from ..exercises.table import find_exercise
 from .lessons import SETUP, SOLUTION, Lesson, as_notebook, has_tag
 from .teaching import EXERCISE, Note, wrong_answers
 

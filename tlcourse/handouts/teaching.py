@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..errors import UserInputError
-from ..exercises.checking import find_exercise
+from ..exercises.table import find_exercise
 from .lessons import HEADING, Lesson
 
 EXERCISE = re.compile(r"Exercise (\d+\.\d)")

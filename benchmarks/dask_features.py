@@ -1,8 +1,8 @@
 """What Dask costs and gives on one machine, where its workers share the processors with one process's threads.
 
-    python benchmarks/scale.py one FOLDER              one process
-    python benchmarks/scale.py dask FOLDER WORKERS     a cluster of so many workers, each of one thread
-    python benchmarks/scale.py killed FOLDER WORKERS   the same, and a worker is killed half-way
+    python benchmarks/dask_features.py one FOLDER              one process
+    python benchmarks/dask_features.py dask FOLDER WORKERS     a cluster of so many workers, each of one thread
+    python benchmarks/dask_features.py killed FOLDER WORKERS   the same, and a worker is killed half-way
 
 Each prints its measurements as JSON; `make results` runs all of them and writes them down.
 """
@@ -39,7 +39,7 @@ KINDS = {
 }
 
 
-def scale(runs: int = RUNS, count: int = PICTURES) -> dict:
+def dask_features(runs: int = RUNS, count: int = PICTURES) -> dict:
     """One process, Dask with one worker and with two, and with one that is killed: in turn, so many times."""
     with tempfile.TemporaryDirectory() as work:
         folder, source = pictures(Path(work) / "pictures", count)
