@@ -5,7 +5,7 @@ answer. A function makes its answer when it is called; `With` brings another con
 `UNREADABLE` there are several, each with a key word of what the check says.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -61,24 +61,18 @@ def classifier_of(per_class, blocks=None):
 def few_labels():
     solar, few = tl.load_dataset("solar"), classifier_of(10)
     cells = solar.train.sample(per_class=10)
-    validation, test = features(solar.validation), features(solar.test)
+    test = features(solar.test)
     right = few.score(test, solar.test.labels)
-    one_of_each = [0, int(np.argmax(solar.train.labels != solar.train.labels[0]))]
     return (cells,), {
         "right": right,
         "training rows": few.score(features(cells), cells.labels),
-        "weighted": few.score(test, solar.test.labels, solar.test.weights),
-        "validation": few.score(validation, solar.validation.labels),
         "baseline": np.mean(solar.test.labels == 0),
         "too good": classifier_of(100).score(test, solar.test.labels),
         "otherwise": 0.31,
         UNREADABLE: [
-            (With(right, (solar.test,)), "not cells of solar.train"),
-            (With(right, (solar.validation,)), "not cells of solar.train"),
-            (With(right, (replace(cells, labels=1 - cells.labels),)), "own labels"),
-            (With(right, (solar.train.sample(per_class=20),)), "20 and 20 cells"),
-            (With(right, (solar.train.select(one_of_each * 10),)), "10 different"),
-            (With(right, (None,)), "a sample of solar.train"),
+            (With(right, (solar.test,)), "10 cells of each class"),
+            (With(right, (solar.train.sample(per_class=20),)), "`few_cells`"),
+            (With(right, (None,)), "of solar.train"),
             (few, "between 0 and 1"),
         ],
     }
@@ -99,8 +93,6 @@ def harder_kind():
         "right": right,
         "trained on test": With(seen, (cheating,)),
         "exchanged": swapped(right),
-        "of all cells": {kind: np.mean(correct & masks[kind]) for kind in masks},
-        "frequencies": {kind: masks[kind].mean() for kind in masks},
         "both the same": dict.fromkeys(right, np.mean(correct)),
         "otherwise": right | {"poly": 0.2},
         UNREADABLE: [
@@ -133,8 +125,8 @@ def three_blocks():
         "test": accuracies(solar.test),
         "otherwise": right | {"three blocks": 0.42},
         UNREADABLE: [
-            (With(right, (solar.validation,)), "not cells of solar.train"),
-            (With(right, (solar.train.sample(per_class=10),)), "expected 100"),
+            (With(right, (solar.validation,)), "100 cells of each"),
+            (With(right, (solar.train.sample(per_class=10),)), "100 cells of each"),
         ],
     }
 
@@ -168,15 +160,13 @@ LIVE = curve_of(
 @example("1.1")
 def minutes_saved():
     curve = tl.LearningCurve.of(tl.results("curves.kanji"))
-    scratch, probe = curve.points["scratch"][-1], curve.points["probe"][-1]
+    scratch = curve.points["scratch"][-1]
     needed = curve.labels_for("probe", scratch.mean)
     return (), {
         "right": (scratch.rows - needed) / 2,
         "labels": scratch.rows - needed,
-        "two minutes": 2 * (scratch.rows - needed),
         "probe's labels": needed / 2,
         "all labels": scratch.rows / 2,
-        "same number": (scratch.rows - probe.rows) / 2,
         "otherwise": 17,
         UNREADABLE: [("much", "'much'"), ([200], "minutes"), (-1, "minutes")],
     }
@@ -186,7 +176,6 @@ def minutes_saved():
 def splits_won():
     return (LIVE,), {
         "right": 2,
-        "no number of splits": 0.67,
         "scratch's wins": 1,
         "five labels": 3,
         "otherwise": 0,
@@ -209,9 +198,7 @@ def harder_characters():
         "methods": curve_of(probe=probe),
         "seeds": curve_of(probe=[[0.6], [0.7]], scratch=[[0.2], [0.4]]),
         "labels": curve_of((1, 20), probe=probe, scratch=scratch),
-        "classes": curve_of((1, 5), 100, probe=probe, scratch=scratch),
         "numerals": LIVE,
-        "no accuracies": curve_of(probe=probe, scratch=[[np.nan] * 3, [0.4] * 3]),
         "other classes": curve_of(probe=[[0.6] * 3, [0.8] * 3], scratch=scratch),
         UNREADABLE: [(0.6, "your curve"), (curve.points, "your curve")],
     }
@@ -236,7 +223,6 @@ def covered_half():
         "rows": painted(np.s_[:256]),
         "both halves": np.full_like(camera, 127),
         "another grey": painted(np.s_[:, 256:], 0),
-        "partly grey": painted(np.s_[:, :256, 0]),
         UNREADABLE: [("left", "'left'"), (camera.astype(object), "photograph")],
     }
 
@@ -274,11 +260,8 @@ def harmless_mistake():
     )
     return (), {
         "right": right,
-        "one answer": right[0],
         "shape": right[:, :10],
-        "no probabilities": np.log(right),
         "another photograph": other,
-        "first row": right[::-1],
         "other rows": right[[0, 1, 2, 3, 4, 6, 5, 7]],
         UNREADABLE: [(np.full((8, 1000), np.nan), "NaN")],
     }
@@ -297,10 +280,8 @@ def tripod_map():
     return (), {
         "right": right[None],
         "one number": right.mean(),
-        "all classes": maps[0] @ kernel,
         "channels": maps[0] * kernel[:, tripod],
         "shape": np.zeros((14, 14)),
-        "scaled": right / 49,
         "otherwise": maps[1] @ kernel[:, tripod],
         UNREADABLE: [("tripod", "(7, 7)"), (np.full((7, 7), np.nan), "NaN")],
     }
@@ -311,9 +292,9 @@ def tripod_map():
 
 @example("3.1")
 def five_neighbours():
-    patch = ("exercises.lesson_03._neighbours", lambda: (0.8, 0.9, 0.7, 0.95))
-    rows = ["nearest alone", "right", "every neighbour", "any neighbour", "otherwise"]
-    values = zip(rows, (0.8, 0.9, 0.7, 0.95, 0.5), strict=True)
+    patch = ("exercises.lessons_03_05._neighbours", lambda: (0.8, 0.9, 0.7))
+    rows = ["nearest alone", "right", "every neighbour", "otherwise"]
+    values = zip(rows, (0.8, 0.9, 0.7, 0.5), strict=True)
     answers = {row: With(value, patch=patch) for row, value in values}
     return (), answers | {UNREADABLE: [([0.9, 0.8], "between 0 and 1")]}
 
@@ -328,7 +309,6 @@ def named_right():
         "right": np.mean([five[0] == name for five, name in pairs]),
         "none": 0.0,
         "top five": np.mean([name in five for five, name in pairs]),
-        "probability": np.mean([five[0][1] for five in answers]),
         "otherwise": 0.123,
         UNREADABLE: [([five[0] for five in named], "between 0 and 1")],
     }
@@ -336,12 +316,12 @@ def named_right():
 
 @example("3.3")
 def another_block():
-    patch = ("exercises.lesson_03._accuracies", lambda block: (0.7, 0.9, 0.8, 0.6))
-    rows = ["right", "training rows", "validation", "last block", "otherwise"]
-    values = zip(rows, (0.7, 0.9, 0.8, 0.6, 0.5), strict=True)
+    patch = ("exercises.lessons_03_05._accuracies", lambda block: (0.7, 0.9, 0.6))
+    rows = ["right", "training rows", "last block", "otherwise"]
+    values = zip(rows, (0.7, 0.9, 0.6, 0.5), strict=True)
     answers = {row: With(value, patch=patch) for row, value in values}
-    answers["block"] = With(0.6, ("head",))
-    return ("block2a",), answers | {UNREADABLE: [("block2a", "'block2a'")]}
+    unreadable = [("block2a", "'block2a'"), (With(0.6, ("head",)), "my_block")]
+    return ("block2a",), answers | {UNREADABLE: unreadable}
 
 
 # --- lesson 04 ---
@@ -352,11 +332,8 @@ def number_of_weights():
     return (), {
         "right": 1_321_994,
         "kernels": 1280 * 1024 + 1024 * 10,
-        "arrays": 4,
         "one layer": 1280 * 1024 + 1024,
-        "single layer": 1280 * 10 + 10,
         "frozen network": 3_373_000 + 1_321_994,
-        "InceptionV3": 2048 * 1024 + 1024 + 1024 * 10 + 10,
         "otherwise": 12345,
         UNREADABLE: [
             ("many", "'many'"),
@@ -399,18 +376,11 @@ def trained_block():
     }
 
 
-def dense(*units, width=1280, value=None):
+def dense(*units, width=1280):
     import keras
 
     layers = [keras.layers.Dense(count) for count in units]
-    network = keras.Sequential(layers)
-    if width:
-        network.build((None, width))
-    if value is not None:
-        network.set_weights(
-            [np.full_like(each, value) for each in network.get_weights()]
-        )
-    return network
+    return keras.Sequential([keras.Input((width,)), *layers])
 
 
 @example("4.3")
@@ -430,12 +400,8 @@ def wide_head():
     return (probe, wide), {
         "right": right,
         "training rows": right | {"wide": 1.0},
-        "chance": right | {"wide": 0.5},
         "probe": right | {"probe": right["probe"] - 0.1},
-        "no network": With(right, (probe, None)),
         "units": With(right, (probe, dense(512, 1))),
-        "untrained": With(right, (probe, dense(1024, 1, width=None))),
-        "not finite": With(right, (probe, dense(1024, 1, value=np.nan))),
         "wide": right | {"wide": right["wide"] - 0.02},
         UNREADABLE: [
             (right | {"wide": None}, "'wide' is still None"),
@@ -456,7 +422,6 @@ def number_of_steps():
         "one epoch": 6,
         "partial batches": 37.5,
         "all augmentations": 72,
-        "cells": 1200,
         "otherwise": 36.9,
         UNREADABLE: [("many", "steps"), ([6] * 6, "steps")],
     }
@@ -479,7 +444,6 @@ def too_large_a_rate():
         "learning rate": tuned("settings", learning_rate=np.nan),
         "epochs": tuned("settings", epochs=6),
         "validation": tuned("rows", validation=20),
-        "other cells": tuned("rows", training=1476),
         UNREADABLE: [
             (0.7, "tl.fine_tune"),
             (tuned().record, "tl.fine_tune"),
@@ -494,16 +458,10 @@ def share_at_rim():
     maps = np.random.default_rng(0).random((5, 224, 224)) ** 3 * np.hanning(224)
     inside = maps[:, 28:-28, 28:-28]
     right = 1 - inside.sum() / maps.sum()
-    framed = maps.copy()
-    framed[:, 28:-28, 28:-28] *= 0.2
     return (maps,), {
         "right": right,
-        "maps": With(right, (maps[0],)),
         "inside": 1 - right,
         "area": 7 / 16,
-        "two sides": 1 - maps[:, 28:, 28:].sum() / maps.sum(),
-        "first axis": 1.0,
-        "means": With(1 - 0.2 * inside.mean() / framed.mean(), (framed,)),
         "otherwise": 28 / 224,
         UNREADABLE: [
             (maps[0], "between 0 and 1"),
@@ -566,9 +524,7 @@ def transferred_weights():
         "right": 4_800,
         "kernels": 4_752,
         "all three": 23_296,
-        "three colours": 5_088,
         "one of two": 160,
-        "one channel": 480,
         "otherwise": 20_000,
         UNREADABLE: [("many", "'many'"), (4_800.9, "whole number")],
     }
@@ -599,7 +555,6 @@ def two_ways():
         "training rows": accuracies(few, few),
         "four labels": accuracies(many, test),
         "exchanged": swapped(right),
-        "both the same": dict.fromkeys(right, 0.123),
         "not frozen": right | {"carried, frozen": fine_tuned},
         "otherwise": right | {"from scratch": 0.99},
         UNREADABLE: [
@@ -618,8 +573,6 @@ def rescued_transfer():
         "right": accuracy(255 - images, labels, test, True, **frozen),
         "before": accuracy(images, labels, test, **frozen),
         "test not inverted": accuracy(255 - images, labels, test, **frozen),
-        "training not inverted": accuracy(images, labels, test, True, **frozen),
-        "training rows": accuracy(255 - images, labels, few, True, **frozen),
         "not frozen": accuracy(images, labels, test, start=SOURCE),
         "otherwise": 0.987,
         UNREADABLE: [(With(0.5, (train, None)), "`inverted`")],
@@ -643,10 +596,7 @@ def number_of_tokens():
         "right": len(tokens),
         "tokens": tokens,
         "special tokens": len(tokens) - 2,
-        "punctuation": len(tokens) - 3,
         "words": 1,
-        "characters": len(TEXT),
-        "largest id": int(minilm().tokenize(TEXT).max()),
         "otherwise": 99,
         UNREADABLE: [("many", "whole number"), (With(7, (None,)), "cannot read")],
     }
@@ -669,12 +619,7 @@ def nearest_review():
 
     return (minilm(), learned), {
         "right": sentences[0],
-        "other sentences": With(sentences[0], (minilm(), films.test)),
         "index": int(order[0]),
-        "itself": WANTED,
-        "unknown": "A film about cameras.",
-        "farthest": sentences[-1],
-        "second": sentences[1],
         "product": With(sentences[50], (Stretched, learned)),
         "otherwise": sentences[50],
         UNREADABLE: [(sentences[:1], "one sentence"), (0.5, "one sentence")],
@@ -696,9 +641,7 @@ def better_than_chance():
         "right": right,
         "exchanged": swapped(right),
         "rarer": right | {"always the same": 1 - majority},
-        "half": right | {"always the same": 0.5},
         "films": right | {"probe": accuracy(films.test)},
-        "training rows": right | {"probe": accuracy(tweets.train)},
         "otherwise": right | {"probe": 0.123},
         UNREADABLE: [(right | {"probe": None}, "still None"), (0.6, "dictionary")],
     }
@@ -714,11 +657,10 @@ def who_should_wait():
         "right": right,
         "no verdict": right | {"Cleo": "batchnorm"},
         "overlooked": dict.fromkeys(right, "nothing"),
-        "Ben": right | {"Ben": "loss", "Ada": "nothing"},
         "otherwise": right | {"Cleo": "new head"},
         UNREADABLE: [
-            (right | {"Ada": None, "Dora": None}, "Ada, Dora: still None"),
-            (right | {"Eve": "nothing"}, "Ada and Ben"),
+            (right | {"Ada": None, "Dora": None}, "'Ada', 'Dora' is still None"),
+            (right | {"Eve": "nothing"}, "'Ada' and 'Ben'"),
             ("Ada", "'Ada'"),
         ],
     }
@@ -737,55 +679,31 @@ def mended():
     head = patient.get_layer("new_head")
     untrained = head.get_weights()
 
-    def mend(
-        up_to="block6d", rate=5e-4, loss=loss, bias=0.1, frozen=None, optimizer="Adam"
-    ):
+    def mend(up_to="block6d", rate=5e-4, loss=loss, bias=0.1, frozen=None):
         bias = np.linspace(-bias, bias, 10)
         head.set_weights(untrained if not bias.any() else [untrained[0] + 0.01, bias])
         tl.freeze(patient, up_to=up_to)
         if frozen:
             patient.get_layer(frozen).trainable = False
-        patient.compile(getattr(keras.optimizers, optimizer)(rate), loss)
+        patient.compile(keras.optimizers.Adam(rate), loss)
         return patient
 
     def not_compiled():
         return keras.Model(mend().input, patient.output)
 
-    small = [
-        keras.Input((8,)),
-        *map(keras.layers.Dense, (4, 10)),
-        keras.layers.Softmax(),
-    ]
-    small = keras.Sequential(small)
+    dense = [keras.layers.Dense(4), keras.layers.Dense(10), keras.layers.Softmax()]
+    small = keras.Sequential([keras.Input((8,)), *dense])
     small.compile(keras.optimizers.Adam(1e-4), loss)
-
-    def four_outputs():
-        bias = keras.initializers.Constant(0.1)
-        four = keras.layers.Dense(4, "softmax", bias_initializer=bias)
-        wrong = keras.Model(mend().input, four(patient.output))
-        four.bias.assign([0.1, 0.2, 0.3, 0.4])
-        wrong.compile(keras.optimizers.Adam(5e-4), loss)
-        return wrong
-
-    def not_finite():
-        mend()
-        head.set_weights([np.full((1280, 10), np.nan), np.linspace(-0.1, 0.1, 10)])
-        return patient
 
     return (), {
         "right": mend,
         "warning": lambda: mend(bias=0),
         "another network": small,
-        "all frozen": lambda: mend(up_to=None),
         "frozen": lambda: mend(frozen="block7a_expand_conv"),
         "trainable": lambda: mend(up_to="block6c"),
         "not compiled": not_compiled,
         "loss": lambda: mend(loss="categorical_crossentropy"),
-        "no rate": lambda: mend(rate=-5e-4),
-        "large rate": lambda: mend(rate=0.05),
-        "zero rate": lambda: mend(rate=0.0),
-        "outputs": four_outputs,
-        "not finite": not_finite,
+        "rate": lambda: mend(rate=0.05),
         UNREADABLE: [("mended", "'mended'"), (True, "True")],
     }
 
@@ -808,12 +726,8 @@ def larger_test():
     return (correct,), {
         "right": right,
         "several": [flattery(300, draw) for draw in range(20)],
-        "negative": -right,
-        "correct": With(0.02, (correct[0],)),
         "one split": flattery(300, 0),
         "hundred": mean(100),
-        "points": With(100 * mean(300, correct[:2]), (correct[:2],)),
-        "accuracy": correct[:, :300].mean(axis=1).max(),
         "otherwise": 0.3,
         UNREADABLE: [
             (100 * right, "percentage"),
@@ -831,12 +745,8 @@ def mean_of_the_best():
     right = np.random.default_rng(0).binomial(197, 0.75, size=(10_000, 40))
     return (), {
         "right": right.max(axis=1).mean() / 197,
-        "cells": right.max(axis=1).mean(),
-        "percentage": 81.5,
-        "no share": 1000,
         "mean of all": right.mean() / 197,
         "too good": right.max(axis=0).mean() / 197,
-        "too low": right.min(axis=1).mean() / 197,
         "otherwise": 0.75 + np.sqrt(0.75 * 0.25 / 197),
         UNREADABLE: [(right.max(axis=1) / 197, "(10000,)"), (-0.1, "share")],
     }
@@ -864,10 +774,8 @@ def columns_mixed_up():
     both = tl.train_classifier(wide, labels)
 
     def mixed(columns):
-        rows, order = (
-            judged_wide.copy(),
-            np.random.default_rng(0).permutation(len(judged)),
-        )
+        order = np.random.default_rng(0).permutation(len(judged))
+        rows = judged_wide.copy()
         rows[:, columns] = judged_wide[order, columns]
         return both.score(rows, judged)
 
@@ -876,7 +784,6 @@ def columns_mixed_up():
         "right": right,
         "exchanged": swapped(right),
         "untouched": right | {"lite0": both.score(judged_wide, judged)},
-        "all columns": right | {"lite2": mixed(slice(None))},
         "otherwise": right | {"lite0": right["lite0"] - 0.2},
         UNREADABLE: [
             (right | {"lite2": None}, "'lite2' is still None"),
@@ -890,7 +797,7 @@ def columns_mixed_up():
 @example("9.3")
 def two_stacks():
     from sklearn.compose import ColumnTransformer
-    from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+    from sklearn.ensemble import StackingClassifier
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
@@ -908,41 +815,22 @@ def two_stacks():
         ]
         return [(n, m.fit(*fitted_on) if fitted_on else m) for n, m in members]
 
-    def stack(members, cv, rows, last=None):
-        last = LogisticRegression() if last is None else last
-        return StackingClassifier(members, last, cv=cv).fit(*rows)
+    def stack(members, cv, rows):
+        return StackingClassifier(members, LogisticRegression(), cv=cv).fit(*rows)
 
-    right = {
-        "leaks": stack(pair(train), "prefit", train),
-        "does not leak": stack(pair(), 5, train),
-    }
-    leaks, sound = right.values()
-    half = [(np.arange(200), np.arange(100)), (np.arange(200), np.arange(100, 200))]
-    everything = np.vstack([wide, judged_wide]), np.concatenate([labels, judged])
+    leaks, sound = stack(pair(train), "prefit", train), stack(pair(), 5, train)
+    right = {"leaks": leaks, "does not leak": sound}
     validation = judged_wide, judged
-
-    def leaking(*arguments):
-        return right | {"leaks": stack(*arguments)}
-
-    def not_leaking(*arguments):
-        return right | {"does not leak": stack(*arguments)}
-
     return (wide, judged_wide), {
         "right": right,
-        "no stack": right | {"leaks": 0.7},
-        "not fitted": right | {"leaks": StackingClassifier(pair())},
-        "members": not_leaking(pair()[:1], 5, train),
-        "last classifier": not_leaking(pair(), 5, train, RandomForestClassifier(2)),
         "exchanged": swapped(right),
         "leaks on folds": dict.fromkeys(right, sound),
         "prefit": dict.fromkeys(right, leaks),
-        "unseen cells": leaking(pair(validation), "prefit", train),
-        "more cells": not_leaking(pair(), 5, everything),
-        "overlap": not_leaking(pair(), half, train),
-        "other cells": leaking(pair(train), "prefit", validation),
+        "unseen cells": right | {"leaks": stack(pair(validation), "prefit", train)},
         UNREADABLE: [
             (right | {"leaks": None}, "'leaks' is still None"),
             (leaks, "'leaks' and 'does not leak'"),
+            (right | {"leaks": StackingClassifier(pair())}, "`leaks`"),
         ],
     }
 
@@ -956,8 +844,6 @@ def number_of_test_pictures():
         "right": 865,
         "one error": 225,
         "four points": 216,
-        "one point": 3457,
-        "none": -5,
         "otherwise": 800,
         UNREADABLE: [("many", "pictures"), ([864], "pictures")],
     }
@@ -976,10 +862,8 @@ def pictures_in_both():
     theirs = {"train": train, "test": test}
     return (theirs,), {
         "right": 4,
-        "no pairs": With(0, (theirs | {"train": train[6:]},)),
         "none": 0,
         "test pictures": 6,
-        "training pictures": 12,
         "both of a pair": 8,
         "otherwise": 3,
         UNREADABLE: [
@@ -1004,10 +888,8 @@ def numbers_of_the_record():
 
     return (exported,), {
         "right": answer(0.6, 0.1),
-        "negative": answer(0.6, -0.1),
         "functional": answer(28 / 30, 0.1),
         "both classes": answer(0.85, 0.1),
-        "frequency": answer(0.25, 0.1),
         "accuracy": answer(0.6, 0.85),
         "otherwise": answer(0.5, 0.1),
         UNREADABLE: [
@@ -1033,10 +915,8 @@ def hours_on_fifty_machines():
     hours = 100e6 / (50 * 80) / 3600
     return (MEASURED,), {
         "right": hours,
-        "none": -hours,
         "machine-hours": 50 * hours,
         "seconds": 3600 * hours,
-        "minutes": 60 * hours,
         "both workers": hours / 2,
         "one worker": hours * 80 / 50,
         "otherwise": 1000,
@@ -1048,7 +928,6 @@ def hours_on_fifty_machines():
 def terabytes_of_features():
     return (MEASURED,), {
         "right": 0.3,
-        "none": -1,
         "files": 3.0,
         "in memory": 0.512,
         "unit": 300_000,
@@ -1067,7 +946,6 @@ def usable_rows():
         "indices": np.flatnonzero(right),
         "numbers": np.isfinite(features),
         "shape": right[:5],
-        "no NaN": With(np.ones(4, bool), (features[right],)),
         "inverted": ~right,
         "all": np.ones(6, bool),
         "otherwise": np.roll(right, 1),

@@ -8,9 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# Clouds of trials (tl.show.trials) are left to their description, which tells the best, the worst and the default.
 CHARTS = re.compile(
-    r"tl\.show\.(attention|bars|confusion|curves|feature_map|labelled_points|learning_curve|training)\("
+    r"tl\.show\.(attention|bars|confusion|curves|feature_map|learning_curve|points|training)\("
 )
 NAMELESS = re.compile(
     r"^(image|figure|picture|plot|chart|graph|untitled)\b|\.(png|jpe?g|svg)\b|^\d+ pictures?\.$",

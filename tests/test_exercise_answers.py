@@ -113,7 +113,7 @@ def test_context_that_is_missing_is_named(number):
 
 
 def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
-    from tlcourse.exercises.lesson_08 import networks_of_colleagues
+    from tlcourse.exercises.lessons_06_08 import networks_of_colleagues
 
     colleagues = networks_of_colleagues(tl.load_pretrained_model())
     words = {"Ada": "no activation", "Cleo": "batch norms", "Dora": "initialised"}

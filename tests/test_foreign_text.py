@@ -388,7 +388,7 @@ def figures(names):
     """Every figure that shows names."""
     count = len(names)
     labels, pictures = np.arange(count), np.zeros((count, 8, 8), np.uint8)
-    guesses, few = [[(name, 0.5), (name, 0.2)] for name in names], [[0.5]] * count
+    few = [[0.5]] * count
     yield show.confusion(ConfusionMatrix.of(labels, labels[::-1], names))
     yield show.attention(names, np.full((count, count), 1 / count))
     yield show.feature_map(
@@ -403,11 +403,9 @@ def figures(names):
         "title",
     )
     yield show.bars(names, labels, "x", "title")
-    yield show.labelled_points(names, labels + 1, labels, "x", "y", "title")
+    yield show.points(labels + 1, labels, "x", "y", "title", names)
     yield show.pictures(pictures, names)
-    yield show.predictions(pictures, guesses)
     yield show.right_and_wrong(pictures, labels, np.eye(count)[::-1], names)
-    yield show.neighbours(pictures[0], names[0], pictures[:3], names[:3])
     yield show.channels([np.zeros((2, 2, 2))] * 3, names[:3])
 
 

@@ -36,20 +36,14 @@ PROBABILITIES = np.stack([PUG, 1 - PUG], axis=1)
 SEVEN = np.arange(7 * 4, dtype=np.uint8).reshape(7, 2, 2)
 
 
-def right_and_wrong(labels=TRUE, **options):
-    return show.right_and_wrong(
-        SEVEN, labels, PROBABILITIES, ["pug", "collie"], **options
-    )
+def right_and_wrong(labels=TRUE, names=("pug", "collie"), **options):
+    return show.right_and_wrong(SEVEN, labels, PROBABILITIES, list(names), **options)
 
 
 FIGURES = {
     "pictures": lambda: show.pictures(COLOUR, list("abcde")),
-    "predictions": lambda: show.predictions(
-        COLOUR[:1], [[("pug", 0.9), ("collie", 0.1)]]
-    ),
     "confusion": lambda: show.confusion(MATRIX),
     "right_and_wrong": lambda: right_and_wrong(count=3),
-    "neighbours": lambda: show.neighbours(COLOUR[0], "query", COLOUR[1:], list("abcd")),
     "feature_map": lambda: show.feature_map(POINTS, [0, 1] * 3, ["a", "b"]),
     "curves": lambda: show.curves(
         [1, 10, 100], MEANS, DEVIATIONS, "labels", "accuracy", "Few", highest=0.85
@@ -62,11 +56,8 @@ FIGURES = {
     "attention": lambda: show.attention(["[CLS]", "a"], [[0.25, 0.75], [0.5, 0.5]]),
     "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
-    "labelled_points": lambda: show.labelled_points(
-        ["a", "b"], [1, 10], [2, 3], "cost", "accuracy", "Networks"
-    ),
-    "trials": lambda: show.trials(
-        [1e-3, 1e-1, 1e-2], [0.5, 0.75, 0.625], 0.6, "C", "A search"
+    "points": lambda: show.points(
+        [1, 10], [2, 3], "cost", "accuracy", "Networks", ["a", "b"], level=2.5
     ),
 }
 
@@ -86,8 +77,8 @@ def shown(figure):
     return [np.asarray(a.images[0].get_array()) for a in figure.axes if a.images]
 
 
-def tick_labels(ticks):
-    return [tick.get_text() for tick in ticks]
+def texts_of(artists):
+    return [artist.get_text() for artist in artists]
 
 
 # Every figure
@@ -113,12 +104,11 @@ def test_the_same_figure_is_the_same_bytes(name, figures):
     assert FIGURES[name]()._repr_png_() == figures[name]._repr_png_()
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_pyplot_does_not_show_it_a_second_time(name):
+def test_pyplot_does_not_show_it_a_second_time():
     from matplotlib import pyplot
 
     pyplot.close("all")
-    assert isinstance(FIGURES[name](), Figure) and pyplot.get_fignums() == []
+    assert isinstance(FIGURES["bars"](), Figure) and pyplot.get_fignums() == []
 
 
 def test_a_notebook_shows_the_words_folded_away_below_the_picture(monkeypatch, figures):
@@ -140,28 +130,25 @@ def test_a_figure_in_words_escapes_text_and_marks_the_headings_of_its_table():
     assert '<th scope="row">1</th><td>50 ± 3</td>' in page
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("confusion", "8 of true class sound predicted as sound"),
-        ("curves", "1: probe 0.5 ± 0.1, scratch 0.2 ± 0"),
-        ("learning_curve", "2: probe 60 ± 14; 20: probe 95 ± 7.1"),
-        ("training", "2: loss 0.5, val_loss 0.6, val_accuracy 0.75"),
-        ("bars", "a: seconds 1; b: seconds 2"),
-        ("labelled_points", "a: cost 1, accuracy 2; b: cost 10, accuracy 3"),
-        ("trials", "3 trials as points, validation accuracy by C: from 50.0 % to 75.0"),
-        ("attention", "[CLS] to a 0.75"),
-        ("feature_map", "a: points 3"),
-        ("pictures", "5 pictures: a; b; c; d; e."),
-        ("predictions", "1 picture: 90% pug 10% collie."),
-        ("heat_maps", "Heat maps over 5 pictures: a; b"),
-        ("channels", "each of early; late"),
-        ("neighbours", "query; a; b"),
-        ("right_and_wrong", "RIGHT pug, 99% sure"),
-    ],
-)
-def test_the_words_say_what_is_shown(name, words, figures):
-    assert words in figures[name].alt
+WORDS = {
+    "confusion": "sound: predicted sound 8, predicted defect 2",
+    "curves": "1: probe 0.5 ± 0.1, scratch 0.2 ± 0",
+    "learning_curve": "2: probe 60 ± 14; 20: probe 95 ± 7.1",
+    "training": "2: loss 0.5, val_loss 0.6, val_accuracy 0.75",
+    "bars": "a: seconds 1; b: seconds 2",
+    "points": "default, 2.5). a: cost 1, accuracy 2; b: cost 10, accuracy 3",
+    "attention": "[CLS]: to [CLS] 0.25, to a 0.75",
+    "feature_map": "a: points 3",
+    "pictures": "5 pictures: a; b; c; d; e.",
+    "heat_maps": "Heat maps over 5 pictures: a; b",
+    "channels": "each of early; late",
+    "right_and_wrong": "RIGHT pug, 99% sure",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_the_words_say_what_is_shown(name, figures):
+    assert WORDS[name] in figures[name].alt
 
 
 def test_of_very_many_titles_the_words_hold_the_first():
@@ -169,33 +156,15 @@ def test_of_very_many_titles_the_words_hold_the_first():
     assert figure.alt.endswith("; 23; and 6 more.")
 
 
-TABLES = {
-    "confusion": [("true class", "predicted sound", "predicted defect"), "sound", 8, 2],
-    "feature_map": [("class", "points"), "a", 3],
-    "curves": [("labels", "probe", "scratch"), "1", "0.5 ± 0.1", "0.2 ± 0"],
-    "learning_curve": [("Labels in all", "probe"), "2", "60 ± 14"],
-    "training": [("epoch", "loss", "val_loss", "val_accuracy"), 1, 1, 1.2, 0.7],
-    "attention": [("token", "to [CLS]", "to a"), "[CLS]", 0.25, 0.75],
-    "bars": [("bar", "seconds"), "a", 1],
-    "labelled_points": [("point", "cost", "accuracy"), "a", 1, 2],
-    "trials": [("trial", "C", "validation accuracy (%)"), 1, 0.001, 50],
-}
-
-
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_notebook_keeps_the_numbers_of_a_chart(name, figures):
-    table = figures[name].table
-    (columns, *first), row = TABLES[name], table.rows[0]
-    assert tuple(table.columns)[: len(columns)] == columns
-    assert list(row[: len(first)]) == first
-    stored = figures[name]._repr_mimebundle_()[1]["image/png"]["table"]
-    assert [stored["columns"], *stored["rows"]] == table.texts()
-
-
-def test_grids_of_pictures_have_no_table(figures):
-    assert {name for name in figures if figures[name].table is None} == set(
-        figures
-    ) - set(TABLES)
+    table, about = figures[name].table, figures[name]._repr_mimebundle_()[1]
+    if name in ("pictures", "right_and_wrong", "channels", "heat_maps"):
+        assert table is None
+    else:
+        stored = about["image/png"]["table"]
+        assert [stored["columns"], *stored["rows"]] == table.texts()
+        assert len(table.rows) > 1
 
 
 # Pictures
@@ -213,7 +182,7 @@ def test_grey_pictures_are_grey(shape):
     np.testing.assert_array_equal(shown(show.pictures(grey)), expected)
 
 
-@pytest.mark.parametrize("size", [(1, 1, 3), (1, 7, 3), (7, 1, 3), (1, 7), (7, 1)])
+@pytest.mark.parametrize("size", [(1, 7, 3), (7, 1, 3), (1, 7), (7, 1)])
 def test_a_picture_one_pixel_high_or_wide_is_drawn(size):
     (picture,) = shown(show.pictures([np.full(size, 9, np.uint8)]))
     assert picture.shape == (*size[:2], 3)
@@ -225,15 +194,10 @@ def test_files_and_pillow_images_are_drawn(tmp_path):
         np.testing.assert_array_equal(shown(show.pictures(images)), COLOUR[:1])
 
 
-@pytest.mark.parametrize(("columns", "expected"), [(2, 2), (5, 5), (9, 5)])
+@pytest.mark.parametrize(("columns", "expected"), [(2, 2), (9, 5)])
 def test_there_are_no_more_columns_than_pictures(columns, expected):
     figure = show.pictures(COLOUR, columns=columns)
     assert figure.axes[0].get_gridspec().ncols == expected
-
-
-def test_none_leaves_a_cell_empty():
-    figure = show.pictures([COLOUR[0], None, COLOUR[1]], list("abc"))
-    assert [bool(axes.images) for axes in figure.axes[:3]] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -267,11 +231,6 @@ def test_right_and_wrong_says_class_answer_and_confidence():
     ]
 
 
-def test_the_query_stands_left_of_its_neighbours(figures):
-    assert titles(figures["neighbours"]) == ["query", "a", "b", "c", "d"]
-    np.testing.assert_array_equal(shown(figures["neighbours"]), COLOUR)
-
-
 def test_each_layer_is_a_row_of_its_channels_that_vary_most(figures):
     best = np.argsort(-ACTIVATIONS[0].std(axis=(0, 1)))
     pictures = shown(figures["channels"])
@@ -292,9 +251,9 @@ def test_a_heat_map_lies_over_its_picture_and_is_transparent_where_it_is_low(fig
 
 def test_a_confusion_has_counts_shades_and_names(figures):
     (axes,) = figures["confusion"].axes
-    assert [text.get_text() for text in axes.texts] == ["8", "2", "1", "4"]
+    assert texts_of(axes.texts) == ["8", "2", "1", "4"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.8, 0.2], [0.2, 0.8]])
-    assert tick_labels(axes.get_yticklabels()) == ["sound", "defect"]
+    assert texts_of(axes.get_yticklabels()) == ["sound", "defect"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true class", "predicted class")
     assert "80.0%" in axes.get_title()
 
@@ -307,21 +266,19 @@ def test_a_large_confusion_has_no_counts_too_small_to_read_and_takes_empty_class
 
 
 def test_each_class_has_its_points_and_its_name_in_the_legend():
-    figure = show.feature_map(POINTS, [0, 1] * 3, ["a", "_b", "none"])
-    (axes,) = figure.axes
+    (axes,) = show.feature_map(POINTS, [0, 1] * 3, ["a", "_b", "none"]).axes
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), POINTS[::2])
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["a", "_b", "none"]
+    assert texts_of(axes.get_legend().get_texts()) == ["a", "_b", "none"]
 
 
 def test_no_two_of_many_classes_have_the_same_colour_and_marker():
     names = [str(number) for number in range(40)]
     axes = show.feature_map(np.zeros((40, 2)), range(40), names).axes[0]
-    styles = [
+    styles = {
         (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes())
         for points in axes.collections
-    ]
-    assert len(set(styles)) == 40 and len({marker for _, marker in styles[:8]}) == 8
+    }
+    assert len(styles) == 40
 
 
 def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figures):
@@ -330,9 +287,8 @@ def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figure
     band = axes.collections[1].get_paths()[0].vertices[:, 1]
     assert band.min() == pytest.approx(0.2) and band.max() == pytest.approx(0.8)
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() <= 0.85
-    assert axes.get_xscale() == "log" and tick_labels(axes.get_xticklabels())[1] == "10"
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["probe", "scratch"]
+    assert axes.get_xscale() == "log" and texts_of(axes.get_xticklabels())[1] == "10"
+    assert texts_of(axes.get_legend().get_texts()) == ["probe", "scratch"]
 
 
 def test_lines_differ_in_marker_and_dash_as_well_as_in_colour(figures):
@@ -341,18 +297,11 @@ def test_lines_differ_in_marker_and_dash_as_well_as_in_colour(figures):
         assert len({getattr(line, f"get_{style}")() for line in lines}) == len(lines)
 
 
-def test_one_curve_on_an_even_axis_has_no_legend():
-    flat = {"a": [0.1, 0.2]}
-    figure = show.curves([0, 5], flat, flat, "x", "y", "t", logarithmic=False)
-    (axes,) = figure.axes
-    assert axes.get_xscale() == "linear" and axes.get_legend() is None
-
-
 def test_training_shows_validation_and_what_was_reached_before(figures):
     loss, accuracy = figures["training"].axes
     assert [line.get_label() for line in loss.lines] == ["training", "validation"]
-    assert accuracy.lines[0].get_ydata().tolist() == [70, 75]
-    assert set(accuracy.lines[1].get_ydata()) == {65}
+    assert list(accuracy.lines[0].get_ydata()) == [0.7, 0.75]
+    assert set(accuracy.lines[1].get_ydata()) == {0.65}
     assert loss.get_xlim() == (0.5, 5.5)
 
 
@@ -365,21 +314,15 @@ def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
     figure = show.bars(["a", "b"], [80.0, 60.0], "accuracy", "Ways", [1.5, 2])
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [80, 60]
-    assert [text.get_text() for text in axes.texts] == ["80.0 ± 1.5", "60.0 ± 2.0"]
-    assert tick_labels(axes.get_yticklabels()) == ["a", "b"] and axes.yaxis_inverted()
+    assert texts_of(axes.texts) == ["80.0 ± 1.5", "60.0 ± 2.0"]
+    assert texts_of(axes.get_yticklabels()) == ["a", "b"] and axes.yaxis_inverted()
     assert figure.table.rows[0] == ("a", "80.0 ± 1.5")
 
 
-def test_points_bear_their_names(figures):
-    (axes,) = figures["labelled_points"].axes
+def test_points_bear_their_names_and_the_default_is_a_line(figures):
+    (axes,) = figures["points"].axes
     assert [(note.get_text(), *note.xy) for note in axes.texts][1] == ("b", 10, 3)
-    assert axes.get_xscale() == "log"
-
-
-def test_the_halves_of_a_search_differ_and_the_default_is_a_line(figures):
-    (axes,) = figures["trials"].axes
-    assert [len(points.get_offsets()) for points in axes.collections] == [2, 1]
-    assert axes.lines[0].get_ydata()[0] == 60
+    assert axes.get_xscale() == "log" and axes.lines[0].get_ydata()[0] == 2.5
 
 
 # What is refused
@@ -391,39 +334,24 @@ def test_the_halves_of_a_search_differ_and_the_default_is_a_line(figures):
         (lambda: show.pictures([]), "nothing to show"),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ"),
         (lambda: show.pictures(COLOUR[0]), "is one picture"),
-        (lambda: show.pictures(COLOUR[0, ..., 0]), "is one picture"),
         (lambda: show.pictures(COLOUR, columns=0), "columns is 0"),
         (lambda: show.pictures(["dog.png"]), "array of shape"),
-        (lambda: show.pictures([np.zeros(9)]), "array of shape"),
         (lambda: show.pictures([np.full((2, 2), np.nan)]), "NaN"),
         (lambda: show.pictures(COLOUR / 255), "scaled"),
-        (lambda: show.predictions(COLOUR, [[("a", 1)]]), "Lengths differ"),
-        (lambda: show.neighbours(COLOUR[0], "q", COLOUR, ["a"]), "Lengths differ"),
         (lambda: right_and_wrong(labels=[0]), "Lengths differ"),
-        (lambda: right_and_wrong(labels=[2] * 7), "position in class_names"),
-        (lambda: right_and_wrong(labels=[0.5] * 7), "position in class_names"),
-        (
-            lambda: show.right_and_wrong(SEVEN, TRUE, PROBABILITIES, ["pug"] * 3),
-            "class",
-        ),
-        (lambda: show.right_and_wrong(SEVEN, TRUE, PUG, ["a", "b"]), "a column"),
-        (lambda: show.channels(ACTIVATIONS, ["a"]), "Lengths differ"),
+        (lambda: right_and_wrong(labels=[2] * 7), "whole numbers from 0 to 1"),
+        (lambda: right_and_wrong(names=["a", "b", "c"]), "class_names 3"),
         (lambda: show.channels([np.zeros((4, 4))], ["a"]), r"\(h, w, channels\)"),
-        (lambda: show.heat_maps(COLOUR, HEAT[:1]), "Lengths differ"),
         (lambda: show.heat_maps(COLOUR[:1], 2 + HEAT[:1]), r"in \[0, 1\]"),
-        (lambda: show.feature_map(POINTS, [0], ["a"]), "Lengths differ"),
         (lambda: show.feature_map(POINTS[:, :1], [0] * 6, ["a"]), r"\(n, 2\)"),
-        (lambda: show.feature_map(POINTS, [-1] * 6, ["a"]), "position in class_names"),
-        (lambda: show.curves([1], {}, {}, "", "", ""), "no lines"),
-        (lambda: show.curves([1], {"a": [1]}, {}, "", "", ""), "deviations of a 0"),
-        (lambda: show.training({}), "no epochs"),
+        (lambda: show.feature_map(POINTS, [-1] * 6, ["a"]), "whole numbers"),
+        (lambda: show.curves([1], {}, {}, "", "", ""), "nothing to show"),
+        (lambda: show.curves([1], {"a": [1]}, {"a": []}, "", "", ""), "of a 0"),
+        (lambda: show.training({}), "nothing to show"),
         (lambda: show.training({"loss": [1], "val_loss": []}), "Lengths differ"),
         (lambda: show.attention(["a"], [[1, 2]]), "one row and one column"),
-        (lambda: show.bars(["a"], [], "", ""), "Lengths differ"),
-        (lambda: show.bars([], [], "", ""), "nothing to show"),
         (lambda: show.bars(["a"], [1], "", "", [1, 2]), "deviations 2"),
-        (lambda: show.labelled_points(["a"], [1], [], "", "", ""), "Lengths differ"),
-        (lambda: show.trials([1], [], 0, "", ""), "Lengths differ"),
+        (lambda: show.points([1], [], "", "", ""), "Lengths differ"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(draw, word):

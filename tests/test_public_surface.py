@@ -54,18 +54,10 @@ ROOMS = (
     "widgets.base",
     "exercises",
     "exercises.checking",
-    "exercises.lesson_00",
-    "exercises.lesson_02",
-    "exercises.lesson_03",
-    "exercises.lesson_04",
-    "exercises.lesson_01",
-    "exercises.lesson_05",
-    "exercises.lesson_07",
-    "exercises.lesson_09",
-    "exercises.lesson_10",
-    "exercises.lesson_11",
-    "exercises.lesson_06",
-    "exercises.lesson_08",
+    "exercises.lessons_00_02",
+    "exercises.lessons_03_05",
+    "exercises.lessons_06_08",
+    "exercises.lessons_09_11",
     "exercises.progress",
     "exercises.table",
     "exercises.answers",
@@ -444,7 +436,7 @@ def test_imports_point_downwards_from(module):
         for name in imports(module)
         if name.split(".")[0] == "tlcourse" and name != "tlcourse.__version__"
     ]
-    if module.startswith("exercises.lesson_"):  # they call what lessons call: tl.…
+    if module.startswith("exercises.lessons_"):  # they call what lessons call: tl.…
         inside.remove("tlcourse") if "tlcourse" in inside else None
     below = ROOMS[ROOMS.index(module) + 1 :]
     assert [name for name in inside if room_of(name) not in below] == []

@@ -126,7 +126,8 @@ tl.show.pictures(list(photographs.values()), list(photographs), columns=3)
 
 # %%
 guesses = model.predict_labels(samples.test.images, top=3)
-tl.show.predictions(list(photographs.values()), guesses)
+titles = ["\n".join(f"{share:.0%} {name}" for name, share in best) for best in guesses]
+tl.show.pictures(list(photographs.values()), titles, columns=3)
 
 # %% [markdown]
 # Four different things can be seen here:
@@ -557,13 +558,13 @@ print(f"VGG16's classifier: {top / 1e6:.1f} million parameters, {top / measured[
 # Now accuracy against work, in one figure. Up is better, left is cheaper.
 
 # %%
-tl.show.labelled_points(
-    list(measured),
+tl.show.points(
     [work / 1e9 for _, work, _, _ in measured.values()],
     [RECIPES[name].top1 for name in measured],
     "multiply-adds for one picture, in billions",
     "published ImageNet top-1, in %",
     "More work is not always more accuracy",
+    list(measured),
 )
 
 # %% [markdown]

@@ -109,7 +109,7 @@ similarity.shape
 query = 0
 nearest = np.argsort(-similarity[query])[:5]
 names = dogs.train.label_names[nearest]
-tl.show.neighbours(dogs.test.images[query], "the question", dogs.train.images[nearest], names)
+tl.show.pictures([dogs.test.images[query], *dogs.train.images[nearest]], ["the question", *names])
 
 # %% [markdown]
 # Look at what they share. Often it is the breed; sometimes it is the pose, the grass, or a child's hand. The network

@@ -683,7 +683,7 @@ print(f"Checks spoke in {spoke} of {wrong_runs} wrong runs, and in {false_alarms
 # Stuck? `tl.check.hint("8.1")` in a cell of its own gives the first of three hints.
 
 # %%
-from tlcourse.exercises.lesson_08 import networks_of_colleagues
+from tlcourse.exercises.lessons_06_08 import networks_of_colleagues
 
 colleagues = networks_of_colleagues(model)
 verdicts = {"Ada": None, "Ben": None, "Cleo": None, "Dora": None}  # replace None

@@ -95,7 +95,8 @@ strengths = [trial.params["strength"] for trial in probes.trials]
 scores = [trial.value for trial in probes.trials]
 print(f"default {default_accuracy:.1%}, best of {len(scores)} trials {probes.best_value:.1%}")
 
-tl.show.trials(strengths, scores, default_accuracy, "strength", "Sixty probes on the same features")
+title = "Sixty probes on the same features"
+tl.show.points(strengths, scores, "strength", "validation accuracy", title, level=default_accuracy)
 
 # %% [markdown]
 # No picture was looked at in this search: features are computed once, and a probe on them takes a fraction of a second.
@@ -151,7 +152,8 @@ scores = [trial.value for trial in tunings.trials]
 default_tuned = preparation.run().best["validation_accuracy"]
 print(f"default {default_tuned:.1%}, best of {len(scores)} trials {tunings.best_value:.1%}")
 
-tl.show.trials(rates, scores, default_tuned, "learning rate", "Twenty-four fine-tunings from the same start")
+title = "Twenty-four fine-tunings from the same start"
+tl.show.points(rates, scores, "learning rate", "validation accuracy", title, level=default_tuned)
 
 # %% [markdown]
 # No trial falls below the probe that it begins with, since the weights of the best epoch are kept and the probe is epoch 0.
@@ -373,8 +375,8 @@ milliseconds["averaged"] = milliseconds["efficientnet_lite0"] + milliseconds["ef
 names, accuracies = list(milliseconds), stacks["solar"]["accuracies"]
 means = [100 * np.mean(accuracies[name]) for name in names]
 
-tl.show.labelled_points(
-    names, list(milliseconds.values()), means, "milliseconds a picture", "accuracy (%)", "Solar cells: cost and worth"
+tl.show.points(
+    list(milliseconds.values()), means, "milliseconds a picture", "accuracy (%)", "Solar cells: cost and worth", names
 )
 
 # %% [markdown]

@@ -5,12 +5,11 @@ numbers; this is decided here for all exercises.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from .. import validation
-from ..errors import UserInputError
+from ..validation import shown
 
 NEAR = 0.005  # accuracies that differ by less are equal: last digits depend on the CPU
 LARGEST = 1e15  # no answer is larger
@@ -20,26 +19,11 @@ class NotYet(Exception):
     """An answer is not right. The message tells the learner why."""
 
 
-class Kind(Protocol):
-    """A kind of answers."""
-
-    def read(self, value: Any, expected: str, name: str = ...) -> Any:
-        """The answer in a form that rows are compared with, or NotYet."""
-
-    def equal(self, answer: Any, value: Any) -> bool:
-        """Whether an answer that was read is the value of a row."""
-
-
-def described(value: object) -> str:
-    """A value as a sentence quotes it: an array by its shape, all else by its repr."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        return f"an array of shape {value.shape}"
-    return validation.shown(value)
-
-
 def unexpected(value: object, expected: str, name: str = "the answer") -> NotYet:
     """What is said of an answer, or of a part of it, that cannot be used."""
-    return NotYet(f"For {name} you gave {described(value)}; expected {expected}.")
+    is_array = isinstance(value, np.ndarray) and value.ndim
+    text = f"an array of shape {value.shape}" if is_array else shown(value)
+    return NotYet(f"For {name} you gave {text}; expected {expected}.")
 
 
 def near(one: float, other: float) -> bool:
@@ -62,17 +46,19 @@ def numbers(value: Any) -> np.ndarray | None:
 
 
 class Anything:
-    """An answer that the exercise's own rows look at."""
+    """An answer that the exercise's own rows look at; the base of all kinds."""
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> Any:
+        """The answer in a form that rows are compared with, or NotYet."""
         return value
 
     def equal(self, answer: Any, value: Any) -> bool:
+        """Whether an answer that was read is the value of a row."""
         return bool(answer == value)
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(Anything):
     """One finite number; what differs by less than this from a row is equal to it."""
 
     minimum: float = 0
@@ -81,12 +67,11 @@ class Number:
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> float:
         array = numbers(value)
-        if array is None or array.ndim:
+        if array is None or array.ndim or array.dtype.kind == "b":
             raise unexpected(value, expected, name)
-        try:
-            return validation.number(name, array.item(), self.minimum, LARGEST)
-        except UserInputError:
-            raise unexpected(array.item(), expected, name) from None
+        if not self.minimum <= array <= LARGEST:
+            raise unexpected(array.item(), expected, name)
+        return float(array)
 
     def equal(self, answer: float, value: float) -> bool:
         return abs(answer - value) <= self.absolute + self.relative * abs(value)
@@ -111,24 +96,19 @@ class Share(Number):
     def read(self, value: Any, expected: str, name: str = "the answer") -> float:
         result = super().read(value, expected, name)
         if 1 < result <= 100:
-            raise NotYet(
-                f"For {name} you gave {result:g}. As a percentage that may be right, "
-                "but shares go from 0 to 1 here, as score() returns them."
-            )
+            expected += ". As a percentage it may be right; score() returns 0 to 1"
         if result > 1:
             raise unexpected(result, expected, name)
         return result
 
 
-class Shares:
+class Shares(Anything):
     """A dictionary with a share for each of these names, and no others."""
 
     def __init__(self, *names: str, minimum: float = 0) -> None:
         self.names, self.share = names, Share(minimum)
 
-    def read(
-        self, value: Any, expected: str, name: str = "the answer"
-    ) -> dict[str, float]:
+    def read(self, value: Any, expected: str, name: str = "the answer") -> dict:
         named = dictionary(value, self.names)
         return {
             each: self.share.read(named[each], "a share between 0 and 1", repr(each))
@@ -141,9 +121,9 @@ class Shares:
 
 def dictionary(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """A dictionary with these names and no others, none of whose values is None."""
-    expected = f"a dictionary with {' and '.join(map(repr, names))}, and no other"
     if not isinstance(value, dict) or set(value) != set(names):
         keys = list(value)[:6] if isinstance(value, dict) else value
+        expected = f"a dictionary with {' and '.join(map(repr, names))}, and no other"
         raise unexpected(keys, expected)
     missing = [name for name in names if value[name] is None]
     if missing:
@@ -156,10 +136,8 @@ class Array(Anything):
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> np.ndarray:
         array = numbers(value)
-        if array is None:
-            raise unexpected(value, expected, name)
-        if not np.isfinite(array).all():
-            raise NotYet(f"For {name} you gave NaN or infinity; expected {expected}.")
+        if array is None or not np.isfinite(array).all():
+            raise unexpected(value, f"{expected}, all numbers finite", name)
         return array
 
 
@@ -178,8 +156,5 @@ class Network(Anything):
 def having(value: Any, name: str, *attributes: str) -> Any:
     """What a stub passes besides the answer, recognised by what it can do."""
     if not all(hasattr(value, attribute) for attribute in attributes):
-        raise NotYet(
-            f"You gave {described(value)}; expected `{name}` as the lesson makes it, "
-            f"with .{' and .'.join(attributes)}."
-        )
+        raise unexpected(value, "what the lesson made under that name", f"`{name}`")
     return value

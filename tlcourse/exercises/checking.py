@@ -14,9 +14,9 @@ from ..errors import (
     callers_level,
     printable,
 )
-from ..validation import SHOWN, shown
+from ..validation import shown
 from .answers import NotYet
-from .progress import Progress, ProgressError
+from .progress import Progress
 from .table import Exercise, exercises, find_exercise
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
@@ -89,11 +89,11 @@ class Check:
         if _is_missing(answer):
             return Verdict(exercise.number, NOT_ATTEMPTED)
         state, reason = _checked(exercise, answer, context)
-        if state in (NOT_YET, RIGHT):
+        if state != NOT_CHECKED:
             hints = self._hints.get(exercise.number, 0)
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
-            except ProgressError as error:
+            except UserInputError as error:
                 warnings.warn(
                     f"Your progress could not be kept. {error}",
                     stacklevel=callers_level(),
@@ -113,11 +113,9 @@ class Check:
         hints = exercise.hints
         count = min(self._hints.get(exercise.number, 0) + 1, len(hints))
         self._hints[exercise.number] = count
-        more = (
-            "Ask again for more."
-            if count < len(hints)
-            else "The solution is folded away below the exercise."
-        )
+        more = "The solution is folded away below the exercise."
+        if count < len(hints):
+            more = "Ask again for more."
         return _Text(f"Hint {count} of {len(hints)}: {hints[count - 1]} {more}")
 
     def progress(self) -> str:
@@ -142,7 +140,7 @@ class Check:
         Raises
         ------
         UserInputError
-            No such file, or not one of this kind. A notebook shows the sentence alone.
+            No such file, or not one of this kind.
         """
         progress = Progress.read()
         progress.add(Progress.read(file, strict=True))
@@ -171,24 +169,10 @@ def _checked(exercise: Exercise, answer: Any, context: tuple) -> tuple[str, str]
         if isinstance(error, TLCourseError) and not isinstance(error, UserInputError):
             return NOT_CHECKED, str(error)  # data or weights that are not here
         return NOT_YET, (
-            f"The check cannot read an answer of type {_type_name(answer)} "
-            f"({_described(error)}). Expected {exercise.expected}."
+            f"The check cannot read an answer of type {type(answer).__name__} "
+            f"({shown(error)}). Expected {exercise.expected}."
         )
     return (RIGHT if row == "right" else NOT_YET), reason
-
-
-def _described(error: Exception) -> str:
-    """ "TypeError: …": an error's type and message, which may fail to be read."""
-    try:
-        message = " ".join(str(error).split())[: 5 * SHOWN]
-    except Exception:
-        return _type_name(error)
-    return f"{_type_name(error)}: {message}"
-
-
-def _type_name(value: object) -> str:
-    """The name of a value's type, even where its metaclass has another `__name__`."""
-    return str(type.__dict__["__name__"].__get__(type(value)))[:SHOWN]
 
 
 def _is_missing(answer: Any) -> bool:

@@ -17,14 +17,6 @@ FORMAT = "tlcourse progress 1"
 MOST = 10**6  # tries or hints of one exercise: a larger count is damage
 
 
-class ProgressError(UserInputError):
-    """A file of progress that cannot be read. A notebook shows the sentence alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        """What IPython prints in place of a traceback."""
-        return [f"{type(self).__name__}: {self}"]
-
-
 @dataclass
 class Progress:
     """Exercise → tries, hints taken, and whether an answer was ever right."""
@@ -39,11 +31,10 @@ class Progress:
 
         Raises
         ------
-        ProgressError
+        UserInputError
             `TLCOURSE_PROGRESS` is no path.
         """
-        name = os.environ.get("TLCOURSE_PROGRESS") or NAME
-        path = _as_path(name, "TLCOURSE_PROGRESS")
+        path = as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS")
         with suppress(OSError):  # the working folder is gone
             path = path.absolute()
         return path
@@ -52,23 +43,13 @@ class Progress:
     def read(
         cls, file: str | PathLike | None = None, strict: bool = False
     ) -> "Progress":
-        """What a file holds; nothing where there is none.
+        """What a file holds, the usual one by default; nothing where there is none.
 
-        Parameters
-        ----------
-        file : str or path
-            Instead of the usual one.
-        strict : bool
-            Refuse a file that is missing or damaged. Otherwise it counts as empty, and
-            the usual file, if damaged, is renamed and kept.
-
-        Raises
-        ------
-        ProgressError
-            With `strict`; or `TLCOURSE_PROGRESS` is no path.
+        A damaged one counts as empty, and is renamed and kept if it is the usual one.
+        With `strict` a file that is missing or damaged raises UserInputError.
         """
         usual = file is None and not strict
-        path = cls.path() if usual else _as_path(file or "", f"the path of a {NAME}")
+        path = cls.path() if usual else as_path(file or "", f"the path of a {NAME}")
         try:
             if not path.exists():
                 raise FileNotFoundError("it is not there")
@@ -76,7 +57,7 @@ class Progress:
         except (OSError, ValueError) as error:
             reason = str(error)[:200]
             if strict:
-                raise ProgressError(
+                raise UserInputError(
                     f"The file {path} holds no progress of this course ({reason}). "
                     f"Expected the {NAME} that another machine kept beside its lessons."
                 ) from None
@@ -97,13 +78,14 @@ class Progress:
                 type(count) is int and 0 <= count < MOST for count in counts.values()
             ):
                 raise ValueError("tries and hints are no counts")
-        return cls(tries, set(right), hints)
+        return cls(tries, set(right), hints)  # type: ignore[arg-type]
 
     def write(self) -> None:
         """Keep it; where that is impossible, warn and go on."""
         content = {"format": FORMAT, "right": sorted(self.right)}
-        content |= {"tries": self.tries, "hints": self.hints}
-        text = json.dumps(content, indent=2) + "\n"
+        text = json.dumps(
+            content | {"tries": self.tries, "hints": self.hints}, indent=2
+        )
         try:
             write_atomically(self.path(), lambda file: file.write(text.encode()))
         except OSError as error:
@@ -131,21 +113,12 @@ class Progress:
                 counts[number] = max(count, counts.get(number, 0))
 
     def describe(self, number: str) -> str:
-        """ "right, 2 tries, 1 hint"."""
+        """Such as "right (tries: 2, hints: 1)"."""
         tries, hints = self.tries.get(number, 0), self.hints.get(number, 0)
-        state = "right" if number in self.right else "not yet" if tries else "–"
-        parts = [state]
-        if tries:
-            parts.append(f"{tries} {'try' if tries == 1 else 'tries'}")
-            parts += [f"{hints} {'hint' if hints == 1 else 'hints'}"] if hints else []
-        return ", ".join(parts)
-
-
-def _as_path(path: Any, what: str) -> Path:
-    try:
-        return as_path(path, what)
-    except UserInputError as error:
-        raise ProgressError(str(error)) from None
+        if not tries:
+            return "–"
+        state = "right" if number in self.right else "not yet"
+        return f"{state} (tries: {tries}, hints: {hints})"
 
 
 def _set_aside(path: Path, reason: str) -> None:

@@ -14,17 +14,15 @@ from .charts import (  # noqa: E402
     bars,
     confusion,
     feature_map,
-    labelled_points,
+    points,
 )
 from .grids import (  # noqa: E402
     channels,
     heat_maps,
-    neighbours,
     pictures,
-    predictions,
     right_and_wrong,
 )
-from .lines import curves, learning_curve, training, trials  # noqa: E402
+from .lines import curves, learning_curve, training  # noqa: E402
 
 __all__ = [
     "attention",
@@ -34,12 +32,9 @@ __all__ = [
     "curves",
     "feature_map",
     "heat_maps",
-    "labelled_points",
     "learning_curve",
-    "neighbours",
     "pictures",
-    "predictions",
+    "points",
     "right_and_wrong",
     "training",
-    "trials",
 ]

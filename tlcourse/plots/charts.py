@@ -1,4 +1,4 @@
-"""Figures of bars, points and shaded tables."""
+"""Figures of numbers: shaded tables, points and bars."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,15 @@ from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
 from ..foreign_text import escape_mathtext
-from ..tables import Table
 from ..training.evaluation import ConfusionMatrix
 from .figure import (
     COLOURS,
     MARKERS,
-    WIDTH,
     Figure,
     as_labels,
     check_lengths,
     describe,
-    listed,
     new_figure,
-    sentence,
 )
 
 MOST_COUNTED = 30  # classes; of more, the counts would be too small to read
@@ -44,34 +40,16 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
     >>> tl.show.confusion(matrix).axes[0].get_title()
     'Accuracy 66.7%: the diagonal'
     """
-    from sklearn.metrics import ConfusionMatrixDisplay
-
     names, counts = matrix.class_names, matrix.counts
-    side = min(WIDTH, 2.2 + 0.55 * len(names))
-    sheet, axes = new_figure(side, side)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    display = ConfusionMatrixDisplay(shares).plot(
-        ax=axes,
-        cmap="Blues",
-        colorbar=False,
-        im_kw={"vmin": 0, "vmax": 1},
-        include_values=len(names) <= MOST_COUNTED,
-    )
-    if display.text_ is not None:
-        for text, count in zip(display.text_.flat, counts.flat, strict=True):
-            text.set_text(str(count))
-    _name_rows_and_columns(axes, names, rotation=45)
-    axes.set(xlabel="predicted class", ylabel="true class")
-    axes.set_title(title or f"Accuracy {matrix.accuracy:.1%}: the diagonal")
-    cells = (
-        f"{count} of true class {names[true]} predicted as {names[predicted]}"
-        for (true, predicted), count in np.ndenumerate(counts)
-        if count
-    )
-    sheet.alt = f"Confusion matrix, accuracy {matrix.accuracy:.1%}: {listed(cells)}."
+    title = title or f"Accuracy {matrix.accuracy:.1%}: the diagonal"
+    sheet, axes = _shaded(shares, names, "predicted class", "true class", title, 0.07)
+    for (true, predicted), count in np.ndenumerate(counts):
+        if len(names) <= MOST_COUNTED:
+            colour = "white" if shares[true, predicted] > 0.5 else "black"
+            axes.text(predicted, true, count, ha="center", va="center", color=colour)
     columns = ("true class", *(f"predicted {name}" for name in names))
-    sheet.table = Table(columns, list(zip(names, *counts.T.tolist(), strict=True)))
-    return sheet
+    return describe(sheet, title, columns, zip(names, *counts.T.tolist(), strict=True))
 
 
 def attention(
@@ -93,27 +71,29 @@ def attention(
             "row and one column for each. Of model.attentions(sentence) choose a layer "
             "and a head, or average over them."
         )
-    side = min(WIDTH, 2.0 + 0.3 * len(tokens))
-    sheet, axes = new_figure(side, side)
-    image = axes.imshow(weights, cmap="Blues", vmin=0)
-    _name_rows_and_columns(axes, tokens, rotation=60)
-    axes.set(xlabel="attends to", ylabel="token", title=title)
-    sheet.colorbar(image, shrink=0.7, label="attention weight")
-    highest = (
-        f"{token} to {tokens[row.argmax()]} {row.max():.2f}"
-        for token, row in zip(tokens, weights, strict=True)
-    )
-    sheet.alt = f"{sentence(title)} Highest weight of each token: {listed(highest)}."
+    sheet, axes = _shaded(weights, tokens, "attends to", "token", title, 0.04)
+    sheet.colorbar(axes.images[0], shrink=0.7, label="attention weight")
     columns = ("token", *(f"to {token}" for token in tokens))
-    rounded = weights.T.round(2).tolist()
-    sheet.table = Table(columns, list(zip(tokens, *rounded, strict=True)))
-    return sheet
+    rows = zip(tokens, *weights.T.round(2).tolist(), strict=True)
+    return describe(sheet, title, columns, rows)
 
 
-def _name_rows_and_columns(axes: Axes, names: Sequence[str], rotation: float) -> None:
+def _shaded(
+    table: np.ndarray,
+    names: Sequence[str],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    width: float,
+) -> tuple[Figure, Axes]:
+    """A square table of shares, its rows and columns named; a row's width on a page."""
+    sheet, axes = new_figure(*2 * [min(1, 0.28 + width * len(names))])
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=1)
     texts, ticks = [escape_mathtext(name) for name in names], range(len(names))
-    axes.set_xticks(ticks, texts, rotation=rotation, ha="right", rotation_mode="anchor")
+    axes.set_xticks(ticks, texts, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, texts)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    return sheet, axes
 
 
 def feature_map(
@@ -129,7 +109,7 @@ def feature_map(
     points : array_like of float, shape (n, 2)
         Features after a projection, such as scikit-learn's `PCA(2)`.
     labels : array_like of int, shape (n,)
-        Positions in `class_names`.
+        Indices into `class_names`.
     class_names : sequence of str
     title : str
     """
@@ -137,30 +117,27 @@ def feature_map(
     points, labels = np.asarray(points), as_labels(labels, class_names)
     if points.shape[1:] != (2,):
         raise UserInputError(f"points has shape {points.shape}; expected (n, 2).")
-    sheet, axes = new_figure(0.75 * WIDTH, 0.55 * WIDTH)
+    sheet, axes = new_figure(0.75, 0.55)
     rows = []
     for label, name in enumerate(class_names):
         own = points[labels == label]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
-        axes.scatter(
-            own[:, 0],
-            own[:, 1],
-            s=18,
-            c=COLOURS[label % len(COLOURS)],
-            marker=MARKERS[(label + label // len(COLOURS)) % len(MARKERS)],
-            alpha=0.75,
-            linewidths=0,
-            label=str(label),
-        )
+        marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
+        style = {"s": 18, "c": COLOURS[label % len(COLOURS)], "alpha": 0.75}
+        axes.scatter(*own.T, marker=marker, linewidths=0, label=str(label), **style)
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
-    legend = axes.legend(fontsize=8, loc="best")
-    for text, name in zip(legend.get_texts(), class_names, strict=True):
-        text.set_text(escape_mathtext(name))
+    name_legend(axes, class_names)
     axes.set(xlabel="first direction", ylabel="second direction", title=title)
     axes.set(xticks=[], yticks=[])
     columns = ("class", "points", "mean of first direction", "mean of second direction")
     return describe(sheet, title, columns, rows)
+
+
+def name_legend(axes: Axes, names: Sequence[str]) -> None:
+    """Names behind the artists' numbers: Matplotlib leaves out labels such as "_b"."""
+    for text, name in zip(axes.legend(fontsize=8).get_texts(), names, strict=True):
+        text.set_text(escape_mathtext(name))
 
 
 def bars(
@@ -187,65 +164,61 @@ def bars(
     """
     optional = {} if deviations is None else {"deviations": deviations}
     check_lengths(names=names, values=values, **optional)
-    texts = [f"{value:,.4g}" for value in values]
+    numbers, texts = values, [f"{value:,.4g}" for value in values]
     if deviations is not None:
         pairs = zip(values, deviations, strict=True)
-        texts = [f"{value:.1f} ± {deviation:.1f}" for value, deviation in pairs]
-    sheet, axes = new_figure(0.75 * WIDTH, 0.8 + 0.24 * len(names))
-    drawn = axes.barh(
-        range(len(names)),
-        values,
-        color=COLOURS[0],
-        xerr=deviations,
-        ecolor=COLOURS[1],
-        capsize=2,
-    )
+        numbers = texts = [
+            f"{value:.1f} ± {deviation:.1f}" for value, deviation in pairs
+        ]
+    sheet, axes = new_figure(0.75, 0.1 + 0.03 * len(names))
+    style = {"color": COLOURS[0], "ecolor": COLOURS[1], "capsize": 2}
+    drawn = axes.barh(range(len(names)), values, xerr=deviations, **style)
     axes.bar_label(drawn, labels=texts, padding=3, fontsize=8)
     ticks = [escape_mathtext(name) for name in names]
     axes.set_yticks(range(len(names)), ticks, fontsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.12 if deviations is None else 0.2)
+    axes.margins(x=0.2)
     axes.set(xlabel=xlabel, title=title)
-    numbers = values if deviations is None else texts
     return describe(sheet, title, ("bar", xlabel), zip(names, numbers, strict=True))
 
 
-def labelled_points(
-    names: Sequence[str],
+def points(
     x: Sequence[float],
     y: Sequence[float],
     xlabel: str,
     ylabel: str,
     title: str,
+    names: Sequence[str] = (),
+    level: float | None = None,
 ) -> Figure:
-    """Draw a named point for each thing compared, its cost on a logarithmic x axis.
+    """Draw points over a logarithmic x axis, such as costs or a search's trials.
 
     Parameters
     ----------
-    names : sequence of str, length n
-        Written to the right of the points.
     x, y : sequence of float, length n
-        Costs above 0, and what they bring.
+        Values above 0, and what they bring.
     xlabel, ylabel, title : str
+    names : sequence of str, length n, optional
+        Written to the right of the points; if none are given, they are numbered.
+    level : float, optional
+        Drawn as a dotted line: what y is by default.
     """
-    check_lengths(names=names, x=x, y=y)
-    sheet, axes = new_figure(0.75 * WIDTH, 0.45 * WIDTH)
-    axes.scatter(x, y, color=COLOURS[0])
-    points = list(zip(names, x, y, strict=True))
-    for name, across, up in points:
-        axes.annotate(
-            escape_mathtext(name),
-            (across, up),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+    names = list(names)
+    check_lengths(x=x, y=y, names=names or x)
+    sheet, axes = new_figure(0.75, 0.45)
+    axes.scatter(x, y, s=24, alpha=0.75, linewidths=0, color=COLOURS[0])
+    for name, *point in zip(names, x, y, strict=False):
+        style = {"textcoords": "offset points", "va": "center", "fontsize": 8}
+        axes.annotate(escape_mathtext(name), point, xytext=(6, 0), **style)
+    if level is not None:
+        axes.axhline(level, color=COLOURS[-1], linestyle=":")
+        title = f"{title} (dotted: the default, {level:.3g})"
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
-    axes.margins(x=0.22, y=0.12)
-    axes.grid(alpha=0.3)
+    if names:  # few, within a decade or two
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+    axes.margins(x=0.22 if names else 0.05, y=0.12)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    return describe(sheet, title, ("point", xlabel, ylabel), points)
+    rows = zip(names or range(1, len(x) + 1), x, y, strict=True)
+    return describe(sheet, title, ("point", xlabel, ylabel), rows)

@@ -11,16 +11,15 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from .. import validation
 from ..errors import UserInputError, printable
 from ..features.picture_formats import open_image
 from ..foreign_text import escape_html
 from ..tables import Table, as_html
+from ..training.evaluation import ConfusionMatrix
 
 # Okabe and Ito (2008): told apart by colour-blind readers and in grey print.
 COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #F0E442 #000000".split()
 MARKERS = "osD^vP*X"
-DASHES = ("-", "--", "-.", ":")
 IN_WORDS = '<details class="figure-in-words">'
 WIDTH = 8.0  # inches, of a notebook's page
 
@@ -72,8 +71,8 @@ class Figure(figure.Figure):
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure with one axes; its sides are in inches."""
-    sheet = Figure(figsize=(width, height), layout="constrained")
+    """A figure with one axes; its sides are shares of a page's width."""
+    sheet = Figure(figsize=(width * WIDTH, height * WIDTH), layout="constrained")
     return sheet, sheet.subplots()
 
 
@@ -126,24 +125,6 @@ def check_lengths(**values: Any) -> None:
 
 
 def as_labels(labels: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
-    """Labels as positions in `class_names`, int (n,)."""
-    last = len(validation.class_names(class_names)) - 1
-    array = validation.as_array(labels, "labels")
-    is_whole = array.ndim == 1 and array.size and array.dtype.kind in "uib"
-    if not is_whole or array.min() < 0 or array.max() > last:
-        raise UserInputError(
-            f"labels has shape {array.shape} and type {array.dtype}; expected for each "
-            f"entry a position in class_names, a whole number from 0 to {last}."
-        )
-    return array.astype(int)
-
-
-def as_probabilities(values: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
-    """Probabilities as a float array (n, classes)."""
-    array = np.asarray(values)
-    if array.shape[1:] != (len(class_names),):
-        raise UserInputError(
-            f"probabilities has shape {array.shape}; expected a column for each of the "
-            f"{len(class_names)} classes, as predict_proba returns them."
-        )
-    return array
+    """Labels as indices into `class_names`, int (n,)."""
+    ConfusionMatrix.of(np.asarray(labels), np.asarray(labels), class_names)  # checks
+    return np.asarray(labels)

@@ -1,4 +1,4 @@
-"""Figures made of pictures: grids, predictions, neighbours, channels, heat maps."""
+"""Figures made of pictures: grids, answers, channels, heat maps."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ from ..errors import UserInputError, printable
 from ..features.inputs import one_picture
 from ..features.pictures import Pictures
 from ..foreign_text import escape_mathtext
-from .figure import WIDTH, Figure, as_labels, as_probabilities, check_lengths, listed
+from .figure import WIDTH, Figure, as_labels, check_lengths, listed
 
 Images: TypeAlias = Sequence[ArrayLike | None] | np.ndarray | Pictures
 
@@ -46,10 +46,7 @@ def pictures(
     check_lengths(pictures=images)
     shape = images.shape if isinstance(images, np.ndarray) else ()
     if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 < shape[1]):
-        raise UserInputError(
-            f"An array of shape {shape} is one picture; to show it, put it in a list: "
-            "[picture]."
-        )
+        raise UserInputError(f"An array of shape {shape} is one picture: [picture].")
     count, texts = len(images), [""] * len(images)
     if titles is not None:
         check_lengths(pictures=images, titles=titles)
@@ -82,27 +79,6 @@ def _pixels(picture: Any) -> np.ndarray:
     return np.rint(np.asarray(one_picture(array))).astype(np.uint8)
 
 
-def predictions(
-    images: Images, predicted: Sequence[Sequence[tuple[str, float]]], columns: int = 3
-) -> Figure:
-    """Draw pictures, each with its most probable classes.
-
-    Parameters
-    ----------
-    images : as for `pictures`
-    predicted : list of list of (str, float), length n
-        Names and probabilities, as `model.predict_labels(images)` returns them.
-    columns : int
-        Pictures in a row.
-    """
-    check_lengths(pictures=images, predicted=predicted)
-    texts = [
-        "\n".join(f"{share:.0%} {printable(name)}" for name, share in best)
-        for best in predicted
-    ]
-    return pictures(images, texts, columns)
-
-
 def right_and_wrong(
     images: Images,
     labels: ArrayLike,
@@ -116,7 +92,8 @@ def right_and_wrong(
 
     Parameters
     ----------
-    images : as for `pictures`
+    images
+        As for `pictures`.
     labels : array_like of int, shape (n,)
         The true classes.
     probabilities : array_like of float, shape (n, classes)
@@ -126,20 +103,23 @@ def right_and_wrong(
         Pictures in a row.
     """
     check_lengths(images=images, labels=labels, probabilities=probabilities)
-    labels = as_labels(labels, class_names)
-    probabilities = as_probabilities(probabilities, class_names)
+    labels, probabilities = as_labels(labels, class_names), np.asarray(probabilities)
+    check_lengths(class_names=class_names, probabilities_of_a_picture=probabilities[0])
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     names = [printable(name) for name in class_names]
-    right = _most_confident(predicted == labels, labels, sure, count)
-    wrong = _most_confident(predicted != labels, labels, sure, count)
+    correct = predicted == labels
+    right, wrong = (
+        _most_confident(chosen, labels, sure, count) for chosen in (correct, ~correct)
+    )
     texts = [f"RIGHT\n{names[labels[row]]}, {sure[row]:.0%} sure" for row in right]
     # Empty cells, so that the second row begins with the wrong answers.
-    empty = [None] * max(0, len(wrong) - len(right)) if right else []
-    texts += [""] * len(empty)
-    for row in wrong:
-        true, answer = names[labels[row]], names[predicted[row]]
-        texts.append(f"WRONG: is {true}\n{answer}, {sure[row]:.0%} sure")
-    shown = [images[row] for row in right] + empty + [images[row] for row in wrong]
+    empty = max(0, len(wrong) - len(right)) if right else 0
+    texts += [""] * empty + [
+        f"WRONG: is {names[labels[row]]}\n{names[predicted[row]]}, {sure[row]:.0%} sure"
+        for row in wrong
+    ]
+    shown = [*(images[row] for row in right), *[None] * empty]
+    shown += [images[row] for row in wrong]
     return pictures(shown, texts, max(len(right), len(wrong)))
 
 
@@ -153,21 +133,6 @@ def _most_confident(
     rank = np.array([np.sum(own[:k] == label) for k, label in enumerate(own)], int)
     rows = rows[np.argsort(rank, kind="stable")][:count]
     return sorted(rows.tolist(), key=lambda row: labels[row])
-
-
-def neighbours(
-    query: ArrayLike, query_title: str, images: Images, titles: Sequence[str]
-) -> Figure:
-    """Draw a picture and, to its right, its nearest neighbours.
-
-    Parameters
-    ----------
-    query : array of shape (h, w) or (h, w, 3)
-    query_title : str
-    images, titles : as for `pictures`
-    """
-    check_lengths(pictures=images, titles=titles)
-    return pictures([query, *images], [query_title, *titles], len(titles) + 1)
 
 
 def channels(
@@ -207,26 +172,23 @@ def channels(
 
 
 def heat_maps(
-    images: Images,
-    maps: Sequence[ArrayLike],
-    titles: Sequence[str] | None = None,
-    columns: int = 6,
-    title: str | None = None,
+    images: Images, maps: Sequence[ArrayLike], titles: Sequence[str] | None = None
 ) -> Figure:
     """Draw pictures in grey under maps, which are more yellow where they are higher.
 
     Parameters
     ----------
-    images, titles, columns, title : as for `pictures`
+    images, titles
+        As for `pictures`.
     maps : array_like of float, shape (n, h, w)
         In [0, 1], as `tl.grad_cam` returns them; stretched over the pictures.
     """
     check_lengths(pictures=images, maps=maps)
     greys = [Image.fromarray(_pixels(picture)).convert("L") for picture in images]
-    sheet = pictures([np.asarray(grey) for grey in greys], titles, columns, title)
+    sheet = pictures([np.asarray(grey) for grey in greys], titles)
     for axes, heat in zip(sheet.axes, maps, strict=False):
         lay_over(axes, np.asarray(heat, np.float32))
-    sheet.alt = f"Heat maps over {sheet.alt[:1].lower()}{sheet.alt[1:]}"
+    sheet.alt = f"Heat maps over {sheet.alt}"
     return sheet
 
 
@@ -237,11 +199,5 @@ def lay_over(axes: Axes, heat: np.ndarray) -> None:
             f"A map has shape {heat.shape} and runs from {heat.min():.3g} to "
             f"{heat.max():.3g}; expected (h, w) in [0, 1], as tl.grad_cam returns."
         )
-    axes.imshow(
-        heat,
-        cmap="plasma",
-        vmin=0,
-        vmax=1,
-        alpha=0.6 * heat,
-        extent=axes.images[0].get_extent(),
-    )
+    style = {"cmap": "plasma", "vmin": 0, "vmax": 1, "alpha": 0.6 * heat}
+    axes.imshow(heat, extent=axes.images[0].get_extent(), **style)

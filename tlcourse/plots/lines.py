@@ -1,4 +1,4 @@
-"""Figures of what changes: with labels, epochs or trials."""
+"""Figures of lines: what changes with labels or with epochs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib import ticker
 
-from ..errors import UserInputError
-from ..foreign_text import escape_mathtext
-from ..tables import Table
+from .charts import name_legend
 from .figure import (
     COLOURS,
-    DASHES,
     MARKERS,
     WIDTH,
     Figure,
@@ -72,29 +69,20 @@ def curves(
     >>> tl.show.curves([1], {"probe": [0.6]}, {"probe": [0.1]}, "x", "y", "Few").alt
     'Few. y by x, mean ± standard deviation. 1: probe 0.6 ± 0.1.'
     """
-    if not means:
-        raise UserInputError("There are no lines to show.")
-    for name in means:
-        lengths = {f"means of {name}": means[name]}
-        lengths[f"deviations of {name}"] = deviations.get(name, ())
-        check_lengths(x=x, **lengths)
-    sheet, axes = new_figure(0.75 * WIDTH, 0.45 * WIDTH)
+    check_lengths(lines_of_means=means, lines_of_deviations=deviations)
+    sheet, axes = new_figure(0.75, 0.45)
     cells = []
     for number, name in enumerate(means):
         mean, deviation = np.asarray(means[name]), np.asarray(deviations[name])
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(
-            x,
-            mean,
-            color=colour,
-            linestyle=DASHES[number % len(DASHES)],
-            marker=MARKERS[number % len(MARKERS)],
-            label=str(number),
+        check_lengths(
+            x=x, **{f"means of {name}": mean, f"deviations of {name}": deviation}
         )
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        dash = ("-", "--", "-.", ":")[number % 4]
+        axes.plot(x, mean, marker + dash, color=colour, label=str(number))
         upper = np.minimum(mean + deviation, highest)
-        axes.fill_between(
-            x, mean - deviation, upper, color=colour, alpha=0.2, linewidth=0
-        )
+        band = {"color": colour, "alpha": 0.2, "linewidth": 0}
+        axes.fill_between(x, mean - deviation, upper, **band)
         pairs = zip(mean, deviation, strict=True)
         cells.append([f"{value:.3g} ± {sd:.2g}" for value, sd in pairs])
     if logarithmic:
@@ -103,10 +91,7 @@ def curves(
     axes.set_xticks(x, ticks)
     axes.minorticks_off()
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.grid(alpha=0.3)
-    if len(means) > 1:
-        for text, name in zip(axes.legend().get_texts(), means, strict=True):
-            text.set_text(escape_mathtext(name))
+    name_legend(axes, list(means))
     title = f"{sentence(title)} {ylabel} by {xlabel}, mean ± standard deviation"
     return describe(sheet, title, (xlabel, *means), zip(ticks, *cells, strict=True))
 
@@ -136,85 +121,27 @@ def training(
     >>> tl.show.training({"loss": [0.9, 0.5]}).alt
     'Training. 1: loss 0.9; 2: loss 0.5.'
     """
-    if not history.get("loss"):
-        raise UserInputError("There are no epochs to show.")
-    check_lengths(**history)
-    baseline, x = baseline or {}, range(1, len(history["loss"]) + 1)
-    factors = {"loss": 1, "accuracy": 100}
-    shown = [key for key in factors if {key, f"val_{key}"} & set(history)]
+    check_lengths(epochs=history.get("loss", ()), **history)
+    epochs = epochs or len(history["loss"])
+    shown = [key for key in ("loss", "accuracy") if {key, f"val_{key}"} & set(history)]
     size = (WIDTH * 0.45 * len(shown), WIDTH * 0.32)
     sheet = Figure(figsize=size, layout="constrained")
     panels = sheet.subplots(1, len(shown), squeeze=False)[0]
     for axes, key in zip(panels, shown, strict=True):
-        for number, (name, column) in enumerate(
-            {"training": key, "validation": f"val_{key}"}.items()
-        ):
-            style = {"color": COLOURS[number], "marker": MARKERS[number]}
+        for number, column in enumerate((key, f"val_{key}")):
+            name, colour = ("training", "validation")[number], COLOURS[number]
             if column in history:
-                values = np.multiply(factors[key], history[column])
-                axes.plot(x, values, label=name, **style)
-            if column in baseline:
-                level = {"y": factors[key] * baseline[column], "color": COLOURS[number]}
-                axes.axhline(linestyle=":", label=f"{name}, before", **level)
-        axes.set(xlabel="Epoch", ylabel="Loss" if key == "loss" else "Accuracy (%)")
-        axes.set_xlim(0.5, (epochs or len(x)) + 0.5)
+                x = range(1, len(history[column]) + 1)
+                axes.plot(
+                    x, history[column], MARKERS[number] + "-", c=colour, label=name
+                )
+            if column in (baseline or {}):
+                label = f"{name}, before"
+                axes.axhline(baseline[column], ls=":", color=colour, label=label)
+        axes.set(xlabel="epoch", ylabel=key, xlim=(0.5, epochs + 0.5))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
         axes.legend()
     sheet.suptitle(title, fontsize=10)
     cells = (np.round(values, 4).tolist() for values in history.values())
-    rows = zip(x, *cells, strict=True)
+    rows = zip(range(1, len(history["loss"]) + 1), *cells, strict=True)
     return describe(sheet, title, ("epoch", *history), rows)
-
-
-def trials(
-    values: Sequence[float],
-    scores: Sequence[float],
-    default: float,
-    xlabel: str,
-    title: str,
-) -> Figure:
-    """Draw the trials of a search; dotted, what the default reaches.
-
-    Parameters
-    ----------
-    values : sequence of float, length n
-        Of one hyperparameter, above 0, in the order of the trials.
-    scores : sequence of float, length n
-        Validation accuracies in [0, 1].
-    default : float
-        The default's validation accuracy.
-    xlabel, title : str
-    """
-    check_lengths(values=values, scores=scores)
-    tried, percent = np.asarray(values, float), 100 * np.asarray(scores, float)
-    sheet, axes = new_figure(0.75 * WIDTH, 0.4 * WIDTH)
-    half = (len(tried) + 1) // 2
-    for number, name in enumerate(("first half", "second half")):
-        part = slice(number * half, (number + 1) * half)
-        axes.scatter(
-            tried[part],
-            percent[part],
-            s=24,
-            c=COLOURS[number],
-            marker=MARKERS[number],
-            alpha=0.75,
-            linewidths=0,
-            label=name,
-        )
-    axes.axhline(100 * default, color=COLOURS[-1], linestyle=":", label="default")
-    axes.set_xscale("log")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    axes.set(xlabel=xlabel, ylabel="validation accuracy (%)", title=title)
-    best = int(percent.argmax())
-    sheet.alt = (
-        f"{sentence(title)} {len(tried)} trials as points, validation accuracy by "
-        f"{xlabel}: from {percent.min():.1f} % to {percent[best]:.1f} %, the best at "
-        f"{tried[best]:.3g}; the default reaches {100 * default:.1f} %."
-    )
-    numbers = range(1, len(tried) + 1)
-    rows = zip(numbers, tried.tolist(), percent.tolist(), strict=True)
-    columns = ("trial", xlabel, "validation accuracy (%)")
-    sheet.table = Table(columns, [*rows, ("default", "", 100 * default)])
-    return sheet

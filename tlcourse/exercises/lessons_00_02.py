@@ -1,0 +1,241 @@
+"""Lessons 00 to 02: what the answers are compared with."""
+
+from functools import lru_cache
+
+import numpy as np
+
+import tlcourse as tl
+
+from .answers import Anything, Array, Number, Share, Shares, having, near, unexpected
+from .table import rows
+
+# --- 00, Start here ---
+
+FEW, SAMPLED = 10, 100  # cells of each class in 0.1 and in 0.3
+BLOCKS = {"last block": None, "three blocks": ("block5c", "block6d", "head")}
+SEEN = 0.1  # test accuracy above validation's by more: the test labels were seen
+
+
+@lru_cache(maxsize=4)
+def _features(part, blocks=None):
+    images = getattr(tl.load_dataset("solar"), part).images
+    return tl.load_pretrained_model().extract_features(images, blocks)
+
+
+@lru_cache(maxsize=16)
+def _trained(indices, blocks=None):
+    """A classifier trained on these cells of solar.train, and its accuracy on them."""
+    features = _features("train", blocks)[list(indices)]
+    labels = tl.load_dataset("solar").train.labels[list(indices)]
+    classifier = tl.train_classifier(features, labels)
+    return classifier, classifier.score(features, labels)
+
+
+def _indices_in_train(sample, per_class, name):
+    """Which cells of solar.train a sample holds, or NotYet."""
+    train = tl.load_dataset("solar").train
+    known = {path: index for index, path in enumerate(train.images.paths)}
+    paths = getattr(getattr(sample, "images", None), "paths", [])
+    indices = tuple(known.get(path, -1) for path in paths)
+    counts = np.bincount(train.labels[list(indices)].astype(int), minlength=2)
+    if -1 in indices or set(counts) != {per_class} or len(set(indices)) < len(indices):
+        expected = f"{per_class} cells of each class of solar.train, as the stub does"
+        raise unexpected(sample, expected, name)
+    return indices
+
+
+@rows("0.1", Share())
+def few_labels(answer, few_cells):
+    indices = _indices_in_train(few_cells, FEW, "few_cells")
+    labels, test = tl.load_dataset("solar").test.labels, _features("test")
+    probe, on_training = _trained(indices)
+    right, baseline = probe.score(test, labels), np.bincount(labels).max() / len(labels)
+    details = {"labels": len(indices), "baseline": baseline}
+    yield "right", right, details
+    yield "training rows", on_training
+    yield "baseline", baseline
+    yield "too good", answer > right + 0.03, details
+
+
+@rows("0.2", Shares("mono", "poly"))
+def harder_kind(answer, classifier):
+    having(classifier, "new_classifier", "score", "predict")
+    solar, features = tl.load_dataset("solar"), _features("test")
+    labels, kinds = solar.test.labels, np.asarray(solar.test.groups)
+    test = classifier.score(features, labels)
+    validation = classifier.score(_features("validation"), solar.validation.labels)
+    accuracies = {"test": test, "validation": validation}
+    yield "trained on test", test > validation + SEEN, accuracies
+    masks = {kind: kinds == kind for kind in answer}
+    right = {k: classifier.score(features[m], labels[m]) for k, m in masks.items()}
+    yield "right", right, {"harder": min(right, key=right.get)}
+    yield "exchanged", {"mono": right["poly"], "poly": right["mono"]}
+    yield "both the same", near(answer["mono"], answer["poly"])
+
+
+@rows("0.3", Shares(*BLOCKS))
+def three_blocks(answer, sample):
+    indices = _indices_in_train(sample, SAMPLED, "sample")
+    solar = tl.load_dataset("solar")
+    for name, blocks in BLOCKS.items():
+        probe, on_training = _trained(indices, blocks)
+        validation, test = (
+            probe.score(_features(part, blocks), getattr(solar, part).labels)
+            for part in ("validation", "test")
+        )
+        if not near(answer[name], validation):
+            details = {"name": name, "accuracy": answer[name], "labels": len(indices)}
+            yield "both the same", len(set(answer.values())) == 1
+            yield "training rows", near(answer[name], on_training)
+            yield "test", near(answer[name], test), details
+            yield "otherwise", True, details
+    difference = 100 * (answer["three blocks"] - answer["last block"])
+    yield "right", True, {"difference": difference, "cells": len(solar.validation)}
+
+
+# --- 01, Why transfer? ---
+
+MINUTES = 0.5  # that a label takes
+COUNTS, SPLITS, CLASSES = [1, 5], 3, 10
+SIMILAR = 0.02  # what another processor may change in accuracies and probabilities
+
+
+@rows("1.1", Number(absolute=0.01, relative=0.01))
+def minutes_saved(answer):
+    curve = tl.LearningCurve.of(tl.results("curves.kanji"))
+    scratch = curve.points["scratch"][-1]
+    needed = curve.labels_for("probe", scratch.mean) or float("inf")
+    saved, all_minutes = scratch.rows - needed, scratch.rows * MINUTES
+    yield "right", saved * MINUTES, {"all_minutes": all_minutes}
+    yield "labels", saved
+    yield "probe's labels", needed * MINUTES
+    yield "all labels", all_minutes
+
+
+@rows("1.2", Number())
+def splits_won(answer, live):
+    having(live, "live", "points")
+    few, many = (_wins(live.points, index) for index in (0, -1))
+    yield "right", sum(few), {"splits": len(few)}
+    yield "scratch's wins", len(few) - sum(few)
+    yield "five labels", answer in (sum(many), sum(few) + sum(many))
+
+
+def _wins(points, index):
+    """Whether the probe was better, for each split."""
+    pairs = (points[method][index].accuracies for method in ("probe", "scratch"))
+    return [probe > scratch for probe, scratch in zip(*pairs, strict=True)]
+
+
+@rows("1.3", Anything())
+def harder_characters(answer, live):
+    for curve, name in ((answer, "your curve"), (live, "live")):
+        having(curve, name, "points", "seeds")
+    points, seeds = answer.points, tuple(answer.seeds)
+    others = set(points) != {"scratch", "probe"}
+    yield "methods", others, {"methods": ", ".join(points)}
+    yield "seeds", len(seeds) < SPLITS, {"seeds": len(seeds)}
+    labels = [point.labels for point in points["probe"]]
+    yield "labels", labels != COUNTS, {"labels": labels}
+    accuracies = np.array(points["probe"][0].accuracies)
+    yield "numerals", list(accuracies) == live.points["probe"][0].accuracies
+    equal = np.allclose(accuracies, _probe_on_last_classes(seeds), rtol=0, atol=SIMILAR)
+    yield "other classes", not equal
+    yield "right", True, {"gain": _gain(answer), "before": _gain(live)}
+
+
+@lru_cache(maxsize=4)
+def _probe_on_last_classes(seeds):
+    """The probe's accuracies with one label each; all else would take far longer."""
+    kanji = tl.load_dataset("kanji")
+    last = kanji.with_classes(kanji.class_names[-CLASSES:])
+    curve = tl.learning_curve(last, COUNTS[:1], methods=["probe"], seeds=seeds)
+    return np.array(curve.points["probe"][0].accuracies)
+
+
+def _gain(curve):
+    probe, scratch = (curve.points[method][0].mean for method in ("probe", "scratch"))
+    return 100 * (probe - scratch)
+
+
+# --- 02, Pretrained models ---
+
+GREY, HALF = 127, 256  # what the half is painted with; its columns
+CAMERA = 1  # index of the photographer among the samples
+MEANS = np.array([103.939, 116.779, 123.68], np.float32)  # ImageNet's, BGR, for VGG16
+
+
+def _photographs():
+    return [np.asarray(image) for image in tl.load_dataset("samples").test.images]
+
+
+@rows("2.1", Array())
+def covered_half(covered):
+    original = _photographs()[CAMERA]
+    yield "shape", covered.shape != original.shape, {"expected": original.shape}
+    changed = np.any(covered != original, axis=-1)
+    yield "unchanged", not changed.any()
+    upper, lower = np.array_split(changed.any(axis=1), 2)
+    yield "rows", upper.any() != lower.any()
+    left, right = changed[:, :HALF].any(), changed[:, HALF:].any()
+    yield "both halves", left and right
+    side = "left" if left else "right"
+    half = covered[:, :HALF] if left else covered[:, HALF:]
+    yield "another grey", not np.all(half == GREY), {"side": side}
+    label, probability = tl.load_pretrained_model().predict_labels(covered, top=1)[0][0]
+    yield "right", True, {"side": side, "label": label, "probability": probability}
+
+
+@rows("2.2", Array())
+def harmless_mistake(answer):
+    yield "shape", answer.shape != (8, 1000)
+    labels, (expected, others) = tl.load_pretrained_model().labels, _answers()
+    wrong = np.flatnonzero(np.abs(answer - expected).max(axis=1) > SIMILAR)
+    distances = np.abs(others - answer[0]).max(axis=1)
+    label = labels[others[distances.argmin()].argmax()]
+    yield "another photograph", distances.min() <= SIMILAR, {"label": label}
+    yield "other rows", len(wrong) > 0, {"rows": ", ".join(map(str, wrong))}
+    equal = np.flatnonzero(np.abs(expected - expected[0]).max(axis=1) < 1e-5)
+    details = {"equal": ", ".join(map(str, equal))}
+    yield "right", True, details | {"tripod": answer[0, labels.index("tripod")]}
+
+
+@lru_cache(maxsize=1)
+def _answers():
+    """To the eight preparations of the photographer, and to the other photographs."""
+    model = tl.load_pretrained_model()
+    images = [tl.pictures.resize(image, model.input_size) for image in _photographs()]
+    others = np.delete(np.float32(images), CAMERA, axis=0)
+    # The classifier prepares its pixels itself, by (pixels - 127) / 128: turned around,
+    # it is the plain network.
+    prepared = _preparations(np.float32(images[CAMERA])) * 128 + 127
+    answers = model.classifier.predict(np.concatenate([prepared, others]), verbose=0)
+    return answers[:8], answers[8:]
+
+
+def _preparations(pixels):
+    """The lesson's prepare(pixels), stacked: float32 (8, height, width, 3)."""
+    right, exchanged = (pixels - 127) / 128, pixels[..., ::-1]
+    prepared = [right, pixels / 127.5 - 1, pixels / 255, right[..., ::-1]]
+    prepared += [exchanged / 255, exchanged - MEANS, pixels, (right - 127) / 128]
+    return np.stack(prepared)
+
+
+@rows("2.3", Array())
+def tripod_map(answer):
+    answer = answer.squeeze()
+    yield "one number", answer.ndim == 0
+    yield "channels", answer.shape == (7, 7, 1280)
+    yield "shape", answer.shape != (7, 7)
+    expected = _tripod_map()
+    row, column = np.unravel_index(expected.argmax(), expected.shape)
+    equal = np.abs(answer - expected).max() <= SIMILAR * np.ptp(expected)
+    yield "right", equal, {"row": row + 1, "column": column + 1}
+
+
+@lru_cache(maxsize=1)
+def _tripod_map():
+    model = tl.load_pretrained_model()
+    kernel, _ = model.classifier.get_layer("classifier").get_weights()
+    activations = model.activations(_photographs()[CAMERA], "head", cache=False)[0]
+    return activations.astype("float32") @ kernel[:, model.labels.index("tripod")]

@@ -1,0 +1,199 @@
+"""Lessons 03 to 05: what the answers are compared with."""
+
+from functools import lru_cache
+
+import numpy as np
+
+import tlcourse as tl
+
+from ..errors import CheckError, UserInputError
+from .answers import (
+    Anything,
+    Array,
+    Network,
+    Number,
+    Share,
+    Shares,
+    WholeNumber,
+    having,
+    near,
+    unexpected,
+)
+from .table import rows
+
+# --- 03, Feature extraction ---
+
+
+def _features(split, blocks=None):
+    return tl.load_pretrained_model().extract_features(split.images, blocks)
+
+
+@rows("3.1", Share())
+def five_neighbours(answer):
+    one, five, each = _neighbours()
+    yield "right", five, {"one": one, "five": five}
+    yield "nearest alone", one
+    yield "every neighbour", each
+
+
+@lru_cache(maxsize=1)
+def _neighbours():
+    """Accuracies of the nearest neighbour, of a vote of five, and of each of five."""
+    dogs = tl.load_dataset("dogs")
+    train, test = (
+        features / np.linalg.norm(features, axis=1, keepdims=True)
+        for features in map(_features, (dogs.train, dogs.test))
+    )
+    nearest = np.argsort(-(test @ train.T), axis=1)[:, :5]
+    labels = dogs.train.labels[nearest]
+    votes = np.array([np.bincount(row).argmax() for row in labels])
+    right = labels == dogs.test.labels[:, None]
+    return right[:, 0].mean(), np.mean(votes == dogs.test.labels), right.mean()
+
+
+@rows("3.2", Share())
+def named_right(answer):
+    dogs, answers = tl.load_dataset("dogs"), _answers()
+    best = [[label.lower().replace(" ", "_") for label, _ in five] for five in answers]
+    pairs = list(zip(best, dogs.test.label_names, strict=True))
+    right = np.mean([five[0] == name for five, name in pairs])
+    yield "right", right, {"classes": len(dogs.class_names)}
+    yield "none", answer == 0, {"label": answers[0][0][0], "name": pairs[0][1]}
+    yield "top five", np.mean([name in five for five, name in pairs])
+
+
+@lru_cache(maxsize=1)
+def _answers():
+    images = tl.load_dataset("dogs").test.images
+    return tl.load_pretrained_model().predict_labels(images, top=5)
+
+
+@rows("3.3", Share())
+def another_block(answer, my_block):
+    blocks = list(tl.load_pretrained_model().blocks)[:-1]
+    if not isinstance(my_block, str) or my_block not in blocks:
+        raise unexpected(my_block, f"one of {', '.join(blocks)}", "my_block")
+    test, train, last = _accuracies(my_block)
+    details = {"block": my_block, "last": last}
+    yield "right", test, details
+    yield "last block", last, details
+    yield "training rows", train
+    yield "otherwise", True, details
+
+
+@lru_cache(maxsize=8)
+def _accuracies(block):
+    """Of a probe on a block: on test and on training rows; on the last block: test."""
+    dogs = tl.load_dataset("dogs")
+    train, test, labels = dogs.train, dogs.test, dogs.train.labels
+    probe = tl.train_classifier(_features(train, [block]), labels)
+    last = tl.train_classifier(_features(train), labels)
+    return (
+        probe.score(_features(test, [block]), test.labels),
+        probe.score(_features(train, [block]), labels),
+        last.score(_features(test), test.labels),
+    )
+
+
+# --- 04, Freezing layers and a new head ---
+
+FEATURES, WIDTH, CLASSES = 1280, 1024, 10
+
+
+@rows("4.1", WholeNumber())
+def number_of_weights(answer):
+    kernels, biases = FEATURES * WIDTH + WIDTH * CLASSES, WIDTH + CLASSES
+    first = FEATURES * WIDTH + WIDTH
+    right = kernels + biases
+    yield "right", right, {"biases": biases / right}
+    yield "kernels", kernels
+    yield "one layer", answer in (first, right - first)
+    yield "frozen network", answer > 4_000_000
+
+
+@rows("4.2", Network())
+def trained_block(network, snapshot):
+    if not isinstance(snapshot, tl.checks.Snapshot):
+        raise unexpected(snapshot, "`snapshot`, taken before training", "snapshot")
+    try:
+        tl.checks.assert_changed(snapshot, network, only=["block7a", "new_head"])
+    except (CheckError, UserInputError) as problem:
+        yield "changed", True, {"problem": problem}
+    finite = all(np.isfinite(weights).all() for weights in network.get_weights())
+    yield "not finite", not finite
+    yield "no step", not network.compiled or not int(network.optimizer.iterations)
+    yield "right", True
+
+
+@rows("4.3", Shares("probe", "wide"))
+def wide_head(answer, probe, wide):
+    features, labels = _validation()
+    yield "training rows", answer["wide"] >= 0.97
+    accuracy = having(probe, "probe", "score").score(features, labels)
+    yield "probe", not near(answer["probe"], accuracy), {"accuracy": accuracy}
+    network = Network().read(wide, "the trained keras.Sequential", "`wide`")
+    units = [layer.units for layer in network.layers if hasattr(layer, "units")]
+    yield "units", units != [WIDTH, 1], {"units": units}
+    accuracy = np.mean((np.asarray(network(features)).ravel() > 0.5) == labels)
+    yield "wide", not near(answer["wide"], accuracy), {"accuracy": accuracy}
+    difference = 100 * (answer["wide"] - answer["probe"])
+    yield "right", True, {"difference": difference, "cells": len(labels)}
+
+
+@lru_cache(maxsize=1)
+def _validation():
+    """Features and labels of the lesson's `judged` cells."""
+    cells = tl.load_dataset("solar").validation.sample(per_class=80)
+    images = [tl.pictures.resize(image, (224, 224)) for image in cells.images]
+    return tl.load_pretrained_model().extract_features(images), cells.labels
+
+
+# --- 05, Fine-tuning ---
+
+CELLS, EPOCHS, BATCH, AUGMENTATIONS = 200, 6, 32, 2
+RIM = 28  # of 224 rows and columns
+
+
+@rows("5.1", Number())
+def number_of_steps(answer):
+    in_epoch = CELLS // BATCH
+    yield "right", in_epoch * EPOCHS
+    yield "one epoch", in_epoch
+    rounded_up = -(-CELLS // BATCH) * EPOCHS
+    seen = CELLS * EPOCHS
+    yield "partial batches", answer in (rounded_up, seen // BATCH, seen / BATCH)
+    augmented = CELLS * AUGMENTATIONS // BATCH * EPOCHS
+    yield "all augmentations", answer in (augmented, in_epoch * EPOCHS * AUGMENTATIONS)
+
+
+@rows("5.2", Anything())
+def too_large_a_rate(tuned, probe_accuracy):
+    record = getattr(tuned, "record", None)
+    if not isinstance(record, dict) or not hasattr(tuned, "score"):
+        raise unexpected(tuned, "the network that tl.fine_tune returned")
+    probe = Share().read(probe_accuracy, "a share between 0 and 1", "probe_accuracy")
+    settings, cells = record["settings"], record["rows"]["validation"]
+    block = {"block": record["from_block"] or "its pixels"}
+    yield "another block", record["from_block"] != "block6c", block
+    rate = settings["learning_rate"]
+    yield "learning rate", not np.isclose(rate, 2e-2), {"rate": rate}
+    yield "epochs", settings["epochs"] != 2, {"epochs": settings["epochs"]}
+    yield "validation", cells > 0, {"cells": cells}
+    validation = tl.load_dataset("solar").validation.sample(per_class=80)
+    accuracy = tuned.score(validation.images, validation.labels)
+    details = {"accuracy": accuracy, "probe": probe}
+    yield "right", True, details | {"difference": 100 * (accuracy - probe)}
+
+
+@rows("5.3", Share())
+def share_at_rim(answer, maps_of_defects):
+    expected = "maps of shape (n, 224, 224)"
+    maps = Array().read(maps_of_defects, expected, "maps_of_defects").astype(float)
+    if maps.ndim != 3:
+        raise unexpected(maps, expected, "maps_of_defects")
+    inside = maps[:, RIM:-RIM, RIM:-RIM]
+    rim, area = 1 - inside.sum() / maps.sum(), 1 - inside[0].size / maps[0].size
+    less = "less than" if rim < area else "at least what"
+    yield "right", rim, {"rim": rim, "area": area, "less": less}
+    yield "inside", 1 - rim
+    yield "area", area

@@ -1,0 +1,179 @@
+"""Lessons 09 to 11: what the answers are compared with."""
+
+import numpy as np
+
+import tlcourse as tl
+
+from .answers import (
+    Anything,
+    Array,
+    Number,
+    Share,
+    Shares,
+    WholeNumber,
+    dictionary,
+    having,
+    near,
+    unexpected,
+)
+from .table import rows
+
+# --- 09, Tune and stack ---
+
+CLASSIFIERS, PROBABILITY, CELLS = 40, 0.75, 197
+COLUMNS = {"lite0": slice(0, 1280), "lite2": slice(1280, 2560)}
+LEAKS, SOUND = "leaks", "does not leak"
+
+
+@rows("9.1", Share())
+def mean_of_the_best(answer):
+    best = _mean_of_the_best()
+    yield "right", best, {"best": best, "points": 100 * (best - PROBABILITY)}
+    yield "mean of all", PROBABILITY
+    yield "too good", answer > best + 0.03
+
+
+def _mean_of_the_best():
+    """The sum over k of the probability that the best has at least k right."""
+    from scipy.stats import binom
+
+    at_least = 1 - binom.cdf(np.arange(CELLS), CELLS, PROBABILITY) ** CLASSIFIERS
+    return float(at_least.sum() / CELLS)
+
+
+@rows("9.2", Shares(*COLUMNS))
+def columns_mixed_up(answer, both, judged_wide):
+    having(both, "both", "score")
+    wide = Array().read(judged_wide, "2560 features per row", "judged_wide")
+    labels = tl.load_dataset("solar").validation.labels
+    order = np.random.default_rng(0).permutation(len(wide))
+    right = {}
+    for name, columns in COLUMNS.items():
+        mixed = wide.copy()
+        mixed[:, columns] = wide[order, columns]
+        right[name] = both.score(mixed, labels)
+    untouched, more = both.score(wide, labels), min(right, key=right.get)
+    yield "right", right, {"untouched": untouched, "more": more}
+    yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
+    for name in COLUMNS:
+        unchanged = near(answer[name], untouched) and not near(
+            answer[name], right[name]
+        )
+        yield "untouched", unchanged, {"name": name}
+
+
+@rows("9.3", Anything())
+def two_stacks(answer, wide, judged_wide):
+    stacks = dictionary(answer, (LEAKS, SOUND))
+    for name, stack in stacks.items():
+        having(stack, name, "cv", "final_estimator_", "named_estimators_")
+    leaks, sound = stacks[LEAKS], stacks[SOUND]
+    yield "exchanged", leaks.cv != "prefit" and sound.cv == "prefit"
+    yield "leaks on folds", leaks.cv != "prefit"
+    yield "prefit", sound.cv == "prefit"
+    solar = tl.load_dataset("solar")
+    labels, validation = solar.train.sample(per_class=100).labels, solar.validation
+    for name, stack in stacks.items():
+        unseen = stack.named_estimators_["neighbour"].score(wide, labels) < 1
+        yield "unseen cells", unseen, {"name": name}
+    details = {
+        "leaks": leaks.final_estimator_.coef_[0],
+        "sound": sound.final_estimator_.coef_[0],
+        "leaking": leaks.score(judged_wide, validation.labels),
+        "honest": sound.score(judged_wide, validation.labels),
+    }
+    yield "right", True, details
+
+
+# --- 10, Your own pictures ---
+
+ACCURACY, HALF_WIDTH = 0.9, 0.02  # and how precisely it is to be known
+FEWEST, MOST = 0.99, 1.05  # of the pictures needed: rounded, or a few more
+FOUND, ABOVE = "defective found", "above guessing"
+
+
+def needed(half_width, errors=1.96):
+    """Pictures for an interval of so many standard errors to each side."""
+    return errors**2 * ACCURACY * (1 - ACCURACY) / half_width**2
+
+
+@rows("10.1", Number(minimum=1))
+def number_of_test_pictures(answer):
+    right = needed(HALF_WIDTH)
+    yield "right", FEWEST * right <= answer <= MOST * right, {"needed": right}
+    yield "one error", abs(answer - needed(HALF_WIDTH, errors=1)) <= 4
+    yield "four points", abs(answer - needed(2 * HALF_WIDTH)) <= 4
+    half_width = 1.96 * np.sqrt(ACCURACY * (1 - ACCURACY) / answer)
+    yield "otherwise", True, {"points": 100 * half_width}
+
+
+@rows("10.2", WholeNumber())
+def pictures_in_both(answer, theirs):
+    pairs = _pairs(theirs)
+    yield "right", pairs, {"tested": len(theirs["test"])}
+    yield "none", 0
+    yield "test pictures", len(theirs["test"])
+    yield "both of a pair", 2 * pairs
+
+
+def _pairs(theirs):
+    try:
+        tl.checks.assert_disjoint(theirs["train"], theirs["test"])
+    except tl.checks.LeakageError as error:
+        return len(error.pairs)
+    raise unexpected(theirs, "the lesson's two parts; run their cell again", "theirs")
+
+
+@rows("10.3", Shares(FOUND, ABOVE, minimum=-1))
+def numbers_of_the_record(answer, exported):
+    test = exported.record["test"]
+    shares = {name: c["right"] / c["pictures"] for name, c in test["classes"].items()}
+    above = test["accuracy"] - test["baseline"]
+    right = {FOUND: shares["defective"], ABOVE: above}
+    yield "right", right, {"points": 100 * above, **test["classes"]["defective"]}
+    wrong = not near(answer[FOUND], right[FOUND])
+    yield "functional", wrong and near(answer[FOUND], shares["functional"])
+    yield "both classes", wrong and near(answer[FOUND], test["accuracy"])
+    yield "accuracy", near(answer[ABOVE], test["accuracy"])
+
+
+# --- 11, Past one machine ---
+
+PICTURES, MACHINES = 100e6, 50
+IN_MEMORY = 1280 * 4  # bytes of a picture's features
+
+
+@rows("11.1", Number(relative=0.02))
+def hours_on_fifty_machines(answer, measured):
+    speed = measured["dask_2"]["pictures_per_second"]
+    hours = PICTURES / (MACHINES * speed) / 3600
+    yield "right", hours, {"machine_hours": hours * MACHINES}
+    yield "machine-hours", hours * MACHINES
+    yield "seconds", hours * 3600
+    yield "both workers", hours / 2
+    yield "one worker", hours * speed / measured["dask_1"]["pictures_per_second"]
+    yield "otherwise", True, {"speed": speed}
+
+
+@rows("11.2", Number(relative=0.02))
+def terabytes_of_features(answer, measured):
+    terabytes = PICTURES * measured["bytes_a_picture"] / 1e12
+    files = PICTURES * measured["file_bytes_a_picture"] / 1e12
+    yield "right", terabytes, {"files": files}
+    yield "files", files
+    yield "in memory", PICTURES * IN_MEMORY / 1e12
+    yield "unit", terabytes * 1000
+    yield "unit", terabytes * 1e6
+
+
+@rows("11.3", Array())
+def usable_rows(mask, features):
+    usable = np.isfinite(features).all(axis=1)
+    yield "indices", np.array_equal(mask, np.flatnonzero(usable))
+    yield "numbers", mask.shape == np.shape(features)
+    shape = {"rows": len(usable), "usable": usable.sum()}
+    yield "shape", mask.dtype != bool or mask.shape != usable.shape, shape
+    yield "right", np.array_equal(mask, usable), shape
+    yield "inverted", np.array_equal(mask, ~usable)
+    yield "all", mask.all()
+    yield "otherwise", True, {"wrong": np.sum(mask != usable)}
