@@ -71,7 +71,7 @@ def few_labels():
         "otherwise": 0.31,
         UNREADABLE: [
             (With(right, (solar.test,)), "10 cells of each class"),
-            (With(right, (solar.train.sample(per_class=20),)), "`few_cells`"),
+            (With(right, (solar.train.sample(per_class=20),)), "few_cells"),
             (With(right, (None,)), "of solar.train"),
             (few, "between 0 and 1"),
         ],
@@ -263,7 +263,7 @@ def harmless_mistake():
         "shape": right[:, :10],
         "another photograph": other,
         "other rows": right[[0, 1, 2, 3, 4, 6, 5, 7]],
-        UNREADABLE: [(np.full((8, 1000), np.nan), "NaN")],
+        UNREADABLE: [(np.full((8, 1000), np.nan), "finite")],
     }
 
 
@@ -283,7 +283,7 @@ def tripod_map():
         "channels": maps[0] * kernel[:, tripod],
         "shape": np.zeros((14, 14)),
         "otherwise": maps[1] @ kernel[:, tripod],
-        UNREADABLE: [("tripod", "(7, 7)"), (np.full((7, 7), np.nan), "NaN")],
+        UNREADABLE: [("tripod", "(7, 7)"), (np.full((7, 7), np.nan), "finite")],
     }
 
 
@@ -371,7 +371,7 @@ def trained_block():
         UNREADABLE: [
             (network.name, "after it was trained"),
             (With(network, (None,)), "`snapshot`"),
-            (With(network, ()), "Besides the answer came 0 of 1"),
+            (With(network, ()), "cannot read"),
         ],
     }
 

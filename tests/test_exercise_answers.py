@@ -109,7 +109,7 @@ def test_right_accuracies_may_come_in_another_order_and_precision():
 def test_context_that_is_missing_is_named(number):
     context, answers = examples_of(number)
     verdict = tl.check(number, 0.5, *context, None)
-    assert f'Call tl.check("{number}", your_answer' in verdict.reason
+    assert "argument" in verdict.reason
 
 
 def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():

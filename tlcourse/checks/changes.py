@@ -1,38 +1,24 @@
-"""Which weights training changed: those that were meant to change, and no others."""
+"""Which weights training changed, and how far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CheckError, UserInputError
-from ..models.blocks import batch_norms, containers, find_blocks, is_kernel, leaves
-from .frozen import is_pretrained, some, stale, weight_names
+from ..models.blocks import OWN, containers, find_blocks, is_kernel, is_model, leaves
+from .frozen import is_pretrained, some, stale
 
 if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
 
-NOT_COMPILED = (
-    "Was `trainable` changed after compile()? Changing it without compiling again does "
-    "nothing (tl.freeze and tl.unfreeze compile)."
-)
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One weight of a model at one moment."""
-
-    value: np.ndarray = field(repr=False)  # a copy
-    groups: frozenset[str]  # its block, its layer, and models around it
-    kind: str  # "kernel", "norm", "statistic" (moving mean, variance) or "other"
-    trainable: bool  # whether `fit` would train it
-
-    @property
-    def is_norm(self) -> bool:
-        return self.kind in ("norm", "statistic")
+# Good fine-tunings of this course stay far below; rates a hundred times too high are
+# beyond it after a few steps.
+FAR = 0.25
+STATISTICS = ("moving_mean", "moving_variance")
 
 
 @dataclass(frozen=True)
@@ -40,11 +26,12 @@ class Snapshot:
     """A model's weights at one moment. Made by `snapshot`."""
 
     name: str  # of the model
-    weights: dict[str, Weight] = field(repr=False)  # from the input on
-    blocks: tuple[str, ...] = field(repr=False)  # and "your layers", around them
+    values: dict[str, np.ndarray] = field(repr=False)  # "layer/weight" → a copy
+    kernels: set[str] = field(repr=False)  # those of the weights that multiply inputs
+    groups: dict[str, list[str]] = field(repr=False)  # block or model → its layers
+    blocks: list[str] = field(repr=False)
     pretrained: bool  # whether the blocks look trained
-    compiled: bool
-    stale: str  # a sentence on `trainable` changed since the last `compile`, or ""
+    excuse: str  # a sentence on why `fit` could not train it, or ""
 
 
 def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
@@ -53,16 +40,7 @@ def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     Parameters
     ----------
     model : PretrainedModel, FineTuned or keras.Model
-        Training it later does not change the copy.
-
-    Returns
-    -------
-    Snapshot
-
-    Raises
-    ------
-    UserInputError
-        As `tl.freeze`.
+        As for `tl.freeze`. Training it later does not change the copy.
 
     Examples
     --------
@@ -72,45 +50,37 @@ def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     >>> tl.checks.assert_changed(before, network, only=[])
     """
     parts = find_blocks(model)
-    network, names = parts.network, weight_names(parts.network)
-    groups: dict[str, set[str]] = {name: set() for name in names.values()}
-    owners = list(parts.layers.items())
-    owners += [(layer.name, [layer]) for layer in leaves(network)]
-    owners += [(each.name, [each]) for each in list(containers(network))[1:]]
-    for group, layers in owners:
-        for weight in (weight for layer in layers for weight in layer.weights):
-            groups[names[id(weight)]].add(group)
-    norms = batch_norms(list(leaves(network)))
-    kinds = {id(weight): "norm" for norm in norms for weight in norm.weights}
-    for norm in norms:
-        kinds[id(norm.moving_mean)] = kinds[id(norm.moving_variance)] = "statistic"
-    trainable = {id(weight) for weight in network.trainable_weights}
-    weights = {}
-    for weight in network.weights:
-        key, name = id(weight), names[id(weight)]
-        kind = kinds.get(key, "kernel" if is_kernel(weight) else "other")
-        groups_of = frozenset(groups[name])
-        weights[name] = Weight(weight.numpy(), groups_of, kind, key in trainable)
-    return Snapshot(
-        network.name,
-        weights,
-        tuple(parts.layers),
-        is_pretrained(parts),
-        network.compiled,
-        stale(network),
-    )
+    network, values, kernels, names = parts.network, {}, set(), {}
+    for container in containers(network):
+        prefix = "" if container is network else f"{container.name}/"
+        for layer in container.layers:
+            names[id(layer)] = f"{prefix}{layer.name}"
+            for weight in [] if is_model(layer) else layer.weights:
+                within = weight.path.rpartition(f"{layer.name}/")[2].replace("/", ".")
+                name = f"{prefix}{layer.name}/{within}"
+                values[name] = weight.numpy()
+                kernels |= {name} if is_kernel(weight) else set()
+    groups = {each.name: list(leaves(each)) for each in containers(network)}
+    groups |= {layer.name: [layer] for layer in leaves(network)} | parts.layers
+    layers = {name: [names[id(e)] for e in each] for name, each in groups.items()}
+    excuse = stale(network)
+    if not network.compiled:
+        excuse = "The model is not compiled, so fit cannot have trained it."
+    elif not network.trainable_weights:
+        excuse = "Every layer is frozen. Unfreeze some (tl.unfreeze), then compile."
+    pretrained, blocks = is_pretrained(parts), list(parts.blocks)
+    return Snapshot(network.name, values, kernels, layers, blocks, pretrained, excuse)
 
 
-def snapshots_of(before: object, after: object) -> tuple[Snapshot, Snapshot]:
+def _snapshots(before: Any, after: Any) -> tuple[Snapshot, Snapshot]:
     """Two snapshots, taken now of what is a model."""
     if before is after:
         raise UserInputError(
-            "before and after are the same object, which cannot tell what changed. "
-            "Call tl.checks.snapshot(model) before training and pass what it returns "
-            "as before."
+            "before and after are the same object. Call tl.checks.snapshot(model) "
+            "before training and pass what it returns as before."
         )
     first, second = (
-        each if isinstance(each, Snapshot) else snapshot(each)  # type: ignore[arg-type]
+        each if isinstance(each, Snapshot) else snapshot(each)
         for each in (before, after)
     )
     return first, second
@@ -137,14 +107,9 @@ def assert_changed(
     ------
     CheckError
         Nothing changed; something else did; a layer that was meant to did not.
-    UserInputError
-        Unknown name, or two different models.
     """
-    before, after = snapshots_of(before, after)
-    shapes = [
-        {name: weight.value.shape for name, weight in each.weights.items()}
-        for each in (before, after)
-    ]
+    before, after = _snapshots(before, after)
+    shapes = [{k: v.shape for k, v in each.values.items()} for each in (before, after)]
     if shapes[0] != shapes[1]:
         raise UserInputError(
             f"before ({before.name!r}) and after ({after.name!r}) have different "
@@ -152,105 +117,134 @@ def assert_changed(
         )
     changed = {
         name
-        for name, weight in after.weights.items()
-        if not _equal(before.weights[name].value, weight.value)
+        for name, value in after.values.items()
+        if not np.array_equal(before.values[name], value, equal_nan=True)
     }
     meant = _meant(before, [only] if isinstance(only, str) else list(only or ()))
+    why = after.excuse or (
+        "Is the rate 0? Or was `trainable` changed after compile()? Changing it without "
+        "compiling again does nothing (tl.freeze and tl.unfreeze compile)."
+    )
     if not changed and (only is None or meant):
+        raise CheckError(f"Nothing changed: all weights are as before. {why}")
+    others = [name for name in after.values if name in changed - meant]
+    if others and only is not None:
+        raise CheckError(_about_others(after, others))
+    batch_norms = {_layer(name) for name in after.values if name.endswith(STATISTICS)}
+    expected = {_layer(name) for name in meant} - batch_norms  # those may rest
+    unchanged = sorted(expected - {_layer(name) for name in changed})
+    if unchanged:
         raise CheckError(
-            f"Nothing changed: all {len(after.weights)} weights of {after.name!r} are "
-            f"as before. {_why_nothing(after)}"
+            f"Should have changed and did not: {some(unchanged)}. Frozen? {why}"
         )
-    if only is None:
-        return
-    others = [name for name in after.weights if name in changed - meant]
-    unchanged = _unchanged_layers(after, meant, changed)
-    sentences = [_about_others(after, others, only)] if others else []
-    sentences += [_about_unchanged(after, unchanged)] if unchanged else []
-    if sentences:
-        raise CheckError(" ".join(sentences))
-
-
-def _equal(before: np.ndarray, after: np.ndarray) -> bool:
-    return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
 
 
 def _meant(before: Snapshot, names: list[str]) -> set[str]:
-    """Weights that were meant to change; pretrained statistics only if named."""
-    meant: set[str] = set()
+    """Weights that were meant to change: of pretrained blocks, no statistics."""
     for name in names:
-        group = {w: each for w, each in before.weights.items() if name in each.groups}
-        if name in before.weights:
-            group[name] = before.weights[name]
-        if not group and name not in before.blocks:
+        if name not in before.groups:
             raise UserInputError(
-                f"only names {name!r}, which {before.name!r} does not have. Its "
-                f"blocks: {', '.join(before.blocks)}; names of layers will do, too."
+                f"only names {name!r}, which {before.name!r} does not have. Its blocks: "
+                f"{', '.join(before.blocks)}; {OWN!r} and names of layers will do, too."
             )
-        named = not before.pretrained or all(each.is_norm for each in group.values())
-        meant |= {w for w, each in group.items() if named or each.kind != "statistic"}
-    return meant
+    layers = {layer for name in names for layer in before.groups[name]}
+    statistics = STATISTICS if before.pretrained else ()
+    return {
+        name
+        for name in before.values
+        if _layer(name) in layers and not name.endswith(statistics)
+    }
 
 
 def _layer(weight: str) -> str:
     return weight.rpartition("/")[0]
 
 
-def _unchanged_layers(after: Snapshot, meant: set[str], changed: set[str]) -> list[str]:
-    """Layers that were meant to change and did not; batch norms may rest."""
-    expected = {name for name in meant if not after.weights[name].is_norm} or meant
-    moved = {_layer(name) for name in changed & expected}
-    layers = dict.fromkeys(_layer(name) for name in after.weights if name in expected)
-    return [layer for layer in layers if layer not in moved]
-
-
-def _why_nothing(after: Snapshot) -> str:
-    if after.stale:
-        return after.stale
-    if not after.compiled:
-        return "The model is not compiled, so fit cannot have trained it. Compile it."
-    if not any(weight.trainable for weight in after.weights.values()):
-        return "Every layer is frozen. Unfreeze some (tl.unfreeze), then compile."
-    return f"Was the model trained between the two? {NOT_COMPILED} Is the rate 0?"
-
-
-def _about_others(after: Snapshot, others: list[str], only: str | Sequence[str]) -> str:
-    names = only if isinstance(only, str) else ", ".join(only)
-    text = (
-        f"{_count(len(others), 'weight')} changed that should have stayed "
-        f"({f'only {names}' if names else 'nothing'} was meant to change): "
-        f"{some(others)}."
-    )
-    statistics = [name for name in others if after.weights[name].kind == "statistic"]
+def _about_others(after: Snapshot, others: list[str]) -> str:
+    text = f"{len(others)} weights changed that should have stayed: {some(others)}."
+    statistics = [name for name in others if name.endswith(STATISTICS)]
     if statistics:
         text += (
             f" {statistics[0]} is a batch norm's running statistic. It follows the "
-            "batches in fit, without gradient and at any learning rate, as long as the "
-            "batch norm itself is trainable; the pretrained features no longer fit it. "
-            "Set trainable = False on the batch norms, last, and compile (tl.freeze "
-            "and tl.unfreeze do)."
+            "batches in fit, at any learning rate, as long as the batch norm itself is "
+            "trainable; the pretrained features no longer fit it. Set trainable = False "
+            "on the batch norms, last, and compile (tl.freeze and tl.unfreeze do)."
         )
     if len(statistics) < len(others):
-        text += " " + (
-            after.stale
-            or f"{'The rest' if statistics else 'This'} was trainable when the model "
-            "was compiled. Freeze it with tl.freeze before training."
-        )
+        text += f" {after.excuse or 'Freeze them with tl.freeze before training.'}"
     return text
 
 
-def _about_unchanged(after: Snapshot, layers: list[str]) -> str:
-    trainable = {_layer(name) for name, w in after.weights.items() if w.trainable}
-    frozen = [layer for layer in layers if layer not in trainable]
-    why = after.stale or f"They are trainable now. {NOT_COMPILED}"
-    if frozen and not after.stale:
-        why = (
-            f"{some(frozen)}: frozen. tl.unfreeze makes a block trainable and compiles "
-            "the model again."
+# --- how far ---
+
+
+def moved(before: object, after: object) -> dict[str, float]:
+    """How far each pretrained block has moved, as a share of its length.
+
+    Parameters
+    ----------
+    before, after : Snapshot or model
+        Before and after training; models too: what was loaded, and what `tl.fine_tune`
+        made of it.
+
+    Returns
+    -------
+    dict of str to float
+        Block → ‖after − before‖ / ‖before‖ over its kernels (and embeddings); biases
+        and batch norms are few and of another kind.
+    """
+    before, after = _snapshots(before, after)
+    pairs: dict[str, list] = {}
+    for block in before.blocks:
+        for name in before.kernels & set(after.values):
+            if _layer(name) in before.groups[block]:
+                both = before.values[name], after.values[name]
+                pairs.setdefault(block, []).append(both)
+    if not before.pretrained or not pairs:
+        raise UserInputError(
+            f"before ({before.name!r}) and after ({after.name!r}) have no pretrained "
+            "weights in common. Pass as before a snapshot, or the model itself, with "
+            "its pretrained weights and before training."
         )
-    count = _count(len(layers), "layer")
-    return f"{count} should have changed and did not: {some(layers)}. {why}"
+    return {block: share_moved(both) for block, both in pairs.items()}
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" + "s" * (count != 1)
+def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """‖after − before‖ / ‖before‖ over all arrays; infinite if any is not finite."""
+    norms = [
+        (np.linalg.norm(after - before), np.linalg.norm(before))
+        for before, after in pairs
+    ]
+    distance, length = np.linalg.norm(np.array(norms, np.float64), axis=0)
+    share = distance / length if length else 0.0
+    return float(share) if np.isfinite(share) else float("inf")
+
+
+def assert_still_pretrained(before: object, after: object) -> None:
+    """Assert that training adapted the pretrained weights and did not replace them.
+
+    Parameters
+    ----------
+    before, after : Snapshot or model
+        As for `moved`.
+
+    Raises
+    ------
+    CheckError
+        A block has moved by more than a quarter of its length, or contains NaN.
+    """
+    sentence = about_distance(moved(before, after))
+    if sentence:
+        raise CheckError(sentence)
+
+
+def about_distance(shares: dict[str, float]) -> str:
+    """A sentence if a block has moved too far."""
+    far = [f"{block} {share:.0%}" for block, share in shares.items() if share > FAR]
+    if not far:
+        return ""
+    return (
+        f"{len(far)} of {len(shares)} blocks moved by more than {FAR:.0%} of their "
+        f"length: {some(far)}. What was pretrained is mostly gone. Load the network "
+        "again, and take a learning rate that is ten times smaller, or a hundred."
+    )

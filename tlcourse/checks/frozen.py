@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CheckError
-from ..models.blocks import (
-    Parts,
-    batch_norms,
-    containers,
-    find_blocks,
-    is_model,
-    leaves,
-)
+from ..models.blocks import Parts, batch_norms, containers, find_blocks
 from ..training.freezing import FreezeTable, table
-from .losses import about_loss
+from .inputs import about_loss
 
 if TYPE_CHECKING:
     import keras
@@ -23,31 +16,12 @@ if TYPE_CHECKING:
     from ..models.blocks import HasNetwork
 
 LISTED = 4  # names that a message lists before it says how many more there are
-SLACK = 0.1  # share by which a kernel's deviation may differ from its initialiser's
 
 
 def some(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def weight_names(network: "keras.Model") -> dict[int, str]:
-    """id of a weight → "nested model/layer/weight", the same in every process."""
-    names: dict[int, str] = {}
-
-    def walk(container: "keras.Model", prefix: str) -> None:
-        for layer in container.layers:
-            if is_model(layer):
-                walk(layer, f"{prefix}{layer.name}/")
-            for weight in layer.weights:
-                tail = weight.path.rpartition(f"{layer.name}/")[2]
-                names.setdefault(id(weight), f"{prefix}{layer.name}/{tail}")
-
-    walk(network, "")
-    for weight in network.weights:  # weights of a subclassed model's own
-        names.setdefault(id(weight), weight.path)
-    return names
 
 
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
@@ -64,11 +38,6 @@ def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
         Its `warnings` are sentences: on batch norms that would move, flags changed
         after `compile`, a head as it was initialised, a loss that does not fit.
 
-    Raises
-    ------
-    UserInputError
-        As `tl.freeze`.
-
     Examples
     --------
     >>> import tlcourse as tl
@@ -78,21 +47,18 @@ def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     """
     parts = find_blocks(model)
     network = parts.network
-    flags = [_about_norms(parts), *_about_containers(network), stale(network)]
-    loss = about_loss(network) if network.compiled else []
-    warnings = [text for text in (*flags, _about_head(parts), *loss) if text]
+    sentences = [_about_norms(parts), *_about_containers(network), stale(network)]
+    sentences += [_about_head(parts), about_loss(network) if network.compiled else ""]
     compiled = "compiled" if network.compiled else "not compiled yet"
-    return table(parts, [f"The model is {compiled}."], warnings)
+    return table(parts, [f"The model is {compiled}."], [s for s in sentences if s])
 
 
 def _about_norms(parts: Parts) -> str:
-    layers = [layer for block in parts.blocks.values() for layer in block]
+    layers = _block_layers(parts)
     moving = [norm.name for norm in batch_norms(layers) if norm.trainable]
-    from_scratch = (
-        not is_pretrained(parts)
-        if parts.known
-        else all(layer.trainable for layer in layers)
-    )
+    from_scratch = all(layer.trainable for layer in layers)
+    if parts.known:
+        from_scratch = not is_pretrained(parts)
     if not moving or from_scratch:
         return ""
     return (
@@ -103,22 +69,19 @@ def _about_norms(parts: Parts) -> str:
     )
 
 
+def _block_layers(parts: Parts) -> list:
+    return [layer for block in parts.blocks.values() for layer in block]
+
+
 def _about_containers(network: "keras.Model") -> Iterator[str]:
     for model in containers(network):
         count = sum(weight.trainable for weight in model.weights)
-        if model.trainable or not count:
-            continue
-        if model is network:
+        if count and not model.trainable:
+            trained = "nothing" if model is network else f"{count} of its weights"
             yield (
-                f"{model.name}.trainable is False, so fit trains nothing, for all its "
-                f"{count} trainable weights."
-            )
-        else:
-            yield (
-                f"{model.name}.trainable is False and {model.name}.trainable_weights "
-                f"is empty, but fit trains {count} of its weights: layers within were "
-                "made trainable afterwards. Ask the whole model, not the base; "
-                "tl.freeze(model, up_to=…) sets both."
+                f"{model.name}.trainable is False, but {count} weights within were "
+                f"made trainable afterwards, and fit trains {trained}. tl.freeze(model, "
+                "up_to=…) sets both."
             )
 
 
@@ -128,29 +91,34 @@ def stale(network: "keras.Model") -> str:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or not optimizer.built:
         return ""
-    current = network.trainable_weights
-    known = {id(w) for w in getattr(optimizer, "_trainable_variables", current)}
-    now, names = {id(weight) for weight in current}, weight_names(network)
-    frozen = [name for key, name in names.items() if key in known - now]
-    unfrozen = [name for key, name in names.items() if key in now - known]
-    problems = []
+    now = {id(weight): weight.path for weight in network.trainable_weights}
+    then = {id(weight): weight.path for weight in optimizer._trainable_variables}
+    frozen = [path for key, path in then.items() if key not in now]
+    unfrozen = [path for key, path in now.items() if key not in then]
+    text = ""
     if unfrozen:
-        problems.append(
-            f"{len(unfrozen)} weights were made trainable ({some(unfrozen)}) and are "
-            "not trained"
-        )
+        text += f"{len(unfrozen)} were made trainable and are not ({some(unfrozen)}). "
     if frozen:
-        problems.append(
-            f"{len(frozen)} weights were frozen ({some(frozen)}) and are trained all "
-            "the same"
-        )
-    if not problems:
-        return ""
-    return (
-        f"`trainable` was changed after compile(): {'; '.join(problems)}. Changing it "
+        text += f"{len(frozen)} were frozen and are trained ({some(frozen)}). "
+    return text and (
+        f"The flags of some weights were changed after compile(): {text}Changing them "
         "without compiling again does nothing. Call model.compile(…) again, with a new "
         "optimizer (tl.freeze and tl.unfreeze do)."
     )
+
+
+def is_pretrained(parts: Parts) -> bool:
+    """Whether at least half of the blocks' layers look trained.
+
+    Running means of batch norms and biases are zeros at first and do not stay so;
+    layers with neither are not asked.
+    """
+    asked = [
+        getattr(layer, "moving_mean", getattr(layer, "bias", None))
+        for layer in _block_layers(parts)
+    ]
+    trained = [weight.numpy().any() for weight in asked if weight is not None]
+    return bool(trained) and np.mean(trained) >= 0.5
 
 
 # --- the head ---
@@ -174,8 +142,6 @@ def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
     ------
     CheckError
         The head is as it was initialised, and pretrained layers are trainable.
-    UserInputError
-        As `tl.freeze`.
     """
     sentence = _about_head(find_blocks(model))
     if sentence:
@@ -183,64 +149,20 @@ def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
 
 
 def _about_head(parts: Parts) -> str:
-    with_kernel = [
-        layer
-        for layer in leaves(parts.network)
-        if getattr(layer, "kernel", None) is not None
-    ]
-    head = with_kernel[-1] if with_kernel else None
-    if head is None or not any(layer is head for layer in parts.own):
+    heads = [layer for layer in parts.own if getattr(layer, "bias", None) is not None]
+    if not heads or not heads[-1].trainable or not is_pretrained(parts):
         return ""
-    trained = {id(weight) for weight in parts.network.trainable_weights}
-    layers = [layer for block in parts.blocks.values() for layer in block]
-    pretrained = {id(weight) for layer in layers for weight in layer.weights} & trained
-    head_trained = any(id(weight) in trained for weight in head.weights)
-    if not (head_trained and pretrained and _is_new(head) and is_pretrained(parts)):
+    head, trained = heads[-1], set(map(id, parts.network.trainable_weights))
+    initial = head.bias_initializer(head.bias.shape, dtype=head.bias.dtype)
+    is_new = np.array_equal(head.bias.numpy(), initial)  # one step moves every bias
+    weights = {id(w) for layer in _block_layers(parts) for w in layer.weights}
+    if not is_new or not weights & trained:
         return ""
     return (
         f"The head, {head.name}, is as it was initialised, and fit would train "
-        f"{len(pretrained)} pretrained weights under it. Its first errors are random "
-        "and damage the pretrained weights. Train the head first, with everything else "
-        "frozen: tl.freeze(model), fit; then tl.unfreeze(model, from_block=…), fit at "
-        "a small rate. Or begin with a probe for a head: "
+        f"{len(weights & trained)} pretrained weights under it. Its first errors are "
+        "random and damage them. Train the head first, with everything else frozen: "
+        "tl.freeze(model), fit; then tl.unfreeze(model, from_block=…), fit at a small "
+        "rate. Or begin with a probe for a head: "
         "tl.train_classifier(features, labels).as_head()."
     )
-
-
-def _is_new(layer: "keras.layers.Layer") -> bool:
-    """Whether a layer looks as initialised: one step of training moves every bias."""
-    bias = getattr(layer, "bias", None)
-    if bias is not None:
-        initial = _initial(layer.bias_initializer, bias)
-        if not np.array_equal(bias.numpy(), initial):
-            return False
-    kernel = layer.kernel.numpy()
-    deviation = _initial(layer.kernel_initializer, layer.kernel).std()
-    chance = 3 / np.sqrt(kernel.size)  # three standard errors of the ratio
-    return bool(abs(kernel.std() - deviation) <= (SLACK + chance) * deviation)
-
-
-def _initial(initializer: "keras.Initializer", weight: "keras.Variable") -> np.ndarray:
-    """The initialiser's values; the weight itself where asking would change its state.
-
-    Seeded by a number, as Keras does it by default, an initialiser repeats itself.
-    """
-    import keras
-
-    if isinstance(getattr(initializer, "seed", None), keras.random.SeedGenerator):
-        return weight.numpy()
-    return np.asarray(initializer(weight.shape, dtype=weight.dtype))
-
-
-def is_pretrained(parts: Parts) -> bool:
-    """Whether at least half of the blocks' layers look trained.
-
-    Running means of batch norms and biases are zeros at first and do not stay so;
-    layers with neither are not asked.
-    """
-    layers = [layer for block in parts.blocks.values() for layer in block]
-    asked = [
-        getattr(layer, "moving_mean", getattr(layer, "bias", None)) for layer in layers
-    ]
-    trained = [weight.numpy().any() for weight in asked if weight is not None]
-    return bool(trained) and np.mean(trained) >= 0.5

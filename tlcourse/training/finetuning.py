@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks.distance import about_distance
+from ..checks.changes import about_distance
 from ..files import cache_folder
 from ..models.backbones import PretrainedModel
 from ..models.text_models import PretrainedTextModel

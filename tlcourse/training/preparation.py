@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks.distance import share_moved
+from ..checks.changes import share_moved
 from ..features import engines
 from ..features.ragged import Ragged
 from ..freed_memory import clear_away

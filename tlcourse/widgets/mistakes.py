@@ -10,7 +10,7 @@ from ..datasets.core import Split
 from ..errors import UserInputError, printable
 from ..foreign_text import escape_mathtext
 from ..plots import pictures
-from ..plots.figure import Figure, as_labels, as_probabilities, check_lengths
+from ..plots.figure import Figure, as_labels, check_lengths
 from ..training.evaluation import ConfusionMatrix
 from ..training.heads import check_features
 from .base import Answer, Widget
@@ -121,7 +121,8 @@ class MistakeBrowser(Widget):
         check_lengths(pictures=split, probabilities=probabilities)
         self._split, self._names = split, split.class_names
         self._labels = as_labels(split.labels, self._names)
-        self._probabilities = as_probabilities(probabilities, self._names)
+        self._probabilities = np.asarray(probabilities)
+        check_lengths(class_names=self._names, columns=self._probabilities[0])
         self._predicted = self._probabilities.argmax(axis=1)
         self.matrix = ConfusionMatrix.of(self._labels, self._predicted, self._names)
         self._neighbours: Neighbours | None = None
