@@ -50,11 +50,6 @@ class Answer:
         lines = (f"<p>{escape_html(line)}</p>" for line in self.text.split("\n"))
         return f'<div role="status" aria-live="polite">{"".join(lines)}</div>'
 
-    @property
-    def picture(self) -> str:
-        """The figure as HTML."""
-        return image(self.figure._repr_png_(), self.figure.alt)
-
     def __repr__(self) -> str:
         return self.text
 
@@ -111,7 +106,7 @@ class Widget(ABC):
     def _update(self, value: Any) -> None:
         answer = self._answer_to(value)
         self.words.value = answer.words
-        self.picture.value = answer.picture
+        self.picture.value = image(answer.figure._repr_png_(), answer.figure.alt)
 
     def __repr__(self) -> str:
         return self.default.text
@@ -139,8 +134,7 @@ def has_canvas() -> bool:
 
     if ipycanvas.__version__ == "0.14.0":
         warnings.warn(
-            "ipycanvas 0.14.0 shows an empty place instead of a canvas. Run: "
-            "pip install ipycanvas==0.14.3",
+            "ipycanvas 0.14.0 shows no canvas: pip install ipycanvas==0.14.3",
             stacklevel=2,
         )
         return False

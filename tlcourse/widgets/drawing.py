@@ -43,11 +43,6 @@ class DrawAKanji(Widget):
         in [0, 255] to probabilities.
     dataset : Dataset
         What they were trained on: `tl.load_dataset("kanji")`, or some of its classes.
-
-    Raises
-    ------
-    UserInputError
-        There is no network, or one with other classes.
     """
 
     control_class = "Dropdown"
@@ -88,23 +83,19 @@ class DrawAKanji(Widget):
         drawing : sequence of strokes, or array of shape (28, 28)
             A stroke is a sequence of points (x, y), y downwards, at any scale; an array
             is a picture, uint8, white on black.
-
-        Raises
-        ------
-        UserInputError
-            `drawing` is empty or something else.
         """
         picture, best, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
             values = _probabilities(name, network, picture)
             order = np.argsort(-values, kind="stable")[:TOP]
+            characters = [self._names[k] for k in order]
             best[name] = [
                 {
-                    "character": self._names[k],
-                    "meaning": self._meanings.get(self._names[k], ""),
+                    "character": character,
+                    "meaning": self._meanings.get(character, ""),
                     "probability": round(float(values[k]), 4),
                 }
-                for k in order
+                for character, k in zip(characters, order, strict=True)
             ]
             texts = (
                 f"{each['character']} ({each['meaning']}) {each['probability']:.0%}"
@@ -223,9 +214,9 @@ def _draw(picture: np.ndarray, best: dict[str, list[dict]]) -> Figure:
     first.set_title("input of the networks", fontsize=9)
     for number, (axes, name) in enumerate(zip(others, best, strict=True)):
         values = [100 * each["probability"] for each in best[name]]
-        places, colour = range(len(values)), COLOURS[number % len(COLOURS)]
-        axes.barh(places, values, color=colour)
-        axes.set_yticks(places, [each["meaning"] for each in best[name]], fontsize=8)
+        axes.barh(range(len(values)), values, color=COLOURS[number % len(COLOURS)])
+        meanings = [each["meaning"] for each in best[name]]
+        axes.set_yticks(range(len(values)), meanings, fontsize=8)
         axes.invert_yaxis()
         axes.set(xlabel="probability (%)", xlim=(0, 100))
         axes.set_title(escape_mathtext(name), fontsize=9)

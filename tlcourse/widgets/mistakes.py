@@ -10,7 +10,7 @@ from ..datasets.core import Split
 from ..errors import UserInputError, printable
 from ..foreign_text import escape_mathtext
 from ..plots import pictures
-from ..plots.figure import Figure, as_labels, check_lengths
+from ..plots.figure import Figure, check_lengths
 from ..training.evaluation import ConfusionMatrix
 from ..training.heads import check_features
 from .base import Answer, Widget
@@ -21,36 +21,18 @@ MOST_LISTED = 200  # kinds of mistakes
 
 
 class Neighbours:
-    """The training pictures that are nearest to others, by cosine similarity.
-
-    Parameters
-    ----------
-    train : Split
-        The pictures, labelled.
-    features : array_like of float, shape (n, d)
-        Of the same pictures in the same order.
-
-    Raises
-    ------
-    UserInputError
-        `train` is no split, or has another number of rows.
-    """
+    """The training pictures that are nearest to others, by cosine similarity."""
 
     def __init__(self, train: Split, features: ArrayLike) -> None:
         from sklearn.neighbors import NearestNeighbors
 
         if not isinstance(train, Split):
             raise UserInputError(
-                f"train is a {type(train).__name__}; expected a split of a data set, "
+                f"train is {validation.shown(train)}; expected a split of a data set, "
                 "such as solar.train."
             )
         rows = check_features(features)
-        if len(train) != len(rows):
-            raise UserInputError(
-                f"train holds {len(train)} pictures and train_features {len(rows)} "
-                "rows; expected one row for each picture, as "
-                "train_features = model.extract_features(train.images)."
-            )
+        check_lengths(train=train, train_features=rows)
         self.train, self.width = train, rows.shape[1]
         self._index = NearestNeighbors(metric="cosine", algorithm="brute").fit(rows)
 
@@ -86,18 +68,8 @@ class MistakeBrowser(Widget):
         From `predict_proba`.
     features : array_like of float, shape (n, d), optional
         Of the same pictures; without them no neighbours are shown.
-    train, train_features : Split and array_like of float, shape (m, d), optional
-        The training pictures and their features.
-
-    Attributes
-    ----------
-    matrix : ConfusionMatrix
-        Of the predictions.
-
-    Raises
-    ------
-    UserInputError
-        Lengths differ, or only some of the three for neighbours are given.
+    train, train_features : Split and array_like of float, shape (m, d)
+        With `features`: the training pictures and their features.
 
     Examples
     --------
@@ -120,23 +92,16 @@ class MistakeBrowser(Widget):
     ) -> None:
         check_lengths(pictures=split, probabilities=probabilities)
         self._split, self._names = split, split.class_names
-        self._labels = as_labels(split.labels, self._names)
         self._probabilities = np.asarray(probabilities)
-        check_lengths(class_names=self._names, columns=self._probabilities[0])
+        check_lengths(class_names=self._names, columns=self._probabilities.T)
         self._predicted = self._probabilities.argmax(axis=1)
-        self.matrix = ConfusionMatrix.of(self._labels, self._predicted, self._names)
         self._neighbours: Neighbours | None = None
-        if features is not None and train is not None and train_features is not None:
-            self._neighbours = Neighbours(train, train_features)
+        if features is not None:
+            self._neighbours = Neighbours(train, train_features)  # type: ignore[arg-type]
             self._features = check_features(features, self._neighbours.width)
             check_lengths(pictures=split, features=self._features)
-        elif any(each is not None for each in (features, train, train_features)):
-            raise UserInputError(
-                "For neighbours three things are needed: features of the pictures, "
-                "train, and train_features."
-            )
-        cells = self.matrix.worst(MOST_LISTED)
-        right = self.matrix.counts.diagonal().tolist()
+        matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
+        cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
         texts = [f"{count} × {true} predicted as {as_}" for true, as_, count in cells]
         options = zip(map(printable, texts), (cell[:2] for cell in cells), strict=True)
@@ -144,23 +109,17 @@ class MistakeBrowser(Widget):
         self.options = {"options": list(options), **start}
 
     def answer(self, true: str | None = None, predicted: str | None = None) -> Answer:
-        """Answer for one cell.
-
-        Parameters
-        ----------
-        true, predicted : str, optional
-            Two classes; the most frequent mistake, if none are given.
-        """
+        """Answer for two classes; for the most frequent mistake, if none are given."""
         if true is None and predicted is None:
             return self.default
         true = validation.one_of("true", true, self._names)
-        return self._answer_to(
-            (true, validation.one_of("predicted", predicted, self._names))
-        )
+        predicted = validation.one_of("predicted", predicted, self._names)
+        return self._answer_to((true, predicted))
 
     def _answer_to(self, value: tuple[str, str]) -> Answer:
         true, predicted = map(self._names.index, value)
-        rows = np.flatnonzero((self._labels == true) & (self._predicted == predicted))
+        cell = (self._split.labels == true) & (self._predicted == predicted)
+        rows = np.flatnonzero(cell)
         rows = rows[np.argsort(-self._probabilities[rows, predicted], kind="stable")]
         title = f"{value[0]} predicted as {value[1]}: {len(rows) or 'none'}"
         if len(rows) > SHOWN:
@@ -185,9 +144,7 @@ class MistakeBrowser(Widget):
     def _draw(self, title: str, shown: list[dict]) -> Figure:
         """A row for each picture: itself, then its neighbours."""
         if not shown:
-            figure = Figure(figsize=(4, 0.6))
-            figure.text(0.5, 0.5, "No picture is in this cell.", ha="center")
-            return figure
+            return Figure(figsize=(4, 0.6))
         images, titles = [], []
         for each in shown:
             images.append(self._split.images[each["row"]])

@@ -1,7 +1,6 @@
 """The freeze explorer and the label slider: move one number and read what follows."""
 
 from functools import partial
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..models.backbones import PretrainedModel
 from ..models.block_counts import BlockCount, count_blocks
 from ..models.blocks import find_blocks
 from ..plots import learning_curve as draw_learning_curve
-from ..plots.figure import COLOURS, WIDTH, Figure
+from ..plots.figure import COLOURS, Figure, new_figure
 from ..training.learning_curves import LearningCurve
 from .base import Answer, Widget
 
@@ -37,11 +36,6 @@ class FreezeExplorer(Widget):
         A published network by its name (nothing is loaded), or a model as for
         `tl.freeze`. It is not changed.
 
-    Raises
-    ------
-    UserInputError
-        There is no network of this name; as `tl.freeze`.
-
     Examples
     --------
     >>> import tlcourse as tl
@@ -54,17 +48,22 @@ class FreezeExplorer(Widget):
 
     def __init__(self, model: Any = STUDIED) -> None:
         known = results("blocks")
+        counts = {
+            name: [BlockCount(**each) for each in known[name]["blocks"]]
+            for name in known
+        }
+        published: str | None
         if isinstance(model, str | PretrainedModel):
-            self._name = getattr(model, "name", model)
-            published: str | None = validation.one_of("model", self._name, known)
-            self._blocks = _blocks_of(known[self._name])
-            self._head = known[self._name]["features"] + 1
+            name = getattr(model, "name", model)
+            self._name = published = validation.one_of("model", name, known)
+            self._blocks = counts[published]
+            self._head = known[published]["features"] + 1
         else:
             parts, self._blocks = find_blocks(model), count_blocks(model)
             weights = [weight for layer in parts.own for weight in layer.weights]
             self._name = parts.network.name
             self._head = sum(int(np.prod(weight.shape)) for weight in weights)
-            same = (name for name in known if _blocks_of(known[name]) == self._blocks)
+            same = (name for name in known if counts[name] == self._blocks)
             published = next(same, None)
         self._seconds = known[published]["seconds"] if published else None
         self._study = results("solar_tuning.blocks") if published == STUDIED else None
@@ -72,19 +71,17 @@ class FreezeExplorer(Widget):
         bounds = {"value": count, "min": 0, "max": count, "continuous_update": False}
         self.options = {"description": "Blocks frozen", **bounds}
 
-    def answer(self, frozen: int | str | None = None) -> Answer:
+    def answer(self, frozen: int | str) -> Answer:
         """Answer for a cut.
 
         Parameters
         ----------
-        frozen : int or str, optional
+        frozen : int or str
             How many blocks are frozen, counted from the pixels, or the last frozen one
-            by name. All of them, if nothing is given.
+            by name.
         """
         names = [block.name for block in self._blocks]
-        if frozen is None:
-            frozen = len(names)
-        elif isinstance(frozen, str):
+        if isinstance(frozen, str):
             frozen = names.index(validation.one_of("frozen", frozen, names)) + 1
         return self._answer_to(validation.whole_number("frozen", frozen, 0, len(names)))
 
@@ -92,25 +89,24 @@ class FreezeExplorer(Widget):
         names, trained = [block.name for block in self._blocks], self._blocks[value:]
         parameters = sum(block.parameters for block in self._blocks) + self._head
         trainable = sum(block.trainable for block in trained) + self._head
-        seconds, accuracy = self._seconds_per_epoch(value), self._accuracy(value)
         share = 100 * trainable / parameters
         cut = f", up to {names[value - 1]}" if 0 < value < len(names) else ""
         lines = [
             f"{self._name}: {value} of {len(names)} blocks are frozen{cut}.",
             f"Trainable: {trainable:,} of {parameters:,} parameters, {share:.3g} %, "
             "the head included.",
-            "Seconds per epoch: not measured for this network.",
-            "Accuracy: not measured at this cut.",
         ]
+        seconds, accuracy = self._seconds_per_epoch(value), self._accuracy(value)
         if seconds:
-            lines[2] = (
+            lines.append(
                 f"An epoch of {PICTURES:,} pictures: about {seconds['in_fit']:.1f} s "
                 "in fit, which computes the frozen blocks again in each epoch; about "
                 f"{seconds['computed_once']:.1f} s where they were computed once."
             )
+        measured = "not measured at this cut."
         if accuracy:
-            mean, sd = accuracy["mean"], accuracy["sd"]
-            lines[3] = f"Accuracy measured on solar cells: {mean:.1%} ± {sd:.1%}."
+            measured = f"{accuracy['mean']:.1%} ± {accuracy['sd']:.1%} on solar cells."
+        lines.append(f"Accuracy: {measured}")
         data = {
             "network": self._name,
             "frozen": names[:value],
@@ -141,49 +137,24 @@ class FreezeExplorer(Widget):
         return {kind: self._study[kind][index] for kind in ("mean", "sd")}
 
     def _draw(self, frozen: int) -> Figure:
-        """Parameters of each block; by trainable blocks, accuracy and seconds."""
+        """Parameters of each block."""
         count = len(self._blocks)
-        size = (WIDTH, max(3.2, 1 + 0.17 * count))
-        sheet = Figure(figsize=size, layout="constrained")
-        columns = 1 + bool(self._study) + bool(self._seconds)
-        left, *panels = sheet.subplots(1, columns, squeeze=False)[0]
-        trainable = count - frozen
-        style: dict[str, Any] = {
-            "color": ["#BBBBBB"] * frozen + [COLOURS[0]] * trainable,
-            "hatch": ["////"] * frozen + [""] * trainable,
-        }
+        sheet, axes = new_figure(0.6, max(0.4, 0.12 + 0.02 * count))
+        colours = ["#BBBBBB"] * frozen + [COLOURS[0]] * (count - frozen)
+        hatches = ["////"] * frozen + [""] * (count - frozen)
         sizes = [block.parameters for block in self._blocks]
-        left.barh(range(count), sizes, edgecolor="white", **style)
+        style = {"edgecolor": "white", "color": colours, "hatch": hatches}
+        axes.barh(range(count), sizes, **style)
         names = [escape_mathtext(block.name) for block in self._blocks]
-        left.set_yticks(range(count), names, fontsize=7)
-        left.invert_yaxis()
-        left.xaxis.set_major_formatter(ticker.EngFormatter())
-        left.set(xlabel="parameters", title="hatched: frozen")
-        if self._study:
-            percent = [100 * np.array(self._study[kind]) for kind in ("mean", "sd")]
-            x, style = self._study["blocks that learn"], {"marker": "o", "capsize": 3}
-            panels[0].errorbar(x, *percent, **style)
-            panels[0].set(title="measured on solar cells", ylabel="accuracy (%)")
-        if self._seconds:
-            cuts = [self._seconds_per_epoch(count - k) for k in range(count + 1)]
-            labels = {"in_fit": "in fit", "computed_once": "frozen part once"}
-            for (way, label), dash in zip(labels.items(), ("-", "-."), strict=True):
-                panels[-1].plot([cut[way] for cut in cuts], dash, label=label)
-            panels[-1].set(ylabel="seconds per epoch", ylim=(0, None))
-            panels[-1].legend(fontsize=7)
-        for axes in panels:
-            axes.axvline(trainable, color="k", linestyle="--")
-            axes.set_xlabel("trainable blocks")
-            axes.grid(alpha=0.3)
+        axes.set_yticks(range(count), names, fontsize=7)
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(ticker.EngFormatter())
+        axes.set(xlabel="parameters", title="hatched: frozen")
         return sheet
 
 
-def _blocks_of(counted: dict) -> list[BlockCount]:
-    return [BlockCount(**block) for block in counted["blocks"]]
-
-
 class LabelSlider(Widget):
-    """A slider over labels: how accurate each method is there, and which one leads.
+    """A slider over numbers of labels: the accuracy of each method there.
 
     Between two measured numbers of labels, mean and standard deviation are
     interpolated in their logarithm.
@@ -194,11 +165,6 @@ class LabelSlider(Widget):
         From `tl.learning_curve`, or `tl.LearningCurve.of(tl.results("kanji.ways"))`.
     title : str, optional
         Of the figure; the curve's name, if none is given.
-
-    Raises
-    ------
-    UserInputError
-        `curve` is no learning curve.
 
     Examples
     --------
@@ -213,7 +179,7 @@ class LabelSlider(Widget):
     def __init__(self, curve: LearningCurve, title: str | None = None) -> None:
         if not isinstance(curve, LearningCurve):
             raise UserInputError(
-                f"curve is a {type(curve).__name__}; expected what tl.learning_curve "
+                f"curve is {validation.shown(curve)}; expected what tl.learning_curve "
                 'returns, or tl.LearningCurve.of(tl.results("kanji.ways")).'
             )
         self._curve, self._title = curve, title or curve.name
@@ -222,79 +188,45 @@ class LabelSlider(Widget):
         self._measured = [point.rows / self._classes for point in points]
         first, last = self._measured[0], self._measured[-1]
         between = np.rint(np.geomspace(first, last, STEPS)).clip(first, last)
+        positions = sorted({*self._measured, *between.tolist()})
         self.options = {
             "value": self._measured[len(points) // 2],
-            "options": [
-                (f"{labels:g}", labels)
-                for labels in sorted({*self._measured, *between.tolist()})
-            ],
+            "options": [(f"{labels:g}", labels) for labels in positions],
             "description": "Labels of each class",
             "continuous_update": False,
         }
 
     def answer(self, labels: float) -> Answer:
-        """Answer for so many labels of each class.
-
-        Parameters
-        ----------
-        labels : float
-            Between the fewest and the most that were measured.
-        """
+        """Answer for so many labels of each class, between those that were measured."""
         first, last = self._measured[0], self._measured[-1]
         return self._answer_to(validation.number("labels", labels, first, last))
 
     def _answer_to(self, value: float) -> Answer:
-        found = {
-            method: self._interpolated(method, value) for method in self._curve.points
+        accuracy = {
+            method: {
+                kind: self._interpolated([getattr(p, kind) for p in points], value)
+                for kind in ("mean", "sd")
+            }
+            for method, points in self._curve.points.items()
         }
         is_measured = bool(np.isclose(self._measured, value).any())
         how = "measured" if is_measured else "between two measured numbers"
         total = f"{value * self._classes:,.0f} in all"
         lines = [f"{value:g} labels of each class, {total} ({how}):"]
-        for method in sorted(found, key=lambda method: -found[method]["mean"]):
-            mean, sd = found[method]["mean"], found[method]["sd"]
+        for method in sorted(accuracy, key=lambda method: -accuracy[method]["mean"]):
+            mean, sd = accuracy[method].values()
             lines.append(f"{method}: {mean:.1%} ± {sd:.1%}")
-        crossings = self._crossings()
-        for each in crossings:
-            where = "everywhere"
-            if each["from_labels"] is not None:
-                where = f"from {each['from_labels']:.2g} labels of each class on"
-            lines.append(f"{each['better']!r} leads {each['behind']!r} {where}.")
-        data = {
-            "labels": value,
-            "measured": is_measured,
-            "accuracy": found,
-            "crossings": crossings,
-        }
-        return Answer("\n".join(lines), data, partial(self._draw, value))
+        data = {"labels": value, "measured": is_measured, "accuracy": accuracy}
+        return Answer("\n".join(lines), data, partial(self._draw, data))
 
-    def _interpolated(self, method: str, labels: float) -> dict[str, float]:
-        at, points = np.log(self._measured), self._curve.points[method]
-        return {
-            kind: float(
-                np.interp(np.log(labels), at, [getattr(p, kind) for p in points])
-            )
-            for kind in ("mean", "sd")
-        }
+    def _interpolated(self, values: list[float], labels: float) -> float:
+        return float(np.interp(np.log(labels), np.log(self._measured), values))
 
-    def _crossings(self) -> list[dict]:
-        """From how many labels on one of two methods leads; None: everywhere."""
-        crossings, curve = [], self._curve
-        for pair in combinations(curve.points, 2):
-            behind, better = sorted(pair, key=lambda name: curve.points[name][-1].mean)
-            rows = curve.crossing(behind, better)
-            if rows is not None:
-                labels = rows / self._classes
-                start = labels if labels > self._measured[0] else None
-                crossing = {"behind": behind, "better": better, "from_labels": start}
-                crossings.append(crossing)
-        return crossings
-
-    def _draw(self, labels: float) -> Figure:
+    def _draw(self, data: dict) -> Figure:
         sheet = draw_learning_curve(self._curve, self._title)
-        (axes,), rows = sheet.axes, labels * self._classes
+        (axes,), rows = sheet.axes, data["labels"] * self._classes
         axes.axvline(rows, color="k", linestyle="--")
-        for colour, method in zip(COLOURS, self._curve.points, strict=False):
-            mean = 100 * self._interpolated(method, labels)["mean"]
-            axes.plot(rows, mean, "o", ms=11, mfc="none", mew=2, color=colour)
+        for colour, accuracy in zip(COLOURS, data["accuracy"].values(), strict=False):
+            mean, style = 100 * accuracy["mean"], {"mfc": "none", "mew": 2}
+            axes.plot(rows, mean, "o", ms=11, color=colour, **style)
         return sheet

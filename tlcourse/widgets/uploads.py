@@ -17,17 +17,14 @@ from ..plots.figure import Figure
 from ..plots.grids import lay_over
 from ..progress import quiet
 from ..training.heads import Classifier
+from ..validation import shown
 from .base import Answer, Widget, has_canvas
 from .mistakes import Neighbours
 
 OWN = -1  # in the list of examples; None would leave the list empty
 EXAMPLES = 10  # pictures in the list
 MEGABYTES = 10  # of a file: Jupyter's server closes the connection on larger messages
-REGIONS = (
-    ("top left", "top", "top right"),
-    ("left", "middle", "right"),
-    ("bottom left", "bottom", "bottom right"),
-)
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
 class TryYourOwn(Widget):
@@ -50,11 +47,6 @@ class TryYourOwn(Widget):
         Their features.
     examples : Split, optional
         Pictures to choose from a list; those of `train`, if none are given.
-
-    Raises
-    ------
-    UserInputError
-        No pretrained model, no linear probe, or features of another model.
     """
 
     control_class = "Dropdown"
@@ -67,27 +59,22 @@ class TryYourOwn(Widget):
         train_features: ArrayLike,
         examples: Split | None = None,
     ) -> None:
-        if not isinstance(model, PretrainedModel):
+        is_probe = isinstance(classifier, Classifier)
+        if not isinstance(model, PretrainedModel) or not is_probe:
             raise UserInputError(
-                f"model is a {type(model).__name__}; expected a vision model: "
-                "model = tl.load_pretrained_model()."
-            )
-        if not isinstance(classifier, Classifier):
-            raise UserInputError(
-                f"classifier is a {type(classifier).__name__}; expected the linear "
-                "probe that tl.train_classifier returns. For a fine-tuned network: "
-                "tuned.predict_proba(images) and tl.grad_cam(tuned, images)."
+                f"model is {shown(model)}, classifier {shown(classifier)}; expected a "
+                "vision model of tl.load_pretrained_model() and the linear probe that "
+                "tl.train_classifier returns."
             )
         self._model, self._classifier = model, classifier
         self._neighbours = Neighbours(train, train_features)
         self._weights, _ = classifier.weights()
-        widths = {model.feature_dim, len(self._weights), self._neighbours.width}
-        if len(widths) > 1:
+        widths = {len(self._weights), self._neighbours.width}
+        if widths != {model.feature_dim}:
             raise UserInputError(
-                f"{model.name} has {model.feature_dim:,} features; the classifier "
-                f"takes {len(self._weights):,} and train_features has "
-                f"{self._neighbours.width:,}. Expected those of "
-                "model.extract_features(train.images)."
+                f"{model.name} has {model.feature_dim:,} features; classifier and "
+                f"train_features have {' and '.join(map(str, widths))}. Expected those "
+                "of model.extract_features(train.images)."
             )
         self._examples = train if examples is None else examples
         names = self._examples.label_names[:EXAMPLES]
@@ -109,11 +96,6 @@ class TryYourOwn(Widget):
             A file, its content, or pixels, uint8. EXIF orientation is respected.
         name : str, optional
             What an error calls it.
-
-        Raises
-        ------
-        PictureError
-            No picture, damaged, or too large.
         """
         pixels = self._pixels(picture, name)
         last = list(self._model.blocks)[-1]
@@ -126,15 +108,11 @@ class TryYourOwn(Widget):
         heat = heat / heat.max() if heat.max() > 0 else heat
         names = self._classifier.class_names
         shares = {names[k]: round(float(probabilities[k]), 4) for k in order[:5]}
-        near = self._neighbours.of(features[0])
-        said = ", ".join(f"{each} {share:.0%}" for each, share in shares.items())
+        near, where = self._neighbours.of(features[0]), _region(heat)
+        likely = ", ".join(f"{each} {share:.0%}" for each, share in shares.items())
         like = ", ".join(f"{n['class']} (cosine {n['cosine']:.2f})" for n in near)
-        where = _region(heat)
-        text = (
-            f"{said}.\nNearest training pictures: {like}.\nEvidence for "
-            f"{names[order[0]]}: "
-            + (f"most at the {where}." if where else "nowhere on this picture.")
-        )
+        text = f"{likely}.\nNearest training pictures: {like}.\n"
+        text += f"Evidence for {names[order[0]]}: most in the {where}."
         data = {"probabilities": shares, "neighbours": near, "where": where}
         return Answer(text, data, partial(self._draw, data, pixels, heat))
 
@@ -182,13 +160,7 @@ class TryYourOwn(Widget):
         if name is None:
             return
         self.control.value = OWN
-        if len(content) > MEGABYTES * 1e6:
-            self._refuse(
-                f"{name} has {len(content) / 1e6:.1f} MB; expected up to {MEGABYTES}. "
-                "Make it smaller, or pass its path to the widget's answer()."
-            )
-        else:
-            self._show(content, name)
+        self._show(content, name)
 
     def _update(self, value: int) -> None:
         if value != OWN:
@@ -196,18 +168,17 @@ class TryYourOwn(Widget):
 
     def _show(self, picture: bytes | np.ndarray, name: str | None) -> None:
         try:
+            if isinstance(picture, bytes) and len(picture) > MEGABYTES * 1e6:
+                raise UserInputError(
+                    f"{name} has {len(picture) / 1e6:.1f} MB; expected up to "
+                    f"{MEGABYTES}. Or pass its path to the widget's answer()."
+                )
             answer = self.answer(picture, name)
-        except TLCourseError as error:
-            self._refuse(str(error))
-        except MemoryError:
-            self._refuse(f"{name} is too large for this machine's memory.")
-        else:
-            self.words.value, self._png = answer.words, answer.figure._repr_png_()
-            self._paint()
-
-    def _refuse(self, sentence: str) -> None:
-        self.words.value = Answer(sentence, {}, Figure).words
-        self._png = b""
+            self._png = answer.figure._repr_png_()
+        except (TLCourseError, MemoryError) as error:
+            sentence = str(error) or f"{name} is too large for this machine's memory."
+            answer, self._png = Answer(sentence, {}, Figure), b""
+        self.words.value = answer.words
         self._paint()
 
     def _paint(self) -> None:
@@ -242,8 +213,7 @@ def take_file(upload: Any) -> tuple[str | None, bytes]:
 
 
 def _region(heat: np.ndarray) -> str:
-    """Where the map is highest, in words; "" where it is 0."""
-    if not heat.max():
-        return ""
+    """Where the map is highest, in words, such as "top left"."""
     row, column = np.unravel_index(heat.argmax(), heat.shape)
-    return REGIONS[3 * row // heat.shape[0]][3 * column // heat.shape[1]]
+    down, across = ROWS[3 * row // len(heat)], COLUMNS[3 * column // heat.shape[1]]
+    return f"{down} {across}"
