@@ -22,9 +22,9 @@ from tlcourse import (
     output_folder,
     validation,
 )
+from tlcourse.cards import Card
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.files import Card
 from tlcourse.models import backbones
 from tlcourse.training import (
     class_activation,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import tlcourse
-from tlcourse import files, tensorflow_start
+from tlcourse import cards, tensorflow_start
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.features.pictures import read_picture
@@ -34,7 +34,7 @@ FAMILIES = {  # name → module of keras.applications, function there
 }
 BUNDLED = ["efficientnet_lite0", "efficientnet_lite2"]
 EXPECTED = json.loads(
-    (files.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
+    (cards.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
-from tlcourse.files import make_cache_folder
+from tlcourse.folders import make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
 STATE = f"network-{'0' * 24}.npz"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from tlcourse import cli, doctor, files
+from tlcourse import cards, cli, doctor, folders
 from tlcourse.doctor import installation
 from tlcourse.models import bert_folder, published
 
@@ -45,7 +45,7 @@ def machine(tmp_path, monkeypatch):
 @pytest.fixture
 def minilm(tmp_path, monkeypatch):
     """The folder of a minilm that was fetched; its files are short, and pinned as they are."""
-    folder = files.make_cache_folder("models") / "minilm"
+    folder = folders.make_cache_folder("models") / "minilm"
     write_network(folder)
     pins = {
         name: hashlib.sha256(name.encode()).hexdigest() for name in bert_folder.FILES
@@ -182,7 +182,7 @@ def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
 
 def test_the_size_of_the_cache():
     (
-        files.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite"
+        folders.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite"
     ).write_bytes(bytes(7_000_000))
     text = finding("cache").text
     assert (
@@ -210,9 +210,9 @@ def test_a_cache_that_cannot_be_written_to(tmp_path, monkeypatch):
 
 
 def test_a_damaged_bundled_file(tmp_path, monkeypatch):
-    copy = shutil.copytree(files.data_folder(), tmp_path / "data")
+    copy = shutil.copytree(cards.data_folder(), tmp_path / "data")
     (copy / "digits" / "digits.npz").write_bytes(b"half a file")
-    monkeypatch.setattr(files, "data_folder", lambda: copy)
+    monkeypatch.setattr(cards, "data_folder", lambda: copy)
     found = finding("digits")
     assert (found.state, "git checkout -- data/digits/digits.npz" in found.text) == (
         "broken",
@@ -317,7 +317,7 @@ def test_minilm_is_not_all_there(minilm):
 
 def test_another_network_for_text(tmp_path):
     assert "bert-base-uncased" in finding("more networks").text
-    write_network(files.make_cache_folder("models") / "bert-base-uncased")
+    write_network(folders.make_cache_folder("models") / "bert-base-uncased")
     assert finding("bert-base-uncased").state == "ok"
     assert "bert-base-uncased" not in finding("more networks").text
 

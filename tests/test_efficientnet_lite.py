@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse import files
+from tlcourse import cards, files
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.models.efficientnet_lite import (
     SCALING,
@@ -25,7 +25,7 @@ from tlcourse.models.efficientnet_lite import (
 from tlcourse.models.recipes import RECIPES
 
 EXPECTED = json.loads(
-    (files.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
+    (cards.data_folder() / "weights" / "expected_top5.json").read_text(encoding="utf-8")
 )
 
 
@@ -62,7 +62,7 @@ def random_network():
 @pytest.fixture(scope="module")
 def pictures(variant):
     """float32 (6, size, size, 3), in the order of the table."""
-    samples = files.data_folder() / "samples"
+    samples = cards.data_folder() / "samples"
     return np.stack(
         [
             preprocessed(samples / name, RECIPES[variant].size)
@@ -206,7 +206,7 @@ def test_it_answers_on_the_sample_photographs_as_the_pytorch_original_does(
     variant, probabilities
 ):
     with open(
-        files.bundled_file("weights", "imagenet_labels.csv"),
+        cards.bundled_file("weights", "imagenet_labels.csv"),
         newline="",
         encoding="utf-8",
     ) as file:
@@ -226,7 +226,7 @@ def test_it_answers_on_the_sample_photographs_as_the_pytorch_original_does(
 
 def test_the_labels_are_a_thousand_different_ones():
     with open(
-        files.bundled_file("weights", "imagenet_labels.csv"),
+        cards.bundled_file("weights", "imagenet_labels.csv"),
         newline="",
         encoding="utf-8",
     ) as file:
@@ -319,8 +319,8 @@ def test_importing_the_module_does_not_import_keras():
 def copied_data(tmp_path, monkeypatch):
     """A data folder of the test's own that the package takes for the bundled one."""
     folder = tmp_path / "data"
-    shutil.copytree(files.data_folder() / "weights", folder / "weights")
-    monkeypatch.setattr(files, "data_folder", lambda: folder)
+    shutil.copytree(cards.data_folder() / "weights", folder / "weights")
+    monkeypatch.setattr(cards, "data_folder", lambda: folder)
     return folder
 
 

@@ -11,10 +11,11 @@ import pytest
 
 import tlcourse as tl
 from tlcourse import exporting
+from tlcourse.cards import Card
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exported import CARD, LABELS, RECORD, VARIANTS
-from tlcourse.files import Card, sha256
+from tlcourse.files import sha256
 
 pytestmark = pytest.mark.slow
 

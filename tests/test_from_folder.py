@@ -236,7 +236,7 @@ def test_a_picture_in_two_splits_stays_in_the_one_that_must_be_clean(
 def test_a_picture_under_two_classes_is_left_out_altogether(pets):
     shutil.copyfile(pets / "cat" / "003.png", pets / "dog" / "also a cat.png")
     dataset = read(pets)
-    reason = "the same picture stands under cat and dog"
+    reason = "the same picture is in the classes cat and dog"
     assert {entry for entry in dataset.skipped} == {
         (str(pets / "cat" / "003.png"), reason),
         (str(pets / "dog" / "also a cat.png"), reason),

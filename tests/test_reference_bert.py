@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
+from tlcourse.cards import bundled_file
 from tlcourse.features import engines
-from tlcourse.files import bundled_file
 from tlcourse.models.bert_folder import is_whole
 
 TINY = Path(__file__).resolve().parent / "tiny_bert"

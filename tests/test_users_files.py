@@ -1,13 +1,10 @@
 """A user's own files stay byte for byte as they are, wherever they lie: beside the cache, in it, or in its place."""
 
-import hashlib
 import os
-import re
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from killed import write_and_be_killed
-from small_disk import cannot_be_made
 from typer.testing import CliRunner
 
 import tlcourse as tl
-from tlcourse import cli, doctor, files
+from tlcourse import cli, doctor, folders
 from tlcourse.doctor import kept, machine
-from tlcourse.errors import UserInputError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.features.features import compute
@@ -86,7 +81,7 @@ def write_files(folder):
 
 def write_among_the_caches_own(folder):
     """A user's files and links in a cache that is marked as the course's."""
-    marked, mine = files.make_cache_folder(), folder / "mine"
+    marked, mine = folders.make_cache_folder(), folder / "mine"
     for name in (
         "mine.npz",
         "training/mine.npz",
@@ -173,7 +168,7 @@ def fill_beyond_the_limit(folder, monkeypatch):
 
 
 def keep_and_drop_a_state(folder, monkeypatch):
-    state = Checkpoint(files.cache_folder() / "training" / f"other-{LONG}.npz")
+    state = Checkpoint(folders.cache_folder() / "training" / f"other-{LONG}.npz")
     state.write({"weights": np.ones(3)})
     state.remove()
 
@@ -396,7 +391,7 @@ def tag_of_another_program(marked):
     ],
 )
 def test_the_cache_is_done_without_where_it_would_touch_other_files(folder, obstacle):
-    obstacle(files.make_cache_folder())
+    obstacle(folders.make_cache_folder())
     before = snapshot(folder)
     with pytest.warns(CacheWarning, match="cannot be used"):
         assert put() == {}
@@ -405,14 +400,14 @@ def test_the_cache_is_done_without_where_it_would_touch_other_files(folder, obst
 
 def test_what_is_left_alone_is_said_by_show_clear_and_doctor(folder):
     put()
-    (files.cache_folder() / "features" / "mine.npz").write_bytes(b"mine")
+    (folders.cache_folder() / "features" / "mine.npz").write_bytes(b"mine")
     said = [run_command("cache", "show"), run_command("cache", "clear")]
     said += [finding.text for finding in examined() if finding.subject == "other files"]
     assert ["features/mine.npz" in text for text in said] == [True] * 3
 
 
 def test_an_unmarked_folder_is_said_by_show_clear_and_doctor(folder):
-    write_files(files.cache_folder())
+    write_files(folders.cache_folder())
     said = [run_command("cache", "show"), run_command("cache", "clear")]
     said += [finding.text for finding in examined() if finding.subject == "other files"]
     assert ["TLCOURSE_CACHE to another folder" in text for text in said] == [True] * 3
@@ -426,7 +421,7 @@ def test_of_a_cache_with_its_own_files_alone_nothing_is_said(folder):
 
 def test_other_files_do_not_count_towards_the_limit(folder, monkeypatch):
     put()
-    (files.cache_folder() / "features" / "mine.sqlite").write_bytes(bytes(1_000_000))
+    (folders.cache_folder() / "features" / "mine.sqlite").write_bytes(bytes(1_000_000))
     (folder / "mine.sqlite").write_bytes(bytes(1_000_000))
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.0001")
     assert (
@@ -439,52 +434,23 @@ def test_other_files_do_not_count_towards_the_limit(folder, monkeypatch):
 # How the folder is marked
 
 
-def test_the_caches_folder_has_a_cache_directory_tag(folder):
-    put()
-    tag = folder / "tlcourse-cache" / "CACHEDIR.TAG"
-    assert tag.read_bytes()[:43] == b"Signature: 8a477f597d28d172789f06886806bc55"
-    assert [path.name for path in folder.iterdir()] == ["tlcourse-cache"]
-
-
 def test_a_process_killed_before_it_marked_the_folder_does_not_matter(folder):
     (folder / "tlcourse-cache").mkdir()
     write_and_be_killed(folder / "tlcourse-cache" / "CACHEDIR.TAG")
     assert len(put()) == 1
 
 
-def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
-    for turn in range(10):
-        monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / f"{turn}"))
-        start, failed = threading.Barrier(8), []
-
-        def begin(start=start, failed=failed):
-            start.wait()
-            try:
-                (
-                    files.make_cache_folder("features") / f"{threading.get_ident()}"
-                ).touch()
-            except OSError as error:
-                failed.append(error)
-
-        threads = [threading.Thread(target=begin) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failed == []
-
-
 def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(
     folder, monkeypatch
 ):
-    is_untouched = files.is_untouched
+    is_untouched = folders.is_untouched
 
     def meanwhile(path):
-        monkeypatch.setattr(files, "is_untouched", is_untouched)
-        files.make_cache_folder("features")
+        monkeypatch.setattr(folders, "is_untouched", is_untouched)
+        folders.make_cache_folder("features")
         return is_untouched(path)
 
-    monkeypatch.setattr(files, "is_untouched", meanwhile)
+    monkeypatch.setattr(folders, "is_untouched", meanwhile)
     assert len(put()) == 1
 
 
@@ -495,88 +461,8 @@ def test_a_folder_reached_by_a_link_is_used(folder, monkeypatch):
     assert (folder / "tlcourse-cache" / "features").is_dir()
 
 
-@pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_SHARED_CACHE"])
-def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(
-    folder, monkeypatch, variable
-):
-    monkeypatch.setenv(variable, "~no-such-user/cache")
-    with pytest.raises(UserInputError, match=f"{variable}.*no-such-user"):
-        put()
-
-
 def test_the_doctor_names_a_cache_that_cannot_be_found(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", "~no-such-user/cache")
     assert "broken" in [
         finding.state for finding in doctor.examine() if "no-such-user" in finding.text
     ]
-
-
-def test_an_empty_variable_is_none(folder, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", "")
-    assert files.shared_cache_folder() is None
-
-
-# What killed processes have left
-
-
-def as_of_another_machine(left):
-    """The same file, as another machine or container of this host name would have called it."""
-    digest = files._machine()
-    other = left.with_name(
-        left.name.replace(digest, hashlib.sha256(digest.encode()).hexdigest()[:8])
-    )
-    return left.rename(other)
-
-
-def test_what_a_namesake_may_be_writing_stays_for_a_day(tmp_path):
-    left = as_of_another_machine(write_and_be_killed(tmp_path / "file"))
-    files.clear_left_over(tmp_path)
-    assert left.exists()
-    os.utime(left, (1, 1))
-    files.clear_left_over(tmp_path)
-    assert not left.exists()
-
-
-def test_what_is_being_written_is_not_taken_by_another_container(tmp_path):
-    """In a container of the same host name this process's number means another process, or none."""
-    program = (
-        "import sys\nfrom pathlib import Path\nfrom tlcourse.files import write_atomically\n"
-        "write_atomically(Path(sys.argv[1]), lambda file: file.write(b'theirs'))"
-    )
-    command = ["unshare", "--pid", "--fork", "--mount-proc"]
-    try:
-        if subprocess.run([*command, "true"], capture_output=True).returncode:
-            cannot_be_made("this user cannot make a pid namespace")
-    except FileNotFoundError:
-        cannot_be_made("unshare is not installed")
-
-    def write(file):
-        file.write(b"ours")
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.run(
-            [*command, sys.executable, "-c", program, str(tmp_path / "b")],
-            check=True,
-            env=environment,
-        )
-
-    files.write_atomically(tmp_path / "a", write)
-    assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"ours", b"theirs"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".unfinished-",
-        ".unfinished-notes",
-        ".unfinished-{node}-1",
-        ".unfinished-{node}-99999999-x",
-    ],
-)
-def test_a_users_file_of_a_similar_name_stays(tmp_path, name):
-    path = tmp_path / name.format(
-        node=re.sub(r"\W", "", os.uname().nodename) if hasattr(os, "uname") else "pc"
-    )
-    path.write_bytes(b"mine")
-    os.utime(path, (1, 1))
-    files.clear_left_over(tmp_path)
-    assert path.read_bytes() == b"mine"

@@ -6,20 +6,19 @@
     features = model.extract_features(new_images)
     new_classifier = tl.train_classifier(features, new_labels)
 
-The names below are loaded when they are first used, so that importing the package costs next to nothing.
+The names below are loaded when they are first used.
 """
 
 import os as _os
 import typing as _typing
 from importlib import import_module as _import_module
 
-_os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "3"
-)  # read when TensorFlow is imported: only errors are logged
+# Read when TensorFlow is imported: only errors are logged.
+_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 
-_PLACES = {
+_NAMES = {  # public name → its module
     "load_pretrained_model": "models.backbones",
     "list_pretrained_models": "models.backbones",
     "PretrainedModel": "models.backbones",
@@ -49,7 +48,7 @@ _PLACES = {
     "ConfusionMatrix": "training.evaluation",
     "check": "exercises",
 }
-_ROOMS = {
+_MODULES = {
     "datasets": "datasets",
     "pictures": "features.pictures",
     "errors": "errors",
@@ -59,7 +58,7 @@ _ROOMS = {
     "widgets": "widgets",
 }
 
-__all__ = [*_PLACES, *_ROOMS]
+__all__ = [*_NAMES, *_MODULES]
 
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
@@ -103,10 +102,10 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
 else:
 
     def __getattr__(name: str) -> object:
-        if name in _PLACES:
-            value = getattr(_import_module(f".{_PLACES[name]}", __name__), name)
-        elif name in _ROOMS:
-            value = _import_module(f".{_ROOMS[name]}", __name__)
+        if name in _NAMES:
+            value = getattr(_import_module(f".{_NAMES[name]}", __name__), name)
+        elif name in _MODULES:
+            value = _import_module(f".{_MODULES[name]}", __name__)
         else:
             raise AttributeError(
                 f"tlcourse has no {name!r}. It has: {', '.join(__all__)}."

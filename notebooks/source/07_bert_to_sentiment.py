@@ -380,5 +380,5 @@ tl.check("7.3", on_tweets, model, probe)
 # - Attention shows where was looked. Leaving words out shows what it did.
 # - What we measured: one small BERT, English of 2014, sentences of about twenty words.
 #
-# **With internet:** `tlcourse fetch bert-base-uncased`, then `tl.load_pretrained_model("bert-base-uncased")`: twelve layers, 768
-# numbers a token, and the same calls. Any other BERT of Hugging Face's loads by the path of its folder.
+# **With internet:** `hf download google-bert/bert-base-uncased --local-dir bert` brings a BERT of twelve layers and 768 features, and
+# `tl.load_pretrained_model("bert")` loads it by the path of its folder, as any other BERT of Hugging Face.

@@ -1,4 +1,4 @@
-"""Packs: data sets as plain class folders, to be carried to a machine without internet."""
+"""Packs: data sets as class folders, for machines without internet."""
 
 import csv
 import io
@@ -11,10 +11,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ..cards import Card
 from ..errors import DamagedFile, UserInputError
 from ..features.bit_depth import BitDepth
 from ..features.pictures import Pictures
-from ..files import Card, as_path, read_text, sha256, unfinished_folder
+from ..files import as_path, read_text, sha256, unfinished_folder
+from ..folders import pack_folders
 from ..foreign_text import csv_cell, from_csv_cell
 from ..progress import progress_bar
 from ..validation import shown, text
@@ -25,42 +27,21 @@ MANIFEST = "manifest.csv"
 COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
 
 
-def how_to_carry(name: str) -> str:
-    """What brings a data set or a network for text to a machine without internet."""
-    return (
-        f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
-        "TLCOURSE_PACKS=FOLDER."
-    )
-
-
 def find_pack(name: str) -> Path | None:
-    """The first folder `name` with a `train` folder in it, in the folders of `TLCOURSE_PACKS`, or None."""
+    """The first folder `name` with a `train` folder in it, in `TLCOURSE_PACKS`."""
     text("name", name)
     for folder in pack_folders():
-        if os.path.isdir(
-            folder / name / "train"
-        ):  # unlike Path.is_dir, it says no to a name that is too long for one
+        # Unlike Path.is_dir it says no to a name that is too long for one.
+        if os.path.isdir(folder / name / "train"):
             return folder / name
     return None
 
 
-def pack_folders() -> list[Path]:
-    """The folders named by `TLCOURSE_PACKS`, which separates them as PATH does."""
-    given = os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep)
-    return [as_path(entry, "TLCOURSE_PACKS") for entry in given if entry]
-
-
 def list_packs() -> list[str]:
     """Names of the packs in the folders of `TLCOURSE_PACKS`."""
-    found = {
-        train.parent.name
-        for folder in pack_folders()
-        if folder.is_dir()
-        for train in folder.glob("*/train")
-    }
-    return sorted(
-        name for name in found if not name.startswith(".")
-    )  # half-written ones begin with a dot
+    trains = [train for folder in pack_folders() for train in folder.glob("*/train")]
+    names = {train.parent.name for train in trains}
+    return sorted(name for name in names if not name.startswith("."))  # half-written
 
 
 def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
@@ -143,62 +124,51 @@ def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]
 
 
 def read_pack(folder: Path) -> Dataset:
-    """Read a pack. One that `write_pack` made is compared with its manifest; any other is read by its folders.
+    """Read a pack, compared with its manifest if it has one, else by its folders.
 
-    Raises:
-        DamagedFile: a picture is missing or altered, or the manifest is not whole.
+    Raises
+    ------
+    DamagedFile
+        A picture is missing or altered, or the manifest is not whole.
     """
-    if not (folder / MANIFEST).is_file():
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
         return from_folder(folder, check=False)
     mend = f"Copy the pack {folder.name} again from where it came."
-    rows = _rows(folder / MANIFEST)
+    rows = _rows(manifest)
     if not rows:
         raise DamagedFile(
-            f"{folder / MANIFEST} is cut short or not what `tlcourse pack` wrote. {mend}"
+            f"{manifest} is cut short or not what `tlcourse pack` wrote. {mend}"
         )
     for row in rows:
         path = folder / row["file"]
         if not path.is_file() or sha256(path) != row["sha256"]:
             raise DamagedFile(f"{path} is missing or altered. {mend}")
-    names = list(
-        dict(sorted({int(row["label"]): row["class"] for row in rows}.items())).values()
-    )
-    card = Card(
-        folder.name,
-        f"Pack {folder}",
-        str(folder),
-        "see the text",
-        "tlcourse pack",
-        {},
-        _text(folder),
-    )
+    by_label = {int(row["label"]): row["class"] for row in rows}
+    names = list(dict.fromkeys(by_label[label] for label in sorted(by_label)))
     depth = BitDepth(folder / row["file"] for row in rows)
-    parts = {name: [row for row in rows if row["split"] == name] for name in _SPLITS}
     splits = {
-        name: _read_split(folder, part, names, depth) for name, part in parts.items()
+        name: _read_split(
+            folder, [row for row in rows if row["split"] == name], names, depth
+        )
+        for name in ("train", "validation", "test")
     }
-    return Dataset(
-        folder.name, splits["train"], splits["validation"], splits["test"], names, card
-    )
-
-
-_SPLITS = ("train", "validation", "test")
+    card, text = folder / "CARD.md", ""
+    if card.is_file():
+        text = read_text(card, error=DamagedFile)
+    title, licence = f"Pack {folder}", "see the text"
+    card = Card(folder.name, title, str(folder), licence, "tlcourse pack", {}, text)
+    return Dataset(folder.name, **splits, class_names=names, card=card)
 
 
 def _rows(manifest: Path) -> list[dict[str, str]]:
-    """The manifest's rows; none where it is not whole."""
+    """The manifest's rows; none if it is not whole."""
+    text = read_text(manifest, error=DamagedFile)
     try:
-        rows = list(
-            csv.DictReader(
-                io.StringIO(read_text(manifest, error=DamagedFile), newline="")
-            )
-        )
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         for row in rows:
-            if (
-                set(row) != set(COLUMNS)
-                or None in row.values()
-                or not _is_inside(row["file"])
-            ):
+            whole = set(row) == set(COLUMNS) and None not in row.values()
+            if not whole or not _is_inside(row["file"]):
                 return []
             int(row["label"]), float(row["weight"] or 1)
             row |= {column: from_csv_cell(row[column]) for column in ("class", "group")}
@@ -210,49 +180,32 @@ def _rows(manifest: Path) -> list[dict[str, str]]:
 def _is_inside(file: str) -> bool:
     """Whether a picture's path leads to no other folder than the pack's."""
     path = PurePosixPath(file)
-    return (
-        bool(file)
-        and not path.is_absolute()
-        and ".." not in path.parts
-        and "\0" not in file
-    )
-
-
-def _text(folder: Path) -> str:
-    return (
-        read_text(folder / "CARD.md", error=DamagedFile)
-        if (folder / "CARD.md").is_file()
-        else ""
-    )
+    leads_out = path.is_absolute() or ".." in path.parts or "\0" in file
+    return bool(file) and not leads_out
 
 
 def _read_split(
     folder: Path, rows: list[dict[str, str]], names: list[str], depth: BitDepth
 ) -> Split:
-    column = lambda key: np.array([row[key] for row in rows])  # noqa: E731
-    labels = [
-        names.index(row["class"]) for row in rows
-    ]  # not its number: a class without any picture is gone
+    columns = {
+        name: np.array([row[name] for row in rows])
+        if rows and all(row[name] for row in rows)
+        else None
+        for name in ("weight", "group")
+    }
+    weights = columns["weight"]
     return Split(
         Pictures([folder / row["file"] for row in rows], depth=depth),
-        np.array(labels, np.int64),
+        # Not the manifest's number: a class without any picture is gone.
+        np.array([names.index(row["class"]) for row in rows], np.int64),
         names,
-        column("weight").astype(np.float32)
-        if rows and all(row["weight"] for row in rows)
-        else None,
-        column("group") if rows and all(row["group"] for row in rows) else None,
+        None if weights is None else weights.astype(np.float32),
+        columns["group"],
     )
 
 
 def with_card(dataset: Dataset, name: str, card: Card) -> Dataset:
-    """The same data set under the name and card of the course's, with its source and text kept."""
-    return replace(
-        dataset,
-        name=name,
-        card=replace(
-            card,
-            source=dataset.card.source,
-            text=dataset.card.text or card.text,
-            bundled=False,
-        ),
-    )
+    """The data set under the course's name and card, its source and text kept."""
+    text = dataset.card.text or card.text
+    card = replace(card, source=dataset.card.source, text=text, bundled=False)
+    return replace(dataset, name=name, card=card)

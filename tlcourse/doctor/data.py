@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import cast
 
+from ..cards import bundled_file, read_card
 from ..errors import TLCourseError
 from ..features.pictures import Pictures
-from ..files import bundled_file, read_card
 from .finding import Finding
 
 BUNDLED = ("weights", "digits", "kanji", "reviews", "samples")
@@ -22,7 +22,8 @@ def bundled() -> Iterator[Finding]:
 
 
 def packs() -> Iterator[Finding]:
-    from ..datasets.pack import list_packs, pack_folders
+    from ..datasets.pack import list_packs
+    from ..folders import pack_folders
     from ..models.bert_folder import list_packs as list_networks
 
     folders, packs = pack_folders(), list_packs() + list_networks()
@@ -48,15 +49,13 @@ def packs() -> Iterator[Finding]:
 
 def datasets() -> Iterator[Finding]:
     from .. import fetching
-    from ..datasets import find_pack, fitting
-    from ..datasets.dogs import CURE
-    from ..datasets.tfds import SIZES
+    from ..datasets import downloaded, find_pack
 
     yield _solar()
-    if why := fitting.fault():
+    if why := downloaded.fault():
         yield Finding("tensorflow-datasets", "missing", why)
         return
-    place = fetching.whereabouts("dogs")
+    place = fetching.location("dogs")
     if place:
         pack = find_pack("dogs")
         breeds = (
@@ -66,17 +65,10 @@ def datasets() -> Iterator[Finding]:
         )
         yield Finding("dogs", "ok", place + breeds)
     else:
-        yield Finding("dogs", "missing", f"not on this machine. {CURE}")
-    for name, what in {
-        "mnist": "all 70,000 digits",
-        "kmnist": "manuscript characters",
-    }.items():
-        place = fetching.whereabouts(name)
-        text = (
-            place
-            or f"{what}, {SIZES[name]}; no lesson needs it. With internet: tlcourse fetch {name}"
-        )
-        yield Finding(name, "ok" if place else "optional", text)
+        yield Finding("dogs", "missing", f"not on this machine. {downloaded.how_to_get('dogs')}")
+    place = fetching.location("digits")
+    text = place or f"all 70,000; no lesson needs them. {downloaded.how_to_get('digits')}"
+    yield Finding("all digits", "ok" if place else "optional", text)
 
 
 def _solar() -> Finding:
@@ -140,12 +132,6 @@ def networks() -> Iterator[Finding]:
     absent = [name for name in fetching.NETWORKS if faults[name, False] == "missing"]
     if here:
         yield Finding("networks", "ok", f"in Keras' cache: {', '.join(here)}")
-    for name in [name for name in fetching.TEXT_NETWORKS if name != "minilm"]:
-        place = fetching.whereabouts(name)
-        if place:
-            yield Finding(name, "ok", f"in {place}")
-        else:
-            absent.append(name)
     if absent:
         yield Finding(
             "more networks",

@@ -1,14 +1,17 @@
 """Downloads: what stands in their way, what they left half done, and, if asked for, whether their hosts answer."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ..downloading import fault_of_proxy, without_password
+from ..downloads import without_password
 from ..errors import TLCourseError
-from ..files import UNFINISHED, cache_folder
+from ..files import UNFINISHED
+from ..folders import cache_folder
 from .finding import Finding
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -27,6 +30,23 @@ def proxies() -> Iterator[Finding]:
                 "look",
                 f"is {without_password(proxy)}, which {fault}: nothing is fetched. {cure}",
             )
+
+
+def fault_of_proxy(proxy: str) -> str | None:
+    """What is wrong with a proxy's address as it was set, as a clause, or None."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        _ = parts.port
+    except ValueError as error:
+        return f"is no address ({error})"
+    if parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
+        return f"begins with {parts.scheme}://, expected http://"
+    # What lacks a colon or a slash (http//host, http:/host) reads as a host of that
+    # name, or as none.
+    host = parts.hostname or ""
+    if not re.fullmatch(r"[\w.:-]+", host) or host in ("http", "https"):
+        return "names no host"
+    return None
 
 
 def half_done() -> Iterator[Finding]:
@@ -54,12 +74,11 @@ def half_done() -> Iterator[Finding]:
 
 def _unfinished() -> Iterator[Path]:
     """What the course's own downloads and tensorflow-datasets' write before they rename it."""
-    from ..datasets import fitting
-    from ..datasets.tfds import data_folder
+    from ..datasets import downloaded
     from ..models.bert_folder import models_folder
     from ..models.published import weights_file
 
-    sets = None if fitting.fault() else data_folder()
+    sets = None if downloaded.fault() else downloaded.data_folder()
     downloads = sets.glob("downloads/tlcourse-*") if sets else ()
     for folder in (models_folder(), weights_file("vgg16").parent, *downloads):
         yield from folder.glob(f"{UNFINISHED}*")
@@ -93,7 +112,7 @@ def hosts() -> Iterator[Finding]:
     """Ask each host once, all at the same time: only if the user wants that."""
     from .. import fetching
 
-    names = fetching.FROM_EACH_HOST
+    names = ("dogs", "minilm", "mobilenet_v2")
     with ThreadPoolExecutor(len(names)) as asking:
         for name, fault in zip(
             names, asking.map(fetching.fault_of_host, names), strict=True

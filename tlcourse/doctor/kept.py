@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..errors import UserInputError
 from ..features.cache import contents, left_alone, limit, unfinished
-from ..files import cache_folder, is_foreign_cache, left_over, read_json
+from ..files import left_over, read_json
+from ..folders import cache_folder, is_foreign_cache
 from .finding import Finding
 from .machine import refusal
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..features.cache import TOLERANCE, contents
-from ..files import as_path, cache_folder
+from ..files import as_path
+from ..folders import cache_folder
 from .finding import Finding
 
 MEMORY_GB = 2.0  # a lesson takes up to 1.5

@@ -26,18 +26,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from ..errors import callers_level, printable
-from ..files import (
+from ..files import UNFINISHED, clear_left_over, entries, left_over, write_atomically
+from ..folders import (
     CACHE_TAG,
-    UNFINISHED,
     cache_folder,
-    clear_left_over,
-    entries,
     is_cache,
     is_foreign_cache,
-    left_over,
     make_cache_folder,
     shared_cache_folder,
-    write_atomically,
 )
 
 if TYPE_CHECKING:

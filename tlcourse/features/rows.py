@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from ..errors import TLCourseError
-from ..files import cache_folder, make_cache_folder
+from ..folders import cache_folder, make_cache_folder
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

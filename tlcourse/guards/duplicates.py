@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..datasets.same_pictures import Collection, Pair, as_collections, in_two
+from ..datasets.same_pictures import Collection, Pair, as_collections, find_pairs
 from ..errors import GuardError, printable
 from ..progress import in_notebook
 
@@ -52,7 +52,7 @@ def assert_disjoint(
         UserInputError, PictureError: as `extract_features`.
     """
     splits = as_collections((first, second, *more), tuple(names))
-    found = in_two(splits)
+    found = find_pairs(splits)
     if not found:
         return
     figure = partial(_figure, found[:show])
@@ -76,7 +76,7 @@ def _about_leak(splits: list[Collection], found: list[tuple], show: int) -> str:
         if len(pairs) > show
         else []
     )
-    sizes = ", ".join(f"{split.name} ({len(split.plain)})" for split in splits)
+    sizes = ", ".join(f"{split.name} ({len(split)})" for split in splits)
     return "\n".join(
         [
             f"{len(pairs)} pairs of the same picture stand in two splits of {sizes}. A picture that was seen in "

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..cards import data_folder
 from ..errors import UserInputError
-from ..files import data_folder
 from .checkpoints import checkpoint
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import bundled_file
+from ..cards import bundled_file
 from ..plots.figure import IN_WORDS
 from .instructors import note_text
 from .lessons import SETUP, SOLUTION, Lesson, Section, has_tag, opens_elsewhere

@@ -13,15 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
+from ..cards import data_folder
 from ..errors import UserInputError
-from ..files import (
-    UNFINISHED,
-    as_path,
-    data_folder,
-    is_untouched,
-    sha256,
-    write_atomically,
-)
+from ..files import UNFINISHED, as_path, is_untouched, sha256, write_atomically
 from . import contents, wheels
 from .targets import Target, make_targets
 

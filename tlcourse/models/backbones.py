@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from .. import validation
+from ..cards import read_card
 from ..errors import UserInputError
 from ..features import engines, features
 from ..features.engines import check_engine, is_dask
 from ..features.inputs import as_pictures
 from ..features.views import AS_IS, view_names
-from ..files import read_card
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder, efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks

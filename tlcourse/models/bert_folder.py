@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..datasets.pack import how_to_carry, pack_folders
 from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
-from ..files import as_path, cache_folder, read_json, sha256
+from ..files import as_path, read_json, sha256
+from ..folders import cache_folder, how_to_carry, pack_folders
 from .bert import Shape
 
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 OPTIONAL_FILES = ("tokenizer_config.json", "sentence_bert_config.json")
-PUBLISHED = {  # name → what it is
-    "minilm": "BERT for sentences, 6 layers, 384 features",
-    "bert-base-uncased": "BERT, 12 layers, 768 features",
-}
+PUBLISHED = {"minilm": "BERT for sentences, 6 layers, 384 features"}  # name → what
 MINILM_SHA256 = {
     CONFIG: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..features.cache import keep
-from ..files import cache_folder, sha256, shared_cache_folder
+from ..files import sha256
+from ..folders import cache_folder, shared_cache_folder
 from ..freed_memory import clear_away, hand_back_freed_memory
 from ..silence import stderr_silenced
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import files
+from .. import cards
 from ..errors import UserInputError
 from ..validation import shown
 from .recipes import RECIPES
@@ -222,7 +222,7 @@ def bundled_weights(variant: str) -> Path:
     Raises:
         DamagedFile: they are missing, cut short or altered.
     """
-    return files.bundled_file("weights", RECIPES[variant].files[0])
+    return cards.bundled_file("weights", RECIPES[variant].files[0])
 
 
 def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -14,13 +14,8 @@ from ..errors import TLCourseError
 from ..features.cache import limit, make_room
 from ..features.engines import TensorFlowEngine
 from ..features.views import AS_IS
-from ..files import (
-    as_path,
-    cache_folder,
-    clear_left_over,
-    make_cache_folder,
-    unfinished_folder,
-)
+from ..files import as_path, clear_left_over, unfinished_folder
+from ..folders import cache_folder, make_cache_folder
 from ..progress import progress_bar
 from .batches import batches_of, files_of, fingerprint
 from .cluster import connected

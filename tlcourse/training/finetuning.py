@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files import cache_folder
+from ..folders import cache_folder
 from ..guards.pretrained import about_distance
 from ..models.backbones import PretrainedModel
 from ..models.text_models import PretrainedTextModel
