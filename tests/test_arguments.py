@@ -196,7 +196,6 @@ def calls(t, small_bert):
             {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},
         ),
         "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
-        "tl.datasets.fetch": (datasets.fetch, {"name": "nothing"}),
         "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
         "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
         "tl.datasets.write_pack": (

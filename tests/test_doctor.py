@@ -315,13 +315,6 @@ def test_minilm_is_not_all_there(minilm):
     assert (found.state, "has no model.safetensors" in found.text) == ("missing", True)
 
 
-def test_another_network_for_text(tmp_path):
-    assert "bert-base-uncased" in finding("more networks").text
-    write_network(folders.make_cache_folder("models") / "bert-base-uncased")
-    assert finding("bert-base-uncased").state == "ok"
-    assert "bert-base-uncased" not in finding("more networks").text
-
-
 def test_whole_weights_in_the_cache_of_keras(machine):
     weights(machine / VGG16)
     assert finding("networks").text == "in Keras' cache: vgg16"

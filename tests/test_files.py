@@ -19,7 +19,7 @@ from killed import write_and_be_killed
 from small_disk import cannot_be_made
 
 import tlcourse as tl
-from tlcourse import cards, files, folders
+from tlcourse import cards, files, folders, output_folder
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 
 ROOT = Path(tl.__file__).resolve().parent.parent
@@ -413,6 +413,6 @@ def test_a_tilde_is_the_users_home_unless_a_file_begins_with_it(tmp_path, monkey
 
 
 def test_a_clock_before_1980_is_said(monkeypatch):
-    monkeypatch.setattr(files.time, "time", lambda: 1000.0)
+    monkeypatch.setattr(output_folder.time, "time", lambda: 1000.0)
     with pytest.raises(TLCourseError, match="1970-01-01.*Set the clock"):
-        files.check_clock()
+        output_folder.check_clock()

@@ -114,7 +114,7 @@ def test_the_time_is_said_before_the_work(job):
         "Looking at the pictures in ",
         "  look  left out      1 file (1 unreadable)",
         "letter.jpg: cannot be read as a picture",
-        "  ok    guessing      always answering dark is right for 60.0% of the test pictures.",
+        "  ok    baseline      always answering dark is right for 60.0% of the test pictures.",
         " test pictures are right (95 % interval ",
         "model_int8.tflite: ",
         "MODEL_CARD.md says all this and more.",

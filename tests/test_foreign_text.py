@@ -141,7 +141,7 @@ HTML = {
 # Classes that a notebook shows in a way of their own, and modules that write HTML. What is new here is tested above.
 DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Live"}
 WRITE_HTML = {
-    "files.py",
+    "cards.py",
     "foreign_text.py",
     "training/freezing.py",
     "tables.py",

@@ -343,7 +343,7 @@ def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, com
 
 
 @pytest.mark.parametrize(
-    "name", ["dogs", "minilm", "bert-base-uncased", "efficientnet_v2_b0"]
+    "name", ["dogs", "minilm", "efficientnet_v2_b0"]
 )
 def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
     folders = ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")

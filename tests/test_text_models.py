@@ -434,9 +434,7 @@ def test_a_copy_of_the_network_is_its_own(own_bert):
 
 def test_the_list_names_the_networks_that_read():
     known = tl.list_pretrained_models()
-    assert known["minilm"].startswith("sentences, ") and known[
-        "bert-base-uncased"
-    ].startswith("sentences, ")
+    assert known["minilm"].startswith("sentences, ")
 
 
 def test_an_unknown_engine_is_refused(small_bert_folder):

@@ -52,8 +52,7 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
     Raises
     ------
     UserInputError
-        It is no path, empty, no file's name, or too long; or `~somebody` without such
-        an account.
+        It is no path, empty, too long, or `~somebody` without such an account.
     """
     text = os.fspath(path) if isinstance(path, str | PathLike) else None
     if not isinstance(text, str) or not text.strip():
@@ -137,7 +136,7 @@ def read_file(
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open as `open` does, but never wait: a pipe may have taken the file's place."""
+    """Open as `open` does, but never wait: a pipe may be there by now."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -181,14 +180,9 @@ def read_json(
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that a reader gets the whole of it or nothing of it.
+    """Write a file, and its folder, so that a reader gets the whole of it or nothing.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder is made if need be.
-    write : callable
-        Writes the content to an open file.
+    `write` is given an open file.
 
     Raises
     ------
@@ -282,17 +276,6 @@ def clear_left_over(folder: Path) -> None:
         else:
             with suppress(OSError):
                 path.unlink()
-
-
-def check_clock() -> None:
-    """Refuse, before the work, a clock before 1980, which no zip file can hold."""
-    now = time.localtime(time.time())
-    if now.tm_year < 1980:
-        raise TLCourseError(
-            f"This machine's clock says {time.strftime('%Y-%m-%d', now)}, and a "
-            "network's file cannot hold a date before 1980. Set the clock and call "
-            "again."
-        )
 
 
 def is_untouched(folder: Path) -> bool:

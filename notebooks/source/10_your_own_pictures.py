@@ -99,7 +99,7 @@ examination = tl.datasets.examine(pictures)
 examination
 
 # %% [markdown]
-# Read the line *guessing* twice. Somebody who has never seen a solar cell and always answers with the more frequent class is
+# Read the line *baseline* twice. Somebody who has never seen a solar cell and always answers with the more frequent class is
 # right that often. An accuracy below it is worth nothing, and one just above it not much.
 #
 # And read *balance*. A network that learns from three times as many cells of one kind may become good at that kind and bad at the

@@ -4,21 +4,18 @@ import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from itertools import combinations, islice
+from itertools import combinations, islice, product
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import UserInputError
 from ..features.bit_depth import BitDepth
-from ..features.inputs import as_pictures, one_picture
+from ..features.inputs import Images, as_pictures, one_picture
 from ..features.picture_formats import open_image
 from ..features.pictures import open_picture
-
-if TYPE_CHECKING:
-    from ..features.inputs import Images
 
 Picture = np.ndarray | str | PathLike
 
@@ -47,13 +44,13 @@ class Pair(NamedTuple):
 
 
 def shared_pictures(
-    first: "Images", second: "Images", *more: "Images", names: Sequence[str] = ()
+    first: Images, second: Images, *more: Images, names: Sequence[str] = ()
 ) -> list[Pair]:
     """The pictures that are in two splits, also resized, re-encoded or mirrored.
 
-    Candidates are found by perceptual hash (`imagehash.phash`, 256 bits). They are the
-    same if small grey versions differ hardly more than a picture differs from itself
-    after JPEG of quality 50: two solar cells that look alike are two.
+    Candidates have similar perceptual hashes (`imagehash.phash`, 256 bits). They are
+    the same if small grey versions hardly differ more than a picture does from its own
+    JPEG of quality 50: two solar cells that look alike are two.
 
     Parameters
     ----------
@@ -71,7 +68,7 @@ def shared_pictures(
     return [pair for pair, _, _ in find_pairs(collections)]
 
 
-def same_pictures(images: "Images") -> np.ndarray:
+def same_pictures(images: Images) -> np.ndarray:
     """Which pictures are the same, as `shared_pictures` compares them.
 
     Returns
@@ -104,24 +101,15 @@ def as_collections(splits: tuple, names: tuple[str, ...]) -> "list[Collection]":
 
 def find_pairs(collections: "list[Collection]") -> list[tuple]:
     """Each `Pair`, and twice a collection and the position in it."""
-    pairs = []
-    for one, other in combinations(collections, 2):
-        pairs += _shared(one, other)
-    return pairs
+    pairs = [_shared(one, other) for one, other in combinations(collections, 2)]
+    return sum(pairs, [])
 
 
 class Collection:
-    """Pictures with their perceptual hashes; the pictures are read again when needed.
+    """Pictures with packed hashes, (n, 32), also of their mirror images, and contrast,
+    (n,), in grey levels of 255; the pictures are read again when needed."""
 
-    Attributes
-    ----------
-    hashes, mirrored : ndarray of shape (n, 32)
-        Packed bits of the pictures and of their mirror images.
-    contrast : ndarray of shape (n,)
-        Grey levels, of 255, between the first and the last percentile.
-    """
-
-    def __init__(self, name: str, images: "Images") -> None:
+    def __init__(self, name: str, images: Images) -> None:
         self.name = name
         if hasattr(images, "as_numpy_iterator"):  # its order may change
             images = [
@@ -285,9 +273,8 @@ def _cuts(larger: Image.Image, smaller: Image.Image) -> Iterator[Image.Image]:
     yield larger
     wide, high = larger.width - smaller.width, larger.height - smaller.height
     if 0 <= wide <= CROPPED and 0 <= high <= CROPPED:
-        for x in range(wide + 1):
-            for y in range(high + 1):
-                yield larger.crop((x, y, x + smaller.width, y + smaller.height))
+        for x, y in product(range(wide + 1), range(high + 1)):
+            yield larger.crop((x, y, x + smaller.width, y + smaller.height))
 
 
 def _pixels(image: Image.Image, side: int) -> np.ndarray:

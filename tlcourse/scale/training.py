@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..files import as_path, check_clock, is_untouched, write_atomically
+from ..files import as_path, is_untouched, write_atomically
+from ..output_folder import check_clock
 from .cluster import connected
 from .rank import INPUTS, JOB, LABELS, NETWORK, finished_epochs, read_checkpoint
 from .shards import note, read_note
