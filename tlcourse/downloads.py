@@ -55,8 +55,9 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     expected = file_hash or _stated_hash(answer.headers)
     algorithm = "sha256" if len(expected) == 64 else "md5"
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    length = int(answer.headers.get("Content-Length", 0)) or None
-    bar = progress_bar(total=length, desc=path.name, unit="B", unit_scale=True)
+    length = answer.headers.get("Content-Length", "")
+    total = int(length) if length.isdigit() else None
+    bar = progress_bar(total=total, desc=path.name, unit="B", unit_scale=True)
     with answer, unfinished_folder(path) as folder, bar:
         file = folder / path.name
         with open(file, "wb") as opened:

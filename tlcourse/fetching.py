@@ -11,7 +11,7 @@ from pathlib import Path
 from .datasets import downloaded, find_pack
 from .downloads import fault_of_host as _fault_of_host
 from .errors import UserInputError, WeightsUnavailable
-from .files import as_path, unfinished_folder
+from .files import as_path, entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, published
 from .models.published import fault_of_weights
@@ -157,15 +157,12 @@ def _fetch_minilm() -> None:
 
 def _remove_fetched(folder: Path, names: set[str]) -> None:
     """Remove what an earlier fetch brought, but no other file."""
-    others = (
-        [p.name for p in folder.iterdir() if p.name not in names]
-        if (folder.is_dir())
-        else []
-    )
+    others = [path.name for path in entries(folder) if path.name not in names]
     if others or folder.is_symlink():
+        what = f"holds {', '.join(others[:3])}" if others else "is a link"
         raise WeightsUnavailable(
-            f"{folder} is a link, or holds {', '.join(others[:3]) or 'nothing'}, which "
-            "was not fetched; nothing was changed. Move it away and fetch again."
+            f"{folder} {what}, which was not fetched; nothing was changed. Move it away "
+            "and fetch again."
         )
     shutil.rmtree(folder, ignore_errors=True)
 
