@@ -161,8 +161,8 @@ def _remove_fetched(folder: Path, names: set[str]) -> None:
     if others or folder.is_symlink():
         what = f"holds {', '.join(others[:3])}" if others else "is a link"
         raise WeightsUnavailable(
-            f"{folder} {what}, which was not fetched; nothing was changed. Move it away "
-            "and fetch again."
+            f"{folder} {what}, which was not fetched; nothing was changed. Move it "
+            "away and fetch again."
         )
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -41,6 +41,15 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         It is no zip file, or was cut short or altered.
     TLCourseError
         The folder cannot be written.
+
+    Examples
+    --------
+    >>> import zipfile
+    >>> import tlcourse as tl
+    >>> with zipfile.ZipFile("pictures.zip", "w") as archive:
+    ...     archive.write(tl.load_dataset("samples").test.images.paths[0], "cup/1.jpg")
+    >>> tl.datasets.unpack("pictures.zip", "my pictures").name
+    'cup'
     """
     source, target = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():

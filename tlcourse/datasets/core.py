@@ -181,6 +181,13 @@ class Dataset:
         Source, licence and limits: ``print(dataset.card)``.
     skipped : list of (str, str)
         Files that were left out, each with the reason.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> solar = tl.load_dataset("solar")
+    >>> len(solar.train_and_validation), len(solar.test)
+    (1968, 656)
     """
 
     name: str
