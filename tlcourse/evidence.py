@@ -46,15 +46,19 @@ def results(name: str = "") -> Any:
 
 @cache
 def _all() -> dict:
-    path = results_file()
-    kept = read_json(path, error=DamagedFile)
-    if not isinstance(kept, dict):
+    path, results = results_file(), None
+    reason = "it holds no dictionary"
+    try:
+        results = read_json(path)
+    except UserInputError as error:
+        reason = str(error)[:200]
+    if not isinstance(results, dict):
         raise DamagedFile(
-            f"{path}, the file of measured results, holds no dictionary. Restore it "
+            f"The measured results in {path} cannot be read ({reason}). Restore them "
             "with `git checkout -- benchmarks/results.json`, or install the course "
             "again."
         )
-    return kept
+    return results
 
 
 def results_file() -> Path:
