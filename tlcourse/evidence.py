@@ -37,7 +37,7 @@ def results(name: str = "") -> Any:
         if not isinstance(value, dict) or key not in value:
             known = ", ".join(value) if isinstance(value, dict) else "nothing"
             raise UserInputError(
-                f"There is no measured result {shown('.'.join(path))}; there are: "
+                f"There is no measured result {shown('.'.join(path))}; here there are: "
                 f"{known}."
             )
         value = value[key]
