@@ -126,7 +126,10 @@ def prepared(name: str) -> "DatasetBuilder":
 
 def how_to_get(name: str) -> str:
     """What brings a data set to this machine, with internet and without."""
-    by_hand = how_to_carry(name) if name == "dogs" else "copy that folder from another."
+    folder = f"tensorflow_datasets/{PUBLISHED[name]}"
+    by_hand = f"copy {folder} from a machine that has it, to the same place."
+    if name == "dogs":
+        by_hand = how_to_carry(name)
     return f"With internet: `tlcourse fetch {name}` ({SIZES[name]}). Without: {by_hand}"
 
 
@@ -157,10 +160,13 @@ def fetch(name: str) -> None:
             if not (path.is_file() and sha256(path) == info.checksum):
                 download(url, path, info.checksum)
         _prepare(dataset, archives)
-    except Exception as error:  # full disks, archives that hold something else, …
-        what = "downloaded" if isinstance(error, DownloadError) else "prepared"
+    except DownloadError as error:
         raise DatasetUnavailable(
-            f"{name} could not be {what} in {data_folder()} ({type(error).__name__}: "
+            f"{name} could not be downloaded: {error}. {how_to_get(name)}"
+        ) from error
+    except Exception as error:  # full disks, archives that hold something else, …
+        raise DatasetUnavailable(
+            f"{name} could not be prepared in {data_folder()} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
             f"TFDS_DATA_DIR. {how_to_get(name)}"
         ) from error
