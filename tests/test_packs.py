@@ -368,3 +368,18 @@ def test_a_pack_of_sentences_is_refused_before_anything_is_written(
     ):
         datasets.write_pack(text, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["relative", "absolute"])
+def test_a_manifest_that_leads_out_of_the_pack_is_refused(copy_of_characters, how):
+    """Although the file that it names is there, and has the right SHA-256."""
+    folder, manifest = copy_of_characters, copy_of_characters / pack.MANIFEST
+    with open(manifest, encoding="utf-8", newline="") as file:
+        head, row, *rows = csv.reader(file)
+    outside = folder.parent / "outside.png"
+    (folder / row[1]).rename(outside)
+    row[1] = "../outside.png" if how == "relative" else str(outside)
+    with open(manifest, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head, row, *rows])
+    with pytest.raises(DamagedFile, match="not what `tlcourse pack` wrote"):
+        pack.read_pack(folder)
