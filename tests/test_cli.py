@@ -17,8 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tlcourse import __version__, cli, datasets, demo, fetching
-from tlcourse.datasets import Dataset, find_pack
-from tlcourse.datasets.pack import read_pack
+from tlcourse.datasets import Dataset
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
 from tlcourse.features.cache import RowCache
 from tlcourse.files import make_cache_folder
@@ -53,7 +52,7 @@ def test_without_arguments_the_commands_are_listed():
     output = run().output
     assert all(
         re.search(rf"^\W*{command}  ", output, re.MULTILINE)
-        for command in ("demo", "doctor", "fetch", "pack", "cache")
+        for command in ("demo", "doctor", "fetch", "train", "cache")
     )
 
 
@@ -74,10 +73,12 @@ def test_version():
 
 
 def test_a_refusal_is_one_sentence_without_a_traceback(monkeypatch):
-    result = run("pack", "cats", "somewhere")
+    result = run("fetch", "cats")
     assert (result.exit_code, result.stdout) == (1, "")
     assert (
-        result.stderr.startswith("tlcourse: There is no data set 'cats'.")
+        result.stderr.startswith(
+            "tlcourse: There is nothing to fetch by the name of 'cats'."
+        )
         and "Traceback" not in result.stderr
     )
 
@@ -397,9 +398,9 @@ def no_internet(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name, cure",
     [
-        ("dogs", "run `tlcourse pack dogs FOLDER` on a machine that has the data"),
+        ("dogs", "run `python -m workshop pack dogs FOLDER` in a checkout"),
         ("kmnist", "from a machine that has it, to the same place"),
-        ("bert-base-uncased", "run `tlcourse pack bert-base-uncased FOLDER`"),
+        ("bert-base-uncased", "run `python -m workshop pack bert-base-uncased FOLDER`"),
         ("vgg16", "copy vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 into"),
     ],
 )
@@ -422,36 +423,3 @@ def test_weights_that_were_cut_short_are_fetched_again(no_internet, tmp_path):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"half")
     assert fetching.whereabouts("vgg16") is None
-
-
-# --- pack ---
-
-
-@pytest.fixture
-def pictures_written(tmp_path):
-    folder = tmp_path / "für den Stick"
-    assert run("pack", "samples", folder).exit_code == 0
-    return folder
-
-
-def test_a_pack_is_found_through_its_setting(pictures_written, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_PACKS", str(pictures_written))
-    pack, samples = read_pack(find_pack("samples")), datasets.load_dataset("samples")
-    assert pack.test.label_names.tolist() == samples.test.label_names.tolist()
-
-
-def test_an_existing_pack_is_not_overwritten(pictures_written):
-    result = run("pack", "samples", pictures_written)
-    assert (result.exit_code, "exists already" in result.stderr) == (1, True)
-
-
-def test_pack_says_what_to_set_on_the_other_machine(tmp_path):
-    assert run("pack", "samples", tmp_path / "my stick").stdout.endswith(
-        f'TLCOURSE_PACKS="{tmp_path / "my stick"}"\n'
-    )
-
-
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    result = run("pack", "samples", tmp_path / "file" / "folder")
-    assert (result.exit_code, "could not be written" in result.stderr) == (1, True)

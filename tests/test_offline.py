@@ -301,8 +301,6 @@ def trained(tmp_path_factory):
 COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its own; {0}: the folder of `trained`
     "demo": [],
     "doctor": [],
-    "pack": ["samples", "stick"],
-    "handout": ["class", "--lessons", "00"],
     "train": ["{0}/in", "--out", "network", "--epochs", "0"],
     "predict": ["{0}/in/dark", "--model", "{0}/network"],
     "cache show": [],
@@ -310,7 +308,6 @@ COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its 
 }
 ASKING = {
     "fetch",
-    "kit",
 }  # these bring packages, data and weights: without a network they say so
 
 

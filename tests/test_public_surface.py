@@ -22,28 +22,7 @@ ROOMS = (
     "cli",
     "demo",
     "doctor",
-    "doctor.data",
-    "doctor.downloads",
-    "doctor.installation",
-    "doctor.kept",
-    "doctor.kernels",
-    "doctor.variables",
-    "doctor.machine",
-    "doctor.finding",
     "folder_job",
-    "kits",
-    "kits.contents",
-    "kits.wheels",
-    "kits.targets",
-    "kits.installer",
-    "handouts",
-    "handouts.slides",
-    "handouts.cards",
-    "handouts.instructors",
-    "handouts.learners",
-    "handouts.teaching",
-    "handouts.lessons",
-    "handouts.checkpoints",
     "predicting",
     "fetching",
     "widgets",
@@ -477,7 +456,7 @@ def test_only_the_package_itself_imports_by_computed_names(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_is_imported_from_outside_the_package(module):
-    outside = {"notebooks", "tests", "benchmarks", "data", "conftest"}
+    outside = {"notebooks", "tests", "benchmarks", "workshop", "data", "conftest"}
     assert {name.split(".")[0] for name in imports(module)} & outside == set()
 
 

@@ -20,7 +20,7 @@ from .downloading import (
     download,
 )
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
-from .files import as_path, make_cache_folder, unfinished_folder
+from .files import make_cache_folder, unfinished_folder
 from .models import bert_folder, published
 from .models.published import (
     fault_of_weights as fault_of_weights,  # a name of this room, too
@@ -131,29 +131,6 @@ def fault_of_host(name: str) -> str | None:
         return downloading.fault_of_host(published.weights_address(name))
     infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
     return downloading.fault_of_host(min(infos, key=lambda url: infos[url].size))
-
-
-def pack(name: str, folder: str | os.PathLike) -> Path:
-    """Copy a network for text that is on this machine into folder/<name>; returns that.
-
-    `TLCOURSE_PACKS=<folder>` makes `load_pretrained_model(name)` find it.
-
-    Raises:
-        WeightsUnavailable, DamagedFile: it is not here, or not as it was published.
-        UserInputError: the pack is there already.
-        OSError: it cannot be written; nothing is left behind then.
-    """
-    found, goal = bert_folder.find_folder(name), as_path(folder, "the folder") / name
-    if os.path.lexists(goal):
-        raise UserInputError(
-            f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten."
-        )
-    with unfinished_folder(goal) as unfinished:
-        shutil.copytree(
-            found, unfinished, copy_function=shutil.copyfile, dirs_exist_ok=True
-        )
-        unfinished.rename(goal)
-    return goal
 
 
 def _fetch_text_network(name: str) -> None:

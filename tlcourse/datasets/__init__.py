@@ -20,7 +20,7 @@ from .core import Dataset, Split
 from .dogs import PETS, load_dogs
 from .examination import Examination, examine
 from .folder import from_folder
-from .pack import find_pack, list_packs, read_pack, write_pack
+from .pack import find_pack, list_packs, read_pack
 
 __all__ = [
     "Card",
@@ -35,7 +35,6 @@ __all__ = [
     "list_datasets",
     "load_dataset",
     "unpack",
-    "write_pack",
 ]
 
 _LOADERS = {

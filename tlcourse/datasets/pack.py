@@ -1,23 +1,22 @@
-"""Packs: data sets as plain class folders, to be carried to a machine without internet."""
+"""Packs: data sets as class folders, copied to a machine without internet.
+
+`python -m workshop pack` writes them.
+"""
 
 import csv
 import io
 import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..errors import DamagedFile, UserInputError
+from ..errors import DamagedFile
 from ..features.bit_depth import BitDepth
 from ..features.pictures import Pictures
-from ..files import Card, as_path, read_text, sha256, unfinished_folder
-from ..foreign_text import csv_cell, from_csv_cell
-from ..progress import progress_bar
-from ..validation import shown, text
+from ..files import Card, as_path, read_text, sha256
+from ..foreign_text import from_csv_cell
+from ..validation import text
 from .core import Dataset, Split
 from .folder import from_folder
 
@@ -28,8 +27,8 @@ COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
 def how_to_carry(name: str) -> str:
     """What brings a data set or a network for text to a machine without internet."""
     return (
-        f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry FOLDER over, and set "
-        "TLCOURSE_PACKS=FOLDER."
+        f"run `python -m workshop pack {name} FOLDER` in a checkout of the course on a "
+        "machine that has the data, copy FOLDER, and set TLCOURSE_PACKS=FOLDER."
     )
 
 
@@ -63,90 +62,13 @@ def list_packs() -> list[str]:
     )  # half-written ones begin with a dot
 
 
-def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
-    """Write a data set as folder/<name>/<split>/<class>/<picture>, with its card and a manifest with SHA-256.
-
-    Picture files are copied as they are, arrays are written as PNG; nothing is lost either way. In the manifest a name
-    that a spreadsheet would take for a formula has an apostrophe before it.
-
-    Returns:
-        The folder written; `TLCOURSE_PACKS=<folder>` makes `load_dataset(name)` find it.
-
-    Raises:
-        UserInputError: the pack is there already, or the data set holds sentences.
-    """
-    if not isinstance(dataset, Dataset):
-        raise UserInputError(
-            f"dataset is {shown(dataset)}; expected a data set of tl.load_dataset or from_folder."
-        )
-    if dataset.train.kind != "pictures":
-        raise UserInputError(
-            f"{dataset.name} holds {dataset.train.kind}; a pack is made of folders of pictures. Nothing was written. "
-            "What comes with the course needs no pack: it is on every machine that has the course."
-        )
-    odd = [
-        name
-        for name in (dataset.name, *dataset.class_names)
-        if not _is_folder_name(name)
-    ]
-    if odd:
-        raise UserInputError(
-            f"{odd[0]!r} cannot be the name of a folder, and a pack has one for each class. Rename it; nothing was "
-            "written."
-        )
-    goal = as_path(folder, "the folder") / dataset.name
-    if os.path.lexists(goal):
-        raise UserInputError(
-            f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten."
-        )
-    with unfinished_folder(goal) as half_done:
-        rows = [
-            row
-            for name, split in dataset.splits.items()
-            for row in _write_split(half_done, name, split)
-        ]
-        with open(half_done / MANIFEST, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
-        (half_done / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
-        half_done.rename(goal)
-    return goal
-
-
-def _is_folder_name(name: str) -> bool:
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
-
-
-def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:
-    from PIL import Image
-
-    for name in split.class_names:
-        (folder / split_name / name).mkdir(parents=True, exist_ok=True)
-    for row in progress_bar(
-        range(len(split)), desc=f"Writing {split_name}", unit=" pictures"
-    ):
-        name = str(split.label_names[row])
-        if isinstance(split.images, Pictures):
-            source = split.images.paths[row]
-            path = folder / split_name / name / f"{row:05}-{source.name}"
-            shutil.copyfile(source, path)
-        else:
-            path = folder / split_name / name / f"{row:05}.png"
-            Image.fromarray(split.images[row]).save(path)
-        weight = "" if split.weights is None else repr(float(split.weights[row]))
-        group = "" if split.groups is None else split.groups[row]
-        file, label, of = (
-            path.relative_to(folder).as_posix(),
-            int(split.labels[row]),
-            csv_cell(name),
-        )
-        yield split_name, file, label, of, weight, csv_cell(str(group)), sha256(path)
-
-
 def read_pack(folder: Path) -> Dataset:
-    """Read a pack. One that `write_pack` made is compared with its manifest; any other is read by its folders.
+    """Read a pack; one that has a manifest is compared with it, by SHA-256.
 
-    Raises:
-        DamagedFile: a picture is missing or altered, or the manifest is not whole.
+    Raises
+    ------
+    DamagedFile
+        A picture is missing or altered, or the manifest is cut short.
     """
     if not (folder / MANIFEST).is_file():
         return from_folder(folder, check=False)
@@ -154,7 +76,7 @@ def read_pack(folder: Path) -> Dataset:
     rows = _rows(folder / MANIFEST)
     if not rows:
         raise DamagedFile(
-            f"{folder / MANIFEST} is cut short or not what `tlcourse pack` wrote. {mend}"
+            f"{folder / MANIFEST} is cut short, or another program wrote it. {mend}"
         )
     for row in rows:
         path = folder / row["file"]
@@ -168,7 +90,7 @@ def read_pack(folder: Path) -> Dataset:
         f"Pack {folder}",
         str(folder),
         "see the text",
-        "tlcourse pack",
+        "python -m workshop pack",
         {},
         _text(folder),
     )
