@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Make an account for each learner of a class list, and print their passwords: once, and nowhere else.
+"""Make an account for each learner of a class list, and print their passwords, once.
 
-accounts.py LIST                 LIST is a text file with one user name a line: ada
+accounts.py LIST                 LIST is a text file with one user name per line: ada
 accounts.py LIST --teachers      for those who may see and stop other people's servers
 accounts.py --new-password NAME  for somebody who has lost theirs
-accounts.py --remove-all         remove every account that this program made, with its home (uninstall.sh --accounts)
+accounts.py --remove-all         remove every account that this program made, with home
 
-A line that begins with # and what stands behind a comma (ada, Ada Lovelace) are left alone. Accounts that are in the
-group tlcourse already keep their password and are passed over, so that a longer list can be given again.
+Lines that begin with # and what stands behind a comma (ada, Ada Lovelace) are ignored.
+Accounts that are in the group tlcourse already keep their password, so that a longer
+list can be given again.
 """
 
 import argparse
@@ -20,52 +21,43 @@ import subprocess
 import sys
 from pathlib import Path
 
-LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are mistaken for one another on paper: l 1 o 0
+# Without those that look alike on paper: l 1 o 0.
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-MADE = Path(
-    "/var/lib/tlcourse-hub/accounts"
-)  # name:uid:home of each account that was made here; for root alone
+# name:uid:home of each account that was made here; for root alone.
+MADE = Path("/var/lib/tlcourse-hub/accounts")
 FIRST_UID = 1000  # below are the system's own accounts
 
 
 def new_password() -> str:
     """Sixteen characters in groups of four: 79 bits."""
-    return "-".join(
-        "".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4)
-    )
+    groups = ["".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4)]
+    return "-".join(groups)
 
 
 def read_list(path: Path) -> list[str]:
-    """The user names of a class list; all of them are looked at before any account is made."""
-    lines = [
-        line.partition(",")[0].strip()
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    names = [name for name in lines if name and not name.startswith("#")]
+    """The user names of a class list, all checked before any account is made."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = [line.partition(",")[0].strip() for line in lines]
+    names = [name for name in names if name and not name.startswith("#")]
     wrong = [name for name in names if not NAME.fullmatch(name)]
     if wrong:
         sys.exit(
-            f"These are no user names: {', '.join(wrong)}. Expected 2 to 31 small letters a to z, digits and hyphens, "
-            "a letter first. No account was made."
+            f"These are no user names: {', '.join(wrong)}. Expected 2 to 31 small "
+            "letters a to z, digits and hyphens, a letter first. No account was made."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        sys.exit(
-            f"These are in the list twice: {', '.join(twice)}. No account was made."
-        )
+        sys.exit(f"In the list twice: {', '.join(twice)}. No account was made.")
     return names
 
 
 def members() -> list[str]:
-    """The accounts in the group tlcourse; none where an uninstallation has removed the group."""
+    """The accounts in the group tlcourse; none where there is no such group."""
     try:
         return grp.getgrnam("tlcourse").gr_mem
     except KeyError:
         return []
-
-
-def is_learner(name: str) -> bool:
-    return name in members()
 
 
 def exists(name: str) -> bool:
@@ -79,32 +71,24 @@ def exists(name: str) -> bool:
 def make_account(name: str, teacher: bool) -> str:
     """A user with a home for themselves alone; their password."""
     groups = "tlcourse,tlcourse-teachers" if teacher else "tlcourse"
-    options = [
-        "--create-home",
-        "--user-group",
-        "--shell",
-        "/bin/bash",
-        "--groups",
-        groups,
-    ]
-    subprocess.run(["useradd", *options, "--key", "HOME_MODE=0700", name], check=True)
+    options = ["--create-home", "--user-group", "--shell", "/bin/bash"]
+    options += ["--groups", groups, "--key", "HOME_MODE=0700"]
+    subprocess.run(["useradd", *options, name], check=True)
     record(name)
     return set_password(name)
 
 
 def record(name: str) -> None:
-    """Note that this account was made here, so that it, and no other, can be removed again."""
+    """Note that this account was made here, so that it alone can be removed again."""
     account = pwd.getpwnam(name)
     MADE.parent.mkdir(mode=0o700, exist_ok=True)
-    with open(
-        os.open(MADE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600),
-        "a",
-    ) as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with open(os.open(MADE, flags, 0o600), "a") as file:
         file.write(f"{name}:{account.pw_uid}:{account.pw_dir}\n")
 
 
 def why_not_removed(name: str, uid: int, home: str) -> str:
-    """Why an account of the record is left alone, as the end of a sentence; nothing if it is as it was made."""
+    """Why an account of the record is left alone; nothing if it is as it was made."""
     try:
         account = pwd.getpwnam(name)
     except KeyError:
@@ -121,21 +105,19 @@ def why_not_removed(name: str, uid: int, home: str) -> str:
 
 
 def remove_all() -> None:
-    """Remove the accounts that were made here; those that were added to the group by hand stay, with their homes."""
+    """Remove the accounts that were made here; those added by hand stay, with homes."""
     group, busy = set(members()), []
     lines = MADE.read_text(encoding="utf-8").splitlines() if MADE.is_file() else []
-    made = {
-        name: (int(uid), home)
-        for name, uid, home in (line.split(":", 2) for line in lines)
-    }
+    made = {}
+    for name, uid, home in (line.split(":", 2) for line in lines):
+        made[name] = int(uid), home
     for name, (uid, home) in made.items():
         if reason := why_not_removed(name, uid, home):
             print(f"left {name}: it {reason}")
-        elif (
-            done := subprocess.run(
-                ["userdel", "--remove", name], capture_output=True, text=True
-            )
-        ).returncode:
+            continue
+        command = ["userdel", "--remove", name]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
             print(f"left {name}: {done.stderr.strip()}")
             busy.append(name)
         else:
@@ -144,7 +126,8 @@ def remove_all() -> None:
         print(f"left {name}: it is not in {MADE}")
     if busy:
         sys.exit(
-            f"These could not be removed: {', '.join(busy)}. End their processes, then run this again."
+            f"These could not be removed: {', '.join(busy)}. End their processes, then "
+            "run this again."
         )
 
 
@@ -167,19 +150,15 @@ def main() -> None:
     if chosen.remove_all:
         return remove_all()
     if chosen.new_password:
-        if not is_learner(chosen.new_password):
-            sys.exit(
-                f"{chosen.new_password} is no account of the course; its password was left as it is."
-            )
+        if not chosen.new_password in members():
+            sys.exit(f"{chosen.new_password} is no account of the course.")
         return print(f"{chosen.new_password}  {set_password(chosen.new_password)}")
     if not chosen.list:
         parser.error("name a class list")
-    names = [name for name in read_list(chosen.list) if not is_learner(name)]
+    names = [name for name in read_list(chosen.list) if name not in members()]
     taken = [name for name in names if exists(name)]
     if taken:
-        sys.exit(
-            f"This machine has other accounts with these names: {', '.join(taken)}. No account was made."
-        )
+        sys.exit(f"Other accounts have these names: {', '.join(taken)}. None was made.")
     for name in names:
         print(f"{name:<32}{make_account(name, chosen.teachers)}", flush=True)
 
