@@ -67,3 +67,11 @@ def test_the_launchers_that_it_names_are_those_of_the_kit():
     for name in names:
         assert name in GUIDE or not name.endswith((".bat", ".command"))
     assert LESSONS.is_dir()
+
+
+def test_the_wheel_holds_nothing_of_the_workshop():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (included,) = re.findall(r"(?m)^only-include = (.+)$", text)
+    assert included == '["tlcourse", "data", "benchmarks/results.json"]'
+    for path in (ROOT / "tlcourse").rglob("*.py"):
+        assert not re.search(r"(from|import) workshop\b", path.read_text("utf-8"))

@@ -129,7 +129,7 @@ class Machine:
 
     def _wait_until_booted(self) -> None:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for _ in range(600):
+        for _ in range(1800):
             if self._process.poll() is not None:
                 raise RuntimeError(
                     "The machine did not boot: what went wrong is written above."
@@ -138,7 +138,7 @@ class Machine:
             if self._pid and self._is_running():
                 return
             time.sleep(0.1)
-        raise RuntimeError("The machine did not boot within a minute.")
+        raise RuntimeError("The machine did not boot within three minutes.")
 
     def _is_running(self) -> bool:
         if Path(f"/proc/{self._pid}/comm").read_text().strip() != "systemd":
