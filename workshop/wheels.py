@@ -29,41 +29,22 @@ class KitError(TLCourseError):
 
 @dataclass(frozen=True)
 class System:
-    """What pip and the conditions of requirements call an operating system."""
+    """What the conditions of requirements, and pip, call an operating system."""
 
-    markers: dict[str, str]
-    platforms: list[str]  # that all locked packages have wheels for, best first
+    sys_platform: str
+    platform_system: str
+    platform_machine: str
+    os_name: str
+    tags: list[str]  # that all locked packages have wheels for, best first
 
 
+MANYLINUX = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
+MANYLINUX += [f"manylinux{year}_x86_64" for year in (2014, 2010, 1)]
+MACOS = list(tags.mac_platforms((12, 0), "arm64"))
 SYSTEMS = {
-    "linux": System(
-        {
-            "sys_platform": "linux",
-            "platform_system": "Linux",
-            "platform_machine": "x86_64",
-            "os_name": "posix",
-        },
-        [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
-        + [f"manylinux{year}_x86_64" for year in (2014, 2010, 1)],
-    ),
-    "macos": System(
-        {
-            "sys_platform": "darwin",
-            "platform_system": "Darwin",
-            "platform_machine": "arm64",
-            "os_name": "posix",
-        },
-        list(tags.mac_platforms((12, 0), "arm64")),
-    ),
-    "windows": System(
-        {
-            "sys_platform": "win32",
-            "platform_system": "Windows",
-            "platform_machine": "AMD64",
-            "os_name": "nt",
-        },
-        ["win_amd64"],
-    ),
+    "linux": System("linux", "Linux", "x86_64", "posix", MANYLINUX),
+    "macos": System("darwin", "Darwin", "arm64", "posix", MACOS),
+    "windows": System("win32", "Windows", "AMD64", "nt", ["win_amd64"]),
 }
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")  # that requirements.txt is made for
 
@@ -111,7 +92,7 @@ class Target:
         """Whether any release of the target's Python installs this requirement."""
         marker = locked.requirement.marker
         environment = {
-            **SYSTEMS[self.system].markers,
+            **vars(SYSTEMS[self.system]),
             "implementation_name": "cpython",
             "platform_python_implementation": "CPython",
             "python_version": self.python,
@@ -124,7 +105,7 @@ class Target:
 
     def wheel_for(self, locked: Locked, wheels: Iterable[Path]) -> Path | None:
         """The wheel of a requirement that fits the target best."""
-        platforms = SYSTEMS[self.system].platforms
+        platforms = SYSTEMS[self.system].tags
         version = tuple(map(int, self.python.split(".")))
         interpreter = "cp" + "".join(map(str, version))
         supported = [
@@ -189,7 +170,7 @@ def download(
     if missing:
         say(f"{target}: {len(missing)} packages to download")
         options = ["--implementation", "cp", "--python-version", target.releases[-1]]
-        for platform in SYSTEMS[target.system].platforms:
+        for platform in SYSTEMS[target.system].tags:
             options += ["--platform", platform]
         # Not in TMPDIR, from which nothing can be renamed into a stick.
         with unfinished_folder(folder) as temporary:
