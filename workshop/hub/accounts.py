@@ -150,7 +150,7 @@ def main() -> None:
     if chosen.remove_all:
         return remove_all()
     if chosen.new_password:
-        if not chosen.new_password in members():
+        if chosen.new_password not in members():
             sys.exit(f"{chosen.new_password} is no account of the course.")
         return print(f"{chosen.new_password}  {set_password(chosen.new_password)}")
     if not chosen.list:
