@@ -44,7 +44,7 @@ def prepare(job: str, folder: Path) -> None:
     """What a job is given, which is not disturbed."""
     folder.mkdir(parents=True)
     if job == "kit":
-        sys.path.insert(0, str(ROOT / "tests"))
+        sys.path.insert(0, str(ROOT / "workshop" / "tests"))
         from small_course import write_course
 
         (folder / "course").mkdir()
@@ -92,10 +92,10 @@ def train(folder: Path) -> str:
 def kit(folder: Path) -> str:
     import pytest
 
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "workshop" / "tests"))
     from small_course import HERE, offline
 
-    from tlcourse.kits import make_kit
+    from workshop.kits import make_kit
 
     with pytest.MonkeyPatch.context() as patch:
         offline(patch, folder / "course")

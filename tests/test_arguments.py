@@ -198,10 +198,6 @@ def calls(t, small_bert):
         "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
         "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
         "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
-        "tl.datasets.write_pack": (
-            datasets.write_pack,
-            {"dataset": t.dataset, "folder": "not there/new"},
-        ),
         "model.extract_features": (t.model.extract_features, seen),
         "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
         "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
@@ -574,16 +570,6 @@ def test_predict_refuses_its_arguments_before_it_loads_the_network(
     result = run("predict", tmp_path / "empty", "--model", tmp_path, *options)
     assert result.exit_code == 1 and "Traceback" not in result.stderr
     assert (options or ["pictures"])[0].lstrip("-") in result.stderr
-
-
-@pytest.mark.parametrize("network", ["vgg61", "dogs", "minilm", "efficientnet_lite0"])
-def test_kit_refuses_an_unknown_network_before_anything_is_written(tmp_path, network):
-    result = run("kit", tmp_path / "kit", "--networks", network)
-    assert (
-        result.exit_code == 1
-        and network in result.stderr
-        and not (tmp_path / "kit").exists()
-    )
 
 
 def test_classes_of_the_same_size_are_not_compared_with_themselves(things):

@@ -20,10 +20,7 @@ from tlcourse.training.checkpoint import Checkpoint
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600
 # Dates of files, and the clock itself.
-MAY_READ_IT = {"features/cache.py", "files.py", "output_folder.py"} | {
-    "doctor/machine.py",
-    "doctor/downloads.py",
-}
+MAY_READ_IT = {"features/cache.py", "files.py", "output_folder.py"}
 
 
 @pytest.fixture

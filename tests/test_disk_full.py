@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_course import HERE, offline, write_course
 from small_disk import SmallDisk, cannot_be_made
 
-from tlcourse import kits
 from tlcourse.errors import TLCourseError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
-from tlcourse.handouts import make_handouts
 from tlcourse.scale import training
 from tlcourse.scale.rank import JOB
 from tlcourse.training.checkpoint import Checkpoint
@@ -99,40 +96,6 @@ def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_
     cache_on_disk.grow()
     kept.write({"weights": np.zeros(1_000_000)})
     assert kept.read()["weights"].shape == (1_000_000,)
-
-
-# What is written for others
-
-
-@pytest.mark.parametrize("room", [0, 400_000], ids="{:,} bytes left".format)
-def test_handouts_that_do_not_fit_leave_nothing_that_stands_in_the_way(disk, room):
-    disk.fill(leaving=room)
-    with pytest.raises(TLCourseError, match=f"{FULL}.* Nothing was left there"):
-        make_handouts(disk.path / "class", ["00"])
-    assert [name for name in visible(disk.path) if name not in ("class",)] == []
-    disk.grow()
-    assert all(path.is_file() for path in make_handouts(disk.path / "class", ["00"]))
-
-
-@pytest.mark.slow
-def test_a_kit_that_does_not_fit_goes_on_with_more_room(disk, tmp_path, monkeypatch):
-    """The room that is asked for beforehand is an estimate; here it is wrong."""
-    (tmp_path / "course").mkdir()
-    course = write_course(tmp_path / "course", ballast=3_000_000)
-    offline(monkeypatch, course)
-    monkeypatch.setattr(kits, "FREE_BESIDES", 0)
-    monkeypatch.setattr(kits, "BYTES_A_PACKAGE", 0)
-    folder, said = disk.path / "kit", []
-    with pytest.raises(TLCourseError, match=f"{FULL}.* Run the same command again"):
-        kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert not (folder / "SHA256SUMS").exists() and not list(
-        folder.glob("wheels/pure*")
-    )
-    disk.grow()
-    kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert (folder / "SHA256SUMS").is_file() and not [
-        name for name in visible(folder) if name.startswith(".")
-    ]
 
 
 # What is kept of work

@@ -31,6 +31,7 @@ from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported, read_record
 from tlcourse.folders import CACHE_SIGNATURE
 from tlcourse.models import bert_folder
+from workshop.packs import write_pack
 
 ROOT = Path(tl.__file__).resolve().parent.parent
 PIXELS = np.random.default_rng(0).integers(1, 256, (24, 40, 40, 3), dtype=np.uint8)
@@ -311,7 +312,7 @@ def manifest_reader(folder, monkeypatch):
     kanji = datasets.load_dataset("kanji")
     few = {name: split.select(slice(3)) for name, split in kanji.splits.items()}
     characters = dataclasses.replace(kanji, name="characters", **few)
-    pack = datasets.write_pack(characters, folder)
+    pack = write_pack(characters, folder)
     sound = (pack / "manifest.csv").read_bytes()
     files = [
         b"",

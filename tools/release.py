@@ -347,7 +347,7 @@ def handouts() -> str:
     """learners' handouts are made, and no solution is in them (looked for in what was written)"""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "handouts")
-        run(".venv/bin/tlcourse", "handout", str(out), log="handouts")
+        run(PYTHON, "-m", "workshop", "handout", str(out), log="handouts")
         return f"{sum(path.is_file() for path in out.rglob('*'))} files"
 
 

@@ -18,7 +18,7 @@ from .core import Dataset, Split
 from .downloaded import load_dogs
 from .examination import Examination, examine
 from .folder import from_folder
-from .pack import find_pack, list_packs, read_pack, write_pack
+from .pack import find_pack, list_packs, read_pack
 
 __all__ = [
     "Card",
@@ -32,7 +32,6 @@ __all__ = [
     "list_datasets",
     "load_dataset",
     "unpack",
-    "write_pack",
 ]
 
 _LOADERS = {

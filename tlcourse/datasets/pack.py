@@ -1,25 +1,24 @@
-"""Packs: data sets as class folders, for machines without internet."""
+"""Packs: data sets as class folders, copied to a machine without internet.
+
+`python -m workshop pack` writes them.
+"""
 
 import csv
 import io
 import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..cards import Card
-from ..errors import DamagedFile, UserInputError
+from ..errors import DamagedFile
 from ..features.bit_depth import BitDepth
 from ..features.pictures import Pictures
-from ..files import as_path, read_text, sha256, unfinished_folder
+from ..files import read_text, sha256
 from ..folders import pack_folders
-from ..foreign_text import csv_cell, from_csv_cell
-from ..progress import progress_bar
-from ..validation import shown, text
+from ..foreign_text import from_csv_cell
+from ..validation import text
 from .core import Dataset, Split
 from .folder import from_folder
 
@@ -44,85 +43,6 @@ def list_packs() -> list[str]:
     return sorted(name for name in names if not name.startswith("."))  # half-written
 
 
-def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
-    """Write a data set as folder/<name>/<split>/<class>/<picture>, with its card and a manifest with SHA-256.
-
-    Picture files are copied as they are, arrays are written as PNG; nothing is lost either way. In the manifest a name
-    that a spreadsheet would take for a formula has an apostrophe before it.
-
-    Returns:
-        The folder written; `TLCOURSE_PACKS=<folder>` makes `load_dataset(name)` find it.
-
-    Raises:
-        UserInputError: the pack is there already, or the data set holds sentences.
-    """
-    if not isinstance(dataset, Dataset):
-        raise UserInputError(
-            f"dataset is {shown(dataset)}; expected a data set of tl.load_dataset or from_folder."
-        )
-    if dataset.train.kind != "pictures":
-        raise UserInputError(
-            f"{dataset.name} holds {dataset.train.kind}; a pack is made of folders of pictures. Nothing was written. "
-            "What comes with the course needs no pack: it is on every machine that has the course."
-        )
-    odd = [
-        name
-        for name in (dataset.name, *dataset.class_names)
-        if not _is_folder_name(name)
-    ]
-    if odd:
-        raise UserInputError(
-            f"{odd[0]!r} cannot be the name of a folder, and a pack has one for each class. Rename it; nothing was "
-            "written."
-        )
-    goal = as_path(folder, "the folder") / dataset.name
-    if os.path.lexists(goal):
-        raise UserInputError(
-            f"{goal} exists already. Remove it, or choose another folder; nothing was overwritten."
-        )
-    with unfinished_folder(goal) as half_done:
-        rows = [
-            row
-            for name, split in dataset.splits.items()
-            for row in _write_split(half_done, name, split)
-        ]
-        with open(half_done / MANIFEST, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
-        (half_done / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
-        half_done.rename(goal)
-    return goal
-
-
-def _is_folder_name(name: str) -> bool:
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
-
-
-def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:
-    from PIL import Image
-
-    for name in split.class_names:
-        (folder / split_name / name).mkdir(parents=True, exist_ok=True)
-    for row in progress_bar(
-        range(len(split)), desc=f"Writing {split_name}", unit=" pictures"
-    ):
-        name = str(split.label_names[row])
-        if isinstance(split.images, Pictures):
-            source = split.images.paths[row]
-            path = folder / split_name / name / f"{row:05}-{source.name}"
-            shutil.copyfile(source, path)
-        else:
-            path = folder / split_name / name / f"{row:05}.png"
-            Image.fromarray(split.images[row]).save(path)
-        weight = "" if split.weights is None else repr(float(split.weights[row]))
-        group = "" if split.groups is None else split.groups[row]
-        file, label, of = (
-            path.relative_to(folder).as_posix(),
-            int(split.labels[row]),
-            csv_cell(name),
-        )
-        yield split_name, file, label, of, weight, csv_cell(str(group)), sha256(path)
-
-
 def read_pack(folder: Path) -> Dataset:
     """Read a pack, compared with its manifest if it has one, else by its folders.
 
@@ -138,7 +58,7 @@ def read_pack(folder: Path) -> Dataset:
     rows = _rows(manifest)
     if not rows:
         raise DamagedFile(
-            f"{manifest} is cut short or not what `tlcourse pack` wrote. {mend}"
+            f"{manifest} is cut short, or another program wrote it. {mend}"
         )
     for row in rows:
         path = folder / row["file"]
@@ -153,12 +73,20 @@ def read_pack(folder: Path) -> Dataset:
         )
         for name in ("train", "validation", "test")
     }
-    card, text = folder / "CARD.md", ""
-    if card.is_file():
-        text = read_text(card, error=DamagedFile)
-    title, licence = f"Pack {folder}", "see the text"
-    card = Card(folder.name, title, str(folder), licence, "tlcourse pack", {}, text)
-    return Dataset(folder.name, **splits, class_names=names, card=card)
+    return Dataset(folder.name, **splits, class_names=names, card=_card(folder))
+
+
+def _card(folder: Path) -> Card:
+    path = folder / "CARD.md"
+    return Card(
+        name=folder.name,
+        title=f"Pack {folder}",
+        source=str(folder),
+        licence="see the text",
+        built_by="python -m workshop pack",
+        files={},
+        text=read_text(path, error=DamagedFile) if path.is_file() else "",
+    )
 
 
 def _rows(manifest: Path) -> list[dict[str, str]]:

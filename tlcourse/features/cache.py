@@ -262,7 +262,7 @@ def _say_unusable(folder: Path, reason: str) -> None:
     _said.add((folder, reason))
     warnings.warn(
         f"The cache in {folder} cannot be used ({reason.rstrip('.')}). Results are right all the same, but will be "
-        "computed again next time. `tlcourse doctor` says how full it is; TLCOURSE_CACHE chooses another folder.",
+        "computed again next time. `tlcourse cache show` says how full it is; TLCOURSE_CACHE chooses another folder.",
         CacheWarning,
         stacklevel=callers_level(),
     )

@@ -205,7 +205,7 @@ class PretrainedModel:
         its maximum over all positions, side by side: early blocks see texture, late ones objects, the average says
         how much there is of something and the maximum whether it is anywhere at all.
 
-        What was computed for a picture before is taken from the cache on disk; `tlcourse doctor` shows its size,
+        What was computed for a picture before is taken from the cache on disk; `tlcourse cache show` shows its size,
         `tlcourse cache clear` empties it. After Ctrl-C the next call goes on where this one stopped. Results above
         16 MB are a `numpy.memmap`.
 
