@@ -198,7 +198,7 @@ def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
 
 def test_the_command_ends_well_where_only_the_dogs_are_missing(monkeypatch):
     here = lambda name: None if name == "dogs" else "here"  # noqa: E731
-    monkeypatch.setattr(doctor, "whereabouts", here)
+    monkeypatch.setattr(doctor, "location", here)
     result = CliRunner().invoke(cli.app, ["doctor"])
     assert result.exit_code == 0
     assert result.stdout.endswith("some lessons wait for dogs.\n")

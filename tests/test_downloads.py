@@ -447,7 +447,7 @@ def test_without_internet_each_failure_is_one_sentence_with_its_cure(
     monkeypatch.setattr(published, "KERAS_FILES", closed_port())
     result = run("fetch", "minilm", "vgg16")
     assert result.exit_code == 1
-    assert "`tlcourse pack minilm FOLDER`" in result.stdout
+    assert "`python -m workshop pack minilm FOLDER`" in result.stdout
     assert "vgg16: could not be fetched" in result.stdout
     assert result.stdout.rstrip().endswith("tlcourse fetch minilm vgg16")
 

@@ -97,7 +97,17 @@ def lead_out(folder):
     (folder / pack.MANIFEST).write_text(text.replace("train/pug/", "../train/pug/"))
 
 
-@pytest.mark.parametrize("damage", [alter, remove, cut, empty, other_table, lead_out])
+def lead_away(folder):
+    """To a path from the root, where the file is there, too."""
+    text = (folder / pack.MANIFEST).read_text("utf-8")
+    outside = f"{shutil.copytree(folder / 'train', folder.parent / 'train')}/pug/"
+    (folder / pack.MANIFEST).write_text(text.replace("train/pug/", outside))
+
+
+DAMAGES = [alter, remove, cut, empty, other_table, lead_out, lead_away]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_pack_is_refused_with_the_cure(folder, damage):
     damage(folder)
     with pytest.raises(DamagedFile, match="Copy the pack animals again"):
@@ -125,7 +135,7 @@ def test_an_unknown_name_is_answered_with_the_packs_that_there_are(dogs):
 def test_dogs_are_read_from_class_folders(dogs, monkeypatch):
     (dogs / "CARD.md").write_text("Photographed by Ada.", encoding="utf-8")
     unused = lambda name: pytest.fail("looked elsewhere")  # noqa: E731
-    monkeypatch.setattr(datasets.tfds, "builder", unused)
+    monkeypatch.setattr(datasets.downloaded, "builder", unused)
     dataset = datasets.load_dataset("dogs")
     assert dataset.class_names == ["beagle", "pug"]
     assert [len(split) for split in dataset.splits.values()] == [4, 4, 4]

@@ -83,7 +83,7 @@ def packages() -> Iterator[Finding]:
     for need in map(Requirement, metadata.requires("tlcourse") or []):
         marker, version = need.marker, _version(need.name)
         is_needed = marker is None or marker.evaluate({"extra": ""})
-        if not is_needed and not marker.evaluate({"extra": "learn"}):
+        if marker and not is_needed and not marker.evaluate({"extra": "learn"}):
             continue
         if version is None or not need.specifier.contains(version, prereleases=True):
             text = f"{version or 'not installed'}. Run: pip install "
@@ -97,7 +97,9 @@ def kernel() -> Iterator[Finding]:
         from jupyter_client.kernelspec import KernelSpecManager
 
         installed = KernelSpecManager().get_all_specs().get("python3")
-        program = Path(installed["spec"]["argv"][0] if installed else "python")
+        if installed is None:
+            return
+        program = Path(installed["spec"]["argv"][0])
         if program.is_absolute() and program.parent != Path(sys.executable).parent:
             cure = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
             text = f"{installed['resource_dir']} starts {program}. {cure}"

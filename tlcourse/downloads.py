@@ -165,9 +165,11 @@ def _stated_hash(headers: Mapping[str, str]) -> str:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason, such as "Connection refused", without wrappers' names."""
-    chain = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) not in (None, *chain):
+    chain: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and inner not in chain:
         chain.append(inner)
+        inner = inner.__cause__ or inner.__context__
     reasons = [getattr(one, "strerror", None) for one in chain]
     known = [str(reason) for reason in reasons if reason]
     text = known[-1] if known else str(chain[-1]) or type(chain[-1]).__name__

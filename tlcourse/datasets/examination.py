@@ -98,7 +98,7 @@ def examine(dataset: Dataset) -> Examination:
         _splits(counts),
         _skipped(dataset.skipped),
         _few(counts["train"], names),
-        _balance(sum(counts.values()), names),
+        _balance(np.sum(list(counts.values()), axis=0), names),
         _copies(collections),
         _baseline(names[majority], baseline),
         *_contrast(collections),

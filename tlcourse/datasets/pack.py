@@ -67,13 +67,11 @@ def read_pack(folder: Path) -> Dataset:
     by_label = {int(row["label"]): row["class"] for row in rows}
     names = list(dict.fromkeys(by_label[label] for label in sorted(by_label)))
     depth = BitDepth(folder / row["file"] for row in rows)
-    splits = {
-        name: _read_split(
-            folder, [row for row in rows if row["split"] == name], names, depth
-        )
+    train, validation, test = (
+        _read_split(folder, [row for row in rows if row["split"] == name], names, depth)
         for name in ("train", "validation", "test")
-    }
-    return Dataset(folder.name, **splits, class_names=names, card=_card(folder))
+    )
+    return Dataset(folder.name, train, validation, test, names, _card(folder))
 
 
 def _card(folder: Path) -> Card:
