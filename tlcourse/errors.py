@@ -7,9 +7,7 @@ import sys
 # C0 and C1 control characters, ends of lines and paragraphs, marks and changes of the direction of writing, characters
 # without width (but those that join letters and emoji), and halves of surrogate pairs, which stand for bytes that are
 # not UTF-8.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def printable(text: object, lines: bool = False) -> str:
