@@ -35,9 +35,9 @@ def quick(monkeypatch):
     faster(monkeypatch, "fine_tune", epochs=1)
     for name, value in {
         "SEEDS": (0, 1),
-        "SIGNS": 3,
+        "SIGNS": 4,
         "LABELS": (1, 2),
-        "LAYER_SIGNS": (2, 3),
+        "LAYER_SIGNS": (2, 4),
         "LAYER_LABELS": 1,
         "TUNING_SEEDS": (0, 1),
         "BLOCKS_THAT_LEARN": (0, 1),
