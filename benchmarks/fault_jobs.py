@@ -127,7 +127,7 @@ def digest_of_export(folder: Path) -> str:
     """The exported files, of model.keras the weights, and what was found; not when it was made and how fast it is."""
     summary = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".tflite", ".txt"):
+        if path.suffix in (".onnx", ".txt"):
             summary.update(path.name.encode() + path.read_bytes())
     with zipfile.ZipFile(
         folder / "model.keras"

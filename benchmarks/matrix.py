@@ -237,7 +237,7 @@ def table(rows: dict) -> str:
         "numpy",
         "scikit-learn",
         "tensorflow-datasets",
-        "ai-edge-litert",
+        "onnxruntime",
         "ipywidgets",
     )
     head = [

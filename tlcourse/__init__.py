@@ -20,10 +20,10 @@ _os.environ.setdefault(
 __version__ = "0.1.0"
 
 _PLACES = {
-    "load_pretrained_model": "models.backbones",
-    "list_pretrained_models": "models.backbones",
-    "PretrainedModel": "models.backbones",
-    "PretrainedTextModel": "models.text_models",
+    "load_pretrained_model": "models.load",
+    "list_pretrained_models": "models.load",
+    "PretrainedModel": "models.vision",
+    "PretrainedTextModel": "models.text",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
     "train_classifier": "training.heads",
@@ -78,10 +78,10 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .exporting import export as export
     from .features import pictures as pictures
     from .features.features import views_of as views_of
-    from .models.backbones import PretrainedModel as PretrainedModel
-    from .models.backbones import list_pretrained_models as list_pretrained_models
-    from .models.backbones import load_pretrained_model as load_pretrained_model
-    from .models.text_models import PretrainedTextModel as PretrainedTextModel
+    from .models.vision import PretrainedModel as PretrainedModel
+    from .models.load import list_pretrained_models as list_pretrained_models
+    from .models.load import load_pretrained_model as load_pretrained_model
+    from .models.text import PretrainedTextModel as PretrainedTextModel
     from .training.class_activation import grad_cam as grad_cam
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
     from .training.fine_tuned import FineTuned as FineTuned

@@ -21,8 +21,8 @@ from .downloading import (
 )
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import as_path, make_cache_folder, unfinished_folder
-from .models import bert_folder, published
-from .models.published import (
+from .models import bert_folder, weights
+from .models.weights import (
     fault_of_weights as fault_of_weights,  # a name of this room, too
 )
 from .models.recipes import RECIPES
@@ -85,9 +85,7 @@ def whereabouts(name: str, with_classifier: bool = False) -> str | None:
         files = _weights(name, with_classifier)
         return None if any(fault_of_weights(file) for file in files) else str(files[-1])
     if name in TEXT_NETWORKS:
-        return (
-            str(bert_folder.whereabouts(name)) if bert_folder.is_whole(name) else None
-        )
+        return str(bert_folder.location(name)) if bert_folder.is_whole(name) else None
     pack = datasets.find_pack(name)
     if pack:
         return f"pack {pack}"
@@ -105,7 +103,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
     if name in NETWORKS:
         for number, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
-                published.fetch_weights(name, include_top=bool(number))
+                weights.fetch_weights(name, include_top=bool(number))
     elif name in TEXT_NETWORKS:
         _fetch_text_network(name)
     else:
@@ -128,7 +126,7 @@ def fault_of_host(name: str) -> str | None:
             f"{_hugging_face()}/{REPOSITORIES[name]}/{bert_folder.CONFIG}"
         )
     if name in NETWORKS:
-        return downloading.fault_of_host(published.weights_address(name))
+        return downloading.fault_of_host(weights.weights_address(name))
     infos = tfds.builder(datasets.DOWNLOADS[name]).url_infos
     return downloading.fault_of_host(min(infos, key=lambda url: infos[url].size))
 
@@ -329,7 +327,7 @@ def _is_as_it_was_put_there(file: Path, headers: Mapping[str, str]) -> str | Non
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     return [
-        published.weights_file(name, include_top)
+        weights.weights_file(name, include_top)
         for include_top in ([False, True] if with_classifier else [False])
     ]
 

@@ -24,11 +24,12 @@ from .datasets import Dataset, examine, from_folder
 from .errors import TLCourseError, UserInputError, printable
 from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import export
-from .features.engines import workers
+from .features.engine import workers
 from .features.pictures import Pictures
 from .files import as_path, sha256
 from .models import efficientnet_lite
-from .models.backbones import PretrainedModel, load_pretrained_model
+from .models.load import load_pretrained_model
+from .models.vision import PretrainedModel
 from .output_folder import check_output_folder, claimed
 from .training.cut import block_among, first_block
 from .training.evaluation import Gain, paired_gain
@@ -233,7 +234,7 @@ def _estimate(
     model.extract_features(some, cache=False)
     each = (time.perf_counter() - start) / len(some)
     train, validation, test = (len(split) for split in dataset.splits.values())
-    views = len(model.views(None)) if epochs else 0
+    views = len(model.augmentations(None)) if epochs else 0
     shared = (train + validation + views * train) * workers() / threads
     return (
         each * (shared + EPOCH_COST * epochs * train + JUDGING_COST * test)
@@ -334,6 +335,6 @@ def _findings(record: dict) -> list[str]:
         )
     for one in test["surest_mistakes"][:3]:
         lines.append(
-            f"  a sure mistake: {one['picture']}, {one['said']} ({one['probability']:.0%})"
+            f"  a sure mistake: {one['picture']}, {one['predicted']} ({one['probability']:.0%})"
         )
     return lines

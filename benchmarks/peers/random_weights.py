@@ -9,7 +9,7 @@ import sys
 
 import keras
 
-from tlcourse.models.published import weights_file
+from tlcourse.models.weights import weights_file
 from tlcourse.models.recipes import RECIPES
 
 recipe, file = RECIPES[sys.argv[1]], weights_file(sys.argv[1])

@@ -14,7 +14,7 @@ LOOKS = (
         installation.course,
         installation.python,
         installation.tensorflow,
-        installation.litert,
+        installation.onnxruntime,
         installation.packages,
     ),
     *(

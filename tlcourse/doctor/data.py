@@ -121,7 +121,7 @@ def minilm() -> Iterator[Finding]:
 
 def networks() -> Iterator[Finding]:
     from .. import fetching
-    from ..models.published import weights_file
+    from ..models.weights import weights_file
 
     files = {
         (name, top): weights_file(name, top)

@@ -57,7 +57,7 @@ def _unfinished() -> Iterator[Path]:
     from ..datasets import fitting
     from ..datasets.tfds import data_folder
     from ..models.bert_folder import models_folder
-    from ..models.published import weights_file
+    from ..models.weights import weights_file
 
     sets = None if fitting.fault() else data_folder()
     downloads = sets.glob("downloads/tlcourse-*") if sets else ()

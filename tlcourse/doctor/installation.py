@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import how_to_install
-from ..features.engines import has_litert
+from ..features.engine import has_onnxruntime
 from .finding import Finding
 
 PYTHON_RANGE = ((3, 10), (3, 13))
@@ -66,18 +66,18 @@ def tensorflow() -> Iterator[Finding]:
         yield Finding("TensorFlow", "ok", text)
 
 
-def litert() -> Iterator[Finding]:
-    version = _version("ai-edge-litert")
-    if has_litert():
-        yield Finding("LiteRT", "ok", version or "found")
+def onnxruntime() -> Iterator[Finding]:
+    version = _version("onnxruntime")
+    if has_onnxruntime():
+        yield Finding("ONNX Runtime", "ok", version or "found")
         return
     fault = (
         f"{version} is installed, but does not start here"
         if version
         else "not installed"
     )
-    cure = "Run: pip install --upgrade ai-edge-litert. Until then TensorFlow does its work, at half the speed."
-    yield Finding("LiteRT", "look", f"{fault}. {cure}")
+    cure = "Run: pip install --upgrade onnxruntime. Until then TensorFlow does its work, at half the speed."
+    yield Finding("ONNX Runtime", "look", f"{fault}. {cure}")
 
 
 def _is_gutted(module: str) -> bool:

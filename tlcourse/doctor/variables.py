@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..features.engines import processors
+from ..features.engine import processors
 from ..files import cache_folder
 from .finding import Finding
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..models.backbones import load_pretrained_model
+from ..models.load import load_pretrained_model
 from ..training.heads import Classifier, train_classifier
 from .core import NotYet, exercise
 from .reading import instance, near, rows_of_solar_train, share, shares

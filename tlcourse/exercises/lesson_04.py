@@ -9,7 +9,7 @@ from .. import guards
 from ..datasets import load_dataset
 from ..errors import GuardError, UserInputError
 from ..features.pictures import resize
-from ..models.backbones import load_pretrained_model
+from ..models.load import load_pretrained_model
 from ..training.heads import Classifier
 from .core import NotYet, exercise
 from .reading import instance, near, shares, whole_number

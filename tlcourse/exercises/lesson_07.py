@@ -10,7 +10,7 @@ from .reading import describe_type, near, shares, whole_number
 
 if TYPE_CHECKING:
     from ..datasets.core import Split
-    from ..models.text_models import PretrainedTextModel
+    from ..models.text import PretrainedTextModel
     from ..training.heads import Classifier
 
 TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."

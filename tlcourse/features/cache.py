@@ -48,12 +48,12 @@ DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 FOLDERS = ("features", "networks", "training", "shards")
 _FETCHED = ("models", "dogs")  # not counted, and not cleared
 _NAMES = re.compile(
-    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/.*-[0-9a-f]{24}\.npz|"
+    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-.+\.onnx|training/.*-[0-9a-f]{24}\.npz|"
     r"shards/[0-9a-f]{24}/shard-\d{6,}\.parquet",
     re.DOTALL,
 )
 _NAMES_BESIDE = re.compile(
-    r"features/.*\.sqlite-(journal|wal|shm)|networks/[0-9a-f]{24}-keras-.+\.sha256|"
+    r"features/.*\.sqlite-(journal|wal|shm)|networks/[0-9a-f]{24}-.+\.sha256|"
     r"shards/[0-9a-f]{24}(/_job\.json|/_set_aside\.json)?",
     re.DOTALL,
 )

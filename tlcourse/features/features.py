@@ -21,7 +21,7 @@ from ..progress import progress_bar
 from ..validation import size as checked_size
 from .bit_depth import BitDepth, bits_of
 from .cache import RowCache
-from .engines import PictureEngine, Pixels, workers
+from .engine import Engine, Pixels, workers
 from .inputs import as_pictures
 from .pictures import PREPARATION, prepare, read_file
 from .rows import Rows
@@ -38,7 +38,7 @@ GROUP = 8  # pictures that are loaded by one job
 
 
 def compute(
-    engine: PictureEngine,
+    engine: Engine,
     images: "Images",
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
@@ -101,7 +101,7 @@ def compute(
 
 
 def compute_one(
-    engine: PictureEngine,
+    engine: Engine,
     picture: np.ndarray | str | PathLike,
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
@@ -154,7 +154,7 @@ def views_of(
 
 
 def _cache(
-    name: str | None, engine: PictureEngine, size: tuple[int, int], dtype: "DTypeLike"
+    name: str | None, engine: Engine, size: tuple[int, int], dtype: "DTypeLike"
 ) -> RowCache:
     determined_by = f"{engine.key} {size} {np.dtype(dtype).name} {engine.output_shape} {PREPARATION}"
     file = name and f"{name}-{hashlib.sha256(determined_by.encode()).hexdigest()[:20]}"
@@ -174,7 +174,7 @@ class _Loaded:
 
 @dataclass
 class _Work:
-    engine: PictureEngine
+    engine: Engine
     size: tuple[int, int]
     views: tuple[str, ...]
     cache: RowCache
@@ -251,7 +251,7 @@ class _Work:
 
 
 def _run(
-    engine: PictureEngine,
+    engine: Engine,
     pictures: list[_Loaded],
     size: tuple[int, int],
     views: tuple[str, ...],

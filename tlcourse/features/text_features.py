@@ -14,14 +14,14 @@ import numpy as np
 from ..freed_memory import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .cache import RowCache
-from .engines import workers
+from .engine import workers
 from .ragged import Ragged
 from .rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from .engines import TextEngine
+    from .engine import Engine
 
 CHUNK = (
     2048  # sentences that are looked up, sorted by length, computed and kept together
@@ -33,7 +33,7 @@ TOKENS = 512  # of the sentences that go through the network at once: more would
 
 
 def averages(
-    engine: "TextEngine",
+    engine: "Engine",
     ids: Sequence[np.ndarray],
     name: str | None,
     describe: str = "Reading",
@@ -58,7 +58,7 @@ def averages(
 
 
 def states(
-    engine: "TextEngine",
+    engine: "Engine",
     ids: Sequence[np.ndarray],
     name: str | None,
     dtype: "DTypeLike" = np.float32,
@@ -76,7 +76,7 @@ def states(
     return Ragged(result.array(), [len(sentence) for sentence in ids])
 
 
-def _file(name: str | None, engine: "TextEngine", what: str) -> str | None:
+def _file(name: str | None, engine: "Engine", what: str) -> str | None:
     key = hashlib.sha256(
         f"{engine.key} {engine.output_shape} {what}".encode()
     ).hexdigest()
@@ -84,7 +84,7 @@ def _file(name: str | None, engine: "TextEngine", what: str) -> str | None:
 
 
 def _computed(
-    engine: "TextEngine",
+    engine: "Engine",
     ids: Sequence[np.ndarray],
     cache: RowCache,
     describe: str,
@@ -136,7 +136,7 @@ def _chunks(ids: Sequence[np.ndarray]) -> Iterator[slice]:
 
 
 def _in_batches(
-    engine: "TextEngine",
+    engine: "Engine",
     missing: dict[bytes, np.ndarray],
     finish: "Callable[[np.ndarray], np.ndarray]",
     pool: ThreadPoolExecutor,

@@ -8,8 +8,8 @@ import numpy as np
 from ..datasets.bundled import load_samples
 from ..errors import GuardError, UserInputError
 from ..features.pictures import resize
-from ..models.backbones import PretrainedModel
-from ..models.published import preprocess
+from ..models.vision import PretrainedModel
+from ..models.weights import preprocess
 from ..models.recipes import RECIPES
 
 if TYPE_CHECKING:

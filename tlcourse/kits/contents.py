@@ -10,7 +10,7 @@ from .. import datasets, fetching
 from ..errors import TLCourseError, UserInputError
 from ..files import sha256, unfinished_folder, write_atomically
 from ..handouts import LEARNERS, make_handouts
-from ..models import published
+from ..models import weights
 from ..validation import one_of
 
 LAUNCHERS = Path(__file__).parent / "launchers"
@@ -97,7 +97,7 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
     """Copy files of weights out of Keras' cache."""
     missing = []
     for name in networks:
-        file = published.weights_file(name)
+        file = weights.weights_file(name)
         if fetching.fault_of_weights(file):
             missing.append(
                 f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again."

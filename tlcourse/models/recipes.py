@@ -56,7 +56,7 @@ def _lite(name: str, size: int, top1: float) -> Recipe:
         "lite",
         r"(stem|block\d[a-z]|head)_",
         {},
-        (f"{name}.npz",) * 2,
+        (f"{name}.onnx",) * 2,
         top1,
         source,
     )

@@ -10,7 +10,7 @@ from distributed import WorkerPlugin, get_worker
 
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features.bit_depth import BitDepth
-from ..features.engines import PictureEngine
+from ..features.engine import Engine
 from ..features.features import compute_one
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAME_EVERYWHERE = (
     "tlcourse",
-    "ai-edge-litert",
+    "onnxruntime",
     "pillow",
     "numpy",
 )  # the last bits depend on them
@@ -45,7 +45,7 @@ class Network(WorkerPlugin):
     """
 
     name: str
-    engine: PictureEngine
+    engine: Engine
     size: tuple[int, int]
     views: tuple[str, ...]
     layout: Layout

@@ -13,7 +13,7 @@ from PIL import Image
 from .. import validation
 from ..errors import UserInputError
 from ..features import features
-from ..features.engines import Pixels
+from ..features.engine import Pixels
 from ..tensorflow_start import import_tensorflow
 from .predictor import Predictor
 

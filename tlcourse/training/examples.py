@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..features.inputs import Images
-    from ..models.backbones import PretrainedModel
-    from ..models.text_models import PretrainedTextModel
+    from ..models.vision import PretrainedModel
+    from ..models.text import PretrainedTextModel
     from ..models.wordpiece import Sentences
 
 BATCHES_SORTED = 16  # out of which batches of sentences of like length are made

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..files import cache_folder
 from ..guards.pretrained import about_distance
-from ..models.backbones import PretrainedModel
-from ..models.text_models import PretrainedTextModel
+from ..models.vision import PretrainedModel
+from ..models.text import PretrainedTextModel
 from .checkpoint import Checkpoint, fingerprint
 from .cut import first_block
 from .fine_tuned import FineTuned

@@ -11,8 +11,9 @@ import numpy as np
 from .. import validation
 from ..datasets.core import Dataset
 from ..errors import UserInputError
-from ..models.backbones import PretrainedModel, load_pretrained_model
-from ..models.text_models import PretrainedTextModel
+from ..models.load import load_pretrained_model
+from ..models.vision import PretrainedModel
+from ..models.text import PretrainedTextModel
 from ..progress import progress_bar
 from .finetuning import fine_tune
 from .heads import train_classifier

@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..models.backbones import PretrainedModel
-from ..models.text_models import PretrainedTextModel
+from ..models.vision import PretrainedModel
+from ..models.text import PretrainedTextModel
 from .freezing import freeze
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..features import engines
+from ..features import engine as engines
 from ..features.ragged import Ragged
 from ..freed_memory import clear_away
 from ..guards.pretrained import share_moved
-from ..models.backbones import PretrainedModel
+from ..models.vision import PretrainedModel
 from ..models.blocks import is_kernel
-from ..models.text_models import PretrainedTextModel
+from ..models.text import PretrainedTextModel
 from ..validation import class_names as checked_names
 from ..validation import flag, names_of
 from ..validation import labels as checked_labels
@@ -70,7 +70,7 @@ def prepare_fine_tuning(
     class_names = None if class_names is None else checked_names(class_names)
     engines.is_dask(engine)  # refuses an unknown one
     cache = flag("cache", cache)
-    seed, views = Settings(seed=seed).seed, model.views(views)
+    seed, views = Settings(seed=seed).seed, model.augmentations(views)
     learned, held_out, classes = split(
         labels,
         sample_weight,
@@ -98,7 +98,7 @@ def prepare_fine_tuning(
     step = TrainingStep(network, start, head, learn.dtype)
     digests = _digests(network, head)
     seconds.lap("probe")
-    engines.drop_all()  # training needs the memory more
+    engines.release_all()  # training needs the memory more
     return Preparation(
         model,
         first,
@@ -126,7 +126,7 @@ def _activations(
     engine: str | None,
 ) -> np.ndarray | Ragged:
     """What comes in at the cut: for each view of each picture (n, views, …), for each sentence (tokens, …)."""
-    found = model.at_cut(inputs, last_frozen, views, cache, engine)
+    found = model.activations(inputs, last_frozen, views, cache, engine)
     checked_labels(
         labels, len(found)
     )  # a tf.data.Dataset has said only now how many it holds
@@ -145,7 +145,7 @@ def _digests(network: "keras.Model", head: "keras.layers.Layer") -> dict[str, st
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
     return {
-        weight.path: engines.fast_digest_of([weight.numpy() + 0.0])
+        weight.path: engines.weights_digest([weight.numpy() + 0.0])
         for weight in weights
     }  # -0.0 is 0.0
 
@@ -281,7 +281,7 @@ class Preparation:
     def _result(self, make: Callable, record: dict) -> FineTuned:
         name = f"{self.network.name}_fine_tuned"
         return FineTuned(
-            make, name, self.classes, self.class_names, self.model.reader(), record
+            make, name, self.classes, self.class_names, self.model.predict_with, record
         )
 
 

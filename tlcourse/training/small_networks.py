@@ -15,7 +15,7 @@ import numpy as np
 from .. import validation
 from ..errors import UserInputError
 from ..features import features
-from ..features.engines import Pixels
+from ..features.engine import Pixels
 from ..features.inputs import Images
 from ..tensorflow_start import import_tensorflow
 from .optimizing import apply_gradients

@@ -10,7 +10,7 @@ import numpy as np
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
-from ..features import engines
+from ..features import engine as engines
 from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, WIDTH, Figure

@@ -11,7 +11,7 @@ from ..datasets.core import Split
 from ..errors import PictureError, TLCourseError, UserInputError, printable
 from ..features.pictures import EXTENSIONS, open_picture, resize
 from ..foreign_text import escape_html
-from ..models.backbones import PretrainedModel
+from ..models.vision import PretrainedModel
 from ..plots import pictures as draw_pictures
 from ..progress import quiet
 from ..training.heads import Classifier
