@@ -25,7 +25,7 @@ from tlcourse import (
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.files import Card
-from tlcourse.models import backbones
+from tlcourse.models import vision
 from tlcourse.training import (
     class_activation,
     learning_curves,
@@ -140,7 +140,7 @@ def things():
 def no_work(monkeypatch):
     """Heavy steps say that they have begun instead."""
     monkeypatch.setattr(preparation, "clear_away", begin)
-    monkeypatch.setattr(backbones.PretrainedModel, "copy_network", begin)
+    monkeypatch.setattr(vision.PretrainedModel, "copy_network", begin)
     monkeypatch.setattr(small_networks, "_workbench", begin)
     monkeypatch.setattr(text_network, "small_text_network", begin)
     monkeypatch.setattr(exporting, "_whole", begin)

@@ -104,7 +104,7 @@ def test_the_approximate_gelu_is_nearly_gelu_and_not_gelu(tmp_path, plain):
     assert 1e-6 < difference < 0.01
 
 
-@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+@pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 def test_the_number_of_heads_matters_though_the_weights_are_the_same(tmp_path, engine):
     four, two = (
         changed(name=str(heads), config={"num_attention_heads": heads})(tmp_path)
@@ -116,7 +116,7 @@ def test_the_number_of_heads_matters_though_the_weights_are_the_same(tmp_path, e
     )
 
 
-@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+@pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 def test_the_same_weights_with_other_settings_are_not_answered_for_by_the_cache(
     tmp_path, engine
 ):
@@ -408,7 +408,7 @@ def test_a_name_that_is_neither_known_nor_a_folder_gets_the_list(name):
 
 @pytest.fixture(scope="module")
 def minilm_folder():
-    return Path(bert_folder.whereabouts("minilm"))
+    return Path(bert_folder.location("minilm"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.bit_depth import BitDepth
-from tlcourse.features.engines import Pixels
+from tlcourse.features.engine import Pixels
 from tlcourse.features.features import compute
 from tlcourse.features.pictures import Pictures, read_picture
 
@@ -227,7 +227,7 @@ def test_an_export_scales_one_picture_as_its_training_pictures(
     model = load_exported(export)
     assert model.bits == 12
     alone = np.concatenate([model.predict_proba(path) for path in paths])
-    answers = np.stack([next(model.answers([path])).probabilities for path in paths])
+    answers = np.stack([next(model.predict_files([path])).probabilities for path in paths])
     np.testing.assert_allclose(alone, expected, atol=0.02)
     np.testing.assert_allclose(answers, expected, atol=0.02)
     assert not recwarn

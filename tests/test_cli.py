@@ -22,7 +22,7 @@ from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
 from tlcourse.features.cache import RowCache
 from tlcourse.files import make_cache_folder
-from tlcourse.models import published
+from tlcourse.models import weights
 
 RESULT = demo.DemoResult(
     accuracy=0.8513,
@@ -308,7 +308,7 @@ def internet(monkeypatch, tmp_path):
         lambda name, *_: "/somewhere" if name in fetched else None,
     )
     monkeypatch.setattr(datasets, "fetch", fetch)
-    monkeypatch.setattr(published, "fetch_weights", fetch)
+    monkeypatch.setattr(weights, "fetch_weights", fetch)
     monkeypatch.setattr(fetching, "fault_of_weights", lambda file: "missing")
     monkeypatch.setattr(fetching, "_fetch_text_network", fetch)
     fetch.fetched, fetch.broken = fetched, broken
@@ -418,7 +418,7 @@ def test_a_proxy_is_asked_for_in_place_of_the_host(no_internet, monkeypatch):
 
 
 def test_weights_that_were_cut_short_are_fetched_again(no_internet, tmp_path):
-    file = tmp_path / "KERAS_HOME" / "models" / published.weights_file("vgg16").name
+    file = tmp_path / "KERAS_HOME" / "models" / weights.weights_file("vgg16").name
     file.parent.mkdir(parents=True)
     file.write_bytes(b"half")
     assert fetching.whereabouts("vgg16") is None

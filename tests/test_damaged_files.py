@@ -14,7 +14,7 @@ from small_bert import write_small_bert
 from tlcourse import datasets, evidence
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
-from tlcourse.exported import RECORD, engine_of, load_exported, read_record
+from tlcourse.exported import RECORD, load_exported, open_engine, read_record
 from tlcourse.models import bert_folder
 
 RESULTS = {
@@ -129,12 +129,12 @@ def test_a_bert_folder(tmp_path, name):
     read_all(folder / name, read, files)
 
 
-def test_a_litert_file(tmp_path):
-    """In a process of its own, which a crash would end: LiteRT is not written in Python."""
+def test_an_onnx_file(tmp_path):
+    """In a process of its own, which a crash of ONNX Runtime would end."""
     program = (
         "import sys, test_damaged_files as damaged\n"
         "from pathlib import Path\n"
-        "damaged.run_litert_files(Path(sys.argv[1]))"
+        "damaged.run_onnx_files(Path(sys.argv[1]))"
     )
     command = [
         sys.executable,
@@ -145,16 +145,7 @@ def test_a_litert_file(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def run_litert_files(folder, count=300):
-    path, picture = folder / "model.tflite", np.full((1, 8, 8, 3), 100, np.float32)
-    files = (without_network(brightness_file()), *mutations(brightness_file(), count))
-    read_all(path, lambda: engine_of(path, 2, (8, 8)).run(picture), files)
-
-
-def without_network(content):
-    """The file's table of contents says that it has none; LiteRT 2.3 crashes."""
-    data = bytearray(content)
-    root = int.from_bytes(data[:4], "little")
-    contents = root - int.from_bytes(data[root : root + 4], "little", signed=True)
-    data[contents + 8 : contents + 10] = bytes(2)
-    return bytes(data)
+def run_onnx_files(folder, count=300):
+    path, picture = folder / "model.onnx", np.full((1, 8, 8, 3), 100, np.float32)
+    files = mutations(brightness_file(), count)
+    read_all(path, lambda: open_engine(path, 2, (8, 8)).run(picture), files)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from tlcourse import cli, doctor, files
 from tlcourse.doctor import installation
-from tlcourse.models import bert_folder, published
+from tlcourse.models import bert_folder
+from tlcourse.models import weights as keras_weights
 
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -35,7 +36,7 @@ def machine(tmp_path, monkeypatch):
         bert_folder, "find_spec", lambda name: None
     )  # whether minilm's package is installed
     monkeypatch.setattr(
-        published, "_md5", lambda name: ""
+        keras_weights, "_md5", lambda name: ""
     )  # the tests' files of weights are small
     models = tmp_path / "KERAS_HOME" / "models"
     models.mkdir(parents=True)
@@ -182,7 +183,7 @@ def test_little_disk_names_the_setting_that_helps(monkeypatch, variable):
 
 def test_the_size_of_the_cache():
     (
-        files.make_cache_folder("networks") / f"{'0' * 24}-keras-3.15.0.tflite"
+        files.make_cache_folder("networks") / f"{'0' * 24}-float32-keras-3.15.0.onnx"
     ).write_bytes(bytes(7_000_000))
     text = finding("cache").text
     assert (
@@ -196,9 +197,9 @@ def test_a_cache_that_is_switched_off(tmp_path, monkeypatch):
     assert (found.state, "computed every time" in found.text) == ("look", True)
 
 
-def test_without_litert_it_is_said_what_that_costs(monkeypatch):
-    monkeypatch.setattr(installation, "has_litert", lambda: False)
-    found = finding("LiteRT")
+def test_without_onnx_runtime_it_is_said_what_that_costs(monkeypatch):
+    monkeypatch.setattr(installation, "has_onnxruntime", lambda: False)
+    found = finding("ONNX Runtime")
     assert (found.state, "half the speed" in found.text) == ("look", True)
 
 
@@ -343,7 +344,7 @@ def test_weights_cut_short(machine):
 
 def test_weights_altered(machine, monkeypatch):
     weights(machine / VGG16)
-    monkeypatch.setattr(published, "_md5", lambda name: "0" * 32)
+    monkeypatch.setattr(keras_weights, "_md5", lambda name: "0" * 32)
     assert (
         f"{VGG16} is altered. Delete it; with internet run: tlcourse fetch vgg16"
         in finding("vgg16").text

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from tlcourse import cli, datasets, doctor, downloading, fetching
 from tlcourse.datasets import tfds
 from tlcourse.doctor import downloads
-from tlcourse.models import bert_folder, published
+from tlcourse.models import bert_folder
+from tlcourse.models import weights as keras_weights
 
 HOUR = 3600
 
@@ -166,7 +167,7 @@ def test_a_pack_that_was_damaged(stick, damage):
 def host(monkeypatch):
     """One host for all: the dogs, kmnist, the networks of Keras and Hugging Face."""
     with faulty_host() as host:
-        monkeypatch.setattr(published, "KERAS_FILES", host.address)
+        monkeypatch.setattr(keras_weights, "KERAS_FILES", host.address)
         monkeypatch.setenv("HF_ENDPOINT", host.address)
         infos = {
             f"{host.address}/{size}": SimpleNamespace(size=size) for size in (7, 3)
@@ -176,7 +177,7 @@ def host(monkeypatch):
         )
         monkeypatch.setattr(fetching, "_ask_pip", lambda: "")
         host.files = {"/3": b"the smaller archive", "/7": b""}
-        host.files[f"/mobilenet_v2/{published.weights_file('mobilenet_v2').name}"] = (
+        host.files[f"/mobilenet_v2/{keras_weights.weights_file('mobilenet_v2').name}"] = (
             b"weights"
         )
         host.files[

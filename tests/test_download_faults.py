@@ -16,7 +16,8 @@ from faulty_host import FAULTS, TENTHS, faulty_host
 from tlcourse import datasets, fetching
 from tlcourse.datasets import tfds
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
-from tlcourse.models import bert_folder, published
+from tlcourse.models import bert_folder
+from tlcourse.models import weights as keras_weights
 
 
 @pytest.fixture
@@ -50,11 +51,11 @@ def weights(host, monkeypatch):
     with h5py.File(buffer, "w") as file:
         file["kernel"] = np.random.default_rng(0).normal(size=20_000)
     content = buffer.getvalue()
-    monkeypatch.setattr(published, "KERAS_FILES", host.address)
-    pins = {published.weights_file("vgg16").name: hashlib.md5(content).hexdigest()}
-    monkeypatch.setattr(published, "_md5", lambda name: pins.get(name, ""))
+    monkeypatch.setattr(keras_weights, "KERAS_FILES", host.address)
+    pins = {keras_weights.weights_file("vgg16").name: hashlib.md5(content).hexdigest()}
+    monkeypatch.setattr(keras_weights, "_md5", lambda name: pins.get(name, ""))
     for name in ("vgg16", "mobilenet_v2"):
-        path = f"/{published.RECIPES[name].address}/{published.weights_file(name).name}"
+        path = f"/{keras_weights.RECIPES[name].address}/{keras_weights.weights_file(name).name}"
         host.files[path] = content
         hashes = base64.b64encode(hashlib.md5(content).digest()).decode()
         host.headers[path] = {"x-goog-hash": f"crc32c=AAAAAA==,md5={hashes}"}
@@ -72,19 +73,19 @@ def test_weights_of_keras(host, weights, fault, name):
         fetching.fetch(name)
     assert (
         fetching.whereabouts(name),
-        files_in(published.weights_file(name).parent),
+        files_in(keras_weights.weights_file(name).parent),
     ) == (None, [])
     host.fault = ""
     fetching.fetch(name)
-    assert published.weights_file(name).read_bytes() == weights
-    assert fetching.whereabouts(name) == str(published.weights_file(name))
+    assert keras_weights.weights_file(name).read_bytes() == weights
+    assert fetching.whereabouts(name) == str(keras_weights.weights_file(name))
 
 
 @pytest.mark.parametrize("kept", [0, 1000, 80_000])
 def test_weights_that_were_cut_short_by_something_else_are_fetched_again(
     host, weights, kept
 ):
-    file = published.weights_file("vgg16")
+    file = keras_weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(weights[:kept])
     assert fetching.whereabouts("vgg16") is None
@@ -93,10 +94,10 @@ def test_weights_that_were_cut_short_by_something_else_are_fetched_again(
 
 
 def test_weights_altered_by_one_byte_are_fetched_again(host, weights):
-    file = published.weights_file("vgg16")
+    file = keras_weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(weights[:-100] + bytes([weights[-100] ^ 1]) + weights[-99:])
-    assert published.fault_of_weights(file) == "altered"
+    assert keras_weights.fault_of_weights(file) == "altered"
     fetching.fetch("vgg16")
     assert file.read_bytes() == weights
 

@@ -13,7 +13,6 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse import files
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.features.engine import new_session
 from tlcourse.models import bundled
 from tlcourse.models.efficientnet_lite import (
     SCALING,
@@ -22,6 +21,7 @@ from tlcourse.models.efficientnet_lite import (
     block_shapes,
     block_table,
 )
+from tlcourse.models.onnx_file import new_session
 
 LITE0, LITE2 = SCALING
 EXPECTED = json.loads(

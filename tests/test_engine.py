@@ -13,8 +13,9 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
-from tlcourse.features.engine import OnnxEngine, compile_network, digest
-from tlcourse.models import bundled, onnx_file
+from tlcourse.features.engine import OnnxEngine, compile_network
+from tlcourse.models import bundled, conversion, onnx_file
+from tlcourse.models.conversion import digest
 from tlcourse.tensorflow_start import import_tensorflow
 
 SIZE = (24, 24)
@@ -84,7 +85,9 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
         model = tl.load_pretrained_model()
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)
-    session = engines.new_session(bundled.extract(model.name, "float32", ["features"]))
+    session = onnx_file.new_session(
+        bundled.extract(model.name, "float32", ["features"])
+    )
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)
 
@@ -101,7 +104,7 @@ def test_a_bundled_network_in_other_weights_needs_no_export(photographs, monkeyp
     whole = keras.Model(network.inputs, head(network.output))
     pixels = photographs[:1].astype("float32")
     for one in (network, whole):
-        runner = OnnxEngine(engines.to_onnx(one), "", one.output_shape[1:])
+        runner = OnnxEngine(conversion.to_onnx(one), "", one.output_shape[1:])
         assert_agree(runner.run(pixels), one(pixels, training=False))
 
 
@@ -117,7 +120,7 @@ def test_a_network_that_only_has_the_layers_names_is_exported(monkeypatch, chang
     exported = []
     monkeypatch.setattr(onnx_file, "from_keras", lambda one: exported.append(one))
     with pytest.raises(Exception, match=".*"):
-        engines.to_onnx(keras.Model(network.inputs, output))
+        conversion.to_onnx(keras.Model(network.inputs, output))
     assert len(exported) == 1
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features import features
-from tlcourse.features.engines import compile_network
+from tlcourse.features.engine import compile_network
 from tlcourse.features.pictures import Pictures, read_picture
 
 SIDE = 24

@@ -59,7 +59,7 @@ def job(folder, tmp_path_factory):
 
 
 def files(made):
-    """What must be the same in each run: the LiteRT files, byte for byte, and what was found."""
+    """What must be the same in each run: the ONNX files, byte for byte, and what was found."""
     record = {
         name: made.record[name] for name in ("test", "class_names", "data", "left_out")
     }
@@ -116,7 +116,7 @@ def test_the_time_is_said_before_the_work(job):
         "letter.jpg: cannot be read as a picture",
         "  ok    guessing      always answering dark is right for 60.0% of the test pictures.",
         " test pictures are right (95 % interval ",
-        "model_int8.tflite: ",
+        "model_int8.onnx: ",
         "MODEL_CARD.md says all this and more.",
     ],
 )

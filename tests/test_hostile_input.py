@@ -216,7 +216,7 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
         except TLCourseError as error:
             assert (
                 "tl.export" in str(error)
-                or "model.tflite" in str(error)
+                or "model.onnx" in str(error)
                 or "variant" in str(error)
             )
         else:

@@ -41,7 +41,7 @@ def folder(tmp_path):
 def load(folder, archive):
     """Load an archive from an export whose record was written to fit it."""
     (folder / "model.keras").write_bytes(archive)
-    record_of(folder, ("model.tflite", "model.keras"))
+    record_of(folder, ("model.onnx", "model.keras"))
     return load_exported(folder, "keras")
 
 
@@ -96,7 +96,7 @@ def test_the_layers_of_every_pretrained_network_are_known(name):
     import keras
 
     from tlcourse.models.efficientnet_lite import EfficientNetLite
-    from tlcourse.models.published import preprocessing_layers
+    from tlcourse.models.weights import preprocessing_layers
 
     recipe = RECIPES[name]
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")

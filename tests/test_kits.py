@@ -620,7 +620,7 @@ def test_weights_of_keras_are_carried_along_if_they_are_here(tmp_path, monkeypat
         "vgg16 is not on this machine. With internet: tlcourse fetch vgg16, then this again."
     ]
     monkeypatch.setattr(contents.fetching, "fault_of_weights", lambda file: None)
-    file = contents.published.weights_file("vgg16")
+    file = contents.weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(b"weights")
     assert contents._add_networks(tmp_path / "kit", ["vgg16"]) == []

@@ -7,15 +7,22 @@ import threading
 
 import numpy as np
 import pytest
-from small_bert import LAYERS, LONGEST, VOCABULARY, WIDTH
-from small_bert import random_tensors, write_small_bert
+from small_bert import (
+    LAYERS,
+    LONGEST,
+    VOCABULARY,
+    WIDTH,
+    random_tensors,
+    write_small_bert,
+)
 from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.features.engine import OnnxEngine, TensorFlowEngine, new_session
+from tlcourse.features.engine import OnnxEngine, TensorFlowEngine
 from tlcourse.models import bert, bert_onnx
 from tlcourse.models.bert_folder import read_shape, read_weights
+from tlcourse.models.onnx_file import new_session
 from tlcourse.models.wordpiece import TruncationWarning
 
 SENTENCES = [

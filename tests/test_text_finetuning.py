@@ -88,11 +88,11 @@ def test_the_network_is_token_ids_in_probabilities_out(small_bert, result, revie
     )
 
 
-def test_without_litert_it_predicts_the_same(result, reviews, monkeypatch):
-    from tlcourse.features import engines
+def test_without_onnx_runtime_it_predicts_the_same(result, reviews, monkeypatch):
+    from tlcourse.features import engine as engines
 
     fast = result.predict_proba(reviews[0])
-    monkeypatch.setattr(engines, "has_litert", lambda: False)
+    monkeypatch.setattr(engines, "has_onnxruntime", lambda: False)
     np.testing.assert_allclose(result.predict_proba(reviews[0]), fast, atol=1e-4)
 
 

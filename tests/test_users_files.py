@@ -53,7 +53,7 @@ def write_files(folder):
     names = [
         *(
             "mine.npz",
-            "model.tflite",
+            "model.onnx",
             "table.parquet",
             "list.csv",
             "letter.txt",
@@ -61,7 +61,7 @@ def write_files(folder):
             ".unfinished-notes",
         ),
         *(
-            f"networks/{LONG}-keras-3.15.0.tflite",
+            f"networks/{LONG}-float32-keras-3.15.0.onnx",
             f"networks/{LONG}-keras-3.15.0.sha256",
             f"training/net-{LONG}.npz",
         ),
@@ -266,7 +266,7 @@ def test_two_processes_and_one_that_clears_leave_a_users_files_as_they_are(
 OWN_NAMES = st.sampled_from(
     [
         f"a-{SHORT}.sqlite",
-        f"{LONG}-keras-3.tflite",
+        f"{LONG}-float32-keras-3.onnx",
         f"a-{LONG}.npz",
         "shard-000001.parquet",
         "_job.json",
@@ -277,7 +277,7 @@ USER_NAMES = st.sampled_from(
     [
         "lab.sqlite",
         "a.npz",
-        "b.tflite",
+        "b.onnx",
         "c.parquet",
         "CACHEDIR.TAG",
         "x.sha256",

@@ -70,8 +70,9 @@ class ExportedModel(Predictor[Images]):
 
     def __repr__(self) -> str:
         height, width = self.input_size
+        name = printable(self.folder.name)
         return (
-            f"<{printable(self.folder.name)}, {self.variant}: {height}×{width} pixels → "
+            f"<{name}, {self.variant}: {height}×{width} pixels → "
             f"{len(self.classes)} classes>"
         )
 

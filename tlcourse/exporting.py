@@ -5,18 +5,15 @@ Each file is compared with the Keras network on the test set before it counts as
 
 import errno
 import json
-import os
-import platform
+import threading
 import time
-from collections import Counter
-from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import validation
+from . import export_record, validation
 from .datasets.core import Dataset
 from .errors import (
     TLCourseError,
@@ -25,6 +22,7 @@ from .errors import (
     how_to_install,
     printable,
 )
+from .export_record import Evaluation, TestSet
 from .exported import (
     CARD,
     FORMAT,
@@ -36,16 +34,15 @@ from .exported import (
     open_engine,
 )
 from .features import engine as engines
-from .features import features
 from .features.inputs import one_picture
-from .features.pictures import Pictures, resize
-from .files import as_path, sha256, unfinished_folder
+from .features.pictures import resize
+from .files import as_path, unfinished_folder
 from .model_card import model_card
 from .models import onnx_file
-from .models.recipes import RECIPES
+from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
 from .output_folder import check_output_folder
-from .training.evaluation import interval
+from .silence import stderr_silenced
 from .training.fine_tuned import FineTuned
 from .training.heads import Classifier
 
@@ -53,13 +50,8 @@ if TYPE_CHECKING:
     import keras
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
-LISTED_MISTAKES = 10
 CALIBRATION_PICTURES = 96  # of the training set
 LITERT = "model.tflite"
-_TRAINING_KEYS = ("from", "views", "augmentations", "rows", "settings", "seconds")
-_TRAINING_KEYS += ("probe", "best_epoch")
-_PACKAGES = ("tlcourse", "keras", "tensorflow-cpu", "tensorflow", "onnxruntime")
-_PACKAGES += ("tf2onnx", "ai-edge-litert", "pillow", "numpy")
 
 
 def export(
@@ -73,11 +65,11 @@ def export(
 ) -> ExportedModel:
     """Write a trained network into a new folder, each file evaluated on the test set.
 
-    Written are model.keras (pixels [0, 255] → probabilities, preprocessing inside; Keras
-    alone loads it), model.onnx (the same, float32), model_int8.onnx (8-bit weights and
-    activations, calibrated on training pictures), labels.txt (a class per line, in the
-    order of the outputs), record.json (all that was measured) and MODEL_CARD.md (M.
-    Mitchell et al., "Model Cards for Model Reporting", 2019). A float32 file must agree
+    Written are model.keras (pixels [0, 255] → probabilities, preprocessing inside;
+    Keras alone loads it), model.onnx (the same, float32), model_int8.onnx (8-bit
+    weights and activations, calibrated on training pictures), labels.txt (a class per
+    line, in the order of the outputs), record.json (all that was measured) and
+    MODEL_CARD.md (M. Mitchell et al., "Model Cards for Model Reporting", 2019). A float32 file must agree
     with Keras to 1e-3; an int8 file whose accuracy lies below the 95 % confidence
     interval of Keras' is left out, and the card says so. The folder is written as a
     whole, or not at all.
@@ -212,9 +204,9 @@ def _write(
 ) -> dict:
     """Write everything but record and card; returns the record."""
     height, width = network.input_shape[1:3]
-    size, test = (height, width), _TestSet(trained, dataset)
+    size, test = (height, width), TestSet(trained, dataset)
 
-    def evaluate(path: Path) -> _Evaluation:
+    def evaluate(path: Path) -> Evaluation:
         return test.evaluate(open_engine(path, len(trained.classes), size), size)
 
     keras_file, float32, int8 = (
@@ -224,7 +216,7 @@ def _write(
     engines.release_all()  # conversion needs the memory
     reference = evaluate(keras_file)
     files, left_out = {keras_file: reference}, {}
-    float32.write_bytes(engines.to_onnx(network))
+    float32.write_bytes(to_onnx(network))
     files[float32] = evaluate(float32)
     difference = files[float32].difference(reference)
     if difference > LARGEST_DIFFERENCE:
@@ -252,17 +244,17 @@ def _write(
         "format": FORMAT,
         "class_names": trained.class_names,
         "classes": trained.classes.tolist(),
-        "input": {"height": height, "width": width, **_bit_depth(dataset)},
-        "backbone": _backbone(network.name),
-        "data": _data(dataset),
-        "training": _training(trained),
+        "input": {"height": height, "width": width, **export_record.bit_depth(dataset)},
+        "backbone": export_record.backbone(network.name),
+        "data": export_record.data(dataset),
+        "training": export_record.training(trained),
         "test": test.record(reference),
         "files": {
             path.name: evaluation.record(path, reference)
             for path, evaluation in files.items()
         },
         "left_out": left_out,
-        "made": _provenance(),
+        "made": export_record.provenance(),
     }
 
 
@@ -275,19 +267,17 @@ def _calibration_pictures(dataset: Dataset, size: tuple[int, int]) -> list[np.nd
 
 
 def _write_litert(
-    path: Path, network: "keras.Model", test: "_TestSet", size: tuple[int, int]
-) -> "_Evaluation":
+    path: Path, network: "keras.Model", test: TestSet, size: tuple[int, int]
+) -> Evaluation:
     """Write a LiteRT file by TensorFlow's converter, and evaluate it."""
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
-
-    from .silence import stderr_silenced
 
     with stderr_silenced():
         converter = tf.lite.TFLiteConverter.from_keras_model(network)
         path.write_bytes(converter.convert())
         interpreter = Interpreter(str(path), num_threads=engines.workers())
-    predict = interpreter.get_signature_runner()
+    predict, lock = interpreter.get_signature_runner(), threading.Lock()
     (name,), (output,) = predict.get_input_details(), predict.get_output_details()
 
     class LiteRT:
@@ -298,166 +288,7 @@ def _write_litert(
             with lock:
                 return predict(**{name: batch})[output]
 
-    import threading
-
-    lock = threading.Lock()
     return test.evaluate(LiteRT(), size)
-
-
-def _bit_depth(dataset: Dataset) -> dict[str, int]:
-    """The bit depth of 16-bit pictures that do not state theirs, if there are any."""
-    depths = [
-        split.images.depth.bits
-        for split in dataset.splits.values()
-        if isinstance(split.images, Pictures)
-    ]
-    return {"bits": max(filter(None, depths))} if any(depths) else {}
-
-
-class _Evaluation(NamedTuple):
-    """One file on the test set: float32 (n, classes), accuracy and speed."""
-
-    probabilities: np.ndarray
-    accuracy: float
-    pictures_per_second: float
-
-    def difference(self, other: "_Evaluation") -> float:
-        return float(np.abs(self.probabilities - other.probabilities).max())
-
-    def record(self, path: Path, reference: "_Evaluation") -> dict:
-        predicted = self.probabilities.argmax(axis=1)
-        same = predicted == reference.probabilities.argmax(axis=1)
-        return {
-            "bytes": path.stat().st_size,
-            "sha256": sha256(path),
-            "accuracy": self.accuracy,
-            "agreement": float(np.mean(same)),
-            "largest_difference": self.difference(reference),
-            "pictures_per_second": round(self.pictures_per_second, 1),
-        }
-
-
-class _TestSet:
-    """A data set's test pictures, and their true classes."""
-
-    def __init__(self, trained: FineTuned | Classifier, dataset: Dataset) -> None:
-        self.names, self._test = trained.class_names, dataset.test
-        is_text = trained.classes.dtype.kind == "U"
-        labels, train = (
-            split.label_names if is_text else split.labels
-            for split in (dataset.test, dataset.train)
-        )
-        self._true = trained.positions(labels, len(labels))
-        positions = trained.positions(train, len(train))
-        self._majority = int(np.bincount(positions).argmax())
-
-    def evaluate(self, engine: engines.Engine, size: tuple[int, int]) -> _Evaluation:
-        features.compute(engine, self._test.images[:1], size)  # starts it
-        start = time.perf_counter()
-        probabilities = features.compute(
-            engine, self._test.images, size, describe="Evaluating"
-        )
-        seconds = time.perf_counter() - start
-        accuracy = float(np.mean(probabilities.argmax(axis=1) == self._true))
-        return _Evaluation(probabilities, accuracy, len(self._test) / seconds)
-
-    def interval(self, evaluation: _Evaluation) -> tuple[float, float]:
-        count = len(self._test)
-        return interval(round(evaluation.accuracy * count), count)
-
-    def record(self, evaluation: _Evaluation) -> dict:
-        """What the model card says of the test set."""
-        predicted = evaluation.probabilities.argmax(axis=1)
-        probability = evaluation.probabilities.max(axis=1)
-        wrong = predicted != self._true
-        surest = np.flatnonzero(wrong)[np.argsort(-probability[wrong], kind="stable")]
-        pairs = Counter(zip(self._true[wrong], predicted[wrong], strict=True))
-        count = len(self.names)
-        tested = np.bincount(self._true, minlength=count)
-        right = np.bincount(self._true[~wrong], minlength=count)
-        return {
-            "pictures": len(self._test),
-            "right": int(np.sum(~wrong)),
-            "accuracy": evaluation.accuracy,
-            "interval": list(self.interval(evaluation)),
-            "most_frequent": self.names[self._majority],
-            "baseline": float(np.mean(self._true == self._majority)),
-            "classes": {
-                name: {"pictures": int(all_of_it), "right": int(some)}
-                for name, all_of_it, some in zip(self.names, tested, right, strict=True)
-            },
-            "mistakes": [
-                [self.names[true], self.names[other], times]
-                for (true, other), times in pairs.most_common(LISTED_MISTAKES)
-            ],
-            "surest_mistakes": [
-                {
-                    "picture": self._picture_name(int(row)),
-                    "true": self.names[self._true[row]],
-                    "predicted": self.names[predicted[row]],
-                    "probability": round(float(probability[row]), 4),
-                }
-                for row in surest[:LISTED_MISTAKES]
-            ],
-        }
-
-    def _picture_name(self, row: int) -> str:
-        """Class folder and file name, or the row: no path of this machine."""
-        paths = getattr(self._test.images, "paths", None)
-        if not paths:
-            return f"test picture {row}"
-        return printable(Path(*paths[row].parts[-2:]).as_posix())
-
-
-def _backbone(name: str) -> dict:
-    known = next((known for known in RECIPES if name.startswith(known)), None)
-    if known is None:
-        return {"name": name, "source": "trained from scratch", "top1": None}
-    return {"name": known, "source": RECIPES[known].source, "top1": RECIPES[known].top1}
-
-
-def _data(dataset: Dataset) -> dict:
-    source, names = dataset.card.source, dataset.class_names
-    if os.path.exists(source):
-        source = printable(Path(source).name)  # no path of this machine
-    counts = {
-        name: np.bincount(split.labels, minlength=len(names)).tolist()
-        for name, split in dataset.splits.items()
-    }
-    return {
-        "name": printable(dataset.name),
-        "source": source,
-        "pictures": {
-            split: dict(zip(names, count, strict=True))
-            for split, count in counts.items()
-        },
-        "left_out": len(dataset.skipped),
-    }
-
-
-def _training(trained: FineTuned | Classifier) -> dict:
-    if isinstance(trained, Classifier):
-        return {
-            "method": "linear probe",
-            "C": trained.strength,
-            "cross_validated": trained.cross_validated,
-        }
-    kept = {key: trained.record[key] for key in _TRAINING_KEYS if key in trained.record}
-    return {"method": "fine-tuned", **kept}
-
-
-def _provenance() -> dict:
-    installed = {
-        distribution.metadata["Name"]: distribution.version
-        for distribution in metadata.distributions()
-    }
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processors": engines.processors(),
-        "python": platform.python_version(),
-        "versions": {name: installed[name] for name in _PACKAGES if name in installed},
-    }
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files, sha256  # noqa: E402
 
-from tlcourse.features.engine import new_session  # noqa: E402
 from tlcourse.models import bundled, calibration, onnx_file  # noqa: E402
 from tlcourse.models.efficientnet_lite import (  # noqa: E402
     BATCH_NORM_EPSILON,
@@ -37,6 +36,7 @@ from tlcourse.models.efficientnet_lite import (  # noqa: E402
     block_shapes,
     block_table,
 )
+from tlcourse.models.onnx_file import new_session  # noqa: E402
 from tlcourse.models.recipes import RECIPES  # noqa: E402
 from tlcourse.models.weights import build  # noqa: E402
 

@@ -5,13 +5,9 @@ batch on one processor; several threads call it at once, one for each processor,
 nothing waits for anything, and results do not depend on the number of processors.
 """
 
-import hashlib
-import json
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -19,15 +15,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from ..errors import TLCourseError, UserInputError
-from ..files import cache_folder, sha256, shared_cache_folder
+from ..errors import UserInputError
 from ..freed_memory import clear_away, hand_back_freed_memory
 from ..interrupts import ctrl_c_waits
-from ..models import bundled, onnx_file
+from ..models.conversion import converted, digest
+from ..models.onnx_file import new_session
 from ..silence import stderr_silenced
 from ..tensorflow_start import import_tensorflow
 from ..validation import one_of, shown
-from .cache import keep
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "onnx", "tensorflow")
 PRECISIONS = ("float32", "int8")
 TENSORFLOW_BATCH = 8  # more would not stay in the processor's cache
-LARGEST_DIFFERENCE = 1e-3  # between Keras and a converted network, of the largest value
 
 T = TypeVar("T")
 
@@ -124,20 +118,6 @@ class OnnxEngine:
             return values[0]
         by_name = dict(zip(names, values, strict=True))
         return np.concatenate([by_name[name] for name in self._outputs], axis=-1)
-
-
-def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
-    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # fatal errors only; the others are raised
-    # Memory comes from malloc: an arena of its own would never be handed back.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(
-        source, options, providers=["CPUExecutionProvider"]
-    )
 
 
 class TensorFlowEngine:
@@ -305,7 +285,7 @@ def _compile(
     if not uses_onnx(engine):
         return TensorFlowEngine(network, key)
     try:
-        source = _converted(network, key, precision, calibration)
+        source = converted(network, key, precision, calibration)
         compiled = OnnxEngine(source, f"{key}-{precision}", network.output_shape[1:])
         compiled.start()
         return compiled
@@ -317,88 +297,3 @@ def _compile(
             f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
             f"{reason}). Use engine='tensorflow', precision='float32'."
         ) from error
-
-
-def _converted(
-    network: "keras.Model",
-    key: str,
-    precision: str,
-    calibration: Callable[[], Iterable[np.ndarray]] | None,
-) -> Path | bytes:
-    """The network's ONNX file from a cache, or converted and put into the user's."""
-    name = f"{key[:24]}-{precision}-keras-{metadata.version('keras')}.onnx"
-    for folder in filter(None, (cache_folder(), shared_cache_folder())):
-        if _is_whole(folder / "networks" / name):
-            return folder / "networks" / name
-    content = to_onnx(network)
-    if precision == "int8" and calibration is not None:
-        content = onnx_file.quantize(content, calibration())
-    path = cache_folder() / "networks" / name
-    checksum = hashlib.sha256(content).hexdigest().encode()
-    beside = path.with_suffix(".sha256")
-    if keep(path, lambda file: file.write(content), len(content)) and keep(
-        beside, lambda file: file.write(checksum), len(checksum)
-    ):
-        return path
-    return content
-
-
-def to_onnx(network: "keras.Model") -> bytes:
-    """Convert a Keras network to ONNX, and compare both on one random picture.
-
-    Raises
-    ------
-    TLCourseError
-        They differ by more than `LARGEST_DIFFERENCE`.
-    Exception
-        The converter's own, of many kinds.
-    """
-    shape = (1, *network.input_shape[1:])
-    picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    expected = np.asarray(network(picture, training=False))
-    for convert in (bundled.from_keras, onnx_file.from_keras):
-        content = convert(network)
-        if content is not None:
-            engine = OnnxEngine(content, "", expected.shape[1:])
-            difference = np.abs(engine.run(picture) - expected).max()
-            if difference <= LARGEST_DIFFERENCE * np.abs(expected).max():
-                return content
-    raise TLCourseError(
-        f"The converted network differs from Keras by {difference:.2g}."
-    )
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        checksum = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
-        if checksum != sha256(path):
-            return False
-    except (OSError, ValueError):
-        return False
-    with suppress(OSError):  # what was not used for longest is removed first
-        os.utime(path)
-    return True
-
-
-def digest(network: "keras.Model") -> str:
-    """A digest of a Keras network's configuration and weights.
-
-    Names that Keras numbered, and what is frozen, do not count: neither changes the
-    output.
-    """
-    config = json.dumps(network.get_config(), default=str)
-    for position, operation in enumerate((network, *network.operations)):
-        config = config.replace(f'"{operation.name}"', f'"#{position}"')
-    config = re.sub(r'"trainable": (true|false)', "", config)
-    content = f"{config} {weights_digest(network.weights)}"
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def weights_digest(weights: Iterable) -> str:
-    """A digest of arrays, one after the other; xxHash, ten times as fast as SHA-256."""
-    from xxhash import xxh3_128
-
-    summary = xxh3_128()
-    for weight in weights:
-        summary.update(np.ascontiguousarray(weight).data)
-    return summary.hexdigest()

@@ -38,7 +38,7 @@ def file_name(variant: str, precision: str = "float32") -> str:
 
 
 def pooled(blocks: Sequence[str]) -> tuple[str, ...]:
-    """Names of the outputs that are averages and maxima over these blocks' positions."""
+    """Names of the outputs that are averages and maxima of these blocks."""
     return tuple(
         f"{block}_{kind}" for block in blocks for kind in ("average", "maximum")
     )

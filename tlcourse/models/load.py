@@ -1,4 +1,4 @@
-"""`load_pretrained_model`: a pretrained network by its name, or a BERT by its folder."""
+"""Pretrained networks by name, or a BERT by its folder."""
 
 import os
 from os import PathLike

@@ -16,6 +16,7 @@ from ..tensorflow_start import import_tensorflow
 if TYPE_CHECKING:
     import keras
     import onnx
+    import onnxruntime
 
 LARGEST_FILE = 1 << 30  # bytes; VGG16 with ImageNet's classes has 0.55 GB
 LARGEST_SIZE = 1 << 16  # of an attribute: a kernel, a stride, padding, an axis
@@ -51,13 +52,27 @@ def from_keras(network: "keras.Model") -> bytes:
         warnings.catch_warnings(),
         stderr_silenced(),
     ):
-        warnings.simplefilter("ignore", FutureWarning)  # tf2onnx asks for np.object
+        warnings.simplefilter("ignore")  # np.object in tf2onnx, inputs given as a list
         network(picture)  # Keras exports only networks that were called
         path = Path(folder, "network.onnx")
         network.export(path, format="onnx", verbose=False)
         content = path.read_bytes()
     clear_away()
     return content
+
+
+def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
+    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal errors only; the others are raised
+    # Memory comes from malloc: an arena of its own would never be handed back.
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(
+        source, options, providers=["CPUExecutionProvider"]
+    )
 
 
 def load(path: Path) -> "onnx.ModelProto":
@@ -190,6 +205,10 @@ def check_foreign(path: Path) -> bytes:
         _check_node(path, node)
     for tensor in model.graph.initializer:
         _check_tensor(path, tensor)
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise _refusal(path, str(error).split("\n")[0][:100]) from None
     return content
 
 

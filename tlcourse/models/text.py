@@ -16,6 +16,7 @@ from ..features.views import AS_IS
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder
+from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
 if TYPE_CHECKING:
@@ -237,8 +238,8 @@ class PretrainedTextModel:
             chosen = list(chosen)
         if not any(chosen is one or chosen == one for one in (None, 1, AS_IS, [AS_IS])):
             raise UserInputError(
-                f"augmentations is {validation.shown(chosen)}, but augmentations are of "
-                "pictures; a sentence is taken as it is."
+                f"augmentations is {validation.shown(chosen)}, but only pictures are "
+                "augmented; a sentence is taken as it is."
             )
         return (AS_IS,)
 
@@ -298,9 +299,7 @@ def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
 
 
 def _digest(weights: dict[str, list[np.ndarray]]) -> str:
-    return engines.weights_digest(
-        array for name in sorted(weights) for array in weights[name]
-    )
+    return weights_digest(array for name in sorted(weights) for array in weights[name])
 
 
 def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEngine:
@@ -310,4 +309,4 @@ def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEng
     block = f"layer_{layers}" if layers else EMBEDDINGS
     states = network.get_layer(f"{block}_states").output
     part = keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
-    return engines.TensorFlowEngine(part, engines.digest(part))
+    return engines.TensorFlowEngine(part, digest(part))

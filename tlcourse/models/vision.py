@@ -1,8 +1,8 @@
 """Pretrained networks for pictures, each with its own input size and preprocessing."""
 
 import hashlib
-from collections.abc import Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,10 @@ from ..features import features
 from ..features.inputs import as_pictures
 from ..features.views import AS_IS, view_names
 from ..files import read_card
-from ..tensorflow_start import import_tensorflow
-from . import bundled, efficientnet_lite
-from .blocks import is_spatial, sort_into_blocks
-from .recipes import RECIPES
-from .weights import build, imagenet_classes, preprocess
+from . import bundled
+from .backbone import KerasBackbone
+from .calibration import calibration_pictures
+from .conversion import weights_digest
 
 if TYPE_CHECKING:
     import keras
@@ -27,17 +26,15 @@ if TYPE_CHECKING:
     from ..features.inputs import Images
 
 
-class PretrainedModel:
+class PretrainedModel(KerasBackbone):
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
 
     Attributes
     ----------
     name, engine, precision : str
         As given to `load_pretrained_model`.
-    recipe : Recipe
-        Input size, preprocessing, published accuracy and its source.
-    input_size : tuple of int
-        (height, width) in pixels.
+    recipe, input_size, network, classifier, blocks
+        See `KerasBackbone`.
     """
 
     kind = "pictures"
@@ -46,92 +43,13 @@ class PretrainedModel:
     def __init__(
         self, name: str, engine: str = "auto", precision: str = "float32"
     ) -> None:
-        self.name, self.recipe = name, RECIPES[name]
+        super().__init__(name)
         self.engine = engines.check_engine(engine)
         self.precision = engines.check_precision(precision, engine)
-        self.input_size = (self.recipe.size, self.recipe.size)
-        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
-        if self._is_bundled:
+        if self.is_bundled:
             bundled.file(name, precision)
         else:
             self.network  # noqa: B018 - so that missing weights are noticed at once
-
-    def __repr__(self) -> str:
-        height, width = self.input_size
-        return (
-            f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, "
-            f"{len(self.blocks)} blocks>"
-        )
-
-    @property
-    def _is_bundled(self) -> bool:
-        return not self.recipe.application
-
-    @cached_property
-    def network(self) -> "keras.Model":
-        """The network as a `keras.Model`, built when it is first asked for.
-
-        Pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d).
-        Preprocessing and average pooling are inside.
-        """
-        return self._build("network", include_top=False)
-
-    @cached_property
-    def classifier(self) -> "keras.Model":
-        """The network with its ImageNet classifier: pixels → probabilities (n, 1000)."""
-        return self._build("classifier", include_top=True)
-
-    def _build(self, part: str, include_top: bool) -> "keras.Model":
-        network = build(self.recipe, self.name, include_top)
-        self._digests[part] = engines.digest(network)
-        return network
-
-    @cached_property
-    def labels(self) -> list[str]:
-        """The 1,000 ImageNet classes in plain English, in the order of the outputs."""
-        return [row["label"] for row in imagenet_classes()]
-
-    @property
-    def feature_dim(self) -> int:
-        """The number of features of a picture."""
-        if self._is_bundled:
-            return efficientnet_lite.FEATURES
-        return self.network.output_shape[-1]
-
-    @cached_property
-    def blocks(self) -> dict[str, list[str]]:
-        """Block name → names of its layers, from input to output."""
-        if self._is_bundled:
-            return efficientnet_lite.block_layers(self.name)
-        layers = [
-            layer
-            for layer in self.network.layers
-            if layer.name not in ("pixels", "preprocessing") and is_spatial(layer)
-        ]
-        return {
-            block: [layer.name for layer in inside]
-            for block, inside in sort_into_blocks(layers, self.recipe).items()
-        }
-
-    def preprocess(self, images: "Images") -> np.ndarray:
-        """Compute the input of the network's first layer, to look at it.
-
-        The network preprocesses by itself; nothing has to be called before it.
-
-        Parameters
-        ----------
-        images
-            Array, or list of arrays of one size, as for `extract_features`; not
-            resized, and not changed.
-
-        Returns
-        -------
-        ndarray of shape (n, height, width, 3), float32
-        """
-        pixels = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
-        if not pixels:
-            raise UserInputError("There are no pictures; at least one is needed.")
-        return preprocess(np.stack(pixels), self.recipe.pixels)
 
     def extract_features(
         self,
@@ -145,14 +63,11 @@ class PretrainedModel:
     ) -> np.ndarray:
         """Extract each picture's features.
 
-        Without `blocks` these are the features that the network's own classifier was
-        trained on: the last block's output, averaged over all positions. With `blocks`,
-        the average and the maximum over all positions of each named block's output,
-        concatenated.
-
-        Features that were computed before come from the cache on disk. After Ctrl-C
-        the next call continues where this one stopped. Results above 16 MB are a
-        `numpy.memmap`.
+        Without `blocks`: the last block's output, averaged over all positions. With
+        `blocks`: average and maximum over all positions of each named block's output,
+        concatenated. Features that were computed before come from the cache on disk.
+        After Ctrl-C the next call continues where this one stopped. Results above 16 MB
+        are a `numpy.memmap`.
 
         Parameters
         ----------
@@ -198,23 +113,11 @@ class PretrainedModel:
         if blocks is None:
             runner = self._runner((bundled.FEATURES_OUTPUT,), lambda: self.network)
         else:
-            names = self._block_names(blocks)
+            names = self.check_blocks(blocks)
             runner = self._runner(bundled.pooled(names), lambda: self.network_at(names))
-        if engines.is_dask(engine):
-            from .. import scale
-
-            return scale.compute(
-                runner,
-                images,
-                self.input_size,
-                scheduler=scheduler,
-                out=out,
-                cache=cache,
-            ).features
-        if scheduler is not None or out is not None:
-            raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
+        where = {"scheduler": scheduler, "out": out}
         name = self.name if cache else None
-        return features.compute(runner, images, self.input_size, name=name)
+        return self._compute(runner, images, (AS_IS,), np.float32, name, engine, where)
 
     def activations(
         self,
@@ -255,26 +158,40 @@ class PretrainedModel:
             return features.compute(
                 pixels, images, self.input_size, names, np.uint8, describe=describe
             )
-        (block,) = self._block_names((block,))
-        runner = self._runner((block,), lambda: self._network_up_to(block))
-        if engines.is_dask(engine):
-            from .. import scale
-
-            return scale.compute(
-                runner,
-                images,
-                self.input_size,
-                names,
-                np.float16,
-                scheduler=scheduler,
-                cache=cache,
-                complete=True,
-                describe="Computing activations",
-            ).features
+        (block,) = self.check_blocks((block,))
+        runner = self._runner((block,), lambda: self.network_up_to(block))
+        where = {"scheduler": scheduler}
         name = f"{self.name}-{block}" if cache else None
-        return features.compute(
-            runner, images, self.input_size, names, np.float16, name=name
-        )
+        return self._compute(runner, images, names, np.float16, name, engine, where)
+
+    def _compute(
+        self,
+        runner: engines.Engine,
+        images: "Images",
+        augmentations: Sequence[str],
+        dtype: type,
+        name: str | None,
+        engine: str | None,
+        where: dict,
+    ) -> np.ndarray:
+        """Compute in this process, or on a Dask cluster."""
+        size = self.input_size
+        if not engines.is_dask(engine):
+            if any(value is not None for value in where.values()):
+                raise UserInputError(
+                    "scheduler and out are for Dask: add engine='dask'."
+                )
+            return features.compute(
+                runner, images, size, augmentations, dtype, name=name
+            )
+        from .. import scale
+
+        if dtype == np.float16:  # training looks at every row
+            where |= {"complete": True, "describe": "Computing activations"}
+        where["cache"] = name is not None
+        return scale.compute(
+            runner, images, size, augmentations, dtype, **where
+        ).features
 
     def predict_labels(
         self, images: "Images", top: int = 5
@@ -297,8 +214,6 @@ class PretrainedModel:
         ------
         WeightsUnavailable
             The weights of the ImageNet classifier are not here.
-        UserInputError, PictureError
-            As `extract_features`.
         """
         top = validation.whole_number("top", top, 1, 1000)
         output = (bundled.CLASSIFIER_OUTPUT,)
@@ -313,12 +228,7 @@ class PretrainedModel:
         ]
 
     def predict_with(self, network: "keras.Model", images: "Images") -> np.ndarray:
-        """Predict with a network from pixels to probabilities, such as a fine-tuned one.
-
-        Returns
-        -------
-        ndarray of shape (n, classes), float32
-        """
+        """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
         runner, size = engines.compile_network(network), self.input_size
         return features.compute(runner, images, size, describe="Predicting")
 
@@ -330,87 +240,31 @@ class PretrainedModel:
         """The names of the augmentations that `fine_tune` uses: two by default."""
         return view_names(2 if chosen is None else chosen)
 
-    def copy_network(self) -> "keras.Model":
-        """Copy the network: training the copy leaves `self.network` as it is."""
-        import_tensorflow()
-        import keras
-
-        network = keras.models.clone_model(self.network)
-        network.set_weights(self.network.get_weights())
-        return network
-
-    def network_at(self, blocks: Sequence[str]) -> "keras.Model":
-        """The network up to these blocks: averages and maxima of their outputs, (n, d)."""
-        import_tensorflow()
-        import keras
-
-        parts = []
-        for block in self._block_names(blocks):
-            output = self.network.get_layer(self.blocks[block][-1]).output
-            parts += [
-                keras.layers.GlobalAveragePooling2D()(output),
-                keras.layers.GlobalMaxPooling2D()(output),
-            ]
-        outputs = keras.layers.Concatenate()(parts)
-        name = "-".join((self.name, *blocks))
-        return keras.Model(self.network.inputs[0], outputs, name=name)
-
-    def _network_up_to(self, block: str) -> "keras.Model":
-        import_tensorflow()
-        import keras
-
-        output = self.network.get_layer(self.blocks[block][-1]).output
-        return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}")
-
     def _runner(
-        self, outputs: tuple[str, ...], keras_network, part: str = "network"
+        self,
+        outputs: tuple[str, ...],
+        keras_network: Callable[[], "keras.Model"],
+        part: str = "network",
     ) -> engines.Engine:
         """The engine for these outputs, with the weights that the network has now.
 
         int8 stands for the published weights: a network that was changed is float32.
         """
-        changed = self._changed(part)
-        if not self._is_bundled or not engines.uses_onnx(self.engine):
-            precision = "float32" if changed else self.precision
-            pictures = partial(_calibration_pictures, self.input_size)
-            return engines.compile_network(
-                keras_network(), self.engine, precision, pictures
-            )
+        changed = self.is_changed(part)
         precision = "float32" if changed else self.precision
-        files = read_card("weights").files
-        checksum = files[bundled.file_name(self.name, precision)]
+        if not self.is_bundled or not engines.uses_onnx(self.engine):
+            return engines.compile_network(
+                keras_network(),
+                self.engine,
+                precision,
+                lambda: calibration_pictures(self.input_size),
+            )
         weights = bundled.weights_of(self.__dict__[part]) if changed else {}
-        content = f"{checksum} {engines.weights_digest(weights.values())} {outputs}"
+        checksum = read_card("weights").files[bundled.file_name(self.name, precision)]
+        content = f"{checksum} {weights_digest(weights.values())} {outputs}"
         key = hashlib.sha256(content.encode()).hexdigest()
         source = partial(bundled.extract, self.name, precision, outputs, weights)
         shape = bundled.output_shape(self.name, outputs)
         return engines.remembered(
             (key,), lambda: engines.OnnxEngine(source, key, shape, outputs)
         )
-
-    def _changed(self, part: str) -> bool:
-        """Whether this Keras network was built, and is not what it was then."""
-        built = self.__dict__.get(part)
-        if built is None:
-            return False
-        return engines.digest(built) != self._digests[part]
-
-    def _block_names(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
-        names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
-        unknown = [
-            name
-            for name in names
-            if not isinstance(name, str) or name not in self.blocks
-        ]
-        if unknown or not names:
-            raise UserInputError(
-                f"{self.name} has no block {validation.shown(unknown or names or blocks)}"
-                f". Its blocks: {', '.join(self.blocks)}."
-            )
-        return names
-
-
-def _calibration_pictures(size: tuple[int, int]) -> np.ndarray:
-    from .calibration import calibration_pictures
-
-    return calibration_pictures(size)

@@ -46,7 +46,7 @@ def weights_address(name: str, include_top: bool = False) -> str:
 
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download a network's weights into Keras' cache, checked before they are put there.
+    """Download a network's weights into Keras' cache, and check them.
 
     Raises
     ------

@@ -16,9 +16,10 @@ from ..features import engine as engines
 from ..features.ragged import Ragged
 from ..freed_memory import clear_away
 from ..guards.pretrained import share_moved
-from ..models.vision import PretrainedModel
 from ..models.blocks import is_kernel
+from ..models.conversion import weights_digest
 from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from ..validation import class_names as checked_names
 from ..validation import flag, names_of
 from ..validation import labels as checked_labels
@@ -145,8 +146,7 @@ def _digests(network: "keras.Model", head: "keras.layers.Layer") -> dict[str, st
     """A weight's path → what tells whether it has changed; copies of a BERT would be a hundred megabytes."""
     weights = (*network.weights, *head.weights)
     return {
-        weight.path: engines.weights_digest([weight.numpy() + 0.0])
-        for weight in weights
+        weight.path: weights_digest([weight.numpy() + 0.0]) for weight in weights
     }  # -0.0 is 0.0
 
 
