@@ -16,6 +16,7 @@ from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported, open_engine, read_record
 from tlcourse.models import bert_folder
+from tlcourse.models.bert_weights import read_weights
 
 RESULTS = {
     "bench": {"recipes": {"a": [1, {"b": 0.5}]}, "arrays": 1},
@@ -116,7 +117,7 @@ def test_a_bert_folder(tmp_path, name):
 
     def read():
         shape = bert_folder.read_shape(folder)
-        bert_folder.read_weights(folder, shape)
+        read_weights(folder, shape)
         bert_folder.longest_text(folder, shape)
         bert_folder.is_lower_case(folder)
 

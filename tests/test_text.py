@@ -21,7 +21,8 @@ import tlcourse as tl
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features.engine import OnnxEngine, TensorFlowEngine
 from tlcourse.models import bert, bert_onnx
-from tlcourse.models.bert_folder import read_shape, read_weights
+from tlcourse.models.bert_folder import read_shape
+from tlcourse.models.bert_weights import read_weights
 from tlcourse.models.onnx_file import new_session
 from tlcourse.models.wordpiece import TruncationWarning
 

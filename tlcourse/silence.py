@@ -19,6 +19,19 @@ def stderr_silenced() -> "Iterator[None]":
         os.close(nowhere)
 
 
+@contextmanager
+def logging_silenced() -> "Iterator[None]":
+    """Python's own log has no warnings meanwhile, and gets no handlers."""
+    root, disabled = logging.getLogger(), logging.root.manager.disable
+    handlers = root.handlers[:]
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.handlers[:] = handlers
+
+
 def quiet_matplotlib() -> None:
     """In a read-only home Matplotlib takes another folder and says so in two red lines; the doctor says it better."""
     logging.getLogger("matplotlib").addFilter(

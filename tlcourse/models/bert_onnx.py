@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..silence import logging_silenced
 from .bert import Shape
 
 OPSET, IR_VERSION = 20, 9  # the first with Gelu
@@ -47,13 +48,14 @@ def quantize(content: bytes) -> bytes:
     from onnxruntime import quantization
 
     model = onnx.load_model_from_string(content)
-    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder, logging_silenced():
         small = Path(folder, "small.onnx")
         quantization.quantize_dynamic(
             model,
             small,
             op_types_to_quantize=["MatMul"],
             per_channel=True,
+            reduce_range=True,  # as in `onnx_file.quantize`
             weight_type=quantization.QuantType.QInt8,
         )
         return small.read_bytes()

@@ -101,7 +101,8 @@ def load_pretrained_model(
     >>> tl.load_pretrained_model()
     <efficientnet_lite0: 224×224 pixels → 1,280 features, 18 blocks>
     """
-    if isinstance(name, PathLike) or name in bert_folder.PUBLISHED or _is_path(name):
+    is_published = isinstance(name, str) and name in bert_folder.PUBLISHED
+    if isinstance(name, PathLike) or is_published or _is_path(name):
         return PretrainedTextModel(name, engine, precision)
     if not isinstance(name, str) or name not in RECIPES:
         known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))

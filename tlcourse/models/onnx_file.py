@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DamagedFile
 from ..freed_memory import clear_away
-from ..silence import stderr_silenced
+from ..silence import logging_silenced, stderr_silenced
 from ..tensorflow_start import import_tensorflow
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def from_keras(network: "keras.Model") -> bytes:
         tempfile.TemporaryDirectory(prefix="tlcourse-") as folder,
         warnings.catch_warnings(),
         stderr_silenced(),
+        logging_silenced(),
     ):
         warnings.simplefilter("ignore")  # np.object in tf2onnx, inputs given as a list
         network(picture)  # Keras exports only networks that were called
@@ -118,7 +119,7 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     int8 = quantization.QuantType.QInt8
-    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder, logging_silenced():
         whole, folded, small = (Path(folder, f"{name}.onnx") for name in "abc")
         whole.write_bytes(content)
         quant_pre_process(whole, folded, skip_symbolic_shape=True)  # folds batch norms

@@ -16,6 +16,7 @@ from ..features.views import AS_IS
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder
+from .bert_weights import read_weights
 from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
@@ -69,7 +70,7 @@ class PretrainedTextModel:
                 f"tokens, the network {self.shape.vocabulary:,}. The two belong to "
                 "different networks."
             )
-        self._weights = bert_folder.read_weights(self.folder, self.shape)
+        self._weights = read_weights(self.folder, self.shape)
 
     def __repr__(self) -> str:
         return (
