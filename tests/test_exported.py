@@ -1,4 +1,4 @@
-"""An exported folder is used only if it is what was written; else there is a sentence."""
+"""An exported folder is used only if it is what was written."""
 
 import json
 import shutil

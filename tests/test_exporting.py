@@ -1,4 +1,4 @@
-"""What is exported predicts as the network did; losses are measured; nothing is lost."""
+"""What is exported predicts as the network did; losses are measured."""
 
 import json
 import os
@@ -176,7 +176,9 @@ def test_a_float32_file_that_disagrees_ends_the_export_and_leaves_nothing(
     probe, cells, bundled_model, tmp_path, monkeypatch
 ):
     convert = exporting.to_onnx
-    monkeypatch.setattr(exporting, "to_onnx", lambda network: constant(convert(network)))
+    monkeypatch.setattr(
+        exporting, "to_onnx", lambda network: constant(convert(network))
+    )
     with pytest.raises(TLCourseError, match="disagrees with Keras"):
         tl.export(probe, tmp_path / "wrong", cells, model=bundled_model)
     assert list(tmp_path.iterdir()) == []

@@ -197,7 +197,7 @@ def whole(small_bert, reviews):
 def test_the_whole_network_can_be_trained(whole):
     assert blocks_of(whole.record["changed"]) >= {
         "embeddings_tokens",
-        "embeddings_places",
+        "embeddings_positions",
         "layer_1",
         "layer_2",
     }

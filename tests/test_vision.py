@@ -1,4 +1,4 @@
-"""Networks for pictures: what `load_pretrained_model` knows, features, labels, weights."""
+"""Networks for pictures: names, preprocessing, features, labels, weights."""
 
 import inspect
 import json
@@ -277,7 +277,8 @@ def test_features_need_no_tensorflow_and_nothing_is_written_to_stderr(tmp_path):
         "pictures = np.full((1, 224, 224, 3), 99, np.uint8)\n"
         "shapes = [tl.load_pretrained_model(precision=precision)"
         ".extract_features(pictures).shape for precision in ('float32', 'int8')]\n"
-        "print(json.dumps([shapes, 'tensorflow' in sys.modules, 'keras' in sys.modules]))"
+        "imported = [name in sys.modules for name in ('tensorflow', 'keras')]\n"
+        "print(json.dumps([shapes, *imported]))"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -69,10 +69,11 @@ def export(
     Keras alone loads it), model.onnx (the same, float32), model_int8.onnx (8-bit
     weights and activations, calibrated on training pictures), labels.txt (a class per
     line, in the order of the outputs), record.json (all that was measured) and
-    MODEL_CARD.md (M. Mitchell et al., "Model Cards for Model Reporting", 2019). A float32 file must agree
-    with Keras to 1e-3; an int8 file whose accuracy lies below the 95 % confidence
-    interval of Keras' is left out, and the card says so. The folder is written as a
-    whole, or not at all.
+    MODEL_CARD.md (M. Mitchell et al., "Model Cards for Model Reporting", 2019).
+
+    A float32 file must agree with Keras to 1e-3; an int8 file whose accuracy lies below
+    the 95 % confidence interval of Keras' is left out, and the card says so. The folder
+    is written as a whole, or not at all.
 
     Parameters
     ----------

@@ -41,9 +41,9 @@ def _usage(record: dict) -> str:
     return (
         "## How to use it\n\n    tlcourse predict PICTURES --model THIS_FOLDER\n\n"
         "or, without tlcourse, any program that runs ONNX or Keras files: input RGB "
-        f"pixels from 0 to 255 as float32, (n, {height}, {width}, 3), the whole picture "
-        f"resized to {width} × {height} (bicubic), nothing scaled or cropped; output a "
-        "probability for each line of labels.txt."
+        f"pixels from 0 to 255 as float32, (n, {height}, {width}, 3), the picture as a "
+        f"whole resized to {width} × {height} (bicubic), nothing scaled or cropped; "
+        "output a probability for each line of labels.txt."
     )
 
 

@@ -165,7 +165,7 @@ def write_float32(variant: str, weights: dict[str, np.ndarray], folder: Path) ->
 
 
 def agreement(variant: str, path: Path, pictures: np.ndarray) -> float:
-    """The largest difference from Keras over all outputs, of each one's largest value."""
+    """The largest difference from Keras, relative to each output's largest value."""
     import keras
 
     recipe = RECIPES[variant]

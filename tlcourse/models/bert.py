@@ -1,10 +1,12 @@
-"""BERT's encoder, out of Keras' own layers: token ids in, features of the sentence out.
+"""BERT's encoder in Keras layers: token ids in, a sentence's features out.
 
-J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding", NAACL 2019. Every layer lets each token look at all tokens of its sentence (attention), then works on
-each token by itself (two dense layers); what comes out is added to what came in, and brought to one scale, both times.
+J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep
+Bidirectional Transformers for Language Understanding", NAACL 2019. In every layer each
+token attends to all tokens of its sentence, then two dense layers are applied to each
+token; both times the input is added to the output, and the sum is normalised.
 
-The shorter sentences of a batch are filled up with padding. Padding is all zeros in front of every layer, and so known.
+Shorter sentences of a batch are padded. Padding is all zeros before every layer, which
+is how it is recognised.
 """
 
 from dataclasses import dataclass
@@ -20,16 +22,20 @@ PADDING = 0  # the id of [PAD]
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a BERT is.
+    """The hyperparameters of a BERT.
 
-    Attributes:
-        layers, heads: how many layers, and heads of attention in each.
-        width: numbers that describe a token.
-        wide: numbers between a layer's two dense layers.
-        vocabulary: tokens that it knows.
-        longest: tokens of the longest text that it reads.
-        activation: between the dense layers, "gelu", "gelu_tanh" (its approximation) or "relu".
-        epsilon: of the layer normalisations.
+    Attributes
+    ----------
+    layers, heads : int
+        Encoder layers, and attention heads in each.
+    width, wide : int
+        Size of a token's state, and of the state between the two dense layers.
+    vocabulary, longest : int
+        Tokens in the vocabulary, and in the longest text.
+    activation : {"gelu", "gelu_tanh", "relu"}
+        Between the dense layers; "gelu_tanh" is GELU's approximation.
+    epsilon : float
+        Of the layer normalisations.
     """
 
     layers: int
@@ -43,9 +49,10 @@ class Shape:
 
 
 def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
-    """BERT without its weights: `keras.Model`, token ids int32 (n, length) → features float32 (n, width).
+    """Build BERT with random weights: ids int32 (n, length) → features (n, width).
 
-    A sentence's features are the average of its tokens' states behind the last layer, padding left out.
+    A sentence's features are the average of its tokens' states after the last layer,
+    without padding.
     """
     import keras
 
@@ -58,16 +65,16 @@ def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
 
 
 def embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
-    """A vector for each token and one for its place in the sentence, added and brought to one scale."""
+    """The embedding of each token and that of its position, added and normalised."""
     from keras import layers, ops
 
-    places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    positions = ops.cumsum(ops.ones_like(ids), axis=1) - 1
     tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")(
         ids
     )
-    x = tokens + layers.Embedding(shape.longest, shape.width, name="embeddings_places")(
-        places
-    )
+    x = tokens + layers.Embedding(
+        shape.longest, shape.width, name="embeddings_positions"
+    )(positions)
     x = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")(x)
     return zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
 
@@ -103,7 +110,7 @@ def activated(x: "keras.KerasTensor", activation: str) -> "keras.KerasTensor":
 
 
 def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
-    """Which places are no padding: (n, length, width) → bool (n, length)."""
+    """Which positions are no padding: (n, length, width) → bool (n, length)."""
     from keras import ops
 
     return ops.any(ops.not_equal(x, 0.0), axis=-1)
@@ -120,16 +127,21 @@ def zero_padding(
 
 
 def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
-    """The attention weights of a BERT, or of a network made from one, with its present weights.
+    """Compute the attention weights of a BERT, or of a network made from one.
 
-    Args:
-        network: `keras.Model` with the layers of `bert.encoder`; it is not changed.
-        ids: of one sentence's tokens, int32 (tokens,).
+    Parameters
+    ----------
+    network : keras.Model
+        With the layers of `encoder`; it is not changed.
+    ids : ndarray of shape (tokens,), int32
+        Of one sentence.
 
-    Returns:
-        float32 (layers, heads, tokens, tokens): how much a token (third axis) takes from each token (fourth axis);
-        these sum to 1. A weight says where a token took something from, not what that did to the answer (S. Jain and
-        B. C. Wallace, "Attention is not Explanation", NAACL 2019).
+    Returns
+    -------
+    ndarray of shape (layers, heads, tokens, tokens), float32
+        How much a token (third axis) attends to each token (fourth axis); sums to 1. It
+        does not explain the prediction (S. Jain and B. C. Wallace, "Attention is not
+        Explanation", NAACL 2019).
     """
     import keras
 

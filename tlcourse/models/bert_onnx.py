@@ -73,7 +73,7 @@ class _Graph:
         tokens = self._add("Gather", [self._weight("embeddings_tokens"), ids])
         length = self._add("Shape", [ids], start=1, end=2)
         bounds = [self._constant(np.array([0])), length]
-        positions = self._add("Slice", [self._weight("embeddings_places"), *bounds])
+        positions = self._add("Slice", [self._weight("embeddings_positions"), *bounds])
         return self._norm(self._add("Add", [tokens, positions]), "embeddings_norm")
 
     def encoder_layer(self, x: str, name: str) -> str:

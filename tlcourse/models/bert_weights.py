@@ -50,8 +50,8 @@ class _Tensors:
         sizes = zip(shape, tensor.shape, strict=False)
         if tensor.ndim != len(shape) or any(one not in (None, n) for one, n in sizes):
             raise DamagedFile(
-                f"{name} in {self._path} has shape {tensor.shape}; by {CONFIG} expected "
-                f"{shape}. The two files belong to different networks."
+                f"{name} in {self._path} has shape {tensor.shape}; by {CONFIG} "
+                f"expected {shape}. The two files belong to different networks."
             )
         if not np.isfinite(tensor).all():
             raise DamagedFile(
@@ -81,7 +81,7 @@ def _by_layer(tensors: _Tensors, shape: Shape) -> dict[str, list[np.ndarray]]:
     tokens = tensors.take(f"{prefix}word_embeddings.weight", shape.vocabulary, width)
     layers = {
         "embeddings_tokens": [tokens],
-        "embeddings_places": [positions + first],
+        "embeddings_positions": [positions + first],
         "embeddings_norm": tensors.norm(f"{prefix}LayerNorm", width),
     }
     for number in range(shape.layers):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DamagedFile
+from ..files import read_file
 from ..freed_memory import clear_away
 from ..silence import logging_silenced, stderr_silenced
 from ..tensorflow_start import import_tensorflow
@@ -191,9 +192,7 @@ def check_foreign(path: Path) -> bytes:
     import onnx
     from google.protobuf.message import DecodeError
 
-    if path.stat().st_size > LARGEST_FILE:
-        raise _refusal(path, f"it has more than {LARGEST_FILE:,} bytes")
-    content = path.read_bytes()
+    content = read_file(path, LARGEST_FILE, DamagedFile)
     try:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, RecursionError) as error:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .wordpiece import Sentences
 
 EMBEDDINGS = "embeddings"
-_EMBEDDINGS_LAYERS = ("tokens", "places", "norm", "states")
+_EMBEDDINGS_LAYERS = ("tokens", "positions", "norm", "states")
 _ENCODER_LAYERS = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
 
 
@@ -166,21 +166,10 @@ class PretrainedTextModel:
         cache: bool = True,
         engine: str | None = None,
     ) -> Ragged:
-        """Compute a block's output for each sentence: the input of the next block.
+        """Compute a block's output for each sentence: float16 (tokens, width).
 
-        Parameters
-        ----------
-        sentences, cache
-            As for `extract_features`.
-        block : str or None
-            One of `self.blocks`; None: the token ids, int32 (tokens,).
-        augmentations, engine
-            As for pictures; a sentence is taken as it is, by this process.
-
-        Returns
-        -------
-        Ragged
-            float16 (tokens, width) of each sentence.
+        Without a block: the token ids, int32 (tokens,). `augmentations` and `engine` are
+        those of pictures; a sentence is taken as it is, by this process.
         """
         self.augmentations(augmentations)
         if engines.is_dask(engine):
@@ -207,12 +196,7 @@ class PretrainedTextModel:
     def predict_with(
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
-        """Predict with a network made of this one and a head, such as a fine-tuned one.
-
-        Returns
-        -------
-        ndarray of shape (n, classes), float32
-        """
+        """Predict with this network and a head on it → (n, classes)."""
         weights = {
             name: arrays
             for name, arrays in _weights_of(network).items()
