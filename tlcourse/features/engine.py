@@ -170,10 +170,9 @@ def processors() -> int:
 
 def workers() -> int:
     """How many batches are computed at once: `OMP_NUM_THREADS`, or each processor."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return (
-        min(processors(), int(told)) if told.isdigit() and int(told) else processors()
-    )
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    most = int(chosen) if chosen.isdigit() else 0
+    return min(processors(), most or processors())
 
 
 def check_engine(name: str) -> str:
@@ -213,7 +212,7 @@ def uses_onnx(engine: str) -> bool:
 
 def is_dask(engine: str | None) -> bool:
     """Whether Dask's workers are to run a network, and not this process."""
-    if engine is not None and engine != "dask":
+    if engine is not None and not (isinstance(engine, str) and engine == "dask"):
         raise UserInputError(
             f"engine is {shown(engine)}; expected 'dask', or None for this process."
         )

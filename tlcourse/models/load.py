@@ -79,8 +79,8 @@ def load_pretrained_model(
         do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
         "int8": 8-bit weights and activations, which is faster and smaller; features
-        change a little, see `tl.results("int8")`. It stands for the published weights:
-        once `model.network` was changed, features are computed in float32.
+        change a little, see `data/weights/CARD.md`. It stands for the published
+        weights: once `model.network` was changed, features are float32.
 
     Returns
     -------

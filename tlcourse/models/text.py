@@ -168,8 +168,8 @@ class PretrainedTextModel:
     ) -> Ragged:
         """Compute a block's output for each sentence: float16 (tokens, width).
 
-        Without a block: the token ids, int32 (tokens,). `augmentations` and `engine` are
-        those of pictures; a sentence is taken as it is, by this process.
+        Without a block: the token ids, int32 (tokens,). `augmentations` and `engine`
+        are those of pictures; a sentence is taken as it is, by this process.
         """
         self.augmentations(augmentations)
         if engines.is_dask(engine):
