@@ -13,7 +13,7 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse import files
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.models import bundled
+from tlcourse.models import bundled, lite_onnx
 from tlcourse.models.efficientnet_lite import (
     SCALING,
     EfficientNetLite,
@@ -193,7 +193,7 @@ def test_a_part_computes_what_the_whole_computes(photographs):
     batch = photographs[:1].astype("float32")
     names = ["block3b", "block3b_maximum"]
     whole = new_session(str(bundled.file(LITE0))).run(names, {"pixels": batch})
-    part = bundled.extract(LITE0, "float32", names)
+    part = lite_onnx.extract(LITE0, "float32", names)
     for found, expected in zip(
         new_session(part).run(names, {"pixels": batch}), whole, strict=True
     ):

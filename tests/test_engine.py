@@ -14,7 +14,7 @@ import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
 from tlcourse.features.engine import OnnxEngine, compile_network
-from tlcourse.models import bundled, conversion, onnx_file
+from tlcourse.models import conversion, lite_onnx, onnx_file
 from tlcourse.models.conversion import digest
 from tlcourse.tensorflow_start import import_tensorflow
 
@@ -86,7 +86,7 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)
     session = onnx_file.new_session(
-        bundled.extract(model.name, "float32", ["features"])
+        lite_onnx.extract(model.name, "float32", ["features"])
     )
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)

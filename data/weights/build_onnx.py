@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files, sha256  # noqa: E402
 
-from tlcourse.models import bundled, calibration, onnx_file  # noqa: E402
+from tlcourse.models import bundled, calibration, lite_onnx, onnx_file  # noqa: E402
 from tlcourse.models.efficientnet_lite import (  # noqa: E402
     BATCH_NORM_EPSILON,
     CLASSES,
@@ -58,7 +58,7 @@ class Graph:
 
     def weight(self, name: str) -> str:
         """A weight in ONNX' layout; of float16 the cast one."""
-        value, axes = self._weights[name], bundled._axes(name)
+        value, axes = self._weights[name], bundled.onnx_axes(name)
         value = value.transpose(axes) if axes else value
         if value.ndim > 1 and value.size > LARGEST_FLOAT32_KERNEL:
             self.constant(name, np.ascontiguousarray(value, np.float16))
@@ -98,7 +98,9 @@ class Graph:
         """A block's outputs: activations, channels last; averages; maxima."""
         self.add("Transpose", [x], block, perm=[0, 2, 3, 1])
         for pool, name in zip(
-            ("GlobalAveragePool", "GlobalMaxPool"), bundled.pooled([block]), strict=True
+            ("GlobalAveragePool", "GlobalMaxPool"),
+            lite_onnx.pooled([block]),
+            strict=True,
         ):
             self.add("Flatten", [self.add(pool, [x], f"{name}_kept")], name)
 
@@ -133,16 +135,16 @@ def network(variant: str, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
         graph.end_block(x, block)
     x = graph.conv_bn(x, "head", 1, relu6=True)
     graph.end_block(x, "head")
-    graph.add("Identity", ["head_average"], bundled.FEATURES_OUTPUT)
+    graph.add("Identity", ["head_average"], lite_onnx.FEATURES_OUTPUT)
     kernel, bias = (graph.weight(f"classifier/{part}") for part in ("kernel", "bias"))
     x = graph.add("Gemm", ["head_average", kernel, bias], "logits")
-    graph.add("Softmax", [x], bundled.CLASSIFIER_OUTPUT, axis=-1)
+    graph.add("Softmax", [x], lite_onnx.CLASSIFIER_OUTPUT, axis=-1)
 
-    graph.output(bundled.FEATURES_OUTPUT, (FEATURES,))
-    graph.output(bundled.CLASSIFIER_OUTPUT, (CLASSES,))
+    graph.output(lite_onnx.FEATURES_OUTPUT, (FEATURES,))
+    graph.output(lite_onnx.CLASSIFIER_OUTPUT, (CLASSES,))
     for block, shape in block_shapes(variant).items():
         graph.output(block, shape)
-        for name in bundled.pooled([block]):
+        for name in lite_onnx.pooled([block]):
             graph.output(name, shape[-1:])
     pixels = helper.make_tensor_value_info(
         "pixels", TensorProto.FLOAT, ["n", size, size, 3]
@@ -171,7 +173,11 @@ def agreement(variant: str, path: Path, pictures: np.ndarray) -> float:
     recipe = RECIPES[variant]
     whole = build(recipe, variant, include_top=True)
     layers = [names[-1] for names in block_layers(variant).values()]
-    names = [bundled.FEATURES_OUTPUT, bundled.CLASSIFIER_OUTPUT, *block_shapes(variant)]
+    names = [
+        lite_onnx.FEATURES_OUTPUT,
+        lite_onnx.CLASSIFIER_OUTPUT,
+        *block_shapes(variant),
+    ]
     parts = [whole.get_layer("average_pooling"), whole, *map(whole.get_layer, layers)]
     every = keras.Model(whole.inputs, [part.output for part in parts])
     expected = every(pictures.astype(np.float32), training=False)
@@ -194,7 +200,7 @@ def similarity(paths: tuple[Path, Path], pictures: np.ndarray) -> float:
     """The mean cosine similarity between two files' features."""
     first, second = (
         new_session(str(path)).run(
-            [bundled.FEATURES_OUTPUT], {"pixels": pictures.astype(np.float32)}
+            [lite_onnx.FEATURES_OUTPUT], {"pixels": pictures.astype(np.float32)}
         )[0]
         for path in paths
     )

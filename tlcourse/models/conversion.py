@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import TLCourseError
 from ..features.cache import keep
 from ..files import cache_folder, sha256, shared_cache_folder
-from . import bundled, onnx_file
+from . import lite_onnx, onnx_file
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +63,7 @@ def to_onnx(network: "keras.Model") -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of inputs given as a list
         expected = np.asarray(network(picture, training=False))
-    for convert in (bundled.from_keras, onnx_file.from_keras):
+    for convert in (lite_onnx.from_keras, onnx_file.from_keras):
         content = convert(network)
         if content is not None:
             session = onnx_file.new_session(content)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserInputError
 from ..validation import one_of, shown, whole_number
+from . import bundled
 from .recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -277,8 +278,6 @@ def block_shapes(variant: str) -> dict[str, tuple[int, int, int]]:
 
 def _set_weights(model: "keras.Model", variant: str) -> None:
     """Set the bundled ImageNet weights."""
-    from . import bundled
-
     arrays = bundled.read_weights(bundled.file(variant))
     for layer in model.layers:
         for weight in layer.weights:

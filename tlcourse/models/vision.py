@@ -15,7 +15,7 @@ from ..features import features
 from ..features.inputs import as_pictures
 from ..features.views import AS_IS, view_names
 from ..files import read_card
-from . import bundled
+from . import bundled, lite_onnx
 from .backbone import KerasBackbone
 from .calibration import calibration_pictures
 from .conversion import weights_digest
@@ -111,10 +111,12 @@ class PretrainedModel(KerasBackbone):
         """
         cache = validation.flag("cache", cache)
         if blocks is None:
-            runner = self._runner((bundled.FEATURES_OUTPUT,), lambda: self.network)
+            runner = self._runner((lite_onnx.FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = self.check_blocks(blocks)
-            runner = self._runner(bundled.pooled(names), lambda: self.network_at(names))
+            runner = self._runner(
+                lite_onnx.pooled(names), lambda: self.network_at(names)
+            )
         where = {"scheduler": scheduler, "out": out}
         name = self.name if cache else None
         return self._compute(runner, images, (AS_IS,), np.float32, name, engine, where)
@@ -216,7 +218,7 @@ class PretrainedModel(KerasBackbone):
             The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
-        output = (bundled.CLASSIFIER_OUTPUT,)
+        output = (lite_onnx.CLASSIFIER_OUTPUT,)
         runner = self._runner(output, lambda: self.classifier, "classifier")
         probabilities = features.compute(
             runner, images, self.input_size, describe="Predicting"
@@ -259,12 +261,12 @@ class PretrainedModel(KerasBackbone):
                 precision,
                 lambda: calibration_pictures(self.input_size),
             )
-        weights = bundled.weights_of(self.__dict__[part]) if changed else {}
+        weights = lite_onnx.weights_of(self.__dict__[part]) if changed else {}
         checksum = read_card("weights").files[bundled.file_name(self.name, precision)]
         content = f"{checksum} {weights_digest(weights.values())} {outputs}"
         key = hashlib.sha256(content.encode()).hexdigest()
-        source = partial(bundled.extract, self.name, precision, outputs, weights)
-        shape = bundled.output_shape(self.name, outputs)
+        source = partial(lite_onnx.extract, self.name, precision, outputs, weights)
+        shape = lite_onnx.output_shape(self.name, outputs)
         return engines.remembered(
             (key,), lambda: engines.OnnxEngine(source, key, shape, outputs)
         )
