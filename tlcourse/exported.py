@@ -10,10 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import DamagedFile, PictureError, UserInputError, printable
+from .errors import (
+    DamagedFile,
+    PictureError,
+    UserInputError,
+    WeightsUnavailable,
+    printable,
+)
 from .features import features
 from .features.bit_depth import BitDepth, is_depth
-from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
+from .features.engine import (
+    Engine,
+    OnnxEngine,
+    TensorFlowEngine,
+    has_onnxruntime,
+    workers,
+)
 from .features.inputs import Images
 from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
@@ -217,7 +229,7 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     DamagedFile
         No file of its kind, or a network of other inputs or outputs.
     WeightsUnavailable
-        TensorFlow, which runs a Keras file, is not installed.
+        What runs it is not installed.
     """
     expected, engine = ((*size, 3), (classes,)), None
     if path.suffix == ".keras":
@@ -229,6 +241,11 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
         if tuple(shapes) == expected:
             engine = TensorFlowEngine(network, path.name)
     else:
+        if not has_onnxruntime():
+            raise WeightsUnavailable(
+                f"ONNX Runtime, which runs {path.name}, is not installed or does not "
+                "start here. Run: pip install onnxruntime; or take the variant keras."
+            )
         content = check_foreign(path)
         engine = OnnxEngine(content, path.name, (classes,))
         try:

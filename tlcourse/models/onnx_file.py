@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DamagedFile
 from ..files import read_file
 from ..freed_memory import clear_away
+from ..interrupts import ctrl_c_waits
 from ..silence import logging_silenced, stderr_silenced
 from ..tensorflow_start import import_tensorflow
 
@@ -65,7 +66,8 @@ def from_keras(network: "keras.Model") -> bytes:
 
 def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
     """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
-    import onnxruntime
+    with ctrl_c_waits(), stderr_silenced():
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
