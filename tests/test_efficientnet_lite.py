@@ -31,8 +31,13 @@ EXPECTED = json.loads(
 
 @pytest.fixture(scope="module")
 def random_network():
+    import keras
+
     return EfficientNetLite(
-        include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3)
+        include_top=False,
+        weights=None,
+        pooling="avg",
+        input_tensor=keras.Input((32, 32, 3)),
     )
 
 
@@ -80,10 +85,8 @@ def test_batch_norm_and_padding_are_those_of_the_original(random_network):
     ("options", "shape"),
     [
         ({}, (None, 1000)),
-        ({"classes": 3}, (None, 3)),
         ({"include_top": False}, (None, 7, 7, 1280)),
         ({"include_top": False, "pooling": "max"}, (None, 1280)),
-        ({"include_top": False, "input_shape": (None, 64, 3)}, (None, None, 2, 1280)),
     ],
 )
 def test_the_output_is_as_asked_for(options, shape):
@@ -95,12 +98,7 @@ def test_the_output_is_as_asked_for(options, shape):
     [
         ({"variant": "efficientnet_lite1"}, "variant"),
         ({"pooling": "mean"}, "pooling"),
-        ({"pooling": "avg"}, "include_top"),
-        ({"classes": 37}, "classes"),
-        ({"classes": 0, "weights": None}, "classes"),
-        ({"input_shape": (31, 224, 3)}, "input_shape"),
-        ({"input_shape": (224, 224, 1)}, "input_shape"),
-        ({"input_shape": 224}, "input_shape"),
+        ({"pooling": "avg"}, "pooling"),
     ],
 )
 def test_unusable_arguments_are_refused(options, word):
@@ -109,10 +107,15 @@ def test_unusable_arguments_are_refused(options, word):
 
 
 def test_weights_saved_by_keras_are_loaded(random_network, tmp_path):
+    import keras
+
     path = tmp_path / "mine.weights.h5"
     random_network.save_weights(path)
     loaded = EfficientNetLite(
-        include_top=False, weights=path, pooling="avg", input_shape=(32, 32, 3)
+        include_top=False,
+        weights=path,
+        pooling="avg",
+        input_tensor=keras.Input((32, 32, 3)),
     )
     pixels = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(loaded(pixels), random_network(pixels))

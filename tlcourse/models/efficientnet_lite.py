@@ -13,12 +13,11 @@ converted, and how well they agree with the original: `data/weights/CARD.md`.
 
 import math
 import os
-from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from ..errors import UserInputError
-from ..validation import one_of, shown, whole_number
+from ..validation import one_of, shown
 from . import bundled
 from .recipes import RECIPES
 
@@ -43,7 +42,6 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-_SMALLEST_SIDE = 32  # five steps of stride 2 leave one position of it
 
 # Initialisers as in the original, as configurations: one initialiser object used for
 # several layers can give all of them the same values.
@@ -61,46 +59,34 @@ def EfficientNetLite(
     variant: str = "efficientnet_lite0",
     include_top: bool = True,
     weights: str | os.PathLike | None = "bundled",
-    input_shape: tuple[int | None, int | None, int] | None = None,
     pooling: str | None = None,
-    classes: int = CLASSES,
-    name: str | None = None,
     input_tensor: "keras.KerasTensor | None" = None,
 ) -> "keras.Model":
     """Build an EfficientNet-Lite as a functional Keras model, as `keras.applications`.
 
     The input is a batch of preprocessed pictures: RGB, float32, `(pixel - 127) / 128`
-    of pixels in [0, 255]. `tl.load_pretrained_model` puts that in front.
-
-    Two parts of the original's training are left out: the dropout before the
-    classifier, and stochastic depth. Neither has weights or acts at prediction, and
-    without them the features of a frozen network are the same in every epoch.
+    of pixels in [0, 255]. `tl.load_pretrained_model` puts that in front. Dropout and
+    stochastic depth of the original's training are left out: the features of a frozen
+    network are the same in every epoch.
 
     Parameters
     ----------
     variant : {"efficientnet_lite0", "efficientnet_lite2"}
         Which network.
     include_top : bool
-        End in the classifier, a softmax over `classes`; False: end in features.
+        End in the classifier of ImageNet's 1,000 classes; False: end in features.
     weights : {"bundled", None} or path
-        "bundled": trained on ImageNet; None: random; or a file for
-        `keras.Model.load_weights`.
-    input_shape : tuple, optional
-        (height, width, 3); height and width may be None, or any number from 32. By
-        default the size that the bundled weights were trained with.
+        Trained on ImageNet, random, or a file for `keras.Model.load_weights`.
     pooling : {None, "avg", "max"}
         Pooling over all positions, where `include_top` is False.
-    classes : int
-        Number of classes; 1000 with the bundled weights.
-    name : str, optional
-        Name of the model; by default the variant's.
     input_tensor : keras.KerasTensor, optional
-        What to build on, such as the output of preprocessing layers.
+        What to build on: preprocessing layers, or a `keras.Input` of another size; by
+        default an input of the size that the bundled weights were trained with.
 
     Returns
     -------
     keras.Model
-        With one float32 output: probabilities (n, classes); without the top features
+        With one float32 output: probabilities (n, 1000); without the top features
         (n, ⌈height / 32⌉, ⌈width / 32⌉, 1280), or (n, 1280) with `pooling`.
 
     Raises
@@ -117,25 +103,16 @@ def EfficientNetLite(
     (None, 1280)
     """
     size = RECIPES[one_of("variant", variant, SCALING)].size
-    shape = (size, size, 3) if input_shape is None else _input_shape(input_shape)
-    classes = whole_number("classes", classes, 1)
-    if pooling not in (None, "avg", "max"):
-        raise UserInputError(f'pooling is {shown(pooling)}; expected "avg" or "max".')
-    if include_top and pooling is not None:
+    if pooling not in (None, "avg", "max") or (include_top and pooling):
         raise UserInputError(
-            f"pooling={pooling!r} has no effect with include_top=True, whose "
-            "classifier follows average pooling. Use include_top=False for features."
-        )
-    if include_top and weights == "bundled" and classes != CLASSES:
-        raise UserInputError(
-            f"classes is {classes}; the bundled classifier has {CLASSES}. For classes "
-            "of your own use include_top=False and put a new head on the features."
+            f'pooling is {shown(pooling)}; expected "avg" or "max", and '
+            "include_top=False."
         )
     from keras import Input, Model, layers, utils
 
     x = input_tensor
     if x is None:
-        x = Input(shape, name="preprocessed_picture")
+        x = Input((size, size, 3), name="preprocessed_picture")
     (source,) = utils.get_source_inputs(x)
     x = _conv_bn(x, "stem", STEM_CHANNELS, kernel_size=3, strides=2)
     x = layers.ReLU(max_value=6, name="stem_relu6")(x)
@@ -148,11 +125,13 @@ def EfficientNetLite(
     elif pooling == "max":
         x = layers.GlobalMaxPooling2D(name="maximum_pooling")(x)
     if include_top:
-        initializer = _CLASSIFIER_INITIALIZER
         x = layers.Dense(
-            classes, "softmax", kernel_initializer=initializer, name="classifier"
+            CLASSES,
+            "softmax",
+            kernel_initializer=_CLASSIFIER_INITIALIZER,
+            name="classifier",
         )(x)
-    model = Model(source, x, name=name or variant)
+    model = Model(source, x, name=variant)
     if isinstance(weights, str) and weights == "bundled":
         _set_weights(model, variant)
     elif weights is not None:
@@ -282,16 +261,3 @@ def _set_weights(model: "keras.Model", variant: str) -> None:
     for layer in model.layers:
         for weight in layer.weights:
             weight.assign(arrays[f"{layer.name}/{weight.name}"])
-
-
-def _input_shape(value: Sequence[int | None]) -> tuple[int | None, int | None, int]:
-    shape = tuple(value) if isinstance(value, tuple | list) else ()
-    if len(shape) != 3 or shape[-1] != 3:
-        raise UserInputError(
-            f"input_shape is {shown(value)}; expected (height, width, 3), with height "
-            f"and width None or at least {_SMALLEST_SIDE}."
-        )
-    for side in shape[:2]:
-        if side is not None:
-            whole_number("a side of input_shape", side, _SMALLEST_SIDE)
-    return shape
