@@ -31,13 +31,8 @@ EXPECTED = json.loads(
 
 @pytest.fixture(scope="module")
 def random_network():
-    import keras
-
     return EfficientNetLite(
-        include_top=False,
-        weights=None,
-        pooling="avg",
-        input_tensor=keras.Input((32, 32, 3)),
+        include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3)
     )
 
 
@@ -107,15 +102,10 @@ def test_unusable_arguments_are_refused(options, word):
 
 
 def test_weights_saved_by_keras_are_loaded(random_network, tmp_path):
-    import keras
-
     path = tmp_path / "mine.weights.h5"
     random_network.save_weights(path)
     loaded = EfficientNetLite(
-        include_top=False,
-        weights=path,
-        pooling="avg",
-        input_tensor=keras.Input((32, 32, 3)),
+        include_top=False, weights=path, pooling="avg", input_shape=(32, 32, 3)
     )
     pixels = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(loaded(pixels), random_network(pixels))

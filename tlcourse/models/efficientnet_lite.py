@@ -60,6 +60,7 @@ def EfficientNetLite(
     include_top: bool = True,
     weights: str | os.PathLike | None = "bundled",
     pooling: str | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
     input_tensor: "keras.KerasTensor | None" = None,
 ) -> "keras.Model":
     """Build an EfficientNet-Lite as a functional Keras model, as `keras.applications`.
@@ -79,9 +80,11 @@ def EfficientNetLite(
         Trained on ImageNet, random, or a file for `keras.Model.load_weights`.
     pooling : {None, "avg", "max"}
         Pooling over all positions, where `include_top` is False.
+    input_shape : tuple, optional
+        (height, width, 3); by default the size that the bundled weights were trained
+        with.
     input_tensor : keras.KerasTensor, optional
-        What to build on: preprocessing layers, or a `keras.Input` of another size; by
-        default an input of the size that the bundled weights were trained with.
+        What to build on, such as the output of preprocessing layers.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def EfficientNetLite(
 
     x = input_tensor
     if x is None:
-        x = Input((size, size, 3), name="preprocessed_picture")
+        x = Input(input_shape or (size, size, 3), name="preprocessed_picture")
     (source,) = utils.get_source_inputs(x)
     x = _conv_bn(x, "stem", STEM_CHANNELS, kernel_size=3, strides=2)
     x = layers.ReLU(max_value=6, name="stem_relu6")(x)
