@@ -64,6 +64,11 @@ def extract(
             array, axes = weights[tensor.name], bundled.onnx_axes(tensor.name)
             array = np.ascontiguousarray(array.transpose(axes) if axes else array)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    if weights and "classifier/bias" in weights:  # of a head, with classes of its own
+        for value in model.graph.output:
+            if value.name == CLASSIFIER_OUTPUT:
+                classes = value.type.tensor_type.shape.dim[1]
+                classes.dim_value = weights["classifier/bias"].size
     return onnx_file.subgraph(model, outputs)
 
 
