@@ -190,7 +190,7 @@ def calls(t, small_bert):
             },
         ),
         "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
-        "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
+        "tl.augment": (tl.augment, {"image": t.pixels[0]}),
         "tl.learning_curve": (
             tl.learning_curve,
             {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},

@@ -1,4 +1,4 @@
-"""Pictures of 10, 12 and 14 bits in files of 16: they look as their 8-bit originals do, whoever reads them."""
+"""Pictures of 10, 12 and 14 bits in files of 16 become their 8-bit originals."""
 
 import io
 import json
@@ -16,8 +16,8 @@ from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.bit_depth import BitDepth
+from tlcourse.features.compute import compute
 from tlcourse.features.engines import Pixels
-from tlcourse.features.features import compute
 from tlcourse.features.pictures import Pictures, read_picture
 
 SIZE = (40, 60)
@@ -31,10 +31,10 @@ def greys():
         Image.fromarray(tl.pictures.resize(images[row % len(images)], SIZE))
         for row in range(10)
     ]
-    found = np.stack([np.asarray(picture.convert("L")) for picture in small])
-    found[:, :4, :4], found[:, -4:, -4:] = 0, 255
-    found[3] = found[3] // 16
-    return found
+    greys = np.stack([np.asarray(picture.convert("L")) for picture in small])
+    greys[:, :4, :4], greys[:, -4:, -4:] = 0, 255
+    greys[3] = greys[3] // 16
+    return greys
 
 
 def deep(greys, bits, seed=0):
@@ -52,7 +52,7 @@ def save(folder, pictures, suffix, **options):
 
 
 def pixels(images, **options):
-    """What a network is given: the first channel, uint8 (n, 40, 60)."""
+    """The first channel of what a network is given: uint8 (n, 40, 60)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return compute(Pixels(SIZE), images, SIZE, dtype=np.uint8, **options)[..., 0]
@@ -132,7 +132,7 @@ def test_colour_pictures_of_16_bits_a_channel_are_scaled_as_well(
 def test_rows_do_not_depend_on_the_order_nor_on_what_was_computed_before(
     greys, tmp_path, monkeypatch
 ):
-    """A dark picture alone is scaled by its own range; the cache does not mix that up with its place in the set."""
+    """A dark picture alone is scaled by its own range, also where rows are cached."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     paths = save(tmp_path / "deep", deep(greys, 12), "png")
     alone = pixels([paths[3]], name="depth")

@@ -355,7 +355,7 @@ def test_the_number_of_interpreters_does_not_change_a_bit(photographs, monkeypat
     results = []
     for processors in (1, 3):
         monkeypatch.setattr(
-            "tlcourse.features.features.workers", lambda count=processors: count
+            "tlcourse.features.compute.workers", lambda count=processors: count
         )
         results.append(
             model.extract_features(np.repeat(photographs, 4, axis=0), cache=False)

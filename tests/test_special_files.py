@@ -24,7 +24,7 @@ from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputE
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.engines import Pixels
-from tlcourse.features.features import compute
+from tlcourse.features.compute import compute
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files

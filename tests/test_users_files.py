@@ -26,7 +26,7 @@ from tlcourse.doctor import kept, machine
 from tlcourse.errors import UserInputError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
-from tlcourse.features.features import compute
+from tlcourse.features.compute import compute
 from tlcourse.training.checkpoint import Checkpoint
 
 ROOT = Path(tl.__file__).resolve().parent.parent

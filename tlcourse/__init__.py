@@ -42,7 +42,7 @@ _PLACES = {
     "train_network": "training.small_networks",
     "train_text_network": "training.small_text_network",
     "grad_cam": "training.class_activation",
-    "views_of": "features.features",
+    "augment": "features.augment",
     "learning_curve": "training.learning_curves",
     "LearningCurve": "training.learning_curves",
     "Classifier": "training.heads",
@@ -77,7 +77,7 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .exported import load_exported as load_exported
     from .exporting import export as export
     from .features import pictures as pictures
-    from .features.features import views_of as views_of
+    from .features.augment import augment as augment
     from .models.backbones import PretrainedModel as PretrainedModel
     from .models.backbones import list_pretrained_models as list_pretrained_models
     from .models.backbones import load_pretrained_model as load_pretrained_model

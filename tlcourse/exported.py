@@ -17,11 +17,11 @@ from .errors import (
     WeightsUnavailable,
     printable,
 )
-from .features import features
 from .features.bit_depth import BitDepth, is_depth
+from .features.compute import compute
+from .features.decoding import prepare, read_file
 from .features.engines import LiteRTEngine, has_litert, workers
 from .features.inputs import Images
-from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
 from .keras_archive import load_network
 from .training.predictor import Predictor
@@ -73,7 +73,7 @@ class ExportedModel(Predictor[Images]):
 
     def predict_proba(self, images: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
-        return features.compute(
+        return compute(
             self._engine, images, self.input_size, describe="Predicting", bits=self.bits
         )
 

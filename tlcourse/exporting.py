@@ -32,7 +32,8 @@ from .exported import (
     engine_of,
     load_exported,
 )
-from .features import engines, features
+from .features import engines
+from .features.compute import compute
 from .features.pictures import Pictures
 from .files import as_path, sha256, unfinished_folder
 from .model_card import model_card
@@ -264,9 +265,9 @@ class _Judge:
         )
 
     def of(self, engine: engines.PictureEngine, size: tuple[int, int]) -> _Judgement:
-        features.compute(engine, self._test.images[:1], size)  # starts it
+        compute(engine, self._test.images[:1], size)  # starts it
         start = time.perf_counter()
-        probabilities = features.compute(
+        probabilities = compute(
             engine, self._test.images, size, describe="Judging"
         )
         seconds = time.perf_counter() - start

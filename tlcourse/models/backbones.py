@@ -12,10 +12,11 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features import engines, features
+from ..features import engines
+from ..features.augment import AS_IS, augmentation_names
+from ..features.compute import compute
 from ..features.engines import check_engine, is_dask
 from ..features.inputs import as_pictures
-from ..features.views import AS_IS, view_names
 from ..files import read_card
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder, efficientnet_lite
@@ -253,7 +254,7 @@ class PretrainedModel:
             raise UserInputError(
                 "scheduler= and out= are for Dask: add engine='dask', or leave them out."
             )
-        return features.compute(
+        return compute(
             network, images, self.input_size, name=self.name if cache else None
         )
 
@@ -274,7 +275,7 @@ class PretrainedModel:
         Args:
             images, cache, engine, scheduler: as for `extract_features`.
             block: one of `self.blocks`.
-            views: of each picture, see `tlcourse.features.views`; several give (n, views, height, width, channels).
+            views: of each picture, see `tlcourse.features.augment`; several give (n, views, height, width, channels).
 
         Raises:
             UserInputError, PictureError, TLCourseError: as `extract_features`; also unknown views; with Dask, too, a
@@ -284,7 +285,7 @@ class PretrainedModel:
         network = self._compiled(
             "network", (block,), lambda: self._network_up_to(block), pooled=False
         )
-        chosen = view_names(views)
+        chosen = augmentation_names(views)
         if is_dask(engine):
             from .. import scale
 
@@ -295,7 +296,7 @@ class PretrainedModel:
             return given(
                 network, images, size, chosen, np.float16, describe=describe
             ).features
-        return features.compute(
+        return compute(
             network,
             images,
             self.input_size,
@@ -313,7 +314,7 @@ class PretrainedModel:
 
     def views(self, views: int | Sequence[str] | None) -> tuple[str, ...]:
         """The views that `fine_tune` is asked for; two if nothing is said."""
-        return view_names(2 if views is None else views)
+        return augmentation_names(2 if views is None else views)
 
     def copy_network(self) -> "keras.Model":
         """The network once more: training the one leaves the other as it is."""
@@ -336,7 +337,7 @@ class PretrainedModel:
         if block:
             return self.activations(images, block, views, cache, engine)
         pixels = engines.Pixels(self.input_size)
-        return features.compute(
+        return compute(
             pixels,
             images,
             self.input_size,
@@ -440,7 +441,7 @@ class PretrainedModel:
         engine = self._compiled(
             "classifier", efficientnet_lite.CLASSIFIER_OUTPUT, lambda: self.classifier
         )
-        probabilities = features.compute(
+        probabilities = compute(
             engine, images, self.input_size, describe="Predicting"
         )
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
@@ -454,7 +455,7 @@ def _read(
     network: "keras.Model", images: "Images", size: tuple[int, int]
 ) -> np.ndarray:
     """Probabilities float32 (n, classes) of pictures."""
-    return features.compute(
+    return compute(
         engines.compile_network(network), images, size, describe="Predicting"
     )
 

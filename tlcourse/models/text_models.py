@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DamagedFile, UserInputError
-from ..features import engines, text_features
-from ..features.ragged import Ragged
-from ..features.views import AS_IS
+from ..features import engines
+from ..features.augment import AS_IS
+from ..features.rows import Ragged
+from ..features.text import sentence_features, token_states
 from ..tensorflow_start import import_tensorflow
 from ..validation import flag, shown
 from .attention import attentions
@@ -132,7 +133,7 @@ class PretrainedTextModel:
             UserInputError: something in it is no text.
         """
         engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
-        return text_features.averages(
+        return sentence_features(
             engine, self._ids(sentences), self.name if cache else None
         )
 
@@ -142,7 +143,7 @@ class PretrainedTextModel:
         Arguments and errors as `extract_features`; the tokens are those of `tokens(sentence)`.
         """
         engine, cache = self._compiled(self.shape.layers), flag("cache", cache)
-        return text_features.states(
+        return token_states(
             engine, self._ids(sentences), self.name if cache else None
         )
 
@@ -168,7 +169,7 @@ class PretrainedTextModel:
             )
         layers, cache = list(self.blocks).index(block), flag("cache", cache)
         name = f"{self.name}-{block}" if cache else None
-        return text_features.states(
+        return token_states(
             self._compiled(layers), self._ids(sentences), name, np.float16
         )
 
@@ -320,5 +321,5 @@ def predict(
     else:
         engine = in_tensorflow(network, shape, shape.layers)
     return network.layers[-1](
-        text_features.averages(engine, ids, None, "Predicting")
+        sentence_features(engine, ids, None, "Predicting")
     ).numpy()

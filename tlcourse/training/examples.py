@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.ragged import Ragged
+from ..features.rows import Ragged
 from ..validation import shown
 from .predictor import Predictor
 

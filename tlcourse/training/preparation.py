@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..features import engines
-from ..features.ragged import Ragged
+from ..features.rows import Ragged
 from ..freed_memory import clear_away
 from ..guards.pretrained import share_moved
 from ..models.backbones import PretrainedModel

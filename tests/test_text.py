@@ -1,0 +1,277 @@
+"""No sentence goes through the same network twice, and none gets another's features."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from tlcourse.features import text
+from tlcourse.features.text import (
+    batches_of_one_length,
+    sentence_features,
+    token_states,
+)
+
+WIDTH = 3
+
+
+class Counting:
+    """An engine whose states are the tokens' ids and their number; counts sentences."""
+
+    output_shape = (None, WIDTH)
+
+    def __init__(self, key="counting"):
+        self.key, self.count, self.batches, self.lock = key, 0, [], threading.Lock()
+
+    def run(self, batch):
+        with self.lock:
+            self.count += len(batch)
+            self.batches.append(batch.shape)
+        columns = [batch % 50, batch // 50, np.full_like(batch, batch.shape[1])]
+        return np.stack(columns, axis=-1).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TLCOURSE_CACHE_GB", raising=False)
+    return tmp_path / "cache"
+
+
+def some_ids(count):
+    """Different sentences of 2 to 39 tokens."""
+    rng = np.random.default_rng(0)
+    return [
+        np.int32([1000 + number, *rng.integers(1, 100, rng.integers(1, 39))])
+        for number in range(count)
+    ]
+
+
+def counted(ids, key="counting", name="test", compute=sentence_features, **options):
+    """The result, and how many sentences went through the network for it."""
+    engine = Counting(key)
+    return compute(engine, ids, name, **options), engine.count
+
+
+def states_of(ids):
+    return [Counting().run(sentence[None])[0] for sentence in ids]
+
+
+# What is computed
+
+
+def test_features_are_the_average_of_a_sentences_own_tokens():
+    ids = some_ids(100)
+    expected = [states.mean(axis=0) for states in states_of(ids)]
+    np.testing.assert_allclose(counted(ids)[0], expected, rtol=1e-6)
+
+
+def test_states_are_one_row_per_token():
+    ids = some_ids(100)
+    states, _ = counted(ids, compute=token_states)
+    assert all(map(np.array_equal, states, states_of(ids)))
+
+
+@pytest.mark.parametrize("compute", [sentence_features, token_states])
+def test_each_sentence_is_computed_once_and_never_again(compute):
+    ids = some_ids(150)
+    first, computed = counted(ids, compute=compute)
+    second, again = counted(ids, compute=compute)
+    assert (computed, again) == (150, 0)
+    assert all(map(np.array_equal, first, second))
+
+
+def test_without_a_name_nothing_is_kept(empty_cache):
+    assert [counted(some_ids(20), name=None)[1] for _ in range(2)] == [20, 20]
+    assert not empty_cache.exists()
+
+
+def test_rows_come_in_the_order_of_the_sentences_wherever_they_come_from(monkeypatch):
+    monkeypatch.setattr(text, "CHUNK", 16)
+    ids = some_ids(100)
+    counted(ids[::3])
+    mixed, computed = counted(ids[::-1])
+    assert computed == 66
+    assert np.array_equal(mixed, counted(ids, name=None)[0][::-1])
+
+
+def test_the_same_sentence_twice_is_computed_once():
+    rows, computed = counted([some_ids(1)[0]] * 10)
+    assert computed == 1 and len(rows) == 10 and (rows == rows[0]).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "other weights"},
+        {"name": "another cut"},
+        {"compute": token_states},
+        {"compute": token_states, "dtype": np.float16},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_whatever_determines_the_result_makes_it_computed_again(change):
+    counted(some_ids(10))
+    if "dtype" in change:
+        counted(some_ids(10), compute=token_states)
+    assert counted(some_ids(10), **change)[1] == 10
+
+
+def test_the_same_tokens_in_another_order_are_another_sentence():
+    (ids,) = some_ids(1)
+    counted([ids])
+    assert counted([ids[::-1].copy()])[1] == 1
+
+
+def test_the_bar_counts_a_text_that_comes_twice_twice(monkeypatch):
+    """A bar that ends before its end stays in the notebook, in red."""
+    bars, progress_bar = [], text.progress_bar
+
+    def watched(**options):
+        bars.append(progress_bar(**options))
+        return bars[-1]
+
+    monkeypatch.setattr(text, "progress_bar", watched)
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    ids = some_ids(30)
+    counted([*ids, *ids[:12]], name=None)
+    counted([*ids, *ids[:12]])
+    assert [(bar.n, bar.total) for bar in bars] == [(42, 42), (42, 42)]
+
+
+# Batches
+
+
+def test_only_sentences_of_one_length_go_together_and_not_too_many():
+    engine = Counting()
+    sentence_features(engine, some_ids(500), None)
+    tokens = [count * length for count, length in engine.batches]
+    assert max(tokens) <= text.BATCH_TOKENS and len(tokens) < 250
+
+
+def test_the_longest_come_first_and_very_long_ones_alone():
+    lengths = [3, text.BATCH_TOKENS + 1, 3, 9, text.BATCH_TOKENS + 1]
+    sentences = {bytes([key]): np.ones(n, int) for key, n in enumerate(lengths)}
+    batches = [
+        [len(ids) for ids in batch.values()]
+        for batch in batches_of_one_length(sentences)
+    ]
+    assert batches == [[513], [513], [9], [3, 3]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("CHUNK", 3), ("CHUNK_TOKENS", 60), ("KEPT_BATCHES", 1)]
+)
+def test_how_many_are_worked_on_together_does_not_matter(monkeypatch, limit, value):
+    ids = some_ids(60)
+    whole, _ = counted(ids, name=None)
+    monkeypatch.setattr(text, limit, value)
+    assert np.array_equal(counted(ids, name=None)[0], whole)
+
+
+def test_few_sentences_are_in_memory_at_once_where_they_are_long(monkeypatch):
+    monkeypatch.setattr(text, "CHUNK_TOKENS", 1000)
+    look_ups = []
+
+    class Watched(text.RowCache):
+        def get(self, keys):
+            look_ups.append(len(keys))
+            return super().get(keys)
+
+    monkeypatch.setattr(text, "RowCache", Watched)
+    counted([np.full(500, number, np.int32) for number in range(1, 9)], name=None)
+    assert look_ups == [2, 2, 2, 2]
+
+
+# When it is interrupted
+
+
+class Stopping(Counting):
+    """Stops at its sixtieth sentence, as by Ctrl-C."""
+
+    def run(self, batch):
+        if self.count >= 60:
+            raise KeyboardInterrupt
+        return super().run(batch)
+
+
+def test_after_ctrl_c_only_what_was_not_finished_is_computed():
+    ids, stopping = some_ids(150), Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        sentence_features(stopping, ids, "test")
+    rows, computed = counted(ids)
+    assert 150 - stopping.count <= computed <= 110
+    assert np.array_equal(rows, counted(ids, name=None)[0])
+
+
+class Overtaken(Counting):
+    """Its first batch ends by Ctrl-C, after others have overtaken it."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.overtaken = threading.Lock(), threading.Event()
+
+    def run(self, batch):
+        if self.first.acquire(blocking=False):
+            assert self.overtaken.wait(60)
+            raise KeyboardInterrupt
+        states = super().run(batch)
+        if self.count >= 60:
+            self.overtaken.set()
+        return states
+
+
+def test_after_ctrl_c_what_had_overtaken_an_unfinished_batch_is_kept(monkeypatch):
+    monkeypatch.setattr("tlcourse.features.compute.workers", lambda: 2)
+    ids = some_ids(150)
+    with pytest.raises(KeyboardInterrupt):
+        sentence_features(Overtaken(), ids, "test")
+    assert counted(ids)[1] <= 110
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_while_rows_are_being_kept_is_only_that(monkeypatch):
+    import gc
+
+    def interrupted(self, rows):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(text, "CHUNK", 16)
+    monkeypatch.setattr(text.RowCache, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sentence_features(Counting(), some_ids(150), "test")
+    gc.collect()
+
+
+def test_a_fault_of_the_engine_is_raised_as_it_is():
+    class Faulty(Counting):
+        def run(self, batch):
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        sentence_features(Faulty(), some_ids(10), "test")
+
+
+DYING = f"""
+import os, sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_text import Counting, sentence_features, some_ids, text
+text.CHUNK = 64
+class Dying(Counting):
+    def run(self, batch):
+        if self.count >= 150:
+            os.kill(os.getpid(), 9)
+        return super().run(batch)
+sentence_features(Dying(), some_ids(200), "test")
+"""
+
+
+def test_a_killed_process_leaves_its_finished_chunks():
+    done = subprocess.run([sys.executable, "-c", DYING], timeout=300)
+    assert done.returncode == -9
+    rows, computed = counted(some_ids(200))
+    assert 50 <= computed <= 200 - 2 * 64
+    assert np.array_equal(rows, counted(some_ids(200), name=None)[0])
