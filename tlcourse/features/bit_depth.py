@@ -38,7 +38,6 @@ class BitDepth:
         The pictures of the set.
     bits : int, optional
         The depth where it is known, one of `DEPTHS`; then nothing is measured.
-
     """
 
     def __init__(self, sources: Iterable[Source] = (), bits: int | None = None) -> None:

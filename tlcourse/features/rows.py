@@ -20,7 +20,7 @@ class Rows:
 
     def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._bytes = self._count = 0
+        self._pending = self._count = 0  # bytes in memory, rows
         self._parts: list[np.ndarray] = []
         self._file: IO[bytes] | None = None
 
@@ -31,9 +31,9 @@ class Rows:
         """Add one row (…), or several (n, …)."""
         part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
         self._count += len(part)
-        self._bytes += part.nbytes
+        self._pending += part.nbytes
         self._parts.append(part)
-        if self._bytes > LARGE:
+        if self._pending > LARGE:
             self._write()
 
     def array(self) -> np.ndarray:
@@ -58,12 +58,11 @@ class Rows:
             self._file.flush()
         except OSError as error:
             raise TLCourseError(
-                "The results are too large for memory "
-                f"({self._bytes / 1e6:,.0f} MB so far), and could not be written to "
+                "The results are too large for memory, and could not be written to "
                 f"{cache_folder()} ({error.strerror or error}). Make room there, or "
                 "set TLCOURSE_CACHE to a folder on another disk."
             ) from error
-        self._parts = []
+        self._parts, self._pending = [], 0
 
 
 def _nameless_file() -> IO[bytes]:
