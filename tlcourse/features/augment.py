@@ -89,15 +89,15 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
     UserInputError
         Unknown names, the same one twice, or a number below 1 or above `MOST`.
     """
-    is_number = isinstance(augmentations, int | np.integer)
-    if is_number and not isinstance(augmentations, bool) and 1 <= augmentations <= MOST:
-        crops = (f"{_CROP}{number}" for number in range(1, augmentations - 1))
-        return (AS_IS, "left-right", *crops)[:augmentations]
     names: tuple = ()
     if isinstance(augmentations, str):
         names = (augmentations,)
     elif isinstance(augmentations, list | tuple):
         names = tuple(augmentations)
+    elif isinstance(augmentations, int | np.integer) and augmentations is not True:
+        if 1 <= augmentations <= MOST:
+            crops = (f"{_CROP}{number}" for number in range(1, augmentations - 1))
+            return (AS_IS, "left-right", *crops)[:augmentations]
     are_known = all(name in FLIPS or _crop_number(name) for name in names)
     if not names or not are_known or len(set(names)) < len(names):
         raise UserInputError(
@@ -109,8 +109,9 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
 
 def _crop_number(name: object) -> int:
     """The number of a crop's name, or 0."""
-    is_crop = isinstance(name, str) and name.startswith(_CROP)
-    number = name.removeprefix(_CROP) if is_crop else ""
+    if not isinstance(name, str) or not name.startswith(_CROP):
+        return 0
+    number = name.removeprefix(_CROP)
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
@@ -120,8 +121,9 @@ def digest_of(content: bytes | np.ndarray) -> bytes:
 
     # Not SHA-256, which would take as long as everything else together: nobody forges
     # pictures against his own cache.
-    is_array = isinstance(content, np.ndarray)
-    return xxh3_128_digest(np.ascontiguousarray(content).data if is_array else content)
+    if isinstance(content, np.ndarray):
+        return xxh3_128_digest(np.ascontiguousarray(content).data)
+    return xxh3_128_digest(content)
 
 
 def augmented(

@@ -64,14 +64,15 @@ class BitDepth:
                 most, count = max(most, needed), count + 1
             if most > DEPTHS[-2]:  # no other picture can need more
                 break
-        if count:
-            self._bits = next(depth for depth in DEPTHS if depth >= most)
-        if count and self._bits < DEPTHS[-1]:
+        if not count:
+            return
+        self._bits = bits = next(depth for depth in DEPTHS if depth >= most)
+        if bits < DEPTHS[-1]:
             which = f"{count:,} pictures of 16 bits have"
-            highest = f"{2**self._bits - 1:,}"
+            highest = f"{2**bits - 1:,}"
             warnings.warn(
                 f"{'A picture of 16 bits has' if count == 1 else which} no level above "
-                f"{highest}, so levels are taken as {self._bits}-bit: 0 to {highest}. "
+                f"{highest}, so levels are taken as {bits}-bit: 0 to {highest}. "
                 "If that is wrong, give the depth: "
                 "tl.pictures.Pictures(paths, bits=16).",
                 stacklevel=callers_level(),
@@ -162,7 +163,8 @@ class _Header(NamedTuple):
 
 
 def _header(image: Image.Image) -> _Header:
-    layout = image.tile[0][3] if getattr(image, "tile", None) else ""
+    tiles = getattr(image, "tile", None)
+    layout = tiles[0][3] if tiles else ""
     if not isinstance(layout, str):
         layout = layout[0] if layout else ""
     tags = getattr(image, "tag_v2", {})

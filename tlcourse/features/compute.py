@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import __version__ as pillow
@@ -147,12 +147,14 @@ class _Task(NamedTuple):
     depth: BitDepth
 
     def load(self, picture: np.ndarray | str | PathLike) -> _Loaded:
+        content: bytes | np.ndarray
         if isinstance(picture, np.ndarray):
             content, name = picture, "the picture"
             kind = f"{picture.dtype} {picture.shape}"
         else:
-            content, name = read_file(picture), str(picture)
-            kind = f"file {self.depth.bits_of(content)}"
+            file = read_file(picture)
+            content, name = file, str(picture)
+            kind = f"file {self.depth.bits_of(file)}"
         digest = digest_of(content)
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
@@ -194,7 +196,7 @@ def _loaded_ahead(
         yield chunk
 
 
-def _parts(items: T, step: int) -> list[T]:
+def _parts(items: Any, step: int) -> list:
     """The items of a list or array, `step` at a time."""
     return [items[at : at + step] for at in range(0, len(items), step)]
 

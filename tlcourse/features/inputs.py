@@ -104,7 +104,7 @@ def _from_array(array: np.ndarray, is_batch: bool = False) -> list[np.ndarray]:
     """The pictures of an array; in a batch the first axis counts pictures."""
     is_colour = array.shape[-1:] in ((1,), (3,)) and array.shape[1] != array.shape[-1]
     if array.ndim == 2 or (array.ndim == 3 and is_colour):
-        return [one_picture(array)]
+        return [_three_channels(check_pixels(array, of_many=False))]
     if array.ndim == 3 and len(array) == 3 and not is_batch:
         raise UserInputError(
             f"The array has shape {array.shape}, which is either one colour picture "
