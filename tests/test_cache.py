@@ -292,7 +292,13 @@ def test_contents_are_sizes_with_the_last_used_first():
     os.utime(older, (1, 1))
     sizes = [(path, path.stat().st_size) for path in (newer, older)]
     assert contents() == sizes
-    fill("older")
+
+
+def test_to_read_is_to_use():
+    older, newer = fill("older"), fill("newer")
+    for age, path in enumerate((newer, older)):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    kept("older")
     assert [path for path, _ in contents()] == [older, newer]
 
 
@@ -315,10 +321,11 @@ def test_a_filled_cache_stays_within_its_limit(monkeypatch):
 
 def test_one_file_alone_does_not_outgrow_the_limit(monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.00005")
-    with RowCache("network", (2, 3), np.float32) as store:
-        rows = list(many(200).items())
-        for start in range(0, 200, 10):
-            store.put(dict(rows[start : start + 10]))
+    row = np.ones(1000, np.float32)
+    with RowCache("network", row.shape, row.dtype) as store:
+        for key in many(30):
+            store.put({key: row})
+        assert 5 < len(store.get(many(30))) < 12
     assert store.path.stat().st_size <= 60_000
 
 
