@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 import warnings
 from contextlib import closing
 
@@ -191,6 +192,16 @@ def test_it_is_said_once_and_at_the_callers_line(folder):
 
 # A class's common cache
 
+KILLED = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_spill = 1")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE rows SET value = zeroblob(100000)")
+os.kill(os.getpid(), 9)
+"""
+
 
 @pytest.fixture
 def shared(folder, monkeypatch):
@@ -226,6 +237,14 @@ def test_a_common_cache_that_cannot_be_read_is_left_as_it_is(shared, content):
     assert (shared.read_bytes() if shared.exists() else None) == content
 
 
+def test_a_write_that_was_killed_in_the_common_cache_is_not_taken_back(shared):
+    subprocess.run([sys.executable, "-c", KILLED, shared], timeout=300)
+    before = {path: path.read_bytes() for path in shared.parent.iterdir()}
+    assert len(before) == 2  # the database and its journal
+    kept()
+    assert {path: path.read_bytes() for path in shared.parent.iterdir()} == before
+
+
 def test_without_a_cache_the_common_one_is_not_read_either(shared, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     assert kept() == {}
@@ -252,17 +271,6 @@ def test_two_processes_at_once_lose_nothing():
     for own in (1, 2):
         keys = [bytes([own, turn, n]) for turn in range(20) for n in range(10)]
         assert kept(keys=keys) == dict.fromkeys(keys, float(own))
-
-
-KILLED = """
-import os, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA cache_spill = 1")
-connection.execute("PRAGMA cache_size = 1")
-connection.execute("BEGIN IMMEDIATE")
-connection.execute("UPDATE rows SET value = zeroblob(100000)")
-os.kill(os.getpid(), 9)
-"""
 
 
 def test_a_process_killed_in_the_middle_of_a_write_leaves_the_rows_before_it():
@@ -309,6 +317,14 @@ def test_what_was_not_used_for_longest_is_emptied_first():
         os.utime(path, (1e9 - age, 1e9 - age))
     make_room(paths[1].stat().st_size + paths[2].stat().st_size)
     assert [len(kept(name, many(250))) for name in names] == [0, 250, 250]
+
+
+def test_the_file_in_use_is_not_emptied_for_one_dated_later(monkeypatch):
+    other = fill("other", many(250))
+    os.utime(other, (time.time() + 30,) * 2)  # a file server's clock is ahead
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", str(other.stat().st_size * 1.5 / 1e9))
+    fill("network", many(250))
+    assert len(kept("network", many(250))) == 250
 
 
 def test_a_filled_cache_stays_within_its_limit(monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import UserInputError
 from ..validation import shown
 from ..validation import size as checked_size
-from .decoding import prepare, read_file, resize
+from .decoding import digest_of, prepare, read_file, resize
 from .inputs import as_pictures
 
 if TYPE_CHECKING:
@@ -113,17 +113,6 @@ def _crop_number(name: object) -> int:
         return 0
     number = name.removeprefix(_CROP)
     return int(number) if number.isascii() and number.isdigit() else 0
-
-
-def digest_of(content: bytes | np.ndarray) -> bytes:
-    """What identifies a file or an array of pixels: 16 bytes."""
-    from xxhash import xxh3_128_digest
-
-    # Not SHA-256, which would take as long as everything else together: nobody forges
-    # pictures against his own cache.
-    if isinstance(content, np.ndarray):
-        return xxh3_128_digest(np.ascontiguousarray(content).data)
-    return xxh3_128_digest(content)
 
 
 def augmented(

@@ -81,7 +81,7 @@ class BitDepth:
     def bits_of(self, content: bytes) -> int | None:
         """Bits by which a file's levels are scaled; None: it has 8 or is damaged."""
         try:
-            header = _header(open_image(content)) if may_be_deep(content) else _Header()
+            header = _header(open_image(content))
         except Exception:  # it is reported when its pixels are decoded
             return None
         return self._chosen(header, content) if header.is_deep else None

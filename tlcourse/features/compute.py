@@ -18,10 +18,10 @@ from PIL import __version__ as pillow
 from ..errors import UserInputError
 from ..freed_memory import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
-from .augment import AS_IS, augmented, digest_of
+from .augment import AS_IS, augmented
 from .bit_depth import BitDepth
 from .cache import RowCache
-from .decoding import PREPARATION, prepare, read_file
+from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
 from .engines import PictureEngine, workers
 from .inputs import Images, as_pictures
 from .rows import Rows
@@ -154,7 +154,8 @@ class _Task(NamedTuple):
         else:
             file = read_file(picture)
             content, name = file, str(picture)
-            kind = f"file {self.depth.bits_of(file)}"
+            bits = self.depth.bits_of(file) if may_be_deep(file) else None
+            kind = f"file {bits}"
         digest = digest_of(content)
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
