@@ -190,7 +190,7 @@ def calls(t, small_bert):
             },
         ),
         "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
-        "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
+        "tl.augment": (tl.augment, {"image": t.pixels[0]}),
         "tl.learning_curve": (
             tl.learning_curve,
             {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},
@@ -207,7 +207,7 @@ def calls(t, small_bert):
         "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
         "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
         "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
-        "model.views": (t.model.views, {"views": 2}),
+        "model.augmentations": (t.model.augmentations, {"chosen": 2}),
         "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
         "bert.extract_features": (
             small_bert.extract_features,

@@ -81,7 +81,7 @@ def test_int8_of_any_network_is_calibrated_on_the_pictures(small, batch, fresh):
 def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monkeypatch):
     pictures, results = np.concatenate([photographs] * 2), []
     for workers in (1, 3):
-        monkeypatch.setattr("tlcourse.features.features.workers", lambda n=workers: n)
+        monkeypatch.setattr("tlcourse.features.compute.workers", lambda n=workers: n)
         model = tl.load_pretrained_model()
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)

@@ -11,7 +11,7 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features import features
+from tlcourse.models import backbones
 from tlcourse.training import checkpoint, training
 from tlcourse.training.checkpoint import Checkpoint, fingerprint
 from tlcourse.training.class_activation import grad_cam
@@ -538,7 +538,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_computed(
     bundled_model, cells, monkeypatch, wrong
 ):
     monkeypatch.setattr(
-        features, "compute", lambda *_, **__: pytest.fail("computed first")
+        backbones, "compute", lambda *_, **__: pytest.fail("computed first")
     )
     with pytest.raises(UserInputError):
         tuned(bundled_model, (cells[0], wrong.pop("labels", cells[1])), **wrong)

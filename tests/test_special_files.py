@@ -23,8 +23,8 @@ from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
+from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
-from tlcourse.features.features import compute
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files

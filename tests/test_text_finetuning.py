@@ -10,7 +10,7 @@ import pytest
 import tlcourse as tl
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import UserInputError
-from tlcourse.features import text_features
+from tlcourse.features import text
 from tlcourse.training.checkpoint import Checkpoint
 
 QUICK = {"from_": "layer_2", "epochs": 16, "batch_size": 8, "learning_rate": 5e-3}
@@ -300,9 +300,7 @@ def test_stopped_after_an_epoch_it_goes_on_and_comes_to_the_same_network(
 
 
 def test_the_frozen_part_is_computed_once(small_bert, reviews, result, monkeypatch):
-    monkeypatch.setattr(
-        text_features, "_in_batches", lambda engine, missing, *_: _none_of(missing)
-    )
+    monkeypatch.setattr(text, "batches_of_one_length", _none_of)
     tuned(small_bert, reviews, epochs=1, seed=3)
 
 
@@ -356,9 +354,7 @@ def test_what_can_be_read_once_is_not_read_to_be_counted(small_bert, reviews):
 def test_what_cannot_be_used_is_refused_before_anything_is_computed(
     small_bert, reviews, monkeypatch, options, sentence
 ):
-    monkeypatch.setattr(
-        text_features, "_computed", lambda *_: pytest.fail("computed first")
-    )
+    monkeypatch.setattr(text, "_computed", lambda *_: pytest.fail("computed first"))
     with pytest.raises(UserInputError, match=sentence):
         tuned(small_bert, reviews, **options)
 

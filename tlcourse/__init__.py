@@ -42,7 +42,7 @@ _PLACES = {
     "train_network": "training.small_networks",
     "train_text_network": "training.small_text_network",
     "grad_cam": "training.class_activation",
-    "views_of": "features.features",
+    "augment": "features.augment",
     "learning_curve": "training.learning_curves",
     "LearningCurve": "training.learning_curves",
     "Classifier": "training.heads",
@@ -77,11 +77,11 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .exported import load_exported as load_exported
     from .exporting import export as export
     from .features import pictures as pictures
-    from .features.features import views_of as views_of
-    from .models.vision import PretrainedModel as PretrainedModel
+    from .features.augment import augment as augment
     from .models.load import list_pretrained_models as list_pretrained_models
     from .models.load import load_pretrained_model as load_pretrained_model
     from .models.text import PretrainedTextModel as PretrainedTextModel
+    from .models.vision import PretrainedModel as PretrainedModel
     from .training.class_activation import grad_cam as grad_cam
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
     from .training.fine_tuned import FineTuned as FineTuned

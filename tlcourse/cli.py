@@ -432,7 +432,8 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
-    from .features.cache import contents, left_alone, limit
+    from .features.cache import limit
+    from .features.cache_files import contents, left_alone
 
     sizes: dict[Path, int] = {}
     for path, size in contents():
@@ -456,7 +457,8 @@ def show_cache() -> None:
 @cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it. Nothing is lost: everything is computed again when it is needed."""
-    from .features.cache import clear, left_alone
+    from .features.cache import clear
+    from .features.cache_files import left_alone
 
     freed = clear()
     if others := left_alone():

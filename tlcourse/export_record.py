@@ -13,7 +13,7 @@ import numpy as np
 from .datasets.core import Dataset
 from .errors import printable
 from .features import engine as engines
-from .features import features
+from .features.compute import compute
 from .features.pictures import Pictures
 from .files import sha256
 from .models.recipes import RECIPES
@@ -76,11 +76,9 @@ class TestSet:
         self._majority = int(np.bincount(positions).argmax())
 
     def evaluate(self, engine: engines.Engine, size: tuple[int, int]) -> Evaluation:
-        features.compute(engine, self._test.images[:1], size)  # starts it
+        compute(engine, self._test.images[:1], size)  # starts it
         start = time.perf_counter()
-        probabilities = features.compute(
-            engine, self._test.images, size, describe="Evaluating"
-        )
+        probabilities = compute(engine, self._test.images, size, describe="Evaluating")
         seconds = time.perf_counter() - start
         accuracy = float(np.mean(probabilities.argmax(axis=1) == self._true))
         return Evaluation(probabilities, accuracy, len(self._test) / seconds)

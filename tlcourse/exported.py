@@ -17,8 +17,9 @@ from .errors import (
     WeightsUnavailable,
     printable,
 )
-from .features import features
 from .features.bit_depth import BitDepth, is_depth
+from .features.compute import compute
+from .features.decoding import prepare, read_file
 from .features.engine import (
     Engine,
     OnnxEngine,
@@ -27,7 +28,6 @@ from .features.engine import (
     workers,
 )
 from .features.inputs import Images
-from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
 from .models.onnx_file import check_foreign
 from .training.predictor import Predictor
@@ -90,7 +90,7 @@ class ExportedModel(Predictor[Images]):
 
     def predict_proba(self, images: "Images") -> np.ndarray:
         """Predict each class's probability: float32 (n, classes)."""
-        return features.compute(
+        return compute(
             self._engine, images, self.input_size, describe="Predicting", bits=self.bits
         )
 

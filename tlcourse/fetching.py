@@ -22,10 +22,10 @@ from .downloading import (
 from .errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from .files import as_path, make_cache_folder, unfinished_folder
 from .models import bert_folder, weights
+from .models.recipes import RECIPES
 from .models.weights import (
     fault_of_weights as fault_of_weights,  # a name of this room, too
 )
-from .models.recipes import RECIPES
 from .validation import elements, shown
 
 LESSONS_NEED = ("dogs", "minilm")

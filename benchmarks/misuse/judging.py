@@ -31,7 +31,7 @@ def augmentation(seed: int) -> dict:
     """Each cell in four views, and a quarter of these held out: views, or cells. The cost is what it flatters by."""
     cells = solar().train.sample(CELLS, seed)
     pictures = np.stack(
-        [tl.views_of(image, FLIPS, model().input_size) for image in cells.images]
+        [tl.augment(image, FLIPS, model().input_size) for image in cells.images]
     )
     views = model().extract_features(pictures.reshape(-1, *pictures.shape[2:]))
     labels, cell = (

@@ -111,14 +111,14 @@ tl.guards.assert_changed(before, network, only=[])
 
 # %%
 flips = ("as is", "left-right", "upside-down", "half-turn")
-tl.show.pictures(tl.views_of(learned.images[0], flips), flips, columns=4)
+tl.show.pictures(tl.augment(learned.images[0], flips), flips, columns=4)
 
 # %% [markdown]
 # A solar cell has no up and down: all four could have been taken by the camera. Now a photograph of another kind.
 
 # %%
 photographs = tl.load_dataset("samples").test
-tl.show.pictures(tl.views_of(photographs.images[2], flips), flips, columns=4)
+tl.show.pictures(tl.augment(photographs.images[2], flips), flips, columns=4)
 
 # %% [markdown]
 # Still a cat; but nobody photographs cats hanging from the ceiling. A network that learns from such pictures spends its

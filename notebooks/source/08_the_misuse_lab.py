@@ -419,7 +419,7 @@ keras.utils.clear_session(free_memory=True)
 # %%
 some = solar.train.sample(per_class=60)
 flips = ("as is", "left-right", "upside-down", "half-turn")
-views = np.concatenate([tl.views_of(image, flips, model.input_size) for image in some.images])
+views = np.concatenate([tl.augment(image, flips, model.input_size) for image in some.images])
 labels, cell = np.repeat(some.labels, 4), np.repeat(np.arange(len(some)), 4)
 
 # %%

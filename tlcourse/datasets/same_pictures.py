@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import UserInputError
 from ..features.bit_depth import BitDepth
+from ..features.decoding import open_image
 from ..features.inputs import as_pictures, one_picture
-from ..features.picture_formats import open_image
 from ..features.pictures import open_picture
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import UserInputError
-from ..features.cache import contents, left_alone, limit, unfinished
+from ..features.cache import limit
+from ..features.cache_files import contents, left_alone, unfinished
 from ..files import cache_folder, is_foreign_cache, left_over, read_json
 from .finding import Finding
 from .machine import refusal

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..features.cache import TOLERANCE, contents
+from ..features.cache_files import TOLERANCE, contents
 from ..files import as_path, cache_folder
 from .finding import Finding
 

@@ -8,9 +8,9 @@ import numpy as np
 from ..datasets.bundled import load_samples
 from ..errors import GuardError, UserInputError
 from ..features.pictures import resize
+from ..models.recipes import RECIPES
 from ..models.vision import PretrainedModel
 from ..models.weights import preprocess
-from ..models.recipes import RECIPES
 
 if TYPE_CHECKING:
     from ..models.recipes import Recipe

@@ -103,9 +103,9 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
                 f"{name} is not on this machine. With internet: tlcourse fetch {name}, then this again."
             )
         elif not (folder / file.name).is_file():
-            with open(file, "rb") as weights:
+            with open(file, "rb") as source:
                 write_atomically(
-                    folder / file.name, partial(shutil.copyfileobj, weights)
+                    folder / file.name, partial(shutil.copyfileobj, source)
                 )
     return missing
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..datasets import load_dataset
+from ..features.augment import augmentation_names, augmented
+from ..features.decoding import resize
 from ..features.inputs import one_picture
-from ..features.pictures import resize
-from ..features.views import apply_view, view_names
 
 OF_EACH_PHOTOGRAPH = 12  # random crops, every second one mirrored
 OF_EACH_DATASET = {"digits": 12, "kanji": 12, "solar": 24}
@@ -27,8 +27,8 @@ def calibration_pictures(size: tuple[int, int]) -> np.ndarray:
     for number, photograph in enumerate(load_dataset("samples").test.images):
         seed = number.to_bytes(2, "little")
         pixels = resize(photograph, size)
-        names = view_names(OF_EACH_PHOTOGRAPH)
-        pictures += [apply_view(pixels, name, seed) for name in names]
+        names = augmentation_names(OF_EACH_PHOTOGRAPH)
+        pictures += augmented(pixels, names, seed)
     for name, count in OF_EACH_DATASET.items():
         images = load_dataset(name).train.images
         rows = np.random.default_rng(0).choice(len(images), count, replace=False)

@@ -10,9 +10,9 @@ import numpy as np
 from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
-from ..features import text_features
-from ..features.ragged import Ragged
-from ..features.views import AS_IS
+from ..features.augment import AS_IS
+from ..features.rows import Ragged
+from ..features.text import sentence_features, token_states
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder
@@ -148,7 +148,7 @@ class PretrainedTextModel:
             Something among the sentences is no text.
         """
         runner, name = self._runner(self.shape.layers), self._cache_name(cache)
-        return text_features.averages(runner, self._ids(sentences), name)
+        return sentence_features(runner, self._ids(sentences), name)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
         """The last layer's output for every token: (tokens, feature_dim) per sentence.
@@ -156,7 +156,7 @@ class PretrainedTextModel:
         Parameters and errors as `extract_features`; the tokens are those of `tokens`.
         """
         runner, name = self._runner(self.shape.layers), self._cache_name(cache)
-        return text_features.states(runner, self._ids(sentences), name)
+        return token_states(runner, self._ids(sentences), name)
 
     def activations(
         self,
@@ -183,7 +183,7 @@ class PretrainedTextModel:
             )
         runner = self._runner(list(self.blocks).index(block))
         name = self._cache_name(cache, f"-{block}")
-        return text_features.states(runner, self._ids(sentences), name, np.float16)
+        return token_states(runner, self._ids(sentences), name, np.float16)
 
     def attentions(self, sentence: str) -> np.ndarray:
         """Attention weights of one sentence: float32 (layers, heads, tokens, tokens).
@@ -207,7 +207,7 @@ class PretrainedTextModel:
             runner = self._onnx(weights, layers, "float32")
         else:
             runner = _in_tensorflow(network, layers)
-        features = text_features.averages(runner, ids, None, "Predicting")
+        features = sentence_features(runner, ids, None, "Predicting")
         return network.layers[-1](features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:

@@ -11,9 +11,9 @@ import numpy as np
 from .. import validation
 from ..errors import UserInputError
 from ..features import engine as engines
-from ..features import features
+from ..features.augment import AS_IS, augmentation_names
+from ..features.compute import compute
 from ..features.inputs import as_pictures
-from ..features.views import AS_IS, view_names
 from ..files import read_card
 from . import bundled, lite_onnx
 from .backbone import KerasBackbone
@@ -154,10 +154,13 @@ class PretrainedModel(KerasBackbone):
         UserInputError, PictureError, TLCourseError
             As `extract_features`; with Dask also for a picture without activations.
         """
-        names, cache = view_names(augmentations), validation.flag("cache", cache)
+        names, cache = (
+            augmentation_names(augmentations),
+            validation.flag("cache", cache),
+        )
         if block is None:
             pixels, describe = engines.Pixels(self.input_size), "Preparing pictures"
-            return features.compute(
+            return compute(
                 pixels, images, self.input_size, names, np.uint8, describe=describe
             )
         (block,) = self.check_blocks((block,))
@@ -183,9 +186,7 @@ class PretrainedModel(KerasBackbone):
                 raise UserInputError(
                     "scheduler and out are for Dask: add engine='dask'."
                 )
-            return features.compute(
-                runner, images, size, augmentations, dtype, name=name
-            )
+            return compute(runner, images, size, augmentations, dtype, name=name)
         from .. import scale
 
         if dtype == np.float16:  # training looks at every row
@@ -220,9 +221,7 @@ class PretrainedModel(KerasBackbone):
         top = validation.whole_number("top", top, 1, 1000)
         output = (lite_onnx.CLASSIFIER_OUTPUT,)
         runner = self._runner(output, lambda: self.classifier, "classifier")
-        probabilities = features.compute(
-            runner, images, self.input_size, describe="Predicting"
-        )
+        probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
             [(self.labels[label], float(row[label])) for label in best]
@@ -232,7 +231,7 @@ class PretrainedModel(KerasBackbone):
     def predict_with(self, network: "keras.Model", images: "Images") -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
         runner, size = engines.compile_network(network), self.input_size
-        return features.compute(runner, images, size, describe="Predicting")
+        return compute(runner, images, size, describe="Predicting")
 
     def count(self, images: "Images") -> int | None:
         """The number of pictures, if it is known before they are read."""
@@ -240,7 +239,7 @@ class PretrainedModel(KerasBackbone):
 
     def augmentations(self, chosen: int | Sequence[str] | None) -> tuple[str, ...]:
         """The names of the augmentations that `fine_tune` uses: two by default."""
-        return view_names(2 if chosen is None else chosen)
+        return augmentation_names(2 if chosen is None else chosen)
 
     def _runner(
         self,

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import UserInputError, printable
 from ..features.bit_depth import BitDepth
+from ..features.decoding import PREPARATION
 from ..features.inputs import as_pictures
-from ..features.pictures import PREPARATION
 from ..files import as_path
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import TLCourseError
+from ..features.augment import AS_IS
 from ..features.cache import limit, make_room
 from ..features.engine import TensorFlowEngine
-from ..features.views import AS_IS
 from ..files import (
     as_path,
     cache_folder,

@@ -10,8 +10,8 @@ from distributed import WorkerPlugin, get_worker
 
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features.bit_depth import BitDepth
+from ..features.compute import compute_one
 from ..features.engine import Engine
-from ..features.features import compute_one
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
 from .shards import Layout, is_done, is_of, shard_path, write_shard

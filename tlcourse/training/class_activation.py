@@ -12,7 +12,7 @@ from PIL import Image
 
 from .. import validation
 from ..errors import UserInputError
-from ..features import features
+from ..features.compute import compute
 from ..features.engine import Pixels
 from ..tensorflow_start import import_tensorflow
 from .predictor import Predictor
@@ -58,7 +58,7 @@ def grad_cam(
             f"grad_cam was given a {type(classifier).__name__}; expected a network from tl.fine_tune or "
             "tl.train_network that takes pictures. A linear probe sees features and not the picture."
         )
-    pixels = features.compute(
+    pixels = compute(
         Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
     )
     scores = _Scores(network, layer)

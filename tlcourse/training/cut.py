@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UserInputError
-from ..models.vision import PretrainedModel
 from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from ..validation import shown
 from .freezing import freeze, unfreeze
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.ragged import Ragged
+from ..features.rows import Ragged
 from ..validation import shown
 from .predictor import Predictor
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..features.inputs import Images
-    from ..models.vision import PretrainedModel
     from ..models.text import PretrainedTextModel
+    from ..models.vision import PretrainedModel
     from ..models.wordpiece import Sentences
 
 BATCHES_SORTED = 16  # out of which batches of sentences of like length are made

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..files import cache_folder
 from ..guards.pretrained import about_distance
-from ..models.vision import PretrainedModel
 from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from .checkpoint import Checkpoint, fingerprint
 from .cut import first_block
 from .fine_tuned import FineTuned
@@ -54,7 +54,7 @@ def fine_tune(
         from_: the first block that is trained, by name, or how many of the last blocks; None: the whole network.
         validation: share of each class that is held out, or (inputs, labels), or 0. With it the weights of the
             epoch with the best accuracy on these are kept; without, the last.
-        views: how each picture is varied, a number or names, see `tlcourse.features.views`; 2 if nothing is said. Sentences
+        views: how each picture is varied, a number or names, see `tlcourse.features.augment`; 2 if nothing is said. Sentences
             are not varied.
         class_names: names for whole-number labels 0, 1, …
         sample_weight: float (n,), how much each row counts beside the others.

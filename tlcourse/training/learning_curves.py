@@ -12,8 +12,8 @@ from .. import validation
 from ..datasets.core import Dataset
 from ..errors import UserInputError
 from ..models.load import load_pretrained_model
-from ..models.vision import PretrainedModel
 from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from ..progress import progress_bar
 from .finetuning import fine_tune
 from .heads import train_classifier

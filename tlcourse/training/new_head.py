@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..models.vision import PretrainedModel
 from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from .freezing import freeze
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..features import engine as engines
-from ..features.ragged import Ragged
+from ..features import engines
+from ..features.rows import Ragged
 from ..freed_memory import clear_away
 from ..guards.pretrained import share_moved
 from ..models.blocks import is_kernel

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features import features
+from ..features.compute import compute
 from ..features.engine import Pixels
 from ..features.inputs import Images
 from ..tensorflow_start import import_tensorflow
@@ -171,7 +171,7 @@ def _pixels(images: "Images", size: tuple[int, int] | None) -> np.ndarray:
                 "The pictures may be of many sizes, and a small network takes one. Choose it: size=(96, 96), say."
             )
         size = tuple(shape[1:3])
-    return features.compute(
+    return compute(
         Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
     )
 

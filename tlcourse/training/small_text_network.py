@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.ragged import Ragged
+from ..features.rows import Ragged
 from ..models.bert import PADDING
 from ..models.wordpiece import Sentences, Tokenizer, as_sentences
 from ..tensorflow_start import import_tensorflow

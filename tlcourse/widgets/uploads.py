@@ -9,7 +9,8 @@ from matplotlib import colormaps
 
 from ..datasets.core import Split
 from ..errors import PictureError, TLCourseError, UserInputError, printable
-from ..features.pictures import EXTENSIONS, open_picture, resize
+from ..features.decoding import EXTENSIONS
+from ..features.pictures import open_picture, resize
 from ..foreign_text import escape_html
 from ..models.vision import PretrainedModel
 from ..plots import pictures as draw_pictures
