@@ -263,7 +263,7 @@ def test_a_record_with_no_bit_depth_is_refused(tmp_path, bits):
 def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
     folder, greys, tmp_path
 ):
-    from tlcourse.folder_job import train_folder
+    from tlcourse.train_folder import train_folder
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

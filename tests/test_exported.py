@@ -251,7 +251,7 @@ def test_without_litert_the_way_out_is_named(folder, monkeypatch):
 @pytest.fixture(scope="module")
 def keras_file(tmp_path_factory):
     """A small network, saved."""
-    from tlcourse.training.small_networks import small_network
+    from small_network import small_network
 
     path = tmp_path_factory.mktemp("keras") / "model.keras"
     small_network((8, 8, 3), 2).save(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_network import train_small_network
 
 import tlcourse as tl
 from tlcourse import exporting
@@ -55,7 +56,7 @@ def shades():
 
 @pytest.fixture(scope="module")
 def trained(shades):
-    return tl.train_network(shades.train.images, shades.train.labels, NAMES, steps=150)
+    return train_small_network(shades.train.images, shades.train.labels, NAMES, 150)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_a_probe_and_its_network_become_one(
 
 
 def test_a_fine_tuned_network_is_exported(bundled_model, cells, tmp_path):
-    settings = {"from_": "head", "views": 1, "validation": 0, "epochs": 1}
+    settings = {"from_block": "head", "augmentations": 1, "validation": 0, "epochs": 1}
     tuned = tl.fine_tune(
         bundled_model,
         cells.train.images,
@@ -148,7 +149,7 @@ def test_a_fine_tuned_network_is_exported(bundled_model, cells, tmp_path):
     )
     assert (
         exported.record["training"]["method"] == "fine-tuned"
-        and exported.record["training"]["from"] == "head"
+        and exported.record["training"]["from_block"] == "head"
     )
 
 
@@ -158,7 +159,7 @@ def test_int8_is_a_quarter_of_the_size(exported_probe):
 
 
 def test_text_labels_stay_text(shades, tmp_path):
-    trained = tl.train_network(shades.train.images, shades.train.label_names, steps=20)
+    trained = train_small_network(shades.train.images, shades.train.label_names)
     exported = tl.export(trained, tmp_path / "text", shades)
     assert (
         exported.predict(shades.test.images).tolist()

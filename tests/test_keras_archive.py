@@ -25,7 +25,7 @@ from tlcourse.models.recipes import RECIPES
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """The parts of a small network's archive, as this version of Keras saves it."""
-    from tlcourse.training.small_networks import small_network
+    from small_network import small_network
 
     path = tmp_path_factory.mktemp("keras") / "model.keras"
     small_network((8, 8, 3), 2).save(path)

@@ -23,7 +23,7 @@ RECORD = {
         },
         "left_out": 3,
     },
-    "training": {"method": "linear probe", "strength": 0.1, "cross_validated": 0.9},
+    "training": {"method": "linear probe", "C": 0.1, "cross_validated": 0.9},
     "test": {
         "pictures": 32,
         "right": 28,

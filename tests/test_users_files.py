@@ -27,7 +27,6 @@ from tlcourse.errors import UserInputError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.features.features import compute
-from tlcourse.training.checkpoint import Checkpoint
 
 ROOT = Path(tl.__file__).resolve().parent.parent
 SHORT, LONG = (
@@ -173,9 +172,9 @@ def fill_beyond_the_limit(folder, monkeypatch):
 
 
 def keep_and_drop_a_state(folder, monkeypatch):
-    state = Checkpoint(files.cache_folder() / "training" / f"other-{LONG}.npz")
-    state.write({"weights": np.ones(3)})
-    state.remove()
+    path = files.cache_folder() / "training" / f"other-{LONG}.npz"
+    cache.keep(path, lambda file: np.save(file, np.ones(3)), 24)
+    path.unlink()
 
 
 def examined():
@@ -225,7 +224,7 @@ def test_fine_tuning_leaves_a_users_files_as_they_are(
         [0, 1, 0, 1],
         "head",
         epochs=1,
-        views=1,
+        augmentations=1,
         validation=0,
     )
     assert unchanged(before, folder)

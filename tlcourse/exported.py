@@ -24,7 +24,7 @@ from .features.inputs import Images
 from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
 from .keras_archive import load_network
-from .training.predictor import Predictor
+from .training.classifiers import Classifier
 from .validation import one_of
 
 FORMAT = "tlcourse export 1"
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     error: str
 
 
-class ExportedModel(Predictor[Images]):
+class ExportedModel(Classifier):
     """A network from a folder that `tl.export` wrote. Made by `load_exported`.
 
     `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as `extract_features` does.
@@ -59,22 +59,23 @@ class ExportedModel(Predictor[Images]):
     """
 
     def __init__(self, folder: Path, variant: str, record: dict) -> None:
-        super().__init__(np.array(record["classes"]), record["class_names"])
+        self.classes_ = np.array(record["classes"])
+        self._class_names = record["class_names"]
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
         self.bits: int | None = record["input"].get("bits")
         self._engine = engine_of(
-            folder / VARIANTS[variant], len(self.classes), self.input_size
+            folder / VARIANTS[variant], len(self.classes_), self.input_size
         )
 
     def __repr__(self) -> str:
         height, width = self.input_size
-        return f"<{printable(self.folder.name)}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
+        return f"<{printable(self.folder.name)}, {self.variant}: {height}×{width} pixels → {len(self.classes_)} classes>"
 
-    def predict_proba(self, images: "Images") -> np.ndarray:
+    def predict_proba(self, X: "Images") -> np.ndarray:
         """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
         return features.compute(
-            self._engine, images, self.input_size, describe="Predicting", bits=self.bits
+            self._engine, X, self.input_size, describe="Predicting", bits=self.bits
         )
 
     def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:

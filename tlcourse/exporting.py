@@ -40,10 +40,9 @@ from .models.backbones import PretrainedModel
 from .models.conversion import convert
 from .models.recipes import RECIPES
 from .output_folder import check_output_folder
+from .training.classifiers import FineTuned
 from .training.evaluation import interval
-from .training.fine_tuned import FineTuned
-from .training.heads import Classifier
-from .training.small_networks import SmallNetwork
+from .training.probe import LinearProbe
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +52,7 @@ SUREST_MISTAKES = 10  # that the record names
 
 
 def export(
-    trained: FineTuned | Classifier | SmallNetwork,
+    trained: FineTuned | LinearProbe,
     folder: str | PathLike,
     dataset: Dataset,
     model: PretrainedModel | None = None,
@@ -70,7 +69,7 @@ def export(
     card says so. The folder is there as a whole, or not at all.
 
     Args:
-        trained: what `fine_tune`, `train_classifier` or `train_network` gave.
+        trained: what `fine_tune` or `train_classifier` gave.
         folder: a new one, or one that is empty.
         dataset: what it learned from; its test pictures, which took no part, are the judge.
         model: for a classifier of `train_classifier`: the pretrained model whose `extract_features` it was given.
@@ -111,15 +110,15 @@ def export(
 
 
 def _check(
-    trained: FineTuned | Classifier | SmallNetwork,
+    trained: FineTuned | LinearProbe,
     dataset: Dataset,
     licence: str | None,
 ) -> None:
     """Whatever can be refused before the work is."""
-    if not isinstance(trained, FineTuned | Classifier | SmallNetwork):
+    if not isinstance(trained, FineTuned | LinearProbe):
         raise UserInputError(
-            f"export was given {type(trained).__name__}; expected what tl.fine_tune, tl.train_classifier or "
-            "tl.train_network gave."
+            f"export was given {type(trained).__name__}; expected what tl.fine_tune or "
+            "tl.train_classifier gave."
         )
     if not isinstance(dataset, Dataset):
         raise UserInputError(
@@ -130,7 +129,7 @@ def _check(
         validation.text("licence", licence)
     if getattr(trained, "input_size", ()) is None:
         raise UserInputError(
-            "This network reads sentences; export writes networks that see. trained.network.save('name.keras') keeps "
+            "This network reads sentences; export writes networks that see. trained.model.save('name.keras') keeps "
             "it."
         )
     if not len(dataset.test):
@@ -141,11 +140,11 @@ def _check(
 
 
 def _whole(
-    trained: FineTuned | Classifier | SmallNetwork, model: PretrainedModel | None
+    trained: FineTuned | LinearProbe, model: PretrainedModel | None
 ) -> "keras.Model":
     """The network from pixels to probabilities, as one `keras.Model`."""
-    if not isinstance(trained, Classifier):
-        return trained.network
+    if not isinstance(trained, LinearProbe):
+        return trained.model
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
             "A linear probe takes features, and an export takes pictures: give the pretrained model that made them, "
@@ -167,7 +166,7 @@ def _whole(
 def _write(
     folder: Path,
     network: "keras.Model",
-    trained: FineTuned | Classifier | SmallNetwork,
+    trained: FineTuned | LinearProbe,
     dataset: Dataset,
     licence: str | None,
 ) -> dict:
@@ -176,7 +175,7 @@ def _write(
     network.save(folder / VARIANTS["keras"])
     engines.drop_all()  # conversion needs the memory more
     keras_engine = engine_of(
-        folder / VARIANTS["keras"], len(trained.classes), size
+        folder / VARIANTS["keras"], len(trained.classes_), size
     )  # what the file holds
     reference = judged.of(keras_engine, size)
     files, left_out = {VARIANTS["keras"]: reference}, {}
@@ -185,7 +184,7 @@ def _write(
         path.write_bytes(
             convert(cast(KerasEngine, keras_engine).network, int8=variant == "int8")
         )
-        found = judged.of(engine_of(path, len(trained.classes), size), size)
+        found = judged.of(engine_of(path, len(trained.classes_), size), size)
         if variant == "float32" and found.difference(reference) > MOST_DIFFERENCE:
             raise TLCourseError(
                 f"The LiteRT file disagrees with Keras by {found.difference(reference):.2g} on the test pictures; "
@@ -204,7 +203,7 @@ def _write(
     return {
         "format": FORMAT,
         "class_names": trained.class_names,
-        "classes": trained.classes.tolist(),
+        "classes": trained.classes_.tolist(),
         "input": {"height": size[0], "width": size[1], **_depth(dataset)},
         "backbone": _backbone(network.name),
         "data": _data(dataset, licence),
@@ -252,10 +251,10 @@ class _Judge:
     """The test pictures of a data set, and what is right about them."""
 
     def __init__(
-        self, trained: FineTuned | Classifier | SmallNetwork, dataset: Dataset
+        self, trained: FineTuned | LinearProbe, dataset: Dataset
     ) -> None:
         self._test, self._names = dataset.test, trained.class_names
-        named = trained.classes.dtype.kind == "U"
+        named = trained.classes_.dtype.kind == "U"
         labels = dataset.test.label_names if named else dataset.test.labels
         self._positions = trained.positions(labels, len(labels))
         train = dataset.train.label_names if named else dataset.train.labels
@@ -357,28 +356,24 @@ def _data(dataset: Dataset, licence: str | None) -> dict:
     }
 
 
-def _training(trained: FineTuned | Classifier | SmallNetwork) -> dict:
-    if isinstance(trained, Classifier):
+def _training(trained: FineTuned | LinearProbe) -> dict:
+    if isinstance(trained, LinearProbe):
         return {
             "method": "linear probe",
-            "strength": trained.strength,
-            "cross_validated": trained.cross_validated,
+            "C": trained.C_,
+            "cross_validated": trained.cross_validated_accuracy_,
         }
-    method = "fine-tuned" if isinstance(trained, FineTuned) else "small network"
     kept = (
-        "from",
-        "views",
+        "from_block",
+        "augmentations",
         "rows",
         "settings",
         "seconds",
         "probe",
         "best_epoch",
-        "steps",
-        "carried",
-        "frozen",
     )
     return {
-        "method": method,
+        "method": "fine-tuned",
         **{name: trained.record[name] for name in kept if name in trained.record},
     }
 

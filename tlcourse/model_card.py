@@ -142,19 +142,16 @@ def _training(record: dict) -> Iterator[str]:
     yield "## How it was trained"
     yield ""
     if training["method"] == "linear probe":
-        strength = f"C = {training['strength']:g}"
-        yield f"A linear classifier on the frozen network's features (logistic regression, {strength})."
-    elif training["method"] == "fine-tuned":
+        yield f"A linear classifier on the frozen network's features (logistic regression, C = {training['C']:g})."
+    else:
         settings = ", ".join(
             f"{name} {value:g}" for name, value in training["settings"].items()
         )
-        first = escape_markdown(training["from"] or "its first layer")
+        first = escape_markdown(training["from_block"] or "its first layer")
         yield (
             f"A linear probe first, then the network from {first} on, batch norms frozen (LP-FT, Kumar "
             f"and others, ICLR 2022): {settings}."
         )
-    else:
-        yield f"A small network, {training['steps']:,} steps, {training['carried']} layers carried over."
     if choice := record.get("job", {}).get("choice"):
         yield choice
 

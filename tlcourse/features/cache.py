@@ -48,13 +48,13 @@ DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 FOLDERS = ("features", "networks", "training", "shards")
 _FETCHED = ("models", "dogs")  # not counted, and not cleared
 _NAMES = re.compile(
-    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/.*-[0-9a-f]{24}\.npz|"
+    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/[^/]*-[0-9a-f]{24}/.*\.(h5|json|bkp)|"
     r"shards/[0-9a-f]{24}/shard-\d{6,}\.parquet",
     re.DOTALL,
 )
 _NAMES_BESIDE = re.compile(
     r"features/.*\.sqlite-(journal|wal|shm)|networks/[0-9a-f]{24}-keras-.+\.sha256|"
-    r"shards/[0-9a-f]{24}(/_job\.json|/_set_aside\.json)?",
+    r"shards/[0-9a-f]{24}(/_job\.json|/_set_aside\.json)?|training/[^/]*-[0-9a-f]{24}",
     re.DOTALL,
 )
 _FORMAT = 1
@@ -322,7 +322,10 @@ def _folders() -> list[Path]:
         return []
     inside = [path for path in map(cache.joinpath, FOLDERS) if _is_folder(path)]
     jobs = [
-        path for folder in inside if folder.name == "shards" for path in entries(folder)
+        path
+        for folder in inside
+        if folder.name in ("shards", "training")
+        for path in entries(folder)
     ]
     named = [
         path
