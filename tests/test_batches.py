@@ -116,10 +116,10 @@ def test_sentences_of_similar_length_come_together_in_random_order():
     assert sorted(longest) != longest and sorted(longest)[::-1] != longest
 
 
-def test_sentences_are_padded_in_steps_and_never_beyond_the_longest():
-    lengths = [3, 5, 13, 13]
-    shapes = [x.shape[1] for x, _, _ in epoch(sentences_of(lengths).in_order(2))]
-    assert shapes == [8, 13]
+def test_a_batch_is_padded_to_its_longest_sentence():
+    batches = epoch(sentences_of([13, 3, 5, 12]).in_order(2))
+    assert [x.shape[1] for x, _, _ in batches] == [5, 13]
+    assert batches[0][0].tolist() == [[2, 2, 2, 0, 0], [3, 3, 3, 3, 3]]
 
 
 # In order

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 
 WORDS = [["bad", "awful", "boring", "worst"], ["good", "great", "lovely", "best"]]
 FILLERS = ["the", "film", "was", "a", "story", "of", "it", "plot"]
-TEXT = {"from_block": "layer_2", "epochs": 6, "batch_size": 8, "learning_rate": 1e-2}
+TEXT = {"from_block": "layer_2", "epochs": 2, "batch_size": 16, "learning_rate": 2e-2}
 PICTURES = {"from_block": "head", "epochs": 2, "batch_size": 8, "augmentations": 1}
 
 
@@ -57,7 +57,7 @@ def tune(model, reviews, **options):
 @pytest.fixture(scope="module")
 def tuned(small_bert, reviews):
     """Fine-tuned without validation rows: the weights of the last epoch are kept."""
-    return tune(small_bert, reviews, class_names=["negative", "positive"])
+    return tune(small_bert, reviews, epochs=10, class_names=["negative", "positive"])
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_history_is_that_of_keras(tuned, tuned_cells):
     assert set(tuned.history) == {"loss", "accuracy"}
     validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert set(tuned_cells.history) == validated
-    assert {len(values) for values in tuned.history.values()} == {6}
+    assert {len(values) for values in tuned.history.values()} == {10}
 
 
 def test_the_model_is_an_ordinary_network_of_keras(tuned_cells, cells, tmp_path):
@@ -119,7 +119,7 @@ def test_the_model_is_an_ordinary_network_of_keras(tuned_cells, cells, tmp_path)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     expected = tuned_cells.model.predict(pixels, verbose=0)
     loaded = np.load(tmp_path / "probabilities.npy")
-    np.testing.assert_allclose(loaded, expected, atol=1e-5)
+    np.testing.assert_allclose(loaded, expected, atol=1e-4)
 
 
 def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
@@ -228,7 +228,7 @@ def test_rows_of_weight_0_are_not_trained_on(small_bert, reviews):
     wrong = labels.copy()
     wrong[:8] = 1 - wrong[:8]
     weights = np.arange(32) >= 8
-    tuned = tune(small_bert, (sentences, wrong), sample_weight=weights)
+    tuned = tune(small_bert, (sentences, wrong), sample_weight=weights, epochs=10)
     assert tuned.record["rows"]["training"] == 24
     assert tuned.score(sentences, labels) > 0.9
 
@@ -237,7 +237,7 @@ def test_sentences_of_one_length_and_of_many(small_bert):
     """The shapes of the first batches say nothing about those of later ones."""
     short, long = "the film was good", "the film was a bad story of it was a bad plot"
     sentences, labels = [short] * 16 + [long] * 4, [1] * 16 + [0] * 4
-    tuned = tl.fine_tune(small_bert, sentences, labels, 1, validation=0, batch_size=4)
+    tuned = tune(small_bert, (sentences, labels), epochs=4, batch_size=4)
     assert tuned.score(sentences, labels) == 1
 
 
@@ -291,11 +291,12 @@ def test_a_validation_set_of_its_own(small_bert, reviews):
     assert len(tuned.history["val_loss"]) == 2
 
 
-def test_the_same_seed_repeats_a_training(small_bert, reviews, tuned):
-    again = tune(small_bert, reviews, cache=False)
-    assert again.history == tuned.history
-    other = tune(small_bert, reviews, cache=False, seed=1)
-    assert other.history["loss"] != tuned.history["loss"]
+def test_the_same_seed_repeats_a_training(small_bert, reviews):
+    once, again, other = (
+        tune(small_bert, reviews, cache=False, seed=seed) for seed in (0, 0, 1)
+    )
+    assert again.history == once.history
+    assert other.history["loss"] != once.history["loss"]
 
 
 # Interruptions

@@ -48,7 +48,7 @@ DEFAULT_LIMIT = 5.0  # GB on disk, everything together
 FOLDERS = ("features", "networks", "training", "shards")
 _FETCHED = ("models", "dogs")  # not counted, and not cleared
 _NAMES = re.compile(
-    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/[^/]*-[0-9a-f]{24}/.*\.(h5|json|bkp)|"
+    r"features/.*-[0-9a-f]{20}\.sqlite|networks/[0-9a-f]{24}-keras-.+\.tflite|training/.*-[0-9a-f]{24}\.npz|training/[^/]*-[0-9a-f]{24}/[^/]*\.(h5|json|bkp)|"
     r"shards/[0-9a-f]{24}/shard-\d{6,}\.parquet",
     re.DOTALL,
 )

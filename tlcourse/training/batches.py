@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 BATCHES_SORTED = 16  # sentences of so many batches are sorted by length together
-BUCKET = 8  # sentences are padded to a multiple of so many tokens
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Batches:
         return len(self.rows)
 
     def training_set(self, batch_size: int, seed: int) -> "tf.data.Dataset":
-        """Full batches, in a new order and with a random copy of each picture every epoch.
+        """Full batches: each epoch a new order, and a random copy of each picture.
 
         Sentences of similar length come together, so that little is padded.
         """
@@ -152,9 +151,6 @@ class Batches:
         rows = self.rows.rows[positions]
         if isinstance(self.activations, Ragged):
             x = self.activations.padded(rows)
-            longest = self.activations.lengths.max()  # more, and a BERT may lack positions
-            missing = min(-x.shape[1] % BUCKET, longest - x.shape[1])
-            x = np.pad(x, [(0, 0), (0, missing)] + [(0, 0)] * (x.ndim - 2))
         else:
             x = self.activations[rows, copies]
         y = np.eye(self.classes, dtype=np.float32)[self.rows.targets[positions]]

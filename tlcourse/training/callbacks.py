@@ -19,7 +19,7 @@ from xxhash import xxh3_128
 
 from ..features.cache import CacheWarning, limit
 from ..features.ragged import Ragged
-from ..files import cache_folder, make_cache_folder
+from ..files import cache_folder, make_cache_folder, read_json
 from ..measure import duration
 from ..progress import in_notebook, is_off
 
@@ -80,7 +80,7 @@ class Backup(keras.callbacks.BackupAndRestore):
         done = self.model._initial_epoch
         if not done:
             return
-        saved = json.loads((self.folder / "history.json").read_text("utf-8"))
+        saved = read_json(self.folder / "history.json")
         history = {name: values[:done] for name, values in saved["history"].items()}
         if min(map(len, history.values())) < done:
             raise ValueError("The history lacks epochs.")

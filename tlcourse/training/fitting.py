@@ -96,15 +96,10 @@ class Preparation:
         It is not changed.
     first_block, last_frozen : str or None
         The first block to train (None: all are), and the one in front of it.
-    augmentations : tuple of str
-    classes, class_names
-        The labels, sorted, and their names if they have others.
     training, validation : Batches
         `validation` is None where no rows are held out.
-    probe : LinearProbe
     seconds : dict
         Duration of each stage.
-    seed : int
     """
 
     model: Model

@@ -24,9 +24,8 @@ def freeze(
 ) -> "FreezeTable":
     """Freeze the pretrained part up to a block; everything after it becomes trainable.
 
-    The flags are those of the layers themselves, which a network and a model built on
-    it share. A compiled model is compiled again, since Keras does not notice a changed
-    flag after training has begun.
+    The flags are those of the layers, which a network and a model built on it share. A
+    compiled model is compiled again, since Keras does not notice a changed flag.
 
     Parameters
     ----------
@@ -90,21 +89,13 @@ class Row(NamedTuple):
 class FreezeTable:
     """What is frozen in a model, block by block.
 
-    Attributes
-    ----------
-    name : str
-        Of the model.
-    rows : list of Row
-        From the input on; layers around the pretrained part come last. They are plain
-        tuples: `pandas.DataFrame(table.rows)`.
-    notes, warnings : tuple of str
-        On batch normalisation and on compiling; and on what is likely to be wrong.
+    The rows are plain tuples: `pandas.DataFrame(table.rows)`.
     """
 
-    name: str
-    rows: list[Row]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    name: str  # of the model
+    rows: list[Row]  # from the input on; layers around the pretrained part come last
+    notes: tuple[str, ...] = ()  # on batch normalisation and on compiling
+    warnings: tuple[str, ...] = ()  # on what is likely to be wrong
 
     @property
     def parameters(self) -> int:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..errors import UserInputError
 from ..models.backbones import PretrainedModel, load_pretrained_model
 from ..models.text_models import PretrainedTextModel
 from ..progress import progress_bar
+from .classifiers import FineTuned
 from .fine_tune import fine_tune
 from .probe import train_classifier
 
@@ -23,24 +25,12 @@ TIMED = 32  # pictures with which the cost of the frozen network is measured
 
 @dataclass(frozen=True)
 class Point:
-    """One method with so many labels per class.
+    """One method with so many labels per class."""
 
-    Attributes
-    ----------
-    labels : int or None
-        Labels per class; None: all there are.
-    rows : int
-        Labels in total.
-    accuracies : list of float
-        In [0, 1], on the test split; one for each seed.
-    seconds : list of float
-        From pictures to a trained classifier; one for each seed.
-    """
-
-    labels: int | None
-    rows: int
-    accuracies: list[float]
-    seconds: list[float]
+    labels: int | None  # per class; None: all there are
+    rows: int  # labels in total
+    accuracies: list[float]  # in [0, 1], on the test split; one for each seed
+    seconds: list[float]  # from pictures to a trained classifier; one for each seed
 
     @property
     def mean(self) -> float:
@@ -59,20 +49,11 @@ class Point:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The result of `learning_curve`.
+    """The result of `learning_curve`."""
 
-    Attributes
-    ----------
-    name : str
-        Of the data set.
-    seeds : list of int
-    points : dict
-        Method → list of `Point`, from few labels to many.
-    """
-
-    name: str
+    name: str  # of the data set
     seeds: list[int]
-    points: dict[str, list[Point]]
+    points: dict[str, list[Point]]  # of each method, from few labels to many
 
     def labels_for(self, method: str, accuracy: float) -> float | None:
         """Labels in total at which a method's mean first reaches an accuracy.
@@ -273,11 +254,11 @@ def _functions(
     functions: dict[str, Callable] = {}
     for name, method in methods.items():
         if callable(method):
-            functions[name] = _OwnMethod(dataset, method)
+            functions[name] = partial(_own_method, dataset, method)
         elif validation.one_of("method", method, METHODS) == "probe":
             functions[name] = _Probes(dataset, model)
         else:
-            functions[name] = _OwnMethod(dataset, _FineTuning(model))
+            functions[name] = partial(_own_method, dataset, partial(_fine_tune, model))
     return functions
 
 
@@ -286,40 +267,29 @@ def _accuracy(predicted: Any, dataset: Dataset) -> float:
     return float(np.average(right, weights=dataset.test.weights))
 
 
-class _OwnMethod:
-    """A function (split, seed) that returns something with `predict`."""
-
-    def __init__(self, dataset: Dataset, method: Callable) -> None:
-        self._dataset, self._method = dataset, method
-
-    def __call__(self, rows: np.ndarray, seed: int) -> tuple[float, float]:
-        started = time.perf_counter()
-        trained = self._method(self._dataset.train.select(rows), seed)
-        seconds = time.perf_counter() - started
-        inputs = self._dataset.test.inputs
-        keras = sys.modules.get("keras")
-        if keras and isinstance(trained, keras.Model):
-            predicted = trained.predict(np.asarray(inputs), verbose=0).argmax(axis=1)
-        else:
-            predicted = trained.predict(inputs)
-        return _accuracy(predicted, self._dataset), seconds
+def _own_method(
+    dataset: Dataset, method: Callable, rows: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Accuracy and seconds of a function (split, seed)."""
+    started = time.perf_counter()
+    trained = method(dataset.train.select(rows), seed)
+    seconds = time.perf_counter() - started
+    inputs, keras = dataset.test.inputs, sys.modules.get("keras")
+    if keras and isinstance(trained, keras.Model):
+        predicted = trained.predict(np.asarray(inputs), verbose=0).argmax(axis=1)
+    else:
+        predicted = trained.predict(inputs)
+    return _accuracy(predicted, dataset), seconds
 
 
-class _FineTuning:
-    """`fine_tune` with its defaults, and without validation rows."""
-
-    def __init__(self, model: PretrainedModel | PretrainedTextModel) -> None:
-        self._model = model
-
-    def __call__(self, split: Split, seed: int) -> Any:
-        return fine_tune(
-            self._model,
-            split.inputs,
-            split.labels,
-            validation=0,
-            sample_weight=split.weights,
-            seed=seed,
-        )
+def _fine_tune(
+    model: PretrainedModel | PretrainedTextModel, split: Split, seed: int
+) -> FineTuned:
+    """With the defaults, and without validation rows."""
+    inputs, labels, weights = split.inputs, split.labels, split.weights
+    return fine_tune(
+        model, inputs, labels, validation=0, sample_weight=weights, seed=seed
+    )
 
 
 class _Probes:

@@ -225,7 +225,7 @@ def train_classifier(
     >>> probe.score(features, [0, 0, 1, 1])
     1.0
     """
-    features = check_features(features)
+    features = validation.features(features)
     labels = validation.labels(labels, len(features))
     weights = validation.weights(sample_weight, len(features))
     names = None if class_names is None else validation.class_names(class_names)
@@ -233,36 +233,6 @@ def train_classifier(
     probe = LinearProbe(C, common_scale, seed).fit(features, labels, weights)
     probe._class_names = names
     return probe
-
-
-def check_features(features: ArrayLike) -> np.ndarray:
-    """Features as a finite array of numbers (n, d).
-
-    Raises
-    ------
-    UserInputError
-        Another shape or type; no rows; NaN or infinite numbers.
-    """
-    array = validation.as_array(features, "features")
-    if array.dtype.kind not in "uif" or array.ndim != 2:
-        raise UserInputError(
-            f"Features were given with shape {array.shape} and type {array.dtype}; "
-            "expected numbers in shape (n, d), as model.extract_features(images) "
-            "gives them."
-        )
-    if not array.size:
-        raise UserInputError(
-            f"There are no features: their shape is {array.shape}. At least one row is "
-            "needed."
-        )
-    finite = np.isfinite(array).all(axis=1)
-    if not finite.all():
-        raise UserInputError(
-            f"{np.sum(~finite)} rows of the features hold NaN or infinite numbers, the "
-            f"first is row {np.argmin(finite)}. Leave these rows out, with their "
-            "labels, and look at the pictures they come from."
-        )
-    return array
 
 
 def _check_candidates(C: object) -> list[float]:
