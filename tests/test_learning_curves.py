@@ -157,8 +157,9 @@ def test_a_curve_comes_back_from_its_record(dataset):
 
 def test_it_is_shown_as_a_table():
     lines = repr(curve_of(probe=[0.6, 0.8, 0.9], scratch=[0.5, 0.6, 0.7])).splitlines()
-    assert lines[0].startswith("made up: accuracy on the test split, one split")
-    assert lines[1].split() == ["labels", "per", "class", "probe", "scratch"]
+    assert "by labels per class, one split" in lines[0]
+    assert lines[1].split() == ["labels", "probe", "scratch"]
+    assert max(map(len, lines[1:])) <= 96
     assert lines[3].split() == ["10", "80.0%", "1.0", "s", "60.0%", "1.0", "s"]
 
 
@@ -186,5 +187,5 @@ def test_unknown_methods_are_answered_with_the_known_ones(dataset):
 
 
 def test_no_seeds_are_refused(dataset):
-    with pytest.raises(UserInputError, match="seeds is empty"):
+    with pytest.raises(UserInputError, match="seeds is"):
         tl.learning_curve(dataset, (1,), {"majority": Majority}, seeds=[])

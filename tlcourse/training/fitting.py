@@ -127,23 +127,9 @@ class Preparation:
         return text
 
     def run(self, **settings: Any) -> FineTuned:
-        """Fine-tune with these settings; the result is that of `fine_tune`.
+        """Fine-tune with these `Settings`; the result is that of `fine_tune`.
 
         Nothing is printed, and an interrupted run is not resumed.
-
-        Parameters
-        ----------
-        **settings
-            See `Settings`.
-
-        Returns
-        -------
-        FineTuned
-
-        Raises
-        ------
-        UserInputError
-            An unknown setting or an impossible value.
         """
         return self.fit(Settings.of(self.model, {"seed": self.seed, **settings}))
 

@@ -38,13 +38,11 @@ def freeze(
     Returns
     -------
     FreezeTable
-        What is frozen now.
 
     Raises
     ------
     UserInputError
-        Unknown block, count out of range, no model, not built, or several pretrained
-        networks in one.
+        Unknown block or count; no model, not built, or several pretrained networks.
     """
     parts = find_blocks(model)
     frozen = len(parts.blocks) if up_to is None else _index(parts, up_to, "up_to") + 1
@@ -57,16 +55,13 @@ def unfreeze(
 ) -> "FreezeTable":
     """Make a block and all blocks after it trainable, except batch normalisation.
 
+    Model, result and errors are those of `freeze`.
+
     Parameters
     ----------
-    model : PretrainedModel or keras.Model
-        As for `freeze`.
     from_block : str, int or None
         The first block to train, by name, or how many of the last blocks; None: all.
         Blocks in front of it stay as they are.
-
-    Returns, Raises
-        As `freeze`.
     """
     parts = find_blocks(model)
     first = 0 if from_block is None else _index(parts, from_block, "from_block")
@@ -194,9 +189,8 @@ def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
     """Set the flags of these blocks, batch normalisation last, and compile again."""
     network = parts.network
     settings = _compile_settings(network)  # may refuse, before anything is changed
-    kept = [
-        (part, part.trainable) for part in _layers_within(parts, set(trainable), False)
-    ]
+    others = _layers_within(parts, set(trainable), inside=False)
+    kept = [(layer, layer.trainable) for layer in others]
     # Containers first: their setter overwrites the flags within. A frozen container
     # would train a trainable layer all the same, but not count it as trainable.
     for model in containers(network):
@@ -217,13 +211,9 @@ def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
 
 def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
     """The layers of these blocks, or of all others, and the layers within them."""
-    return [
-        part
-        for block, layers in parts.blocks.items()
-        if (block in blocks) is inside
-        for layer in layers
-        for part in layer._flatten_layers()
-    ]
+    chosen = [block for block in parts.blocks if (block in blocks) is inside]
+    layers = [layer for block in chosen for layer in parts.blocks[block]]
+    return [part for layer in layers for part in layer._flatten_layers()]
 
 
 def _about_norms(parts: Parts, count: int) -> str:
@@ -304,7 +294,7 @@ def _compile(network: "keras.Model", settings: dict | None) -> str:
 
 def _about_rate(optimizer: "keras.Optimizer") -> str:
     rate = getattr(optimizer, "_learning_rate", None)
-    if callable(rate):
-        name = getattr(rate, "__name__", type(rate).__name__)
-        return f"learning-rate schedule {name}, from its first step"
-    return f"learning rate {float(optimizer.learning_rate):.3g}"
+    if not callable(rate):
+        return f"learning rate {float(optimizer.learning_rate):.3g}"
+    name = getattr(rate, "__name__", type(rate).__name__)
+    return f"learning-rate schedule {name}, from its first step"

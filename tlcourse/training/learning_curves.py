@@ -1,10 +1,12 @@
 """Accuracy by number of labels: several methods, several splits, and their cost."""
 
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,12 @@ import numpy as np
 from .. import validation
 from ..datasets.core import Dataset, Split
 from ..errors import UserInputError
-from ..models.backbones import PretrainedModel, load_pretrained_model
+from ..models.backbones import load_pretrained_model
 from ..models.text_models import PretrainedTextModel
 from ..progress import progress_bar
 from .classifiers import FineTuned
 from .fine_tune import fine_tune
+from .fitting import Model
 from .probe import train_classifier
 
 METHODS = ("probe", "fine-tune")
@@ -34,6 +37,7 @@ class Point:
 
     @property
     def mean(self) -> float:
+        """Of the accuracies."""
         return float(np.mean(self.accuracies))
 
     @property
@@ -62,16 +66,15 @@ class LearningCurve:
         never reaches it.
         """
         accuracy = validation.number("accuracy", accuracy, 0, 1)
-        points = self._points_of(method)
-        means = [point.mean for point in points]
-        reached = [index for index, mean in enumerate(means) if mean >= accuracy]
-        if not reached:
-            return None
-        after = reached[0]
-        if after == 0:
-            return float(points[0].rows)
-        share = (accuracy - means[after - 1]) / (means[after] - means[after - 1])
-        return _between(points[after - 1].rows, points[after].rows, share)
+        before = None
+        for point in self._points_of(method):
+            if point.mean >= accuracy:
+                if before is None:
+                    return float(point.rows)
+                share = (accuracy - before.mean) / (point.mean - before.mean)
+                return _between(before.rows, point.rows, share)
+            before = point
+        return None
 
     def crossing(self, first: str, second: str) -> float | None:
         """Labels in total from which on `second` is better on average, or None."""
@@ -93,29 +96,26 @@ class LearningCurve:
     def __repr__(self) -> str:
         count = len(self.seeds)
         over = "one split" if count == 1 else f"mean ± sd over {count} splits"
-        lines = [
-            f"{self.name}: accuracy on the test split, {over}; seconds (median)",
-            "labels per class".ljust(18) + "".join(f"{m:>26}" for m in self.points),
-        ]
+        titles = [textwrap.wrap(text, 20) for text in ("labels", *self.points)]
+        rows = list(zip_longest(*titles, fillvalue=""))
         for points in zip(*self.points.values(), strict=True):
-            labels = "all" if points[0].labels is None else f"{points[0].labels}"
-            lines.append(labels.ljust(18) + "".join(f"{p!s:>26}" for p in points))
-        return "\n".join(lines)
+            rows.append((points[0].labels or "all", *points))
+        lines = [
+            f"{row[0]!s:>6}" + "".join(f"{c!s:>22}" for c in row[1:]) for row in rows
+        ]
+        title = f"{self.name}: accuracy on the test split by labels per class, {over};"
+        return "\n".join([f"{title} seconds (median)", *lines])
 
     def record(self) -> dict:
         """Ready for JSON; `LearningCurve.of(record)` restores the curve."""
-        points = {
-            method: [vars(point) for point in each]
-            for method, each in self.points.items()
-        }
-        return {"name": self.name, "seeds": self.seeds, "points": points}
+        return asdict(self)
 
     @classmethod
     def of(cls, record: dict) -> "LearningCurve":
         """The curve with this `record()`, such as `tl.results` returns."""
+        methods = record["points"].items()
         points = {
-            method: [Point(**point) for point in each]
-            for method, each in record["points"].items()
+            method: [Point(**point) for point in each] for method, each in methods
         }
         return cls(record["name"], record["seeds"], points)
 
@@ -125,12 +125,11 @@ def learning_curve(
     labels_per_class: Sequence[int | None] = (1, 2, 5, 10, 20),
     methods: Sequence[str] | Mapping[str, str | Callable] = METHODS,
     seeds: int | Sequence[int] = 5,
-    model: PretrainedModel | PretrainedTextModel | None = None,
+    model: Model | None = None,
 ) -> LearningCurve:
     """Train by each method on so many labels per class, and test on the test split.
 
-    All methods get the same rows for the same seed. Nothing is selected on the test
-    split.
+    All methods get the same rows for the same seed.
 
     Parameters
     ----------
@@ -147,10 +146,6 @@ def learning_curve(
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
 
-    Returns
-    -------
-    LearningCurve
-
     Raises
     ------
     UserInputError
@@ -161,12 +156,11 @@ def learning_curve(
     --------
     >>> import tlcourse as tl
     >>> digits = tl.load_dataset("digits").with_classes(["0", "1"])
-    >>> class AlwaysZero:
-    ...     def predict(self, images):
-    ...         return [0] * len(images)
-    >>> methods = {"always 0": lambda split, seed: AlwaysZero()}
-    >>> curve = tl.learning_curve(digits, (1, 5), methods, seeds=2)
-    >>> [point.rows for point in curve.points["always 0"]]
+    >>> from sklearn.dummy import DummyClassifier
+    >>> def majority(split, seed):
+    ...     return DummyClassifier().fit(split.images, split.labels)
+    >>> curve = tl.learning_curve(digits, (1, 5), {"majority": majority}, seeds=2)
+    >>> [point.rows for point in curve.points["majority"]]
     [2, 10]
     """
     if not isinstance(dataset, Dataset):
@@ -175,7 +169,7 @@ def learning_curve(
             "tl.load_dataset or tl.datasets.from_folder."
         )
     counts, seeds = _check_counts(labels_per_class), _check_seeds(seeds)
-    if not isinstance(model, PretrainedModel | PretrainedTextModel | None):
+    if not isinstance(model, Model | None):
         raise UserInputError(
             f"model is {validation.shown(model)}; expected one of "
             "tl.load_pretrained_model, or None."
@@ -185,7 +179,12 @@ def learning_curve(
     total = len(functions) * len(counts) * len(seeds)
     with progress_bar(total=total, desc="Learning curve") as progress:
         for count in counts:
-            splits = [_rows(dataset.train, count, seed) for seed in seeds]
+            splits = [
+                np.arange(len(dataset.train))
+                if count is None
+                else dataset.train.sample_rows(count, seed)
+                for seed in seeds
+            ]
             for name, function in functions.items():
                 pairs = []
                 for rows, seed in zip(splits, seeds, strict=True):
@@ -196,24 +195,19 @@ def learning_curve(
     return LearningCurve(dataset.name, seeds, points)
 
 
-def _rows(train: Split, count: int | None, seed: int) -> np.ndarray:
-    if count is None:
-        return np.arange(len(train))
-    return train.sample_rows(count, seed)
-
-
 def _between(low: float, high: float, share: float) -> float:
     """A number of labels between two others, on a logarithmic axis."""
     return float(low * (high / low) ** share)
 
 
 def _check_seeds(seeds: int | Sequence[int]) -> list[int]:
-    values = validation.elements(seeds)
-    if not isinstance(seeds, Sequence) and not values:
-        values = range(validation.whole_number("seeds", seeds, 1, 1000))
-    if not values:
-        raise UserInputError("seeds is empty; at least one seed is needed.")
-    return [validation.seed(seed) for seed in values]
+    if isinstance(seeds, int | np.integer):
+        seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
+    if not validation.elements(seeds):
+        raise UserInputError(
+            f"seeds is {validation.shown(seeds)}; expected a number from 1, or seeds."
+        )
+    return [validation.seed(seed) for seed in seeds]
 
 
 def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
@@ -232,7 +226,7 @@ def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
 def _functions(
     methods: Sequence[str] | Mapping[str, str | Callable],
     dataset: Dataset,
-    model: PretrainedModel | PretrainedTextModel | None,
+    model: Model | None,
 ) -> dict[str, Callable]:
     """Method → function (rows, seed) → accuracy and seconds."""
     if not isinstance(methods, Mapping):
@@ -243,8 +237,8 @@ def _functions(
             f"methods is empty; expected some of {', '.join(METHODS)}, or a name and a "
             "function (split, seed)."
         )
+    is_text = dataset.train.kind == "sentences"
     if not all(map(callable, methods.values())):
-        is_text = dataset.train.kind == "sentences"
         if is_text and not isinstance(model, PretrainedTextModel):
             raise UserInputError(
                 "The data set holds sentences, so the model must be a text model: "
@@ -282,9 +276,7 @@ def _own_method(
     return _accuracy(predicted, dataset), seconds
 
 
-def _fine_tune(
-    model: PretrainedModel | PretrainedTextModel, split: Split, seed: int
-) -> FineTuned:
+def _fine_tune(model: Model, split: Split, seed: int) -> FineTuned:
     """With the defaults, and without validation rows."""
     inputs, labels, weights = split.inputs, split.labels, split.weights
     return fine_tune(
@@ -293,33 +285,23 @@ def _fine_tune(
 
 
 class _Probes:
-    """Linear probes; the features of a picture are computed once for all splits.
+    """Linear probes on cached features, whose cost is counted for every split."""
 
-    Their cost is counted for every split all the same.
-    """
-
-    def __init__(
-        self, dataset: Dataset, model: PretrainedModel | PretrainedTextModel
-    ) -> None:
+    def __init__(self, dataset: Dataset, model: Model) -> None:
         self._dataset, self._model = dataset, model
         some = dataset.train.inputs[: min(TIMED, len(dataset.train))]
         model.extract_features(some[:1], cache=False)  # starts the engine
         started = time.perf_counter()
-        width = model.extract_features(some, cache=False).shape[1]
+        model.extract_features(some, cache=False)
         self._seconds_per_row = (time.perf_counter() - started) / len(some)
-        self._features = np.full((len(dataset.train), width), np.nan, np.float32)
         self._test_features = model.extract_features(dataset.test.inputs)
 
     def __call__(self, rows: np.ndarray, seed: int) -> tuple[float, float]:
-        train = self._dataset.train
-        missing = rows[np.isnan(self._features[rows, 0])]
-        if len(missing):
-            inputs = train.select(missing).inputs
-            self._features[missing] = self._model.extract_features(inputs)
-        weights = None if train.weights is None else train.weights[rows]
+        split = self._dataset.train.select(rows)
+        features = self._model.extract_features(split.inputs)
         started = time.perf_counter()
         probe = train_classifier(
-            self._features[rows], train.labels[rows], sample_weight=weights, seed=seed
+            features, split.labels, sample_weight=split.weights, seed=seed
         )
         seconds = time.perf_counter() - started + len(rows) * self._seconds_per_row
         return _accuracy(probe.predict(self._test_features), self._dataset), seconds
