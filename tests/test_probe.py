@@ -102,7 +102,7 @@ def test_the_unit_of_the_features_does_not_matter(factor):
 
 def noise():
     rng = np.random.default_rng(0)
-    return rng.normal(size=(60, 20)), np.arange(60) % 2
+    return rng.normal(size=(60, 60)), np.arange(60) % 2
 
 
 def test_the_strongest_regularisation_is_chosen_for_noise_and_a_weak_one_for_signal():

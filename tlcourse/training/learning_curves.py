@@ -23,7 +23,7 @@ from .fitting import Model
 from .probe import train_classifier
 
 METHODS = ("probe", "fine-tune")
-TIMED = 32  # pictures with which the cost of the frozen network is measured
+TIMED = 32  # pictures with which the frozen network is timed
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Of the accuracies."""
         return float(np.mean(self.accuracies))
 
     @property
@@ -60,10 +59,9 @@ class LearningCurve:
     points: dict[str, list[Point]]  # of each method, from few labels to many
 
     def labels_for(self, method: str, accuracy: float) -> float | None:
-        """Labels in total at which a method's mean first reaches an accuracy.
+        """Labels in total at which a method's mean reaches an accuracy, or None.
 
-        Interpolated between two points on a logarithmic axis; None where the method
-        never reaches it.
+        Interpolated between two points on a logarithmic axis.
         """
         accuracy = validation.number("accuracy", accuracy, 0, 1)
         before = None
@@ -129,8 +127,6 @@ def learning_curve(
 ) -> LearningCurve:
     """Train by each method on so many labels per class, and test on the test split.
 
-    All methods get the same rows for the same seed.
-
     Parameters
     ----------
     dataset : Dataset
@@ -142,15 +138,14 @@ def learning_curve(
         to a function `(split, seed)` that returns something with `predict(inputs)`: a
         classifier, or a network of Keras whose outputs are the classes 0, 1, …
     seeds : int or sequence of int
-        How many random splits, or their seeds.
+        How many random splits, or their seeds; all methods get the same.
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
 
     Raises
     ------
     UserInputError
-        Unknown method, numbers that are not ascending, no seeds; sentences without a
-        text model.
+        Unknown method, numbers not ascending, no seeds; sentences and no text model.
 
     Examples
     --------
@@ -234,8 +229,7 @@ def _functions(
         methods = {name: name for name in names}
     if not methods:
         raise UserInputError(
-            f"methods is empty; expected some of {', '.join(METHODS)}, or a name and a "
-            "function (split, seed)."
+            f"methods is empty; expected some of {', '.join(METHODS)}, or functions."
         )
     is_text = dataset.train.kind == "sentences"
     if not all(map(callable, methods.values())):
