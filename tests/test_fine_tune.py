@@ -105,6 +105,7 @@ def test_the_history_is_that_of_keras(tuned, tuned_cells):
     assert {len(values) for values in tuned.history.values()} == {10}
 
 
+@pytest.mark.slow
 def test_the_model_is_an_ordinary_network_of_keras(tuned_cells, cells, tmp_path):
     """A fresh process without tlcourse loads it and predicts the same."""
     pixels = cells[0][:2].repeat(7, axis=1).repeat(7, axis=2).astype(np.float32)

@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from .. import validation
 from ..errors import UserInputError
@@ -122,7 +123,10 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         X = (X - self.mean_) / self.scale_
         folds = min(5, np.bincount(targets).min())
         self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
-        with _solver_settings(len(self.classes_)):
+        # With two classes the solver multiplies by vectors, where a second thread only
+        # waits for memory.
+        threads = 1 if len(self.classes_) == 2 else None
+        with threadpool_limits(threads), _warnings_ignored():
             if len(candidates) == 1:
                 self.C_ = candidates[0]
             elif folds >= 2:
@@ -175,12 +179,13 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
 
     def _validated(self, *data: Any, **options: Any) -> Any:
         """As scikit-learn's `validate_data`, with errors of the course's own class."""
-        try:
-            data = validate_data(self, *data, **options)
-            if isinstance(data, tuple):
-                check_classification_targets(data[1])
-        except ValueError as error:
-            raise UserInputError(str(error)) from error
+        with _warnings_ignored():
+            try:
+                data = validate_data(self, *data, **options)
+                if isinstance(data, tuple):
+                    check_classification_targets(data[1])
+            except ValueError as error:
+                raise UserInputError(str(error)) from error
         return data
 
 
@@ -284,16 +289,10 @@ def _cross_validate(
 
 
 @contextmanager
-def _solver_settings(classes: int) -> Iterator[None]:
-    """Threads and warnings while the solver runs.
-
-    With two classes the solver multiplies by vectors, where a second thread only waits
-    for memory.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1 if classes == 2 else None), warnings.catch_warnings():
-        # scikit-learn asks whether one label per class was meant for a regression.
+def _warnings_ignored() -> Iterator[None]:
+    """Without warnings of scikit-learn that say nothing about a probe."""
+    with warnings.catch_warnings():
+        # It asks whether one label per class was meant for a regression.
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         # scikit-learn 1.6 with SciPy 1.16
         warnings.filterwarnings("ignore", ".*L-BFGS-B", DeprecationWarning)
