@@ -71,6 +71,7 @@ def train_text_network(tokens, labels, vocabulary: int, seed: int):
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(
         [
+            keras.Input((None,), dtype="int32"),
             keras.layers.Embedding(vocabulary, 64),
             keras.layers.Conv1D(96, 3, padding="same", activation="relu"),
             keras.layers.GlobalMaxPooling1D(),

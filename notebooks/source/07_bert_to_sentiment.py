@@ -161,6 +161,7 @@ import keras
 
 keras.utils.set_random_seed(0)
 scratch = keras.Sequential([
+    keras.Input((None,), dtype="int32"),
     keras.layers.Embedding(model.tokenizer.size, 64),
     keras.layers.Conv1D(96, 3, padding="same", activation="relu"),
     keras.layers.GlobalMaxPooling1D(),

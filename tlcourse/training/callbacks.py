@@ -19,7 +19,7 @@ from xxhash import xxh3_128
 
 from ..features.cache import CacheWarning, limit
 from ..features.ragged import Ragged
-from ..files import cache_folder, make_cache_folder, read_json
+from ..files import cache_folder, make_cache_folder, read_json, write_atomically
 from ..measure import duration
 from ..progress import in_notebook, is_off
 
@@ -47,9 +47,11 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         self.best_weights = self.model.get_weights()
         self.best_epoch = -1
 
-    def get_monitor_value(self, logs: dict[str, float]) -> float:
-        # The loss decides between equal accuracies of up to a million rows.
-        return logs["val_accuracy"] - 1e-8 * min(logs["val_loss"], 100.0)
+    def get_monitor_value(self, logs: dict[str, float]) -> tuple[float, float]:
+        return logs["val_accuracy"], -logs["val_loss"]
+
+    def _is_improvement(self, value: tuple, reference: tuple) -> bool:
+        return value > reference
 
 
 class Backup(keras.callbacks.BackupAndRestore):
@@ -65,6 +67,7 @@ class Backup(keras.callbacks.BackupAndRestore):
         self.folder, self.best = folder, best
         self.history: dict[str, list[float]] = {}
         self.resumed_after = 0
+        self.is_possible = True
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         before = self.model.get_weights()
@@ -84,13 +87,13 @@ class Backup(keras.callbacks.BackupAndRestore):
         history = {name: values[:done] for name, values in saved["history"].items()}
         if min(map(len, history.values())) < done:
             raise ValueError("The history lacks epochs.")
-        if self.best is not None and 0 <= saved["best_epoch"] < done:
-            now = self.model.get_weights()
-            self.model.load_weights(self.folder / "best.weights.h5")
-            self.best.best_weights = self.model.get_weights()
-            self.best.best, self.best.best_epoch = saved["best"], saved["best_epoch"]
-            self.model.set_weights(now)
         if self.best is not None:
+            if saved["best_epoch"] >= 0:
+                self.model.load_weights(self.folder / "best.weights.h5")
+                self.best.best_weights = self.model.get_weights()
+                self.best.best = tuple(saved["best"])
+                self.best.best_epoch = saved["best_epoch"]
+                self._load_model()  # the latest again, and the optimizer's state
             self.best.wait = done - 1 - self.best.best_epoch
             if self.best.wait >= self.best.patience:
                 self.model._initial_epoch = self.params["epochs"]
@@ -99,12 +102,14 @@ class Backup(keras.callbacks.BackupAndRestore):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
+        if not self.is_possible:
+            return
         try:
             self._save_history(epoch)
             super().on_epoch_end(epoch, logs)
         except (OSError, RuntimeError) as error:  # h5py raises both on a full disk
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.on_epoch_end = lambda *_: None  # type: ignore[method-assign]
+            self.is_possible = False
             warnings.warn(
                 f"The training cannot be backed up in {self.folder.parent} ({error}); "
                 "it goes on, and could not be resumed after an interruption.",
@@ -118,8 +123,11 @@ class Backup(keras.callbacks.BackupAndRestore):
         if self.best is not None:
             saved |= {"best": self.best.best, "best_epoch": self.best.best_epoch}
             if self.best.best_epoch == epoch:
-                self.model.save_weights(self.folder / "best.weights.h5")
-        (self.folder / "history.json").write_text(json.dumps(saved), "utf-8")
+                unfinished = self.folder / "unfinished.weights.h5"
+                self.model.save_weights(unfinished)
+                unfinished.replace(self.folder / "best.weights.h5")
+        text = json.dumps(saved).encode()
+        write_atomically(self.folder / "history.json", lambda file: file.write(text))
 
 
 class Progress(keras.callbacks.Callback):

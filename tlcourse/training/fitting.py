@@ -59,20 +59,24 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, highest in (
+        checked = {"seed": validation.whole_number("seed", self.seed, 0, 2**31 - 1)}
+        for name, most in (
             ("epochs", 10_000),
             ("batch_size", 4096),
             ("patience", 10_000),
         ):
-            validation.whole_number(name, getattr(self, name), 1, highest)
-        validation.whole_number("seed", self.seed, 0, 2**31 - 1)
+            value = getattr(self, name)
+            checked[name] = validation.whole_number(name, value, 1, most)
         for name, highest in (
             ("learning_rate", 1),
             ("weight_decay", 1),
             ("dropout", 0.95),
             ("label_smoothing", 0.9),
         ):
-            validation.number(name, getattr(self, name), 0, highest)
+            value = getattr(self, name)
+            checked[name] = validation.number(name, value, 0, highest)
+        for name, value in checked.items():  # plain numbers of Python, for JSON
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(cls, model: Model, chosen: dict[str, Any]) -> "Settings":
