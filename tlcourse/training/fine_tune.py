@@ -94,7 +94,8 @@ def fine_tune(
     >>> model = tl.load_pretrained_model()
     >>> tuned = tl.fine_tune(model, digits.images, digits.labels, 1, validation=0,
     ...                      augmentations=1, epochs=1)
-    Fine-tuning on 20 pictures.
+    >>> len(tuned.history["loss"])
+    1
     """
     first_block(model, from_block)
     chosen = Settings.of(model, settings)
@@ -211,7 +212,7 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
     is_count = isinstance(from_block, int | np.integer) and from_block is not True
     if is_count and 1 <= from_block <= len(names):
         from_block = names[-from_block]
-    if from_block is None or from_block == names[0]:
+    if from_block is None:
         return None
     if not isinstance(from_block, str) or from_block not in names:
         raise UserInputError(
@@ -219,7 +220,7 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
             f"block to train, how many of the last blocks (1 to {len(names)}), or None "
             f"for the whole network. The blocks of {model.name}: {', '.join(names)}."
         )
-    return from_block
+    return None if from_block == names[0] else from_block
 
 
 def _activations(
