@@ -544,10 +544,7 @@ def test_the_parameters_of_the_bundled_network_add_up(each_bundled_model):
 def test_the_text_says_what_holds_for_batch_norm_and_for_compiling():
     text = repr(freeze(compiled(flat(small_base()))))
     assert "the 4 of the pretrained part stay frozen in every block" in text
-    assert (
-        "compiled again with the same loss and metrics. SGD starts anew (learning rate 0.1)"
-        in text
-    )
+    assert "compiled again" in text and "new SGD (learning rate 0.1)" in text
 
 
 def test_the_columns_of_the_text_are_aligned():
@@ -579,17 +576,21 @@ def test_the_page_holds_what_the_text_holds_and_escapes_names():
             "has no block 'block9'. Its blocks: stem, block1a, block2a, head.",
         ),
         (unfreeze, {"from_block": "answer"}, "has no block 'answer'"),
-        (freeze, {"up_to": 5}, "has 4 blocks, so expected 1 to 4"),
-        (freeze, {"up_to": 0}, "To freeze nothing: tl.unfreeze(model)"),
+        (freeze, {"up_to": 5}, "(1 to 4)"),
+        (freeze, {"up_to": 0}, "tl.unfreeze(model)"),
         (unfreeze, {"from_block": 0}, "tl.freeze(model)"),
         (unfreeze, {"from_block": -1}, "(1 to 4)"),
         (
             freeze,
             {"up_to": True},
-            "up_to is True; expected a block's name ('stem', …, 'head')",
+            "up_to is True; expected the name of a block",
         ),
-        (freeze, {"up_to": 2.0}, "up_to is 2.0; expected a block's name"),
-        (unfreeze, {"from_block": ["stem", "head"]}, "from_block is ['stem', 'head']; expected"),
+        (freeze, {"up_to": 2.0}, "up_to is 2.0; expected"),
+        (
+            unfreeze,
+            {"from_block": ["stem", "head"]},
+            "from_block is ['stem', 'head']; expected",
+        ),
     ],
 )
 def test_a_block_that_is_not_there_gets_a_sentence(action, options, sentence):
