@@ -240,7 +240,7 @@ def test_a_record_with_no_bit_depth_is_refused(export, bits):
 def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
     folder, greys, tmp_path
 ):
-    from tlcourse.folder_job import train_folder
+    from tlcourse.train_folder import train_folder
 
     made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
     from_file = made.predict_proba(folder / "light" / "3.png")

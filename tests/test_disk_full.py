@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_course import HERE, offline, write_course
 from small_disk import SmallDisk, cannot_be_made
+from small_network import train_small_network
 from test_exporting import CARD_OF_SHADES, NAMES, some_shades
 
 import tlcourse as tl
@@ -22,7 +23,6 @@ from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.handouts import make_handouts
 from tlcourse.scale import training
 from tlcourse.scale.rank import JOB
-from tlcourse.training.checkpoint import Checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import measure  # noqa: E402
@@ -104,18 +104,18 @@ def test_features_are_the_same_with_a_cache_that_is_full(
 
 
 def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    kept = Checkpoint(
-        cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz"
-    )
-    kept.write({"weights": ROW})
+    path = cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state"
+
+    def keep(array):
+        cache.keep(path, lambda file: np.save(file, array), array.nbytes)
+
+    keep(ROW)
     with pytest.warns(CacheWarning, match=FULL):
-        kept.write({"weights": np.zeros(1_000_000)})
-    assert np.array_equal(kept.read()["weights"], ROW) and visible(
-        kept.path.parent
-    ) == ["state.npz"]
+        keep(np.zeros(1_000_000))
+    assert np.array_equal(np.load(path), ROW) and visible(path.parent) == ["state"]
     cache_on_disk.grow()
-    kept.write({"weights": np.zeros(1_000_000)})
-    assert kept.read()["weights"].shape == (1_000_000,)
+    keep(np.zeros(1_000_000))
+    assert np.load(path).shape == (1_000_000,)
 
 
 # What is written for others
@@ -131,7 +131,7 @@ def shades():
 
 @pytest.fixture(scope="module")
 def trained(shades):
-    return tl.train_network(shades.train.images, shades.train.labels, NAMES, steps=2)
+    return train_small_network(shades.train.images, shades.train.labels, NAMES, 2)
 
 
 SLOW_ROOMS = [

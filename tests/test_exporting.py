@@ -140,7 +140,7 @@ def test_a_fine_tuned_network_is_exported(bundled_model, cells, tmp_path, quick)
     found = exported.predict_proba(cells.test.images)
     assert_agree(found, tuned.predict_proba(cells.test.images), 1e-3)
     assert exported.record["training"]["method"] == "fine-tuned"
-    assert exported.record["training"]["from"] == "head"
+    assert exported.record["training"]["from_block"] == "head"
 
 
 # What is lost

@@ -94,7 +94,7 @@ def test_what_was_measured_is_on_the_card(text):
 
 def fine_tuned(record):
     settings = {"epochs": 10, "learning_rate": 1e-4}
-    record["training"] = {"method": "fine-tuned", "from": "block6d"}
+    record["training"] = {"method": "fine-tuned", "from_block": "block6d"}
     record["training"]["settings"] = settings
 
 

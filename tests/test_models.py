@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tlcourse.features.rows import Ragged
 from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
+from tlcourse.features.rows import Ragged
 from tlcourse.models import weights
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.vision import PretrainedModel

@@ -13,6 +13,7 @@ from tlcourse.training.learning_curves import LearningCurve
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import sentiment  # noqa: E402
+import small_networks  # noqa: E402
 
 TINY = Path(__file__).resolve().parent / "tiny_bert" / "plain"
 DOMAINS = ("films", "products", "tweets")
@@ -30,20 +31,13 @@ def found():
     def fine_tune(*arguments, **options):
         return real_tuning(*arguments, **options | {"epochs": 1})
 
-    def train_text_network(*arguments, **options):
-        return real_network(*arguments, **options | {"steps": 2})
-
-    real_data, real_tuning, real_network = (
-        tl.load_dataset,
-        tl.fine_tune,
-        tl.train_text_network,
-    )
+    real_data, real_tuning = tl.load_dataset, tl.fine_tune
     real_model = tl.load_pretrained_model
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tl, "load_dataset", load_dataset)
         patch.setattr(tl, "load_pretrained_model", lambda name: real_model(TINY))
         patch.setattr(tl, "fine_tune", fine_tune)
-        patch.setattr(tl, "train_text_network", train_text_network)
+        patch.setattr(small_networks, "TEXT_STEPS", (2, 2))
         for name, value in {
             "SEEDS": (0, 1),
             "LABELS": (2, None),

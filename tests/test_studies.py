@@ -19,14 +19,14 @@ pytestmark = pytest.mark.slow
 def quick(monkeypatch):
     """Two draws, few steps, few signs, one epoch."""
 
-    def train_network(*arguments, **options):
+    def train(*arguments, **options):
         return real(*arguments, **options | {"steps": 3})
 
     def fine_tune(*arguments, **options):
         return real_tuning(*arguments, **options | {"epochs": 1})
 
-    real, real_tuning = tl.train_network, tl.fine_tune
-    monkeypatch.setattr(tl, "train_network", train_network)
+    real, real_tuning = studies.train, tl.fine_tune
+    monkeypatch.setattr(studies, "train", train)
     monkeypatch.setattr(tl, "fine_tune", fine_tune)
     for name, value in {
         "SEEDS": (0, 1),

@@ -48,7 +48,7 @@ def said(tmp_path_factory):
         (3, "tlcourse.models.vision.PretrainedModel"),
         (4, "tlcourse.models.text.PretrainedTextModel"),
         (5, "ndarray"),
-        (6, "tlcourse.training.heads.Classifier"),
+        (6, "tlcourse.training.probe.LinearProbe"),
         (7, "tlcourse.plots.figure.Figure"),
     ],
 )

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from tlcourse import datasets, doctor
 from tlcourse.errors import DatasetUnavailable
 from tlcourse.models import weights
-from tlcourse.training.heads import train_classifier
+from tlcourse.training.probe import train_classifier
 
 if sys.version_info >= (3, 11):
     import tomllib

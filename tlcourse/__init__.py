@@ -26,12 +26,12 @@ _PLACES = {
     "PretrainedTextModel": "models.text",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
-    "train_classifier": "training.heads",
-    "LinearProbe": "training.linear_probe",
-    "fine_tune": "training.finetuning",
-    "FineTuned": "training.fine_tuned",
-    "prepare_fine_tuning": "training.preparation",
-    "Preparation": "training.preparation",
+    "train_classifier": "training.probe",
+    "LinearProbe": "training.probe",
+    "fine_tune": "training.fine_tune",
+    "FineTuned": "training.classifiers",
+    "prepare_fine_tuning": "training.fine_tune",
+    "Preparation": "training.fitting",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -39,13 +39,10 @@ _PLACES = {
     "load_exported": "exported",
     "ExportedModel": "exported",
     "results": "evidence",
-    "train_network": "training.small_networks",
-    "train_text_network": "training.small_text_network",
-    "grad_cam": "training.class_activation",
+    "grad_cam": "training.grad_cam",
     "augment": "features.augment",
     "learning_curve": "training.learning_curves",
     "LearningCurve": "training.learning_curves",
-    "Classifier": "training.heads",
     "ConfusionMatrix": "training.evaluation",
     "check": "exercises",
 }
@@ -82,22 +79,19 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .models.load import load_pretrained_model as load_pretrained_model
     from .models.text import PretrainedTextModel as PretrainedTextModel
     from .models.vision import PretrainedModel as PretrainedModel
-    from .training.class_activation import grad_cam as grad_cam
+    from .training.classifiers import FineTuned as FineTuned
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
-    from .training.fine_tuned import FineTuned as FineTuned
-    from .training.finetuning import fine_tune as fine_tune
+    from .training.fine_tune import fine_tune as fine_tune
+    from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
+    from .training.fitting import Preparation as Preparation
     from .training.freezing import freeze as freeze
     from .training.freezing import unfreeze as unfreeze
-    from .training.heads import Classifier as Classifier
-    from .training.heads import train_classifier as train_classifier
+    from .training.grad_cam import grad_cam as grad_cam
     from .training.learning_curves import LearningCurve as LearningCurve
     from .training.learning_curves import learning_curve as learning_curve
-    from .training.linear_probe import LinearProbe as LinearProbe
     from .training.new_head import add_head as add_head
-    from .training.preparation import Preparation as Preparation
-    from .training.preparation import prepare_fine_tuning as prepare_fine_tuning
-    from .training.small_networks import train_network as train_network
-    from .training.small_text_network import train_text_network as train_text_network
+    from .training.probe import LinearProbe as LinearProbe
+    from .training.probe import train_classifier as train_classifier
 
     show = plots
 else:

@@ -354,7 +354,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on a folder of pictures."""
-    from .folder_job import train_folder
+    from .train_folder import train_folder
 
     first = int(from_) if from_.isdecimal() else from_
     train_folder(

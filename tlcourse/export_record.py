@@ -17,12 +17,12 @@ from .features.compute import compute
 from .features.pictures import Pictures
 from .files import sha256
 from .models.recipes import RECIPES
+from .training.classifiers import FineTuned
 from .training.evaluation import interval
-from .training.fine_tuned import FineTuned
-from .training.heads import Classifier
+from .training.probe import LinearProbe
 
 LISTED_MISTAKES = 10
-_TRAINING_KEYS = ("from", "views", "augmentations", "rows", "settings", "seconds")
+_TRAINING_KEYS = ("from_block", "augmentations", "rows", "settings", "seconds")
 _TRAINING_KEYS += ("probe", "best_epoch")
 _PACKAGES = ("tlcourse", "keras", "tensorflow-cpu", "tensorflow", "onnxruntime")
 _PACKAGES += ("tf2onnx", "ai-edge-litert", "pillow", "numpy")
@@ -64,9 +64,9 @@ class Evaluation(NamedTuple):
 class TestSet:
     """A data set's test pictures, and their true classes."""
 
-    def __init__(self, trained: FineTuned | Classifier, dataset: Dataset) -> None:
+    def __init__(self, trained: FineTuned | LinearProbe, dataset: Dataset) -> None:
         self.names, self._test = trained.class_names, dataset.test
-        is_text = trained.classes.dtype.kind == "U"
+        is_text = trained.classes_.dtype.kind == "U"
         labels, train = (
             split.label_names if is_text else split.labels
             for split in (dataset.test, dataset.train)
@@ -157,12 +157,12 @@ def data(dataset: Dataset) -> dict:
     }
 
 
-def training(trained: FineTuned | Classifier) -> dict:
-    if isinstance(trained, Classifier):
+def training(trained: FineTuned | LinearProbe) -> dict:
+    if isinstance(trained, LinearProbe):
         return {
             "method": "linear probe",
-            "C": trained.strength,
-            "cross_validated": trained.cross_validated,
+            "C": trained.C_,
+            "cross_validated": trained.cross_validated_accuracy_,
         }
     kept = {key: trained.record[key] for key in _TRAINING_KEYS if key in trained.record}
     return {"method": "fine-tuned", **kept}

@@ -30,7 +30,7 @@ from .features.engine import (
 from .features.inputs import Images
 from .files import as_path, read_json, sha256
 from .models.onnx_file import check_foreign
-from .training.predictor import Predictor
+from .training.classifiers import Classifier
 from .validation import one_of
 
 FORMAT = "tlcourse export 2"
@@ -52,7 +52,7 @@ class Prediction(NamedTuple):
     error: str
 
 
-class ExportedModel(Predictor[Images]):
+class ExportedModel(Classifier):
     """A network from a folder that `tl.export` wrote. Made by `tl.load_exported`.
 
     `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as
@@ -73,25 +73,26 @@ class ExportedModel(Predictor[Images]):
     """
 
     def __init__(self, folder: Path, variant: str, record: dict) -> None:
-        super().__init__(np.array(record["classes"]), record["class_names"])
+        self.classes_ = np.array(record["classes"])
+        self._class_names = record["class_names"]
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
         self.bits: int | None = record["input"].get("bits")
         path = folder / VARIANTS[variant]
-        self._engine = open_engine(path, len(self.classes), self.input_size)
+        self._engine = open_engine(path, len(self.classes_), self.input_size)
 
     def __repr__(self) -> str:
         height, width = self.input_size
         name = printable(self.folder.name)
         return (
             f"<{name}, {self.variant}: {height}×{width} pixels → "
-            f"{len(self.classes)} classes>"
+            f"{len(self.classes_)} classes>"
         )
 
-    def predict_proba(self, images: "Images") -> np.ndarray:
+    def predict_proba(self, X: "Images") -> np.ndarray:
         """Predict each class's probability: float32 (n, classes)."""
         return compute(
-            self._engine, images, self.input_size, describe="Predicting", bits=self.bits
+            self._engine, X, self.input_size, describe="Predicting", bits=self.bits
         )
 
     def predict_files(self, paths: Iterable[Path]) -> Iterator[Prediction]:

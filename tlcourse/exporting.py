@@ -43,8 +43,8 @@ from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
 from .output_folder import check_output_folder
 from .silence import stderr_silenced
-from .training.fine_tuned import FineTuned
-from .training.heads import Classifier
+from .training.classifiers import FineTuned
+from .training.probe import LinearProbe
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +55,7 @@ LITERT = "model.tflite"
 
 
 def export(
-    trained: FineTuned | Classifier,
+    trained: FineTuned | LinearProbe,
     folder: str | PathLike,
     dataset: Dataset,
     model: PretrainedModel | None = None,
@@ -77,7 +77,7 @@ def export(
 
     Parameters
     ----------
-    trained : FineTuned or Classifier
+    trained : FineTuned or LinearProbe
         From `tl.fine_tune` or `tl.train_classifier`.
     folder : path
         A new one, or one that is empty.
@@ -134,13 +134,13 @@ def export(
 
 
 def _check(
-    trained: FineTuned | Classifier,
+    trained: FineTuned | LinearProbe,
     dataset: Dataset,
     licence: str | None,
     litert: bool,
 ) -> None:
     """Refuse whatever can be refused before the work."""
-    if not isinstance(trained, FineTuned | Classifier):
+    if not isinstance(trained, FineTuned | LinearProbe):
         raise UserInputError(
             f"export was given {type(trained).__name__}; expected the result of "
             "tl.fine_tune or tl.train_classifier."
@@ -155,7 +155,7 @@ def _check(
     if getattr(trained, "input_size", ()) is None:
         raise UserInputError(
             "This network is for text; export writes networks for pictures. "
-            "trained.network.save('name.keras') saves it."
+            "trained.model.save('name.keras') saves it."
         )
     if not len(dataset.test):
         raise UserInputError(
@@ -173,11 +173,11 @@ def _check(
 
 
 def _whole_network(
-    trained: FineTuned | Classifier, model: PretrainedModel | None
+    trained: FineTuned | LinearProbe, model: PretrainedModel | None
 ) -> "keras.Model":
     """The network from pixels to probabilities, as one `keras.Model`."""
-    if not isinstance(trained, Classifier):
-        return trained.network
+    if not isinstance(trained, LinearProbe):
+        return trained.model
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
             "A linear probe takes features, and an export takes pictures: give the "
@@ -199,7 +199,7 @@ def _whole_network(
 def _write(
     folder: Path,
     network: "keras.Model",
-    trained: FineTuned | Classifier,
+    trained: FineTuned | LinearProbe,
     dataset: Dataset,
     litert: bool,
 ) -> dict:
@@ -208,7 +208,7 @@ def _write(
     size, test = (height, width), TestSet(trained, dataset)
 
     def evaluate(path: Path) -> Evaluation:
-        return test.evaluate(open_engine(path, len(trained.classes), size), size)
+        return test.evaluate(open_engine(path, len(trained.classes_), size), size)
 
     keras_file, float32, int8 = (
         folder / VARIANTS[variant] for variant in ("keras", "float32", "int8")
@@ -244,7 +244,7 @@ def _write(
     return {
         "format": FORMAT,
         "class_names": trained.class_names,
-        "classes": trained.classes.tolist(),
+        "classes": trained.classes_.tolist(),
         "input": {"height": height, "width": width, **export_record.bit_depth(dataset)},
         "backbone": export_record.backbone(network.name),
         "data": export_record.data(dataset),

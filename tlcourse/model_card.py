@@ -153,7 +153,7 @@ def _training(record: dict) -> str:
             for name, value in training["settings"].items()
             if isinstance(value, int | float)
         )
-        first = escaped(training["from"] or "its first layer")
+        first = escaped(training["from_block"] or "its first layer")
         text = (
             f"A linear probe first, then fine-tuning from {first} on, batch "
             f"normalisation frozen (LP-FT, Kumar et al., ICLR 2022): {settings}."

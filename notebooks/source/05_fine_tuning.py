@@ -94,7 +94,7 @@ except tl.errors.GuardError as error:
 # set. (In Keras a frozen batch norm also stops renewing its statistics.) `tl.unfreeze` does it:
 
 # %%
-tl.unfreeze(network, from_="block7a")
+tl.unfreeze(network, from_block="block7a")
 
 # %%
 before = tl.guards.snapshot(network)
@@ -140,8 +140,8 @@ tuned = tl.fine_tune(
     model,
     learned.images,
     learned.labels,
-    from_="block6c",
-    views=flips[:2],  # two of the four, to be quick
+    from_block="block6c",
+    augmentations=flips[:2],  # two of the four, to be quick
     validation=0,  # the judged cells are elsewhere, and nothing is chosen by them
     class_names=solar.class_names,
     epochs=6,
@@ -313,7 +313,7 @@ too_fast = None  # replace None
 tl.check("5.2", too_fast, probe_accuracy)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-options = {"from_": "block6c", "views": flips[:2], "validation": 0, "epochs": 2, "seed": 0}
+options = {"from_block": "block6c", "augmentations": flips[:2], "validation": 0, "epochs": 2, "seed": 0}
 too_fast = tl.fine_tune(model, learned.images, learned.labels, learning_rate=2e-2, **options)
 tl.check("5.2", too_fast, probe_accuracy)
 

@@ -1,7 +1,6 @@
 """What the course keeps for the user: cache, unfinished work, progress, measured results. Is it whole?"""
 
 import sqlite3
-import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -52,9 +51,6 @@ def cached_files() -> Iterator[Finding]:
     for path, _ in contents():
         if path.suffix == ".sqlite":
             yield from _database(path)
-        elif path.suffix == ".npz" and not zipfile.is_zipfile(path):
-            cure = f"That training begins anew; {MAKES_ROOM} removes the file."
-            yield Finding("stopped training", "look", f"{path} is damaged. {cure}")
 
 
 def _database(path: Path) -> Iterator[Finding]:
@@ -83,7 +79,13 @@ def _database(path: Path) -> Iterator[Finding]:
 
 def killed_runs() -> Iterator[Finding]:
     """What they left: only where there is some."""
-    trainings = [path for path, _ in contents() if path.parent.name == "training"]
+    trainings = sorted(
+        {
+            path.parent
+            for path, _ in contents()
+            if path.parent.parent.name == "training"
+        }
+    )
     if trainings:
         what = (
             "1 training that was stopped"

@@ -66,7 +66,7 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
     import_tensorflow()
     import keras
 
-    network = getattr(model, "network", model)
+    network = getattr(model, "network", getattr(model, "model", model))
     if not isinstance(network, keras.Model):
         raise UserInputError(
             f"A {type(model).__name__} was given; expected a model of "

@@ -15,15 +15,16 @@ from PIL import Image
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from tlcourse import cli, folder_job
+from tlcourse import cli
+from tlcourse import train_folder as job_module
 from tlcourse.errors import UserInputError
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.folder_job import train_folder
 from tlcourse.scale.cluster import local_cluster
+from tlcourse.train_folder import train_folder
 
 pytestmark = pytest.mark.slow
 
-QUICK = {"from_": "head", "epochs": 1}
+QUICK = {"from_block": "head", "epochs": 1}
 
 
 def write_class(folder, count, level, seed):
@@ -95,7 +96,7 @@ def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
 
 def test_the_job_is_recorded(job):
     found = job[0].record["job"]
-    assert (found["from"], found["epochs"], found["seed"]) == ("head", 1, 0)
+    assert (found["from_block"], found["epochs"], found["seed"]) == ("head", 1, 0)
     assert 0 <= found["probe"] <= 1 and 0 <= found["fine_tuned"] <= 1
     assert found["estimated_seconds"] > 0 and found["seconds"] > 0
 
@@ -111,7 +112,7 @@ def test_the_time_is_said_before_the_work(job):
 @pytest.mark.parametrize(
     "words",
     [
-        "Looking at the pictures in ",
+        "Reading the pictures in ",
         "  look  left out      1 file (1 unreadable)",
         "letter.jpg: cannot be read as a picture",
         "  ok    guessing      always answering dark is right for 60.0% of the test pictures.",
@@ -142,7 +143,7 @@ def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(jo
 def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
     folder, bundled_model, monkeypatch, gained, lost, kept
 ):
-    dataset = folder_job._read(folder, lambda line: None)
+    dataset = job_module._read(folder, lambda line: None)
     truth, asked = dataset.validation.labels, []
     right = np.array([False] * gained + [True] * (len(truth) - gained))
 
@@ -152,9 +153,9 @@ def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_on
             wrong = np.arange(len(truth)) >= len(truth) - lost
             return np.where(wrong, 1 - truth, truth)
 
-    monkeypatch.setattr(folder_job, "fine_tune", lambda *_, **__: Tuned())
-    job = {"probe": np.mean(right), "from": 3, "epochs": 1, "seed": 0}
-    chosen = folder_job._best(
+    monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: Tuned())
+    job = {"probe": np.mean(right), "from_block": 3, "epochs": 1, "seed": 0}
+    chosen = job_module._select(
         bundled_model, dataset, "the probe", right, job, lambda line: None, None
     )
     assert (chosen == "the probe") == (kept == "probe") and job[
@@ -175,23 +176,17 @@ def test_without_epochs_the_probe_is_all(folder, tmp_path):
 
 
 def test_the_same_job_again_has_nothing_to_do(job, folder, monkeypatch):
-    monkeypatch.setattr(
-        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
-    )
+    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
     lines = []
     again = train_folder(
         folder, job[0].folder, **QUICK, licence="CC0", say=lines.append
     )
-    assert again.record == job[0].record and lines[-1].endswith(
-        "Nothing is to be done."
-    )
+    assert again.record == job[0].record and lines[-1].endswith("nothing to do.")
 
 
 @pytest.mark.parametrize("change", ["other settings", "another picture"])
 def test_another_job_does_not_overwrite_it(job, folder, tmp_path, change, monkeypatch):
-    monkeypatch.setattr(
-        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
-    )
+    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
     before = (job[0].folder / RECORD).read_bytes()
     settings = {**QUICK, "licence": "CC0"}
     extra = folder / "light" / "more.png"
@@ -213,18 +208,18 @@ def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tm
     goal = tmp_path / "made"
     program = (
         "import os, signal, sys\n"
-        "from tlcourse.folder_job import train_folder\n"
+        "from tlcourse.train_folder import train_folder\n"
         "def say(line):\n"
         "    if line.startswith(sys.argv[3]):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "train_folder(sys.argv[1], sys.argv[2], from_='head', epochs=1, licence='CC0', say=say)"
+        "train_folder(sys.argv[1], sys.argv[2], from_block='head', epochs=1, licence='CC0', say=say)"
     )
     environment = {
         **os.environ,
         "TLCOURSE_CACHE": str(tmp_path / "cache"),
         "TQDM_DISABLE": "1",
     }
-    command = [sys.executable, "-c", program, str(folder), str(goal), "Judging"]
+    command = [sys.executable, "-c", program, str(folder), str(goal), "Testing"]
     done = subprocess.run(command, capture_output=True, env=environment)
     assert done.returncode == -signal.SIGKILL and not goal.exists()
     made = train_folder(folder, goal, **QUICK, licence="CC0", say=lambda line: None)
@@ -296,9 +291,7 @@ def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler)
 
 
 def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        folder_job, "load_pretrained_model", lambda *_: pytest.fail("there was work")
-    )
+    monkeypatch.setattr(job_module, "_probe", lambda *_: pytest.fail("there was work"))
     for name in ("cat", "dog"):
         write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
     with pytest.raises(
@@ -315,10 +308,8 @@ def test_epochs_that_cannot_be_are_refused(folder, tmp_path, epochs):
 
 
 def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
-    monkeypatch.setattr(folder_job, "load_pretrained_model", lambda name: small_bert)
-    with pytest.raises(
-        UserInputError, match="minilm reads; to see, take one that does"
-    ):
+    monkeypatch.setattr(job_module, "load_pretrained_model", lambda name: small_bert)
+    with pytest.raises(UserInputError, match="takes pictures"):
         train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
 
 
@@ -328,7 +319,7 @@ def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypa
 def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     given = []
     monkeypatch.setattr(
-        folder_job,
+        job_module,
         "train_folder",
         lambda *arguments, **options: given.append((arguments, options)),
     )
@@ -355,11 +346,11 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
 
 
 def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
-    dataset = folder_job._read(folder, lambda line: None)
+    dataset = job_module._read(folder, lambda line: None)
     one, ten = (
-        folder_job._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40)
+        job_module._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40)
     )
-    assert folder_job.EXPORT_SECONDS < one < ten
+    assert job_module.EXPORT_SECONDS < one < ten
 
 
 def test_the_record_is_json_that_others_read(job):
