@@ -29,8 +29,8 @@ QUICK = (
         "public_surface",
         "datasets",
         "efficientnet_lite",
-        "features",
-        "text_features",
+        "compute",
+        "text",
         "linear_probe",
         "freezing",
     ),
@@ -234,7 +234,7 @@ def table(rows: dict) -> str:
         "numpy",
         "scikit-learn",
         "tensorflow-datasets",
-        "ai-edge-litert",
+        "onnxruntime",
         "ipywidgets",
     )
     head = [

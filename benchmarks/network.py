@@ -41,13 +41,13 @@ HERE = (
 CHILD = """
 import json, sys, time
 from tlcourse import cli, fetching
-from tlcourse.models import bert_folder, published
+from tlcourse.models import bert_folder, weights
 from tlcourse.datasets import downloaded
 
 what, address = sys.argv[1:]
 bert_folder.find_spec = lambda name: None  # minilm's package may be installed on the machine that measures
 if address:
-    published.KERAS_FILES, make = address, downloaded.builder
+    weights.KERAS_FILES, make = address, downloaded.builder
 
     def builder(name):
         made = make(name)

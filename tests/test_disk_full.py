@@ -13,7 +13,6 @@ from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
 from tlcourse.scale import training
 from tlcourse.scale.rank import JOB
-from tlcourse.training.checkpoint import Checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import measure  # noqa: E402
@@ -84,18 +83,18 @@ def test_clearing_the_cache_makes_room_on_a_disk_without_any(cache_on_disk):
 
 
 def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    kept = Checkpoint(
-        cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz"
-    )
-    kept.write({"weights": ROW})
+    path = cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state"
+
+    def keep(array):
+        cache.keep(path, lambda file: np.save(file, array), array.nbytes)
+
+    keep(ROW)
     with pytest.warns(CacheWarning, match=FULL):
-        kept.write({"weights": np.zeros(1_000_000)})
-    assert np.array_equal(kept.read()["weights"], ROW) and visible(
-        kept.path.parent
-    ) == ["state.npz"]
+        keep(np.zeros(1_000_000))
+    assert np.array_equal(np.load(path), ROW) and visible(path.parent) == ["state"]
     cache_on_disk.grow()
-    kept.write({"weights": np.zeros(1_000_000)})
-    assert kept.read()["weights"].shape == (1_000_000,)
+    keep(np.zeros(1_000_000))
+    assert np.load(path).shape == (1_000_000,)
 
 
 # What is kept of work

@@ -50,14 +50,14 @@ def trained(bundled_model):
     """A network that learned quickly, with the record of one that did what exercise 5.2 asks for."""
     cells = tl.load_dataset("solar").train.sample(per_class=20)
     settings = {
-        "from_": "block6c",
-        "views": 1,
+        "from_block": "block6c",
+        "augmentations": 1,
         "validation": 0,
         "epochs": 1,
         "learning_rate": 2e-2,
     }
     tuned = tl.fine_tune(bundled_model, cells.images, cells.labels, **settings)
-    return changed(tuned, settings={"epochs": 2}, rows={"learned_from": 200})
+    return changed(tuned, settings={"epochs": 2}, rows={"training": 200})
 
 
 def changed(tuned, **parts):
@@ -85,16 +85,16 @@ def test_5_2_right(trained):
     [
         (
             {"from": "block7a"},
-            "trained from block7a on; the exercise asks for from_='block6c'",
+            "trained from block7a on; the exercise asks for from_block='block6c'",
         ),
         ({"from": None}, "trained from its pixels on"),
         ({"settings": {"learning_rate": 2e-4}}, "Its learning rate was 0.0002"),
         ({"settings": {"epochs": 6}}, "trained for 6 epochs"),
         (
-            {"rows": {"held_out": 20}},
+            {"rows": {"validation": 20}},
             "20 cells were held out and the best epoch was kept",
         ),
-        ({"rows": {"learned_from": 1476}}, "trained on 1476 cells"),
+        ({"rows": {"training": 1476}}, "trained on 1476 cells"),
     ],
 )
 def test_5_2_wrong(trained, parts, words):
@@ -107,7 +107,7 @@ def test_5_2_something_else(trained):
     )
     assert_wrong(check("5.2", 0.7, 0.8), "You gave a float; expected the network")
     assert_wrong(
-        check("5.2", trained.network, 0.8),
+        check("5.2", trained.model, 0.8),
         "expected the network that tl.fine_tune returned",
     )
     assert_wrong(

@@ -203,7 +203,7 @@ def test_8_2_right_with_another_optimizer(patient):
 
 def test_8_2_unfreezing_from_the_other_side_is_right_too(patient):
     mend(patient, up_to=None)
-    tl.unfreeze(patient, from_="block7a")
+    tl.unfreeze(patient, from_block="block7a")
     assert_right(check("8.2", patient))
 
 

@@ -176,7 +176,7 @@ def members():
         )
 
     return [
-        ("probe", on(tl.LinearProbe(strengths=(0.01,)))),
+        ("probe", on(tl.LinearProbe(C=0.01))),
         ("neighbour", on(KNeighborsClassifier(1))),
     ]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tlcourse.datasets import from_folder
 from tlcourse.errors import UserInputError
-from tlcourse.features.pictures import EXTENSIONS
+from tlcourse.features.decoding import EXTENSIONS
 
 SPLITS = ["train", "validation", "test"]
 

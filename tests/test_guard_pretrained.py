@@ -40,7 +40,13 @@ def tail(bundled_model):
 def tuned(bundled_model):
     cells = tl.load_dataset("solar").train.sample(4)
     return tl.fine_tune(
-        bundled_model, cells.images, cells.labels, 1, validation=0, views=1, epochs=1
+        bundled_model,
+        cells.images,
+        cells.labels,
+        1,
+        validation=0,
+        augmentations=1,
+        epochs=1,
     )
 
 
@@ -163,7 +169,7 @@ def test_a_new_head_on_a_frozen_network_passes(tail):
 
 def test_a_new_head_on_trainable_blocks_fails(tail):
     tl.freeze(tail)
-    tl.unfreeze(tail, from_="head")
+    tl.unfreeze(tail, from_block="head")
     sentence = failure(assert_head_trained, tail)
     assert (
         "The head, answer, is as it was initialised, and fit would train 1 pretrained weights under it"
@@ -182,9 +188,7 @@ def test_after_one_step_the_head_is_not_new_any_more(tail):
 
 def test_a_probe_for_a_head_passes(bundled_model):
     rng = np.random.default_rng(0)
-    probe = tl.train_classifier(
-        rng.normal(size=(20, 1280)), np.arange(20) % 2, strengths=[1e-2]
-    )
+    probe = tl.train_classifier(rng.normal(size=(20, 1280)), np.arange(20) % 2, C=1e-2)
     network = bundled_model.copy_network()
     whole = keras.Model(network.input, probe.as_head()(network.output))
     tl.unfreeze(whole)

@@ -96,7 +96,7 @@ def test_training_the_head_alone_passes(model):
     [["head", "your layers"], ["head_conv", "answer"], ["head_conv/kernel"], None],
 )
 def test_training_the_last_block_passes_by_whatever_name(model, only):
-    unfreeze(freeze_first(model), from_="head")
+    unfreeze(freeze_first(model), from_block="head")
     before = snapshot(model)
     train(model)
     if only == ["head_conv/kernel"]:
@@ -229,7 +229,7 @@ def test_a_batch_norm_that_is_named_itself_may_move(base, model):
 
 
 def test_batch_norm_at_rest_in_a_trained_block_passes(model):
-    unfreeze(compiled(model), from_="head")
+    unfreeze(compiled(model), from_block="head")
     before = snapshot(model)
     train(model)
     assert_changed(before, model, only=[*BLOCKS, "answer"])

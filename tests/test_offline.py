@@ -275,7 +275,7 @@ def test_what_comes_with_the_course_asks_nobody(behind, log, what, tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with pictures of two kinds, and the network that was trained on them: no epoch of fine-tuning."""
-    from tlcourse.folder_job import train_folder
+    from tlcourse.train_folder import train_folder
 
     folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     for name, bright in {"dark": 60, "light": 200}.items():

@@ -235,8 +235,8 @@ def is_ours_and_public(name, value):
 DOCUMENTED = documented()
 
 
-def test_plots_are_among_what_is_documented():
-    assert {"tl.show.pictures", "tl.show.feature_map", "tl.Classifier.predict"} <= set(
+def test_the_drawings_of_show_are_among_what_is_documented():
+    assert {"tl.show.pictures", "tl.show.feature_map", "tl.LinearProbe.predict"} <= set(
         DOCUMENTED
     )
 

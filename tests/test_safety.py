@@ -3,7 +3,6 @@
 import ast
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,24 +91,3 @@ def test_what_is_looked_for_is_found(careless):
 def test_what_is_read_with_care_passes():
     careful = "import numpy as np\nnp.load(path, allow_pickle=False)\nyaml.safe_load(text)\nmodel.compile(optimizer)"
     assert faults(careful) == []
-
-
-@pytest.mark.parametrize("form", ["npz", "npy"])
-def test_a_checkpoint_with_a_program_in_it_counts_as_none(tmp_path, form):
-    """What a stranger put into the cache is not run: pickled arrays are refused, and the training begins anew."""
-    from tlcourse.training.checkpoint import Checkpoint
-
-    class Program:
-        def __reduce__(self):
-            return _leave_a_mark, (str(tmp_path / "ran"),)
-
-    path = tmp_path / "training.npz"
-    with path.open("wb") as file:
-        trap = np.array([Program()], dtype=object)
-        np.savez(file, epoch=trap) if form == "npz" else np.save(file, trap)
-    assert Checkpoint(path).read() is None
-    assert not (tmp_path / "ran").exists()
-
-
-def _leave_a_mark(path: str) -> None:
-    Path(path).write_text("ran")

@@ -18,8 +18,8 @@ from pyarrow import parquet
 import tlcourse as tl
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.features import features
-from tlcourse.features.engines import TensorFlowEngine
+from tlcourse.features import compute as features
+from tlcourse.features.engine import TensorFlowEngine
 from tlcourse.scale import cluster, compute, read_shards, shards, workers
 from tlcourse.scale.batches import Batch
 from tlcourse.scale.shards import Layout

@@ -19,8 +19,8 @@ from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.features.engines import Pixels
-from tlcourse.features.features import compute
+from tlcourse.features.compute import compute
+from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.folders import pack_folders
 from tlcourse.models import bert_folder
@@ -188,7 +188,9 @@ def test_empty_files_are_said_to_be_empty(empty, tmp_path):
     with pytest.raises(PictureError, match="is empty"):
         read_picture(b"")
     model = load_exported(write_brightness_export(tmp_path / "export"))
-    assert {answer.error for answer in model.answers(sorted(empty.iterdir()))} == {
+    assert {
+        answer.error for answer in model.predict_files(sorted(empty.iterdir()))
+    } == {
         f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it."
         for path in empty.iterdir()
     }
@@ -272,7 +274,7 @@ def test_a_file_may_begin_with_a_tilde(tmp_path, monkeypatch):
 def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
     variable, monkeypatch
 ):
-    from tlcourse.models.published import weights_file
+    from tlcourse.models.weights import weights_file
 
     monkeypatch.setenv(variable, "~no_one/folder")
     use = {

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tlcourse import datasets, doctor
 from tlcourse.errors import DatasetUnavailable
-from tlcourse.models import published
-from tlcourse.training.heads import train_classifier
+from tlcourse.models import weights
+from tlcourse.training.probe import train_classifier
 
 
 @pytest.mark.parametrize("kind", ["lite", "scaled", "caffe", "as they are"])
@@ -23,7 +23,7 @@ def test_every_kind_of_preprocessing_takes_an_array(kind):
         "scaled": 127 / 127.5 - 1,
         "caffe": 127 - np.array([103.939, 116.779, 123.68]),
     }
-    result = published.preprocess(pixels, kind)
+    result = weights.preprocess(pixels, kind)
     assert result.dtype == np.float32
     np.testing.assert_allclose(
         result, np.broadcast_to(expected.get(kind, 127), pixels.shape), atol=1e-5

@@ -190,7 +190,7 @@ def test_where_no_picture_is_seen_no_room_is_kept_for_one(widget):
 
 
 def test_a_picture_that_would_be_too_large_is_refused(widget, monkeypatch):
-    monkeypatch.setattr("tlcourse.features.picture_formats.MAX_PIXELS", 1000)
+    monkeypatch.setattr("tlcourse.features.decoding.MAX_PIXELS", 1000)
     upload(widget, file(plain(130)))
     assert (
         "at most" in widget.page.value and "Make it smaller first." in widget.page.value

@@ -19,18 +19,18 @@ _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 
 _NAMES = {  # public name → its module
-    "load_pretrained_model": "models.backbones",
-    "list_pretrained_models": "models.backbones",
-    "PretrainedModel": "models.backbones",
-    "PretrainedTextModel": "models.text_models",
+    "load_pretrained_model": "models.load",
+    "list_pretrained_models": "models.load",
+    "PretrainedModel": "models.vision",
+    "PretrainedTextModel": "models.text",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
-    "train_classifier": "training.heads",
-    "LinearProbe": "training.linear_probe",
-    "fine_tune": "training.finetuning",
-    "FineTuned": "training.fine_tuned",
-    "prepare_fine_tuning": "training.preparation",
-    "Preparation": "training.preparation",
+    "train_classifier": "training.probe",
+    "LinearProbe": "training.probe",
+    "fine_tune": "training.fine_tune",
+    "FineTuned": "training.classifiers",
+    "prepare_fine_tuning": "training.fine_tune",
+    "Preparation": "training.fitting",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -38,13 +38,10 @@ _NAMES = {  # public name → its module
     "load_exported": "exported",
     "ExportedModel": "exported",
     "results": "evidence",
-    "train_network": "training.small_networks",
-    "train_text_network": "training.small_text_network",
-    "grad_cam": "training.class_activation",
-    "views_of": "features.features",
+    "grad_cam": "training.grad_cam",
+    "augment": "features.augment",
     "learning_curve": "training.learning_curves",
     "LearningCurve": "training.learning_curves",
-    "Classifier": "training.heads",
     "ConfusionMatrix": "training.evaluation",
     "check": "exercises",
 }
@@ -76,27 +73,24 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .exported import load_exported as load_exported
     from .exporting import export as export
     from .features import pictures as pictures
-    from .features.features import views_of as views_of
-    from .models.backbones import PretrainedModel as PretrainedModel
-    from .models.backbones import list_pretrained_models as list_pretrained_models
-    from .models.backbones import load_pretrained_model as load_pretrained_model
-    from .models.text_models import PretrainedTextModel as PretrainedTextModel
-    from .training.class_activation import grad_cam as grad_cam
+    from .features.augment import augment as augment
+    from .models.load import list_pretrained_models as list_pretrained_models
+    from .models.load import load_pretrained_model as load_pretrained_model
+    from .models.text import PretrainedTextModel as PretrainedTextModel
+    from .models.vision import PretrainedModel as PretrainedModel
+    from .training.classifiers import FineTuned as FineTuned
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
-    from .training.fine_tuned import FineTuned as FineTuned
-    from .training.finetuning import fine_tune as fine_tune
+    from .training.fine_tune import fine_tune as fine_tune
+    from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
+    from .training.fitting import Preparation as Preparation
     from .training.freezing import freeze as freeze
     from .training.freezing import unfreeze as unfreeze
-    from .training.heads import Classifier as Classifier
-    from .training.heads import train_classifier as train_classifier
+    from .training.grad_cam import grad_cam as grad_cam
     from .training.learning_curves import LearningCurve as LearningCurve
     from .training.learning_curves import learning_curve as learning_curve
-    from .training.linear_probe import LinearProbe as LinearProbe
     from .training.new_head import add_head as add_head
-    from .training.preparation import Preparation as Preparation
-    from .training.preparation import prepare_fine_tuning as prepare_fine_tuning
-    from .training.small_networks import train_network as train_network
-    from .training.small_text_network import train_text_network as train_text_network
+    from .training.probe import LinearProbe as LinearProbe
+    from .training.probe import train_classifier as train_classifier
 
     show = plots
 else:

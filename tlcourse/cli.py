@@ -206,7 +206,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on a folder of pictures."""
-    from .folder_job import train_folder
+    from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
     train_folder(
@@ -275,7 +275,8 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
-    from .features.cache import contents, left_alone, limit
+    from .features.cache import limit
+    from .features.cache_files import contents, left_alone
 
     sizes: dict[Path, int] = {}
     for path, size in contents():
@@ -298,7 +299,8 @@ def show_cache() -> None:
 @cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
-    from .features.cache import clear, left_alone
+    from .features.cache import clear
+    from .features.cache_files import left_alone
 
     freed = clear()
     if others := left_alone():

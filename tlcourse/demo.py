@@ -66,8 +66,8 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     """
     from . import plots
     from .datasets import load_dataset
-    from .models.backbones import load_pretrained_model
-    from .training.heads import train_classifier
+    from .models.load import load_pretrained_model
+    from .training.probe import train_classifier
 
     _check_name(picture)
     say("Can a network trained on everyday photographs find broken solar cells?")

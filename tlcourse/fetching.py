@@ -12,9 +12,9 @@ from .datasets import downloaded, find_pack
 from .errors import UserInputError, WeightsUnavailable
 from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
-from .models import bert_folder, published
-from .models.published import fault_of_weights
+from .models import bert_folder, weights
 from .models.recipes import RECIPES
+from .models.weights import fault_of_weights
 from .validation import elements, shown
 
 LESSONS_NEED = ("dogs", "minilm")
@@ -77,7 +77,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
     if name in NETWORKS:
         for include_top, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
-                published.fetch_weights(name, include_top=bool(include_top))
+                weights.fetch_weights(name, include_top=bool(include_top))
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
     else:
@@ -86,7 +86,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     tops = [False, True] if with_classifier else [False]
-    return [published.weights_file(name, include_top) for include_top in tops]
+    return [weights.weights_file(name, include_top) for include_top in tops]
 
 
 def _fetch_minilm() -> None:

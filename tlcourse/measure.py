@@ -61,3 +61,13 @@ def _high_water_mark() -> float | None:
         return None
     kibibytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
     return int(kibibytes[1]) * 1024 / 1e6 if kibibytes else None
+
+
+def duration(seconds: float) -> str:
+    """ "41 s", "6 min", "2 h 10 min"."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

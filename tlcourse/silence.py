@@ -19,6 +19,19 @@ def stderr_silenced() -> "Iterator[None]":
         os.close(nowhere)
 
 
+@contextmanager
+def logging_silenced() -> "Iterator[None]":
+    """Python's own log has no warnings meanwhile, and gets no handlers."""
+    root, disabled = logging.getLogger(), logging.root.manager.disable
+    handlers = root.handlers[:]
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.handlers[:] = handlers
+
+
 def quiet_matplotlib() -> None:
     """Drop Matplotlib's two red lines about a read-only home; the doctor says it."""
     logging.getLogger("matplotlib").addFilter(

@@ -294,3 +294,33 @@ def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
             "class names were given; label 0 belongs to the first name."
         )
     return [names[int(label)] for label in classes]
+
+
+def features(values: "ArrayLike") -> np.ndarray:
+    """Features as a finite array of numbers (n, d).
+
+    Raises
+    ------
+    UserInputError
+        Another shape or type; no rows; NaN or infinite numbers.
+    """
+    array = as_array(values, "features")
+    if array.dtype.kind not in "uif" or array.ndim != 2:
+        raise UserInputError(
+            f"Features were given with shape {array.shape} and type {array.dtype}; "
+            "expected numbers in shape (n, d), as model.extract_features(images) "
+            "gives them."
+        )
+    if not array.size:
+        raise UserInputError(
+            f"There are no features: their shape is {array.shape}. At least one row is "
+            "needed."
+        )
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise UserInputError(
+            f"{np.sum(~finite)} rows of the features hold NaN or infinite numbers, the "
+            f"first is row {np.argmin(finite)}. Leave these rows out, with their "
+            "labels, and look at the pictures they come from."
+        )
+    return array

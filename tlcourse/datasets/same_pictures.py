@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 
 from ..errors import UserInputError
 from ..features.bit_depth import BitDepth
+from ..features.decoding import open_image
 from ..features.inputs import Images, as_pictures, one_picture
-from ..features.picture_formats import open_image
 from ..features.pictures import open_picture
 
 Picture = np.ndarray | str | PathLike

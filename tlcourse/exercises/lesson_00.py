@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..models.backbones import load_pretrained_model
-from ..training.heads import Classifier, train_classifier
+from ..models.load import load_pretrained_model
+from ..training.probe import LinearProbe, train_classifier
 from .core import NotYet, exercise
 from .reading import instance, near, rows_of_solar_train, share, shares
 
@@ -28,7 +28,7 @@ def _features(part: str, blocks: Sequence[str] | None = None) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _trained(
     rows: tuple[int, ...], blocks: Sequence[str] | None = None
-) -> tuple[Classifier, float]:
+) -> tuple[LinearProbe, float]:
     """A classifier trained on these cells of solar.train, and its accuracy on them."""
     cells = load_dataset("solar").train.select(list(rows))
     features = load_pretrained_model().extract_features(cells.images, blocks)
@@ -96,7 +96,7 @@ def harder_kind(answer: "Any", classifier: "Any") -> str:
     values = shares(answer, ("mono", "poly"))
     instance(
         classifier,
-        Classifier,
+        LinearProbe,
         "new_classifier, as tl.train_classifier made it, after the answer",
     )
     solar, features = load_dataset("solar"), _features("test")

@@ -101,7 +101,7 @@ def draws_won(answer: "Any", curve: "Any") -> str:
     "a curve, as tl.learning_curve returns it",
     "It is the lesson's own call, with other classes.",
     "kanji.with_classes(kanji.class_names[-10:]) chooses them; tl.learning_curve(…, seeds=3) takes three splits.",
-    "my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=['scratch', 'probe'], seeds=3).",
+    "my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=methods, seeds=3).",
 )
 def harder_signs(answer: "Any", numerals: "Any") -> str:
     if not isinstance(answer, LearningCurve):
@@ -115,7 +115,7 @@ def harder_signs(answer: "Any", numerals: "Any") -> str:
     )
     if set(answer.points) != {"scratch", "probe"}:
         raise NotYet(
-            f"Your curve has {', '.join(answer.points)}; compare methods=['scratch', 'probe']."
+            f"Your curve has {', '.join(answer.points)}; compare methods=methods."
         )
     if len(answer.seeds) < DRAWS:
         raise NotYet(

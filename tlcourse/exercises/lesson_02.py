@@ -7,7 +7,7 @@ import numpy as np
 
 from ..datasets import load_dataset
 from ..features.pictures import resize
-from ..models.backbones import load_pretrained_model
+from ..models.load import load_pretrained_model
 from .core import NotYet, exercise
 from .reading import array
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..models.backbones import load_pretrained_model
-from ..training.heads import train_classifier
+from ..models.load import load_pretrained_model
+from ..training.probe import train_classifier
 from .core import NotYet, exercise
 from .reading import describe, near, share
 

@@ -9,8 +9,8 @@ from .. import guards
 from ..datasets import load_dataset
 from ..errors import GuardError, UserInputError
 from ..features.pictures import resize
-from ..models.backbones import load_pretrained_model
-from ..training.heads import Classifier
+from ..models.load import load_pretrained_model
+from ..training.probe import LinearProbe
 from .core import NotYet, exercise
 from .reading import instance, near, shares, whole_number
 
@@ -100,7 +100,7 @@ def trained_block(answer: "Any", before: "Any") -> str:
 def wide_head(answer: "Any", probe: "Any", wide: "Any") -> str:
     values = shares(answer, ("probe", "wide"))
     instance(
-        probe, Classifier, "`probe`, as tl.train_classifier made it, after the answer"
+        probe, LinearProbe, "`probe`, as tl.train_classifier made it, after the answer"
     )
     features, labels = _validation()
     right = probe.score(features, labels)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..training.fine_tuned import FineTuned
+from ..training.classifiers import FineTuned
 from .core import NotYet, exercise
 from .reading import array, describe_type, near, number, share
 
@@ -52,8 +52,8 @@ def count_of_steps(answer: "Any") -> str:
     "change the experiment",
     "the network that tl.fine_tune returned",
     "It is the call of the lesson with other arguments. Which ones?",
-    "tl.fine_tune(model, learned.images, learned.labels, from_='block6c', epochs=2, learning_rate=…, …).",
-    "too_fast = tl.fine_tune(model, learned.images, learned.labels, from_='block6c', views=flips[:2], validation=0, "
+    "tl.fine_tune(model, learned.images, learned.labels, from_block='block6c', epochs=2, learning_rate=…, …).",
+    "too_fast = tl.fine_tune(model, learned.images, learned.labels, from_block='block6c', augmentations=flips[:2], validation=0, "
     "epochs=2, learning_rate=2e-2, seed=0).",
 )
 def too_large_a_rate(answer: "Any", probe_accuracy: "Any") -> str:
@@ -63,10 +63,10 @@ def too_large_a_rate(answer: "Any", probe_accuracy: "Any") -> str:
         )
     baseline = share(probe_accuracy, "probe_accuracy")
     record, settings = answer.record, answer.record["settings"]
-    if record["from"] != BLOCK:
-        first = record["from"] or "its pixels"
+    if record["from_block"] != BLOCK:
+        first = record["from_block"] or "its pixels"
         raise NotYet(
-            f"This network was trained from {first} on; the exercise asks for from_='{BLOCK}'."
+            f"This network was trained from {first} on; the exercise asks for from_block='{BLOCK}'."
         )
     if not np.isclose(settings["learning_rate"], RATE):
         raise NotYet(
@@ -76,14 +76,14 @@ def too_large_a_rate(answer: "Any", probe_accuracy: "Any") -> str:
         raise NotYet(
             f"It was trained for {settings['epochs']} epochs; the exercise asks for {FEW_EPOCHS}."
         )
-    if record["rows"]["held_out"]:
+    if record["rows"]["validation"]:
         raise NotYet(
-            f"{record['rows']['held_out']} cells were held out and the best epoch was kept, which hides the damage. "
+            f"{record['rows']['validation']} cells were held out and the best epoch was kept, which hides the damage. "
             "Give validation=0, as the lesson does."
         )
-    if record["rows"]["learned_from"] != CELLS:
+    if record["rows"]["training"] != CELLS:
         raise NotYet(
-            f"It was trained on {record['rows']['learned_from']} cells and not on the {CELLS} of `learned`."
+            f"It was trained on {record['rows']['training']} cells and not on the {CELLS} of `learned`."
         )
     cells = load_dataset("solar").validation.sample(per_class=80)
     accuracy = answer.score(cells.images, cells.labels)

@@ -10,8 +10,8 @@ from .reading import describe_type, near, shares, whole_number
 
 if TYPE_CHECKING:
     from ..datasets.core import Split
-    from ..models.text_models import PretrainedTextModel
-    from ..training.heads import Classifier
+    from ..models.text import PretrainedTextModel
+    from ..training.probe import LinearProbe
 
 TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
 LEARNED = 200  # sentences in `learned`
@@ -124,7 +124,7 @@ def nearest_review(
     "'always the same' is the larger of np.mean(tweets.test.labels == 0) and np.mean(tweets.test.labels == 1).",
 )
 def better_than_guessing(
-    answer: "Any", model: "PretrainedTextModel", probe: "Classifier"
+    answer: "Any", model: "PretrainedTextModel", probe: "LinearProbe"
 ) -> str:
     values = shares(answer, (PROBE, ALWAYS))
     test = load_dataset("reviews", domain="tweets").test

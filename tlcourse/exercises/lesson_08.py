@@ -11,7 +11,7 @@ from .reading import array, describe, describe_type, share
 if TYPE_CHECKING:
     import keras
 
-    from ..models.backbones import PretrainedModel
+    from ..models.vision import PretrainedModel
     from ..training.freezing import FreezeTable
 
 CLASSES, CUT = 10, "block6c"

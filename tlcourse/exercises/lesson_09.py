@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import load_dataset
-from ..training.heads import Classifier
+from ..training.probe import LinearProbe
 from .core import NotYet, exercise
 from .reading import (
     array,
@@ -84,7 +84,7 @@ def _mean_of_the_best() -> float:
 def whom_it_listens_to(answer: "Any", both: "Any", judged_wide: "Any") -> str:
     values = shares(answer, tuple(COLUMNS))
     instance(
-        both, Classifier, "`both`, as tl.train_classifier made it, after the answer"
+        both, LinearProbe, "`both`, as tl.train_classifier made it, after the answer"
     )
     judged_wide = array(judged_wide, f"{WIDE} features per row", "judged_wide")
     labels = load_dataset("solar").validation.labels
@@ -121,7 +121,7 @@ def whom_it_listens_to(answer: "Any", both: "Any", judged_wide: "Any") -> str:
 
 
 def _mixed_up(
-    both: Classifier, wide: np.ndarray, labels: np.ndarray, columns: slice
+    both: LinearProbe, wide: np.ndarray, labels: np.ndarray, columns: slice
 ) -> float:
     rows, order = wide.copy(), np.random.default_rng(0).permutation(len(wide))
     rows[:, columns] = wide[order, columns]

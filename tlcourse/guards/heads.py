@@ -51,6 +51,6 @@ def about_head(parts: Parts) -> str:
     return (
         f"The head, {head.name}, is as it was initialised, and fit would train {count} pretrained weights under it. "
         "Its first errors are random and shake loose what was learned before. Train the head first, with everything "
-        "else frozen: tl.freeze(model), fit; then tl.unfreeze(model, from_=…), fit at a small rate. Or begin with a "
+        "else frozen: tl.freeze(model), fit; then tl.unfreeze(model, from_block=…), fit at a small rate. Or begin with a "
         "probe for a head: tl.train_classifier(features, labels).as_head()."
     )

@@ -8,9 +8,9 @@ import numpy as np
 from ..datasets.bundled import load_samples
 from ..errors import GuardError, UserInputError
 from ..features.pictures import resize
-from ..models.backbones import PretrainedModel
-from ..models.published import preprocess
 from ..models.recipes import RECIPES
+from ..models.vision import PretrainedModel
+from ..models.weights import preprocess
 
 if TYPE_CHECKING:
     from ..models.recipes import Recipe

@@ -11,7 +11,7 @@ from matplotlib import figure
 from PIL import Image
 
 from ..errors import UserInputError, printable
-from ..features.picture_formats import open_image
+from ..features.decoding import open_image
 from ..foreign_text import escape_html, escape_mathtext
 from ..tables import Table, as_html
 from ..validation import as_array

@@ -12,14 +12,14 @@ import numpy as np
 
 from ..errors import UserInputError, printable
 from ..features.bit_depth import BitDepth
+from ..features.decoding import PREPARATION
 from ..features.inputs import as_pictures
-from ..features.pictures import PREPARATION
 from ..files import as_path
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ..features.engines import PictureEngine
+    from ..features.engine import Engine
     from ..files import as_path
 from ..features.inputs import Images
 
@@ -74,7 +74,7 @@ def batches_of(paths: list[str], names: list[str]) -> Iterator[Batch]:
 
 
 def fingerprint(
-    engine: "PictureEngine",
+    engine: "Engine",
     paths: list[str],
     size: tuple[int, int],
     views: tuple[str, ...],

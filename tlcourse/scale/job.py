@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import TLCourseError
+from ..features.augment import AS_IS
 from ..features.cache import limit, make_room
-from ..features.engines import TensorFlowEngine
-from ..features.views import AS_IS
+from ..features.engine import TensorFlowEngine
 from ..files import as_path, clear_left_over, unfinished_folder
 from ..folders import cache_folder, make_cache_folder
 from ..progress import progress_bar
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
     from tqdm import tqdm
 
-    from ..features.engines import PictureEngine
+    from ..features.engine import Engine
     from ..features.inputs import Images
 
 SHOWN = 3  # pictures that a warning names
 
 
 def compute(
-    engine: "PictureEngine",
+    engine: "Engine",
     images: "Images",
     size: tuple[int, int],
     views: Sequence[str] = (AS_IS,),
@@ -61,11 +61,11 @@ def compute(
     Raises:
         UserInputError: pictures that are no files; `out` holds something else; a worker sees the files under no such
             path, or has other versions.
-        TLCourseError: no cluster; a network that LiteRT cannot run.
+        TLCourseError: no cluster; a network that needs TensorFlow.
     """
     if isinstance(engine, TensorFlowEngine):
         raise TLCourseError(
-            "engine='dask' sends networks to its workers as LiteRT files, and this one is run by TensorFlow. Load it "
+            "engine='dask' sends networks to its workers as ONNX files, and this one is run by TensorFlow. Load it "
             "with engine='auto', or extract its features in this process."
         )
     (paths, names, depth), views = files_of(images), tuple(views)
@@ -109,7 +109,7 @@ def compute(
 
 
 def _compute(
-    engine: "PictureEngine",
+    engine: "Engine",
     size: tuple[int, int],
     views: tuple[str, ...],
     bits: int | None,

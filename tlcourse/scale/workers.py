@@ -10,8 +10,8 @@ from distributed import WorkerPlugin, get_worker
 
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features.bit_depth import BitDepth
-from ..features.engines import PictureEngine
-from ..features.features import compute_one
+from ..features.compute import compute_one
+from ..features.engine import Engine
 from ..freed_memory import keep_freed_memory
 from .batches import Batch
 from .shards import Layout, is_done, is_of, shard_path, write_shard
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAME_EVERYWHERE = (
     "tlcourse",
-    "ai-edge-litert",
+    "onnxruntime",
     "pillow",
     "numpy",
 )  # the last bits depend on them
@@ -45,7 +45,7 @@ class Network(WorkerPlugin):
     """
 
     name: str
-    engine: PictureEngine
+    engine: Engine
     size: tuple[int, int]
     views: tuple[str, ...]
     layout: Layout

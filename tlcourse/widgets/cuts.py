@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import UserInputError
 from ..evidence import results
-from ..models.backbones import PretrainedModel
 from ..models.block_counts import BlockCount, count_blocks
 from ..models.blocks import find_blocks
+from ..models.vision import PretrainedModel
 from .answer import Answer, as_page, as_table
 from .cut_chart import CutChart
 from .live import Live, spoken

@@ -10,8 +10,6 @@ import numpy as np
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
-from ..features import engines
-from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, WIDTH, Figure
 from .answer import Answer, as_page, as_table
@@ -22,9 +20,6 @@ from .strokes import SIDE, as_sign
 if TYPE_CHECKING:
     import ipycanvas
     import ipywidgets
-
-    from ..training.fine_tuned import FineTuned
-    from ..training.small_networks import SmallNetwork
 
 TOP = 5
 ZOOM = 10  # dots of the canvas for a pixel of the sign
@@ -39,7 +34,7 @@ def draw_a_kanji(networks: dict, dataset: Dataset) -> "DrawAKanji":
     By keyboard, signs of the test hands can be taken from a list in place of drawing.
 
     Args:
-        networks: name → a network from `train_network` or `fine_tune`, such as "from scratch" and "digits first".
+        networks: name → something with `predict_proba(images)`, or a network of Keras that takes uint8 (n, 28, 28).
         dataset: what they were trained on: `load_dataset("kanji")`, or some of its classes.
 
     Raises:
@@ -239,28 +234,25 @@ class DrawAKanji(Live):
 
 
 def _reader(
-    name: str, network: "FineTuned | SmallNetwork", dataset: Dataset
+    name: str, network: object, dataset: Dataset
 ) -> "Callable[[np.ndarray], np.ndarray]":
     """A sign, uint8 (28, 28) → probabilities (classes,)."""
-    keras_network, size = (
-        getattr(network, "network", None),
-        getattr(network, "input_size", None),
-    )
-    if keras_network is None or size is None:
+    predict = getattr(network, "predict_proba", network)
+    if not callable(predict):
         raise UserInputError(
-            f"{name!r} is a {type(network).__name__}; expected a network from tl.train_network or tl.fine_tune."
+            f"{name!r} is a {type(network).__name__}; expected something with "
+            "predict_proba(images), or a network of Keras."
         )
-    if len(network.classes) != len(dataset.class_names):
-        raise UserInputError(
-            f"{name!r} knows {len(network.classes)} classes and {dataset.name} has {len(dataset.class_names)}; "
-            "expected the classes that it was trained on."
-        )
-    engine = engines.compile_network(keras_network)
 
     def read(sign: np.ndarray) -> np.ndarray:
-        pixels = resize(np.repeat(sign[..., None], 3, axis=-1), size)
-        return engine.run(pixels[None].astype(np.float32))[0]
+        return np.asarray(predict(sign[None]))[0]
 
+    classes = len(read(dataset.test.images[0]))
+    if classes != len(dataset.class_names):
+        raise UserInputError(
+            f"{name!r} knows {classes} classes and {dataset.name} has "
+            f"{len(dataset.class_names)}; expected the classes that it was trained on."
+        )
     return read
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..datasets.core import Split
 from ..errors import UserInputError
-from ..training.heads import check_features
+from ..validation import features as check_features
 from .live import image
 
 if TYPE_CHECKING:

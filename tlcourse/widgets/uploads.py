@@ -9,12 +9,13 @@ from matplotlib import colormaps
 
 from ..datasets.core import Split
 from ..errors import PictureError, TLCourseError, UserInputError, printable
-from ..features.pictures import EXTENSIONS, open_picture, resize
+from ..features.decoding import EXTENSIONS
+from ..features.pictures import open_picture, resize
 from ..foreign_text import escape_html
-from ..models.backbones import PretrainedModel
+from ..models.vision import PretrainedModel
 from ..plots import pictures as draw_pictures
 from ..progress import quiet
-from ..training.heads import Classifier
+from ..training.probe import LinearProbe
 from .answer import Answer, as_page
 from .files import content_of, forget
 from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
@@ -41,7 +42,7 @@ _PLACES = (
 
 def try_your_own(
     model: PretrainedModel,
-    classifier: Classifier,
+    classifier: LinearProbe,
     train: Split,
     train_features: "ArrayLike",
     examples: Split | None = None,
@@ -66,7 +67,7 @@ def try_your_own(
 def try_picture(
     picture: str | PathLike | bytes | np.ndarray,
     model: PretrainedModel,
-    classifier: Classifier,
+    classifier: LinearProbe,
     train: Split,
     train_features: "ArrayLike",
 ) -> Answer:
@@ -92,7 +93,7 @@ class TryYourOwn(Live):
     def __init__(
         self,
         model: PretrainedModel,
-        classifier: Classifier,
+        classifier: LinearProbe,
         train: Split,
         train_features: "ArrayLike",
         examples: Split | None = None,
@@ -101,14 +102,14 @@ class TryYourOwn(Live):
             raise UserInputError(
                 f"model is a {type(model).__name__}; expected one that sees: model = tl.load_pretrained_model()."
             )
-        if not isinstance(classifier, Classifier):
+        if not isinstance(classifier, LinearProbe):
             raise UserInputError(
                 f"classifier is a {type(classifier).__name__}; expected the linear probe that tl.train_classifier "
                 "gives. For a network of tl.fine_tune: tuned.predict_proba(images) and tl.grad_cam(tuned, images)."
             )
         self._model, self._classifier = model, classifier
         self._near = Near(train, train_features)
-        self._kernel, _ = classifier.weights()
+        self._kernel, _ = classifier.kernel_and_bias()
         if (
             len(self._kernel) != model.feature_dim
             or self._near.width != model.feature_dim
