@@ -135,7 +135,6 @@ ROOMS = (
     "models.recipes",
     "features.text",
     "features.compute",
-    "features.rows",
     "features.engine",
     "models.conversion",
     "models.lite_onnx",

@@ -18,7 +18,7 @@ import tensorflow as tf
 from xxhash import xxh3_128
 
 from ..features.cache import CacheWarning, limit
-from ..features.rows import Ragged
+from ..features.text import Ragged
 from ..files import cache_folder, make_cache_folder, read_json, write_atomically
 from ..measure import duration
 from ..progress import in_notebook, is_off
