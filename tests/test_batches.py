@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tlcourse.errors import UserInputError
-from tlcourse.features.rows import Ragged
+from tlcourse.features.text import Ragged
 from tlcourse.training.batches import Batches, Rows, split_rows
 
 

@@ -8,7 +8,7 @@ from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features.rows import Ragged
+from tlcourse.features.text import Ragged
 from tlcourse.models import weights
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.vision import PretrainedModel

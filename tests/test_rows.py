@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tlcourse.errors import TLCourseError
-from tlcourse.features import rows
-from tlcourse.features.rows import Ragged, Rows
+from tlcourse.features import compute
+from tlcourse.features.compute import Rows
+from tlcourse.features.text import Ragged
 
 LENGTHS = [3, 1, 0, 4]
 PARTS = np.split(np.arange(16, dtype=np.float32).reshape(8, 2), np.cumsum(LENGTHS)[:-1])
@@ -15,7 +16,7 @@ PARTS = np.split(np.arange(16, dtype=np.float32).reshape(8, 2), np.cumsum(LENGTH
 def collected(request, monkeypatch, tmp_path):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     if request.param == "in a file":
-        monkeypatch.setattr(rows, "LARGE", 20)
+        monkeypatch.setattr(compute, "LARGE", 20)
     result = Rows((2,), np.float32)
     for part in PARTS:
         result.append(part)
@@ -55,8 +56,8 @@ def test_results_that_fit_nowhere_are_refused(monkeypatch):
         def write(self, content):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(rows, "LARGE", 10)
-    monkeypatch.setattr(rows, "_nameless_file", Full)
+    monkeypatch.setattr(compute, "LARGE", 10)
+    monkeypatch.setattr(compute, "_nameless_file", Full)
     with pytest.raises(TLCourseError, match=r"No space left.*TLCOURSE_CACHE"):
         Rows((2,), np.float32).append(np.ones((4, 2)))
 

@@ -35,6 +35,12 @@ class CacheWarning(UserWarning):
     """The cache cannot be used; results are right, and computed again next time."""
 
 
+def cache_file(name: str | None, *determined_by: object) -> str | None:
+    """Name of the cache's file for rows that depend on all this; None: no cache."""
+    digest = hashlib.sha256(repr(determined_by).encode()).hexdigest()[:20]
+    return name and f"{name}-{digest}"
+
+
 class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 

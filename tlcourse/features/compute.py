@@ -5,26 +5,27 @@ processors. What was computed for a picture before is taken from the cache.
 """
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import __version__ as pillow
 
-from ..errors import UserInputError
+from ..errors import TLCourseError, UserInputError
+from ..files import cache_folder, make_cache_folder
 from ..freed_memory import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
 from .bit_depth import BitDepth
-from .cache import RowCache
+from .cache import RowCache, cache_file
 from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
 from .engine import Engine, workers
 from .inputs import Images, as_pictures
-from .rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CHUNK = 64  # pictures that are looked up, computed and kept together, …
 CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
 GROUP = 8  # pictures that are loaded by one job, which costs more than a small file
 
 
@@ -171,7 +173,10 @@ class _Task(NamedTuple):
         copies = []
         for content, name, digest, _ in pictures:
             pixels = prepare(content, self.size, name, self.depth)
-            copies += augmented(pixels, self.augmentations, digest)
+            if self.augmentations == (AS_IS,):
+                copies.append(pixels)
+            else:
+                copies += augmented(pixels, self.augmentations, digest)
         inputs = np.stack(copies, dtype=np.float32)
         outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
         keys = [key for picture in pictures for key in picture.keys]
@@ -232,7 +237,59 @@ def run_and_keep(
     return computed
 
 
-def cache_file(name: str | None, *determined_by: object) -> str | None:
-    """Name of the cache's file for rows that depend on all this; None: no cache."""
-    digest = hashlib.sha256(repr(determined_by).encode()).hexdigest()[:20]
-    return name and f"{name}-{digest}"
+class Rows:
+    """Collects rows of one shape: in memory, or in a file once they are large."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._pending = self._count = 0  # bytes in memory, rows
+        self._parts: list[np.ndarray] = []
+        self._file: IO[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: np.ndarray) -> None:
+        """Add one row (…), or several (n, …)."""
+        part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
+        self._count += len(part)
+        self._pending += part.nbytes
+        self._parts.append(part)
+        if self._pending > LARGE:
+            self._write()
+
+    def array(self) -> np.ndarray:
+        """All rows, (n, …); from a file as a `numpy.memmap`.
+
+        It can be changed like any array, and its file goes when the array goes.
+        """
+        if self._file is None:
+            return np.concatenate(
+                [np.zeros((0, *self._shape), self._dtype), *self._parts]
+            )
+        self._write()
+        shape = (self._count, *self._shape)
+        return np.memmap(self._file, self._dtype, mode="c", shape=shape)
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                self._file = _nameless_file()
+            for part in self._parts:
+                self._file.write(part.tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise TLCourseError(
+                "The results are too large for memory, and could not be written to "
+                f"{cache_folder()} ({error.strerror or error}). Make room there, or "
+                "set TLCOURSE_CACHE to a folder on another disk."
+            ) from error
+        self._parts, self._pending = [], 0
+
+
+def _nameless_file() -> IO[bytes]:
+    """A file that goes when nothing uses it; not in /tmp, which may be memory."""
+    try:
+        return tempfile.TemporaryFile(dir=make_cache_folder())
+    except OSError:
+        return tempfile.TemporaryFile()

@@ -8,24 +8,64 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..freed_memory import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
-from .cache import RowCache
-from .compute import cache_file, run_and_keep, worker_pool
+from .cache import RowCache, cache_file
+from .compute import Rows, run_and_keep, worker_pool
 from .engine import Engine
-from .rows import Ragged, Rows
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike
 
 CHUNK = 2048  # sentences that are looked up and sorted by length together, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
 BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
 KEPT_BATCHES = 32  # that are written to the cache together
+
+
+class Ragged(Sequence):
+    """A list of arrays (tokens, …) of different lengths, in one array.
+
+    Parameters
+    ----------
+    values : ndarray of shape (tokens of all, …)
+        All parts one after the other; may be a `numpy.memmap`.
+    lengths : array_like of shape (n,)
+        Of the parts.
+
+    Attributes
+    ----------
+    values : ndarray
+    lengths : int64 array
+    """
+
+    def __init__(self, values: np.ndarray, lengths: "ArrayLike") -> None:
+        self.values, self.lengths = values, np.asarray(lengths, np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One part, or of a slice a list of parts."""
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        return self.values[self._starts[index] : self._starts[index + 1]]
+
+    def padded(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """These parts as one array (parts, longest of them, …), padded with zeros."""
+        longest = max(int(self.lengths[index]) for index in indices)
+        shape = (len(indices), longest, *self.values.shape[1:])
+        padded = np.zeros(shape, self.values.dtype)
+        for row, index in zip(padded, indices, strict=True):
+            part = self[int(index)]
+            row[: len(part)] = part
+        return padded
 
 
 def sentence_features(

@@ -11,8 +11,7 @@ from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS
-from ..features.rows import Ragged
-from ..features.text import sentence_features, token_states
+from ..features.text import Ragged, sentence_features, token_states
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..features.rows import Rows
+from ..features.compute import Rows
 from ..files import as_path, is_untouched, read_json, write_atomically
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.rows import Ragged
+from ..features.text import Ragged
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -18,7 +18,7 @@ import tensorflow as tf
 from xxhash import xxh3_128
 
 from ..features.cache import CacheWarning, limit
-from ..features.rows import Ragged
+from ..features.text import Ragged
 from ..files import read_json, write_atomically
 from ..folders import cache_folder, make_cache_folder
 from ..measure import duration

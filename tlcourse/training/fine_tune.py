@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .. import validation as checks
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
-from ..features.rows import Ragged
+from ..features.text import Ragged
 from ..freed_memory import clear_away
 from ..tensorflow_start import import_tensorflow
 from .batches import Batches, Rows, split_rows
