@@ -17,7 +17,7 @@ import numpy as np
 from PIL import __version__ as pillow
 
 from ..errors import TLCourseError, UserInputError
-from ..files import cache_folder, make_cache_folder
+from ..folders import cache_folder, make_cache_folder
 from ..freed_memory import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
