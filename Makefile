@@ -168,7 +168,7 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 # Python would say nothing and install nothing. The last one takes the blanks out of [several, extras].
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
   -e "s/ ; python_full_version < '3\.14'//" -e ':next' -e 's/^\([^ ]*\[[^] ]*\), /\1,/' -e 't next'
-compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
+compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra distributed --extra dev --universal --python-version 3.10 \
   --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
 
 # The lock names the extras that its packages ask for, and is installed without looking for dependencies (it has them all):
@@ -181,7 +181,7 @@ lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=y
 	@cp requirements.txt .venv/lock.txt
 	@printf '%s\n' 'backports-strenum<1.3' 'tensorflow-metadata>=1.17' > .venv/bounds.txt
 	@$(compile) $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
-	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,scale,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
+	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,distributed,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
 	  $(unbounded) .venv/lock.txt; } > .venv/requirements.txt
 	@mv .venv/requirements.txt requirements.txt
 	@cat requirements.txt $$(test -n "$(UPGRADE)" || echo requirements-site.txt) > .venv/lock-site.txt

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv-matrix"  # not in git, and `make clean` removes it
 COLAB = ROOT / "benchmarks" / "colab.txt"
-EXTRAS = ("cpu", "learn", "scale", "dev")
+EXTRAS = ("cpu", "learn", "distributed", "dev")
 # The newest is made for protobuf 6, does not say so, and TensorFlow 2.19 has protobuf 5: tensorflow-datasets would not
 # start. Colab has 1.17.
 OF_TENSORFLOW_2_19 = "tensorflow-metadata<1.18"

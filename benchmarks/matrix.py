@@ -35,7 +35,7 @@ QUICK = (
         "freezing",
     ),
     *(
-        "guards",
+        "checks_changes",
         "evaluation",
         "exported",
         "keras_archive",

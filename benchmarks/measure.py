@@ -21,10 +21,10 @@ from importlib import metadata
 from pathlib import Path
 
 import block_costs
+import dask_features
 import misuse
 import network
 import own_pictures
-import scale
 import sentiment
 import studies
 import tuning
@@ -60,7 +60,7 @@ def main() -> None:
         "misuse": misuse.misuse,
         "tuning": tuning.tuning,
         "own_pictures": own_pictures.own_pictures,
-        "scale": scale.scale,
+        "distributed": dask_features.dask_features,
         "blocks": block_costs.blocks,
         "widgets": widgets.widgets,
         "network": network.network,
@@ -403,8 +403,8 @@ def table(results: dict) -> str:
             rows.append((f"{which}, labels of each breed: {count}", _percent(score)))
     if "own_pictures" in results:
         rows += _of_own_pictures(**results["own_pictures"])
-    if "scale" in results:
-        rows += _of_scale(results["scale"])
+    if "distributed" in results:
+        rows += _of_dask(results["distributed"])
     for name, cost in results["lessons"].items():
         rows.append(
             (
@@ -476,7 +476,7 @@ def _of_own_pictures(train: dict, predict: dict) -> list[tuple[str, str]]:
     return rows
 
 
-def _of_scale(found: dict) -> list[tuple[str, str]]:
+def _of_dask(found: dict) -> list[tuple[str, str]]:
     """What Dask costs on one machine, and what it gives."""
     ways = {
         "one": "one process",

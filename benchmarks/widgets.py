@@ -24,16 +24,16 @@ def widgets() -> dict:
     )
     probe = tl.train_classifier(features, train.labels, solar.class_names)
     return {
-        "freeze explorer": slider(tl.widgets.freeze_explorer()),
+        "freeze explorer": slider(tl.widgets.FreezeExplorer()),
         "label slider": slider(
-            tl.widgets.label_slider(tl.LearningCurve.of(tl.results("kanji.ways")))
+            tl.widgets.LabelSlider(tl.LearningCurve.of(tl.results("kanji.ways")))
         ),
         "mistake browser": mistakes(
             solar.test, probe.predict_proba(unseen), unseen, train, features
         ),
         "draw a Kanji": drawing(),
         "try your own": uploads(
-            tl.widgets.try_your_own(model, probe, train, features, solar.test)
+            tl.widgets.TryYourOwn(model, probe, train, features, solar.test)
         ),
     }
 
@@ -55,8 +55,9 @@ def timed(moves: Iterable[Callable[[], None]]) -> dict:
 def slider(widget) -> dict:
     """There and back, a position at a time; each is drawn anew."""
     widget.box  # noqa: B018 - makes the slider
-    move = widget.slider
-    positions = getattr(widget, "positions", None) or range(move.min, move.max + 1)
+    move = widget.control
+    options = getattr(move, "options", None)
+    positions = [at for _, at in options] if options else range(move.min, move.max + 1)
     order = [
         place for place in (*positions, *list(positions)[::-1]) if place != move.value
     ]
@@ -64,11 +65,16 @@ def slider(widget) -> dict:
 
 
 def mistakes(*arguments) -> dict:
-    """Fields that nobody has opened before: a widget of its own for each click."""
-    made = [tl.widgets.mistake_browser(*arguments) for _ in range(MOVES // 4)]
+    """Cells that nobody has opened before: a widget of its own for each choice."""
+    made = [tl.widgets.MistakeBrowser(*arguments) for _ in range(MOVES // 4)]
     for widget in made:
-        widget.box  # noqa: B018 - makes the buttons
-    return timed(button.click for widget in made for button in widget.buttons.values())
+        widget.box  # noqa: B018 - makes the list
+    return timed(
+        lambda widget=widget, cell=cell: setattr(widget.control, "value", cell)
+        for widget in made
+        for _, cell in widget.options["options"]
+        if cell != widget.control.value
+    )
 
 
 def drawing() -> dict:
@@ -80,7 +86,7 @@ def drawing() -> dict:
         name: train(few.images, few.labels, steps=5)
         for name in ("from scratch", "digits first")
     }
-    widget = tl.widgets.draw_a_kanji(networks, sixty)
+    widget = tl.widgets.DrawAKanji(networks, sixty)
     widget.box  # noqa: B018 - makes the canvas
 
     def moves():

@@ -271,11 +271,11 @@ def with_links(text: str, lesson: str, address: Published | None) -> str:
 MISSING = """\
 raise ModuleNotFoundError(
     "The course is not installed for this Python. In the course's folder run `make learn`, or install it into "
-    "an environment of your own, `pip install '.[cpu,learn,scale]'`, and open the lesson from there."
+    "an environment of your own, `pip install '.[cpu,learn,distributed]'`, and open the lesson from there."
 )"""
 # Lesson → a package that it alone needs, and what brings that on Colab.
 ALSO = {"09_tune_and_stack": "optuna", "11_past_one_machine": "distributed"}
-EXTRA = {"11_past_one_machine": "[scale]"}
+EXTRA = {"11_past_one_machine": "[distributed]"}
 THEN = {"07_bert_to_sentiment": 'get_ipython().system("tlcourse fetch minilm")'}
 
 

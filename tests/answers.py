@@ -1,4 +1,4 @@
-"""What tests of exercises share: ask the check, compare what it says, and odd answers that no exercise may accept."""
+"""Odd answers, which are right in no exercise."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -7,19 +7,6 @@ from unittest.mock import MagicMock
 import numpy as np
 
 from tlcourse.exercises.checking import Check
-
-
-def check(*arguments):
-    return Check()(*arguments)
-
-
-def assert_right(verdict, *words):
-    assert verdict.state == "right", verdict
-    assert all(word in verdict.reason for word in words), verdict
-
-
-def assert_wrong(verdict, words):
-    assert verdict.state == "not yet" and words in verdict.reason, verdict
 
 
 def fails(*arguments, **options):
@@ -172,26 +159,3 @@ ODD = {  # name → what makes an answer that is right in no exercise
     "a sparse matrix": sparse,
     "an untrained network": untrained,
 }
-
-
-def assert_odd_answers_are_refused(number, *context, others=()):
-    """No odd answer is right, none raises an exception, and each is answered with a short sentence.
-
-    Args:
-        number: of the exercise.
-        context: what its stub gives with the answer.
-        others: more answers that are wrong here: the right one and 0.9, the one of another exercise.
-    """
-    answers = {name: make() for name, make in ODD.items()} | dict(enumerate(others))
-    said = {name: check(number, answer, *context) for name, answer in answers.items()}
-    accepted = {
-        name: verdict for name, verdict in said.items() if verdict.state != "not yet"
-    }
-    assert not accepted, accepted
-    unreadable = [
-        name for name, verdict in said.items() if not verdict.reason.isprintable()
-    ]
-    unreadable += [
-        name for name, verdict in said.items() if not 20 < len(verdict.reason) < 1000
-    ]
-    assert not unreadable, unreadable

@@ -1,15 +1,15 @@
-"""Engines that Dask's workers are given in tests: they can be pickled, and say in a file what happened to them."""
+"""Engines for Dask's workers in tests; a file says what happened to them."""
 
 import os
 import signal
 from pathlib import Path
 
 import numpy as np
-import psutil
+from distributed import Event
 
 
 class MeanColour:
-    """A picture's mean colour; notes in a file which process started it and how often it ran."""
+    """A picture's mean colour; notes the processes that unpickled it and ran it."""
 
     batch, output_shape = 1, (3,)
 
@@ -25,8 +25,9 @@ class MeanColour:
         lines = self.diary.read_text().splitlines() if self.diary.exists() else []
         return [line.split()[1] for line in lines if line.startswith(f"{event} ")]
 
-    def start(self) -> None:
-        self.note("started")
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.note("unpickled")
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         self.note("ran")
@@ -34,7 +35,7 @@ class MeanColour:
 
 
 class Deadly(MeanColour):
-    """Kills its process where a picture is black, as a decoder with a fault does; `most` says how often."""
+    """Kills its process at a black picture, as a faulty decoder does, `most` times."""
 
     def __init__(self, diary: Path, most: int = 10**6):
         super().__init__(diary, "deadly")
@@ -47,17 +48,17 @@ class Deadly(MeanColour):
         return super().run(batch)
 
 
-def rank_processes(folder: Path) -> list[psutil.Process]:
-    """The ranks that train in this folder now."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if str(folder) in " ".join(process.cmdline())
-    ]
+class Endless(MeanColour):
+    """Says that it has begun, and waits."""
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        Event("begun").set()
+        Event("never").wait(60)
+        return super().run(batch)
 
 
 def certificate_settings(cluster, folder: Path) -> dict[str, str]:
-    """Dask's settings that name the files of a cluster's certificate, as each machine has them."""
+    """Dask's settings that name the files of a cluster's certificate."""
     files = {
         "ca-file": "tls_ca_file",
         "client.cert": "tls_client_cert",

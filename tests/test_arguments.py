@@ -70,7 +70,7 @@ ELSEWHERE = {
     "path": "paths: test_odd_paths.py",
     "archive": "paths: test_archive.py",
     "out": "paths: test_odd_paths.py",
-    "scheduler": "addresses: test_scale.py",
+    "scheduler": "addresses: test_distributed.py",
     "say": "a function that is called with lines",
     "about": "whatever JSON holds",
     "options": "of one data set each: test_datasets.py",
@@ -88,8 +88,8 @@ FUNCTIONS_ELSEWHERE = {
 }
 ROOMS_ELSEWHERE = {
     "show": "drawings: test_plots.py",
-    "guards": "test_guards.py",
-    "scale": "clusters: test_scale.py",
+    "checks": "test_checks_changes.py",
+    "distributed": "clusters: test_distributed.py",
     "widgets": "test_widgets.py",
 }
 

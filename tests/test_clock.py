@@ -14,7 +14,6 @@ from tlcourse.exercises.progress import Progress
 from tlcourse.features import cache, cache_files
 from tlcourse.features.cache import RowCache
 from tlcourse.measure import measured
-from tlcourse.scale import training
 
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600
@@ -110,14 +109,10 @@ def test_durations_are_never_taken_from_the_clock():
     assert readers <= MAY_READ_IT
 
 
-@pytest.mark.parametrize("write", ["export", "scale.train"])
-def test_a_clock_before_1980_is_said_before_the_work(clock, tmp_path, write):
+def test_a_clock_before_1980_is_said_before_the_work(clock, tmp_path):
     clock(-time.time() + 1000)
     with pytest.raises(
         TLCourseError, match="clock says 1970-01-01.* Set the clock and call again"
     ):
-        if write == "export":
-            output_folder.check_output_folder(tmp_path / "mine")
-        else:
-            training._prepare(tmp_path / "out", None, np.zeros(1), np.zeros(1, int), {})
+        output_folder.check_output_folder(tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []

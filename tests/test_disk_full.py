@@ -11,8 +11,6 @@ from small_disk import SmallDisk, cannot_be_made
 from tlcourse.errors import TLCourseError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
-from tlcourse.scale import training
-from tlcourse.scale.rank import JOB
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import measure  # noqa: E402
@@ -118,51 +116,12 @@ def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_print
 # Past one machine
 
 
-def small_network():
-    import keras
-
-    return keras.Sequential(
-        [keras.Input((1000,)), keras.layers.Dense(2, activation="softmax")]
-    )
-
-
-def test_a_training_for_many_machines_that_does_not_fit_is_begun_again_in_the_same_folder(
-    disk, bundled_model
-):
-    network, inputs, labels = (
-        small_network(),
-        np.zeros((400, 1000), np.float32),
-        np.arange(400) % 2,
-    )
-    for room in (0, 1_000_000, 1_900_000):
-        disk.fill(leaving=room)
-        with pytest.raises(
-            TLCourseError, match=f"could not be written to .*{FULL}.* Make room there"
-        ):
-            training._prepare(
-                disk.path / "out",
-                network,
-                np.tile(inputs, (2, 1)),
-                labels,
-                {"epochs": 1},
-            )
-        disk.grow(2)
-    disk.grow()
-    training._prepare(disk.path / "out", network, inputs, labels, {"epochs": 1})
-    assert visible(disk.path / "out") == [
-        "inputs.npy",
-        JOB,
-        "labels.npy",
-        "network.keras",
-    ]
-
-
 @pytest.mark.slow
 def test_shards_that_do_not_fit_are_said_and_those_that_did_stay(disk, tmp_path):
     from dask_engines import MeanColour
     from PIL import Image
 
-    from tlcourse.scale import compute
+    from tlcourse.distributed import compute_features
 
     (tmp_path / "pictures").mkdir()
     for number in range(70):
@@ -174,9 +133,9 @@ def test_shards_that_do_not_fit_are_said_and_those_that_did_stay(disk, tmp_path)
     with pytest.raises(
         TLCourseError, match=f"cannot (write|be written) to .*{FULL}.* Make room"
     ):
-        compute(engine, tmp_path / "pictures", (8, 8), out=out)
+        compute_features(engine, tmp_path / "pictures", (8, 8), out=out)
     disk.grow()
-    shards = compute(engine, tmp_path / "pictures", (8, 8), out=out)
+    shards = compute_features(engine, tmp_path / "pictures", (8, 8), out=out)
     assert np.array_equal(shards.features[:, 0], np.arange(70)) and not list(
         out.glob(".*")
     )

@@ -246,7 +246,7 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
     environment = marker_environment(python, system, machine)
     unmet = [
         str(requirement)
-        for requirement in requirements_of("cpu", "learn", "scale", "dev")
+        for requirement in requirements_of("cpu", "learn", "distributed", "dev")
         if applies(requirement, environment)
         and not any(
             v in requirement.specifier
@@ -528,13 +528,13 @@ def test_both_conda_files_have_the_same_python():
 
 def test_environment_yml_installs_the_course_with_its_extras():
     _, pip = conda_file("environment.yml")
-    assert pip == ["-e .[cpu,learn,scale]"]
+    assert pip == ["-e .[cpu,learn,distributed]"]
 
 
 def test_environment_yml_repeats_pyproject_word_for_word():
     declared = {
         canonicalize_name(r.name): r.specifier
-        for r in requirements_of("cpu", "learn", "scale")
+        for r in requirements_of("cpu", "learn", "distributed")
     }
     conda, _ = conda_file("environment.yml")
     different = [
@@ -561,7 +561,7 @@ def test_binder_has_what_the_package_and_the_lessons_need_and_nothing_else():
     on_binder = marker_environment("3.12", "linux", "x86_64")
     needed = {
         canonicalize_name(r.name)
-        for r in requirements_of("cpu", "learn", "scale")
+        for r in requirements_of("cpu", "learn", "distributed")
         if applies(r, on_binder)
     }
     assert set(binder_requirements()) == needed

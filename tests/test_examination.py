@@ -137,7 +137,7 @@ def test_a_picture_in_two_splits_is_found_also_mirrored(tidy):
 
 def test_in_a_notebook_no_figure_is_shown(tidy, monkeypatch):
     """The guard shows the pairs; here a table is asked for, and nothing else."""
-    monkeypatch.setattr("tlcourse.guards.duplicates.in_notebook", lambda: True)
+    monkeypatch.setattr("tlcourse.checks.leakage.in_notebook", lambda: True)
     leaking = Dataset(
         "pets", tidy.train, tidy.validation, tidy.train, tidy.class_names, CARD
     )

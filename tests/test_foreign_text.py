@@ -43,7 +43,7 @@ from tlcourse.tables import Table
 from tlcourse.training.evaluation import ConfusionMatrix, classification_report
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
-from tlcourse.widgets import Answer, label_slider, mistake_browser, try_your_own
+from tlcourse.widgets import Answer, LabelSlider, MistakeBrowser, TryYourOwn
 
 PACKAGE = Path(tl.__file__).parent
 KINDS = list(FOREIGN_NAMES)
@@ -86,7 +86,7 @@ def freeze_table(name):
 
 def browser_of_mistakes(name):
     probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.8, 0.2]])
-    return mistake_browser(
+    return MistakeBrowser(
         split([name, "other"]),
         probabilities,
         np.eye(4),
@@ -119,11 +119,8 @@ def confusion_in_words(name):
     )
 
 
-def heads_of_the_mistake_browser(name):
-    import ipywidgets
-
-    parts = browser_of_mistakes(name).box.children[0].children
-    return "".join(part.value for part in parts if isinstance(part, ipywidgets.HTML))
+def page(answer):
+    return answer.words + re.sub('base64,[^"]*', "", answer.picture)
 
 
 HTML = {
@@ -131,30 +128,22 @@ HTML = {
     "table": lambda name: formatted(Table((name, "n"), [(name, 1)]))["text/html"],
     "freeze table": lambda name: formatted(freeze_table(name))["text/html"],
     "figure in words": confusion_in_words,
-    "answer": lambda name: Answer(name, {}, lambda: None).page,
-    "mistake browser": lambda name: browser_of_mistakes(name).at(name, "other").page,
-    "heads of the mistake browser": heads_of_the_mistake_browser,
-    "label slider": lambda name: re.sub(
-        'base64,[^"]*', "", label_slider(curve_of(name)).default.page
+    "answer": lambda name: Answer(name, {}, lambda: None).words,
+    "mistake browser": lambda name: page(
+        browser_of_mistakes(name).answer(name, "other")
     ),
+    "label slider": lambda name: page(LabelSlider(curve_of(name)).default),
 }
 # Classes that a notebook shows in a way of their own, and modules that write HTML. What is new here is tested above.
-DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Live"}
+DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Widget"}
 WRITE_HTML = {
     "cards.py",
     "foreign_text.py",
     "training/freezing.py",
     "tables.py",
     "plots/figure.py",
-    "widgets/answer.py",
-    "widgets/cuts.py",  # as_page and as_table of `answer`
-    "widgets/drawing.py",  # the same
-    "widgets/labels.py",  # the same
-    "widgets/live.py",
-    "widgets/mistakes.py",
-    "widgets/moving.py",  # `image` of `live`
-    "widgets/near.py",  # the same
-    "widgets/uploads.py",
+    "widgets/base.py",
+    "widgets/drawing.py",  # `words` of `base`
 }
 
 
@@ -245,23 +234,13 @@ def test_whatever_a_notebook_shows_in_a_way_of_its_own_is_tested_here():
 
 
 def test_what_is_chosen_from_a_list_or_pointed_at_is_printable():
-    import ipywidgets
-
     classes = Split(
         np.zeros((60, 4, 5), np.uint8),
         np.arange(60) % len(KINDS),
         list(FOREIGN_NAMES.values()),
     )
-    many = mistake_browser(
-        classes, np.eye(len(KINDS))[(np.arange(60) + 1) % len(KINDS)]
-    )
-    (few,) = [browser_of_mistakes(FOREIGN_NAMES["right to left"])]
+    many = MistakeBrowser(classes, np.eye(len(KINDS))[(np.arange(60) + 1) % len(KINDS)])
     shown = [text for text, _ in many.box.children[0].options]
-    shown += [
-        part.tooltip
-        for part in few.box.children[0].children
-        if isinstance(part, ipywidgets.Button)
-    ]
     assert len(shown) > 60 and not any(CONTROL.search(text) for text in shown)
 
 
@@ -274,17 +253,15 @@ def test_try_your_own_shows_names_as_text(bundled_model):
         Split(pictures, np.arange(len(names)), names),
         np.eye(len(names), bundled_model.feature_dim),
     )
-    widget = try_your_own(
+    widget = TryYourOwn(
         bundled_model,
         tl.train_classifier(features, train.labels, names),
         train,
         features,
     )
-    elements = {tag for tag, *_ in Structure(widget.default.page).elements}
-    assert elements == {"div", "p", "figure", "img", "figcaption"}
-    assert not any(
-        CONTROL.search(text) for text, _ in widget.box.children[0].children[1].options
-    )
+    elements = {tag for tag, *_ in Structure(page(widget.default)).elements}
+    assert elements == {"div", "p", "img"}
+    assert not any(CONTROL.search(text) for text, _ in widget.options["options"])
 
 
 # Cards

@@ -38,11 +38,11 @@ def test_it_learns_whole_number_labels_and_changes_the_head_alone(
     bundled_model, images, classes
 ):
     network = tl.add_head(bundled_model, classes)
-    before, labels = tl.guards.snapshot(network), np.arange(6) % classes
+    before, labels = tl.checks.snapshot(network), np.arange(6) % classes
     first = network.evaluate(images, labels, verbose=0)[0]
     network.fit(images, labels, epochs=8, verbose=0)
     assert network.evaluate(images, labels, verbose=0)[0] < first
-    tl.guards.assert_changed(before, network, only="new_head")
+    tl.checks.assert_changed(before, network, only="new_head")
 
 
 def test_layers_between_are_trained_too(bundled_model):

@@ -68,7 +68,7 @@ def test_on_colab_the_verified_commit_is_installed(lesson):
     assert done.returncode == 0, done.stderr
     pip, *then = done.stdout.splitlines()
     course = re.fullmatch(
-        r'run_line_magic pip install -q "tlcourse(\[scale\])? @ git\+(\S+)"( optuna==[\d.]+)?',
+        r'run_line_magic pip install -q "tlcourse(\[distributed\])? @ git\+(\S+)"( optuna==[\d.]+)?',
         pip,
     )
     assert course and course[2] == f"https://github.com/someone/course@{COMMIT}"

@@ -16,6 +16,7 @@ from tlcourse import files
 from tlcourse.datasets import from_folder, read_pack, unpack
 from tlcourse.datasets.pack import MANIFEST
 from tlcourse.datasets.same_pictures import shared_pictures
+from tlcourse.distributed import read_shards
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
@@ -25,7 +26,6 @@ from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.folders import pack_folders
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
-from tlcourse.scale import read_shards
 from workshop.packs import write_pack
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from tlcourse import cli
 from tlcourse import train_folder as job_module
+from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.scale.cluster import local_cluster
 from tlcourse.train_folder import train_folder
 
 pytestmark = pytest.mark.slow

@@ -1,86 +1,646 @@
-"""What all widgets have in common: a static answer beside the live one, and nothing of them in a notebook."""
+"""Widgets answer with and without a browser, and a notebook keeps nothing of them."""
 
+import datetime
+import io
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+from PIL import Image
 
 import tlcourse as tl
+from tlcourse.datasets.core import Split
+from tlcourse.errors import PictureError, UserInputError
+from tlcourse.models.block_counts import count_blocks
+from tlcourse.models.recipes import RECIPES
 from tlcourse.plots.figure import Figure
-from tlcourse.widgets import live
-from tlcourse.widgets.answer import Answer, as_page, as_table
+from tlcourse.training.learning_curves import LearningCurve
+from tlcourse.widgets import (
+    Answer,
+    DrawAKanji,
+    FreezeExplorer,
+    LabelSlider,
+    MistakeBrowser,
+    TryYourOwn,
+    Widget,
+    base,
+)
+from tlcourse.widgets.drawing import as_picture
+from tlcourse.widgets.uploads import take_file
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 
-
-class Counter(live.Live):
+class Counter(Widget):
     """A widget of three positions."""
 
+    control_class = "IntSlider"
     made = 0
 
-    @property
-    def default(self):
-        return Answer("nothing has been moved", {"moves": 0}, Figure)
+    def __init__(self):
+        self.options = {"value": 1, "min": 0, "max": 2}
 
-    def _make(self, widgets):
+    def _arrange(self, ipywidgets):
         self.made += 1
-        return widgets.IntSlider()
+        return super()._arrange(ipywidgets)
+
+    def _answer_to(self, value):
+        return Answer(f"at {value}", {}, Figure)
 
 
-def test_a_notebook_is_given_the_widget_and_the_answer_that_stands_in_its_place():
+# Every widget
+
+
+def test_a_notebook_is_given_the_widget_and_its_static_answer():
     counter = Counter()
     data, metadata = counter._repr_mimebundle_()
-    assert data[VIEW]["model_id"] == counter.box.model_id
-    assert data["text/plain"] == "nothing has been moved"
-    assert data["image/png"].startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"] == "nothing has been moved."
+    assert data[base.VIEW]["model_id"] == counter.box.model_id
+    assert data["text/plain"] == "at 1" and data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == "at 1."
 
 
-def test_without_ipywidgets_the_answer_is_all(monkeypatch):
-    monkeypatch.setattr(live, "find_spec", lambda name: None)
-    data, _ = Counter()._repr_mimebundle_()
-    assert set(data) == {"image/png", "text/plain"}
+def test_without_ipywidgets_there_is_the_static_answer(monkeypatch):
+    monkeypatch.setattr(base, "find_spec", lambda name: None)
+    assert set(Counter()._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 
 
-def test_the_widget_is_made_once_and_not_before_it_is_shown():
+def test_the_controls_are_made_once_and_not_before_they_are_shown():
     counter = Counter()
-    assert repr(counter) == "nothing has been moved" and counter.made == 0
+    assert repr(counter) == "at 1" and counter.made == 0
     counter._repr_mimebundle_()
     counter._repr_mimebundle_()
     assert counter.made == 1
 
 
-def test_an_answers_figure_says_in_words_what_the_answer_says():
-    answer = Answer("one\ntwo", {}, Figure)
-    assert answer.figure.alt == "one\ntwo." and answer.figure is answer.figure
+def test_a_moved_control_changes_words_and_picture():
+    counter = Counter()
+    assert counter.box.children == (counter.control, counter.words, counter.picture)
+    counter.control.value = 2
+    assert "<p>at 2</p>" in counter.words.value
+    assert '<img alt="at 2."' in counter.picture.value
 
 
-def test_text_from_elsewhere_stays_text_on_a_page():
-    assert "<script>" not in as_page("<script>") + as_table(
-        ["<script>"], [["<script>", "<script>"]], "<script>"
-    )
+def test_an_executed_notebook_cannot_wait_for_an_output_widget():
+    parts = [Counter().box]
+    while parts:
+        part = parts.pop()
+        parts += getattr(part, "children", ())
+        assert type(part).__name__ != "Output"
 
 
-def test_the_names_of_widgets_are_not_those_of_rooms():
-    """Importing the room would put it in the name's place."""
-    folder = tl.widgets.__path__[0]
-    rooms = {path.stem for path in __import__("pathlib").Path(folder).glob("*.py")}
-    assert rooms.isdisjoint(tl.widgets.__all__)
+def test_an_answers_text_is_escaped():
+    answer = Answer("<script>\x1b[2J", {}, Figure)
+    for page in (answer.words, answer.picture):
+        assert (
+            "&lt;script&gt;" in page and "<script>" not in page and "\x1b" not in page
+        )
 
 
-@pytest.mark.parametrize(
-    ("version", "shows"), [("0.13.3", True), ("0.14.0", False), ("0.14.3", True)]
-)
+@pytest.mark.parametrize(("version", "shows"), [("0.14.0", False), ("0.14.3", True)])
 def test_a_canvas_that_would_stay_empty_is_not_used(
     version, shows, monkeypatch, recwarn
 ):
     ipycanvas = pytest.importorskip("ipycanvas")
     monkeypatch.setattr(ipycanvas, "__version__", version)
-    assert live.has_canvas() is shows
-    assert [
-        ("pip install ipycanvas" in str(warning.message)) for warning in recwarn
-    ] == [True] * (not shows)
+    assert base.has_canvas() is shows and len(recwarn.list) == (not shows)
 
 
-def test_each_widget_has_a_function_that_gives_the_same():
-    for line in tl.widgets.__doc__.splitlines():
-        if line.startswith("| ") and "_" in line:
-            names = [name.strip() for name in line.strip("|").split("|")]
-            assert set(names) <= set(tl.widgets.__all__), line
+# The freeze explorer
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_published_network_has_its_costs(name):
+    data = FreezeExplorer(name).answer(1).data
+    seconds = data["seconds_per_epoch"]
+    assert len(data["frozen"]) == 1 and len(data["trainable_blocks"]) >= 4
+    assert seconds["in_fit"] > seconds["computed_once"] > 0
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_the_stored_counts_are_those_of_the_network(name):
+    network = tl.load_pretrained_model(name).network
+    assert tl.results(f"blocks.{name}.blocks") == [
+        vars(block) for block in count_blocks(network)
+    ]
+
+
+@pytest.mark.parametrize("frozen", [0, 5, "block5c", 18])
+def test_trainable_parameters_are_those_of_the_frozen_network(frozen, bundled_model):
+    network = tl.add_head(bundled_model, classes=2)
+    table = tl.unfreeze(network)
+    if frozen:
+        table = tl.freeze(network, up_to=frozen)
+    before = [layer.trainable for layer in network.layers]
+    for model in (bundled_model, network):
+        data = FreezeExplorer(model).answer(frozen).data
+        counts = (data["trainable"], data["parameters"])
+        assert counts == (table.trainable, table.parameters)
+        assert data["seconds_per_epoch"]
+    assert [layer.trainable for layer in network.layers] == before
+
+
+def test_of_an_unknown_network_only_the_counts_are_known():
+    import keras
+
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
+    network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    answer = FreezeExplorer(network).answer(1)
+    assert answer.data["trainable"] == 144 * 2 + 2
+    assert answer.text.count("not measured") == 2 and answer.figure.alt == answer.text
+
+
+def test_accuracy_is_given_where_it_was_measured():
+    study = tl.results("solar_tuning.blocks")
+    index, explorer = study["blocks that learn"].index(6), FreezeExplorer()
+    measured, other = explorer.answer(18 - 6), explorer.answer(18 - 7)
+    assert measured.data["accuracy"]["mean"] == study["mean"][index]
+    assert f"{study['mean'][index]:.1%} ±" in measured.text
+    assert not other.data["accuracy"] and "Accuracy: not measured" in other.text
+
+
+def test_the_more_is_frozen_the_less_it_costs():
+    explorer = FreezeExplorer()
+    answers = [explorer.answer(frozen).data for frozen in range(19)]
+    parameters = [data["trainable"] for data in answers]
+    seconds = [data["seconds_per_epoch"]["in_fit"] for data in answers]
+    assert parameters == sorted(parameters, reverse=True)
+    assert seconds == sorted(seconds, reverse=True)
+
+
+def test_the_figure_hatches_the_frozen_blocks():
+    bars = FreezeExplorer().answer("block5c").figure.axes[0].patches
+    assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6
+
+
+# The label slider
+
+
+def point(labels, rows, *accuracies):
+    seconds = [1.0] * len(accuracies)
+    values = {"accuracies": list(accuracies), "seconds": seconds}
+    return {"labels": labels, "rows": rows, **values}
+
+
+@pytest.fixture(scope="module")
+def curve():
+    """Two classes; the tortoise overtakes the hare at ten labels of each."""
+    hare = [point(1, 2, 0.5, 0.7), point(10, 20, 0.6, 0.8), point(None, 200, 0.7, 0.7)]
+    tortoise = [point(1, 2, 0.4, 0.4), point(10, 20, 0.7, 0.7)]
+    tortoise.append(point(None, 200, 0.9, 0.9))
+    points = {"hare": hare, "tortoise": tortoise}
+    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": points})
+
+
+@pytest.mark.parametrize(
+    ("labels", "how", "mean"),
+    [
+        (10, "10 labels of each class, 20 in all (measured):", 0.7),
+        (10**0.5, "(between two measured numbers)", 0.55),
+        (100, "200 in all (measured)", 0.9),
+    ],
+)
+def test_accuracy_is_measured_or_interpolated(curve, labels, how, mean):
+    answer = LabelSlider(curve).answer(labels)
+    assert how in answer.text
+    assert answer.data["accuracy"]["tortoise"]["mean"] == pytest.approx(mean)
+
+
+def test_standard_deviations_and_crossings_are_given(curve):
+    answer = LabelSlider(curve).answer(10)
+    assert answer.data["accuracy"]["hare"]["sd"] == pytest.approx(0.1414, abs=1e-4)
+    assert answer.data["crossings"] == [
+        {"behind": "hare", "better": "tortoise", "from_labels": pytest.approx(10)}
+    ]
+    assert "'tortoise' leads 'hare' from 10 labels of each class on." in answer.text
+
+
+def test_a_method_that_leads_everywhere_is_named(curve):
+    tortoise = curve.points["tortoise"]
+    points = {"snail": curve.points["hare"], "dog": tortoise[1:] + tortoise[-1:]}
+    text = LabelSlider(LearningCurve("race", [0, 1], points)).default.text
+    assert "'dog' leads 'snail' everywhere." in text
+
+
+def test_the_slider_has_each_measured_number_and_moves_the_points(curve):
+    slider = LabelSlider(curve, "A race")
+    positions = [labels for _, labels in slider.options["options"]]
+    assert {1, 10, 100} <= set(positions) and positions == sorted(positions)
+    assert len(positions) > 10
+    (axes,) = slider.answer(10).figure.axes
+    marks = [line.get_xdata()[0] for line in axes.lines if line.get_ms() == 11]
+    assert marks == [20, 20] and axes.get_title() == "A race"
+    assert slider.box and slider.control.value == 10
+
+
+# The mistake browser
+
+
+def split(labels, names=("cat", "dog")):
+    pictures = np.arange(len(labels), dtype=np.uint8)[:, None, None]
+    pictures = pictures.repeat(4, axis=1).repeat(5, axis=2)
+    return Split(pictures, np.array(labels), list(names))
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    """Of three cats, two are predicted as dogs; with features of two numbers."""
+    cats = np.array([0.9, 0.4, 0.1, 0.2, 0.3, 0.8])
+    features = np.array([[1, 0], [1, 0.1], [0, 1], [0, 1], [0.1, 1], [1, 0]], float)
+    return split([0, 0, 0, 1, 1, 0]), np.stack([cats, 1 - cats], axis=1), features
+
+
+TRAIN = (split([0, 1, 0, 1]), np.array([[1, 0], [0, 1], [1, 0.2], [0.5, 0.5]]))
+
+
+def test_the_most_frequent_mistake_is_shown_first_the_most_confident_picture_first(
+    predicted,
+):
+    data = MistakeBrowser(*predicted[:2]).answer().data
+    assert (data["true"], data["predicted"], data["rows"]) == ("cat", "dog", [2, 1])
+
+
+def test_each_picture_has_probabilities_and_neighbours(predicted):
+    answer = MistakeBrowser(*predicted, *TRAIN).answer("cat", "dog")
+    first = answer.data["shown"][0]
+    assert first["probabilities"] == {"dog": 0.9, "cat": 0.1}
+    assert [near["row"] for near in first["neighbours"]] == [1, 3, 2]
+    assert [near["cosine"] for near in first["neighbours"]] == [1, 0.7071, 0.1961]
+    assert "picture 2: dog 90%, cat 10%; nearest training pictures: dog" in answer.text
+    assert len(answer.figure.axes) == 2 * (1 + 3)
+
+
+def test_right_answers_and_empty_cells_can_be_shown_too(predicted):
+    browser = MistakeBrowser(*predicted[:2])
+    assert browser.answer("dog", "dog").text.startswith("dog predicted as dog: 2:")
+    empty = browser.answer("dog", "cat")
+    assert empty.text == "dog predicted as cat: none." == empty.figure.alt
+
+
+def test_cells_are_listed_the_most_frequent_mistakes_first():
+    names = [f"class {number}" for number in range(13)]
+    probabilities = np.eye(13)[[1, 1, 2, *range(13)]]
+    browser = MistakeBrowser(split([0, 0, 1, *range(13)], names), probabilities)
+    texts = [text for text, _ in browser.options["options"]]
+    assert texts[0] == "2 × class 0 predicted as class 1" and len(texts) == 2 + 13
+    assert texts[-1] == "1 × class 12 predicted as class 12"
+    assert browser.box
+    browser.control.value = ("class 1", "class 2")
+    assert "class 1 predicted as class 2: 1:" in browser.words.value
+
+
+# Try your own
+
+
+def striped(shade, size=64):
+    """A picture with stripes in its left half."""
+    picture = np.full((size, size, 3), shade, np.uint8)
+    picture[::8, : size // 2] = 255 - shade
+    return picture
+
+
+def plain(shade, size=64):
+    return np.full((size, size, 3), shade, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def arguments(bundled_model):
+    """Everything that `TryYourOwn` takes."""
+    shades, names = (20, 60, 90, 200), ["striped", "plain"]
+    pictures = np.stack([make(shade) for make in (striped, plain) for shade in shades])
+    train = Split(pictures, np.repeat([0, 1], len(shades)), names)
+    features = bundled_model.extract_features(train.images, cache=False)
+    classifier = tl.train_classifier(features, train.labels, names)
+    return bundled_model, classifier, train, features
+
+
+@pytest.fixture(scope="module")
+def own(arguments):
+    return TryYourOwn(*arguments)
+
+
+@pytest.fixture
+def widget(arguments):
+    pytest.importorskip("ipycanvas")
+    widget = TryYourOwn(*arguments)
+    assert widget.box
+    return widget
+
+
+def file(picture, kind="png", **options):
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, kind, **options)
+    return content.getvalue()
+
+
+def upload(widget, content, name="mine.png"):
+    about = {"name": name, "type": "image/png", "size": len(content)}
+    when = datetime.datetime(2026, 1, 1)
+    widget.upload.value = (
+        {**about, "last_modified": when, "content": memoryview(content)},
+    )
+
+
+def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
+    own, arguments
+):
+    model, classifier, *_ = arguments
+    answer = own.answer(striped(60))
+    features = model.extract_features([striped(60)], cache=False)
+    expected = classifier.predict_proba(features)[0, 0]
+    assert answer.data["probabilities"]["striped"] == pytest.approx(expected, abs=1e-4)
+    nearest = answer.data["neighbours"][0]
+    assert nearest["row"] == 1 and nearest["cosine"] == pytest.approx(1, abs=1e-4)
+    assert "left" in answer.data["where"] and "left" in answer.text
+    assert len(answer.figure.axes) == 5 and answer.figure.alt == answer.text
+
+
+def test_the_heat_map_averages_to_the_score_of_the_classifier(arguments):
+    model, classifier, *_ = arguments
+    grid = model.activations([striped(40)], "head", cache=False)[0].astype(float)
+    weights, _ = classifier.weights()
+    scores = model.extract_features([striped(40)], cache=False)[0] @ weights
+    averages = (grid @ weights).mean(axis=(0, 1))
+    np.testing.assert_allclose(averages, scores, rtol=0.02, atol=0.02)
+
+
+def test_exif_orientation_is_respected(own):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # as of a telephone held upright: to be turned by 90°
+    turned = file(np.rot90(striped(40)).copy(), "jpeg", quality=95, exif=exif)
+    upright = file(striped(40), "jpeg", quality=95)
+    first, second = (
+        own.answer(each).data["probabilities"] for each in (turned, upright)
+    )
+    assert first["striped"] == pytest.approx(second["striped"], abs=0.05)
+
+
+def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):
+    for picture in (plain(130), striped(40)):
+        upload(widget, file(picture))
+        assert widget.words.value == own.answer(picture).words
+    assert widget.control.label == "my own"
+
+
+def test_an_example_is_chosen_from_the_list(widget, own):
+    widget.control.value = 2
+    assert widget.words.value == own.answer(striped(90)).words
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Dear diary, this is a text.", "its content is in no picture format"),
+        (b"", "mine.jpg cannot be read as a picture"),
+        (file(striped(40), "jpeg", quality=95)[:-800], "it was cut short"),
+    ],
+)
+def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(
+    widget, own, content, words
+):
+    upload(widget, content, "mine.jpg")
+    assert words in widget.words.value and widget.canvas.layout.display == "none"
+    upload(widget, file(plain(130)))
+    assert widget.words.value == own.answer(plain(130)).words
+    assert widget.canvas.layout.display is None
+
+
+def test_pictures_and_files_that_are_too_large_are_refused(widget, monkeypatch):
+    monkeypatch.setattr("tlcourse.features.picture_formats.MAX_PIXELS", 1000)
+    upload(widget, file(plain(130)))
+    assert "at most" in widget.words.value
+    monkeypatch.setattr("tlcourse.widgets.uploads.MEGABYTES", 0.0001)
+    monkeypatch.setattr("tlcourse.widgets.uploads.open_picture", None)
+    upload(widget, file(striped(40), "bmp"), "scan.bmp")
+    assert "scan.bmp has 0.0 MB; expected up to 0.0001" in widget.words.value
+
+
+def test_an_upload_is_kept_neither_in_the_widget_nor_on_disk(widget, own_cache):
+    def files():
+        return {path: path.stat().st_mtime_ns for path in own_cache.rglob("*")}
+
+    before = files()
+    upload(widget, file(plain(131)))
+    parts, state = [widget.box], ""
+    while parts:
+        part = parts.pop()
+        parts += getattr(part, "children", ())
+        state += str(part.get_state())
+    assert "data:image" not in state and "PNG" not in state
+    assert widget.canvas.image_data is None and widget.upload.value == ()
+    assert files() == before
+
+
+def test_files_of_ipywidgets_7_are_read_and_forgotten_as_well():
+    button = SimpleNamespace(
+        value={"mine.png": {"metadata": {"name": "mine.png"}, "content": b"bytes"}},
+        data=[b"bytes"],
+        metadata=[{"name": "mine.png"}],
+        _counter=1,
+    )
+    assert take_file(button) == ("mine.png", b"bytes")
+    assert (button.data, button.metadata, button._counter) == ([], [], 0)
+
+
+# Draw a Kanji
+
+ONE = [[(0, 50), (50, 48), (100, 50)]]
+THREE = [[(10, 0), (90, 0)], [(20, 50), (80, 50)], [(0, 100), (100, 100)]]
+
+
+@pytest.fixture(scope="module")
+def numerals():
+    kanji = tl.load_dataset("kanji")
+    return kanji.with_classes(kanji.class_names[:3])
+
+
+class Nearest:
+    """Predicts the class whose mean training picture is most similar."""
+
+    def __init__(self, dataset):
+        pictures, labels = dataset.train.images.astype(float), dataset.train.labels
+        means = [pictures[labels == label].mean(axis=0) for label in np.unique(labels)]
+        self.means = np.stack(means)
+
+    def predict_proba(self, images):
+        distance = np.abs(self.means - images[0].astype(float)).mean(axis=(1, 2))
+        shares = np.exp(-distance)
+        return (shares / shares.sum())[None]
+
+
+@pytest.fixture(scope="module")
+def networks(numerals):
+    """An object with predict_proba, and a Keras network that was not trained."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+    network = keras.Sequential(
+        [keras.Input((14, 14, 1)), keras.layers.Rescaling(1 / 255), *layers]
+    )
+    return {"nearest": Nearest(numerals), "keras": network}
+
+
+@pytest.fixture
+def canvas(networks, numerals):
+    pytest.importorskip("ipycanvas")
+    widget = DrawAKanji(networks, numerals)
+    assert widget.box
+    return widget
+
+
+def draw(widget, strokes):
+    for (x, y), *rest in strokes:
+        widget._begin(x, y)
+        for position in rest:
+            widget._move(*position)
+        widget._end(None, None)
+
+
+def test_strokes_fill_the_box_whatever_their_size_and_position():
+    picture = as_picture(ONE)
+    assert picture.shape == (28, 28) and picture.dtype == np.uint8
+    columns, rows = (np.flatnonzero(picture.max(axis=axis) > 60) for axis in (0, 1))
+    assert 19 <= len(columns) <= 21 and set(rows) <= {12, 13, 14, 15}
+    large = [[(3 * x + 70, 3 * y + 20) for x, y in stroke] for stroke in THREE]
+    np.testing.assert_array_equal(as_picture(THREE), as_picture(large))
+    assert 0 < np.count_nonzero(as_picture([[(140, 140)]])) < 16
+
+
+def test_a_drawing_has_the_ink_and_the_centre_of_the_data_set(numerals):
+    test = numerals.test
+    means = [test.images[test.labels == label].mean() for label in (0, 2)]
+    drawn = [as_picture(ONE).mean(), as_picture(THREE).mean()]
+    assert drawn == pytest.approx(means, rel=0.5)
+    heavy = as_picture([[(30, 0), (70, 0)], [(50, 0), (50, 100)]])
+    centre = np.average(np.arange(28), weights=heavy.sum(axis=1))
+    assert centre == pytest.approx(13.5, abs=0.6)
+
+
+def test_each_network_predicts_characters_in_words_and_in_a_figure(
+    networks, numerals, recwarn
+):
+    answer = DrawAKanji(networks, numerals).answer(ONE)
+    assert list(answer.data["predictions"]) == ["nearest", "keras"]
+    best = answer.data["predictions"]["nearest"][0]
+    assert (best["character"], best["meaning"]) == ("一", "one")
+    assert answer.text.startswith("nearest: 一 (one) ")
+    answer.figure._repr_png_()
+    assert not recwarn.list  # the figure is in letters that every font has
+
+
+def test_a_keras_network_is_given_pictures_of_its_own_size(networks, numerals):
+    picture = numerals.test.images[7]
+    small = np.asarray(Image.fromarray(picture).resize((14, 14), Image.BOX))
+    expected = networks["keras"].predict(small[None, ..., None] * 1.0, verbose=0)[0]
+    best = DrawAKanji(networks, numerals).answer(picture).data["predictions"]["keras"]
+    probabilities = [each["probability"] for each in best]
+    assert probabilities == pytest.approx(sorted(expected)[::-1], abs=0.02)
+
+
+def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
+    draw(canvas, THREE)
+    assert canvas.words.value == canvas.answer(THREE).words
+    canvas.undo.click()
+    assert canvas.words.value == canvas.answer(THREE[:2]).words
+    canvas.clear.click()
+    assert "Draw a character." in canvas.words.value
+    touches = {"start": [{"x": 0, "y": 50}], "move": [{"x": 100, "y": 50}], "end": []}
+    for event, fingers in touches.items():
+        message = {"event": f"touch_{event}", "touches": fingers}
+        canvas.canvas._handle_frontend_event(None, message, None)
+    assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).words
+
+
+def test_a_mouse_that_is_not_pressed_draws_nothing(canvas):
+    before = canvas.words.value
+    canvas._move(5, 5)
+    canvas._end(5, 5)
+    assert canvas.words.value == before == canvas.default.words
+
+
+def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
+    canvas, numerals
+):
+    canvas.control.value = 2
+    first = numerals.test.images[np.flatnonzero(numerals.test.labels == 2)[0]]
+    assert canvas.words.value == canvas.answer(first).words
+    draw(canvas, ONE)
+    assert canvas.control.label == "my drawing" and len(canvas._strokes) == 1
+    assert canvas.canvas.image_data is None and not canvas.canvas.sync_image_data
+
+
+def test_without_a_canvas_the_list_remains(networks, numerals, monkeypatch):
+    monkeypatch.setattr("tlcourse.widgets.drawing.has_canvas", lambda: False)
+    widget = DrawAKanji(networks, numerals)
+    assert "pip install ipycanvas" in widget.box.children[0].value
+    widget.control.value = 2
+    assert "three" in widget.words.value
+
+
+# What is refused
+
+
+def rows(count):
+    return np.ones((count, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: FreezeExplorer("vgg61"), "efficientnet_lite0"),
+        *((lambda f=f: FreezeExplorer().answer(f), "0 to 18") for f in (-1, 19, 2.5)),
+        (lambda: FreezeExplorer().answer("block9z"), "block5c"),
+        (lambda: LabelSlider({}), "tl.learning_curve"),
+        (lambda: MistakeBrowser(split([0, 1]), rows(1)), "Lengths differ"),
+        (lambda: MistakeBrowser(split([0]), np.ones((1, 3))), "a column"),
+        (lambda: MistakeBrowser(split([0]), rows(1), rows(1)), "three things"),
+        (
+            lambda: MistakeBrowser(split([0]), rows(1), rows(2), split([0]), rows(1)),
+            "Lengths differ",
+        ),
+        (
+            lambda: MistakeBrowser(split([0]), rows(1), rows(1), split([0]), rows(2)),
+            "train holds 1",
+        ),
+        (lambda: MistakeBrowser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
+        (lambda: as_picture([]), "drawing is empty"),
+        (lambda: as_picture([[]]), "list of points"),
+        (lambda: as_picture([[1, 2, 3]]), "list of points"),
+        (lambda: as_picture([[(0, float("nan"))]]), "list of points"),
+        (lambda: as_picture(["一"]), "list of points"),
+        (lambda: as_picture(np.zeros((30, 30), np.uint8)), r"uint8 \(28, 28\)"),
+        (lambda: as_picture(np.zeros((28, 28))), r"uint8 \(28, 28\)"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(make, word):
+    with pytest.raises(UserInputError, match=word):
+        make()
+
+
+@pytest.mark.parametrize("wrong", [0.5, 101, "ten"])
+def test_labels_that_were_not_measured_are_refused(curve, wrong):
+    with pytest.raises(UserInputError, match="labels is"):
+        LabelSlider(curve).answer(wrong)
+
+
+def test_other_models_and_features_are_refused(arguments, own, small_bert):
+    model, classifier, train, features = arguments
+    for wrong, word in (
+        ((small_bert, classifier, train, features), "a vision model"),
+        ((model, object(), train, features), "linear probe"),
+        ((model, classifier, train, features[:, :50]), "1,280 features"),
+        ((model, classifier, object(), features), "expected a split"),
+    ):
+        with pytest.raises(UserInputError, match=word):
+            TryYourOwn(*wrong)
+    with pytest.raises(PictureError, match="does not exist"):
+        own.answer("nowhere.jpg")
+
+
+def test_other_networks_are_refused(networks, numerals):
+    kanji = tl.load_dataset("kanji")
+    for wrong, dataset, word in (
+        ({}, numerals, "is empty"),
+        ({"probe": object()}, numerals, "predict_proba"),
+        (networks, kanji, "'nearest' has 3 classes and kanji has 100"),
+    ):
+        with pytest.raises(UserInputError, match=word):
+            DrawAKanji(wrong, dataset)

@@ -50,8 +50,8 @@ _MODULES = {
     "pictures": "features.pictures",
     "errors": "errors",
     "show": "plots",
-    "guards": "guards",
-    "scale": "scale",
+    "checks": "checks",
+    "distributed": "distributed",
     "widgets": "widgets",
 }
 
@@ -59,11 +59,11 @@ __all__ = [*_NAMES, *_MODULES]
 
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
+    from . import checks as checks
     from . import datasets as datasets
+    from . import distributed as distributed
     from . import errors as errors
-    from . import guards as guards
     from . import plots
-    from . import scale as scale
     from . import widgets as widgets
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset

@@ -82,5 +82,5 @@ class WeightsUnavailable(TLCourseError):
     """Weights, or TensorFlow, are not on this machine; the message says what to run."""
 
 
-class GuardError(TLCourseError, AssertionError):
+class CheckError(TLCourseError, AssertionError):
     """Something is not as asserted; the message says why it matters and what to do."""

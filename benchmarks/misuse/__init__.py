@@ -1,4 +1,4 @@
-"""Lesson 08's long runs: eight mistakes, each made and avoided with five seeds, and whether its guard would speak."""
+"""Lesson 08's long runs: eight mistakes, each made and avoided with five seeds, and whether its check would speak."""
 
 from peers.driving import mean_sd
 
@@ -18,7 +18,7 @@ MISTAKES = {
 
 
 def misuse() -> dict:
-    """Of each mistake: right, wrong, the cost, how often its guard spoke; and what else was found on the way."""
+    """Of each mistake: right, wrong, the cost, how often its check spoke; and what else was found on the way."""
     found = {}
     for name, study in MISTAKES.items():
         found[name] = _summary([study(seed) for seed in SEEDS])
@@ -32,16 +32,16 @@ def misuse() -> dict:
 
 def _summary(draws: list[dict]) -> dict:
     """Mean and spread over the seeds of whatever was measured; the cost is what right is better by, seed by seed."""
-    names = [name for name in draws[0] if name != "guard"]
+    names = [name for name in draws[0] if name != "check"]
     found = {name: mean_sd(draw[name] for draw in draws) for name in names}
     if "cost" not in found:
         found["cost"] = mean_sd(draw["right"] - draw["wrong"] for draw in draws)
     spoke = {
-        way: sum(draw["guard"][way] for draw in draws) for way in ("wrong", "right")
+        way: sum(draw["check"][way] for draw in draws) for way in ("wrong", "right")
     }
     return {
         **found,
-        "guard": {
+        "check": {
             "spoke": spoke["wrong"],
             "false_alarms": spoke["right"],
             "of": len(draws),

@@ -1,4 +1,4 @@
-"""What the eight studies share: the network, two data sets, and whether a guard speaks."""
+"""What the eight studies share: the network, two data sets, and whether a check speaks."""
 
 from collections.abc import Callable
 from functools import cache
@@ -46,10 +46,10 @@ def accuracy(predicted, labels) -> float:
     return float(np.mean(np.asarray(predicted) == labels))
 
 
-def speaks(guard: Callable, *arguments, **options) -> bool:
-    """Whether a guard objects."""
+def speaks(check: Callable, *arguments, **options) -> bool:
+    """Whether a check objects."""
     try:
-        guard(*arguments, **options)
-    except tl.errors.GuardError:
+        check(*arguments, **options)
+    except tl.errors.CheckError:
         return True
     return False

@@ -43,7 +43,7 @@ def augmentation(seed: int) -> dict:
         "wrong": rng.random(len(labels)) < 0.25,
         "right": np.isin(cell, rng.permutation(len(cells))[: len(cells) // 4]),
     }
-    fresh, found, guard = model().extract_features(solar().test.images), {}, {}
+    fresh, found, check = model().extract_features(solar().test.images), {}, {}
     for way, judged in held.items():
         probe = tl.train_classifier(views[~judged], labels[~judged], seed=seed)
         true = probe.score(fresh, solar().test.labels)
@@ -52,8 +52,8 @@ def augmentation(seed: int) -> dict:
             f"true_{way}": true,
         }
         flat = pictures.reshape(-1, *pictures.shape[2:])
-        guard[way] = speaks(tl.guards.assert_disjoint, flat[~judged], flat[judged])
-    return _flattery(found) | {"guard": guard}
+        check[way] = speaks(tl.checks.assert_disjoint, flat[~judged], flat[judged])
+    return _flattery(found) | {"check": check}
 
 
 def _flattery(found: dict) -> dict:
@@ -80,13 +80,13 @@ def choosing(seed: int) -> dict:
     one_test = float(
         np.std([draw["reported_wrong"] - draw["true_wrong"] for draw in draws], ddof=1)
     )
-    test = tl.guards.seal(solar().test.select(slice(0, TESTED)))
+    test = tl.checks.seal(solar().test.select(slice(0, TESTED)))
     once = speaks(test.open, lambda images: np.zeros(len(images), int))
     twice = speaks(test.open, lambda images: np.ones(len(images), int))
     return _flattery(found) | {
         "settings": len(right_answers),
         "sd_of_one_test": one_test,
-        "guard": {"right": once, "wrong": twice},
+        "check": {"right": once, "wrong": twice},
     }
 
 

@@ -24,14 +24,14 @@ def logits(seed: int) -> dict:
     return {
         "right": right,
         "wrong": wrong,
-        "guard": {"right": right_spoke, "wrong": wrong_spoke},
+        "check": {"right": right_spoke, "wrong": wrong_spoke},
     }
 
 
 def with_loss(
     activation: str | None, from_logits: bool, seed: int
 ) -> tuple[float, bool]:
-    """Accuracy of a new last layer on the features of the numerals, and whether the guard speaks."""
+    """Accuracy of a new last layer on the features of the numerals, and whether the check speaks."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -39,7 +39,7 @@ def with_loss(
     network = keras.Sequential([keras.Input((model().feature_dim,)), head])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     network.compile(keras.optimizers.Adam(RATE), loss)
-    spoke, rows = speaks(tl.guards.assert_loss_fits, network), learned_signs(seed)
+    spoke, rows = speaks(tl.checks.assert_loss_fits, network), learned_signs(seed)
     network.fit(
         features_of_numerals()[0][rows],
         numerals().train.labels[rows],

@@ -104,11 +104,11 @@ def forgotten(seed: int) -> dict:
         way: prepared_accuracy("solar", way, way, seed)
         for way in ("right", "forgotten")
     }
-    guard = {
-        way: speaks(tl.guards.assert_preprocessing, model(), PREPARED[name])
+    check = {
+        way: speaks(tl.checks.assert_preprocessing, model(), PREPARED[name])
         for way, name in (("right", "right"), ("wrong", "forgotten"))
     }
-    return {"right": ways["right"], "wrong": ways["forgotten"], "guard": guard}
+    return {"right": ways["right"], "wrong": ways["forgotten"], "check": check}
 
 
 def ways(seeds) -> dict:

@@ -117,15 +117,15 @@ def done_right(cut: str, seed: int) -> dict:
     """The head first, then the blocks behind the cut without their batch norms, at a small rate."""
     network = with_trained_head(cut, seed)
     tl.unfreeze(network)
-    guards = {"head": speaks(tl.guards.assert_head_trained, network)}
-    before = tl.guards.snapshot(network)
+    checks = {"head": speaks(tl.checks.assert_head_trained, network)}
+    before = tl.checks.snapshot(network)
     found = fit(network, cut, seed)
-    guards["changed"] = speaks(
-        tl.guards.assert_changed, before, network, only=blocks_behind(cut)
+    checks["changed"] = speaks(
+        tl.checks.assert_changed, before, network, only=blocks_behind(cut)
     )
-    guards["pretrained"] = speaks(tl.guards.assert_still_pretrained, before, network)
-    moved = max(tl.guards.moved(before, network).values())
-    return {"accuracy": found, "moved": moved, "guards": guards}
+    checks["pretrained"] = speaks(tl.checks.assert_still_pretrained, before, network)
+    moved = max(tl.checks.moved(before, network).values())
+    return {"accuracy": found, "moved": moved, "checks": checks}
 
 
 def batch_norm(seed: int) -> dict:
@@ -133,13 +133,13 @@ def batch_norm(seed: int) -> dict:
     right, network = done_right(CUT, seed), with_trained_head(CUT, seed)
     for layer in network.layers:
         layer.trainable = True
-    before = tl.guards.snapshot(network)
+    before = tl.checks.snapshot(network)
     wrong = fit(network, CUT, seed)
-    spoke = speaks(tl.guards.assert_changed, before, network, only=blocks_behind(CUT))
+    spoke = speaks(tl.checks.assert_changed, before, network, only=blocks_behind(CUT))
     return {
         "right": right["accuracy"],
         "wrong": wrong,
-        "guard": {"wrong": spoke, "right": right["guards"]["changed"]},
+        "check": {"wrong": spoke, "right": right["checks"]["changed"]},
     }
 
 
@@ -150,13 +150,13 @@ def no_recompile(seed: int) -> dict:
     fit(network, CUT, seed, epochs=1)
     for layer in network.layers:
         layer.trainable = "_bn" not in layer.name
-    before = tl.guards.snapshot(network)
+    before = tl.checks.snapshot(network)
     wrong = fit(network, CUT, seed, compiled=True)
-    spoke = speaks(tl.guards.assert_changed, before, network, only=blocks_behind(CUT))
+    spoke = speaks(tl.checks.assert_changed, before, network, only=blocks_behind(CUT))
     return {
         "right": right["accuracy"],
         "wrong": wrong,
-        "guard": {"wrong": spoke, "right": right["guards"]["changed"]},
+        "check": {"wrong": spoke, "right": right["checks"]["changed"]},
     }
 
 
@@ -164,18 +164,18 @@ def rate(seed: int) -> dict:
     """The rate a hundred times too high; how far the weights have moved, after one epoch and in the end."""
     right, network = done_right(CUT, seed), with_trained_head(CUT, seed)
     tl.unfreeze(network)
-    before = tl.guards.snapshot(network)
+    before = tl.checks.snapshot(network)
     fit(network, CUT, seed, rate=100 * RATE, epochs=1)
-    early = max(tl.guards.moved(before, network).values())
-    spoke = speaks(tl.guards.assert_still_pretrained, before, network)
+    early = max(tl.checks.moved(before, network).values())
+    spoke = speaks(tl.checks.assert_still_pretrained, before, network)
     wrong = fit(network, CUT, seed, epochs=EPOCHS - 1, compiled=True)
     return {
         "right": right["accuracy"],
         "wrong": wrong,
         "moved_right": right["moved"],
         "moved_wrong_after_one_epoch": early,
-        "moved_wrong": max(tl.guards.moved(before, network).values()),
-        "guard": {"wrong": spoke, "right": right["guards"]["pretrained"]},
+        "moved_wrong": max(tl.checks.moved(before, network).values()),
+        "check": {"wrong": spoke, "right": right["checks"]["pretrained"]},
     }
 
 
@@ -185,10 +185,10 @@ def random_head(seed: int) -> dict:
     for name, cut in (("", EARLY_CUT), ("_six_blocks", CUT)):
         right, network = done_right(cut, seed), network_behind(cut, new_head())
         tl.unfreeze(network)
-        spoke = speaks(tl.guards.assert_head_trained, network)
+        spoke = speaks(tl.checks.assert_head_trained, network)
         found |= {
             f"right{name}": right["accuracy"],
             f"wrong{name}": fit(network, cut, seed),
         }
-        found.setdefault("guard", {"wrong": spoke, "right": right["guards"]["head"]})
+        found.setdefault("check", {"wrong": spoke, "right": right["checks"]["head"]})
     return found

@@ -165,7 +165,7 @@ tl.show.confusion(new_classifier.confusion(test_features, solar.test.labels))
 
 # %%
 learned_from = solar.train_and_validation
-tl.widgets.try_your_own(model, new_classifier, learned_from, features, examples=solar.test)
+tl.widgets.TryYourOwn(model, new_classifier, learned_from, features, examples=solar.test)
 
 # %% [markdown]
 # Give it a photograph of your breakfast, and it will say "functional" or "defective", perhaps very surely: it knows no

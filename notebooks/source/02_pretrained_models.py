@@ -278,7 +278,7 @@ except tl.errors.UserInputError as error:
     print(error)
 
 # %% [markdown]
-# It refuses, and it says why. But know its limit: this guard looks at the range of the numbers. It cannot see that
+# It refuses, and it says why. But know its limit: this check looks at the range of the numbers. It cannot see that
 # blue and red are exchanged, because the numbers look as good as before. (OpenCV's `imread` gives blue, green, red.)
 
 # %% [markdown]

@@ -97,7 +97,7 @@ print(f"{trainable:,} of {two_classes.count_params():,} numbers are trainable.")
 
 # %%
 two_classes.compile(keras.optimizers.Adam(1e-2), loss="binary_crossentropy", metrics=["accuracy"])
-before = tl.guards.snapshot(two_classes)
+before = tl.checks.snapshot(two_classes)
 
 # %%
 import time
@@ -117,10 +117,10 @@ print(f"Right on cells that it has not seen: {accuracy:.0%}; guessing gives {1 /
 # ## Did the base really stay as it was?
 #
 # A recipe that says "frozen" and a network that *is* frozen are two things. We took a snapshot of all weights before
-# the training. The guard compares, and complains if anything else than the named layer has changed.
+# the training. The check compares, and complains if anything else than the named layer has changed.
 
 # %%
-tl.guards.assert_changed(before, two_classes, only="defective")
+tl.checks.assert_changed(before, two_classes, only="defective")
 
 # %% [markdown]
 # It is silent: exactly the new layer changed. Now let us make the mistake that everybody makes once. We want the last
@@ -131,7 +131,7 @@ for layer in two_classes.layers:
     if layer.name.startswith("block7a"):
         layer.trainable = True
 
-now = tl.guards.snapshot(two_classes)
+now = tl.checks.snapshot(two_classes)
 history = two_classes.fit(cells[:32], learned.labels[:32], batch_size=8, verbose=0)
 
 # %% [markdown]
@@ -139,8 +139,8 @@ history = two_classes.fit(cells[:32], learned.labels[:32], batch_size=8, verbose
 
 # %%
 try:
-    tl.guards.assert_changed(now, two_classes, only=["block7a", "defective"])
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(now, two_classes, only=["block7a", "defective"])
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -289,11 +289,11 @@ for name, found in tl.results("bench.recipes.recipes").items():
 # they cost? Move the cut and read.
 
 # %%
-tl.widgets.freeze_explorer(model)
+tl.widgets.FreezeExplorer(model)
 
 # %% [markdown]
-# (In print stands the first position, with everything frozen; `tl.widgets.freezing_at(model, "block5c")` gives any other
-# without a slider.) Most of the numbers lie in the last blocks, and most of the time is spent before them. Where the
+# (In print stands the first position, with everything frozen; `tl.widgets.FreezeExplorer(model).answer("block5c")` gives
+# any other without a slider.) Most of the numbers lie in the last blocks, and most of the time is spent before them. Where the
 # accuracy was measured, a cut further down has not helped: with two hundred cells there is little to learn from. Lesson 05
 # does that experiment.
 
@@ -326,7 +326,7 @@ tl.check("4.1", trained_numbers)
 
 # %%
 my_network = tl.add_head(model, classes=2)
-snapshot = tl.guards.snapshot(my_network)
+snapshot = tl.checks.snapshot(my_network)
 trained_network = None  # replace None by my_network, when it is trained
 
 tl.check("4.2", trained_network, snapshot)
@@ -372,7 +372,7 @@ tl.check("4.3", accuracies, probe, wide)
 # - Five steps: load, remove the final layer, add a new one, freeze, train.
 # - Output and loss belong together: one sigmoid unit and binary cross-entropy for two classes; softmax and categorical
 #   cross-entropy for more.
-# - A flag counts from the next `compile` on. Prove what changed: `tl.guards.assert_changed`.
+# - A flag counts from the next `compile` on. Prove what changed: `tl.checks.assert_changed`.
 # - A frozen network inside `fit` is computed again in every epoch. Features computed once give the same and cost less.
 # - What we measured: a hundred and twenty cells and one split. That a wide head helps or does not help *in general* does
 #   not follow from it.

@@ -73,7 +73,7 @@ network = tl.add_head(model, classes=2)
 for name in model.blocks["block7a"]:
     network.get_layer(name).trainable = True
 
-before = tl.guards.snapshot(network)
+before = tl.checks.snapshot(network)
 print(f"The features have moved by {moved_at_rate_0(network):.0%} of their length.")
 
 # %% [markdown]
@@ -81,8 +81,8 @@ print(f"The features have moved by {moved_at_rate_0(network):.0%} of their lengt
 
 # %%
 try:
-    tl.guards.assert_changed(before, network, only=[])
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before, network, only=[])
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -97,12 +97,12 @@ except tl.errors.GuardError as error:
 tl.unfreeze(network, from_block="block7a")
 
 # %%
-before = tl.guards.snapshot(network)
+before = tl.checks.snapshot(network)
 print(f"The features have moved by {moved_at_rate_0(network):.0%} of their length.")
-tl.guards.assert_changed(before, network, only=[])
+tl.checks.assert_changed(before, network, only=[])
 
 # %% [markdown]
-# A training that should change nothing changes nothing, and the guard is silent.
+# A training that should change nothing changes nothing, and the check is silent.
 #
 # ## Look before you augment
 #
@@ -243,14 +243,14 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 tl.show.confusion(tuned.confusion(judged.images, judged.labels))
 
 # %% [markdown]
-# Each number is a heap of pictures. Click a field to open it: its pictures, the surest answers first, and beside each the
+# Each number is a heap of pictures. Choose one from the list: its pictures, the most confident answers first, and beside each the
 # three cells of the training that are nearest to it. (In print stands the most frequent mistake.)
 
 # %% tags=["nbval-ignore-output"]
 judged_features = model.extract_features(judged.images)
 probabilities = tuned.predict_proba(judged.images)
 
-tl.widgets.mistake_browser(judged, probabilities, judged_features, learned, features)
+tl.widgets.MistakeBrowser(judged, probabilities, judged_features, learned, features)
 
 # %% [markdown]
 # Two questions to ask of a mistake. Would *you* have known? And are the neighbours of the other class? Then the network

@@ -182,7 +182,7 @@ one_draw
 
 # %% tags=["nbval-ignore-output"]
 side_by_side = {name: trained[name] for name in ("from scratch", "carried, trained further")}
-tl.widgets.draw_a_kanji(side_by_side, sixty)
+tl.widgets.DrawAKanji(side_by_side, sixty)
 
 # %% [markdown]
 # Begin with 一, 二 and 三; then try 右 and 石, or 大 and 犬, which differ by little. The picture beside the guesses is all
@@ -198,7 +198,7 @@ curve = tl.LearningCurve.of(tl.results("kanji.ways"))
 curve
 
 # %%
-tl.widgets.label_slider(curve, "Sixty Kanji by unseen hands: the best way depends on the number of labels")
+tl.widgets.LabelSlider(curve, "Sixty Kanji by unseen hands: the best way depends on the number of labels")
 
 # %% [markdown]
 # Move from left to right, and look at the three small networks first. With one label a sign, the frozen layers are

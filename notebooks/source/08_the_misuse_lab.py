@@ -2,7 +2,7 @@
 # # 08 · The misuse lab
 #
 # There are mistakes that nearly everybody makes once, and that Keras lets pass without a word. Here you make eight of them on
-# purpose, see what each costs, and meet the guard that would have told you.
+# purpose, see what each costs, and meet the check that would have told you.
 #
 # **Minutes:** about 55 · **Needs:** nothing from the internet
 
@@ -14,7 +14,7 @@
 #
 # - to recognise eight mistakes by what they do, since no error message will name them;
 # - what each of them costs on real pictures, with its spread, and which cost less than their reputation;
-# - one guard and one line of cure for each.
+# - one check and one line of cure for each.
 #
 # ## The workbench
 #
@@ -91,7 +91,7 @@ def train(network, epochs=3):
 
 # %% [markdown]
 # One training is one draw, and shows the mistake, not its price. For the price, `make results` made and avoided each mistake
-# five times, with other signs or cells each time, for ten epochs in batches of sixteen, and asked the guard each time.
+# five times, with other signs or cells each time, for ten epochs in batches of sixteen, and asked the check each time.
 
 
 # %%
@@ -104,9 +104,9 @@ def measured(mistake):
         if way in found:
             print(f"{way}: {found[way]['mean']:.1%} ± {found[way]['sd']:.1%}")
     print(f"cost: {100 * found['cost']['mean']:.1f} ± {100 * found['cost']['sd']:.1f} points")
-    guard = found["guard"]
+    check = found["check"]
     print(
-        f"The guard spoke in {guard['spoke']} of {guard['of']} wrong runs, and in {guard['false_alarms']} right ones."
+        f"The check spoke in {check['spoke']} of {check['of']} wrong runs, and in {check['false_alarms']} right ones."
     )
 
 
@@ -123,7 +123,7 @@ tl.unfreeze(right)
 right.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy")
 
 # %% tags=["trained-here"]
-before = tl.guards.snapshot(right)
+before = tl.checks.snapshot(right)
 print(f"right: {train(right):.1%}")
 
 # %% [markdown]
@@ -147,20 +147,20 @@ print(f"batch norm in training mode: {train(drifting):.1%}")
 measured("batch norm in training mode")
 
 # %% [markdown]
-# **The guard.** `assert_changed` is told what was meant to change: the six blocks and the head. In a pretrained network, running
+# **The check.** `assert_changed` is told what was meant to change: the six blocks and the head. In a pretrained network, running
 # averages are never meant to.
 
 # %%
 meant = [*list(model.blocks)[-6:], "your layers"]
-tl.guards.assert_changed(before, right, only=meant)
+tl.checks.assert_changed(before, right, only=meant)
 
 try:
-    tl.guards.assert_changed(before, drifting, only=meant)
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before, drifting, only=meant)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# `tl.guards.frozen_report(network)` warns of it before any training.
+# `tl.checks.frozen_report(network)` warns of it before any training.
 #
 # **The cure:** `tl.unfreeze(network)`, or, in plain Keras, `layer.trainable = False` for every batch norm, last.
 
@@ -184,7 +184,7 @@ print(f"the head alone, one epoch more: {train(forgotten, epochs=1):.1%}")
 for layer in forgotten.layers:
     layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
 
-before_fit = tl.guards.snapshot(forgotten)
+before_fit = tl.checks.snapshot(forgotten)
 trainable = sum(weight.shape.num_elements() for weight in forgotten.trainable_weights)
 print(f"{trainable:,} numbers are trainable.")
 
@@ -206,12 +206,12 @@ measured("no recompile after unfreezing")
 # had gained, batch norm took back.
 
 # %% [markdown]
-# **The guard** is the same one. This time it misses something.
+# **The check** is the same one. This time it misses something.
 
 # %%
 try:
-    tl.guards.assert_changed(before_fit, forgotten, only=meant)
-except tl.errors.GuardError as error:
+    tl.checks.assert_changed(before_fit, forgotten, only=meant)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -244,16 +244,16 @@ print(f"a hundred times the rate: {train(ruined, epochs=1):.1%}")
 measured("learning rate 100 times too high")
 
 # %% [markdown]
-# **The guard** asks how far the weights of each block have moved, as a share of their own length.
+# **The check** asks how far the weights of each block have moved, as a share of their own length.
 
 # %% tags=["trained-here"]
 for name, network in {"right, three epochs": right, "a hundred times, one": ruined}.items():
-    print(f"{name:20} the block that moved most: {max(tl.guards.moved(before, network).values()):.1%}")
+    print(f"{name:20} the block that moved most: {max(tl.checks.moved(before, network).values()):.1%}")
 
 # %% tags=["trained-here"]
 try:
-    tl.guards.assert_still_pretrained(before, ruined)
-except tl.errors.GuardError as error:
+    tl.checks.assert_still_pretrained(before, ruined)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -338,13 +338,13 @@ for data, ways in study["preprocessings"].items():
 # right column. **What costs most is to do one thing in training and another in use**: some of these leave nothing but guessing.
 # And for pictures in grey it does not matter at all that red and blue are exchanged: look for such a mistake with colours.
 #
-# **The guard** runs your function on two photographs and says what it does instead.
+# **The check** runs your function on two photographs and says what it does instead.
 
 # %%
 for prepare in (lambda images: images / 255, lambda images: model.preprocess(images)[..., ::-1]):
     try:
-        tl.guards.assert_preprocessing(model, prepare)
-    except tl.errors.GuardError as error:
+        tl.checks.assert_preprocessing(model, prepare)
+    except tl.errors.CheckError as error:
         print(error, end="\n\n")
 
 # %% [markdown]
@@ -390,15 +390,15 @@ measured("everything unfrozen under a random head")
 # with six of them a head that grows up together with its blocks was about as good a beginning as a finished one. With twelve it was
 # worse on the whole, and above all unreliable: the spread is as large as the cost, and there are draws in which it costs nothing.
 #
-# **The guard** sees the head and the flags, and cannot know how much is going to be lost. It asks for what is safe.
+# **The check** sees the head and the flags, and cannot know how much is going to be lost. It asks for what is safe.
 
 # %%
 fresh = new_network()
 tl.unfreeze(fresh)
 
 try:
-    tl.guards.assert_head_trained(fresh)
-except tl.errors.GuardError as error:
+    tl.checks.assert_head_trained(fresh)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -466,12 +466,12 @@ measured("augmented before the split")
 # %% [markdown]
 # (The cost is what the mistake flatters by: reported less true.)
 #
-# **The guard** looks for the same picture on both sides, mirrored, brightened or saved anew, and shows what it has found.
+# **The check** looks for the same picture on both sides, mirrored, brightened or saved anew, and shows what it has found.
 
 # %%
 try:
-    tl.guards.assert_disjoint(views[~held_views], views[held_views], names=["train", "held out"], show=2)
-except tl.guards.LeakageError as error:
+    tl.checks.assert_disjoint(views[~held_views], views[held_views], names=["train", "held out"], show=2)
+except tl.checks.LeakageError as error:
     print(error)
 
 # %% [markdown]
@@ -481,7 +481,7 @@ except tl.guards.LeakageError as error:
 # **The cure:** split first, by what pictures come from; then augment the training part.
 
 # %%
-tl.guards.assert_disjoint(views[~held_cells], views[held_cells], names=["train", "held out"])
+tl.checks.assert_disjoint(views[~held_cells], views[held_cells], names=["train", "held out"])
 
 # %% [markdown]
 # ## 7 · Choosing on the test set
@@ -561,10 +561,10 @@ measured("chosen on the test set")
 # "Right" was chosen by cross-validation, among the cells that were learned from. Look at what is *true*: the choice itself was no worse on
 # the test set. The *number* was.
 #
-# **The guard** is a seal. A sealed split tells how many pictures it has, and judges one classifier.
+# **The check** is a seal. A sealed split tells how many pictures it has, and judges one classifier.
 
 # %%
-test = tl.guards.seal(solar.test)
+test = tl.checks.seal(solar.test)
 test
 
 # %%
@@ -581,7 +581,7 @@ print(f"{test.open(lambda images: probes[0].predict(tested_by['head'])).accuracy
 # %%
 try:
     test.open(lambda images: probes[1].predict(tested_by["block6d"]))
-except tl.errors.GuardError as error:
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -643,12 +643,12 @@ for way, found in study["losses"].items():
 # these two mistakes cost nothing here; with another backend, or an activation that Keras does not know, they would. (What a network
 # with sigmoids *gives* is still no distribution: only its order of the classes is right.)
 #
-# **The guard** compares the last layer with the loss.
+# **The check** compares the last layer with the loss.
 
 # %%
 try:
-    tl.guards.assert_loss_fits(logits)
-except tl.errors.GuardError as error:
+    tl.checks.assert_loss_fits(logits)
+except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
@@ -664,9 +664,9 @@ spreads = [100 * study["mistakes"][name]["cost"]["sd"] for name in names]
 tl.show.bars(names, costs, "percentage points of accuracy, or of flattery", "What eight mistakes cost", spreads)
 
 # %%
-guards = [study["mistakes"][name]["guard"] for name in names]
-wrong_runs, spoke, false_alarms = (sum(guard[key] for guard in guards) for key in ("of", "spoke", "false_alarms"))
-print(f"Guards spoke in {spoke} of {wrong_runs} wrong runs, and in {false_alarms} of as many right ones.")
+checks = [study["mistakes"][name]["check"] for name in names]
+wrong_runs, spoke, false_alarms = (sum(check[key] for check in checks) for key in ("of", "spoke", "false_alarms"))
+print(f"Checks spoke in {spoke} of {wrong_runs} wrong runs, and in {false_alarms} of as many right ones.")
 
 # %% [markdown]
 # The loudest mistakes are not the most dangerous. A rate that is too high or a missing softmax shows itself at once: the accuracy is
@@ -692,7 +692,7 @@ tl.check("8.1", verdicts)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for name, network in colleagues.items():
-    print(name, tl.guards.frozen_report(network).warnings)
+    print(name, tl.checks.frozen_report(network).warnings)
 
 verdicts = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
 tl.check("8.1", verdicts)
@@ -741,7 +741,7 @@ tl.check("8.3", flattery_of_300, correct)
 # %% [markdown]
 # ## Summary
 #
-# | Mistake | Guard | Cure |
+# | Mistake | Check | Cure |
 # |---|---|---|
 # | batch norm in training mode | `assert_changed`, `frozen_report` | `tl.unfreeze(network)` |
 # | no recompile after unfreezing | `assert_changed`, `frozen_report` | `network.compile(…)` after the last flag |
@@ -752,7 +752,7 @@ tl.check("8.3", flattery_of_300, correct)
 # | choosing on the test set | `seal` | choose by validation |
 # | logits with a softmax loss | `assert_loss_fits`, `frozen_report` | head and loss together |
 #
-# - None of these raised an error in Keras. All guards together take a few lines; `frozen_report` before `fit` asks four of the questions.
+# - None of these raised an error in Keras. All checks together take a few lines; `frozen_report` before `fit` asks four of the questions.
 # - A mistake that is made in the same way everywhere may cost little. The same mistake on one side only can cost everything.
 # - Whether a mistake costs something depends on what else is done. We measured small data, one network and few epochs; what was cheap
 #   here need not be cheap elsewhere.

@@ -364,8 +364,8 @@ tl.check("10.2", in_both, theirs)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 try:
-    tl.guards.assert_disjoint(theirs["train"], theirs["test"])
-except tl.guards.LeakageError as error:
+    tl.checks.assert_disjoint(theirs["train"], theirs["test"])
+except tl.checks.LeakageError as error:
     in_both = len(error.pairs)
 tl.check("10.2", in_both, theirs)
 

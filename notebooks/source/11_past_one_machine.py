@@ -27,7 +27,7 @@
 # %%
 import tlcourse as tl
 
-measured = tl.results("scale")
+measured = tl.results("distributed")
 speed = measured["one"]["pictures_per_second"]
 print(f"{measured['pictures']:,} {measured['source']}: {speed:.0f} pictures a second")
 
@@ -160,7 +160,7 @@ print(len(features), "rows;", str(caught[0].message).split(".")[0])
 # belong together; `tl.train_classifier` refuses NaN, so it cannot be overlooked. The shards say what was wrong:
 
 # %%
-for name, why in tl.scale.read_shards(work / "damaged").left_out:
+for name, why in tl.distributed.read_shards(work / "damaged").left_out:
     print(name, "…", why.split(": ")[1])
 
 # %% [markdown]
@@ -332,15 +332,20 @@ for machines in (1, 10, 50, 500):
 # TensorFlow this is `tf.distribute.MultiWorkerMirroredStrategy`:
 #
 # ```python
-# trained = tl.scale.train(network, inputs, labels, out="/shared/training", epochs=10, scheduler=ADDRESS)
+# # The same script runs on each machine; TF_CONFIG, set outside, lists all addresses and says which one this machine has.
+# strategy = tf.distribute.MultiWorkerMirroredStrategy()
+# with strategy.scope():
+#     network = build_network()
+#     network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+# network.fit(dataset, epochs=10, callbacks=[keras.callbacks.BackupAndRestore("/shared/backup")])
 # ```
 #
-# Dask starts one rank on each worker. Frozen features were independent of one another; ranks are not: if one is lost, all others
-# wait for it. So all are ended, and begin again from the last checkpoint, which is written after each epoch. And the losses
-# agree with those of one process only up to the order in which numbers were added. That is the price of agreeing: slower steps, a
-# result that depends on the number of machines in its last digits, and a job that stands still for the slowest.
+# Frozen features were independent of one another; these processes are not: if one is lost, all others wait for it. So all have to be
+# started again, and `BackupAndRestore` goes on after the last finished epoch. And the losses agree with those of one process
+# only up to the order in which numbers were added. That is the price of agreeing: slower steps, a result that depends on the
+# number of machines in its last digits, and a job that stands still for the slowest.
 #
-# One warning: the ranks talk to one another over TensorFlow's own protocol, which knows neither certificates nor passwords and
+# One warning: the processes talk to one another over TensorFlow's own protocol, which knows neither certificates nor passwords and
 # listens on every address of the machine. Train this way only on a network, and on machines, that are yours alone.
 #
 # ## A class on a hub
@@ -417,5 +422,5 @@ shutil.rmtree(work)
 # - A scheduler runs whatever code it is sent, so always use TLS: `security=True` on one machine, a certificate of your own
 #   between machines. Keep the dashboard on 127.0.0.1.
 # - On one machine a cluster gains nothing. With many, the drive breaks before the scheduler does.
-# - To spread training is another matter: ranks must agree after each batch, and stand or fall together.
+# - To spread training is another matter: processes must agree after each batch, and stand or fall together.
 # - What we measured: one machine, its loopback address, a thousand small photographs. The rest was multiplication.

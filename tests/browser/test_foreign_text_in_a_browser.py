@@ -37,10 +37,10 @@ tl.show.bars(names, range(count), "number", "bars of classes")
 
 tl.show.confusion(ConfusionMatrix.of(np.arange(8), np.arange(8), list(FOREIGN_NAMES.values())[:8]))
 
-tl.widgets.mistake_browser(pictures.test, np.eye(count)[(pictures.test.labels + 1) % count])
+tl.widgets.MistakeBrowser(pictures.test, np.eye(count)[(pictures.test.labels + 1) % count])
 
 few = pictures.with_classes(["<script>window.pwned = 1<∕script>", '<img src=x onerror="window.pwned = 1">']).test
-tl.widgets.mistake_browser(few, np.eye(2)[few.labels])
+tl.widgets.MistakeBrowser(few, np.eye(2)[few.labels])
 
 from pathlib import Path
 exported = SimpleNamespace(folder=Path("export"))
@@ -112,13 +112,14 @@ def test_no_script_ran_and_no_other_host_was_asked(notebook):
         ("MODEL_CARD", "<script>window.pwned = 1</script>"),
         ("MODEL_CARD", "![](http://tracker.invalid/x.png)"),
         ("MODEL_CARD", r"$\href{javascript:window.pwned=1}{x}$"),
-        ("mistake_browser(few", '<img src=x onerror="window.pwned = 1">'),
+        ("MistakeBrowser(few", '<img src=x onerror="window.pwned = 1">'),
     ],
 )
 def test_it_is_shown_as_text(notebook, source, text):
     last = [cell["source"] for cell in notebook.cells() if source in cell["source"]][-1]
     output = notebook.cell(last).locator(".jp-OutputArea").first
-    output.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+    shown = output.get_by_text(text, exact=False).filter(visible=True)
+    shown.first.wait_for(timeout=30_000)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_it_is_shown_as_text(notebook, source, text):
         "Table((",
         "FreezeTable(",
         "bars",
-        "mistake_browser(few",
+        "MistakeBrowser(few",
         "MODEL_",
     ],
 )

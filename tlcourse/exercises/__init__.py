@@ -1,6 +1,7 @@
-"""Exercises that answer back: `tl.check("4.2", answer)` says why an answer is wrong, `tl.check.hint("4.2")` helps.
+"""Exercises: `tl.check("4.2", answer)` says why an answer is wrong.
 
-A lesson's exercises are a module of their own, `lesson_04` and so on: what each asks for, three hints, and a judge.
+What a learner reads about a lesson's exercises is a table, `lesson_04.ini`; what the
+answers are compared with is computed beside it, in `lesson_04.py`. See `table`.
 """
 
 from .checking import check

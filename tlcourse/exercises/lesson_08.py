@@ -1,253 +1,155 @@
-"""The exercises of lesson 08, The misuse lab."""
-
-from typing import TYPE_CHECKING, Any
+"""Lesson 08, The misuse lab: what the answers are compared with."""
 
 import numpy as np
 
-from ..guards import frozen_report
-from .core import NotYet, exercise
-from .reading import array, describe, describe_type, share
+import tlcourse as tl
 
-if TYPE_CHECKING:
-    import keras
-
-    from ..models.vision import PretrainedModel
-    from ..training.freezing import FreezeTable
+from .answers import Anything, Array, Network, NotYet, Share, described, unexpected
+from .table import rows
 
 CLASSES, CUT = 10, "block6c"
 COLLEAGUES = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
-NOT_SO = {  # verdict → what is so where that verdict is wrong
+FACTS = {  # verdict → what is true where that verdict is wrong
     "batch norm": "its batch norms are frozen, all of them",
-    "loss": "its loss expects what its last layer gives",
+    "loss": "its loss expects what its last layer outputs",
     "new head": "its head is not as it was initialised any more",
-    "nothing": "a guard has something to say",
+    "nothing": "a check has something to say",
 }
-LEARNING = (
-    "block7a",
-    "head",
-    "your layers",
-)  # what is to learn in 8.2; the report's name for the last layer comes last
+TRAINED = ("block7a", "head", "your layers")  # in 8.2; the last: frozen_report's name
 HIGHEST_RATES = {"SGD": 0.1}  # of others, most of them kin of Adam:
 HIGHEST_RATE = 2e-3
-TESTED, SMALLER, DRAWS = 300, 100, 200
-NEAR = 0.008  # what other seeds may change in the mean, at most; share
-DECIMALS = 1e-9
+TESTED, SMALLER, SPLITS = 300, 100, 200
+SIMILAR = 0.008  # what other seeds may change in the mean, at most
+EXACT = 1e-9
 
 
-def networks_of_colleagues(model: "PretrainedModel") -> dict:
-    """Name → a compiled network for ten signs, about to be trained by `fit`; three of the four have a mistake."""
+def networks_of_colleagues(model):
+    """Name → a compiled network for ten characters; three of the four have a mistake.
+
+    Parameters
+    ----------
+    model : PretrainedModel
+
+    Returns
+    -------
+    dict of str to keras.Model
+    """
     import keras
 
-    behind = keras.Model(
-        model.network.get_layer(model.blocks[CUT][-1]).output, model.network.output
-    )
-    return {name: _network(behind, fault) for name, fault in COLLEAGUES.items()}
+    cut = model.network.get_layer(model.blocks[CUT][-1]).output
+    tail = keras.Model(cut, model.network.output)
+    return {name: _with_fault(tail, fault) for name, fault in COLLEAGUES.items()}
 
 
-def _network(behind: "keras.Model", fault: str) -> "keras.Model":
-    """A copy of what is behind the cut, with a last layer for ten signs, and this fault."""
+def _with_fault(tail, fault):
+    """A copy of the blocks behind the cut, with a new last layer, and this fault."""
     import keras
 
-    copy = keras.models.clone_model(behind)
-    copy.set_weights(behind.get_weights())
-    last = keras.layers.Dense(
-        CLASSES, None if fault == "loss" else "softmax", name="last"
-    )
+    copy = keras.models.clone_model(tail)
+    copy.set_weights(tail.get_weights())
+    activation = None if fault == "loss" else "softmax"
+    last = keras.layers.Dense(CLASSES, activation, name="last")
     network = keras.Model(copy.inputs, last(copy.output))
-    if fault != "new head":  # as after a training
+    if fault != "new head":  # as after training
         last.bias.assign(np.linspace(-0.1, 0.1, CLASSES))
     for layer in network.layers:
-        layer.trainable = fault == "batch norm" or not isinstance(
-            layer, keras.layers.BatchNormalization
-        )
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = fault == "batch norm" or not is_norm
     network.compile(keras.optimizers.Adam(5e-4), "sparse_categorical_crossentropy")
     return network
 
 
-@exercise(
-    "8.1",
-    "who should wait?",
-    "a dictionary with a verdict for each of the four",
-    "Each of the guards answers one question. Which of them can be asked before any training?",
-    "tl.guards.frozen_report(network) asks about batch norms, the head and the loss, all three: look at its warnings.",
-    "for name, network in colleagues.items(): print(name, tl.guards.frozen_report(network).warnings).",
-)
-def who_should_wait(answer: "Any") -> str:
+@rows("8.1", Anything())
+def who_should_wait(answer):
+    names = " and ".join(COLLEAGUES)
     if not isinstance(answer, dict) or set(answer) != set(COLLEAGUES):
-        raise NotYet(
-            f"Expected a dictionary with a verdict for each of {', '.join(COLLEAGUES)}, and nothing else."
-        )
+        raise unexpected(answer, f"a dictionary with a verdict for each of {names}")
     missing = [name for name, verdict in answer.items() if verdict is None]
     if missing:
         raise NotYet(f"{', '.join(missing)}: still None.")
-    unknown = [
-        verdict
-        for verdict in answer.values()
-        if not isinstance(verdict, str) or verdict not in NOT_SO
-    ]
-    if unknown:
-        raise NotYet(
-            f"{describe(unknown[0])} is no verdict. The verdicts: {', '.join(map(repr, NOT_SO))}."
-        )
+    for verdict in answer.values():
+        known = isinstance(verdict, str) and verdict in FACTS
+        yield "no verdict", not known, {"verdict": described(verdict)}
     wrong = [name for name, fault in COLLEAGUES.items() if answer[name] != fault]
-    if not wrong:
-        return "Three of four would have trained without a word from Keras."
-    if all(answer[name] == "nothing" for name in wrong):
-        raise NotYet(
-            f"A guard has something to say about {' and '.join(wrong)}. frozen_report asks all three questions."
-        )
-    if "Ben" in wrong:
-        raise NotYet("Ben may go on: no guard says a word about his network.")
-    told = "; ".join(f"{name}: {NOT_SO[answer[name]]}" for name in wrong)
-    raise NotYet(f"{told}. What does frozen_report say, word for word?")
+    yield "right", not wrong
+    overlooked = all(answer[name] == "nothing" for name in wrong)
+    yield "overlooked", overlooked, {"names": " and ".join(wrong)}
+    yield "Ben", "Ben" in wrong
+    facts = "; ".join(f"{name}: {FACTS[answer[name]]}" for name in wrong)
+    yield "otherwise", True, {"facts": facts}
 
 
-@exercise(
-    "8.2",
-    "mend it",
-    "the network, compiled and ready for fit",
-    "Ask frozen_report what is wrong, mend one thing, and ask again. The rate it cannot judge; you can.",
-    "patient.get_layer('new_head').set_weights(…), then tl.freeze with the last block that is to stay, then compile.",
-    "patient.get_layer('new_head').set_weights(head_weights); tl.freeze(patient, up_to='block6d'); "
-    "patient.compile(keras.optimizers.Adam(5e-4), loss='sparse_categorical_crossentropy').",
-)
-def mended(answer: "Any") -> str:
-    import keras
-
-    if not isinstance(answer, keras.Model):
-        raise NotYet(
-            f"You gave {describe_type(answer)}; expected the network, after you have mended it."
-        )
-    report = frozen_report(answer)
-    if report.warnings:
-        raise NotYet(f"frozen_report says: {report.warnings[0]}")
-    _assert_blocks_learn(report)
-    _assert_compiled_well(answer)
-    if answer.output_shape[-1] != CLASSES:
-        raise NotYet(
-            f"Its last layer has {answer.output_shape[-1]} outputs; the numerals are {CLASSES} classes."
-        )
-    if not all(np.isfinite(weights).all() for weights in answer.get_weights()):
-        raise NotYet(
-            "Some of its weights are NaN or infinite. Make `patient` anew, and give it `head_weights`."
-        )
-    return f"{report.trainable:,} of its {report.parameters:,} parameters are trainable, and no guard warns."
+@rows("8.2", Network())
+def mended(network):
+    report = tl.checks.frozen_report(network)
+    yield "warning", bool(report.warnings), {"warning": (*report.warnings, "")[0]}
+    yield from _trained_blocks({row.block: row.state for row in report.rows})
+    yield "not compiled", not network.compiled
+    loss = getattr(network.loss, "__name__", type(network.loss).__name__)
+    loss = network.loss if isinstance(network.loss, str) else loss
+    plain = loss.replace("_", "").lower()
+    yield "loss", plain != "sparsecategoricalcrossentropy", {"loss": loss}
+    yield from _learning_rate(network.optimizer)
+    outputs = network.output_shape[-1]
+    yield "outputs", outputs != CLASSES, {"outputs": outputs}
+    finite = all(np.isfinite(weights).all() for weights in network.get_weights())
+    yield "not finite", not finite
+    counts = {"trainable": report.trainable, "parameters": report.parameters}
+    yield "right", True, counts
 
 
-def _assert_blocks_learn(report: "FreezeTable") -> None:
-    """That what is meant to learn does, all of it, and nothing else."""
-    states = {row.block: row.state for row in report.rows}
-    if not set(LEARNING) <= set(states):
-        raise NotYet(
-            "That is another network than `patient`: it has no block7a, or no layer of its own at the end."
-        )
-    if all(states[block] == "frozen" for block in LEARNING[:-1]):
-        raise NotYet(
-            "block7a and the block behind it, head, are frozen. They should learn: tl.freeze(…, up_to=…)."
-        )
+def _trained_blocks(states):
+    """That the blocks to be trained are trainable, all of them, and nothing else is."""
+    yield "another network", not set(TRAINED) <= set(states)
+    yield "all frozen", all(states[block] == "frozen" for block in TRAINED[:-1])
     for block, state in states.items():
-        name = "The last layer, new_head," if block == LEARNING[-1] else block
-        if block in LEARNING and state != "trainable":
-            raise NotYet(
-                f"{name} is {'frozen' if state == 'frozen' else 'partly frozen'}, and should learn."
-            )
-        if block not in LEARNING and state != "frozen":
-            raise NotYet(
-                f"{name} would learn. Only block7a, the block behind it and the last layer should."
-            )
+        name = "The last layer, new_head," if block == TRAINED[-1] else block
+        details = {"block": name, "state": state.replace("partly", "partly frozen")}
+        if block in TRAINED:
+            yield "frozen", state != "trainable", details
+        else:
+            yield "trainable", state != "frozen", details
 
 
-def _assert_compiled_well(network: "keras.Model") -> None:
-    """That there is a loss for labels 0 … 9, and a rate that leaves the pretrained weights where they are."""
-    if not network.compiled:
-        raise NotYet("It is not compiled yet. Compile it, last of all.")
-    loss = network.loss
-    name = (
-        loss
-        if isinstance(loss, str)
-        else getattr(loss, "__name__", type(loss).__name__)
-    )
-    if name.replace("_", "").lower() != "sparsecategoricalcrossentropy":
-        raise NotYet(
-            f"Its loss is {name}. For labels 0, 1, … 9, one number each, take the sparse cross-entropy."
-        )
-    optimizer = type(network.optimizer).__name__
-    rate, highest = (
-        float(network.optimizer.learning_rate),
-        HIGHEST_RATES.get(optimizer, HIGHEST_RATE),
-    )
-    if not np.isfinite(rate) or rate < 0:
-        raise NotYet(f"Its learning rate is {rate:g}; expected a small number above 0.")
-    if rate > highest:
-        raise NotYet(
-            f"The rate of its {optimizer} is {rate:g}: what is pretrained would be gone after a few steps. tl.freeze "
-            "and tl.unfreeze compile with the rate that was there before."
-        )
-    if rate == 0:
-        raise NotYet("Its learning rate is 0, so nothing would happen at all.")
+def _learning_rate(optimizer):
+    """That the learning rate leaves the pretrained weights where they are."""
+    name, rate = type(optimizer).__name__, float(optimizer.learning_rate)
+    details = {"rate": rate, "optimizer": name}
+    yield "no rate", not np.isfinite(rate) or rate < 0, details
+    yield "large rate", rate > HIGHEST_RATES.get(name, HIGHEST_RATE), details
+    yield "zero rate", rate == 0
 
 
-@exercise(
-    "8.3",
-    "a larger test",
-    "a share, the mean of what is reported less what is true",
-    "It is the loop of the lesson with another number in it. Which one?",
-    "flattery(tested=300, draw=…) for many draws, and the mean of them.",
-    "np.mean([flattery(tested=300, draw=draw) for draw in range(200)]).",
-)
-def larger_test(answer: "Any", correct: "Any") -> str:
-    if (
-        isinstance(answer, list | tuple | np.ndarray)
-        and np.ndim(answer) == 1
-        and len(answer) > 1
-    ):
-        raise NotYet(f"These are {len(answer)} splits. Give their mean.")
-    if isinstance(answer, float) and answer < 0:
-        raise NotYet("It is negative: reported less true, and not the other way round.")
-    value, correct = (
-        share(answer),
-        array(correct, "an array of True and False, one row per probe", "correct"),
-    )
-    if correct.ndim != 2 or correct.shape[1] <= TESTED:
-        raise NotYet(
-            f"`correct` has the shape {correct.shape}; expected one row per probe, one column per test cell."
-        )
-    draws, smaller = _flatteries(correct, TESTED), _flatteries(correct, SMALLER).mean()
-    right = draws.mean()
-    if np.abs(draws - value).min() < DECIMALS and abs(value - right) > DECIMALS:
-        raise NotYet(
-            f"That is one split, and the next may say {draws.min():.1%} or {draws.max():.1%}. Take the mean."
-        )
-    if abs(value - right) <= min(NEAR, right / 2, abs(value - smaller)):
-        return (
-            f"About {100 * right:.1f} points with {TESTED} cells, {100 * smaller:.1f} with {SMALLER}. A larger test "
-            "flatters less, and flatters all the same."
-        )
-    if abs(value - smaller) <= NEAR:
-        raise NotYet(
-            f"That is what a test of {SMALLER} cells flatters by. Give tested={TESTED}."
-        )
-    if abs(value - 100 * right) <= 100 * NEAR:
-        raise NotYet(
-            "These seem to be percentage points. Give a share: reported less true, both between 0 and 1."
-        )
-    if value >= correct.mean(axis=1).min():
-        raise NotYet(
-            "That is an accuracy. By how much is what is reported larger than what is true?"
-        )
-    raise NotYet(
-        f"{value:.1%} is not it. The mean of flattery(tested={TESTED}, draw=draw) over many draws."
-    )
+@rows("8.3", Anything())
+def larger_test(answer, correct):
+    several = isinstance(answer, list | tuple | np.ndarray) and np.ndim(answer) == 1
+    count = len(answer) if several else 1
+    yield "several", count > 1, {"count": count}
+    bias = Share(minimum=-1).read(answer, "one number between 0 and 1")
+    yield "negative", bias < 0
+    expected = "an array of True and False, one row per probe"
+    correct = Array().read(correct, expected, "correct")
+    shaped = correct.ndim == 2 and correct.shape[1] > TESTED
+    yield "correct", not shaped, {"shape": correct.shape}
+    splits, smaller = _biases(correct, TESTED), _biases(correct, SMALLER).mean()
+    right = splits.mean()
+    one_split = np.abs(splits - bias).min() < EXACT and abs(bias - right) > EXACT
+    yield "one split", one_split, {"low": splits.min(), "high": splits.max()}
+    nearest = min(SIMILAR, right / 2, abs(bias - smaller))
+    points = {"points": 100 * right, "smaller": 100 * smaller}
+    yield "right", abs(bias - right) <= nearest, points
+    yield "hundred", abs(bias - smaller) <= SIMILAR
+    yield "points", abs(bias - 100 * right) <= 100 * SIMILAR
+    yield "accuracy", bias >= correct.mean(axis=1).min()
+    yield "otherwise", True, {"answer": bias}
 
 
-def _flatteries(correct: np.ndarray, tested: int) -> np.ndarray:
-    """What the best by a test of so many cells is reported to be, less what it is on the other cells: one a draw."""
-    found = []
-    for draw in range(DRAWS):
-        order = np.random.default_rng(draw).permutation(correct.shape[1])
-        reported, true = (
-            correct[:, cells].mean(axis=1) for cells in (order[:tested], order[tested:])
-        )
+def _biases(correct, tested):
+    """Reported less true accuracy of the best by a test of so many cells, per split."""
+    biases = []
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(correct.shape[1])
+        reported = correct[:, order[:tested]].mean(axis=1)
         best = reported.argmax()
-        found.append(reported[best] - true[best])
-    return np.array(found)
+        biases.append(reported[best] - correct[best, order[tested:]].mean())
+    return np.array(biases)

@@ -187,12 +187,12 @@ class PretrainedModel(KerasBackbone):
                     "scheduler and out are for Dask: add engine='dask'."
                 )
             return compute(runner, images, size, augmentations, dtype, name=name)
-        from .. import scale
+        from .. import distributed
 
         if dtype == np.float16:  # training looks at every row
             where |= {"complete": True, "describe": "Computing activations"}
         where["cache"] = name is not None
-        return scale.compute(
+        return distributed.compute_features(
             runner, images, size, augmentations, dtype, **where
         ).features
 

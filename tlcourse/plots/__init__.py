@@ -1,6 +1,8 @@
-"""Figures, one call each: `tl.show.…`. Each function returns the figure, which a notebook shows where it is returned.
+"""Figures, one call each: `tl.show.…`.
 
-In a script: `tl.show.pictures(images).savefig("pictures.png")`.
+Each function returns a `Figure`, which a notebook shows where it is a cell's last
+line; in a script call `tl.show.pictures(images).savefig("pictures.png")`. Each raises
+`UserInputError` where arguments differ in length, are empty or have another shape.
 """
 
 from ..silence import quiet_matplotlib
@@ -11,11 +13,8 @@ from .charts import (  # noqa: E402
     attention,
     bars,
     confusion,
-    curves,
     feature_map,
     labelled_points,
-    learning_curve,
-    training,
 )
 from .grids import (  # noqa: E402
     channels,
@@ -25,7 +24,7 @@ from .grids import (  # noqa: E402
     predictions,
     right_and_wrong,
 )
-from .searches import trials  # noqa: E402
+from .lines import curves, learning_curve, training, trials  # noqa: E402
 
 __all__ = [
     "attention",

@@ -1,68 +1,50 @@
-"""What all figures share: one width, one palette, one way to be shown."""
+"""What all figures share: one width, one palette, and a description in words."""
 
 import io
 import warnings
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import figure
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from PIL import Image
 
+from .. import validation
 from ..errors import UserInputError, printable
 from ..features.decoding import open_image
-from ..foreign_text import escape_html, escape_mathtext
+from ..foreign_text import escape_html
 from ..tables import Table, as_html
-from ..validation import as_array
-from ..validation import class_names as checked_names
 
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from numpy.typing import ArrayLike
-
-# Okabe and Ito (2008): colour-blind readers tell them apart, and grey print keeps them apart.
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#F0E442",
-    "#000000",
-)
+# Okabe and Ito (2008): told apart by colour-blind readers and in grey print.
+COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #F0E442 #000000".split()
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 IN_WORDS = '<details class="figure-in-words">'
-WIDTH = 8.0  # inches: the width of a notebook's page
-
-
-@contextmanager
-def boxes_for_missing_letters() -> "Iterator[None]":
-    """A letter that the font lacks is drawn as a box, without a warning for each: the figure's `alt` has it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
-        yield
+WIDTH = 8.0  # inches, of a notebook's page
 
 
 class Figure(figure.Figure):
-    """A Matplotlib figure that a notebook can show without pyplot, so that it is shown once and closed by itself.
+    """A Matplotlib figure that a notebook shows once, without pyplot.
 
-    Attributes:
-        alt: what is seen, in words, for those who cannot see it; a notebook keeps it beside the picture, and shows it
-            folded away below, because JupyterLab gives its pictures no alternative text.
-        table: the numbers of a chart as a `Table`, kept and shown there too; None where pictures are shown.
+    Attributes
+    ----------
+    alt : str
+        What the figure shows, in words. A notebook keeps it beside the picture and
+        shows it folded away below, as JupyterLab's pictures have no alternative text.
+    table : Table or None
+        The numbers of a chart, kept and shown in the same way.
     """
 
     alt = ""
     table: Table | None = None
 
-    def savefig(self, *arguments: "Any", **options: "Any") -> None:
-        """As Matplotlib's, see `boxes_for_missing_letters`."""
-        with boxes_for_missing_letters():
-            super().savefig(*arguments, **options)
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """Save as Matplotlib does; letters that the font lacks become boxes."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+            super().savefig(*args, **kwargs)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -71,83 +53,97 @@ class Figure(figure.Figure):
         display(data, metadata=metadata, raw=True)
         display({"text/html": in_words(**metadata["image/png"])}, raw=True)
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
         about: dict[str, object] = {"alt": self.alt}
         if self.table is not None:
             columns, *rows = self.table.texts()
             about["table"] = {"columns": columns, "rows": rows}
-        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {
-            "image/png": about
-        }
+        data = {"image/png": self._repr_png_(), "text/plain": repr(self)}
+        return data, {"image/png": about}
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
-        small = io.BytesIO()  # 256 colours are a third of the size and look the same
-        open_image(buffer.getvalue()).convert("RGB").quantize(
-            256, dither=Image.Dither.NONE
-        ).save(small, "png", optimize=True)
+        large, small = io.BytesIO(), io.BytesIO()
+        self.savefig(large, format="png", dpi=80, bbox_inches="tight")
+        picture = open_image(large.getvalue()).convert("RGB")
+        # 256 colours are a third of the size and look the same.
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+        picture.save(small, "png", optimize=True)
         return small.getvalue()
 
 
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one axes; its sides are in inches."""
+    sheet = Figure(figsize=(width, height), layout="constrained")
+    return sheet, sheet.subplots()
+
+
+def describe(
+    sheet: Figure, title: str, columns: Sequence[str], rows: Iterable[Sequence]
+) -> Figure:
+    """Keep a chart's numbers as its table and, behind its title, in its words."""
+    sheet.table = Table(columns, [tuple(row) for row in rows])
+    _, *texts = sheet.table.texts()
+    lines = (
+        f"{name}: " + ", ".join(map(" ".join, zip(columns[1:], values, strict=True)))
+        for name, *values in texts
+    )
+    sheet.alt = f"{sentence(title)} {listed(lines)}."
+    return sheet
+
+
+def sentence(title: str) -> str:
+    """A title as the first sentence of a description."""
+    return title if title.endswith((".", "?", "!")) else f"{title}."
+
+
+def listed(texts: Iterable[object], most: int = 24) -> str:
+    """Join texts for a description; of very many, the first ones."""
+    lines = [printable(" ".join(str(text).split())) for text in texts]
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more
+
+
 def in_words(alt: str, table: dict | None = None) -> str:
-    """What a figure shows, as folded HTML: its words and, `{"columns": […], "rows": [[…], …]}`, its numbers."""
+    """A figure's words and its table of texts, as folded HTML."""
     title, numbers = "This figure in words", ""
     if table is not None:
         title += " and numbers"
         numbers = as_html([table["columns"], *table["rows"]], scrolls=True)
-    return f"{IN_WORDS}<summary>{title}</summary><p>{escape_html(alt)}</p>{numbers}</details>"
-
-
-def listed(texts: Iterable, most: int = 24) -> str:
-    """Texts in a row, for `alt`; of very many the first ones."""
-    texts = [printable(" ".join(str(text).split())) for text in texts]
-    return "; ".join(texts[:most]) + (
-        f"; and {len(texts) - most} more" if len(texts) > most else ""
+    return (
+        f"{IN_WORDS}<summary>{title}</summary><p>{escape_html(alt)}</p>"
+        f"{numbers}</details>"
     )
 
 
-def sentence(title: str) -> str:
-    """A title as the first sentence of `alt`."""
-    return title if title.endswith((".", "?", "!")) else f"{title}."
-
-
-def add_legend(
-    axes: "Axes", drawn: "Sequence[Artist]", names: Iterable[str], **options: "Any"
-) -> None:
-    """A legend with any names: Matplotlib itself leaves out those that begin with an underscore."""
-    legend = axes.legend(drawn, ["name"] * len(drawn), **options)
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(escape_mathtext(name))
-
-
-def equally_long(**values: "Sized") -> None:
-    """Refuse arguments that belong together and have different lengths, or none."""
+def check_lengths(**values: Any) -> None:
+    """Refuse arguments that differ in length, or are empty."""
     lengths = {name: len(value) for name, value in values.items()}
     if len(set(lengths.values())) > 1:
-        given = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserInputError(f"Lengths differ: {given}. Each entry needs one of each.")
+        each = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise UserInputError(f"Lengths differ: {each}. Each entry needs one of each.")
     if 0 in lengths.values():
-        raise UserInputError(
-            f"There is nothing to show: {', '.join(lengths)} are empty."
-        )
+        raise UserInputError(f"There is nothing to show: {', '.join(lengths)} empty.")
 
 
-def as_places(labels: "ArrayLike", class_names: Sequence[str]) -> np.ndarray:
-    """Labels as an array of places in `class_names`, int (n,), or a sentence."""
-    class_names = checked_names(class_names)
-    labels = as_array(labels, "labels")
-    if (
-        labels.ndim != 1
-        or labels.dtype.kind not in "uib"
-        or not labels.size
-        or labels.min() < 0
-        or labels.max() >= len(class_names)
-    ):
+def as_labels(labels: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
+    """Labels as positions in `class_names`, int (n,)."""
+    last = len(validation.class_names(class_names)) - 1
+    array = validation.as_array(labels, "labels")
+    is_whole = array.ndim == 1 and array.size and array.dtype.kind in "uib"
+    if not is_whole or array.min() < 0 or array.max() > last:
         raise UserInputError(
-            f"Labels were given with shape {labels.shape} and type {labels.dtype}; expected one place in class_names "
-            f"for each entry, a whole number from 0 to {len(class_names) - 1}."
+            f"labels has shape {array.shape} and type {array.dtype}; expected for each "
+            f"entry a position in class_names, a whole number from 0 to {last}."
         )
-    return labels.astype(int)
+    return array.astype(int)
+
+
+def as_probabilities(values: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
+    """Probabilities as a float array (n, classes)."""
+    array = np.asarray(values)
+    if array.shape[1:] != (len(class_names),):
+        raise UserInputError(
+            f"probabilities has shape {array.shape}; expected a column for each of the "
+            f"{len(class_names)} classes, as predict_proba returns them."
+        )
+    return array

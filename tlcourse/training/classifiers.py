@@ -137,7 +137,7 @@ class FineTuned(Classifier):
         What happened, ready for JSON: "from_block", "augmentations", "rows" ("training"
         and "validation"), "settings", "seconds" of each stage, "probe" (val_accuracy
         and val_loss), "best_epoch" (0: no epoch was better than the probe),
-        "resumed_after" (epochs), "moved" (block → how far, see `tl.guards.moved`) and
+        "resumed_after" (epochs), "moved" (block → how far, see `tl.checks.moved`) and
         "changed" (paths of the weights that training changed).
     """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import validation
-from ..guards.pretrained import about_distance, share_moved
+from ..checks.distance import about_distance, share_moved
 from ..models.blocks import is_kernel
 from ..models.text import PretrainedTextModel
 from ..models.vision import PretrainedModel

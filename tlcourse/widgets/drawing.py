@@ -1,298 +1,284 @@
-"""Draw a Kanji: what two networks read in it, side by side, while it is being drawn."""
+"""Draw a Kanji: what networks predict for it, side by side, while it is drawn."""
 
+import io
 import time
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
+from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, WIDTH, Figure
-from .answer import Answer, as_page, as_table
-from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
-from .near import thumbnail
-from .strokes import SIDE, as_sign
+from .base import Answer, Widget, has_canvas, image
 
-if TYPE_CHECKING:
-    import ipycanvas
-    import ipywidgets
-
-TOP = 5
-ZOOM = 10  # dots of the canvas for a pixel of the sign
-WITHOUT_CANVAS = "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the cells from the top."
-OWN = -1  # in the list of signs: what is drawn; None would leave the list empty
+SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
+PEN = 1.9  # pixels, as most pens of the data set
+FINE = 8  # drawn so many times larger, so that edges become grey
+ZOOM = 10  # canvas pixels for a pixel of the picture
+TOP = 5  # classes that are shown
 PAUSE = 0.1  # seconds between two answers while the pen moves
+OWN = -1  # in the list of characters; None would leave the list empty
+WITHOUT_CANVAS = (
+    "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the "
+    "cells from the top."
+)
 
 
-def draw_a_kanji(networks: dict, dataset: Dataset) -> "DrawAKanji":
-    """A canvas to draw on with mouse, finger or pen, and the five best guesses of each network.
+class DrawAKanji(Widget):
+    """A canvas for mouse, finger or pen, and the best five classes of each network.
 
-    By keyboard, signs of the test hands can be taken from a list in place of drawing.
+    By keyboard, characters of the test set can be chosen from a list instead. Strokes
+    stay in the kernel; a notebook saves nothing of a canvas.
 
-    Args:
-        networks: name → something with `predict_proba(images)`, or a network of Keras that takes uint8 (n, 28, 28).
-        dataset: what they were trained on: `load_dataset("kanji")`, or some of its classes.
+    Parameters
+    ----------
+    networks : mapping of str to object
+        Name -> an object with `predict_proba(images)`, or a `keras.Model` from pixels
+        in [0, 255] to probabilities.
+    dataset : Dataset
+        What they were trained on: `tl.load_dataset("kanji")`, or some of its classes.
 
-    Raises:
-        UserInputError: no network, or one with other classes than the data set's.
-    """
-    return DrawAKanji(networks, dataset)
-
-
-def read_kanji(
-    drawing: "Sequence | np.ndarray", networks: dict, dataset: Dataset
-) -> Answer:
-    """What `draw_a_kanji` says of one drawing.
-
-    Args:
-        drawing: a list of strokes, each a list of points (x, y), y downwards, at any size; or a sign, uint8 (28, 28).
-        networks, dataset: as for `draw_a_kanji`.
-
-    Raises:
-        UserInputError: as `draw_a_kanji`; nothing drawn, strokes that are none, a picture of another size.
-    """
-    return DrawAKanji(networks, dataset).read(drawing)
-
-
-class DrawAKanji(Live):
-    """A canvas and what networks read on it. Made by `draw_a_kanji`.
-
-    What is drawn stays in the kernel, as points; the canvas is no part of what a notebook could save.
+    Raises
+    ------
+    UserInputError
+        There is no network, or one with other classes.
     """
 
-    def __init__(self, networks: dict, dataset: Dataset) -> None:
+    control_class = "Dropdown"
+
+    def __init__(self, networks: Mapping[str, Any], dataset: Dataset) -> None:
         if not networks:
-            raise UserInputError(
-                "networks is empty; expected a name and a network, at least one of each."
-            )
-        self._readers = {
-            name: _reader(name, network, dataset) for name, network in networks.items()
-        }
-        self._dataset, self._meanings = dataset, kanji_meanings()
-        self._drawing, self._said_at = False, 0.0
+            raise UserInputError("networks is empty; expected {name: network}.")
+        self._networks, self._dataset = networks, dataset
+        self._meanings, self._names = kanji_meanings(), dataset.class_names
         self._strokes: list[list[tuple[float, float]]] = []
+        self._is_drawing, self._answered_at = False, 0.0
+        self.canvas: Any = None  # of ipycanvas, if there is one
+        for name, network in networks.items():
+            classes = len(_probabilities(name, network, self._example(0)))
+            if classes != len(self._names):
+                raise UserInputError(
+                    f"{name!r} has {classes} classes and {dataset.name} has "
+                    f"{len(self._names)}; expected those that it was trained on."
+                )
+        texts = (f"{name} {self._meanings.get(name, '')}" for name in self._names)
+        options = [(printable(text), label) for label, text in enumerate(texts)]
+        options = [("my drawing", OWN), *options]
+        self.options = {"options": options, "value": 0, "description": "Show"}
 
-    @property
-    def default(self) -> Answer:
-        return self.read(self._example(0))
+    def _answer_to(self, value: int) -> Answer:
+        return self.answer(self._example(value))
 
     def _example(self, label: int) -> np.ndarray:
-        """The first test sign of a class."""
-        return self._dataset.test.images[
-            np.flatnonzero(self._dataset.test.labels == label)[0]
-        ]
+        """The first test picture of a class."""
+        test = self._dataset.test
+        return test.images[np.flatnonzero(test.labels == label)[0]]
 
-    def read(self, drawing: "Sequence | np.ndarray") -> Answer:
-        """What the networks say of a drawing, as `read_kanji`."""
-        sign = as_sign(drawing)
-        guesses = {
-            name: self._best(reader(sign)) for name, reader in self._readers.items()
-        }
-        lines = (f"{name}: " + ", ".join(f"{g['sign']} ({g['meaning']}) {g['probability']:.0%}" for g in best)
-                 for name, best in guesses.items())  # fmt: skip
-        text = "\n".join(lines)
-        return Answer(
-            text,
-            {"guesses": guesses},
-            lambda: _drawn(sign, guesses),
-            lambda: _page(sign, guesses),
-        )
+    def answer(self, drawing: Sequence | np.ndarray) -> Answer:
+        """Answer for one drawing.
 
-    def _best(self, probabilities: np.ndarray) -> list[dict]:
-        names = self._dataset.class_names
-        return [
-            {
-                "sign": names[place],
-                "meaning": self._meanings.get(names[place], ""),
-                "probability": round(float(probabilities[place]), 4),
-            }
-            for place in np.argsort(-probabilities, kind="stable")[:TOP]
-        ]
+        Parameters
+        ----------
+        drawing : sequence of strokes, or array of shape (28, 28)
+            A stroke is a sequence of points (x, y), y downwards, at any scale; an array
+            is a picture, uint8, white on black.
 
-    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
-        names = self._dataset.class_names
-        options = [
-            (printable(f"{name} {self._meanings.get(name, '')}"), label)
-            for label, name in enumerate(names)
-        ]
-        self.signs = widgets.Dropdown(
-            options=[("what I draw", OWN), *options],
-            value=0,
-            description="Read",
-            layout=widgets.Layout(width="18em"),
-        )
-        self.undo = widgets.Button(
-            description="Undo a stroke", tooltip="Take the last stroke away"
-        )
-        self.clear = widgets.Button(
-            description="Clear", tooltip="Take all strokes away"
-        )
-        self.page = widgets.HTML(self.default.page)
-        self.signs.observe(lambda change: self._take(change["new"]), "value")
-        self.undo.on_click(lambda _: self._keep(self._strokes[:-1]))
-        self.clear.on_click(lambda _: self._keep([]))
+        Raises
+        ------
+        UserInputError
+            `drawing` is empty or something else.
+        """
+        picture, best, lines = as_picture(drawing), {}, []
+        for name, network in self._networks.items():
+            values = _probabilities(name, network, picture)
+            order = np.argsort(-values, kind="stable")[:TOP]
+            best[name] = [
+                {
+                    "character": self._names[k],
+                    "meaning": self._meanings.get(self._names[k], ""),
+                    "probability": round(float(values[k]), 4),
+                }
+                for k in order
+            ]
+            texts = (
+                f"{each['character']} ({each['meaning']}) {each['probability']:.0%}"
+                for each in best[name]
+            )
+            lines.append(f"{name}: {', '.join(texts)}")
+        data = {"predictions": best, "picture": picture.tolist()}
+        return Answer("\n".join(lines), data, partial(_draw, picture, best))
+
+    def _arrange(self, ipywidgets: Any) -> list:
+        self.undo = ipywidgets.Button(description="Undo a stroke")
+        self.clear = ipywidgets.Button(description="Clear")
+        self.undo.on_click(lambda _: self._set_strokes(self._strokes[:-1]))
+        self.clear.on_click(lambda _: self._set_strokes([]))
+        self.control.layout.width = "18em"
         if not has_canvas():
-            self.note = widgets.HTML(as_page(WITHOUT_CANVAS))
-            return widgets.VBox([self.note, self.signs, self.page])
-        controls = widgets.VBox([self.signs, self.undo, self.clear])
-        return widgets.VBox([widgets.HBox([self._make_canvas(), controls]), self.page])
-
-    def _make_canvas(self) -> "ipycanvas.Canvas":
+            note = Answer(WITHOUT_CANVAS, {}, Figure).words
+            return [ipywidgets.HTML(note), self.control, self.words, self.picture]
         from ipycanvas import Canvas
 
-        let_colab_show_canvases()
-        self.canvas = Canvas(width=SIDE * ZOOM, height=SIDE * ZOOM)
-        self.canvas.layout.width = self.canvas.layout.height = f"{SIDE * ZOOM}px"
-        self.canvas.layout.border = "1px solid gray"
-        self.canvas.on_mouse_down(self._begin)
-        self.canvas.on_mouse_move(self._move)
-        self.canvas.on_mouse_up(self._end)
-        self.canvas.on_mouse_out(self._end)
-        self.canvas.on_touch_start(lambda fingers: self._begin(*fingers[0][:2]))
-        self.canvas.on_touch_move(lambda fingers: self._move(*fingers[0][:2]))
-        self.canvas.on_touch_end(lambda fingers: self._end(None, None))
-        self.canvas.on_touch_cancel(lambda fingers: self._end(None, None))
-        self.canvas.on_client_ready(self._paint)
-        self._paint()
-        return self.canvas
+        self.canvas = canvas = Canvas(width=SIDE * ZOOM, height=SIDE * ZOOM)
+        canvas.layout.width = canvas.layout.height = f"{SIDE * ZOOM}px"
+        canvas.layout.border = "1px solid gray"
+        canvas.on_mouse_down(self._begin)
+        canvas.on_mouse_move(self._move)
+        canvas.on_mouse_up(self._end)
+        canvas.on_mouse_out(self._end)
+        canvas.on_touch_start(lambda fingers: self._begin(*fingers[0][:2]))
+        canvas.on_touch_move(lambda fingers: self._move(*fingers[0][:2]))
+        canvas.on_touch_end(self._end)
+        canvas.on_touch_cancel(self._end)
+        canvas.on_client_ready(self._paint)
+        controls = ipywidgets.VBox([self.control, self.undo, self.clear])
+        return [ipywidgets.HBox([canvas, controls, self.picture]), self.words]
 
     def _begin(self, x: float, y: float) -> None:
-        if self.signs.value != OWN:
-            self.signs.value = OWN  # which wipes the canvas
-        self._drawing = True
+        self.control.value = OWN
+        self._is_drawing = True
         self._strokes.append([(x, y)])
 
     def _move(self, x: float, y: float) -> None:
-        if not self._drawing:
-            return
-        stroke = self._strokes[-1]
-        self.canvas.stroke_line(*stroke[-1], x, y)
-        stroke.append((x, y))
-        if time.perf_counter() - self._said_at > PAUSE:
-            self._say()
+        if self._is_drawing:
+            self.canvas.stroke_line(*self._strokes[-1][-1], x, y)
+            self._strokes[-1].append((x, y))
+            if time.perf_counter() - self._answered_at > PAUSE:
+                self._show(self._strokes)
 
-    def _end(self, x: float | None, y: float | None) -> None:
-        if self._drawing:
-            self._drawing = False
-            self._keep(self._strokes)
+    def _end(self, *_: object) -> None:
+        if self._is_drawing:
+            self._is_drawing = False
+            self._set_strokes(self._strokes)
 
-    def _keep(self, strokes: list) -> None:
-        """These are the strokes now."""
+    def _set_strokes(self, strokes: list) -> None:
+        self.control.value = OWN  # which clears all strokes
         self._strokes = strokes
-        if self.signs.value != OWN:
-            self.signs.value = OWN
-        else:
-            self._show()
-
-    def _take(self, label: int) -> None:
-        """A sign was chosen from the list, or what is drawn."""
-        if label != OWN:
-            self._strokes = []
-        self._show()
-
-    def _show(self) -> None:
         self._paint()
-        self._say()
+        self._show(strokes)
 
-    def _say(self) -> None:
-        if self.signs.value != OWN:
-            self.page.value = self.read(self._example(self.signs.value)).page
-        elif self._strokes:
-            self.page.value = self.read(self._strokes).page
-        else:
-            self.page.value = spoken("<p>Draw a sign, or choose one from the list.</p>")
-        self._said_at = time.perf_counter()
+    def _update(self, value: int) -> None:
+        self._strokes = []
+        self._paint()
+        self._show([] if value == OWN else self._example(value))
 
-    def _paint(self, *_: object) -> None:
-        """All that is to be seen on the canvas, anew: also for a browser that was opened later."""
-        if not has_canvas():
+    def _show(self, drawing: Sequence | np.ndarray) -> None:
+        """Faster than a figure, while the pen moves: words, and the networks' input."""
+        answer, self.picture.value = Answer("Draw a character.", {}, Figure), ""
+        if len(drawing):
+            answer, png = self.answer(drawing), io.BytesIO()
+            pixels = np.array(answer.data["picture"], np.uint8)
+            Image.fromarray(pixels).resize((96, 96), 0).save(png, "png")
+            alt = "The networks' input, 28 by 28 pixels"
+            self.picture.value = image(png.getvalue(), alt)
+        self.words.value = answer.words
+        self._answered_at = time.perf_counter()
+
+    def _paint(self) -> None:
+        """Paint the whole canvas, also for a browser that was opened later."""
+        if self.canvas is None:
             return
         from ipycanvas import hold_canvas
 
-        canvas, side = self.canvas, SIDE * ZOOM
+        canvas, label = self.canvas, self.control.value
         with hold_canvas():
             canvas.fill_style, canvas.stroke_style = "black", "white"
-            canvas.line_width, canvas.line_cap, canvas.line_join = (
-                2 * ZOOM,
-                "round",
-                "round",
-            )
-            canvas.fill_rect(0, 0, side, side)
-            if self.signs.value != OWN:
-                large = (
-                    self._example(self.signs.value)
-                    .repeat(ZOOM, axis=0)
-                    .repeat(ZOOM, axis=1)
-                )
-                canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1), 0, 0)
+            canvas.line_width, canvas.line_cap, canvas.line_join = 20, "round", "round"
+            canvas.fill_rect(0, 0, SIDE * ZOOM, SIDE * ZOOM)
+            if label != OWN:
+                large = np.kron(self._example(label), np.ones((ZOOM, ZOOM), np.uint8))
+                canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1))
             for stroke in self._strokes:
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
 
 
-def _reader(
-    name: str, network: object, dataset: Dataset
-) -> "Callable[[np.ndarray], np.ndarray]":
-    """A sign, uint8 (28, 28) → probabilities (classes,)."""
-    predict = getattr(network, "predict_proba", network)
-    if not callable(predict):
+def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
+    """Probabilities (classes,) of a picture, uint8 (28, 28)."""
+    if hasattr(network, "predict_proba"):
+        return np.asarray(network.predict_proba(picture[None]))[0]
+    shape = getattr(network, "input_shape", None)
+    if not callable(network) or shape is None or len(shape) != 4:
         raise UserInputError(
-            f"{name!r} is a {type(network).__name__}; expected something with "
-            "predict_proba(images), or a network of Keras."
+            f"{name!r} is a {type(network).__name__}; expected an object with "
+            "predict_proba(images), or a Keras network of pictures."
         )
-
-    def read(sign: np.ndarray) -> np.ndarray:
-        return np.asarray(predict(sign[None]))[0]
-
-    classes = len(read(dataset.test.images[0]))
-    if classes != len(dataset.class_names):
-        raise UserInputError(
-            f"{name!r} knows {classes} classes and {dataset.name} has "
-            f"{len(dataset.class_names)}; expected the classes that it was trained on."
-        )
-    return read
+    size = (shape[1] or SIDE, shape[2] or SIDE)
+    pixels = resize(np.repeat(picture[..., None], 3, axis=-1), size)
+    batch = pixels[None, ..., : shape[3]].astype(np.float32)
+    return np.asarray(network(batch, training=False))[0]
 
 
-def _drawn(sign: np.ndarray, guesses: dict) -> Figure:
-    """The sign, and beside it bars for each network; in English, which every font can write."""
+def _draw(picture: np.ndarray, best: dict[str, list[dict]]) -> Figure:
+    """The input and each network's classes, in English: every font can write it."""
     sheet = Figure(figsize=(WIDTH, 2.2), layout="constrained")
-    first, *others = sheet.subplots(1, 1 + len(guesses))
-    first.imshow(sign, cmap="gray", vmin=0, vmax=255)
-    first.set(title="what the networks see", xticks=[], yticks=[])
-    for number, (axes, (name, best)) in enumerate(
-        zip(others, guesses.items(), strict=True)
-    ):
-        shares = [100 * guess["probability"] for guess in best]
-        axes.barh(range(len(best)), shares, color=COLOURS[number % len(COLOURS)])
-        axes.set_yticks(
-            range(len(best)), [guess["meaning"] for guess in best], fontsize=8
-        )
+    first, *others = sheet.subplots(1, 1 + len(best))
+    first.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    first.set(xticks=[], yticks=[])
+    first.set_title("input of the networks", fontsize=9)
+    for number, (axes, name) in enumerate(zip(others, best, strict=True)):
+        values = [100 * each["probability"] for each in best[name]]
+        places, colour = range(len(values)), COLOURS[number % len(COLOURS)]
+        axes.barh(places, values, color=colour)
+        axes.set_yticks(places, [each["meaning"] for each in best[name]], fontsize=8)
         axes.invert_yaxis()
-        axes.set(title=escape_mathtext(name), xlabel="probability (%)", xlim=(0, 100))
-        axes.title.set_fontsize(9)
-    first.title.set_fontsize(9)
+        axes.set(xlabel="probability (%)", xlim=(0, 100))
+        axes.set_title(escape_mathtext(name), fontsize=9)
     return sheet
 
 
-def _page(sign: np.ndarray, guesses: dict) -> str:
-    tables = "".join(
-        as_table(
-            ["sign", "meaning", "probability"],
-            [
-                [guess["sign"], guess["meaning"], f"{guess['probability']:.0%}"]
-                for guess in best
-            ],
-            name,
+def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
+    """Strokes, or a picture, as networks are given it: uint8 (28, 28).
+
+    As in MNIST, strokes are scaled into a box of 20 by 20 and moved until their centre
+    of mass is in the middle; small and large writing has a pen of the same width.
+    """
+    if isinstance(drawing, np.ndarray):
+        if drawing.shape != (SIDE, SIDE) or drawing.dtype != np.uint8:
+            raise UserInputError(
+                f"drawing has shape {drawing.shape} and type {drawing.dtype}; expected "
+                f"uint8 ({SIDE}, {SIDE}), white on black, or a list of strokes."
+            )
+        return drawing
+    strokes = [_points(stroke) for stroke in drawing]
+    if not strokes:
+        raise UserInputError("drawing is empty; expected a stroke at least.")
+    points = np.concatenate(strokes)
+    low, extent = points.min(axis=0), np.ptp(points, axis=0)
+    scale = (BOX - PEN) / extent.max() if extent.max() else 1.0
+    margin = (SIDE - extent * scale) / 2
+    fine = Image.new("L", (SIDE * FINE, SIDE * FINE))
+    pen, radius = ImageDraw.Draw(fine), PEN * FINE / 2
+    for stroke in strokes:
+        path = [tuple(point) for point in ((stroke - low) * scale + margin) * FINE]
+        if len(path) > 1:
+            pen.line(path, fill=255, width=round(2 * radius), joint="curve")
+        for x, y in (path[0], path[-1]):  # round ends
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    picture = np.asarray(fine.resize((SIDE, SIDE), Image.Resampling.BOX))
+    for axis in (0, 1):
+        weights = picture.sum(axis=1 - axis, dtype=float)
+        used, centre = np.flatnonzero(weights), np.average(range(SIDE), weights=weights)
+        shift = round((SIDE - 1) / 2 - centre)
+        shift = int(np.clip(shift, -used[0], SIDE - 1 - used[-1]))
+        picture = np.roll(picture, shift, axis)
+    return picture
+
+
+def _points(stroke: Sequence) -> np.ndarray:
+    try:
+        points = np.asarray(stroke, np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    is_path = points.ndim == 2 and points.shape[1] == 2 and len(points)
+    if not is_path or not np.isfinite(points).all():
+        raise UserInputError(
+            "A stroke must be a list of points (x, y), at least one; such as "
+            "[(0, 5), (9, 5)]."
         )
-        for name, best in guesses.items()
-    )
-    seen = image(
-        thumbnail(sign),
-        "The sign as the networks see it, 28 by 28 pixels, white on black",
-    )
-    seen = f"<figure style='margin: 0'>{seen}<figcaption>what the networks see</figcaption></figure>"
-    row = "<div style='display: flex; gap: 2em; flex-wrap: wrap; align-items: flex-start'>"
-    return f"{row}{seen}{spoken(f'{row}{tables}</div>')}</div>"
+    return points

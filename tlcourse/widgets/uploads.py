@@ -1,322 +1,249 @@
-"""Try your own: one picture of yours, what a classifier says of it, its neighbours, and where the network looked."""
+"""Try your own: what a classifier says of a picture, its neighbours, and a heat map."""
 
+from functools import partial
 from os import PathLike
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
-from ..errors import PictureError, TLCourseError, UserInputError, printable
-from ..features.decoding import EXTENSIONS
-from ..features.pictures import open_picture, resize
-from ..foreign_text import escape_html
+from ..errors import TLCourseError, UserInputError, printable
+from ..features.decoding import open_image
+from ..features.pictures import EXTENSIONS, open_picture, resize
 from ..models.vision import PretrainedModel
-from ..plots import pictures as draw_pictures
+from ..plots import pictures
+from ..plots.figure import Figure
+from ..plots.grids import lay_over
 from ..progress import quiet
 from ..training.probe import LinearProbe
-from .answer import Answer, as_page
-from .files import content_of, forget
-from .live import Live, has_canvas, image, let_colab_show_canvases, spoken
-from .near import Near, thumbnail
+from .base import Answer, Widget, has_canvas
+from .mistakes import Neighbours
 
-if TYPE_CHECKING:
-    import ipycanvas
-    import ipywidgets
-    from numpy.typing import ArrayLike
-
-    from ..plots.figure import Figure
-
-NEIGHBOURS = 3
-OWN = -1  # in the list of examples: none of them; None would leave the list empty
-EXAMPLES = 10  # pictures in the list beside the button
-MOST_MEGABYTES = 10  # Jupyter's server closes the connection to the kernel where a message is larger (10 MiB)
-SIDE, GAP = 224, 8  # dots of the canvas' two pictures, and between them
-_PLACES = (
+OWN = -1  # in the list of examples; None would leave the list empty
+EXAMPLES = 10  # pictures in the list
+MEGABYTES = 10  # of a file: Jupyter's server closes the connection on larger messages
+REGIONS = (
     ("top left", "top", "top right"),
     ("left", "middle", "right"),
     ("bottom left", "bottom", "bottom right"),
 )
 
 
-def try_your_own(
-    model: PretrainedModel,
-    classifier: LinearProbe,
-    train: Split,
-    train_features: "ArrayLike",
-    examples: Split | None = None,
-) -> "TryYourOwn":
-    """A button to give a picture of your own: what the classifier says, its neighbours, and where the network looked.
+class TryYourOwn(Widget):
+    """A button for a picture of your own: probabilities, neighbours and a heat map.
 
-    The picture goes from the browser to the kernel and is forgotten when the next one comes: it is kept neither on
-    disk nor in the notebook. A file has at most 10 MB, which is all that Jupyter's server lets through.
+    The picture goes from the browser to the kernel, and is kept neither on disk nor in
+    the notebook. The heat map is a class activation map (B. Zhou et al., "Learning Deep
+    Features for Discriminative Localization", CVPR 2016): the classifier's weights,
+    applied at each position of the network's last block.
 
-    Args:
-        model: from `load_pretrained_model`.
-        classifier: a linear probe of `train_classifier` on this model's features.
-        train, train_features: the pictures that it learned from, and their features, float (n, d).
-        examples: pictures that can be chosen from a list, for those who have none at hand; None: those of train.
+    Parameters
+    ----------
+    model : PretrainedModel
+        From `tl.load_pretrained_model`.
+    classifier : LinearProbe
+        A linear probe on this model's features, from `tl.train_classifier`.
+    train : Split
+        The n training pictures.
+    train_features : array_like of float, shape (n, d)
+        Their features.
+    examples : Split, optional
+        Pictures to choose from a list; those of `train`, if none are given.
 
-    Raises:
-        UserInputError: no pretrained model, no linear probe, features that do not fit.
+    Raises
+    ------
+    UserInputError
+        No pretrained model, no linear probe, or features of another model.
     """
-    return TryYourOwn(model, classifier, train, train_features, examples)
 
-
-def try_picture(
-    picture: str | PathLike | bytes | np.ndarray,
-    model: PretrainedModel,
-    classifier: LinearProbe,
-    train: Split,
-    train_features: "ArrayLike",
-) -> Answer:
-    """What `try_your_own` says of one picture.
-
-    Where the network looked is a class activation map (B. Zhou et al., "Learning Deep Features for Discriminative
-    Localization", CVPR 2016): the classifier's weights, applied at each place of the network's last grid.
-
-    Args:
-        picture: a path, the bytes of a file, or uint8 (h, w, 3); EXIF orientation is respected.
-        model, classifier, train, train_features: as for `try_your_own`.
-
-    Raises:
-        PictureError: no picture, cut short, damaged, or too large.
-        UserInputError: as `try_your_own`.
-    """
-    return TryYourOwn(model, classifier, train, train_features).look(picture)
-
-
-class TryYourOwn(Live):
-    """A button and what is said of the picture given. Made by `try_your_own`."""
+    control_class = "Dropdown"
 
     def __init__(
         self,
         model: PretrainedModel,
         classifier: LinearProbe,
         train: Split,
-        train_features: "ArrayLike",
+        train_features: ArrayLike,
         examples: Split | None = None,
     ) -> None:
         if not isinstance(model, PretrainedModel):
             raise UserInputError(
-                f"model is a {type(model).__name__}; expected one that sees: model = tl.load_pretrained_model()."
+                f"model is a {type(model).__name__}; expected a vision model: "
+                "model = tl.load_pretrained_model()."
             )
         if not isinstance(classifier, LinearProbe):
             raise UserInputError(
-                f"classifier is a {type(classifier).__name__}; expected the linear probe that tl.train_classifier "
-                "gives. For a network of tl.fine_tune: tuned.predict_proba(images) and tl.grad_cam(tuned, images)."
+                f"classifier is a {type(classifier).__name__}; expected the linear "
+                "probe that tl.train_classifier returns. For a fine-tuned network: "
+                "tuned.predict_proba(images) and tl.grad_cam(tuned, images)."
             )
         self._model, self._classifier = model, classifier
-        self._near = Near(train, train_features)
-        self._kernel, _ = classifier.kernel_and_bias()
-        if (
-            len(self._kernel) != model.feature_dim
-            or self._near.width != model.feature_dim
-        ):
+        self._neighbours = Neighbours(train, train_features)
+        self._weights, _ = classifier.kernel_and_bias()
+        widths = {model.feature_dim, len(self._weights), self._neighbours.width}
+        if len(widths) > 1:
             raise UserInputError(
-                f"{model.name} gives {model.feature_dim:,} features; the classifier takes {len(self._kernel):,} and "
-                f"train_features have {self._near.width:,}. Expected those of model.extract_features(train.images)."
+                f"{model.name} has {model.feature_dim:,} features; the classifier "
+                f"takes {len(self._weights):,} and train_features has "
+                f"{self._neighbours.width:,}. Expected those of "
+                "model.extract_features(train.images)."
             )
         self._examples = train if examples is None else examples
+        names = self._examples.label_names[:EXAMPLES]
+        texts = [printable(f"picture {row}, {name}") for row, name in enumerate(names)]
+        options = [("my own", OWN), *zip(texts, range(len(texts)), strict=True)]
+        self.options = {"options": options, "value": 0, "description": "or"}
 
-    @property
-    def default(self) -> Answer:
-        return self.look(self._examples.images[0])
+    def _answer_to(self, value: int) -> Answer:
+        return self.answer(self._examples.images[value])
 
-    def look(
+    def answer(
         self, picture: str | PathLike | bytes | np.ndarray, name: str | None = None
     ) -> Answer:
-        """What it says of a picture, as `try_picture`; `name` is what an error calls it."""
+        """Answer for one picture.
+
+        Parameters
+        ----------
+        picture : str, path, bytes or array of shape (h, w) or (h, w, 3)
+            A file, its content, or pixels, uint8. EXIF orientation is respected.
+        name : str, optional
+            What an error calls it.
+
+        Raises
+        ------
+        PictureError
+            No picture, damaged, or too large.
+        """
         pixels = self._pixels(picture, name)
-        with quiet():  # nothing is cached: the picture is nobody's but its owner's
+        last = list(self._model.blocks)[-1]
+        with quiet():  # and without the cache: the picture is its owner's alone
             features = self._model.extract_features([pixels], cache=False)
-            grid = self._model.activations(
-                [pixels], list(self._model.blocks)[-1], cache=False
-            )[0].astype(np.float32)
+            grid = self._model.activations([pixels], last, cache=False)[0]
         probabilities = self._classifier.predict_proba(features)[0]
         order = np.argsort(-probabilities, kind="stable")
+        heat = np.maximum(grid.astype(np.float32) @ self._weights[:, order[0]], 0)
+        heat = heat / heat.max() if heat.max() > 0 else heat
         names = self._classifier.class_names
-        evidence = np.maximum(grid @ self._kernel[:, order[0]].astype(np.float32), 0)
-        heat = evidence / evidence.max() if evidence.max() > 0 else evidence
-        data = {
-            "probabilities": {
-                names[place]: round(float(probabilities[place]), 4)
-                for place in order[:5]
-            },
-            "neighbours": self._near.about(features[0], NEIGHBOURS),
-            "where": _where(heat),
-        }
-        text = _text(data)
-        seen = pixels, over(pixels, heat)
-        answer = Answer(
-            text, data, lambda: self._draw(data, *seen), lambda: self._write(data, text)
+        shares = {names[k]: round(float(probabilities[k]), 4) for k in order[:5]}
+        near = self._neighbours.of(features[0])
+        said = ", ".join(f"{each} {share:.0%}" for each, share in shares.items())
+        like = ", ".join(f"{n['class']} (cosine {n['cosine']:.2f})" for n in near)
+        where = _region(heat)
+        text = (
+            f"{said}.\nNearest training pictures: {like}.\nEvidence for "
+            f"{names[order[0]]}: "
+            + (f"most at the {where}." if where else "nowhere on this picture.")
         )
-        self._seen: tuple[np.ndarray, np.ndarray] | None = seen
-        return answer
+        data = {"probabilities": shares, "neighbours": near, "where": where}
+        return Answer(text, data, partial(self._draw, data, pixels, heat))
 
     def _pixels(
         self, picture: str | PathLike | bytes | np.ndarray, name: str | None
     ) -> np.ndarray:
         height, width = self._model.input_size
         if not isinstance(picture, np.ndarray):  # as for `extract_features`
-            return resize(
-                open_picture(picture, (2 * height, 2 * width), name), (height, width)
-            )
+            large = (2 * height, 2 * width)
+            return resize(open_picture(picture, large, name), (height, width))
         if picture.ndim == 2:
             picture = np.repeat(picture[..., None], 3, axis=-1)
         return resize(picture, (height, width))
 
-    def _draw(self, data: dict, pixels: np.ndarray, looked: np.ndarray) -> "Figure":
-        said = "\n".join(
-            f"{share:.0%} {printable(name)}"
-            for name, share in data["probabilities"].items()
-        )
-        near = [
-            f"near: {printable(near['class'])}\ncosine {near['cosine']:.2f}"
-            for near in data["neighbours"]
-        ]
-        images = [self._near.train.images[near["row"]] for near in data["neighbours"]]
-        return draw_pictures(
-            [pixels, looked, *images],
-            [said, "where it looked", *near],
-            columns=2 + NEIGHBOURS,
-        )
+    def _draw(self, data: dict, pixels: np.ndarray, heat: np.ndarray) -> Figure:
+        shares = data["probabilities"].items()
+        title = "\n".join(f"{share:.0%} {printable(name)}" for name, share in shares)
+        near, titles = self._neighbours.shown(data["neighbours"])
+        titles = [title, "heat map", *titles]
+        grey = pixels.mean(axis=-1).astype(np.uint8)
+        sheet = pictures([pixels, grey, *near], titles, len(titles))
+        lay_over(sheet.axes[1], heat)
+        return sheet
 
-    def _write(self, data: dict, text: str) -> str:
-        """Words and the neighbours; the picture itself is on the canvas alone."""
-        cells = []
-        for near in data["neighbours"]:
-            alt = f"Training picture {near['row']}, {near['class']}"
-            thumb = image(thumbnail(self._near.train.images[near["row"]]), alt)
-            caption = f"<figcaption>{escape_html(near['class'])}</figcaption>"
-            cells.append(f"<figure style='margin: 0.3em 0'>{thumb}{caption}</figure>")
-        return (
-            spoken(as_page(text))
-            + f"<div style='display: flex; gap: 1em'>{''.join(cells)}</div>"
-        )
-
-    def _make(self, widgets: "ModuleType") -> "ipywidgets.Widget":
-        self.upload = widgets.FileUpload(
+    def _arrange(self, ipywidgets: Any) -> list:
+        self.upload = ipywidgets.FileUpload(
             accept=",".join(sorted(EXTENSIONS)),
-            multiple=False,
-            description=f"A picture, up to {MOST_MEGABYTES} MB",
+            description=f"A picture, up to {MEGABYTES} MB",
+            layout={"width": "auto"},
         )
-        self.upload.layout.width = "auto"
-        names = self._examples.label_names
-        options = [
-            (printable(f"picture {row}, {names[row]}"), row)
-            for row in range(min(EXAMPLES, len(names)))
-        ]
-        self.examples = widgets.Dropdown(
-            options=[("what I give", OWN), *options], value=0, description="or"
-        )
-        self.page = widgets.HTML(self.default.page)
-        self.upload.observe(lambda change: self._given(change["new"]), "value")
-        self.examples.observe(lambda change: self._chosen(change["new"]), "value")
-        parts = [widgets.HBox([self.upload, self.examples])]
+        self.upload.observe(self._uploaded, "value")
+        self.control.layout.width, self.canvas = "auto", None
+        parts = [ipywidgets.HBox([self.upload, self.control]), self.words]
         if has_canvas():
-            parts.append(self._make_canvas())
-        return widgets.VBox([*parts, self.page])
+            from ipycanvas import Canvas
 
-    def _make_canvas(self) -> "ipycanvas.Canvas":
-        """The picture is drawn here: what is on a canvas is no part of a widget's state, which Colab saves."""
-        from ipycanvas import Canvas
+            # What is on a canvas is no part of the state, which Colab saves.
+            self.canvas = Canvas()
+            self.canvas.on_client_ready(self._paint)
+            parts.append(self.canvas)
+        return parts
 
-        let_colab_show_canvases()
-        self.canvas = Canvas(width=2 * SIDE + GAP, height=SIDE)
-        self.canvas.layout.width, self.canvas.layout.height = (
-            f"{2 * SIDE + GAP}px",
-            f"{SIDE}px",
-        )
-        self.canvas.on_client_ready(self._paint)
-        self._paint()
-        return self.canvas
-
-    def _given(self, value: "Any") -> None:
-        """A file has come from the browser: read it, forget it, say what is seen."""
-        file = content_of(value)
-        if file is None:
+    def _uploaded(self, change: dict) -> None:
+        name, content = take_file(self.upload)
+        if name is None:
             return
-        forget(self.upload)
-        self.examples.value = OWN
-        name, content = file
-        if len(content) > MOST_MEGABYTES * 1e6:
+        self.control.value = OWN
+        if len(content) > MEGABYTES * 1e6:
             self._refuse(
-                f"{name} has {len(content) / 1e6:.1f} MB; up to {MOST_MEGABYTES} MB are taken here. Make it smaller "
-                "first, or give its path to tl.widgets.try_picture."
+                f"{name} has {len(content) / 1e6:.1f} MB; expected up to {MEGABYTES}. "
+                "Make it smaller, or pass its path to the widget's answer()."
             )
-            return
+        else:
+            self._show(content, name)
+
+    def _update(self, value: int) -> None:
+        if value != OWN:
+            self._show(self._examples.images[value], None)
+
+    def _show(self, picture: bytes | np.ndarray, name: str | None) -> None:
         try:
-            self._say(self.look(content, name))
+            answer = self.answer(picture, name)
         except TLCourseError as error:
             self._refuse(str(error))
         except MemoryError:
-            self._refuse(
-                f"{name} is too large for this machine's memory. Make it smaller first."
-            )
-
-    def _chosen(self, row: int) -> None:
-        if row != OWN:
-            try:
-                self._say(self.look(self._examples.images[row]))
-            except PictureError as error:
-                self._refuse(str(error))
-
-    def _say(self, answer: Answer) -> None:
-        self.page.value = answer.page
-        self._paint()
+            self._refuse(f"{name} is too large for this machine's memory.")
+        else:
+            self.words.value, self._png = answer.words, answer.figure._repr_png_()
+            self._paint()
 
     def _refuse(self, sentence: str) -> None:
-        self._seen = None
-        self.page.value = spoken(as_page(sentence))
+        self.words.value = Answer(sentence, {}, Figure).words
+        self._png = b""
         self._paint()
 
-    def _paint(self, *_: object) -> None:
-        if not has_canvas():
+    def _paint(self) -> None:
+        if self.canvas is None:
             return
         from ipycanvas import hold_canvas
 
-        self.canvas.layout.display = None if self._seen else "none"
         with hold_canvas():
             self.canvas.clear()
-            for place, picture in enumerate(self._seen or ()):
-                small = resize(picture, (SIDE, SIDE))
-                self.canvas.put_image_data(small, place * (SIDE + GAP), 0)
+            self.canvas.layout.display = None if self._png else "none"
+            if self._png:
+                pixels = np.asarray(open_image(self._png).convert("RGB"))
+                self.canvas.height, self.canvas.width = pixels.shape[:2]
+                self.canvas.put_image_data(pixels)
 
 
-def over(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A picture in grey, uint8 (h, w, 3), coloured where a map (rows, columns) in [0, 1] is high."""
-    from PIL import Image
+def take_file(upload: Any) -> tuple[str | None, bytes]:
+    """Name and content of an uploaded file, which the button then forgets.
 
-    height, width = pixels.shape[:2]
-    heat = np.asarray(
-        Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)
-    ).clip(0, 1)
-    grey = pixels.mean(axis=-1, keepdims=True)
-    share = 0.6 * heat[..., None]
-    return np.rint(
-        (1 - share) * grey + share * 255 * colormaps["plasma"](heat)[..., :3]
-    ).astype(np.uint8)
+    ipywidgets 8 has a tuple of dictionaries, ipywidgets 7 (Colab) one by name.
+    """
+    value = upload.value
+    if not value:
+        return None, b""
+    if isinstance(value, dict):
+        name, file = next(iter(value.items()))
+        upload.metadata, upload.data, upload._counter = [], [], 0
+    else:
+        name, file = value[0]["name"], value[0]
+        upload.value = ()
+    return name, bytes(file["content"])
 
 
-def _where(heat: np.ndarray) -> str:
-    """The brightest place in words, or nothing."""
+def _region(heat: np.ndarray) -> str:
+    """Where the map is highest, in words; "" where it is 0."""
     if not heat.max():
         return ""
     row, column = np.unravel_index(heat.argmax(), heat.shape)
-    return _PLACES[3 * row // heat.shape[0]][3 * column // heat.shape[1]]
-
-
-def _text(data: dict) -> str:
-    said = ", ".join(
-        f"{name} {share:.0%}" for name, share in data["probabilities"].items()
-    )
-    near = ", ".join(
-        f"{near['class']} (cosine {near['cosine']:.2f})" for near in data["neighbours"]
-    )
-    best = next(iter(data["probabilities"]))
-    where = (
-        f"most at the {data['where']}" if data["where"] else "nowhere on this picture"
-    )
-    return f"{said}.\nNearest training pictures: {near}.\nWhat speaks for {best} was found {where}."
+    return REGIONS[3 * row // heat.shape[0]][3 * column // heat.shape[1]]

@@ -1,0 +1,1075 @@
+"""For every row of every exercise's table an answer that belongs to it.
+
+`EXAMPLES[number]()` gives what the exercise's stub passes besides the answer, and row →
+answer. A function makes its answer when it is called; `With` brings another context; of
+`UNREADABLE` there are several, each with a key word of what the check says.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+import tlcourse as tl
+
+UNREADABLE = "unreadable"
+EXAMPLES = {}
+
+
+@dataclass
+class With:
+    """An answer with another context than the stub's, or with a part of it replaced."""
+
+    answer: object
+    context: tuple | None = None
+    patch: tuple | None = None  # the name of an attribute of tlcourse, and its value
+
+
+def example(number):
+    def register(function):
+        EXAMPLES[number] = lru_cache(maxsize=1)(function)
+        return function
+
+    return register
+
+
+@lru_cache(maxsize=1)
+def model():
+    return tl.load_pretrained_model()
+
+
+def features(split, blocks=None):
+    return model().extract_features(split.images, blocks)
+
+
+def swapped(values):
+    return dict(zip(values, reversed(values.values()), strict=True))
+
+
+# --- lesson 00 ---
+
+
+@lru_cache(maxsize=8)
+def classifier_of(per_class, blocks=None):
+    cells = tl.load_dataset("solar").train.sample(per_class=per_class)
+    return tl.train_classifier(features(cells, blocks), cells.labels)
+
+
+@example("0.1")
+def few_labels():
+    solar, few = tl.load_dataset("solar"), classifier_of(10)
+    cells = solar.train.sample(per_class=10)
+    validation, test = features(solar.validation), features(solar.test)
+    right = few.score(test, solar.test.labels)
+    one_of_each = [0, int(np.argmax(solar.train.labels != solar.train.labels[0]))]
+    return (cells,), {
+        "right": right,
+        "training rows": few.score(features(cells), cells.labels),
+        "weighted": few.score(test, solar.test.labels, solar.test.weights),
+        "validation": few.score(validation, solar.validation.labels),
+        "baseline": np.mean(solar.test.labels == 0),
+        "too good": classifier_of(100).score(test, solar.test.labels),
+        "otherwise": 0.31,
+        UNREADABLE: [
+            (With(right, (solar.test,)), "not cells of solar.train"),
+            (With(right, (solar.validation,)), "not cells of solar.train"),
+            (With(right, (replace(cells, labels=1 - cells.labels),)), "own labels"),
+            (With(right, (solar.train.sample(per_class=20),)), "20 and 20 cells"),
+            (With(right, (solar.train.select(one_of_each * 10),)), "10 different"),
+            (With(right, (None,)), "a sample of solar.train"),
+            (few, "between 0 and 1"),
+        ],
+    }
+
+
+@example("0.2")
+def harder_kind():
+    solar, classifier = tl.load_dataset("solar"), classifier_of(100)
+    rows, labels, kinds = features(solar.test), solar.test.labels, solar.test.groups
+    masks = {kind: kinds == kind for kind in ("mono", "poly")}
+    cheating = tl.train_classifier(rows, labels)
+    right, seen = (
+        {kind: each.score(rows[mask], labels[mask]) for kind, mask in masks.items()}
+        for each in (classifier, cheating)
+    )
+    correct = classifier.predict(rows) == labels
+    return (classifier,), {
+        "right": right,
+        "trained on test": With(seen, (cheating,)),
+        "exchanged": swapped(right),
+        "of all cells": {kind: np.mean(correct & masks[kind]) for kind in masks},
+        "frequencies": {kind: masks[kind].mean() for kind in masks},
+        "both the same": dict.fromkeys(right, np.mean(correct)),
+        "otherwise": right | {"poly": 0.2},
+        UNREADABLE: [
+            ({"mono": 0.8}, "'mono' and 'poly'"),
+            (0.8, "a dictionary"),
+            (With(right, (None,)), "new_classifier"),
+        ],
+    }
+
+
+@example("0.3")
+def three_blocks():
+    solar = tl.load_dataset("solar")
+    names = {"last block": None, "three blocks": ("block5c", "block6d", "head")}
+    sample = solar.train.sample(per_class=100)
+
+    def accuracies(split):
+        return {
+            name: classifier_of(100, blocks).score(
+                features(split, blocks), split.labels
+            )
+            for name, blocks in names.items()
+        }
+
+    right = accuracies(solar.validation)
+    return (sample,), {
+        "right": right,
+        "training rows": accuracies(sample),
+        "both the same": dict.fromkeys(names, right["last block"]),
+        "test": accuracies(solar.test),
+        "otherwise": right | {"three blocks": 0.42},
+        UNREADABLE: [
+            (With(right, (solar.validation,)), "not cells of solar.train"),
+            (With(right, (solar.train.sample(per_class=10),)), "expected 100"),
+        ],
+    }
+
+
+# --- lesson 01 ---
+
+
+def curve_of(labels_of_class=(1, 5), classes=10, **accuracies):
+    """A curve of methods with these accuracies: per number of labels one per seed."""
+    points = {
+        method: [
+            SimpleNamespace(
+                labels=labels,
+                rows=labels * classes,
+                accuracies=each,
+                mean=np.mean(each),
+            )
+            for labels, each in zip(labels_of_class, per_labels, strict=True)
+        ]
+        for method, per_labels in accuracies.items()
+    }
+    splits = len(next(iter(accuracies.values()))[0])
+    return SimpleNamespace(name="kanji", seeds=list(range(splits)), points=points)
+
+
+LIVE = curve_of(
+    scratch=[[0.2, 0.3, 0.4], [0.9, 0.9, 0.6]], probe=[[0.3, 0.4, 0.4], [0.8, 0.8, 0.7]]
+)
+
+
+@example("1.1")
+def minutes_saved():
+    curve = tl.LearningCurve.of(tl.results("curves.kanji"))
+    scratch, probe = curve.points["scratch"][-1], curve.points["probe"][-1]
+    needed = curve.labels_for("probe", scratch.mean)
+    return (), {
+        "right": (scratch.rows - needed) / 2,
+        "labels": scratch.rows - needed,
+        "two minutes": 2 * (scratch.rows - needed),
+        "probe's labels": needed / 2,
+        "all labels": scratch.rows / 2,
+        "same number": (scratch.rows - probe.rows) / 2,
+        "otherwise": 17,
+        UNREADABLE: [("much", "'much'"), ([200], "minutes"), (-1, "minutes")],
+    }
+
+
+@example("1.2")
+def splits_won():
+    return (LIVE,), {
+        "right": 2,
+        "no number of splits": 0.67,
+        "scratch's wins": 1,
+        "five labels": 3,
+        "otherwise": 0,
+        UNREADABLE: [
+            (True, "True"),
+            ([True, True, False], "whole number"),
+            (With(2, (LIVE.points,)), "`live`"),
+        ],
+    }
+
+
+@example("1.3")
+def harder_characters():
+    kanji = tl.load_dataset("kanji")
+    last = kanji.with_classes(kanji.class_names[-10:])
+    curve = tl.learning_curve(last, labels_per_class=(1,), methods=["probe"], seeds=3)
+    probe, scratch = [curve.points["probe"][0].accuracies, [0.8] * 3], [[0.2] * 3] * 2
+    return (LIVE,), {
+        "right": curve_of(probe=probe, scratch=scratch),
+        "methods": curve_of(probe=probe),
+        "seeds": curve_of(probe=[[0.6], [0.7]], scratch=[[0.2], [0.4]]),
+        "labels": curve_of((1, 20), probe=probe, scratch=scratch),
+        "classes": curve_of((1, 5), 100, probe=probe, scratch=scratch),
+        "numerals": LIVE,
+        "no accuracies": curve_of(probe=probe, scratch=[[np.nan] * 3, [0.4] * 3]),
+        "other classes": curve_of(probe=[[0.6] * 3, [0.8] * 3], scratch=scratch),
+        UNREADABLE: [(0.6, "your curve"), (curve.points, "your curve")],
+    }
+
+
+# --- lesson 02 ---
+
+
+@example("2.1")
+def covered_half():
+    camera = np.asarray(tl.load_dataset("samples").test.images[1])
+
+    def painted(where, value=127):
+        covered = camera.copy()
+        covered[where] = value
+        return covered
+
+    return (), {
+        "right": painted(np.s_[:, :256]),
+        "shape": camera[:, :256],
+        "unchanged": camera,
+        "rows": painted(np.s_[:256]),
+        "both halves": np.full_like(camera, 127),
+        "another grey": painted(np.s_[:, 256:], 0),
+        "partly grey": painted(np.s_[:, :256, 0]),
+        UNREADABLE: [("left", "'left'"), (camera.astype(object), "photograph")],
+    }
+
+
+def photographs():
+    images = tl.load_dataset("samples").test.images
+    return [tl.pictures.resize(np.asarray(each), (224, 224)) for each in images]
+
+
+def prepare(pixels):
+    right, exchanged = (pixels - 127) / 128, pixels[..., ::-1]
+    means = np.float32([103.939, 116.779, 123.68])
+    return np.stack(
+        [
+            right,
+            pixels / 127.5 - 1,
+            pixels / 255,
+            right[..., ::-1],
+            exchanged / 255,
+            exchanged - means,
+            pixels,
+            (right - 127) / 128,
+        ]
+    )
+
+
+@example("2.2")
+def harmless_mistake():
+    from tlcourse.models.efficientnet_lite import EfficientNetLite
+
+    network = EfficientNetLite()
+    right, other = (
+        network.predict(prepare(photographs()[index].astype("float32")), verbose=0)
+        for index in (1, 3)
+    )
+    return (), {
+        "right": right,
+        "one answer": right[0],
+        "shape": right[:, :10],
+        "no probabilities": np.log(right),
+        "another photograph": other,
+        "first row": right[::-1],
+        "other rows": right[[0, 1, 2, 3, 4, 6, 5, 7]],
+        UNREADABLE: [(np.full((8, 1000), np.nan), "NaN")],
+    }
+
+
+@example("2.3")
+def tripod_map():
+    kernel, _ = model().classifier.get_layer("classifier").get_weights()
+    camera, coffee = (photographs()[index] for index in (1, 3))
+    maps = [
+        model().activations(each, "head", cache=False)[0].astype("float32")
+        for each in (camera, coffee)
+    ]
+    tripod = model().labels.index("tripod")
+    right = maps[0] @ kernel[:, tripod]
+    return (), {
+        "right": right[None],
+        "one number": right.mean(),
+        "all classes": maps[0] @ kernel,
+        "channels": maps[0] * kernel[:, tripod],
+        "shape": np.zeros((14, 14)),
+        "scaled": right / 49,
+        "otherwise": maps[1] @ kernel[:, tripod],
+        UNREADABLE: [("tripod", "(7, 7)"), (np.full((7, 7), np.nan), "NaN")],
+    }
+
+
+# --- lesson 03 ---
+
+
+@example("3.1")
+def five_neighbours():
+    patch = ("exercises.lesson_03._neighbours", lambda: (0.8, 0.9, 0.7, 0.95))
+    rows = ["nearest alone", "right", "every neighbour", "any neighbour", "otherwise"]
+    values = zip(rows, (0.8, 0.9, 0.7, 0.95, 0.5), strict=True)
+    answers = {row: With(value, patch=patch) for row, value in values}
+    return (), answers | {UNREADABLE: [([0.9, 0.8], "between 0 and 1")]}
+
+
+@example("3.2")
+def named_right():
+    dogs = tl.load_dataset("dogs").test
+    answers = model().predict_labels(dogs.images, top=5)
+    named = [[label.lower().replace(" ", "_") for label, _ in five] for five in answers]
+    pairs = list(zip(named, dogs.label_names, strict=True))
+    return (), {
+        "right": np.mean([five[0] == name for five, name in pairs]),
+        "none": 0.0,
+        "top five": np.mean([name in five for five, name in pairs]),
+        "probability": np.mean([five[0][1] for five in answers]),
+        "otherwise": 0.123,
+        UNREADABLE: [([five[0] for five in named], "between 0 and 1")],
+    }
+
+
+@example("3.3")
+def another_block():
+    patch = ("exercises.lesson_03._accuracies", lambda block: (0.7, 0.9, 0.8, 0.6))
+    rows = ["right", "training rows", "validation", "last block", "otherwise"]
+    values = zip(rows, (0.7, 0.9, 0.8, 0.6, 0.5), strict=True)
+    answers = {row: With(value, patch=patch) for row, value in values}
+    answers["block"] = With(0.6, ("head",))
+    return ("block2a",), answers | {UNREADABLE: [("block2a", "'block2a'")]}
+
+
+# --- lesson 04 ---
+
+
+@example("4.1")
+def number_of_weights():
+    return (), {
+        "right": 1_321_994,
+        "kernels": 1280 * 1024 + 1024 * 10,
+        "arrays": 4,
+        "one layer": 1280 * 1024 + 1024,
+        "single layer": 1280 * 10 + 10,
+        "frozen network": 3_373_000 + 1_321_994,
+        "InceptionV3": 2048 * 1024 + 1024 + 1024 * 10 + 10,
+        "otherwise": 12345,
+        UNREADABLE: [
+            ("many", "'many'"),
+            (1_321_994.9, "whole number"),
+            ([1_311_744, 10_250], "whole number"),
+        ],
+    }
+
+
+@example("4.2")
+def trained_block():
+    import keras
+
+    network = tl.add_head(model(), 2)
+    before = tl.checks.snapshot(network)
+
+    def trained(blocks, steps=1, value=0.01):
+        for layer in network.layers:
+            kept = not layer.name.startswith(blocks) or "_bn" in layer.name
+            names = [
+                f"{layer.name}/{each.path.split('/')[-1]}" for each in layer.weights
+            ]
+            weights = [before.weights[name].value for name in names]
+            layer.set_weights([each + (0 if kept else value) for each in weights])
+        network.compile(keras.optimizers.Adam(), "binary_crossentropy")
+        network.optimizer.iterations.assign(steps)
+        return network
+
+    both = ("block7a", "new_head")
+    return (before,), {
+        "right": lambda: trained(both),
+        "changed": lambda: trained(("new_head",)),
+        "not finite": lambda: trained(both, value=np.nan),
+        "no step": lambda: trained(both, steps=0),
+        UNREADABLE: [
+            (network.name, "after it was trained"),
+            (With(network, (None,)), "`snapshot`"),
+            (With(network, ()), "Besides the answer came 0 of 1"),
+        ],
+    }
+
+
+def dense(*units, width=1280, value=None):
+    import keras
+
+    layers = [keras.layers.Dense(count) for count in units]
+    network = keras.Sequential(layers)
+    if width:
+        network.build((None, width))
+    if value is not None:
+        network.set_weights(
+            [np.full_like(each, value) for each in network.get_weights()]
+        )
+    return network
+
+
+@example("4.3")
+def wide_head():
+    import keras
+
+    solar, probe = tl.load_dataset("solar"), classifier_of(100)
+    cells, train = solar.validation.sample(80), solar.train.sample(100)
+    images = [tl.pictures.resize(image, (224, 224)) for image in cells.images]
+    rows = model().extract_features(images)
+    layers = [keras.layers.Dense(1024, "relu"), keras.layers.Dense(1, "sigmoid")]
+    wide = keras.Sequential(layers)
+    wide.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    wide.fit(features(train), train.labels, epochs=10, verbose=0)
+    accuracy = wide.evaluate(rows, cells.labels, verbose=0)[1]
+    right = {"probe": probe.score(rows, cells.labels), "wide": accuracy}
+    return (probe, wide), {
+        "right": right,
+        "training rows": right | {"wide": 1.0},
+        "chance": right | {"wide": 0.5},
+        "probe": right | {"probe": right["probe"] - 0.1},
+        "no network": With(right, (probe, None)),
+        "units": With(right, (probe, dense(512, 1))),
+        "untrained": With(right, (probe, dense(1024, 1, width=None))),
+        "not finite": With(right, (probe, dense(1024, 1, value=np.nan))),
+        "wide": right | {"wide": right["wide"] - 0.02},
+        UNREADABLE: [
+            (right | {"wide": None}, "'wide' is still None"),
+            (With(right, (None, wide)), "`probe`"),
+            (With(right, (probe, 0.8)), "trained keras.Sequential"),
+            (With(right, (probe, dense(1024, 1, width=99))), "cannot read"),
+        ],
+    }
+
+
+# --- lesson 05 ---
+
+
+@example("5.1")
+def number_of_steps():
+    return (), {
+        "right": 36,
+        "one epoch": 6,
+        "partial batches": 37.5,
+        "all augmentations": 72,
+        "cells": 1200,
+        "otherwise": 36.9,
+        UNREADABLE: [("many", "steps"), ([6] * 6, "steps")],
+    }
+
+
+@example("5.2")
+def too_large_a_rate():
+    def tuned(part=None, **changed):
+        record = {
+            "from_block": "block6c",
+            "settings": {"learning_rate": 2e-2, "epochs": 2},
+            "rows": {"validation": 0, "training": 200},
+        }
+        (record[part] if part else record).update(changed)
+        return SimpleNamespace(record=record, score=lambda images, labels: 0.7)
+
+    return (0.8,), {
+        "right": tuned(),
+        "another block": tuned(**{"from_block": None}),
+        "learning rate": tuned("settings", learning_rate=np.nan),
+        "epochs": tuned("settings", epochs=6),
+        "validation": tuned("rows", validation=20),
+        "other cells": tuned("rows", training=1476),
+        UNREADABLE: [
+            (0.7, "tl.fine_tune"),
+            (tuned().record, "tl.fine_tune"),
+            (With(tuned(), (80.0,)), "percentage"),
+            (With(tuned(), (None,)), "probe_accuracy"),
+        ],
+    }
+
+
+@example("5.3")
+def share_at_rim():
+    maps = np.random.default_rng(0).random((5, 224, 224)) ** 3 * np.hanning(224)
+    inside = maps[:, 28:-28, 28:-28]
+    right = 1 - inside.sum() / maps.sum()
+    framed = maps.copy()
+    framed[:, 28:-28, 28:-28] *= 0.2
+    return (maps,), {
+        "right": right,
+        "maps": With(right, (maps[0],)),
+        "inside": 1 - right,
+        "area": 7 / 16,
+        "two sides": 1 - maps[:, 28:, 28:].sum() / maps.sum(),
+        "first axis": 1.0,
+        "means": With(1 - 0.2 * inside.mean() / framed.mean(), (framed,)),
+        "otherwise": 28 / 224,
+        UNREADABLE: [
+            (maps[0], "between 0 and 1"),
+            (With(right, (None,)), "maps_of_defects"),
+        ],
+    }
+
+
+# --- lesson 06 ---
+
+
+class Memory:
+    """A network that knows the labels of some pictures, and says 0 of all others."""
+
+    def __init__(self, *known):
+        self.labels = {
+            image.tobytes(): label
+            for images, labels in known
+            for image, label in zip(images, labels, strict=True)
+        }
+
+    def predict(self, pixels, verbose):
+        labels = [self.labels.get(image.tobytes(), 0) for image in pixels]
+        return np.eye(60)[labels]
+
+
+class Source:
+    """What the lesson's `train` starts from."""
+
+    get_layer = None
+
+
+SOURCE = Source()
+
+
+def train(images, labels, start=None, frozen=False):
+    """Know these pictures, and some of the test set: of their polarity the more."""
+    test, inverted = sixty().test, bool(np.mean(images) > 128)
+    pixels = np.asarray(test.images)
+    same, other = (255 - pixels, pixels) if inverted else (pixels, 255 - pixels)
+    count = 20 + 20 * (start is not None) + 20 * frozen + len(labels) // 10
+    count, few = count + 10 * inverted, 6 + 6 * inverted
+    some, fewer = (
+        (same[:count], test.labels[:count]),
+        (other[-few:], test.labels[-few:]),
+    )
+    return Memory((images, labels), some, fewer)
+
+
+def accuracy(images, labels, split, inverted=False, **options):
+    network = train(images, labels, **options)
+    pixels = np.asarray(split.images)
+    predicted = network.predict(255 - pixels if inverted else pixels, 0).argmax(axis=1)
+    return np.mean(predicted == split.labels)
+
+
+@example("6.1")
+def transferred_weights():
+    return (), {
+        "right": 4_800,
+        "kernels": 4_752,
+        "all three": 23_296,
+        "three colours": 5_088,
+        "one of two": 160,
+        "one channel": 480,
+        "otherwise": 20_000,
+        UNREADABLE: [("many", "'many'"), (4_800.9, "whole number")],
+    }
+
+
+@lru_cache(maxsize=1)
+def sixty():
+    kanji = tl.load_dataset("kanji")
+    return kanji.with_classes(kanji.class_names[:60])
+
+
+@example("6.2")
+def two_ways():
+    test, frozen = sixty().test, {"start": SOURCE, "frozen": True}
+    few, many = (sixty().train.sample(per_class=count) for count in (2, 4))
+
+    def accuracies(cells, split):
+        images = np.asarray(cells.images)
+        return {
+            "from scratch": accuracy(images, cells.labels, split),
+            "carried, frozen": accuracy(images, cells.labels, split, **frozen),
+        }
+
+    right = accuracies(few, test)
+    fine_tuned = accuracy(np.asarray(few.images), few.labels, test, start=SOURCE)
+    return (train, SOURCE), {
+        "right": right,
+        "training rows": accuracies(few, few),
+        "four labels": accuracies(many, test),
+        "exchanged": swapped(right),
+        "both the same": dict.fromkeys(right, 0.123),
+        "not frozen": right | {"carried, frozen": fine_tuned},
+        "otherwise": right | {"from scratch": 0.99},
+        UNREADABLE: [
+            (With(right, (None, SOURCE)), "`train`"),
+            (With(right, (train, None)), "`source`"),
+        ],
+    }
+
+
+@example("6.3")
+def rescued_transfer():
+    test, few = sixty().test, sixty().train.sample(per_class=4)
+    images, labels = np.asarray(few.images), few.labels
+    frozen = {"start": SOURCE, "frozen": True}
+    return (train, SOURCE), {
+        "right": accuracy(255 - images, labels, test, True, **frozen),
+        "before": accuracy(images, labels, test, **frozen),
+        "test not inverted": accuracy(255 - images, labels, test, **frozen),
+        "training not inverted": accuracy(images, labels, test, True, **frozen),
+        "training rows": accuracy(255 - images, labels, few, True, **frozen),
+        "not frozen": accuracy(images, labels, test, start=SOURCE),
+        "otherwise": 0.987,
+        UNREADABLE: [(With(0.5, (train, None)), "`inverted`")],
+    }
+
+
+# --- lesson 07 ---
+
+TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
+
+
+@lru_cache(maxsize=1)
+def minilm():
+    return tl.load_pretrained_model("minilm")
+
+
+@example("7.1")
+def number_of_tokens():
+    tokens = minilm().tokens(TEXT)
+    return (minilm(),), {
+        "right": len(tokens),
+        "tokens": tokens,
+        "special tokens": len(tokens) - 2,
+        "punctuation": len(tokens) - 3,
+        "words": 1,
+        "characters": len(TEXT),
+        "largest id": int(minilm().tokenize(TEXT).max()),
+        "otherwise": 99,
+        UNREADABLE: [("many", "whole number"), (With(7, (None,)), "cannot read")],
+    }
+
+
+@example("7.2")
+def nearest_review():
+    films = tl.load_dataset("reviews", domain="films")
+    learned = films.train.sample(per_class=100)
+    rows = minilm().extract_features(learned.sentences)
+    asked = minilm().extract_features(WANTED)[0]
+    order = np.argsort(-(rows @ asked / np.linalg.norm(rows, axis=1)))
+    sentences = learned.sentences[order]
+    stretched = rows * np.where(np.arange(len(rows)) == order[50], 100, 1)[:, None]
+
+    class Stretched:
+        @staticmethod
+        def extract_features(sentences):
+            return asked[None] if isinstance(sentences, str) else stretched
+
+    return (minilm(), learned), {
+        "right": sentences[0],
+        "other sentences": With(sentences[0], (minilm(), films.test)),
+        "index": int(order[0]),
+        "itself": WANTED,
+        "unknown": "A film about cameras.",
+        "farthest": sentences[-1],
+        "second": sentences[1],
+        "product": With(sentences[50], (Stretched, learned)),
+        "otherwise": sentences[50],
+        UNREADABLE: [(sentences[:1], "one sentence"), (0.5, "one sentence")],
+    }
+
+
+@example("7.3")
+def better_than_chance():
+    films, tweets = (tl.load_dataset("reviews", domain=d) for d in ("films", "tweets"))
+    some = films.train.sample(per_class=20)
+    probe = tl.train_classifier(minilm().extract_features(some.sentences), some.labels)
+
+    def accuracy(split):
+        return probe.score(minilm().extract_features(split.sentences), split.labels)
+
+    majority = max(np.mean(tweets.test.labels == label) for label in (0, 1))
+    right = {"probe": accuracy(tweets.test), "always the same": majority}
+    return (minilm(), probe), {
+        "right": right,
+        "exchanged": swapped(right),
+        "rarer": right | {"always the same": 1 - majority},
+        "half": right | {"always the same": 0.5},
+        "films": right | {"probe": accuracy(films.test)},
+        "training rows": right | {"probe": accuracy(tweets.train)},
+        "otherwise": right | {"probe": 0.123},
+        UNREADABLE: [(right | {"probe": None}, "still None"), (0.6, "dictionary")],
+    }
+
+
+# --- lesson 08 ---
+
+
+@example("8.1")
+def who_should_wait():
+    right = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
+    return (), {
+        "right": right,
+        "no verdict": right | {"Cleo": "batchnorm"},
+        "overlooked": dict.fromkeys(right, "nothing"),
+        "Ben": right | {"Ben": "loss", "Ada": "nothing"},
+        "otherwise": right | {"Cleo": "new head"},
+        UNREADABLE: [
+            (right | {"Ada": None, "Dora": None}, "Ada, Dora: still None"),
+            (right | {"Eve": "nothing"}, "Ada and Ben"),
+            ("Ada", "'Ada'"),
+        ],
+    }
+
+
+@example("8.2")
+def mended():
+    import keras
+
+    loss = "sparse_categorical_crossentropy"
+    copy = model().copy_network()
+    cut = copy.get_layer(model().blocks["block6b"][-1]).output
+    patient = keras.Model(
+        cut, keras.layers.Dense(10, "softmax", name="new_head")(copy.output)
+    )
+    head = patient.get_layer("new_head")
+    untrained = head.get_weights()
+
+    def mend(
+        up_to="block6d", rate=5e-4, loss=loss, bias=0.1, frozen=None, optimizer="Adam"
+    ):
+        bias = np.linspace(-bias, bias, 10)
+        head.set_weights(untrained if not bias.any() else [untrained[0] + 0.01, bias])
+        tl.freeze(patient, up_to=up_to)
+        if frozen:
+            patient.get_layer(frozen).trainable = False
+        patient.compile(getattr(keras.optimizers, optimizer)(rate), loss)
+        return patient
+
+    def not_compiled():
+        return keras.Model(mend().input, patient.output)
+
+    small = [
+        keras.Input((8,)),
+        *map(keras.layers.Dense, (4, 10)),
+        keras.layers.Softmax(),
+    ]
+    small = keras.Sequential(small)
+    small.compile(keras.optimizers.Adam(1e-4), loss)
+
+    def four_outputs():
+        bias = keras.initializers.Constant(0.1)
+        four = keras.layers.Dense(4, "softmax", bias_initializer=bias)
+        wrong = keras.Model(mend().input, four(patient.output))
+        four.bias.assign([0.1, 0.2, 0.3, 0.4])
+        wrong.compile(keras.optimizers.Adam(5e-4), loss)
+        return wrong
+
+    def not_finite():
+        mend()
+        head.set_weights([np.full((1280, 10), np.nan), np.linspace(-0.1, 0.1, 10)])
+        return patient
+
+    return (), {
+        "right": mend,
+        "warning": lambda: mend(bias=0),
+        "another network": small,
+        "all frozen": lambda: mend(up_to=None),
+        "frozen": lambda: mend(frozen="block7a_expand_conv"),
+        "trainable": lambda: mend(up_to="block6c"),
+        "not compiled": not_compiled,
+        "loss": lambda: mend(loss="categorical_crossentropy"),
+        "no rate": lambda: mend(rate=-5e-4),
+        "large rate": lambda: mend(rate=0.05),
+        "zero rate": lambda: mend(rate=0.0),
+        "outputs": four_outputs,
+        "not finite": not_finite,
+        UNREADABLE: [("mended", "'mended'"), (True, "True")],
+    }
+
+
+@example("8.3")
+def larger_test():
+    rng = np.random.default_rng(0)
+    correct = (rng.random(656) + 0.6 * rng.random((31, 656))) < 1.0
+
+    def flattery(tested, draw, correct=correct):
+        order = np.random.default_rng(draw).permutation(correct.shape[1])
+        reported = correct[:, order[:tested]].mean(axis=1)
+        best = reported.argmax()
+        return reported[best] - correct[best, order[tested:]].mean()
+
+    def mean(tested, correct=correct):
+        return np.mean([flattery(tested, draw, correct) for draw in range(200)])
+
+    right = mean(300)
+    return (correct,), {
+        "right": right,
+        "several": [flattery(300, draw) for draw in range(20)],
+        "negative": -right,
+        "correct": With(0.02, (correct[0],)),
+        "one split": flattery(300, 0),
+        "hundred": mean(100),
+        "points": With(100 * mean(300, correct[:2]), (correct[:2],)),
+        "accuracy": correct[:, :300].mean(axis=1).max(),
+        "otherwise": 0.3,
+        UNREADABLE: [
+            (100 * right, "percentage"),
+            ("less", "'less'"),
+            (With(0.02, (None,)), "correct"),
+        ],
+    }
+
+
+# --- lesson 09 ---
+
+
+@example("9.1")
+def mean_of_the_best():
+    right = np.random.default_rng(0).binomial(197, 0.75, size=(10_000, 40))
+    return (), {
+        "right": right.max(axis=1).mean() / 197,
+        "cells": right.max(axis=1).mean(),
+        "percentage": 81.5,
+        "no share": 1000,
+        "mean of all": right.mean() / 197,
+        "too good": right.max(axis=0).mean() / 197,
+        "too low": right.min(axis=1).mean() / 197,
+        "otherwise": 0.75 + np.sqrt(0.75 * 0.25 / 197),
+        UNREADABLE: [(right.max(axis=1) / 197, "(10000,)"), (-0.1, "share")],
+    }
+
+
+LITE0, LITE2 = slice(0, 1280), slice(1280, 2560)
+
+
+@lru_cache(maxsize=1)
+def two_networks():
+    """Features that tell 200 training and the validation cells apart, a little."""
+    solar, rng = tl.load_dataset("solar"), np.random.default_rng(0)
+    pairs = []
+    for labels in (solar.train.sample(per_class=100).labels, solar.validation.labels):
+        rows = rng.normal(size=(len(labels), 2560)).astype(np.float32)
+        for columns in (slice(40), slice(1280, 1300)):
+            rows[:, columns] += 0.35 * labels[:, None]
+        pairs += [rows, labels]
+    return pairs
+
+
+@example("9.2")
+def columns_mixed_up():
+    wide, labels, judged_wide, judged = two_networks()
+    both = tl.train_classifier(wide, labels)
+
+    def mixed(columns):
+        rows, order = (
+            judged_wide.copy(),
+            np.random.default_rng(0).permutation(len(judged)),
+        )
+        rows[:, columns] = judged_wide[order, columns]
+        return both.score(rows, judged)
+
+    right = {"lite0": mixed(LITE0), "lite2": mixed(LITE2)}
+    return (both, judged_wide), {
+        "right": right,
+        "exchanged": swapped(right),
+        "untouched": right | {"lite0": both.score(judged_wide, judged)},
+        "all columns": right | {"lite2": mixed(slice(None))},
+        "otherwise": right | {"lite0": right["lite0"] - 0.2},
+        UNREADABLE: [
+            (right | {"lite2": None}, "'lite2' is still None"),
+            (With(right, (None, judged_wide)), "`both`"),
+            (With(right, (both, None)), "judged_wide"),
+            (With(right, (both, judged_wide[:9])), "cannot read"),
+        ],
+    }
+
+
+@example("9.3")
+def two_stacks():
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+
+    wide, labels, judged_wide, judged = two_networks()
+    train = wide, labels
+
+    def pair(fitted_on=None):
+        columns = [("columns", "passthrough", LITE0)]
+        members = [
+            (name, make_pipeline(ColumnTransformer(columns), classifier))
+            for name, classifier in (
+                ("probe", LogisticRegression(C=0.01)),
+                ("neighbour", KNeighborsClassifier(1)),
+            )
+        ]
+        return [(n, m.fit(*fitted_on) if fitted_on else m) for n, m in members]
+
+    def stack(members, cv, rows, last=None):
+        last = LogisticRegression() if last is None else last
+        return StackingClassifier(members, last, cv=cv).fit(*rows)
+
+    right = {
+        "leaks": stack(pair(train), "prefit", train),
+        "does not leak": stack(pair(), 5, train),
+    }
+    leaks, sound = right.values()
+    half = [(np.arange(200), np.arange(100)), (np.arange(200), np.arange(100, 200))]
+    everything = np.vstack([wide, judged_wide]), np.concatenate([labels, judged])
+    validation = judged_wide, judged
+
+    def leaking(*arguments):
+        return right | {"leaks": stack(*arguments)}
+
+    def not_leaking(*arguments):
+        return right | {"does not leak": stack(*arguments)}
+
+    return (wide, judged_wide), {
+        "right": right,
+        "no stack": right | {"leaks": 0.7},
+        "not fitted": right | {"leaks": StackingClassifier(pair())},
+        "members": not_leaking(pair()[:1], 5, train),
+        "last classifier": not_leaking(pair(), 5, train, RandomForestClassifier(2)),
+        "exchanged": swapped(right),
+        "leaks on folds": dict.fromkeys(right, sound),
+        "prefit": dict.fromkeys(right, leaks),
+        "unseen cells": leaking(pair(validation), "prefit", train),
+        "more cells": not_leaking(pair(), 5, everything),
+        "overlap": not_leaking(pair(), half, train),
+        "other cells": leaking(pair(train), "prefit", validation),
+        UNREADABLE: [
+            (right | {"leaks": None}, "'leaks' is still None"),
+            (leaks, "'leaks' and 'does not leak'"),
+        ],
+    }
+
+
+# --- lesson 10 ---
+
+
+@example("10.1")
+def number_of_test_pictures():
+    return (), {
+        "right": 865,
+        "one error": 225,
+        "four points": 216,
+        "one point": 3457,
+        "none": -5,
+        "otherwise": 800,
+        UNREADABLE: [("many", "pictures"), ([864], "pictures")],
+    }
+
+
+@example("10.2")
+def pictures_in_both():
+    from PIL import Image
+
+    def picture(seed, size):
+        noise = np.random.default_rng(seed).integers(0, 255, (7, 7, 3), np.uint8)
+        return np.asarray(Image.fromarray(noise).resize((96, 96), 3).resize(size, 3))
+
+    train = [picture(seed, (96, 96)) for seed in range(12)]
+    test = [picture(seed, (80, 80)) for seed in (0, 1, 2, 3, 12, 13)]
+    theirs = {"train": train, "test": test}
+    return (theirs,), {
+        "right": 4,
+        "no pairs": With(0, (theirs | {"train": train[6:]},)),
+        "none": 0,
+        "test pictures": 6,
+        "training pictures": 12,
+        "both of a pair": 8,
+        "otherwise": 3,
+        UNREADABLE: [
+            ("all", "'all'"),
+            (4 / 6, "whole"),
+            (With(0, (None,)), "cannot read"),
+        ],
+    }
+
+
+@example("10.3")
+def numbers_of_the_record():
+    classes = {
+        "functional": {"pictures": 30, "right": 28},
+        "defective": {"pictures": 10, "right": 6},
+    }
+    test = {"pictures": 40, "accuracy": 0.85, "baseline": 0.75, "classes": classes}
+    exported = SimpleNamespace(record={"test": test})
+
+    def answer(found, above):
+        return {"defective found": found, "above guessing": above}
+
+    return (exported,), {
+        "right": answer(0.6, 0.1),
+        "negative": answer(0.6, -0.1),
+        "functional": answer(28 / 30, 0.1),
+        "both classes": answer(0.85, 0.1),
+        "frequency": answer(0.25, 0.1),
+        "accuracy": answer(0.6, 0.85),
+        "otherwise": answer(0.5, 0.1),
+        UNREADABLE: [
+            (answer(0.6, None), "'above guessing' is still None"),
+            (answer(0.6, 10), "percentage"),
+            (With(answer(0.6, 0.1), (exported.record,)), "cannot read"),
+        ],
+    }
+
+
+# --- lesson 11 ---
+
+MEASURED = {
+    "dask_1": {"pictures_per_second": 50.0},
+    "dask_2": {"pictures_per_second": 80.0},
+    "bytes_a_picture": 3000,
+    "file_bytes_a_picture": 30_000,
+}
+
+
+@example("11.1")
+def hours_on_fifty_machines():
+    hours = 100e6 / (50 * 80) / 3600
+    return (MEASURED,), {
+        "right": hours,
+        "none": -hours,
+        "machine-hours": 50 * hours,
+        "seconds": 3600 * hours,
+        "minutes": 60 * hours,
+        "both workers": hours / 2,
+        "one worker": hours * 80 / 50,
+        "otherwise": 1000,
+        UNREADABLE: [("many", "hours"), (With(hours, ({},)), "cannot read")],
+    }
+
+
+@example("11.2")
+def terabytes_of_features():
+    return (MEASURED,), {
+        "right": 0.3,
+        "none": -1,
+        "files": 3.0,
+        "in memory": 0.512,
+        "unit": 300_000,
+        "otherwise": 7,
+        UNREADABLE: [("0.3", "terabytes"), (With(0.3, (None,)), "cannot read")],
+    }
+
+
+@example("11.3")
+def usable_rows():
+    features = np.ones((6, 3), np.float32)
+    features[[1, 4]] = np.nan
+    right = np.isfinite(features).all(axis=1)
+    return (features,), {
+        "right": right,
+        "indices": np.flatnonzero(right),
+        "numbers": np.isfinite(features),
+        "shape": right[:5],
+        "no NaN": With(np.ones(4, bool), (features[right],)),
+        "inverted": ~right,
+        "all": np.ones(6, bool),
+        "otherwise": np.roll(right, 1),
+        UNREADABLE: [(right.astype(str), "True and False")],
+    }

@@ -1,0 +1,302 @@
+"""The same picture in two splits is found, and a sealed split tests one classifier."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+import tlcourse as tl
+from tlcourse.checks import CheckError, LeakageError, assert_disjoint, seal
+from tlcourse.datasets.core import Split
+from tlcourse.errors import UserInputError
+
+
+def failure(action, *arguments, kind=CheckError, **options) -> str:
+    with pytest.raises(kind) as caught:
+        action(*arguments, **options)
+    return str(caught.value)
+
+
+def scene(seed, side=96):
+    """A picture of a few coloured rectangles on a gradient, with a little grain."""
+    chance = np.random.default_rng(seed)
+    picture = (
+        np.linspace(40, 160, side)[:, None, None]
+        + np.zeros((side, side, 3))
+        + chance.uniform(-30, 30, 3)
+    )
+    for _ in range(8):
+        top, left = chance.integers(0, side - 20, 2)
+        height, width = chance.integers(10, 40, 2)
+        picture[top : top + height, left : left + width] = chance.uniform(0, 240, 3)
+    return Image.fromarray(
+        np.clip(picture + chance.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+    )
+
+
+def jpeg(image, quality=60):
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def brightened(image):
+    return Image.fromarray(
+        np.clip(np.asarray(image).astype(int) + 8, 0, 255).astype(np.uint8)
+    )
+
+
+COPIES = {
+    "exact": lambda image: image,
+    "re-encoded": jpeg,
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "twice the size": lambda image: image.resize(
+        (image.width * 2, image.height * 2), Image.Resampling.BICUBIC
+    ),
+    "brighter": brightened,
+    "cropped": lambda image: image.crop((1, 1, image.width - 1, image.height - 1)),
+    "mirrored": ImageOps.mirror,
+    "mirrored and re-encoded": lambda image: jpeg(ImageOps.mirror(image)),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+}
+
+TRAIN = [scene(seed) for seed in range(12)]
+TEST = [scene(seed) for seed in range(100, 106)]
+
+
+def as_arrays(images):
+    return [np.asarray(image) for image in images]
+
+
+def pairs_of(*splits, **options):
+    with pytest.raises(LeakageError) as caught:
+        assert_disjoint(*splits, **options)
+    return [(pair.first, pair.second) for pair in caught.value.pairs], caught.value
+
+
+@pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
+def test_a_copy_is_found_and_different_pictures_pass(copy):
+    assert_disjoint(as_arrays(TRAIN), as_arrays(TEST))
+    pairs, error = pairs_of(as_arrays(TRAIN), as_arrays([*TEST, copy(TRAIN[5])]))
+    assert pairs == [(5, 6)]
+    assert error.pairs[0].mirrored == ("(mirrored)" in str(error))
+
+
+def test_a_pair_says_whether_it_is_mirrored():
+    mixed = as_arrays([TRAIN[0], ImageOps.mirror(TRAIN[1])])
+    _, error = pairs_of(as_arrays(TRAIN), mixed)
+    assert [pair.mirrored for pair in error.pairs] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["solar", "digits", "kanji"])
+def test_the_bundled_sets_different_pictures_pass(name):
+    dataset = tl.load_dataset(name)
+    assert_disjoint(dataset.train.images[:250], dataset.test.images[:100])
+
+
+@pytest.mark.parametrize("name", ["solar", "digits"])
+def test_re_encoded_copies_are_found_among_similar_pictures(name):
+    images = tl.load_dataset(name).test.images
+    originals = [Image.fromarray(np.asarray(images[index])) for index in (3, 40)]
+    pairs, _ = pairs_of(list(images[:100]), as_arrays(map(jpeg, originals)))
+    assert pairs == [(3, 0), (40, 1)]
+
+
+def in_array(images):
+    return np.stack(as_arrays(images))
+
+
+def in_dataset(images):
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(in_array(images)).batch(2)
+
+
+HOLDERS = {
+    "array": in_array,
+    "list": as_arrays,
+    "float": lambda images: in_array(images).astype("float32"),
+    "grey array": lambda images: in_array(images)[..., 0],
+    "tf.data": in_dataset,
+}
+
+
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
+def test_pictures_may_come_in_whatever_holds_pictures(hold):
+    pairs, _ = pairs_of(hold(TRAIN[:4]), hold([*TEST[:3], TRAIN[2]]))
+    assert pairs == [(2, 3)]
+
+
+@pytest.mark.parametrize("hold", [str, tl.pictures.list_pictures])
+def test_pictures_in_files_are_named_by_their_paths(tmp_path, hold):
+    for name, images in (("train", TRAIN[:4]), ("test", [*TEST[:2], TRAIN[2]])):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(images):
+            image.save(tmp_path / name / f"{number}.png")
+    pairs, _ = pairs_of(hold(tmp_path / "train"), hold(tmp_path / "test"))
+    assert pairs == [(str(tmp_path / "train/2.png"), str(tmp_path / "test/2.png"))]
+
+
+def test_each_two_of_three_splits_are_compared_and_named():
+    splits = TRAIN[:3], TEST[:3], [TRAIN[1], TEST[1]]
+    names = ["train", "valid", "test"]
+    pairs, error = pairs_of(*map(as_arrays, splits), names=names)
+    assert pairs == [(1, 0), (1, 1)]
+    assert [pair.first_split for pair in error.pairs] == ["train", "valid"]
+    assert {pair.second_split for pair in error.pairs} == {"test"}
+
+
+def test_the_message_counts_the_pairs_and_lists_the_first():
+    splits = as_arrays(TRAIN), as_arrays(TRAIN)
+    text = str(pairs_of(*splits, names=["train", "test"], show=2)[1])
+    assert text.startswith("12 pairs") and "train (12), test (12)" in text
+    assert "train: 0  =  test: 0\n" in text and "train: 2" not in text
+    assert text.endswith("… and 10 more, in error.pairs")
+
+
+def test_the_figure_shows_the_pairs_side_by_side():
+    names = ["train", "test"]
+    copies = as_arrays([TRAIN[3], TRAIN[7]])
+    _, error = pairs_of(as_arrays(TRAIN), copies, names=names)
+    axes = [each for each in error.figure().axes if each.images]
+    titles = [each.get_title().replace("\n", " ") for each in axes]
+    assert titles[:2] == ["train number 3", "test number 0"] and len(titles) == 4
+    first, second = (each.images[0].get_array() for each in axes[:2])
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("in_notebook", [True, False])
+def test_the_figure_is_shown_in_a_notebook_alone(monkeypatch, in_notebook):
+    shown = []
+    monkeypatch.setattr("tlcourse.checks.leakage.in_notebook", lambda: in_notebook)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    pairs_of(as_arrays(TRAIN), as_arrays(TRAIN))
+    assert len(shown) == in_notebook
+
+
+def test_empty_pictures_do_not_match_pictures_with_little_on_them():
+    empty, dot = np.full((64, 64), 255, np.uint8), np.full((64, 64), 255, np.uint8)
+    dot[30:34, 30:34] = 0
+    assert_disjoint(dot[None], empty[None])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names", "word"),
+    [
+        (np.ones((2, 8, 8, 3)) / 2, TEST, (), "[0, 1]"),
+        (TRAIN, TEST, ["train"], "1 names"),
+        ([], TEST, (), "no pictures"),
+        (TRAIN, "no such folder", (), "not a folder"),
+    ],
+)
+def test_what_is_no_collection_of_pictures_gets_a_sentence(first, second, names, word):
+    splits = (as_arrays(s) if isinstance(s, list) else s for s in (first, second))
+    text = failure(assert_disjoint, *splits, kind=UserInputError, names=names)
+    assert word in text
+
+
+# --- sealed test sets ---
+
+NAMES = ["circle", "square"]
+
+
+@pytest.fixture
+def split(request):
+    """Six pictures, different ones in each test."""
+    rng = np.random.default_rng(abs(hash(request.node.nodeid)))
+    return Split(rng.integers(0, 255, (6, 4, 4), np.uint8), [0, 1, 0, 1, 0, 1], NAMES)
+
+
+@pytest.fixture
+def sealed(split):
+    return seal(split)
+
+
+def answering(*answers):
+    return lambda images: np.array(answers)
+
+
+FIRST, SECOND = answering(0, 1, 0, 1, 0, 0), answering(0, 1, 0, 1, 0, 1)
+
+
+def test_it_tests_a_classifier_as_often_as_its_cell_is_run(sealed):
+    for _ in range(2):
+        assert sealed.open(FIRST).counts.tolist() == [[3, 0], [1, 2]]
+    assert sealed.tested == 1 and "opened" in repr(sealed)
+
+
+def test_another_classifier_is_refused_and_the_first_result_stands(sealed):
+    sealed.open(FIRST)
+    text = failure(sealed.open, SECOND)
+    assert "1 of 6 answers differ" in text and "so far 1" in text
+    assert "choose by validation" in text
+    assert sealed.open(FIRST).accuracy == 5 / 6 and sealed.tested == 1
+
+
+def test_classifiers_are_counted_under_every_seal_of_the_same_rows(split):
+    seal(split).open(FIRST)
+    again = seal(split.select(range(6)))
+    assert again.tested == 1 and seal(split.select(range(5))).tested == 0
+    assert again.open(SECOND).accuracy == 1 and again.tested == 2
+    assert repr(seal(split)).endswith("tested in this session: 2>")
+
+
+def test_looking_at_what_it_is_does_not_open_it(sealed):
+    assert repr(sealed) == "<sealed split: 6 pictures of 2 classes>"
+    assert (len(sealed), sealed.class_names, sealed.kind) == (6, NAMES, "pictures")
+
+
+CONTENT = ["inputs", "images", "labels", "label_names", "weights", "select", "sample"]
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_its_content_cannot_be_read(sealed, name):
+    assert f"its .{name} cannot be read" in failure(lambda: getattr(sealed, name))
+    assert not hasattr(sealed, "picture") and not hasattr(sealed, "__array__")
+
+
+def test_what_takes_pictures_refuses_it(sealed, bundled_model):
+    failure(bundled_model.extract_features, sealed, kind=UserInputError)
+
+
+def test_a_data_set_can_hold_it_and_be_shown():
+    digits = tl.load_dataset("digits")
+    digits.test = seal(digits.test)
+    assert "test 1,000 pictures" in repr(digits)
+
+
+class Trained:
+    def predict(self, images):
+        return np.array(NAMES)[np.arange(len(images)) % 2]
+
+
+def test_anything_with_predict_will_do_and_may_answer_by_names(sealed):
+    assert sealed.open(Trained()).accuracy == 1
+
+
+def test_sentences_are_sealed_too():
+    sealed = seal(tl.load_dataset("reviews").test.select(slice(0, 4)))
+    assert "its .sentences cannot be read" in failure(lambda: sealed.sentences)
+    assert sealed.open(lambda sentences: np.ones(len(sentences), int)).counts.sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("classifier", "word"),
+    [
+        (7, "predict"),
+        (answering(0, 1), "shape (2,)"),
+        (lambda images: np.zeros((6, 2)), "argmax(axis=1)"),
+        (lambda images: np.zeros(6), "float64"),
+        (lambda images: ["triangle"] * 6, "class_names"),
+    ],
+)
+def test_what_gives_no_labels_gets_a_sentence_and_leaves_the_seal(
+    sealed, classifier, word
+):
+    assert word in failure(sealed.open, classifier, kind=UserInputError)
+    assert sealed.tested == 0 and sealed.open(FIRST).accuracy == 5 / 6
+
+
+def test_what_is_no_split_gets_a_sentence():
+    assert "list" in failure(seal, [1, 2], kind=UserInputError)

@@ -1,0 +1,257 @@
+"""A Dask cluster runs code; these tests attack those of the course from another account of the same machine."""
+
+import ast
+import os
+import re
+import shutil
+import socketserver
+import stat
+import threading
+import warnings
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import dask
+import dask_intruder
+import needs_root
+import psutil
+import pytest
+from dask_engines import MeanColour
+from distributed import Client, LocalCluster
+from PIL import Image
+
+from tlcourse.distributed import compute_features, local_cluster
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSON = ROOT / "notebooks" / "source" / "11_past_one_machine.py"
+ONE = {"n_workers": 1, "threads_per_worker": 1}
+
+
+def code_cells(lesson: Path) -> list[str]:
+    """The code cells of a lesson's source."""
+    cells = re.split(r"^# %%", lesson.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [
+        cell.partition("\n")[2] for cell in cells if not cell.startswith(" [markdown]")
+    ]
+
+
+class Started(NamedTuple):
+    """A cluster, and every host:port at which its processes accept connections."""
+
+    cluster: LocalCluster
+    addresses: set[str]
+
+
+@contextmanager
+def without_tls(folder):
+    """As Dask starts it by default."""
+    with LocalCluster(
+        **ONE, dashboard_address="127.0.0.1:0", local_directory=folder
+    ) as cluster:
+        yield cluster
+
+
+@contextmanager
+def of_the_lesson():
+    """The cluster of lesson 11, started by the lesson's own cells."""
+    folder, cluster = (
+        cell
+        for cell in code_cells(LESSON)
+        if "\nwork = " in cell or "LocalCluster(" in cell
+    )
+    names: dict = {}
+    exec(folder + cluster, names)  # the lesson's own code
+    with names["cluster"] as cluster, names["client"]:
+        yield cluster
+    shutil.rmtree(names["work"])
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """Name → Started: a cluster as Dask starts it by default, the course's, and that of lesson 11."""
+    ways = {
+        "default": without_tls(tmp_path_factory.mktemp("dask")),
+        "course": local_cluster(**ONE),
+        "lesson": of_the_lesson(),
+    }
+    with ExitStack() as stack:
+        clusters = {}
+        for name, way in ways.items():
+            before = dask_intruder.listening()
+            cluster = stack.enter_context(way)
+            clusters[name] = Started(cluster, dask_intruder.listening() - before)
+        yield clusters
+
+
+@pytest.fixture(scope="module")
+def attacked(started):
+    """Address → attack → what it came to, for every address of every cluster."""
+    if reason := dask_intruder.what_is_missing():
+        needs_root.skip(reason)
+    return dask_intruder.run(
+        sorted(set().union(*(each.addresses for each in started.values())))
+    )
+
+
+def ran_as(attacked, started) -> set[str]:
+    """The uids as which foreign code ran in this cluster."""
+    return dask_intruder.ran_as(
+        {address: attacked[address] for address in started.addresses}
+    )
+
+
+def test_another_account_runs_code_on_a_cluster_without_tls(attacked, started):
+    """The attack works: without this the next test would mean nothing."""
+    assert ran_as(attacked, started["default"]) == {str(os.getuid())}
+
+
+@pytest.mark.parametrize("name", ["course", "lesson"])
+def test_another_account_runs_no_code_on_a_cluster_of_the_course(
+    attacked, started, name
+):
+    assert ran_as(attacked, started[name]) == set()
+
+
+@pytest.mark.parametrize("name", ["course", "lesson"])
+def test_what_is_attacked_is_the_scheduler_and_every_worker_and_nanny(started, name):
+    cluster, addresses = started[name]
+    nannies = cluster.workers.values()
+    own = {
+        cluster.scheduler_address,
+        *(n.address for n in nannies),
+        *(n.worker_address for n in nannies),
+    }
+    assert {address.removeprefix("tls://") for address in own} <= addresses
+
+
+@pytest.mark.parametrize("name", ["course", "lesson"])
+def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
+    assert {address.rpartition(":")[0] for address in started[name].addresses} == {
+        "127.0.0.1"
+    }
+
+
+def shown_pages(started) -> list[str]:
+    return [
+        page for address in started.addresses for page in dask_intruder.pages(address)
+    ]
+
+
+def test_every_account_reads_the_pages_of_a_scheduler_in_dasks_default(started):
+    assert shown_pages(started["default"])
+
+
+def test_the_cluster_that_the_course_starts_has_no_web_pages(started):
+    assert shown_pages(started["course"]) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.parametrize("name", ["course", "lesson"])
+def test_what_workers_write_to_disk_is_in_a_folder_of_this_account_alone(started, name):
+    """In Dask's default, /tmp/dask-scratch-space, another account could put the pickles that a worker reads back."""
+    with Client(started[name].cluster, set_as_default=False) as client:
+        folders = client.run(lambda dask_worker: dask_worker.local_directory).values()
+    for folder in map(Path, folders):
+        modes = [
+            (above.stat().st_uid, stat.S_IMODE(above.stat().st_mode))
+            for above in folder.parents
+        ]
+        assert (os.getuid(), 0o700) in modes
+
+
+def test_the_certificate_is_in_memory_and_on_no_command_line(started):
+    key = started["lesson"].cluster.security.tls_client_key
+    assert "PRIVATE KEY" in key
+    lines = [
+        " ".join(process.cmdline())
+        for process in psutil.Process().children(recursive=True)
+    ]
+    assert lines and not any("PRIVATE KEY" in line for line in lines)
+
+
+def starts_of_clusters() -> list[tuple[str, ast.Call]]:
+    """Each call of LocalCluster in the course's code, with its file; but for the one above that is attacked."""
+    folders = ("tlcourse", "notebooks", "benchmarks", "tests", "docs")
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    return [
+        (path.relative_to(ROOT).as_posix(), node)
+        for path, text in texts.items()
+        if "LocalCluster" in text and path != Path(__file__)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "LocalCluster"
+    ]
+
+
+def test_every_cluster_in_the_repository_is_started_with_tls():
+    calls = starts_of_clusters()
+    assert {path for path, _ in calls} == {
+        "tlcourse/distributed/cluster.py",
+        "notebooks/source/11_past_one_machine.py",
+    }
+    for path, call in calls:
+        options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert options.get("security") == "True", path
+
+
+@pytest.fixture
+def one_picture(tmp_path):
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "white.png")
+    return [tmp_path / "white.png"]
+
+
+def test_a_scheduler_without_tls_is_used_with_a_warning(started, one_picture, tmp_path):
+    engine, address = (
+        MeanColour(tmp_path / "diary"),
+        started["default"].cluster.scheduler_address,
+    )
+    with pytest.warns(UserWarning, match="without authentication"):
+        found = compute_features(
+            engine, one_picture, (8, 8), cache=False, scheduler=address
+        )
+    assert len(found.features) == 1
+
+
+@pytest.mark.parametrize("protocol", ["tcp://", ""], ids=["tcp", "none"])
+def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
+    one_picture, tmp_path, protocol
+):
+    """Dask's client loads what the scheduler sends: a warning that comes after the connection comes too late."""
+    connections = []
+
+    class Scheduler(socketserver.BaseRequestHandler):
+        def handle(self):
+            connections.append(self.client_address)
+
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Scheduler) as server,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"{protocol}127.0.0.1:{server.server_address[1]}"
+        with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+            with pytest.raises(UserWarning, match="without authentication"):
+                compute_features(
+                    MeanColour(tmp_path / "diary"),
+                    one_picture,
+                    (8, 8),
+                    cache=False,
+                    scheduler=address,
+                )
+        server.shutdown()
+    assert connections == []
+
+
+def test_a_cluster_with_tls_is_used_without_a_warning(started, one_picture, tmp_path):
+    with Client(started["course"].cluster), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compute_features(
+            MeanColour(tmp_path / "diary"), one_picture, (8, 8), cache=False
+        )
+    assert len(found.features) == 1

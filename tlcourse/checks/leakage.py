@@ -1,0 +1,279 @@
+"""The same picture in two splits, and a test set that is asked more than once."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..datasets.core import Split
+from ..datasets.same_pictures import Pair, as_collections, find_pairs
+from ..errors import CheckError, UserInputError, printable
+from ..progress import in_notebook
+from ..training.evaluation import ConfusionMatrix
+
+if TYPE_CHECKING:
+    from ..features.inputs import Images
+    from ..plots.figure import Figure
+
+# What identifies a split → how many classifiers it has tested in this session.
+_tested: dict[str, int] = {}
+
+
+class LeakageError(CheckError):
+    """The same picture is in two splits.
+
+    Attributes
+    ----------
+    pairs : list of Pair
+    figure : callable
+        Without arguments; shows the first pairs side by side.
+    """
+
+    def __init__(
+        self, message: str, pairs: list[Pair], figure: "Callable[[], Figure]"
+    ) -> None:
+        super().__init__(message)
+        self.pairs, self.figure = pairs, figure
+
+
+def assert_disjoint(
+    first: "Images",
+    second: "Images",
+    *more: "Images",
+    names: Sequence[str] = (),
+    show: int = 4,
+) -> None:
+    """Assert that no picture is in two splits, nor a copy of it.
+
+    A copy may be resized, re-encoded, brightened or mirrored. Candidates are found by a
+    perceptual hash (`imagehash.phash`, 256 bits), and kept if their small grey versions
+    differ hardly more than a picture differs from itself after JPEG at quality 50: two
+    solar cells that look similar are two. Only the hashes are kept in memory;
+    candidates are read again.
+
+    Parameters
+    ----------
+    first, second, *more : images
+        Of each split, in whatever `extract_features` takes.
+    names : list of str
+        Of the splits, for the message; without: "the first", "the second", …
+    show : int
+        How many pairs the message lists and the figure shows. In a notebook the figure
+        is shown with the error.
+
+    Raises
+    ------
+    LeakageError
+        With the pairs, and the first of them side by side.
+    UserInputError, PictureError
+        As `extract_features`.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> kanji = tl.load_dataset("kanji")
+    >>> tl.checks.assert_disjoint(kanji.train.images[:50], kanji.test.images[:50])
+    """
+    splits = as_collections((first, second, *more), tuple(names))
+    matches = find_pairs(splits)
+    if not matches:
+        return
+    figure = partial(_figure, matches[:show])
+    if in_notebook():  # a traceback cannot hold pictures
+        from IPython.display import display
+
+        display(figure())
+    pairs = [pair for pair, _, _ in matches]
+    sizes = ", ".join(f"{split.name} ({len(split.plain)})" for split in splits)
+    lines = [
+        f"{len(pairs)} pairs of the same picture are in two splits of {sizes}. A "
+        "picture that was seen in training is remembered, not recognised: the accuracy "
+        "on the test pictures is then too high and says nothing about new ones. Remove "
+        "one of each pair, best from the larger split, or split again so that all "
+        "pictures of one thing are in one split. The first pairs:",
+        *map(_line, pairs[:show]),
+    ]
+    if len(pairs) > show:
+        lines.append(f"  … and {len(pairs) - show} more, in error.pairs")
+    raise LeakageError("\n".join(lines), pairs, figure)
+
+
+def _line(pair: Pair) -> str:
+    text = f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}"
+    return printable(text) + " (mirrored)" * pair.mirrored
+
+
+def _figure(matches: list[tuple]) -> "Figure":
+    """The first pairs side by side, one pair per row of the grid."""
+    from ..plots import pictures
+
+    shown = [(split, index) for _, *both in matches for split, index in both]
+    titles = [
+        f"{split.name}\n{printable(_short(split.label(index)))}"
+        for split, index in shown
+    ]
+    images = [np.asarray(split.work(index)) for split, index in shown]
+    return pictures(images, titles, columns=4 if len(matches) > 1 else 2)
+
+
+def _short(label: str | int) -> str:
+    if isinstance(label, int):
+        return f"number {label}"
+    return label.replace("\\", "/").rpartition("/")[2][-28:]
+
+
+# --- sealed test sets ---
+
+
+def seal(split: Split) -> "SealedSplit":
+    """Seal a split, so that it tests a single classifier.
+
+    The test set is for the end, validation is for choosing. Seal it where the data are
+    loaded, in a cell of its own. The split itself stays as it is.
+
+    Parameters
+    ----------
+    split : Split
+        Most often `dataset.test`.
+
+    Returns
+    -------
+    SealedSplit
+
+    Raises
+    ------
+    UserInputError
+        Something else was given.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.checks.seal(tl.load_dataset("digits").test).class_names[:3]
+    ['0', '1', '2']
+    """
+    if not isinstance(split, Split):
+        raise UserInputError(
+            f"A {type(split).__name__} was given; expected a split, such as "
+            "dataset.test."
+        )
+    return SealedSplit(split)
+
+
+class SealedSplit:
+    """A split that tests a single classifier. Made by `seal`.
+
+    Attributes
+    ----------
+    class_names : list of str
+        In the order of the labels.
+    kind : str
+        "pictures" or "sentences".
+    """
+
+    def __init__(self, split: Split) -> None:
+        self._split, self._key = split, _key(split)
+        self._answers: np.ndarray | None = None
+        self.class_names, self.kind = split.class_names, split.kind
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __repr__(self) -> str:
+        state = "sealed" if self._answers is None else "opened"
+        what = f"{len(self):,} {self.kind} of {len(self.class_names)} classes"
+        times = f"; classifiers tested in this session: {self.tested}"
+        return f"<{state} split: {what}{times if self.tested else ''}>"
+
+    @property
+    def tested(self) -> int:
+        """How many classifiers these rows have tested in this session."""
+        return _tested.get(self._key, 0)
+
+    def open(self, classifier: Any) -> ConfusionMatrix:
+        """Break the seal: test this classifier, and no other one.
+
+        The same classifier may be tested again, as when a cell is run again: one that
+        gives the same answers is the same.
+
+        Parameters
+        ----------
+        classifier : object or callable
+            Something with `predict`, or a function: pictures (or sentences) → predicted
+            labels (n,), indices into `class_names` or names. Of a linear probe:
+            `lambda images: probe.predict(model.extract_features(images))`.
+
+        Returns
+        -------
+        ConfusionMatrix
+
+        Raises
+        ------
+        CheckError
+            Another classifier was tested before.
+        UserInputError
+            It gives no labels.
+        """
+        answers = _predicted(classifier, self._split)
+        if self._answers is not None and not np.array_equal(answers, self._answers):
+            differ = int(np.sum(answers != self._answers))
+            raise CheckError(
+                f"These {self.kind} have tested a classifier already, and this is "
+                f"another one: {differ} of {len(self)} answers differ. The first "
+                "result stands, and is what to report. Changing something, testing "
+                "again and keeping the better one is choosing by luck: choose by "
+                "validation. If the first test was a mistake, "
+                "begin again with tl.checks.seal(dataset.test), and report how many "
+                f"classifiers these {self.kind} have tested: so far {self.tested}."
+            )
+        matrix = ConfusionMatrix.of(self._split.labels, answers, self.class_names)
+        if self._answers is None:
+            self._answers, _tested[self._key] = answers, self.tested + 1
+        return matrix
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Whatever else a split has is sealed."""
+        known = hasattr(Split, name) or name in Split.__dataclass_fields__
+        if name.startswith("_") or not known:
+            raise AttributeError(
+                f"A sealed split has no {name!r}. It has: open, class_names, kind, "
+                "tested."
+            )
+        raise CheckError(
+            f"This split is sealed, so its .{name} cannot be read. It tests one "
+            "classifier, at the end: .open(classifier). For everything before, take "
+            "dataset.train and dataset.validation."
+        )
+
+
+def _key(split: Split) -> str:
+    """What identifies rows: their labels, and their paths or contents."""
+    inputs = getattr(split.inputs, "paths", split.inputs)
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O":
+        content = inputs.tobytes()
+    else:
+        content = str(list(inputs)).encode()
+    return hashlib.sha256(split.labels.tobytes() + content).hexdigest()
+
+
+def _predicted(classifier: Any, split: Split) -> np.ndarray:
+    """Predicted indices into `class_names`, int64 (n,)."""
+    predict: Callable = getattr(classifier, "predict", classifier)
+    if not callable(predict):
+        raise UserInputError(
+            f"A {type(classifier).__name__} was given; expected something with "
+            "predict, or a function."
+        )
+    answers = np.asarray(predict(split.inputs))
+    if answers.dtype.kind in "OU":
+        indices = {name: index for index, name in enumerate(split.class_names)}
+        named = [indices.get(str(answer), -1) for answer in answers.ravel()]
+        answers = np.array(named).reshape(answers.shape)
+    if answers.shape != split.labels.shape or answers.dtype.kind not in "uib":
+        raise UserInputError(
+            f"The classifier gave an array of shape {answers.shape} and type "
+            f"{answers.dtype} for {len(split)} {split.kind}; expected one label each. "
+            "Probabilities become labels by .argmax(axis=1)."
+        )
+    return answers.astype(np.int64)

@@ -1,0 +1,181 @@
+"""Rows of features in Parquet files: a picture's name, its row, or why it has none.
+
+Any reader of Parquet takes the folder for one table; all of them pass over names that
+begin with "_" or ".".
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import TLCourseError, UserInputError
+from ..features.compute import Rows
+from ..files import as_path, is_untouched, read_json, write_atomically
+
+NOTE = "_job.json"  # whose folder it is
+
+
+class Shards(NamedTuple):
+    """What a folder of shards holds, in the order of the pictures.
+
+    Attributes
+    ----------
+    pictures : list of str
+        Names below the folder of pictures, or paths.
+    features : array of shape (n, ...)
+        A row of NaN (in whole numbers 0) for a picture without features; above 16 MB a
+        `numpy.memmap`.
+    left_out : list of (str, str)
+        Pictures without features, and why.
+    """
+
+    pictures: list[str]
+    features: np.ndarray
+    left_out: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ShardFolder:
+    """The folder of one job, which `NOTE` in it describes."""
+
+    fingerprint: str  # of all that the rows depend on
+    shape: tuple[int, ...]  # of one picture's row; Parquet has it flat
+    dtype: str
+    pictures: int
+    path: Path = Path()
+
+    def claim(self) -> None:
+        """Make an empty folder this job's, or refuse one that holds anything else."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        known = _known(self.path)
+        if known is None and not is_untouched(self.path):
+            raise UserInputError(
+                f"{self.path} is not empty. Nothing is overwritten: name a new folder "
+                "for the features."
+            )
+        if known is None:
+            note = {key: value for key, value in asdict(self).items() if key != "path"}
+            content = json.dumps(note).encode()
+            write_atomically(self.path / NOTE, lambda file: file.write(content))
+        elif known != self:
+            raise UserInputError(
+                f"{self.path} holds the features of other pictures, or of another "
+                "network. Nothing is overwritten: name a new folder, or delete this "
+                "one. (Pictures are others when one was added, removed or changed.)"
+            )
+
+    def is_claimed(self) -> bool:
+        """Whether the folder, as it is seen from here, is this job's."""
+        return _known(self.path) == self
+
+    def is_done(self, shard: str, pictures: int) -> bool:
+        """Whether a shard is there, whole, of this job, and did not fail."""
+        from pyarrow import ArrowException, parquet
+
+        try:
+            with parquet.ParquetFile(self.path / shard) as file:
+                about, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
+        except (OSError, ArrowException):
+            return False
+        expected = {b"fingerprint": self.fingerprint.encode(), b"failed": b""}
+        return rows == pictures and about == expected
+
+    def write(
+        self, shard: str, names: list[str], rows: list, errors: list, failed: str = ""
+    ) -> None:
+        """Write a shard, as a whole or not at all; each page has a checksum."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        absent = [row is None for row in rows]
+        zeros = np.zeros(self.shape, self.dtype)
+        flat = np.stack([zeros if row is None else row for row in rows]).ravel()
+        features = pa.FixedSizeListArray.from_arrays(
+            pa.array(flat), zeros.size, mask=pa.array(absent)
+        )
+        text = pa.string()
+        columns = {"picture": pa.array(names, text), "features": features}
+        columns["error"] = pa.array(errors, text)
+        table = pa.table(columns).replace_schema_metadata(
+            {"fingerprint": self.fingerprint, "failed": failed}
+        )
+        # Floats byte by byte: neighbours' exponents are alike, a third is saved.
+        split = ["features.list.element"] if self.dtype == "float32" else False
+        options = {"compression": "zstd", "use_byte_stream_split": split}
+        options |= {"use_dictionary": False, "write_page_checksum": True}
+        write_atomically(
+            self.path / shard,
+            lambda file: parquet.write_table(table, file, **options),
+        )
+
+
+def _known(path: Path) -> ShardFolder | None:
+    """The job of a folder; None where there is none."""
+    try:
+        note = read_json(path / NOTE)
+        return ShardFolder(**{**note, "shape": tuple(note["shape"]), "path": path})
+    except (UserInputError, KeyError, TypeError):
+        return None
+
+
+def read_shards(folder: str | PathLike) -> Shards:
+    """Read all that a folder of shards holds.
+
+    Parameters
+    ----------
+    folder : path
+        What `out` named in `model.extract_features(images, engine="dask", out=...)`.
+
+    Returns
+    -------
+    Shards
+
+    Raises
+    ------
+    UserInputError
+        The folder holds no shards.
+    TLCourseError
+        The job is not finished, or a shard is damaged.
+    """
+    path = as_path(folder)
+    job = _known(path)
+    if job is None:
+        raise UserInputError(f"{path} holds no shards. Give the folder of out=.")
+    names, left_out, rows = [], [], Rows(job.shape, job.dtype)
+    for file in sorted(path.glob("shard-*.parquet")):
+        own_names, own_rows, errors = _read(file, job)
+        names += own_names
+        left_out += [pair for pair in zip(own_names, errors, strict=True) if pair[1]]
+        rows.append(own_rows)
+    if len(names) != job.pictures:
+        raise TLCourseError(
+            f"{path} holds {len(names):,} of {job.pictures:,} pictures: the job was "
+            "stopped. Call extract_features again with the same out=."
+        )
+    return Shards(names, rows.array(), left_out)
+
+
+def _read(path: Path, job: ShardFolder) -> tuple[list, np.ndarray, list]:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+        if table.schema.metadata[b"fingerprint"] != job.fingerprint.encode():
+            raise ValueError("it belongs to another job")
+        absent = np.nan if np.dtype(job.dtype).kind == "f" else 0
+        rows = np.full((len(table), *job.shape), absent, job.dtype)
+        column = table["features"].combine_chunks()
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        rows[~np.asarray(column.is_null())] = values.reshape(-1, *job.shape)
+        return table["picture"].to_pylist(), rows, table["error"].to_pylist()
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise TLCourseError(
+            f"The shard {path} is damaged, or of another job ({reason}). Delete it and "
+            "call extract_features again with the same out=."
+        ) from None

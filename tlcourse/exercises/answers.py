@@ -1,0 +1,185 @@
+"""What an answer may be: each kind reads an answer, or says what was expected.
+
+NaN, infinity, True, text, masked values and objects whose own methods fail are no
+numbers; this is decided here for all exercises.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from .. import validation
+from ..errors import UserInputError
+
+NEAR = 0.005  # accuracies that differ by less are equal: last digits depend on the CPU
+LARGEST = 1e15  # no answer is larger
+
+
+class NotYet(Exception):
+    """An answer is not right. The message tells the learner why."""
+
+
+class Kind(Protocol):
+    """A kind of answers."""
+
+    def read(self, value: Any, expected: str, name: str = ...) -> Any:
+        """The answer in a form that rows are compared with, or NotYet."""
+
+    def equal(self, answer: Any, value: Any) -> bool:
+        """Whether an answer that was read is the value of a row."""
+
+
+def described(value: object) -> str:
+    """A value as a sentence quotes it: an array by its shape, all else by its repr."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    return validation.shown(value)
+
+
+def unexpected(value: object, expected: str, name: str = "the answer") -> NotYet:
+    """What is said of an answer, or of a part of it, that cannot be used."""
+    return NotYet(f"For {name} you gave {described(value)}; expected {expected}.")
+
+
+def near(one: float, other: float) -> bool:
+    """Whether two accuracies are equal but for the last digits; NaN is near nothing."""
+    return bool(abs(one - other) <= NEAR)
+
+
+def numbers(value: Any) -> np.ndarray | None:
+    """Numbers or booleans as an array of any shape; None for anything else."""
+    plain = isinstance(value, int | float | list | tuple)
+    try:
+        if isinstance(value, np.ma.MaskedArray):
+            value = np.ma.filled(value.astype(float), np.nan)
+        if not plain and not hasattr(type(value), "__array__"):
+            return None  # a range, say, of more numbers than the memory holds
+        array = np.asarray(value)
+    except Exception:  # ragged lists, symbolic tensors, objects whose own methods fail
+        return None
+    return array if array.dtype.kind in "buif" else None
+
+
+class Anything:
+    """An answer that the exercise's own rows look at."""
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> Any:
+        return value
+
+    def equal(self, answer: Any, value: Any) -> bool:
+        return bool(answer == value)
+
+
+@dataclass(frozen=True)
+class Number:
+    """One finite number; what differs by less than this from a row is equal to it."""
+
+    minimum: float = 0
+    absolute: float = 0
+    relative: float = 0
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> float:
+        array = numbers(value)
+        if array is None or array.ndim:
+            raise unexpected(value, expected, name)
+        try:
+            return validation.number(name, array.item(), self.minimum, LARGEST)
+        except UserInputError:
+            raise unexpected(array.item(), expected, name) from None
+
+    def equal(self, answer: float, value: float) -> bool:
+        return abs(answer - value) <= self.absolute + self.relative * abs(value)
+
+
+class WholeNumber(Number):
+    """One whole number; 36.0 is one, too."""
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> int:
+        result = super().read(value, expected, name)
+        if not result.is_integer():
+            raise unexpected(result, expected, name)
+        return int(result)
+
+
+@dataclass(frozen=True)
+class Share(Number):
+    """An accuracy or another share from 0 to 1."""
+
+    absolute: float = NEAR
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> float:
+        result = super().read(value, expected, name)
+        if 1 < result <= 100:
+            raise NotYet(
+                f"For {name} you gave {result:g}. As a percentage that may be right, "
+                "but shares go from 0 to 1 here, as score() returns them."
+            )
+        if result > 1:
+            raise unexpected(result, expected, name)
+        return result
+
+
+class Shares:
+    """A dictionary with a share for each of these names, and no others."""
+
+    def __init__(self, *names: str, minimum: float = 0) -> None:
+        self.names, self.share = names, Share(minimum)
+
+    def read(
+        self, value: Any, expected: str, name: str = "the answer"
+    ) -> dict[str, float]:
+        named = dictionary(value, self.names)
+        return {
+            each: self.share.read(named[each], "a share between 0 and 1", repr(each))
+            for each in self.names
+        }
+
+    def equal(self, answer: dict[str, float], value: dict[str, float]) -> bool:
+        return all(near(answer[name], value[name]) for name in self.names)
+
+
+def dictionary(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """A dictionary with these names and no others, none of whose values is None."""
+    expected = f"a dictionary with {' and '.join(map(repr, names))}, and no other"
+    if not isinstance(value, dict) or set(value) != set(names):
+        keys = list(value)[:6] if isinstance(value, dict) else value
+        raise unexpected(keys, expected)
+    missing = [name for name in names if value[name] is None]
+    if missing:
+        raise NotYet(f"{', '.join(map(repr, missing))} is still None.")
+    return value
+
+
+class Array(Anything):
+    """An array of finite numbers, or of True and False, of any shape."""
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> np.ndarray:
+        array = numbers(value)
+        if array is None:
+            raise unexpected(value, expected, name)
+        if not np.isfinite(array).all():
+            raise NotYet(f"For {name} you gave NaN or infinity; expected {expected}.")
+        return array
+
+
+class Network(Anything):
+    """A Keras model, or an object that has one as its `model` or `network`."""
+
+    def read(self, value: Any, expected: str, name: str = "the answer") -> Any:
+        import keras
+
+        for each in (value, *(getattr(value, of, None) for of in ("model", "network"))):
+            if isinstance(each, keras.Model):
+                return each
+        raise unexpected(value, expected, name)
+
+
+def having(value: Any, name: str, *attributes: str) -> Any:
+    """What a stub passes besides the answer, recognised by what it can do."""
+    if not all(hasattr(value, attribute) for attribute in attributes):
+        raise NotYet(
+            f"You gave {described(value)}; expected `{name}` as the lesson makes it, "
+            f"with .{' and .'.join(attributes)}."
+        )
+    return value

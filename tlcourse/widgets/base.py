@@ -1,0 +1,151 @@
+"""What a widget answers, and a widget with its static answer beside it."""
+
+import base64
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+from ..errors import printable
+from ..foreign_text import escape_attribute, escape_html
+from ..plots.figure import Figure, sentence
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer:
+    """What a widget answers to one position. A notebook shows its figure.
+
+    Attributes
+    ----------
+    text : str
+        All of it in words; also the figure's description.
+    data : dict
+        The numbers behind it, ready for JSON.
+    draw : callable
+        Makes the figure.
+    """
+
+    text: str
+    data: dict
+    draw: Callable[[], Figure] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text, lines=True))
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The figure, drawn when it is first used."""
+        figure = self.draw()
+        figure.alt = sentence(self.text)
+        return figure
+
+    @property
+    def words(self) -> str:
+        """The text as HTML that a screen reader reads again when it changes."""
+        lines = (f"<p>{escape_html(line)}</p>" for line in self.text.split("\n"))
+        return f'<div role="status" aria-live="polite">{"".join(lines)}</div>'
+
+    @property
+    def picture(self) -> str:
+        """The figure as HTML."""
+        return image(self.figure._repr_png_(), self.figure.alt)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
+        data, metadata = self.figure._repr_mimebundle_()
+        return {**data, "text/plain": self.text}, metadata
+
+
+class Widget(ABC):
+    """A control of ipywidgets with the answer to its value, and a static answer.
+
+    `ipywidgets.interactive_output` would write into an Output widget, for which an
+    executed notebook can wait for ever.
+
+    Attributes
+    ----------
+    control : ipywidgets.Widget
+        What is moved or chosen.
+    words, picture : ipywidgets.HTML
+        The answer to its value; the words come first, as a figure takes longer.
+    """
+
+    control_class: str
+    options: dict[str, Any]  # of the control; "value" is the first position
+
+    @abstractmethod
+    def _answer_to(self, value: Any) -> Answer:
+        """The answer to a value of the control."""
+
+    @property
+    def default(self) -> Answer:
+        """The answer to the first position."""
+        return self._answer_to(self.options["value"])
+
+    @cached_property
+    def box(self) -> Any:
+        """Control and answer, an `ipywidgets.Widget`, made when it is first used."""
+        import ipywidgets
+
+        style = {"description_width": "initial"}
+        self.control = getattr(ipywidgets, self.control_class)(
+            style=style, layout={"width": "95%"}, **self.options
+        )
+        self.words, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
+        self.control.observe(lambda change: self._update(change["new"]), "value")
+        parts = self._arrange(ipywidgets)
+        self._update(self.options["value"])
+        return ipywidgets.VBox(parts)
+
+    def _arrange(self, ipywidgets: Any) -> list:
+        """The parts of the widget, from top to bottom."""
+        return [self.control, self.words, self.picture]
+
+    def _update(self, value: Any) -> None:
+        answer = self._answer_to(value)
+        self.words.value = answer.words
+        self.picture.value = answer.picture
+
+    def __repr__(self) -> str:
+        return self.default.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
+        data, metadata = self.default._repr_mimebundle_()
+        if find_spec("ipywidgets"):
+            version = {"version_major": 2, "version_minor": 0}
+            data[VIEW] = {**version, "model_id": self.box.model_id}
+        return data, metadata
+
+
+def image(png: bytes, alt: str) -> str:
+    """A PNG as an HTML image."""
+    data = base64.b64encode(png).decode()
+    source = f'style="max-width: 100%" src="data:image/png;base64,{data}"'
+    return f'<img alt="{escape_attribute(alt)}" {source}>'
+
+
+def has_canvas() -> bool:
+    """Whether ipycanvas is installed, in a version that shows something."""
+    if not find_spec("ipycanvas"):
+        return False
+    import ipycanvas
+
+    if ipycanvas.__version__ == "0.14.0":
+        warnings.warn(
+            "ipycanvas 0.14.0 shows an empty place instead of a canvas. Run: "
+            "pip install ipycanvas==0.14.3",
+            stacklevel=2,
+        )
+        return False
+    if find_spec("google") and find_spec("google.colab"):
+        from google.colab import output
+
+        output.enable_custom_widget_manager()  # else Colab shows no canvas
+    return True
