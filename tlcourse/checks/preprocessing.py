@@ -8,7 +8,7 @@ import numpy as np
 from ..datasets.bundled import load_samples
 from ..errors import CheckError, UserInputError
 from ..features.pictures import resize
-from ..models.published import preprocess
+from ..models.weights import preprocess
 from ..models.recipes import RECIPES
 from ..validation import shown
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tlcourse import fetching
 from tlcourse.datasets import downloaded, load_dataset
-from tlcourse.models import published
+from tlcourse.models import weights
 from workshop import doctor
 from workshop.__main__ import app
 from workshop.packs import write_pack
@@ -61,7 +61,7 @@ def test_a_pack_is_compared_with_what_was_written(stick, monkeypatch):
     ],
 )
 def test_weights_that_are_not_as_published(tmp_path, monkeypatch, content, expected):
-    file = published.weights_file("vgg16")
+    file = weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     if content is None:
         with h5py.File(file, "w") as opened:
@@ -127,12 +127,12 @@ def test_what_a_killed_download_left_is_named_once_it_is_old(tmp_path, name):
 def host(monkeypatch):
     """One host for all downloads."""
     with faulty_host() as host:
-        monkeypatch.setattr(published, "KERAS_FILES", host.address)
+        monkeypatch.setattr(weights, "KERAS_FILES", host.address)
         infos = {f"{host.address}/3": SimpleNamespace(size=3)}
         builder = SimpleNamespace(url_infos=infos)
         monkeypatch.setattr(downloaded, "builder", lambda name: builder)
         monkeypatch.setattr(fetching, "run_installer", lambda command: "")
-        weights = published.weights_file("mobilenet_v2").name
+        weights = weights.weights_file("mobilenet_v2").name
         host.files = {
             f"/{name}": b"content" for name in ("3", f"mobilenet_v2/{weights}")
         }
