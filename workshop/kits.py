@@ -274,8 +274,8 @@ def _add_networks(folder: Path, networks: Sequence[str]) -> list[str]:
                 "then this again."
             )
         elif not (folder / file.name).is_file():
-            with open(file, "rb") as weights:
-                copy = partial(shutil.copyfileobj, weights)
+            with open(file, "rb") as content:
+                copy = partial(shutil.copyfileobj, content)
                 write_atomically(folder / file.name, copy)
     return absent
 

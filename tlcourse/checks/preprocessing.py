@@ -8,8 +8,8 @@ import numpy as np
 from ..datasets.bundled import load_samples
 from ..errors import CheckError, UserInputError
 from ..features.pictures import resize
-from ..models.weights import preprocess
 from ..models.recipes import RECIPES
+from ..models.weights import preprocess
 from ..validation import shown
 
 SAMPLES = ("astronaut", "coffee")  # in colour, with pixels from black to white
