@@ -132,10 +132,8 @@ def host(monkeypatch):
         builder = SimpleNamespace(url_infos=infos)
         monkeypatch.setattr(downloaded, "builder", lambda name: builder)
         monkeypatch.setattr(fetching, "run_installer", lambda command: "")
-        weights = weights.weights_file("mobilenet_v2").name
-        host.files = {
-            f"/{name}": b"content" for name in ("3", f"mobilenet_v2/{weights}")
-        }
+        file = weights.weights_file("mobilenet_v2").name
+        host.files = {f"/{name}": b"content" for name in ("3", f"mobilenet_v2/{file}")}
         yield host
 
 
