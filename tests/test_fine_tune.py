@@ -509,7 +509,7 @@ def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
 
 def test_runs_compute_no_activations(preparation, monkeypatch):
     fail = lambda *_, **__: pytest.fail("computed anew")  # noqa: E731
-    monkeypatch.setattr(type(preparation.model), "at_cut", fail)
+    monkeypatch.setattr(type(preparation.model), "activations", fail)
     assert len(preparation.run(epochs=1).history["loss"]) == 1
 
 
@@ -560,7 +560,7 @@ def test_what_cannot_be_used_is_refused_before_any_work(
     small_bert, reviews, monkeypatch, options, word
 ):
     fail = lambda *_, **__: pytest.fail("there was work")  # noqa: E731
-    monkeypatch.setattr(type(small_bert), "at_cut", fail)
+    monkeypatch.setattr(type(small_bert), "activations", fail)
     with pytest.raises(UserInputError, match=word):
         tune(small_bert, reviews, **options)
 

@@ -22,10 +22,26 @@ from .training.evaluation import interval
 from .training.probe import LinearProbe
 
 LISTED_MISTAKES = 10
-_TRAINING_KEYS = ("from_block", "augmentations", "rows", "settings", "seconds")
-_TRAINING_KEYS += ("probe", "best_epoch")
-_PACKAGES = ("tlcourse", "keras", "tensorflow-cpu", "tensorflow", "onnxruntime")
-_PACKAGES += ("tf2onnx", "ai-edge-litert", "pillow", "numpy")
+_TRAINING_KEYS = (
+    "from_block",
+    "augmentations",
+    "rows",
+    "settings",
+    "seconds",
+    "probe",
+    "best_epoch",
+)
+_PACKAGES = (
+    "tlcourse",
+    "keras",
+    "tensorflow-cpu",
+    "tensorflow",
+    "onnxruntime",
+    "tf2onnx",
+    "ai-edge-litert",
+    "pillow",
+    "numpy",
+)
 
 
 def bit_depth(dataset: Dataset) -> dict[str, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "onnx", "tensorflow")
 PRECISIONS = ("float32", "int8")
 TENSORFLOW_BATCH = 8  # more would not stay in the processor's cache
-
-T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -257,7 +255,7 @@ def compile_network(
     )
 
 
-def remembered(key: tuple, make: Callable[[], T]) -> T:
+def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
     """Return the engine that was made for this key before, or make it."""
     if key not in _kept:
         while len(_kept) >= _MOST_KEPT:

@@ -1,6 +1,6 @@
 """Grad-CAM: where on a picture a network finds evidence for a class."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,7 +65,7 @@ def grad_cam(
     R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
     Gradient-based Localization", ICCV 2017.
     """
-    network = getattr(classifier, "model", classifier)
+    network: Any = getattr(classifier, "model", classifier)
     shape = getattr(network, "input_shape", ())
     if len(shape) != 4:
         raise UserInputError(
