@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow test-paths coverage setup demo notebooks site results bench matrix release publish-check lock clean stale
+.PHONY: help learn test test-slow test-workshop test-paths coverage setup demo notebooks kit handouts site results bench matrix release publish-check lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -21,6 +21,9 @@ ROWS ?=
 FULL ?=
 # `make publish-check REPOSITORY=https://github.com/OWNER/NAME` verifies this address and writes it into pyproject.toml.
 REPOSITORY ?=
+# DIR=FOLDER: where `make kit` and `make handouts` write. OPTIONS="--systems linux": of python -m workshop kit or handout.
+DIR ?=
+OPTIONS ?=
 # UPGRADE=yes: `make lock` moves every package to its newest version.
 UPGRADE ?=
 
@@ -71,7 +74,7 @@ endef
 
 # With the network off make starts itself again, inside tests/offline/run.py.
 ifeq ($(NETWORK),off)
-test test-slow coverage: .venv/.ready .venv/.site
+test test-slow test-workshop coverage: .venv/.ready .venv/.site
 	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
 else
 test: .venv/.ready .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
@@ -83,17 +86,21 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 	echo "3/3 the notebooks (nbval)"; \
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
-	echo "All tests passed; 'make test-slow' runs the slow half: browsers, killed trainings, handouts."
+	echo "All tests passed; 'make test-slow' runs the slow half, 'make test-workshop' those of workshop/ and benchmarks/."
+
+test-workshop: .venv/.ready ## the tests of workshop/ (handouts, kits, packs, the hub) and of benchmarks/
+	@$(test_settings); \
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 workshop/tests benchmarks/tests
 
 test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
 	@$(test_settings); \
-	$(PY) -m pytest -n 2 --dist loadscope -m slow tests
+	$(PY) -m pytest -n 2 --dist loadscope -m slow tests workshop/tests benchmarks/tests
 
 # Tests whose result could depend on the folder of the checkout, on the user or on the language; .ci/run repeats them elsewhere.
-PATHS = site_parts lessons environment publishing files cache cli doctor doctor_faults odd_paths read_only_home exporting handouts kits hub
+PATHS = site_parts lessons environment publishing files cache cli doctor odd_paths read_only_home exporting packs
 test-paths: .venv/.ready ## the tests that could depend on where this folder is and on who runs them (two minutes)
 	@$(test_settings); \
-	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py)
+	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py) workshop/tests
 
 coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
 	@$(test_settings); \
@@ -108,6 +115,14 @@ demo: .venv/.ready ## the sixty-second demo: real photographs, a real network, o
 
 notebooks: .venv/.ready ## build notebooks/*.ipynb from notebooks/source
 	@$(PY) notebooks/build.py
+
+kit: .venv/.ready ## all that a workshop needs, on a stick: make kit DIR=FOLDER (2 GB; it downloads)
+	@test -n "$(DIR)" || { echo "Say where to: make kit DIR=FOLDER"; exit 2; }
+	@$(PY) -m workshop kit "$(DIR)" $(OPTIONS)
+
+handouts: .venv/.ready ## notebooks, cards and slides for a class: make handouts DIR=FOLDER
+	@test -n "$(DIR)" || { echo "Say where to: make handouts DIR=FOLDER"; exit 2; }
+	@$(PY) -m workshop handout "$(DIR)" $(OPTIONS)
 
 results: .venv/.ready ## measure everything again and write benchmarks/results.json
 	@$(PY) benchmarks/measure.py
@@ -153,7 +168,7 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 # Python would say nothing and install nothing. The last one takes the blanks out of [several, extras].
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
   -e "s/ ; python_full_version < '3\.14'//" -e ':next' -e 's/^\([^ ]*\[[^] ]*\), /\1,/' -e 't next'
-compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra scale --extra dev --universal --python-version 3.10 \
+compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra distributed --extra dev --universal --python-version 3.10 \
   --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
 
 # The lock names the extras that its packages ask for, and is installed without looking for dependencies (it has them all):

@@ -45,7 +45,6 @@ PICTURE = ROOT / "benchmarks" / "bench.png"
 PEERS_PYTHON = (
     ROOT / ".venv-peers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 )
-WEIGHTS = ROOT / "data" / "weights" / "efficientnet_lite0.npz"
 MOST_DISAGREEMENT = (
     1e-3  # of the largest feature: above, speeds of different results would be compared
 )
@@ -177,6 +176,15 @@ def parse(parts: list[str]) -> argparse.Namespace:
     return options
 
 
+def weights_file(options) -> Path:
+    """The bundled weights as an .npz, which the contestants' environment can read."""
+    from tlcourse.models import bundled
+
+    path = options.work / "weights.npz"
+    np.savez(path, **bundled.read_weights(bundled.file("efficientnet_lite0")))
+    return path
+
+
 # --- the parts ---
 
 
@@ -184,15 +192,15 @@ def arrays(options) -> dict:
     """Arrays → features: the same 224 × 224 pictures and weights for ours, Keras, PyTorch and ONNX Runtime."""
     peers = peers_python(options)
     _, pictures, source = material(options)
-    onnx = options.work / "network.onnx"
+    onnx, weights = options.work / "network.onnx", weights_file(options)
     with Contestant(
-        "the conversion to ONNX", "torch_network.py", WEIGHTS, onnx, python=peers
+        "the conversion to ONNX", "torch_network.py", weights, onnx, python=peers
     ) as conversion:
         conversion.end()
     programs = {
         OURS: ("ours_features.py", pictures),
         KERAS: ("keras_predict.py", pictures),
-        TORCH: ("torch_eager.py", pictures, WEIGHTS),
+        TORCH: ("torch_eager.py", pictures, weights),
         ONNX: ("onnx_runtime.py", pictures, onnx),
     }
     bounds = multiplications()

@@ -14,8 +14,8 @@ import tlcourse as tl
 from tlcourse.models.block_counts import count_blocks
 from tlcourse.models.blocks import find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
-from tlcourse.models.published import preprocessing_layers
 from tlcourse.models.recipes import RECIPES
+from tlcourse.models.weights import preprocessing_layers
 
 BATCH = 8
 FEWEST, MOST, ENOUGH = (

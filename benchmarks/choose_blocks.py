@@ -34,7 +34,10 @@ def main() -> None:
     for blocks in CANDIDATES:
         chosen = np.concatenate([of_block[block] for block in blocks], axis=1)
         probe = tl.train_classifier(chosen, cells.labels, sample_weight=cells.weights)
-        print(f"{100 * probe.cross_validated:6.2f} %  {' '.join(blocks)}", flush=True)
+        print(
+            f"{100 * probe.cross_validated_accuracy_:6.2f} %  {' '.join(blocks)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

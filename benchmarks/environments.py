@@ -34,7 +34,7 @@ SHOWN = (
     "scikit-learn",
     "tensorflow-datasets",
 )
-SHOWN += ("ai-edge-litert", "pillow", "matplotlib", "ipywidgets", "pytest")
+SHOWN += ("onnxruntime", "pillow", "matplotlib", "ipywidgets", "pytest")
 
 
 @dataclass(frozen=True)

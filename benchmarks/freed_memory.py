@@ -17,12 +17,12 @@ CODE = """
 import json, sys, time
 import numpy as np
 from tlcourse import tensorflow_start
-from tlcourse.features import features
-from tlcourse.models import backbones
+from tlcourse.features import compute
+from tlcourse.models.load import load_pretrained_model
 from tlcourse.measure import measured
 if sys.argv[1] == "without":
-    features.keep_freed_memory = tensorflow_start.keep_freed_memory = lambda: None
-model = backbones.load_pretrained_model()
+    compute.keep_freed_memory = tensorflow_start.keep_freed_memory = lambda: None
+model = load_pretrained_model()
 pictures = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 224, 224, 3), dtype=np.uint8)
 model.extract_features(pictures[:8], cache=False)
 with measured() as took:

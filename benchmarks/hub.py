@@ -1,7 +1,7 @@
-"""Measure what a class on deploy/jupyterhub takes, in a machine to throw away, and print it (Linux, as root).
+"""Measure what a class on workshop/hub takes, in a machine to throw away, and print it (Linux, as root).
 
 python benchmarks/hub.py             seconds to start, memory of learners, how many of them fit into 24 GiB
-python benchmarks/hub.py --readme    the same, and write the table into deploy/jupyterhub/README.md
+python benchmarks/hub.py --readme    the same, and write the table into workshop/hub/README.md
 
 Memory is counted in two ways, since learners share files: USS is what goes when a learner goes, PSS that and a share of
 what several hold together. Nothing is written to results.json.
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "hub"))
+sys.path.insert(0, str(ROOT / "workshop" / "tests" / "hub"))
 
 from class_hub import HUB, class_hub  # noqa: E402
 from machine import what_is_missing  # noqa: E402

@@ -29,8 +29,8 @@ QUICK = (
         "public_surface",
         "datasets",
         "efficientnet_lite",
-        "features",
-        "text_features",
+        "compute",
+        "text",
         "linear_probe",
         "freezing",
     ),
@@ -47,14 +47,11 @@ QUICK = (
     ),
     "versions",
 )
-# What is not of the package: the site's, the hub's and the locks' tests.
+# Not of the package: the tests of the site and of the locks.
 LEFT_OUT = (
     "browser",
-    "hub",
     "test_site_parts.py",
-    "test_hub.py",
     "test_environment.py",
-    "test_instructor_guide.py",
 )
 LESSONS = ("00", "05")
 ON_COLAB = ("00", "04", "06")
@@ -237,7 +234,7 @@ def table(rows: dict) -> str:
         "numpy",
         "scikit-learn",
         "tensorflow-datasets",
-        "ai-edge-litert",
+        "onnxruntime",
         "ipywidgets",
     )
     head = [

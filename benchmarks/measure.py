@@ -159,7 +159,7 @@ def machine() -> dict:
     packages = (
         "tensorflow-cpu",
         "tensorflow",
-        "ai-edge-litert",
+        "onnxruntime",
         "keras",
         "scikit-learn",
         "pillow",

@@ -24,10 +24,8 @@ from faulty_host import SILENT, black_hole, closed_port, faulty_host  # noqa: E4
 
 ASKED = (
     "dogs",
-    "mnist",
-    "kmnist",
+    "digits",
     "minilm",
-    "bert-base-uncased",
     "vgg16",
     "load vgg16",
 )
@@ -43,13 +41,13 @@ HERE = (
 CHILD = """
 import json, sys, time
 from tlcourse import cli, fetching
-from tlcourse.models import bert_folder, published
-from tlcourse.datasets import tfds
+from tlcourse.models import bert_folder, weights
+from tlcourse.datasets import downloaded
 
 what, address = sys.argv[1:]
 bert_folder.find_spec = lambda name: None  # minilm's package may be installed on the machine that measures
 if address:
-    published.KERAS_FILES, make = address, tfds.builder
+    weights.KERAS_FILES, make = address, downloaded.builder
 
     def builder(name):
         made = make(name)
@@ -57,7 +55,7 @@ if address:
         type(made).url_infos = infos
         return made
 
-    tfds.builder = builder
+    downloaded.builder = builder
 def timed(call):
     def run(*arguments, **options):
         start = time.perf_counter()

@@ -13,6 +13,7 @@ from pathlib import Path
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
 from tlcourse.exported import RECORD, VARIANTS
+from workshop.packs import write_pack
 
 RUNS = 7  # of each `tlcourse predict`
 MANY = 400  # pictures by which its speed is measured
@@ -24,9 +25,7 @@ def own_pictures() -> dict:
         work, found = Path(folder), {}
         for name in ("dogs", "solar"):
             try:
-                pictures = tl.datasets.write_pack(
-                    tl.load_dataset(name), work / "pictures"
-                )
+                pictures = write_pack(tl.load_dataset(name), work / "pictures")
             except DatasetUnavailable as error:
                 print(error)
                 continue

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from small_networks import train_text_network
 
 import tlcourse as tl
 from tlcourse.training.learning_curves import LearningCurve, Point
@@ -93,8 +94,14 @@ def fine_tuned(sentences, labels, seed: int):
 
 
 def from_scratch(sentences, labels, seed: int):
-    tokenizer = tl.load_pretrained_model("minilm").tokenizer
-    return tl.train_text_network(sentences, labels, tokenizer, seed=seed).predict
+    model = tl.load_pretrained_model("minilm")
+    tokens = model.tokenize(sentences)
+    network = train_text_network(tokens, labels, model.tokenizer.size, seed)
+
+    def predict(unseen):
+        return network.predict(model.tokenize(unseen), verbose=0).argmax(axis=1)
+
+    return predict
 
 
 METHODS = {BAG: bag_of_words, FROZEN: frozen, TUNED: fine_tuned, SCRATCH: from_scratch}
@@ -110,9 +117,9 @@ def _learned(
     began = time.perf_counter()
     predict = train(part.sentences, part.labels, seed)
     seconds = time.perf_counter() - began
-    if hasattr(predict, "network"):
+    if hasattr(predict, "history"):
         if count is None:
-            tuned.append(predict.network)
+            tuned.append(predict.model)
         predict = predict.predict
     tests = {domain: data[domain].test for domain in DOMAINS}
     accuracies = {
@@ -163,7 +170,7 @@ def _with_new_labels(data: dict, domain: str, tuned: list) -> dict:
                 sample_weight=np.repeat(
                     [1 / len(films), 1 / len(rows)], [len(films), len(rows)]
                 ),
-                strengths=(1e-3, 1e-2),
+                C=(1e-3, 1e-2),
                 seed=seed,
             )
             tuned_on_films = tl.train_classifier(features[0][rows], labels, seed=seed)

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from peers.driving import mean_sd
+from small_networks import accuracy, train
 
 import tlcourse as tl
 
@@ -33,7 +34,7 @@ def kanji() -> dict:
     source = pretrained(digits.images, digits.labels)
     some = data.with_classes(data.class_names[:SIGNS])
     return {
-        "source_accuracy": rounded(source.score(*digits_test())),
+        "source_accuracy": rounded(accuracy(source, *digits_test())),
         "ways": tl.learning_curve(some, LABELS, ways(source), SEEDS).record(),
         "layers": {
             "labels_a_sign": LAYER_LABELS,
@@ -52,7 +53,7 @@ def digits_test() -> tuple[np.ndarray, np.ndarray]:
 
 
 def pretrained(images, labels):
-    return tl.train_network(images, labels, steps=SOURCE_STEPS)
+    return train(images, labels, steps=SOURCE_STEPS)
 
 
 def ways(source) -> dict:
@@ -66,7 +67,7 @@ def ways(source) -> dict:
 
 
 def small(options: dict, split, seed: int):
-    return tl.train_network(split.images, split.labels, seed=seed, **options)
+    return train(split.images, split.labels, seed=seed, **options)
 
 
 class ImageNetProbe:
@@ -99,9 +100,9 @@ def layers(data, source) -> dict:
 
 def carried(data, source, depth: int, frozen: bool, seed: int) -> float:
     part = data.train.sample(LAYER_LABELS, seed)
-    start = {"start": source, "carried": depth, "frozen": frozen} if depth else {}
-    network = tl.train_network(part.images, part.labels, seed=seed, **start)
-    return network.score(data.test.images, data.test.labels)
+    start = {"start": source, "layers": depth, "frozen": frozen} if depth else {}
+    network = train(part.images, part.labels, seed=seed, **start)
+    return accuracy(network, data.test.images, data.test.labels)
 
 
 def spoiled(data, digits, source) -> dict:
@@ -162,7 +163,7 @@ def fine_tuned(blocks: int, **settings) -> list[tuple[float, float]]:
             learned.images,
             learned.labels,
             blocks,
-            views=FLIPS,
+            augmentations=FLIPS,
             validation=0,
             cache=False,  # each pays for its own activations
             seed=seed,
@@ -209,7 +210,10 @@ def curves() -> dict:
     numerals = data.with_classes(data.class_names[:10])
     return {
         "kanji": tl.learning_curve(
-            numerals, (*CURVE_LABELS, None), seeds=SEEDS
+            numerals,
+            (*CURVE_LABELS, None),
+            {"scratch": from_scratch, "probe": "probe", "fine-tune": "fine-tune"},
+            seeds=SEEDS,
         ).record(),
         "solar": solar_curve(),
     }
@@ -244,11 +248,17 @@ def solar_draw(seed: int) -> dict:
     """Method → its points, of one draw."""
     drawn = tl.load_dataset("solar", seed=seed)
     data = replace(drawn, train=drawn.train_and_validation)
-    quick = tl.learning_curve(
-        data, (*CURVE_LABELS, None), ("scratch", "probe"), [seed], size=CELL_SIZE
-    )
+    methods = {"scratch": from_scratch, "probe": "probe"}
+    quick = tl.learning_curve(data, (*CURVE_LABELS, None), methods, [seed])
     slow = tl.learning_curve(data, CURVE_LABELS, {"fine-tune": as_in_lesson_05}, [seed])
     return {**quick.record()["points"], **slow.record()["points"]}
+
+
+def from_scratch(split, seed: int):
+    size = CELL_SIZE if max(split.images.shape[1:3]) > max(CELL_SIZE) else None
+    return train(
+        split.images, split.labels, size=size, weights=split.weights, seed=seed
+    )
 
 
 def as_in_lesson_05(split, seed: int):
@@ -257,7 +267,7 @@ def as_in_lesson_05(split, seed: int):
         split.images,
         split.labels,
         "block4a",
-        views=FLIPS,
+        augmentations=FLIPS,
         validation=0,
         sample_weight=split.weights,
         learning_rate=5e-4,

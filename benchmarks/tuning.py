@@ -210,7 +210,7 @@ def probe_and_blocks(draw: Draw) -> Way:
 
 def strength_and_scale(trial) -> dict:
     return {
-        "strengths": [trial.suggest_float("strength", 1e-5, 10, log=True)],
+        "C": trial.suggest_float("strength", 1e-5, 10, log=True),
         "common_scale": trial.suggest_categorical("common_scale", [True, False]),
     }
 
@@ -239,7 +239,7 @@ def fine_tuning(draw: Draw) -> Way:
         settings = {"blocks": CUTS[-1], **settings}
         tuned = prepared[settings.pop("blocks")].run(**settings)
         return Fitted(
-            tuned.best["validation_accuracy"],
+            tuned.best["val_accuracy"],
             lambda: tuned.score(test.images, test.labels),
         )
 
@@ -253,7 +253,7 @@ def fine_tuning(draw: Draw) -> Way:
 
 
 def prepare(draw: Draw, images, labels, cut: int, validation) -> tl.Preparation:
-    options = {"validation": validation, "views": draw.views, "seed": draw.seed}
+    options = {"validation": validation, "augmentations": draw.views, "seed": draw.seed}
     return tl.prepare_fine_tuning(
         loaded(backbones()[0]), images, labels, cut, **options
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 from PIL import Image
+from small_networks import train
 
 import tlcourse as tl
 
@@ -82,7 +83,7 @@ def drawing() -> dict:
     sixty = kanji.with_classes(kanji.class_names[:60])
     few = sixty.train.sample(per_class=1)
     networks = {
-        name: tl.train_network(few.images, few.labels, steps=5)
+        name: train(few.images, few.labels, steps=5)
         for name in ("from scratch", "digits first")
     }
     widget = tl.widgets.DrawAKanji(networks, sixty)

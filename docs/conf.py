@@ -48,10 +48,7 @@ napoleon_google_docstring, napoleon_numpy_docstring, napoleon_use_ivar = (
 # Types of other packages cannot be looked up without the internet; what is ours has to be found.
 nitpick_ignore_regex = [(r"py:.*", r"(?!tlcourse\.).*"), (r"py:.*", r".*\._\w+")]
 # Signatures name these, which no learner makes or looks into: they have no place on the page of calls.
-INSIDE = "predictor.Inputs predictor.Predictor examples.Examples ragged.Ragged training_step.TrainingStep"
-INSIDE += (
-    " wordpiece.Tokenizer small_text_network.SmallTextNetwork freezing.FreezeTable"
-)
+INSIDE = "wordpiece.Tokenizer text.Ragged batches.Batches freezing.FreezeTable"
 nitpick_ignore = [("py:class", f"tlcourse.{name}") for name in INSIDE.split()]
 
 html_theme = "sphinx_book_theme"

@@ -169,7 +169,7 @@ def lessons_table(_) -> str:
 
 def card(name: str) -> str:
     """A card's page: its prose, and under the heading what its front matter says."""
-    from tlcourse.files import read_card
+    from tlcourse.cards import read_card
 
     found = read_card(name)
     heading, _, prose = found.text.strip().partition("\n")
@@ -199,7 +199,7 @@ def card(name: str) -> str:
 
 
 def cards_table(_) -> str:
-    from tlcourse.files import read_card
+    from tlcourse.cards import read_card
 
     rows = ["| Card | Licence |", "|---|---|"]
     for path in sorted(ROOT.glob("data/*/CARD.md")):

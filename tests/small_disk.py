@@ -39,10 +39,16 @@ class SmallDisk:
         self._ballast.write_bytes(bytes(max(0, self.free() - leaving)))
 
     def grow(self, megabytes: int = 500) -> None:
+        self._remount(f"rw,size={megabytes}m")
         self._ballast.unlink(missing_ok=True)
-        subprocess.run(
-            ["mount", "-o", f"remount,size={megabytes}m", str(self.path)], check=True
-        )
+
+    def _remount(self, options: str) -> None:
+        command = ["mount", "-o", f"remount,{options}", str(self.path)]
+        subprocess.run(command, check=True)
+
+    def set_read_only(self) -> None:
+        """Until `grow`."""
+        self._remount("ro")
 
     def unmount(self) -> None:
         subprocess.run(["umount", "--lazy", str(self.path)], check=False)

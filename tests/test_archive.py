@@ -88,7 +88,7 @@ def test_links_are_refused(tmp_path):
         unpack(tmp_path / "links.zip", tmp_path / "pets")
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 100), ("MOST_FILES", 2)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 100), ("MAX_FILES", 2)])
 def test_what_would_fill_the_disk_is_refused(pets, tmp_path, monkeypatch, limit, value):
     monkeypatch.setattr(archive, limit, value)
     with pytest.raises(UserInputError, match="would unpack to 3 files"):

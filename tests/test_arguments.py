@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_network import small_network
 from typer.testing import CliRunner
 
 import tlcourse as tl
@@ -18,21 +19,16 @@ from tlcourse import (
     datasets,
     exporting,
     fetching,
-    folder_job,
     output_folder,
+    train_folder,
     validation,
 )
+from tlcourse.cards import Card
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.files import Card
-from tlcourse.models import backbones
-from tlcourse.training import (
-    class_activation,
-    learning_curves,
-    preparation,
-    small_networks,
-)
-from tlcourse.training import small_text_network as text_network
+from tlcourse.models import vision
+from tlcourse.training import fine_tune, grad_cam, learning_curves
+from tlcourse.training.classifiers import FineTuned
 from tlcourse.training.evaluation import ConfusionMatrix, interval, paired_gain
 
 
@@ -115,8 +111,8 @@ def things():
     split = Split(pixels, labels, ["cat", "dog"])
     card = Card("own", "Own pictures", "here", "CC0", "hand", {}, "")
     features = rng.normal(size=(6, 4)) + labels[:, None]
-    classifier = tl.train_classifier(features, labels, ["cat", "dog"], strengths=[0.1])
-    network = small_networks.small_network((16, 16, 3), 2)
+    classifier = tl.train_classifier(features, labels, ["cat", "dog"], C=0.1)
+    network = small_network((16, 16, 3), 2)
     return SimpleNamespace(
         model=tl.load_pretrained_model(),
         pixels=pixels,
@@ -125,9 +121,7 @@ def things():
         dataset=Dataset("own", split, split, split, ["cat", "dog"], card),
         features=features,
         classifier=classifier,
-        seer=small_networks.SmallNetwork(
-            network, np.array([0, 1]), ["cat", "dog"], {"steps": 0}
-        ),
+        seer=FineTuned(network, np.array([0, 1]), ["cat", "dog"], {}, {}, None),
         curve=learning_curves.LearningCurve(
             "own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}
         ),
@@ -139,13 +133,10 @@ def things():
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
     """Heavy steps say that they have begun instead."""
-    monkeypatch.setattr(preparation, "clear_away", begin)
-    monkeypatch.setattr(backbones.PretrainedModel, "copy_network", begin)
-    monkeypatch.setattr(small_networks, "_workbench", begin)
-    monkeypatch.setattr(text_network, "small_text_network", begin)
-    monkeypatch.setattr(exporting, "_whole", begin)
-    monkeypatch.setattr(class_activation._Scores, "maps", begin)
-    monkeypatch.setattr(learning_curves, "_own", begin)
+    monkeypatch.setattr(fine_tune, "clear_away", begin)
+    monkeypatch.setattr(vision.PretrainedModel, "copy_network", begin)
+    monkeypatch.setattr(exporting, "_whole_network", begin)
+    monkeypatch.setattr(grad_cam._Evidence, "__call__", begin)
     monkeypatch.setattr(learning_curves, "_functions", begin)
 
 
@@ -177,37 +168,20 @@ def calls(t, small_bert):
         ),
         "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
         "tl.results": (tl.results, {}),
-        "tl.train_network": (
-            tl.train_network,
-            {"images": t.pixels, "labels": t.labels},
-        ),
-        "tl.train_text_network": (
-            tl.train_text_network,
-            {
-                "sentences": ["good", "bad"] * 3,
-                "labels": t.labels,
-                "tokenizer": small_bert.tokenizer,
-            },
-        ),
         "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
-        "tl.views_of": (tl.views_of, {"image": t.pixels[0]}),
+        "tl.augment": (tl.augment, {"image": t.pixels[0]}),
         "tl.learning_curve": (
             tl.learning_curve,
             {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},
         ),
         "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
-        "tl.datasets.fetch": (datasets.fetch, {"name": "nothing"}),
         "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
         "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
-        "tl.datasets.write_pack": (
-            datasets.write_pack,
-            {"dataset": t.dataset, "folder": "not there/new"},
-        ),
         "model.extract_features": (t.model.extract_features, seen),
         "model.activations": (t.model.activations, {**seen, "block": "block1a"}),
         "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
         "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
-        "model.views": (t.model.views, {"views": 2}),
+        "model.augmentations": (t.model.augmentations, {"chosen": 2}),
         "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
         "bert.extract_features": (
             small_bert.extract_features,
@@ -303,7 +277,7 @@ NAMED = ["cat", "dog"] * 3
 
 
 def probe(labels, class_names=None):
-    return tl.train_classifier(FEATURES, labels, class_names, strengths=[0.1])
+    return tl.train_classifier(FEATURES, labels, class_names, C=0.1)
 
 
 WRONG_LABELS = {
@@ -465,7 +439,7 @@ def run(*arguments):
 def no_reading(monkeypatch):
     for name in ("from_folder", "load_pretrained_model"):
         monkeypatch.setattr(
-            folder_job, name, lambda *_, name=name: pytest.fail(f"{name} was called")
+            train_folder, name, lambda *_, name=name: pytest.fail(f"{name} was called")
         )
 
 
@@ -524,7 +498,7 @@ def test_train_refuses_a_folder_that_cannot_be_written_before_it_reads_a_picture
 def test_train_refuses_an_unknown_network_before_it_reads_a_picture(
     folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(folder_job, "load_pretrained_model", tl.load_pretrained_model)
+    monkeypatch.setattr(train_folder, "load_pretrained_model", tl.load_pretrained_model)
     result = run("train", folder, "--out", tmp_path / "new", "--backbone", "resnet5000")
     assert result.exit_code == 1 and "resnet5000" in result.stderr
 
@@ -575,16 +549,6 @@ def test_predict_refuses_its_arguments_before_it_loads_the_network(
     result = run("predict", tmp_path / "empty", "--model", tmp_path, *options)
     assert result.exit_code == 1 and "Traceback" not in result.stderr
     assert (options or ["pictures"])[0].lstrip("-") in result.stderr
-
-
-@pytest.mark.parametrize("network", ["vgg61", "dogs", "minilm", "efficientnet_lite0"])
-def test_kit_refuses_an_unknown_network_before_anything_is_written(tmp_path, network):
-    result = run("kit", tmp_path / "kit", "--networks", network)
-    assert (
-        result.exit_code == 1
-        and network in result.stderr
-        and not (tmp_path / "kit").exists()
-    )
 
 
 def test_classes_of_the_same_size_are_not_compared_with_themselves(things):

@@ -1,26 +1,16 @@
 """A disk that is full, really: a sentence, nothing half written, what was there stays, and with room it goes on."""
 
 import json
-import os
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_course import HERE, offline, write_course
 from small_disk import SmallDisk, cannot_be_made
-from test_exporting import CARD_OF_SHADES, NAMES, some_shades
 
-import tlcourse as tl
-from tlcourse import kits
-from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError
-from tlcourse.exercises.progress import Progress
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
-from tlcourse.handouts import make_handouts
-from tlcourse.training.checkpoint import Checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import measure  # noqa: E402
@@ -90,96 +80,19 @@ def test_clearing_the_cache_makes_room_on_a_disk_without_any(cache_on_disk):
     assert found([1]) == [1]
 
 
-def test_features_are_the_same_with_a_cache_that_is_full(
-    cache_on_disk, bundled_model, photographs
-):
-    cache_on_disk.fill()
-    with pytest.warns(CacheWarning):
-        here = bundled_model.extract_features(photographs)
-    assert np.array_equal(
-        here, bundled_model.extract_features(photographs, cache=False)
-    )
-
-
 def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    kept = Checkpoint(
-        cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state.npz"
-    )
-    kept.write({"weights": ROW})
+    path = cache_on_disk.path / "cache" / "tlcourse-cache" / "training" / "state"
+
+    def keep(array):
+        cache.keep(path, lambda file: np.save(file, array), array.nbytes)
+
+    keep(ROW)
     with pytest.warns(CacheWarning, match=FULL):
-        kept.write({"weights": np.zeros(1_000_000)})
-    assert np.array_equal(kept.read()["weights"], ROW) and visible(
-        kept.path.parent
-    ) == ["state.npz"]
+        keep(np.zeros(1_000_000))
+    assert np.array_equal(np.load(path), ROW) and visible(path.parent) == ["state"]
     cache_on_disk.grow()
-    kept.write({"weights": np.zeros(1_000_000)})
-    assert kept.read()["weights"].shape == (1_000_000,)
-
-
-# What is written for others
-
-
-@pytest.fixture(scope="module")
-def shades():
-    splits = [
-        Split(*some_shades(count, seed), NAMES) for seed, count in enumerate((4, 2, 3))
-    ]
-    return Dataset("shades", *splits, NAMES, CARD_OF_SHADES)
-
-
-@pytest.fixture(scope="module")
-def trained(shades):
-    return tl.train_network(shades.train.images, shades.train.labels, NAMES, steps=2)
-
-
-SLOW_ROOMS = [
-    pytest.param(room, marks=pytest.mark.slow)
-    for room in (60_000, 140_000, 235_000, 255_000)
-]
-
-
-@pytest.mark.parametrize("room", [0, *SLOW_ROOMS], ids="{:,} bytes left".format)
-def test_an_export_that_does_not_fit_leaves_nothing(disk, trained, shades, room):
-    disk.fill(leaving=room)
-    with pytest.raises(
-        TLCourseError,
-        match=f"could not be written to .*{FULL}.* Make room, or choose another folder",
-    ):
-        tl.export(trained, disk.path / "mine", shades)
-    assert visible(disk.path) == []
-    disk.grow()
-    assert tl.export(trained, disk.path / "mine", shades).record["classes"] == [0, 1, 2]
-
-
-@pytest.mark.parametrize("room", [0, 400_000], ids="{:,} bytes left".format)
-def test_handouts_that_do_not_fit_leave_nothing_that_stands_in_the_way(disk, room):
-    disk.fill(leaving=room)
-    with pytest.raises(TLCourseError, match=f"{FULL}.* Nothing was left there"):
-        make_handouts(disk.path / "class", ["00"])
-    assert [name for name in visible(disk.path) if name not in ("class",)] == []
-    disk.grow()
-    assert all(path.is_file() for path in make_handouts(disk.path / "class", ["00"]))
-
-
-@pytest.mark.slow
-def test_a_kit_that_does_not_fit_goes_on_with_more_room(disk, tmp_path, monkeypatch):
-    """The room that is asked for beforehand is an estimate; here it is wrong."""
-    (tmp_path / "course").mkdir()
-    course = write_course(tmp_path / "course", ballast=3_000_000)
-    offline(monkeypatch, course)
-    monkeypatch.setattr(kits, "FREE_BESIDES", 0)
-    monkeypatch.setattr(kits, "BYTES_A_PACKAGE", 0)
-    folder, said = disk.path / "kit", []
-    with pytest.raises(TLCourseError, match=f"{FULL}.* Run the same command again"):
-        kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert not (folder / "SHA256SUMS").exists() and not list(
-        folder.glob("wheels/pure*")
-    )
-    disk.grow()
-    kits.make_kit(folder, ["linux"], [HERE], source=course, say=said.append)
-    assert (folder / "SHA256SUMS").is_file() and not [
-        name for name in visible(folder) if name.startswith(".")
-    ]
+    keep(np.zeros(1_000_000))
+    assert np.load(path).shape == (1_000_000,)
 
 
 # What is kept of work
@@ -198,20 +111,6 @@ def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_print
     assert json.loads(file.read_text()) == {"demo": 1} and visible(disk.path) == [
         "results.json"
     ]
-
-
-def test_progress_that_does_not_fit_is_said_and_the_earlier_stays(disk, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_PROGRESS", str(disk.path / "progress.json"))
-    tl.check("0.1", 1)
-    disk.fill()
-    with pytest.warns(
-        UserWarning, match=f"Your progress could not be kept in .*{FULL}"
-    ):
-        tl.check("0.1", 2)
-    assert Progress.read().tries == {"0.1": 1}
-    disk.grow()
-    tl.check("0.1", 2)
-    assert Progress.read().tries == {"0.1": 2}
 
 
 # Past one machine
@@ -240,18 +139,3 @@ def test_shards_that_do_not_fit_are_said_and_those_that_did_stay(disk, tmp_path)
     assert np.array_equal(shards.features[:, 0], np.arange(70)) and not list(
         out.glob(".*")
     )
-
-
-def test_temporary_files_that_do_not_fit_are_said(
-    disk, trained, shades, tmp_path, monkeypatch
-):
-    """Conversions need a little room in TMPDIR."""
-    monkeypatch.setattr("tempfile.tempdir", str(disk.path))
-    monkeypatch.setenv("TMPDIR", str(disk.path))
-    disk.fill()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CacheWarning)
-        try:
-            tl.export(trained, tmp_path / "mine", shades)
-        except TLCourseError as error:
-            assert "Make room" in str(error) and os.listdir(tmp_path) == ["small disk"]

@@ -160,7 +160,7 @@ def test_colab_keeps_what_it_has_preinstalled(requirement):
     if preinstalled is None:
         assert requirement.name in (
             "elpv-dataset",
-            "ai-edge-litert",
+            "onnxruntime",
             "imagehash",
             "xxhash",
         )  # what the course adds there

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tlcourse as tl
+from tlcourse.cards import Card
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import UserInputError
-from tlcourse.files import Card
 
 CARD = Card("pets", "Pets", "here", "none", "nobody", {}, "")
 
@@ -61,7 +61,7 @@ def test_the_baseline_is_what_always_giving_the_most_frequent_class_of_train_rea
     examination = tl.datasets.examine(tidy)
     assert (examination.most_frequent, examination.baseline) == ("cat", 12 / 20)
     assert (
-        finding(tidy, "guessing")[0]
+        finding(tidy, "baseline")[0]
         == "always answering cat is right for 60.0% of the test pictures."
     )
 
@@ -81,15 +81,15 @@ def test_empty_splits_are_named():
 def test_without_test_pictures_guessing_cannot_be_judged():
     dataset = made((1, 1), (0, 0), (0, 0))
     assert np.isnan(tl.datasets.examine(dataset).baseline)
-    assert finding(dataset, "guessing") == (
-        "cannot be judged: there are no test pictures.",
+    assert finding(dataset, "baseline") == (
+        "unknown: there are no test pictures.",
         True,
     )
 
 
 def test_classes_with_few_pictures_are_named_the_rarest_first():
     text, look = finding(
-        made((30, 9, 2), (5, 5, 5), (5, 5, 5), ("cat", "dog", "fox")), "to learn from"
+        made((30, 9, 2), (5, 5, 5), (5, 5, 5), ("cat", "dog", "fox")), "training set"
     )
     assert (
         look and text == "fewer than 10 pictures of fox 2, dog 9: add some if you can."
@@ -98,7 +98,7 @@ def test_classes_with_few_pictures_are_named_the_rarest_first():
 
 def test_of_many_such_classes_the_first_are_named():
     names = [f"class {number}" for number in range(8)]
-    text, _ = finding(made([2] * 8, [1] * 8, [1] * 8, names), "to learn from")
+    text, _ = finding(made([2] * 8, [1] * 8, [1] * 8, names), "training set")
     assert text.endswith("class 4 2 and 3 more classes: add some if you can.")
 
 
@@ -115,12 +115,12 @@ def test_what_was_left_out_is_counted_by_its_reason():
         ("d.jpg", "cannot be read as a picture: it was cut short"),
         ("e.jpg", "1 × 1 pixels are too few to show anything; at least 16 a side"),
         ("notes.txt", "no picture by its name: .txt"),
-        ("f.jpg", "the same picture stands under cat and dog"),
+        ("f.jpg", "the same picture is in the classes cat and dog"),
         ("g.jpg", "outside the class folders"),
     ]
     text, look = finding(made((30, 20), (5, 5), (5, 5), skipped=skipped), "left out")
     assert look and text.startswith(
-        "7 files (2 copied, 1 unreadable, 1 too small, 1 no pictures by name, 1 under two"
+        "7 files (2 copied, 1 unreadable, 1 too small, 1 no pictures by name, 1 in two"
     )
 
 
@@ -145,9 +145,7 @@ def test_in_a_notebook_no_figure_is_shown(tidy, monkeypatch):
 
 
 def test_sentences_are_refused():
-    with pytest.raises(
-        UserInputError, match="holds sentences; examine looks at pictures"
-    ):
+    with pytest.raises(UserInputError, match="holds sentences"):
         tl.datasets.examine(tl.load_dataset("reviews"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlcourse import files
+from tlcourse import cards
 
 TINY = Path(__file__).resolve().parent / "tiny_bert"
 
@@ -14,7 +14,7 @@ TINY = Path(__file__).resolve().parent / "tiny_bert"
 def tables():
     """Folder → the arrays that PyTorch computed, of MiniLM and of the three tiny networks."""
     with np.load(
-        files.data_folder() / "minilm" / "expected_tokens.npz", allow_pickle=False
+        cards.data_folder() / "minilm" / "expected_tokens.npz", allow_pickle=False
     ) as archive:
         found = {"minilm": dict(archive)}
     with np.load(TINY / "expected.npz", allow_pickle=False) as archive:
@@ -96,7 +96,7 @@ def test_no_sentence_holds_the_token_of_padding():
 
 
 def test_the_card_pins_the_files_that_are_read():
-    card = (files.data_folder() / "minilm" / "CARD.md").read_text(encoding="utf-8")
+    card = (cards.data_folder() / "minilm" / "CARD.md").read_text(encoding="utf-8")
     pinned = re.findall(
         r"^\| `([\w.]+)` \| `[0-9a-f]{64}` \| \d+ \|$", card, re.MULTILINE
     )

@@ -28,13 +28,13 @@ from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import cli, show
+from tlcourse.cards import Card, read_card
 from tlcourse.datasets import examine, from_folder
 from tlcourse.datasets.core import Split
 from tlcourse.datasets.pack import with_card
 from tlcourse.errors import TLCourseError, UserInputError, printable
 from tlcourse.exported import load_exported
 from tlcourse.features.pictures import Pictures
-from tlcourse.files import Card, read_card
 from tlcourse.foreign_text import csv_cell, escape_markdown
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
@@ -137,15 +137,13 @@ HTML = {
 # Classes that a notebook shows in a way of their own, and modules that write HTML. What is new here is tested above.
 DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Widget"}
 WRITE_HTML = {
-    "files.py",
+    "cards.py",
     "foreign_text.py",
     "training/freezing.py",
     "tables.py",
     "plots/figure.py",
     "widgets/base.py",
     "widgets/drawing.py",  # `words` of `base`
-    "handouts/cards.py",  # the course's own text
-    "handouts/slides.py",  # the same
 }
 
 

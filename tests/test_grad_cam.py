@@ -5,9 +5,8 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.training.class_activation import grad_cam
-from tlcourse.training.small_networks import SmallNetwork
-from tlcourse.training.small_text_network import SmallTextNetwork
+from tlcourse.training.classifiers import FineTuned
+from tlcourse.training.grad_cam import grad_cam
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,14 @@ def spot_finder():
     copy.set_weights([np.full((1, 1, 3, 1), 1 / 765), np.zeros(1)])
     head.set_weights([np.array([[-9.0, 9.0]]), np.array([3.0, 0.0])])
     network.trainable = False
-    return SmallNetwork(network, np.array(["none", "spot"]), None, {"steps": 0})
+    return fine_tuned(network)
+
+
+def fine_tuned(network):
+    def read(model, images):
+        return model.predict(np.repeat(images[..., None], 3, axis=-1), verbose=0)
+
+    return FineTuned(network, np.array(["none", "spot"]), None, {}, {}, read)
 
 
 @pytest.fixture
@@ -69,53 +75,62 @@ def test_more_pictures_than_fit_into_a_batch(spot_finder, spots):
     )
 
 
-def test_a_very_sure_answer_has_a_map_too(spots):
-    """The probability is 1 in float32: its own slope is 0."""
-    digits = tl.load_dataset("digits").train
-    rows = np.concatenate(
-        [np.flatnonzero(digits.labels == label)[:50] for label in (0, 1)]
-    )
-    network = tl.train_network(digits.images[rows], digits.labels[rows], steps=60)
-    head = network.network.get_layer("head")
-    head.set_weights([1000 * weight for weight in head.get_weights()])
-    assert network.predict_proba(digits.images[rows[:1]]).max() == 1
-    found = grad_cam(network, digits.images[rows[:4]])
-    assert (
-        found.shape == (4, 28, 28)
-        and (found.max(axis=(1, 2)) == 1).all()
-        and (found >= 0).all()
+@pytest.fixture(scope="module")
+def network():
+    """Two convolutions and a head, as they are initialised."""
+    from tlcourse.tensorflow_start import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu", name="conv_1"),
+            keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="conv_2"),
+            keras.layers.GlobalAveragePooling2D(name="average"),
+            keras.layers.Dense(2, activation="softmax", name="head"),
+        ]
     )
 
 
-def test_a_layer_can_be_chosen(spots):
-    digits = tl.load_dataset("digits").train
-    network = tl.train_network(digits.images[:50], digits.labels[:50], steps=5)
-    early, late = (
-        grad_cam(network, digits.images[:2], layer=name)
-        for name in ("conv_1", "conv_3")
-    )
-    assert early.shape == late.shape == (2, 28, 28) and not np.array_equal(early, late)
-    np.testing.assert_array_equal(late, grad_cam(network, digits.images[:2]))
+@pytest.fixture(scope="module")
+def digits():
+    return tl.load_dataset("digits").train.images[:4]
+
+
+def test_a_very_confident_prediction_has_a_map_too(network, digits):
+    """The probability is 1 in float32: its own gradient is 0."""
+    head = network.get_layer("head")
+    weights = head.get_weights()
+    head.set_weights([np.tile([[1e4, -1e4]], (4, 1)), weights[1]])
+    maps = grad_cam(network, digits)
+    head.set_weights(weights)
+    assert maps.shape == (4, 28, 28) and (maps.max(axis=(1, 2)) == 1).all()
+    assert (maps >= 0).all()
+
+
+def test_a_layer_can_be_chosen(network, digits):
+    early, late = (grad_cam(network, digits, 0, layer=f"conv_{i}") for i in (1, 2))
+    assert early.shape == late.shape == (4, 28, 28) and not np.array_equal(early, late)
+    np.testing.assert_array_equal(late, grad_cam(network, digits, 0))
 
 
 @pytest.mark.parametrize("layer", ["conv_9", "average"])
-def test_a_layer_without_a_grid_is_answered_with_those_that_have_one(layer):
-    digits = tl.load_dataset("digits").train
-    network = tl.train_network(digits.images[:50], digits.labels[:50], steps=1)
-    with pytest.raises(UserInputError, match="The last ones that do: .*conv_3"):
-        grad_cam(network, digits.images[:2], layer=layer)
+def test_a_layer_without_a_feature_map_is_refused(network, digits, layer):
+    with pytest.raises(UserInputError, match="conv_2"):
+        grad_cam(network, digits, layer=layer)
 
 
 def test_a_probe_has_no_picture_to_look_at():
     probe = tl.train_classifier(np.eye(4, dtype=np.float32), [0, 1, 0, 1])
-    with pytest.raises(
-        UserInputError, match="A linear probe sees features and not the picture"
-    ):
+    with pytest.raises(UserInputError, match="A linear probe takes features"):
         grad_cam(probe, np.zeros((1, 8, 8), np.uint8))
 
 
 def test_a_class_that_was_never_shown_is_refused(spot_finder, spots):
-    with pytest.raises(UserInputError, match="never shown"):
+    with pytest.raises(UserInputError, match="crack"):
         grad_cam(spot_finder, spots, "crack")
 
 
@@ -125,19 +140,13 @@ def test_a_network_made_with_a_list_of_inputs_is_looked_at_without_a_warning(
 ):
     import keras
 
-    listed = keras.Model(
-        [spot_finder.network.input], spot_finder.network.output, name="listed"
-    )
-    finder = SmallNetwork(listed, spot_finder.classes, None, {"steps": 0})
-    finder.input_size = (16, 24)
+    model = spot_finder.model
+    finder = fine_tuned(keras.Model([model.input], model.output, name="listed"))
     np.testing.assert_array_equal(
         grad_cam(finder, spots, "spot"), grad_cam(spot_finder, spots, "spot")
     )
 
 
-def test_a_network_that_reads_has_no_picture_to_look_at():
-    reader = SmallTextNetwork(object(), None, np.array([0, 1]), None, {"steps": 0})
-    with pytest.raises(
-        UserInputError, match="expected a network .* that takes pictures"
-    ):
-        grad_cam(reader, np.zeros((1, 8, 8), np.uint8))
+def test_a_text_network_is_refused(small_bert):
+    with pytest.raises(UserInputError, match="takes pictures"):
+        grad_cam(small_bert.network, np.zeros((1, 8, 8), np.uint8))

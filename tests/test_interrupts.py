@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from tlcourse.features import engines
+from tlcourse.features import engine as engines
 from tlcourse.interrupts import ctrl_c_waits
 
 
@@ -68,14 +68,12 @@ def test_another_thread_may_use_it():
     assert errors == []
 
 
-def test_ctrl_c_during_litert_s_import_is_not_taken_for_a_missing_litert(monkeypatch):
+def test_ctrl_c_during_onnxruntimes_import_is_not_taken_for_a_missing_one(monkeypatch):
     class Native(MetaPathFinder, Loader):
         """As pybind11's modules do: whatever happens during the import is an ImportError."""
 
         def find_spec(self, name, path, target=None):
-            return (
-                ModuleSpec(name, self) if name == "ai_edge_litert.interpreter" else None
-            )
+            return ModuleSpec(name, self) if name == "onnxruntime" else None
 
         def exec_module(self, module):
             try:
@@ -83,14 +81,11 @@ def test_ctrl_c_during_litert_s_import_is_not_taken_for_a_missing_litert(monkeyp
             except KeyboardInterrupt as error:
                 raise ImportError("initialization failed") from error
 
-    real = pytest.importorskip("ai_edge_litert.interpreter")
-    monkeypatch.setattr(
-        sys.modules["ai_edge_litert"], "interpreter", real
-    )  # to be put back afterwards, as is …
-    monkeypatch.delitem(sys.modules, "ai_edge_litert.interpreter")  # … this
+    real = pytest.importorskip("onnxruntime")
+    monkeypatch.delitem(sys.modules, "onnxruntime")  # to be put back afterwards
     monkeypatch.setattr(sys, "meta_path", [Native(), *sys.meta_path])
-    engines.has_litert.cache_clear()
+    engines.has_onnxruntime.cache_clear()
     with pytest.raises(KeyboardInterrupt):
-        engines.has_litert()
+        engines.has_onnxruntime()
     monkeypatch.undo()
-    assert engines.has_litert() and sys.modules["ai_edge_litert.interpreter"] is real
+    assert engines.has_onnxruntime() and sys.modules["onnxruntime"] is real

@@ -1,4 +1,7 @@
-"""A .keras file is loaded only if it is what an export writes; `make matrix` tries it on many versions of Keras."""
+"""A .keras file is loaded only if it is what an export writes.
+
+`make matrix` tries this on many versions of Keras.
+"""
 
 import json
 import zipfile
@@ -18,17 +21,36 @@ from hostile_archives import (
 
 from tlcourse.errors import DamagedFile, TLCourseError
 from tlcourse.exported import load_exported
-from tlcourse.keras_archive import CLASSES
+from tlcourse.keras_archive import CLASSES, load_network
 from tlcourse.models.recipes import RECIPES
+from tlcourse.tensorflow_start import import_tensorflow
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """The parts of a small network's archive, as this version of Keras saves it."""
-    from tlcourse.training.small_networks import small_network
+    import_tensorflow()
+    import keras
+    from keras import layers
 
+    pixels = keras.Input((8, 8, 3), name="pixels")
+    x = layers.Rescaling(1 / 255, name="preprocessing")(pixels)
+    for number in (1, 2):
+        start = keras.initializers.HeUniform(seed=number)
+        convolution = layers.Conv2D(
+            16,
+            3,
+            padding="same",
+            kernel_initializer=start,
+            activation="relu",
+            name=f"conv_{number}",
+        )
+        x = convolution(x)
+    x = layers.GlobalAveragePooling2D(name="average")(layers.MaxPooling2D()(x))
+    start = keras.initializers.GlorotUniform(seed=0)
+    head = layers.Dense(2, "softmax", kernel_initializer=start, name="head")
     path = tmp_path_factory.mktemp("keras") / "model.keras"
-    small_network((8, 8, 3), 2).save(path)
+    keras.Model(pixels, head(x), name="small_network").save(path)
     return read_parts(path)
 
 
@@ -41,27 +63,25 @@ def folder(tmp_path):
 def load(folder, archive):
     """Load an archive from an export whose record was written to fit it."""
     (folder / "model.keras").write_bytes(archive)
-    record_of(folder, ("model.tflite", "model.keras"))
+    record_of(folder, ("model.onnx", "model.keras"))
     return load_exported(folder, "keras")
 
 
 def test_a_sound_archive_is_loaded(folder, sound):
     model = load(folder, zipped(sound))
     pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
-    expected = model._engine.network.predict(pictures.astype(np.float32), verbose=0)
+    network = load_network(folder / "model.keras")
+    expected = network.predict(pictures.astype(np.float32), verbose=0)
     np.testing.assert_allclose(model.predict_proba(pictures), expected, atol=1e-6)
 
 
 def test_the_weights_are_those_of_the_archive(folder, sound, tmp_path):
     import keras
 
-    (tmp_path / "model.keras").write_bytes(zipped(sound))
-    expected = keras.saving.load_model(
-        tmp_path / "model.keras", compile=False
-    ).get_weights()
-    for weight, other in zip(
-        load(folder, zipped(sound))._engine.network.get_weights(), expected, strict=True
-    ):
+    path = tmp_path / "model.keras"
+    path.write_bytes(zipped(sound))
+    expected = keras.saving.load_model(path, compile=False).get_weights()
+    for weight, other in zip(load_network(path).get_weights(), expected, strict=True):
         np.testing.assert_array_equal(weight, other)
 
 
@@ -96,7 +116,7 @@ def test_the_layers_of_every_pretrained_network_are_known(name):
     import keras
 
     from tlcourse.models.efficientnet_lite import EfficientNetLite
-    from tlcourse.models.published import preprocessing_layers
+    from tlcourse.models.weights import preprocessing_layers
 
     recipe = RECIPES[name]
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")

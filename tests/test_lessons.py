@@ -343,7 +343,7 @@ def test_of_a_solution_the_verdict_has_to_be_the_same():
 def test_cells_that_show_what_a_small_network_learned_are_compared_in_the_wider_band(
     source,
 ):
-    training = re.compile(r"tl\.(train_network|learning_curve|fine_tune)\(")
+    training = re.compile(r"tl\.(learning_curve|fine_tune)\(")
     for cell in code_cells(source):
         shows = re.search(r"print\(|^\w+$", cell.source, re.MULTILINE)
         if training.search(cell.source) and shows and not is_solution(cell):

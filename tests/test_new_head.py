@@ -59,7 +59,7 @@ def test_layers_between_are_trained_too(bundled_model):
 def test_the_model_given_is_copied(bundled_model, images):
     before = [weight.numpy() for weight in bundled_model.network.weights]
     network = tl.add_head(bundled_model, 2)
-    tl.unfreeze(network, from_=1)
+    tl.unfreeze(network, from_block=1)
     network.fit(images, np.arange(6) % 2, epochs=1, verbose=0)
     assert all(
         np.array_equal(old, new)
@@ -73,7 +73,7 @@ def test_the_model_given_is_copied(bundled_model, images):
         ({"classes": 1}, "classes is 1; expected a whole number from 2"),
         ({"classes": True}, "classes is True"),
         ({"classes": 2.0}, "classes is 2.0"),
-        ({"classes": 2, "hidden": [0]}, r"hidden is \[0\]; expected the widths"),
+        ({"classes": 2, "hidden": [0]}, "hidden is 0; expected a whole number"),
         (
             {"classes": 2, "dropout": 1},
             "dropout is 1; expected a share from 0 to below 1",

@@ -275,7 +275,7 @@ def test_what_comes_with_the_course_asks_nobody(behind, log, what, tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with pictures of two kinds, and the network that was trained on them: no epoch of fine-tuning."""
-    from tlcourse.folder_job import train_folder
+    from tlcourse.train_folder import train_folder
 
     folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     for name, bright in {"dark": 60, "light": 200}.items():
@@ -301,8 +301,6 @@ def trained(tmp_path_factory):
 COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its own; {0}: the folder of `trained`
     "demo": [],
     "doctor": [],
-    "pack": ["samples", "stick"],
-    "handout": ["class", "--lessons", "00"],
     "train": ["{0}/in", "--out", "network", "--epochs", "0"],
     "predict": ["{0}/in/dark", "--model", "{0}/network"],
     "cache show": [],
@@ -310,7 +308,6 @@ COMMANDS = {  # what each command of `tlcourse` is run with, in a folder of its 
 }
 ASKING = {
     "fetch",
-    "kit",
 }  # these bring packages, data and weights: without a network they say so
 
 
@@ -342,9 +339,7 @@ def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, com
     assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
 
 
-@pytest.mark.parametrize(
-    "name", ["dogs", "minilm", "bert-base-uncased", "efficientnet_v2_b0"]
-)
+@pytest.mark.parametrize("name", ["dogs", "minilm", "efficientnet_v2_b0"])
 def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
     folders = ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")
     behind |= {folder: str(tmp_path / folder) for folder in folders} | {

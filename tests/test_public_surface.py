@@ -1,8 +1,11 @@
-"""What `import tlcourse` offers and costs, the three calls of the README, and what may import what inside."""
+"""What `import tlcourse` offers and costs, its three calls, help, and its floors."""
 
 import ast
+import doctest
+import importlib
 import inspect
 import os
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -15,150 +18,6 @@ from PIL import Image
 import tlcourse as tl
 
 PACKAGE = Path(tl.__file__).parent
-
-# From the top of the house down: a module imports only from rooms that stand further down.
-ROOMS = (
-    "__main__",
-    "cli",
-    "demo",
-    "doctor",
-    "doctor.data",
-    "doctor.downloads",
-    "doctor.installation",
-    "doctor.kept",
-    "doctor.kernels",
-    "doctor.variables",
-    "doctor.machine",
-    "doctor.finding",
-    "folder_job",
-    "kits",
-    "kits.contents",
-    "kits.wheels",
-    "kits.targets",
-    "kits.installer",
-    "handouts",
-    "handouts.slides",
-    "handouts.cards",
-    "handouts.instructors",
-    "handouts.learners",
-    "handouts.teaching",
-    "handouts.lessons",
-    "handouts.checkpoints",
-    "predicting",
-    "fetching",
-    "widgets",
-    "widgets.uploads",
-    "widgets.mistakes",
-    "widgets.drawing",
-    "widgets.sliders",
-    "widgets.base",
-    "exercises",
-    "exercises.checking",
-    "exercises.lessons_00_02",
-    "exercises.lessons_03_05",
-    "exercises.lessons_06_08",
-    "exercises.lessons_09_11",
-    "exercises.progress",
-    "exercises.table",
-    "exercises.answers",
-    "training.learning_curves",
-    "exporting",
-    "model_card",
-    "exported",
-    "training.class_activation",
-    "training.small_networks",
-    "training.small_text_network",
-    "training.finetuning",
-    "training.preparation",
-    "training.cut",
-    "training.fine_tuned",
-    "checks",
-    "checks.leakage",
-    "checks.changes",
-    "checks.frozen",
-    "checks.inputs",
-    "training.training_report",
-    "plots",
-    "plots.lines",
-    "plots.charts",
-    "plots.grids",
-    "plots.figure",
-    "training.training",
-    "training.training_step",
-    "training.optimizing",
-    "training.settings",
-    "training.checkpoint",
-    "training.examples",
-    "training.tail",
-    "training.new_head",
-    "training.linear_probe",
-    "training.heads",
-    "training.predictor",
-    "training.evaluation",
-    "models.block_counts",
-    "training.freezing",
-    "models.backbones",
-    "distributed",
-    "distributed.extraction",
-    "distributed.workers",
-    "distributed.shards",
-    "distributed.cluster",
-    "models.text_models",
-    "models.attention",
-    "models.published",
-    "models.blocks",
-    "models.lite_file",
-    "models.bert_file",
-    "models.bert_folder",
-    "models.litert_file",
-    "models.wordpiece",
-    "models.bert",
-    "models.efficientnet_lite",
-    "models.recipes",
-    "features.text_features",
-    "features.features",
-    "features.ragged",
-    "features.rows",
-    "features.engines",
-    "models.conversion",
-    "keras_archive",
-    "tensorflow_start",
-    "features.cache",
-    "features.views",
-    "datasets",
-    "datasets.archive",
-    "datasets.dogs",
-    "datasets.pack",
-    "datasets.folder",
-    "datasets.examination",
-    "datasets.dividing",
-    "datasets.cleaning",
-    "datasets.bundled",
-    "datasets.tfds",
-    "datasets.fitting",
-    "datasets.core",
-    "datasets.same_pictures",
-    "downloading",
-    "features.inputs",
-    "tables",
-    "measure",
-    "progress",
-    "evidence",
-    "features.pictures",
-    "features.bit_depth",
-    "features.picture_formats",
-    "output_folder",
-    "files",
-    "foreign_text",
-    "freed_memory",
-    "silence",
-    "interrupts",
-    "validation",
-    "errors",
-    "models",
-    "features",
-    "training",
-)
 
 
 def run_python(program):
@@ -181,53 +40,9 @@ def test_each_public_name_can_be_had(name):
     assert getattr(tl, name) is not None
 
 
-def test_no_public_name_is_also_a_rooms():
-    """Importing the room would put it in the place of the name: tl.name would be a module."""
-    assert [
-        name
-        for name, room in tl._PLACES.items()
-        if (PACKAGE / f"{name}.py").exists() or name == room
-    ] == []
-
-
-def test_the_public_names_are_those_that_the_course_uses():
-    assert set(tl.__all__) == {
-        "load_pretrained_model",
-        "list_pretrained_models",
-        "PretrainedModel",
-        "PretrainedTextModel",
-        "load_dataset",
-        "list_datasets",
-        "train_classifier",
-        "Classifier",
-        "LinearProbe",
-        "fine_tune",
-        "FineTuned",
-        "prepare_fine_tuning",
-        "Preparation",
-        "freeze",
-        "unfreeze",
-        "add_head",
-        "export",
-        "load_exported",
-        "ExportedModel",
-        "results",
-        "train_network",
-        "train_text_network",
-        "learning_curve",
-        "LearningCurve",
-        "grad_cam",
-        "views_of",
-        "checks",
-        "distributed",
-        "ConfusionMatrix",
-        "check",
-        "datasets",
-        "pictures",
-        "errors",
-        "show",
-        "widgets",
-    }
+def test_no_public_name_is_also_a_modules():
+    """Importing the module would put it in the place of the name."""
+    assert [name for name in tl._NAMES if (PACKAGE / f"{name}.py").exists()] == []
 
 
 def test_a_star_import_brings_each_public_name():
@@ -237,23 +52,16 @@ def test_a_star_import_brings_each_public_name():
 
 
 def test_type_checkers_are_told_of_each_public_name():
-    """Editors and mypy cannot see through `__getattr__`: for them the names are imported once more."""
-    (block,) = _for_type_checkers(
-        ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    )
-    names = {
-        alias.asname
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    shown = {
-        ast.unparse(target)
-        for node in block.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-    }
-    assert (names | shown) - {None} == set(tl.__all__)
+    """Editors and mypy cannot see through `__getattr__`."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    told = set()
+    for node in block.body:
+        if isinstance(node, ast.ImportFrom):
+            told |= {alias.asname or alias.name for alias in node.names}
+        else:
+            told |= {ast.unparse(target) for target in node.targets}
+    assert set(tl.__all__) <= told
 
 
 def test_dir_shows_each_public_name_before_it_is_used():
@@ -262,48 +70,19 @@ def test_dir_shows_each_public_name_before_it_is_used():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(AttributeError) as caught:
+    with pytest.raises(AttributeError, match="It has: load_pretrained_model, "):
         tl.train_clasifier  # noqa: B018
-    assert (
-        str(caught.value)
-        == f"tlcourse has no 'train_clasifier'. It has: {', '.join(tl.__all__)}."
-    )
-
-
-def test_show_is_the_room_of_plots():
-    from tlcourse import plots
-
-    assert tl.show is plots
 
 
 # What it costs
 
 
-def test_importing_the_package_imports_nothing_large():
-    large = {
-        "ipywidgets",
-        "IPython",
-        "tensorflow",
-        "keras",
-        "tensorflow_datasets",
-        "sklearn",
-        "matplotlib",
-        "scipy",
-        "PIL",
-        "numpy",
-        "typer",
-        "dask",
-        "distributed",
-        "pyarrow",
-    }
-    assert (
-        run_python(f"import sys, tlcourse; print(sorted({large} & set(sys.modules)))")
-        == "[]"
+def test_importing_the_package_imports_nothing_large_and_none_of_its_modules():
+    large = "IPython tensorflow keras sklearn matplotlib scipy PIL numpy typer dask"
+    program = (
+        "import sys, tlcourse; print([name for name in sys.modules if "
+        f"name.startswith('tlcourse.') or name in {large.split()}])"
     )
-
-
-def test_importing_the_package_imports_none_of_its_rooms():
-    program = "import sys, tlcourse; print([name for name in sys.modules if name.startswith('tlcourse.')])"
     assert run_python(program) == "[]"
 
 
@@ -321,7 +100,7 @@ LABELS = ["a person or a beast", "a thing", "a person or a beast", "a thing"]
 
 @pytest.fixture(scope="module")
 def holders(photographs, tmp_path_factory):
-    """The same four photographs, as a learner may have them: kind of holder → what the calls are given."""
+    """The same four photographs, as a learner may have them."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("photographs")
@@ -376,106 +155,59 @@ def test_the_packages_own_help_shows_the_three_calls():
 # What imports what
 
 
-def modules():
-    """Every module of the package: "datasets.core" → its file. The package itself is ""."""
-    names = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return names
+def test_imports_point_downwards():
+    from importlinter.cli import lint_imports
+
+    config = str(PACKAGE.parent / "pyproject.toml")
+    assert lint_imports(config_filename=config, no_cache=True) == 0
 
 
-MODULES = modules()
+def test_nothing_is_imported_from_outside_the_package():
+    outside = {"notebooks", "authoring", "tests", "benchmarks", "data", "workshop"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = {node.module.split(".")[0]}
+            else:
+                continue
+            assert not names & outside, path
 
 
-def imports(module):
-    """All that a module imports anywhere, by full names: "numpy", "tlcourse.errors", "tlcourse.__version__", …"""
-    path = MODULES[module]
-    here = ["tlcourse", *module.split(".")] if module else ["tlcourse"]
-    package = here if path.name == "__init__.py" else here[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    if not module:  # what it names for type checkers alone is not imported
-        tree.body = [node for node in tree.body if node not in _for_type_checkers(tree)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            source = ".".join([*base, *filter(None, [node.module])])
-            yield from (f"{source}.{alias.name}" for alias in node.names)
+# Examples in docstrings
 
 
-def _for_type_checkers(tree):
-    """The statements `if TYPE_CHECKING`, in either way of writing."""
-    names = {"TYPE_CHECKING", "_typing.TYPE_CHECKING"}
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and ast.unparse(node.test) in names
+def with_examples():
+    """Modules of the package whose docstrings hold examples."""
+    names = ["tlcourse"] + [
+        module.name for module in pkgutil.walk_packages([str(PACKAGE)], "tlcourse.")
     ]
+    for name in names:
+        path = PACKAGE.parent.joinpath(*name.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if ">>> " in path.read_text(encoding="utf-8"):
+            yield name
 
 
-def room_of(imported):
-    """ "tlcourse.errors.UserInputError" → "errors"; the package itself is ""."""
-    inside = imported.split(".")[1:]
-    while inside and ".".join(inside) not in MODULES:
-        inside.pop()
-    return ".".join(inside)
-
-
-def test_every_module_has_its_place_in_the_house():
-    assert set(ROOMS) == set(MODULES) - {""}
-
-
-@pytest.mark.parametrize("module", ROOMS)
-def test_imports_point_downwards_from(module):
-    inside = [
-        name
-        for name in imports(module)
-        if name.split(".")[0] == "tlcourse" and name != "tlcourse.__version__"
-    ]
-    if module.startswith("exercises.lessons_"):  # they call what lessons call: tl.…
-        inside.remove("tlcourse") if "tlcourse" in inside else None
-    below = ROOMS[ROOMS.index(module) + 1 :]
-    assert [name for name in inside if room_of(name) not in below] == []
-
-
-def test_the_package_itself_imports_none_of_its_rooms():
-    assert [name for name in imports("") if name.startswith("tlcourse")] == []
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_only_the_package_itself_imports_by_computed_names(module):
-    names = {name.split(".")[-1] for name in imports(module)}
-    assert "import_module" not in names or module in ("", "exercises.table")
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_nothing_is_imported_from_outside_the_package(module):
-    outside = {"notebooks", "tests", "benchmarks", "data", "conftest"}
-    assert {name.split(".")[0] for name in imports(module)} & outside == set()
+@pytest.mark.parametrize("name", with_examples())
+def test_the_examples_of(name, no_internet, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    module = importlib.import_module(name)
+    failed, tried = doctest.testmod(module, optionflags=options)
+    assert tried and not failed
 
 
 # Docstrings
 
 
 def documented():
-    """What a learner may call or look into: name as written in a lesson → the object."""
+    """What a learner may call: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
     members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    rooms = [
-        (f"tl.{room}", getattr(tl, room))
-        for room in (
-            "datasets",
-            "pictures",
-            "errors",
-            "show",
-            "checks",
-            "distributed",
-            "widgets",
-        )
-    ]
-    for name, owner in members + rooms:
+    members += [(f"tl.{name}", getattr(tl, name)) for name in tl._MODULES]
+    for name, owner in members:
         for part in (
             reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]
         ):
@@ -504,7 +236,7 @@ DOCUMENTED = documented()
 
 
 def test_the_drawings_of_show_are_among_what_is_documented():
-    assert {"tl.show.pictures", "tl.show.feature_map", "tl.Classifier.predict"} <= set(
+    assert {"tl.show.pictures", "tl.show.feature_map", "tl.LinearProbe.predict"} <= set(
         DOCUMENTED
     )
 

@@ -185,7 +185,7 @@ def test_the_address_and_the_commit_are_written_into_pyproject(tmp_path):
 
 def texts():
     """What learners and teachers read or run, as (path, text)."""
-    folders = ("tlcourse", "notebooks", "docs", "deploy", "binder", "data")
+    folders = ("tlcourse", "notebooks", "docs", "workshop", "binder", "data")
     kinds = {".py", ".md", ".ipynb", ".sh", ".yml", ".yaml", ".toml", ""}
     paths = [
         path

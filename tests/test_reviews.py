@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlcourse import datasets, files
+from tlcourse import cards, datasets
 from tlcourse.datasets import bundled
 from tlcourse.errors import DamagedFile, UserInputError
 
@@ -31,7 +31,7 @@ def reviews():
 @pytest.fixture(scope="module")
 def arrays():
     """The bundle as it lies on disk, neutral rows included."""
-    return bundled._read("reviews", "reviews.npz")
+    return bundled._read("reviews")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def texts(arrays):
 def build():
     """The script that made the bundle, as a module."""
     spec = importlib.util.spec_from_file_location(
-        "build_reviews", files.data_folder() / "reviews" / "build.py"
+        "build_reviews", cards.data_folder() / "reviews" / "build.py"
     )
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
@@ -84,7 +84,7 @@ def test_a_data_set_of_sentences_says_so(reviews):
 def test_the_counts_are_the_cards(reviews):
     table = re.findall(
         r"^\| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \|",
-        files.read_card("reviews").text,
+        cards.read_card("reviews").text,
         re.MULTILINE,
     )
     card = {
@@ -157,7 +157,7 @@ def test_all_that_is_neutral_is_left_out_and_nothing_else(
 def test_the_rule_for_neutral_rows_is_the_cards():
     assert (
         f"rated from −{bundled.NEUTRAL} to {bundled.NEUTRAL} |"
-        in files.read_card("reviews").text
+        in cards.read_card("reviews").text
     )
 
 
@@ -168,7 +168,7 @@ def test_good_and_bad_take_turns_enough_that_any_beginning_is_mixed(reviews):
 
 
 def test_the_bundle_is_smaller_than_a_megabyte():
-    assert (files.data_folder() / "reviews" / "reviews.npz").stat().st_size < 1e6
+    assert (cards.data_folder() / "reviews" / "reviews.npz").stat().st_size < 1e6
 
 
 # Nothing comes back
@@ -277,23 +277,15 @@ def test_an_unknown_domain_is_answered_with_the_three(domain):
 
 
 def test_a_bundle_that_was_cut_short_is_refused(monkeypatch, tmp_path):
-    shutil.copytree(files.data_folder() / "reviews", tmp_path / "reviews")
+    shutil.copytree(cards.data_folder() / "reviews", tmp_path / "reviews")
     bundle = tmp_path / "reviews" / "reviews.npz"
     bundle.write_bytes(bundle.read_bytes()[:-1000])
-    monkeypatch.setattr(files, "data_folder", lambda: tmp_path)
+    monkeypatch.setattr(cards, "data_folder", lambda: tmp_path)
     with pytest.raises(
         DamagedFile,
         match="altered or cut short.*git checkout -- data/reviews/reviews.npz",
     ):
         datasets.load_dataset("reviews")
-
-
-def test_reviews_cannot_be_packed(tmp_path, reviews):
-    with pytest.raises(
-        UserInputError,
-        match=r"reviews \(films\) holds sentences; a pack is made of folders of pictures",
-    ):
-        datasets.write_pack(reviews["films"], tmp_path)
 
 
 # How it was made

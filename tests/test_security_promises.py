@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = re.compile(r"`((?:workshop/)?tests/[\w/]+\.py)::(\w+)`")
 
 
 def promises(text: str) -> dict[str, list[tuple[str, str]]]:

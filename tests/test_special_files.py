@@ -1,12 +1,8 @@
 """Paths that name no ordinary file: devices, pipes, sockets, folders, nothing at all. Each gets a sentence."""
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,19 +12,21 @@ from brightness_export import write_brightness_export
 from PIL import Image
 
 import tlcourse as tl
-from tlcourse import evidence, files
-from tlcourse.datasets import from_folder, read_pack, unpack, write_pack
-from tlcourse.datasets.pack import MANIFEST, pack_folders
+from tlcourse import files
+from tlcourse.datasets import from_folder, read_pack, unpack
+from tlcourse.datasets.pack import MANIFEST
 from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.distributed import read_shards
 from tlcourse.errors import DamagedFile, PictureError, TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.features.engines import Pixels
-from tlcourse.features.features import compute
+from tlcourse.features.compute import compute
+from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
+from tlcourse.folders import pack_folders
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
+from workshop.packs import write_pack
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 
@@ -54,36 +52,6 @@ def within(seconds=120):
 
 def pixels(images):
     return compute(Pixels((8, 8)), images, (8, 8))
-
-
-class NoRepr:
-    def __repr__(self):
-        raise RuntimeError("no repr")
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [NoRepr(), list(range(100_000)), None, [NoRepr()]],
-    ids=["no repr", "long", "None", "list"],
-)
-@pytest.mark.parametrize(
-    "take", [files.as_path, list_pictures, load_exported, lambda odd: Pictures([odd])]
-)
-def test_what_is_no_path_is_refused_in_a_short_sentence(take, odd):
-    with pytest.raises(UserInputError, match="expected the path") as caught:
-        take(odd)
-    assert len(str(caught.value)) < 300
-
-
-@pytest.mark.parametrize(
-    "path", ["long " * 100_000, b"x" * 100_000], ids=["text", "bytes"]
-)
-def test_one_long_path_instead_of_a_list_is_refused_in_a_short_sentence(path):
-    with pytest.raises(
-        UserInputError, match="paths is .* expected a list of paths"
-    ) as caught:
-        Pictures(path)
-    assert len(str(caught.value)) < 300
 
 
 # What is no regular file
@@ -149,18 +117,6 @@ def test_predict_says_it_in_the_answers_row(special, tmp_path):
 
 
 @posix
-def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path, monkeypatch):
-    path = tmp_path / "file.png"
-    path.write_bytes(b"x")
-    before = os.stat(path)
-    path.unlink()
-    os.mkfifo(path)
-    monkeypatch.setattr(files.os, "stat", lambda *_, **__: before)
-    with within(), pytest.raises(PictureError, match="a pipe"):
-        files.read_file(path, error=PictureError)
-
-
-@posix
 def test_records_that_are_special_files_are_refused(tmp_path):
     folder = write_brightness_export(tmp_path / "export")
     (folder / RECORD).unlink()
@@ -206,24 +162,6 @@ def test_special_files_among_pictures_are_left_out(tmp_path):
     assert "empty" in reasons["empty.jpg"] and "no regular file" in reasons["pipe.png"]
 
 
-def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
-    path = tmp_path / "large.json"
-    path.write_bytes(bytes(1001))
-    with pytest.raises(UserInputError, match="larger than"):
-        files.read_file(path, most=1000)
-    assert len(files.read_file(path, most=1001)) == 1001
-
-
-@posix
-@pytest.mark.skipif(
-    not Path("/proc/self/maps").exists(),
-    reason="a file without a size that holds something",
-)
-def test_a_file_that_holds_more_than_its_size_says_is_not_read_beyond_the_limit():
-    with pytest.raises(UserInputError, match="larger than"):
-        files.read_file("/proc/self/maps", most=100)
-
-
 # Empty files, and nothing at all
 
 
@@ -250,20 +188,14 @@ def test_empty_files_are_said_to_be_empty(empty, tmp_path):
     with pytest.raises(PictureError, match="is empty"):
         read_picture(b"")
     model = load_exported(write_brightness_export(tmp_path / "export"))
-    assert {answer.error for answer in model.answers(sorted(empty.iterdir()))} == {
+    assert {
+        answer.error for answer in model.predict_files(sorted(empty.iterdir()))
+    } == {
         f"{path} cannot be read as a picture: it is empty (0 bytes). Replace or remove it."
         for path in empty.iterdir()
     }
     with open(tmp_path / "answers.csv", "w", encoding="utf-8") as file:
         assert predict_files(model, [empty], file) == (0, 3)
-
-
-def test_a_folder_of_empty_files_only_is_no_data_set(tmp_path):
-    for name in ("cat", "dog"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "0.jpg").touch()
-    with pytest.raises(UserInputError, match="0 classes"):
-        from_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -289,14 +221,7 @@ def test_no_pictures_are_refused(images):
 # Paths
 
 
-PATHS = {
-    "": "empty",
-    "  ": "empty",
-    "a\0b": "null",
-    "x" * 300: "too long",
-    "a/" * 3000: "too long",
-    "~no_one/x": "account",
-}
+PATHS = ["", "a\0b", "x" * 300, "~no_one/x", 7.5]
 CALLS = {
     "from_folder": from_folder,
     "list_pictures": list_pictures,
@@ -315,18 +240,11 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(
-    "path", [*PATHS, None, 7, b"bytes", object()], ids=lambda path: repr(path)[:12]
-)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: repr(path)[:12])
 def test_what_is_no_path_gets_a_sentence(call, path):
-    if call == "restore" and path is None:
-        pytest.skip("None is the usual file")
-    if call in ("read_picture", "extract_features") and isinstance(path, bytes | int):
-        pytest.skip("bytes are a file's content, and a number an array")
     with pytest.raises(TLCourseError) as error:
         CALLS[call](path)
-    if isinstance(path, str) and call != "extract_features of a list":
-        assert PATHS[path] in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
@@ -351,90 +269,24 @@ def test_a_file_may_begin_with_a_tilde(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME", "TFDS_DATA_DIR"]
+    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME"]
 )
 def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
     variable, monkeypatch
 ):
-    from tlcourse.doctor import machine
-    from tlcourse.models.published import weights_file
+    from tlcourse.models.weights import weights_file
 
     monkeypatch.setenv(variable, "~no_one/folder")
     use = {
         "TLCOURSE_PACKS": pack_folders,
         "TLCOURSE_PROGRESS": Progress.path,
         "KERAS_HOME": lambda: weights_file("vgg16"),
-        "TFDS_DATA_DIR": machine._tfds_folder,
     }
     with pytest.raises(UserInputError, match=variable):
         use[variable]()
 
 
-def test_the_doctor_reports_such_a_variable(monkeypatch):
-    done = subprocess.run(
-        [sys.executable, "-m", "tlcourse", "doctor"],
-        env={
-            **os.environ,
-            "TFDS_DATA_DIR": "~no_one",
-            "TLCOURSE_PACKS": "~no_one",
-            "TLCOURSE_PROGRESS": "~no_one",
-        },
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert "Traceback" not in done.stderr and "TFDS_DATA_DIR is ~no_one" in " ".join(
-        done.stdout.split()
-    )
-
-
 # Text that is not UTF-8, and JSON that is none
-
-
-SPOILT = {
-    "not UTF-8": b'{"format": "\xff\xfe"}',
-    "a list": b"[1, 2]",
-    "nested": b"[" * 100_000,
-    "cut short": b'{"format": ',
-    "nothing": b"",
-    "large numbers": b'{"format": "tlcourse progress 1", "tries": {"0.1": 1e999}, "hints": {}, "right": []}',
-}
-
-
-@pytest.mark.parametrize("kind", SPOILT)
-def test_records_that_cannot_be_read_get_a_sentence(kind, tmp_path, monkeypatch):
-    content = SPOILT[kind]
-    folder = write_brightness_export(tmp_path / "export")
-    (folder / RECORD).write_bytes(content)
-    with pytest.raises(DamagedFile):
-        load_exported(folder)
-    (tmp_path / "job.json").write_bytes(content)
-    with pytest.raises(UserInputError):
-        read_shards(tmp_path)
-    (tmp_path / "progress.json").write_bytes(content)
-    with pytest.raises(UserInputError):
-        Progress.read(tmp_path / "progress.json", strict=True)
-    monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "progress.json"))
-    with pytest.warns(UserWarning, match="progress.json.damaged"):
-        assert Progress.read() == Progress()
-    (tmp_path / "results.json").write_bytes(content)
-    monkeypatch.setattr(evidence, "results_file", lambda: tmp_path / "results.json")
-    if kind not in ("a list", "large numbers"):
-        with pytest.raises(DamagedFile):
-            evidence._all.__wrapped__()
-
-
-@pytest.mark.parametrize(
-    "kind", ["not UTF-8", "nested", "cut short", "nothing", "a list"]
-)
-def test_settings_of_a_bert_that_cannot_be_read_get_a_sentence(
-    kind, small_bert_folder, tmp_path
-):
-    for path in small_bert_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "config.json").write_bytes(SPOILT[kind])
-    with pytest.raises(DamagedFile, match=r"config\.json"):
-        tl.load_pretrained_model(tmp_path)
 
 
 @pytest.fixture
@@ -487,20 +339,3 @@ def test_a_packs_card_that_is_not_utf_8_gets_a_sentence(pack):
     (pack / "CARD.md").write_bytes("Für alle".encode("latin-1"))
     with pytest.raises(DamagedFile, match="UTF-8"):
         read_pack(pack)
-
-
-def test_json_keeps_its_place(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps({"ü": [1, 2]}), encoding="utf-8")
-    assert files.read_json(tmp_path / "a.json") == {"ü": [1, 2]}
-
-
-def test_files_are_read_in_threads(tmp_path):
-    """Nothing in it depends on signals or on the current folder."""
-    (tmp_path / "a").write_bytes(b"abc")
-    found = []
-    thread = threading.Thread(
-        target=lambda: found.append(files.read_file(tmp_path / "a", first=2))
-    )
-    thread.start()
-    thread.join()
-    assert found == [b"ab"]

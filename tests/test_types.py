@@ -45,10 +45,10 @@ def said(tmp_path_factory):
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        (3, "tlcourse.models.backbones.PretrainedModel"),
-        (4, "tlcourse.models.text_models.PretrainedTextModel"),
+        (3, "tlcourse.models.vision.PretrainedModel"),
+        (4, "tlcourse.models.text.PretrainedTextModel"),
         (5, "ndarray"),
-        (6, "tlcourse.training.heads.Classifier"),
+        (6, "tlcourse.training.probe.LinearProbe"),
         (7, "tlcourse.plots.figure.Figure"),
     ],
 )

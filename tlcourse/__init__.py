@@ -6,32 +6,31 @@
     features = model.extract_features(new_images)
     new_classifier = tl.train_classifier(features, new_labels)
 
-The names below are loaded when they are first used, so that importing the package costs next to nothing.
+The names below are loaded when they are first used.
 """
 
 import os as _os
 import typing as _typing
 from importlib import import_module as _import_module
 
-_os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "3"
-)  # read when TensorFlow is imported: only errors are logged
+# Read when TensorFlow is imported: only errors are logged.
+_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 
-_PLACES = {
-    "load_pretrained_model": "models.backbones",
-    "list_pretrained_models": "models.backbones",
-    "PretrainedModel": "models.backbones",
-    "PretrainedTextModel": "models.text_models",
+_NAMES = {  # public name → its module
+    "load_pretrained_model": "models.load",
+    "list_pretrained_models": "models.load",
+    "PretrainedModel": "models.vision",
+    "PretrainedTextModel": "models.text",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
-    "train_classifier": "training.heads",
-    "LinearProbe": "training.linear_probe",
-    "fine_tune": "training.finetuning",
-    "FineTuned": "training.fine_tuned",
-    "prepare_fine_tuning": "training.preparation",
-    "Preparation": "training.preparation",
+    "train_classifier": "training.probe",
+    "LinearProbe": "training.probe",
+    "fine_tune": "training.fine_tune",
+    "FineTuned": "training.classifiers",
+    "prepare_fine_tuning": "training.fine_tune",
+    "Preparation": "training.fitting",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -39,17 +38,14 @@ _PLACES = {
     "load_exported": "exported",
     "ExportedModel": "exported",
     "results": "evidence",
-    "train_network": "training.small_networks",
-    "train_text_network": "training.small_text_network",
-    "grad_cam": "training.class_activation",
-    "views_of": "features.features",
+    "grad_cam": "training.grad_cam",
+    "augment": "features.augment",
     "learning_curve": "training.learning_curves",
     "LearningCurve": "training.learning_curves",
-    "Classifier": "training.heads",
     "ConfusionMatrix": "training.evaluation",
     "check": "exercises",
 }
-_ROOMS = {
+_MODULES = {
     "datasets": "datasets",
     "pictures": "features.pictures",
     "errors": "errors",
@@ -59,7 +55,7 @@ _ROOMS = {
     "widgets": "widgets",
 }
 
-__all__ = [*_PLACES, *_ROOMS]
+__all__ = [*_NAMES, *_MODULES]
 
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
@@ -77,36 +73,33 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .exported import load_exported as load_exported
     from .exporting import export as export
     from .features import pictures as pictures
-    from .features.features import views_of as views_of
-    from .models.backbones import PretrainedModel as PretrainedModel
-    from .models.backbones import list_pretrained_models as list_pretrained_models
-    from .models.backbones import load_pretrained_model as load_pretrained_model
-    from .models.text_models import PretrainedTextModel as PretrainedTextModel
-    from .training.class_activation import grad_cam as grad_cam
+    from .features.augment import augment as augment
+    from .models.load import list_pretrained_models as list_pretrained_models
+    from .models.load import load_pretrained_model as load_pretrained_model
+    from .models.text import PretrainedTextModel as PretrainedTextModel
+    from .models.vision import PretrainedModel as PretrainedModel
+    from .training.classifiers import FineTuned as FineTuned
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
-    from .training.fine_tuned import FineTuned as FineTuned
-    from .training.finetuning import fine_tune as fine_tune
+    from .training.fine_tune import fine_tune as fine_tune
+    from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
+    from .training.fitting import Preparation as Preparation
     from .training.freezing import freeze as freeze
     from .training.freezing import unfreeze as unfreeze
-    from .training.heads import Classifier as Classifier
-    from .training.heads import train_classifier as train_classifier
+    from .training.grad_cam import grad_cam as grad_cam
     from .training.learning_curves import LearningCurve as LearningCurve
     from .training.learning_curves import learning_curve as learning_curve
-    from .training.linear_probe import LinearProbe as LinearProbe
     from .training.new_head import add_head as add_head
-    from .training.preparation import Preparation as Preparation
-    from .training.preparation import prepare_fine_tuning as prepare_fine_tuning
-    from .training.small_networks import train_network as train_network
-    from .training.small_text_network import train_text_network as train_text_network
+    from .training.probe import LinearProbe as LinearProbe
+    from .training.probe import train_classifier as train_classifier
 
     show = plots
 else:
 
     def __getattr__(name: str) -> object:
-        if name in _PLACES:
-            value = getattr(_import_module(f".{_PLACES[name]}", __name__), name)
-        elif name in _ROOMS:
-            value = _import_module(f".{_ROOMS[name]}", __name__)
+        if name in _NAMES:
+            value = getattr(_import_module(f".{_NAMES[name]}", __name__), name)
+        elif name in _MODULES:
+            value = _import_module(f".{_MODULES[name]}", __name__)
         else:
             raise AttributeError(
                 f"tlcourse has no {name!r}. It has: {', '.join(__all__)}."

@@ -1,4 +1,4 @@
-"""`python -m tlcourse` is the `tlcourse` command, for machines where that is not on the path."""
+"""`python -m tlcourse` is the `tlcourse` command, where that is not on the path."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The sixty-second demo: an ImageNet network finds defects in solar cells, beside two published numbers."""
+"""The sixty-second demo: an ImageNet network finds defects in solar cells."""
 
 import shutil
 import tempfile
@@ -19,8 +19,9 @@ PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: SVM on hand-made features": 0.8244,
     "published: VGG-19, fine-tuned on a GPU": 0.8842,
 }
-
-# A crack is a matter of texture as much as of objects. Chosen on training cells: benchmarks/choose_blocks.py.
+THIS_DEMO = "here: the frozen network, linear classifier"
+# A crack is a matter of texture as much as of objects. Chosen on training cells:
+# benchmarks/choose_blocks.py.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
 SLOW = 90  # seconds; two free cores need about 30
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
@@ -28,7 +29,16 @@ FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Accuracy in [0, 1] on the test cells, weighted as published and plain; seconds of work; peak memory."""
+    """What `run_demo` measured.
+
+    Attributes
+    ----------
+    accuracy, plain_accuracy : float
+        On the test set, in [0, 1]: weighted as published, and not weighted.
+    seconds, peak_megabytes : float
+        Of the work, and at most in memory.
+    pictures : int
+    """
 
     accuracy: float
     plain_accuracy: float
@@ -38,39 +48,39 @@ class DemoResult:
 
 
 def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult:
-    """Run the demo, say what happens, save a picture of right and wrong cells; needs no internet.
+    """Run the demo and save a picture of right and wrong cells; needs no internet.
 
-    Args:
-        picture: the picture's file; where it cannot be written, the picture goes to a temporary folder.
-        say: is given one line after the other, text or `rich.text.Text` (whose `str` is the bare text).
+    Parameters
+    ----------
+    picture : Path
+        The picture's file; if it cannot be written, a temporary folder is used.
+    say : callable
+        Is given each line, str or `rich.text.Text`.
 
-    Raises:
-        UserInputError: no picture can be written by that name.
-        DatasetUnavailable: elpv-dataset is not installed.
+    Raises
+    ------
+    UserInputError
+        No picture can be written by that name.
+    DatasetUnavailable
+        The package elpv-dataset is not installed.
     """
     from . import plots
     from .datasets import load_dataset
-    from .models.backbones import load_pretrained_model
-    from .training.heads import train_classifier
+    from .models.load import load_pretrained_model
+    from .training.probe import train_classifier
 
     _check_name(picture)
-    say(
-        "Can a network that has only ever seen everyday photographs find broken solar cells?"
-    )
+    say("Can a network trained on everyday photographs find broken solar cells?")
     say("")
     solar = load_dataset("solar")
     train, test = solar.train_and_validation, solar.test
-    say(
-        f"{len(train):,} photographs of cells to learn from, {len(test):,} others to be tested on."
-    )
+    say(f"{len(train):,} photographs of cells to train on, {len(test):,} to test on.")
     with measured() as took:
         model = load_pretrained_model()
-        say(
-            f"Describing each cell by what {model.name} sees in it: half a minute on two free cores …"
-        )
+        say(f"Extracting features with {model.name}: half a minute on two free cores …")
         train_features = model.extract_features(train.images, BLOCKS)
         test_features = model.extract_features(test.images, BLOCKS)
-        say("Training a linear classifier on these descriptions …")
+        say("Training a linear classifier on these features …")
         classifier = train_classifier(
             train_features, train.labels, solar.class_names, train.weights
         )
@@ -88,56 +98,50 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
         test.images, test.labels, probabilities, solar.class_names, count=5
     )
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
-    sheet.supxlabel(
-        "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0",
-        fontsize=7,
-    )
-    saved = save(sheet, picture)
-    if saved.parent.resolve() != picture.parent.resolve():
-        say(
-            f"{picture.parent.resolve()} cannot be written to, so the picture went elsewhere."
-        )
+    credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
+    sheet.supxlabel(credit, fontsize=7)
+    saved, folder = save(sheet, picture), picture.parent.resolve()
+    if saved.parent.resolve() != folder:
+        say(f"{folder} cannot be written to, so the picture went elsewhere.")
     say("The surest right and wrong answers, as a picture:")
     say(f"  {saved.resolve()}")
     return result
 
 
 def report(result: DemoResult, tested: int) -> list[str | Text]:
-    """The result in words, line by line: ours between the published numbers, in the order of accuracy."""
-    ours = "here: the frozen network, linear classifier"
-    ranking = sorted(
-        [
-            *((accuracy, name) for name, accuracy in PUBLISHED.items()),
-            (result.accuracy, ours),
-        ]
-    )
+    """The result line by line, between the published numbers in order of accuracy."""
+    ranking = [(accuracy, name) for name, accuracy in PUBLISHED.items()]
+    lines: list[str | Text] = [
+        "",
+        f"Accuracy on the {tested:,} test cells, weighted by the experts' confidence, "
+        "as published:",
+        "",
+    ]
+    for accuracy, name in sorted([*ranking, (result.accuracy, THIS_DEMO)]):
+        if name == THIS_DEMO:
+            lines.append(Text(f"> {accuracy:7.2%}  {name}", style="bold"))
+        else:
+            lines.append(f"  {accuracy:7.2%}  {name}")
     speed = result.pictures / result.seconds
-    lines = [
+    lines += [
         "",
-        f"Accuracy on the {tested:,} test cells, weighted by the experts' confidence, as published:",
+        f"Without the weights: {result.plain_accuracy:.2%}. The published test cells "
+        "are not known one by one, so a point or two of difference means little. No "
+        "layer of the network was trained.",
         "",
-        *(
-            Text(f"> {accuracy:7.2%}  {name}", style="bold")
-            if name == ours
-            else f"  {accuracy:7.2%}  {name}"
-            for accuracy, name in ranking
-        ),
-        "",
-        f"Without the weights: {result.plain_accuracy:.2%}. The published test cells are not known one by one, so a "
-        "point or two of difference means little. No layer of the network was trained.",
-        "",
-        f"{result.pictures:,} pictures took {result.seconds:.0f} s ({speed:.0f} a second) and at most "
-        f"{result.peak_megabytes:,.0f} MB of memory.",
+        f"{result.pictures:,} pictures took {result.seconds:.0f} s ({speed:.0f} a "
+        f"second) and at most {result.peak_megabytes:,.0f} MB of memory.",
     ]
     if result.seconds > SLOW:
         lines.append(
-            "That is slow: two free cores need about half a minute. Perhaps other programs are keeping them busy."
+            "That is slow: two free cores need about half a minute. Other programs may "
+            "keep them busy."
         )
     return lines
 
 
 def save(sheet: "Figure", picture: Path) -> Path:
-    """Save a figure, in a new temporary folder where it cannot be written in its own; returns where it is."""
+    """Save a figure, else in a new temporary folder; returns where it is."""
     try:
         sheet.savefig(picture, dpi=100)
         return picture
@@ -155,9 +159,11 @@ def _check_name(picture: Path) -> None:
     """Say before the work, not after it, that no picture can have this name."""
     if picture.suffix.lower() not in FORMATS:
         raise UserInputError(
-            f"The picture's name is {picture.name!r}; it must end in one of {', '.join(FORMATS)}."
+            f"The picture's name is {picture.name!r}; it must end in one of "
+            f"{', '.join(FORMATS)}."
         )
     if not picture.parent.is_dir():
         raise UserInputError(
-            f"There is no folder {picture.parent} for the picture. Make it, or choose another."
+            f"There is no folder {picture.parent} for the picture. Make it, or choose "
+            "another."
         )

@@ -1,53 +1,68 @@
-"""What `make results` and `make bench` measured, for lessons to read: the one file of measured results."""
+"""What `make results` and `make bench` measured, for lessons to read."""
 
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .cards import data_folder
 from .errors import DamagedFile, UserInputError
-from .files import data_folder, read_json
+from .files import read_json
 from .validation import shown, text
 
 
-def results(name: str = "") -> "Any":
-    """Measured results by name: `results("bench.recipes")`; without a name, all of them.
+def results(name: str = "") -> Any:
+    """Measured results by name; without a name, all of them.
 
-    Raises:
-        UserInputError: nothing of this name was measured.
-        DamagedFile: the file of results is missing or cannot be read.
+    Parameters
+    ----------
+    name : str
+        Keys joined by dots, such as ``"bench.recipes"``.
+
+    Raises
+    ------
+    UserInputError
+        Nothing of this name was measured.
+    DamagedFile
+        The file of results is missing or cannot be read.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> "bench" in tl.results()
+    True
     """
-    found, path = _all(), []
-    for part in filter(None, text("name", name).split(".")):
-        path.append(part)
-        if not isinstance(found, dict) or part not in found:
-            known = ", ".join(found) if isinstance(found, dict) else "nothing"
+    value, path = _all(), []
+    for key in filter(None, text("name", name).split(".")):
+        path.append(key)
+        if not isinstance(value, dict) or key not in value:
+            known = ", ".join(value) if isinstance(value, dict) else "nothing"
             raise UserInputError(
-                f"There is no measured result {shown('.'.join(path))}; here there are: {known}."
+                f"There is no measured result {shown('.'.join(path))}; here there are: "
+                f"{known}."
             )
-        found = found[part]
-    return found
+        value = value[key]
+    return value
 
 
 @cache
 def _all() -> dict:
-    path = results_file()
+    path, results = results_file(), None
+    reason = "it holds no dictionary"
     try:
-        kept = read_json(path)
-        if not isinstance(kept, dict):
-            raise ValueError("it is no dictionary")
-        return kept
-    except ValueError as error:
+        results = read_json(path)
+    except UserInputError as error:
+        reason = str(error)[:200]
+    if not isinstance(results, dict):
         raise DamagedFile(
-            f"The file of measured results, {path}, cannot be read ({str(error)[:200]}). Restore it with "
-            "`git checkout -- benchmarks/results.json`, or install the course again."
-        ) from error
+            f"The measured results in {path} cannot be read ({reason}). Restore them "
+            "with `git checkout -- benchmarks/results.json`, or install the course "
+            "again."
+        )
+    return results
 
 
 def results_file() -> Path:
     """With the data of an installed package, or in the checkout's benchmarks."""
     installed = data_folder() / "results.json"
-    return (
-        installed
-        if installed.is_file()
-        else data_folder().parent / "benchmarks" / "results.json"
-    )
+    checkout = data_folder().parent / "benchmarks" / "results.json"
+    return installed if installed.is_file() else checkout

@@ -1,8 +1,8 @@
-"""An exported network: read from its folder, checked, and asked. Its LiteRT files need no TensorFlow."""
+"""An exported network: read from its folder, checked, and run."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -17,152 +17,175 @@ from .errors import (
     WeightsUnavailable,
     printable,
 )
-from .features import features
 from .features.bit_depth import BitDepth, is_depth
-from .features.engines import LiteRTEngine, has_litert, workers
+from .features.compute import compute
+from .features.decoding import prepare, read_file
+from .features.engine import (
+    Engine,
+    OnnxEngine,
+    TensorFlowEngine,
+    has_onnxruntime,
+    workers,
+)
 from .features.inputs import Images
-from .features.pictures import prepare, read_file
 from .files import as_path, read_json, sha256
-from .keras_archive import load_network
-from .training.predictor import Predictor
+from .models.onnx_file import check_foreign
+from .training.classifiers import Classifier
 from .validation import one_of
 
-FORMAT = "tlcourse export 1"
+FORMAT = "tlcourse export 2"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
 VARIANTS = {
-    "float32": "model.tflite",
-    "int8": "model_int8.tflite",
+    "float32": "model.onnx",
+    "int8": "model_int8.onnx",
     "keras": "model.keras",
 }
-_AHEAD = 32  # pictures that are worked on, or wait to be fetched, for each worker
+_AHEAD = 32  # pictures in work, for each worker
+_AGAIN = "Copy the whole folder again."
 
 
-class Answer(NamedTuple):
-    """What an exported network says of one file: probabilities float32 (classes,), or why it says nothing."""
+class Prediction(NamedTuple):
+    """One file's probabilities, float32 (classes,), or why there are none."""
 
     path: Path
     probabilities: np.ndarray | None
     error: str
 
 
-class ExportedModel(Predictor[Images]):
-    """A network from a folder that `tl.export` wrote. Made by `load_exported`.
+class ExportedModel(Classifier):
+    """A network from a folder that `tl.export` wrote. Made by `tl.load_exported`.
 
-    `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as `extract_features` does.
+    `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as
+    `extract_features` does.
 
-    Attributes:
-        folder: where it lies.
-        variant: "float32", "int8" or "keras": which of its files is asked.
-        record: all that is known of it, as its record.json: classes, data, training, accuracy, files.
-        input_size: (height, width) in pixels.
-        bits: of the levels of 16-bit pictures that do not state it, as in training; None: as `pictures.Pictures` does.
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    variant : {"float32", "int8", "keras"}
+        Which of its files is run.
+    record : dict
+        Its record.json: classes, data, training, accuracy, files.
+    input_size : tuple of int
+        (height, width) in pixels.
+    bits : int or None
+        Bit depth of 16-bit pictures that do not state theirs, as in training.
     """
 
     def __init__(self, folder: Path, variant: str, record: dict) -> None:
-        super().__init__(np.array(record["classes"]), record["class_names"])
+        self.classes_ = np.array(record["classes"])
+        self._class_names = record["class_names"]
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
         self.bits: int | None = record["input"].get("bits")
-        self._engine = engine_of(
-            folder / VARIANTS[variant], len(self.classes), self.input_size
-        )
+        path = folder / VARIANTS[variant]
+        self._engine = open_engine(path, len(self.classes_), self.input_size)
 
     def __repr__(self) -> str:
         height, width = self.input_size
-        return f"<{printable(self.folder.name)}, {self.variant}: {height}×{width} pixels → {len(self.classes)} classes>"
-
-    def predict_proba(self, images: "Images") -> np.ndarray:
-        """Probability of each class: float32 (n, classes); pictures as for `extract_features`."""
-        return features.compute(
-            self._engine, images, self.input_size, describe="Predicting", bits=self.bits
+        name = printable(self.folder.name)
+        return (
+            f"<{name}, {self.variant}: {height}×{width} pixels → "
+            f"{len(self.classes_)} classes>"
         )
 
-    def answers(self, paths: Iterable[Path]) -> Iterator[Answer]:
-        """An answer for each file, in their order, one after the other; a file that cannot be read stops nothing."""
-        depth = BitDepth(
-            paths if isinstance(paths, list | tuple) else [], self.bits
-        )  # others are read once only
-        paths = iter(paths)
-        waiting: deque[Future] = deque()
+    def predict_proba(self, X: "Images") -> np.ndarray:
+        """Predict each class's probability: float32 (n, classes)."""
+        return compute(
+            self._engine, X, self.input_size, describe="Predicting", bits=self.bits
+        )
+
+    def predict_files(self, paths: Iterable[Path]) -> Iterator[Prediction]:
+        """Predict file after file, in their order; unreadable files stop nothing."""
+        # Where the paths are read once only, each is a set of its own.
+        known = paths if isinstance(paths, list | tuple) else []
+        depth, paths = BitDepth(known, self.bits), iter(paths)
         with ThreadPoolExecutor(workers()) as pool:
+            jobs = deque(
+                pool.submit(self._predict_file, path, depth)
+                for path in islice(paths, _AHEAD * workers())
+            )
             try:
-                while waiting or (
-                    waiting := self._begin(
-                        pool, islice(paths, _AHEAD * workers()), depth
-                    )
-                ):
-                    job = waiting.popleft()
-                    waiting += self._begin(pool, islice(paths, 1), depth)
+                while jobs:
+                    job = jobs.popleft()
+                    for path in islice(paths, 1):
+                        jobs.append(pool.submit(self._predict_file, path, depth))
                     yield job.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(
-        self, pool: ThreadPoolExecutor, paths: Iterable[Path], depth: BitDepth
-    ) -> deque[Future]:
-        return deque(pool.submit(self._answer, path, depth) for path in paths)
-
-    def _answer(self, path: Path, depth: BitDepth) -> Answer:
+    def _predict_file(self, path: Path, depth: BitDepth) -> Prediction:
         try:
             pixels = prepare(read_file(path), self.input_size, str(path), depth)
         except PictureError as error:
-            return Answer(path, None, str(error))
-        return Answer(path, self._engine.run(pixels[None].astype(np.float32))[0], "")
+            return Prediction(path, None, str(error))
+        probabilities = self._engine.run(pixels[None].astype(np.float32))[0]
+        return Prediction(path, probabilities, "")
 
 
 def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedModel:
     """Load a network that `tl.export` or `tlcourse train` wrote.
 
-    Nothing in the folder is run as a program: the record is JSON, LiteRT files hold numbers and known operators, and
-    a Keras file is checked before Keras opens it. Each file must be the one that was written (SHA-256).
+    Nothing in the folder is run as a program: the record is JSON, and ONNX and Keras
+    files are checked before they are opened. Each file must be the one that was written
+    (SHA-256).
 
-    Args:
-        folder: as given to `tl.export`.
-        variant: "float32" (LiteRT), "int8" (LiteRT, a quarter of the size) or "keras" (which needs TensorFlow).
+    Parameters
+    ----------
+    folder : path
+        As given to `tl.export`.
+    variant : {"float32", "int8", "keras"}
+        "float32" and "int8" are ONNX files; "keras" needs TensorFlow.
 
-    Raises:
-        UserInputError: no such folder, not an export, an unknown variant, or one that this export does not have.
-        DamagedFile: a file is missing, cut short, altered or foreign.
-        WeightsUnavailable: what runs this variant is not installed.
+    Returns
+    -------
+    ExportedModel
+
+    Raises
+    ------
+    UserInputError
+        No such folder, no export, or a variant that it does not have.
+    DamagedFile
+        A file is missing, cut short, altered or foreign.
+    WeightsUnavailable
+        TensorFlow is not installed.
     """
     folder = as_path(folder)
     variant = one_of("variant", variant, VARIANTS)
-    record = read_record(folder)
-    name = VARIANTS[variant]
+    record, name = read_record(folder), VARIANTS[variant]
     if name not in record["files"]:
-        kept = ", ".join(
-            known for known, file in VARIANTS.items() if file in record["files"]
-        )
         why = record["left_out"].get(name, "it was not written")
-        raise UserInputError(f"{folder} has no {name}: {why}. It has: {kept}.")
+        kept = [known for known, file in VARIANTS.items() if file in record["files"]]
+        raise UserInputError(
+            f"{folder} has no {name}: {why}. It has: {', '.join(kept)}."
+        )
     path = folder / name
     if not path.is_file():
-        raise DamagedFile(
-            f"{path} is missing, though {folder / RECORD} lists it. Copy the whole folder again."
-        )
+        raise DamagedFile(f"{path} is missing, though {RECORD} lists it. {_AGAIN}")
     if sha256(path) != record["files"][name]["sha256"]:
         raise DamagedFile(
-            f"{path} is not the file that was exported: its SHA-256 differs from the one in {folder / RECORD}. It was "
-            "altered or cut short; copy the whole folder again."
+            f"{path} is not the file that was exported: its SHA-256 differs from the "
+            f"one in {RECORD}. It was altered or cut short. {_AGAIN}"
         )
     return ExportedModel(folder, variant, record)
 
 
 def read_record(folder: Path) -> dict:
-    """The record of an export, its form checked.
+    """Read the record of an export, and check its form.
 
-    Raises:
-        UserInputError: no folder, or none that holds an export.
-        DamagedFile: the record cannot be read, or lacks something.
+    Raises
+    ------
+    UserInputError
+        No folder, or none that holds an export.
+    DamagedFile
+        The record cannot be read, or lacks something.
     """
-    if not folder.is_dir():
-        raise UserInputError(
-            f"{folder} is not a folder. Expected one that tl.export or `tlcourse train` wrote."
-        )
     path = folder / RECORD
     if not path.is_file():
+        what = f"holds no {RECORD}" if folder.is_dir() else "is not a folder"
         raise UserInputError(
-            f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse train` wrote."
+            f"{folder} {what}; expected a folder that tl.export or `tlcourse train` "
+            "wrote."
         )
     try:
         record = read_json(path, error=DamagedFile)
@@ -172,162 +195,74 @@ def read_record(folder: Path) -> dict:
     except (KeyError, TypeError, AttributeError) as error:
         fault = f"something is missing in it ({type(error).__name__}: {error})"
     if fault:
-        raise DamagedFile(
-            f"{path} is not what tl.export wrote: {fault}. Copy the whole folder again."
-        )
+        raise DamagedFile(f"{path} is not what tl.export wrote: {fault}. {_AGAIN}")
     return record
 
 
 def _fault(record: dict) -> str:
-    """What is wrong with a record's form, or "". Raises KeyError, TypeError where parts are missing altogether."""
+    """What is wrong with a record's form, or ""; KeyError or TypeError: parts lack."""
     if record["format"] != FORMAT:
-        return f"its format is {record['format']!r}, this course reads {FORMAT!r}"
+        return f"its format is {record['format']!r}, expected {FORMAT!r}"
     names, classes, size = record["class_names"], record["classes"], record["input"]
-    if not (
-        isinstance(names, list)
-        and isinstance(classes, list)
-        and len(names) == len(classes) >= 2
-    ):
+    are_lists = isinstance(names, list) and isinstance(classes, list)
+    if not are_lists or not len(names) == len(classes) >= 2:
         return "it does not name each of its classes"
-    if (
-        not all(isinstance(name, str) for name in names)
-        or len({type(label) for label in classes}) != 1
-    ):
+    kinds = {type(label) for label in classes}
+    if not all(isinstance(name, str) for name in names) or len(kinds) != 1:
         return "its classes are no names"
-    if not all(
-        isinstance(size[side], int) and 0 < size[side] <= 4096
-        for side in ("height", "width")
-    ):
-        return "its input has no size"
+    for side in (size["height"], size["width"]):
+        if not isinstance(side, int) or not 0 < side <= 4096:
+            return "its input has no size"
     if size.get("bits") is not None and not is_depth(size["bits"]):
-        return "its input has no bit depth that there is"
+        return "its input has no valid bit depth"
     if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
         return "its files have no checksums"
-    return (
-        ""
-        if isinstance(record["left_out"], dict)
-        else "it does not say what was left out"
-    )
+    if not isinstance(record["left_out"], dict):
+        return "it does not list what was left out"
+    return ""
 
 
-def engine_of(
-    path: Path, classes: int, size: tuple[int, int]
-) -> "KerasEngine | LiteRTEngine":
-    """What runs an exported file: pixels float32 (b, height, width, 3) → probabilities float32 (b, classes).
+def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
+    """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes).
 
-    Raises:
-        DamagedFile: no file of its kind, or a network that takes or gives something else.
-        WeightsUnavailable: what runs it is not installed.
+    Raises
+    ------
+    DamagedFile
+        No file of its kind, or a network of other inputs or outputs.
+    WeightsUnavailable
+        What runs it is not installed.
     """
-    engine = KerasEngine(path) if path.suffix == ".keras" else _litert(path, classes)
-    found, wanted = engine.shapes(), ((*size, 3), (classes,))
-    if found != wanted:
-        raise DamagedFile(
-            f"{path} takes {found[0]} and gives {found[1]}; its record says {wanted[0]} and {wanted[1]}. The two do "
-            "not belong together; copy the whole folder again."
-        )
-    if isinstance(engine, LiteRTEngine):
-        _try(engine, path, size)
-    return engine
+    expected, engine = ((*size, 3), (classes,)), None
+    if path.suffix == ".keras":
+        from .keras_archive import load_network
 
-
-def _try(engine: LiteRTEngine, path: Path, size: tuple[int, int]) -> None:
-    """Run a black picture: that a weight is missing, LiteRT finds only now."""
-    try:
-        engine.run(np.zeros((1, *size, 3), np.float32))
-    except (
-        RuntimeError,
-        ValueError,
-        IndexError,
-    ) as error:  # IndexError: it has no input, or no output
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> DamagedFile:
-    reason = str(error).strip().split("\n")[0][:200]
-    return DamagedFile(
-        f"{path} cannot be read as a LiteRT file ({reason}). Copy the whole folder again."
-    )
-
-
-def _litert(path: Path, classes: int) -> LiteRTEngine:
-    if not has_litert():
-        raise WeightsUnavailable(
-            f"LiteRT, which runs {path.name}, is not installed or does not start here. Run: pip install "
-            "ai-edge-litert; or take the variant keras, which needs TensorFlow."
-        )
-    engine = LiteRTEngine(path, path.name, (classes,))
-    try:
-        _check_litert(path)
-        engine.start()
-    except (
-        RuntimeError,
-        ValueError,
-        IndexError,
-    ) as error:  # IndexError: it has no input, or no output
-        raise _unreadable(path, error) from None
-    return engine
-
-
-def _check_litert(path: Path) -> None:
-    """Refuse a file that names no network: LiteRT would end the whole process.
-
-    Raises:
-        ValueError: there is none, or the file is no flatbuffer.
-    """
-    import struct
-
-    from flatbuffers.encode import Get
-    from flatbuffers.number_types import UOffsetTFlags
-    from flatbuffers.table import Table
-
-    content = path.read_bytes()
-    try:
-        model = Table(bytearray(content), Get(UOffsetTFlags.packer_type, content, 0))
-        networks = model.Offset(
-            8
-        )  # the third field of "Model" in LiteRT's schema: its subgraphs
-        count = model.VectorLen(networks) if networks else 0
-    except (struct.error, IndexError, OverflowError, TypeError) as error:
-        raise ValueError(f"it is cut short or altered: {error}") from None
-    if count < 1:
-        raise ValueError("it has no network in it")
-
-
-class KerasEngine:
-    """A .keras file; one with anything in it that no export has is refused.
-
-    Attributes: as `LiteRTEngine`.
-    """
-
-    batch = 8
-
-    def __init__(self, path: Path) -> None:
-        self.network = load_network(path)
-        sides = self.network.inputs, self.network.outputs
-        if [len(side) for side in sides] != [1, 1] or any(
-            side[0].shape[1:] == () for side in sides
-        ):
-            raise DamagedFile(
-                f"{path} does not take pictures and give probabilities. Copy the whole folder again."
+        network = load_network(path)
+        sides = ([*network.inputs], [*network.outputs])
+        shapes = [tuple(side[0].shape[1:]) for side in sides if len(side) == 1]
+        if tuple(shapes) == expected:
+            engine = TensorFlowEngine(network, path.name)
+    else:
+        if not has_onnxruntime():
+            raise WeightsUnavailable(
+                f"ONNX Runtime, which runs {path.name}, is not installed or does not "
+                "start here. Run: pip install onnxruntime; or take the variant keras."
             )
-        self.output_shape = tuple(self.network.output_shape[1:])
-        self.key, self._graph = path.name, self._traced()
-
-    def _traced(self) -> "Callable":
-        import tensorflow as tf
-
-        pixels = tf.TensorSpec((None, *self.network.input_shape[1:]), tf.float32)
-        return tf.function(
-            lambda batch: self.network(batch, training=False),
-            autograph=False,
-            input_signature=(pixels,),
+        content = check_foreign(path)
+        engine = OnnxEngine(content, path.name, (classes,))
+        try:
+            session = engine.start()
+            both = (session.get_inputs(), session.get_outputs())
+            shapes = [tuple(side[0].shape[1:]) for side in both if len(side) == 1]
+            black = np.zeros((1, *size, 3), np.float32)
+            shapes[1:] = [engine.run(black).shape[1:]]
+        except Exception as error:  # ONNX Runtime's own, a dozen kinds
+            reason = str(error).strip().split("\n")[0][:200]
+            raise DamagedFile(
+                f"{path} cannot be run as an ONNX file ({reason}). {_AGAIN}"
+            ) from None
+    if engine is None or tuple(shapes) != expected:
+        raise DamagedFile(
+            f"{path} takes and gives {shapes}; by its record expected {expected}. The "
+            f"two do not belong together. {_AGAIN}"
         )
-
-    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of one picture, and of its output."""
-        return tuple(self.network.input_shape[1:]), self.output_shape
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        """A batch of pixels → float32 (b, classes)."""
-        return self._graph(batch).numpy()
+    return engine

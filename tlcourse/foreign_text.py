@@ -1,4 +1,4 @@
-"""Text that somebody else wrote (class names, file names, cards), written so that it is shown and never acted on."""
+"""Text of others (names, cards), escaped so that it is shown and never acted on."""
 
 import html
 import re
@@ -17,9 +17,10 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def escape_html(text: object) -> str:
-    """Escape text for HTML, as the content of an element; MathJax finds no formula in it.
+    """Escape text for HTML, as the content of an element, also from MathJax.
 
-    MathJax looks for its delimiters within one run of text, so each dollar sign and backslash gets an element.
+    It looks for delimiters within one run of text, so dollar signs and backslashes get
+    elements of their own.
     """
     return re.sub(r"[$\\]", r"<span>\g<0></span>", escape_attribute(text))
 
@@ -37,36 +38,29 @@ def preformatted(text: object) -> str:
 def escape_markdown(text: object) -> str:
     """Escape text for one line or one table cell of Markdown.
 
-    A name without special characters is returned as it is, any other as code, its punctuation written as character
-    references: what these stand for is never syntax, whatever the dialect.
+    A name without special characters is returned as it is, any other as code whose
+    punctuation is written as character references, which no dialect takes for syntax.
     """
     line = printable(text)
     if not _ACTIVE_IN_MARKDOWN.search(line):
         return line
-    return f"<code>{''.join(f'&#{ord(sign)};' if sign in string.punctuation else sign for sign in line)}</code>"
+    escaped = (f"&#{ord(c)};" if c in string.punctuation else c for c in line)
+    return f"<code>{''.join(escaped)}</code>"
 
 
 def escape_mathtext(text: object, longest: int = LONGEST) -> str:
-    """Escape text for a Matplotlib figure: dollar signs start no formula, and what is too long ends in an ellipsis.
-
-    Parameters
-    ----------
-    text : object
-        A name.
-    longest : int
-        Characters that are shown.
-    """
+    """Escape text for a Matplotlib figure: no formulas, at most so many characters."""
     line = printable(text)
-    return (line if len(line) <= longest else f"{line[: longest - 1]}…").replace(
-        "$", r"\$"
-    )
+    if len(line) > longest:
+        line = f"{line[: longest - 1]}…"
+    return line.replace("$", r"\$")
 
 
 def csv_cell(text: str) -> str:
-    """A name for a CSV table: one that a spreadsheet would take for a formula gets an apostrophe before it.
+    """A name for a CSV table; what looks like a formula gets an apostrophe before it.
 
-    Numbers are left as they are. To undo it, remove one apostrophe where apostrophes are followed by one of
-    ``= + - @``, a tab or a line end.
+    Numbers stay as they are. To undo it, remove one apostrophe where apostrophes are
+    followed by one of ``= + - @``, a tab or a line end.
     """
     return f"'{text}" if is_formula(text) else text
 
@@ -77,5 +71,5 @@ def from_csv_cell(cell: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet could take a cell of CSV for a formula, apostrophes before it included."""
+    """Whether a spreadsheet could take a cell for a formula, apostrophes included."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)

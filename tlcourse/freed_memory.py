@@ -1,4 +1,4 @@
-"""What one batch frees is kept for the next, and handed back to the system when a large piece of work is done."""
+"""Memory that one batch frees is kept for the next, and returned after the work."""
 
 import ctypes
 import gc
@@ -7,16 +7,13 @@ from functools import cache
 
 @cache
 def keep_freed_memory() -> None:
-    """Ask glibc to keep what a batch frees for the next batch, in one arena for all threads.
+    """Ask glibc, if there is one, to keep what a batch frees, in one arena.
 
-    By default it hands large blocks back to the system, and each batch pays for them in page faults again.
-    `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
+    By default it returns large blocks to the system, and each batch pays for them in
+    page faults again. `benchmarks/freed_memory.py` measures both ways.
     """
-    trim_threshold, mmap_threshold, arena_max = (
-        -1,
-        -3,
-        -8,
-    )  # the parameters' numbers in malloc.h
+    # The parameters' numbers in malloc.h.
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
@@ -27,10 +24,7 @@ def keep_freed_memory() -> None:
 
 
 def hand_back_freed_memory() -> None:
-    """Give the system what has piled up: a training or a conversion that is over leaves hundreds of megabytes.
-
-    Where there is no glibc nothing is done.
-    """
+    """Return freed memory to the system: a training leaves hundreds of megabytes."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
@@ -38,6 +32,6 @@ def hand_back_freed_memory() -> None:
 
 
 def clear_away() -> None:
-    """Free what nothing uses any more and hand it back: networks refer to themselves in circles, and stay till then."""
+    """Free networks, which refer to themselves in circles, and return the memory."""
     gc.collect()
     hand_back_freed_memory()

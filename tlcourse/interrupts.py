@@ -1,6 +1,7 @@
 """Ctrl-C while a native library is being imported.
 
-The library would take it for an import that failed: the interrupt is lost, and the library stays half loaded.
+The library would take it for an import that failed: the interrupt is lost, and the
+library stays half loaded.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""How long something took and how much memory it needed, read from the operating system."""
+"""How long something took, and how much memory it needed."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass
 class Measured:
-    """Seconds of wall-clock time, and the process's peak memory in megabytes (10⁶ bytes) at the end."""
+    """Seconds of wall-clock time, and peak memory in megabytes (10⁶ bytes)."""
 
     seconds: float = float("nan")
     peak_megabytes: float = float("nan")
@@ -19,9 +19,15 @@ class Measured:
 
 @contextmanager
 def measured() -> "Iterator[Measured]":
-    """Time a block: `with measured() as took: …`, then `took.seconds` and `took.peak_megabytes`.
+    """Time a block, also one that raises.
 
-    Both are there after a block that raised, too.
+    Examples
+    --------
+    >>> from tlcourse.measure import measured
+    >>> with measured() as took:
+    ...     total = sum(range(1000))
+    >>> took.seconds < 60
+    True
     """
     took, start = Measured(), time.perf_counter()
     try:
@@ -43,16 +49,25 @@ def peak_megabytes() -> float:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (
-        peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-    )  # macOS counts bytes, Linux KiB
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return peak * unit / 1e6
 
 
 def _high_water_mark() -> float | None:
-    """Linux' own mark, or None. (There, getrusage also counts what the program that started this one had held.)"""
+    """Linux' own mark, or None: getrusage counts the parent program's memory, too."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     kibibytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
     return int(kibibytes[1]) * 1024 / 1e6 if kibibytes else None
+
+
+def duration(seconds: float) -> str:
+    """ "41 s", "6 min", "2 h 10 min"."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

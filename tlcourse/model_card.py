@@ -1,208 +1,213 @@
 """A model card in Markdown, written from an export's record and from nothing else.
 
-M. Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
+M. Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
-from collections.abc import Iterator
-
-from .foreign_text import escape_markdown
+from .foreign_text import escape_markdown as escaped
 
 FEW = 10  # test pictures of a class under which its recall says little
-LISTED = 50  # classes that the table holds
-UNEVEN = 3  # times as many pictures of one class as of another
+LISTED = 50  # classes in the table
+UNEVEN = 3  # times as many training pictures of one class as of another
 
 
 def model_card(record: dict) -> str:
-    """The card of this record, see `tlcourse.exporting`."""
-    sections = (
-        _what_it_is,
-        _how_to_use_it,
-        _accuracy,
-        _classes,
-        _mistakes,
-        _files,
-        _data,
-        _training,
-        _limits,
-        _made,
-    )
+    """Write the card of a record, see `tlcourse.exporting`."""
+    sections = [
+        _summary(record),
+        _usage(record),
+        _accuracy(record),
+        _classes(record),
+        _mistakes(record),
+        _files(record),
+        _data(record),
+        _training(record),
+        _limits(record),
+        _provenance(record),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _summary(record: dict) -> str:
+    names, backbone = record["class_names"], record["backbone"]
     return (
-        "\n\n".join(
-            "\n".join(section(record)).strip()
-            for section in sections
-            if any(section(record))
-        )
-        + "\n"
+        f"# {escaped(record['data']['name'])}: {len(names)} classes\n\n"
+        f"Classifies pictures into {len(names)} classes: {_some(names)}. The backbone "
+        f"is {escaped(backbone['name'])} ({backbone['source']}). Made with tlcourse."
     )
 
 
-def _what_it_is(record: dict) -> Iterator[str]:
-    names = record["class_names"]
-    yield f"# {escape_markdown(record['data']['name'])}: {len(names)} classes"
-    yield ""
-    yield (
-        f"Takes a picture and says which of {len(names)} classes it shows: {_some(names)}. It began as "
-        f"{escape_markdown(record['backbone']['name'])} ({record['backbone']['source']}) and was made with tlcourse."
-    )
-
-
-def _how_to_use_it(record: dict) -> Iterator[str]:
+def _usage(record: dict) -> str:
     height, width = record["input"]["height"], record["input"]["width"]
-    yield "## How to use it"
-    yield ""
-    yield "    tlcourse predict PICTURES --model THIS_FOLDER"
-    yield ""
-    yield (
-        "or, without tlcourse, any program that runs LiteRT or Keras files: input RGB pixels from 0 to 255 as "
-        f"float32, (1, {height}, {width}, 3), the whole picture resized to {width} × {height} (bicubic), nothing "
-        "scaled or cropped; output a probability for each line of labels.txt."
+    return (
+        "## How to use it\n\n    tlcourse predict PICTURES --model THIS_FOLDER\n\n"
+        "or, without tlcourse, any program that runs ONNX or Keras files: input RGB "
+        f"pixels from 0 to 255 as float32, (n, {height}, {width}, 3), the picture as a "
+        f"whole resized to {width} × {height} (bicubic), nothing scaled or cropped; "
+        "output a probability for each line of labels.txt."
     )
 
 
-def _accuracy(record: dict) -> Iterator[str]:
+def _accuracy(record: dict) -> str:
     test = record["test"]
     low, high = test["interval"]
-    yield "## How good it is"
-    yield ""
-    yield (
-        f"**{test['accuracy']:.1%}** of {test['pictures']:,} test pictures, which took no part in training or choosing "
-        f"({test['right']:,} right; 95 % interval {low:.1%} to {high:.1%}). Always answering "
-        f"{escape_markdown(test['most_frequent'])} would be right for {test['baseline']:.1%}."
+    return (
+        f"## How good it is\n\n**{test['accuracy']:.1%}** of {test['pictures']:,} test "
+        "pictures, which took no part in training or model selection "
+        f"({test['right']:,} right; 95 % confidence interval {low:.1%} to {high:.1%}). "
+        f"Always predicting {escaped(test['most_frequent'])} would be right for "
+        f"{test['baseline']:.1%}."
     )
 
 
-def _classes(record: dict) -> Iterator[str]:
-    pictures, test = record["data"]["pictures"], record["test"]["classes"]
-    ranked = sorted(test, key=lambda name: (_recall(test[name]), name))
-    yield "| Class | Learned from | Tested on | Recognised |"
-    yield "|---|---|---|---|"
+def _classes(record: dict) -> str:
+    trained, tested = record["data"]["pictures"]["train"], record["test"]["classes"]
+    lines = [
+        "| Class | Training pictures | Test pictures | Recall |",
+        "|---|---|---|---|",
+    ]
+    ranked = sorted(tested, key=lambda name: (_recall(tested[name]), name))
     for name in ranked[:LISTED]:
-        found = test[name]
-        share = f"{_recall(found):.1%}" if found["pictures"] else "–"
-        yield f"| {escape_markdown(name)} | {pictures['train'].get(name, 0):,} | {found['pictures']:,} | {share} |"
+        count = tested[name]["pictures"]
+        recall = f"{_recall(tested[name]):.1%}" if count else "–"
+        lines.append(
+            f"| {escaped(name)} | {trained.get(name, 0):,} | {count:,} | {recall} |"
+        )
     if len(ranked) > LISTED:
-        yield ""
-        yield f"These are the {LISTED} that are recognised worst, of {len(ranked):,}; record.json has all."
-
-
-def _mistakes(record: dict) -> Iterator[str]:
-    if not record["test"]["mistakes"]:
-        return
-    yield "Taken for something else most often:"
-    yield ""
-    for true, said, count in record["test"]["mistakes"][:5]:
-        yield f"- {escape_markdown(true)} taken for {escape_markdown(said)}: {count}"
-    yield ""
-    yield "The surest mistakes, to look at:"
-    yield ""
-    for one in record["test"]["surest_mistakes"][:5]:
-        yield (
-            f"- {escape_markdown(one['picture'])}: {escape_markdown(one['said'])} ({one['probability']:.0%}), in truth "
-            f"{escape_markdown(one['true'])}"
+        lines.append(
+            f"\nThese are the {LISTED} with the lowest recall, of {len(ranked):,}; "
+            "record.json has all."
         )
+    return "\n".join(lines)
 
 
-def _files(record: dict) -> Iterator[str]:
-    yield "## Files"
-    yield ""
-    yield "| File | MB | Right on the test pictures | Same answer as Keras | Pictures a second ¹ |"
-    yield "|---|---|---|---|---|"
+def _mistakes(record: dict) -> str:
+    test = record["test"]
+    if not test["mistakes"]:
+        return ""
+    lines = ["Confused most often:", ""]
+    for true, predicted, count in test["mistakes"][:5]:
+        lines.append(f"- {escaped(true)} taken for {escaped(predicted)}: {count}")
+    lines += ["", "The mistakes with the highest probability, to look at:", ""]
+    for one in test["surest_mistakes"][:5]:
+        lines.append(
+            f"- {escaped(one['picture'])}: {escaped(one['predicted'])} "
+            f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
+        )
+    return "\n".join(lines)
+
+
+def _files(record: dict) -> str:
+    lines = [
+        "## Files",
+        "",
+        "| File | MB | Test accuracy | Same prediction as Keras | Pictures/s ¹ |",
+        "|---|---|---|---|---|",
+    ]
     for name, file in record["files"].items():
-        yield (
-            f"| {name} | {file['bytes'] / 1e6:.1f} | {file['accuracy']:.1%} | {file['agreement']:.1%} | "
-            f"{file['pictures_per_second']:.0f} |"
+        lines.append(
+            f"| {name} | {file['bytes'] / 1e6:.1f} | {file['accuracy']:.1%} | "
+            f"{file['agreement']:.1%} | {file['pictures_per_second']:.0f} |"
         )
-    for name, why in record["left_out"].items():
-        yield ""
-        yield f"{name} was left out: {why}."
-    yield ""
-    yield f"¹ On the machine that made them ({record['made']['system']}, {record['made']['processors']} processors)."
+    lines += [
+        f"\n{name} was left out: {why}." for name, why in record["left_out"].items()
+    ]
+    made = record["made"]
+    lines.append(
+        f"\n¹ On the machine that made them ({made['system']}, {made['processors']} "
+        "processors)."
+    )
+    return "\n".join(lines)
 
 
-def _data(record: dict) -> Iterator[str]:
-    data = record["data"]
+def _data(record: dict) -> str:
+    data, backbone = record["data"], record["backbone"]
     counts = ", ".join(
         f"{sum(classes.values()):,} {split}"
         for split, classes in data["pictures"].items()
     )
-    yield "## What it learned from"
-    yield ""
-    yield f"- Pictures: {escape_markdown(data['name'])}: {counts}; {data['left_out']:,} files left out."
-    yield f"- Where they come from: {escape_markdown(data['source'])}."
-    yield f"- Licence of the pictures: {escape_markdown(data['licence'])}."
-    if record["backbone"]["top1"]:
-        yield (
-            f"- Before that: {record['backbone']['name']}, trained on ImageNet (published accuracy there "
-            f"{record['backbone']['top1']} %)."
+    lines = [
+        "## Data\n",
+        f"- Pictures: {escaped(data['name'])}: {counts}; {data['left_out']:,} files "
+        "left out.",
+        f"- Source: {escaped(data['source'])}.",
+        f"- Licence of the pictures: {escaped(data['licence'])}.",
+    ]
+    if backbone["top1"]:
+        lines.append(
+            f"- The backbone: {backbone['name']}, pretrained on ImageNet (published "
+            f"top-1 accuracy {backbone['top1']} %)."
         )
+    return "\n".join(lines)
 
 
-def _training(record: dict) -> Iterator[str]:
+def _training(record: dict) -> str:
     training = record["training"]
-    yield "## How it was trained"
-    yield ""
     if training["method"] == "linear probe":
-        strength = f"C = {training['strength']:g}"
-        yield f"A linear classifier on the frozen network's features (logistic regression, {strength})."
-    elif training["method"] == "fine-tuned":
-        settings = ", ".join(
-            f"{name} {value:g}" for name, value in training["settings"].items()
-        )
-        first = escape_markdown(training["from"] or "its first layer")
-        yield (
-            f"A linear probe first, then the network from {first} on, batch norms frozen (LP-FT, Kumar "
-            f"and others, ICLR 2022): {settings}."
+        text = (
+            "A linear probe: logistic regression on the frozen network's features, "
+            f"C = {training['C']:g}."
         )
     else:
-        yield f"A small network, {training['steps']:,} steps, {training['carried']} layers carried over."
-    if choice := record.get("job", {}).get("choice"):
-        yield choice
+        settings = ", ".join(
+            f"{name} {value:g}"
+            for name, value in training["settings"].items()
+            if isinstance(value, int | float)
+        )
+        first = escaped(training["from_block"] or "its first layer")
+        text = (
+            f"A linear probe first, then fine-tuning from {first} on, batch "
+            f"normalisation frozen (LP-FT, Kumar et al., ICLR 2022): {settings}."
+        )
+    choice = record.get("job", {}).get("choice")
+    return f"## Training\n\n{text}" + (f"\n{choice}" if choice else "")
 
 
-def _limits(record: dict) -> Iterator[str]:
-    test, pictures = record["test"]["classes"], record["data"]["pictures"]
-    yield "## Limits"
-    yield ""
-    yield (
-        "- It answers with one of its classes whatever it is shown. A high probability is no sign that it knows the "
-        "thing."
-    )
-    yield (
-        "- The test pictures come from where the others come from. How well it does with another camera, place or "
-        "season was not measured."
-    )
-    few = [name for name, found in test.items() if found["pictures"] < FEW]
+def _limits(record: dict) -> str:
+    tested, trained = record["test"]["classes"], record["data"]["pictures"]["train"]
+    lines = [
+        "## Limits\n",
+        "- It predicts one of its classes for any picture. A high probability does not "
+        "mean that the picture shows one of them.",
+        "- The test pictures have the same source as the training pictures. Accuracy "
+        "under domain shift (another camera, place or season) was not measured.",
+    ]
+    few = [name for name, found in tested.items() if found["pictures"] < FEW]
     if few:
-        yield f"- Of {_some(few)} fewer than {FEW} pictures were tested: what is said of them may be luck."
-    learned = {name: count for name, count in pictures["train"].items() if count}
-    most, least = (
-        max(learned, key=learned.__getitem__),
-        min(learned, key=learned.__getitem__),
-    )
-    if learned[most] >= UNEVEN * learned[least]:
-        yield (
-            f"- It learned from {learned[most]:,} pictures of {escape_markdown(most)} and {learned[least]:,} of "
-            f"{escape_markdown(least)}, and leans towards what it saw more of."
+        lines.append(
+            f"- Fewer than {FEW} test pictures, too few for a recall: {_some(few)}."
+        )
+    counts = sorted((count, name) for name, count in trained.items() if count)
+    (least, rare), (most, frequent) = counts[0], counts[-1]
+    if most >= UNEVEN * least:
+        lines.append(
+            f"- Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
+            f"{least:,} of {escaped(rare)}; predictions are biased towards the former."
         )
     if record["backbone"]["top1"]:
-        yield "- ImageNet's photographs come mostly from North America and Europe; some of its labels are wrong."
-    yield "- It was not made to judge people, nor for decisions that may hurt somebody."
+        lines.append(
+            "- ImageNet's photographs come mostly from North America and Europe; some "
+            "of its labels are wrong."
+        )
+    lines.append("- Not for judging people, nor for decisions that may hurt somebody.")
+    return "\n".join(lines)
 
 
-def _made(record: dict) -> Iterator[str]:
+def _provenance(record: dict) -> str:
     made = record["made"]
     versions = ", ".join(
         f"{name} {version}" for name, version in made["versions"].items()
     )
-    yield f"Written {made['date']} by tlcourse from record.json: {versions}, Python {made['python']}."
-
-
-def _recall(found: dict) -> float:
     return (
-        found["right"] / found["pictures"] if found["pictures"] else 2.0
-    )  # not tested: last in the table
+        f"Written {made['date']} by tlcourse from record.json: {versions}, Python "
+        f"{made['python']}."
+    )
+
+
+def _recall(counts: dict) -> float:
+    """Recall of a class; more than 1 where it was not tested: last in the table."""
+    return counts["right"] / counts["pictures"] if counts["pictures"] else 2.0
 
 
 def _some(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(escape_markdown(name) for name in names[:most])
+    shown = ", ".join(map(escaped, names[:most]))
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")

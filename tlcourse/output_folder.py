@@ -4,12 +4,13 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import TLCourseError, UserInputError
-from .files import UNFINISHED, check_clock
+from .files import UNFINISHED
 
 
 def check_output_folder(folder: Path) -> None:
@@ -26,6 +27,17 @@ def check_output_folder(folder: Path) -> None:
         tempfile.TemporaryFile(dir=above).close()
     except OSError as error:
         raise _unwritable(folder, above, error) from error
+
+
+def check_clock() -> None:
+    """Refuse, before the work, a clock before 1980, which no zip file can hold."""
+    now = time.localtime(time.time())
+    if now.tm_year < 1980:
+        raise TLCourseError(
+            f"This machine's clock says {time.strftime('%Y-%m-%d', now)}, and a "
+            "network's file cannot hold a date before 1980. Set the clock and call "
+            "again."
+        )
 
 
 def check_new(folder: Path) -> None:

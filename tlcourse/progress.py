@@ -1,4 +1,4 @@
-"""Progress bars: a widget in a notebook, a line on stderr elsewhere; gone when the work is done."""
+"""Progress bars: a widget in a notebook, a line on stderr elsewhere."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ _quiet = False
 
 
 def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
-    """A `tqdm` bar with tqdm's own arguments. `TQDM_DISABLE=1` turns all of them off, in notebooks too."""
+    """A `tqdm` bar; `TQDM_DISABLE=1` turns all of them off, in notebooks too."""
     from tqdm.auto import tqdm
 
     options |= {"disable": is_off(), "leave": False}
@@ -21,7 +21,7 @@ def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
 
 
 def is_off() -> bool:
-    """Whether bars are off: inside `quiet`, or by `TQDM_DISABLE`, which tqdm reads too, but not its notebook bar."""
+    """Whether bars are off: inside `quiet`, or by `TQDM_DISABLE`."""
     return _quiet or os.environ.get("TQDM_DISABLE", "0").lower() not in (
         "",
         "0",
@@ -31,7 +31,7 @@ def is_off() -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No bars while this is open: for one picture, whose bar would take longer than its work."""
+    """No bars meanwhile: for one picture, a bar would take longer than the work."""
     global _quiet
     before, _quiet = _quiet, True
     try:
@@ -41,6 +41,6 @@ def quiet() -> Iterator[None]:
 
 
 def in_notebook() -> bool:
-    """Whether what is displayed is shown: a kernel does that, a terminal's IPython does not."""
+    """Whether a kernel shows what is displayed; a terminal's IPython does not."""
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     return bool(shell) and getattr(shell, "kernel", None) is not None

@@ -1,4 +1,4 @@
-"""TensorFlow's start: in silence, and with memory set up for one batch after the other."""
+"""TensorFlow's start, in silence, with memory set up for batches."""
 
 import logging
 import sys
@@ -12,12 +12,12 @@ from .silence import stderr_silenced
 
 
 def import_tensorflow() -> "ModuleType":
-    """Import TensorFlow without its start-up log, which would stand in red in every notebook.
+    """Import TensorFlow without its start-up log, which no log level suppresses.
 
-    The log is written before any log level is in force.
-
-    Raises:
-        WeightsUnavailable: TensorFlow is not installed.
+    Raises
+    ------
+    WeightsUnavailable
+        TensorFlow is not installed.
     """
     check_tensorflow()
     for logger in ("tensorflow", "absl"):
@@ -28,22 +28,22 @@ def import_tensorflow() -> "ModuleType":
     with ctrl_c_waits(), stderr_silenced():
         import tensorflow as tf
 
-        tf.config.list_logical_devices()  # starts the devices, the second and last thing that is logged
+        tf.config.list_logical_devices()  # starts the devices, which is logged, too
     return tf
 
 
 def check_tensorflow() -> None:
-    """Refuse to go on where TensorFlow is not installed, without starting it; raises as `import_tensorflow`."""
+    """Raise as `import_tensorflow`, without starting TensorFlow."""
     if find_spec("tensorflow") is None:
         raise WeightsUnavailable(f"TensorFlow is not installed. {how_to_install()}.")
 
 
 _LECTURES = (
-    "triggered tf.function retracing",  # to whoever makes six networks; each of them is another one
-    "providing the trackable_obj argument",  # to `conversion.convert`, which says why it does not
+    "triggered tf.function retracing",  # each new network is another function
+    "providing the trackable_obj argument",  # of `conversion.convert`
 )
 
 
 def _is_no_lecture(record: logging.LogRecord) -> bool:
-    """Whether a line of TensorFlow's log is for the learner, and not about what this package does on purpose."""
+    """Whether a line of TensorFlow's log is not about what is done here on purpose."""
     return not any(words in record.getMessage() for words in _LECTURES)

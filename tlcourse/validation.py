@@ -1,4 +1,4 @@
-"""Checks of single arguments, shared by all public functions: each returns the value, or refuses it in a sentence."""
+"""Checks of single arguments: each returns the value, or refuses it in a sentence."""
 
 import difflib
 import math
@@ -18,7 +18,7 @@ SHOWN = 80  # characters of a refused value that a message holds
 
 
 def shown(value: object) -> str:
-    """A refused value as a message can hold it: its repr on one line, shortened; never an error of its own."""
+    """A refused value as a message can hold it: its repr on one line, shortened."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # an object of the caller's own may raise anything
@@ -29,22 +29,7 @@ def shown(value: object) -> str:
 def whole_number(
     name: str, value: object, minimum: int = 0, maximum: int | None = None
 ) -> int:
-    """A whole number within bounds.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the message.
-    value : object
-        What was given; a bool is no number.
-    minimum, maximum : int
-        The bounds, both included; None: there is none.
-
-    Raises
-    ------
-    UserInputError
-        The value is no whole number, or lies outside the bounds.
-    """
+    """A whole number within bounds, both included; a bool is none."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         to = "" if maximum is None else f" to {maximum:,}"
@@ -62,25 +47,15 @@ def number(
     *,
     above: bool = False,
 ) -> float:
-    """A finite number within bounds, both included; with `above`, greater than `minimum`.
-
-    Raises
-    ------
-    UserInputError
-        The value is no number, is not finite, or lies outside the bounds.
-    """
-    is_number = isinstance(
-        value, int | float | np.integer | np.floating
-    ) and not isinstance(value, bool)
+    """A finite number within bounds, both included; with `above`, over `minimum`."""
+    kinds = int | float | np.integer | np.floating
     try:
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
         result = float(value) if is_number else math.nan  # type: ignore[arg-type]
     except OverflowError:  # a whole number above 1.8e308
         result = math.inf
-    if (
-        not math.isfinite(result)
-        or not minimum <= result <= maximum
-        or (above and result == minimum)
-    ):
+    is_inside = minimum <= result <= maximum and not (above and result == minimum)
+    if not math.isfinite(result) or not is_inside:
         start = f"above {minimum:g}" if above else f"from {minimum:g}"
         to = "" if maximum == math.inf else f" to {maximum:g}"
         raise UserInputError(
@@ -89,18 +64,13 @@ def number(
     return result
 
 
-def size(value: "Any") -> tuple[int, int]:
-    """(height, width) in pixels.
-
-    Raises
-    ------
-    UserInputError
-        The value is no pair of whole numbers from 1 to 10,000.
-    """
+def size(value: Any) -> tuple[int, int]:
+    """(height, width) in pixels, each from 1 to 10,000."""
     try:
         height, width = elements(value)
-        return whole_number("height", height, 1, 10_000), whole_number(
-            "width", width, 1, 10_000
+        return (
+            whole_number("height", height, 1, 10_000),
+            whole_number("width", width, 1, 10_000),
         )
     except (UserInputError, ValueError):
         raise UserInputError(
@@ -109,24 +79,12 @@ def size(value: "Any") -> tuple[int, int]:
 
 
 def seed(value: object, maximum: int = MOST_SEED) -> int:
-    """A seed that every generator takes.
-
-    Raises
-    ------
-    UserInputError
-        The value is no whole number from 0 to `maximum`.
-    """
+    """A seed that every generator takes."""
     return whole_number("seed", value, 0, maximum)
 
 
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
-    """One of these names.
-
-    Raises
-    ------
-    UserInputError
-        The value is none of them; the message names the one that is spelled most alike.
-    """
+    """One of these names; an error suggests the one that is spelled most alike."""
     known = list(choices)
     if isinstance(value, str) and value in known:
         return value
@@ -138,21 +96,21 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def text(name: str, value: object) -> str:
-    """A text, or a sentence."""
+    """A text."""
     if not isinstance(value, str):
         raise UserInputError(f"{name} is {shown(value)}; expected a text.")
     return value
 
 
 def flag(name: str, value: object) -> bool:
-    """True or False, or a sentence: a text such as "False" would count as True."""
+    """True or False: a text such as "False" would count as True."""
     if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
         raise UserInputError(f"{name} is {shown(value)}; expected True or False.")
     return bool(value)
 
 
-def elements(value: "Any") -> tuple:
-    """The elements of what has an order: a list, an array, a dict's keys; () for one text, a set or a single thing."""
+def elements(value: Any) -> tuple:
+    """The elements of what has an order; () for one text, a set or a single thing."""
     if isinstance(value, str | bytes | set | frozenset):
         return ()
     try:
@@ -161,76 +119,65 @@ def elements(value: "Any") -> tuple:
         return ()
 
 
-def class_names(value: "Any") -> list[str]:
+def class_names(value: Any) -> list[str]:
     """Class names in the order of the labels 0, 1, …
 
     Parameters
     ----------
     value : sequence of str, or mapping of int to str
-        A list, tuple, array or series, or {0: "cat", 1: "dog"}. Whole numbers become text.
-
-    Returns
-    -------
-    list of str
+        A list, tuple, array or series, or {0: "cat", 1: "dog"}; numbers become text.
 
     Raises
     ------
     UserInputError
-        The value has no order (a set), is one text or no list; it is empty, or a name is empty, no text, or there
-        twice.
+        It has no order (a set), or is no list; it is empty, or a name is empty, no
+        text, or there twice.
     """
-    if isinstance(value, Mapping):
-        given = (
-            tuple(value[label] for label in range(len(value)))
-            if set(value) == set(range(len(value)))
-            else ()
-        )
+    if isinstance(value, Mapping) and set(value) == set(range(len(value))):
+        names = tuple(value[label] for label in range(len(value)))
     else:
-        given = elements(value)
-    if not given:
+        names = () if isinstance(value, Mapping) else elements(value)
+    if not names:
         why = " A set has no order." if isinstance(value, set | frozenset) else ""
         raise UserInputError(
-            f'class_names is {shown(value)}; expected a list of names in the order of the labels, ["cat", "dog"], '
-            f"say.{why}"
+            f"class_names is {shown(value)}; expected a list of names in the order of "
+            f'the labels, ["cat", "dog"], say.{why}'
         )
-    names = [
-        str(each) if isinstance(each, int | np.integer) else each for each in given
-    ]
-    wrong = [each for each in names if not isinstance(each, str) or not each.strip()]
-    if wrong:
-        raise UserInputError(
-            f"class_names holds {shown(wrong[0])}; expected a text that names the class."
-        )
+    names = tuple(str(n) if isinstance(n, int | np.integer) else n for n in names)
     first: dict[str, int] = {}
-    for position, each in enumerate(names):
-        earlier = first.setdefault(unicodedata.normalize("NFC", each), position)
+    for position, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise UserInputError(
+                f"class_names holds {shown(name)}; expected text that names the class."
+            )
+        earlier = first.setdefault(unicodedata.normalize("NFC", name), position)
         if earlier != position:
             raise UserInputError(
-                f"class_names holds {shown(each)} twice, for the labels {earlier} and {position}. Each class needs a "
-                "name of its own; a name twice is often a list in the wrong order or of the wrong length."
+                f"class_names holds {shown(name)} twice, for the labels {earlier} and "
+                f"{position}. Each class needs a name of its own; a name twice is "
+                "often a list in the wrong order or of the wrong length."
             )
-    return [str(each) for each in names]
+    return [str(name) for name in names]
 
 
 def as_array(values: "ArrayLike", name: str) -> np.ndarray:
-    """The values as an array, or a sentence where their rows differ in length or some of them are masked."""
+    """An array, unless its rows differ in length or some of them are masked."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         count = int(np.ma.getmaskarray(values).sum())
         raise UserInputError(
-            f"{count:,} of the {name} are masked. Leave these rows out, everywhere the same ones."
+            f"{count:,} of the {name} are masked. Leave these rows out, everywhere the "
+            "same ones."
         )
-    expected = {
-        "features": "shape (n, d), as model.extract_features(images) gives them"
-    }.get(name, "one each")
+    expected = "one each"
+    if name == "features":
+        expected = "shape (n, d), as model.extract_features(images) gives them"
     try:
         return np.asarray(values)
     except ValueError:  # NumPy's own message speaks of inhomogeneous parts
         raise UserInputError(
             f"The rows of the {name} differ in length; expected {expected}."
         ) from None
-    except (
-        Exception
-    ) as error:  # an object of the caller's own may raise anything in __array__
+    except Exception as error:  # __array__ of the caller's own may raise anything
         reason = f"{type(error).__name__}: {error}"[:SHOWN]
         raise UserInputError(
             f"The {name} cannot be read as an array ({reason}); expected {expected}."
@@ -238,36 +185,31 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
 
 
 def labels(values: "ArrayLike", count: int) -> np.ndarray:
-    """Labels as an array (count,) of whole numbers, bool or text.
+    """Labels as an array (count,) of whole numbers, bool or text, all of one kind.
 
-    Parameters
-    ----------
-    values : array_like of shape (count,)
-        Whole numbers (also where they are kept as floats or objects), bool, or text.
-    count : int
-        How many rows they belong to.
+    Whole numbers may be kept as floats or objects.
 
     Raises
     ------
     UserInputError
-        Another shape; a fraction, NaN or an infinite number; something missing; numbers and text mixed.
+        Another shape; a fraction, NaN or an infinite number; something missing; numbers
+        and text mixed.
     """
     array = as_array(values, "labels")
     if array.ndim != 1 or len(array) != count:
         raise UserInputError(
-            f"{count:,} rows came with labels of shape {array.shape}; expected one label for each row, in shape (n,). "
-            "One-hot labels become numbers by labels.argmax(axis=1)."
+            f"{count:,} rows came with labels of shape {array.shape}; expected one "
+            "label for each row, in shape (n,). One-hot labels become numbers by "
+            "labels.argmax(axis=1)."
         )
     if array.dtype.kind in "OU":
-        # NumPy makes text of everything where there is one text, so the labels themselves are asked.
+        # NumPy makes text of everything where there is one text: ask the labels.
         each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
-        kinds = [_kind(label) for label in each]
+        kinds = [_label_type(label) for label in each]
         if kinds and kinds[0] and len(set(kinds)) == 1:
             return array.astype(kinds[0])
-        row = next(
-            (row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]), 0
-        )
-        raise _unusable_label(each[row], row)
+        odd = [row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]]
+        raise _unusable_label(each[odd[0]] if odd else None, odd[0] if odd else 0)
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
         if not whole.all():
@@ -281,47 +223,40 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
     return array
 
 
-def _kind(label: object) -> type | None:
+def _label_type(label: object) -> type | None:
     """The NumPy type of a label, or None where it is none."""
     if isinstance(label, str):
         return None if label.endswith("\0") else np.str_  # NumPy would cut it off
     if isinstance(label, bool | np.bool_):
         return np.bool_
-    return (
-        np.int64
-        if isinstance(label, int | np.integer) and -(2**63) <= label < 2**63
-        else None
-    )
+    is_whole = isinstance(label, int | np.integer) and -(2**63) <= label < 2**63
+    return np.int64 if is_whole else None
 
 
 def _unusable_label(label: object, row: int) -> UserInputError:
     return UserInputError(
-        f"Labels must be whole numbers or text, all of one kind; the label of row {row} is {shown(label)}. Leave rows "
-        "without a label out, with their features."
+        "Labels must be whole numbers or text, all of one kind; the label of row "
+        f"{row} is {shown(label)}. Leave rows without a label out, with their features."
     )
 
 
 def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
-    """Weights of the rows as float64 (count,), ones where there are none, or a sentence."""
+    """Weights of the rows as float64 (count,); None: ones."""
     if values is None:
         return np.ones(count)
     array = as_array(values, "sample_weight")
-    if (
-        array.shape != (count,)
-        or array.dtype.kind not in "uifb"
-        or not np.isfinite(array).all()
-        or (array < 0).any()
-        or not array.any()
-    ):
+    is_numeric = array.shape == (count,) and array.dtype.kind in "uifb"
+    is_usable = is_numeric and np.isfinite(array).all() and (array >= 0).all()
+    if not is_usable or not array.any():
         raise UserInputError(
-            f"sample_weight has shape {array.shape} and type {array.dtype}; expected {count} finite numbers, one for "
-            "each row, none negative and not all zero."
+            f"sample_weight has shape {array.shape} and type {array.dtype}; expected "
+            f"{count} finite numbers, one for each row, none negative and not all zero."
         )
     return array.astype(np.float64)
 
 
-def names_of(classes: np.ndarray, given: "Any") -> list[str] | None:
-    """The names of the classes that occur, or None where the labels are names themselves.
+def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
+    """The names of the classes that occur; None if the labels are names themselves.
 
     Parameters
     ----------
@@ -332,27 +267,60 @@ def names_of(classes: np.ndarray, given: "Any") -> list[str] | None:
     Raises
     ------
     UserInputError
-        As `class_names`; a label has no name, or text labels come with names in another order than theirs.
+        As `class_names`; a label has no name, or text labels come with names in another
+        order than sorted.
     """
     if given is None:
         return None
     names = class_names(given)
     if classes.dtype.kind == "U":
-        found = classes.tolist()
-        unknown = [label for label in found if label not in names]
+        present = classes.tolist()
+        unknown = [label for label in present if label not in names]
         if unknown:
             raise UserInputError(
-                f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} does not."
+                f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} "
+                "does not."
             )
-        if [name for name in names if name in found] != found:
+        if [name for name in names if name in present] != present:
             raise UserInputError(
-                f"class_names is {shown(names)}, but labels that are text are sorted: the columns stand for "
-                f"{shown(found)}. Leave class_names out; classifier.class_names tells the order."
+                f"class_names is {shown(names)}, but labels that are text are sorted: "
+                f"the columns stand for {shown(present)}. Leave class_names out; "
+                "classifier.class_names tells the order."
             )
         return None
     if classes.min() < 0 or classes.max() >= len(names):
         raise UserInputError(
-            f"The labels run from {classes.min()} to {classes.max()}, but {len(names)} class names were given; "
-            "label 0 belongs to the first name."
+            f"The labels run from {classes.min()} to {classes.max()}, but {len(names)} "
+            "class names were given; label 0 belongs to the first name."
         )
     return [names[int(label)] for label in classes]
+
+
+def features(values: "ArrayLike") -> np.ndarray:
+    """Features as a finite array of numbers (n, d).
+
+    Raises
+    ------
+    UserInputError
+        Another shape or type; no rows; NaN or infinite numbers.
+    """
+    array = as_array(values, "features")
+    if array.dtype.kind not in "uif" or array.ndim != 2:
+        raise UserInputError(
+            f"Features were given with shape {array.shape} and type {array.dtype}; "
+            "expected numbers in shape (n, d), as model.extract_features(images) "
+            "gives them."
+        )
+    if not array.size:
+        raise UserInputError(
+            f"There are no features: their shape is {array.shape}. At least one row is "
+            "needed."
+        )
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise UserInputError(
+            f"{np.sum(~finite)} rows of the features hold NaN or infinite numbers, the "
+            f"first is row {np.argmin(finite)}. Leave these rows out, with their "
+            "labels, and look at the pictures they come from."
+        )
+    return array

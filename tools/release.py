@@ -43,7 +43,7 @@ MEASURED = (
 BY_HAND = (
     "Colab: open lesson 00 by its link, run all cells; the first cell says that no installed version was changed.",
     "Binder: open the link of the README, run lesson 00.",
-    "With internet and an empty home: tlcourse fetch dogs minilm bert-base-uncased efficientnetv2b0; then lesson 03.",
+    "With internet and an empty home: tlcourse fetch dogs minilm efficientnet_v2_b0; then lesson 03.",
     "The tag, once all this is done: git tag -a v{version} -m 'tlcourse {version}'; git push --tags.",
 )
 
@@ -347,7 +347,7 @@ def handouts() -> str:
     """learners' handouts are made, and no solution is in them (looked for in what was written)"""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "handouts")
-        run(".venv/bin/tlcourse", "handout", str(out), log="handouts")
+        run(PYTHON, "-m", "workshop", "handout", str(out), log="handouts")
         return f"{sum(path.is_file() for path in out.rglob('*'))} files"
 
 

@@ -31,7 +31,7 @@ def augmentation(seed: int) -> dict:
     """Each cell in four views, and a quarter of these held out: views, or cells. The cost is what it flatters by."""
     cells = solar().train.sample(CELLS, seed)
     pictures = np.stack(
-        [tl.views_of(image, FLIPS, model().input_size) for image in cells.images]
+        [tl.augment(image, FLIPS, model().input_size) for image in cells.images]
     )
     views = model().extract_features(pictures.reshape(-1, *pictures.shape[2:]))
     labels, cell = (
@@ -119,7 +119,7 @@ def many_probes(seed: int) -> tuple[np.ndarray, int]:
                 validated.append(
                     _cross_validated(learned[rows], labels, strength, seed)
                 )
-                probe = tl.train_classifier(learned[rows], labels, strengths=[strength])
+                probe = tl.train_classifier(learned[rows], labels, C=strength)
                 answers.append(probe.predict(judged) == solar().test.labels)
     return np.array(answers), int(np.argmax(validated))
 
@@ -134,7 +134,7 @@ def _cross_validated(
     for kept, held_out in StratifiedKFold(5, shuffle=True, random_state=seed).split(
         features, labels
     ):
-        probe = tl.train_classifier(features[kept], labels[kept], strengths=[strength])
+        probe = tl.train_classifier(features[kept], labels[kept], C=strength)
         found.append(probe.score(features[held_out], labels[held_out]))
     return float(np.mean(found))
 

@@ -6,7 +6,7 @@ import numpy as np
 from peers.driving import mean_sd
 
 import tlcourse as tl
-from tlcourse.features import engines
+from tlcourse.features import engine as engines
 
 from .common import CELLS, SIGNS, model, numerals, solar, speaks
 

@@ -19,9 +19,7 @@ few = sorted(source.iterdir())[:64] if source.is_dir() else pictures[:64]
 model = tl.load_pretrained_model()
 model.extract_features(few, cache=False)
 versions = (
-    {"ai-edge-litert": metadata.version("ai-edge-litert")}
-    if find_spec("ai_edge_litert")
-    else {}
+    {"onnxruntime": metadata.version("onnxruntime")} if find_spec("onnxruntime") else {}
 )
 ready = {"settings": f"as it comes, engine {model.engine}", "versions": versions}
 protocol.serve(lambda: model.extract_features(pictures, cache=False), ready)

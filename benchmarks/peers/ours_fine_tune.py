@@ -28,8 +28,8 @@ if epochs:
         model,
         train.images,
         train.labels,
-        from_="block4a",
-        views=("as is", "left-right", "upside-down", "half-turn"),
+        from_block="block4a",
+        augmentations=("as is", "left-right", "upside-down", "half-turn"),
         validation=0,  # nothing is chosen on these cells: cut, rate and epochs were, on part of draw 0's training cells
         sample_weight=train.weights,
         class_names=data.class_names,

@@ -9,8 +9,8 @@ import sys
 
 import keras
 
-from tlcourse.models.published import weights_file
 from tlcourse.models.recipes import RECIPES
+from tlcourse.models.weights import weights_file
 
 recipe, file = RECIPES[sys.argv[1]], weights_file(sys.argv[1])
 file.parent.mkdir(parents=True, exist_ok=True)

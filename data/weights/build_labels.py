@@ -20,12 +20,16 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from build_tools import pip_download, record_files  # noqa: E402
 
-# Every file that the card gives a checksum for, in its order; convert.py writes the others.
+# Every file that the card gives a checksum for, in its order;
+# convert.py and build_onnx.py write the others.
 CARD_FILES = [
     HERE / name
     for name in (
-        "efficientnet_lite0.npz",
-        "efficientnet_lite2.npz",
+        "efficientnet_lite0.onnx",
+        "efficientnet_lite0_int8.onnx",
+        "efficientnet_lite2.onnx",
+        "efficientnet_lite2_int8.onnx",
+        "onnx.json",
         "imagenet_labels.csv",
         "expected_top5.json",
     )

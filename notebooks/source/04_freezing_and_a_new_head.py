@@ -150,7 +150,7 @@ except tl.errors.CheckError as error:
 # `tl.freeze` and `tl.unfreeze` do both, keep the batch norms out of it (lesson 05 says why), and show what is what.
 
 # %%
-tl.unfreeze(two_classes, from_="block7a")
+tl.unfreeze(two_classes, from_block="block7a")
 
 # %% [markdown]
 # ## More than two classes
@@ -339,7 +339,7 @@ for layer in my_network.layers:
 my_network.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
 my_network.fit(cells[:32], learned.labels[:32], batch_size=4, verbose=0)
 tl.check("4.2", my_network, snapshot)
-# tl.unfreeze(my_network, from_="block7a") would do it in one line, but train the last block, head, as well.
+# tl.unfreeze(my_network, from_block="block7a") would do it in one line, but train the last block, head, as well.
 
 # %% [markdown]
 # ### Exercise 4.3: change the experiment

@@ -94,7 +94,7 @@ except tl.errors.CheckError as error:
 # set. (In Keras a frozen batch norm also stops renewing its statistics.) `tl.unfreeze` does it:
 
 # %%
-tl.unfreeze(network, from_="block7a")
+tl.unfreeze(network, from_block="block7a")
 
 # %%
 before = tl.checks.snapshot(network)
@@ -111,14 +111,14 @@ tl.checks.assert_changed(before, network, only=[])
 
 # %%
 flips = ("as is", "left-right", "upside-down", "half-turn")
-tl.show.pictures(tl.views_of(learned.images[0], flips), flips, columns=4)
+tl.show.pictures(tl.augment(learned.images[0], flips), flips, columns=4)
 
 # %% [markdown]
 # A solar cell has no up and down: all four could have been taken by the camera. Now a photograph of another kind.
 
 # %%
 photographs = tl.load_dataset("samples").test
-tl.show.pictures(tl.views_of(photographs.images[2], flips), flips, columns=4)
+tl.show.pictures(tl.augment(photographs.images[2], flips), flips, columns=4)
 
 # %% [markdown]
 # Still a cat; but nobody photographs cats hanging from the ceiling. A network that learns from such pictures spends its
@@ -140,8 +140,8 @@ tuned = tl.fine_tune(
     model,
     learned.images,
     learned.labels,
-    from_="block6c",
-    views=flips[:2],  # two of the four, to be quick
+    from_block="block6c",
+    augmentations=flips[:2],  # two of the four, to be quick
     validation=0,  # the judged cells are elsewhere, and nothing is chosen by them
     class_names=solar.class_names,
     epochs=6,
@@ -313,7 +313,7 @@ too_fast = None  # replace None
 tl.check("5.2", too_fast, probe_accuracy)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-options = {"from_": "block6c", "views": flips[:2], "validation": 0, "epochs": 2, "seed": 0}
+options = {"from_block": "block6c", "augmentations": flips[:2], "validation": 0, "epochs": 2, "seed": 0}
 too_fast = tl.fine_tune(model, learned.images, learned.labels, learning_rate=2e-2, **options)
 tl.check("5.2", too_fast, probe_accuracy)
 

@@ -419,7 +419,7 @@ keras.utils.clear_session(free_memory=True)
 # %%
 some = solar.train.sample(per_class=60)
 flips = ("as is", "left-right", "upside-down", "half-turn")
-views = np.concatenate([tl.views_of(image, flips, model.input_size) for image in some.images])
+views = np.concatenate([tl.augment(image, flips, model.input_size) for image in some.images])
 labels, cell = np.repeat(some.labels, 4), np.repeat(np.arange(len(some)), 4)
 
 # %%
@@ -517,7 +517,7 @@ learned_by, tested_by = by_block(few.images), by_block(solar.test.images)
 def right_on_test(names):
     """Which of the test cells a probe on the features of these blocks gets right."""
     learned_rows, test_rows = (np.hstack([by[name] for name in names]) for by in (learned_by, tested_by))
-    probe = tl.train_classifier(learned_rows, few.labels, strengths=[1e-2])
+    probe = tl.train_classifier(learned_rows, few.labels, C=1e-2)
     return probe.predict(test_rows) == solar.test.labels
 
 
@@ -569,7 +569,7 @@ test
 
 # %%
 probes = [
-    tl.train_classifier(learned_by[block], few.labels, solar.class_names, strengths=[1e-2])
+    tl.train_classifier(learned_by[block], few.labels, solar.class_names, C=1e-2)
     for block in ("head", "block6d")
 ]
 

@@ -62,7 +62,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # not a line for every tri
 def probe_trial(trial):
     strength = trial.suggest_float("strength", 1e-5, 10, log=True)
     common_scale = trial.suggest_categorical("common_scale", [True, False])
-    candidate = tl.train_classifier(features, learned.labels, strengths=[strength], common_scale=common_scale)
+    candidate = tl.train_classifier(features, learned.labels, C=strength, common_scale=common_scale)
     return candidate.score(judged_features, judged.labels)
 
 
@@ -108,23 +108,23 @@ tl.show.points(strengths, scores, "strength", "validation accuracy", title, leve
 # ## A search over fine-tuning
 #
 # Fine-tuning has more to set: learning rate, weight decay, dropout, label smoothing, epochs. `tl.fine_tune` begins each time
-# with the same work: what the frozen blocks hand on, the probe that becomes the head, the graph that TensorFlow traces.
-# None of it depends on those settings. `tl.prepare_fine_tuning` does it once, and `run` does the rest, again and again.
+# with the same work: the activations of the frozen blocks, and the probe that becomes the head. Neither depends on those
+# settings. `tl.prepare_fine_tuning` does it once, and `run` does the rest, again and again.
 
 # %%
 preparation = tl.prepare_fine_tuning(
     model,
     learned.images,
     learned.labels,
-    from_="head",  # the last block of the network
+    from_block="head",  # the last block of the network
     validation=(judged.images, judged.labels),
-    views=("as is", "left-right"),
+    augmentations=("as is", "left-right"),
     class_names=solar.class_names,
 )
 preparation
 
 # %% [markdown]
-# Each run comes to exactly what `tl.fine_tune` would come to with these settings: the same weights, bit for bit.
+# Each run does what `tl.fine_tune` would do with these settings.
 
 
 # %%
@@ -136,7 +136,7 @@ def tuning_trial(trial):
         label_smoothing=trial.suggest_float("label_smoothing", 0, 0.2),
         epochs=trial.suggest_int("epochs", 2, 5),
     )
-    return tuned.best["validation_accuracy"]
+    return tuned.best["val_accuracy"]
 
 
 tunings = search(tuning_trial, trials=24)
@@ -149,7 +149,7 @@ print(tunings.best_params)
 # %% tags=["trained-here"]
 rates = [trial.params["learning_rate"] for trial in tunings.trials]
 scores = [trial.value for trial in tunings.trials]
-default_tuned = preparation.run().best["validation_accuracy"]
+default_tuned = preparation.run().best["val_accuracy"]
 print(f"default {default_tuned:.1%}, best of {len(scores)} trials {tunings.best_value:.1%}")
 
 title = "Twenty-four fine-tunings from the same start"
@@ -169,7 +169,7 @@ tl.show.points(rates, scores, "learning rate", "validation accuracy", title, lev
 chosen_probe = tl.train_classifier(
     features,
     learned.labels,
-    strengths=[probes.best_params["strength"]],
+    C=probes.best_params["strength"],
     common_scale=probes.best_params["common_scale"],
 )
 chosen_tuned = preparation.run(**tunings.best_params)

@@ -99,7 +99,7 @@ examination = tl.datasets.examine(pictures)
 examination
 
 # %% [markdown]
-# Read the line *guessing* twice. Somebody who has never seen a solar cell and always answers with the more frequent class is
+# Read the line *baseline* twice. Somebody who has never seen a solar cell and always answers with the more frequent class is
 # right that often. An accuracy below it is worth nothing, and one just above it not much.
 #
 # And read *balance*. A network that learns from three times as many cells of one kind may become good at that kind and bad at the
@@ -179,8 +179,8 @@ print(f"{gain.net} ± {gain.standard_error:.1f}: keep the {'fine-tuned network' 
 # A folder comes out of it:
 #
 # - `model.keras`, the whole network, pixels in, probabilities out; Keras alone loads it, and no program travels with it;
-# - `model.tflite`, the same for LiteRT, which runs on telephones and small computers, and here without TensorFlow;
-# - `model_int8.tflite`, its weights as whole numbers of 8 bits: a quarter of the size;
+# - `model.onnx`, the same in ONNX, the format that most programs and machines run, and here without TensorFlow;
+# - `model_int8.onnx`, weights and activations as whole numbers of 8 bits: a third of the size, and faster;
 # - `labels.txt`, `record.json` with all that was measured, and `MODEL_CARD.md`, written from it.
 #
 # **Predict first.** Eight bits for a number instead of thirty-two. How often will the small file say something else than the
@@ -200,8 +200,7 @@ for name, file in exported.record["files"].items():
 # disagreed, there would be no folder; had the small one become clearly worse, it would have been left out. Converted networks do go
 # wrong, and nothing else would tell you.
 #
-# The small file is about a quarter of the size, and no faster on this processor. It is made for machines with little memory. Where
-# it gives another answer than Keras, that answer may happen to be right: an accuracy that is one picture higher is not an
+# The small file is about a quarter of the size, and faster. Where it gives another answer than Keras, that answer may happen to be right: an accuracy that is one picture higher is not an
 # improvement, by the rule above.
 #
 # ### How good is it?
@@ -282,12 +281,12 @@ print("the same answers:", said == [exported.class_names[label] for label in exp
 # %%
 damaged = work / "damaged"
 shutil.copytree(exported.folder, damaged)
-content = bytearray((damaged / "model.tflite").read_bytes())
+content = bytearray((damaged / "model.onnx").read_bytes())
 content[1_000_000] ^= 1
 
 # %%
 try:
-    (damaged / "model.tflite").write_bytes(content)
+    (damaged / "model.onnx").write_bytes(content)
     tl.load_exported(damaged)
 except tl.errors.DamagedFile as error:
     print(str(error).replace(str(work), "…"))
@@ -295,7 +294,7 @@ except tl.errors.DamagedFile as error:
 # %% [markdown]
 # One bit among millions of bytes was turned over. Without this check the file might have been loaded, and have answered slightly
 # differently. (Files of the kind called *pickle*, in which networks are often passed on, can run any program when they are opened.
-# Here nothing is: the record is text, LiteRT files hold numbers and known operations, and a Keras file is opened only if it
+# Here nothing is: the record is text, ONNX files hold numbers and known operations, and a Keras file is opened only if it
 # consists of the layers that exported networks have.)
 #
 # ## All of it in one command

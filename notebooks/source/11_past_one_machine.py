@@ -351,7 +351,7 @@ for machines in (1, 10, 50, 500):
 # ## A class on a hub
 #
 # Thirty people on one server are another way past one machine: each has a notebook of their own, and all share one copy of data,
-# weights and computed features. `deploy/jupyterhub` holds what that takes.
+# weights and computed features. `workshop/hub` holds what that takes.
 #
 # ## Exercises
 #

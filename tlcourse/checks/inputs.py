@@ -9,8 +9,8 @@ from ..datasets.bundled import load_samples
 from ..errors import CheckError, UserInputError
 from ..features.pictures import resize
 from ..models.blocks import is_model
-from ..models.published import preprocess
 from ..models.recipes import RECIPES
+from ..models.weights import preprocess
 from ..tensorflow_start import import_tensorflow
 from ..validation import shown
 

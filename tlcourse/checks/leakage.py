@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..datasets.core import Split
-from ..datasets.same_pictures import Pair, as_collections, in_two
+from ..datasets.same_pictures import Pair, as_collections, find_pairs
 from ..errors import CheckError, UserInputError, printable
 from ..progress import in_notebook
 from ..training.evaluation import ConfusionMatrix
@@ -60,7 +60,7 @@ def assert_disjoint(
     >>> tl.checks.assert_disjoint(kanji.train.images[:50], kanji.test.images[:50])
     """
     splits = as_collections((first, second), tuple(names))
-    matches = in_two(splits)
+    matches = find_pairs(splits)
     if not matches:
         return
     if in_notebook():  # a traceback cannot hold pictures

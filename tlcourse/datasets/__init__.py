@@ -1,26 +1,24 @@
-"""Pictures and sentences with labels: bundled, from tensorflow-datasets, from packs, from anyone's own folder."""
+"""Pictures and sentences with labels: bundled, downloaded, or anyone's own."""
 
 from typing import Any
 
+from ..cards import Card, read_card
 from ..errors import DatasetUnavailable, UserInputError
-from ..files import Card, read_card
 from ..validation import shown, text
-from . import tfds
 from .archive import unpack
 from .bundled import (
     kanji_meanings,
     load_digits,
     load_kanji,
-    load_kmnist,
     load_reviews,
     load_samples,
     load_solar,
 )
 from .core import Dataset, Split
-from .dogs import PETS, load_dogs
+from .downloaded import load_dogs
 from .examination import Examination, examine
 from .folder import from_folder
-from .pack import find_pack, list_packs, read_pack, write_pack
+from .pack import find_pack, list_packs, read_pack
 
 __all__ = [
     "Card",
@@ -28,14 +26,12 @@ __all__ = [
     "Examination",
     "Split",
     "examine",
-    "fetch",
     "find_pack",
     "from_folder",
     "kanji_meanings",
     "list_datasets",
     "load_dataset",
     "unpack",
-    "write_pack",
 ]
 
 _LOADERS = {
@@ -46,65 +42,64 @@ _LOADERS = {
     "reviews": load_reviews,
     "samples": load_samples,
 }
-_EXTENSIONS = {"kmnist": load_kmnist}
-DOWNLOADS = {
-    "dogs": PETS,
-    PETS: PETS,
-    "digits": "mnist",
-    "mnist": "mnist",
-    "kmnist": "kmnist",
-}
-
-
-def fetch(name: str) -> None:
-    """Download what `load_dataset(name)` cannot find on this machine: dogs, mnist (all digits) or kmnist.
-
-    Raises:
-        UserInputError: nothing of that name is downloaded.
-        DatasetUnavailable: the download did not finish; run it again.
-    """
-    if not isinstance(name, str) or name not in DOWNLOADS:
-        raise UserInputError(
-            f"There is no download {shown(name)}. Data sets to fetch: {', '.join(DOWNLOADS)}."
-        )
-    tfds.fetch(DOWNLOADS[name], name)
 
 
 def list_datasets() -> dict[str, str]:
-    """Name → title of every data set that `load_dataset` knows."""
+    """Name → title of each data set that `load_dataset` knows.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> "kanji" in tl.list_datasets()
+    True
+    """
     return {name: read_card(name).title for name in _LOADERS}
 
 
-def load_dataset(name: str, **options: "Any") -> Dataset:
-    """Load a data set of the course by name.
+def load_dataset(name: str, **options: Any) -> Dataset:
+    """Load a data set by name. Nothing is downloaded.
 
-    Args:
-        name: digits, kanji, solar, dogs, reviews or samples (`list_datasets()` says what they are), or the name of a
-            pack.
-        options: solar takes `protocol` ("deitsch2019" or "confident"), digits takes `full` (all 70,000),
-            reviews takes `domain` ("films", "products" or "tweets").
+    Parameters
+    ----------
+    name : str
+        digits, kanji, solar, dogs, reviews or samples, or the name of a pack in the
+        folders of the variable TLCOURSE_PACKS.
+    **options
+        ``protocol`` ("deitsch2019" or "confident") and ``seed`` of solar; ``domain``
+        ("films", "products" or "tweets") of reviews; ``full`` of digits: all 70,000.
 
-    Returns:
-        `Dataset` with train, validation and test, each with images (reviews: sentences) and labels.
+    Returns
+    -------
+    Dataset
+        With `train`, `validation` and `test`, each a `Split` with `images` (of reviews:
+        `sentences`) and `labels`.
 
-    Raises:
-        UserInputError: unknown name.
-        DatasetUnavailable: not on this machine; the message says where it was looked for and what brings it.
-        DamagedFile: a bundled file is not the published one.
+    Raises
+    ------
+    UserInputError
+        The name or an option is unknown.
+    DatasetUnavailable
+        It is not on this machine; the message says what brings it.
+    DamagedFile
+        A bundled file, or a pack's, is not the published one.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.load_dataset("digits")
+    <digits: train 5,000, validation 1,000, test 1,000 pictures of 10 classes>
     """
-    name = text("name", name)
-    loader, pack = _LOADERS.get(name) or _EXTENSIONS.get(name), find_pack(name)
+    loader, pack = _LOADERS.get(text("name", name)), find_pack(name)
     if loader:
         try:
             return loader(**options)
-        except (
-            DatasetUnavailable
-        ):  # what another machine has may have been carried here
+        except DatasetUnavailable:
             if options or not pack:
                 raise
     if pack:
         return read_pack(pack)
     raise UserInputError(
-        f"There is no data set {shown(name)}. The course has {', '.join(_LOADERS)}; packs in TLCOURSE_PACKS: "
-        f"{', '.join(list_packs()) or 'none'}. For a folder of your own: tl.datasets.from_folder(path)."
+        f"There is no data set {shown(name)}. The course has {', '.join(_LOADERS)}; "
+        f"packs in TLCOURSE_PACKS: {', '.join(list_packs()) or 'none'}. For a folder "
+        "of your own: tl.datasets.from_folder(path)."
     )

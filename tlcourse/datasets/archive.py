@@ -1,4 +1,4 @@
-"""A zip file of pictures → a folder: for pictures that were uploaded, or sent."""
+"""A zip file of pictures → a folder: for pictures that were uploaded or sent."""
 
 import shutil
 import stat
@@ -10,111 +10,118 @@ from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
 from ..output_folder import check_new
 
-MOST_BYTES = 5_000_000_000  # unpacked; far above what a course's disk and an evening's patience hold
-MOST_FILES = 200_000
-_PASSED_OVER = ("__MACOSX",)  # what macOS adds of its own
+MAX_BYTES = 5_000_000_000  # unpacked
+MAX_FILES = 200_000
 
 
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder, links are refused, and so is what would fill the disk: a zip file of a few
-    kilobytes can hold gigabytes.
+    Nothing is written outside the folder, links are refused, and so is what would fill
+    the disk: a zip file of a few kilobytes can hold gigabytes.
 
-    Args:
-        archive: the zip file.
-        folder: a new one, or one that is empty.
+    Parameters
+    ----------
+    archive : str or path
+        The zip file.
+    folder : str or path
+        A new folder, or an empty one.
 
-    Returns:
-        The folder; where all lies in one folder inside it, as when a folder was zipped, that one.
+    Returns
+    -------
+    Path
+        The folder; or the only folder in it, if a folder was zipped.
 
-    Raises:
-        UserInputError: no zip file, or one with paths that lead out of it, links, passwords, too many files or bytes;
-            the folder holds something.
-        DamagedFile: the archive was cut short or altered.
-        TLCourseError: the folder cannot be written.
+    Raises
+    ------
+    UserInputError
+        The archive does not exist, or holds paths that lead out of it, links, a
+        password, one name twice, or too much; or the folder is not empty.
+    DamagedFile
+        It is no zip file, or was cut short or altered.
+    TLCourseError
+        The folder cannot be written.
+
+    Examples
+    --------
+    >>> import zipfile
+    >>> import tlcourse as tl
+    >>> with zipfile.ZipFile("pictures.zip", "w") as archive:
+    ...     archive.write(tl.load_dataset("samples").test.images.paths[0], "cup/1.jpg")
+    >>> tl.datasets.unpack("pictures.zip", "my pictures").name
+    'cup'
     """
-    source, goal = as_path(archive, "the archive"), as_path(folder, "the folder")
+    source, target = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():
         raise UserInputError(
             f"{source} is not a file. Relative paths start at {Path.cwd()}."
         )
-    check_new(goal)
+    check_new(target)
     try:
         with zipfile.ZipFile(source) as opened:
-            _unpack(source, opened, goal)
+            entries = [entry for entry in opened.infolist() if not _is_ignored(entry)]
+            _check(source, entries)
+            _extract(opened, entries, target)
     except TLCourseError:
         raise
     except OSError as error:
         raise TLCourseError(
-            f"{source} could not be unpacked into {goal} ({error.strerror or error}). Nothing was left there. Make "
-            "room, or choose another folder."
+            f"{source} could not be unpacked into {target} "
+            f"({error.strerror or error}). Nothing was left there. Make room, or "
+            "choose another folder."
         ) from error
-    except (
-        Exception
-    ) as error:  # zipfile and the decompressors raise a dozen kinds on damaged bytes
+    except Exception as error:  # zipfile and the decompressors raise a dozen kinds
         raise DamagedFile(
-            f"{source} cannot be unpacked ({error}): it is no zip file, or was cut short or altered. Zip the folder "
-            "again."
+            f"{source} cannot be unpacked ({error}): it is no zip file, or was cut "
+            "short or altered. Zip the folder again."
         ) from None
-    inside = [entry for entry in goal.iterdir() if not entry.name.startswith(".")]
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else goal
+    inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
 
 
-def _unpack(source: Path, opened: zipfile.ZipFile, goal: Path) -> None:
-    entries = [
-        entry
-        for entry in opened.infolist()
-        if not entry.is_dir() and not _is_passed_over(entry.filename)
-    ]
-    _check(source, entries)
-    with unfinished_folder(goal) as inside:
-        for entry in entries:
-            place = inside / PurePosixPath(entry.filename)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with opened.open(entry) as packed, open(place, "xb") as file:
-                shutil.copyfileobj(
-                    packed, file
-                )  # zipfile itself stops where more comes than the entry says
-        if goal.is_dir():
-            goal.rmdir()
-        inside.rename(goal)
-
-
-def _is_passed_over(name: str) -> bool:
-    return PurePosixPath(name).parts[:1] == _PASSED_OVER
+def _is_ignored(entry: zipfile.ZipInfo) -> bool:
+    """Folders, which are made for their files, and what macOS adds of its own."""
+    return entry.is_dir() or PurePosixPath(entry.filename).parts[:1] == ("__MACOSX",)
 
 
 def _check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse what would harm, before anything is written."""
-    names = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
-    outside = next(
-        (
-            name
-            for name in names
-            if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]
-        ),
-        None,
-    )
-    if outside is not None:
-        raise UserInputError(
-            f"{source} holds {outside}, which leads out of the folder. Zip the pictures' folder itself."
-        )
-    if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
-        raise UserInputError(
-            f"{source} holds links; expected files. Zip the pictures themselves."
-        )
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise UserInputError(
-            f"{source} is locked with a password. Unpack it with the program that made it."
-        )
-    if len(set(names)) < len(names):
-        raise UserInputError(
-            f"{source} holds the same name twice; one would overwrite the other. Zip the folder again."
-        )
+    """Refuse, before anything is written, what would harm."""
+    paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
+    for path in paths:
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise UserInputError(
+                f"{source} holds {path}, which leads out of the folder. Zip the "
+                "pictures' folder itself."
+            )
     size = sum(entry.file_size for entry in entries)
-    if size > MOST_BYTES or len(entries) > MOST_FILES:
-        raise UserInputError(
-            f"{source} would unpack to {len(entries):,} files and {size / 1e9:.1f} GB; at most {MOST_FILES:,} files "
-            f"and {MOST_BYTES / 1e9:.0f} GB are unpacked."
-        )
+    modes = [entry.external_attr >> 16 for entry in entries]
+    faults = {
+        "holds links": any(map(stat.S_ISLNK, modes)),
+        "is locked with a password": any(entry.flag_bits & 1 for entry in entries),
+        "holds the same name twice": len(set(paths)) < len(paths),
+        f"would unpack to {len(entries):,} files and {size / 1e9:.1f} GB": (
+            size > MAX_BYTES or len(entries) > MAX_FILES
+        ),
+    }
+    for fault, is_so in faults.items():
+        if is_so:
+            raise UserInputError(
+                f"{source} {fault}; expected pictures as they are, at most "
+                f"{MAX_FILES:,} files and {MAX_BYTES / 1e9:.0f} GB. Zip the pictures' "
+                "folder again."
+            )
+
+
+def _extract(
+    opened: zipfile.ZipFile, entries: list[zipfile.ZipInfo], target: Path
+) -> None:
+    with unfinished_folder(target) as unfinished:
+        for entry in entries:
+            path = unfinished / PurePosixPath(entry.filename)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # zipfile itself stops where more comes than the entry says.
+            with opened.open(entry) as packed, open(path, "xb") as file:
+                shutil.copyfileobj(packed, file)
+        if target.is_dir():
+            target.rmdir()
+        unfinished.rename(target)

@@ -1,31 +1,50 @@
-"""What every data set is made of: three splits with pictures or sentences, labels and names, and a card."""
+"""What every data set is made of: three splits with labels, and a card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from .. import validation
+from ..cards import Card
 from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
-from ..files import Card
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(repr=False)
 class Split:
-    """One part of a data set: pictures or sentences, each with its label.
+    """One part of a data set: pictures or sentences with labels.
 
-    Attributes:
-        inputs: what a network is given, pictures or sentences; `images` and `sentences` are this by its own name.
-        labels: int64 (n,), positions in `class_names`.
-        class_names: the classes, in the order of the labels.
-        weights: float32 (n,), how much each label counts, or None where all count the same.
-        groups: text (n,), who or what each row comes from (the writer's hand, the kind of cell, the review), or None.
-        ratings: float32 (n,), the number that people gave and the label was made of, or None.
+    Parameters
+    ----------
+    inputs : ndarray or Pictures
+        What a network is given: uint8 (n, height, width) or (n, height, width, 3);
+        `Pictures`, files that are decoded when asked for; or texts, object (n,).
+    labels : ndarray of shape (n,)
+        int64, positions in `class_names`.
+    class_names : list of str
+        The classes in the order of the labels.
+    weights : ndarray of shape (n,), optional
+        float32, how much each row counts; None: all the same.
+    groups : ndarray of shape (n,), optional
+        Text: what each row comes from, such as its font or the kind of solar cell.
+    ratings : ndarray of shape (n,), optional
+        float32, the mean rating that a label was made of.
+
+    Raises
+    ------
+    UserInputError
+        Inputs and labels differ in number.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> train = tl.load_dataset("digits").train
+    >>> train
+    <split: 5,000 pictures of 10 classes>
+    >>> train.with_classes(["3", "8"]).sample(per_class=20).images.shape
+    (40, 28, 28)
     """
 
     inputs: np.ndarray | Pictures
@@ -39,124 +58,110 @@ class Split:
         self.labels = np.asarray(self.labels, dtype=np.int64)
         if len(self.inputs) != len(self.labels):
             raise UserInputError(
-                f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; each needs one."
+                f"{len(self.inputs)} {self.kind} came with {len(self.labels)} labels; "
+                "each needs one."
             )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"<split: {len(self):,} {self.kind} of {len(self.class_names)} classes>"
+        classes = len(self.class_names)
+        return f"<split: {len(self):,} {self.kind} of {classes} classes>"
 
     @property
     def kind(self) -> str:
         """What the rows are: "pictures" or "sentences"."""
-        text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
-        return "sentences" if text else "pictures"
+        is_text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
+        return "sentences" if is_text else "pictures"
 
     @property
     def images(self) -> np.ndarray | Pictures:
-        """uint8 array (n, height, width) or (n, height, width, 3), or `Pictures` (files, decoded when asked for).
-
-        Raises:
-            UserInputError: the split holds sentences.
-        """
-        return self._inputs_of("pictures")
+        """The inputs of a split of pictures; UserInputError if it holds sentences."""
+        if self.kind != "pictures":
+            raise UserInputError("This split holds sentences: ask for its .sentences.")
+        return self.inputs
 
     @property
     def sentences(self) -> np.ndarray:
-        """The texts as an array of `str`, object (n,).
-
-        Raises:
-            UserInputError: the split holds pictures.
-        """
-        return self._inputs_of("sentences")
-
-    def _inputs_of(self, kind: str) -> "Any":
-        if self.kind != kind:
-            theirs = {"pictures": "images", "sentences": "sentences"}[self.kind]
-            raise UserInputError(
-                f"This split holds {self.kind}, not {kind}: ask for its .{theirs}."
-            )
+        """The inputs of a split of sentences; UserInputError if it holds pictures."""
+        if not isinstance(self.inputs, np.ndarray) or self.kind != "sentences":
+            raise UserInputError("This split holds pictures: ask for its .images.")
         return self.inputs
 
     @property
     def label_names(self) -> np.ndarray:
-        """The labels as text, (n,)."""
+        """The labels as text, shape (n,)."""
         return np.asarray(self.class_names)[self.labels]
 
     def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
-        """The split with only these rows: positions, a slice or a boolean mask, each with all that belongs to it."""
+        """The split with only these rows.
+
+        Parameters
+        ----------
+        rows : positions, slice or mask of bool
+
+        Raises
+        ------
+        UserInputError
+            `rows` is none of these, or leads out of the split.
+        """
         try:
-            rows = np.arange(len(self))[rows]
-        except (IndexError, TypeError, ValueError, OverflowError) as error:
+            positions = np.arange(len(self))[rows]
+        except (IndexError, TypeError, ValueError, OverflowError):
+            positions = np.array(0)
+        if positions.ndim != 1:
             raise UserInputError(
-                f"rows is {validation.shown(rows)}; expected positions from 0 to {len(self) - 1}, a slice, or a mask "
-                f"of {len(self)} bools ({error})."
-            ) from error
-        if np.ndim(rows) != 1:
-            raise UserInputError(
-                f"rows is {validation.shown(rows)}; expected a list of positions, a slice or a mask."
+                f"rows is {validation.shown(rows)}; expected positions from 0 to "
+                f"{len(self) - 1}, a slice, or a mask of {len(self)} bools."
             )
-        part = lambda values: None if values is None else values[rows]  # noqa: E731
-        return Split(
-            self.inputs[rows],
-            self.labels[rows],
-            self.class_names,
-            part(self.weights),
-            part(self.groups),
-            part(self.ratings),
-        )
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        names = columns.pop("class_names")
+        chosen: dict[str, Any] = {
+            name: None if values is None else values[positions]
+            for name, values in columns.items()
+        }
+        return Split(class_names=names, **chosen)
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
-        """The rows of these classes alone; labels are positions in `class_names` from then on.
+        """The rows of these classes, whose labels are then positions in `class_names`.
 
-        Raises:
-            UserInputError: a class that there is not, or one named twice.
+        Raises
+        ------
+        UserInputError
+            A class is unknown, or named twice.
         """
         names = [
-            str(name)
-            if isinstance(name, str | float | int | np.generic)
-            else validation.shown(name)
+            str(name) if isinstance(name, str | int | np.generic) else ""
             for name in validation.elements(class_names)
         ]
-        unknown = [name for name in names if name not in self.class_names]
-        if (
-            isinstance(class_names, str)
-            or unknown
-            or not names
-            or len(set(names)) < len(names)
-        ):
+        known = self.class_names
+        if not names or set(names) - set(known) or len(set(names)) < len(names):
             raise UserInputError(
-                f"The classes asked for are {validation.shown(class_names)}; expected a list of names out of "
-                f"{', '.join(self.class_names)}, each once."
+                f"class_names is {validation.shown(class_names)}; expected a list of "
+                f"names out of {', '.join(known)}, each once."
             )
-        place = np.full(len(self.class_names), -1)
-        place[[self.class_names.index(name) for name in names]] = np.arange(len(names))
-        chosen = self.select(place[self.labels] >= 0)
-        return replace(chosen, labels=place[chosen.labels], class_names=names)
+        new_labels = np.full(len(known), -1)
+        new_labels[[known.index(name) for name in names]] = np.arange(len(names))
+        part = self.select(new_labels[self.labels] >= 0)
+        return replace(part, labels=new_labels[part.labels], class_names=names)
 
     def sample(self, per_class: int, seed: int = 0) -> "Split":
-        """A random part with at most `per_class` rows of each class; the same seed gives the same part.
+        """At most `per_class` random rows of each class, repeatable by the seed.
 
-        Raises:
-            UserInputError: `per_class` is under 1.
+        Raises
+        ------
+        UserInputError
+            `per_class` is under 1, or `seed` no whole number from 0.
         """
         return self.select(self.sample_rows(per_class, seed))
 
     def sample_rows(self, per_class: int, seed: int = 0) -> np.ndarray:
-        """The rows that `sample` takes, int64 in ascending order: to take the same rows out of features.
-
-        Raises:
-            UserInputError: `per_class` is under 1.
-        """
-        per_class, seed = (
-            validation.whole_number("per_class", per_class, 1),
-            validation.seed(seed),
-        )
-        shuffled = np.random.default_rng(seed).permutation(len(self))
+        """The rows that `sample` takes: int64, ascending; to index features with."""
+        per_class = validation.whole_number("per_class", per_class, 1)
+        order = np.random.default_rng(validation.seed(seed)).permutation(len(self))
         chosen = [
-            shuffled[self.labels[shuffled] == label][:per_class]
+            order[self.labels[order] == label][:per_class]
             for label in range(len(self.class_names))
         ]
         return np.sort(np.concatenate(chosen))
@@ -164,13 +169,26 @@ class Split:
 
 @dataclass
 class Dataset:
-    """A data set: `train`, `validation` and `test` are `Split`s that share no picture and no sentence.
+    """A data set whose splits share no picture and no sentence.
 
-    Attributes:
-        name: as given to `load_dataset`, of reviews with their domain, or the folder's name.
-        class_names: the classes, in the order of the labels.
-        card: what is known of it: source, licence, limits. `print(dataset.card)`.
-        skipped: files that were left out, each with the reason.
+    Parameters
+    ----------
+    name : str
+        As given to `load_dataset`, or the folder's name.
+    train, validation, test : Split
+    class_names : list of str
+        The classes in the order of the labels.
+    card : Card
+        Source, licence and limits: ``print(dataset.card)``.
+    skipped : list of (str, str)
+        Files that were left out, each with the reason.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> solar = tl.load_dataset("solar")
+    >>> len(solar.train_and_validation), len(solar.test)
+    (1968, 656)
     """
 
     name: str
@@ -187,67 +205,44 @@ class Dataset:
 
     @property
     def train_and_validation(self) -> Split:
-        """Both together: for methods that choose by cross-validation and need no validation split of their own."""
-        return _joined(self.train, self.validation)
+        """Both splits as one, for methods that cross-validate."""
+        columns = {}
+        for column in fields(Split):
+            first = getattr(self.train, column.name)
+            second = getattr(self.validation, column.name)
+            if isinstance(first, Pictures):
+                columns[column.name] = first + second
+            elif first is not None and second is not None:
+                columns[column.name] = np.concatenate([first, second])
+        return Split(**{**columns, "class_names": self.train.class_names})
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
-        """The data set with these classes alone; labels are positions in `class_names` from then on.
-
-        Raises:
-            UserInputError: a class that there is not, or one named twice.
-        """
+        """The data set with these classes alone, as `Split.with_classes`."""
         train, validation, test = (
             split.with_classes(class_names) for split in self.splits.values()
         )
-        return Dataset(
-            self.name,
-            train,
-            validation,
-            test,
-            train.class_names,
-            self.card,
-            self.skipped,
+        return replace(
+            self,
+            train=train,
+            validation=validation,
+            test=test,
+            class_names=train.class_names,
         )
 
     def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{name} {len(split):,}" for name, split in self.splits.items()
+        sizes = {name: len(part) for name, part in self.splits.items()}
+        counts = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        classes = f"{self.train.kind} of {len(self.class_names)} classes"
+        left_out = f"; {len(self.skipped)} files skipped, see .skipped"
+        return (
+            f"<{printable(self.name)}: {counts} {classes}"
+            f"{left_out if self.skipped else ''}>"
         )
-        skipped = (
-            f"; {len(self.skipped)} files skipped, see .skipped" if self.skipped else ""
-        )
-        return f"<{printable(self.name)}: {counts} {self.train.kind} of {len(self.class_names)} classes{skipped}>"
 
 
-def _joined(first: Split, second: Split) -> Split:
-    both = lambda a, b: None if a is None or b is None else np.concatenate([a, b])  # noqa: E731
-    inputs: np.ndarray | Pictures
-    if isinstance(first.inputs, Pictures) and isinstance(second.inputs, Pictures):
-        inputs = first.inputs + second.inputs
-    else:
-        inputs = np.concatenate([first.inputs, second.inputs])
-    return Split(
-        inputs,
-        np.concatenate([first.labels, second.labels]),
-        first.class_names,
-        both(first.weights, second.weights),
-        both(first.groups, second.groups),
-        both(first.ratings, second.ratings),
-    )
-
-
-def from_arrays(
-    card: Card,
-    inputs: np.ndarray | Pictures,
-    labels: np.ndarray,
-    split: np.ndarray,
-    class_names: Sequence[str],
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    ratings: np.ndarray | None = None,
-) -> Dataset:
-    """Cut whole arrays into a `Dataset` by `split`, an array (n,) of 0 train, 1 validation, 2 test."""
-    class_names = [str(name) for name in class_names]
-    whole = Split(inputs, labels, class_names, weights, groups, ratings)
+def from_arrays(card: Card, split: np.ndarray, **columns: Any) -> Dataset:
+    """Cut columns of a `Split` into a `Dataset`: 0 train, 1 validation, 2 test."""
+    names = [str(name) for name in columns.pop("class_names")]
+    whole = Split(class_names=names, **columns)
     train, validation, test = (whole.select(split == part) for part in range(3))
-    return Dataset(card.name, train, validation, test, class_names, card)
+    return Dataset(card.name, train, validation, test, names, card)

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import files
+from .. import files, folders
 from ..errors import TLCourseError, UserInputError, callers_level, printable
+from ..features.augment import AS_IS
 from ..features.bit_depth import BitDepth
 from ..features.cache import limit, make_room
-from ..features.engines import PictureEngine, TensorFlowEngine
+from ..features.decoding import PREPARATION
+from ..features.engine import Engine, TensorFlowEngine
 from ..features.inputs import Images, as_pictures
-from ..features.pictures import PREPARATION
-from ..features.views import AS_IS
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import ShardFolder, Shards, read_shards
@@ -31,7 +31,7 @@ SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictur
 
 
 def compute_features(
-    engine: PictureEngine,
+    engine: Engine,
     images: Images,
     size: tuple[int, int],
     augmentations: Sequence[str] = (AS_IS,),
@@ -41,7 +41,7 @@ def compute_features(
     scheduler: str | None = None,
     cache: bool = True,
     complete: bool = False,
-    description: str = "Extracting features",
+    describe: str = "Extracting features",
 ) -> Shards:
     """Compute on Dask's workers what `features.compute` returns, bit for bit.
 
@@ -50,7 +50,7 @@ def compute_features(
 
     Parameters
     ----------
-    engine, size, augmentations, dtype, description
+    engine, size, augmentations, dtype, describe
         As for `features.compute`.
     images : folder, list of paths, or Pictures
     out : path, optional
@@ -98,7 +98,7 @@ def compute_features(
         if todo:
             with (
                 connected(scheduler) as client,
-                progress_bar(total=len(paths), desc=description) as progress,
+                progress_bar(total=len(paths), desc=describe) as progress,
             ):
                 progress.update(len(paths) - sum(len(batch.names) for batch in todo))
                 for batch in run(client, job, todo):
@@ -157,13 +157,13 @@ def _claimed(
     """The job's folder: `out`, or one in the cache."""
     is_kept = cache and bool(limit())
     where = (
-        files.cache_folder() if out is None else files.as_path(out, "out").absolute()
+        folders.cache_folder() if out is None else files.as_path(out, "out").absolute()
     )
     with ExitStack() as stack:
         try:
             path = where
             if out is None:
-                path = files.make_cache_folder("shards") / goal.fingerprint[:24]
+                path = folders.make_cache_folder("shards") / goal.fingerprint[:24]
             if out is None and not is_kept:
                 path = stack.enter_context(files.unfinished_folder(path))
             folder = replace(goal, path=path)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import TLCourseError, UserInputError
-from ..features.rows import Rows
+from ..features.compute import Rows
 from ..files import as_path, is_untouched, read_json, write_atomically
 
 NOTE = "_job.json"  # whose folder it is

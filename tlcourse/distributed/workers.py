@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import PictureError, TLCourseError, UserInputError
 from ..features.bit_depth import BitDepth
-from ..features.engines import PictureEngine
-from ..features.features import compute_one
+from ..features.compute import compute_one
+from ..features.engine import Engine
 from ..freed_memory import keep_freed_memory
 from .shards import ShardFolder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-SAME_EVERYWHERE = ("tlcourse", "ai-edge-litert", "onnxruntime", "pillow", "numpy")
+SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
 AT_A_TIME = 100  # batches that are sent to the scheduler
 
 
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 class Job:
     """What each worker needs, and is sent once."""
 
-    engine: PictureEngine
+    engine: Engine
     size: tuple[int, int]
     augmentations: tuple[str, ...]
     bits: int | None  # of 16-bit pictures, of the whole set

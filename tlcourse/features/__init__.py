@@ -1,1 +1,1 @@
-"""Pictures and sentences → features: read, run through a frozen network once, kept in a cache."""
+"""Pictures and sentences → features: computed once by a frozen network, cached."""

@@ -1,14 +1,18 @@
-"""BERT's encoder, out of Keras' own layers: token ids in, features of the sentence out.
+"""BERT's encoder in Keras layers: token ids in, a sentence's features out.
 
-J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding", NAACL 2019. Every layer lets each token look at all tokens of its sentence (attention), then works on
-each token by itself (two dense layers); what comes out is added to what came in, and brought to one scale, both times.
+J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep
+Bidirectional Transformers for Language Understanding", NAACL 2019. In every layer each
+token attends to all tokens of its sentence, then two dense layers are applied to each
+token; both times the input is added to the output, and the sum is normalised.
 
-The shorter sentences of a batch are filled up with padding. Padding is all zeros in front of every layer, and so known.
+Shorter sentences of a batch are padded. Padding is all zeros before every layer, which
+is how it is recognised.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     import keras
@@ -18,16 +22,20 @@ PADDING = 0  # the id of [PAD]
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a BERT is.
+    """The hyperparameters of a BERT.
 
-    Attributes:
-        layers, heads: how many layers, and heads of attention in each.
-        width: numbers that describe a token.
-        wide: numbers between a layer's two dense layers.
-        vocabulary: tokens that it knows.
-        longest: tokens of the longest text that it reads.
-        activation: between the dense layers, "gelu", "gelu_tanh" (its approximation) or "relu".
-        epsilon: of the layer normalisations.
+    Attributes
+    ----------
+    layers, heads : int
+        Encoder layers, and attention heads in each.
+    width, wide : int
+        Size of a token's state, and of the state between the two dense layers.
+    vocabulary, longest : int
+        Tokens in the vocabulary, and in the longest text.
+    activation : {"gelu", "gelu_tanh", "relu"}
+        Between the dense layers; "gelu_tanh" is GELU's approximation.
+    epsilon : float
+        Of the layer normalisations.
     """
 
     layers: int
@@ -41,9 +49,10 @@ class Shape:
 
 
 def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
-    """BERT without its weights: `keras.Model`, token ids int32 (n, length) → features float32 (n, width).
+    """Build BERT with random weights: ids int32 (n, length) → features (n, width).
 
-    A sentence's features are the average of its tokens' states behind the last layer, padding left out.
+    A sentence's features are the average of its tokens' states after the last layer,
+    without padding.
     """
     import keras
 
@@ -56,16 +65,16 @@ def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
 
 
 def embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
-    """A vector for each token and one for its place in the sentence, added and brought to one scale."""
+    """The embedding of each token and that of its position, added and normalised."""
     from keras import layers, ops
 
-    places = ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    positions = ops.cumsum(ops.ones_like(ids), axis=1) - 1
     tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")(
         ids
     )
-    x = tokens + layers.Embedding(shape.longest, shape.width, name="embeddings_places")(
-        places
-    )
+    x = tokens + layers.Embedding(
+        shape.longest, shape.width, name="embeddings_positions"
+    )(positions)
     x = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")(x)
     return zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
 
@@ -101,7 +110,7 @@ def activated(x: "keras.KerasTensor", activation: str) -> "keras.KerasTensor":
 
 
 def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
-    """Which places are no padding: (n, length, width) → bool (n, length)."""
+    """Which positions are no padding: (n, length, width) → bool (n, length)."""
     from keras import ops
 
     return ops.any(ops.not_equal(x, 0.0), axis=-1)
@@ -115,3 +124,40 @@ def zero_padding(
 
     kept = ops.expand_dims(ops.cast(there, "float32"), axis=-1)
     return layers.Multiply(name=f"{name}_states")([x, kept])
+
+
+def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
+    """Compute the attention weights of a BERT, or of a network made from one.
+
+    Parameters
+    ----------
+    network : keras.Model
+        With the layers of `encoder`; it is not changed.
+    ids : ndarray of shape (tokens,), int32
+        Of one sentence.
+
+    Returns
+    -------
+    ndarray of shape (layers, heads, tokens, tokens), float32
+        How much a token (third axis) attends to each token (fourth axis); sums to 1. It
+        does not explain the prediction (S. Jain and B. C. Wallace, "Attention is not
+        Explanation", NAACL 2019).
+    """
+    import keras
+
+    names = [layer.name for layer in network.layers]
+    count = sum(
+        name.startswith("layer_") and name.endswith("_attention") for name in names
+    )
+    before = ["embeddings", *(f"layer_{number}" for number in range(1, count))]
+    states = keras.Model(
+        network.inputs[0],
+        [network.get_layer(f"{block}_states").output for block in before],
+    )
+    found = []
+    for number, x in enumerate(states(ids[None]), start=1):
+        attention = network.get_layer(f"layer_{number}_attention")
+        mask = keras.ops.expand_dims(is_token(x), axis=1)
+        _, weights = attention(x, x, attention_mask=mask, return_attention_scores=True)
+        found.append(np.asarray(weights)[0])
+    return np.stack(found)

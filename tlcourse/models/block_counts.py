@@ -1,4 +1,4 @@
-"""What each block of a network holds and does, counted from its layers; nothing is run."""
+"""Parameters, outputs and multiply-adds of each block, counted from its layers."""
 
 import math
 from dataclasses import dataclass
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BlockCount:
-    """One block of a network, counted.
+    """One block of a network.
 
-    Attributes:
-        name: of the block.
-        parameters: numbers that it holds.
-        trainable: those of them that fine-tuning may change: all but batch norm's.
-        outputs: numbers that its layers hand on for one picture; training keeps them until it has gone back.
-        multiply_adds: of one picture's way through it.
+    Attributes
+    ----------
+    name : str
+        Of the block.
+    parameters, trainable : int
+        All parameters; those that fine-tuning may change: without batch norm's.
+    outputs : int
+        Values that its layers output for one picture; training keeps them in memory.
+    multiply_adds : int
+        For one picture.
     """
 
     name: str
@@ -33,53 +37,43 @@ class BlockCount:
 
 
 def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:
-    """The blocks of a model, from the pixels on.
-
-    Args:
-        model: as for `freeze`; it is looked at and stays as it is.
-
-    Raises:
-        UserInputError: as `freeze`.
-    """
+    """Count the blocks of a model, as for `freeze`; nothing is run or changed."""
     import keras
 
     parts = find_blocks(model)
-    held = {row.block: row.parameters for row in table(parts).rows}
-    return [
-        BlockCount(
-            name,
-            held[name],
-            sum(
-                _size(layer)
-                for layer in layers
-                if not isinstance(layer, keras.layers.BatchNormalization)
-            ),
-            sum(_outputs(layer) for layer in layers),
-            sum(_multiply_adds(layer) for layer in layers),
+    parameters = {row.block: row.parameters for row in table(parts).rows}
+    counts = []
+    for name, layers in parts.blocks.items():
+        trainable = [
+            layer
+            for layer in layers
+            if not isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        counts.append(
+            BlockCount(
+                name,
+                parameters[name],
+                sum(math.prod(w.shape) for layer in trainable for w in layer.weights),
+                sum(_size(_output_shape(layer)) for layer in layers),
+                sum(_multiply_adds(layer) for layer in layers),
+            )
         )
-        for name, layers in parts.blocks.items()
-    ]
-
-
-def _size(layer: "keras.layers.Layer") -> int:
-    return sum(math.prod(weight.shape) for weight in layer.weights)
-
-
-def _outputs(layer: "keras.layers.Layer") -> int:
-    """Numbers that a layer hands on for one picture; where a size is not fixed it counts as one."""
-    return math.prod(side or 1 for side in _shape(layer))
+    return counts
 
 
 def _multiply_adds(layer: "keras.layers.Layer") -> int:
-    """Each number of a filter is multiplied once at each position of what comes out."""
-    filters = sum(
-        math.prod(weight.shape) for weight in layer.weights if len(weight.shape) >= 2
-    )
-    return filters * math.prod(side or 1 for side in _shape(layer)[:-1])
+    """Each weight of a filter is multiplied once at each position of the output."""
+    filters = [math.prod(w.shape) for w in layer.weights if len(w.shape) >= 2]
+    return sum(filters) * _size(_output_shape(layer)[:-1])
 
 
-def _shape(layer: "keras.layers.Layer") -> tuple:
-    """Of one picture's output; of a layer that is used twice or never, none."""
+def _size(shape: tuple) -> int:
+    """Values in an array of this shape; unknown sizes count as one."""
+    return math.prod(size or 1 for size in shape)
+
+
+def _output_shape(layer: "keras.layers.Layer") -> tuple:
+    """Of one picture's output; () for a layer that is used twice or never."""
     try:
         return tuple(layer.output.shape[1:])
     except (AttributeError, ValueError):

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import keras
 
 
-OWN = "your layers"  # the name for what was put around the pretrained part
+OWN = "your layers"  # the name for layers around the pretrained part
 
 
 class HasNetwork(Protocol):
-    """What has a network in it: a `PretrainedModel`, or what was trained."""
+    """An object with a network: a `PretrainedModel`, or a fine-tuned one."""
 
     @property
     def network(self) -> "keras.Model": ...
@@ -25,13 +25,19 @@ class HasNetwork(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """A model taken apart.
+    """A model and its blocks.
 
-    Attributes:
-        network: the `keras.Model`.
-        blocks: block name → its layers, from the pixels on.
-        own: the layers with weights outside the blocks: a head, say.
-        known: whether the blocks are those of a published network; else each layer with weights is one.
+    Attributes
+    ----------
+    network : keras.Model
+        The model.
+    blocks : dict
+        Block name → its layers, from input to output.
+    own : list
+        Layers with weights outside the blocks, such as a head.
+    known : bool
+        Whether the blocks are those of a pretrained network; else each layer with
+        weights is one.
     """
 
     network: "keras.Model"
@@ -41,32 +47,36 @@ class Parts:
 
     @property
     def layers(self) -> dict[str, list]:
-        """Block name → layers, with the layers outside the blocks under a name of their own."""
+        """Block name → layers, with those outside the blocks under `OWN`."""
         return {**self.blocks, OWN: self.own} if self.own else self.blocks
 
 
 def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
     """Find the pretrained part of a model and its blocks.
 
-    A published network is known by the names of its layers. In other networks every layer with weights is a block of
-    its own, but for a dense layer at the end: that is taken for the head. A single network nested in the model is
-    then taken for the pretrained part.
+    A pretrained network is recognised by the names of its layers. In other networks
+    every layer with weights is a block, but for a dense layer at the end, the head; a
+    single network nested in the model is then taken for the pretrained part.
 
-    Raises:
-        UserInputError: not a model, not built, nothing to freeze, or two published networks in one model.
+    Raises
+    ------
+    UserInputError
+        Not a model, not built, nothing to freeze, or two pretrained networks.
     """
     import_tensorflow()
     import keras
 
-    network = getattr(model, "network", model)
+    network = getattr(model, "network", getattr(model, "model", model))
     if not isinstance(network, keras.Model):
         raise UserInputError(
-            f"A {type(model).__name__} was given; expected a model of tl.load_pretrained_model() or a keras.Model."
+            f"A {type(model).__name__} was given; expected a model of "
+            "tl.load_pretrained_model() or a keras.Model."
         )
     if not network.built or not all(layer.built for layer in leaves(network)):
         raise UserInputError(
-            f"The model {network.name!r} is not built yet, so it has no weights to freeze. Give it an input: "
-            "keras.Input((height, width, 3)) as its first layer, or model.build((None, height, width, 3))."
+            f"The model {network.name!r} is not built yet, so it has no weights to "
+            "freeze. Give it an input: keras.Input((height, width, 3)) as its first "
+            "layer, or model.build((None, height, width, 3))."
         )
     if network is not model and hasattr(model, "blocks"):
         found = [
@@ -83,13 +93,15 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
         ]
     if len(found) > 1:
         raise UserInputError(
-            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by itself, "
-            'tl.freeze(model.get_layer("its name")), and compile the model afterwards.'
+            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by "
+            'itself, tl.freeze(model.get_layer("its name")), and compile the model '
+            "afterwards."
         )
     blocks = found[0] if found else _unknown_blocks(network)
     if not blocks:
         raise UserInputError(
-            f"{network.name!r} has no layers with weights before its head, so there is nothing to freeze."
+            f"{network.name!r} has no layers with weights before its head, so there is "
+            "nothing to freeze."
         )
     inside = {id(layer) for layers in blocks.values() for layer in layers}
     own = [
@@ -99,7 +111,7 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
 
 
 def leaves(model: "keras.Model") -> Iterator:
-    """The layers of a model and of the models nested in it, each once; from the pixels on."""
+    """The layers of a model and of the models nested in it, each once."""
     seen = set()
     for container in containers(model):
         for layer in container.layers:
@@ -119,7 +131,7 @@ def batch_norms(layers: Sequence) -> list:
 
 
 def is_kernel(weight: "keras.Variable") -> bool:
-    """Whether a weight multiplies what comes in: no bias (attention's have two axes), no batch norm's."""
+    """Whether a weight multiplies the input: no bias (attention's have two axes)."""
     return len(weight.shape) >= 2 and weight.name != "bias"
 
 
@@ -138,9 +150,10 @@ def containers(model: "keras.Model") -> Iterator:
 
 
 def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
-    """The blocks of the published network whose names most of the layers bear; None if it is no such network.
+    """The blocks of the pretrained network with these layers' names, if there is one.
 
-    A family that shares only some of the names (DenseNet those of ResNet) is none: its last blocks would be a head.
+    A family that shares only some names (DenseNet with ResNet) does not count: its last
+    blocks would be taken for a head.
     """
     found = [_matched(container.layers, recipe) for recipe in (*RECIPES.values(), BERT)]
     layers, share, blocks = max(found, key=lambda match: match[:2])
@@ -150,10 +163,10 @@ def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
 def _matched(
     layers: "Sequence[keras.layers.Layer]", recipe: Recipe
 ) -> tuple[int, float, dict[str, list]]:
-    """How many layers bear a block's name in this recipe, as a share of those with weights, and the blocks.
+    """How many layers have a block's name in this recipe, their share, and the blocks.
 
-    What follows the last layer that bears a name is a head, except the batch norm and activation that some families
-    end with.
+    What follows the last such layer is a head, except the batch norm and activation
+    that some families end with.
     """
     bearing = [bool(_name_on(layer, recipe)) for layer in layers]
     named = [
@@ -171,7 +184,7 @@ def _matched(
 def sort_into_blocks(
     layers: "Sequence[keras.layers.Layer]", recipe: Recipe
 ) -> dict[str, list]:
-    """Block name → layers, in the order given. Layers without a name go with the one before, or the one to come."""
+    """Block name → layers, in their order; unnamed ones go with a neighbour."""
     blocks: dict[str, list[keras.layers.Layer]] = {}
     waiting: list[keras.layers.Layer] = []
     current: str | None = None
@@ -188,13 +201,13 @@ def sort_into_blocks(
 
 
 def _name_on(layer: "keras.layers.Layer", recipe: Recipe) -> str | None:
-    """The block's name that a layer's own name bears; a head's may do so by chance ("top_dropout")."""
+    """The block's name in a layer's name, if any; not of a head ("top_dropout")."""
     match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
     return match and recipe.rename.get(match[1], match[1])
 
 
 def is_spatial(layer: "keras.layers.Layer") -> bool:
-    """Whether a layer gives maps and not rows of features. Nested models are no layers of a published network."""
+    """Whether a layer outputs maps, not vectors; False for a nested model."""
     if is_model(layer):
         return False
     try:

@@ -1,89 +1,113 @@
-"""A Keras network → a LiteRT file, made by TensorFlow's converter."""
+"""Keras networks → ONNX files, compared with Keras, and kept in the cache."""
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+import re
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..errors import TLCourseError
 from ..features.cache import keep
-from ..files import cache_folder, sha256, shared_cache_folder
-from ..freed_memory import clear_away, hand_back_freed_memory
-from ..silence import stderr_silenced
+from ..files import sha256
+from ..folders import cache_folder, shared_cache_folder
+from . import lite_onnx, onnx_file
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
+
+LARGEST_DIFFERENCE = 1e-3  # between Keras and a converted network, of the largest value
 
 
-def converted(network: "keras.Model", key: str) -> Path | Callable[[], bytes]:
-    """The network's LiteRT file: from a cache if it is there and whole, converted and put into the user's otherwise.
-
-    Args:
-        network: as for `convert`.
-        key: `engines.digest(network)`.
-    """
-    name = f"{key[:24]}-keras-{metadata.version('keras')}.tflite"
+def converted(
+    network: "keras.Model",
+    key: str,
+    precision: str,
+    calibration: Callable[[], Iterable[np.ndarray]] | None,
+) -> Path | bytes:
+    """The network's ONNX file from a cache, or converted and put into the user's."""
+    name = f"{key[:24]}-{precision}-keras-{metadata.version('keras')}.onnx"
     for folder in filter(None, (cache_folder(), shared_cache_folder())):
         if _is_whole(folder / "networks" / name):
             return folder / "networks" / name
+    content = to_onnx(network)
+    if precision == "int8" and calibration is not None:
+        content = onnx_file.quantize(content, calibration())
     path = cache_folder() / "networks" / name
+    checksum = hashlib.sha256(content).hexdigest().encode()
     beside = path.with_suffix(".sha256")
-    file = convert(network)
-    digest = hashlib.sha256(file).hexdigest().encode()
-    if keep(path, lambda to: to.write(file), len(file)) and keep(
-        beside, lambda to: to.write(digest), len(digest)
+    if keep(path, lambda file: file.write(content), len(content)) and keep(
+        beside, lambda file: file.write(checksum), len(checksum)
     ):
         return path
-    return lambda: file  # and it is made again next time
+    return content
+
+
+def to_onnx(network: "keras.Model") -> bytes:
+    """Convert a Keras network to ONNX, and compare both on one random picture.
+
+    Raises
+    ------
+    TLCourseError
+        They differ by more than `LARGEST_DIFFERENCE`.
+    Exception
+        The converter's own, of many kinds.
+    """
+    shape = (1, *network.input_shape[1:])
+    picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of inputs given as a list
+        expected = np.asarray(network(picture, training=False))
+    for convert in (lite_onnx.from_keras, onnx_file.from_keras):
+        content = convert(network)
+        if content is not None:
+            session = onnx_file.new_session(content)
+            name = session.get_inputs()[0].name
+            difference = np.abs(session.run(None, {name: picture})[0] - expected).max()
+            if difference <= LARGEST_DIFFERENCE * np.abs(expected).max():
+                return content
+    raise TLCourseError(
+        f"The converted network differs from Keras by {difference:.2g}."
+    )
 
 
 def _is_whole(path: Path) -> bool:
     try:
-        if path.with_suffix(".sha256").read_text(encoding="ascii").strip() != sha256(
-            path
-        ):
+        checksum = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
+        if checksum != sha256(path):
             return False
     except (OSError, ValueError):
         return False
-    with suppress(OSError):  # a class's common one is not ours to touch
-        os.utime(path)  # used now: what has not been used for longest is dropped first
+    with suppress(OSError):  # what was not used for longest is removed first
+        os.utime(path)
     return True
 
 
-def convert(network: "keras.Model", int8: bool = False) -> bytes:
-    """A LiteRT file of this network: one picture, pixels float32 (1, height, width, 3) → float32 (1, …).
+def digest(network: "keras.Model") -> str:
+    """A digest of a Keras network's configuration and weights.
 
-    Args:
-        network: `keras.Model`, pixels (n, height, width, 3) → (n, …).
-        int8: keep the weights of large layers as 8-bit whole numbers ("dynamic range": activations are made such
-            while it runs), a quarter of the size; else float32.
+    Names that Keras numbered, and what is frozen, do not count: neither changes the
+    output.
     """
-    import tensorflow as tf
-
-    clear_away()
-    with stderr_silenced():
-        # Converting the Keras model itself would drop weights that TensorFlow does not track, and take twice as long.
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [frozen_graph(network, 1)]
-        )
-        converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
-        file = converter.convert()
-    hand_back_freed_memory()
-    return file
+    config = json.dumps(network.get_config(), default=str)
+    for position, operation in enumerate((network, *network.operations)):
+        config = config.replace(f'"{operation.name}"', f'"#{position}"')
+    config = re.sub(r'"trainable": (true|false)', "", config)
+    content = f"{config} {weights_digest(network.weights)}"
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
-def frozen_graph(
-    network: "keras.Model", batch: int | None
-) -> "tf.types.experimental.ConcreteFunction":
-    """The network as a TensorFlow function of batches of this size (None: of any), its weights constants in it."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+def weights_digest(weights: Iterable) -> str:
+    """A digest of arrays, one after the other; xxHash, ten times as fast as SHA-256."""
+    from xxhash import xxh3_128
 
-    signature = tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32)
-    graph = tf.function(lambda pixels: network(pixels, training=False), autograph=False)
-    return convert_variables_to_constants_v2(graph.get_concrete_function(signature))
+    summary = xxh3_128()
+    for weight in weights:
+        summary.update(np.ascontiguousarray(weight).data)
+    return summary.hexdigest()

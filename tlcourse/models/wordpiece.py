@@ -1,7 +1,8 @@
-"""Sentences → token ids: WordPiece, the tokenizer of BERT, by the `tokenizers` library.
+"""Sentences → token ids: WordPiece, the tokenizer of BERT, by `tokenizers`.
 
-What is in the vocabulary is one token; any other word falls into pieces that are, "unwatchable" into "un", "##watch",
-"##able". [CLS] comes before a text and [SEP] after it.
+A word of the vocabulary is one token; any other is split into pieces that are in it,
+"unwatchable" into "un", "##watch", "##able". A text begins with [CLS] and ends with
+[SEP].
 """
 
 import os
@@ -19,37 +20,42 @@ from .bert import PADDING
 if TYPE_CHECKING:
     import tensorflow as tf
 
-
-TOGETHER = 1000  # texts that the library is given at once: what it returns holds much more than the ids
-
+TOGETHER = 1000  # texts of one library call, whose result is much larger than the ids
 
 Sentences: TypeAlias = "str | Iterable[str] | np.ndarray | tf.data.Dataset"
-"""Whatever holds sentences, see `as_sentences`."""
+"""Sentences in any container, see `as_sentences`."""
 
 
 class TruncationWarning(UserWarning):
-    """A text is longer than the network reads; it reads the beginning."""
+    """A text is longer than the network takes; its end is cut off."""
 
 
 class Tokenizer:
     """WordPiece with the vocabulary of one BERT.
 
-    Args:
-        vocabulary: path of its vocab.txt, a token a line, line 0 that of [PAD].
-        lower_case: whether capitals become small and accents go, as in "uncased" networks.
-        longest: tokens that the network reads, [CLS] and [SEP] included.
+    Parameters
+    ----------
+    vocabulary : path
+        Its vocab.txt, a token per line, [PAD] first.
+    lower_case : bool
+        Lower-case and strip accents, as "uncased" networks do.
+    longest : int
+        Tokens that the network takes, [CLS] and [SEP] included.
 
-    Attributes:
-        longest: as given.
-        size: one more than the largest id.
+    Attributes
+    ----------
+    longest : int
+        As given.
+    size : int
+        One more than the largest id.
     """
 
     def __init__(
-        self, vocabulary: "str | PathLike", lower_case: bool, longest: int
+        self, vocabulary: str | PathLike, lower_case: bool, longest: int
     ) -> None:
         from tokenizers import BertWordPieceTokenizer
 
-        # Named, so that the library does not warn in red whenever a notebook runs a shell command after it.
+        # Else the library warns in red when a notebook runs a shell command afterwards.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         self.longest = longest
         try:
@@ -60,48 +66,43 @@ class Tokenizer:
             raise DamagedFile(
                 f"{vocabulary} cannot be read as a vocabulary ({error})."
             ) from None
-        if self._tokenizer.token_to_id("[PAD]") != PADDING:
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
+        if self._tokenizer.token_to_id("[PAD]") != PADDING or self._unknown is None:
             raise DamagedFile(
-                f"{vocabulary} is no vocabulary of BERT: its first line should be [PAD]."
+                f"{vocabulary} is no vocabulary of BERT: expected [PAD] in its first "
+                "line, and [UNK]."
             )
-        unknown = self._tokenizer.token_to_id("[UNK]")
-        if unknown is None:
-            raise DamagedFile(
-                f"{vocabulary} is no vocabulary of BERT: it has no [UNK]."
-            )
-        self._unknown = unknown
         self._tokenizer.no_padding()
         self.size = 1 + max(self._tokenizer.get_vocab().values())
 
     def __len__(self) -> int:
-        """How many tokens it knows."""
+        """The number of tokens in the vocabulary."""
         return self._tokenizer.get_vocab_size()
 
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
-        """The token ids of each sentence, int32; what is too long is cut, and said to be."""
-        encoded, too_long = [], 0
-        for at in range(0, len(sentences), TOGETHER):
-            for entry in self._tokenizer.encode_batch(
-                [_unicode(text) for text in sentences[at : at + TOGETHER]]
-            ):
+        """The token ids of each sentence, int32; one warning for all that are cut."""
+        ids, too_long = [], 0
+        for start in range(0, len(sentences), TOGETHER):
+            texts = map(_unicode, sentences[start : start + TOGETHER])
+            for entry in self._tokenizer.encode_batch(list(texts)):
                 too_long += len(entry) > self.longest
-                encoded.append(self._cut(entry.ids))
+                ids.append(self._cut(entry.ids))
         if too_long:
             which = "1 text is" if too_long == 1 else f"{too_long:,} texts are"
             warnings.warn(
-                f"{which} longer than the {self.longest} tokens that the network reads; the rest was left out.",
+                f"{which} longer than the {self.longest} tokens that the network "
+                "takes; the rest was cut off.",
                 TruncationWarning,
                 stacklevel=callers_level(),
             )
-        return encoded
+        return ids
 
     def _cut(self, ids: list[int]) -> np.ndarray:
-        ids = ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]]
-        found = np.array(ids, np.int32)
-        found[found == PADDING] = (
-            self._unknown
-        )  # a text that says "[PAD]" has a token there all the same
-        return found
+        if len(ids) > self.longest:
+            ids = [*ids[: self.longest - 1], ids[-1]]
+        array = np.array(ids, np.int32)
+        array[array == PADDING] = self._unknown  # a text may contain "[PAD]"
+        return array
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
@@ -109,7 +110,7 @@ class Tokenizer:
 
 
 def _unicode(text: str) -> str:
-    """The text as the library can take it: halves of characters joined where they belong together, else replaced."""
+    """The text with surrogates joined to characters, or else replaced."""
     try:
         text.encode()
         return text
@@ -118,68 +119,68 @@ def _unicode(text: str) -> str:
 
 
 def as_sentences(texts: "Sentences") -> list[str]:
-    """Whatever holds texts → a list of them.
+    """List the texts of any container.
 
-    Args:
-        texts: a str, a list, tuple or array of str, a pandas column, or a `tf.data.Dataset` of strings, or of
-            (string, label), batched or not.
+    Parameters
+    ----------
+    texts
+        A str, a list, tuple or array of str, a pandas column, or a `tf.data.Dataset` of
+        strings, or of (string, label), batched or not.
 
-    Raises:
-        UserInputError: something in it is no text, or there is nothing in it; the message says what and where.
+    Raises
+    ------
+    UserInputError
+        Something in it is no text, or it is empty; the message tells what and where.
     """
     if isinstance(texts, np.ndarray) and texts.ndim == 0:
         texts = texts.item()
     if isinstance(texts, str):
         return [str(texts)]
-    dataset: Any = texts
-    if hasattr(dataset, "as_numpy_iterator"):
-        if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-            raise UserInputError(
-                "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put .take(n) behind it."
-            )
-        texts = [
-            text
-            for element in dataset.as_numpy_iterator()
-            for text in _of_element(element)
-        ]
+    if hasattr(texts, "as_numpy_iterator"):
+        texts = _of_dataset(texts)
+    # A set has no order.
     elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(
         texts, Iterable
-    ):  # a set has no order
+    ):
         raise UserInputError(
-            f"Texts were given as {type(texts).__name__}; expected a str or a list of str. Of a data set give the "
-            "split's sentences: dataset.train.sentences."
+            f"Texts were given as {type(texts).__name__}; expected a str or a list of "
+            "str. Of a data set give the split's sentences: dataset.train.sentences."
         )
-    found = [str(text) if isinstance(text, str) else text for text in texts]
-    for place, text in enumerate(found):
+    sentences = [str(text) if isinstance(text, str) else text for text in texts]
+    for position, text in enumerate(sentences):
         if not isinstance(text, str):
-            given = (
-                "an array of shape " + str(text.shape)
-                if isinstance(text, np.ndarray)
-                else shown(text)
-            )
+            is_array = isinstance(text, np.ndarray)
+            what = f"an array of shape {text.shape}" if is_array else shown(text)
             raise UserInputError(
-                f"Text number {place} is {given}, of type {type(text).__name__}; expected str. Of a data set give the "
-                'split\'s sentences: dataset.train.sentences. Missing texts become empty ones: "".'
+                f"Text number {position} is {what}, of type {type(text).__name__}; "
+                "expected str. Of a data set give the split's sentences: "
+                'dataset.train.sentences. Missing texts become empty ones: "".'
             )
-    if not found:
+    if not sentences:
+        raise UserInputError("There are no texts; at least one is needed.")
+    return sentences
+
+
+def _of_dataset(dataset: Any) -> list[str]:
+    """The texts of a `tf.data.Dataset`, decoded from UTF-8."""
+    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError(
-            "There are no texts in what was given; at least one is needed."
+            "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put "
+            ".take(n) behind it."
         )
-    return found
-
-
-def _of_element(element: Any) -> list[str]:
-    """The texts in an element of a `tf.data.Dataset`: bytes in UTF-8, one or an array of them."""
-    if isinstance(element, tuple):
-        element = element[0]
-    if isinstance(element, dict):
-        if "text" not in element:
-            raise UserInputError(
-                f"The elements of the tf.data.Dataset are dictionaries with {', '.join(map(str, element))}; expected "
-                'the texts under "text". Choose them: dataset.map(lambda row: row["…"]).'
-            )
-        element = element["text"]
-    return [
-        text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        for text in np.ravel(element).tolist()
-    ]
+    texts = []
+    for element in dataset.as_numpy_iterator():
+        if isinstance(element, tuple):
+            element = element[0]
+        if isinstance(element, dict):
+            if "text" not in element:
+                raise UserInputError(
+                    "The elements of the tf.data.Dataset are dictionaries with "
+                    f"{', '.join(map(str, element))}; expected the texts under "
+                    '"text". Choose them: dataset.map(lambda row: row["…"]).'
+                )
+            element = element["text"]
+        for text in np.ravel(element).tolist():
+            is_bytes = isinstance(text, bytes)
+            texts.append(text.decode("utf-8", "replace") if is_bytes else text)
+    return texts

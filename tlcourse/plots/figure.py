@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..errors import UserInputError, printable
-from ..features.picture_formats import open_image
+from ..features.decoding import open_image
 from ..foreign_text import escape_html
 from ..tables import Table, as_html
 from ..training.evaluation import ConfusionMatrix

@@ -1,4 +1,4 @@
-"""Freeze and unfreeze by blocks: flags, batch norm and `compile` in one call, and a table of what is frozen now."""
+"""Freeze and unfreeze by blocks, and a table of what is frozen."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -22,79 +22,79 @@ if TYPE_CHECKING:
 def freeze(
     model: "keras.Model | HasNetwork", up_to: str | int | None = None
 ) -> "FreezeTable":
-    """Freeze the pretrained part from the pixels up to a block; everything after it becomes trainable.
+    """Freeze the pretrained part up to a block; everything after it becomes trainable.
 
-    The flags are those of the layers themselves: a network and a model built on it share their layers. A model that
-    was compiled is compiled again, because Keras does not notice a changed flag once it has trained.
+    The flags are those of the layers, which a network and a model built on it share. A
+    compiled model is compiled again, since Keras does not notice a changed flag.
 
-    Args:
-        model: a `PretrainedModel`, or a built `keras.Model` with one pretrained network in it, flat or nested.
-        up_to: the last block to be frozen, by name; or how many blocks, counted from the pixels, from 1; None: all
-            of them. Layers put around the pretrained part are always trainable.
+    Parameters
+    ----------
+    model : PretrainedModel or keras.Model
+        A Keras model must be built, and contain one pretrained network, flat or nested.
+    up_to : str, int or None
+        The last block to freeze, by name, or how many blocks from the input on; None:
+        all. Layers around the pretrained part are always trainable.
 
-    Returns:
-        A table of what is frozen now.
+    Returns
+    -------
+    FreezeTable
 
-    Raises:
-        UserInputError: unknown block, count out of range, not a model, not built, or two pretrained networks in it.
+    Raises
+    ------
+    UserInputError
+        Unknown block or count; no model, not built, or several pretrained networks.
     """
     parts = find_blocks(model)
-    frozen = len(parts.blocks) if up_to is None else _place(parts, up_to, "up_to") + 1
-    return _set(
-        parts, {block: place >= frozen for place, block in enumerate(parts.blocks)}
-    )
+    frozen = len(parts.blocks) if up_to is None else _index(parts, up_to, "up_to") + 1
+    trainable = {block: index >= frozen for index, block in enumerate(parts.blocks)}
+    return _apply(parts, trainable)
 
 
 def unfreeze(
-    model: "keras.Model | HasNetwork", from_: str | int | None = None
+    model: "keras.Model | HasNetwork", from_block: str | int | None = None
 ) -> "FreezeTable":
-    """Make a block and all blocks after it trainable, except their batch norm; blocks before it stay as they are.
+    """Make a block and all blocks after it trainable, except batch normalisation.
 
-    Args:
-        model: as for `freeze`.
-        from_: the first block to be trained, by name; or how many of the last blocks, from 1; None: all of them.
+    Model, result and errors are those of `freeze`.
 
-    Returns, Raises:
-        As `freeze`.
+    Parameters
+    ----------
+    from_block : str, int or None
+        The first block to train, by name, or how many of the last blocks; None: all.
+        Blocks in front of it stay as they are.
     """
     parts = find_blocks(model)
-    first = 0 if from_ is None else _place(parts, from_, "from_")
-    return _set(
-        parts,
-        {block: place >= first or None for place, block in enumerate(parts.blocks)},
-    )
+    first = 0 if from_block is None else _index(parts, from_block, "from_block")
+    blocks = list(parts.blocks)[first:]
+    return _apply(parts, dict.fromkeys(blocks, True))
 
 
 class Row(NamedTuple):
-    """One block in a `FreezeTable`: counts of numbers, and its share of all the model's numbers in percent."""
+    """One block in a `FreezeTable`."""
 
     block: str
-    state: str  # "frozen", "trainable" or "partly"; a frozen batch norm does not make a trainable block "partly"
+    state: str  # "frozen", "trainable" or "partly", whatever its batch norms are
     parameters: int
-    share: float
-    trainable: int
+    share: float  # of all the model's parameters, in percent
+    trainable: int  # how many of the parameters are
     layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class FreezeTable:
-    """What is frozen in a model, block by block. `table.rows` are plain tuples: `pandas.DataFrame(table.rows)`.
+    """What is frozen in a model, block by block.
 
-    Attributes:
-        name: the model's name.
-        rows: one `Row` a block, from the pixels on; the layers put around the pretrained part come last.
-        notes: sentences on batch norm and on compiling.
-        warnings: sentences on what is likely to be wrong.
+    The rows are plain tuples: `pandas.DataFrame(table.rows)`.
     """
 
-    name: str
-    rows: list[Row]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    name: str  # of the model
+    rows: list[Row]  # from the input on; layers around the pretrained part come last
+    notes: tuple[str, ...] = ()  # on batch normalisation and on compiling
+    warnings: tuple[str, ...] = ()  # on what is likely to be wrong
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model holds."""
+        """How many parameters the model has."""
         return sum(row.parameters for row in self.rows)
 
     @property
@@ -103,33 +103,23 @@ class FreezeTable:
         return sum(row.trainable for row in self.rows)
 
     def _cells(self) -> list[tuple[str, ...]]:
-        lines = [
-            (
-                r.block,
-                r.state,
-                f"{r.parameters:,}",
-                f"{r.share:.1f} %",
-                f"{r.trainable:,}",
-            )
-            for r in self.rows
+        def cells(block: str, state: str, *numbers: float) -> tuple[str, ...]:
+            parameters, share, trainable = numbers
+            return block, state, f"{parameters:,}", f"{share:.1f} %", f"{trainable:,}"
+
+        return [
+            ("block", "state", "parameters", "share", "trainable"),
+            *(cells(*row[:5]) for row in self.rows),
+            cells("all", "", self.parameters, 100.0, self.trainable),
         ]
-        total = ("all", "", f"{self.parameters:,}", "100.0 %", f"{self.trainable:,}")
-        return [("block", "state", "parameters", "share", "trainable"), *lines, total]
 
     def _sentences(self) -> list[str]:
-        return [
-            printable(text)
-            for text in (*(f"Warning: {text}" for text in self.warnings), *self.notes)
-        ]
+        warnings = [f"Warning: {text}" for text in self.warnings]
+        return [printable(text) for text in (*warnings, *self.notes)]
 
     def __repr__(self) -> str:
-        return "\n".join(
-            [
-                printable(self.name),
-                tables.as_text(self._cells(), left=2),
-                *self._sentences(),
-            ]
-        )
+        table = tables.as_text(self._cells(), left=2)
+        return "\n".join([printable(self.name), table, *self._sentences()])
 
     def _repr_html_(self) -> str:
         sentences = "".join(f"<p>{escape_html(text)}</p>" for text in self._sentences())
@@ -139,196 +129,172 @@ class FreezeTable:
 def table(
     parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> FreezeTable:
-    """The table of a model as it stands."""
-    trained = {
-        id(weight) for weight in parts.network.trainable_weights
-    }  # what `fit` asks, too
+    """The table of a model as it is now."""
+    trained = {id(weight) for weight in parts.network.trainable_weights}
     total = sum(_count(layer.weights) for layer in leaves(parts.network)) or 1
     rows = []
     for block, layers in parts.layers.items():
         weights = {id(weight): weight for layer in layers for weight in layer.weights}
-        learning = [weight for key, weight in weights.items() if key in trained]
-        states = {
-            any(id(weight) in trained for weight in layer.weights)
-            for layer in layers
-            if _learns(layer)
-        }
-        state = (
-            "partly"
-            if len(states) == 2 or (learning and True not in states)
-            else "frozen"
-        )
-        if states == {True} or (learning and not states):
-            state = "trainable"
         count = _count(weights.values())
+        trainable = _count(weight for key, weight in weights.items() if key in trained)
         names = tuple(layer.name for layer in layers)
-        rows.append(
-            Row(block, state, count, 100 * count / total, _count(learning), names)
-        )
+        state = _state(layers, trained, trainable)
+        rows.append(Row(block, state, count, 100 * count / total, trainable, names))
     return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
 
 
-def _learns(layer: "keras.layers.Layer") -> bool:
-    """Whether a layer has weights that a block's state depends on: frozen batch norm is no exception to trainable."""
+def _state(layers: list, trained: set[int], trainable: int) -> str:
+    """Whether a block is trainable, by its layers other than normalisation."""
     import keras
 
-    passive = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    return bool(layer.weights) and not isinstance(layer, passive)
+    normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    states = {
+        any(id(weight) in trained for weight in layer.weights)
+        for layer in layers
+        if layer.weights and not isinstance(layer, normalisation)
+    }
+    if not states:  # nothing but normalisation
+        return "trainable" if trainable else "frozen"
+    if states == {False}:
+        return "partly" if trainable else "frozen"
+    return "trainable" if states == {True} else "partly"
 
 
 def _count(weights: "Iterable[keras.Variable]") -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _place(parts: Parts, wanted: str | int, argument: str) -> int:
-    """The position of a block that is given by name or count: from the pixels for `up_to`, from the end for `from_`."""
+def _index(parts: Parts, block: str | int, argument: str) -> int:
+    """The index of a block, by name or count: from the input, or from the output."""
     names = list(parts.blocks)
-    if isinstance(wanted, str):
-        if wanted not in names:
+    model, listed = repr(parts.network.name), ", ".join(names)
+    if isinstance(block, str):
+        if block not in names:
             raise UserInputError(
-                f"{parts.network.name!r} has no block {shown(wanted)}. Its blocks: {', '.join(names)}."
+                f"{model} has no block {shown(block)}. Its blocks: {listed}."
             )
-        return names.index(wanted)
-    if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
+        return names.index(block)
+    is_count = isinstance(block, int | np.integer) and not isinstance(block, bool)
+    if not is_count or not 1 <= block <= len(names):
+        none = "tl.unfreeze(model)" if argument == "up_to" else "tl.freeze(model)"
         raise UserInputError(
-            f"{argument} is {shown(wanted)}; expected a block's name ({names[0]!r}, …, {names[-1]!r}), a whole "
-            "number of blocks, or nothing for all of them."
+            f"{argument} is {shown(block)}; expected the name of a block of {model}, "
+            f"how many blocks (1 to {len(names)}), or None for all of them; for 0 "
+            f"blocks use {none}. Its blocks: {listed}."
         )
-    if not 1 <= wanted <= len(names):
-        other = (
-            "To freeze nothing: tl.unfreeze(model)."
-            if argument == "up_to"
-            else "To train none: tl.freeze(model)."
-        )
-        raise UserInputError(
-            f"{argument} is {shown(wanted)}; {parts.network.name!r} has {len(names)} blocks, so expected 1 to "
-            f"{len(names)}. {other if wanted == 0 else 'Blocks: ' + ', '.join(names) + '.'}"
-        )
-    return int(wanted) - 1 if argument == "up_to" else len(names) - int(wanted)
+    return int(block) - 1 if argument == "up_to" else len(names) - int(block)
 
 
-def _set(parts: Parts, wanted: dict[str, bool | None]) -> FreezeTable:
-    """Set every block's flags (None: as they are), batch norm last, and compile again."""
+def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
+    """Set the flags of these blocks, batch normalisation last, and compile again."""
     network = parts.network
-    settings = _compile_settings(
-        network
-    )  # may refuse, so it comes before anything is changed
-    before = [(layer, layer.trainable) for layer in _flat(parts, None, wanted)]
-    # Containers first: their setter overwrites the flags within. A frozen container round a trainable layer would
-    # train it all the same, but its own trainable_weights would say that it does not.
+    settings = _compile_settings(network)  # may refuse, before anything is changed
+    others = _layers_within(parts, set(trainable), inside=False)
+    kept = [(layer, layer.trainable) for layer in others]
+    # Containers first: their setter overwrites the flags within. A frozen container
+    # would train a trainable layer all the same, but not count it as trainable.
     for model in containers(network):
         model.trainable = True
     for layer in parts.own:
         layer.trainable = True
-    for layer, trainable in before:
-        layer.trainable = trainable
-    for trainable in (True, False):
-        for layer in _flat(parts, trainable, wanted):
-            layer.trainable = trainable
+    for layer, flag in kept:
+        layer.trainable = flag
+    for flag in (True, False):  # False last: two blocks may share a layer
+        blocks = {block for block, chosen in trainable.items() if chosen is flag}
+        for layer in _layers_within(parts, blocks):
+            layer.trainable = flag
     norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
     for norm in norms:
         norm.trainable = False
-    return table(parts, [_about_norms(parts, norms), _compile(network, settings)])
+    return table(parts, [_about_norms(parts, len(norms)), _compile(network, settings)])
 
 
-def _flat(parts: Parts, choice: bool | None, wanted: dict) -> list:
-    """The layers, and the layers within them, of all blocks that are to be so."""
-    chosen = [
-        layer
-        for block, layers in parts.blocks.items()
-        if wanted[block] is choice
-        for layer in layers
-    ]
-    return [part for layer in chosen for part in layer._flatten_layers()]
+def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
+    """The layers of these blocks, or of all others, and the layers within them."""
+    chosen = [block for block in parts.blocks if (block in blocks) is inside]
+    layers = [layer for block in chosen for layer in parts.blocks[block]]
+    return [part for layer in layers for part in layer._flatten_layers()]
 
 
-def _about_norms(parts: Parts, norms: list) -> str:
+def _about_norms(parts: Parts, count: int) -> str:
     part = "the pretrained part" if parts.known else "the blocks"
-    if not norms:
+    if not count:
         return f"Batch norm: there is none in {part}."
     return (
-        f"Batch norm: the {len(norms)} of {part} stay frozen in every block. Trainable, they would replace the means "
-        "and variances they were trained with by those of your batches, at any learning rate."
+        f"Batch norm: the {count} of {part} stay frozen in every block. Trainable, "
+        "they would replace the means and variances they were trained with by those of "
+        "your batches, at any learning rate."
     )
 
 
 def _compile_settings(network: "keras.Model") -> dict | None:
-    """What the model was compiled with, the optimizer made anew; None if it was not, or not by Keras' own `compile`."""
+    """What the model was compiled with, with a new optimizer; None if it was not."""
     import keras
 
     if not network.compiled or type(network).compile is not keras.Model.compile:
         return None
-    if hasattr(
-        network, "_compile_config"
-    ):  # the objects themselves: a loss of one's own need not be registered
+    if hasattr(network, "_compile_config"):  # a custom loss need not be registered
         settings = dict(network._compile_config.config)
     else:
         settings = keras.saving.deserialize_keras_object(network.get_compile_config())
-    return {**settings, "optimizer": _fresh(settings["optimizer"], network)}
+    if settings["optimizer"] is not None:
+        settings["optimizer"] = _new_optimizer(settings["optimizer"], network)
+    return settings
 
 
-def _fresh(
-    optimizer: "keras.Optimizer | None", network: "keras.Model"
-) -> "keras.Optimizer | None":
+def _new_optimizer(
+    optimizer: "keras.Optimizer", network: "keras.Model"
+) -> "keras.Optimizer":
     """An optimizer of the same configuration without state."""
-    if optimizer is None:
-        return None
     rate = getattr(optimizer, "_learning_rate", None)
     try:
-        if callable(
-            rate
-        ):  # the schedule itself goes on: one's own need not be registered, nor have a configuration
+        if callable(rate):  # a schedule is used again: it may have no configuration
             optimizer._learning_rate = 0.0
         config = optimizer.get_config()
-        fresh = type(optimizer).from_config(
-            {**config, "learning_rate": rate} if callable(rate) else config
-        )
-    except Exception as error:  # an optimizer of one's own may raise anything
+        if callable(rate):
+            config["learning_rate"] = rate
+        new = type(optimizer).from_config(config)
+    except Exception as error:  # a custom optimizer may raise anything
         raise UserInputError(
-            f"The optimizer {type(optimizer).__name__} cannot be made anew from its get_config() ({error}), so the "
-            "model cannot be compiled again. Freeze first, then compile."
+            f"The optimizer {type(optimizer).__name__} cannot be made anew from its "
+            f"get_config() ({error}), so the model cannot be compiled again. Freeze "
+            "first, then compile."
         ) from error
     finally:
         if callable(rate):
             optimizer._learning_rate = rate
-    # What weight decay spares is not in the configuration.
-    spared = getattr(optimizer, "_exclude_from_weight_decay", ())
+    # Exclusions from weight decay are not part of the configuration.
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", ())
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-    if spared or pattern:
-        weights = [
-            weight for weight in network.weights if optimizer._var_key(weight) in spared
-        ]
-        fresh.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
-    return fresh
+    if excluded or pattern:
+        weights = [w for w in network.weights if optimizer._var_key(w) in excluded]
+        new.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
+    return new
 
 
 def _compile(network: "keras.Model", settings: dict | None) -> str:
-    """Compile again, and a sentence on what that means."""
+    """Compile again, and return a sentence about it."""
     if settings is None:
-        was_compiled = network.compiled
-        network.compiled = False  # so that `fit` refuses, where it would go on with the former flags in silence
-        if was_compiled:
-            return (
-                f"Compile: {network.name!r} has a compile method of its own. Compile it again before fit; "
-                "without, fit would refuse."
-            )
+        was_compiled, network.compiled = network.compiled, False  # so that fit refuses
+        why = "has a compile method of its own" if was_compiled else "is not compiled"
         return (
-            f"Compile: {network.name!r} is not compiled. Compile the model that you train after this call, not before: "
-            "one that was compiled before does not notice."
+            f"Compile: {network.name!r} {why}. Compile the model that you train after "
+            "this call: one that was compiled before does not notice."
         )
     network.compile(**settings)
     optimizer = network.optimizer
     if optimizer is None:
         return "Compile: the model was compiled again as before, without an optimizer."
     return (
-        f"Compile: the model was compiled again with the same loss and metrics. {type(optimizer).__name__} starts anew "
-        f"({_rate(optimizer)}): what it remembered of earlier steps belonged to another set of weights."
+        "Compile: the model was compiled again with the same loss and metrics, and a "
+        f"new {type(optimizer).__name__} ({_about_rate(optimizer)}), whose state of "
+        "earlier steps is reset."
     )
 
 
-def _rate(optimizer: "keras.Optimizer") -> str:
+def _about_rate(optimizer: "keras.Optimizer") -> str:
     rate = getattr(optimizer, "_learning_rate", None)
-    if callable(rate):
-        name = getattr(rate, "__name__", type(rate).__name__)
-        return f"learning-rate schedule {name}, from its first step"
-    return f"learning rate {float(optimizer.learning_rate):.3g}"
+    if not callable(rate):
+        return f"learning rate {float(optimizer.learning_rate):.3g}"
+    name = getattr(rate, "__name__", type(rate).__name__)
+    return f"learning-rate schedule {name}, from its first step"

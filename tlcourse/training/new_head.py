@@ -1,7 +1,7 @@
-"""A new head on a frozen network, and the loss that belongs to it: the two are made together, or they do not fit.
+"""A new head on a frozen network, and the loss that belongs to it.
 
-A loss that expects logits is silent about probabilities, and the other way round; the network then learns slowly or not
-at all, and nothing says so. Here the last layer gives probabilities and the loss takes probabilities.
+Head and loss are made together: the last layer returns probabilities, and the loss
+takes probabilities. Keras says nothing where a loss for logits is given probabilities.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,14 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..models.backbones import PretrainedModel
-from ..models.text_models import PretrainedTextModel
+from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
 from .freezing import freeze
 
 if TYPE_CHECKING:
     import keras
+
+MOST_UNITS = 1_000_000
 
 
 def add_head(
@@ -26,59 +28,75 @@ def add_head(
     dropout: float = 0.0,
     learning_rate: float = 1e-3,
 ) -> "keras.Model":
-    """The pretrained network, frozen, with a new head: a compiled `keras.Model`, pixels (of a text model
-    token ids, as `model.tokenize` gives them) → probabilities.
+    """Put a new head on the frozen network and compile it.
 
-    Two classes get one sigmoid output, (n, 1), the probability of class 1, and binary cross-entropy; more get softmax,
-    (n, classes), and sparse categorical cross-entropy. Labels are whole numbers in both cases: `fit(images, labels)`.
+    Two classes get one sigmoid output, (n, 1), the probability of class 1, and binary
+    cross-entropy; more get softmax, (n, classes), and sparse categorical
+    cross-entropy. Labels are whole numbers in both cases: `fit(images, labels)`.
 
-    Args:
-        model: from `load_pretrained_model`; it is copied, not changed.
-        classes: how many, from 2.
-        hidden: widths of Dense layers with ReLU between the features and the output.
-        dropout: share of the numbers before the output that are left out at random in a step.
-        learning_rate: of Adam.
+    Parameters
+    ----------
+    model : PretrainedModel or PretrainedTextModel
+        It is copied, not changed.
+    classes : int
+        From 2.
+    hidden : int or sequence of int
+        Units of Dense layers with ReLU between the features and the output.
+    dropout : float
+        Share of the features before the output that is set to 0 at random, from 0 to
+        below 1.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
+        Of Adam.
 
-    Raises:
-        UserInputError: no pretrained model, fewer than two classes, widths or shares that cannot be.
+    Returns
+    -------
+    keras.Model
+        Pixels, or token ids as `model.tokenize` returns them, → probabilities.
+
+    Raises
+    ------
+    UserInputError
+        No pretrained model, fewer than two classes, impossible units or shares.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=3)
+    >>> network.output_shape
+    (None, 3)
     """
     if not isinstance(model, PretrainedModel | PretrainedTextModel):
         raise UserInputError(
             f"add_head was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
         )
-    classes = validation.whole_number("classes", classes, 2, 1_000_000)
-    widths = validation.elements(hidden) if np.iterable(hidden) else (hidden,)
-    whole = all(
-        isinstance(width, int | np.integer) and not isinstance(width, bool)
-        for width in widths
-    )
-    if not whole or not all(1 <= width <= 1_000_000 for width in widths):
+    classes = validation.whole_number("classes", classes, 2, MOST_UNITS)
+    units = validation.elements(hidden) if np.iterable(hidden) else (hidden,)
+    if np.iterable(hidden) and not units and len(hidden):
         raise UserInputError(
-            f"hidden is {validation.shown(hidden)}; expected the widths of the layers between, whole numbers from 1."
+            f"hidden is {validation.shown(hidden)}; expected whole numbers from 1."
         )
-    dropout = validation.number("dropout", dropout, 0, 1)
-    if dropout == 1:
+    for number in units:
+        validation.whole_number("hidden", number, 1, MOST_UNITS)
+    if validation.number("dropout", dropout, 0, 1) == 1:
         raise UserInputError("dropout is 1; expected a share from 0 to below 1.")
-    if not callable(learning_rate):  # a schedule of Keras is
+    if not callable(learning_rate):  # a schedule is
         learning_rate = validation.number("learning_rate", learning_rate)
+    network = model.copy_network()
     import keras
 
-    network = model.copy_network()
     x = network.output
-    for place, width in enumerate(widths, start=1):
-        x = keras.layers.Dense(width, activation="relu", name=f"hidden_{place}")(x)
+    for index, number in enumerate(units, start=1):
+        x = keras.layers.Dense(number, activation="relu", name=f"hidden_{index}")(x)
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    two = classes == 2
-    outputs = keras.layers.Dense(
-        1 if two else classes, "sigmoid" if two else "softmax", name="new_head"
-    )(x)
-    whole = keras.Model(network.inputs[0], outputs, name=f"{model.name}_with_head")
+    if classes == 2:
+        head = keras.layers.Dense(1, activation="sigmoid", name="new_head")
+        loss = "binary_crossentropy"
+    else:
+        head = keras.layers.Dense(classes, activation="softmax", name="new_head")
+        loss = "sparse_categorical_crossentropy"
+    whole = keras.Model(network.inputs[0], head(x), name=f"{model.name}_with_head")
     freeze(whole)
-    whole.compile(
-        keras.optimizers.Adam(learning_rate),
-        loss="binary_crossentropy" if two else "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    whole.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
     return whole

@@ -12,7 +12,6 @@ from ..foreign_text import escape_mathtext
 from ..plots import pictures
 from ..plots.figure import Figure, check_lengths
 from ..training.evaluation import ConfusionMatrix
-from ..training.heads import check_features
 from .base import Answer, Widget
 
 SHOWN = 4  # pictures of a cell
@@ -31,7 +30,7 @@ class Neighbours:
                 f"train is {validation.shown(train)}; expected a split of a data set, "
                 "such as solar.train."
             )
-        rows = check_features(features)
+        rows = validation.features(features)
         check_lengths(train=train, train_features=rows)
         self.train, self.width = train, rows.shape[1]
         self._index = NearestNeighbors(metric="cosine", algorithm="brute").fit(rows)
@@ -98,7 +97,9 @@ class MistakeBrowser(Widget):
         self._neighbours: Neighbours | None = None
         if features is not None:
             self._neighbours = Neighbours(train, train_features)  # type: ignore[arg-type]
-            self._features = check_features(features, self._neighbours.width)
+            self._features = validation.features(features)
+            columns = np.transpose(train_features)  # type: ignore[arg-type]
+            check_lengths(columns=self._features.T, columns_in_training=columns)
             check_lengths(pictures=split, features=self._features)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()

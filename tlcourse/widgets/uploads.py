@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
 from ..errors import TLCourseError, UserInputError, printable
-from ..features.picture_formats import open_image
+from ..features.decoding import open_image
 from ..features.pictures import EXTENSIONS, open_picture, resize
-from ..models.backbones import PretrainedModel
+from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
 from ..plots.grids import lay_over
 from ..progress import quiet
-from ..training.heads import Classifier
+from ..training.probe import LinearProbe
 from ..validation import shown
 from .base import Answer, Widget, has_canvas
 from .mistakes import Neighbours
@@ -39,7 +39,7 @@ class TryYourOwn(Widget):
     ----------
     model : PretrainedModel
         From `tl.load_pretrained_model`.
-    classifier : Classifier
+    classifier : LinearProbe
         A linear probe on this model's features, from `tl.train_classifier`.
     train : Split
         The n training pictures.
@@ -54,12 +54,12 @@ class TryYourOwn(Widget):
     def __init__(
         self,
         model: PretrainedModel,
-        classifier: Classifier,
+        classifier: LinearProbe,
         train: Split,
         train_features: ArrayLike,
         examples: Split | None = None,
     ) -> None:
-        is_probe = isinstance(classifier, Classifier)
+        is_probe = isinstance(classifier, LinearProbe)
         if not isinstance(model, PretrainedModel) or not is_probe:
             raise UserInputError(
                 f"model is {shown(model)}, classifier {shown(classifier)}; expected a "
@@ -68,7 +68,7 @@ class TryYourOwn(Widget):
             )
         self._model, self._classifier = model, classifier
         self._neighbours = Neighbours(train, train_features)
-        self._weights, _ = classifier.weights()
+        self._weights, _ = classifier.kernel_and_bias()
         widths = {len(self._weights), self._neighbours.width}
         if widths != {model.feature_dim}:
             raise UserInputError(

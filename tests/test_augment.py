@@ -1,0 +1,112 @@
+"""Augmented copies: of the picture's shape, the same each time, as their names say."""
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse.errors import UserInputError
+from tlcourse.features.augment import FLIPS, augmentation_names, augmented
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("augmentations", "names"),
+    [
+        (1, ("as is",)),
+        (2, ("as is", "left-right")),
+        (np.int64(4), ("as is", "left-right", "crop 1", "crop 2")),
+        (FLIPS, FLIPS),
+        ("crop 12", ("crop 12",)),
+        (["half-turn", "as is"], ("half-turn", "as is")),
+    ],
+)
+def test_augmentations_by_number_or_name(augmentations, names):
+    assert augmentation_names(augmentations) == names
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(0, -1, 1001, True, 2.0, None, ()),
+        *(["upside down"], ["as is", "as is"], ["crop 0"], ["crop"], ["crop ²"], [[]]),
+    ],
+)
+def test_other_augmentations_are_refused_with_the_known_ones(odd):
+    with pytest.raises(UserInputError, match="upside-down"):
+        augmentation_names(odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("as is", PICTURE),
+        ("left-right", np.fliplr(PICTURE)),
+        ("upside-down", np.flipud(PICTURE)),
+        ("half-turn", np.rot90(PICTURE, 2)),
+    ],
+)
+def test_flips_are_what_they_are_called(name, expected):
+    assert np.array_equal(augmented(PICTURE, [name], b"")[0], expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("shape", [(20, 30, 3), (1, 1, 3), (224, 224, 3)])
+def test_a_crop_has_the_pictures_shape_and_dtype(shape, dtype):
+    picture = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    (crop,) = augmented(picture, ["crop 1"], b"digest")
+    assert crop.shape == picture.shape and crop.dtype == picture.dtype
+
+
+def test_a_crop_depends_on_the_picture_and_its_number_alone():
+    crops = [
+        augmented(PICTURE, [name], digest)[0].tobytes()
+        for name, digest in (("crop 1", b"a"), ("crop 1", b"b"), ("crop 3", b"a"))
+    ]
+    assert len(set(crops)) == 3
+    assert augmented(PICTURE, ["crop 2", "crop 1"], b"a")[1].tobytes() == crops[0]
+
+
+def test_a_crop_shows_at_least_sixty_percent_of_the_picture():
+    """Of a picture whose rows and columns are numbered, the crop's corners tell."""
+    ramp = np.arange(100, dtype=np.uint8)
+    rows, columns = np.meshgrid(ramp, ramp, indexing="ij")
+    picture = np.stack([rows, columns, rows], axis=-1)
+    names = [f"crop {number}" for number in range(1, 40, 2)]
+    for crop in augmented(picture, names, b"digest"):
+        height, width = crop[-1, -1, :2].astype(int) - crop[0, 0, :2] + 1
+        assert 0.55 < height * width / 100**2 <= 1
+
+
+def test_every_second_crop_is_mirrored():
+    """Of a picture that is bright on its right, even crops are bright on their left."""
+    ramp = np.tile(np.arange(100, dtype=np.uint8)[None, :, None], (100, 1, 3))
+    names = [f"crop {number}" for number in range(1, 7)]
+    left_is_brighter = [
+        bool(crop[0, 0, 0] > crop[0, -1, 0]) for crop in augmented(ramp, names, b"")
+    ]
+    assert left_is_brighter == [False, True] * 3
+
+
+def test_the_callers_picture_is_not_changed():
+    before = PICTURE.copy()
+    augmented(PICTURE, (*FLIPS, "crop 1", "crop 2"), b"")
+    assert np.array_equal(PICTURE, before)
+
+
+def test_augment_shows_what_a_network_gets():
+    copies = tl.augment(PICTURE, ("as is", "left-right", "crop 1"), size=(20, 30))
+    assert copies.shape == (3, 20, 30, 3) and copies.dtype == np.uint8
+    assert np.array_equal(copies[0], PICTURE)
+    assert np.array_equal(copies[1], PICTURE[:, ::-1])
+    assert np.array_equal(tl.augment(PICTURE, 1, size=(20, 30)), PICTURE[None])
+
+
+def test_augment_rounds_fractions_of_grey_levels():
+    picture = np.full((8, 8, 3), 9.6)
+    assert (tl.augment(picture, 1, size=(8, 8)) == 10).all()
+
+
+def test_augment_takes_a_file_and_resizes_it():
+    path = tl.load_dataset("samples").test.images.paths[0]
+    assert tl.augment(path).shape == (2, 224, 224, 3)

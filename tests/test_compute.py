@@ -1,0 +1,284 @@
+"""No picture goes through the same network twice, and none gets another's features."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlcourse.errors import PictureError
+from tlcourse.features import compute as compute_module
+from tlcourse.features.augment import FLIPS
+from tlcourse.features.compute import CHUNK, GROUP, compute, compute_one
+from tlcourse.features.pictures import Pictures
+
+SIZE = (8, 8)
+COUNT = 150  # more than two chunks
+
+
+class Counting:
+    """An engine: each picture's mean colour and last pixel; counts the pictures."""
+
+    output_shape = (6,)
+
+    def __init__(self, key="counting", batch=1):
+        self.key, self.batch, self.count, self.lock = key, batch, 0, threading.Lock()
+
+    def run(self, batch):
+        with self.lock:
+            self.count += len(batch)
+        columns = [batch.mean(axis=(1, 2)), batch[:, -1, -1]]
+        return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TLCOURSE_CACHE_GB", raising=False)
+    return tmp_path / "cache"
+
+
+def arrays(count, size=(20, 12)):
+    return np.random.default_rng(0).integers(0, 256, (count, *size, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("originals")
+    for number, pixels in enumerate(arrays(COUNT)):
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+    return folder
+
+
+@pytest.fixture
+def folder(originals, tmp_path):
+    """Different pictures, 20 × 12 pixels, which a test may change."""
+    (tmp_path / "pictures").mkdir()
+    for path in originals.iterdir():
+        (tmp_path / "pictures" / path.name).write_bytes(path.read_bytes())
+    return tmp_path / "pictures"
+
+
+def counted(images, key="counting", name="test", size=SIZE, batch=1, **options):
+    """The features, and how many pictures went through the network for them."""
+    engine = Counting(key, batch)
+    return compute(engine, images, size, name=name, **options), engine.count
+
+
+# What is computed
+
+
+def test_each_picture_is_computed_once_and_never_again(originals):
+    first, computed = counted(originals)
+    second, again = counted(originals)
+    assert (computed, again) == (COUNT, 0)
+    assert np.array_equal(first, second) and first.dtype == np.float32
+
+
+def test_without_a_name_nothing_is_kept(originals, empty_cache):
+    assert [counted(originals, name=None)[1] for _ in range(2)] == [COUNT, COUNT]
+    assert not empty_cache.exists()
+
+
+def test_rows_come_in_the_order_of_the_pictures_wherever_they_come_from(originals):
+    paths = sorted(originals.iterdir())
+    in_order, _ = counted(paths)
+    counted(paths[::3], name="partly known")
+    mixed, computed = counted(paths[::-1], name="partly known")
+    assert computed == 100 and np.array_equal(mixed, in_order[::-1])
+
+
+def test_the_same_picture_twice_in_a_chunk_is_computed_once(originals):
+    rows, computed = counted([originals / "003.png"] * 10)
+    assert computed == 1 and len(rows) == 10 and (rows == rows[0]).all()
+
+
+def test_a_file_is_known_by_its_content_and_not_by_its_name(folder):
+    before, _ = counted(folder)
+    (folder / "003.png").rename(folder / "999.png")
+    after, computed = counted(folder)
+    assert computed == 0 and np.array_equal(after[-1], before[3])
+
+
+def test_other_content_under_an_old_name_size_and_time_is_other_content(folder):
+    before, _ = counted(folder)
+    path = folder / "003.png"
+    status = path.stat()
+    path.write_bytes((folder / "004.png").read_bytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert np.array_equal(counted(folder)[0][3], before[4])
+
+
+def test_one_changed_pixel_is_another_picture():
+    images = arrays(3, SIZE)
+    before, _ = counted(images)
+    images[1, -1, -1, 0] ^= 255
+    after, computed = counted(images)
+    assert computed == 1
+    assert np.flatnonzero((before != after).any(axis=1)).tolist() == [1]
+
+
+def test_the_same_bytes_in_another_shape_or_type_are_another_picture():
+    flat = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(1, 6, 8, 3)
+    counted(flat)
+    assert counted(flat.reshape(1, 8, 6, 3))[1] == 1
+    assert counted(flat.astype(np.int16))[1] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "other weights"},
+        {"size": (9, 8)},
+        {"name": "another cut"},
+        {"dtype": np.float16},
+        {"augmentations": ("left-right",)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_determines_the_result_makes_it_computed_again(change):
+    counted(arrays(4))
+    assert counted(arrays(4), **change)[1] == 4
+
+
+@pytest.mark.parametrize(("name", "value"), [("PREPARATION", 99), ("pillow", "99.0")])
+def test_another_preparation_or_pillow_makes_it_computed_again(
+    monkeypatch, name, value
+):
+    counted(arrays(4))
+    monkeypatch.setattr(compute_module, name, value)
+    assert counted(arrays(4))[1] == 4
+
+
+def test_a_file_and_its_array_have_the_same_features(originals):
+    read = list(Pictures(sorted(originals.iterdir())))
+    assert np.array_equal(counted(originals)[0], counted(read)[0])
+
+
+@pytest.mark.parametrize("batch", [2, 8, 1000])
+def test_the_engines_batch_does_not_matter(originals, batch):
+    in_batches, _ = counted(originals, name=None, batch=batch, augmentations=FLIPS)
+    one_by_one, _ = counted(originals, name=None, augmentations=FLIPS)
+    assert np.array_equal(in_batches, one_by_one)
+
+
+def test_few_large_files_are_loaded_at_once(originals, monkeypatch):
+    monkeypatch.setattr(compute_module, "CHUNK_BYTES", 1)
+    chunks = []
+    look_up = compute_module.RowCache.get
+
+    def get(self, keys):
+        chunks.append(len(keys))
+        return look_up(self, keys)
+
+    monkeypatch.setattr(compute_module.RowCache, "get", get)
+    counted(sorted(originals.iterdir())[:12])
+    assert chunks == [GROUP, 1, 1, 1, 1]
+
+
+# Augmentations
+
+
+def test_augmented_copies_are_rows_of_their_own_and_each_is_kept(originals):
+    rows, computed = counted(originals, augmentations=FLIPS)
+    assert rows.shape == (COUNT, 4, 6) and computed == 4 * COUNT
+    assert counted(originals, augmentations=FLIPS)[1] == 0
+    plain, again = counted(originals)
+    assert again == 0 and np.array_equal(plain, rows[:, 0])
+
+
+def test_augmented_copies_are_those_of_the_pictures_pixels():
+    images = arrays(3, SIZE)
+    rows, _ = counted(images, augmentations=FLIPS)
+    last = [images[:, -1, -1], images[:, -1, 0], images[:, 0, -1], images[:, 0, 0]]
+    assert np.array_equal(rows[..., 3:], np.stack(last, axis=1).astype(np.float32))
+
+
+@pytest.mark.parametrize("augmentations", [("as is",), ("as is", "crop 1")])
+def test_compute_one_gives_a_row_of_compute(originals, augmentations):
+    path = originals / "003.png"
+    (row,), _ = counted(path, augmentations=augmentations, dtype=np.float16)
+    one = compute_one(Counting(), path, SIZE, augmentations, np.float16)
+    assert np.array_equal(one, row) and one.dtype == np.float16
+
+
+# When it is interrupted
+
+
+class Stopping(Counting):
+    """Stops at its hundredth picture, as by Ctrl-C."""
+
+    def run(self, batch):
+        if self.count == 100:
+            raise KeyboardInterrupt
+        return super().run(batch)
+
+
+def test_after_ctrl_c_only_what_was_not_finished_is_computed(originals):
+    with pytest.raises(KeyboardInterrupt):
+        compute(Stopping(), originals, SIZE, name="test")
+    rows, computed = counted(originals)
+    assert 50 <= computed <= 60  # of 150: some were being computed
+    assert np.array_equal(rows, counted(originals, name=None)[0])
+
+
+PROGRAM = f"""
+import os, sys, numpy as np
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_compute import Counting, SIZE, compute
+class Dying(Counting):
+    def run(self, batch):
+        if self.count == 140:
+            os.kill(os.getpid(), 9)
+        return super().run(batch)
+"""
+
+
+def test_a_killed_process_leaves_its_finished_chunks(originals):
+    program = PROGRAM + "compute(Dying(), sys.argv[1], SIZE, name='test')"
+    done = subprocess.run([sys.executable, "-c", program, originals], timeout=300)
+    assert done.returncode == -9
+    rows, computed = counted(originals)
+    assert computed == COUNT - GROUP - 2 * CHUNK
+    assert np.array_equal(rows, counted(originals, name=None)[0])
+
+
+def test_a_damaged_picture_is_named_and_the_chunks_before_it_are_kept(folder):
+    (folder / "149.png").write_bytes(b"Dear Sir or Madam")
+    with pytest.raises(PictureError, match=r"149\.png"):
+        counted(folder)
+    (folder / "149.png").unlink()
+    assert counted(folder)[1] <= COUNT - 1 - GROUP - 2 * CHUNK
+
+
+def test_two_processes_at_once_come_to_the_same_rows(originals, tmp_path):
+    program = PROGRAM + (
+        "rows = compute(Counting(), sys.argv[1], SIZE, name='test')\n"
+        "np.save(sys.argv[2], rows)"
+    )
+    files = [tmp_path / f"{number}.npy" for number in range(2)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", program, originals, file]
+        )
+        for file in files
+    ]
+    assert [process.wait(timeout=300) for process in running] == [0, 0]
+    expected, computed = counted(originals)
+    assert computed == 0
+    assert all(np.array_equal(np.load(file), expected) for file in files)
+
+
+# The bundled network
+
+
+def test_features_of_a_file_and_of_its_array_are_identical(bundled_model):
+    import tlcourse as tl
+
+    images = tl.load_dataset("samples").test.images[3:4]
+    from_file = bundled_model.extract_features(images.paths[0])
+    from_array = bundled_model.extract_features(images[0])
+    assert np.array_equal(from_file, from_array)

@@ -1,0 +1,411 @@
+"""Every kind of picture file becomes upright uint8 RGB, or an error; no other does.
+
+PICTURE_MUTATIONS=10000 pytest tests/test_decoding.py -k damaged      more damaged files
+"""
+
+import ast
+import io
+import os
+import stat
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brightness_export import write_brightness_export
+from mutations import mutated_files, valid_files
+from PIL import Image, ImageCms
+
+import tlcourse as tl
+from tlcourse.datasets import examine, from_folder
+from tlcourse.datasets.same_pictures import shared_pictures
+from tlcourse.errors import PictureError, UserInputError
+from tlcourse.exported import load_exported
+from tlcourse.features.bit_depth import BitDepth
+from tlcourse.features.decoding import prepare
+from tlcourse.features.inputs import one_picture
+from tlcourse.features.pictures import Pictures, open_picture, read_picture, resize
+from tlcourse.predicting import predict_files
+
+PACKAGE = Path(tl.__file__).parent
+POSTSCRIPT = (
+    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n"
+    b"0 0 40 40 rectfill\nshowpage\n%%EOF\n"
+)
+MUTATIONS = int(os.environ.get("PICTURE_MUTATIONS", 300))
+FORMATS = "JPEG, MPO, PNG, WebP, GIF, BMP, TIFF"
+
+
+def encoded(image, name="PNG", **options):
+    """The bytes of a file."""
+    file = io.BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def gradient():
+    """uint8 (30, 40, 3), without any symmetry."""
+    ramp = np.linspace(0, 255, 40, dtype=np.uint8)
+    columns, rows = np.tile(ramp, (30, 1)), np.tile(ramp[:30, None], (1, 40))
+    return np.stack([columns, rows, np.full((30, 40), 90, np.uint8)], -1)
+
+
+def photograph(width, height):
+    """A picture with soft forms, as photographs have them."""
+    x, y = np.meshgrid(np.linspace(0, 6, width), np.linspace(0, 9, height))
+    waves = [np.sin(x + y), np.cos(x * y / 3), np.sin(y)]
+    return (127 + 120 * np.stack(waves, -1)).astype(np.uint8)
+
+
+# What is read
+
+
+def test_every_format_is_read_and_turned():
+    shapes = set()
+    for content in valid_files():
+        try:
+            shapes.add(read_picture(content).shape)
+        except PictureError as error:
+            assert "floating-point" in str(error) or "CIELAB" in str(error)
+    # The EXIF orientation of JPEG, PNG and WebP says to turn them.
+    assert shapes == {(17, 23, 3), (23, 17, 3)}
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA", "CMYK", "YCbCr"])
+def test_every_mode_becomes_three_channels_of_uint8(gradient, mode):
+    name = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
+    picture = read_picture(encoded(Image.fromarray(gradient).convert(mode), name))
+    assert picture.shape == (30, 40, 3) and picture.dtype == np.uint8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_the_exif_orientation_is_that_of_pillow(gradient, name, orientation):
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(gradient), name, exif=exif)
+    with Image.open(io.BytesIO(content)) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(read_picture(content), expected)
+    if orientation > 1:
+        assert not np.array_equal(expected, gradient)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "options"),
+    [
+        ("RGBA", (0, 0, 0, 0), {}),
+        ("LA", (0, 0), {}),
+        ("P", 0, {"transparency": 0}),
+        ("L", 0, {"transparency": 0}),
+        ("RGB", (0, 0, 0), {"transparency": (0, 0, 0)}),
+    ],
+)
+def test_transparency_becomes_white(mode, colour, options):
+    content = encoded(Image.new(mode, (4, 4), colour), **options)
+    assert (read_picture(content) == 255).all()
+
+
+def test_half_transparent_black_becomes_grey():
+    content = encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)))
+    assert read_picture(content)[0, 0].tolist() == [127, 127, 127]
+
+
+@pytest.mark.parametrize("name", ["GIF", "TIFF", "WEBP", "PNG", "MPO"])
+def test_only_the_first_of_many_frames_is_decoded(name):
+    frames = [Image.new("RGB", (40, 40), (number, 0, 0)) for number in range(60)]
+    content = encoded(frames[0], name, save_all=True, append_images=frames[1:])
+    if name in ("TIFF", "MPO"):
+        content = content[:-200] + bytes(200)  # damaged in the last frame
+    assert read_picture(content)[0, 0].max() <= 5
+
+
+def test_pictures_are_decoded_when_they_are_used(tmp_path, gradient):
+    path = tmp_path / "picture.png"
+    path.write_bytes(encoded(Image.fromarray(gradient)))
+    lazy = Pictures([path, tmp_path / "not there.png"])
+    assert np.array_equal(lazy[0], gradient) and len(lazy) == 2
+    assert lazy[np.array([True, False])].paths == [path]
+    assert lazy[::-1].paths[1] == path
+    assert (lazy + lazy).paths == [*lazy.paths, *lazy.paths]
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "I;16", "YCbCr"])
+def test_an_image_of_pillow_is_read_as_its_file(gradient, mode):
+    image = Image.fromarray(gradient)
+    if mode == "I;16":
+        image = Image.fromarray(gradient[..., 0].astype(np.uint16) * 257)
+    image = image.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    name = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
+    content = encoded(image, name, exif=exif)
+    with Image.open(io.BytesIO(content)) as opened:
+        assert np.array_equal(one_picture(opened), read_picture(content))
+
+
+# Resizing
+
+
+def test_resize_keeps_the_whole_picture():
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[:, :10] = 255  # a bright left edge, which a centre crop would lose
+    small = resize(picture, (50, 50))
+    assert small.shape == (50, 50, 3) and (small[:, 0] > 200).all()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    large = Image.fromarray(photograph(1600, 1000))
+    content = encoded(large, "JPEG", quality=95, exif=exif)
+    reduced = prepare(content, (224, 160), "", BitDepth()).astype(int)
+    whole = prepare(read_picture(content), (224, 160), "", BitDepth()).astype(int)
+    assert reduced.shape == whole.shape == (224, 160, 3)
+    assert np.abs(reduced - whole).mean() < 1
+
+
+def test_a_large_jpeg_is_decoded_at_the_size_that_is_enough():
+    content = encoded(Image.fromarray(photograph(1600, 1000)), "JPEG")
+    assert open_picture(content, at_least=(320, 448)).size == (800, 500)
+    assert open_picture(content).size == (1600, 1000)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b"Dear Sir or Madam", FORMATS),
+        (POSTSCRIPT, FORMATS),
+        (encoded(Image.new("1", (20_000, 6_000))), "120 megapixels"),
+        (encoded(Image.new("F", (4, 4)), "TIFF"), "floating-point"),
+        (encoded(Image.new("LAB", (4, 4)), "TIFF"), "CIELAB"),
+    ],
+    ids=["empty", "text", "PostScript", "bomb", "float", "CIELAB"],
+)
+def test_what_is_no_usable_picture_is_refused_by_name(tmp_path, content, word):
+    (tmp_path / "odd.jpg").write_bytes(content)
+    with pytest.raises(PictureError, match=rf"odd\.jpg.*{word}"):
+        read_picture(tmp_path / "odd.jpg")
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "BMP", "TIFF", "GIF"])
+def test_a_file_cut_short_is_refused(name):
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(noise), name)
+    with pytest.raises(PictureError, match="cut short|damaged"):
+        read_picture(content[: len(content) // 2])
+
+
+def test_a_missing_file_is_refused_with_the_current_folder(tmp_path):
+    with pytest.raises(PictureError, match=r"does not exist.*paths start at"):
+        read_picture(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize("paths", ["one.png", b"one.png", Path("one.png"), "x" * 9999])
+def test_one_path_in_place_of_a_list_is_refused(paths):
+    with pytest.raises(UserInputError, match="list of paths"):
+        Pictures(paths)
+
+
+@pytest.mark.parametrize(
+    "name", ["PPM", "ICO", "PCX", "TGA", "SGI", "JPEG2000", "AVIF", "PDF", "DDS", "IM"]
+)
+def test_another_format_is_refused(name):
+    try:
+        content = encoded(Image.new("RGB", (32, 32), "red"), name)
+    except (OSError, KeyError):
+        pytest.skip(f"this Pillow does not write {name}")
+    with pytest.raises(PictureError, match=FORMATS):
+        read_picture(content)
+
+
+def test_a_progressive_jpeg_of_many_scans_is_refused():
+    """Each scan is a few bytes, and a pass over all pixels."""
+    content = encoded(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
+    assert read_picture(content).shape == (64, 64, 3)
+    scan = content.rindex(b"\xff\xda")
+    bomb = content[:scan] + content[scan:-2] * 2000 + content[-2:]
+    with pytest.raises(PictureError, match="scans"):
+        read_picture(bomb)
+
+
+def test_scans_of_an_embedded_preview_do_not_count():
+    content = encoded(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
+    preview = b"\xff\xda\x00\x02" * 1000
+    segment = b"\xff\xe5" + (len(preview) + 2).to_bytes(2, "big") + preview
+    assert read_picture(content[:2] + segment + content[2:]).shape == (64, 64, 3)
+
+
+def test_a_png_whose_text_expands_to_100_megabytes_is_refused():
+    content = encoded(Image.new("L", (8, 8)))
+    text = b"zTXt" + b"comment\0\0" + zlib.compress(bytes(100_000_000), 9)
+    chunk = [(len(text) - 4).to_bytes(4, "big"), text, zlib.crc32(text).to_bytes(4)]
+    with pytest.raises(PictureError):
+        read_picture(content[:33] + b"".join(chunk) + content[33:])
+
+
+def test_a_colour_profile_is_not_applied(gradient):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = encoded(Image.fromarray(gradient), icc_profile=profile)
+    assert np.array_equal(read_picture(content), gradient)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_pictures_or_errors():
+    for content in mutated_files(MUTATIONS):
+        try:
+            picture = read_picture(content)
+        except PictureError as error:
+            assert str(error).startswith("the picture ")
+        else:
+            assert picture.dtype == np.uint8 and picture.shape[2:] == (3,)
+
+
+DAMAGED = """
+import resource, sys, time, warnings
+warnings.simplefilter("ignore")
+from mutations import mutated_files
+from tlcourse.errors import PictureError
+from tlcourse.features.pictures import read_picture
+for content in mutated_files(int(sys.argv[1]), seed=1):
+    start = time.perf_counter()
+    try:
+        read_picture(content)
+    except PictureError:
+        pass
+    assert time.perf_counter() - start < 10
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_damaged_files_stay_within_a_gigabyte_and_ten_seconds_each():
+    paths = os.pathsep.join([str(Path(__file__).parent), str(PACKAGE.parent)])
+    kilobytes = subprocess.run(
+        [sys.executable, "-c", DAMAGED, str(MUTATIONS)],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    ).stdout
+    assert int(kilobytes) < 1_000_000
+
+
+# No program is started
+
+posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
+
+
+@pytest.fixture
+def ghostscript(tmp_path, monkeypatch):
+    """A stand-in for Ghostscript; the path that it returns exists once it started."""
+    marker, programs = tmp_path / "started", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("gs", "gswin32c", "gswin64c"):
+        (programs / name).write_text(f"#!/bin/sh\necho started >> '{marker}'\n")
+        (programs / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # it is looked up again
+    return marker
+
+
+@pytest.fixture
+def postscript(tmp_path):
+    """Folders of two classes: good pictures, and PostScript named as a JPEG."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        folder = tmp_path / "pictures" / name
+        folder.mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+        (folder / "drawing.jpg").write_bytes(POSTSCRIPT + name.encode())
+    return tmp_path / "pictures"
+
+
+def extract(holder):
+    def call(folder):
+        tl.load_pretrained_model().extract_features(holder(folder), cache=False)
+
+    return call
+
+
+def upload(folder):
+    from types import SimpleNamespace
+
+    from tlcourse.widgets.uploads import TryYourOwn
+
+    widget = TryYourOwn.__new__(TryYourOwn)
+    widget._model = SimpleNamespace(input_size=(32, 32))
+    widget.look((folder / "cat" / "drawing.jpg").read_bytes(), "drawing.jpg")
+
+
+def drawing(folder):
+    return folder / "cat" / "drawing.jpg"
+
+
+REFUSALS = {
+    "read_picture": lambda folder: read_picture(drawing(folder)),
+    "extract_features of a path": extract(drawing),
+    "extract_features of a folder": extract(lambda folder: folder),
+    "extract_features of a list": extract(lambda folder: [drawing(folder)]),
+    "extract_features of Pictures": extract(lambda folder: Pictures([drawing(folder)])),
+    "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
+    "the upload widget": upload,
+    "from_folder without a check": lambda folder: examine(
+        from_folder(folder, check=False)
+    ),
+}
+
+
+@posix
+def test_the_stand_in_is_started_where_pillow_opens_any_format(ghostscript):
+    """Else the tests below would prove nothing."""
+    with pytest.raises(OSError), Image.open(io.BytesIO(POSTSCRIPT * 3)) as image:
+        image.load()
+    assert ghostscript.exists()
+
+
+@posix
+@pytest.mark.parametrize("call", REFUSALS)
+def test_postscript_is_refused_and_starts_no_program(ghostscript, postscript, call):
+    with pytest.raises(PictureError, match=FORMATS):
+        REFUSALS[call](postscript)
+    assert not ghostscript.exists()
+
+
+@posix
+def test_postscript_among_pictures_is_left_out_and_starts_no_program(
+    ghostscript, postscript, tmp_path
+):
+    with pytest.warns(UserWarning, match="2 files of .* were left out"):
+        examine(from_folder(postscript))
+    answers = io.StringIO()
+    model = load_exported(write_brightness_export(tmp_path / "export"))
+    assert predict_files(model, [postscript], answers) == (6, 2)
+    assert FORMATS in answers.getvalue() and not ghostscript.exists()
+
+
+def test_pictures_are_opened_in_one_function_only():
+    """What else in Pillow or Keras reads an image file is not called anywhere."""
+    callers = []
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "PIL.Image":
+                assert "open" not in {name.name for name in node.names}, file
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            if called.endswith(("Image.open", ".imread", ".load_img")):
+                formats = [word.arg for word in node.keywords]
+                callers.append((file.relative_to(PACKAGE).as_posix(), formats))
+    assert callers == [("features/decoding.py", ["formats"])]

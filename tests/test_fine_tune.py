@@ -1,0 +1,592 @@
+"""Fine-tuning: what is trained, what stays frozen, what is kept, and what is refused."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tlcourse as tl
+from tlcourse.errors import UserInputError
+from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.training.fitting import Settings, scale_down
+
+import_tensorflow()
+from tlcourse.training import callbacks  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+
+WORDS = [["bad", "awful", "boring", "worst"], ["good", "great", "lovely", "best"]]
+FILLERS = ["the", "film", "was", "a", "story", "of", "it", "plot"]
+TEXT = {"from_block": "layer_2", "epochs": 2, "batch_size": 16, "learning_rate": 2e-2}
+PICTURES = {"from_block": "head", "epochs": 2, "batch_size": 8, "augmentations": 1}
+
+
+def some_reviews(count, seed=0):
+    """Sentences of different lengths, each with one word of praise or blame."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    sentences = []
+    for label in labels:
+        before = rng.choice(FILLERS, rng.integers(1, 4))
+        after = rng.choice(FILLERS, rng.integers(5))
+        sentences.append(" ".join([*before, rng.choice(WORDS[label]), *after]))
+    return np.array(sentences, object), labels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_tracing():
+    """To trace a graph takes far longer than these trainings."""
+    tf = import_tensorflow()
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    return some_reviews(32)
+
+
+def tune(model, reviews, **options):
+    return tl.fine_tune(model, *reviews, **{**TEXT, "validation": 0, **options})
+
+
+@pytest.fixture(scope="module")
+def tuned(small_bert, reviews):
+    """Fine-tuned without validation rows: the weights of the last epoch are kept."""
+    options = {"epochs": 10, "batch_size": 8, "dropout": 0}
+    return tune(small_bert, reviews, class_names=["negative", "positive"], **options)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Dark and bright noise: uint8 (24, 32, 32, 3), and labels."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    noise = rng.integers(0, 100, (24, 32, 32, 3))
+    return (noise + 120 * labels[:, None, None, None]).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def tuned_cells(bundled_model, cells):
+    return tl.fine_tune(bundled_model, *cells, validation=0.25, **PICTURES)
+
+
+def weights_of(model):
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def layer_of(path):
+    return path.split("/")[0]
+
+
+# What comes back
+
+
+@pytest.mark.parametrize(
+    ("result", "data"), [("tuned", "reviews"), ("tuned_cells", "cells")]
+)
+def test_it_fits_its_training_set_and_predicts_like_a_classifier(request, result, data):
+    tuned, (inputs, labels) = map(request.getfixturevalue, (result, data))
+    assert tuned.score(inputs, labels) > 0.9
+    probabilities = tuned.predict_proba(inputs)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(tuned.predict(inputs), probabilities.argmax(axis=1))
+    assert tuned.confusion(inputs, labels).counts.sum() == len(labels)
+
+
+def test_the_history_is_that_of_keras(tuned, tuned_cells):
+    assert set(tuned.history) == {"loss", "accuracy"}
+    validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(tuned_cells.history) == validated
+    assert {len(values) for values in tuned.history.values()} == {10}
+
+
+@pytest.mark.slow
+def test_the_model_is_an_ordinary_network_of_keras(tuned_cells, cells, tmp_path):
+    """A fresh process without tlcourse loads it and predicts the same."""
+    pixels = cells[0][:2].repeat(7, axis=1).repeat(7, axis=2).astype(np.float32)
+    tuned_cells.model.save(tmp_path / "network.keras")
+    np.save(tmp_path / "pixels.npy", pixels)
+    code = (
+        "import keras, numpy, sys\n"
+        "network = keras.saving.load_model('network.keras')\n"
+        "probabilities = network.predict(numpy.load('pixels.npy'), verbose=0)\n"
+        "numpy.save('probabilities.npy', probabilities)\n"
+        "assert 'tlcourse' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    expected = tuned_cells.model.predict(pixels, verbose=0)
+    loaded = np.load(tmp_path / "probabilities.npy")
+    np.testing.assert_allclose(loaded, expected, atol=1e-4)
+
+
+def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
+    expected = tuned.model.predict(small_bert.tokenize(reviews[0]), verbose=0)
+    np.testing.assert_allclose(tuned.predict_proba(reviews[0]), expected, atol=1e-4)
+
+
+def test_text_labels_and_class_names(small_bert, reviews, tuned):
+    assert tuned.class_names == ["negative", "positive"]
+    words = np.array(["no", "yes"])[reviews[1]]
+    named = tune(small_bert, (reviews[0], words), epochs=1)
+    assert named.class_names == ["no", "yes"]
+    assert set(named.predict(reviews[0])) <= {"no", "yes"}
+
+
+def test_the_record_is_complete_and_ready_for_json(tuned_cells):
+    record = json.loads(json.dumps(tuned_cells.record))
+    assert record["from_block"] == "head" and record["augmentations"] == ["as is"]
+    assert record["rows"] == {"training": 18, "validation": 6}
+    assert record["settings"]["epochs"] == 2
+    assert set(record["seconds"]) == {"activations", "probe", "training"}
+    assert set(record["probe"]) == {"val_accuracy", "val_loss"}
+    assert record["resumed_after"] == 0
+    assert set(record["moved"]) == {"head"}
+
+
+# What is trained
+
+
+def test_only_blocks_behind_the_cut_change(small_bert, tuned):
+    before = weights_of(small_bert.network)
+    after = weights_of(tuned.model)
+    changed = {
+        layer_of(path)
+        for path, value in before.items()
+        if not np.array_equal(value, after[path])
+    }
+    assert changed and all(layer.startswith("layer_2") for layer in changed)
+    recorded = {layer_of(path) for path in tuned.record["changed"]}
+    assert recorded == {*changed, "head"}
+
+
+def test_batch_norm_statistics_do_not_change(bundled_model, cells):
+    """At a learning rate of 0 nothing changes, and at any rate no statistic does."""
+    options = {**PICTURES, "from_block": "block7a", "epochs": 1, "validation": 0}
+    tuned = tl.fine_tune(bundled_model, *cells, learning_rate=1e-2, **options)
+    assert any("block7a" in path for path in tuned.record["changed"])
+    assert not [path for path in tuned.record["changed"] if "moving_" in path]
+    before, after = weights_of(bundled_model.network), weights_of(tuned.model)
+    norms = [path for path in before if "moving_" in path]
+    assert norms
+    for path in norms:
+        np.testing.assert_array_equal(before[path], after[path])
+    norm = next(layer for layer in tuned.model.layers if "bn" in layer.name)
+    assert not norm.trainable
+
+
+def test_the_pretrained_model_is_not_changed(small_bert, reviews):
+    before = weights_of(small_bert.network)
+    tune(small_bert, reviews, epochs=1, from_block=None)
+    after = weights_of(small_bert.network)
+    for path, value in before.items():
+        np.testing.assert_array_equal(value, after[path])
+
+
+def test_the_whole_network_can_be_trained(small_bert, reviews):
+    tuned = tune(small_bert, reviews, from_block=None, epochs=2)
+    changed = {layer_of(path).split("_")[0] for path in tuned.record["changed"]}
+    assert changed == {"embeddings", "layer", "head"}
+    assert tuned.record["from_block"] is None
+
+
+def test_blocks_can_be_counted_from_the_end(small_bert, reviews):
+    assert tune(small_bert, reviews, from_block=1, epochs=1).record["from_block"] == (
+        "layer_2"
+    )
+
+
+def test_training_starts_from_the_probe(small_bert, reviews):
+    """At a learning rate of 0 the predictions are those of a probe on the features."""
+    tuned = tune(small_bert, reviews, learning_rate=0, epochs=1, weight_decay=0)
+    features = small_bert.extract_features(reviews[0])
+    probe = tl.train_classifier(features, reviews[1], common_scale=True)
+    agree = tuned.predict(reviews[0]) == probe.predict(features)
+    assert agree.mean() > 0.95
+    assert {layer_of(path) for path in tuned.record["changed"]} <= {"head"}
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_scaled_down_head_predicts_the_same_with_less_confidence(classes):
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(60, 8)), np.arange(60) % classes
+    features[:, 0] += 3 * labels
+    head = tl.train_classifier(features, labels, C=10.0).as_head()
+    before = np.asarray(head(features.astype(np.float32)))
+    scale_down(head)
+    after = np.asarray(head(features.astype(np.float32)))
+    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
+    assert after.max(axis=1).mean() < before.max(axis=1).mean()
+    initial = np.sqrt(2 / (8 + classes))
+    np.testing.assert_allclose(head.get_weights()[0].std(), initial, rtol=1e-3)
+
+
+def test_rows_of_weight_0_are_not_trained_on(small_bert, reviews):
+    sentences, labels = reviews
+    wrong = labels.copy()
+    wrong[:8] = 1 - wrong[:8]
+    weights = np.arange(32) >= 8
+    tuned = tune(
+        small_bert, (sentences, wrong), sample_weight=weights, dropout=0, epochs=10
+    )
+    assert tuned.record["rows"]["training"] == 24
+    assert tuned.score(sentences, labels) > 0.75
+
+
+def test_sentences_of_one_length_and_of_many(small_bert):
+    """The shapes of the first batches say nothing about those of later ones."""
+    short, long = "the film was good", "the film was a bad story of it was a bad plot"
+    sentences, labels = [short] * 16 + [long] * 4, [1] * 16 + [0] * 4
+    tuned = tune(small_bert, (sentences, labels), epochs=4, batch_size=4)
+    assert tuned.score(sentences, labels) == 1
+
+
+# What is kept
+
+
+def curve(monkeypatch, values):
+    """Let the validation accuracies be these."""
+    remaining = iter(values)
+    original = callbacks.BestEpoch.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_accuracy"], logs["val_loss"] = next(remaining)
+        original(self, epoch, logs)
+
+    monkeypatch.setattr(callbacks.BestEpoch, "on_epoch_end", on_epoch_end)
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ([(0.1, 1), (1.1, 1), (0.9, 0.1)], 2),
+        ([(1.1, 0.9), (1.1, 0.3), (1.1, 0.5)], 2),  # of equal accuracies the lower loss
+        ([(0.0, 1), (0.0, 1), (0.0, 1)], 0),
+        ([(0.0, 1), (np.nan, np.nan), (1.1, 1)], 3),
+    ],
+)
+def test_the_best_epoch_is_kept(small_bert, reviews, monkeypatch, values, best):
+    curve(monkeypatch, values)
+    tuned = tune(small_bert, reviews, validation=0.25, epochs=3, cache=False)
+    assert tuned.record["best_epoch"] == best
+    expected = tuned.record["probe"]
+    if best:
+        accuracy, loss = values[best - 1]
+        expected = {"val_accuracy": accuracy, "val_loss": loss}
+    assert {name: tuned.best[name] for name in expected} == expected
+    changed = {layer_of(path) for path in tuned.record["changed"]}
+    assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
+
+
+def test_training_ends_when_patience_does(small_bert, reviews, monkeypatch):
+    curve(monkeypatch, [(1.1, 1), (0.5, 1), (0.5, 1), (0.5, 1)])
+    options = {"validation": 0.25, "patience": 2, "cache": False}
+    tuned = tune(small_bert, reviews, epochs=8, **options)
+    assert len(tuned.history["loss"]) == 3 and tuned.record["best_epoch"] == 1
+
+
+def test_a_validation_set_of_its_own(small_bert, reviews):
+    tuned = tune(small_bert, reviews, validation=some_reviews(6, seed=1), epochs=2)
+    assert tuned.record["rows"] == {"training": 32, "validation": 6}
+    assert len(tuned.history["val_loss"]) == 2
+
+
+def test_the_same_seed_repeats_a_training(small_bert, reviews):
+    once, again, other = (
+        tune(small_bert, reviews, cache=False, seed=seed) for seed in (0, 0, 1)
+    )
+    assert again.history == once.history
+    assert other.history["loss"] != once.history["loss"]
+
+
+# Interruptions
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Interrupt the training after this epoch; with None no more."""
+
+    def after(epochs):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch + 1 == epochs:
+                raise Interrupted
+
+        monkeypatch.setattr(callbacks.Progress, "on_epoch_end", on_epoch_end)
+
+    return after
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tlcourse-cache" / "training"
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4])
+def test_an_interrupted_training_goes_on(
+    small_bert, reviews, own_folder, interrupt, epochs
+):
+    options = {"validation": 0.25, "epochs": 4}
+    whole = tune(small_bert, reviews, cache=False, **options)
+    interrupt(epochs)
+    with pytest.raises(Interrupted):
+        tune(small_bert, reviews, **options)
+    interrupt(None)
+    resumed = tune(small_bert, reviews, **options)
+    assert resumed.record["resumed_after"] == epochs
+    assert {len(values) for values in resumed.history.values()} == {4}
+    for name, values in whole.history.items():  # what was done before is kept
+        np.testing.assert_allclose(resumed.history[name][:epochs], values[:epochs])
+    assert not list(own_folder.iterdir())  # a finished training leaves nothing
+
+
+def test_the_best_epoch_before_an_interruption_is_kept(
+    small_bert, reviews, own_folder, interrupt, monkeypatch
+):
+    values = [(1.2, 1), (0.1, 2), (0.1, 2)]
+    options = {"validation": 0.25, "epochs": 3}
+    curve(monkeypatch, values)
+    expected = tune(small_bert, reviews, cache=False, **options)
+    curve(monkeypatch, values)
+    interrupt(2)
+    with pytest.raises(Interrupted):
+        tune(small_bert, reviews, **options)
+    interrupt(None)
+    curve(monkeypatch, values[2:])
+    resumed = tune(small_bert, reviews, **options)
+    assert resumed.record["best_epoch"] == 1
+    before, after = weights_of(expected.model), weights_of(resumed.model)
+    for path, value in before.items():
+        np.testing.assert_allclose(value, after[path], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("latest.weights.h5", b""),
+        ("latest.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(50)),
+        ("history.json", b'{"history": {"los'),
+        ("best.weights.h5", b"no weights"),
+        ("training_metadata.json", b"{"),
+    ],
+)
+def test_a_damaged_backup_is_not_used(
+    small_bert, reviews, own_folder, interrupt, name, content
+):
+    options = {"validation": 0.25, "epochs": 2}
+    interrupt(1)
+    with pytest.raises(Interrupted):
+        tune(small_bert, reviews, **options)
+    (folder,) = own_folder.iterdir()
+    (folder / name).write_bytes(content)
+    interrupt(None)
+    tuned = tune(small_bert, reviews, **options)
+    assert len(tuned.history["loss"]) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"learning_rate": 1e-3},
+        {"from_block": "layer_1"},
+        {"sample_weight": np.linspace(1, 2, 32)},
+        {"validation": 0.3},
+        {"seed": 1},
+    ],
+)
+def test_another_training_is_not_resumed(
+    small_bert, reviews, own_folder, interrupt, other
+):
+    interrupt(1)
+    with pytest.raises(Interrupted):
+        tune(small_bert, reviews, validation=0.25, epochs=2)
+    interrupt(None)
+    options = {"validation": 0.25, "epochs": 2, **other}
+    assert tune(small_bert, reviews, **options).record["resumed_after"] == 0
+
+
+def test_without_a_cache_nothing_is_written(
+    small_bert, reviews, own_folder, monkeypatch
+):
+    tune(small_bert, reviews, epochs=1, cache=False)
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
+    tune(small_bert, reviews, epochs=1)
+    assert not own_folder.exists() or not list(own_folder.iterdir())
+
+
+def test_a_full_disk_does_not_end_a_training(
+    small_bert, reviews, own_folder, monkeypatch
+):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(callbacks.Backup, "_save_model", full)
+    with pytest.warns(UserWarning, match="backed up"):
+        tuned = tune(small_bert, reviews, epochs=3)
+    assert len(tuned.history["loss"]) == 3
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on(small_bert_folder, tmp_path, monkeypatch):
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        f"sys.path.insert(0, {str(tmp_path.parent)!r})\n"
+        "import tlcourse as tl\n"
+        "from tlcourse.tensorflow_start import import_tensorflow\n"
+        "import_tensorflow()\n"
+        "from tlcourse.training import callbacks\n"
+        "def on_epoch_end(self, epoch, logs=None):\n"
+        "    if sys.argv[2] == 'kill' and epoch == 1:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "callbacks.Progress.on_epoch_end = on_epoch_end\n"
+        "model = tl.load_pretrained_model(Path(sys.argv[1]))\n"
+        "texts, labels = ['good film', 'bad film'] * 8, [1, 0] * 8\n"
+        "tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)\n"
+        "print(tuned.record['resumed_after'], len(tuned.history['val_loss']))"
+    )
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    command = [sys.executable, "-c", code, str(small_bert_folder)]
+    assert subprocess.run([*command, "kill"]).returncode == -signal.SIGKILL
+    output = subprocess.run([*command, ""], capture_output=True, text=True, check=True)
+    assert output.stdout.split() == ["2", "3"]
+
+
+# Progress
+
+
+def test_each_epoch_is_a_line_on_stderr(small_bert, reviews, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    tune(small_bert, reviews, validation=0.25, epochs=2, cache=False)
+    out, err = capsys.readouterr()
+    assert not out and "24 sentences, 8 for validation" in err
+    assert "epoch 1 of 2, loss" in err and "validation accuracy" in err
+    assert "left" in err
+
+
+def test_progress_can_be_turned_off(small_bert, reviews, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    tune(small_bert, reviews, epochs=1, cache=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_weights_that_moved_too_far_are_warned_of(
+    small_bert, reviews, capsys, monkeypatch
+):
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    tuned = tune(small_bert, reviews, learning_rate=0.5, epochs=2, cache=False)
+    assert "Warning: " in capsys.readouterr().err
+    assert tuned.record["moved"]["layer_2"] > 0.25
+
+
+# Many from one preparation
+
+
+@pytest.fixture(scope="module")
+def preparation(small_bert, reviews):
+    return tl.prepare_fine_tuning(small_bert, *reviews, "layer_2", validation=0.25)
+
+
+def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
+    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3}
+    run = preparation.run(**settings)
+    again = preparation.run(**settings)
+    expected = tune(small_bert, reviews, validation=0.25, cache=False, **settings)
+    for other in (again, expected):
+        assert other.history == run.history
+        for one, two in zip(other.model.weights, run.model.weights, strict=True):
+            np.testing.assert_array_equal(one.numpy(), two.numpy())
+    assert run.model is not again.model
+
+
+def test_runs_compute_no_activations(preparation, monkeypatch):
+    fail = lambda *_, **__: pytest.fail("computed anew")  # noqa: E731
+    monkeypatch.setattr(type(preparation.model), "activations", fail)
+    assert len(preparation.run(epochs=1).history["loss"]) == 1
+
+
+def test_a_run_takes_the_settings_of_the_model_and_prints_nothing(preparation, capsys):
+    assert preparation.run(epochs=1).record["settings"]["batch_size"] == 16
+    assert capsys.readouterr() == ("", "")
+
+
+def test_it_says_what_is_prepared(preparation):
+    assert "layer_2" in repr(preparation) and "24 sentences" in repr(preparation)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"from_block": "layer_9"}, "layer_9"),
+        ({"from_block": 0}, "from_block is 0"),
+        ({"from_block": True}, "from_block is True"),
+        ({"from_block": 2.5}, "from_block"),
+        ({"augmentations": 2}, "sentence"),
+        ({"validation": 1.0}, "validation"),
+        ({"validation": -0.1}, "validation"),
+        ({"validation": True}, "validation"),
+        ({"validation": (["a"],)}, "validation has 1"),
+        ({"validation": (["a", "b"], [0, 7])}, "7"),
+        ({"validation": (["a", "b"], [0])}, "labels"),
+        ({"class_names": ["one"]}, "class names"),
+        ({"class_names": "negative"}, "class_names"),
+        ({"sample_weight": [1.0]}, "sample_weight"),
+        ({"engine": "spark"}, "spark"),
+        ({"cache": "no"}, "cache"),
+        ({"momentum": 0.9}, "momentum"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": True}, "epochs"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"learning_rate": np.nan}, "learning_rate"),
+        ({"learning_rate": "fast"}, "learning_rate"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"label_smoothing": -1}, "label_smoothing"),
+        ({"patience": 0}, "patience"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_any_work(
+    small_bert, reviews, monkeypatch, options, word
+):
+    fail = lambda *_, **__: pytest.fail("there was work")  # noqa: E731
+    monkeypatch.setattr(type(small_bert), "activations", fail)
+    with pytest.raises(UserInputError, match=word):
+        tune(small_bert, reviews, **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "word"),
+    [([0] * 32, "two classes"), ([0, 1], "labels"), ([0.5] * 32, "Labels")],
+)
+def test_labels_that_cannot_be_used_are_refused(small_bert, reviews, labels, word):
+    with pytest.raises(UserInputError, match=word):
+        tune(small_bert, (reviews[0], labels))
+
+
+@pytest.mark.parametrize("function", [tl.fine_tune, tl.prepare_fine_tuning])
+def test_another_model_is_refused(function, small_bert, reviews):
+    with pytest.raises(UserInputError, match="load_pretrained_model"):
+        function(small_bert.network, *reviews)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"), [({"epochs": -1}, "epochs"), ({"rate": 1}, "rate")]
+)
+def test_a_run_refuses_settings_that_cannot_be(preparation, settings, word):
+    with pytest.raises(UserInputError, match=word):
+        preparation.run(**settings)
+
+
+def test_the_defaults_are_settings():
+    assert Settings() == Settings(epochs=10, batch_size=32, learning_rate=2e-4)

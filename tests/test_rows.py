@@ -1,0 +1,83 @@
+"""Results as rows: in memory or in a file, and parts of different lengths."""
+
+import numpy as np
+import pytest
+
+from tlcourse.errors import TLCourseError
+from tlcourse.features import compute
+from tlcourse.features.compute import Rows
+from tlcourse.features.text import Ragged
+
+LENGTHS = [3, 1, 0, 4]
+PARTS = np.split(np.arange(16, dtype=np.float32).reshape(8, 2), np.cumsum(LENGTHS)[:-1])
+
+
+@pytest.fixture(params=["in memory", "in a file"])
+def collected(request, monkeypatch, tmp_path):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    if request.param == "in a file":
+        monkeypatch.setattr(compute, "LARGE", 20)
+    result = Rows((2,), np.float32)
+    for part in PARTS:
+        result.append(part)
+    array = result.array()
+    assert isinstance(array, np.memmap) == (request.param == "in a file")
+    assert len(result) == len(array) == 8
+    return array
+
+
+def test_rows_come_back_as_they_were_appended(collected):
+    assert np.array_equal(collected, np.concatenate(PARTS))
+
+
+def test_an_array_in_a_file_can_be_changed_like_any(collected):
+    collected[:] = 9
+    assert (collected == 9).all()
+
+
+def test_the_file_has_no_name(collected, tmp_path):
+    names = [path.name for path in tmp_path.glob("tlcourse-cache/*")]
+    assert names in ([], ["CACHEDIR.TAG"])
+
+
+def test_without_rows_there_is_an_empty_array():
+    assert Rows((3,), np.float16).array().shape == (0, 3)
+
+
+def test_rows_have_the_dtype_of_the_result():
+    result = Rows((), np.float16)
+    result.append(np.float32([1, 2]))
+    result.append(np.float32(3))
+    assert result.array().dtype == np.float16 and result.array().tolist() == [1, 2, 3]
+
+
+def test_results_that_fit_nowhere_are_refused(monkeypatch):
+    class Full:
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(compute, "LARGE", 10)
+    monkeypatch.setattr(compute, "_nameless_file", Full)
+    with pytest.raises(TLCourseError, match=r"No space left.*TLCOURSE_CACHE"):
+        Rows((2,), np.float32).append(np.ones((4, 2)))
+
+
+# Parts of different lengths
+
+
+def test_parts_are_those_that_were_put_together(collected):
+    ragged = Ragged(collected, LENGTHS)
+    assert len(ragged) == 4
+    assert all(map(np.array_equal, ragged, PARTS))
+    assert all(map(np.array_equal, ragged[1:3], PARTS[1:3]))
+    assert np.array_equal(ragged[-1], PARTS[-1])
+    with pytest.raises(IndexError):
+        ragged[4]
+
+
+def test_parts_are_padded_with_zeros_to_the_longest_of_them(collected):
+    ragged = Ragged(collected, LENGTHS)
+    padded = ragged.padded([1, 0])
+    assert padded.shape == (2, 3, 2) and padded.dtype == np.float32
+    assert np.array_equal(padded[0, :1], PARTS[1]) and not padded[0, 1:].any()
+    assert np.array_equal(padded[1], PARTS[0])

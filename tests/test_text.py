@@ -1,0 +1,323 @@
+"""Networks for text: tokens, features, the cache, BERT in Keras and in ONNX."""
+
+import dataclasses
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from small_bert import (
+    LAYERS,
+    LONGEST,
+    VOCABULARY,
+    WIDTH,
+    random_tensors,
+    write_small_bert,
+)
+from tolerances import assert_agree
+
+import tlcourse as tl
+from tlcourse.errors import PictureError, UserInputError
+from tlcourse.features.engine import OnnxEngine, TensorFlowEngine
+from tlcourse.models import bert, bert_onnx
+from tlcourse.models.bert_folder import read_shape
+from tlcourse.models.bert_weights import read_weights
+from tlcourse.models.onnx_file import new_session
+from tlcourse.models.wordpiece import TruncationWarning
+
+SENTENCES = [
+    "A lovely film.",
+    "boring",
+    "",
+    "The story was not very good, and it was long!",
+    "1 2 3",
+    "unwatchable plot",
+    "a lovely film.",
+]
+
+
+@pytest.fixture(scope="module")
+def shape(small_bert_folder):
+    return read_shape(small_bert_folder)
+
+
+@pytest.fixture(scope="module")
+def weights(small_bert_folder, shape):
+    return read_weights(small_bert_folder, shape)
+
+
+@pytest.fixture(scope="module")
+def network(shape, weights):
+    network = bert.encoder(shape)
+    for name, arrays in weights.items():
+        network.get_layer(name).set_weights(arrays)
+    return network
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The batches that go through an engine meanwhile."""
+    batches = []
+    for kind in (OnnxEngine, TensorFlowEngine):
+
+        def run(self, batch, usual=kind.run):
+            batches.append(batch)
+            return usual(self, batch)
+
+        monkeypatch.setattr(kind, "run", run)
+    return batches
+
+
+def some_ids(count, length, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, len(VOCABULARY), (count, length)).astype(np.int32)
+
+
+def states(network, layers, ids):
+    """The states behind so many layers, by Keras."""
+    import keras
+
+    block = f"layer_{layers}" if layers else "embeddings"
+    output = network.get_layer(f"{block}_states").output
+    return np.asarray(keras.Model(network.inputs[0], output)(ids))
+
+
+# BERT in Keras
+
+
+def test_padding_and_neighbours_change_nothing(network):
+    short, long = some_ids(1, 4), some_ids(5, LONGEST, seed=1)
+    padded = np.pad(short, ((0, 0), (0, LONGEST - 4)))
+    together = np.asarray(network(np.concatenate([padded, long])))
+    assert_agree(together[:1], network(short), 1e-5)
+    assert_agree(network(short), states(network, LAYERS, short).mean(axis=1), 1e-5)
+
+
+def test_states_of_padding_are_zeros_after_each_layer(network):
+    ids = np.pad(some_ids(2, 5), ((0, 0), (0, 3)))
+    for layers in range(LAYERS + 1):
+        rows = states(network, layers, ids)
+        assert rows[:, :5].any(axis=-1).all() and not rows[:, 5:].any()
+
+
+def test_every_token_attends_to_every_other(network):
+    ids = some_ids(1, 9)
+    other = ids.copy()
+    other[0, -1] = ids[0, -1] % (len(VOCABULARY) - 1) + 1
+    difference = np.abs(states(network, 1, other) - states(network, 1, ids))
+    assert (difference[0].max(axis=-1) > 1e-4).all()
+
+
+# BERT in ONNX
+
+
+@pytest.mark.parametrize("layers", range(LAYERS + 1))
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
+def test_onnx_computes_what_keras_computes_after_each_layer(
+    weights, shape, layers, activation
+):
+    shape = dataclasses.replace(shape, activation=activation)
+    network = bert.encoder(shape)
+    for name, arrays in weights.items():
+        network.get_layer(name).set_weights(arrays)
+    session = new_session(bert_onnx.build(weights, shape, layers))
+    for count, length in ((1, 2), (3, 9), (2, LONGEST)):
+        ids = some_ids(count, length)
+        (found,) = session.run(None, {"token_ids": ids})
+        assert_agree(found, states(network, layers, ids), 2e-5)
+
+
+def test_int8_is_close_and_smaller(weights, shape):
+    whole = bert_onnx.build(weights, shape, LAYERS)
+    small, ids = bert_onnx.quantize(whole), some_ids(3, 9)
+    found, expected = (
+        new_session(content).run(None, {"token_ids": ids})[0]
+        for content in (small, whole)
+    )
+    difference = np.abs(found - expected).max() / np.abs(expected).max()
+    assert len(small) < len(whole) and 1e-5 < difference < 0.1
+
+
+@pytest.mark.slow
+def test_it_runs_without_tensorflow(small_bert_folder):
+    program = (
+        "import sys, tlcourse as tl\n"
+        f"model = tl.load_pretrained_model({str(small_bert_folder)!r})\n"
+        "print(model.extract_features(['good', 'bad film']).shape)\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert run.stdout.strip() == f"(2, {WIDTH})", run.stderr
+
+
+# Features
+
+
+def test_features_are_averages_of_token_features(small_bert):
+    tokens = small_bert.token_features(SENTENCES)
+    assert [len(part) for part in tokens] == [
+        len(small_bert.tokens(sentence)) for sentence in SENTENCES
+    ]
+    averages = [part.mean(axis=0) for part in tokens]
+    features = small_bert.extract_features(SENTENCES)
+    assert_agree(features, averages, 1e-5)
+    np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
+
+
+def test_order_changes_nothing(small_bert):
+    forwards, backwards = (
+        small_bert.extract_features(sentences, cache=False)
+        for sentences in (SENTENCES, SENTENCES[::-1])
+    )
+    np.testing.assert_array_equal(forwards, backwards[::-1])
+
+
+def test_features_are_computed_once(small_bert, small_bert_folder, computed):
+    first = small_bert.extract_features(SENTENCES)
+    before = len(computed)
+    other = tl.load_pretrained_model(small_bert_folder)
+    np.testing.assert_array_equal(other.extract_features(SENTENCES[::-1])[::-1], first)
+    assert other.network is not None
+    np.testing.assert_array_equal(other.extract_features(SENTENCES), first)
+    assert len(computed) == before
+    small_bert.extract_features(SENTENCES, cache=False)
+    assert len(computed) > before
+
+
+def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
+    sentences = [f"{letter} film" * number for number, letter in enumerate("abcdef", 1)]
+    expected = small_bert.extract_features(sentences, cache=False)
+    usual, runs = OnnxEngine.run, []
+
+    def interrupted(self, batch):
+        runs.append(batch)
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return usual(self, batch)
+
+    monkeypatch.setattr(OnnxEngine, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_bert.extract_features(sentences)
+    np.testing.assert_array_equal(small_bert.extract_features(sentences), expected)
+
+
+def test_several_threads_may_extract_at_once(small_bert):
+    expected, results = small_bert.extract_features(SENTENCES, cache=False), []
+
+    def extract():
+        results.append(small_bert.extract_features(SENTENCES, cache=False))
+
+    threads = [threading.Thread(target=extract) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(np.array_equal(result, expected) for result in results)
+
+
+def test_two_folders_of_one_name_do_not_share_features(tmp_path, small_bert):
+    folder = write_small_bert(tmp_path / "small", random_tensors(seed=1))
+    other = tl.load_pretrained_model(folder)
+    assert other.name == small_bert.name
+    difference = other.extract_features(SENTENCES) - small_bert.extract_features(
+        SENTENCES
+    )
+    assert np.abs(difference).max() > 0.01
+
+
+def test_precisions_do_not_share_features(small_bert, small_bert_folder):
+    other = tl.load_pretrained_model(small_bert_folder, precision="int8")
+    first, second = (m.extract_features(SENTENCES) for m in (small_bert, other))
+    assert not np.array_equal(first, second)
+
+
+# Inputs
+
+
+def test_sentences_may_come_in_a_tf_data_dataset_or_an_array(small_bert):
+    import tensorflow as tf
+
+    texts = SENTENCES[:5]
+    dataset = tf.data.Dataset.from_tensor_slices((texts, np.zeros(5))).batch(3)
+    expected = small_bert.extract_features(texts)
+    for sentences in (dataset, np.array(texts)):
+        found = small_bert.extract_features(sentences)
+        np.testing.assert_array_equal(found, expected)
+    assert small_bert.extract_features("good film").shape == (1, WIDTH)
+
+
+def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):
+    with pytest.warns(TruncationWarning) as caught:
+        found = small_bert.extract_features(["good " * 20_000, "bad " * 100])
+    assert [warning.filename for warning in caught] == [__file__]
+    expected = small_bert.extract_features("good " * (LONGEST - 2))
+    assert_agree(found[:1], expected, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, b"good", 7, [], ["good", None], [float("nan")], {"good": 1}, [["good"]]],
+)
+def test_what_is_no_text_is_refused(small_bert, wrong):
+    with pytest.raises(UserInputError, match="[Tt]ext"):
+        small_bert.extract_features(wrong)
+
+
+def test_pictures_and_sentences_are_not_confused(
+    small_bert, bundled_model, photographs
+):
+    with pytest.raises(UserInputError, match="expected str"):
+        small_bert.extract_features(photographs)
+    for sentences in ("A lovely film.", ["A lovely film."], ["Long. " * 99]):
+        with pytest.raises(UserInputError, match="minilm"):
+            bundled_model.extract_features(sentences)
+    with pytest.raises(PictureError, match="does not exist"):
+        bundled_model.extract_features(["nowhere.jpg"])
+
+
+@pytest.mark.parametrize("chosen", [2, "mirrored", ["as is", "mirrored"], 0.5])
+def test_a_sentence_has_no_augmentations(small_bert, chosen):
+    with pytest.raises(UserInputError, match="taken as it is"):
+        small_bert.activations(SENTENCES, "layer_1", chosen)
+    with pytest.raises(UserInputError, match="Dask"):
+        small_bert.activations(SENTENCES, "layer_1", engine="dask")
+
+
+# Tokens
+
+
+def test_tokens_are_the_networks_input(small_bert):
+    tokens = ["[CLS]", "un", "##watch", "##able", "film", "!", "[SEP]"]
+    assert small_bert.tokens("Unwatchable film!") == tokens
+    ids = small_bert.tokenize(["good film", ""])
+    assert ids.dtype == np.int32 and ids.shape == (2, 4)
+    assert ids[1, 2:].tolist() == [0, 0] and ids[:, :2].all()
+    with pytest.raises(UserInputError, match="sentence"):
+        small_bert.tokens(["good film", "bad film"])
+
+
+def test_its_description(small_bert):
+    assert repr(small_bert) == (
+        f"<small: up to {LONGEST} tokens → {WIDTH} features, {LAYERS + 1} blocks>"
+    )
+
+
+# MiniLM
+
+
+def test_minilms_nearest_sentence_means_the_same():
+    minilm = tl.load_pretrained_model("minilm")
+    sentences = [
+        "The movie was wonderful.",
+        "What a great film!",
+        "The bus leaves at nine.",
+        "My dog eats fish.",
+    ]
+    for model in (minilm, tl.load_pretrained_model("minilm", precision="int8")):
+        features = model.extract_features(sentences, cache=False)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        assert (features[1:] @ features[0]).argmax() == 0

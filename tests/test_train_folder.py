@@ -1,0 +1,368 @@
+"""`tlcourse train`: one call from a folder to an exported network; stopped anywhere, it goes on to the same one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import dask
+import numpy as np
+import pytest
+from dask_engines import certificate_settings
+from PIL import Image
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from tlcourse import cli
+from tlcourse import train_folder as job_module
+from tlcourse.distributed import local_cluster
+from tlcourse.errors import UserInputError
+from tlcourse.exported import RECORD, load_exported
+from tlcourse.train_folder import train_folder
+
+pytestmark = pytest.mark.slow
+
+QUICK = {"from_block": "head", "epochs": 1}
+
+
+def write_class(folder, count, level, seed):
+    """So many pictures of noise around a level of grey."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        pixels = np.clip(rng.normal(level, 40, (40, 40, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("pictures") / "my shades"
+    for number, (name, count) in enumerate({"dark": 15, "light": 10}.items()):
+        write_class(place / name, count, 70 + 110 * number, number)
+    (place / "dark" / "letter.jpg").write_text("Dear Sir or Madam")
+    return place
+
+
+@pytest.fixture(scope="module")
+def job(folder, tmp_path_factory):
+    """The exported network, and the lines that were said."""
+    lines = []
+    made = train_folder(
+        folder,
+        tmp_path_factory.mktemp("out") / "made",
+        **QUICK,
+        licence="CC0",
+        say=lines.append,
+    )
+    return made, lines
+
+
+def files(made):
+    """What must be the same in each run: the ONNX files, byte for byte, and what was found."""
+    record = {
+        name: made.record[name] for name in ("test", "class_names", "data", "left_out")
+    }
+    return [
+        (made.folder / name).read_bytes()
+        for name in sorted(made.record["files"])
+        if "lite" in name
+    ], record
+
+
+# What is made and said
+
+
+def test_the_network_is_exported_and_knows_the_classes(job):
+    made, _ = job
+    assert (
+        made.class_names == ["dark", "light"]
+        and load_exported(made.folder).record == made.record
+    )
+
+
+def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
+    data = job[0].record["data"]
+    assert {
+        name: sum(classes.values()) for name, classes in data["pictures"].items()
+    } == {
+        "train": 15,
+        "validation": 5,
+        "test": 5,
+    }
+    assert (data["left_out"], data["licence"], data["name"]) == (1, "CC0", "my shades")
+
+
+def test_the_job_is_recorded(job):
+    found = job[0].record["job"]
+    assert (found["from_block"], found["epochs"], found["seed"]) == ("head", 1, 0)
+    assert 0 <= found["probe"] <= 1 and 0 <= found["fine_tuned"] <= 1
+    assert found["estimated_seconds"] > 0 and found["seconds"] > 0
+
+
+def test_the_time_is_said_before_the_work(job):
+    _, lines = job
+    said = [line.startswith("This takes about ") for line in lines]
+    assert said.index(True) < [line.startswith("Linear probe") for line in lines].index(
+        True
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Reading the pictures in ",
+        "  look  left out      1 file (1 unreadable)",
+        "letter.jpg: cannot be read as a picture",
+        "  ok    baseline      always answering dark is right for 60.0% of the test pictures.",
+        " test pictures are right (95 % interval ",
+        "model_int8.onnx: ",
+        "MODEL_CARD.md says all this and more.",
+    ],
+)
+def test_it_says(job, words):
+    assert any(words in line for line in job[1])
+
+
+def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(job):
+    made, lines = job
+    choice = made.record["job"]["choice"]
+    assert choice in lines and choice in (made.folder / "MODEL_CARD.md").read_text(
+        encoding="utf-8"
+    )
+    assert ("fine-tuned one is kept" in choice) == (
+        made.record["training"]["method"] == "fine-tuned"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "kept"),
+    [(1, 0, "probe"), (2, 0, "tuned"), (2, 1, "probe"), (0, 2, "probe")],
+)
+def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
+    folder, bundled_model, monkeypatch, gained, lost, kept
+):
+    dataset = job_module._read(folder, lambda line: None)
+    truth, asked = dataset.validation.labels, []
+    right = np.array([False] * gained + [True] * (len(truth) - gained))
+
+    class Tuned:
+        def predict(self, images):
+            asked.append(images.paths)
+            wrong = np.arange(len(truth)) >= len(truth) - lost
+            return np.where(wrong, 1 - truth, truth)
+
+    monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: Tuned())
+    job = {"probe": np.mean(right), "from_block": 3, "epochs": 1, "seed": 0}
+    chosen = job_module._select(
+        bundled_model, dataset, "the probe", right, job, lambda line: None, None
+    )
+    assert (chosen == "the probe") == (kept == "probe") and job[
+        "fine_tuned"
+    ] == 1 - lost / len(truth)
+    assert asked == [dataset.validation.images.paths]
+
+
+def test_without_epochs_the_probe_is_all(folder, tmp_path):
+    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
+    assert (
+        made.record["training"]["method"] == "linear probe"
+        and made.record["job"]["fine_tuned"] is None
+    )
+
+
+# Once more
+
+
+def test_the_same_job_again_has_nothing_to_do(job, folder, monkeypatch):
+    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
+    lines = []
+    again = train_folder(
+        folder, job[0].folder, **QUICK, licence="CC0", say=lines.append
+    )
+    assert again.record == job[0].record and lines[-1].endswith("nothing to do.")
+
+
+@pytest.mark.parametrize("change", ["other settings", "another picture"])
+def test_another_job_does_not_overwrite_it(job, folder, tmp_path, change, monkeypatch):
+    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
+    before = (job[0].folder / RECORD).read_bytes()
+    settings = {**QUICK, "licence": "CC0"}
+    extra = folder / "light" / "more.png"
+    if change == "other settings":
+        settings["seed"] = 1
+    else:
+        Image.new("RGB", (40, 40), (9, 99, 200)).save(extra)
+    try:
+        with pytest.raises(
+            UserInputError, match="made is there already; nothing was overwritten"
+        ):
+            train_folder(folder, job[0].folder, **settings, say=lambda line: None)
+    finally:
+        extra.unlink(missing_ok=True)
+    assert (job[0].folder / RECORD).read_bytes() == before
+
+
+def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tmp_path):
+    goal = tmp_path / "made"
+    program = (
+        "import os, signal, sys\n"
+        "from tlcourse.train_folder import train_folder\n"
+        "def say(line):\n"
+        "    if line.startswith(sys.argv[3]):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train_folder(sys.argv[1], sys.argv[2], from_block='head', epochs=1, licence='CC0', say=say)"
+    )
+    environment = {
+        **os.environ,
+        "TLCOURSE_CACHE": str(tmp_path / "cache"),
+        "TQDM_DISABLE": "1",
+    }
+    command = [sys.executable, "-c", program, str(folder), str(goal), "Testing"]
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert done.returncode == -signal.SIGKILL and not goal.exists()
+    made = train_folder(folder, goal, **QUICK, licence="CC0", say=lambda line: None)
+    assert files(made) == files(job[0])
+
+
+def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "tlcourse",
+        "train",
+        str(folder),
+        "--out",
+        str(tmp_path / "made"),
+        "--epochs",
+        "2000",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while "This takes about" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        try:
+            _, error = process.communicate(
+                timeout=60
+            )  # an import of TensorFlow that has begun finishes first
+        except (
+            subprocess.TimeoutExpired
+        ):  # a native library that was being imported has swallowed it: press again
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=300)
+    assert (
+        process.returncode == 130
+        and "the same command goes on from here" in error
+        and "Traceback" not in error
+    )
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Address of a Dask scheduler with two workers, whose certificate Dask's settings name."""
+    with local_cluster(n_workers=2, threads_per_worker=1) as cluster:
+        with dask.config.set(
+            certificate_settings(cluster, tmp_path_factory.mktemp("tls"))
+        ):
+            yield cluster.scheduler_address
+
+
+def test_the_workers_of_a_scheduler_come_to_the_same_network(
+    job, folder, tmp_path, monkeypatch, scheduler
+):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    made = train_folder(
+        folder,
+        tmp_path / "made",
+        **QUICK,
+        licence="CC0",
+        say=lambda line: None,
+        scheduler=scheduler,
+    )
+    assert files(made) == files(job[0])
+
+
+def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    train_folder(
+        folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler
+    )
+    jobs = (tmp_path / "cache" / "tlcourse-cache" / "shards").iterdir()
+    assert sorted(parquet.read_table(job).num_rows for job in jobs) == [5, 15]
+
+
+# What is refused
+
+
+def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_module, "_probe", lambda *_: pytest.fail("there was work"))
+    for name in ("cat", "dog"):
+        write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
+    with pytest.raises(
+        UserInputError,
+        match="nothing is left for validation and test. Each class needs three",
+    ):
+        train_folder(tmp_path / "few", tmp_path / "made", say=lambda line: None)
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, True, "ten"])
+def test_epochs_that_cannot_be_are_refused(folder, tmp_path, epochs):
+    with pytest.raises(UserInputError, match="expected a whole number from 0"):
+        train_folder(folder, tmp_path / "made", epochs=epochs)
+
+
+def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
+    monkeypatch.setattr(job_module, "load_pretrained_model", lambda name: small_bert)
+    with pytest.raises(UserInputError, match="takes pictures"):
+        train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
+
+
+# The command
+
+
+def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(
+        job_module,
+        "train_folder",
+        lambda *arguments, **options: given.append((arguments, options)),
+    )
+    arguments = [
+        "train",
+        str(tmp_path),
+        "--out",
+        "made",
+        "--from",
+        "block7a",
+        "--epochs",
+        "0",
+        "--licence",
+        "mine",
+    ]
+    arguments += ["--scheduler", "tls://there:8786"]
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
+    assert given[0][1]["scheduler"] == "tls://there:8786"
+    CliRunner().invoke(
+        cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"]
+    )
+    assert given[1][0][3] == 2
+
+
+def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
+    dataset = job_module._read(folder, lambda line: None)
+    one, ten = (
+        job_module._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40)
+    )
+    assert job_module.EXPORT_SECONDS < one < ten
+
+
+def test_the_record_is_json_that_others_read(job):
+    assert json.loads((job[0].folder / RECORD).read_text(encoding="utf-8"))["job"][
+        "fingerprint"
+    ]
+    assert time.strptime(job[0].record["made"]["date"], "%Y-%m-%d")

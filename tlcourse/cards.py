@@ -1,0 +1,103 @@
+"""Bundled data and its cards: where it lies, and whether it is as it was published."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DamagedFile, TLCourseError, how_to_install, printable
+from .files import sha256
+from .foreign_text import preformatted
+
+
+def data_folder() -> Path:
+    """The folder of bundled data: in the installed package, or beside it."""
+    package = Path(__file__).resolve().parent
+    folders = package / "data", package.parent / "data"
+    for folder in folders:
+        if (folder / "weights" / "CARD.md").is_file():
+            return folder
+    raise TLCourseError(
+        f"The bundled data is neither in {folders[0]} nor in {folders[1]}. Install the "
+        f"course again. {how_to_install()}."
+    )
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a data set or of weights, of `data/<name>/CARD.md`.
+
+    A notebook renders the course's own cards as Markdown, and any other as plain text.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name.
+    title, source, licence, built_by : str
+        One line each.
+    files : dict
+        File name → SHA-256 of the bundled files.
+    text : str
+        The card's prose, in Markdown.
+    bundled : bool
+        Whether all of it comes with the course.
+    """
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    built_by: str
+    files: dict[str, str]
+    text: str
+    bundled: bool = False
+
+    def __str__(self) -> str:
+        head = f"{self.title}\nSource: {self.source}\nLicence: {self.licence}"
+        return printable(f"{head}\n\n{self.text.strip()}", lines=True)
+
+    def _repr_markdown_(self) -> str | None:
+        if not self.bundled:
+            return None
+        head = f"**{self.title}**  \nSource: {self.source}  \nLicence: {self.licence}"
+        return f"{head}\n\n{self.text}"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.bundled else preformatted(self)
+
+
+def read_card(name: str) -> Card:
+    """Read a bundled folder's card; DamagedFile if it is missing or lacks lines."""
+    path = data_folder() / name / "CARD.md"
+    lines = {}
+    try:
+        _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
+        for key in ("title", "source", "licence", "built_by"):
+            line = re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0]
+            lines[key] = line.strip().strip("\"'")
+    except (OSError, ValueError, IndexError):
+        raise DamagedFile(
+            f"{path} is missing, or lacks its title, source, licence or built_by line. "
+            f"{_how_to_mend(f'{name}/CARD.md')}"
+        ) from None
+    files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
+    return Card(name=name, files=files, text=text, bundled=True, **lines)
+
+
+def bundled_file(folder: str, name: str) -> Path:
+    """Path of a bundled file; DamagedFile if its SHA-256 is not the one of the card."""
+    path = data_folder() / folder / name
+    expected = read_card(folder).files[name]
+    actual = sha256(path) if path.is_file() else "missing"
+    if actual != expected:
+        raise DamagedFile(
+            f"The bundled file {path} is missing, altered or cut short: its SHA-256 is "
+            f"{actual[:12]}, the card says {expected[:12]}. "
+            f"{_how_to_mend(f'{folder}/{name}')}"
+        )
+    return path
+
+
+def _how_to_mend(file: str) -> str:
+    return (
+        f"Restore it with `git checkout -- data/{file}`, or install the course again."
+    )

@@ -1,0 +1,226 @@
+"""Data sets of tensorflow-datasets: dogs, and all of MNIST."""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..cards import Card, read_card
+from ..downloads import DownloadError, download
+from ..errors import DatasetUnavailable
+from ..files import sha256, unfinished_folder
+from ..folders import cache_folder, how_to_carry, make_cache_folder
+from .core import Dataset, from_arrays
+from .folder import from_folder
+from .pack import find_pack, read_pack, with_card
+
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
+
+PUBLISHED = {"dogs": "oxford_iiit_pet", "digits": "mnist"}
+SIZES = {"dogs": "about 800 MB", "digits": "about 12 MB"}
+EXTRACTED = ".unpacked-"
+BREEDS = (
+    "american_bulldog american_pit_bull_terrier basset_hound beagle boxer chihuahua "
+    "english_cocker_spaniel english_setter german_shorthaired great_pyrenees havanese "
+    "japanese_chin keeshond leonberger miniature_pinscher newfoundland pomeranian pug "
+    "saint_bernard samoyed scottish_terrier shiba_inu staffordshire_bull_terrier "
+    "wheaten_terrier yorkshire_terrier"
+).split()
+
+
+def load_dogs() -> Dataset:
+    """Dogs of a pack in `TLCOURSE_PACKS`, or the 25 breeds of Oxford-IIIT Pet."""
+    pack = find_pack("dogs")
+    if pack:
+        return with_card(read_pack(pack), "dogs", read_card("dogs"))
+    dataset = from_folder(_dogs_folder(prepared("dogs")), check=False)
+    return replace(dataset, name="dogs", card=read_card("dogs"))
+
+
+def load_mnist(card: Card, class_names: list[str]) -> Dataset:
+    """All 70,000 digits, uint8, 28×28, with the published test set.
+
+    A sixth of the training digits is for validation, chosen by the SHA-256 of their
+    pixels, so that copies stay together; copies of test digits are left out.
+    """
+    images, labels, digests = {}, {}, {}
+    for part in ("train", "test"):
+        rows = prepared("digits").as_dataset(part, as_supervised=True, batch_size=-1)
+        pixels, labels[part] = (tensor.numpy() for tensor in rows)
+        images[part] = pixels[..., 0]
+        digests[part] = np.array(
+            [hashlib.sha256(image).hexdigest() for image in images[part]]
+        )
+    sixth = [int(digest[:16], 16) % 6 == 0 for digest in digests["train"]]
+    split = np.where(sixth, 1, 0)
+    split[np.isin(digests["train"], digests["test"])] = -1  # in no split
+    return from_arrays(
+        card,
+        np.concatenate([split, np.full(len(labels["test"]), 2)]),
+        inputs=np.concatenate([images["train"], images["test"]]),
+        labels=np.concatenate([labels["train"], labels["test"]]),
+        class_names=class_names,
+    )
+
+
+def fault() -> str | None:
+    """Why tensorflow-datasets does not start here, and the cure; None if it does.
+
+    tensorflow-metadata from 1.18 needs protobuf 6 without telling pip; TensorFlow 2.19
+    holds protobuf at 5. Installed together, tensorflow-datasets comes up empty.
+    """
+    try:
+        from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
+    except ImportError as error:
+        cure = "pip install --force-reinstall tensorflow-datasets"
+        return f"tensorflow-datasets does not start ({error}). Run: {cure}"
+    except Exception:  # protobuf's VersionError, which older versions do not have
+        versions = {
+            name: metadata.version(name) for name in ("tensorflow-metadata", "protobuf")
+        }
+        return (
+            "tensorflow-datasets does not start: tensorflow-metadata "
+            f"{versions['tensorflow-metadata']} needs a newer protobuf than "
+            f"{versions['protobuf']}, which TensorFlow is installed with. Run: pip "
+            'install "tensorflow-metadata<1.18", and restart the kernel.'
+        )
+    return None
+
+
+def builder(name: str) -> "DatasetBuilder":
+    """The builder of "dogs" or "digits"; nothing is downloaded.
+
+    Raises
+    ------
+    DatasetUnavailable
+        tensorflow-datasets does not start beside the packages that are here.
+    """
+    if reason := fault():
+        raise DatasetUnavailable(reason)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow_datasets as tfds
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return tfds.builder(PUBLISHED[name])
+
+
+def prepared(name: str) -> "DatasetBuilder":
+    """The builder of a data set that is on this machine; else DatasetUnavailable."""
+    found = builder(name)
+    if not found.is_prepared():
+        raise DatasetUnavailable(
+            f"The data set {name} is not on this machine: there is no folder {name} in "
+            f"TLCOURSE_PACKS ({os.environ.get('TLCOURSE_PACKS') or 'not set'}) and no "
+            f"{found.data_path}. {how_to_get(name)}"
+        )
+    return found
+
+
+def how_to_get(name: str) -> str:
+    """What brings a data set to this machine, with internet and without."""
+    folder = f"tensorflow_datasets/{PUBLISHED[name]}"
+    by_hand = f"copy {folder} from a machine that has it, to the same place."
+    if name == "dogs":
+        by_hand = how_to_carry(name)
+    return f"With internet: `tlcourse fetch {name}` ({SIZES[name]}). Without: {by_hand}"
+
+
+def data_folder() -> Path:
+    """The folder of tensorflow-datasets."""
+    return Path(builder("digits").data_path).parents[1]
+
+
+def fetch(name: str) -> None:
+    """Download and prepare "dogs" or "digits"; nothing if it is on this machine.
+
+    tensorflow-datasets would download by itself, but waits for a host that falls silent
+    without end. So the archives are brought here, compared with the SHA-256 that it
+    knows, and given to it as downloads of the user's own.
+
+    Raises
+    ------
+    DatasetUnavailable
+        It could not be downloaded or prepared; whole archives serve the next try.
+    """
+    dataset = builder(name)
+    if dataset.is_prepared():
+        return
+    archives = data_folder() / "downloads" / f"tlcourse-{PUBLISHED[name]}"
+    try:
+        for url, info in dataset.url_infos.items():
+            path = archives / info.filename
+            if not (path.is_file() and sha256(path) == info.checksum):
+                download(url, path, info.checksum)
+        _prepare(dataset, archives)
+    except DownloadError as error:
+        raise DatasetUnavailable(
+            f"{name} could not be downloaded: {error}. {how_to_get(name)}"
+        ) from error
+    except Exception as error:  # full disks, archives that hold something else, …
+        raise DatasetUnavailable(
+            f"{name} could not be prepared in {data_folder()} ({type(error).__name__}: "
+            f"{str(error).strip()[:300]}). For a folder on another disk set "
+            f"TFDS_DATA_DIR. {how_to_get(name)}"
+        ) from error
+    shutil.rmtree(archives, ignore_errors=True)
+
+
+def _prepare(dataset: "DatasetBuilder", archives: Path) -> None:
+    import tensorflow_datasets as tfds
+
+    with tempfile.TemporaryDirectory(dir=archives, prefix=EXTRACTED) as extracted:
+        config = tfds.download.DownloadConfig(
+            manual_dir=archives, extract_dir=extracted, try_download_gcs=False
+        )
+        dataset.download_and_prepare(download_config=config)
+
+
+def _dogs_folder(pets: "DatasetBuilder") -> Path:
+    """The dogs among the pets as class folders of JPEG files in the cache."""
+    folder = cache_folder() / "dogs" / pets.info.full_name.replace("/", "-")
+    if folder.is_dir():
+        return folder
+    try:
+        make_cache_folder("dogs")
+        with unfinished_folder(folder) as unfinished:
+            _write_dogs(pets, unfinished)
+            if not folder.is_dir():  # another process may have been faster
+                unfinished.rename(folder)
+    except OSError as error:
+        raise DatasetUnavailable(
+            f"The dogs cannot be unpacked into {folder} ({error.strerror or error}). "
+            "Set TLCOURSE_CACHE to a folder of your own."
+        ) from error
+    return folder
+
+
+def _write_dogs(pets: "DatasetBuilder", folder: Path) -> None:
+    """Write each dog once: the published test set, and a fifth of train to validate."""
+    from tensorflow_datasets import decode
+
+    decoders = decode.PartialDecoding(
+        {"image": True, "label": True}, decoders={"image": decode.SkipDecoding()}
+    )
+    names = pets.info.features["label"].names
+    seen = set()
+    for part in ("test", "train"):
+        rows = pets.as_dataset(split=part, decoders=decoders).as_numpy_iterator()
+        for row in rows:
+            breed = names[row["label"]]
+            content = hashlib.sha256(row["image"]).hexdigest()
+            if breed not in BREEDS or content in seen:
+                continue
+            seen.add(content)
+            is_fifth = part == "train" and int(content, 16) % 5 == 0
+            split = "validation" if is_fifth else part
+            path = folder / split / breed / f"{breed}_{content[:12]}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(row["image"])

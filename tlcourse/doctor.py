@@ -1,0 +1,170 @@
+"""Can the course run here, and if not, what helps? Starts no TensorFlow, asks no host.
+
+`python -m workshop doctor`, in a checkout, examines packs, downloads and hosts as well.
+"""
+
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from . import __version__
+from .cards import bundled_file, data_folder, read_card
+from .errors import TLCourseError, how_to_install
+from .exercises.progress import Progress
+from .fetching import LESSONS_NEED, location
+from .folders import cache_folder, how_to_carry
+
+TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
+GIGABYTES = 2.0  # of memory, of which a lesson takes 1.5, and of disk, for the dogs
+MISTAKES = {  # variable: values that are a mistake, and why
+    "KERAS_BACKEND": ("(?!tensorflow$)", "the course runs on TensorFlow"),
+    "TF_USE_LEGACY_KERAS": ("1|[Tt]rue", "the course needs Keras 3"),
+    "LC_ALL": ("C$|POSIX$", "programs cannot read names with letters such as ü"),
+    "OMP_NUM_THREADS": ("(?![1-9])", "expected a whole number from 1"),
+    "TF_NUM_INTRAOP_THREADS": ("(?![1-9])", "expected a whole number from 1"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    `state` is "ok"; "optional" (no lesson needs it); "look" (the course runs all the
+    same); "missing" (some lessons cannot run); or "broken" (the course cannot run).
+    """
+
+    subject: str
+    state: str
+    text: str
+
+
+def examine(checks: Iterable[Callable[[], Iterator[Finding]]] = ()) -> list[Finding]:
+    """Run these checks, by default this module's; one that fails is a finding, too."""
+    findings: list[Finding] = []
+    for check in checks or CHECKS:
+        try:
+            findings += check()
+        except (ImportError, TLCourseError, OSError) as error:
+            findings.append(Finding(check.__name__, "broken", str(error)))
+    return findings
+
+
+def python() -> Iterator[Finding]:
+    yield Finding("tlcourse", "ok", f"{__version__} in {Path(__file__).parent}")
+    is_supported = (3, 10) <= sys.version_info[:2] <= (3, 13)
+    text = f"{platform.python_version()}; the course needs 3.10 to 3.13"
+    yield Finding("Python", "ok" if is_supported else "broken", text)
+
+
+def tensorflow() -> Iterator[Finding]:
+    names = [name for name in TENSORFLOWS if _version(name)]
+    spec = util.find_spec("tensorflow") if names else None
+    state, text = "ok", " and ".join(f"{name} {_version(name)}" for name in names)
+    if not names:
+        state, text = "broken", f"not installed. {how_to_install()}"
+    elif len(names) > 1 or spec is None or spec.origin is None:
+        state = "broken" if spec is None or spec.origin is None else "look"
+        text += ": one has overwritten or removed files of the other. Run: pip "
+        text += f"uninstall {' '.join(names)}; then: pip install {names[-1]}"
+    yield Finding("TensorFlow", state, text)
+
+
+def packages() -> Iterator[Finding]:
+    """What the course's own installation asks for, for itself and for its lessons."""
+    from packaging.requirements import Requirement
+
+    for need in map(Requirement, metadata.requires("tlcourse") or []):
+        marker, version = need.marker, _version(need.name)
+        is_needed = marker is None or marker.evaluate({"extra": ""})
+        if marker and not is_needed and not marker.evaluate({"extra": "learn"}):
+            continue
+        if version is None or not need.specifier.contains(version, prereleases=True):
+            text = f"{version or 'not installed'}. Run: pip install "
+            text += f"'{need.name}{need.specifier}'"
+            yield Finding(need.name, "broken" if is_needed else "missing", text)
+
+
+def kernel() -> Iterator[Finding]:
+    """Only where the lessons' kernel would start another Python than this one."""
+    if _version("jupyter_client"):
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        installed = KernelSpecManager().get_all_specs().get("python3")
+        if installed is None:
+            return
+        program = Path(installed["spec"]["argv"][0])
+        if program.is_absolute() and program.parent != Path(sys.executable).parent:
+            cure = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
+            text = f"{installed['resource_dir']} starts {program}. {cure}"
+            yield Finding("kernel", "missing", text)
+
+
+def machine() -> Iterator[Finding]:
+    """Memory, disk, and whether the course's folders can be written to."""
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e9
+    state, text = "ok", f"{free:.1f} GB free; a lesson takes up to 1.5"
+    if free < GIGABYTES:
+        state, text = "look", f"{text}. Close programs and other notebooks' kernels."
+    yield Finding("memory", state, text)
+    folders = {"TLCOURSE_CACHE": cache_folder()}
+    folders["TLCOURSE_PROGRESS"] = Progress.path().parent
+    for variable, folder in folders.items():
+        parent = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(parent).free / 1e9
+        state, text = "ok", f"{free:.1f} GB free"
+        cure = f"Set {variable} to another folder."
+        if free < GIGABYTES:
+            state, text = "look", f"{text}, and the dogs take 2. Make room. {cure}"
+        try:
+            tempfile.TemporaryFile(dir=parent).close()
+        except OSError as error:
+            state = "look"
+            text = f"it cannot be written to ({error.strerror}). {cure}"
+        yield Finding("disk", state, f"{folder}: {text}")
+
+
+def data() -> Iterator[Finding]:
+    """Is what comes with the course whole, and is what lessons fetch here?"""
+    for card in data_folder().glob("*/CARD.md"):
+        try:
+            for name in read_card(card.parent.name).files:
+                bundled_file(card.parent.name, name)
+        except TLCourseError as error:
+            yield Finding(card.parent.name, "broken", str(error))
+    for name in LESSONS_NEED:
+        try:
+            text = path = location(name)
+        except TLCourseError as error:
+            text, path = str(error), None
+        if text is None:
+            cure = f"With internet: `tlcourse fetch {name}`. Without: "
+            text = f"not on this machine. {cure}{how_to_carry(name)}"
+        yield Finding(name, "ok" if path else "missing", text)
+
+
+def variables() -> Iterator[Finding]:
+    """Only those that break the course or slow it down."""
+    for name, (mistakes, why) in MISTAKES.items():
+        value = os.environ.get(name, "")
+        if value and re.match(mistakes, value):
+            state = "broken" if name == "KERAS_BACKEND" else "look"
+            yield Finding(name, state, f"is {value!r}: {why}. Run: unset {name}")
+
+
+CHECKS = (python, tensorflow, packages, kernel, machine, data, variables)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,152 @@
+"""Augmented copies of a picture: mirrored, turned or cropped, the same ones each time.
+
+A frozen network computes each copy once, since its output is cached like a picture's.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UserInputError
+from ..validation import shown
+from ..validation import size as checked_size
+from .decoding import digest_of, prepare, read_file, resize
+from .inputs import as_pictures
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+AS_IS = "as is"
+FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
+"""For pictures without an up and down, such as textures, cells and the sky."""
+
+MOST = 1000  # augmentations of one picture
+_CROP = "crop "
+# Of the picture's area, and width to height; as C. Szegedy et al., "Going Deeper with
+# Convolutions", 2015, who cropped to as little as 0.08 of the area.
+_AREA = (0.6, 1.0)
+_ASPECT_RATIO = (3 / 4, 4 / 3)
+
+
+def augment(
+    image: "ArrayLike | str | PathLike",
+    names: int | Sequence[str] = 2,
+    size: tuple[int, int] = (224, 224),
+) -> np.ndarray:
+    """The augmented copies of one picture as a network gets them, to be looked at.
+
+    Parameters
+    ----------
+    image : array or path
+        One picture, as for `extract_features`.
+    names : int or sequence of str
+        How many copies, or their names, see `augmentation_names`.
+    size : tuple of int
+        (height, width) that the network takes, in pixels.
+
+    Returns
+    -------
+    uint8 array of shape (copies, height, width, 3)
+
+    Raises
+    ------
+    UserInputError
+        Unknown names, or no picture with pixels in [0, 255].
+    PictureError
+        The file cannot be read as a picture.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> photograph = tl.load_dataset("samples").test.images.paths[0]
+    >>> tl.augment(photograph, ("as is", "left-right", "crop 1"), size=(96, 96)).shape
+    (3, 96, 96, 3)
+    """
+    names, size = augmentation_names(names), checked_size(size)
+    (picture,), _, depth = as_pictures([image])
+    is_array = isinstance(picture, np.ndarray)
+    content = picture if is_array else read_file(picture)
+    pixels = prepare(content, size, "the picture" if is_array else str(picture), depth)
+    copies = augmented(pixels, names, digest_of(content))
+    return np.rint(np.stack(copies)).astype(np.uint8)
+
+
+def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
+    """The augmentations by name.
+
+    Parameters
+    ----------
+    augmentations : int or sequence of str
+        Names: "as is", "left-right", "upside-down", "half-turn", "crop 1", "crop 2", …;
+        or how many, for everyday photographs: as is, left-right, then crops, every
+        second of them mirrored.
+
+    Raises
+    ------
+    UserInputError
+        Unknown names, the same one twice, or a number below 1 or above `MOST`.
+    """
+    names: tuple = ()
+    if isinstance(augmentations, str):
+        names = (augmentations,)
+    elif isinstance(augmentations, list | tuple):
+        names = tuple(augmentations)
+    elif isinstance(augmentations, int | np.integer) and augmentations is not True:
+        if 1 <= augmentations <= MOST:
+            crops = (f"{_CROP}{number}" for number in range(1, augmentations - 1))
+            return (AS_IS, "left-right", *crops)[:augmentations]
+    are_known = all(name in FLIPS or _crop_number(name) for name in names)
+    if not names or not are_known or len(set(names)) < len(names):
+        raise UserInputError(
+            f"augmentations is {shown(augmentations)}; expected a number from 1, or "
+            f"different names out of {', '.join(FLIPS)}, crop 1, crop 2, …"
+        )
+    return names
+
+
+def _crop_number(name: object) -> int:
+    """The number of a crop's name, or 0."""
+    if not isinstance(name, str) or not name.startswith(_CROP):
+        return 0
+    number = name.removeprefix(_CROP)
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def augmented(
+    pixels: np.ndarray, names: Sequence[str], digest: bytes
+) -> list[np.ndarray]:
+    """Augmented copies (h, w, 3) of one picture, of its shape and dtype.
+
+    Crops depend on their number and on `digest`, which stands for the picture.
+    """
+    return [_augmented(pixels, name, digest) for name in names]
+
+
+def _augmented(pixels: np.ndarray, name: str, digest: bytes) -> np.ndarray:
+    if name in FLIPS:
+        rows = -1 if name in ("upside-down", "half-turn") else 1
+        columns = -1 if name in ("left-right", "half-turn") else 1
+        return pixels[::rows, ::columns]
+    number = _crop_number(name)
+    crop = _crop(pixels, hashlib.sha256(b"crop %d " % number + digest).digest())
+    return crop[:, ::-1] if number % 2 == 0 else crop
+
+
+def _crop(pixels: np.ndarray, seed: bytes) -> np.ndarray:
+    """A random part of the picture, resized to the picture's size."""
+    rng = np.random.default_rng(int.from_bytes(seed[:8], "little"))
+    height, width = pixels.shape[:2]
+    area = rng.uniform(*_AREA)
+    ratio = np.exp(rng.uniform(*np.log(_ASPECT_RATIO)))
+    part_height = min(height, max(1, round(height * np.sqrt(area / ratio))))
+    part_width = min(width, max(1, round(width * np.sqrt(area * ratio))))
+    top = rng.integers(height - part_height + 1)
+    left = rng.integers(width - part_width + 1)
+    part = pixels[top : top + part_height, left : left + part_width]
+    if part.dtype != np.uint8:
+        part = np.rint(part).astype(np.uint8)
+    part = resize(np.ascontiguousarray(part), (height, width))
+    return part.astype(pixels.dtype)

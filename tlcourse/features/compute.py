@@ -1,0 +1,295 @@
+"""Pictures → features: each picture through a frozen network once, on all processors.
+
+Files are read and decoded beside the network, as many pictures at once as there are
+processors. What was computed for a picture before is taken from the cache.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from PIL import __version__ as pillow
+
+from ..errors import TLCourseError, UserInputError
+from ..folders import cache_folder, make_cache_folder
+from ..freed_memory import hand_back_freed_memory, keep_freed_memory
+from ..progress import progress_bar
+from .augment import AS_IS, augmented
+from .bit_depth import BitDepth
+from .cache import RowCache, cache_file
+from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
+from .engine import Engine, workers
+from .inputs import Images, as_pictures
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+T = TypeVar("T")
+CHUNK = 64  # pictures that are looked up, computed and kept together, …
+CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
+GROUP = 8  # pictures that are loaded by one job, which costs more than a small file
+
+
+def compute(
+    engine: Engine,
+    images: Images,
+    size: tuple[int, int],
+    augmentations: Sequence[str] = (AS_IS,),
+    dtype: "DTypeLike" = np.float32,
+    name: str | None = None,
+    describe: str = "Extracting features",
+    bits: int | None = None,
+) -> np.ndarray:
+    """Run a frozen network over pictures, in memory that does not grow with them.
+
+    Parameters
+    ----------
+    engine : Engine
+        float32 pixels (b, height, width, 3) in [0, 255] → float32 (b, …).
+    images
+        See `inputs.as_pictures`.
+    size : tuple of int
+        (height, width) that the network takes; other pictures are resized as a whole.
+    augmentations : sequence of str
+        What is computed of each picture, see `augment.augmentation_names`.
+    dtype
+        Of the result; float16 halves what activations need.
+    name : str, optional
+        Of what is computed, for the cache's file; None: no cache.
+    describe : str
+        What the progress bar says.
+    bits : int, optional
+        Bit depth of 16-bit files that do not state it; None: it is measured.
+
+    Returns
+    -------
+    ndarray of shape (n, …), or (n, augmentations, …) where there are several
+        In the order of the pictures; a `numpy.memmap` where it is large, see `Rows`.
+
+    Raises
+    ------
+    UserInputError
+        Pixels already scaled to [0, 1] or [-1, 1], not finite, or no picture's shape.
+    PictureError
+        A file cannot be read as a picture; the message names it.
+    """
+    keep_freed_memory()
+    pictures, total, depth = as_pictures(images, bits)
+    task = _Task(engine, size, tuple(augmentations), depth)
+    shape = engine.output_shape
+    several = (len(task.augmentations),) if len(task.augmentations) > 1 else ()
+    result = Rows((*several, *shape), dtype)
+    file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
+    with (
+        RowCache(file, shape, dtype) as cache,
+        worker_pool() as pool,
+        progress_bar(total=total, desc=describe, unit=" pictures") as progress,
+    ):
+        for chunk in _loaded_ahead(pictures, task, pool):
+            rows = cache.get([key for picture in chunk for key in picture.keys])
+            missing = {
+                picture.keys[0]: picture
+                for picture in chunk
+                if any(key not in rows for key in picture.keys)
+            }
+            step = max(1, engine.batch // len(task.augmentations))
+            batches = _parts(list(missing.values()), step)
+            rows |= run_and_keep(task.run, batches, cache, pool)
+            for picture in chunk:
+                result.append(np.stack([rows[key] for key in picture.keys]))
+            progress.update(len(chunk))
+    if not len(result):
+        raise UserInputError("There are no pictures; at least one is needed.")
+    hand_back_freed_memory()
+    return result.array()
+
+
+def compute_one(
+    engine: Engine,
+    picture: np.ndarray | str | PathLike,
+    size: tuple[int, int],
+    augmentations: Sequence[str] = (AS_IS,),
+    dtype: "DTypeLike" = np.float32,
+    depth: BitDepth | None = None,
+) -> np.ndarray:
+    """One row of `compute`, in the calling thread and without the cache.
+
+    `picture` is a file or checked pixels (h, w, 3); `depth` is that of the set that it
+    belongs to; None: it is a set of its own.
+    """
+    if depth is None:
+        depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
+    task = _Task(engine, size, tuple(augmentations), depth)
+    rows = np.stack(list(task.run([task.load(picture)]).values()))
+    return (rows if len(rows) > 1 else rows[0]).astype(dtype, copy=False)
+
+
+class _Loaded(NamedTuple):
+    """A picture's file or array, and the cache keys of its augmented copies."""
+
+    content: bytes | np.ndarray
+    name: str
+    digest: bytes
+    keys: list[bytes]
+
+
+class _Task(NamedTuple):
+    """What is computed of each picture."""
+
+    engine: Engine
+    size: tuple[int, int]
+    augmentations: tuple[str, ...]
+    depth: BitDepth
+
+    def load(self, picture: np.ndarray | str | PathLike) -> _Loaded:
+        content: bytes | np.ndarray
+        if isinstance(picture, np.ndarray):
+            content, name = picture, "the picture"
+            kind = f"{picture.dtype} {picture.shape}"
+        else:
+            file = read_file(picture)
+            content, name = file, str(picture)
+            bits = self.depth.bits_of(file) if may_be_deep(file) else None
+            kind = f"file {bits}"
+        digest = digest_of(content)
+        keys = [
+            hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
+            for copy in self.augmentations
+        ]
+        return _Loaded(content, name, digest, keys)
+
+    def load_all(self, pictures: list) -> list[_Loaded]:
+        return [self.load(picture) for picture in pictures]
+
+    def run(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
+        """Decode the pictures and run the network: key → row, in their order."""
+        copies = []
+        for content, name, digest, _ in pictures:
+            pixels = prepare(content, self.size, name, self.depth)
+            if self.augmentations == (AS_IS,):
+                copies.append(pixels)
+            else:
+                copies += augmented(pixels, self.augmentations, digest)
+        inputs = np.stack(copies, dtype=np.float32)
+        outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
+        keys = [key for picture in pictures for key in picture.keys]
+        return dict(zip(keys, np.concatenate(list(outputs)), strict=True))
+
+
+def _loaded_ahead(
+    pictures: Iterable, task: _Task, pool: ThreadPoolExecutor
+) -> Iterator[list[_Loaded]]:
+    """Chunks of loaded pictures; the next one is loaded while one is computed."""
+    pictures = iter(pictures)
+
+    def begin(count: int) -> list[Future]:
+        groups = _parts(list(islice(pictures, count)), GROUP)
+        return [pool.submit(task.load_all, group) for group in groups]
+
+    loading = begin(GROUP)
+    while loading:
+        chunk = [picture for job in loading for picture in job.result()]
+        size = sum(memoryview(picture.content).nbytes for picture in chunk)
+        fitting = CHUNK_BYTES * len(chunk) // max(1, size)
+        loading = begin(min(CHUNK, max(1, fitting)))
+        yield chunk
+
+
+def _parts(items: Any, step: int) -> list:
+    """The items of a list or array, `step` at a time."""
+    return [items[at : at + step] for at in range(0, len(items), step)]
+
+
+@contextmanager
+def worker_pool() -> Iterator[ThreadPoolExecutor]:
+    """`workers()` threads; Ctrl-C and errors do not wait for what has not begun."""
+    pool = ThreadPoolExecutor(workers())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_and_keep(
+    run: Callable[[T], dict[bytes, np.ndarray]],
+    batches: Iterable[T],
+    cache: RowCache,
+    pool: ThreadPoolExecutor,
+) -> dict[bytes, np.ndarray]:
+    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached."""
+    jobs = [pool.submit(run, batch) for batch in batches]
+    computed: dict[bytes, np.ndarray] = {}
+    try:
+        for job in jobs:
+            job.result()
+    finally:
+        for job in jobs:
+            if not job.cancel() and job.done() and not job.exception():
+                computed |= job.result()
+        cache.put(computed)
+    return computed
+
+
+class Rows:
+    """Collects rows of one shape: in memory, or in a file once they are large."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._pending = self._count = 0  # bytes in memory, rows
+        self._parts: list[np.ndarray] = []
+        self._file: IO[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: np.ndarray) -> None:
+        """Add one row (…), or several (n, …)."""
+        part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
+        self._count += len(part)
+        self._pending += part.nbytes
+        self._parts.append(part)
+        if self._pending > LARGE:
+            self._write()
+
+    def array(self) -> np.ndarray:
+        """All rows, (n, …); from a file as a `numpy.memmap`.
+
+        It can be changed like any array, and its file goes when the array goes.
+        """
+        if self._file is None:
+            return np.concatenate(
+                [np.zeros((0, *self._shape), self._dtype), *self._parts]
+            )
+        self._write()
+        shape = (self._count, *self._shape)
+        return np.memmap(self._file, self._dtype, mode="c", shape=shape)
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                self._file = _nameless_file()
+            for part in self._parts:
+                self._file.write(part.tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise TLCourseError(
+                "The results are too large for memory, and could not be written to "
+                f"{cache_folder()} ({error.strerror or error}). Make room there, or "
+                "set TLCOURSE_CACHE to a folder on another disk."
+            ) from error
+        self._parts, self._pending = [], 0
+
+
+def _nameless_file() -> IO[bytes]:
+    """A file that goes when nothing uses it; not in /tmp, which may be memory."""
+    try:
+        return tempfile.TemporaryFile(dir=make_cache_folder())
+    except OSError:
+        return tempfile.TemporaryFile()

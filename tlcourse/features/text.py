@@ -1,0 +1,180 @@
+"""Sentences → features or token states: each through a frozen network once, and cached.
+
+Sentences with the same number of tokens go through the network together, so there is
+no padding.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..freed_memory import hand_back_freed_memory, keep_freed_memory
+from ..progress import progress_bar
+from .cache import RowCache, cache_file
+from .compute import Rows, run_and_keep, worker_pool
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+CHUNK = 2048  # sentences that are looked up and sorted by length together, …
+CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
+BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
+KEPT_BATCHES = 32  # that are written to the cache together
+
+
+class Ragged(Sequence):
+    """A list of arrays (tokens, …) of different lengths, in one array.
+
+    Parameters
+    ----------
+    values : ndarray of shape (tokens of all, …)
+        All parts one after the other; may be a `numpy.memmap`.
+    lengths : array_like of shape (n,)
+        Of the parts.
+
+    Attributes
+    ----------
+    values : ndarray
+    lengths : int64 array
+    """
+
+    def __init__(self, values: np.ndarray, lengths: "ArrayLike") -> None:
+        self.values, self.lengths = values, np.asarray(lengths, np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One part, or of a slice a list of parts."""
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        return self.values[self._starts[index] : self._starts[index + 1]]
+
+    def padded(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """These parts as one array (parts, longest of them, …), padded with zeros."""
+        longest = max(int(self.lengths[index]) for index in indices)
+        shape = (len(indices), longest, *self.values.shape[1:])
+        padded = np.zeros(shape, self.values.dtype)
+        for row, index in zip(padded, indices, strict=True):
+            part = self[int(index)]
+            row[: len(part)] = part
+        return padded
+
+
+def sentence_features(
+    engine: Engine,
+    ids: Sequence[np.ndarray],
+    name: str | None,
+    describe: str = "Extracting features",
+) -> np.ndarray:
+    """The network's output, averaged over each sentence's tokens: (n, width).
+
+    `ids` are the token ids of each sentence, int32 (length,). Other parameters are
+    those of `compute.compute`.
+    """
+
+    def average(states: np.ndarray) -> np.ndarray:
+        return states.mean(axis=1)
+
+    width = engine.output_shape[-1]
+    file = cache_file(name, engine.key, engine.output_shape, "average")
+    cache = RowCache(file, (width,), np.float32)
+    result = Rows((width,), np.float32)
+    for row in _computed(engine, ids, cache, describe, average):
+        result.append(row)
+    hand_back_freed_memory()
+    return result.array()
+
+
+def token_states(
+    engine: Engine,
+    ids: Sequence[np.ndarray],
+    name: str | None,
+    dtype: "DTypeLike" = np.float32,
+    describe: str = "Extracting features",
+) -> Ragged:
+    """The network's output for every token: (length, width) for each sentence.
+
+    Parameters are those of `sentence_features`; `dtype` is that of the result.
+    """
+
+    def convert(states: np.ndarray) -> np.ndarray:
+        return states.astype(dtype, copy=False)
+
+    width = engine.output_shape[-1]
+    file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
+    cache = RowCache(file, (-1, width), dtype)
+    result = Rows((width,), dtype)
+    for row in _computed(engine, ids, cache, describe, convert):
+        result.append(row)
+    hand_back_freed_memory()
+    return Ragged(result.array(), [len(sentence) for sentence in ids])
+
+
+def _computed(
+    engine: Engine,
+    ids: Sequence[np.ndarray],
+    cache: RowCache,
+    describe: str,
+    finish: Callable[[np.ndarray], np.ndarray],
+) -> Iterator[np.ndarray]:
+    """`finish(states)` of each sentence, in their order, from the cache or computed."""
+    keep_freed_memory()
+
+    def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
+        states = engine.run(np.stack(list(batch.values())))
+        return dict(zip(batch, finish(states), strict=True))
+
+    with (
+        cache,
+        worker_pool() as pool,
+        progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
+    ):
+        for chunk in _chunks(ids):
+            keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
+            copies = Counter(keys)
+            rows = cache.get(keys)
+            progress.update(sum(copies[key] for key in rows))
+            missing = {
+                key: sentence
+                for key, sentence in zip(keys, chunk, strict=True)
+                if key not in rows
+            }
+            batches = batches_of_one_length(missing)
+            while some := list(islice(batches, KEPT_BATCHES)):
+                computed = run_and_keep(run, some, cache, pool)
+                rows |= computed
+                progress.update(sum(copies[key] for key in computed))
+            yield from (rows[key] for key in keys)
+
+
+def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    """Up to `CHUNK` sentences and `CHUNK_TOKENS` tokens at a time, but at least one."""
+    begin = tokens = 0
+    for end, sentence in enumerate(ids):
+        tokens += len(sentence)
+        if end > begin and (end - begin == CHUNK or tokens > CHUNK_TOKENS):
+            yield ids[begin:end]
+            begin, tokens = end, len(sentence)
+    if begin < len(ids):
+        yield ids[begin:]
+
+
+def batches_of_one_length(
+    sentences: dict[bytes, np.ndarray],
+) -> Iterator[dict[bytes, np.ndarray]]:
+    """Sentences of one length, up to `BATCH_TOKENS` tokens; the longest come first."""
+    by_length: dict[int, list[bytes]] = {}
+    for key, ids in sentences.items():
+        by_length.setdefault(len(ids), []).append(key)
+    for length in sorted(by_length, reverse=True):
+        keys, step = by_length[length], max(1, BATCH_TOKENS // length)
+        for at in range(0, len(keys), step):
+            yield {key: sentences[key] for key in keys[at : at + step]}

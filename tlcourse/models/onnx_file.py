@@ -1,0 +1,240 @@
+"""Networks as ONNX files: made from Keras networks, cut, quantized, and checked."""
+
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DamagedFile
+from ..files import read_file
+from ..freed_memory import clear_away
+from ..interrupts import ctrl_c_waits
+from ..silence import logging_silenced, stderr_silenced
+from ..tensorflow_start import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+    import onnxruntime
+
+LARGEST_FILE = 1 << 30  # bytes; VGG16 with ImageNet's classes has 0.55 GB
+LARGEST_SIZE = 1 << 16  # of an attribute: a kernel, a stride, padding, an axis
+# What exported networks consist of. Loops, and whatever asks for memory by a number
+# in the file, are not among it.
+OPERATORS = frozenset(
+    "Add AveragePool BatchNormalization Cast Clip Concat Constant Conv "
+    "DequantizeLinear Div Erf Flatten Gather Gelu Gemm GlobalAveragePool "
+    "GlobalMaxPool HardSigmoid HardSwish Identity LayerNormalization MatMul MaxPool "
+    "Mul Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMean Relu Reshape Shape "
+    "Sigmoid Slice Softmax Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze".split()
+)
+
+
+def from_keras(network: "keras.Model") -> bytes:
+    """Convert a Keras network by Keras' own export (tf2onnx).
+
+    Parameters
+    ----------
+    network : keras.Model
+        One input of fixed shape, one output.
+
+    Returns
+    -------
+    bytes
+        An ONNX file: batches of any size, float32.
+    """
+    import_tensorflow()
+    clear_away()
+    picture = np.zeros((1, *network.input_shape[1:]), np.float32)
+    with (
+        tempfile.TemporaryDirectory(prefix="tlcourse-") as folder,
+        warnings.catch_warnings(),
+        stderr_silenced(),
+        logging_silenced(),
+    ):
+        warnings.simplefilter("ignore")  # np.object in tf2onnx, inputs given as a list
+        network(picture)  # Keras exports only networks that were called
+        path = Path(folder, "network.onnx")
+        network.export(path, format="onnx", verbose=False)
+        content = path.read_bytes()
+    clear_away()
+    return content
+
+
+def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
+    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
+    with ctrl_c_waits(), stderr_silenced():
+        import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal errors only; the others are raised
+    # Memory comes from malloc: an arena of its own would never be handed back.
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(
+        source, options, providers=["CPUExecutionProvider"]
+    )
+
+
+def load(path: Path) -> "onnx.ModelProto":
+    """Load a file of the course's own."""
+    import onnx
+
+    return onnx.load(path, load_external_data=False)
+
+
+def subgraph(model: "onnx.ModelProto", outputs: Sequence[str]) -> bytes:
+    """Extract the part of a network that computes these tensors, as a file."""
+    from onnx.utils import Extractor
+
+    inputs = [value.name for value in model.graph.input]
+    part = Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
+    return part.SerializeToString()
+
+
+def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
+    """Quantize a network to 8-bit integers: QDQ, weights per channel, static ranges.
+
+    Parameters
+    ----------
+    content : bytes
+        An ONNX file that takes pixels.
+    pictures : iterable of ndarray of shape (height, width, 3), in [0, 255]
+        What the activations' ranges are calibrated on; labels are not needed.
+
+    Returns
+    -------
+    bytes
+        The quantized file; its input and outputs stay float32.
+
+    Notes
+    -----
+    B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference", CVPR 2018; the recipe is ONNX Runtime's. Weights
+    have 7 bits: with 8, sums overflow on processors with AVX2 and without VNNI, and
+    results would differ between machines. Depthwise convolutions keep 8: they are
+    computed otherwise, and their 9 or 25 weights per channel need them.
+    """
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    int8 = quantization.QuantType.QInt8
+    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder, logging_silenced():
+        whole, folded, small = (Path(folder, f"{name}.onnx") for name in "abc")
+        whole.write_bytes(content)
+        quant_pre_process(whole, folded, skip_symbolic_shape=True)  # folds batch norms
+        graph = load(folded).graph
+        depthwise = {"quant_type": int8, "axis": 0, "symmetric": True}
+        quantization.quantize_static(
+            folded,
+            small,
+            _Calibration(graph.input[0].name, pictures),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=int8,
+            op_types_to_quantize=["Conv", "Add", "Clip", "Relu", "Gemm", "MatMul"],
+            extra_options={
+                "TensorQuantOverrides": {
+                    name: [{**depthwise, "reduce_range": False}]
+                    for name in _depthwise_kernels(graph)
+                }
+            },
+        )
+        return small.read_bytes()
+
+
+def _depthwise_kernels(graph: "onnx.GraphProto") -> list[str]:
+    """Names of the kernels that filter each channel by itself."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    return [
+        node.input[1]
+        for node in convolutions
+        if shapes.get(node.input[1], (0, 0))[1] == 1
+    ]
+
+
+class _Calibration:
+    """What `quantize_static` reads pictures from, one at a time."""
+
+    def __init__(self, name: str, pictures: Iterable[np.ndarray]) -> None:
+        self._name, self._pictures = name, iter(pictures)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        picture = next(self._pictures, None)
+        if picture is None:
+            return None
+        return {self._name: np.asarray(picture, np.float32)[None]}
+
+
+def check_foreign(path: Path) -> bytes:
+    """Read an ONNX file that somebody else may have written, if it is a plain network.
+
+    Parameters
+    ----------
+    path : Path
+        An ONNX file.
+
+    Returns
+    -------
+    bytes
+        What was checked, wherever the path leads afterwards.
+
+    Raises
+    ------
+    DamagedFile
+        The file is damaged or too large, keeps weights in other files, or has an
+        operator that no exported network has, or a size that none has.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    content = read_file(path, LARGEST_FILE, DamagedFile)
+    try:
+        model = onnx.load_model_from_string(content)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise _refusal(path, str(error).split("\n")[0][:100] or "no ONNX") from None
+    if not model.graph.node:
+        raise _refusal(path, "it has no network in it")
+    if len(model.functions) or len(model.graph.sparse_initializer):
+        raise _refusal(path, "it defines operators of its own or sparse weights")
+    for node in model.graph.node:
+        _check_node(path, node)
+    for tensor in model.graph.initializer:
+        _check_tensor(path, tensor)
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise _refusal(path, str(error).split("\n")[0][:100]) from None
+    return content
+
+
+def _check_node(path: Path, node: "onnx.NodeProto") -> None:
+    if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+        name = f"{node.domain}.{node.op_type}".strip(".")[:80]
+        raise _refusal(path, f"no exported network has the operator {name}")
+    for attribute in node.attribute:
+        if attribute.HasField("g") or attribute.graphs or attribute.tensors:
+            raise _refusal(path, f"{node.op_type[:80]} has a network inside")
+        sizes = (attribute.i, *attribute.ints)
+        if attribute.name != "value" and max(map(abs, sizes)) > LARGEST_SIZE:
+            raise _refusal(path, f"{node.op_type} asks for {max(map(abs, sizes)):,}")
+        if attribute.HasField("t"):
+            _check_tensor(path, attribute.t)
+
+
+def _check_tensor(path: Path, tensor: "onnx.TensorProto") -> None:
+    if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
+        raise _refusal(path, "it keeps weights in another file")
+
+
+def _refusal(path: Path, reason: str) -> DamagedFile:
+    return DamagedFile(
+        f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder "
+        "again, or take another variant."
+    )

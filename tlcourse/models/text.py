@@ -1,0 +1,296 @@
+"""Pretrained networks for text: sentences in, features out, as for pictures."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import validation
+from ..errors import DamagedFile, UserInputError
+from ..features import engine as engines
+from ..features.augment import AS_IS
+from ..features.text import Ragged, sentence_features, token_states
+from ..tensorflow_start import import_tensorflow
+from . import bert_folder
+from .bert import attentions, encoder
+from .bert_weights import read_weights
+from .conversion import digest, weights_digest
+from .wordpiece import Tokenizer, as_sentences
+
+if TYPE_CHECKING:
+    import keras
+
+    from .wordpiece import Sentences
+
+EMBEDDINGS = "embeddings"
+_EMBEDDINGS_LAYERS = ("tokens", "positions", "norm", "states")
+_ENCODER_LAYERS = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
+
+
+class PretrainedTextModel:
+    """A pretrained BERT. Made by `tl.load_pretrained_model("minilm")`.
+
+    Attributes
+    ----------
+    name, engine, precision : str
+        As given to `load_pretrained_model`, or the folder's name.
+    folder : Path
+        Where its files are.
+    shape : tlcourse.models.bert.Shape
+        How large it is.
+    tokenizer : tlcourse.models.wordpiece.Tokenizer
+        Its WordPiece tokenizer.
+    """
+
+    kind = "sentences"
+    # Of `fine_tune`, chosen on the films' validation set; J. Devlin et al. took batches
+    # of 16 or 32.
+    settings: dict = {"learning_rate": 1e-4, "batch_size": 16}
+
+    def __init__(
+        self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
+    ) -> None:
+        self.engine = engines.check_engine(engine)
+        self.precision = engines.check_precision(precision, engine)
+        self.folder = bert_folder.find_folder(name)
+        is_published = name in bert_folder.PUBLISHED
+        self.name = str(name) if is_published else self.folder.resolve().name
+        self.shape = bert_folder.read_shape(self.folder)
+        self.tokenizer = Tokenizer(
+            self.folder / bert_folder.VOCABULARY,
+            bert_folder.is_lower_case(self.folder),
+            bert_folder.longest_text(self.folder, self.shape),
+        )
+        if len(self.tokenizer) > self.shape.vocabulary:
+            raise DamagedFile(
+                f"{self.folder / bert_folder.VOCABULARY} has {len(self.tokenizer):,} "
+                f"tokens, the network {self.shape.vocabulary:,}. The two belong to "
+                "different networks."
+            )
+        self._weights = read_weights(self.folder, self.shape)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.name}: up to {self.tokenizer.longest} tokens → "
+            f"{self.feature_dim:,} features, {len(self.blocks)} blocks>"
+        )
+
+    @property
+    def feature_dim(self) -> int:
+        """The number of features of a sentence."""
+        return self.shape.width
+
+    @property
+    def blocks(self) -> dict[str, list[str]]:
+        """Block name → names of its layers, from input to output."""
+        blocks = {EMBEDDINGS: _EMBEDDINGS_LAYERS}
+        for number in range(1, self.shape.layers + 1):
+            blocks[f"layer_{number}"] = _ENCODER_LAYERS
+        return {
+            block: [f"{block}_{layer}" for layer in layers]
+            for block, layers in blocks.items()
+        }
+
+    @cached_property
+    def network(self) -> "keras.Model":
+        """The network as a `keras.Model`, built when it is first asked for.
+
+        Token ids int32 (n, length), 0 is padding → features float32 (n, d).
+        """
+        network = self.copy_network()
+        self._weights = {}  # from now on they are the network's, and may change
+        engines.release_all()  # they hold the file's weights, too
+        return network
+
+    def copy_network(self) -> "keras.Model":
+        """Copy the network: training the copy leaves `self.network` as it is."""
+        import_tensorflow()
+        network = encoder(self.shape, self.name)
+        for name, arrays in self._present_weights().items():
+            network.get_layer(name).set_weights(arrays)
+        return network
+
+    def tokens(self, sentence: str) -> list[str]:
+        """The tokens of a sentence as text, from [CLS] to [SEP]."""
+        return self.tokenizer.tokens(self._ids_of_one(sentence))
+
+    def tokenize(self, sentences: "Sentences") -> np.ndarray:
+        """The input of `network`: token ids int32 (n, longest), padded with 0."""
+        ids = self._ragged_ids(sentences)
+        return ids.padded(range(len(ids)))
+
+    def extract_features(
+        self, sentences: "Sentences", cache: bool = True
+    ) -> np.ndarray:
+        """Extract each sentence's features: the last layer, averaged over its tokens.
+
+        Features that were computed before come from the cache on disk. After Ctrl-C
+        the next call continues where this one stopped.
+
+        Parameters
+        ----------
+        sentences
+            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; may
+            be empty. A text longer than the network takes is cut, with a warning.
+        cache : bool
+            False: compute everything, and keep nothing.
+
+        Returns
+        -------
+        ndarray of shape (n, feature_dim), float32
+
+        Raises
+        ------
+        UserInputError
+            Something among the sentences is no text.
+        """
+        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        return sentence_features(runner, self._ids(sentences), name)
+
+    def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
+        """The last layer's output for every token: (tokens, feature_dim) per sentence.
+
+        Parameters and errors as `extract_features`; the tokens are those of `tokens`.
+        """
+        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        return token_states(runner, self._ids(sentences), name)
+
+    def activations(
+        self,
+        sentences: "Sentences",
+        block: str | None,
+        augmentations: Sequence[str] = (AS_IS,),
+        cache: bool = True,
+        engine: str | None = None,
+    ) -> Ragged:
+        """Compute a block's output for each sentence: float16 (tokens, width).
+
+        Without a block: the token ids, int32 (tokens,). `augmentations` and `engine`
+        are those of pictures; a sentence is taken as it is, by this process.
+        """
+        self.augmentations(augmentations)
+        if engines.is_dask(engine):
+            raise UserInputError("Dask is for pictures: leave engine out.")
+        if block is None:
+            return self._ragged_ids(sentences)
+        if not isinstance(block, str) or block not in self.blocks:
+            raise UserInputError(
+                f"{self.name} has no block {validation.shown(block)}. Its blocks: "
+                f"{', '.join(self.blocks)}."
+            )
+        runner = self._runner(list(self.blocks).index(block))
+        name = self._cache_name(cache, f"-{block}")
+        return token_states(runner, self._ids(sentences), name, np.float16)
+
+    def attentions(self, sentence: str) -> np.ndarray:
+        """Attention weights of one sentence: float32 (layers, heads, tokens, tokens).
+
+        The tokens are those of `tokens(sentence)`; each row sums to 1. See
+        `tlcourse.models.bert.attentions`.
+        """
+        return attentions(self.network, self._ids_of_one(sentence))
+
+    def predict_with(
+        self, network: "keras.Model", sentences: "Sentences"
+    ) -> np.ndarray:
+        """Predict with this network and a head on it → (n, classes)."""
+        weights = {
+            name: arrays
+            for name, arrays in _weights_of(network).items()
+            if name in self._layer_names
+        }
+        ids, layers = self._ids(sentences), self.shape.layers
+        if engines.uses_onnx(self.engine):
+            runner = self._onnx(weights, layers, "float32")
+        else:
+            runner = _in_tensorflow(network, layers)
+        features = sentence_features(runner, ids, None, "Predicting")
+        return network.layers[-1](features).numpy()
+
+    def count(self, sentences: "Sentences") -> int | None:
+        """The number of sentences, if it is known before they are read."""
+        is_read_once = isinstance(sentences, Iterator) or hasattr(
+            sentences, "as_numpy_iterator"
+        )
+        return None if is_read_once else len(as_sentences(sentences))
+
+    def augmentations(self, chosen: object) -> tuple[str, ...]:
+        """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
+        if isinstance(chosen, tuple):
+            chosen = list(chosen)
+        if not any(chosen is one or chosen == one for one in (None, 1, AS_IS, [AS_IS])):
+            raise UserInputError(
+                f"augmentations is {validation.shown(chosen)}, but only pictures are "
+                "augmented; a sentence is taken as it is."
+            )
+        return (AS_IS,)
+
+    def _ids_of_one(self, sentence: str) -> np.ndarray:
+        return self._ids(validation.text("sentence", sentence))[0]
+
+    def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
+        return self.tokenizer.ids(as_sentences(sentences))
+
+    def _ragged_ids(self, sentences: "Sentences") -> Ragged:
+        ids = self._ids(sentences)
+        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
+
+    def _cache_name(self, cache: bool, ending: str = "") -> str | None:
+        return self.name + ending if validation.flag("cache", cache) else None
+
+    def _runner(self, layers: int) -> engines.Engine:
+        """The engine for so many layers, with the weights that the network has now."""
+        if not engines.uses_onnx(self.engine):
+            return _in_tensorflow(self.network, layers)
+        precision = self.precision if self._weights else "float32"
+        return self._onnx(self._present_weights(), layers, precision)
+
+    def _onnx(self, weights: dict, layers: int, precision: str) -> engines.Engine:
+        from . import bert_onnx
+
+        digest = self._file_digest if weights is self._weights else _digest(weights)
+
+        def build() -> bytes:
+            content = bert_onnx.build(weights, self.shape, layers)
+            return bert_onnx.quantize(content) if precision == "int8" else content
+
+        def make() -> engines.Engine:
+            engines.release_all()  # a BERT's engine is large: one is kept
+            return engines.OnnxEngine(build, key, (None, self.shape.width))
+
+        key = f"{digest} {self.shape} {layers} {precision}"
+        return engines.remembered((key,), make)
+
+    @cached_property
+    def _file_digest(self) -> str:
+        return _digest(self._weights)
+
+    @property
+    def _layer_names(self) -> set[str]:
+        return {name for layers in self.blocks.values() for name in layers}
+
+    def _present_weights(self) -> dict[str, list[np.ndarray]]:
+        """The file's weights until there is a network, which may have been changed."""
+        return self._weights or _weights_of(self.network)
+
+
+def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
+    return {
+        layer.name: layer.get_weights() for layer in network.layers if layer.weights
+    }
+
+
+def _digest(weights: dict[str, list[np.ndarray]]) -> str:
+    return weights_digest(array for name in sorted(weights) for array in weights[name])
+
+
+def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEngine:
+    """So many layers of a BERT with its present weights, in TensorFlow."""
+    import keras
+
+    block = f"layer_{layers}" if layers else EMBEDDINGS
+    states = network.get_layer(f"{block}_states").output
+    part = keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
+    return engines.TensorFlowEngine(part, digest(part))

@@ -1,0 +1,171 @@
+"""Weights of the pretrained networks for pictures: where they are, and Keras models."""
+
+import csv
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..cards import bundled_file
+from ..downloads import DownloadError, download
+from ..errors import DamagedFile, WeightsUnavailable
+from ..files import as_path
+from ..tensorflow_start import check_tensorflow, import_tensorflow
+from . import bundled
+from .recipes import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+
+def imagenet_classes() -> list[dict[str, str]]:
+    """ImageNet's 1,000 classes in order: index, wnid (WordNet's number) and label."""
+    path = bundled_file("weights", "imagenet_labels.csv")
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def weights_file(name: str, include_top: bool = False) -> Path:
+    """Where the weights of a network are kept: with the course, or in Keras' cache."""
+    recipe = RECIPES[name]
+    if not recipe.application:
+        return bundled.file(name)
+    home = as_path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "KERAS_HOME")
+    return home / "models" / recipe.files[include_top]
+
+
+def weights_address(name: str, include_top: bool = False) -> str:
+    """Where Keras publishes the weights of one of its networks."""
+    recipe = RECIPES[name]
+    return f"{KERAS_FILES}/{recipe.address}/{recipe.files[include_top]}"
+
+
+def fetch_weights(name: str, include_top: bool = False) -> None:
+    """Download a network's weights into Keras' cache, and check them.
+
+    Raises
+    ------
+    WeightsUnavailable
+        They could not be downloaded, or are not the published ones.
+    """
+    if not RECIPES[name].application:
+        return
+    file = weights_file(name, include_top)
+    try:
+        download(weights_address(name, include_top), file, _md5(file.name))
+    except (DownloadError, OSError) as error:
+        reason: object = error
+        if isinstance(error, OSError):
+            reason = f"{file} could not be written: {error.strerror or error}"
+        raise WeightsUnavailable(
+            f"The weights of {name} are not on this machine, and could not be "
+            f"downloaded: {reason}. With internet run `{_command(name, include_top)}`; "
+            f"without, copy {file.name} into {file.parent} from a machine that has it, "
+            "or use the bundled efficientnet_lite0."
+        ) from error
+
+
+def _command(name: str, include_top: bool) -> str:
+    return f"tlcourse fetch {name}" + (" --with-classifier" if include_top else "")
+
+
+def fault_of_weights(file: Path) -> str | None:
+    """What is wrong with a file of Keras weights, as an adjective; None if nothing."""
+    if not file.is_file():
+        return "missing"
+    if file.stat().st_size == 0:
+        return "empty"
+    import h5py
+
+    try:
+        h5py.File(file, "r").close()
+    except OSError as error:  # "(file signature not found)", "(truncated file: eof = …"
+        return "cut short" if "truncated" in str(error) else "no file of weights"
+    expected = _md5(file.name)
+    with open(file, "rb") as content:
+        actual = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
+    return "altered" if expected and actual != expected else None
+
+
+def _md5(file_name: str) -> str:
+    """The published MD5 of a file; "" where there is none."""
+    for recipe in RECIPES.values():
+        if file_name in recipe.files:
+            return recipe.md5[recipe.files.index(file_name)]
+    return ""
+
+
+def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
+    """Build a pretrained network with its preprocessing, as one flat Keras model."""
+    check_tensorflow()
+    file = weights_file(name, include_top)
+    if not file.is_file():
+        fetch_weights(name, include_top)
+    import_tensorflow()
+    import keras
+
+    pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
+    options: dict[str, Any] = {
+        "input_tensor": preprocessing_layers(pixels, recipe.pixels),
+        "include_top": include_top,
+        "pooling": None if include_top else "avg",
+    }
+    if recipe.application:
+        network = application(recipe, name, file, **options)
+    else:
+        from .efficientnet_lite import EfficientNetLite
+
+        network = EfficientNetLite(name, **options)
+    whole = f"{name}_classifier" if include_top else name
+    return keras.Model(pixels, network.outputs[0], name=whole)
+
+
+def application(
+    recipe: Recipe, name: str, weights: Path, **options: Any
+) -> "keras.Model":
+    """Call the network's function in `keras.applications`."""
+    import keras
+
+    shape = (recipe.size, recipe.size, 3)  # MobileNetV2 warns where it is not given
+    try:
+        return getattr(keras.applications, recipe.application)(
+            weights=weights, input_shape=shape, **options
+        )
+    except Exception as error:  # HDF5 and Keras raise a dozen kinds
+        reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
+        raise DamagedFile(
+            f"The weights file {weights} cannot be loaded ({reason}): it was cut "
+            "short, or belongs to another version. Delete it and run "
+            f"`{_command(name, options['include_top'])}` with internet."
+        ) from error
+
+
+def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.KerasTensor":
+    """Keras layers that do what the family's `preprocess_input` does; no Lambda."""
+    import keras
+
+    layers = keras.layers
+    if kind == "lite":
+        return layers.Rescaling(1 / 128, -127 / 128, name="preprocessing")(pixels)
+    if kind == "scaled":
+        return layers.Rescaling(1 / 127.5, -1, name="preprocessing")(pixels)
+    if kind == "caffe":
+        means = [103.939, 116.779, 123.68]
+        centred = layers.Normalization(
+            mean=means, variance=[1, 1, 1], name="preprocessing"
+        )
+        return centred(keras.ops.flip(pixels, axis=-1))  # blue, green, red
+    return pixels
+
+
+def preprocess(pixels: np.ndarray, kind: str) -> np.ndarray:
+    """Preprocess an array, which is not changed: float32 (n, height, width, 3)."""
+    import_tensorflow()
+    import keras
+
+    tensor = keras.ops.convert_to_tensor(pixels, "float32")
+    return np.asarray(preprocessing_layers(tensor, kind))

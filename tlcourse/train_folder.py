@@ -1,0 +1,301 @@
+"""A folder of pictures → an exported network in one call: `tlcourse train`.
+
+Check, split by identity, probe, fine-tune, select on the validation pictures, test once
+on the test pictures, export. The linear probe is the simpler model: it is kept unless
+the fine-tuned network is better by more than one standard error (`paired_gain`).
+Features, activations and each finished epoch are cached: interrupted, the same call
+goes on.
+"""
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from . import validation
+from .datasets import Dataset, examine, from_folder
+from .errors import TLCourseError, UserInputError, printable
+from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
+from .exporting import export
+from .features.engine import workers
+from .features.pictures import Pictures
+from .files import as_path, sha256
+from .measure import duration
+from .models.load import load_pretrained_model
+from .models.vision import PretrainedModel
+from .output_folder import check_output_folder, claimed
+from .training.classifiers import FineTuned
+from .training.evaluation import Gain, paired_gain
+from .training.fine_tune import fine_tune, first_block
+from .training.fitting import Settings
+from .training.probe import LinearProbe, train_classifier
+
+TIMED = 16  # pictures with which the time is estimated
+# Cost per picture in forward passes of the network, measured on two cores.
+EPOCH_COST, TEST_COST = 0.5, 6.0
+EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
+SHOWN = 10  # classes that are printed; the model card has more
+
+
+def train_folder(
+    folder: str | PathLike,
+    out: str | PathLike,
+    backbone: str = "efficientnet_lite0",
+    from_block: str | int = 3,
+    epochs: int = 10,
+    seed: int = 0,
+    licence: str | None = None,
+    say: Callable[[str], None] = print,
+    scheduler: str | None = None,
+) -> ExportedModel:
+    """Train a network on a folder of class folders, test it, and export it.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        As for `datasets.from_folder`.
+    out : str or PathLike
+        A new or empty folder. Where it holds the result of this very job, nothing is
+        done.
+    backbone : str
+        As for `load_pretrained_model`; one that takes pictures.
+    from_block, epochs, seed
+        As for `fine_tune`; with 0 epochs only the linear probe is trained.
+    licence : str, optional
+        Of the pictures, for the model card.
+    say : callable
+        Gets one line after the other on what is done.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers compute features and activations; they
+        must see the pictures and the cache's folder under the same paths.
+
+    Returns
+    -------
+    ExportedModel
+
+    Raises
+    ------
+    UserInputError
+        As `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
+    TLCourseError
+        As `export`; the scheduler cannot be reached.
+    """
+    out = as_path(out, "out")
+    epochs = validation.whole_number("epochs", epochs, 0, 10_000)
+    if licence is not None:
+        validation.text("licence", licence)
+    model = load_pretrained_model(backbone)
+    if not isinstance(model, PretrainedModel):
+        raise UserInputError(
+            f"{backbone} takes sentences; choose one that takes pictures, see "
+            "tl.list_pretrained_models()."
+        )
+    first_block(model, from_block)
+    settings = {
+        "backbone": backbone,
+        "from_block": from_block if isinstance(from_block, str) else int(from_block),
+        "epochs": epochs,
+        "seed": int(Settings(seed=seed).seed),
+        "licence": licence,
+    }
+    if (out / RECORD).is_file():  # perhaps of this very job: then nothing is written
+        if not _is_result_of(out, _fingerprint(_read(folder, say), settings)):
+            check_output_folder(out)
+        say(
+            f"{out} holds the network of this very job: the same pictures, the same "
+            "settings. There is nothing to do."
+        )
+        return load_exported(out)
+    check_output_folder(out)
+    with claimed(out):
+        return _train(folder, out, settings, model, say, scheduler)
+
+
+def _train(
+    folder: str | PathLike,
+    out: Path,
+    settings: dict,
+    model: PretrainedModel,
+    say: Callable[[str], None],
+    scheduler: str | None,
+) -> ExportedModel:
+    """The job itself, its arguments checked."""
+    started, dataset = time.perf_counter(), _read(folder, say)
+    job = {"fingerprint": _fingerprint(dataset, settings), **settings}
+    with _cluster(scheduler) as (engine, threads):
+        job["estimated_seconds"] = _estimate(model, dataset, job["epochs"], threads)
+        say(
+            f"This takes about {duration(job['estimated_seconds'])}, less where an "
+            "earlier run was interrupted."
+        )
+        probe, right = _probe(model, dataset, job["seed"], engine)
+        job["probe"] = float(np.mean(right))
+        say(f"Linear probe: {job['probe']:.1%} of the validation pictures are right.")
+        chosen = _select(model, dataset, probe, right, job, say, engine)
+    say(f"Testing on the test pictures, once, and exporting to {out} …")
+    job["seconds"] = round(time.perf_counter() - started, 1)
+    exported = export(chosen, out, dataset, model, job["licence"], about={"job": job})
+    for line in _test_results(exported.record["test"]):
+        say(printable(line))
+    for name, file in exported.record["files"].items():
+        size = file["bytes"] / 1e6
+        say(f"  {out / name}: {size:.1f} MB, {file['accuracy']:.1%} right")
+    seconds = time.perf_counter() - started
+    say(f"Done in {duration(seconds)}. {out / CARD} has all this and more.")
+    return exported
+
+
+def _read(folder: str | PathLike, say: Callable[[str], None]) -> Dataset:
+    """The pictures, checked and split; `say` gets a report."""
+    say(printable(f"Reading the pictures in {folder} …"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the same is reported below
+        dataset = from_folder(folder)
+    for line in repr(examine(dataset)).splitlines():
+        say(line)
+    for file, why in dataset.skipped[:SHOWN]:
+        say(printable(f"  left out: {file}: {why}"))
+    empty = [name for name, split in dataset.splits.items() if not len(split)]
+    if empty:
+        raise UserInputError(
+            f"There are too few pictures in {folder}: nothing is left for "
+            f"{' and '.join(empty)}. Each class needs three different pictures or "
+            "more: for training, validation and test."
+        )
+    return dataset
+
+
+def _fingerprint(dataset: Dataset, settings: dict) -> str:
+    """SHA-256 of all that the job depends on: each picture, its class, the settings."""
+    about = json.dumps([dataset.class_names, settings], sort_keys=True)
+    summary = hashlib.sha256(about.encode())
+    for name, split in dataset.splits.items():
+        digests = map(sha256, cast(Pictures, split.images).paths)
+        contents = sorted(zip(digests, split.labels.tolist(), strict=True))
+        summary.update(json.dumps([name, contents]).encode())
+    return summary.hexdigest()
+
+
+def _is_result_of(out: Path, fingerprint: str) -> bool:
+    try:
+        return read_record(out).get("job", {}).get("fingerprint") == fingerprint
+    except TLCourseError:  # a foreign folder: refused as any other that is not empty
+        return False
+
+
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
+    """The engine that computes features, and its number of threads."""
+    if scheduler is None:
+        yield None, workers()
+        return
+    from .scale.cluster import connected
+
+    with connected(scheduler) as client:
+        yield "dask", sum(client.nthreads().values())
+
+
+def _estimate(
+    model: PretrainedModel, dataset: Dataset, epochs: int, threads: int
+) -> int:
+    """Seconds that the whole job takes, from a trial with a few pictures."""
+    some = dataset.train.images[:TIMED]
+    model.extract_features(some[:1], cache=False)  # starts the engine
+    started = time.perf_counter()
+    model.extract_features(some, cache=False)
+    each = (time.perf_counter() - started) / len(some)
+    train, held_out, test = (len(split) for split in dataset.splits.values())
+    copies = len(model.augmentations(None)) if epochs else 0
+    frozen = (train + held_out + copies * train) * workers() / threads
+    passes = frozen + EPOCH_COST * epochs * train + TEST_COST * test
+    return round(each * passes + EXPORT_SECONDS)
+
+
+def _probe(
+    model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None
+) -> tuple[LinearProbe, np.ndarray]:
+    """A linear probe, and which of the validation pictures it gets right."""
+    train, held_out = (
+        model.extract_features(split.images, engine=engine)
+        for split in (dataset.train, dataset.validation)
+    )
+    probe = train_classifier(
+        train, dataset.train.labels, dataset.class_names, seed=seed
+    )
+    return probe, probe.predict(held_out) == dataset.validation.labels
+
+
+def _select(
+    model: PretrainedModel,
+    dataset: Dataset,
+    probe: LinearProbe,
+    probe_right: np.ndarray,
+    job: dict,
+    say: Callable[[str], None],
+    engine: str | None,
+) -> FineTuned | LinearProbe:
+    """The probe, or the fine-tuned network if it is clearly better; `job` says why."""
+    if not job["epochs"]:
+        job |= {"fine_tuned": None, "choice": "Only the linear probe was trained."}
+        return probe
+    tuned = fine_tune(
+        model,
+        dataset.train.images,
+        dataset.train.labels,
+        job["from_block"],
+        validation=(dataset.validation.images, dataset.validation.labels),
+        class_names=dataset.class_names,
+        epochs=job["epochs"],
+        seed=job["seed"],
+        engine=engine,
+    )
+    right = tuned.predict(dataset.validation.images) == dataset.validation.labels
+    gain = paired_gain(probe_right, right)
+    job["fine_tuned"] = float(np.mean(right))
+    job["choice"] = _about_choice(job["probe"], job["fine_tuned"], gain)
+    say(job["choice"])
+    return tuned if gain.exceeds_one_standard_error else probe
+
+
+def _about_choice(probe: float, tuned: float, gain: Gain) -> str:
+    """Which model was kept, and why."""
+    more = "fewer" if gain.net < 0 else "more"
+    difference = f"{abs(gain.net)} {more}" if gain.net else "as many"
+    compared = (
+        f"Fine-tuned: {tuned:.1%} of the validation pictures are right, the probe "
+        f"{probe:.1%}: {difference} of {gain.rows}"
+    )
+    error = f"one standard error ({gain.standard_error:.1f})"
+    if gain.exceeds_one_standard_error:
+        return f"{compared}, which exceeds {error}. The fine-tuned one is kept."
+    within = f", within {error}" if gain.net > 0 else ""
+    return f"{compared}{within}. The probe, the simpler model, is kept."
+
+
+def _test_results(test: dict) -> Iterator[str]:
+    """The results on the test pictures, line by line."""
+    low, high = test["interval"]
+    yield (
+        f"{test['accuracy']:.1%} of {test['pictures']:,} test pictures are right (95 % "
+        f"interval {low:.1%} to {high:.1%}); always answering {test['most_frequent']}: "
+        f"{test['baseline']:.1%}."
+    )
+    tested = {name: row for name, row in test["classes"].items() if row["pictures"]}
+    recall = {name: row["right"] / row["pictures"] for name, row in tested.items()}
+    worst = sorted(recall, key=lambda name: (recall[name], name))[:SHOWN]
+    for name in worst:
+        yield f"  {recall[name]:6.1%} of {tested[name]['pictures']:,} {name}"
+    if len(recall) > SHOWN:
+        yield f"  … and {len(recall) - SHOWN:,} classes with a higher recall"
+    for one in test["surest_mistakes"][:3]:
+        yield (
+            f"  a confident mistake: {one['picture']}, predicted {one['predicted']} "
+            f"({one['probability']:.0%})"
+        )

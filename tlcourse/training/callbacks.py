@@ -1,0 +1,219 @@
+"""Keras callbacks of `fine_tune`: progress, the best epoch, and a backup on disk.
+
+Imported after TensorFlow has been started by `import_tensorflow`.
+"""
+
+import json
+import shutil
+import sys
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from xxhash import xxh3_128
+
+from ..features.cache import CacheWarning, limit
+from ..features.text import Ragged
+from ..files import read_json, write_atomically
+from ..folders import cache_folder, make_cache_folder
+from ..measure import duration
+from ..progress import in_notebook, is_off
+
+if TYPE_CHECKING:
+    from .fitting import Preparation, Settings
+
+
+class BestEpoch(keras.callbacks.EarlyStopping):
+    """Early stopping that ends with the weights of the best epoch.
+
+    The best epoch has the highest validation accuracy; of several, the one with the
+    lowest validation loss. Epoch 0 is the probe: where no epoch is better, the weights
+    are those that training began with.
+    """
+
+    def __init__(self, patience: int, probe: dict[str, float]) -> None:
+        super().__init__(
+            "val_accuracy", patience=patience, mode="max", restore_best_weights=True
+        )
+        self.probe = probe
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        self.best = self.get_monitor_value(self.probe)
+        self.best_weights = self.model.get_weights()
+        self.best_epoch = -1
+
+    def get_monitor_value(self, logs: dict[str, float]) -> tuple[float, float]:
+        return logs["val_accuracy"], -logs["val_loss"]
+
+    def _is_improvement(self, value: tuple, reference: tuple) -> bool:
+        return value > reference
+
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """Backup of each epoch, so that a training that was killed goes on after it.
+
+    Besides the weights and the optimizer, which Keras keeps, these are the history and
+    the weights of the best epoch. A backup that cannot be read is not used, and where
+    none can be written training goes on without.
+    """
+
+    def __init__(self, folder: Path, best: BestEpoch | None) -> None:
+        super().__init__(str(folder), double_checkpoint=True)
+        self.folder, self.best = folder, best
+        self.history: dict[str, list[float]] = {}
+        self.resumed_after = 0
+        self.is_possible = True
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        before = self.model.get_weights()
+        try:
+            super().on_train_begin(logs)
+            self._restore_history()
+        except Exception:  # whatever damaged files raise
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.model.set_weights(before)
+            self.model._initial_epoch = 0
+
+    def _restore_history(self) -> None:
+        done = self.model._initial_epoch
+        if not done:
+            return
+        saved = read_json(self.folder / "history.json")
+        history = {name: values[:done] for name, values in saved["history"].items()}
+        if min(map(len, history.values())) < done:
+            raise ValueError("The history lacks epochs.")
+        if self.best is not None:
+            if saved["best_epoch"] >= 0:
+                self.model.load_weights(self.folder / "best.weights.h5")
+                self.best.best_weights = self.model.get_weights()
+                self.best.best = tuple(saved["best"])
+                self.best.best_epoch = saved["best_epoch"]
+                self._load_model()  # the latest again, and the optimizer's state
+            self.best.wait = done - 1 - self.best.best_epoch
+            if self.best.wait >= self.best.patience:
+                self.model._initial_epoch = self.params["epochs"]
+        self.history, self.resumed_after = history, done
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        if not self.is_possible:
+            return
+        try:
+            self._save_history(epoch)
+            super().on_epoch_end(epoch, logs)
+        except (OSError, RuntimeError) as error:  # h5py raises both on a full disk
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.is_possible = False
+            warnings.warn(
+                f"The training cannot be backed up in {self.folder.parent} ({error}); "
+                "it goes on, and could not be resumed after an interruption.",
+                CacheWarning,
+                stacklevel=2,
+            )
+
+    def _save_history(self, epoch: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        saved: dict[str, Any] = {"history": self.history}
+        if self.best is not None:
+            saved |= {"best": self.best.best, "best_epoch": self.best.best_epoch}
+            if self.best.best_epoch == epoch:
+                unfinished = self.folder / "unfinished.weights.h5"
+                self.model.save_weights(unfinished)
+                unfinished.replace(self.folder / "best.weights.h5")
+        text = json.dumps(saved).encode()
+        write_atomically(self.folder / "history.json", lambda file: file.write(text))
+
+
+class Progress(keras.callbacks.Callback):
+    """A live curve in a notebook, one line per epoch elsewhere.
+
+    `TQDM_DISABLE=1` turns it off, as it does progress bars.
+    """
+
+    def __init__(self, rows: str, probe: dict[str, float]) -> None:
+        super().__init__()
+        self.rows, self.probe = rows, probe
+        self._epochs: list[dict] = []
+        self._display: Any = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        say(f"Fine-tuning on {self.rows}.")
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs, total = logs or {}, self.params["epochs"]
+        seconds = time.perf_counter() - self._started
+        row = {"epoch": epoch + 1, "loss": logs["loss"]}
+        text = f"epoch {epoch + 1} of {total}, loss {logs['loss']:.3f}"
+        if "val_accuracy" in logs:
+            row["validation_accuracy"] = logs["val_accuracy"]
+            row["validation_loss"] = logs["val_loss"]
+            text += f", validation accuracy {logs['val_accuracy']:.1%}"
+        text += f", {duration(seconds)}"
+        if left := total - epoch - 1:
+            text += f", {duration(left * seconds)} left"
+        self._epochs.append(row)
+        if in_notebook() and not is_off():
+            self._draw(text)
+        else:
+            say(text)
+
+    def _draw(self, text: str) -> None:
+        from IPython.display import display
+
+        from ..plots import training
+
+        probe = {f"validation_{name[4:]}": value for name, value in self.probe.items()}
+        figure = training(self._epochs, self.params["epochs"], text, probe)
+        if self._display is None:
+            self._display = display(figure, display_id=True)
+        else:
+            self._display.update(figure)
+
+
+def say(text: str) -> None:
+    """Print a line of progress; outside of notebooks on stderr."""
+    if not is_off():
+        print(text, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
+
+
+def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | None:
+    """A folder in the cache for this very training; None where nothing can be kept."""
+    about = [
+        preparation.model.name,
+        preparation.first_block,
+        preparation.augmentations,
+        asdict(settings),
+        (tf.__version__, keras.__version__, np.__version__),
+    ]
+    digest = xxh3_128(json.dumps(about).encode())
+    batches = [preparation.training]
+    if preparation.validation:
+        batches.append(preparation.validation)
+    for part in batches:
+        for array in (part.rows.rows, part.rows.targets, part.rows.weights):
+            digest.update(np.ascontiguousarray(array))
+    for weight in preparation.probe.kernel_and_bias():
+        digest.update(np.ascontiguousarray(weight))
+    for activations in {id(p.activations): p.activations for p in batches}.values():
+        if isinstance(activations, Ragged):
+            digest.update(activations.lengths)
+            activations = activations.values
+        for piece in np.array_split(activations, -(-len(activations) // 64)):
+            digest.update(np.ascontiguousarray(piece))
+    try:
+        make_cache_folder("training")
+    except OSError:
+        return None
+    name = f"{preparation.model.name}-{digest.hexdigest()[:24]}"
+    folder = cache_folder() / "training" / name
+    return folder if limit() and not folder.is_symlink() else None

@@ -1,0 +1,183 @@
+"""What `fine_tune` and `train_classifier` return: predictions, and their evaluation."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import validation
+from ..errors import UserInputError, printable
+from .evaluation import ConfusionMatrix
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..features.inputs import Images
+    from ..models.wordpiece import Sentences
+
+
+class Classifier:
+    """Base of everything here that has `predict_proba`: what follows from it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted, in the order of the columns of `predict_proba`.
+    """
+
+    classes_: np.ndarray
+    _class_names: list[str] | None = None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes, in the order of `classes_`."""
+        return self._class_names or [str(label) for label in self.classes_]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class: (n, n_classes), each row sums to 1."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row, (n,), of the type it was trained on."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Accuracy in [0, 1]: the share of rows whose label is predicted.
+
+        Parameters
+        ----------
+        X : see `predict_proba`
+        y : array_like of shape (n,)
+            The true labels.
+        sample_weight : array_like of shape (n,), optional
+            How much each row counts.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        UserInputError
+            The labels differ in number from the rows, or in type from the classes.
+        """
+        predicted = self.predict(X)
+        labels = validation.labels(y, len(predicted))
+        if (labels.dtype.kind == "U") != (self.classes_.dtype.kind in "UO"):
+            raise _unknown_label(labels[0].item())
+        weights = validation.weights(sample_weight, len(labels))
+        return float(np.average(predicted == labels, weights=weights))
+
+    def confusion(self, X: Any, y: ArrayLike) -> ConfusionMatrix:
+        """Count how often each class was predicted as which, a `ConfusionMatrix`."""
+        predicted = self.predict_proba(X).argmax(axis=1)
+        return ConfusionMatrix.of(
+            self.positions(y, len(predicted)), predicted, self.class_names
+        )
+
+    def report(self, X: Any, y: ArrayLike) -> str:
+        """Precision, recall and F1 score of each class, by scikit-learn, as text."""
+        from sklearn.metrics import classification_report
+
+        predicted = self.predict_proba(X).argmax(axis=1)
+        return classification_report(
+            self.positions(y, len(predicted)),
+            predicted,
+            labels=np.arange(len(self.classes_)),
+            target_names=[printable(name) for name in self.class_names],
+            zero_division=0,
+            digits=3,
+        )
+
+    def positions(self, labels: ArrayLike, count: int) -> np.ndarray:
+        """The positions of these `count` labels in `classes_`: int64 (count,).
+
+        Raises
+        ------
+        UserInputError
+            As `score`; a label that is not among the classes.
+        """
+        return positions_among(self.classes_, labels, count)
+
+
+def positions_among(classes: np.ndarray, labels: ArrayLike, count: int) -> np.ndarray:
+    """The positions of these `count` labels among sorted classes: int64 (count,)."""
+    labels = validation.labels(labels, count)
+    known = set(classes.tolist())
+    for label in labels.tolist():
+        if label not in known:
+            raise _unknown_label(label)
+    return np.searchsorted(classes, labels)
+
+
+def _unknown_label(label: object) -> UserInputError:
+    return UserInputError(
+        f"The labels hold {validation.shown(label)}, which is not among the classes "
+        "that the classifier was trained on."
+    )
+
+
+class FineTuned(Classifier):
+    """A fine-tuned network. Made by `fine_tune`.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Pixels in [0, 255], float32 (n, height, width, 3), or token ids, int32
+        (n, length), → probabilities (n, n_classes). An ordinary network of Keras:
+        `model.save("name.keras")` saves it, and Keras alone loads it.
+    history : dict
+        "loss", "accuracy" and, with validation rows, "val_loss" and "val_accuracy":
+        a list with the value of each epoch, as in Keras' `History.history`.
+    record : dict
+        What happened, ready for JSON: "from_block", "augmentations", "rows" ("training"
+        and "validation"), "settings", "seconds" of each stage, "probe" (val_accuracy
+        and val_loss), "best_epoch" (0: no epoch was better than the probe),
+        "resumed_after" (epochs), "moved" (block → how far, see `tl.checks.moved`) and
+        "changed" (paths of the weights that training changed).
+    """
+
+    def __init__(
+        self,
+        model: "keras.Model",
+        classes: np.ndarray,
+        class_names: list[str] | None,
+        history: dict[str, list[float]],
+        record: dict[str, Any],
+        predict_with: Callable,
+    ) -> None:
+        self.model, self.history, self.record = model, history, record
+        self.classes_, self._class_names = classes, class_names
+        self._predict_with = predict_with
+
+    def __repr__(self) -> str:
+        epochs, seconds = (
+            len(self.history["loss"]),
+            sum(self.record["seconds"].values()),
+        )
+        return (
+            f"<{self.model.name}: {len(self.classes_)} classes, {epochs} epochs, "
+            f"{seconds:.0f} s>"
+        )
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """(height, width) in pixels; None if the inputs are sentences."""
+        shape = self.model.input_shape
+        return tuple(shape[1:3]) if len(shape) == 4 else None
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The metrics of the epoch whose weights were kept, or of the probe."""
+        epoch = self.record["best_epoch"]
+        if not epoch:
+            return self.record["probe"]
+        return {name: values[epoch - 1] for name, values in self.history.items()}
+
+    def predict_proba(self, X: "Images | Sentences") -> np.ndarray:
+        """Probability of each class: float32 (n, n_classes); `X` as for `fine_tune`."""
+        return self._predict_with(self.model, X)

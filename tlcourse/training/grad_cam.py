@@ -1,0 +1,154 @@
+"""Grad-CAM: where on a picture a network finds evidence for a class."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from .. import validation
+from ..errors import UserInputError
+from ..features.compute import compute
+from ..features.engine import Pixels
+from ..tensorflow_start import import_tensorflow
+from .classifiers import FineTuned, positions_among
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from ..features.inputs import Images
+
+BATCH = 8
+PREDICTED = -1  # in place of a class: the one with the highest score
+
+
+def grad_cam(
+    classifier: "FineTuned | keras.Model",
+    images: "Images",
+    classes: ArrayLike | None = None,
+    layer: str | None = None,
+) -> np.ndarray:
+    """A heat map for each picture, bright where there is evidence for a class.
+
+    A channel of the last feature map is weighted by the mean gradient of the class
+    score with respect to it; evidence against the class is left out. The feature map is
+    coarse (7 × 7 in efficientnet_lite0): the heat map points at a region, not a pixel.
+
+    Parameters
+    ----------
+    classifier : FineTuned or keras.Model
+        From `fine_tune`; or a network from pixels to probabilities, with a Dense layer
+        at its end.
+    images
+        Pictures as for `extract_features`.
+    classes : array_like of shape (n,) or scalar, optional
+        For which class: a label as in training, or a position among the outputs of a
+        `keras.Model`. By default the predicted class.
+    layer : str, optional
+        Name of the layer whose feature map is used; by default the last that has one.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width), float32
+        At the network's input size, the maximum of each map 1; a map without any
+        evidence for the class is 0 throughout.
+
+    Raises
+    ------
+    UserInputError
+        No network that takes pictures, an unknown class, or a layer that does not
+        exist or has no feature map.
+
+    References
+    ----------
+    R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
+    Gradient-based Localization", ICCV 2017.
+    """
+    network: Any = getattr(classifier, "model", classifier)
+    shape = getattr(network, "input_shape", ())
+    if len(shape) != 4:
+        raise UserInputError(
+            f"grad_cam was given a {type(classifier).__name__}; expected a network "
+            "from tl.fine_tune, or of Keras, that takes pictures. A linear probe takes "
+            "features and not the picture."
+        )
+    size = tuple(shape[1:3])
+    pixels = compute(
+        Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
+    )
+    evidence = _Evidence(network, layer)
+    targets = np.full(len(pixels), PREDICTED)
+    if classes is not None:
+        labels = validation.as_array(classes, "classes")
+        labels = np.full(len(pixels), labels) if labels.ndim == 0 else labels
+        known = getattr(classifier, "classes_", np.arange(network.output_shape[-1]))
+        targets = positions_among(known, labels, len(pixels))
+    maps = [
+        evidence(pixels[start : start + BATCH], targets[start : start + BATCH])
+        for start in range(0, len(pixels), BATCH)
+    ]
+    return np.stack([_resized(each, size) for each in np.concatenate(maps)])
+
+
+class _Evidence:
+    """Pixels and classes → evidence at each position of a layer's feature map.
+
+    The score of a class is taken before the softmax, whose gradient vanishes where the
+    network is confident.
+    """
+
+    def __init__(self, network: "keras.Model", layer: str | None) -> None:
+        tf = import_tensorflow()
+        import keras
+
+        head = network.layers[-1]
+        self._kernel, self._bias = head.kernel, head.bias
+        feature_map = _feature_map(network, layer)
+        self._model = keras.Model(network.inputs[0], [feature_map, head.input])
+        # As a graph it keeps no more activations than the gradient needs.
+        pixels = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32)
+        targets = tf.TensorSpec((None,), tf.int64)
+        self._graph = tf.function(self._compute, input_signature=[pixels, targets])
+
+    def __call__(self, pixels: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """float32 (b, rows, columns), from 0 on."""
+        return self._graph(pixels.astype(np.float32), targets).numpy()
+
+    def _compute(self, pixels: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(pixels)  # a network that is frozen as a whole leaves no tape
+            feature_map, embedding = self._model(pixels, training=False)
+            scores = embedding @ self._kernel + self._bias
+            targets = tf.where(targets == PREDICTED, tf.argmax(scores, 1), targets)
+            score = tf.gather(scores, targets, axis=1, batch_dims=1)
+        gradient = tape.gradient(score, feature_map)
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+        return tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))
+
+
+def _feature_map(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":
+    """The output of the layer of that name, or of the last one with a feature map."""
+    outputs = {each.name: each.output for each in network.layers}
+    maps = {
+        name: output
+        for name, output in outputs.items()
+        if len(output.shape) == 4 and output.shape[1] * output.shape[2] > 1
+    }
+    if layer is None:
+        return list(maps.values())[-1]
+    if not isinstance(layer, str) or layer not in maps:
+        raise UserInputError(
+            f"{network.name!r} has no layer {validation.shown(layer)} with a feature "
+            f"map. The last ones that have one: {', '.join(list(maps)[-5:])}."
+        )
+    return maps[layer]
+
+
+def _resized(small: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map at the picture's size, its maximum 1."""
+    image = Image.fromarray(small).resize(size[::-1], Image.Resampling.BILINEAR)
+    large = np.asarray(image)
+    return large / large.max() if large.max() > 0 else large

@@ -1,0 +1,299 @@
+"""The linear probe: regularised logistic regression on standardised features."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from .. import validation
+from ..errors import UserInputError
+from .classifiers import Classifier
+
+if TYPE_CHECKING:
+    import keras
+
+CANDIDATES = tuple(10.0**power for power in range(-5, 2))
+DEFAULT_C = 1e-2  # where there are too few labels for cross-validation
+PRIOR_ROWS = 10  # how many rows the mean variance counts for
+
+
+class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
+    """Multinomial logistic regression on standardised features.
+
+    A scikit-learn estimator for pipelines, searches and ensembles; `train_classifier`
+    fits one in one call.
+
+    With few rows the variance of a single feature is mostly noise, and dividing by it
+    would amplify noise. So each variance is shrunk towards the mean variance, as if
+    `PRIOR_ROWS` rows had that one; with hundreds of rows nothing of it is left.
+
+    Parameters
+    ----------
+    C : float or sequence of float
+        Inverse regularisation strength, as in scikit-learn. Of several values the one
+        with the best log-likelihood in stratified cross-validation is used: up to five
+        folds, as many as the rarest class has labels. With one label per class
+        `DEFAULT_C` is used.
+    common_scale : bool
+        Divide all features by one number instead of each by its own. A little less
+        accurate, and the better initialisation for fine-tuning: no feature that hardly
+        varies gets a large weight.
+    seed : int
+        Of the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, in the order of the columns of `predict_proba`.
+    C_ : float
+        The value of `C` that was used.
+    cross_validated_accuracy_ : float or None
+        Accuracy in [0, 1] on the held-out folds with that `C`; None without folds.
+    mean_, scale_ : ndarray of shape (n_features,)
+        What is subtracted from the features, and what they are divided by.
+    regression_ : LogisticRegression
+        Fitted on the standardised features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> features = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.2]])
+    >>> probe = LinearProbe(C=1.0).fit(features, ["cat", "cat", "dog", "dog"])
+    >>> probe.predict([[1.0, 0.1]]).tolist()
+    ['dog']
+    """
+
+    def __init__(
+        self,
+        C: float | Sequence[float] = CANDIDATES,
+        common_scale: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.C = C
+        self.common_scale = common_scale
+        self.seed = seed
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "LinearProbe":
+        """Fit on features (n, d) and labels (n,).
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+        y : array_like of shape (n,)
+            Whole numbers or text.
+        sample_weight : array_like of shape (n,), optional
+            How much each row counts in relation to the others; rows of weight 0 are
+            left out.
+
+        Raises
+        ------
+        UserInputError
+            Lengths differ, fewer than two classes, NaN or infinite features, unusable
+            weights, a `C` that is not positive.
+        """
+        candidates = _check_candidates(self.C)
+        seed = validation.seed(self.seed)
+        common_scale = validation.flag("common_scale", self.common_scale)
+        X, y = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
+        weights = validation.weights(sample_weight, len(X))
+        if not weights.all():
+            X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+        weights = weights / weights.mean()  # scikit-learn multiplies C by them
+        self.classes_, targets = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise UserInputError(
+                f"All {len(y)} labels are {self.classes_[0].item()!r}; a classifier "
+                "needs examples of at least two classes."
+            )
+        scaler = StandardScaler().fit(X, sample_weight=weights)
+        self.mean_ = scaler.mean_
+        self.scale_ = _shrunk_scale(scaler.var_, 0 if common_scale else len(X))
+        X = (X - self.mean_) / self.scale_
+        folds = min(5, np.bincount(targets).min())
+        self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
+        # With two classes the solver multiplies by vectors, where a second thread only
+        # waits for memory.
+        threads = 1 if len(self.classes_) == 2 else None
+        with threadpool_limits(threads), _warnings_ignored():
+            if len(candidates) == 1:
+                self.C_ = candidates[0]
+            elif folds >= 2:
+                splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+                self.C_, self.cross_validated_accuracy_ = _cross_validate(
+                    X, targets, weights, candidates, list(splits.split(X, targets))
+                )
+            self.regression_ = LogisticRegression(C=self.C_, max_iter=500)
+            self.regression_.fit(X, targets, sample_weight=weights)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Probability of each class: float64 (n, n_classes), each row sums to 1."""
+        check_is_fitted(self)
+        X = self._validated(X, reset=False, dtype=np.float64)
+        return self.regression_.predict_proba((X - self.mean_) / self.scale_)
+
+    def kernel_and_bias(self) -> tuple[np.ndarray, np.ndarray]:
+        """The probe as softmax(features @ kernel + bias).
+
+        Returns
+        -------
+        kernel : ndarray of shape (d, n_classes), float64
+        bias : ndarray of shape (n_classes,), float64
+        """
+        check_is_fitted(self)
+        kernel, bias = self.regression_.coef_.T, self.regression_.intercept_
+        if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one column
+            kernel = np.hstack([-kernel, kernel]) / 2
+            bias = np.hstack([-bias, bias]) / 2
+        kernel = kernel / self.scale_[:, None]
+        return kernel, bias - self.mean_ @ kernel
+
+    def as_head(self) -> "keras.layers.Dense":
+        """The probe as a built Dense layer with softmax, to be put on the network.
+
+        The standardisation is folded into kernel and bias, so the layer takes the
+        features as they are: (n, d) → (n, n_classes).
+        """
+        from ..tensorflow_start import import_tensorflow
+
+        import_tensorflow()
+        import keras
+
+        kernel, bias = self.kernel_and_bias()
+        head = keras.layers.Dense(len(bias), activation="softmax", name="head")
+        head.build((None, len(kernel)))
+        head.set_weights([kernel.astype("float32"), bias.astype("float32")])
+        return head
+
+    def _validated(self, *data: Any, **options: Any) -> Any:
+        """As scikit-learn's `validate_data`, with errors of the course's own class."""
+        with _warnings_ignored():
+            try:
+                data = validate_data(self, *data, **options)
+                if isinstance(data, tuple):
+                    check_classification_targets(data[1])
+            except ValueError as error:
+                raise UserInputError(str(error)) from error
+        return data
+
+
+def train_classifier(
+    features: ArrayLike,
+    labels: ArrayLike,
+    class_names: Sequence[str] | None = None,
+    sample_weight: ArrayLike | None = None,
+    C: float | Sequence[float] = CANDIDATES,
+    seed: int = 0,
+    common_scale: bool = False,
+) -> LinearProbe:
+    """Train a linear probe on the features of a frozen network.
+
+    Parameters
+    ----------
+    features : array_like of shape (n, d)
+        As `model.extract_features` returns them.
+    labels : array_like of shape (n,)
+        Whole numbers or text.
+    class_names : sequence of str, optional
+        Names for the labels 0, 1, …; without them the labels are their own names.
+    sample_weight, C, seed, common_scale
+        See `LinearProbe`.
+
+    Returns
+    -------
+    LinearProbe
+
+    Raises
+    ------
+    UserInputError
+        As `LinearProbe.fit`; class names that do not fit the labels.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> features = [[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.2]]
+    >>> probe = tl.train_classifier(features, [0, 0, 1, 1], ["cat", "dog"])
+    >>> probe.class_names
+    ['cat', 'dog']
+    >>> probe.score(features, [0, 0, 1, 1])
+    1.0
+    """
+    features = validation.features(features)
+    labels = validation.labels(labels, len(features))
+    weights = validation.weights(sample_weight, len(features))
+    names = None if class_names is None else validation.class_names(class_names)
+    names = validation.names_of(np.unique(labels[weights > 0]), names)
+    probe = LinearProbe(C, common_scale, seed).fit(features, labels, weights)
+    probe._class_names = names
+    return probe
+
+
+def _check_candidates(C: object) -> list[float]:
+    """The values of C to choose from, ascending."""
+    values = validation.elements(C) if np.iterable(C) else (C,)
+    if not values:
+        raise UserInputError(
+            f"C is {validation.shown(C)}; expected a number above 0, or several."
+        )
+    return sorted(validation.number("C", value, 0, above=True) for value in values)
+
+
+def _shrunk_scale(variances: np.ndarray, rows: int) -> np.ndarray:
+    """Standard deviations, the variances shrunk towards their mean."""
+    shrunk = rows * variances + PRIOR_ROWS * variances.mean()
+    shrunk /= rows + PRIOR_ROWS
+    return np.sqrt(np.where(shrunk > 0, shrunk, 1))
+
+
+def _cross_validate(
+    X: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    candidates: list[float],
+    splits: list[tuple[np.ndarray, np.ndarray]],
+) -> tuple[float, float]:
+    """The C with the best log-likelihood on held-out folds, and the accuracy there.
+
+    Each fit starts from the solution for the next smaller C. `LogisticRegressionCV`
+    would fit every candidate; here the search ends once the likelihood falls, as the
+    largest values of C take most of the time. The tolerance is coarse: neighbouring
+    candidates differ by far more than further iterations would change.
+    """
+    fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
+    best = (-np.inf, DEFAULT_C, 0.0)
+    for C in candidates:
+        likelihood = right = 0.0
+        for (train, test), fit in zip(splits, fits, strict=True):
+            fit.set_params(C=C)
+            fit.fit(X[train], targets[train], sample_weight=weights[train])
+            probability = fit.predict_proba(X[test])
+            of_label = probability[np.arange(len(test)), targets[test]]
+            likelihood += np.sum(weights[test] * np.log(of_label + 1e-12))
+            right += np.sum(weights[test] * (probability.argmax(1) == targets[test]))
+        if likelihood < best[0]:
+            break
+        best = (likelihood, C, right / weights.sum())
+    return best[1], float(best[2])
+
+
+@contextmanager
+def _warnings_ignored() -> Iterator[None]:
+    """Without warnings of scikit-learn that say nothing about a probe."""
+    with warnings.catch_warnings():
+        # It asks whether one label per class was meant for a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        # scikit-learn 1.6 with SciPy 1.16
+        warnings.filterwarnings("ignore", ".*L-BFGS-B", DeprecationWarning)
+        yield

@@ -1,0 +1,159 @@
+"""The long doctor finds packs, networks, proxies and downloads at fault."""
+
+import os
+import shutil
+import socket
+from types import SimpleNamespace
+
+import h5py
+import pytest
+from faulty_host import faulty_host
+from typer.testing import CliRunner
+
+from tlcourse import fetching
+from tlcourse.datasets import downloaded, load_dataset
+from tlcourse.models import weights
+from workshop import doctor
+from workshop.__main__ import app
+from workshop.packs import write_pack
+
+CACHE = "TLCOURSE_CACHE/tlcourse-cache"
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    """A machine with nothing fetched and no proxy."""
+    for variable in ("TLCOURSE_CACHE", "KERAS_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    proxies = (*doctor.PROXIES, *map(str.upper, doctor.PROXIES))
+    for name in ("TLCOURSE_PACKS", *proxies):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(downloaded, "data_folder", lambda: tmp_path / "sets")
+
+
+def said(check, subject):
+    findings = [one for one in check() if one.subject == subject]
+    return "\n".join(f"{one.state}: {one.text}" for one in findings)
+
+
+@pytest.fixture
+def stick(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "stick"))
+    return write_pack(load_dataset("samples"), tmp_path / "stick")
+
+
+def test_a_pack_is_compared_with_what_was_written(stick, monkeypatch):
+    assert said(doctor.packs, "packs") == "ok: samples"
+    assert said(doctor.packs, "pack samples") == ""
+    picture = next(path for path in (stick / "test").rglob("*.jpg"))
+    picture.write_bytes(picture.read_bytes()[:-1] + b"?")
+    assert said(doctor.packs, "pack samples").startswith("missing")
+    monkeypatch.setenv("TLCOURSE_PACKS", str(stick))
+    assert "the parent of dogs" in said(doctor.packs, "packs")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "empty"),
+        (b"<html>404</html>", "no file of weights"),
+        (None, "altered"),
+    ],
+)
+def test_weights_that_are_not_as_published(tmp_path, monkeypatch, content, expected):
+    file = weights.weights_file("vgg16")
+    file.parent.mkdir(parents=True)
+    if content is None:
+        with h5py.File(file, "w") as opened:
+            opened["kernel"] = [1.0] * 1000
+    else:
+        file.write_bytes(content)
+    text = said(doctor.networks, "vgg16")
+    assert expected in text and "tlcourse fetch vgg16" in text
+    assert "resnet50" in said(doctor.networks, "more networks")
+
+
+def test_a_folder_of_another_package_that_cannot_be_written_to(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "Set KERAS_HOME" in said(doctor.folders, "KERAS_HOME")
+
+
+def test_a_clock_before_the_course(monkeypatch):
+    clock = SimpleNamespace(strftime=lambda form: "1970-01-01")
+    monkeypatch.setattr(doctor, "time", clock)
+    assert "it says 1970-01-01. Set it" in said(doctor.clock, "clock")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fault"),
+    [
+        ("http//proxy.example:3128", "names no host"),
+        ("ftp://anna:secret@proxy.example", "ftp://…@proxy.example"),
+        ("http://anna:secret@proxy.example:3128", ""),
+    ],
+)
+def test_a_proxy_that_is_none_is_named_without_its_password(monkeypatch, proxy, fault):
+    monkeypatch.setenv("https_proxy", proxy)
+    text = said(doctor.proxies, "https_proxy")
+    assert bool(text) == bool(fault) and fault in text and "secret" not in text
+
+
+LEFT_OVER = (
+    "KERAS_HOME/models/.unfinished-laptop-123-x/unfinished/vgg16.h5",
+    f"{CACHE}/models/.unfinished-laptop-123-x/unfinished/model.safetensors",
+    f"{CACHE}/dogs/.unfinished-laptop-123-x/unfinished/pug.jpg",
+    "sets/downloads/tlcourse-pets/.unfinished-laptop-123-x/images.tar.gz",
+    "sets/downloads/tlcourse-pets/.unpacked-x/pug.jpg",
+    "sets/downloads/oxford_iiit_pet/images.tar.gz.tmp.0123/images.tar.gz",
+    "sets/mnist/incomplete.ABC_3.0.1/train.tfrecord",
+)
+
+
+@pytest.mark.parametrize("name", LEFT_OVER)
+def test_what_a_killed_download_left_is_named_once_it_is_old(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(3_000_000))
+    assert list(doctor.unfinished_downloads()) == []
+    for each in (path, *path.parents[:2]):
+        os.utime(each, (1, 1))
+    text = said(doctor.unfinished_downloads, "unfinished download")
+    assert text.startswith("look: 3 MB")
+    shutil.rmtree(text.split("rm -r ")[1].strip('"'))
+    assert not path.exists()
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """One host for all downloads."""
+    with faulty_host() as host:
+        monkeypatch.setattr(weights, "KERAS_FILES", host.address)
+        infos = {f"{host.address}/3": SimpleNamespace(size=3)}
+        builder = SimpleNamespace(url_infos=infos)
+        monkeypatch.setattr(downloaded, "builder", lambda name: builder)
+        monkeypatch.setattr(fetching, "run_installer", lambda command: "")
+        file = weights.weights_file("mobilenet_v2").name
+        host.files = {f"/{name}": b"content" for name in ("3", f"mobilenet_v2/{file}")}
+        yield host
+
+
+def test_hosts_are_asked_once_each(host):
+    states = [one.state for one in doctor.hosts()]
+    assert states == ["ok"] * len(doctor.FROM_EACH_HOST)
+    assert host.connections == len(states) - 1  # pip's index is not this one
+
+
+def test_hosts_that_fail_are_named(host):
+    host.fault = "500"
+    assert "answered 500" in said(doctor.hosts, "fetch dogs")
+
+
+def test_no_host_is_asked_by_default_and_the_command_asks_if_told_to(monkeypatch):
+    asked = lambda *_, **__: pytest.fail("asked")  # noqa: E731
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    monkeypatch.setattr(fetching, "run_installer", asked)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert "tlcourse" in result.output and "more networks" in result.output
+    hosts = lambda: iter([doctor.Finding("a host", "ok", "answers")])  # noqa: E731
+    monkeypatch.setattr(doctor, "hosts", hosts)
+    assert "a host" in CliRunner().invoke(app, ["doctor", "--network"]).output
