@@ -346,7 +346,7 @@ def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
 def test_the_heat_map_averages_to_the_score_of_the_classifier(arguments):
     model, classifier, *_ = arguments
     grid = model.activations([striped(40)], "head", cache=False)[0].astype(float)
-    weights, _ = classifier.weights()
+    weights, _ = classifier.kernel_and_bias()
     scores = model.extract_features([striped(40)], cache=False)[0] @ weights
     averages = (grid @ weights).mean(axis=(0, 1))
     np.testing.assert_allclose(averages, scores, rtol=0.02, atol=0.02)
@@ -394,7 +394,7 @@ def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(
 
 
 def test_pictures_and_files_that_are_too_large_are_refused(widget, monkeypatch):
-    monkeypatch.setattr("tlcourse.features.picture_formats.MAX_PIXELS", 1000)
+    monkeypatch.setattr("tlcourse.features.decoding.MAX_PIXELS", 1000)
     upload(widget, file(plain(130)))
     assert "at most" in widget.words.value
     monkeypatch.setattr("tlcourse.widgets.uploads.MEGABYTES", 0.0001)

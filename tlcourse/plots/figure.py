@@ -15,7 +15,6 @@ from ..errors import UserInputError, printable
 from ..features.decoding import open_image
 from ..foreign_text import escape_html
 from ..tables import Table, as_html
-from ..training.evaluation import ConfusionMatrix
 
 # Okabe and Ito (2008): told apart by colour-blind readers and in grey print.
 COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #F0E442 #000000".split()
@@ -126,5 +125,9 @@ def check_lengths(**values: Any) -> None:
 
 def as_labels(labels: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
     """Labels as indices into `class_names`, int (n,)."""
-    ConfusionMatrix.of(np.asarray(labels), np.asarray(labels), class_names)  # checks
-    return np.asarray(labels)
+    array, last = np.asarray(labels), len(class_names) - 1
+    if not set(array.ravel().tolist()) <= set(range(last + 1)):
+        raise UserInputError(
+            f"labels are no indices into class_names, whole numbers from 0 to {last}."
+        )
+    return array.astype(int)
