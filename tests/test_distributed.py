@@ -13,14 +13,14 @@ from distributed.security import Security
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
-from tlcourse.features.engines import TensorFlowEngine
+from tlcourse.features.engine import TensorFlowEngine
 
 import tlcourse as tl
 from tlcourse.datasets import load_dataset
 from tlcourse.distributed import cluster, compute_features, extraction, read_shards
 from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.features import features
+from tlcourse.features import compute as features
 
 SIZE = (8, 8)
 COUNT, SHARD = 70, 32  # pictures, and how many are in a shard
@@ -173,7 +173,7 @@ def test_a_folder_with_anything_else_is_not_written_to(client, engine, folder, o
     with pytest.raises(UserInputError, match="is not empty"):
         compute(engine, folder, folder)
     compute(engine, folder, out)
-    with pytest.raises(UserInputError, match="features of other pictures"):
+    with pytest.raises(UserInputError, match="is not empty"):
         compute(engine, sorted(folder.iterdir())[:3], out)
 
 
@@ -309,7 +309,7 @@ def test_a_worker_that_does_not_see_the_shards_is_named(
 
 def test_workers_with_other_versions_are_refused(client, engine, folder, monkeypatch):
     monkeypatch.setattr(extraction, "package_versions", lambda: {"pillow": "1.0"})
-    with pytest.raises(UserInputError, match=r"has pillow .* \(expected 1.0\)"):
+    with pytest.raises(UserInputError, match="expected .*1.0"):
         compute(engine, folder)
 
 

@@ -38,11 +38,6 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
     Yields
     ------
     distributed.Client
-
-    Raises
-    ------
-    TLCourseError
-        Dask is not installed, or the scheduler does not answer or has no worker.
     """
     distributed = _import_distributed()
     import dask
@@ -108,8 +103,8 @@ def _import_distributed() -> ModuleType:
         import distributed
     except ImportError:
         raise TLCourseError(
-            f"Dask is not installed. {how_to_install('distributed')}, here and on every "
-            "machine that is to work."
+            f"Dask is not installed. {how_to_install('distributed')}, here and on "
+            "every machine that is to work."
         ) from None
     return distributed
 
@@ -124,9 +119,8 @@ def _warn_without_tls(address: str) -> None:
     if address and protocol not in AUTHENTICATED:
         warnings.warn(
             f"The Dask scheduler {address} speaks {protocol} without authentication: "
-            "everybody who can connect to it, every account of its machine included, "
-            "can run code as you. Start it with TLS (lesson 11), or with "
-            "LocalCluster(security=True).",
+            "every account that can connect to it can run code as you. Start it with "
+            "TLS (lesson 11), or with LocalCluster(security=True).",
             stacklevel=4,
         )
 
@@ -147,10 +141,10 @@ def _client(distributed: ModuleType, address: str) -> "Client":
 def _with_workers(client: "Client") -> "Client":
     from distributed import TimeoutError as DaskTimeout  # on Python 3.10 its own class
 
-    address = client.scheduler.address if client.scheduler else "in use"
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except DaskTimeout:
+        address = client.scheduler.address if client.scheduler else "in use"
         raise TLCourseError(
             f"No worker has come to the scheduler {address} within {PATIENCE} s. On "
             f"each machine: dask worker {address}"

@@ -5,29 +5,61 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import files, folders
-from ..errors import TLCourseError, UserInputError, callers_level, printable
+from .. import files
+from ..errors import (
+    PictureError,
+    TLCourseError,
+    UserInputError,
+    callers_level,
+    printable,
+)
 from ..features.augment import AS_IS
 from ..features.bit_depth import BitDepth
-from ..features.cache import limit, make_room
+from ..features.compute import compute_one
 from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.inputs import Images, as_pictures
+from ..freed_memory import keep_freed_memory
 from ..progress import progress_bar
 from .cluster import connected
-from .shards import ShardFolder, Shards, read_shards
-from .workers import Batch, Job, package_versions, run
+from .shards import ShardFolder, Shards, claimed, read_shards
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictures each
+SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
+AT_A_TIME = 100  # batches that are sent to the scheduler
+
+
+class Batch(NamedTuple):
+    """The pictures of one shard."""
+
+    shard: str
+    paths: list[str]
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What each worker needs, and is sent once."""
+
+    engine: Engine
+    size: tuple[int, int]
+    augmentations: tuple[str, ...]
+    bits: int | None  # of 16-bit pictures, of the whole set
+    folder: ShardFolder
+    versions: dict[str, str]
 
 
 def compute_features(
@@ -60,18 +92,6 @@ def compute_features(
         As for `connected`.
     complete : bool
         Whether a picture without features is an error, instead of a warning.
-
-    Returns
-    -------
-    Shards
-
-    Raises
-    ------
-    UserInputError
-        Pictures that are no files; `out` holds something else; a worker does not see
-        the files, or has other versions of packages.
-    TLCourseError
-        No cluster, a disk that is full, or a network that TensorFlow runs.
     """
     if isinstance(engine, TensorFlowEngine):
         raise TLCourseError(
@@ -87,26 +107,31 @@ def compute_features(
     )
     # The number of pictures alone decides, so that any cluster continues these shards.
     step = min(LARGEST, max(SMALLEST, -(-len(paths) // SHARDS)))
-    parts = [slice(start, start + step) for start in range(0, len(paths), step)]
-    batches = [
-        Batch(f"shard-{number:06}.parquet", paths[part], names[part])
-        for number, part in enumerate(parts)
-    ]
-    with _claimed(goal, out, cache) as folder:
+    with claimed(goal, out, cache) as folder:
         job = Job(engine, size, augmentations, bits, folder, package_versions())
-        todo = [b for b in batches if not folder.is_done(b.shard, len(b.names))]
+        todo = []
+        for start in range(0, len(paths), step):
+            part, shard = (
+                slice(start, start + step),
+                f"shard-{start // step:06}.parquet",
+            )
+            if not folder.is_done(shard, len(paths[part])):
+                todo.append(Batch(shard, paths[part], names[part]))
         if todo:
             with (
                 connected(scheduler) as client,
                 progress_bar(total=len(paths), desc=describe) as progress,
             ):
                 progress.update(len(paths) - sum(len(batch.names) for batch in todo))
-                for batch in run(client, job, todo):
+                for batch in _run(client, job, todo):
                     progress.update(len(batch.names))
             files.clear_left_over(folder.path)  # by workers that were killed
         shards = read_shards(folder.path)
     if shards.left_out:
-        message = _about_left_out(shards)
+        message = (
+            f"{len(shards.left_out):,} of {len(paths):,} pictures have no features, and "
+            f"a row of NaN. The first: {': '.join(shards.left_out[0])}"
+        )
         if complete:
             raise TLCourseError(f"{message} Replace or remove them and call again.")
         warnings.warn(message, stacklevel=callers_level())
@@ -123,15 +148,13 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
     if not all(isinstance(picture, str | PathLike) for picture in pictures):
         raise UserInputError(
             "engine='dask' takes pictures that its workers can open: a folder, a list "
-            "of paths, or the images of tl.datasets.from_folder. For arrays, leave "
-            "engine out."
+            "of paths, or the images of tl.datasets.from_folder."
         )
-    names = [str(picture) for picture in pictures]
+    names, folder = [str(picture) for picture in pictures], None
+    if isinstance(images, str | PathLike):
+        folder = files.as_path(images)
     paths = [os.path.abspath(name) for name in names]
-    if (
-        isinstance(images, str | PathLike)
-        and (folder := files.as_path(images)).is_dir()
-    ):
+    if folder and folder.is_dir():
         names = [Path(name).relative_to(folder).as_posix() for name in names]
     return paths, [printable(name) for name in names], depth.bits
 
@@ -150,41 +173,111 @@ def _fingerprint(settings: list, paths: list[str]) -> str:
     return summary.hexdigest()
 
 
-@contextmanager
-def _claimed(
-    goal: ShardFolder, out: str | PathLike | None, cache: bool
-) -> Iterator[ShardFolder]:
-    """The job's folder: `out`, or one in the cache."""
-    is_kept = cache and bool(limit())
-    where = (
-        folders.cache_folder() if out is None else files.as_path(out, "out").absolute()
-    )
-    with ExitStack() as stack:
+def package_versions() -> dict[str, str]:
+    """Versions of the packages on which the last bits of features depend."""
+    found = {}
+    for name in SAME_EVERYWHERE:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+# --- the work ---
+
+
+def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
+    """Have Dask compute the batches; each is yielded when it is done."""
+    from distributed import as_completed
+
+    held = _send(client, job)
+    jobs = [held] * len(batches)
+    tasks = client.map(_compute, jobs, batches, pure=False, batch_size=AT_A_TIME)
+    futures = dict(zip(tasks, batches, strict=True))
+    try:
+        suspects = []
+        for future in as_completed(tasks):
+            if _killed_workers(future):
+                suspects.append(futures[future])
+            else:
+                yield futures[future]
+        for batch in suspects:  # Dask also blames what only waited on a dead worker
+            alone = client.submit(_compute, _send(client, job), batch, pure=False)
+            if count := _killed_workers(alone):
+                why = f"{count} workers died of its batch, which they had to themselves"
+                empty, errors = [None] * len(batch.names), [why] * len(batch.names)
+                job.folder.write(batch.shard, batch.names, empty, errors, failed="1")
+            yield batch
+    finally:
+        if client.status == "running":
+            client.cancel([held, *tasks])
+
+
+def _send(client: "Client", job: Job) -> "Future":
+    """The job as a task's result; where its worker dies, Dask runs the task again."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")  # once per job
+        return client.submit(_hold, job, pure=False)
+
+
+def _hold(job: Job) -> Job:
+    return job
+
+
+def _killed_workers(future: "Future") -> int:
+    """How many workers died of a task, 0 where it is done; other errors are raised."""
+    from distributed import KilledWorker
+
+    error = future.exception()  # waits for the end of the task
+    if isinstance(error, KilledWorker):
+        return error.allowed_failures + 1
+    if isinstance(error, TLCourseError):
+        raise error
+    if future.cancelled() or error is not None:
+        raise TLCourseError(
+            "The Dask scheduler has dropped the work: it was restarted, went away, or "
+            f"failed ({error!r}). Call again: what is done stays done."
+        )
+    return 0
+
+
+def _compute(job: Job, batch: Batch) -> None:
+    """On a worker: write a batch's shard."""
+    from distributed import get_worker
+
+    worker, here, folder = get_worker().address, package_versions(), job.folder
+    if here != job.versions:
+        raise UserInputError(
+            f"The worker {worker} has {here}, expected {job.versions}: its results "
+            "would differ. Install the same requirements.txt on every machine."
+        )
+    if folder.is_done(batch.shard, len(batch.names)):
+        return  # by a worker that died before it could report it
+    keep_freed_memory()
+    rows, errors = [], []
+    depth = BitDepth(bits=job.bits) if job.bits else None
+    how = job.size, job.augmentations, folder.dtype, depth
+    for path in batch.paths:
+        row, error = None, None
         try:
-            path = where
-            if out is None:
-                path = folders.make_cache_folder("shards") / goal.fingerprint[:24]
-            if out is None and not is_kept:
-                path = stack.enter_context(files.unfinished_folder(path))
-            folder = replace(goal, path=path)
-            folder.claim()
-        except OSError as error:
-            chosen_by = "TLCOURSE_CACHE" if out is None else "out="
-            raise TLCourseError(
-                f"The features cannot be written to {where} "
-                f"({error.strerror or error}). Make room, or choose another folder: "
-                f"{chosen_by}."
-            ) from error
-        yield folder
-    if out is None and is_kept:
-        make_room(limit())
-
-
-def _about_left_out(shards: Shards) -> str:
-    texts = [
-        why if name in why else f"{name}: {why}" for name, why in shards.left_out[:3]
-    ]
-    return (
-        f"{len(shards.left_out):,} of {len(shards.pictures):,} pictures have no "
-        f"features, and a row of NaN. The first: {' '.join(texts)}"
-    )
+            row = compute_one(job.engine, path, *how)
+        except PictureError as unreadable:
+            error = str(unreadable)
+        rows.append(row)
+        errors.append(error)
+    unseen = batch.paths[0] if not any(map(os.path.exists, batch.paths)) else None
+    if unseen is None and not folder.is_claimed():
+        unseen = str(folder.path)
+    if unseen is not None:
+        raise UserInputError(
+            f"The worker {worker} does not see {unseen}. Every machine needs the pictures "
+            "and the shards under the same path, such as on a network drive; out= names "
+            "the folder of the shards, TLCOURSE_CACHE that of jobs without out=."
+        )
+    try:
+        folder.write(batch.shard, batch.names, rows, errors)
+    except OSError as error:
+        raise TLCourseError(
+            f"The worker {worker} cannot write to {folder.path} "
+            f"({error.strerror or error}). Make room, then call again with the same "
+            "out=: what is done stays done."
+        ) from None

@@ -5,16 +5,26 @@ begin with "_" or ".".
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import folders
 from ..errors import TLCourseError, UserInputError
+from ..features.cache import limit, make_room
 from ..features.compute import Rows
-from ..files import as_path, is_untouched, read_json, write_atomically
+from ..files import (
+    as_path,
+    is_untouched,
+    read_json,
+    unfinished_folder,
+    write_atomically,
+)
 
 NOTE = "_job.json"  # whose folder it is
 
@@ -51,22 +61,17 @@ class ShardFolder:
     def claim(self) -> None:
         """Make an empty folder this job's, or refuse one that holds anything else."""
         self.path.mkdir(parents=True, exist_ok=True)
-        known = _known(self.path)
-        if known is None and not is_untouched(self.path):
+        if self.is_claimed():
+            return
+        if not is_untouched(self.path):
             raise UserInputError(
-                f"{self.path} is not empty. Nothing is overwritten: name a new folder "
-                "for the features."
+                f"{self.path} is not empty, or holds the features of other pictures (one "
+                "was added, removed or changed) or of another network. Nothing is "
+                "overwritten: name a new folder, or delete this one."
             )
-        if known is None:
-            note = {key: value for key, value in asdict(self).items() if key != "path"}
-            content = json.dumps(note).encode()
-            write_atomically(self.path / NOTE, lambda file: file.write(content))
-        elif known != self:
-            raise UserInputError(
-                f"{self.path} holds the features of other pictures, or of another "
-                "network. Nothing is overwritten: name a new folder, or delete this "
-                "one. (Pictures are others when one was added, removed or changed.)"
-            )
+        note = {key: value for key, value in asdict(self).items() if key != "path"}
+        content = json.dumps(note).encode()
+        write_atomically(self.path / NOTE, lambda file: file.write(content))
 
     def is_claimed(self) -> bool:
         """Whether the folder, as it is seen from here, is this job's."""
@@ -97,9 +102,8 @@ class ShardFolder:
         features = pa.FixedSizeListArray.from_arrays(
             pa.array(flat), zeros.size, mask=pa.array(absent)
         )
-        text = pa.string()
-        columns = {"picture": pa.array(names, text), "features": features}
-        columns["error"] = pa.array(errors, text)
+        columns = {"picture": pa.array(names, pa.string()), "features": features}
+        columns["error"] = pa.array(errors, pa.string())
         table = pa.table(columns).replace_schema_metadata(
             {"fingerprint": self.fingerprint, "failed": failed}
         )
@@ -111,6 +115,31 @@ class ShardFolder:
             self.path / shard,
             lambda file: parquet.write_table(table, file, **options),
         )
+
+
+@contextmanager
+def claimed(
+    goal: ShardFolder, out: str | PathLike | None, cache: bool
+) -> Iterator[ShardFolder]:
+    """The job's folder: `out`, or one in the cache, or one for the time being."""
+    where = out if out is None else as_path(out, "out").absolute()
+    is_kept = cache and bool(limit())
+    with ExitStack() as stack:
+        try:
+            path = where or folders.make_cache_folder("shards") / goal.fingerprint[:24]
+            if out is None and not is_kept:
+                path = stack.enter_context(unfinished_folder(path))
+            folder = replace(goal, path=path)
+            folder.claim()
+        except OSError as error:
+            raise TLCourseError(
+                f"The features cannot be written to {where or folders.cache_folder()} "
+                f"({error.strerror or error}). Make room, or choose another folder: "
+                "out=, or TLCOURSE_CACHE."
+            ) from error
+        yield folder
+    if out is None and is_kept:
+        make_room(limit())
 
 
 def _known(path: Path) -> ShardFolder | None:
@@ -129,10 +158,6 @@ def read_shards(folder: str | PathLike) -> Shards:
     ----------
     folder : path
         What `out` named in `model.extract_features(images, engine="dask", out=...)`.
-
-    Returns
-    -------
-    Shards
 
     Raises
     ------
