@@ -356,7 +356,7 @@ def trained_block():
             names = [
                 f"{layer.name}/{each.path.split('/')[-1]}" for each in layer.weights
             ]
-            weights = [before.weights[name].value for name in names]
+            weights = [before.values[name] for name in names]
             layer.set_weights([each + (0 if kept else value) for each in weights])
         network.compile(keras.optimizers.Adam(), "binary_crossentropy")
         network.optimizer.iterations.assign(steps)

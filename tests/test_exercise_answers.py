@@ -106,9 +106,10 @@ def test_right_accuracies_may_come_in_another_order_and_precision():
 
 
 @pytest.mark.parametrize("number", [marked(number) for number in exercises()])
-def test_context_that_is_missing_is_named(number):
+def test_context_that_is_too_much_gets_a_sentence(number, monkeypatch):
     context, answers = examples_of(number)
-    verdict = tl.check(number, 0.5, *context, None)
+    answer, context = given(answers["right"], context, monkeypatch)
+    verdict = tl.check(number, answer, *context, None)
     assert "argument" in verdict.reason
 
 
@@ -116,7 +117,7 @@ def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
     from tlcourse.exercises.lessons_06_08 import networks_of_colleagues
 
     colleagues = networks_of_colleagues(tl.load_pretrained_model())
-    words = {"Ada": "no activation", "Cleo": "batch norms", "Dora": "initialised"}
+    words = {"Ada": "any numbers", "Cleo": "batch norms", "Dora": "initialised"}
     for name, word in words.items():
         (warning,) = tl.checks.frozen_report(colleagues[name]).warnings
         assert word in warning

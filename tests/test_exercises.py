@@ -55,13 +55,6 @@ def sum_exercise(add_exercise):
 # --- tables ---
 
 
-@pytest.mark.parametrize("number", ALL)
-def test_hints_say_more_and_more(number):
-    hints = ALL[number].hints
-    assert len(set(hints)) == 3 and all(hint.endswith((".", "?")) for hint in hints)
-    assert "(" not in hints[0]  # a nudge names no call
-
-
 def test_lessons_have_three_exercises_each_in_order():
     assert list(ALL) == [f"{lesson}.{n}" for lesson in range(12) for n in (1, 2, 3)]
 

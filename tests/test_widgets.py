@@ -156,15 +156,6 @@ def test_accuracy_is_given_where_it_was_measured():
     assert not other.data["accuracy"] and "not measured" in other.text
 
 
-def test_the_more_is_frozen_the_less_it_costs():
-    explorer = FreezeExplorer()
-    answers = [explorer.answer(frozen).data for frozen in range(19)]
-    parameters = [data["trainable"] for data in answers]
-    seconds = [data["seconds_per_epoch"]["in_fit"] for data in answers]
-    assert parameters == sorted(parameters, reverse=True)
-    assert seconds == sorted(seconds, reverse=True)
-
-
 def test_the_figure_hatches_the_frozen_blocks():
     bars = FreezeExplorer().answer("block5c").figure.axes[0].patches
     assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6

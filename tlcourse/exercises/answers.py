@@ -21,8 +21,9 @@ class NotYet(Exception):
 
 def unexpected(value: object, expected: str, name: str = "the answer") -> NotYet:
     """What is said of an answer, or of a part of it, that cannot be used."""
-    is_array = isinstance(value, np.ndarray) and value.ndim
-    text = f"an array of shape {value.shape}" if is_array else shown(value)
+    text = shown(value)
+    if isinstance(value, np.ndarray) and value.ndim:
+        text = f"an array of shape {value.shape}"
     return NotYet(f"For {name} you gave {text}; expected {expected}.")
 
 

@@ -205,10 +205,11 @@ def _answers():
     """To the eight preparations of the photographer, and to the other photographs."""
     model = tl.load_pretrained_model()
     images = [tl.pictures.resize(image, model.input_size) for image in _photographs()]
-    others = np.delete(np.float32(images), CAMERA, axis=0)
+    pixels = np.array(images, np.float32)
+    others = np.delete(pixels, CAMERA, axis=0)
     # The classifier prepares its pixels itself, by (pixels - 127) / 128: turned around,
     # it is the plain network.
-    prepared = _preparations(np.float32(images[CAMERA])) * 128 + 127
+    prepared = _preparations(pixels[CAMERA]) * 128 + 127
     answers = model.classifier.predict(np.concatenate([prepared, others]), verbose=0)
     return answers[:8], answers[8:]
 

@@ -1,6 +1,7 @@
 """Figures of numbers: shaded tables, points and bars."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import ticker
@@ -123,7 +124,11 @@ def feature_map(
         own = points[labels == label]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
         marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        style = {"s": 18, "c": COLOURS[label % len(COLOURS)], "alpha": 0.75}
+        style: dict[str, Any] = {
+            "s": 18,
+            "c": COLOURS[label % len(COLOURS)],
+            "alpha": 0.75,
+        }
         axes.scatter(*own.T, marker=marker, linewidths=0, label=str(label), **style)
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
@@ -164,14 +169,15 @@ def bars(
     """
     optional = {} if deviations is None else {"deviations": deviations}
     check_lengths(names=names, values=values, **optional)
-    numbers, texts = values, [f"{value:,.4g}" for value in values]
+    numbers: Sequence = values
+    texts = [f"{value:,.4g}" for value in values]
     if deviations is not None:
         pairs = zip(values, deviations, strict=True)
         numbers = texts = [
             f"{value:.1f} ± {deviation:.1f}" for value, deviation in pairs
         ]
     sheet, axes = new_figure(0.75, 0.1 + 0.03 * len(names))
-    style = {"color": COLOURS[0], "ecolor": COLOURS[1], "capsize": 2}
+    style: dict[str, Any] = {"color": COLOURS[0], "ecolor": COLOURS[1], "capsize": 2}
     drawn = axes.barh(range(len(names)), values, xerr=deviations, **style)
     axes.bar_label(drawn, labels=texts, padding=3, fontsize=8)
     ticks = [escape_mathtext(name) for name in names]
@@ -207,9 +213,13 @@ def points(
     check_lengths(x=x, y=y, names=names or x)
     sheet, axes = new_figure(0.75, 0.45)
     axes.scatter(x, y, s=24, alpha=0.75, linewidths=0, color=COLOURS[0])
-    for name, *point in zip(names, x, y, strict=False):
-        style = {"textcoords": "offset points", "va": "center", "fontsize": 8}
-        axes.annotate(escape_mathtext(name), point, xytext=(6, 0), **style)
+    for name, *position in zip(names, x, y, strict=False):
+        style: dict[str, Any] = {
+            "textcoords": "offset points",
+            "va": "center",
+            "fontsize": 8,
+        }
+        axes.annotate(escape_mathtext(name), tuple(position), xytext=(6, 0), **style)
     if level is not None:
         axes.axhline(level, color=COLOURS[-1], linestyle=":")
         title = f"{title} (dotted: the default, {level:.3g})"

@@ -199,5 +199,10 @@ def lay_over(axes: Axes, heat: np.ndarray) -> None:
             f"A map has shape {heat.shape} and runs from {heat.min():.3g} to "
             f"{heat.max():.3g}; expected (h, w) in [0, 1], as tl.grad_cam returns."
         )
-    style = {"cmap": "plasma", "vmin": 0, "vmax": 1, "alpha": 0.6 * heat}
+    style: dict[str, Any] = {
+        "cmap": "plasma",
+        "vmin": 0,
+        "vmax": 1,
+        "alpha": 0.6 * heat,
+    }
     axes.imshow(heat, extent=axes.images[0].get_extent(), **style)

@@ -81,7 +81,7 @@ def curves(
         dash = ("-", "--", "-.", ":")[number % 4]
         axes.plot(x, mean, marker + dash, color=colour, label=str(number))
         upper = np.minimum(mean + deviation, highest)
-        band = {"color": colour, "alpha": 0.2, "linewidth": 0}
+        band: dict[str, Any] = {"color": colour, "alpha": 0.2, "linewidth": 0}
         axes.fill_between(x, mean - deviation, upper, **band)
         pairs = zip(mean, deviation, strict=True)
         cells.append([f"{value:.3g} ± {sd:.2g}" for value, sd in pairs])
@@ -135,7 +135,7 @@ def training(
                 axes.plot(
                     x, history[column], MARKERS[number] + "-", c=colour, label=name
                 )
-            if column in (baseline or {}):
+            if baseline and column in baseline:
                 label = f"{name}, before"
                 axes.axhline(baseline[column], ls=":", color=colour, label=label)
         axes.set(xlabel="epoch", ylabel=key, xlim=(0.5, epochs + 0.5))

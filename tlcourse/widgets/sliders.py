@@ -143,7 +143,11 @@ class FreezeExplorer(Widget):
         colours = ["#BBBBBB"] * frozen + [COLOURS[0]] * (count - frozen)
         hatches = ["////"] * frozen + [""] * (count - frozen)
         sizes = [block.parameters for block in self._blocks]
-        style = {"edgecolor": "white", "color": colours, "hatch": hatches}
+        style: dict[str, Any] = {
+            "edgecolor": "white",
+            "color": colours,
+            "hatch": hatches,
+        }
         axes.barh(range(count), sizes, **style)
         names = [escape_mathtext(block.name) for block in self._blocks]
         axes.set_yticks(range(count), names, fontsize=7)
@@ -227,6 +231,6 @@ class LabelSlider(Widget):
         (axes,), rows = sheet.axes, data["labels"] * self._classes
         axes.axvline(rows, color="k", linestyle="--")
         for colour, accuracy in zip(COLOURS, data["accuracy"].values(), strict=False):
-            mean, style = 100 * accuracy["mean"], {"mfc": "none", "mew": 2}
-            axes.plot(rows, mean, "o", ms=11, color=colour, **style)
+            mean = 100 * accuracy["mean"]
+            axes.plot(rows, mean, "o", ms=11, mfc="none", mew=2, color=colour)
         return sheet

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
 from ..errors import TLCourseError, UserInputError, printable
-from ..features.decoding import open_image
-from ..features.pictures import EXTENSIONS, open_picture, resize
+from ..features.decoding import EXTENSIONS, open_image
+from ..features.pictures import open_picture, resize
 from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
