@@ -13,7 +13,6 @@ from distributed.security import Security
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
-from tlcourse.features.engine import TensorFlowEngine
 
 import tlcourse as tl
 from tlcourse.datasets import load_dataset
@@ -21,6 +20,7 @@ from tlcourse.distributed import cluster, compute_features, extraction, read_sha
 from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.features import compute as features
+from tlcourse.features.engine import TensorFlowEngine
 
 SIZE = (8, 8)
 COUNT, SHARD = 70, 32  # pictures, and how many are in a shard
