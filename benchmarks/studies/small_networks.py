@@ -1,0 +1,101 @@
+"""Small networks in plain Keras, trained from scratch: what transfer is compared to.
+
+The first is that of lessons 01 and 06 (transfer layer by layer after J. Yosinski, J.
+Clune, Y. Bengio and H. Lipson, "How transferable are features in deep neural
+networks?", NeurIPS 2014), the second that of lesson 07 (Y. Kim, "Convolutional Neural
+Networks for Sentence Classification", EMNLP 2014).
+"""
+
+import math
+
+import numpy as np
+
+from tlcourse.tensorflow_start import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402
+
+EPOCHS, STEPS = 80, (300, 1500)  # where the number of steps is not given
+TEXT_EPOCHS, TEXT_STEPS = 20, (200, 1500)
+BATCH = 32
+
+
+def small_network(shape: tuple, classes: int, size: tuple | None = None):
+    """Three convolutions, the average over all positions, softmax."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Reshape((*shape[:2], -1)),
+            *([layers.Resizing(*size)] if size else []),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(16, 3, 2, "same", activation="relu", name="conv_1"),
+            layers.Conv2D(32, 3, 1, "same", activation="relu", name="conv_2"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, 1, "same", activation="relu", name="conv_3"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
+def train(
+    images,
+    labels,
+    start=None,
+    layers: int = 3,
+    frozen: bool = False,
+    size: tuple | None = None,
+    steps: int | None = None,
+    weights=None,
+    seed: int = 0,
+):
+    """Train a small network, its first layers copied from `start` if there is one."""
+    images = np.asarray(images)
+    steps = steps or number_of_steps(len(images), EPOCHS, STEPS)
+    keras.utils.set_random_seed(seed)
+    network = small_network(images.shape[1:], int(labels.max()) + 1, size)
+    for number in range(1, layers + 1 if start is not None else 1):
+        layer = network.get_layer(f"conv_{number}")
+        layer.set_weights(start.get_layer(layer.name).get_weights())
+        layer.trainable = not frozen
+    return fit(network, images, labels, weights, 5e-3, steps)
+
+
+def accuracy(network, images, labels) -> float:
+    return network.evaluate(np.asarray(images), labels, verbose=0)[1]
+
+
+def train_text_network(tokens, labels, vocabulary: int, seed: int):
+    """Vectors of tokens, one convolution over windows of three, maximum, softmax."""
+    keras.utils.set_random_seed(seed)
+    network = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(vocabulary, 64),
+            keras.layers.Conv1D(96, 3, padding="same", activation="relu"),
+            keras.layers.GlobalMaxPooling1D(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(int(labels.max()) + 1, activation="softmax"),
+        ]
+    )
+    steps = number_of_steps(len(tokens), TEXT_EPOCHS, TEXT_STEPS)
+    return fit(network, tokens, labels, None, 2e-3, steps)
+
+
+def fit(network, inputs, labels, weights, rate: float, steps: int):
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    network.compile(
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    parts = (inputs, labels, np.ones(len(labels)) if weights is None else weights)
+    rows = tf.data.Dataset.from_tensor_slices(parts)
+    batches = rows.shuffle(len(inputs)).repeat().batch(BATCH)
+    network.fit(batches, steps_per_epoch=steps, verbose=0)
+    return network
+
+
+def number_of_steps(rows: int, epochs: int, bounds: tuple[int, int]) -> int:
+    return int(np.clip(math.ceil(epochs * rows / BATCH), *bounds))
