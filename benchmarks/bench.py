@@ -10,7 +10,6 @@ rotates. Ratios are taken round by round. Each part goes into "bench" of results
 soon as it is measured. Nothing here passes or fails.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -65,15 +64,10 @@ QUICK = Options(2, 64, 256, 32, 1, 1, 64)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; none: all")
+    parser = records.parser(__doc__, "parts", PARTS)
     parser.add_argument("--rounds", type=int, default=7, help="at least 5 (default 7)")
     parser.add_argument("--quick", action="store_true", help="nothing is written")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(PARTS)}")
     if arguments.rounds < 5:
         parser.error(f"--rounds is {arguments.rounds}; a median needs at least 5")
     options = QUICK if arguments.quick else Options(rounds=arguments.rounds)

@@ -30,7 +30,7 @@ SECONDS = 900  # a cell that takes longer hangs
 
 
 def visit(row: Row, lessons: tuple[str, ...]) -> dict:
-    """Open these lessons as a newcomer does; the first one's first cell twice before."""
+    """Open these lessons as a newcomer does; the very first cell runs twice before."""
     uv("pip", "uninstall", "--quiet", "--python", row.interpreter, "tlcourse")
     before, failed = versions(row), []
     with _newcomer(row) as (folder, environment):
@@ -84,7 +84,7 @@ def _run(notebook, folder: Path, environment: dict[str, str]) -> None:
 
 @contextmanager
 def _newcomer(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty folder, and an environment that knows the course by its address alone."""
+    """An empty folder, and an environment that knows the course only by its address."""
     with tempfile.TemporaryDirectory(prefix="tlcourse-colab-") as work:
         home, folder = Path(work, "home"), Path(work, "content")
         kernel = Path(work, "jupyter", "kernels", "colab")

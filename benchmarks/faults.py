@@ -9,7 +9,6 @@ something half written stays behind. Moments are drawn from a seed; where a job 
 depends on the machine. The result goes into "faults" of results.json.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -140,15 +139,10 @@ FAULTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("faults", nargs="*", help=f"of {', '.join(FAULTS)}; none: all")
+    parser = records.parser(__doc__, "faults", FAULTS)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    if unknown := set(arguments.faults) - set(FAULTS):
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(FAULTS)}")
     # In the background Ctrl-C is ignored, and jobs would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in arguments.faults or FAULTS:

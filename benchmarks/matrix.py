@@ -10,7 +10,6 @@ ones; the last rows are this .venv with one thread, and without AVX-512. The res
 into results.json after each row. Ends with 1 if anything failed.
 """
 
-import argparse
 import json
 import os
 import re
@@ -116,15 +115,9 @@ class Unavailable(Exception):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; none: all")
-    options = parser.parse_args()
-    if unknown := set(options.rows) - set(ROWS):
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(ROWS)}")
+    chosen = records.parser(__doc__, "rows", ROWS).parse_args().rows
     failed = []
-    for name in options.rows or ROWS:
+    for name in chosen or ROWS:
         print(f"{name}: Python {ROWS[name].python}, {ROWS[name].what}", flush=True)
         try:
             found = try_row(ROWS[name])

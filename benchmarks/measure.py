@@ -8,7 +8,6 @@ Each part goes into results.json as soon as it is measured. Nothing here passes 
 fails. Times are those of this machine, which is recorded with them.
 """
 
-import argparse
 import json
 import os
 import time
@@ -37,14 +36,9 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; none: all")
+    parser = records.parser(__doc__, "parts", PARTS)
     parser.add_argument("--readme", action="store_true", help="measure nothing")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(PARTS)}")
     if not arguments.readme:
         os.environ.update(lesson_builder().packs_beside())
         measure(arguments.parts or list(PARTS))

@@ -1,5 +1,6 @@
 """`benchmarks/results.json`: what was measured, when and on which machine."""
 
+import argparse
 import json
 import os
 import platform
@@ -7,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -29,6 +31,18 @@ PACKAGES = (
     "pillow",
     "numpy",
 )
+
+
+def parser(
+    document: str | None, name: str, known: Iterable[str]
+) -> argparse.ArgumentParser:
+    """A command line with a program's own docstring that takes any of these names."""
+    made = argparse.ArgumentParser(
+        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    help = f"of {', '.join(known)}; none: all"
+    made.add_argument(name, nargs="*", choices=[[], *known], metavar=name, help=help)
+    return made
 
 
 def read(file: Path | None = None) -> dict:

@@ -77,7 +77,7 @@ ROWS = (
     ),
     (
         "Second call on {bench[cache][pictures]:,} cached JPEGs, in a fresh process",
-        "{bench[cache][kinds][JPEG folder][ratios][fresh process][median]:.0f}× as fast",
+        "{bench[cache][kinds][JPEG folder][ratios][fresh process][median]:.0f}× faster",
     ),
     (
         "Peak memory for 100,000 JPEGs, compared to 1,000",
@@ -179,7 +179,7 @@ def _list(section: dict) -> list[str]:
 def _summaries(
     value, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Means and medians at any depth, and single numbers near the top; by their path."""
+    """Path and text of means and medians, and of single numbers near the top."""
     if isinstance(value, dict):
         if {"median", "min", "max", "n"} <= set(value):
             text = f"{value['median']:g} ({value['min']:g} to {value['max']:g})"

@@ -82,7 +82,7 @@ class Process:
         self._log.close()
 
     def go(self, file: Path | None = None) -> dict:
-        """Work once: {"seconds": …} and more; the output is saved to `file`, an .npy."""
+        """Work once: {"seconds": …} and more. Save the output to `file`, an .npy."""
         try:
             self._process.stdin.write(f"go {file}\n" if file else "go\n")
             self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""Arms: the course's network by Keras' own means; the field's recipe with a frozen base.
+"""Arms: the course's network by Keras' own means; a recipe with a frozen base.
 
 Keras' weights are also converted here for LiteRT and PyTorch.
 """

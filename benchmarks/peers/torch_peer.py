@@ -91,7 +91,7 @@ def _works(features, choice, pictures) -> bool:
 
 
 def sentences(file: str, folder: str):
-    """transformers' BertModel and the mean over its tokens; batches of similar length."""
+    """transformers' BertModel, the mean over tokens; batches of similar length."""
     import transformers
     from texts import in_batches_of_similar_length, tokenizer
 

@@ -1,4 +1,4 @@
-"""Lesson 12: what Dask costs and gives on one machine, whose processors workers share."""
+"""Lesson 12: what Dask costs and gives on one machine."""
 
 import os
 import statistics

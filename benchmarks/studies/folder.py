@@ -1,4 +1,4 @@
-"""Lesson 11: what `tlcourse train` and `tlcourse predict` cost, and how well they do."""
+"""Lesson 11: cost and accuracy of `tlcourse train` and `tlcourse predict`."""
 
 import json
 import os

@@ -177,7 +177,7 @@ def no_recompile(seed: int) -> dict:
 
 
 def rate(seed: int) -> dict:
-    """A learning rate 100 times too high; how far weights have moved, after one epoch."""
+    """A learning rate 100 times too high; how far the weights have moved."""
     network = with_trained_head(CUT, seed)
     tl.unfreeze(network)
     before = tl.checks.snapshot(network)

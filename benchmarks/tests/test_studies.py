@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from studies import misuse, searches, sentiment, stacks, transfer
-from studies import small_networks as small
+from studies import mistakes_in_evaluation as evaluation
+from studies import mistakes_in_preprocessing as preprocessing
+from studies import misuse, searches, sentiment, small_networks, stacks, transfer
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
@@ -30,7 +31,7 @@ def one_epoch(monkeypatch):
     fine_tune = tl.fine_tune
     short = {"epochs": 1}
     monkeypatch.setattr(tl, "fine_tune", lambda *a, **k: fine_tune(*a, **k | short))
-    monkeypatch.setattr(small, "number_of_steps", lambda *_: 2)
+    monkeypatch.setattr(small_networks, "number_of_steps", lambda *_: 2)
 
 
 @pytest.fixture
@@ -92,12 +93,12 @@ def test_sentiment(one_epoch, few, monkeypatch):
 
 
 def test_misuse(few, monkeypatch):
-    for module in (misuse, misuse.mistakes_in_preprocessing):
+    for module in (misuse, preprocessing):
         constants(monkeypatch, module, SEEDS=(0, 1), NUMERALS=2, LABELS=2)
     constants(monkeypatch, misuse, HEAD_EPOCHS=1, EPOCHS=2)
-    constants(monkeypatch, misuse.mistakes_in_preprocessing, CELLS=2)
-    small = {"CELLS": 4, "TESTS": 2, "TEST_CELLS": 4, "STRENGTHS": (1e-2,)}
-    constants(monkeypatch, misuse.mistakes_in_evaluation, BLOCKS=("head",), **small)
+    constants(monkeypatch, preprocessing, CELLS=2)
+    small = {"CELLS": 6, "TESTS": 2, "TEST_CELLS": 4, "STRENGTHS": (1e-2,)}
+    constants(monkeypatch, evaluation, BLOCKS=("head",), **small)
     found = json.loads(json.dumps(misuse.misuse()))
     assert list(found["mistakes"]) == list(misuse.MISTAKES)
     for mistake in found["mistakes"].values():
