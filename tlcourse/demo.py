@@ -20,7 +20,7 @@ PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: VGG-19, fine-tuned on a GPU": 0.8842,
 }
 
-# A crack is a matter of texture as much as of objects. Chosen on training cells: benchmarks/choose_blocks.py.
+# A crack is a matter of texture as much as of objects. Chosen on training cells: benchmarks/studies/demo.py.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
 SLOW = 90  # seconds; two free cores need about 30
 FORMATS = (".png", ".jpg", ".pdf", ".svg")

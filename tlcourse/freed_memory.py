@@ -10,7 +10,7 @@ def keep_freed_memory() -> None:
     """Ask glibc to keep what a batch frees for the next batch, in one arena for all threads.
 
     By default it hands large blocks back to the system, and each batch pays for them in page faults again.
-    `benchmarks/freed_memory.py` measures both ways. Where there is no glibc nothing is done.
+    Where there is no glibc nothing is done.
     """
     trim_threshold, mmap_threshold, arena_max = (
         -1,

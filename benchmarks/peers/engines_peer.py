@@ -1,6 +1,7 @@
 """Arms: the course's network in ONNX Runtime, OpenVINO and LiteRT, used directly."""
 
 import os
+from importlib import metadata
 
 import numpy as np
 import protocol
@@ -23,18 +24,16 @@ def onnx_runtime(pictures: str, network: str):
         return session.run([FEATURES], {"pixels": batch.astype(np.float32)})[0]
 
     choices = {f"batches of {size}": (run, size) for size in (1, 2, 4, 8, 32)}
-    return _best(pictures, choices, f"{THREADS} threads", onnxruntime)
+    return _best(pictures, choices, f"{THREADS} threads", "onnxruntime")
 
 
 def openvino(pictures: str, network: str):
-    import openvino
-
     choices = {
         f"{hint}, batches of {size}": (_openvino(network, hint, size), size)
         for hint in ("LATENCY", "THROUGHPUT")
         for size in (1, 4, 8)
     }
-    return _best(pictures, choices, "uint8 input", openvino, whole=True)
+    return _best(pictures, choices, "uint8 input", "openvino", whole=True)
 
 
 def _openvino(network: str, hint: str, size: int):
@@ -73,15 +72,10 @@ def _openvino(network: str, hint: str, size: int):
 
 
 def litert(pictures: str, network: str):
-    from importlib import metadata
-
-    class Package:
-        __name__, __version__ = "ai-edge-litert", metadata.version("ai-edge-litert")
-
     choices = {
         f"batches of {size}": (_litert(network, size), size) for size in (1, 4, 8)
     }
-    return _best(pictures, choices, f"XNNPACK, {THREADS} threads", Package)
+    return _best(pictures, choices, f"XNNPACK, {THREADS} threads", "ai-edge-litert")
 
 
 def _litert(network: str, size: int):
@@ -103,7 +97,7 @@ def _litert(network: str, size: int):
     return run
 
 
-def _best(file: str, choices: dict, about: str, package, whole: bool = False):
+def _best(file: str, choices: dict, about: str, package: str, whole: bool = False):
     """The work with the fastest choice; `whole`: `run` takes all pictures at once."""
     pictures = np.load(file)
 
@@ -113,7 +107,7 @@ def _best(file: str, choices: dict, about: str, package, whole: bool = False):
 
     name = fastest(list(choices), lambda name: features(name, pictures[:TRIED]))
     settings = f"{about}, {name}: the fastest of {len(choices)} choices"
-    versions = {package.__name__: package.__version__}
+    versions = {package: metadata.version(package)}
     return lambda: features(name), {"settings": settings, "versions": versions}
 
 
