@@ -28,7 +28,7 @@ from studies.lessons import lesson_builder
 
 FOLDER = ROOT / ".venv-matrix"  # `make clean` removes it
 COLAB = ROOT / "benchmarks" / "colab.txt"
-EXTRAS = ("cpu", "learn", "scale", "dev")
+EXTRAS = ("cpu", "learn", "distributed", "dev")
 # The newest is made for protobuf 6 without saying so; TensorFlow 2.19 needs 5.
 OF_TENSORFLOW_2_19 = "tensorflow-metadata<1.18"
 SHOWN = (

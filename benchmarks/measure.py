@@ -29,7 +29,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "misuse": "misuse.misuse",
     "tuning": "searches.tuning",
     "own_pictures": "folder.own_pictures",
-    "scale": "cluster.scale",
+    "distributed": "cluster.distributed",
     "blocks": "blocks.blocks",
     "lessons": "lessons.lessons",
 }

@@ -17,7 +17,7 @@ KINDS = {
 }
 
 
-def scale(runs: int = RUNS, count: int = PICTURES) -> dict:
+def distributed(runs: int = RUNS, count: int = PICTURES) -> dict:
     """One process, Dask with one worker, with two, and with one killed: in turn."""
     if hasattr(os, "sched_setaffinity"):  # on a larger machine: the same processors
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])

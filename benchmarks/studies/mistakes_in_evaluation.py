@@ -53,7 +53,7 @@ def augmentation(seed: int) -> dict:
         "right": np.isin(cell, rng.permutation(len(cells))[: len(cells) // 4]),
     }
     fresh = model().extract_features(solar().test.images)
-    found, guard = {}, {}
+    found, check = {}, {}
     for way, validation in held_out.items():
         train = ~validation
         probe = tl.train_classifier(features[train], labels[train], seed=seed)
@@ -61,8 +61,8 @@ def augmentation(seed: int) -> dict:
         found[f"reported_{way}"] = reported
         found[f"true_{way}"] = probe.score(fresh, solar().test.labels)
         disjoint = tl.checks.assert_disjoint
-        guard[way] = speaks(disjoint, copies[train], copies[validation])
-    return _with_bias(found) | {"guard": guard}
+        check[way] = speaks(disjoint, copies[train], copies[validation])
+    return _with_bias(found) | {"check": check}
 
 
 def _with_bias(found: dict) -> dict:
@@ -93,7 +93,7 @@ def choosing(seed: int) -> dict:
     return _with_bias(found) | {
         "settings": len(correct),
         "sd_of_one_test": float(np.std(errors, ddof=1)),
-        "guard": {"right": once, "wrong": twice},
+        "check": {"right": once, "wrong": twice},
     }
 
 

@@ -73,15 +73,16 @@ def preprocessed_accuracy(dataset: str, train_way: str, test_way: str, seed: int
 def forgotten(seed: int) -> dict:
     """Solar cells; the preprocessing is forgotten, in training and in use."""
     names = {"right": "right", "wrong": "forgotten"}
-    check = tl.checks.assert_preprocessing
-    guard = {
-        way: speaks(check, model(), PREPROCESSINGS[name]) for way, name in names.items()
+    expected = tl.checks.assert_preprocessing
+    check = {
+        way: speaks(expected, model(), PREPROCESSINGS[name])
+        for way, name in names.items()
     }
     accuracies = {
         way: preprocessed_accuracy("solar", name, name, seed)
         for way, name in names.items()
     }
-    return {**accuracies, "guard": guard}
+    return {**accuracies, "check": check}
 
 
 def preprocessings() -> dict:

@@ -2,7 +2,7 @@
 
 Here are those in training: what is in front of the cut is frozen, so its activations
 are computed once, and what is behind it is trained by Keras' `fit`. Every study takes a
-seed and returns the accuracies "right" and "wrong" and, in "guard", whether the check
+seed and returns the accuracies "right" and "wrong" and, in "check", whether the check
 speaks in either case.
 """
 
@@ -40,15 +40,15 @@ def misuse() -> dict:
 
 def _summary(runs: list[dict]) -> dict:
     """Mean and standard deviation over the seeds; the cost is a paired difference."""
-    names = [name for name in runs[0] if name != "guard"]
+    names = [name for name in runs[0] if name != "check"]
     found = {name: mean_sd(run[name] for run in runs) for name in names}
     if "cost" not in found:
         found["cost"] = mean_sd(run["right"] - run["wrong"] for run in runs)
     spoke, alarms = (
-        sum(run["guard"][way] for run in runs) for way in ("wrong", "right")
+        sum(run["check"][way] for run in runs) for way in ("wrong", "right")
     )
-    guard = {"spoke": spoke, "false_alarms": alarms, "of": len(runs)}
-    return {**found, "guard": guard}
+    check = {"spoke": spoke, "false_alarms": alarms, "of": len(runs)}
+    return {**found, "check": check}
 
 
 def training_rows(seed: int) -> np.ndarray:
@@ -138,20 +138,20 @@ def done_right(cut: str, seed: int) -> dict:
     """The head first, then the blocks without their batch norms, at a small rate."""
     network = with_trained_head(cut, seed)
     tl.unfreeze(network)
-    guards = {"head": speaks(tl.checks.assert_head_trained, network)}
+    checks = {"head": speaks(tl.checks.assert_head_trained, network)}
     before = tl.checks.snapshot(network)
     accuracy = fit_anew(network, cut, seed)
     only = blocks_behind(cut)
-    guards["changed"] = speaks(tl.checks.assert_changed, before, network, only=only)
-    guards["distance"] = speaks(tl.checks.assert_still_pretrained, before, network)
+    checks["changed"] = speaks(tl.checks.assert_changed, before, network, only=only)
+    checks["distance"] = speaks(tl.checks.assert_still_pretrained, before, network)
     moved = _largest_move(before, network)
-    return {"accuracy": accuracy, "moved": moved, "guards": guards}
+    return {"accuracy": accuracy, "moved": moved, "checks": checks}
 
 
-def _beside_right(seed: int, wrong: float, spoke: bool, check: str) -> dict:
+def _beside_right(seed: int, wrong: float, spoke: bool, name: str) -> dict:
     right = done_right(CUT, seed)
-    guard = {"wrong": spoke, "right": right["guards"][check]}
-    return {"right": right["accuracy"], "wrong": wrong, "guard": guard}
+    check = {"wrong": spoke, "right": right["checks"][name]}
+    return {"right": right["accuracy"], "wrong": wrong, "check": check}
 
 
 def batch_norm(seed: int) -> dict:
@@ -202,7 +202,7 @@ def random_head(seed: int) -> dict:
         spoke = speaks(tl.checks.assert_head_trained, network)
         found[f"right{name}"] = right["accuracy"]
         found[f"wrong{name}"] = fit_anew(network, cut, seed)
-        found.setdefault("guard", {"wrong": spoke, "right": right["guards"]["head"]})
+        found.setdefault("check", {"wrong": spoke, "right": right["checks"]["head"]})
     return found
 
 
@@ -229,7 +229,7 @@ def logits(seed: int) -> dict:
     """A last layer without softmax, and a loss that expects one."""
     right, alarm = with_loss("softmax", False, seed)
     wrong, spoke = with_loss(None, False, seed)
-    return {"right": right, "wrong": wrong, "guard": {"wrong": spoke, "right": alarm}}
+    return {"right": right, "wrong": wrong, "check": {"wrong": spoke, "right": alarm}}
 
 
 def with_loss(activation: str | None, from_logits: bool, seed: int):

@@ -78,7 +78,8 @@ class ProbeSearch:
     trials = 40
 
     def __init__(self, splits: Splits):
-        self.splits, self.features = splits, self._extract()
+        self.splits = splits
+        self.features = self._extract()
 
     def _extract(self, blocks=None) -> list[np.ndarray]:
         model, splits = loaded(backbones()[0]), self.splits

@@ -102,7 +102,7 @@ def test_misuse(few, monkeypatch):
     found = json.loads(json.dumps(misuse.misuse()))
     assert list(found["mistakes"]) == list(misuse.MISTAKES)
     for mistake in found["mistakes"].values():
-        assert mistake["cost"]["n"] == mistake["guard"]["of"] == 2
+        assert mistake["cost"]["n"] == mistake["check"]["of"] == 2
     assert set(found["losses"]) == set(misuse.OUTPUTS)
     assert set(found["preprocessings"]) == {"solar", "numerals"}
 
