@@ -172,8 +172,9 @@ class TuningSearch:
             "epochs": trial.suggest_int("epochs", 2, 8),
         }
 
-    def fit(self, blocks: int = CUTS[-1], **settings):
-        tuned, test = self.prepared[blocks].run(**settings), self.splits.test
+    def fit(self, blocks: int | None = None, **settings):
+        preparation, test = self.prepared[blocks or CUTS[-1]], self.splits.test
+        tuned = preparation.run(**settings)
         return tuned.best["val_accuracy"], lambda: tuned.score(test.images, test.labels)
 
     def with_validation(self) -> float:
