@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,10 @@ def cluster(folder: str, workers: int, kill=False):
         return lambda: measured(
             lambda: model.extract_features(files, cache=False)
         ), settings
-    running = local_cluster(
-        n_workers=workers, threads_per_worker=1, silence_logs=logging.CRITICAL
-    )
-    client, out = Client(running), Path(tempfile.mkdtemp(), "shards")
+    stack, out = ExitStack(), Path(tempfile.mkdtemp(), "shards")
+    options = {"threads_per_worker": 1, "silence_logs": logging.CRITICAL}
+    running = stack.enter_context(local_cluster(n_workers=workers, **options))
+    stack.enter_context(Client(running))
     model.extract_features(files[:64], engine="dask", cache=False)
 
     def work() -> dict:
@@ -42,8 +43,7 @@ def cluster(folder: str, workers: int, kill=False):
             threading.Thread(target=_kill_half_way, args=arguments).start()
         found = measured(lambda: model.extract_features(files, engine="dask", out=out))
         size = sum(path.stat().st_size for path in out.glob("*.parquet"))
-        client.close()
-        running.close()
+        stack.close()
         return found | {"bytes": size}
 
     return work, settings
@@ -89,4 +89,5 @@ def _held(process: psutil.Process) -> int:
     return getattr(info, "pss", info.uss)
 
 
-protocol.run(cluster)
+if __name__ == "__main__":  # the workers import this module
+    protocol.run(cluster)
