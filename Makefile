@@ -14,11 +14,10 @@ PYTHON ?=
 BROWSER ?=
 # NETWORK=off: `make test` runs with every way out of this machine closed.
 NETWORK ?=
-# PARTS="arrays folder": `make bench` measures these parts only.
+# PARTS="speed cache": `make bench` measures these parts only.
 PARTS ?=
-# ROWS="colab lowest": `make matrix` tries these rows only. FULL=yes: with every test that is not slow.
+# ROWS="colab lowest": `make matrix` tries these rows only.
 ROWS ?=
-FULL ?=
 # `make publish-check REPOSITORY=https://github.com/OWNER/NAME` verifies this address and writes it into pyproject.toml.
 REPOSITORY ?=
 # DIR=FOLDER: where `make kit` and `make handouts` write. OPTIONS="--systems linux": of python -m workshop kit or handout.
@@ -127,13 +126,13 @@ handouts: .venv/.ready ## notebooks, cards and slides for a class: make handouts
 results: .venv/.ready ## measure everything again and write benchmarks/results.json
 	@$(PY) benchmarks/measure.py
 
-bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside Keras, PyTorch and ONNX Runtime (hours; PARTS chooses)
+bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside other libraries (an hour or two; PARTS chooses)
 	@if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
-	$(PY) benchmarks/bench.py $(PARTS) && $(PY) benchmarks/measure.py --readme
+	$(PY) benchmarks/bench.py $(PARTS)
 
 matrix: .venv/.ready ## try every Python and every version of packages that the course promises (an hour; ROWS chooses)
-	@$(pips_index); $(PY) benchmarks/matrix.py $(if $(FULL),--full) $(ROWS)
+	@$(pips_index); $(PY) benchmarks/matrix.py $(ROWS)
 
 release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
 	@$(PY) tools/release.py
@@ -158,7 +157,7 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 	@touch $@
 
 .venv-peers/.ready: benchmarks/requirements-peers.txt .venv/.ready
-	@echo "making .venv-peers with PyTorch and ONNX Runtime, for comparison only"
+	@echo "making .venv-peers with PyTorch, OpenVINO and LiteRT, for comparison only"
 	@rm -rf .venv-peers; $(PY) -m venv .venv-peers
 	@$(UV) pip install --quiet --python .venv-peers/bin/python --torch-backend cpu -r $< 2>/dev/null || \
 	  .venv-peers/bin/python -m pip install -q -r $<

@@ -209,21 +209,23 @@ def cards_table(_) -> str:
 
 
 def measured(_) -> str:
-    """The README's tables, from results.json."""
-    import measure
+    """The README's table, and all measured numbers."""
+    import records
+    import report
 
-    return measure.table(json.loads(measure.RESULTS.read_text(encoding="utf-8")))
+    results = records.read()
+    return f"{report.table(results)}\n\n{report.everything(results)}"
 
 
 def draw_results(folder: Path) -> None:
     """The pictures of results.json, drawn afresh, so that they cannot be older than the tables beside them."""
-    import measure
-    from peers import report
+    import records
+    import report
 
     folder.mkdir(parents=True, exist_ok=True)
-    results = json.loads(measure.RESULTS.read_text(encoding="utf-8"))
-    measure.picture(results, folder / "solar.png")
-    report.picture(results, folder / "bench.png")
+    results = records.read()
+    report.solar_figure(results, folder / "solar.png")
+    report.speed_figure(results, folder / "bench.png")
 
 
 def api(_) -> str:

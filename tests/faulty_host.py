@@ -1,4 +1,4 @@
-"""A host on loopback that fails in every way a host can: what the downloads' tests and benchmarks/network.py ask."""
+"""A host on loopback that fails in every way a host can, for tests of downloads."""
 
 import contextlib
 import http.server

@@ -13,7 +13,7 @@ from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-import measure  # noqa: E402
+import records  # noqa: E402
 
 ROW = np.arange(25_000, dtype=np.float32)  # 100 kB
 FULL = "No space left on device"
@@ -102,12 +102,12 @@ def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_print
     disk,
 ):
     file = disk.path / "results.json"
-    measure.write_results({"demo": 1}, file)
+    records.write({"demo": 1}, file)
     disk.fill()
     with pytest.raises(
         SystemExit, match=f'(?s)"solar": "xx.*{FULL}.* is as it was.* make room'
     ):
-        measure.write_results({"solar": "x" * 100_000}, file)
+        records.write({"solar": "x" * 100_000}, file)
     assert json.loads(file.read_text()) == {"demo": 1} and visible(disk.path) == [
         "results.json"
     ]

@@ -35,8 +35,6 @@ MEASURED = (
     "measured",
     "demo",
     "lessons",
-    "network",
-    "determinism",
     "faults",
     "matrix",
 )

@@ -1,7 +1,12 @@
-"""The side of a contestant in `make bench`: a process of its own that works when it is told to and else is idle.
+"""An arm's side of `make bench`: a process that works when it is told to.
 
-It loads, works once to warm up, and says so: {"ready": {…}}. To each line "go" it does its work once and answers
-{"seconds": …}; to "go FILE" it also saves what came out as FILE, an .npy. The end of the input is its own end.
+    python PROGRAM.py WORK OPTIONS
+
+WORK names a function of the program, OPTIONS are its keyword arguments as JSON. It
+loads what is needed, works once to warm up, and returns the work and what the results
+should say of it. Then {"settings": …} is printed. To each line "go" the work is done
+once and {"seconds": …} printed; "go FILE" also saves its output, an .npy. The end of
+the input ends the process.
 """
 
 import json
@@ -10,52 +15,72 @@ import sys
 import time
 from collections.abc import Callable
 
+# Only answers are written to stdout: what libraries print goes to stderr.
 _answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(
-    2, 1
-)  # whatever a library prints goes to stderr: only answers go where answers are read
+os.dup2(2, 1)
 
 
-def serve(work: Callable[[], object], ready: dict) -> None:
-    """Answer until the input ends.
+def run(*functions: Callable) -> None:
+    """Serve the function that the command line names.
 
-    Args:
-        work: does the work once; what it returns can be saved as an array. A dict stands for itself: its entries go
-            into the answer, and a "seconds" among them replaces the time taken here.
-        ready: what the results should say of this contestant, such as its settings and versions.
+    Each returns a function that does the work and a dict with its "settings" and
+    "versions". The work returns an array, or a dict whose entries are answered, too; a
+    "seconds" among them replaces the time taken here.
     """
-    say({"ready": ready})
+    prepare = {function.__name__: function for function in functions}[sys.argv[1]]
+    work, about = prepare(**json.loads(sys.argv[2]))
+    _answer(about)
     for line in sys.stdin:
         start = time.perf_counter()
-        result = work()
+        output = work()
         answer = {"seconds": time.perf_counter() - start}
-        if isinstance(result, dict):
-            answer.update(result)
+        if isinstance(output, dict):
+            answer.update(output)
+        else:
+            answer |= {"shape": output.shape, "peak_megabytes": _peak_megabytes()}
         _, _, file = line.strip().partition(" ")
         if file:
             import numpy as np
 
-            np.save(file, np.asarray(result))
-        say(answer)
+            np.save(file, np.asarray(output))
+        _answer(answer)
 
 
-def say(answer: dict) -> None:
+def _peak_megabytes() -> float | None:
+    """The most memory that this process has held, on Linux."""
+    try:
+        with open("/proc/self/status") as status:
+            lines = dict(line.split(":", 1) for line in status)
+    except OSError:
+        return None
+    return int(lines["VmHWM"].split()[0]) * 1024 / 1e6
+
+
+def _answer(answer: dict) -> None:
     _answers.write(json.dumps(answer) + "\n")
     _answers.flush()
 
 
-def best_setting(settings: list, work: Callable[[object], object], repeats: int = 2):
-    """The setting with which `work` is fastest, by its best of `repeats` runs after one that does not count.
+def fastest(choices: list, work: Callable[[object], object], repeats: int = 2):
+    """The choice with the shortest of `repeats` runs after one that does not count.
 
-    A contestant that leaves a choice to its user is given the choice that suits it best on this machine.
+    So each peer has the settings that suit it best on this machine.
     """
 
-    def seconds(setting) -> float:
+    def seconds(choice) -> float:
         taken = []
         for _ in range(repeats + 1):
             start = time.perf_counter()
-            work(setting)
+            work(choice)
             taken.append(time.perf_counter() - start)
         return min(taken[1:])
 
-    return min(settings, key=seconds)
+    return min(choices, key=seconds)
+
+
+def in_batches(run: Callable, pictures, size: int):
+    """The concatenated outputs of `run` over batches of this size."""
+    import numpy as np
+
+    starts = range(0, len(pictures), size)
+    return np.concatenate([run(pictures[i : i + size]) for i in starts])

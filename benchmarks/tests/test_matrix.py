@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import environments
 import matrix
 import pytest
 from packaging.requirements import Requirement
@@ -17,13 +16,12 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-PROJECT = tomllib.loads(TEXT)["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def pythons_of(what):
-    rows = environments.ROWS.values()
-    return sorted({row.python for row in rows if row.what == what}, key=Version)
+    rows = (row for row in matrix.ROWS.values() if row.what == what and row.python)
+    return sorted({row.python for row in rows}, key=Version)
 
 
 def names(lines):
@@ -44,38 +42,15 @@ def test_the_lowest_versions_meet_the_lowest_python_and_the_newest_the_highest()
 
 
 @pytest.mark.parametrize("name", ["lowest", "newest-3.13", "colab"])
-def test_what_is_not_locked_is_installed_with_every_extra_but_the_sites(name):
-    extras = set(PROJECT["optional-dependencies"]) - {"site", "tensorflow"}
-    options = {f"--extra={extra}" for extra in extras}
-    assert options <= set(environments.ROWS[name].packages)
+def test_what_is_not_locked_is_installed_with_the_extras_that_tests_need(name):
+    packages = set(matrix.ROWS[name].packages)
+    assert {f"--extra={extra}" for extra in matrix.EXTRAS} <= packages
 
 
 def test_colab_is_tried_with_all_that_it_has_preinstalled():
-    pins = set(environments.pins(environments.COLAB))
-    assert pins <= set(environments.ROWS["imitation"].packages)
+    pins = set(matrix.pins(matrix.COLAB))
+    assert pins <= set(matrix.ROWS["imitation"].packages)
     # Where the tests run, TensorFlow is the smaller wheel.
-    assert pins - {"tensorflow==2.19.0"} <= set(environments.ROWS["colab"].bounds)
+    assert pins - {"tensorflow==2.19.0"} <= set(matrix.ROWS["colab"].bounds)
     tensorflow = PROJECT["optional-dependencies"]["tensorflow"]
     assert names(pins) <= names([*PROJECT["dependencies"], *tensorflow])
-
-
-def test_the_quick_tests_are_there():
-    files = [ROOT / "tests" / f"test_{name}.py" for name in matrix.QUICK]
-    assert [file.name for file in files if not file.is_file()] == []
-
-
-def test_the_table_has_a_line_for_each_row_that_was_tried():
-    counts = {"passed": 3, "failed": 0, "skipped": 1}
-    row = {
-        "python": "3.12.1",
-        "packages": "the lock",
-        "ran": "tests",
-        "lessons": ["00"],
-        "seconds": 4,
-        "versions": {"keras": "3.15.1"},
-        "tests": counts,
-        "cells": counts,
-        "failed": [],
-    }
-    table = matrix.table({"lock-3.12": row})
-    assert "| 3.12.1 |" in table and "| 6 | 0 | 2 | 4 |" in table

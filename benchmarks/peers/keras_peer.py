@@ -1,0 +1,115 @@
+"""Arms: the course's network by Keras' own means; a recipe with a frozen base.
+
+Keras' weights are also converted here for LiteRT and PyTorch.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import protocol
+import tensorflow as tf
+from tlcourse.models.weights import weights_file
+
+import tlcourse as tl
+from tlcourse.models.recipes import RECIPES
+
+BATCH = 32  # the default of `predict` and `image_dataset_from_directory`
+VERSIONS = {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+def images(source: str):
+    """`predict` on an .npy of pictures, or on Keras' pipeline for folders."""
+    network, path = tl.load_pretrained_model().network, Path(source)
+    size = network.input_shape[1:3]
+
+    def from_folder():
+        pictures = keras.utils.image_dataset_from_directory(
+            path,
+            labels=None,
+            image_size=size,
+            interpolation="bicubic",
+            batch_size=BATCH,
+            shuffle=False,
+            verbose=False,
+        )
+        return network.predict(pictures.prefetch(tf.data.AUTOTUNE), verbose=0)
+
+    def from_array():
+        return network.predict(array, batch_size=BATCH, verbose=0)
+
+    settings = f"predict, batches of {BATCH}"
+    if path.is_dir():
+        work = from_folder
+        settings += ", image_dataset_from_directory, bicubic, prefetch(AUTOTUNE)"
+    else:
+        array, work = np.load(path), from_array
+    work()
+    return work, {"settings": settings, "versions": VERSIONS}
+
+
+def convert(folder: str):
+    """Write network.tflite, by the official converter, and weights.npz."""
+    network = tl.load_pretrained_model().network
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    Path(folder, "network.tflite").write_bytes(converter.convert())
+    weights = {weight.path: weight.numpy() for weight in network.weights}
+    np.savez(Path(folder, "weights.npz"), **weights)
+    return dict, {"settings": "converted", "versions": VERSIONS}
+
+
+def random_weights(name: str):
+    """Write random weights where Keras would keep the published ones (`KERAS_HOME`).
+
+    How long a network takes does not depend on its weights; the published ones need
+    internet.
+    """
+    recipe, file = RECIPES[name], weights_file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    build = getattr(keras.applications, recipe.application)
+    shape = (recipe.size, recipe.size, 3)
+    build(weights=None, include_top=False, input_shape=shape).save(file)
+    return dict, {"settings": "random weights", "versions": VERSIONS}
+
+
+def field_recipe(name: str, width: int, pictures: str):
+    """The recipe as it is mostly written: a frozen base inside `fit`, run every epoch.
+
+    InceptionV3: average pooling, Dense with ReLU, softmax (keras.io/api/applications,
+    "Fine-tune InceptionV3 on a new set of classes"); VGG16: Flatten instead of pooling.
+    Random flips, RMSprop, batches of 32. The work is one epoch over the pictures.
+    """
+    keras.utils.set_random_seed(0)
+    recipe, layers, cells = RECIPES[name], keras.layers, np.load(pictures)
+    module = getattr(keras.applications, name)
+    base = getattr(keras.applications, recipe.application)(
+        weights=None, include_top=False, input_shape=cells.shape[1:]
+    )
+    base.trainable = False
+    flatten = layers.Flatten if name == "vgg16" else layers.GlobalAveragePooling2D
+    pixels = keras.Input(cells.shape[1:])
+    x = base(layers.RandomFlip("horizontal")(pixels), training=False)
+    x = layers.Dense(width, "relu")(flatten()(x))
+    network = keras.Model(pixels, layers.Dense(2, "softmax")(x))
+    network.compile("rmsprop", "sparse_categorical_crossentropy")
+
+    def prepare(pixels, labels):
+        return module.preprocess_input(tf.cast(pixels, tf.float32)), labels
+
+    labels = np.arange(len(cells)) % 2
+    rows = tf.data.Dataset.from_tensor_slices((cells, labels)).cache().batch(32)
+    batches = rows.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    def work() -> dict:
+        network.fit(batches, verbose=0)
+        return {"pictures": len(cells)}
+
+    work()
+    settings = (
+        f"frozen {recipe.application} at {recipe.size} px in fit, batches of 32, "
+        f"Dense {width}, softmax, RandomFlip"
+    )
+    return work, {"settings": settings, "versions": VERSIONS}
+
+
+protocol.run(images, convert, random_weights, field_recipe)
