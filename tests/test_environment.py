@@ -707,7 +707,8 @@ def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
 
 
 def test_continuous_integration_runs_both_halves_of_the_tests():
-    assert commands_of(".ci/run")[-2:] == ["make test", "make test-slow"]
+    commands = ["make test", "make test-workshop", "make test-slow"]
+    assert commands_of(".ci/run")[-3:] == commands
 
 
 def test_continuous_integration_tests_a_clone_like_a_learners():
