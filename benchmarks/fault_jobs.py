@@ -63,9 +63,8 @@ def fine_tune(folder: Path) -> str:
 
 def train(folder: Path) -> str:
     """The exported folder is complete, and its network predicts the classes."""
-    from tlcourse.train_folder import train_folder
-
     import tlcourse as tl
+    from tlcourse.train_folder import train_folder
 
     options = {"from_block": "head", "epochs": 2, "licence": "CC0"}
     train_folder(folder / "pictures", folder / "made", **options)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import protocol
 import psutil
-from tlcourse.distributed import local_cluster
-from tlcourse.distributed.extraction import SMALLEST
 
 import tlcourse as tl
+from tlcourse.distributed import local_cluster
+from tlcourse.distributed.extraction import SMALLEST
 
 
 def cluster(folder: str, workers: int, kill=False):

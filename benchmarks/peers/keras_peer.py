@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import protocol
 import tensorflow as tf
-from tlcourse.models.weights import weights_file
 
 import tlcourse as tl
 from tlcourse.models.recipes import RECIPES
+from tlcourse.models.weights import weights_file
 
 BATCH = 32  # the default of `predict` and `image_dataset_from_directory`
 VERSIONS = {"keras": keras.__version__, "tensorflow": tf.__version__}

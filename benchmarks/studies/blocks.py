@@ -8,13 +8,13 @@ import time
 from dataclasses import asdict
 
 import numpy as np
-from tlcourse.models.weights import preprocessing_layers
 
 import tlcourse as tl
 from tlcourse.models.block_counts import count_blocks
 from tlcourse.models.blocks import find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
 from tlcourse.models.recipes import RECIPES
+from tlcourse.models.weights import preprocessing_layers
 
 BATCH = 8
 FEWEST, MOST, ENOUGH = 2, 7, 60  # steps at each cut, and seconds for all of them

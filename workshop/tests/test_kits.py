@@ -422,8 +422,8 @@ def test_what_is_not_on_this_machine_is_reported(tmp_path, monkeypatch):
 
 def test_weights_of_keras_are_copied(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(kits.published, "fault_of_weights", lambda file: None)
-    file = kits.published.weights_file("vgg16")
+    monkeypatch.setattr(kits.weights, "fault_of_weights", lambda file: None)
+    file = kits.weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
     file.write_bytes(b"weights")
     assert kits._add_networks(tmp_path / "kit", ["vgg16"]) == []
