@@ -178,10 +178,10 @@ def parse(parts: list[str]) -> argparse.Namespace:
 
 def weights_file(options) -> Path:
     """The bundled weights as an .npz, which the contestants' environment can read."""
-    from tlcourse.models import bundled
+    from tlcourse.models.conversion import bundled_path, read_weights
 
     path = options.work / "weights.npz"
-    np.savez(path, **bundled.read_weights(bundled.file("efficientnet_lite0")))
+    np.savez(path, **read_weights(bundled_path("efficientnet_lite0")))
     return path
 
 

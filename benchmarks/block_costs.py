@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.models.block_counts import count_blocks
+from tlcourse.models.blocks import count_blocks
 from tlcourse.models.blocks import find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
 from tlcourse.models.recipes import RECIPES
