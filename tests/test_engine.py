@@ -14,7 +14,7 @@ import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
 from tlcourse.features.engine import OnnxEngine, compile_network
-from tlcourse.models import conversion, lite_onnx, onnx_file
+from tlcourse.models import conversion, onnx_file
 from tlcourse.models.conversion import digest
 from tlcourse.tensorflow_start import import_tensorflow
 
@@ -48,7 +48,7 @@ def batch():
 @pytest.fixture(scope="module")
 def converted(small):
     """The small network by Keras' export, which takes seconds: once for all tests."""
-    return onnx_file.from_keras(small)
+    return conversion.from_keras(small)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def fresh(tmp_path, monkeypatch, converted):
     """An empty cache, on disk and in memory; the small network converts at once."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     monkeypatch.setattr(engines, "_kept", {})
-    monkeypatch.setattr(onnx_file, "from_keras", lambda network: converted)
+    monkeypatch.setattr(conversion, "from_keras", lambda network: converted)
     return tmp_path / "tlcourse-cache"
 
 
@@ -70,14 +70,6 @@ def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
     assert_agree(runner.run(batch), small(batch, training=False))
 
 
-@pytest.mark.slow
-def test_int8_of_any_network_is_calibrated_on_the_pictures(small, batch, fresh):
-    runner = compile_network(small, "onnx", "int8", lambda: batch)
-    expected = np.asarray(small(batch, training=False))
-    difference = np.abs(runner.run(batch) - expected).max() / expected.max()
-    assert 1e-5 < difference < 0.1
-
-
 def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monkeypatch):
     pictures, results = np.concatenate([photographs] * 2), []
     for workers in (1, 3):
@@ -85,9 +77,8 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
         model = tl.load_pretrained_model()
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)
-    session = onnx_file.new_session(
-        lite_onnx.extract(model.name, "float32", ["features"])
-    )
+    part = conversion.extract(conversion.bundled_path(model.name), ["features"])
+    session = onnx_file.new_session(part.SerializeToString())
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)
 
@@ -96,7 +87,7 @@ def test_a_bundled_network_in_other_weights_needs_no_export(photographs, monkeyp
     import keras
 
     monkeypatch.setattr(
-        onnx_file, "from_keras", lambda network: pytest.fail("exported")
+        conversion, "from_keras", lambda network: pytest.fail("exported")
     )
     network = tl.load_pretrained_model().copy_network()
     network.trainable_weights[0].assign(network.trainable_weights[0] * 0.9)
@@ -120,7 +111,7 @@ def test_a_network_that_only_has_the_layers_names_is_exported(monkeypatch, chang
     else:
         output = network.output * 2
     exported = []
-    monkeypatch.setattr(onnx_file, "from_keras", lambda one: exported.append(one))
+    monkeypatch.setattr(conversion, "from_keras", lambda one: exported.append(one))
     with pytest.raises(Exception, match=".*"):
         conversion.to_onnx(keras.Model(network.inputs, output))
     assert len(exported) == 1
@@ -136,7 +127,7 @@ def unconvertible(network):
 def test_a_network_that_does_not_convert_runs_in_tensorflow(
     small, batch, fresh, monkeypatch
 ):
-    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    monkeypatch.setattr(conversion, "from_keras", unconvertible)
     runner = compile_network(small)
     assert "tensorflow" in runner.key
     assert_agree(runner.run(batch), small(batch, training=False))
@@ -181,7 +172,7 @@ def test_a_network_is_converted_once(
     if common:  # a class's cache, to which nothing is written
         monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
         monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
-    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    monkeypatch.setattr(conversion, "from_keras", unconvertible)
     after = compile_again(small, monkeypatch)
     assert "onnxruntime" in after.key
     np.testing.assert_array_equal(after.run(batch), before)

@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -21,8 +20,7 @@ import tlcourse as tl
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features.engine import OnnxEngine, TensorFlowEngine
 from tlcourse.models import bert, bert_onnx
-from tlcourse.models.bert_folder import read_shape
-from tlcourse.models.bert_weights import read_weights
+from tlcourse.models.bert_folder import read_shape, read_weights
 from tlcourse.models.onnx_file import new_session
 from tlcourse.models.wordpiece import TruncationWarning
 
@@ -94,13 +92,6 @@ def test_padding_and_neighbours_change_nothing(network):
     assert_agree(network(short), states(network, LAYERS, short).mean(axis=1), 1e-5)
 
 
-def test_states_of_padding_are_zeros_after_each_layer(network):
-    ids = np.pad(some_ids(2, 5), ((0, 0), (0, 3)))
-    for layers in range(LAYERS + 1):
-        rows = states(network, layers, ids)
-        assert rows[:, :5].any(axis=-1).all() and not rows[:, 5:].any()
-
-
 def test_every_token_attends_to_every_other(network):
     ids = some_ids(1, 9)
     other = ids.copy()
@@ -167,14 +158,6 @@ def test_features_are_averages_of_token_features(small_bert):
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
 
 
-def test_order_changes_nothing(small_bert):
-    forwards, backwards = (
-        small_bert.extract_features(sentences, cache=False)
-        for sentences in (SENTENCES, SENTENCES[::-1])
-    )
-    np.testing.assert_array_equal(forwards, backwards[::-1])
-
-
 def test_features_are_computed_once(small_bert, small_bert_folder, computed):
     first = small_bert.extract_features(SENTENCES)
     before = len(computed)
@@ -204,21 +187,6 @@ def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
     np.testing.assert_array_equal(small_bert.extract_features(sentences), expected)
 
 
-def test_several_threads_may_extract_at_once(small_bert):
-    expected, results = small_bert.extract_features(SENTENCES, cache=False), []
-
-    def extract():
-        results.append(small_bert.extract_features(SENTENCES, cache=False))
-
-    threads = [threading.Thread(target=extract) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 4
-    assert all(np.array_equal(result, expected) for result in results)
-
-
 def test_two_folders_of_one_name_do_not_share_features(tmp_path, small_bert):
     folder = write_small_bert(tmp_path / "small", random_tensors(seed=1))
     other = tl.load_pretrained_model(folder)
@@ -229,25 +197,7 @@ def test_two_folders_of_one_name_do_not_share_features(tmp_path, small_bert):
     assert np.abs(difference).max() > 0.01
 
 
-def test_precisions_do_not_share_features(small_bert, small_bert_folder):
-    other = tl.load_pretrained_model(small_bert_folder, precision="int8")
-    first, second = (m.extract_features(SENTENCES) for m in (small_bert, other))
-    assert not np.array_equal(first, second)
-
-
 # Inputs
-
-
-def test_sentences_may_come_in_a_tf_data_dataset_or_an_array(small_bert):
-    import tensorflow as tf
-
-    texts = SENTENCES[:5]
-    dataset = tf.data.Dataset.from_tensor_slices((texts, np.zeros(5))).batch(3)
-    expected = small_bert.extract_features(texts)
-    for sentences in (dataset, np.array(texts)):
-        found = small_bert.extract_features(sentences)
-        np.testing.assert_array_equal(found, expected)
-    assert small_bert.extract_features("good film").shape == (1, WIDTH)
 
 
 def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):
@@ -298,12 +248,6 @@ def test_tokens_are_the_networks_input(small_bert):
     assert ids[1, 2:].tolist() == [0, 0] and ids[:, :2].all()
     with pytest.raises(UserInputError, match="sentence"):
         small_bert.tokens(["good film", "bad film"])
-
-
-def test_its_description(small_bert):
-    assert repr(small_bert) == (
-        f"<small: up to {LONGEST} tokens → {WIDTH} features, {LAYERS + 1} blocks>"
-    )
 
 
 # MiniLM

@@ -100,8 +100,9 @@ def test_unknown_engines_and_precisions_are_refused(option, value, known):
 
 
 def test_int8_needs_onnx_runtime():
-    with pytest.raises(UserInputError, match="int8"):
-        tl.load_pretrained_model(engine="tensorflow", precision="int8")
+    for options in ({"engine": "tensorflow"}, {"name": "vgg16"}):
+        with pytest.raises(UserInputError, match="int8"):
+            tl.load_pretrained_model(precision="int8", **options)
 
 
 def test_weights_are_looked_for_where_keras_keeps_them(monkeypatch, tmp_path):
@@ -285,20 +286,3 @@ def test_features_need_no_tensorflow_and_nothing_is_written_to_stderr(tmp_path):
     )
     assert run.stderr == ""
     assert json.loads(run.stdout) == [[[1, 1280], [1, 1280]], False, False]
-
-
-@pytest.mark.slow
-def test_a_network_saved_by_keras_predicts_the_same_in_a_fresh_process(
-    bundled_model, photographs, tmp_path
-):
-    network = bundled_model.network_at(["block3b", "head"])
-    network.save(tmp_path / "network.keras")
-    np.save(tmp_path / "pictures.npy", photographs[:1].astype("float32"))
-    program = (
-        "import keras, numpy as np\n"
-        "network = keras.models.load_model('network.keras')\n"
-        "np.save('features.npy', network(np.load('pictures.npy')))\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
-    expected = network(photographs[:1].astype("float32"))
-    assert_agree(np.load(tmp_path / "features.npy"), expected, 1e-5)

@@ -11,7 +11,7 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.models.block_counts import count_blocks
+from tlcourse.models.blocks import count_blocks
 from tlcourse.models.recipes import RECIPES
 from tlcourse.plots.figure import Figure
 from tlcourse.training.learning_curves import LearningCurve

@@ -25,15 +25,16 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files, sha256  # noqa: E402
+from calibration import OF_EACH_DATASET, OF_EACH_PHOTOGRAPH, calibration_pictures  # noqa: E402
 
-from tlcourse.models import bundled, calibration, lite_onnx, onnx_file  # noqa: E402
+from tlcourse.models import conversion, onnx_file  # noqa: E402
 from tlcourse.models.efficientnet_lite import (  # noqa: E402
     BATCH_NORM_EPSILON,
     CLASSES,
     FEATURES,
     SCALING,
+    STEM_CHANNELS,
     block_layers,
-    block_shapes,
     block_table,
 )
 from tlcourse.models.onnx_file import new_session  # noqa: E402
@@ -43,6 +44,16 @@ from tlcourse.models.weights import build  # noqa: E402
 LARGEST_DIFFERENCE = 1e-4  # of the largest value
 LARGEST_FLOAT32_KERNEL = 12_000  # numbers; larger ones are kept in float16
 OPSET, IR_VERSION = 17, 8  # that ONNX Runtime has known since 1.12 (2022)
+
+
+def block_shapes(variant: str) -> dict[str, tuple[int, int, int]]:
+    """Block name → shape of its output (height, width, channels) for one picture."""
+    side = -(-RECIPES[variant].size // 2)
+    shapes = {"stem": (side, side, STEM_CHANNELS)}
+    for block, _, strides, _, channels in block_table(variant):
+        side = -(-side // strides)
+        shapes[block] = (side, side, channels)
+    return shapes | {"head": (side, side, FEATURES)}
 
 
 class Graph:
@@ -58,7 +69,7 @@ class Graph:
 
     def weight(self, name: str) -> str:
         """A weight in ONNX' layout; of float16 the cast one."""
-        value, axes = self._weights[name], bundled.onnx_axes(name)
+        value, axes = self._weights[name], conversion.onnx_axes(name)
         value = value.transpose(axes) if axes else value
         if value.ndim > 1 and value.size > LARGEST_FLOAT32_KERNEL:
             self.constant(name, np.ascontiguousarray(value, np.float16))
@@ -99,7 +110,7 @@ class Graph:
         self.add("Transpose", [x], block, perm=[0, 2, 3, 1])
         for pool, name in zip(
             ("GlobalAveragePool", "GlobalMaxPool"),
-            lite_onnx.pooled([block]),
+            conversion.pooled([block]),
             strict=True,
         ):
             self.add("Flatten", [self.add(pool, [x], f"{name}_kept")], name)
@@ -135,16 +146,16 @@ def network(variant: str, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
         graph.end_block(x, block)
     x = graph.conv_bn(x, "head", 1, relu6=True)
     graph.end_block(x, "head")
-    graph.add("Identity", ["head_average"], lite_onnx.FEATURES_OUTPUT)
+    graph.add("Identity", ["head_average"], conversion.FEATURES_OUTPUT)
     kernel, bias = (graph.weight(f"classifier/{part}") for part in ("kernel", "bias"))
     x = graph.add("Gemm", ["head_average", kernel, bias], "logits")
-    graph.add("Softmax", [x], lite_onnx.CLASSIFIER_OUTPUT, axis=-1)
+    graph.add("Softmax", [x], conversion.CLASSIFIER_OUTPUT, axis=-1)
 
-    graph.output(lite_onnx.FEATURES_OUTPUT, (FEATURES,))
-    graph.output(lite_onnx.CLASSIFIER_OUTPUT, (CLASSES,))
+    graph.output(conversion.FEATURES_OUTPUT, (FEATURES,))
+    graph.output(conversion.CLASSIFIER_OUTPUT, (CLASSES,))
     for block, shape in block_shapes(variant).items():
         graph.output(block, shape)
-        for name in lite_onnx.pooled([block]):
+        for name in conversion.pooled([block]):
             graph.output(name, shape[-1:])
     pixels = helper.make_tensor_value_info(
         "pixels", TensorProto.FLOAT, ["n", size, size, 3]
@@ -161,7 +172,7 @@ def network(variant: str, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
 
 def write_float32(variant: str, weights: dict[str, np.ndarray], folder: Path) -> Path:
     """Write a network with these weights, named `<layer>/<weight>` as in Keras."""
-    path = folder / bundled.file_name(variant)
+    path = folder / conversion.bundled_name(variant)
     onnx.save(network(variant, weights), path)
     return path
 
@@ -170,12 +181,11 @@ def agreement(variant: str, path: Path, pictures: np.ndarray) -> float:
     """The largest difference from Keras, relative to each output's largest value."""
     import keras
 
-    recipe = RECIPES[variant]
-    whole = build(recipe, variant, include_top=True)
+    whole = build(variant, include_top=True)
     layers = [names[-1] for names in block_layers(variant).values()]
     names = [
-        lite_onnx.FEATURES_OUTPUT,
-        lite_onnx.CLASSIFIER_OUTPUT,
+        conversion.FEATURES_OUTPUT,
+        conversion.CLASSIFIER_OUTPUT,
         *block_shapes(variant),
     ]
     parts = [whole.get_layer("average_pooling"), whole, *map(whole.get_layer, layers)]
@@ -191,7 +201,7 @@ def agreement(variant: str, path: Path, pictures: np.ndarray) -> float:
 
 
 def write_int8(variant: str, float32: Path, pictures: np.ndarray) -> Path:
-    path = HERE / bundled.file_name(variant, "int8")
+    path = HERE / conversion.bundled_name(variant, "int8")
     path.write_bytes(onnx_file.quantize(float32.read_bytes(), pictures))
     return path
 
@@ -200,7 +210,7 @@ def similarity(paths: tuple[Path, Path], pictures: np.ndarray) -> float:
     """The mean cosine similarity between two files' features."""
     first, second = (
         new_session(str(path)).run(
-            [lite_onnx.FEATURES_OUTPUT], {"pixels": pictures.astype(np.float32)}
+            [conversion.FEATURES_OUTPUT], {"pixels": pictures.astype(np.float32)}
         )[0]
         for path in paths
     )
@@ -211,10 +221,10 @@ def similarity(paths: tuple[Path, Path], pictures: np.ndarray) -> float:
 def main() -> None:
     made = {}
     for variant in SCALING:
-        weights = bundled.read_weights(HERE / bundled.file_name(variant))
+        weights = conversion.read_weights(HERE / conversion.bundled_name(variant))
         float32 = write_float32(variant, weights, HERE)
         size = RECIPES[variant].size
-        pictures = calibration.calibration_pictures((size, size))
+        pictures = calibration_pictures((size, size))
         difference = agreement(variant, float32, pictures[::12])
         print(f"{variant}: differs from Keras by {difference:.1e} of the largest value")
         if difference > LARGEST_DIFFERENCE:
@@ -227,8 +237,8 @@ def main() -> None:
             ),
             "calibration": {
                 "pictures": len(pictures),
-                "crops_of_each_sample": calibration.OF_EACH_PHOTOGRAPH,
-                "of_training_sets": calibration.OF_EACH_DATASET,
+                "crops_of_each_sample": OF_EACH_PHOTOGRAPH,
+                "of_training_sets": OF_EACH_DATASET,
                 "sha256": sha256(pictures.tobytes()),
             },
             "files": {

@@ -7,7 +7,7 @@ nothing waits for anything, and results do not depend on the number of processor
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -224,8 +224,6 @@ _MOST_KEPT = 2  # some 60 MB each
 def compile_network(
     network: "keras.Model",
     engine: str = "auto",
-    precision: str = "float32",
-    calibration: Callable[[], Iterable[np.ndarray]] | None = None,
 ) -> Engine:
     """Make the engine for a Keras network with its present weights.
 
@@ -238,10 +236,6 @@ def compile_network(
         Pixels (n, height, width, 3) → one output.
     engine : {"auto", "onnx", "tensorflow"}
         "auto": ONNX Runtime, or TensorFlow where the network does not convert.
-    precision : {"float32", "int8"}
-        "int8" needs ONNX Runtime.
-    calibration : callable, optional
-        Gives the pictures that int8 is calibrated on.
 
     Raises
     ------
@@ -249,10 +243,7 @@ def compile_network(
         ONNX Runtime was asked for and cannot run this network.
     """
     key = digest(network)
-    return remembered(
-        (key, engine, precision),
-        lambda: _compile(network, key, engine, precision, calibration),
-    )
+    return remembered((key, engine), lambda: _compile(network, key, engine))
 
 
 def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
@@ -272,25 +263,19 @@ def release_all() -> None:
     clear_away()
 
 
-def _compile(
-    network: "keras.Model",
-    key: str,
-    engine: str,
-    precision: str,
-    calibration: Callable[[], Iterable[np.ndarray]] | None,
-) -> Engine:
+def _compile(network: "keras.Model", key: str, engine: str) -> Engine:
     if not uses_onnx(engine):
         return TensorFlowEngine(network, key)
     try:
-        source = converted(network, key, precision, calibration)
-        compiled = OnnxEngine(source, f"{key}-{precision}", network.output_shape[1:])
+        source = converted(network, key)
+        compiled = OnnxEngine(source, f"{key}-float32", network.output_shape[1:])
         compiled.start()
         return compiled
     except Exception as error:  # the converter and ONNX Runtime raise many kinds
-        if engine == "auto" and precision == "float32":
+        if engine == "auto":
             return TensorFlowEngine(network, key)
         reason = str(error).strip().split("\n")[0][:200]
         raise UserInputError(
             f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
-            f"{reason}). Use engine='tensorflow', precision='float32'."
+            f"{reason}). Use engine='tensorflow'."
         ) from error

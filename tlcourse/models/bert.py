@@ -69,12 +69,10 @@ def embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
     from keras import layers, ops
 
     positions = ops.cumsum(ops.ones_like(ids), axis=1) - 1
-    tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")(
-        ids
-    )
-    x = tokens + layers.Embedding(
-        shape.longest, shape.width, name="embeddings_positions"
-    )(positions)
+    width = shape.width
+    tokens = layers.Embedding(shape.vocabulary, width, name="embeddings_tokens")
+    position_layer = layers.Embedding(shape.longest, width, name="embeddings_positions")
+    x = tokens(ids) + position_layer(positions)
     x = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")(x)
     return zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
 
@@ -93,20 +91,14 @@ def encoder_layer(
     x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_attention_norm")(
         x + attended
     )
-    wide = activated(layers.Dense(shape.wide, name=f"{name}_wide")(x), shape.activation)
+    wide = layers.Dense(shape.wide, name=f"{name}_wide")(x)
+    if shape.activation == "relu":
+        wide = ops.relu(wide)
+    else:
+        wide = ops.gelu(wide, approximate=shape.activation == "gelu_tanh")
     x = x + layers.Dense(shape.width, name=f"{name}_narrow")(wide)
     x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_norm")(x)
     return zero_padding(x, there, name)
-
-
-def activated(x: "keras.KerasTensor", activation: str) -> "keras.KerasTensor":
-    from keras import ops
-
-    return (
-        ops.relu(x)
-        if activation == "relu"
-        else ops.gelu(x, approximate=activation == "gelu_tanh")
-    )
 
 
 def is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -145,19 +137,11 @@ def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
     """
     import keras
 
-    names = [layer.name for layer in network.layers]
-    count = sum(
-        name.startswith("layer_") and name.endswith("_attention") for name in names
-    )
-    before = ["embeddings", *(f"layer_{number}" for number in range(1, count))]
-    states = keras.Model(
-        network.inputs[0],
-        [network.get_layer(f"{block}_states").output for block in before],
-    )
-    found = []
-    for number, x in enumerate(states(ids[None]), start=1):
+    blocks = [layer for layer in network.layers if layer.name.endswith("_states")]
+    outputs = [layer.output for layer in blocks[:-1]]
+    scores = []
+    for number, x in enumerate(keras.Model(network.inputs[0], outputs)(ids[None]), 1):
         attention = network.get_layer(f"layer_{number}_attention")
-        mask = keras.ops.expand_dims(is_token(x), axis=1)
-        _, weights = attention(x, x, attention_mask=mask, return_attention_scores=True)
-        found.append(np.asarray(weights)[0])
-    return np.stack(found)
+        _, weights = attention(x, x, return_attention_scores=True)
+        scores.append(np.asarray(weights)[0])
+    return np.stack(scores)

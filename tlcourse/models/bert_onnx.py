@@ -1,7 +1,7 @@
-"""BERT as an ONNX file, built from its weights: sentences need no TensorFlow.
+"""BERT as an ONNX file, made from its weights: sentences need no TensorFlow.
 
-The operators are those of `bert.encoder`. Sentences of a batch have the same number of
-tokens, so there is no padding.
+The operators are those of `bert.encoder`, in ONNX' textual form. Sentences of a batch
+have the same number of tokens, so there is no padding.
 """
 
 import tempfile
@@ -9,12 +9,50 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from ..silence import logging_silenced
 from .bert import Shape
 
-OPSET, IR_VERSION = 20, 9  # the first with Gelu
+_HEADER = """<ir_version: 9, opset_import: ["" : 20]>
+bert (int32[n, length] token_ids) => (float[n, length, {width}] x{layers}) {{
+  by_token = Gather(embeddings_tokens_0, token_ids)
+  length = Shape<start = 1, end = 2>(token_ids)
+  by_position = Slice(embeddings_positions_0, zero, length)
+  x = Add(by_token, by_position)
+  x0 = LayerNormalization<epsilon = {epsilon}>(x, embeddings_norm_0, embeddings_norm_1)
+"""
+_LAYER = """
+  {n}_q1 = MatMul({x}, {n}_attention_0)
+  {n}_q2 = Add({n}_q1, {n}_attention_1)
+  {n}_q3 = Reshape({n}_q2, by_head)
+  {n}_q = Transpose<perm = [0, 2, 1, 3]>({n}_q3)
+  {n}_k1 = MatMul({x}, {n}_attention_2)
+  {n}_k2 = Add({n}_k1, {n}_attention_3)
+  {n}_k3 = Reshape({n}_k2, by_head)
+  {n}_k = Transpose<perm = [0, 2, 3, 1]>({n}_k3)
+  {n}_v1 = MatMul({x}, {n}_attention_4)
+  {n}_v2 = Add({n}_v1, {n}_attention_5)
+  {n}_v3 = Reshape({n}_v2, by_head)
+  {n}_v = Transpose<perm = [0, 2, 1, 3]>({n}_v3)
+  {n}_scores = MatMul({n}_q, {n}_k)
+  {n}_weights = Softmax<axis = -1>({n}_scores)
+  {n}_a1 = MatMul({n}_weights, {n}_v)
+  {n}_a2 = Transpose<perm = [0, 2, 1, 3]>({n}_a1)
+  {n}_a3 = Reshape({n}_a2, together)
+  {n}_a4 = MatMul({n}_a3, {n}_attention_6)
+  {n}_a5 = Add({n}_a4, {n}_attention_7)
+  {n}_a6 = Add({x}, {n}_a5)
+  {n}_a = LayerNormalization<epsilon = {epsilon}>({n}_a6, {n}_attention_norm_0, \
+{n}_attention_norm_1)
+  {n}_w1 = MatMul({n}_a, {n}_wide_0)
+  {n}_w2 = Add({n}_w1, {n}_wide_1)
+  {n}_w = {activation}({n}_w2)
+  {n}_n1 = MatMul({n}_w, {n}_narrow_0)
+  {n}_n2 = Add({n}_n1, {n}_narrow_1)
+  {n}_n = Add({n}_a, {n}_n2)
+  {y} = LayerNormalization<epsilon = {epsilon}>({n}_n, {n}_norm_0, {n}_norm_1)
+"""
+_ACTIVATIONS = {"gelu": "Gelu", "gelu_tanh": 'Gelu<approximate = "tanh">'}
 
 
 def build(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> bytes:
@@ -29,29 +67,52 @@ def build(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> by
     layers : int
         How many of its layers run; 0: the embeddings alone.
     """
-    graph = _Graph(weights, shape)
-    x = graph.embeddings("token_ids")
+    heads, width = shape.heads, shape.width
+    settings = {
+        "epsilon": f"{shape.epsilon:.17f}",
+        "activation": _ACTIVATIONS.get(shape.activation, "Relu"),
+    }
+    text = _HEADER.format(width=width, layers=layers, **settings)
     for number in range(1, layers + 1):
-        x = graph.encoder_layer(x, f"layer_{number}")
-    ids = helper.make_tensor_value_info("token_ids", TensorProto.INT32, ["n", "length"])
-    states = helper.make_tensor_value_info(
-        x, TensorProto.FLOAT, ["n", "length", shape.width]
+        names = {"n": f"layer_{number}", "x": f"x{number - 1}", "y": f"x{number}"}
+        text += _LAYER.format(**names, **settings)
+    model = onnx.parser.parse_model(text + "}")
+    constants = {
+        "zero": np.array([0]),
+        "by_head": np.array([0, 0, heads, width // heads]),
+        "together": np.array([0, 0, width]),
+    }
+    for layer, arrays in weights.items():
+        if layer.endswith("_attention"):
+            arrays = _attention(arrays, width, heads)
+        constants |= {f"{layer}_{i}": array for i, array in enumerate(arrays)}
+    used = {name for node in model.graph.node for name in node.input}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in constants.items()
+        if name in used
     )
-    made = helper.make_graph(graph.nodes, "BERT", [ids], [states], graph.constants)
-    opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION)
     return model.SerializeToString()
+
+
+def _attention(arrays: list[np.ndarray], width: int, heads: int) -> list[np.ndarray]:
+    """Kernels (width, width) and biases (width,); scores divided in the query."""
+    arrays = [
+        array.reshape(width, width) if number % 2 == 0 else array.reshape(width)
+        for number, array in enumerate(arrays)
+    ]
+    scale = np.float32((width // heads) ** -0.5)
+    return [arrays[0] * scale, arrays[1] * scale, *arrays[2:]]
 
 
 def quantize(content: bytes) -> bytes:
     """Quantize its matrix products to 8-bit integers, with dynamic ranges."""
     from onnxruntime import quantization
 
-    model = onnx.load_model_from_string(content)
     with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder, logging_silenced():
         small = Path(folder, "small.onnx")
         quantization.quantize_dynamic(
-            model,
+            onnx.load_model_from_string(content),
             small,
             op_types_to_quantize=["MatMul"],
             per_channel=True,
@@ -59,79 +120,3 @@ def quantize(content: bytes) -> bytes:
             weight_type=quantization.QuantType.QInt8,
         )
         return small.read_bytes()
-
-
-class _Graph:
-    """Collects operators and constants; each method returns its output's name."""
-
-    def __init__(self, weights: dict[str, list[np.ndarray]], shape: Shape) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._weights, self._shape = weights, shape
-
-    def embeddings(self, ids: str) -> str:
-        tokens = self._add("Gather", [self._weight("embeddings_tokens"), ids])
-        length = self._add("Shape", [ids], start=1, end=2)
-        bounds = [self._constant(np.array([0])), length]
-        positions = self._add("Slice", [self._weight("embeddings_positions"), *bounds])
-        return self._norm(self._add("Add", [tokens, positions]), "embeddings_norm")
-
-    def encoder_layer(self, x: str, name: str) -> str:
-        attended = self._attention(x, self._weights[f"{name}_attention"])
-        x = self._norm(self._add("Add", [x, attended]), f"{name}_attention_norm")
-        y = self._activated(self._dense(x, *self._weights[f"{name}_wide"]))
-        y = self._dense(y, *self._weights[f"{name}_narrow"])
-        return self._norm(self._add("Add", [x, y]), f"{name}_norm")
-
-    def _attention(self, x: str, arrays: list[np.ndarray]) -> str:
-        heads, width = self._shape.heads, self._shape.width
-        query, query_bias, key, key_bias, value, value_bias, out, out_bias = arrays
-        # The scores' division by the root of a head's size, done to the query.
-        scale = np.float32((width // heads) ** -0.5)
-        query = self._by_head(x, query * scale, query_bias * scale, [0, 2, 1, 3])
-        key = self._by_head(x, key, key_bias, [0, 2, 3, 1])
-        value = self._by_head(x, value, value_bias, [0, 2, 1, 3])
-        scores = self._add("Softmax", [self._add("MatMul", [query, key])], axis=-1)
-        x = self._add("MatMul", [scores, value])
-        x = self._add("Transpose", [x], perm=[0, 2, 1, 3])
-        x = self._add("Reshape", [x, self._constant(np.array([0, 0, width]))])
-        return self._dense(x, out.reshape(width, width), out_bias)
-
-    def _by_head(
-        self, x: str, kernel: np.ndarray, bias: np.ndarray, perm: list[int]
-    ) -> str:
-        """A dense layer's output, (n, length, width), with an axis for heads."""
-        heads, width = self._shape.heads, self._shape.width
-        x = self._dense(x, kernel.reshape(width, width), bias.reshape(width))
-        sizes = self._constant(np.array([0, 0, heads, width // heads]))
-        return self._add("Transpose", [self._add("Reshape", [x, sizes])], perm=perm)
-
-    def _dense(self, x: str, kernel: np.ndarray, bias: np.ndarray) -> str:
-        product = self._add("MatMul", [x, self._constant(kernel)])
-        return self._add("Add", [product, self._constant(bias)])
-
-    def _activated(self, x: str) -> str:
-        if self._shape.activation == "relu":
-            return self._add("Relu", [x])
-        exact = self._shape.activation == "gelu"
-        return self._add("Gelu", [x], approximate="none" if exact else "tanh")
-
-    def _norm(self, x: str, name: str) -> str:
-        scale, shift = map(self._constant, self._weights[name])
-        return self._add(
-            "LayerNormalization", [x, scale, shift], epsilon=self._shape.epsilon
-        )
-
-    def _weight(self, name: str) -> str:
-        return self._constant(self._weights[name][0])
-
-    def _constant(self, value: np.ndarray) -> str:
-        name = f"constant_{len(self.constants)}"
-        array = np.ascontiguousarray(value)
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def _add(self, kind: str, inputs: list[str], **attributes: object) -> str:
-        name = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
-        return name

@@ -1,5 +1,6 @@
 """The pretrained part of any Keras model, and its blocks."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -79,18 +80,10 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
             "layer, or model.build((None, height, width, 3))."
         )
     if network is not model and hasattr(model, "blocks"):
-        found = [
-            {
-                block: [network.get_layer(name) for name in names]
-                for block, names in model.blocks.items()
-            }
-        ]
+        names = model.blocks.items()
+        found = [{block: list(map(network.get_layer, part)) for block, part in names}]
     else:
-        found = [
-            blocks
-            for container in containers(network)
-            if (blocks := _known_blocks(container))
-        ]
+        found = list(filter(None, map(_known_blocks, containers(network))))
     if len(found) > 1:
         raise UserInputError(
             f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by "
@@ -219,11 +212,8 @@ def is_spatial(layer: "keras.layers.Layer") -> bool:
 def _ends_a_base(layer: "keras.layers.Layer") -> bool:
     import keras
 
-    kinds = (
-        keras.layers.BatchNormalization,
-        keras.layers.Activation,
-        keras.layers.ReLU,
-    )
+    layers = keras.layers
+    kinds = (layers.BatchNormalization, layers.Activation, layers.ReLU)
     return isinstance(layer, kinds) and is_spatial(layer)
 
 
@@ -246,9 +236,56 @@ def _unknown_blocks(network: "keras.Model") -> dict[str, list]:
 def _ends_dense(layer: "keras.layers.Layer") -> bool:
     import keras
 
-    last = (
-        [part for part in leaves(layer) if part.weights][-1]
-        if is_model(layer)
-        else layer
-    )
-    return isinstance(last, keras.layers.Dense)
+    if is_model(layer):
+        layer = [part for part in leaves(layer) if part.weights][-1]
+    return isinstance(layer, keras.layers.Dense)
+
+
+@dataclass(frozen=True)
+class BlockCount:
+    """One block of a network.
+
+    Attributes
+    ----------
+    name : str
+        Of the block.
+    parameters, trainable : int
+        All parameters; those that fine-tuning may change: without batch norm's.
+    outputs : int
+        Values that its layers output for one picture; training keeps them in memory.
+    multiply_adds : int
+        For one picture.
+    """
+
+    name: str
+    parameters: int
+    trainable: int
+    outputs: int
+    multiply_adds: int
+
+
+def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:
+    """Count the blocks of a model, as for `freeze`; nothing is run or changed."""
+    counts = []
+    for name, layers in find_blocks(model).blocks.items():
+        weights = {id(w): w for layer in layers for w in layer.weights}
+        norms = {id(w) for norm in batch_norms(layers) for w in norm.weights}
+        sizes = {key: math.prod(weight.shape) for key, weight in weights.items()}
+        outputs = work = 0
+        for layer in layers:
+            shape = _output_shape(layer)
+            outputs += math.prod(shape)
+            # Each weight of a filter is multiplied once at each position of the output.
+            filters = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
+            work += filters * math.prod(shape[:-1])
+        trainable = sum(size for key, size in sizes.items() if key not in norms)
+        counts.append(BlockCount(name, sum(sizes.values()), trainable, outputs, work))
+    return counts
+
+
+def _output_shape(layer: "keras.layers.Layer") -> tuple[int, ...]:
+    """Of one picture's output, unknown sizes 1; () if used twice or never."""
+    try:
+        return tuple(size or 1 for size in layer.output.shape[1:])
+    except (AttributeError, ValueError):
+        return ()

@@ -1,11 +1,16 @@
-"""Keras networks → ONNX files, compared with Keras, and kept in the cache."""
+"""Networks for pictures as ONNX: parts of the bundled files, and Keras networks.
+
+A bundled file has all blocks' outputs and, as initialisers named `<layer>/<weight>`,
+the weights as Keras has them: so it is run as it is, and read for the Keras network.
+"""
 
 import hashlib
 import json
 import os
 import re
+import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -13,37 +18,119 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..cards import bundled_file
 from ..errors import TLCourseError
 from ..features.cache import keep
 from ..files import sha256
 from ..folders import cache_folder, shared_cache_folder
-from . import lite_onnx, onnx_file
+from ..freed_memory import clear_away
+from ..silence import logging_silenced, stderr_silenced
+from ..tensorflow_start import import_tensorflow
+from .efficientnet_lite import SCALING, block_layers
+from .onnx_file import new_session
 
 if TYPE_CHECKING:
     import keras
+    import onnx
 
+FEATURES_OUTPUT, CLASSIFIER_OUTPUT = "features", "probabilities"
 LARGEST_DIFFERENCE = 1e-3  # between Keras and a converted network, of the largest value
+_ONNX_AXES = {"conv": (3, 2, 0, 1), "depthwise_conv": (2, 3, 0, 1)}  # of Keras' kernels
 
 
-def converted(
-    network: "keras.Model",
-    key: str,
-    precision: str,
-    calibration: Callable[[], Iterable[np.ndarray]] | None,
-) -> Path | bytes:
+def bundled_path(variant: str, precision: str = "float32") -> Path:
+    """The path of a bundled file; DamagedFile if it is not the published one."""
+    return bundled_file("weights", bundled_name(variant, precision))
+
+
+def bundled_name(variant: str, precision: str = "float32") -> str:
+    """The name of a bundled file."""
+    return f"{variant}.onnx" if precision == "float32" else f"{variant}_int8.onnx"
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Read a bundled file's weights as Keras has them: `<layer>/<weight>` → float32."""
+    import onnx
+
+    weights = {}
+    for tensor in onnx.load(path).graph.initializer:
+        if "/" in tensor.name:
+            array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+            axes = onnx_axes(tensor.name)
+            weights[tensor.name] = array.transpose(np.argsort(axes)) if axes else array
+    return weights
+
+
+def onnx_axes(name: str) -> tuple[int, ...] | None:
+    """Where ONNX has the axes of a Keras weight; None: where Keras has them."""
+    layer, _, weight = name.partition("/")
+    kind = "depthwise_conv" if layer.endswith("depthwise_conv") else "conv"
+    return _ONNX_AXES[kind] if layer.endswith("conv") and weight == "kernel" else None
+
+
+def pooled(blocks: Sequence[str]) -> tuple[str, ...]:
+    """Names of the outputs that are averages and maxima of these blocks."""
+    return tuple(
+        f"{block}_{kind}" for block in blocks for kind in ("average", "maximum")
+    )
+
+
+def extract(
+    path: Path, outputs: Sequence[str], weights: Mapping[str, np.ndarray] | None = None
+) -> "onnx.ModelProto":
+    """Extract the part of a bundled file that computes these outputs.
+
+    Parameters
+    ----------
+    path : Path
+        From `bundled_path`.
+    outputs : sequence of str
+        "features", "probabilities", a block's name for its activations, or `pooled`.
+    weights : mapping, optional
+        `<layer>/<weight>` → what takes the place of the bundled weights.
+    """
+    import onnx
+    from onnx.utils import Extractor
+
+    model, weights = onnx.load(path), weights or {}
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            array, axes = weights[tensor.name], onnx_axes(tensor.name)
+            array = np.ascontiguousarray(array.transpose(axes) if axes else array)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    for value in model.graph.output:
+        if value.name == CLASSIFIER_OUTPUT and "classifier/bias" in weights:
+            classes = value.type.tensor_type.shape.dim[1]
+            classes.dim_value = weights["classifier/bias"].size
+    inputs = [value.name for value in model.graph.input]
+    return Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
+
+
+def output_shape(part: "onnx.ModelProto", outputs: Sequence[str]) -> tuple[int, ...]:
+    """The shape of one picture's outputs, concatenated along their last axis."""
+    shapes = {
+        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
+        for value in part.graph.output
+    }
+    return (*shapes[outputs[0]][:-1], sum(shapes[name][-1] for name in outputs))
+
+
+def converted(network: "keras.Model", key: str) -> Path | bytes:
     """The network's ONNX file from a cache, or converted and put into the user's."""
-    name = f"{key[:24]}-{precision}-keras-{metadata.version('keras')}.onnx"
+    name = f"{key[:24]}-float32-keras-{metadata.version('keras')}.onnx"
     for folder in filter(None, (cache_folder(), shared_cache_folder())):
-        if _is_whole(folder / "networks" / name):
-            return folder / "networks" / name
+        path = folder / "networks" / name
+        with suppress(OSError, ValueError):
+            checksum = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
+            if checksum == sha256(path):
+                with suppress(OSError):  # what was not used for longest goes first
+                    os.utime(path)
+                return path
     content = to_onnx(network)
-    if precision == "int8" and calibration is not None:
-        content = onnx_file.quantize(content, calibration())
     path = cache_folder() / "networks" / name
     checksum = hashlib.sha256(content).hexdigest().encode()
-    beside = path.with_suffix(".sha256")
     if keep(path, lambda file: file.write(content), len(content)) and keep(
-        beside, lambda file: file.write(checksum), len(checksum)
+        path.with_suffix(".sha256"), lambda file: file.write(checksum), len(checksum)
     ):
         return path
     return content
@@ -64,29 +151,66 @@ def to_onnx(network: "keras.Model") -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of inputs given as a list
         expected = np.asarray(network(picture, training=False))
-    for convert in (lite_onnx.from_keras, onnx_file.from_keras):
+    for convert in (_from_bundled, from_keras):
         content = convert(network)
-        if content is not None:
-            session = onnx_file.new_session(content)
-            name = session.get_inputs()[0].name
-            difference = np.abs(session.run(None, {name: picture})[0] - expected).max()
+        if content is None:
+            continue
+        session = new_session(content)
+        (actual,) = session.run(None, {session.get_inputs()[0].name: picture})
+        if actual.shape == expected.shape:
+            difference = np.abs(actual - expected).max()
             if difference <= LARGEST_DIFFERENCE * np.abs(expected).max():
                 return content
-    raise TLCourseError(
-        f"The converted network differs from Keras by {difference:.2g}."
-    )
+    raise TLCourseError("The converted network differs from Keras.")
 
 
-def _is_whole(path: Path) -> bool:
-    try:
-        checksum = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
-        if checksum != sha256(path):
-            return False
-    except (OSError, ValueError):
-        return False
-    with suppress(OSError):  # what was not used for longest is removed first
-        os.utime(path)
-    return True
+def _from_bundled(network: "keras.Model") -> bytes | None:
+    """Convert what may be a bundled network in other weights, without Keras' export.
+
+    That takes a moment in place of seconds and a gigabyte. Only names of layers are
+    compared: None if it is another network.
+    """
+    import keras
+
+    layers = [layer for layer in network.layers if layer.weights]
+    weights = {
+        f"{layer.name}/{weight.name}": weight.numpy()
+        for layer in layers
+        for weight in layer.weights
+    }
+    output = FEATURES_OUTPUT
+    if layers and isinstance(layers[-1], keras.layers.Dense) and layers[-1].use_bias:
+        head, output = layers.pop(), CLASSIFIER_OUTPUT
+        for part in ("kernel", "bias"):
+            weights[f"classifier/{part}"] = weights.pop(f"{head.name}/{part}")
+    for variant in SCALING:
+        expected = [name for names in block_layers(variant).values() for name in names]
+        if [layer.name for layer in layers] == [
+            name for name in expected if name.endswith(("_conv", "_bn"))
+        ]:
+            part = extract(bundled_path(variant), (output,), weights)
+            return part.SerializeToString()
+    return None
+
+
+def from_keras(network: "keras.Model") -> bytes:
+    """Convert a Keras network, of one input and one output, by Keras' own export."""
+    import_tensorflow()
+    clear_away()
+    with (
+        tempfile.TemporaryDirectory(prefix="tlcourse-") as folder,
+        warnings.catch_warnings(),
+        stderr_silenced(),
+        logging_silenced(),
+    ):
+        warnings.simplefilter("ignore")  # np.object in tf2onnx, inputs given as a list
+        # Keras exports only networks that were called.
+        network(np.zeros((1, *network.input_shape[1:]), np.float32))
+        path = Path(folder, "network.onnx")
+        network.export(path, format="onnx", verbose=False)
+        content = path.read_bytes()
+    clear_away()
+    return content
 
 
 def digest(network: "keras.Model") -> str:

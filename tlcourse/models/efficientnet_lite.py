@@ -12,13 +12,11 @@ converted, and how well they agree with the original: `data/weights/CARD.md`.
 """
 
 import math
-import os
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from ..errors import UserInputError
 from ..validation import one_of, shown
-from . import bundled
 from .recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ _CLASSIFIER_INITIALIZER = {
 def EfficientNetLite(
     variant: str = "efficientnet_lite0",
     include_top: bool = True,
-    weights: str | os.PathLike | None = "bundled",
+    weights: str | None = "bundled",
     pooling: str | None = None,
     input_shape: tuple[int | None, int | None, int] | None = None,
     input_tensor: "keras.KerasTensor | None" = None,
@@ -76,9 +74,9 @@ def EfficientNetLite(
         Which network.
     include_top : bool
         End in the classifier of ImageNet's 1,000 classes; False: end in features.
-    weights : {"bundled", None} or path
-        Trained on ImageNet, random, or a file for `keras.Model.load_weights`.
-    pooling : {None, "avg", "max"}
+    weights : {"bundled", None}
+        Trained on ImageNet, or random.
+    pooling : {None, "avg"}
         Pooling over all positions, where `include_top` is False.
     input_shape : tuple, optional
         (height, width, 3); by default the size that the bundled weights were trained
@@ -106,10 +104,9 @@ def EfficientNetLite(
     (None, 1280)
     """
     size = RECIPES[one_of("variant", variant, SCALING)].size
-    if pooling not in (None, "avg", "max") or (include_top and pooling):
+    if pooling not in (None, "avg") or (include_top and pooling):
         raise UserInputError(
-            f'pooling is {shown(pooling)}; expected "avg" or "max", and '
-            "include_top=False."
+            f'pooling is {shown(pooling)}; expected "avg", and include_top=False.'
         )
     from keras import Input, Model, layers, utils
 
@@ -125,8 +122,6 @@ def EfficientNetLite(
     x = layers.ReLU(max_value=6, name="head_relu6")(x)
     if include_top or pooling == "avg":
         x = layers.GlobalAveragePooling2D(name="average_pooling")(x)
-    elif pooling == "max":
-        x = layers.GlobalMaxPooling2D(name="maximum_pooling")(x)
     if include_top:
         x = layers.Dense(
             CLASSES,
@@ -135,10 +130,13 @@ def EfficientNetLite(
             name="classifier",
         )(x)
     model = Model(source, x, name=variant)
-    if isinstance(weights, str) and weights == "bundled":
-        _set_weights(model, variant)
-    elif weights is not None:
-        model.load_weights(weights)
+    if weights == "bundled":
+        from .conversion import bundled_path, read_weights
+
+        arrays = read_weights(bundled_path(variant))
+        for layer in model.layers:
+            for weight in layer.weights:
+                weight.assign(arrays[f"{layer.name}/{weight.name}"])
     return model
 
 
@@ -246,21 +244,3 @@ def block_layers(variant: str) -> dict[str, list[str]]:
         layers[block] = [f"{block}_{part}" for part in parts]
         before = channels
     return layers | {"head": ["head_conv", "head_bn", "head_relu6"]}
-
-
-def block_shapes(variant: str) -> dict[str, tuple[int, int, int]]:
-    """Block name → shape of its output (height, width, channels) for one picture."""
-    side = -(-RECIPES[variant].size // 2)
-    shapes = {"stem": (side, side, STEM_CHANNELS)}
-    for block, _, strides, _, channels in block_table(variant):
-        side = -(-side // strides)
-        shapes[block] = (side, side, channels)
-    return shapes | {"head": (side, side, FEATURES)}
-
-
-def _set_weights(model: "keras.Model", variant: str) -> None:
-    """Set the bundled ImageNet weights."""
-    arrays = bundled.read_weights(bundled.file(variant))
-    for layer in model.layers:
-        for weight in layer.weights:
-            weight.assign(arrays[f"{layer.name}/{weight.name}"])

@@ -28,23 +28,18 @@ def list_pretrained_models() -> dict[str, str]:
     >>> tl.list_pretrained_models()["efficientnet_lite0"]
     '224×224 pixels, ImageNet top-1 75.1 %, bundled'
     """
-    pictures = {
-        name: f"{recipe.size}×{recipe.size} pixels, ImageNet top-1 {recipe.top1} %, "
-        + _availability(name, not recipe.application or weights_file(name).is_file())
-        for name, recipe in RECIPES.items()
-    }
-    texts = {
-        name: f"sentences, {what}, "
-        + _availability(name, bert_folder.location(name) is not None)
-        for name, what in bert_folder.PUBLISHED.items()
-    }
-    return pictures | texts
-
-
-def _availability(name: str, is_here: bool) -> str:
-    if name in RECIPES and not RECIPES[name].application:
-        return "bundled"
-    return "here" if is_here else f"tlcourse fetch {name}"
+    lines = {}
+    for name, recipe in RECIPES.items():
+        where = "bundled"
+        if recipe.application:
+            is_here = weights_file(name).is_file()
+            where = "here" if is_here else f"tlcourse fetch {name}"
+        size = f"{recipe.size}×{recipe.size} pixels"
+        lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {where}"
+    for name, what in bert_folder.PUBLISHED.items():
+        where = "here" if bert_folder.location(name) else f"tlcourse fetch {name}"
+        lines[name] = f"sentences, {what}, {where}"
+    return lines
 
 
 @overload
@@ -78,9 +73,9 @@ def load_pretrained_model(
         What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
         do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
-        "int8": 8-bit weights and activations, which is faster and smaller; features
-        change a little, see `data/weights/CARD.md`. It stands for the published
-        weights: once `model.network` was changed, features are float32.
+        "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
+        smaller; features change a little, see `data/weights/CARD.md`. It stands for
+        the published weights: once `model.network` was changed, features are float32.
 
     Returns
     -------
@@ -101,20 +96,20 @@ def load_pretrained_model(
     >>> tl.load_pretrained_model()
     <efficientnet_lite0: 224×224 pixels → 1,280 features, 18 blocks>
     """
-    is_published = isinstance(name, str) and name in bert_folder.PUBLISHED
-    if isinstance(name, PathLike) or is_published or _is_path(name):
+    if isinstance(name, str) and name in RECIPES:
+        return PretrainedModel(name, engine, precision)
+    is_text = isinstance(name, str) and name in bert_folder.PUBLISHED
+    if is_text or isinstance(name, PathLike) or _is_path(name):
         return PretrainedTextModel(name, engine, precision)
-    if not isinstance(name, str) or name not in RECIPES:
-        known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
-        raise UserInputError(
-            f"There is no pretrained model {shown(name)}. Known: {known}; or the path "
-            "of a BERT's folder."
-        )
-    return PretrainedModel(name, engine, precision)
+    known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
+    raise UserInputError(
+        f"There is no pretrained model {shown(name)}. Known: {known}; or the path of "
+        "a BERT's folder."
+    )
 
 
 def _is_path(name: object) -> bool:
     """Whether a name is meant for a folder: it has parts, or there is such a folder."""
-    if not isinstance(name, str) or not name or name in RECIPES:
+    if not isinstance(name, str) or not name:
         return False
     return len(Path(name).parts) > 1 or os.path.isdir(name)

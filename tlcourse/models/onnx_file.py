@@ -1,8 +1,7 @@
-"""Networks as ONNX files: made from Keras networks, cut, quantized, and checked."""
+"""Networks as ONNX files: run, quantized, and checked."""
 
 import tempfile
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,10 @@ import numpy as np
 
 from ..errors import DamagedFile
 from ..files import read_file
-from ..freed_memory import clear_away
 from ..interrupts import ctrl_c_waits
 from ..silence import logging_silenced, stderr_silenced
-from ..tensorflow_start import import_tensorflow
 
 if TYPE_CHECKING:
-    import keras
     import onnx
     import onnxruntime
 
@@ -31,37 +27,6 @@ OPERATORS = frozenset(
     "Mul Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMean Relu Reshape Shape "
     "Sigmoid Slice Softmax Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze".split()
 )
-
-
-def from_keras(network: "keras.Model") -> bytes:
-    """Convert a Keras network by Keras' own export (tf2onnx).
-
-    Parameters
-    ----------
-    network : keras.Model
-        One input of fixed shape, one output.
-
-    Returns
-    -------
-    bytes
-        An ONNX file: batches of any size, float32.
-    """
-    import_tensorflow()
-    clear_away()
-    picture = np.zeros((1, *network.input_shape[1:]), np.float32)
-    with (
-        tempfile.TemporaryDirectory(prefix="tlcourse-") as folder,
-        warnings.catch_warnings(),
-        stderr_silenced(),
-        logging_silenced(),
-    ):
-        warnings.simplefilter("ignore")  # np.object in tf2onnx, inputs given as a list
-        network(picture)  # Keras exports only networks that were called
-        path = Path(folder, "network.onnx")
-        network.export(path, format="onnx", verbose=False)
-        content = path.read_bytes()
-    clear_away()
-    return content
 
 
 def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
@@ -79,36 +44,15 @@ def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
     )
 
 
-def load(path: Path) -> "onnx.ModelProto":
-    """Load a file of the course's own."""
-    import onnx
-
-    return onnx.load(path, load_external_data=False)
-
-
-def subgraph(model: "onnx.ModelProto", outputs: Sequence[str]) -> bytes:
-    """Extract the part of a network that computes these tensors, as a file."""
-    from onnx.utils import Extractor
-
-    inputs = [value.name for value in model.graph.input]
-    part = Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
-    return part.SerializeToString()
-
-
 def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     """Quantize a network to 8-bit integers: QDQ, weights per channel, static ranges.
 
     Parameters
     ----------
     content : bytes
-        An ONNX file that takes pixels.
+        An ONNX file that takes pixels; its input and outputs stay float32.
     pictures : iterable of ndarray of shape (height, width, 3), in [0, 255]
         What the activations' ranges are calibrated on; labels are not needed.
-
-    Returns
-    -------
-    bytes
-        The quantized file; its input and outputs stay float32.
 
     Notes
     -----
@@ -118,6 +62,7 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     results would differ between machines. Depthwise convolutions keep 8: they are
     computed otherwise, and their 9 or 25 weights per channel need them.
     """
+    import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -126,8 +71,15 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
         whole, folded, small = (Path(folder, f"{name}.onnx") for name in "abc")
         whole.write_bytes(content)
         quant_pre_process(whole, folded, skip_symbolic_shape=True)  # folds batch norms
-        graph = load(folded).graph
-        depthwise = {"quant_type": int8, "axis": 0, "symmetric": True}
+        graph = onnx.load(folded).graph
+        kernels = {t.name: tuple(t.dims) for t in graph.initializer}
+        depthwise = [  # kernels that filter each channel by itself
+            node.input[1]
+            for node in graph.node
+            if node.op_type == "Conv" and kernels.get(node.input[1], (0, 0))[1] == 1
+        ]
+        eight_bits = [{"quant_type": int8, "axis": 0, "symmetric": True}]
+        eight_bits[0]["reduce_range"] = False
         quantization.quantize_static(
             folded,
             small,
@@ -139,24 +91,10 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
             weight_type=int8,
             op_types_to_quantize=["Conv", "Add", "Clip", "Relu", "Gemm", "MatMul"],
             extra_options={
-                "TensorQuantOverrides": {
-                    name: [{**depthwise, "reduce_range": False}]
-                    for name in _depthwise_kernels(graph)
-                }
+                "TensorQuantOverrides": dict.fromkeys(depthwise, eight_bits)
             },
         )
         return small.read_bytes()
-
-
-def _depthwise_kernels(graph: "onnx.GraphProto") -> list[str]:
-    """Names of the kernels that filter each channel by itself."""
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    return [
-        node.input[1]
-        for node in convolutions
-        if shapes.get(node.input[1], (0, 0))[1] == 1
-    ]
 
 
 class _Calibration:
@@ -167,23 +105,13 @@ class _Calibration:
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         picture = next(self._pictures, None)
-        if picture is None:
-            return None
-        return {self._name: np.asarray(picture, np.float32)[None]}
+        return picture if picture is None else {self._name: np.float32(picture)[None]}
 
 
 def check_foreign(path: Path) -> bytes:
     """Read an ONNX file that somebody else may have written, if it is a plain network.
 
-    Parameters
-    ----------
-    path : Path
-        An ONNX file.
-
-    Returns
-    -------
-    bytes
-        What was checked, wherever the path leads afterwards.
+    Returns the bytes that were checked, wherever the path leads afterwards.
 
     Raises
     ------
@@ -220,10 +148,10 @@ def _check_node(path: Path, node: "onnx.NodeProto") -> None:
         raise _refusal(path, f"no exported network has the operator {name}")
     for attribute in node.attribute:
         if attribute.HasField("g") or attribute.graphs or attribute.tensors:
-            raise _refusal(path, f"{node.op_type[:80]} has a network inside")
-        sizes = (attribute.i, *attribute.ints)
-        if attribute.name != "value" and max(map(abs, sizes)) > LARGEST_SIZE:
-            raise _refusal(path, f"{node.op_type} asks for {max(map(abs, sizes)):,}")
+            raise _refusal(path, f"{node.op_type} has a network inside")
+        largest = max(map(abs, (attribute.i, *attribute.ints)))
+        if attribute.name != "value" and largest > LARGEST_SIZE:
+            raise _refusal(path, f"{node.op_type} asks for {largest:,}")
         if attribute.HasField("t"):
             _check_tensor(path, attribute.t)
 
@@ -235,6 +163,5 @@ def _check_tensor(path: Path, tensor: "onnx.TensorProto") -> None:
 
 def _refusal(path: Path, reason: str) -> DamagedFile:
     return DamagedFile(
-        f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder "
-        "again, or take another variant."
+        f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder again."
     )

@@ -15,7 +15,6 @@ from ..features.text import Ragged, sentence_features, token_states
 from ..tensorflow_start import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder
-from .bert_weights import read_weights
 from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     import keras
 
     from .wordpiece import Sentences
-
-EMBEDDINGS = "embeddings"
-_EMBEDDINGS_LAYERS = ("tokens", "positions", "norm", "states")
-_ENCODER_LAYERS = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
 
 
 class PretrainedTextModel:
@@ -65,11 +60,10 @@ class PretrainedTextModel:
         )
         if len(self.tokenizer) > self.shape.vocabulary:
             raise DamagedFile(
-                f"{self.folder / bert_folder.VOCABULARY} has {len(self.tokenizer):,} "
-                f"tokens, the network {self.shape.vocabulary:,}. The two belong to "
-                "different networks."
+                f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, the "
+                f"network {self.shape.vocabulary:,}; they belong to different networks."
             )
-        self._weights = read_weights(self.folder, self.shape)
+        self._weights = bert_folder.read_weights(self.folder, self.shape)
 
     def __repr__(self) -> str:
         return (
@@ -85,12 +79,13 @@ class PretrainedTextModel:
     @property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
-        blocks = {EMBEDDINGS: _EMBEDDINGS_LAYERS}
-        for number in range(1, self.shape.layers + 1):
-            blocks[f"layer_{number}"] = _ENCODER_LAYERS
+        first = ("tokens", "positions", "norm", "states")
+        layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
+        names = [f"layer_{number}" for number in range(1, self.shape.layers + 1)]
+        blocks = {"embeddings": first, **dict.fromkeys(names, layers)}
         return {
-            block: [f"{block}_{layer}" for layer in layers]
-            for block, layers in blocks.items()
+            block: [f"{block}_{part}" for part in parts]
+            for block, parts in blocks.items()
         }
 
     @cached_property
@@ -175,7 +170,7 @@ class PretrainedTextModel:
             raise UserInputError("Dask is for pictures: leave engine out.")
         if block is None:
             return self._ragged_ids(sentences)
-        if not isinstance(block, str) or block not in self.blocks:
+        if str(block) not in self.blocks:
             raise UserInputError(
                 f"{self.name} has no block {validation.shown(block)}. Its blocks: "
                 f"{', '.join(self.blocks)}."
@@ -196,31 +191,26 @@ class PretrainedTextModel:
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
         """Predict with this network and a head on it → (n, classes)."""
-        weights = {
-            name: arrays
-            for name, arrays in _weights_of(network).items()
-            if name in self._layer_names
-        }
-        ids, layers = self._ids(sentences), self.shape.layers
+        weights, layers = _weights_of(network), self.shape.layers
+        del weights[network.layers[-1].name]
         if engines.uses_onnx(self.engine):
             runner = self._onnx(weights, layers, "float32")
         else:
             runner = _in_tensorflow(network, layers)
-        features = sentence_features(runner, ids, None, "Predicting")
+        features = sentence_features(runner, self._ids(sentences), None, "Predicting")
         return network.layers[-1](features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:
         """The number of sentences, if it is known before they are read."""
-        is_read_once = isinstance(sentences, Iterator) or hasattr(
-            sentences, "as_numpy_iterator"
-        )
-        return None if is_read_once else len(as_sentences(sentences))
+        is_dataset = hasattr(sentences, "as_numpy_iterator")
+        if is_dataset or isinstance(sentences, Iterator):
+            return None
+        return len(as_sentences(sentences))
 
     def augmentations(self, chosen: object) -> tuple[str, ...]:
         """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
-        if isinstance(chosen, tuple):
-            chosen = list(chosen)
-        if not any(chosen is one or chosen == one for one in (None, 1, AS_IS, [AS_IS])):
+        chosen = list(chosen) if isinstance(chosen, tuple) else chosen
+        if chosen not in (None, 1, AS_IS, [AS_IS]):
             raise UserInputError(
                 f"augmentations is {validation.shown(chosen)}, but only pictures are "
                 "augmented; a sentence is taken as it is."
@@ -250,8 +240,6 @@ class PretrainedTextModel:
     def _onnx(self, weights: dict, layers: int, precision: str) -> engines.Engine:
         from . import bert_onnx
 
-        digest = self._file_digest if weights is self._weights else _digest(weights)
-
         def build() -> bytes:
             content = bert_onnx.build(weights, self.shape, layers)
             return bert_onnx.quantize(content) if precision == "int8" else content
@@ -260,16 +248,8 @@ class PretrainedTextModel:
             engines.release_all()  # a BERT's engine is large: one is kept
             return engines.OnnxEngine(build, key, (None, self.shape.width))
 
-        key = f"{digest} {self.shape} {layers} {precision}"
+        key = f"{_digest(weights)} {self.shape} {layers} {precision}"
         return engines.remembered((key,), make)
-
-    @cached_property
-    def _file_digest(self) -> str:
-        return _digest(self._weights)
-
-    @property
-    def _layer_names(self) -> set[str]:
-        return {name for layers in self.blocks.values() for name in layers}
 
     def _present_weights(self) -> dict[str, list[np.ndarray]]:
         """The file's weights until there is a network, which may have been changed."""
@@ -290,7 +270,7 @@ def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEng
     """So many layers of a BERT with its present weights, in TensorFlow."""
     import keras
 
-    block = f"layer_{layers}" if layers else EMBEDDINGS
+    block = f"layer_{layers}" if layers else "embeddings"
     states = network.get_layer(f"{block}_states").output
     part = keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
     return engines.TensorFlowEngine(part, digest(part))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,12 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.inputs import as_pictures
-from . import bundled, lite_onnx
-from .backbone import KerasBackbone
-from .calibration import calibration_pictures
-from .conversion import weights_digest
+from ..tensorflow_start import import_tensorflow
+from . import conversion, efficientnet_lite
+from .blocks import is_spatial, sort_into_blocks
+from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, digest, pooled
+from .recipes import RECIPES
+from .weights import build, imagenet_classes, preprocess
 
 if TYPE_CHECKING:
     import keras
@@ -26,15 +28,19 @@ if TYPE_CHECKING:
     from ..features.inputs import Images
 
 
-class PretrainedModel(KerasBackbone):
+class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
+
+    Its Keras networks are built when they are first asked for.
 
     Attributes
     ----------
     name, engine, precision : str
         As given to `load_pretrained_model`.
-    recipe, input_size, network, classifier, blocks
-        See `KerasBackbone`.
+    recipe : Recipe
+        Input size, preprocessing, published accuracy and its source.
+    input_size : tuple of int
+        (height, width) in pixels.
     """
 
     kind = "pictures"
@@ -43,13 +49,114 @@ class PretrainedModel(KerasBackbone):
     def __init__(
         self, name: str, engine: str = "auto", precision: str = "float32"
     ) -> None:
-        super().__init__(name)
+        self.name, self.recipe = name, RECIPES[name]
+        self.input_size = (self.recipe.size, self.recipe.size)
         self.engine = engines.check_engine(engine)
         self.precision = engines.check_precision(precision, engine)
+        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            bundled.file(name, precision)
+            conversion.bundled_path(name, precision)
+        elif precision == "int8":
+            raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
         else:
             self.network  # noqa: B018 - so that missing weights are noticed at once
+
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        return (
+            f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, "
+            f"{len(self.blocks)} blocks>"
+        )
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether its weights come with the course."""
+        return not self.recipe.application
+
+    @cached_property
+    def network(self) -> "keras.Model":
+        """The network as a `keras.Model`, built when it is first asked for.
+
+        Pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d).
+        Preprocessing and average pooling are inside.
+        """
+        return self._build("network", include_top=False)
+
+    @cached_property
+    def classifier(self) -> "keras.Model":
+        """The network with its ImageNet classifier: pixels → (n, 1000)."""
+        return self._build("classifier", include_top=True)
+
+    def _build(self, part: str, include_top: bool) -> "keras.Model":
+        network = build(self.name, include_top)
+        self._digests[part] = digest(network)
+        return network
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The 1,000 ImageNet classes in plain English, in the order of the outputs."""
+        return [row["label"] for row in imagenet_classes()]
+
+    @property
+    def feature_dim(self) -> int:
+        """The number of features of a picture."""
+        if self.is_bundled:
+            return efficientnet_lite.FEATURES
+        return self.network.output_shape[-1]
+
+    @cached_property
+    def blocks(self) -> dict[str, list[str]]:
+        """Block name → names of its layers, from input to output."""
+        if self.is_bundled:
+            return efficientnet_lite.block_layers(self.name)
+        outside = ("pixels", "preprocessing")
+        layers = [layer for layer in self.network.layers if layer.name not in outside]
+        blocks = sort_into_blocks(list(filter(is_spatial, layers)), self.recipe)
+        return {
+            block: [layer.name for layer in inside] for block, inside in blocks.items()
+        }
+
+    def preprocess(self, images: "Images") -> np.ndarray:
+        """Compute the input of the network's first layer, to look at it.
+
+        The network preprocesses by itself. `images` are an array, or a list of arrays
+        of one size; not changed. Returns float32 (n, height, width, 3).
+        """
+        pixels = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
+        if not pixels:
+            raise UserInputError("There are no pictures; at least one is needed.")
+        return preprocess(np.stack(pixels), self.recipe.pixels)
+
+    def copy_network(self) -> "keras.Model":
+        """Copy the network: training the copy leaves `self.network` as it is."""
+        import_tensorflow()
+        import keras
+
+        network = keras.models.clone_model(self.network)
+        network.set_weights(self.network.get_weights())
+        return network
+
+    def network_at(self, blocks: Sequence[str]) -> "keras.Model":
+        """The network up to these blocks: averages and maxima of their outputs."""
+        import_tensorflow()
+        import keras
+
+        parts = []
+        for block in self._check_blocks(blocks):
+            output = self.network_up_to(block).output
+            parts += [
+                keras.layers.GlobalAveragePooling2D()(output),
+                keras.layers.GlobalMaxPooling2D()(output),
+            ]
+        return keras.Model(self.network.inputs[0], keras.layers.Concatenate()(parts))
+
+    def network_up_to(self, block: str) -> "keras.Model":
+        """The network up to this block: its output, (n, height, width, channels)."""
+        import_tensorflow()
+        import keras
+
+        output = self.network.get_layer(self.blocks[block][-1]).output
+        return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}")
 
     def extract_features(
         self,
@@ -111,12 +218,10 @@ class PretrainedModel(KerasBackbone):
         """
         cache = validation.flag("cache", cache)
         if blocks is None:
-            runner = self._runner((lite_onnx.FEATURES_OUTPUT,), lambda: self.network)
+            runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
         else:
-            names = self.check_blocks(blocks)
-            runner = self._runner(
-                lite_onnx.pooled(names), lambda: self.network_at(names)
-            )
+            names = self._check_blocks(blocks)
+            runner = self._engine(pooled(names), lambda: self.network_at(names))
         where = {"scheduler": scheduler, "out": out}
         name = self.name if cache else None
         return self._compute(runner, images, (AS_IS,), np.float32, name, engine, where)
@@ -154,17 +259,13 @@ class PretrainedModel(KerasBackbone):
         UserInputError, PictureError, TLCourseError
             As `extract_features`; with Dask also for a picture without activations.
         """
-        names, cache = (
-            augmentation_names(augmentations),
-            validation.flag("cache", cache),
-        )
+        names = augmentation_names(augmentations)
+        cache, size = validation.flag("cache", cache), self.input_size
         if block is None:
-            pixels, describe = engines.Pixels(self.input_size), "Preparing pictures"
-            return compute(
-                pixels, images, self.input_size, names, np.uint8, describe=describe
-            )
-        (block,) = self.check_blocks((block,))
-        runner = self._runner((block,), lambda: self.network_up_to(block))
+            pixels, describe = engines.Pixels(size), "Preparing pictures"
+            return compute(pixels, images, size, names, np.uint8, describe=describe)
+        (block,) = self._check_blocks((block,))
+        runner = self._engine((block,), lambda: self.network_up_to(block))
         where = {"scheduler": scheduler}
         name = f"{self.name}-{block}" if cache else None
         return self._compute(runner, images, names, np.float16, name, engine, where)
@@ -219,8 +320,8 @@ class PretrainedModel(KerasBackbone):
             The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
-        output = (lite_onnx.CLASSIFIER_OUTPUT,)
-        runner = self._runner(output, lambda: self.classifier, "classifier")
+        output = (CLASSIFIER_OUTPUT,)
+        runner = self._engine(output, lambda: self.classifier, "classifier")
         probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -241,31 +342,36 @@ class PretrainedModel(KerasBackbone):
         """The names of the augmentations that `fine_tune` uses: two by default."""
         return augmentation_names(2 if chosen is None else chosen)
 
-    def _runner(
+    def _engine(
         self,
         outputs: tuple[str, ...],
         keras_network: Callable[[], "keras.Model"],
         part: str = "network",
     ) -> engines.Engine:
-        """The engine for these outputs, with the weights that the network has now.
-
-        int8 stands for the published weights: a network that was changed is float32.
-        """
-        changed = self.is_changed(part)
-        precision = "float32" if changed else self.precision
-        if not self.is_bundled or not engines.uses_onnx(self.engine):
-            return engines.compile_network(
-                keras_network(),
-                self.engine,
-                precision,
-                lambda: calibration_pictures(self.input_size),
-            )
-        weights = lite_onnx.weights_of(self.__dict__[part]) if changed else {}
-        checksum = read_card("weights").files[bundled.file_name(self.name, precision)]
-        content = f"{checksum} {weights_digest(weights.values())} {outputs}"
+        """The engine for these outputs, with the weights that the network has now."""
+        built = self.__dict__.get(part)
+        is_changed = built is not None and digest(built) != self._digests[part]
+        if not self.is_bundled or is_changed or not engines.uses_onnx(self.engine):
+            return engines.compile_network(keras_network(), self.engine)
+        name = conversion.bundled_name(self.name, self.precision)
+        content = f"{read_card('weights').files[name]} {outputs}"
         key = hashlib.sha256(content.encode()).hexdigest()
-        source = partial(lite_onnx.extract, self.name, precision, outputs, weights)
-        shape = lite_onnx.output_shape(self.name, outputs)
-        return engines.remembered(
-            (key,), lambda: engines.OnnxEngine(source, key, shape, outputs)
-        )
+
+        def make() -> engines.Engine:
+            path = conversion.bundled_path(self.name, self.precision)
+            network = conversion.extract(path, outputs)
+            shape = conversion.output_shape(network, outputs)
+            return engines.OnnxEngine(network.SerializeToString(), key, shape, outputs)
+
+        return engines.remembered((key,), make)
+
+    def _check_blocks(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
+        """Block names, or a sentence that lists the known ones."""
+        names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
+        known = self.blocks
+        if not names or any(str(name) not in known for name in names):
+            raise UserInputError(
+                f"{self.name} has no block {validation.shown(blocks)}. Its blocks: "
+                f"{', '.join(known)}."
+            )
+        return names

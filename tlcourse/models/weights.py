@@ -13,7 +13,6 @@ from ..downloads import DownloadError, download
 from ..errors import DamagedFile, WeightsUnavailable
 from ..files import as_path
 from ..tensorflow_start import check_tensorflow, import_tensorflow
-from . import bundled
 from .recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -30,12 +29,9 @@ def imagenet_classes() -> list[dict[str, str]]:
 
 
 def weights_file(name: str, include_top: bool = False) -> Path:
-    """Where the weights of a network are kept: with the course, or in Keras' cache."""
-    recipe = RECIPES[name]
-    if not recipe.application:
-        return bundled.file(name)
+    """Where Keras keeps the weights of one of its networks."""
     home = as_path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "KERAS_HOME")
-    return home / "models" / recipe.files[include_top]
+    return home / "models" / RECIPES[name].files[include_top]
 
 
 def weights_address(name: str, include_top: bool = False) -> str:
@@ -45,27 +41,22 @@ def weights_address(name: str, include_top: bool = False) -> str:
 
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download a network's weights into Keras' cache, and check them.
+    """Download the weights of one of Keras' networks into its cache, and check them.
 
     Raises
     ------
     WeightsUnavailable
         They could not be downloaded, or are not the published ones.
     """
-    if not RECIPES[name].application:
-        return
-    file = weights_file(name, include_top)
+    file, md5 = weights_file(name, include_top), RECIPES[name].md5[include_top]
     try:
-        download(weights_address(name, include_top), file, _md5(file.name))
+        download(weights_address(name, include_top), file, md5)
     except (DownloadError, OSError) as error:
-        reason: object = error
-        if isinstance(error, OSError):
-            reason = f"{file} could not be written: {error.strerror or error}"
         raise WeightsUnavailable(
             f"The weights of {name} are not on this machine, and could not be "
-            f"downloaded: {reason}. With internet run `{_command(name, include_top)}`; "
-            f"without, copy {file.name} into {file.parent} from a machine that has it, "
-            "or use the bundled efficientnet_lite0."
+            f"downloaded to {file} ({error}). With internet run "
+            f"`{_command(name, include_top)}`; without, copy {file.name} into "
+            f"{file.parent} from a machine that has it, or use efficientnet_lite0."
         ) from error
 
 
@@ -77,33 +68,27 @@ def fault_of_weights(file: Path) -> str | None:
     """What is wrong with a file of Keras weights, as an adjective; None if nothing."""
     if not file.is_file():
         return "missing"
-    if file.stat().st_size == 0:
-        return "empty"
     import h5py
 
+    published = dict(
+        pair
+        for recipe in RECIPES.values()
+        for pair in zip(recipe.files, recipe.md5, strict=True)
+    )
     try:
         h5py.File(file, "r").close()
-    except OSError as error:  # "(file signature not found)", "(truncated file: eof = …"
-        return "cut short" if "truncated" in str(error) else "no file of weights"
-    expected = _md5(file.name)
+    except OSError:
+        return "no file of weights"
     with open(file, "rb") as content:
-        actual = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
-    return "altered" if expected and actual != expected else None
+        md5 = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
+    return "altered" if published.get(file.name) not in ("", None, md5) else None
 
 
-def _md5(file_name: str) -> str:
-    """The published MD5 of a file; "" where there is none."""
-    for recipe in RECIPES.values():
-        if file_name in recipe.files:
-            return recipe.md5[recipe.files.index(file_name)]
-    return ""
-
-
-def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
+def build(name: str, include_top: bool) -> "keras.Model":
     """Build a pretrained network with its preprocessing, as one flat Keras model."""
     check_tensorflow()
-    file = weights_file(name, include_top)
-    if not file.is_file():
+    recipe = RECIPES[name]
+    if recipe.application and not weights_file(name, include_top).is_file():
         fetch_weights(name, include_top)
     import_tensorflow()
     import keras
@@ -115,6 +100,7 @@ def build(recipe: Recipe, name: str, include_top: bool) -> "keras.Model":
         "pooling": None if include_top else "avg",
     }
     if recipe.application:
+        file = weights_file(name, include_top)
         network = application(recipe, name, file, **options)
     else:
         from .efficientnet_lite import EfficientNetLite
@@ -138,27 +124,23 @@ def application(
     except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
         raise DamagedFile(
-            f"The weights file {weights} cannot be loaded ({reason}): it was cut "
-            "short, or belongs to another version. Delete it and run "
+            f"The weights file {weights} cannot be loaded ({reason}). Delete it and run "
             f"`{_command(name, options['include_top'])}` with internet."
         ) from error
 
 
 def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.KerasTensor":
     """Keras layers that do what the family's `preprocess_input` does; no Lambda."""
-    import keras
+    from keras import layers, ops
 
-    layers = keras.layers
     if kind == "lite":
         return layers.Rescaling(1 / 128, -127 / 128, name="preprocessing")(pixels)
     if kind == "scaled":
         return layers.Rescaling(1 / 127.5, -1, name="preprocessing")(pixels)
     if kind == "caffe":
-        means = [103.939, 116.779, 123.68]
-        centred = layers.Normalization(
-            mean=means, variance=[1, 1, 1], name="preprocessing"
-        )
-        return centred(keras.ops.flip(pixels, axis=-1))  # blue, green, red
+        means = {"mean": [103.939, 116.779, 123.68], "variance": [1, 1, 1]}
+        centred = layers.Normalization(**means, name="preprocessing")
+        return centred(ops.flip(pixels, axis=-1))  # blue, green, red
     return pixels
 
 

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -41,13 +41,6 @@ class Tokenizer:
         Lower-case and strip accents, as "uncased" networks do.
     longest : int
         Tokens that the network takes, [CLS] and [SEP] included.
-
-    Attributes
-    ----------
-    longest : int
-        As given.
-    size : int
-        One more than the largest id.
     """
 
     def __init__(
@@ -59,21 +52,18 @@ class Tokenizer:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         self.longest = longest
         try:
-            self._tokenizer = BertWordPieceTokenizer(
-                str(vocabulary), lowercase=lower_case
-            )
+            library = BertWordPieceTokenizer(str(vocabulary), lowercase=lower_case)
         except Exception as error:  # the library raises plain Exception
             raise DamagedFile(
                 f"{vocabulary} cannot be read as a vocabulary ({error})."
             ) from None
-        self._unknown = self._tokenizer.token_to_id("[UNK]")
-        if self._tokenizer.token_to_id("[PAD]") != PADDING or self._unknown is None:
+        self._tokenizer, self._unknown = library, library.token_to_id("[UNK]")
+        if library.token_to_id("[PAD]") != PADDING or self._unknown is None:
             raise DamagedFile(
                 f"{vocabulary} is no vocabulary of BERT: expected [PAD] in its first "
                 "line, and [UNK]."
             )
-        self._tokenizer.no_padding()
-        self.size = 1 + max(self._tokenizer.get_vocab().values())
+        library.no_padding()
 
     def __len__(self) -> int:
         """The number of tokens in the vocabulary."""
@@ -85,24 +75,20 @@ class Tokenizer:
         for start in range(0, len(sentences), TOGETHER):
             texts = map(_unicode, sentences[start : start + TOGETHER])
             for entry in self._tokenizer.encode_batch(list(texts)):
-                too_long += len(entry) > self.longest
-                ids.append(self._cut(entry.ids))
+                array = np.array(entry.ids, np.int32)
+                if len(array) > self.longest:
+                    array = np.append(array[: self.longest - 1], array[-1])
+                    too_long += 1
+                array[array == PADDING] = self._unknown  # a text may contain "[PAD]"
+                ids.append(array)
         if too_long:
-            which = "1 text is" if too_long == 1 else f"{too_long:,} texts are"
             warnings.warn(
-                f"{which} longer than the {self.longest} tokens that the network "
-                "takes; the rest was cut off.",
+                f"Texts longer than the {self.longest} tokens that the network takes "
+                f"were cut: {too_long:,}.",
                 TruncationWarning,
                 stacklevel=callers_level(),
             )
         return ids
-
-    def _cut(self, ids: list[int]) -> np.ndarray:
-        if len(ids) > self.longest:
-            ids = [*ids[: self.longest - 1], ids[-1]]
-        array = np.array(ids, np.int32)
-        array[array == PADDING] = self._unknown  # a text may contain "[PAD]"
-        return array
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
@@ -111,11 +97,7 @@ class Tokenizer:
 
 def _unicode(text: str) -> str:
     """The text with surrogates joined to characters, or else replaced."""
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def as_sentences(texts: "Sentences") -> list[str]:
@@ -132,36 +114,30 @@ def as_sentences(texts: "Sentences") -> list[str]:
     UserInputError
         Something in it is no text, or it is empty; the message tells what and where.
     """
-    if isinstance(texts, np.ndarray) and texts.ndim == 0:
-        texts = texts.item()
-    if isinstance(texts, str):
-        return [str(texts)]
+    if isinstance(texts, str | np.ndarray) and np.ndim(texts) == 0:
+        texts = [str(texts)]
     if hasattr(texts, "as_numpy_iterator"):
         texts = _of_dataset(texts)
-    # A set has no order.
-    elif isinstance(texts, bytes | dict | set | frozenset) or not isinstance(
-        texts, Iterable
-    ):
+    no_order = bytes | dict | set | frozenset
+    if isinstance(texts, no_order) or not isinstance(texts, Iterable):
         raise UserInputError(
             f"Texts were given as {type(texts).__name__}; expected a str or a list of "
             "str. Of a data set give the split's sentences: dataset.train.sentences."
         )
-    sentences = [str(text) if isinstance(text, str) else text for text in texts]
+    sentences = list(texts)
     for position, text in enumerate(sentences):
         if not isinstance(text, str):
-            is_array = isinstance(text, np.ndarray)
-            what = f"an array of shape {text.shape}" if is_array else shown(text)
             raise UserInputError(
-                f"Text number {position} is {what}, of type {type(text).__name__}; "
-                "expected str. Of a data set give the split's sentences: "
-                'dataset.train.sentences. Missing texts become empty ones: "".'
+                f"Text number {position} is {shown(text)}, of type "
+                f"{type(text).__name__}; expected str. Of a data set give the split's "
+                "sentences: dataset.train.sentences."
             )
     if not sentences:
         raise UserInputError("There are no texts; at least one is needed.")
-    return sentences
+    return list(map(str, sentences))
 
 
-def _of_dataset(dataset: Any) -> list[str]:
+def _of_dataset(dataset: "tf.data.Dataset") -> list:
     """The texts of a `tf.data.Dataset`, decoded from UTF-8."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError(
@@ -170,17 +146,7 @@ def _of_dataset(dataset: Any) -> list[str]:
         )
     texts = []
     for element in dataset.as_numpy_iterator():
-        if isinstance(element, tuple):
-            element = element[0]
-        if isinstance(element, dict):
-            if "text" not in element:
-                raise UserInputError(
-                    "The elements of the tf.data.Dataset are dictionaries with "
-                    f"{', '.join(map(str, element))}; expected the texts under "
-                    '"text". Choose them: dataset.map(lambda row: row["…"]).'
-                )
-            element = element["text"]
-        for text in np.ravel(element).tolist():
-            is_bytes = isinstance(text, bytes)
-            texts.append(text.decode("utf-8", "replace") if is_bytes else text)
-    return texts
+        text = element[0] if isinstance(element, tuple) else element
+        text = text.get("text") if isinstance(text, dict) else text
+        texts += np.ravel(text).tolist()
+    return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts]

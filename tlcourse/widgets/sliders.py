@@ -10,8 +10,7 @@ from .. import validation
 from ..errors import UserInputError
 from ..evidence import results
 from ..foreign_text import escape_mathtext
-from ..models.block_counts import BlockCount, count_blocks
-from ..models.blocks import find_blocks
+from ..models.blocks import BlockCount, count_blocks, find_blocks
 from ..models.vision import PretrainedModel
 from ..plots import learning_curve as draw_learning_curve
 from ..plots.figure import COLOURS, Figure, new_figure
