@@ -134,12 +134,12 @@ def speed(options: Options) -> dict:
 
 def image_arms(options: Options, folder: Path, array: Path) -> dict:
     """(kind, name) → arm, with the converted networks that the peers read."""
-    from tlcourse.models import bundled
+    from tlcourse.models.conversion import bundled_path
 
     convert = Arm("keras_peer.py", "convert", {"folder": options.work})
     with Process(convert):
         pass
-    onnx = {"pictures": array, "network": bundled.file("efficientnet_lite0")}
+    onnx = {"pictures": array, "network": bundled_path("efficientnet_lite0")}
     lite = {"pictures": array, "network": options.work / "network.tflite"}
     torch = {"pictures": array, "weights": options.work / "weights.npz"}
     int8 = {"precision": "int8"}

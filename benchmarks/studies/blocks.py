@@ -8,9 +8,9 @@ import time
 from dataclasses import asdict
 
 import numpy as np
+from tlcourse.models.block_counts import count_blocks
 
 import tlcourse as tl
-from tlcourse.models.block_counts import count_blocks
 from tlcourse.models.blocks import find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
 from tlcourse.models.recipes import RECIPES
