@@ -133,7 +133,7 @@ def unfinished_downloads() -> Iterator[Finding]:
 
 def _unfinished() -> Iterator[Path]:
     """What the course's downloads and tensorflow-datasets' are written to at first."""
-    sets = downloaded.data_folder()
+    sets = Path(downloaded.builder("digits").data_path).parents[1]
     networks = weights.weights_file("vgg16").parent
     ours = [bert_folder.models_folder(), networks, cache_folder() / "dogs"]
     for folder in (*ours, *sets.glob("downloads/tlcourse-*")):

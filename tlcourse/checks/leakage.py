@@ -86,7 +86,7 @@ def assert_disjoint(
 
         display(figure())
     pairs = [pair for pair, _, _ in matches]
-    sizes = ", ".join(f"{split.name} ({len(split.plain)})" for split in splits)
+    sizes = ", ".join(f"{split.name} ({len(split)})" for split in splits)
     lines = [
         f"{len(pairs)} pairs of the same picture are in two splits of {sizes}. A "
         "picture that was seen in training is remembered, not recognised: the accuracy "
@@ -114,7 +114,7 @@ def _figure(matches: list[tuple]) -> "Figure":
         f"{split.name}\n{printable(_short(split.label(index)))}"
         for split, index in shown
     ]
-    images = [np.asarray(split.work(index)) for split, index in shown]
+    images = [split.picture(index) for split, index in shown]
     return pictures(images, titles, columns=4 if len(matches) > 1 else 2)
 
 

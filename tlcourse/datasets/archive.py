@@ -66,14 +66,11 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         raise
     except OSError as error:
         raise TLCourseError(
-            f"{source} could not be unpacked into {target} "
-            f"({error.strerror or error}). Nothing was left there. Make room, or "
-            "choose another folder."
+            f"{source} could not be unpacked into {target} ({error.strerror or error})."
         ) from error
     except Exception as error:  # zipfile and the decompressors raise a dozen kinds
         raise DamagedFile(
-            f"{source} cannot be unpacked ({error}): it is no zip file, or was cut "
-            "short or altered. Zip the folder again."
+            f"{source} is no zip file, or was altered ({error}). Zip the folder again."
         ) from None
     inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
@@ -94,22 +91,16 @@ def _check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
                 "pictures' folder itself."
             )
     size = sum(entry.file_size for entry in entries)
-    modes = [entry.external_attr >> 16 for entry in entries]
     faults = {
-        "holds links": any(map(stat.S_ISLNK, modes)),
-        "is locked with a password": any(entry.flag_bits & 1 for entry in entries),
-        "holds the same name twice": len(set(paths)) < len(paths),
-        f"would unpack to {len(entries):,} files and {size / 1e9:.1f} GB": (
-            size > MAX_BYTES or len(entries) > MAX_FILES
-        ),
+        "links": any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries),
+        "files with a password": any(entry.flag_bits & 1 for entry in entries),
+        "the same name twice": len(set(paths)) < len(paths),
+        f"more than {MAX_FILES:,} files": len(entries) > MAX_FILES,
+        f"more than {MAX_BYTES / 1e9:.0f} GB": size > MAX_BYTES,
     }
     for fault, is_so in faults.items():
         if is_so:
-            raise UserInputError(
-                f"{source} {fault}; expected pictures as they are, at most "
-                f"{MAX_FILES:,} files and {MAX_BYTES / 1e9:.0f} GB. Zip the pictures' "
-                "folder again."
-            )
+            raise UserInputError(f"{source} holds {fault}. Zip the folder again.")
 
 
 def _extract(

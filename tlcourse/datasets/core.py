@@ -1,7 +1,7 @@
 """What every data set is made of: three splits with labels, and a card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -115,13 +115,12 @@ class Split:
                 f"rows is {validation.shown(rows)}; expected positions from 0 to "
                 f"{len(self) - 1}, a slice, or a mask of {len(self)} bools."
             )
-        columns = {column.name: getattr(self, column.name) for column in fields(self)}
-        names = columns.pop("class_names")
-        chosen: dict[str, Any] = {
-            name: None if values is None else values[positions]
-            for name, values in columns.items()
+        chosen = {
+            name: values[positions]
+            for name, values in vars(self).items()
+            if name != "class_names" and values is not None
         }
-        return Split(class_names=names, **chosen)
+        return replace(self, **chosen)
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
         """The rows of these classes, whose labels are then positions in `class_names`.
@@ -206,28 +205,21 @@ class Dataset:
     @property
     def train_and_validation(self) -> Split:
         """Both splits as one, for methods that cross-validate."""
-        columns = {}
-        for column in fields(Split):
-            first = getattr(self.train, column.name)
-            second = getattr(self.validation, column.name)
+        columns: dict[str, Any] = {}
+        for name, first in vars(self.train).items():
+            second = getattr(self.validation, name)
             if isinstance(first, Pictures):
-                columns[column.name] = first + second
+                columns[name] = first + second
             elif first is not None and second is not None:
-                columns[column.name] = np.concatenate([first, second])
+                columns[name] = np.concatenate([first, second])
         return Split(**{**columns, "class_names": self.train.class_names})
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""
-        train, validation, test = (
-            split.with_classes(class_names) for split in self.splits.values()
-        )
-        return replace(
-            self,
-            train=train,
-            validation=validation,
-            test=test,
-            class_names=train.class_names,
-        )
+        splits = {
+            name: split.with_classes(class_names) for name, split in self.splits.items()
+        }
+        return replace(self, **splits, class_names=splits["train"].class_names)
 
     def __repr__(self) -> str:
         sizes = {name: len(part) for name, part in self.splits.items()}

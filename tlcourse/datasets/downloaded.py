@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
 from .core import Dataset, from_arrays
 from .folder import from_folder
-from .pack import find_pack, read_pack, with_card
+from .pack import find_pack, read_pack
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
@@ -40,7 +39,10 @@ def load_dogs() -> Dataset:
     """Dogs of a pack in `TLCOURSE_PACKS`, or the 25 breeds of Oxford-IIIT Pet."""
     pack = find_pack("dogs")
     if pack:
-        return with_card(read_pack(pack), "dogs", read_card("dogs"))
+        dataset, card = read_pack(pack), read_card("dogs")
+        text = dataset.card.text or card.text
+        card = replace(card, source=dataset.card.source, text=text, bundled=False)
+        return replace(dataset, name="dogs", card=card)
     dataset = from_folder(_dogs_folder(prepared("dogs")), check=False)
     return replace(dataset, name="dogs", card=read_card("dogs"))
 
@@ -79,18 +81,10 @@ def fault() -> str | None:
     """
     try:
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
-    except ImportError as error:
-        cure = "pip install --force-reinstall tensorflow-datasets"
-        return f"tensorflow-datasets does not start ({error}). Run: {cure}"
-    except Exception:  # protobuf's VersionError, which older versions do not have
-        versions = {
-            name: metadata.version(name) for name in ("tensorflow-metadata", "protobuf")
-        }
+    except Exception as error:  # ImportError, or protobuf's VersionError
         return (
-            "tensorflow-datasets does not start: tensorflow-metadata "
-            f"{versions['tensorflow-metadata']} needs a newer protobuf than "
-            f"{versions['protobuf']}, which TensorFlow is installed with. Run: pip "
-            'install "tensorflow-metadata<1.18", and restart the kernel.'
+            f"tensorflow-datasets does not start ({error}). Run: pip install "
+            '--force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
         )
     return None
 
@@ -117,25 +111,18 @@ def prepared(name: str) -> "DatasetBuilder":
     found = builder(name)
     if not found.is_prepared():
         raise DatasetUnavailable(
-            f"The data set {name} is not on this machine: there is no folder {name} in "
-            f"TLCOURSE_PACKS ({os.environ.get('TLCOURSE_PACKS') or 'not set'}) and no "
-            f"{found.data_path}. {how_to_get(name)}"
+            f"The data set {name} is not on this machine: neither in TLCOURSE_PACKS nor "
+            f"in {found.data_path}. {how_to_get(name)}"
         )
     return found
 
 
 def how_to_get(name: str) -> str:
     """What brings a data set to this machine, with internet and without."""
-    folder = f"tensorflow_datasets/{PUBLISHED[name]}"
-    by_hand = f"copy {folder} from a machine that has it, to the same place."
-    if name == "dogs":
-        by_hand = how_to_carry(name)
+    by_hand = how_to_carry(name)
+    if name == "digits":
+        by_hand = "copy tensorflow_datasets/mnist from a machine that has it."
     return f"With internet: `tlcourse fetch {name}` ({SIZES[name]}). Without: {by_hand}"
-
-
-def data_folder() -> Path:
-    """The folder of tensorflow-datasets."""
-    return Path(builder("digits").data_path).parents[1]
 
 
 def fetch(name: str) -> None:
@@ -153,34 +140,31 @@ def fetch(name: str) -> None:
     dataset = builder(name)
     if dataset.is_prepared():
         return
-    archives = data_folder() / "downloads" / f"tlcourse-{PUBLISHED[name]}"
+    import tensorflow_datasets as tfds
+
+    folder = Path(dataset.data_path).parents[1]
+    archives = folder / "downloads" / f"tlcourse-{PUBLISHED[name]}"
     try:
         for url, info in dataset.url_infos.items():
             path = archives / info.filename
             if not (path.is_file() and sha256(path) == info.checksum):
                 download(url, path, info.checksum)
-        _prepare(dataset, archives)
+        with tempfile.TemporaryDirectory(dir=archives, prefix=EXTRACTED) as extracted:
+            config = tfds.download.DownloadConfig(
+                manual_dir=archives, extract_dir=extracted, try_download_gcs=False
+            )
+            dataset.download_and_prepare(download_config=config)
     except DownloadError as error:
         raise DatasetUnavailable(
             f"{name} could not be downloaded: {error}. {how_to_get(name)}"
         ) from error
     except Exception as error:  # full disks, archives that hold something else, …
         raise DatasetUnavailable(
-            f"{name} could not be prepared in {data_folder()} ({type(error).__name__}: "
+            f"{name} could not be prepared in {folder} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
             f"TFDS_DATA_DIR. {how_to_get(name)}"
         ) from error
     shutil.rmtree(archives, ignore_errors=True)
-
-
-def _prepare(dataset: "DatasetBuilder", archives: Path) -> None:
-    import tensorflow_datasets as tfds
-
-    with tempfile.TemporaryDirectory(dir=archives, prefix=EXTRACTED) as extracted:
-        config = tfds.download.DownloadConfig(
-            manual_dir=archives, extract_dir=extracted, try_download_gcs=False
-        )
-        dataset.download_and_prepare(download_config=config)
 
 
 def _dogs_folder(pets: "DatasetBuilder") -> Path:

@@ -6,7 +6,6 @@
 import csv
 import io
 import os
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -128,10 +127,3 @@ def _read_split(
         None if weights is None else weights.astype(np.float32),
         columns["group"],
     )
-
-
-def with_card(dataset: Dataset, name: str, card: Card) -> Dataset:
-    """The data set under the course's name and card, its source and text kept."""
-    text = dataset.card.text or card.text
-    card = replace(card, source=dataset.card.source, text=text, bundled=False)
-    return replace(dataset, name=name, card=card)
