@@ -1,4 +1,4 @@
-"""Does it pay to let glibc keep freed memory (`tlcourse.freed_memory.keep_freed_memory`)?
+"""Does it pay to let glibc keep freed memory (`tlcourse.native.keep_freed_memory`)?
 
     python benchmarks/freed_memory.py
 
@@ -16,10 +16,10 @@ RUNS, PICTURES = 4, 400
 CODE = """
 import json, sys, time
 import numpy as np
-from tlcourse import tensorflow_start
+from tlcourse import native as tensorflow_start
 from tlcourse.features import compute
 from tlcourse.models.load import load_pretrained_model
-from tlcourse.measure import measured
+from tlcourse.progress import measured
 if sys.argv[1] == "without":
     compute.keep_freed_memory = tensorflow_start.keep_freed_memory = lambda: None
 model = load_pretrained_model()

@@ -266,7 +266,7 @@ def folds_and_hands(seeds: Sequence[int]) -> dict:
 COST = """
 import json, sys
 import tlcourse as tl
-from tlcourse.measure import measured
+from tlcourse.progress import measured
 name, blocks, count = json.loads(sys.argv[1])
 cells = tl.load_dataset("solar").train.images[:count]
 model = tl.load_pretrained_model(name)

@@ -516,7 +516,7 @@ def test_a_second_training_into_the_same_folder_is_refused_at_once(folder, tmp_p
 
 def test_what_a_killed_job_has_left_keeps_nobody_out(tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from tlcourse.output_folder import claimed\n"
+        "import os, sys; from pathlib import Path; from tlcourse.folders import claimed\n"
         "with claimed(Path(sys.argv[1])): os._exit(9)"
     )
     assert (

@@ -13,7 +13,7 @@ from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.features import cache, cache_files
 from tlcourse.features.cache import RowCache
-from tlcourse.measure import measured
+from tlcourse.progress import measured
 
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from tlcourse.features import engine as engines
-from tlcourse.interrupts import ctrl_c_waits
+from tlcourse.native import ctrl_c_waits
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tlcourse.measure import measured, peak_megabytes
+from tlcourse.progress import measured, peak_megabytes
 
 
 def in_a_fresh_process(code):
@@ -19,7 +19,7 @@ def in_a_fresh_process(code):
 
 def test_peak_memory_grows_by_the_memory_that_is_taken():
     grown = in_a_fresh_process(
-        "from tlcourse.measure import peak_megabytes as peak; before = peak(); taken = b'x' * 200_000_000; "
+        "from tlcourse.progress import peak_megabytes as peak; before = peak(); taken = b'x' * 200_000_000; "
         "print(peak() - before)"
     )
     assert grown == pytest.approx(200, abs=20)
@@ -27,7 +27,7 @@ def test_peak_memory_grows_by_the_memory_that_is_taken():
 
 def test_peak_memory_stays_when_the_memory_is_given_back():
     kept = in_a_fresh_process(
-        "from tlcourse.measure import peak_megabytes as peak; taken = b'x' * 200_000_000; high = peak(); del taken; "
+        "from tlcourse.progress import peak_megabytes as peak; taken = b'x' * 200_000_000; high = peak(); del taken; "
         "print(peak() - high)"
     )
     assert kept == pytest.approx(0, abs=2)  # the kernel counts pages in batches
@@ -37,7 +37,7 @@ def test_peak_memory_stays_when_the_memory_is_given_back():
     sys.platform != "linux", reason="only Linux hands a parent's peak on"
 )
 def test_peak_memory_does_not_count_the_program_that_started_this_one():
-    child = "from tlcourse.measure import peak_megabytes; print(peak_megabytes())"
+    child = "from tlcourse.progress import peak_megabytes; print(peak_megabytes())"
     of_the_child = in_a_fresh_process(
         f"import subprocess, sys; taken = b'x' * 300_000_000; subprocess.run([sys.executable, '-c', {child!r}])"
     )

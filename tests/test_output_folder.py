@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tlcourse.errors import UserInputError
-from tlcourse.output_folder import claimed
+from tlcourse.folders import claimed
 
 JOB = """
 import os, sys
 from pathlib import Path
-from tlcourse.output_folder import claimed
+from tlcourse.folders import claimed
 with claimed(Path(sys.argv[1])):
     print("at work", flush=True)
     sys.stdin.read()

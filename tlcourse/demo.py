@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from .errors import UserInputError
-from .measure import measured
+from .progress import measured
 
 if TYPE_CHECKING:
     from .plots.figure import Figure

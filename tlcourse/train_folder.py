@@ -27,10 +27,10 @@ from .exporting import export
 from .features.engine import workers
 from .features.pictures import Pictures
 from .files import as_path, sha256
-from .measure import duration
+from .folders import check_output_folder, claimed
 from .models.load import load_pretrained_model
 from .models.vision import PretrainedModel
-from .output_folder import check_output_folder, claimed
+from .progress import duration
 from .training.classifiers import FineTuned
 from .training.evaluation import Gain, paired_gain
 from .training.fine_tune import fine_tune, first_block

@@ -13,7 +13,7 @@ from pathlib import Path
 import protocol
 
 import tlcourse as tl
-from tlcourse.measure import measured, peak_megabytes
+from tlcourse.progress import measured, peak_megabytes
 
 folder, number = Path(sys.argv[1]), int(sys.argv[2])
 paths = list(islice(cycle(sorted(folder.iterdir())), number))

@@ -54,7 +54,7 @@ def take_part(
 
 
 def once(load: Callable, choice, sentences: list[str]) -> None:
-    from tlcourse.measure import measured
+    from tlcourse.progress import measured
 
     with measured() as loading:
         features = load(choice)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckError, UserInputError
 from ..models.blocks import is_model
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
-from ..output_folder import check_new
+from ..folders import check_new
 
 MAX_BYTES = 5_000_000_000  # unpacked
 MAX_FILES = 200_000

@@ -13,7 +13,7 @@ from ..errors import PictureError, TLCourseError, UserInputError
 from ..features.bit_depth import BitDepth
 from ..features.compute import compute_one
 from ..features.engine import Engine
-from ..freed_memory import keep_freed_memory
+from ..native import keep_freed_memory
 from .shards import ShardFolder
 
 if TYPE_CHECKING:

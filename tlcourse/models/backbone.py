@@ -9,7 +9,7 @@ import numpy as np
 from .. import validation
 from ..errors import UserInputError
 from ..features.inputs import as_pictures
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from . import efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks
 from .conversion import digest

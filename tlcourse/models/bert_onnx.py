@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..silence import logging_silenced
+from ..native import logging_silenced
 from .bert import Shape
 
 OPSET, IR_VERSION = 20, 9  # the first with Gelu

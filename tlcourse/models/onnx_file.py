@@ -10,10 +10,13 @@ import numpy as np
 
 from ..errors import DamagedFile
 from ..files import read_file
-from ..freed_memory import clear_away
-from ..interrupts import ctrl_c_waits
-from ..silence import logging_silenced, stderr_silenced
-from ..tensorflow_start import import_tensorflow
+from ..native import (
+    clear_away,
+    ctrl_c_waits,
+    import_tensorflow,
+    logging_silenced,
+    stderr_silenced,
+)
 
 if TYPE_CHECKING:
     import keras

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import ticker
 
 from .. import validation
+from ..cards import results
 from ..errors import UserInputError
-from ..evidence import results
 from ..foreign_text import escape_mathtext
 from ..models.block_counts import BlockCount, count_blocks
 from ..models.blocks import find_blocks
