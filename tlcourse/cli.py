@@ -1,8 +1,8 @@
 """The `tlcourse` command: demo, doctor, fetch, train, predict, cache."""
 
-import codecs
 import os
 import sys
+from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,18 +99,13 @@ def doctor() -> None:
 
     from .doctor import examine
 
-    states = {
-        "ok": Text("ok", "green"),
-        "optional": Text("optional", "dim"),
-        "missing": Text("missing", "yellow"),
-        "look": Text("look", "yellow"),
-        "broken": Text("BROKEN", "red"),
-    }
+    colours = {"ok": "green", "optional": "dim", "broken": "red"}
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine()
     for finding in findings:
+        state = Text(finding.state, colours.get(finding.state, "yellow"))
         text = Text(printable(finding.text, lines=True), overflow="fold")
-        table.add_row(states[finding.state], finding.subject, text)
+        table.add_row(state, finding.subject, text)
     _say(table)
     _say()
     broken = [f.subject for f in findings if f.state == "broken"]
@@ -140,32 +135,25 @@ def fetch(
 
     names = list(dict.fromkeys(names or fetching.LESSONS_NEED))
     fetching.check_names(names)
-    failed = [name for name in names if not _fetch_one(name, with_classifier)]
+    failed = []
+    for name in names:
+        try:
+            path, state = fetching.location(name, with_classifier), "already here"
+            if not path:
+                with redirect_stdout(sys.stderr):  # downloaders print
+                    fetching.fetch(name, with_classifier)
+                path, state = fetching.location(name, with_classifier), "fetched"
+            _say(f"{name}: {state}, {path}", soft_wrap=True)
+        except TLCourseError as error:
+            failed.append(name)
+            _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
     if failed:
-        again = " ".join(failed) + (" --with-classifier" if with_classifier else "")
         _say(
-            f"Not here yet: {', '.join(failed)}. To go on where this stopped: tlcourse "
-            f"fetch {again}",
+            f"Not here yet: {', '.join(failed)}. The same command goes on where this "
+            "stopped.",
             soft_wrap=True,
         )
         raise typer.Exit(1)
-
-
-def _fetch_one(name: str, with_classifier: bool) -> bool:
-    """Fetch one thing and say in one line how that went; whether it is here now."""
-    from . import fetching
-
-    try:
-        path, state = fetching.location(name, with_classifier), "already here"
-        if not path:
-            with redirect_stdout(sys.stderr):  # downloaders print
-                fetching.fetch(name, with_classifier)
-            path, state = fetching.location(name, with_classifier), "fetched"
-        _say(f"{name}: {state}, {path}", soft_wrap=True)
-    except TLCourseError as error:
-        _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
-        return False
-    return True
 
 
 @app.command()
@@ -278,11 +266,10 @@ def show_cache() -> None:
     from .features.cache import limit
     from .features.cache_files import contents, left_alone
 
-    sizes: dict[Path, int] = {}
+    sizes: Counter[Path] = Counter()
     for path, size in contents():
         # Of Dask's a thousand files of one job.
-        path = path.parent if path.suffix == ".parquet" else path
-        sizes[path] = sizes.get(path, 0) + size
+        sizes[path.parent if path.suffix == ".parquet" else path] += size
     for path, size in sizes.items():
         name = path.relative_to(path.parent.parent)
         _say(f"  {size / 1e6:9,.1f} MB  {name}", soft_wrap=True)
@@ -308,38 +295,11 @@ def clear_cache() -> None:
     _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
 
 
-_PLAIN = str.maketrans(
-    {
-        "…": "...",
-        "–": "-",
-        "—": "-",
-        "×": "x",
-        "→": "->",
-        "↓": "v",
-        "✓": "ok",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-    }
-)
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What is written instead of characters that the terminal does not have."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end].translate(_PLAIN)
-    return text.encode("ascii", "replace").decode(), error.end
-
-
-codecs.register_error("tlcourse-plain", _plain)
-
-
 def main() -> None:
     """Run the command on this process's arguments, wherever its output goes."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="tlcourse-plain")
+            stream.reconfigure(errors="replace")  # what the terminal lacks
     if not sys.stderr.isatty():  # in a file, a progress bar is a thousand lines
         os.environ.setdefault("TQDM_DISABLE", "1")
     app()

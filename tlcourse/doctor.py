@@ -26,7 +26,6 @@ GIGABYTES = 2.0  # of memory, of which a lesson takes 1.5, and of disk, for the 
 MISTAKES = {  # variable: values that are a mistake, and why
     "KERAS_BACKEND": ("(?!tensorflow$)", "the course runs on TensorFlow"),
     "TF_USE_LEGACY_KERAS": ("1|[Tt]rue", "the course needs Keras 3"),
-    "LC_ALL": ("C$|POSIX$", "programs cannot read names with letters such as ü"),
     "OMP_NUM_THREADS": ("(?![1-9])", "expected a whole number from 1"),
     "TF_NUM_INTRAOP_THREADS": ("(?![1-9])", "expected a whole number from 1"),
 }
@@ -71,8 +70,7 @@ def tensorflow() -> Iterator[Finding]:
         state, text = "broken", f"not installed. {how_to_install()}"
     elif len(names) > 1 or spec is None or spec.origin is None:
         state = "broken" if spec is None or spec.origin is None else "look"
-        text += ": one has overwritten or removed files of the other. Run: pip "
-        text += f"uninstall {' '.join(names)}; then: pip install {names[-1]}"
+        text += f". Run: pip uninstall {' '.join(names)}; then: pip install {names[-1]}"
     yield Finding("TensorFlow", state, text)
 
 

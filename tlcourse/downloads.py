@@ -5,12 +5,11 @@ file under its final name, and starts TensorFlow first. So this asks with `reque
 """
 
 import hashlib
-import queue
 import re
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Future, TimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -99,58 +98,53 @@ def _ask(url: str) -> "requests.Response":
     """The host's answer, before its content; in a thread, since a look-up may hang."""
     import requests
 
-    answers: queue.Queue[requests.Response | Exception] = queue.Queue(1)
-    too_late = threading.Event()
+    host = _host(url)
+    # Half of the time for each address: IPv6 may lead nowhere.
+    timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
+    headers = {"Accept-Encoding": "identity"}
+    answers: Future[requests.Response] = Future()
 
     def ask() -> None:
         try:
-            # Half of the time for each address: IPv6 may lead nowhere.
-            timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
-            headers = {"Accept-Encoding": "identity"}
             answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
-            answers.put(answer)
-            if too_late.is_set():
-                answer.close()
-        except Exception as error:  # of requests, urllib3, http.client, ssl, socket
-            answers.put(error)
+        except Exception as error:
+            answers.set_exception(error)
+        else:
+            answers.set_result(answer)
 
-    threading.Thread(target=ask, daemon=True, name="tlcourse-download").start()
-    host = _host(url)
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=SECONDS_TO_ANSWER)
-    except queue.Empty:
-        too_late.set()
+        answer = answers.result(SECONDS_TO_ANSWER)
+    except TimeoutError:
+        answers.add_done_callback(_close)
         raise DownloadError(
             f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)"
         ) from None
-    if isinstance(answer, Exception):
-        raise DownloadError(f"{host} cannot be reached ({_cause(answer)})") from answer
+    except Exception as error:
+        raise DownloadError(f"{host} cannot be reached ({_cause(error)})") from error
     fault = None
     if not answer.ok:
         fault = f"{answer.status_code} {answer.reason}"
     elif answer.headers.get("Content-Type", "").startswith("text/html"):
-        fault = (
-            "with a web page in place of the file, as networks do that want a log-in "
-            "first: open any page in a browser"
-        )
+        fault = "with a web page, as networks do that want a log-in first"
     if fault:
         answer.close()
         raise DownloadError(f"{host} answered {fault}")
     return answer
 
 
+def _close(answers: "Future[requests.Response]") -> None:
+    """Close an answer that came too late."""
+    if answers.exception() is None:
+        answers.result().close()
+
+
 def _blocks(answer: "requests.Response", host: str) -> Iterator[bytes]:
-    with _connection_to(host):
-        yield from answer.iter_content(BLOCK)
-
-
-@contextmanager
-def _connection_to(host: str) -> Iterator[None]:
-    """Turn what requests raises into a `DownloadError`; disks' errors pass."""
+    """The content; what requests raises becomes a `DownloadError`."""
     import requests
 
     try:
-        yield
+        yield from answer.iter_content(BLOCK)
     except requests.RequestException as error:
         raise DownloadError(
             f"the connection to {host} broke off ({_cause(error)})"
@@ -165,12 +159,7 @@ def _stated_hash(headers: Mapping[str, str]) -> str:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason, such as "Connection refused", without wrappers' names."""
-    chain: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None and inner not in chain:
-        chain.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    reasons = [getattr(one, "strerror", None) for one in chain]
-    known = [str(reason) for reason in reasons if reason]
-    text = known[-1] if known else str(chain[-1]) or type(chain[-1]).__name__
-    return text.splitlines()[0][:200]
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0][:200]
