@@ -5,9 +5,10 @@ import sys
 from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperGroup
 
 from . import __version__
@@ -66,24 +67,18 @@ def _show_version(show: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[
-    bool,
-    typer.Option(
-        "--version", callback=_show_version, is_eager=True, help="Print the version."
-    ),
-]
-
-
 @app.callback()
-def _options(version: Version = False) -> None:
+def _options(
+    version: bool = Option(
+        False, callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
     pass
 
 
 @app.command()
 def demo(
-    picture: Annotated[
-        Path, typer.Option(help="File for the picture of right and wrong cells.")
-    ] = Path("tlcourse-demo.png"),
+    picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
 ) -> None:
     """See a network find broken solar cells."""
     from .demo import run_demo
@@ -119,16 +114,10 @@ def doctor() -> None:
 
 @app.command()
 def fetch(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="Data sets or networks; none: all lessons need."),
-    ] = None,
-    with_classifier: Annotated[
-        bool,
-        typer.Option(
-            "--with-classifier", help="Networks: their ImageNet classifier too."
-        ),
-    ] = False,
+    names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
+    with_classifier: bool = Option(
+        False, "--with-classifier", help="Networks: their ImageNet classifier too."
+    ),
 ) -> None:
     """Download what lessons need, once."""
     from . import fetching
@@ -158,84 +147,31 @@ def fetch(
 
 @app.command()
 def train(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Holds a folder of pictures for each class.",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(help="Where to put the network; a new folder.", metavar="DIR"),
-    ],
-    backbone: Annotated[
-        str, typer.Option(help="The pretrained network to begin with.")
-    ] = "efficientnet_lite0",
-    from_block: Annotated[
-        str,
-        typer.Option(
-            "--from", help="First block to fine-tune, or how many of the last."
-        ),
-    ] = "3",
-    epochs: Annotated[
-        int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")
-    ] = 10,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same network.")
-    ] = 0,
-    licence: Annotated[
-        str | None, typer.Option(help="Of the pictures, for the model card.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Dask scheduler whose workers help.", metavar="ADDRESS"),
-    ] = None,
+    folder: Path = Argument(help="Holds a folder of pictures for each class."),
+    out: Path = Option(help="Where to put the network; a new folder."),
+    backbone: str = Option("efficientnet_lite0", help="The pretrained network."),
+    from_block: str = Option("3", "--from", help="First block, or how many, to tune."),
+    epochs: int = Option(10, help="Of fine-tuning; 0: a linear probe is all."),
+    seed: int = Option(0, help="The same seed gives the same network."),
+    licence: str = Option(None, help="Of the pictures, for the model card."),
+    scheduler: str = Option(None, help="Address of Dask's, whose workers help."),
 ) -> None:
     """Train a network on a folder of pictures."""
     from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
     train_folder(
-        folder,
-        out,
-        backbone,
-        first,
-        epochs,
-        seed,
-        licence,
-        say=_say_or_path,
-        scheduler=scheduler,
+        folder, out, backbone, first, epochs, seed, licence, _say_or_path, scheduler
     )
 
 
 @app.command()
 def predict(
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Picture files, or folders of them.",
-            metavar="PICTURES",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Folder that tlcourse train or tl.export wrote.", metavar="DIR"
-        ),
-    ],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format", help="csv (' before names like =A1) or json (names as is)."
-        ),
-    ] = "csv",
-    top: Annotated[int, typer.Option(help="So many classes of each picture.")] = 1,
-    variant: Annotated[
-        str, typer.Option(help="float32, int8 (smaller) or keras (TensorFlow).")
-    ] = "float32",
+    pictures: list[Path] = Argument(help="Picture files, or folders of them."),
+    model: Path = Option(help="Folder that tlcourse train or tl.export wrote."),
+    form: str = Option("csv", "--format", help="csv (' before =A1, say) or json."),
+    top: int = Option(1, help="So many classes of each picture."),
+    variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
 ) -> None:
     """Say what is in pictures, by an exported network."""
     from .exported import VARIANTS, load_exported

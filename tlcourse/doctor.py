@@ -10,9 +10,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import NamedTuple
 
 from . import __version__
 from .cards import bundled_file, data_folder, read_card
@@ -31,8 +31,7 @@ MISTAKES = {  # variable: values that are a mistake, and why
 }
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the report.
 
     `state` is "ok"; "optional" (no lesson needs it); "look" (the course runs all the

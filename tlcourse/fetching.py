@@ -43,7 +43,7 @@ def location(name: str, with_classifier: bool = False) -> str | None:
         return None if any(map(fault_of_weights, files)) else str(files[-1])
     if name in TEXT_NETWORKS:
         whole = bert_folder.is_whole(name)
-        return str(bert_folder.whereabouts(name)) if whole else None
+        return str(bert_folder.location(name)) if whole else None
     if name == "dogs" and (pack := find_pack(name)):
         return f"pack {pack}"
     builder = downloaded.builder(name)

@@ -21,8 +21,8 @@ from .errors import TLCourseError, UserInputError
 from .validation import shown
 
 MAX_BYTES = 100_000_000  # of a file that is read as a whole
-# What is being written. It is followed by the machine's name, a digest that tells it
-# from others of this name, the process, and random characters.
+# What is being written. It is followed by a digest of the machine, the process, and
+# random characters.
 UNFINISHED = ".unfinished-"
 LONG_AGO = 24 * 3600  # seconds; what has not changed for so long nobody is writing
 
@@ -206,18 +206,16 @@ def entries(folder: Path) -> list[Path]:
 
 
 def left_over(folder: Path) -> list[Path]:
-    """What killed processes of this machine were writing in this folder.
+    """What killed processes were writing in this folder.
 
-    Containers, and machines that share a disk, may have the same name. What another one
-    of this name began counts only once it has not changed for a day.
+    What processes of other machines, or containers, began counts only once it has not
+    changed for a day.
     """
     import psutil
 
-    name = re.escape(f"{UNFINISHED}{platform.node()}")
-    pattern = re.compile(rf"{name}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}")
     found = []
     for path in entries(folder):
-        match = pattern.fullmatch(path.name)
+        match = re.fullmatch(rf"{UNFINISHED}(\w{{12}})-(\d+)-\w{{8}}", path.name)
         if match is None or path.is_symlink():
             continue
         if match[1] == _machine():
@@ -252,17 +250,17 @@ def is_untouched(folder: Path) -> bool:
 
 
 def _unfinished_prefix() -> str:
-    return f"{UNFINISHED}{platform.node()}-{_machine()}-{os.getpid()}-"
+    return f"{UNFINISHED}{_machine()}-{os.getpid()}-"
 
 
 @cache
 def _machine() -> str:
-    """8 hexadecimal digits for the system, or container, that numbers our processes."""
+    """12 hexadecimal digits for the system, or container, that numbers processes."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
         known = boot + os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux
         import psutil
 
-        known = f"{psutil.boot_time():.0f}"
-    return hashlib.sha256(known.encode()).hexdigest()[:8]
+        known = f"{platform.node()} {psutil.boot_time():.0f}"
+    return hashlib.sha256(known.encode()).hexdigest()[:12]

@@ -123,16 +123,8 @@ def elements(value: Any) -> tuple:
 def class_names(value: Any) -> list[str]:
     """Class names in the order of the labels 0, 1, …
 
-    Parameters
-    ----------
-    value : sequence of str, or mapping of int to str
-        A list, tuple, array or series, or {0: "cat", 1: "dog"}; numbers become text.
-
-    Raises
-    ------
-    UserInputError
-        It has no order (a set), or is no list; it is empty, or a name is empty, no
-        text, or there twice.
+    A list, tuple, array or series of text, or {0: "cat", 1: "dog"}; numbers become
+    text. Refused is what has no order, is empty, or holds a name twice.
     """
     if isinstance(value, Mapping) and set(value) == set(range(len(value))):
         names = tuple(value[label] for label in range(len(value)))
@@ -172,13 +164,8 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
 def labels(values: "ArrayLike", count: int) -> np.ndarray:
     """Labels as an array (count,) of whole numbers, bool or text, all of one kind.
 
-    Whole numbers may be kept as floats or objects.
-
-    Raises
-    ------
-    UserInputError
-        Another shape; a fraction, NaN or an infinite number; something missing; numbers
-        and text mixed.
+    Whole numbers may be kept as floats or objects. Refused are another shape,
+    fractions, what is missing, and numbers beside text.
     """
     array = as_array(values, "labels")
     if array.ndim != 1 or len(array) != count:
@@ -237,17 +224,7 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
 def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
     """The names of the classes that occur; None if the labels are names themselves.
 
-    Parameters
-    ----------
-    classes : ndarray of shape (classes,)
-        The different labels, sorted: the order of the columns of `predict_proba`.
-    given : see `class_names`, or None
-
-    Raises
-    ------
-    UserInputError
-        As `class_names`; a label has no name, or text labels come with names in another
-        order than sorted.
+    `classes` are the different labels, sorted: the columns of `predict_proba`.
     """
     if given is None:
         return None
@@ -269,13 +246,7 @@ def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
 
 
 def features(values: "ArrayLike") -> np.ndarray:
-    """Features as a finite array of numbers (n, d).
-
-    Raises
-    ------
-    UserInputError
-        Another shape or type; no rows; NaN or infinite numbers.
-    """
+    """Features as a finite array of numbers (n, d), with at least one row."""
     array = as_array(values, "features")
     if array.dtype.kind not in "uif" or array.ndim != 2 or not array.size:
         raise UserInputError(

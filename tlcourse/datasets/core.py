@@ -71,7 +71,7 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """What the rows are: "pictures" or "sentences"."""
+        """What each row is: "pictures" or "sentences"."""
         is_text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
         return "sentences" if is_text else "pictures"
 
@@ -95,17 +95,7 @@ class Split:
         return np.asarray(self.class_names)[self.labels]
 
     def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
-        """The split with only these rows.
-
-        Parameters
-        ----------
-        rows : positions, slice or mask of bool
-
-        Raises
-        ------
-        UserInputError
-            `rows` is none of these, or leads out of the split.
-        """
+        """The split with only these rows: positions, a slice or a mask of bool."""
         try:
             positions = np.arange(len(self))[rows]
         except (IndexError, TypeError, ValueError, OverflowError):
@@ -123,13 +113,7 @@ class Split:
         return replace(self, **chosen)
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
-        """The rows of these classes, whose labels are then positions in `class_names`.
-
-        Raises
-        ------
-        UserInputError
-            A class is unknown, or named twice.
-        """
+        """The rows of these classes; labels are then positions in `class_names`."""
         names = [
             str(name) if isinstance(name, str | int | np.generic) else ""
             for name in validation.elements(class_names)
@@ -146,13 +130,7 @@ class Split:
         return replace(part, labels=new_labels[part.labels], class_names=names)
 
     def sample(self, per_class: int, seed: int = 0) -> "Split":
-        """At most `per_class` random rows of each class, repeatable by the seed.
-
-        Raises
-        ------
-        UserInputError
-            `per_class` is under 1, or `seed` no whole number from 0.
-        """
+        """At most `per_class` random rows of each class, repeatable by the seed."""
         return self.select(self.sample_rows(per_class, seed))
 
     def sample_rows(self, per_class: int, seed: int = 0) -> np.ndarray:

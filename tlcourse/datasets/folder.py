@@ -100,10 +100,7 @@ def _visible_folders(folder: Path) -> list[Path]:
     try:
         entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        raise UserInputError(
-            f"{folder} cannot be opened: {error.strerror}. Give yourself the right to "
-            "read it."
-        ) from error
+        raise UserInputError(f"{folder} cannot be opened: {error.strerror}.") from error
     return sorted(path for path in entries if path.is_dir())
 
 

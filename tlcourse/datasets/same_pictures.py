@@ -49,14 +49,7 @@ class _Summary(NamedTuple):
 
 
 class Collection:
-    """The pictures of one split, which are read once, and their summaries (4 kB each).
-
-    Parameters
-    ----------
-    name : str
-    images : images
-        In whatever `extract_features` takes.
-    """
+    """The pictures of one split, in whatever `extract_features` takes, summarised."""
 
     def __init__(self, name: str, images: Images) -> None:
         self.name = name
