@@ -24,7 +24,6 @@ from faulty_host import SILENT, black_hole, closed_port, faulty_host  # noqa: E4
 
 ASKED = (
     "dogs",
-    "digits",
     "minilm",
     "vgg16",
     "load vgg16",
@@ -49,8 +48,8 @@ bert_folder.find_spec = lambda name: None  # minilm's package may be installed o
 if address:
     weights.KERAS_FILES, make = address, downloaded.builder
 
-    def builder(name):
-        made = make(name)
+    def builder():
+        made = make()
         infos = {f"{address}/{info.filename}": info for info in made.url_infos.values()}
         type(made).url_infos = infos
         return made

@@ -18,7 +18,7 @@ from .models.weights import fault_of_weights
 from .validation import elements, one_of
 
 LESSONS_NEED = ("dogs", "minilm")
-DATASETS = tuple(downloaded.PUBLISHED)
+DATASETS = ("dogs",)
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 TEXT_NETWORKS = ("minilm",)
 
@@ -46,7 +46,7 @@ def location(name: str, with_classifier: bool = False) -> str | None:
         return str(bert_folder.location(name)) if whole else None
     if name == "dogs" and (pack := find_pack(name)):
         return f"pack {pack}"
-    builder = downloaded.builder(name)
+    builder = downloaded.builder()
     return str(builder.data_path) if builder.is_prepared() else None
 
 
@@ -73,7 +73,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
     else:
-        downloaded.fetch(name)
+        downloaded.fetch()
 
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:

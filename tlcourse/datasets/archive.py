@@ -1,10 +1,8 @@
 """A zip file of pictures → a folder: for pictures that were uploaded or sent."""
 
-import shutil
-import stat
 import zipfile
 from os import PathLike
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
@@ -17,8 +15,9 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder, links are refused, and so is what would fill
-    the disk: a zip file of a few kilobytes can hold gigabytes.
+    Nothing is written outside the folder (`zipfile` drops what leads out of a path, and
+    makes no links), and what would fill the disk is refused: a zip file of a few
+    kilobytes can hold gigabytes.
 
     Parameters
     ----------
@@ -35,10 +34,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     Raises
     ------
     UserInputError
-        The archive does not exist, or holds paths that lead out of it, links, a
-        password, one name twice, or too much; or the folder is not empty.
+        The archive does not exist, or holds too much; or the folder is not empty.
     DamagedFile
-        It is no zip file, or was cut short or altered.
+        It is no zip file, was cut short or altered, or has a password.
     TLCourseError
         The folder cannot be written.
 
@@ -58,10 +56,24 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         )
     check_new(target)
     try:
-        with zipfile.ZipFile(source) as opened:
-            entries = [entry for entry in opened.infolist() if not _is_ignored(entry)]
-            _check(source, entries)
-            _extract(opened, entries, target)
+        with (
+            zipfile.ZipFile(source) as opened,
+            unfinished_folder(target) as unfinished,
+        ):
+            # What macOS adds of its own is left out.
+            entries = [e for e in opened.infolist() if "__MACOSX/" not in e.filename]
+            size = sum(entry.file_size for entry in entries)
+            if len(entries) > MAX_FILES or size > MAX_BYTES:
+                raise UserInputError(
+                    f"{source} would unpack to {len(entries):,} files and "
+                    f"{size / 1e9:.1f} GB; expected at most {MAX_FILES:,} and "
+                    f"{MAX_BYTES / 1e9:.0f}."
+                )
+            # zipfile itself stops where more comes than an entry says.
+            opened.extractall(unfinished, entries)
+            if target.is_dir():
+                target.rmdir()
+            unfinished.rename(target)
     except TLCourseError:
         raise
     except OSError as error:
@@ -74,45 +86,3 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         ) from None
     inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
-
-
-def _is_ignored(entry: zipfile.ZipInfo) -> bool:
-    """Folders, which are made for their files, and what macOS adds of its own."""
-    return entry.is_dir() or PurePosixPath(entry.filename).parts[:1] == ("__MACOSX",)
-
-
-def _check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse, before anything is written, what would harm."""
-    paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
-    for path in paths:
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-            raise UserInputError(
-                f"{source} holds {path}, which leads out of the folder. Zip the "
-                "pictures' folder itself."
-            )
-    size = sum(entry.file_size for entry in entries)
-    faults = {
-        "links": any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries),
-        "files with a password": any(entry.flag_bits & 1 for entry in entries),
-        "the same name twice": len(set(paths)) < len(paths),
-        f"more than {MAX_FILES:,} files": len(entries) > MAX_FILES,
-        f"more than {MAX_BYTES / 1e9:.0f} GB": size > MAX_BYTES,
-    }
-    for fault, is_so in faults.items():
-        if is_so:
-            raise UserInputError(f"{source} holds {fault}. Zip the folder again.")
-
-
-def _extract(
-    opened: zipfile.ZipFile, entries: list[zipfile.ZipInfo], target: Path
-) -> None:
-    with unfinished_folder(target) as unfinished:
-        for entry in entries:
-            path = unfinished / PurePosixPath(entry.filename)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # zipfile itself stops where more comes than the entry says.
-            with opened.open(entry) as packed, open(path, "xb") as file:
-                shutil.copyfileobj(packed, file)
-        if target.is_dir():
-            target.rmdir()
-        unfinished.rename(target)

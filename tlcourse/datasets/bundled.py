@@ -9,10 +9,9 @@ import numpy as np
 from ..cards import bundled_file, read_card
 from ..errors import DatasetUnavailable
 from ..features.pictures import Pictures
-from ..validation import flag, one_of
+from ..validation import one_of
 from ..validation import seed as checked_seed
 from .core import Dataset, from_arrays
-from .downloaded import load_mnist
 
 DIGITS = [str(digit) for digit in range(10)]
 REVIEW_DOMAINS = ("films", "products", "tweets")
@@ -20,13 +19,8 @@ NEUTRAL = 0.5  # a mean rating no further than this from 0 is in neither class
 SOLAR_PROTOCOLS = ("deitsch2019", "confident")
 
 
-def load_digits(full: bool = False) -> Dataset:
-    """MNIST in part: uint8, 28×28, 500 / 100 / 100 pictures of each digit.
-
-    With `full`, all 70,000 pictures, which `tlcourse fetch digits` has brought.
-    """
-    if flag("full", full):
-        return load_mnist(read_card("digits"), DIGITS)
+def load_digits() -> Dataset:
+    """MNIST in part: uint8, 28×28, 500 / 100 / 100 pictures of each digit."""
     arrays = _read("digits")
     return from_arrays(
         read_card("digits"),

@@ -1,4 +1,4 @@
-"""Data sets of tensorflow-datasets: dogs, and all of MNIST."""
+"""The data set of tensorflow-datasets: dogs."""
 
 import hashlib
 import logging
@@ -9,22 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..cards import Card, read_card
+from ..cards import read_card
 from ..downloads import DownloadError, download
 from ..errors import DatasetUnavailable
 from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
-from .core import Dataset, from_arrays
+from .core import Dataset
 from .folder import from_folder
 from .pack import find_pack, read_pack
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
-PUBLISHED = {"dogs": "oxford_iiit_pet", "digits": "mnist"}
-SIZES = {"dogs": "about 800 MB", "digits": "about 12 MB"}
+PUBLISHED = "oxford_iiit_pet"
 EXTRACTED = ".unpacked-"
 BREEDS = (
     "american_bulldog american_pit_bull_terrier basset_hound beagle boxer chihuahua "
@@ -43,34 +40,14 @@ def load_dogs() -> Dataset:
         text = dataset.card.text or card.text
         card = replace(card, source=dataset.card.source, text=text, bundled=False)
         return replace(dataset, name="dogs", card=card)
-    dataset = from_folder(_dogs_folder(prepared("dogs")), check=False)
-    return replace(dataset, name="dogs", card=read_card("dogs"))
-
-
-def load_mnist(card: Card, class_names: list[str]) -> Dataset:
-    """All 70,000 digits, uint8, 28×28, with the published test set.
-
-    A sixth of the training digits is for validation, chosen by the SHA-256 of their
-    pixels, so that copies stay together; copies of test digits are left out.
-    """
-    images, labels, digests = {}, {}, {}
-    for part in ("train", "test"):
-        rows = prepared("digits").as_dataset(part, as_supervised=True, batch_size=-1)
-        pixels, labels[part] = (tensor.numpy() for tensor in rows)
-        images[part] = pixels[..., 0]
-        digests[part] = np.array(
-            [hashlib.sha256(image).hexdigest() for image in images[part]]
+    pets = builder()
+    if not pets.is_prepared():
+        raise DatasetUnavailable(
+            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
+            f"in {pets.data_path}. {_how_to_get()}"
         )
-    sixth = [int(digest[:16], 16) % 6 == 0 for digest in digests["train"]]
-    split = np.where(sixth, 1, 0)
-    split[np.isin(digests["train"], digests["test"])] = -1  # in no split
-    return from_arrays(
-        card,
-        np.concatenate([split, np.full(len(labels["test"]), 2)]),
-        inputs=np.concatenate([images["train"], images["test"]]),
-        labels=np.concatenate([labels["train"], labels["test"]]),
-        class_names=class_names,
-    )
+    dataset = from_folder(_dogs_folder(pets), check=False)
+    return replace(dataset, name="dogs", card=read_card("dogs"))
 
 
 def fault() -> str | None:
@@ -89,8 +66,8 @@ def fault() -> str | None:
     return None
 
 
-def builder(name: str) -> "DatasetBuilder":
-    """The builder of "dogs" or "digits"; nothing is downloaded.
+def builder() -> "DatasetBuilder":
+    """The builder of Oxford-IIIT Pet; nothing is downloaded.
 
     Raises
     ------
@@ -103,30 +80,16 @@ def builder(name: str) -> "DatasetBuilder":
     import tensorflow_datasets as tfds
 
     logging.getLogger("absl").setLevel(logging.ERROR)
-    return tfds.builder(PUBLISHED[name])
+    return tfds.builder(PUBLISHED)
 
 
-def prepared(name: str) -> "DatasetBuilder":
-    """The builder of a data set that is on this machine; else DatasetUnavailable."""
-    found = builder(name)
-    if not found.is_prepared():
-        raise DatasetUnavailable(
-            f"The data set {name} is not on this machine: neither in TLCOURSE_PACKS nor "
-            f"in {found.data_path}. {how_to_get(name)}"
-        )
-    return found
+def _how_to_get() -> str:
+    by_hand = how_to_carry("dogs")
+    return f"With internet: `tlcourse fetch dogs` (about 800 MB). Without: {by_hand}"
 
 
-def how_to_get(name: str) -> str:
-    """What brings a data set to this machine, with internet and without."""
-    by_hand = how_to_carry(name)
-    if name == "digits":
-        by_hand = "copy tensorflow_datasets/mnist from a machine that has it."
-    return f"With internet: `tlcourse fetch {name}` ({SIZES[name]}). Without: {by_hand}"
-
-
-def fetch(name: str) -> None:
-    """Download and prepare "dogs" or "digits"; nothing if it is on this machine.
+def fetch() -> None:
+    """Download and prepare the dogs; nothing if they are on this machine.
 
     tensorflow-datasets would download by itself, but waits for a host that falls silent
     without end. So the archives are brought here, compared with the SHA-256 that it
@@ -135,17 +98,17 @@ def fetch(name: str) -> None:
     Raises
     ------
     DatasetUnavailable
-        It could not be downloaded or prepared; whole archives serve the next try.
+        They could not be downloaded or prepared; whole archives serve the next try.
     """
-    dataset = builder(name)
-    if dataset.is_prepared():
+    pets = builder()
+    if pets.is_prepared():
         return
     import tensorflow_datasets as tfds
 
-    folder = Path(dataset.data_path).parents[1]
-    archives = folder / "downloads" / f"tlcourse-{PUBLISHED[name]}"
+    folder = Path(pets.data_path).parents[1]
+    archives = folder / "downloads" / f"tlcourse-{PUBLISHED}"
     try:
-        for url, info in dataset.url_infos.items():
+        for url, info in pets.url_infos.items():
             path = archives / info.filename
             if not (path.is_file() and sha256(path) == info.checksum):
                 download(url, path, info.checksum)
@@ -153,16 +116,16 @@ def fetch(name: str) -> None:
             config = tfds.download.DownloadConfig(
                 manual_dir=archives, extract_dir=extracted, try_download_gcs=False
             )
-            dataset.download_and_prepare(download_config=config)
+            pets.download_and_prepare(download_config=config)
     except DownloadError as error:
         raise DatasetUnavailable(
-            f"{name} could not be downloaded: {error}. {how_to_get(name)}"
+            f"dogs could not be downloaded: {error}. {_how_to_get()}"
         ) from error
     except Exception as error:  # full disks, archives that hold something else, …
         raise DatasetUnavailable(
-            f"{name} could not be prepared in {folder} ({type(error).__name__}: "
+            f"dogs could not be prepared in {folder} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
-            f"TFDS_DATA_DIR. {how_to_get(name)}"
+            f"TFDS_DATA_DIR. {_how_to_get()}"
         ) from error
     shutil.rmtree(archives, ignore_errors=True)
 
