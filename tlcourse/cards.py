@@ -133,7 +133,7 @@ def results(name: str = "") -> Any:
         if not isinstance(value, dict) or key not in value:
             known = ", ".join(value) if isinstance(value, dict) else "nothing"
             raise UserInputError(
-                f"There is no measured result {shown(name)}: no {key!r} among {known}."
+                f"There is no measured result {shown(name)}: no {shown(key)} among {known}."
             )
         value = value[key]
     return value

@@ -118,7 +118,7 @@ def check_output_folder(folder: Path) -> None:
         The folder above cannot be written to; or the clock says a year before 1980,
         which no zip file, such as Keras', can hold.
     """
-    if time.localtime().tm_year < 1980:
+    if time.localtime(time.time()).tm_year < 1980:
         raise TLCourseError("This machine's clock is before 1980. Set it, call again.")
     check_new(folder)
     above = next(path for path in folder.absolute().parents if os.path.lexists(path))

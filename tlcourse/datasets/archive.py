@@ -2,7 +2,7 @@
 
 import zipfile
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
@@ -15,8 +15,7 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder (`zipfile` drops what leads out of a path, and
-    makes no links), and what would fill the disk is refused: a zip file of a few
+    Nothing is written outside the folder (`zipfile` makes no links), and what would fill the disk is refused: a zip file of a few
     kilobytes can hold gigabytes.
 
     Parameters
@@ -34,7 +33,8 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     Raises
     ------
     UserInputError
-        The archive does not exist, or holds too much; or the folder is not empty.
+        The archive does not exist, or holds too much, or paths that lead out of it; or
+        the folder is not empty.
     DamagedFile
         It is no zip file, was cut short or altered, or has a password.
     TLCourseError
@@ -62,6 +62,12 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         ):
             # What macOS adds of its own is left out.
             entries = [e for e in opened.infolist() if "__MACOSX/" not in e.filename]
+            for path in (PurePosixPath(e.filename.replace("\\", "/")) for e in entries):
+                if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+                    raise UserInputError(
+                        f"{source} holds {path}, which leads out of the folder. Zip "
+                        "the pictures' folder itself."
+                    )
             size = sum(entry.file_size for entry in entries)
             if len(entries) > MAX_FILES or size > MAX_BYTES:
                 raise UserInputError(
