@@ -60,7 +60,7 @@ def host(tmp_path, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(downloads, "SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr(downloads, "SECONDS_OF_SILENCE", 0.3)
 
 
 def files_in(folder):
@@ -113,7 +113,7 @@ def test_without_a_hash_that_of_the_host_is_compared(host, tmp_path):
 def test_a_silent_host_is_not_waited_for(host, tmp_path, impatient, fault):
     host.fault = fault
     reason = refusal(f"{host.address}/file.bin", tmp_path / "file.bin")
-    assert "no answer within" in reason and files_in(tmp_path) == []
+    assert "timed out" in reason and files_in(tmp_path) == []
 
 
 def test_a_host_that_falls_silent_within_a_file_is_given_up(

@@ -94,13 +94,10 @@ def kernel() -> Iterator[Finding]:
         from jupyter_client.kernelspec import KernelSpecManager
 
         installed = KernelSpecManager().get_all_specs().get("python3")
-        if installed is None:
-            return
-        program = Path(installed["spec"]["argv"][0])
+        program = Path(installed["spec"]["argv"][0] if installed else "python")
         if program.is_absolute() and program.parent != Path(sys.executable).parent:
             cure = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
-            text = f"{installed['resource_dir']} starts {program}. {cure}"
-            yield Finding("kernel", "missing", text)
+            yield Finding("kernel", "missing", f"the kernel starts {program}. {cure}")
 
 
 def machine() -> Iterator[Finding]:
@@ -108,25 +105,22 @@ def machine() -> Iterator[Finding]:
     import psutil
 
     free = psutil.virtual_memory().available / 1e9
-    state, text = "ok", f"{free:.1f} GB free; a lesson takes up to 1.5"
-    if free < GIGABYTES:
-        state, text = "look", f"{text}. Close programs and other notebooks' kernels."
-    yield Finding("memory", state, text)
+    state = "ok" if free >= GIGABYTES else "look"
+    yield Finding("memory", state, f"{free:.1f} GB free; a lesson takes up to 1.5")
     folders = {"TLCOURSE_CACHE": cache_folder()}
     folders["TLCOURSE_PROGRESS"] = Progress.path().parent
     for variable, folder in folders.items():
         parent = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(parent).free / 1e9
-        state, text = "ok", f"{free:.1f} GB free"
-        cure = f"Set {variable} to another folder."
-        if free < GIGABYTES:
-            state, text = "look", f"{text}, and the dogs take 2. Make room. {cure}"
+        free, state = shutil.disk_usage(parent).free / 1e9, "ok"
+        text = f"{folder}: {free:.1f} GB free"
         try:
             tempfile.TemporaryFile(dir=parent).close()
         except OSError as error:
+            text = f"{folder}: it cannot be written to ({error.strerror})"
             state = "look"
-            text = f"it cannot be written to ({error.strerror}). {cure}"
-        yield Finding("disk", state, f"{folder}: {text}")
+        if state == "look" or free < GIGABYTES:
+            state, text = "look", f"{text}. Set {variable} to another folder."
+        yield Finding("disk", state, text)
 
 
 def data() -> Iterator[Finding]:

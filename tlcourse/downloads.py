@@ -6,10 +6,9 @@ file under its final name, and starts TensorFlow first. So this asks with `reque
 
 import hashlib
 import re
-import threading
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, TimeoutError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,8 +19,8 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     import requests
 
-SECONDS_TO_ANSWER = 4  # from the look-up of the host's name to its answer
-SECONDS_OF_SILENCE = 15  # within a file: a bad Wi-Fi may pause
+SECONDS_TO_CONNECT = 2  # to each address: IPv6 may lead nowhere
+SECONDS_OF_SILENCE = 10  # until an answer, or within a file: a bad Wi-Fi may pause
 BLOCK = 1 << 18
 
 
@@ -49,7 +48,6 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     OSError
         The file cannot be written.
     """
-    host = _host(url)
     answer = _ask(url)
     expected = file_hash or _stated_hash(answer.headers)
     algorithm = "sha256" if len(expected) == 64 else "md5"
@@ -59,15 +57,15 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     bar = progress_bar(total=total, desc=path.name, unit="B", unit_scale=True)
     with answer, unfinished_folder(path) as folder, bar:
         file = folder / path.name
-        with open(file, "wb") as opened:
-            for block in _blocks(answer, host):
+        with open(file, "wb") as opened, _named(url, "the connection to {} broke off"):
+            for block in answer.iter_content(BLOCK):
                 opened.write(block)
                 digest.update(block)
                 bar.update(len(block))
         if digest.hexdigest() != expected:
             raise DownloadError(
-                f"what {host} sent is not the file that was published: its hash is "
-                f"{digest.hexdigest()[:12]}…, expected {expected[:12] or 'one'}…"
+                f"what {_host(url)} sent is not the file that was published: its hash "
+                f"is {digest.hexdigest()[:12]}…, expected {expected[:12] or 'one'}…"
             )
         file.replace(path)
 
@@ -95,33 +93,13 @@ def without_password(proxy: str) -> str:
 
 
 def _ask(url: str) -> "requests.Response":
-    """The host's answer, before its content; in a thread, since a look-up may hang."""
+    """The host's answer, before its content."""
     import requests
 
-    host = _host(url)
-    # Half of the time for each address: IPv6 may lead nowhere.
-    timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
+    timeouts = (SECONDS_TO_CONNECT, SECONDS_OF_SILENCE)
     headers = {"Accept-Encoding": "identity"}
-    answers: Future[requests.Response] = Future()
-
-    def ask() -> None:
-        try:
-            answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
-        except Exception as error:
-            answers.set_exception(error)
-        else:
-            answers.set_result(answer)
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.result(SECONDS_TO_ANSWER)
-    except TimeoutError:
-        answers.add_done_callback(_close)
-        raise DownloadError(
-            f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)"
-        ) from None
-    except Exception as error:
-        raise DownloadError(f"{host} cannot be reached ({_cause(error)})") from error
+    with _named(url, "{} cannot be reached"):
+        answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
     fault = None
     if not answer.ok:
         fault = f"{answer.status_code} {answer.reason}"
@@ -129,26 +107,19 @@ def _ask(url: str) -> "requests.Response":
         fault = "with a web page, as networks do that want a log-in first"
     if fault:
         answer.close()
-        raise DownloadError(f"{host} answered {fault}")
+        raise DownloadError(f"{_host(url)} answered {fault}")
     return answer
 
 
-def _close(answers: "Future[requests.Response]") -> None:
-    """Close an answer that came too late."""
-    if answers.exception() is None:
-        answers.result().close()
-
-
-def _blocks(answer: "requests.Response", host: str) -> Iterator[bytes]:
-    """The content; what requests raises becomes a `DownloadError`."""
+@contextmanager
+def _named(url: str, what: str) -> Iterator[None]:
+    """Turn what requests raises into a `DownloadError`; disks' errors pass."""
     import requests
 
     try:
-        yield from answer.iter_content(BLOCK)
+        yield
     except requests.RequestException as error:
-        raise DownloadError(
-            f"the connection to {host} broke off ({_cause(error)})"
-        ) from error
+        raise DownloadError(f"{what.format(_host(url))} ({_cause(error)})") from error
 
 
 def _stated_hash(headers: Mapping[str, str]) -> str:
