@@ -63,10 +63,10 @@ ODD = {
 
 # Of these arguments other tests try the odd values.
 ELSEWHERE = {
-    "folder": "paths: test_odd_paths.py",
-    "path": "paths: test_odd_paths.py",
+    "folder": "paths: test_special_files.py",
+    "path": "paths: test_special_files.py",
     "archive": "paths: test_archive.py",
-    "out": "paths: test_odd_paths.py",
+    "out": "paths: test_special_files.py",
     "X": "features, checked by scikit-learn: test_probe.py",
     "scheduler": "addresses: test_distributed.py",
     "say": "a function that is called with lines",
@@ -272,7 +272,6 @@ FEATURES, LABELS = (
     np.random.default_rng(3).normal(size=(6, 3)),
     np.array([0, 1, 0, 1, 0, 1]),
 )
-NAMED = ["cat", "dog"] * 3
 
 
 def probe(labels, class_names=None):
@@ -300,23 +299,6 @@ def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(lab
     for method in ("score", "confusion", "report"):
         with pytest.raises(UserInputError, match="abels"):
             getattr(probe(LABELS), method)(FEATURES, labels)
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        LABELS.astype(object),
-        list(LABELS.astype(float)),
-        np.ma.masked_array(LABELS, False),
-        [int(x) for x in LABELS],
-    ],
-    ids=["objects", "floats", "masked without a mask", "a list"],
-)
-def test_labels_that_can_only_mean_one_thing_are_taken(labels):
-    assert (
-        probe(labels).predict(FEATURES).tolist()
-        == probe(LABELS).predict(FEATURES).tolist()
-    )
 
 
 EACH_LABEL = st.one_of(
@@ -372,20 +354,6 @@ def test_class_names_that_name_no_classes_are_refused(things, class_names):
         )
     with pytest.raises(UserInputError, match="class_names"):
         ConfusionMatrix.of([0, 1], [0, 0], class_names)
-
-
-@pytest.mark.parametrize(
-    "class_names",
-    [
-        ["cat", "dog"],
-        ("cat", "dog"),
-        np.array(["cat", "dog"]),
-        {0: "cat", 1: "dog"},
-        {1: "dog", 0: "cat"},
-    ],
-)
-def test_class_names_in_any_form_with_an_order_are_taken(class_names):
-    assert probe(LABELS, class_names).class_names == ["cat", "dog"]
 
 
 # Settings of fine-tuning

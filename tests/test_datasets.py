@@ -81,12 +81,6 @@ def test_each_set_is_listed_and_described(loaded):
     assert repr(loaded["samples"].test) == "<split: 6 pictures of 6 classes>"
 
 
-@pytest.mark.parametrize("name", ["digits", "kanji"])
-@pytest.mark.parametrize("split", SPLITS)
-def test_characters_are_balanced(loaded, name, split):
-    assert len(set(np.bincount(loaded[name].splits[split].labels))) == 1
-
-
 @pytest.mark.parametrize(("one", "other"), list(combinations(SPLITS, 2)))
 def test_no_font_and_no_writer_is_in_two_splits(loaded, one, other):
     arrays = bundled._read("kanji")

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from typer.testing import CliRunner
 
-from tlcourse import cards, cli, doctor
+from tlcourse import cards, doctor
 
 GONE = SimpleNamespace(origin=None)
 
@@ -87,16 +86,6 @@ def test_a_package_that_is_missing_or_too_old(monkeypatch, name, version, expect
     assert said(name).startswith(expected)
 
 
-def test_another_python(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
-    assert said("Python").startswith("broken") and "3.10 to 3.13" in said("Python")
-
-
-def test_little_disk(machine):
-    machine.disk.free = 1e9
-    assert said("disk").startswith("look") and "Set TLCOURSE_CACHE" in said("disk")
-
-
 @pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_PROGRESS"])
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch, variable):
     def refuse(dir):
@@ -170,10 +159,3 @@ def test_a_kernel_of_another_python(kernelspec, tmp_path):
 
 
 # The command
-
-
-def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
-    installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
-    result = CliRunner().invoke(cli.app, ["doctor"])
-    assert (result.exit_code, "mend TensorFlow" in result.stdout) == (1, True)
-    assert "'.[cpu]'" in result.stdout  # its square brackets are no markup

@@ -227,15 +227,6 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
     assert unmet == []
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize(("system", "machine"), MACHINES)
-def test_the_lock_has_one_version_of_a_package_on_each_machine(python, system, machine):
-    locked = locked_versions(python, system, machine)
-    assert {
-        name: versions for name, versions in locked.items() if len(versions) > 1
-    } == {}
-
-
 def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_hash():
     for name in ["Makefile", "binder/postBuild", "README.md"]:
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -357,37 +348,6 @@ def test_scripts_are_sound_bash(name):
     assert result.returncode == 0, result.stderr
 
 
-def commands_of(name):
-    """The lines of a shell script that are not comments."""
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [
-        line.strip()
-        for line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-
-
-def test_binder_fetches_what_lessons_need_and_survives_a_host_that_is_down(tmp_path):
-    """postBuild is run with stand-ins for python and tlcourse, whose fetch fails."""
-    if shutil.which("bash") is None or shutil.which("timeout") is None:
-        pytest.skip("bash or timeout is not installed")
-    for command, status in [("python", 0), ("tlcourse", 1)]:
-        stand_in = tmp_path / command
-        stand_in.write_text(
-            f'#!/bin/sh\necho {command} "$@" >> "{tmp_path}/called"\nexit {status}\n'
-        )
-        stand_in.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    result = subprocess.run(
-        ["bash", str(ROOT / "binder/postBuild")], cwd=tmp_path, env=environment
-    )
-    assert result.returncode == 0
-    assert (tmp_path / "called").read_text().splitlines()[-2:] == [
-        "tlcourse fetch",
-        "tlcourse doctor",
-    ]
-
-
 # --- make and continuous integration ---
 
 
@@ -427,10 +387,6 @@ def test_make_says_what_to_do_when_the_python_is_unsuitable(tmp_path):
     assert "needs Python 3.10, 3.11, 3.12 or 3.13" in result.stdout
     assert "PYTHON=/path/to" in result.stdout
     assert not (folder / ".venv").exists()
-
-
-def test_continuous_integration_runs_both_halves_of_the_tests():
-    assert commands_of(".ci/run")[-2:] == ["make test", "make test-slow"]
 
 
 @needs_make

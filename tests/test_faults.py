@@ -170,69 +170,6 @@ def test_a_killed_process_leaves_nothing_in_the_way(tmp_path, name):
 
 # A user who may write nowhere but into a folder for temporary files
 
-NOBODY = 65534
-READ_ONLY_HOME = """
-import hashlib
-import numpy as np
-import tlcourse as tl
-model = tl.load_pretrained_model()
-pixels = np.random.default_rng(0).integers(1, 256, (2, 40, 40, 3), dtype=np.uint8)
-for again in range(2):
-    features = model.extract_features(pixels)
-    verdict = tl.check("0.1", "nothing")
-tl.show.pictures(pixels)
-print(hashlib.sha256(features.tobytes()).hexdigest(), verdict.state)
-"""
-
-
-@pytest.fixture
-def as_nobody(tmp_path_factory):
-    """Run a program as another user, in a home where this one may only read."""
-    home = tmp_path_factory.mktemp("read-only home")
-    for folder in (home, *home.parents[: len(home.parents) - 2]):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
-    (home / "home").mkdir(mode=0o555)
-    (home / "tmp").mkdir()
-    (home / "tmp").chmod(0o777)
-    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    setpriv = ["setpriv", *user] if os.geteuid() == 0 else []
-
-    def run(program, **variables):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home / "home"),
-            "TMPDIR": str(home / "tmp"),
-            "PYTHONPATH": str(ROOT),
-            "TQDM_DISABLE": "1",
-            **variables,
-        }
-        command = [*setpriv, sys.executable, "-W", "default", "-c", program]
-        return subprocess.run(
-            command,
-            env=environment,
-            cwd=home / "home",
-            capture_output=True,
-            text=True,
-        )
-
-    try:
-        readable = run(f"open({tl.__file__!r}), open({np.__file__!r})")
-    except FileNotFoundError:
-        cannot_be_made("setpriv is not installed")
-    if readable.returncode:
-        cannot_be_made("another user cannot read this Python or its packages")
-    run.tmp = home / "tmp"
-    return run
-
-
-@pytest.mark.slow
-def test_a_read_only_home_changes_no_result_and_is_said_once(as_nobody, bundled_model):
-    done = as_nobody(READ_ONLY_HOME)
-    lines = [line for line in done.stderr.splitlines() if "Warning: " in line]
-    assert sorted("cache" in line for line in lines) == [False, True], done.stderr
-    assert "atplotlib" not in done.stderr and len(done.stdout.split()) == 2
-
 
 # Files that were damaged: a result or a sentence, whatever happened to them
 

@@ -27,10 +27,9 @@ from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import cli, show
-from tlcourse.cards import Card, read_card
+from tlcourse.cards import Card
 from tlcourse.datasets import examine, from_folder
 from tlcourse.datasets.core import Split
-from tlcourse.datasets.pack import with_card
 from tlcourse.errors import UserInputError, printable
 from tlcourse.exported import load_exported
 from tlcourse.foreign_text import csv_cell
@@ -207,12 +206,11 @@ def test_a_card_that_came_with_a_folder_is_text(tmp_path, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = from_folder(folder)
-    for card in (dataset.card, with_card(dataset, "dogs", read_card("dogs")).card):
-        data = formatted(card)
-        assert "text/markdown" not in data and {
-            tag for tag, *_ in Structure(data["text/html"]).elements
-        } == {"pre"}
-        assert FOREIGN_NAMES[kind] in Structure(data["text/html"]).text
+    data = formatted(dataset.card)
+    assert "text/markdown" not in data and {
+        tag for tag, *_ in Structure(data["text/html"]).elements
+    } == {"pre"}
+    assert FOREIGN_NAMES[kind] in Structure(data["text/html"]).text
 
 
 # The model card: Markdown

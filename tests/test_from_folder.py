@@ -242,14 +242,6 @@ def test_what_cannot_be_used_is_left_out_with_the_reason(pets, file, write, reas
     assert len(paths(dataset)) == 30 and dataset.class_names == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("hidden", ["cat/.DS_Store", "cat/._0.png", ".ipynb/0.png"])
-def test_hidden_files_and_folders_are_ignored(pets, hidden):
-    (pets / hidden).parent.mkdir(exist_ok=True)
-    write_text(pets / hidden)
-    dataset = from_folder(pets)
-    assert dataset.skipped == [] and dataset.class_names == ["cat", "dog"]
-
-
 @pytest.fixture
 def locked(monkeypatch):
     """Folders of these names may not be listed (a test may run as root)."""

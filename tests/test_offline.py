@@ -90,37 +90,6 @@ def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(
     )
 
 
-STAYS = {
-    "loopback": "s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())",
-    "localhost": "s = socket.create_server(('', 0)); socket.create_connection(('localhost', s.getsockname()[1]))",
-    "any address": "s = socket.create_server(('', 0)); socket.create_connection(('0.0.0.0', s.getsockname()[1]))",
-    "a pair": "a, b = socket.socketpair(); a.send(b'?')",
-    "datagrams": "s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('127.0.0.1', 0)); s.sendto(b'?', s.getsockname())",
-    "an address looked up": "socket.getaddrinfo('192.0.2.1', 80)",
-}  # fmt: skip
-
-
-if sys.platform == "linux":  # which has all of 127.x.x.x
-    STAYS["more of loopback"] = (
-        "s = socket.create_server(('127.0.0.2', 0)); socket.create_connection(s.getsockname())"
-    )
-
-
-@pytest.mark.parametrize("what", STAYS)
-def test_what_stays_here_goes_through(behind, log, what):
-    ended = python(f"import socket\n{STAYS[what]}", behind)
-    assert (ended.returncode, ended.stderr, attempts(log)) == (0, "", [])
-
-
-def test_processes_below_are_behind_the_wall_too(behind, log):
-    leaves = "import socket; socket.create_connection(('192.0.2.1', 80))"
-    python(
-        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {leaves!r}])",
-        behind,
-    )
-    assert [attempt["to"] for attempt in attempts(log)] == ["192.0.2.1:80"]
-
-
 # --- the end of a run ---
 
 

@@ -79,18 +79,6 @@ def test_the_network_is_exported_and_knows_the_classes(job):
     )
 
 
-def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
-    data = job[0].record["data"]
-    assert {
-        name: sum(classes.values()) for name, classes in data["pictures"].items()
-    } == {
-        "train": 15,
-        "validation": 5,
-        "test": 5,
-    }
-    assert (data["left_out"], data["licence"], data["name"]) == (1, "CC0", "my shades")
-
-
 def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(job):
     made, lines = job
     choice = made.record["job"]["choice"]
@@ -229,12 +217,6 @@ def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
         match="nothing is left for validation and test. Each class needs three",
     ):
         train_folder(tmp_path / "few", tmp_path / "made", say=lambda line: None)
-
-
-def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
-    monkeypatch.setattr(job_module, "load_pretrained_model", lambda name: small_bert)
-    with pytest.raises(UserInputError, match="takes pictures"):
-        train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
 
 
 # The command
