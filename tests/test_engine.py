@@ -16,7 +16,7 @@ from tlcourse.features import engine as engines
 from tlcourse.features.engine import OnnxEngine, compile_network
 from tlcourse.models import conversion, onnx_file
 from tlcourse.models.conversion import digest
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 
 SIZE = (24, 24)
 

@@ -182,7 +182,7 @@ def test_without_onnx_runtime_the_way_out_is_named(folder, monkeypatch):
 @pytest.fixture(scope="module")
 def keras_file(tmp_path_factory):
     """A small network, saved."""
-    from tlcourse.tensorflow_start import import_tensorflow
+    from tlcourse.native import import_tensorflow
 
     import_tensorflow()
     import keras

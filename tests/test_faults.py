@@ -1,9 +1,7 @@
 """Operation × fault: what was there stays, nothing half-written is taken for whole, and
 with the fault gone the same call succeeds."""
 
-import contextlib
 import dataclasses
-import importlib
 import json
 import os
 import random
@@ -24,12 +22,11 @@ from small_bert import write_small_bert
 from small_disk import SmallDisk, cannot_be_made
 
 import tlcourse as tl
-from tlcourse import datasets, evidence
+from tlcourse import cards, datasets
 from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported, read_record
-from tlcourse.folders import CACHE_SIGNATURE
 from tlcourse.models import bert_folder
 from workshop.packs import write_pack
 
@@ -65,14 +62,6 @@ def export(folder):
 def extract(folder):
     os.environ["TLCOURSE_CACHE"] = str(folder / "cache")
     return tl.load_pretrained_model().extract_features(PIXELS).tolist()
-
-
-def progress(folder):
-    os.environ["TLCOURSE_PROGRESS"] = str(folder / "progress.json")
-    with contextlib.suppress(ImportError):
-        importlib.import_module("tlcourse.exercises.lessons_00_02")
-    tl.check("0.1", 1)
-    return Progress.read().tries
 
 
 OPERATIONS = {operation.__name__: operation for operation in (unpack, export, extract)}
@@ -132,15 +121,6 @@ def test_a_disk_that_takes_nothing(disk, name, fault):
     assert not list(disk.path.rglob(".unfinished-*"))
 
 
-def test_progress_that_cannot_be_kept_is_said_and_the_earlier_stays(disk):
-    assert progress(disk.path) == {"0.1": 1}
-    disk.fill()
-    with pytest.warns(UserWarning, match="No space left"):
-        assert progress(disk.path) == {"0.1": 1}
-    disk.grow()
-    assert progress(disk.path) == {"0.1": 2}
-
-
 # A process that is killed at any moment
 
 PROGRAM = """
@@ -190,98 +170,6 @@ def test_a_killed_process_leaves_nothing_in_the_way(tmp_path, name):
 
 # A user who may write nowhere but into a folder for temporary files
 
-NOBODY = 65534
-READ_ONLY_HOME = """
-import hashlib
-import numpy as np
-import tlcourse as tl
-model = tl.load_pretrained_model()
-pixels = np.random.default_rng(0).integers(1, 256, (2, 40, 40, 3), dtype=np.uint8)
-for again in range(2):
-    features = model.extract_features(pixels)
-    verdict = tl.check("0.1", "nothing")
-tl.show.pictures(pixels)
-print(hashlib.sha256(features.tobytes()).hexdigest(), verdict.state)
-"""
-
-
-@pytest.fixture
-def as_nobody(tmp_path_factory):
-    """Run a program as another user, in a home where this one may only read."""
-    home = tmp_path_factory.mktemp("read-only home")
-    for folder in (home, *home.parents[: len(home.parents) - 2]):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
-    (home / "home").mkdir(mode=0o555)
-    (home / "tmp").mkdir()
-    (home / "tmp").chmod(0o777)
-    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    setpriv = ["setpriv", *user] if os.geteuid() == 0 else []
-
-    def run(program, **variables):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home / "home"),
-            "TMPDIR": str(home / "tmp"),
-            "PYTHONPATH": str(ROOT),
-            "TQDM_DISABLE": "1",
-            **variables,
-        }
-        command = [*setpriv, sys.executable, "-W", "default", "-c", program]
-        return subprocess.run(
-            command,
-            env=environment,
-            cwd=home / "home",
-            capture_output=True,
-            text=True,
-        )
-
-    try:
-        readable = run(f"open({tl.__file__!r}), open({np.__file__!r})")
-    except FileNotFoundError:
-        cannot_be_made("setpriv is not installed")
-    if readable.returncode:
-        cannot_be_made("another user cannot read this Python or its packages")
-    run.tmp = home / "tmp"
-    return run
-
-
-def test_the_package_is_imported_in_silence(as_nobody):
-    done = as_nobody("import tlcourse")
-    assert (done.stdout, done.stderr) == ("", "")
-
-
-@pytest.mark.slow
-def test_a_read_only_home_changes_no_result_and_is_said_once(as_nobody, bundled_model):
-    done = as_nobody(READ_ONLY_HOME)
-    lines = [line for line in done.stderr.splitlines() if "Warning: " in line]
-    assert sorted("cache" in line for line in lines) == [False, True], done.stderr
-    assert "atplotlib" not in done.stderr and len(done.stdout.split()) == 2
-
-
-KEEP_ROWS = """
-import numpy as np
-from tlcourse.features import cache
-with cache.RowCache("network", (2,), np.float32) as rows:
-    rows.put({b"key": np.ones(2, np.float32)})
-    print(len(rows.get([b"key"])), cache.clear())
-"""
-
-
-@pytest.mark.parametrize("mode", [0o000, 0o444], ids=["no right", "names only"])
-def test_a_cache_one_of_whose_folders_cannot_be_read_is_used(as_nobody, mode):
-    cache = as_nobody.tmp / f"{mode}" / "tlcourse-cache"
-    (cache / "shards" / ("0" * 24)).mkdir(parents=True)
-    for folder in (cache.parent, cache):
-        folder.chmod(0o777)
-    (cache / "CACHEDIR.TAG").write_bytes(CACHE_SIGNATURE + b"\n# tlcourse")
-    (cache / "shards").chmod(mode)
-    try:
-        done = as_nobody(KEEP_ROWS, TLCOURSE_CACHE=str(cache.parent))
-    finally:
-        (cache / "shards").chmod(0o755)
-    assert done.stdout.startswith("1 ") and done.stderr == ""
-
 
 # Files that were damaged: a result or a sentence, whatever happened to them
 
@@ -302,10 +190,10 @@ def damaged(content, count):
 
 def results_reader(folder, monkeypatch):
     path = folder / "results.json"
-    monkeypatch.setattr(evidence, "results_file", lambda: path)
-    monkeypatch.setattr(evidence, "_all", evidence._all.__wrapped__)
+    monkeypatch.setattr(cards, "data_folder", lambda: folder)
+    monkeypatch.setattr(cards, "_all_results", cards._all_results.__wrapped__)
     files = damaged({"bench": {"recipes": {"a": [1, {"b": 0.5}]}}, "demo": {}}, 200)
-    return path, files, lambda: evidence.results("bench.recipes")
+    return path, files, lambda: cards.results("bench.recipes")
 
 
 def manifest_reader(folder, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 from tlcourse.training.fitting import Settings, scale_down
 
 import_tensorflow()
@@ -441,7 +441,7 @@ def test_a_killed_training_goes_on(small_bert_folder, tmp_path, monkeypatch):
         "from pathlib import Path\n"
         f"sys.path.insert(0, {str(tmp_path.parent)!r})\n"
         "import tlcourse as tl\n"
-        "from tlcourse.tensorflow_start import import_tensorflow\n"
+        "from tlcourse.native import import_tensorflow\n"
         "import_tensorflow()\n"
         "from tlcourse.training import callbacks\n"
         "def on_epoch_end(self, epoch, logs=None):\n"

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import unicodedata
 import warnings
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PIL import Image
 
 from tlcourse.datasets import from_folder
 from tlcourse.errors import UserInputError
-from tlcourse.features.decoding import EXTENSIONS
 
 SPLITS = ["train", "validation", "test"]
 
@@ -111,12 +109,6 @@ def test_the_validation_folder_may_have_one_of_its_usual_names(divided, name):
     assert folders == {divided / name}
 
 
-def test_a_class_may_be_called_train(tmp_path):
-    for number, name in enumerate(["bus", "car", "train"]):
-        pictures(tmp_path / name, 5, 100 * number)
-    assert from_folder(tmp_path).class_names == ["bus", "car", "train"]
-
-
 @pytest.mark.parametrize(
     ("count", "sizes"), [(1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (4, (2, 1, 1))]
 )
@@ -137,20 +129,6 @@ def test_the_split_goes_by_content_and_not_by_names_or_order(pets, tmp_path_fact
     one, other = from_folder(pets), from_folder(renamed)
     for split in SPLITS:
         assert digests(one.splits[split]) == digests(other.splits[split])
-
-
-def test_more_pictures_of_one_class_do_not_move_those_of_another(pets):
-    before = {path: split_of(from_folder(pets), path) for path in pets.glob("dog/*")}
-    pictures(pets / "cat" / "more", 5, 900)
-    dataset = from_folder(pets)
-    assert {path: split_of(dataset, path) for path in before} == before
-
-
-def test_the_name_and_the_owners_card(pets, monkeypatch):
-    (pets / "CARD.md").write_text("Taken in 2024 by Ada.", encoding="utf-8")
-    monkeypatch.chdir(pets)
-    dataset = from_folder(".")
-    assert (dataset.name, dataset.card.text) == (pets.name, "Taken in 2024 by Ada.")
 
 
 # The same picture twice
@@ -264,27 +242,6 @@ def test_what_cannot_be_used_is_left_out_with_the_reason(pets, file, write, reas
     assert len(paths(dataset)) == 30 and dataset.class_names == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("hidden", ["cat/.DS_Store", "cat/._0.png", ".ipynb/0.png"])
-def test_hidden_files_and_folders_are_ignored(pets, hidden):
-    (pets / hidden).parent.mkdir(exist_ok=True)
-    write_text(pets / hidden)
-    dataset = from_folder(pets)
-    assert dataset.skipped == [] and dataset.class_names == ["cat", "dog"]
-
-
-def test_every_visible_picture_is_in_a_split_or_reported(divided):
-    picture(divided / "stray.png", 900)
-    picture(divided / "val" / "cat" / "a second validation folder.png", 901)
-    original = divided / "test" / "cat" / "000.png"
-    shutil.copyfile(original, divided / "train" / "cat" / "again.png")
-    shutil.copyfile(original, divided / "train" / "dog" / "a cat.png")
-    write_text(divided / "train" / "cat" / "letter.jpg")
-    dataset = read(divided)
-    everything = {path for path in divided.rglob("*") if path.suffix in EXTENSIONS}
-    skipped = {Path(file) for file, _ in dataset.skipped}
-    assert paths(dataset) | skipped == everything and not paths(dataset) & skipped
-
-
 @pytest.fixture
 def locked(monkeypatch):
     """Folders of these names may not be listed (a test may run as root)."""
@@ -321,13 +278,6 @@ def test_files_and_classes_may_have_any_name(pets, name):
     (pets / "dog").rename(pets / "-犬 a'b\"c")
     dataset = from_folder(pets)
     assert added in paths(dataset) and dataset.class_names == ["-犬 a'b\"c", "cat"]
-
-
-def test_one_class_name_in_two_spellings_of_unicode_is_one_class(pets):
-    composed = unicodedata.normalize("NFC", "bébé")
-    pictures(pets / composed, 3, 700)
-    picture(pets / unicodedata.normalize("NFD", "bébé") / "one more.png", 710)
-    assert from_folder(pets).class_names == [composed, "cat", "dog"]
 
 
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="Unicode")

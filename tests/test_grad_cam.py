@@ -12,7 +12,7 @@ from tlcourse.training.grad_cam import grad_cam
 @pytest.fixture(scope="module")
 def spot_finder():
     """Class 1, "spot", is the more probable the brighter a picture is on average; its only layer copies the pixels."""
-    from tlcourse.tensorflow_start import import_tensorflow
+    from tlcourse.native import import_tensorflow
 
     import_tensorflow()
     import keras
@@ -78,7 +78,7 @@ def test_more_pictures_than_fit_into_a_batch(spot_finder, spots):
 @pytest.fixture(scope="module")
 def network():
     """Two convolutions and a head, as they are initialised."""
-    from tlcourse.tensorflow_start import import_tensorflow
+    from tlcourse.native import import_tensorflow
 
     import_tensorflow()
     import keras

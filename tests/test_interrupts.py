@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from tlcourse.features import engine as engines
-from tlcourse.interrupts import ctrl_c_waits
+from tlcourse.native import ctrl_c_waits
 
 
 @pytest.fixture(autouse=True)
@@ -29,27 +29,10 @@ def test_what_was_begun_is_finished_and_then_interrupted():
     assert finished == [True]
 
 
-def test_without_ctrl_c_nothing_happens():
-    with ctrl_c_waits():
-        pass
-
-
-def test_an_error_passes_through():
-    with pytest.raises(ImportError), ctrl_c_waits():
-        raise ImportError
-
-
 def test_ctrl_c_is_not_lost_behind_an_error():
     with pytest.raises(KeyboardInterrupt), ctrl_c_waits():
         signal.raise_signal(signal.SIGINT)
         raise ImportError
-
-
-def test_where_ctrl_c_is_ignored_it_stays_ignored():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with ctrl_c_waits():
-        signal.raise_signal(signal.SIGINT)
-    assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.SIG_IGN
 
 
 def test_another_thread_may_use_it():

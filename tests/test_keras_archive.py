@@ -23,7 +23,7 @@ from tlcourse.errors import DamagedFile, TLCourseError
 from tlcourse.exported import load_exported
 from tlcourse.keras_archive import CLASSES, load_network
 from tlcourse.models.recipes import RECIPES
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 
 
 @pytest.fixture(scope="module")

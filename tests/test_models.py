@@ -12,7 +12,7 @@ from tlcourse.features.text import Ragged
 from tlcourse.models import weights
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.vision import PretrainedModel
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 
 SENTENCES = ["the film was good", "not a very good story, but long", ""]
 FAMILIES = [name for name, recipe in RECIPES.items() if recipe.application]

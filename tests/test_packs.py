@@ -1,7 +1,6 @@
 """Packs are found by name, and read only where they are as they were written."""
 
 import csv
-import os
 import shutil
 
 import numpy as np
@@ -82,14 +81,6 @@ def cut(folder):
     manifest.write_bytes(manifest.read_bytes()[:300])
 
 
-def empty(folder):
-    (folder / pack.MANIFEST).write_bytes(b"")
-
-
-def other_table(folder):
-    (folder / pack.MANIFEST).write_text("picture,photographer\n1.png,Ada\n")
-
-
 def lead_out(folder):
     """To files that are there, and as the manifest says."""
     shutil.copytree(folder / "train", folder.parent / "train")
@@ -104,7 +95,7 @@ def lead_away(folder):
     (folder / pack.MANIFEST).write_text(text.replace("train/pug/", outside))
 
 
-DAMAGES = [alter, remove, cut, empty, other_table, lead_out, lead_away]
+DAMAGES = [alter, remove, cut, lead_out, lead_away]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -115,16 +106,6 @@ def test_a_damaged_pack_is_refused_with_the_cure(folder, damage):
 
 
 # Finding
-
-
-def test_of_two_packs_of_one_name_the_first_is_taken(tmp_path, monkeypatch):
-    folders = [tmp_path / "nowhere", tmp_path / "stick", tmp_path / "disk"]
-    for folder in folders[1:]:
-        (folder / "animals" / "train").mkdir(parents=True)
-    (tmp_path / "stick" / ".killed-x7" / "train").mkdir(parents=True)
-    monkeypatch.setenv("TLCOURSE_PACKS", os.pathsep.join(["", *map(str, folders)]))
-    assert datasets.find_pack("animals") == tmp_path / "stick" / "animals"
-    assert pack.list_packs() == ["animals"]
 
 
 def test_an_unknown_name_is_answered_with_the_packs_that_there_are(dogs):

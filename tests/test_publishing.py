@@ -57,11 +57,6 @@ def test_without_a_verified_address_the_set_up_cell_installs_nothing(lesson, col
     )
 
 
-def test_away_from_colab_nothing_is_installed_from_a_verified_address_either():
-    done = run_cell(build.set_up(LESSONS[0], ADDRESS), colab=False)
-    assert (done.returncode, done.stdout) == (1, "") and "make learn" in done.stderr
-
-
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_on_colab_the_verified_commit_is_installed(lesson):
     done = run_cell(build.set_up(lesson, ADDRESS), colab=True)
@@ -73,18 +68,6 @@ def test_on_colab_the_verified_commit_is_installed(lesson):
     )
     assert course and course[2] == f"https://github.com/someone/course@{COMMIT}"
     assert then == (["system tlcourse fetch minilm"] if lesson.startswith("07") else [])
-
-
-@pytest.mark.parametrize("address", [None, ADDRESS])
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_where_the_course_is_there_the_set_up_cell_does_nothing(lesson, address):
-    done = run_cell(build.set_up(lesson, address), colab=True, importable=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_a_set_up_cell_fits_on_a_screen(lesson):
-    assert len(build.set_up(lesson, ADDRESS).splitlines()) <= 15
 
 
 def test_links_are_written_for_a_verified_address_only():
@@ -167,19 +150,6 @@ def test_another_project_of_the_same_name_is_refused(host, head):
         publish.check(host.address, head)
 
 
-def test_a_host_without_the_commit_is_refused(host, head):
-    with pytest.raises(publish.NotPublished, match="404"):
-        publish.check(host.address, head)
-
-
-def test_the_address_and_the_commit_are_written_into_pyproject(tmp_path):
-    file = tmp_path / "pyproject.toml"
-    file.write_bytes((ROOT / "pyproject.toml").read_bytes())
-    publish.write(ADDRESS, file)
-    settings = build.tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["tlcourse"]
-    assert settings == {"repository": ADDRESS.repository, "revision": ADDRESS.revision}
-
-
 # What stands in the files
 
 
@@ -214,20 +184,6 @@ def test_nothing_advises_installing_the_project_by_its_name():
         name: found[0] for name, text in texts() if (found := BY_NAME.search(text))
     }
     assert advice == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "is_advice"),
-    [
-        ("Run: pip install 'tlcourse[cpu]' (or [tensorflow])", True),
-        ("pip install --force-reinstall --no-deps tlcourse", True),
-        ("%pip install -q tlcourse", True),
-        ("pip install '.[cpu]'", False),
-        ("cd tlcourse && pip install .", False),
-    ],
-)
-def test_advice_by_name_is_recognised(text, is_advice):
-    assert bool(BY_NAME.search(text)) == is_advice
 
 
 def test_no_link_leads_to_an_address_that_was_not_verified():

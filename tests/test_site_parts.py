@@ -34,23 +34,12 @@ def code(tags=(), outputs=()):
     )
 
 
-def test_a_figures_words_are_where_myst_nb_looks_for_them():
-    (cell,) = page_of(code(outputs=[figure(alt="Bars of seconds: a 1; b 2.")]))
-    assert cell.metadata["mystnb"]["image"]["alt"] == "Bars of seconds: a 1; b 2."
-
-
 def test_a_figures_words_and_numbers_are_folded_behind_it():
     (cell,) = page_of(code(outputs=[figure(alt="Lines of a < b.", table=TABLE)]))
     picture, words = cell.outputs
     assert "image/png" in picture.data and words.data["text/html"] == in_words(
         "Lines of a < b.", TABLE
     )
-
-
-def test_a_figure_whose_words_stand_behind_it_gets_no_others():
-    words = nbformat.v4.new_output("display_data", {"text/html": in_words("Lines.")})
-    (cell,) = page_of(code(outputs=[figure(alt="Lines."), words]))
-    assert len(cell.outputs) == 2
 
 
 @pytest.mark.parametrize(
@@ -61,17 +50,6 @@ def test_a_solution_and_the_set_up_are_folded(tag, hide):
     assert hide in cell.metadata.tags and cell.metadata["mystnb"][
         "code_prompt_show"
     ].startswith("Show ")
-
-
-def test_a_figure_that_may_not_be_passed_on_is_missed_in_words():
-    _, note = page_of(code(["no-store"]))
-    assert note.cell_type == "markdown" and "not stored here" in note.source
-
-
-@pytest.mark.parametrize("name", ["Colab", "Binder"])
-def test_what_opens_a_lesson_elsewhere_looks_like_a_button(name):
-    link = f"[Open in {name}](https://place.example/lesson.ipynb)"
-    assert lessons.with_buttons(f"Text. {link}") == f"Text. {link}{{.launch}}"
 
 
 @pytest.fixture
@@ -132,18 +110,6 @@ def test_what_is_sound_is_no_fault(faults_of, body):
 )
 def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
     assert faults_of(body) == [fault]
-
-
-@pytest.mark.parametrize("above", ["/home/learner", "/tmp"])
-def test_a_checkout_in_the_home_folder_is_one_fault_and_another_path_there_a_second(
-    faults_of, monkeypatch, above
-):
-    monkeypatch.setattr(checks.Path, "home", lambda: Path("/home/learner"))
-    monkeypatch.setattr(checks, "ROOT", Path(above, "Übung 1", "tlcourse"))
-    checkout = f"index.html names {above}/Übung 1/tlcourse, a folder of this machine."
-    assert faults_of(f"<p>{above}/Übung 1/tlcourse/notebooks</p>") == [checkout]
-    both = faults_of(f"<p>{above}/Übung 1/tlcourse/notebooks {above}/other</p>")
-    assert both == [checkout, f"index.html names {above}/, a folder of this machine."]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
 """`tlcourse train`: one call from a folder to an exported network; stopped anywhere, it goes on to the same one."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import dask
 import numpy as np
 import pytest
 from dask_engines import certificate_settings
 from PIL import Image
-from pyarrow import parquet
 from typer.testing import CliRunner
 
 from tlcourse import cli
@@ -80,49 +77,6 @@ def test_the_network_is_exported_and_knows_the_classes(job):
         made.class_names == ["dark", "light"]
         and load_exported(made.folder).record == made.record
     )
-
-
-def test_the_pictures_are_divided_and_what_is_no_picture_is_left_out(job):
-    data = job[0].record["data"]
-    assert {
-        name: sum(classes.values()) for name, classes in data["pictures"].items()
-    } == {
-        "train": 15,
-        "validation": 5,
-        "test": 5,
-    }
-    assert (data["left_out"], data["licence"], data["name"]) == (1, "CC0", "my shades")
-
-
-def test_the_job_is_recorded(job):
-    found = job[0].record["job"]
-    assert (found["from_block"], found["epochs"], found["seed"]) == ("head", 1, 0)
-    assert 0 <= found["probe"] <= 1 and 0 <= found["fine_tuned"] <= 1
-    assert found["estimated_seconds"] > 0 and found["seconds"] > 0
-
-
-def test_the_time_is_said_before_the_work(job):
-    _, lines = job
-    said = [line.startswith("This takes about ") for line in lines]
-    assert said.index(True) < [line.startswith("Linear probe") for line in lines].index(
-        True
-    )
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Reading the pictures in ",
-        "  look  left out      1 file (1 unreadable)",
-        "letter.jpg: cannot be read as a picture",
-        "  ok    baseline      always answering dark is right for 60.0% of the test pictures.",
-        " test pictures are right (95 % interval ",
-        "model_int8.onnx: ",
-        "MODEL_CARD.md says all this and more.",
-    ],
-)
-def test_it_says(job, words):
-    assert any(words in line for line in job[1])
 
 
 def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(job):
@@ -226,41 +180,6 @@ def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tm
     assert files(made) == files(job[0])
 
 
-def test_ctrl_c_ends_the_command_in_a_sentence(folder, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "tlcourse",
-        "train",
-        str(folder),
-        "--out",
-        str(tmp_path / "made"),
-        "--epochs",
-        "2000",
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while "This takes about" not in process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        try:
-            _, error = process.communicate(
-                timeout=60
-            )  # an import of TensorFlow that has begun finishes first
-        except (
-            subprocess.TimeoutExpired
-        ):  # a native library that was being imported has swallowed it: press again
-            process.send_signal(signal.SIGINT)
-            _, error = process.communicate(timeout=300)
-    assert (
-        process.returncode == 130
-        and "the same command goes on from here" in error
-        and "Traceback" not in error
-    )
-    assert os.listdir(tmp_path) == []
-
-
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """Address of a Dask scheduler with two workers, whose certificate Dask's settings name."""
@@ -286,15 +205,6 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(
     assert files(made) == files(job[0])
 
 
-def test_it_is_the_workers_who_compute(folder, tmp_path, monkeypatch, scheduler):
-    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    train_folder(
-        folder, tmp_path / "made", epochs=0, say=lambda line: None, scheduler=scheduler
-    )
-    jobs = (tmp_path / "cache" / "tlcourse-cache" / "shards").iterdir()
-    assert sorted(parquet.read_table(job).num_rows for job in jobs) == [5, 15]
-
-
 # What is refused
 
 
@@ -307,18 +217,6 @@ def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
         match="nothing is left for validation and test. Each class needs three",
     ):
         train_folder(tmp_path / "few", tmp_path / "made", say=lambda line: None)
-
-
-@pytest.mark.parametrize("epochs", [-1, 1.5, True, "ten"])
-def test_epochs_that_cannot_be_are_refused(folder, tmp_path, epochs):
-    with pytest.raises(UserInputError, match="expected a whole number from 0"):
-        train_folder(folder, tmp_path / "made", epochs=epochs)
-
-
-def test_a_backbone_that_reads_is_refused(folder, tmp_path, small_bert, monkeypatch):
-    monkeypatch.setattr(job_module, "load_pretrained_model", lambda name: small_bert)
-    with pytest.raises(UserInputError, match="takes pictures"):
-        train_folder(folder, tmp_path / "made", "minilm", say=lambda line: None)
 
 
 # The command
@@ -351,18 +249,3 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
         cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"]
     )
     assert given[1][0][3] == 2
-
-
-def test_the_estimate_grows_with_pictures_and_epochs(bundled_model, job, folder):
-    dataset = job_module._read(folder, lambda line: None)
-    one, ten = (
-        job_module._estimate(bundled_model, dataset, epochs, 2) for epochs in (0, 40)
-    )
-    assert job_module.EXPORT_SECONDS < one < ten
-
-
-def test_the_record_is_json_that_others_read(job):
-    assert json.loads((job[0].folder / RECORD).read_text(encoding="utf-8"))["job"][
-        "fingerprint"
-    ]
-    assert time.strptime(job[0].record["made"]["date"], "%Y-%m-%d")

@@ -12,11 +12,11 @@ import pytest
 from tolerances import assert_agree
 
 import tlcourse as tl
-from tlcourse import tensorflow_start
+from tlcourse import native as tensorflow_start
 from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
 from tlcourse.models import bert_folder, weights
 from tlcourse.models.recipes import RECIPES, PictureModel
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 
 BUNDLED = ["efficientnet_lite0", "efficientnet_lite2"]
 MODULES = {  # of keras.applications

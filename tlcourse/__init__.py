@@ -37,7 +37,7 @@ _NAMES = {  # public name → its module
     "export": "exporting",
     "load_exported": "exported",
     "ExportedModel": "exported",
-    "results": "evidence",
+    "results": "cards",
     "grad_cam": "training.grad_cam",
     "augment": "features.augment",
     "learning_curve": "training.learning_curves",
@@ -65,9 +65,9 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from . import errors as errors
     from . import plots
     from . import widgets as widgets
+    from .cards import results as results
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
-    from .evidence import results as results
     from .exercises import check as check
     from .exported import ExportedModel as ExportedModel
     from .exported import load_exported as load_exported

@@ -1,12 +1,23 @@
-"""Bundled data and its cards: where it lies, and whether it is as it was published."""
+"""What comes with the course: data, weights, their cards, and measured results."""
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from .errors import DamagedFile, TLCourseError, how_to_install, printable
-from .files import sha256
+from .errors import (
+    DamagedFile,
+    TLCourseError,
+    UserInputError,
+    how_to_install,
+    printable,
+)
+from .files import read_json, sha256
 from .foreign_text import preformatted
+from .validation import shown, text
+
+_HOW_TO_MEND = "Restore it with `git checkout -- data`, or install the course again."
 
 
 def data_folder() -> Path:
@@ -70,17 +81,17 @@ def read_card(name: str) -> Card:
     path = data_folder() / name / "CARD.md"
     lines = {}
     try:
-        _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
+        _, front, prose = path.read_text(encoding="utf-8").split("---\n", 2)
         for key in ("title", "source", "licence", "built_by"):
             line = re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0]
             lines[key] = line.strip().strip("\"'")
     except (OSError, ValueError, IndexError):
         raise DamagedFile(
             f"{path} is missing, or lacks its title, source, licence or built_by line. "
-            f"{_how_to_mend(f'{name}/CARD.md')}"
+            f"{_HOW_TO_MEND}"
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
-    return Card(name=name, files=files, text=text, bundled=True, **lines)
+    return Card(name=name, files=files, text=prose, bundled=True, **lines)
 
 
 def bundled_file(folder: str, name: str) -> Path:
@@ -90,14 +101,47 @@ def bundled_file(folder: str, name: str) -> Path:
     actual = sha256(path) if path.is_file() else "missing"
     if actual != expected:
         raise DamagedFile(
-            f"The bundled file {path} is missing, altered or cut short: its SHA-256 is "
-            f"{actual[:12]}, the card says {expected[:12]}. "
-            f"{_how_to_mend(f'{folder}/{name}')}"
+            f"The bundled file {path} is missing or altered: its SHA-256 is "
+            f"{actual[:12]}, the card says {expected[:12]}. {_HOW_TO_MEND}"
         )
     return path
 
 
-def _how_to_mend(file: str) -> str:
-    return (
-        f"Restore it with `git checkout -- data/{file}`, or install the course again."
-    )
+def results(name: str = "") -> Any:
+    """What `make results` and `make bench` measured; without a name, all of it.
+
+    Parameters
+    ----------
+    name : str
+        Keys joined by dots, such as ``"bench.recipes"``.
+
+    Raises
+    ------
+    UserInputError
+        Nothing of this name was measured.
+    DamagedFile
+        The file of results is missing or cannot be read.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> "bench" in tl.results()
+    True
+    """
+    value = _all_results()
+    for key in filter(None, text("name", name).split(".")):
+        if not isinstance(value, dict) or key not in value:
+            known = ", ".join(value) if isinstance(value, dict) else "nothing"
+            raise UserInputError(
+                f"There is no measured result {shown(name)}: no {shown(key)} among {known}."
+            )
+        value = value[key]
+    return value
+
+
+@cache
+def _all_results() -> Any:
+    installed = data_folder() / "results.json"
+    checkout = data_folder().parent / "benchmarks" / "results.json"
+    path = installed if installed.is_file() else checkout
+    return read_json(path, error=DamagedFile)

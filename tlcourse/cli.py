@@ -1,13 +1,14 @@
 """The `tlcourse` command: demo, doctor, fetch, train, predict, cache."""
 
-import codecs
 import os
 import sys
+from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperGroup
 
 from . import __version__
@@ -66,24 +67,18 @@ def _show_version(show: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[
-    bool,
-    typer.Option(
-        "--version", callback=_show_version, is_eager=True, help="Print the version."
-    ),
-]
-
-
 @app.callback()
-def _options(version: Version = False) -> None:
+def _options(
+    version: bool = Option(
+        False, callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
     pass
 
 
 @app.command()
 def demo(
-    picture: Annotated[
-        Path, typer.Option(help="File for the picture of right and wrong cells.")
-    ] = Path("tlcourse-demo.png"),
+    picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
 ) -> None:
     """See a network find broken solar cells."""
     from .demo import run_demo
@@ -99,18 +94,13 @@ def doctor() -> None:
 
     from .doctor import examine
 
-    states = {
-        "ok": Text("ok", "green"),
-        "optional": Text("optional", "dim"),
-        "missing": Text("missing", "yellow"),
-        "look": Text("look", "yellow"),
-        "broken": Text("BROKEN", "red"),
-    }
+    colours = {"ok": "green", "optional": "dim", "broken": "red"}
     table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine()
     for finding in findings:
+        state = Text(finding.state, colours.get(finding.state, "yellow"))
         text = Text(printable(finding.text, lines=True), overflow="fold")
-        table.add_row(states[finding.state], finding.subject, text)
+        table.add_row(state, finding.subject, text)
     _say(table)
     _say()
     broken = [f.subject for f in findings if f.state == "broken"]
@@ -124,130 +114,64 @@ def doctor() -> None:
 
 @app.command()
 def fetch(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="Data sets or networks; none: all lessons need."),
-    ] = None,
-    with_classifier: Annotated[
-        bool,
-        typer.Option(
-            "--with-classifier", help="Networks: their ImageNet classifier too."
-        ),
-    ] = False,
+    names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
+    with_classifier: bool = Option(
+        False, "--with-classifier", help="Networks: their ImageNet classifier too."
+    ),
 ) -> None:
     """Download what lessons need, once."""
     from . import fetching
 
     names = list(dict.fromkeys(names or fetching.LESSONS_NEED))
     fetching.check_names(names)
-    failed = [name for name in names if not _fetch_one(name, with_classifier)]
+    failed = []
+    for name in names:
+        try:
+            path, state = fetching.location(name, with_classifier), "already here"
+            if not path:
+                with redirect_stdout(sys.stderr):  # downloaders print
+                    fetching.fetch(name, with_classifier)
+                path, state = fetching.location(name, with_classifier), "fetched"
+            _say(f"{name}: {state}, {path}", soft_wrap=True)
+        except TLCourseError as error:
+            failed.append(name)
+            _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
     if failed:
-        again = " ".join(failed) + (" --with-classifier" if with_classifier else "")
         _say(
-            f"Not here yet: {', '.join(failed)}. To go on where this stopped: tlcourse "
-            f"fetch {again}",
+            f"Not here yet: {', '.join(failed)}. The same command goes on where this "
+            "stopped.",
             soft_wrap=True,
         )
         raise typer.Exit(1)
 
 
-def _fetch_one(name: str, with_classifier: bool) -> bool:
-    """Fetch one thing and say in one line how that went; whether it is here now."""
-    from . import fetching
-
-    try:
-        path, state = fetching.location(name, with_classifier), "already here"
-        if not path:
-            with redirect_stdout(sys.stderr):  # downloaders print
-                fetching.fetch(name, with_classifier)
-            path, state = fetching.location(name, with_classifier), "fetched"
-        _say(f"{name}: {state}, {path}", soft_wrap=True)
-    except TLCourseError as error:
-        _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
-        return False
-    return True
-
-
 @app.command()
 def train(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Holds a folder of pictures for each class.",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(help="Where to put the network; a new folder.", metavar="DIR"),
-    ],
-    backbone: Annotated[
-        str, typer.Option(help="The pretrained network to begin with.")
-    ] = "efficientnet_lite0",
-    from_block: Annotated[
-        str,
-        typer.Option(
-            "--from", help="First block to fine-tune, or how many of the last."
-        ),
-    ] = "3",
-    epochs: Annotated[
-        int, typer.Option(help="Of fine-tuning; 0: a linear probe is all.")
-    ] = 10,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same network.")
-    ] = 0,
-    licence: Annotated[
-        str | None, typer.Option(help="Of the pictures, for the model card.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Dask scheduler whose workers help.", metavar="ADDRESS"),
-    ] = None,
+    folder: Path = Argument(help="Holds a folder of pictures for each class."),
+    out: Path = Option(help="Where to put the network; a new folder."),
+    backbone: str = Option("efficientnet_lite0", help="The pretrained network."),
+    from_block: str = Option("3", "--from", help="First block, or how many, to tune."),
+    epochs: int = Option(10, help="Of fine-tuning; 0: a linear probe is all."),
+    seed: int = Option(0, help="The same seed gives the same network."),
+    licence: str = Option(None, help="Of the pictures, for the model card."),
+    scheduler: str = Option(None, help="Address of Dask's, whose workers help."),
 ) -> None:
     """Train a network on a folder of pictures."""
     from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
     train_folder(
-        folder,
-        out,
-        backbone,
-        first,
-        epochs,
-        seed,
-        licence,
-        say=_say_or_path,
-        scheduler=scheduler,
+        folder, out, backbone, first, epochs, seed, licence, _say_or_path, scheduler
     )
 
 
 @app.command()
 def predict(
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Picture files, or folders of them.",
-            metavar="PICTURES",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Folder that tlcourse train or tl.export wrote.", metavar="DIR"
-        ),
-    ],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format", help="csv (' before names like =A1) or json (names as is)."
-        ),
-    ] = "csv",
-    top: Annotated[int, typer.Option(help="So many classes of each picture.")] = 1,
-    variant: Annotated[
-        str, typer.Option(help="float32, int8 (smaller) or keras (TensorFlow).")
-    ] = "float32",
+    pictures: list[Path] = Argument(help="Picture files, or folders of them."),
+    model: Path = Option(help="Folder that tlcourse train or tl.export wrote."),
+    form: str = Option("csv", "--format", help="csv (' before =A1, say) or json."),
+    top: int = Option(1, help="So many classes of each picture."),
+    variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
 ) -> None:
     """Say what is in pictures, by an exported network."""
     from .exported import VARIANTS, load_exported
@@ -278,11 +202,10 @@ def show_cache() -> None:
     from .features.cache import limit
     from .features.cache_files import contents, left_alone
 
-    sizes: dict[Path, int] = {}
+    sizes: Counter[Path] = Counter()
     for path, size in contents():
         # Of Dask's a thousand files of one job.
-        path = path.parent if path.suffix == ".parquet" else path
-        sizes[path] = sizes.get(path, 0) + size
+        sizes[path.parent if path.suffix == ".parquet" else path] += size
     for path, size in sizes.items():
         name = path.relative_to(path.parent.parent)
         _say(f"  {size / 1e6:9,.1f} MB  {name}", soft_wrap=True)
@@ -308,38 +231,11 @@ def clear_cache() -> None:
     _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
 
 
-_PLAIN = str.maketrans(
-    {
-        "…": "...",
-        "–": "-",
-        "—": "-",
-        "×": "x",
-        "→": "->",
-        "↓": "v",
-        "✓": "ok",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-    }
-)
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What is written instead of characters that the terminal does not have."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end].translate(_PLAIN)
-    return text.encode("ascii", "replace").decode(), error.end
-
-
-codecs.register_error("tlcourse-plain", _plain)
-
-
 def main() -> None:
     """Run the command on this process's arguments, wherever its output goes."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="tlcourse-plain")
+            stream.reconfigure(errors="replace")  # what the terminal lacks
     if not sys.stderr.isatty():  # in a file, a progress bar is a thousand lines
         os.environ.setdefault("TQDM_DISABLE", "1")
     app()

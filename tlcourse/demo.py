@@ -1,19 +1,14 @@
 """The sixty-second demo: an ImageNet network finds defects in solar cells."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from .errors import UserInputError
-from .measure import measured
-
-if TYPE_CHECKING:
-    from .plots.figure import Figure
+from .progress import measured
 
 PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: SVM on hand-made features": 0.8244,
@@ -29,16 +24,7 @@ FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What `run_demo` measured.
-
-    Attributes
-    ----------
-    accuracy, plain_accuracy : float
-        On the test set, in [0, 1]: weighted as published, and not weighted.
-    seconds, peak_megabytes : float
-        Of the work, and at most in memory.
-    pictures : int
-    """
+    """What `run_demo` measured: accuracies weighted as published, and not weighted."""
 
     accuracy: float
     plain_accuracy: float
@@ -69,7 +55,11 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     from .models.load import load_pretrained_model
     from .training.probe import train_classifier
 
-    _check_name(picture)
+    if picture.suffix.lower() not in FORMATS or not picture.parent.is_dir():
+        raise UserInputError(
+            f"picture is {picture}; expected a name that ends in one of "
+            f"{', '.join(FORMATS)}, in a folder that there is."
+        )
     say("Can a network trained on everyday photographs find broken solar cells?")
     say("")
     solar = load_dataset("solar")
@@ -100,70 +90,40 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
     credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
     sheet.supxlabel(credit, fontsize=7)
-    saved, folder = save(sheet, picture), picture.parent.resolve()
-    if saved.parent.resolve() != folder:
-        say(f"{folder} cannot be written to, so the picture went elsewhere.")
+    try:
+        sheet.savefig(picture, dpi=100)
+    except OSError as error:
+        say(f"{picture} cannot be written ({error.strerror}), so it goes elsewhere.")
+        picture = Path(tempfile.mkdtemp(prefix="tlcourse-")) / picture.name
+        sheet.savefig(picture, dpi=100)
     say("The surest right and wrong answers, as a picture:")
-    say(f"  {saved.resolve()}")
+    say(f"  {picture.resolve()}")
     return result
 
 
 def report(result: DemoResult, tested: int) -> list[str | Text]:
     """The result line by line, between the published numbers in order of accuracy."""
-    ranking = [(accuracy, name) for name, accuracy in PUBLISHED.items()]
-    lines: list[str | Text] = [
+    rows = [(accuracy, name) for name, accuracy in PUBLISHED.items()]
+    ranking = sorted([*rows, (result.accuracy, THIS_DEMO)])
+    speed = result.pictures / result.seconds
+    slow = " That is slow: other programs may keep the processor busy."
+    return [
         "",
         f"Accuracy on the {tested:,} test cells, weighted by the experts' confidence, "
         "as published:",
         "",
-    ]
-    for accuracy, name in sorted([*ranking, (result.accuracy, THIS_DEMO)]):
-        if name == THIS_DEMO:
-            lines.append(Text(f"> {accuracy:7.2%}  {name}", style="bold"))
-        else:
-            lines.append(f"  {accuracy:7.2%}  {name}")
-    speed = result.pictures / result.seconds
-    lines += [
+        *(
+            Text(f"> {accuracy:7.2%}  {name}", style="bold")
+            if name == THIS_DEMO
+            else f"  {accuracy:7.2%}  {name}"
+            for accuracy, name in ranking
+        ),
         "",
         f"Without the weights: {result.plain_accuracy:.2%}. The published test cells "
         "are not known one by one, so a point or two of difference means little. No "
         "layer of the network was trained.",
         "",
         f"{result.pictures:,} pictures took {result.seconds:.0f} s ({speed:.0f} a "
-        f"second) and at most {result.peak_megabytes:,.0f} MB of memory.",
+        f"second) and at most {result.peak_megabytes:,.0f} MB of memory."
+        f"{slow if result.seconds > SLOW else ''}",
     ]
-    if result.seconds > SLOW:
-        lines.append(
-            "That is slow: two free cores need about half a minute. Other programs may "
-            "keep them busy."
-        )
-    return lines
-
-
-def save(sheet: "Figure", picture: Path) -> Path:
-    """Save a figure, else in a new temporary folder; returns where it is."""
-    try:
-        sheet.savefig(picture, dpi=100)
-        return picture
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="tlcourse-"))
-        try:
-            sheet.savefig(folder / picture.name, dpi=100)
-        except OSError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return folder / picture.name
-
-
-def _check_name(picture: Path) -> None:
-    """Say before the work, not after it, that no picture can have this name."""
-    if picture.suffix.lower() not in FORMATS:
-        raise UserInputError(
-            f"The picture's name is {picture.name!r}; it must end in one of "
-            f"{', '.join(FORMATS)}."
-        )
-    if not picture.parent.is_dir():
-        raise UserInputError(
-            f"There is no folder {picture.parent} for the picture. Make it, or choose "
-            "another."
-        )

@@ -10,9 +10,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import NamedTuple
 
 from . import __version__
 from .cards import bundled_file, data_folder, read_card
@@ -26,14 +26,12 @@ GIGABYTES = 2.0  # of memory, of which a lesson takes 1.5, and of disk, for the 
 MISTAKES = {  # variable: values that are a mistake, and why
     "KERAS_BACKEND": ("(?!tensorflow$)", "the course runs on TensorFlow"),
     "TF_USE_LEGACY_KERAS": ("1|[Tt]rue", "the course needs Keras 3"),
-    "LC_ALL": ("C$|POSIX$", "programs cannot read names with letters such as ü"),
     "OMP_NUM_THREADS": ("(?![1-9])", "expected a whole number from 1"),
     "TF_NUM_INTRAOP_THREADS": ("(?![1-9])", "expected a whole number from 1"),
 }
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the report.
 
     `state` is "ok"; "optional" (no lesson needs it); "look" (the course runs all the
@@ -71,8 +69,7 @@ def tensorflow() -> Iterator[Finding]:
         state, text = "broken", f"not installed. {how_to_install()}"
     elif len(names) > 1 or spec is None or spec.origin is None:
         state = "broken" if spec is None or spec.origin is None else "look"
-        text += ": one has overwritten or removed files of the other. Run: pip "
-        text += f"uninstall {' '.join(names)}; then: pip install {names[-1]}"
+        text += f". Run: pip uninstall {' '.join(names)}; then: pip install {names[-1]}"
     yield Finding("TensorFlow", state, text)
 
 
@@ -97,13 +94,10 @@ def kernel() -> Iterator[Finding]:
         from jupyter_client.kernelspec import KernelSpecManager
 
         installed = KernelSpecManager().get_all_specs().get("python3")
-        if installed is None:
-            return
-        program = Path(installed["spec"]["argv"][0])
+        program = Path(installed["spec"]["argv"][0] if installed else "python")
         if program.is_absolute() and program.parent != Path(sys.executable).parent:
             cure = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
-            text = f"{installed['resource_dir']} starts {program}. {cure}"
-            yield Finding("kernel", "missing", text)
+            yield Finding("kernel", "missing", f"the kernel starts {program}. {cure}")
 
 
 def machine() -> Iterator[Finding]:
@@ -111,25 +105,22 @@ def machine() -> Iterator[Finding]:
     import psutil
 
     free = psutil.virtual_memory().available / 1e9
-    state, text = "ok", f"{free:.1f} GB free; a lesson takes up to 1.5"
-    if free < GIGABYTES:
-        state, text = "look", f"{text}. Close programs and other notebooks' kernels."
-    yield Finding("memory", state, text)
+    state = "ok" if free >= GIGABYTES else "look"
+    yield Finding("memory", state, f"{free:.1f} GB free; a lesson takes up to 1.5")
     folders = {"TLCOURSE_CACHE": cache_folder()}
     folders["TLCOURSE_PROGRESS"] = Progress.path().parent
     for variable, folder in folders.items():
         parent = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(parent).free / 1e9
-        state, text = "ok", f"{free:.1f} GB free"
-        cure = f"Set {variable} to another folder."
-        if free < GIGABYTES:
-            state, text = "look", f"{text}, and the dogs take 2. Make room. {cure}"
+        free, state = shutil.disk_usage(parent).free / 1e9, "ok"
+        text = f"{folder}: {free:.1f} GB free"
         try:
             tempfile.TemporaryFile(dir=parent).close()
         except OSError as error:
+            text = f"{folder}: it cannot be written to ({error.strerror})"
             state = "look"
-            text = f"it cannot be written to ({error.strerror}). {cure}"
-        yield Finding("disk", state, f"{folder}: {text}")
+        if state == "look" or free < GIGABYTES:
+            state, text = "look", f"{text}. Set {variable} to another folder."
+        yield Finding("disk", state, text)
 
 
 def data() -> Iterator[Finding]:

@@ -5,9 +5,7 @@ file under its final name, and starts TensorFlow first. So this asks with `reque
 """
 
 import hashlib
-import queue
 import re
-import threading
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +19,8 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     import requests
 
-SECONDS_TO_ANSWER = 4  # from the look-up of the host's name to its answer
-SECONDS_OF_SILENCE = 15  # within a file: a bad Wi-Fi may pause
+SECONDS_TO_CONNECT = 2  # to each address: IPv6 may lead nowhere
+SECONDS_OF_SILENCE = 10  # until an answer, or within a file: a bad Wi-Fi may pause
 BLOCK = 1 << 18
 
 
@@ -50,7 +48,6 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     OSError
         The file cannot be written.
     """
-    host = _host(url)
     answer = _ask(url)
     expected = file_hash or _stated_hash(answer.headers)
     algorithm = "sha256" if len(expected) == 64 else "md5"
@@ -60,15 +57,15 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     bar = progress_bar(total=total, desc=path.name, unit="B", unit_scale=True)
     with answer, unfinished_folder(path) as folder, bar:
         file = folder / path.name
-        with open(file, "wb") as opened:
-            for block in _blocks(answer, host):
+        with open(file, "wb") as opened, _named(url, "the connection to {} broke off"):
+            for block in answer.iter_content(BLOCK):
                 opened.write(block)
                 digest.update(block)
                 bar.update(len(block))
         if digest.hexdigest() != expected:
             raise DownloadError(
-                f"what {host} sent is not the file that was published: its hash is "
-                f"{digest.hexdigest()[:12]}…, expected {expected[:12] or 'one'}…"
+                f"what {_host(url)} sent is not the file that was published: its hash "
+                f"is {digest.hexdigest()[:12]}…, expected {expected[:12] or 'one'}…"
             )
         file.replace(path)
 
@@ -96,65 +93,33 @@ def without_password(proxy: str) -> str:
 
 
 def _ask(url: str) -> "requests.Response":
-    """The host's answer, before its content; in a thread, since a look-up may hang."""
+    """The host's answer, before its content."""
     import requests
 
-    answers: queue.Queue[requests.Response | Exception] = queue.Queue(1)
-    too_late = threading.Event()
-
-    def ask() -> None:
-        try:
-            # Half of the time for each address: IPv6 may lead nowhere.
-            timeouts = (SECONDS_TO_ANSWER / 2, SECONDS_OF_SILENCE)
-            headers = {"Accept-Encoding": "identity"}
-            answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
-            answers.put(answer)
-            if too_late.is_set():
-                answer.close()
-        except Exception as error:  # of requests, urllib3, http.client, ssl, socket
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True, name="tlcourse-download").start()
-    host = _host(url)
-    try:
-        answer = answers.get(timeout=SECONDS_TO_ANSWER)
-    except queue.Empty:
-        too_late.set()
-        raise DownloadError(
-            f"{host} cannot be reached (no answer within {SECONDS_TO_ANSWER} seconds)"
-        ) from None
-    if isinstance(answer, Exception):
-        raise DownloadError(f"{host} cannot be reached ({_cause(answer)})") from answer
+    timeouts = (SECONDS_TO_CONNECT, SECONDS_OF_SILENCE)
+    headers = {"Accept-Encoding": "identity"}
+    with _named(url, "{} cannot be reached"):
+        answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
     fault = None
     if not answer.ok:
         fault = f"{answer.status_code} {answer.reason}"
     elif answer.headers.get("Content-Type", "").startswith("text/html"):
-        fault = (
-            "with a web page in place of the file, as networks do that want a log-in "
-            "first: open any page in a browser"
-        )
+        fault = "with a web page, as networks do that want a log-in first"
     if fault:
         answer.close()
-        raise DownloadError(f"{host} answered {fault}")
+        raise DownloadError(f"{_host(url)} answered {fault}")
     return answer
 
 
-def _blocks(answer: "requests.Response", host: str) -> Iterator[bytes]:
-    with _connection_to(host):
-        yield from answer.iter_content(BLOCK)
-
-
 @contextmanager
-def _connection_to(host: str) -> Iterator[None]:
+def _named(url: str, what: str) -> Iterator[None]:
     """Turn what requests raises into a `DownloadError`; disks' errors pass."""
     import requests
 
     try:
         yield
     except requests.RequestException as error:
-        raise DownloadError(
-            f"the connection to {host} broke off ({_cause(error)})"
-        ) from error
+        raise DownloadError(f"{what.format(_host(url))} ({_cause(error)})") from error
 
 
 def _stated_hash(headers: Mapping[str, str]) -> str:
@@ -165,12 +130,7 @@ def _stated_hash(headers: Mapping[str, str]) -> str:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason, such as "Connection refused", without wrappers' names."""
-    chain: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None and inner not in chain:
-        chain.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    reasons = [getattr(one, "strerror", None) for one in chain]
-    known = [str(reason) for reason in reasons if reason]
-    text = known[-1] if known else str(chain[-1]) or type(chain[-1]).__name__
-    return text.splitlines()[0][:200]
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0][:200]

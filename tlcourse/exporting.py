@@ -37,12 +37,12 @@ from .features import engine as engines
 from .features.inputs import one_picture
 from .features.pictures import resize
 from .files import as_path, unfinished_folder
+from .folders import check_output_folder
 from .model_card import model_card
 from .models import onnx_file
 from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
-from .output_folder import check_output_folder
-from .silence import stderr_silenced
+from .native import stderr_silenced
 from .training.classifiers import FineTuned
 from .training.probe import LinearProbe
 

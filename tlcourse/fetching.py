@@ -9,16 +9,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .datasets import downloaded, find_pack
-from .errors import UserInputError, WeightsUnavailable
+from .errors import WeightsUnavailable
 from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, weights
 from .models.recipes import RECIPES
 from .models.weights import fault_of_weights
-from .validation import elements, shown
+from .validation import elements, one_of
 
 LESSONS_NEED = ("dogs", "minilm")
-DATASETS = tuple(downloaded.PUBLISHED)
+DATASETS = ("dogs",)
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 TEXT_NETWORKS = ("minilm",)
 
@@ -32,16 +32,8 @@ MINILM = (
 
 def check_names(names: Sequence[str]) -> None:
     """Refuse names of which nothing can be fetched, before anything is."""
-    known = (*DATASETS, *NETWORKS, *TEXT_NETWORKS)
     for name in elements(names):
-        if name not in known:
-            bundled = isinstance(name, str) and name in RECIPES
-            raise UserInputError(
-                f"There is nothing to fetch by the name of {shown(name)}"
-                f"{': it comes with the course' if bundled else ''}. Data sets: "
-                f"{', '.join(DATASETS)}. Networks: "
-                f"{', '.join(NETWORKS + TEXT_NETWORKS)}."
-            )
+        one_of("name", name, (*DATASETS, *NETWORKS, *TEXT_NETWORKS))
 
 
 def location(name: str, with_classifier: bool = False) -> str | None:
@@ -54,7 +46,7 @@ def location(name: str, with_classifier: bool = False) -> str | None:
         return str(bert_folder.location(name)) if whole else None
     if name == "dogs" and (pack := find_pack(name)):
         return f"pack {pack}"
-    builder = downloaded.builder(name)
+    builder = downloaded.builder()
     return str(builder.data_path) if builder.is_prepared() else None
 
 
@@ -81,7 +73,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
     else:
-        downloaded.fetch(name)
+        downloaded.fetch()
 
 
 def _weights(name: str, with_classifier: bool) -> list[Path]:

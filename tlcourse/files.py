@@ -17,18 +17,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import (
-    TLCourseError,
-    UserInputError,
-)
+from .errors import TLCourseError, UserInputError
 from .validation import shown
 
 MAX_BYTES = 100_000_000  # of a file that is read as a whole
-# What is being written. It is followed by the machine's name, a digest that tells it
-# from others of this name, the process, and random characters.
+# What is being written. It is followed by a digest of the machine, the process, and
+# random characters.
 UNFINISHED = ".unfinished-"
 LONG_AGO = 24 * 3600  # seconds; what has not changed for so long nobody is writing
-_LONGEST_NAME, _LONGEST_PATH = 255, 4096  # bytes that file systems and Linux take
 
 
 def sha256(path: Path) -> str:
@@ -41,13 +37,7 @@ def sha256(path: Path) -> str:
 
 
 def as_path(path: str | PathLike, what: str = "the path") -> Path:
-    """A path that a user gave, with `~` expanded.
-
-    Parameters
-    ----------
-    path : str or path
-    what : str
-        What an error calls it: an argument or a variable.
+    """A path that a user gave, with `~` expanded; an error calls it `what`.
 
     Raises
     ------
@@ -61,26 +51,22 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
             "current folder is '.'."
         )
     try:
-        parts = [os.fsencode(part) for part in (text, *Path(text).parts)]
-    except UnicodeEncodeError:
-        parts = [b"\0"]
-    if b"\0" in parts[0]:
-        raise UserInputError(f"{what} is {text[:200]!r}, which no file can be called.")
-    lengths = [len(part) for part in parts]
-    if lengths[0] >= _LONGEST_PATH or max(lengths[1:], default=0) > _LONGEST_NAME:
+        os.lstat(text)
+    except ValueError:  # a null character, half a surrogate pair
         raise UserInputError(
-            f"{what} is {text[:100]}…, of {len(text):,} characters: too long for the "
-            "path of a file."
-        )
+            f"{what} is {shown(text)}, which no file can be called."
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserInputError(
+                f"{what} is {shown(text)}: too long for the path of a file."
+            ) from None
     try:
         return Path(text).expanduser()
     except RuntimeError:
         if os.path.lexists(text):  # a file may be called ~this
             return Path(text)
-        raise UserInputError(
-            f"{what} is {text}; there is no account of that name here, or it has no "
-            "home."
-        ) from None
+        raise UserInputError(f"{what} is {text}; there is no such account.") from None
 
 
 def read_file(
@@ -108,47 +94,32 @@ def read_file(
         class `error`.
     """
     try:
-        mode = os.stat(path).st_mode  # before it is opened: a device may act on that
-        if stat.S_ISREG(mode):
+        # Before it is opened, since a device may act on that, and once more after it.
+        if stat.S_ISREG(os.stat(path).st_mode):
             with open(path, "rb", opener=_without_waiting) as file:
-                mode = os.fstat(file.fileno()).st_mode
-                if stat.S_ISREG(mode) and first is not None:
-                    return file.read(first)
-                size = os.fstat(file.fileno()).st_size
-                if stat.S_ISREG(mode) and size <= most:
-                    content = file.read(most + 1)  # it may have grown
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    if first is not None:
+                        return file.read(first)
+                    content = file.read(most + 1)
                     if len(content) <= most:
                         return content
+                    raise error(f"{path} is larger than {most / 1e6:,.0f} MB.")
     except FileNotFoundError:
         raise error(
-            f"{path} does not exist. Check the path; relative paths start at "
-            f"{Path.cwd()}."
+            f"{path} does not exist. Relative paths start at {Path.cwd()}."
         ) from None
     except (OSError, ValueError) as reason:  # ValueError: a path with a null character
+        if isinstance(reason, TLCourseError):
+            raise
         why = getattr(reason, "strerror", None) or reason
         raise error(f"{str(path)[:200]} cannot be opened: {why}.") from None
-    if not stat.S_ISREG(mode):
-        raise error(f"{path} is {_kind_of_file(mode)}; expected a regular file.")
-    raise error(
-        f"{path} is larger than {most / 1e6:,.0f} MB, which is the most that is read. "
-        "Make it smaller first."
-    )
+    what = "a folder" if os.path.isdir(path) else "a pipe or a device"
+    raise error(f"{path} is {what}; expected a regular file.")
 
 
 def _without_waiting(path: str, flags: int) -> int:
     """Open as `open` does, but never wait: a pipe may be there by now."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _kind_of_file(mode: int) -> str:
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-    }
-    return kinds.get(stat.S_IFMT(mode), "no regular file")
 
 
 def read_text(
@@ -160,9 +131,7 @@ def read_text(
     try:
         text = read_file(path, most, error).decode("utf-8")
     except UnicodeDecodeError:
-        raise error(
-            f"{path} is not text in UTF-8. Save it again in UTF-8, or copy it again."
-        ) from None
+        raise error(f"{path} is not text in UTF-8.") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -201,9 +170,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(unfinished, path)
     except BaseException as error:
         Path(unfinished).unlink(missing_ok=True)
-        if isinstance(error, OSError) and "requested and" in str(
-            error
-        ):  # NumPy's words
+        full = "requested and"  # in NumPy's words
+        if isinstance(error, OSError) and full in str(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
 
@@ -238,18 +206,16 @@ def entries(folder: Path) -> list[Path]:
 
 
 def left_over(folder: Path) -> list[Path]:
-    """What killed processes of this machine were writing in this folder.
+    """What killed processes were writing in this folder.
 
-    Containers, and machines that share a disk, may have the same name. What another one
-    of this name began counts only once it has not changed for a day.
+    What processes of other machines, or containers, began counts only once it has not
+    changed for a day.
     """
     import psutil
 
-    name = re.escape(f"{UNFINISHED}{platform.node()}")
-    pattern = re.compile(rf"{name}-([0-9a-f]{{8}})-(\d+)-[a-z0-9_]{{8}}")
     found = []
     for path in entries(folder):
-        match = pattern.fullmatch(path.name)
+        match = re.fullmatch(rf"{UNFINISHED}(\w{{12}})-(\d+)-\w{{8}}", path.name)
         if match is None or path.is_symlink():
             continue
         if match[1] == _machine():
@@ -284,17 +250,17 @@ def is_untouched(folder: Path) -> bool:
 
 
 def _unfinished_prefix() -> str:
-    return f"{UNFINISHED}{platform.node()}-{_machine()}-{os.getpid()}-"
+    return f"{UNFINISHED}{_machine()}-{os.getpid()}-"
 
 
 @cache
 def _machine() -> str:
-    """8 hexadecimal digits for the system, or container, that numbers our processes."""
+    """12 hexadecimal digits for the system, or container, that numbers processes."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
         known = boot + os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux
         import psutil
 
-        known = f"{psutil.boot_time():.0f}"
-    return hashlib.sha256(known.encode()).hexdigest()[:8]
+        known = f"{platform.node()} {psutil.boot_time():.0f}"
+    return hashlib.sha256(known.encode()).hexdigest()[:12]

@@ -1,9 +1,15 @@
-"""Where the course keeps and looks for files: its cache, and packs."""
+"""Folders: the course's cache, packs, and what a result is written into."""
 
 import errno
+import hashlib
 import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import TLCourseError, UserInputError
 from .files import as_path, is_untouched, write_atomically
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
@@ -45,10 +51,8 @@ def make_cache_folder(name: str = "") -> Path:
         reason = f"{folder} holds files and no {CACHE_TAG} of the course"
         raise FileExistsError(errno.EEXIST, reason, str(folder))
     if not is_cache(folder):
-        comment = (
-            b"# A cache of the course tlcourse; `tlcourse cache clear` empties it."
-        )
-        text = CACHE_SIGNATURE + b"\n" + comment + b"\n"
+        comment = b"\n# A cache of tlcourse; `tlcourse cache clear` empties it.\n"
+        text = CACHE_SIGNATURE + comment
         write_atomically(folder / CACHE_TAG, lambda file: file.write(text))
     if name and (folder / name).is_symlink():
         reason = f"{folder / name} is a link, which the cache does not follow"
@@ -91,3 +95,70 @@ def how_to_carry(name: str) -> str:
         f"run `python -m workshop pack {name} FOLDER` in a checkout of the course on a "
         "machine that has the data, copy FOLDER, and set TLCOURSE_PACKS=FOLDER."
     )
+
+
+def check_new(folder: Path) -> None:
+    """Refuse, with a UserInputError, a folder that holds something, a link, a file."""
+    if os.path.lexists(folder) and (
+        folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())
+    ):
+        raise UserInputError(
+            f"{folder} is there already; nothing was overwritten. Choose a new folder."
+        )
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse, before the work, a folder that a network cannot be written into.
+
+    Raises
+    ------
+    UserInputError
+        As `check_new`.
+    TLCourseError
+        The folder above cannot be written to; or the clock says a year before 1980,
+        which no zip file, such as Keras', can hold.
+    """
+    if time.localtime(time.time()).tm_year < 1980:
+        raise TLCourseError("This machine's clock is before 1980. Set it, call again.")
+    check_new(folder)
+    above = next(path for path in folder.absolute().parents if os.path.lexists(path))
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise TLCourseError(
+            f"{folder} cannot be written: {above} takes no files "
+            f"({error.strerror or error}). Choose another folder."
+        ) from error
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep a user's other jobs out of a folder that is written at the end of this one.
+
+    The lock is in the cache and ends with the process, however that ends. Where there
+    is none (a cache that cannot be written, other users), the second of two jobs learns
+    at its end that the folder is there already.
+
+    Raises
+    ------
+    UserInputError
+        Another job is at work on this folder.
+    """
+    import filelock
+
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    try:
+        lock = filelock.FileLock(make_cache_folder("jobs") / name, blocking=False)
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserInputError(
+            f"Another job is writing to {folder}. Wait until it has ended, or choose "
+            "another folder."
+        ) from None
+    except (OSError, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

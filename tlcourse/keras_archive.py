@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import DamagedFile, TLCourseError
-from .tensorflow_start import import_tensorflow
+from .native import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -1,9 +1,13 @@
-"""Progress bars: a widget in a notebook, a line on stderr elsewhere."""
+"""Progress bars, and how much time and memory something took."""
 
 import os
+import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,3 +48,67 @@ def in_notebook() -> bool:
     """Whether a kernel shows what is displayed; a terminal's IPython does not."""
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     return bool(shell) and getattr(shell, "kernel", None) is not None
+
+
+@dataclass
+class Measured:
+    """Seconds of wall-clock time, and peak memory in megabytes (10⁶ bytes)."""
+
+    seconds: float = float("nan")
+    peak_megabytes: float = float("nan")
+
+
+@contextmanager
+def measured() -> Iterator[Measured]:
+    """Time a block, also one that raises.
+
+    Examples
+    --------
+    >>> from tlcourse.progress import measured
+    >>> with measured() as took:
+    ...     total = sum(range(1000))
+    >>> took.seconds < 60
+    True
+    """
+    took, start = Measured(), time.perf_counter()
+    try:
+        yield took
+    finally:
+        took.seconds = time.perf_counter() - start
+        took.peak_megabytes = peak_megabytes()
+
+
+def peak_megabytes() -> float:
+    """The most memory (resident set, 10⁶ bytes) that this process has held so far."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    high_water = _high_water_mark()
+    if high_water is not None:
+        return high_water
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return peak * unit / 1e6
+
+
+def _high_water_mark() -> float | None:
+    """Linux' own mark, or None: getrusage counts the parent program's memory, too."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    kibibytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(kibibytes[1]) * 1024 / 1e6 if kibibytes else None
+
+
+def duration(seconds: float) -> str:
+    """ "41 s", "6 min", "2 h 10 min"."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

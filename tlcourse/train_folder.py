@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -27,10 +28,10 @@ from .exporting import export
 from .features.engine import workers
 from .features.pictures import Pictures
 from .files import as_path, sha256
-from .measure import duration
+from .folders import check_output_folder, claimed
 from .models.load import load_pretrained_model
 from .models.vision import PretrainedModel
-from .output_folder import check_output_folder, claimed
+from .progress import duration
 from .training.classifiers import FineTuned
 from .training.evaluation import Gain, paired_gain
 from .training.fine_tune import fine_tune, first_block
@@ -42,6 +43,19 @@ TIMED = 16  # pictures with which the time is estimated
 EPOCH_COST, TEST_COST = 0.5, 6.0
 EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
 SHOWN = 10  # classes that are printed; the model card has more
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be trained; `say` gets one line after the other on what is done."""
+
+    model: PretrainedModel
+    dataset: Dataset
+    epochs: int
+    from_block: str | int
+    seed: int
+    engine: str | None
+    say: Callable[[str], None]
 
 
 def train_folder(
@@ -105,43 +119,32 @@ def train_folder(
         "seed": int(Settings(seed=seed).seed),
         "licence": licence,
     }
-    if (out / RECORD).is_file():  # perhaps of this very job: then nothing is written
-        if not _is_result_of(out, _fingerprint(_read(folder, say), settings)):
-            check_output_folder(out)
-        say(
-            f"{out} holds the network of this very job: the same pictures, the same "
-            "settings. There is nothing to do."
-        )
-        return load_exported(out)
-    check_output_folder(out)
+    if not (out / RECORD).is_file():  # else it may be the result of this very job
+        check_output_folder(out)
     with claimed(out):
-        return _train(folder, out, settings, model, say, scheduler)
+        dataset = _read(folder, say)
+        settings["fingerprint"] = _fingerprint(dataset, settings)
+        if _is_result_of(out, settings["fingerprint"]):
+            say(f"{out} holds the network of this very job. There is nothing to do.")
+            return load_exported(out)
+        check_output_folder(out)
+        with _cluster(scheduler) as (engine, threads):
+            job = _Job(model, dataset, epochs, from_block, seed, engine, say)
+            return _train(job, out, settings, threads)
 
 
-def _train(
-    folder: str | PathLike,
-    out: Path,
-    settings: dict,
-    model: PretrainedModel,
-    say: Callable[[str], None],
-    scheduler: str | None,
-) -> ExportedModel:
+def _train(job: _Job, out: Path, settings: dict, threads: int) -> ExportedModel:
     """The job itself, its arguments checked."""
-    started, dataset = time.perf_counter(), _read(folder, say)
-    job = {"fingerprint": _fingerprint(dataset, settings), **settings}
-    with _cluster(scheduler) as (engine, threads):
-        job["estimated_seconds"] = _estimate(model, dataset, job["epochs"], threads)
-        say(
-            f"This takes about {duration(job['estimated_seconds'])}, less where an "
-            "earlier run was interrupted."
-        )
-        probe, right = _probe(model, dataset, job["seed"], engine)
-        job["probe"] = float(np.mean(right))
-        say(f"Linear probe: {job['probe']:.1%} of the validation pictures are right.")
-        chosen = _select(model, dataset, probe, right, job, say, engine)
+    started, say = time.perf_counter(), job.say
+    estimate = _estimate(job, threads)
+    say(f"This takes about {duration(estimate)}, or less after an interruption.")
+    chosen, choice = _select(job)
     say(f"Testing on the test pictures, once, and exporting to {out} …")
-    job["seconds"] = round(time.perf_counter() - started, 1)
-    exported = export(chosen, out, dataset, model, job["licence"], about={"job": job})
+    seconds = round(time.perf_counter() - started, 1)
+    about = {**settings, "estimated_seconds": estimate, **choice, "seconds": seconds}
+    exported = export(
+        chosen, out, job.dataset, job.model, settings["licence"], about={"job": about}
+    )
     for line in _test_results(exported.record["test"]):
         say(printable(line))
     for name, file in exported.record["files"].items():
@@ -196,72 +199,59 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
     if scheduler is None:
         yield None, workers()
         return
-    from .scale.cluster import connected
+    from .distributed.cluster import connected
 
     with connected(scheduler) as client:
         yield "dask", sum(client.nthreads().values())
 
 
-def _estimate(
-    model: PretrainedModel, dataset: Dataset, epochs: int, threads: int
-) -> int:
+def _estimate(job: _Job, threads: int) -> int:
     """Seconds that the whole job takes, from a trial with a few pictures."""
-    some = dataset.train.images[:TIMED]
-    model.extract_features(some[:1], cache=False)  # starts the engine
+    some = job.dataset.train.images[:TIMED]
+    job.model.extract_features(some[:1], cache=False)  # starts the engine
     started = time.perf_counter()
-    model.extract_features(some, cache=False)
+    job.model.extract_features(some, cache=False)
     each = (time.perf_counter() - started) / len(some)
-    train, held_out, test = (len(split) for split in dataset.splits.values())
-    copies = len(model.augmentations(None)) if epochs else 0
+    train, held_out, test = (len(split) for split in job.dataset.splits.values())
+    copies = len(job.model.augmentations(None)) if job.epochs else 0
     frozen = (train + held_out + copies * train) * workers() / threads
-    passes = frozen + EPOCH_COST * epochs * train + TEST_COST * test
+    passes = frozen + EPOCH_COST * job.epochs * train + TEST_COST * test
     return round(each * passes + EXPORT_SECONDS)
 
 
-def _probe(
-    model: PretrainedModel, dataset: Dataset, seed: int, engine: str | None
-) -> tuple[LinearProbe, np.ndarray]:
-    """A linear probe, and which of the validation pictures it gets right."""
-    train, held_out = (
-        model.extract_features(split.images, engine=engine)
-        for split in (dataset.train, dataset.validation)
+def _select(job: _Job) -> tuple[FineTuned | LinearProbe, dict]:
+    """The probe, or the fine-tuned network if it is clearly better; and why."""
+    train, held_out = job.dataset.train, job.dataset.validation
+    features, held_out_features = (
+        job.model.extract_features(split.images, engine=job.engine)
+        for split in (train, held_out)
     )
-    probe = train_classifier(
-        train, dataset.train.labels, dataset.class_names, seed=seed
-    )
-    return probe, probe.predict(held_out) == dataset.validation.labels
-
-
-def _select(
-    model: PretrainedModel,
-    dataset: Dataset,
-    probe: LinearProbe,
-    probe_right: np.ndarray,
-    job: dict,
-    say: Callable[[str], None],
-    engine: str | None,
-) -> FineTuned | LinearProbe:
-    """The probe, or the fine-tuned network if it is clearly better; `job` says why."""
-    if not job["epochs"]:
-        job |= {"fine_tuned": None, "choice": "Only the linear probe was trained."}
-        return probe
+    names = job.dataset.class_names
+    probe = train_classifier(features, train.labels, names, seed=job.seed)
+    probe_right = probe.predict(held_out_features) == held_out.labels
+    accuracy = float(np.mean(probe_right))
+    job.say(f"Linear probe: {accuracy:.1%} of the validation pictures are right.")
+    about = {"probe": accuracy, "fine_tuned": None}
+    if not job.epochs:
+        return probe, {**about, "choice": "Only the linear probe was trained."}
     tuned = fine_tune(
-        model,
-        dataset.train.images,
-        dataset.train.labels,
-        job["from_block"],
-        validation=(dataset.validation.images, dataset.validation.labels),
-        class_names=dataset.class_names,
-        epochs=job["epochs"],
-        seed=job["seed"],
-        engine=engine,
+        job.model,
+        train.images,
+        train.labels,
+        job.from_block,
+        validation=(held_out.images, held_out.labels),
+        class_names=names,
+        epochs=job.epochs,
+        seed=job.seed,
+        engine=job.engine,
     )
-    right = tuned.predict(dataset.validation.images) == dataset.validation.labels
+    right = tuned.predict(held_out.images) == held_out.labels
     gain = paired_gain(probe_right, right)
-    job["fine_tuned"] = float(np.mean(right))
-    job["choice"] = _about_choice(job["probe"], job["fine_tuned"], gain)
-    say(job["choice"])
-    return tuned if gain.exceeds_one_standard_error else probe
+    about["fine_tuned"] = float(np.mean(right))
+    choice = _about_choice(accuracy, about["fine_tuned"], gain)
+    job.say(choice)
+    chosen = tuned if gain.exceeds_one_standard_error else probe
+    return chosen, {**about, "choice": choice}
 
 
 def _about_choice(probe: float, tuned: float, gain: Gain) -> str:

@@ -3,6 +3,7 @@
 import difflib
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -122,105 +123,77 @@ def elements(value: Any) -> tuple:
 def class_names(value: Any) -> list[str]:
     """Class names in the order of the labels 0, 1, …
 
-    Parameters
-    ----------
-    value : sequence of str, or mapping of int to str
-        A list, tuple, array or series, or {0: "cat", 1: "dog"}; numbers become text.
-
-    Raises
-    ------
-    UserInputError
-        It has no order (a set), or is no list; it is empty, or a name is empty, no
-        text, or there twice.
+    A list, tuple, array or series of text, or {0: "cat", 1: "dog"}; numbers become
+    text. Refused is what has no order, is empty, or holds a name twice.
     """
     if isinstance(value, Mapping) and set(value) == set(range(len(value))):
         names = tuple(value[label] for label in range(len(value)))
     else:
         names = () if isinstance(value, Mapping) else elements(value)
-    if not names:
-        why = " A set has no order." if isinstance(value, set | frozenset) else ""
+    names = tuple(str(n) if isinstance(n, int | np.integer) else n for n in names)
+    are_texts = all(isinstance(name, str) and name.strip() for name in names)
+    if not names or not are_texts:
         raise UserInputError(
             f"class_names is {shown(value)}; expected a list of names in the order of "
-            f'the labels, ["cat", "dog"], say.{why}'
+            'the labels, ["cat", "dog"], say.'
         )
-    names = tuple(str(n) if isinstance(n, int | np.integer) else n for n in names)
-    first: dict[str, int] = {}
-    for position, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
-            raise UserInputError(
-                f"class_names holds {shown(name)}; expected text that names the class."
-            )
-        earlier = first.setdefault(unicodedata.normalize("NFC", name), position)
-        if earlier != position:
-            raise UserInputError(
-                f"class_names holds {shown(name)} twice, for the labels {earlier} and "
-                f"{position}. Each class needs a name of its own; a name twice is "
-                "often a list in the wrong order or of the wrong length."
-            )
+    counts = Counter(unicodedata.normalize("NFC", name) for name in names)
+    twice, count = counts.most_common(1)[0]
+    if count > 1:
+        raise UserInputError(
+            f"class_names holds {shown(twice)} twice. Each class needs its own name."
+        )
     return [str(name) for name in names]
 
 
 def as_array(values: "ArrayLike", name: str) -> np.ndarray:
     """An array, unless its rows differ in length or some of them are masked."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
-        count = int(np.ma.getmaskarray(values).sum())
-        raise UserInputError(
-            f"{count:,} of the {name} are masked. Leave these rows out, everywhere the "
-            "same ones."
-        )
-    expected = "one each"
-    if name == "features":
-        expected = "shape (n, d), as model.extract_features(images) gives them"
+        raise UserInputError(f"Some of the {name} are masked. Leave these rows out.")
     try:
         return np.asarray(values)
     except ValueError:  # NumPy's own message speaks of inhomogeneous parts
-        raise UserInputError(
-            f"The rows of the {name} differ in length; expected {expected}."
-        ) from None
+        raise UserInputError(f"The rows of the {name} differ in length.") from None
     except Exception as error:  # __array__ of the caller's own may raise anything
         reason = f"{type(error).__name__}: {error}"[:SHOWN]
         raise UserInputError(
-            f"The {name} cannot be read as an array ({reason}); expected {expected}."
+            f"{name} cannot be read as an array ({reason})."
         ) from error
 
 
 def labels(values: "ArrayLike", count: int) -> np.ndarray:
     """Labels as an array (count,) of whole numbers, bool or text, all of one kind.
 
-    Whole numbers may be kept as floats or objects.
-
-    Raises
-    ------
-    UserInputError
-        Another shape; a fraction, NaN or an infinite number; something missing; numbers
-        and text mixed.
+    Whole numbers may be kept as floats or objects. Refused are another shape,
+    fractions, what is missing, and numbers beside text.
     """
     array = as_array(values, "labels")
     if array.ndim != 1 or len(array) != count:
         raise UserInputError(
             f"{count:,} rows came with labels of shape {array.shape}; expected one "
-            "label for each row, in shape (n,). One-hot labels become numbers by "
-            "labels.argmax(axis=1)."
+            "label for each row. One-hot labels: labels.argmax(axis=1)."
         )
     if array.dtype.kind in "OU":
         # NumPy makes text of everything where there is one text: ask the labels.
         each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
         kinds = [_label_type(label) for label in each]
-        if kinds and kinds[0] and len(set(kinds)) == 1:
+        usable = np.array([kind is not None and kind == kinds[0] for kind in kinds])
+        if usable.all() and len(usable):
             return array.astype(kinds[0])
-        odd = [row for row, kind in enumerate(kinds) if not kind or kind != kinds[0]]
-        raise _unusable_label(each[odd[0]] if odd else None, odd[0] if odd else 0)
-    if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
-        if not whole.all():
-            row = int(np.argmin(whole))
-            raise _unusable_label(array[row].item(), row)
-        return array.astype(np.int64)
-    if array.dtype.kind not in "uibU":
-        raise UserInputError(
-            f"Labels must be whole numbers or text; these are of type {array.dtype}."
-        )
-    return array
+    elif array.dtype.kind == "f":
+        usable = (array == np.rint(array)) & (np.abs(array) < 2**53)
+        if usable.all():
+            return array.astype(np.int64)
+    else:
+        usable = np.full(count, array.dtype.kind in "uib")
+        if usable.all():
+            return array
+    row = int(np.argmin(usable)) if len(usable) else 0
+    label = array[row].item() if array.dtype.kind == "f" else array[row : row + 1]
+    raise UserInputError(
+        "Labels must be whole numbers or text, all of one kind; the label of row "
+        f"{row} is {shown(label)}. Leave rows without a label out."
+    )
 
 
 def _label_type(label: object) -> type | None:
@@ -233,13 +206,6 @@ def _label_type(label: object) -> type | None:
     return np.int64 if is_whole else None
 
 
-def _unusable_label(label: object, row: int) -> UserInputError:
-    return UserInputError(
-        "Labels must be whole numbers or text, all of one kind; the label of row "
-        f"{row} is {shown(label)}. Leave rows without a label out, with their features."
-    )
-
-
 def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
     """Weights of the rows as float64 (count,); None: ones."""
     if values is None:
@@ -250,7 +216,7 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
     if not is_usable or not array.any():
         raise UserInputError(
             f"sample_weight has shape {array.shape} and type {array.dtype}; expected "
-            f"{count} finite numbers, one for each row, none negative and not all zero."
+            f"{count} finite numbers, none negative and not all zero."
         )
     return array.astype(np.float64)
 
@@ -258,69 +224,39 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
 def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
     """The names of the classes that occur; None if the labels are names themselves.
 
-    Parameters
-    ----------
-    classes : ndarray of shape (classes,)
-        The different labels, sorted: the order of the columns of `predict_proba`.
-    given : see `class_names`, or None
-
-    Raises
-    ------
-    UserInputError
-        As `class_names`; a label has no name, or text labels come with names in another
-        order than sorted.
+    `classes` are the different labels, sorted: the columns of `predict_proba`.
     """
     if given is None:
         return None
     names = class_names(given)
     if classes.dtype.kind == "U":
         present = classes.tolist()
-        unknown = [label for label in present if label not in names]
-        if unknown:
-            raise UserInputError(
-                f"The labels hold {shown(unknown[0])}, and class_names {shown(names)} "
-                "does not."
-            )
         if [name for name in names if name in present] != present:
             raise UserInputError(
-                f"class_names is {shown(names)}, but labels that are text are sorted: "
-                f"the columns stand for {shown(present)}. Leave class_names out; "
-                "classifier.class_names tells the order."
+                f"class_names is {shown(names)}, but the labels, which are text, are "
+                f"{shown(present)} in their sorted order. Leave class_names out."
             )
         return None
     if classes.min() < 0 or classes.max() >= len(names):
         raise UserInputError(
-            f"The labels run from {classes.min()} to {classes.max()}, but {len(names)} "
-            "class names were given; label 0 belongs to the first name."
+            f"The labels run from {classes.min()} to {classes.max()}, but there are "
+            f"{len(names)} class_names; label 0 belongs to the first name."
         )
     return [names[int(label)] for label in classes]
 
 
 def features(values: "ArrayLike") -> np.ndarray:
-    """Features as a finite array of numbers (n, d).
-
-    Raises
-    ------
-    UserInputError
-        Another shape or type; no rows; NaN or infinite numbers.
-    """
+    """Features as a finite array of numbers (n, d), with at least one row."""
     array = as_array(values, "features")
-    if array.dtype.kind not in "uif" or array.ndim != 2:
+    if array.dtype.kind not in "uif" or array.ndim != 2 or not array.size:
         raise UserInputError(
-            f"Features were given with shape {array.shape} and type {array.dtype}; "
-            "expected numbers in shape (n, d), as model.extract_features(images) "
-            "gives them."
-        )
-    if not array.size:
-        raise UserInputError(
-            f"There are no features: their shape is {array.shape}. At least one row is "
-            "needed."
+            f"features have shape {array.shape} and type {array.dtype}; expected "
+            "numbers in shape (n, d), as model.extract_features(images) returns."
         )
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         raise UserInputError(
             f"{np.sum(~finite)} rows of the features hold NaN or infinite numbers, the "
-            f"first is row {np.argmin(finite)}. Leave these rows out, with their "
-            "labels, and look at the pictures they come from."
+            f"first is row {np.argmin(finite)}. Leave them out, with their labels."
         )
     return array

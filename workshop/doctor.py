@@ -133,7 +133,7 @@ def unfinished_downloads() -> Iterator[Finding]:
 
 def _unfinished() -> Iterator[Path]:
     """What the course's downloads and tensorflow-datasets' are written to at first."""
-    sets = downloaded.data_folder()
+    sets = Path(downloaded.builder().data_path).parents[1]
     networks = weights.weights_file("vgg16").parent
     ours = [bert_folder.models_folder(), networks, cache_folder() / "dogs"]
     for folder in (*ours, *sets.glob("downloads/tlcourse-*")):
@@ -163,7 +163,7 @@ def fault_of_fetching(name: str) -> str | None:
         command = [*pip, *limits, "index", "versions", package]
         reason = fetching.run_installer(command)
         return f"{package}: {reason}" if reason else None
-    infos = downloaded.builder(name).url_infos
+    infos = downloaded.builder().url_infos
     return fault_of_host(min(infos, key=lambda url: infos[url].size))
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tlcourse.tensorflow_start import import_tensorflow
+from tlcourse.native import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402

@@ -11,7 +11,7 @@ from ..features.pictures import resize
 from ..models.blocks import is_model
 from ..models.recipes import RECIPES
 from ..models.weights import preprocess
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from ..validation import shown
 
 if TYPE_CHECKING:

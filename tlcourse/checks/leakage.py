@@ -90,7 +90,7 @@ def _figure(matches: list[tuple]) -> "Figure":
 
     sides = [side for _, *both in matches for side in both]
     titles = [f"{split.name}\n{str(split.label(i))[-28:]}" for split, i in sides]
-    images = [np.asarray(split.work(index)) for split, index in sides]
+    images = [np.asarray(split.picture(index)) for split, index in sides]
     return pictures(images, titles, columns=4 if len(matches) > 1 else 2)
 
 

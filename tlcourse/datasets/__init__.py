@@ -66,7 +66,7 @@ def load_dataset(name: str, **options: Any) -> Dataset:
         folders of the variable TLCOURSE_PACKS.
     **options
         ``protocol`` ("deitsch2019" or "confident") and ``seed`` of solar; ``domain``
-        ("films", "products" or "tweets") of reviews; ``full`` of digits: all 70,000.
+        ("films", "products" or "tweets") of reviews.
 
     Returns
     -------

@@ -1,14 +1,12 @@
 """A zip file of pictures → a folder: for pictures that were uploaded or sent."""
 
-import shutil
-import stat
 import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from ..errors import DamagedFile, TLCourseError, UserInputError
 from ..files import as_path, unfinished_folder
-from ..output_folder import check_new
+from ..folders import check_new
 
 MAX_BYTES = 5_000_000_000  # unpacked
 MAX_FILES = 200_000
@@ -17,8 +15,8 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder, links are refused, and so is what would fill
-    the disk: a zip file of a few kilobytes can hold gigabytes.
+    Nothing is written outside the folder (`zipfile` makes no links), and what would fill the disk is refused: a zip file of a few
+    kilobytes can hold gigabytes.
 
     Parameters
     ----------
@@ -35,10 +33,10 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     Raises
     ------
     UserInputError
-        The archive does not exist, or holds paths that lead out of it, links, a
-        password, one name twice, or too much; or the folder is not empty.
+        The archive does not exist, or holds too much, or paths that lead out of it; or
+        the folder is not empty.
     DamagedFile
-        It is no zip file, or was cut short or altered.
+        It is no zip file, was cut short or altered, or has a password.
     TLCourseError
         The folder cannot be written.
 
@@ -58,70 +56,39 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         )
     check_new(target)
     try:
-        with zipfile.ZipFile(source) as opened:
-            entries = [entry for entry in opened.infolist() if not _is_ignored(entry)]
-            _check(source, entries)
-            _extract(opened, entries, target)
+        with (
+            zipfile.ZipFile(source) as opened,
+            unfinished_folder(target) as unfinished,
+        ):
+            # What macOS adds of its own is left out.
+            entries = [e for e in opened.infolist() if "__MACOSX/" not in e.filename]
+            for path in (PurePosixPath(e.filename.replace("\\", "/")) for e in entries):
+                if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+                    raise UserInputError(
+                        f"{source} holds {path}, which leads out of the folder. Zip "
+                        "the pictures' folder itself."
+                    )
+            size = sum(entry.file_size for entry in entries)
+            if len(entries) > MAX_FILES or size > MAX_BYTES:
+                raise UserInputError(
+                    f"{source} would unpack to {len(entries):,} files and "
+                    f"{size / 1e9:.1f} GB; expected at most {MAX_FILES:,} and "
+                    f"{MAX_BYTES / 1e9:.0f}."
+                )
+            # zipfile itself stops where more comes than an entry says.
+            opened.extractall(unfinished, entries)
+            if target.is_dir():
+                target.rmdir()
+            unfinished.rename(target)
     except TLCourseError:
         raise
     except OSError as error:
         raise TLCourseError(
-            f"{source} could not be unpacked into {target} "
-            f"({error.strerror or error}). Nothing was left there. Make room, or "
-            "choose another folder."
+            f"{source} could not be unpacked into {target} ({error.strerror or error})."
         ) from error
     except Exception as error:  # zipfile and the decompressors raise a dozen kinds
         raise DamagedFile(
-            f"{source} cannot be unpacked ({error}): it is no zip file, or was cut "
-            "short or altered. Zip the folder again."
+            f"{source} is no zip file, or was altered ({error}). Zip the folder again."
         ) from None
     inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
-
-
-def _is_ignored(entry: zipfile.ZipInfo) -> bool:
-    """Folders, which are made for their files, and what macOS adds of its own."""
-    return entry.is_dir() or PurePosixPath(entry.filename).parts[:1] == ("__MACOSX",)
-
-
-def _check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse, before anything is written, what would harm."""
-    paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
-    for path in paths:
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-            raise UserInputError(
-                f"{source} holds {path}, which leads out of the folder. Zip the "
-                "pictures' folder itself."
-            )
-    size = sum(entry.file_size for entry in entries)
-    modes = [entry.external_attr >> 16 for entry in entries]
-    faults = {
-        "holds links": any(map(stat.S_ISLNK, modes)),
-        "is locked with a password": any(entry.flag_bits & 1 for entry in entries),
-        "holds the same name twice": len(set(paths)) < len(paths),
-        f"would unpack to {len(entries):,} files and {size / 1e9:.1f} GB": (
-            size > MAX_BYTES or len(entries) > MAX_FILES
-        ),
-    }
-    for fault, is_so in faults.items():
-        if is_so:
-            raise UserInputError(
-                f"{source} {fault}; expected pictures as they are, at most "
-                f"{MAX_FILES:,} files and {MAX_BYTES / 1e9:.0f} GB. Zip the pictures' "
-                "folder again."
-            )
-
-
-def _extract(
-    opened: zipfile.ZipFile, entries: list[zipfile.ZipInfo], target: Path
-) -> None:
-    with unfinished_folder(target) as unfinished:
-        for entry in entries:
-            path = unfinished / PurePosixPath(entry.filename)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # zipfile itself stops where more comes than the entry says.
-            with opened.open(entry) as packed, open(path, "xb") as file:
-                shutil.copyfileobj(packed, file)
-        if target.is_dir():
-            target.rmdir()
-        unfinished.rename(target)

@@ -9,10 +9,9 @@ import numpy as np
 from ..cards import bundled_file, read_card
 from ..errors import DatasetUnavailable
 from ..features.pictures import Pictures
-from ..validation import flag, one_of
+from ..validation import one_of
 from ..validation import seed as checked_seed
 from .core import Dataset, from_arrays
-from .downloaded import load_mnist
 
 DIGITS = [str(digit) for digit in range(10)]
 REVIEW_DOMAINS = ("films", "products", "tweets")
@@ -20,13 +19,8 @@ NEUTRAL = 0.5  # a mean rating no further than this from 0 is in neither class
 SOLAR_PROTOCOLS = ("deitsch2019", "confident")
 
 
-def load_digits(full: bool = False) -> Dataset:
-    """MNIST in part: uint8, 28×28, 500 / 100 / 100 pictures of each digit.
-
-    With `full`, all 70,000 pictures, which `tlcourse fetch digits` has brought.
-    """
-    if flag("full", full):
-        return load_mnist(read_card("digits"), DIGITS)
+def load_digits() -> Dataset:
+    """MNIST in part: uint8, 28×28, 500 / 100 / 100 pictures of each digit."""
     arrays = _read("digits")
     return from_arrays(
         read_card("digits"),
@@ -128,10 +122,7 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
     paths, probability, kind = _read_elpv()
     strata = np.char.add(kind, np.char.mod("%.2f", probability))
     split = _stratified_split(strata, checked_seed(seed))
-    if protocol == "confident":
-        rows = np.isin(probability, (0, 1))
-    else:
-        rows = np.ones(len(paths), bool)
+    rows = np.isin(probability, (0, 1)) | (protocol != "confident")
     weights = np.where(probability > 0, probability, 1).astype(np.float32)
     return from_arrays(
         read_card("solar"),
@@ -154,8 +145,7 @@ def _read_elpv() -> tuple[list[Path], np.ndarray, np.ndarray]:
     package = find_spec("elpv_dataset")
     if package is None or package.origin is None:
         raise DatasetUnavailable(
-            "The solar cells come with the pip package elpv-dataset, which is not "
-            "installed. Install it with `pip install elpv-dataset`."
+            "The solar cells are not installed: run `pip install elpv-dataset`."
         )
     folder = Path(package.origin).parent / "data"
     with open(folder / "labels.csv", encoding="utf-8") as file:
@@ -166,11 +156,7 @@ def _read_elpv() -> tuple[list[Path], np.ndarray, np.ndarray]:
 
 
 def _stratified_split(strata: np.ndarray, seed: int) -> np.ndarray:
-    """0 train, 1 validation or 2 test for each row, 67.5 : 7.5 : 25 in each stratum.
-
-    Rows are shuffled and sorted by stratum; every fourth is then taken for test, so
-    that each stratum contributes its share to within a row, and the total is exact.
-    """
+    """0 train, 1 validation or 2 test for each row, 67.5 : 7.5 : 25 in each stratum."""
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(strata))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     split = np.zeros(len(strata), np.int64)

@@ -1,7 +1,7 @@
 """What every data set is made of: three splits with labels, and a card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """What the rows are: "pictures" or "sentences"."""
+        """What each row is: "pictures" or "sentences"."""
         is_text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
         return "sentences" if is_text else "pictures"
 
@@ -95,17 +95,7 @@ class Split:
         return np.asarray(self.class_names)[self.labels]
 
     def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
-        """The split with only these rows.
-
-        Parameters
-        ----------
-        rows : positions, slice or mask of bool
-
-        Raises
-        ------
-        UserInputError
-            `rows` is none of these, or leads out of the split.
-        """
+        """The split with only these rows: positions, a slice or a mask of bool."""
         try:
             positions = np.arange(len(self))[rows]
         except (IndexError, TypeError, ValueError, OverflowError):
@@ -115,22 +105,15 @@ class Split:
                 f"rows is {validation.shown(rows)}; expected positions from 0 to "
                 f"{len(self) - 1}, a slice, or a mask of {len(self)} bools."
             )
-        columns = {column.name: getattr(self, column.name) for column in fields(self)}
-        names = columns.pop("class_names")
-        chosen: dict[str, Any] = {
-            name: None if values is None else values[positions]
-            for name, values in columns.items()
+        chosen = {
+            name: values[positions]
+            for name, values in vars(self).items()
+            if name != "class_names" and values is not None
         }
-        return Split(class_names=names, **chosen)
+        return replace(self, **chosen)
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
-        """The rows of these classes, whose labels are then positions in `class_names`.
-
-        Raises
-        ------
-        UserInputError
-            A class is unknown, or named twice.
-        """
+        """The rows of these classes; labels are then positions in `class_names`."""
         names = [
             str(name) if isinstance(name, str | int | np.generic) else ""
             for name in validation.elements(class_names)
@@ -147,13 +130,7 @@ class Split:
         return replace(part, labels=new_labels[part.labels], class_names=names)
 
     def sample(self, per_class: int, seed: int = 0) -> "Split":
-        """At most `per_class` random rows of each class, repeatable by the seed.
-
-        Raises
-        ------
-        UserInputError
-            `per_class` is under 1, or `seed` no whole number from 0.
-        """
+        """At most `per_class` random rows of each class, repeatable by the seed."""
         return self.select(self.sample_rows(per_class, seed))
 
     def sample_rows(self, per_class: int, seed: int = 0) -> np.ndarray:
@@ -206,28 +183,21 @@ class Dataset:
     @property
     def train_and_validation(self) -> Split:
         """Both splits as one, for methods that cross-validate."""
-        columns = {}
-        for column in fields(Split):
-            first = getattr(self.train, column.name)
-            second = getattr(self.validation, column.name)
+        columns: dict[str, Any] = {}
+        for name, first in vars(self.train).items():
+            second = getattr(self.validation, name)
             if isinstance(first, Pictures):
-                columns[column.name] = first + second
+                columns[name] = first + second
             elif first is not None and second is not None:
-                columns[column.name] = np.concatenate([first, second])
+                columns[name] = np.concatenate([first, second])
         return Split(**{**columns, "class_names": self.train.class_names})
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""
-        train, validation, test = (
-            split.with_classes(class_names) for split in self.splits.values()
-        )
-        return replace(
-            self,
-            train=train,
-            validation=validation,
-            test=test,
-            class_names=train.class_names,
-        )
+        splits = {
+            name: split.with_classes(class_names) for name, split in self.splits.items()
+        }
+        return replace(self, **splits, class_names=splits["train"].class_names)
 
     def __repr__(self) -> str:
         sizes = {name: len(part) for name, part in self.splits.items()}

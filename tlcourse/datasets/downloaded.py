@@ -1,4 +1,4 @@
-"""Data sets of tensorflow-datasets: dogs, and all of MNIST."""
+"""The data set of tensorflow-datasets: dogs."""
 
 import hashlib
 import logging
@@ -6,26 +6,22 @@ import os
 import shutil
 import tempfile
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..cards import Card, read_card
+from ..cards import read_card
 from ..downloads import DownloadError, download
 from ..errors import DatasetUnavailable
 from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
-from .core import Dataset, from_arrays
+from .core import Dataset
 from .folder import from_folder
-from .pack import find_pack, read_pack, with_card
+from .pack import find_pack, read_pack
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
-PUBLISHED = {"dogs": "oxford_iiit_pet", "digits": "mnist"}
-SIZES = {"dogs": "about 800 MB", "digits": "about 12 MB"}
+PUBLISHED = "oxford_iiit_pet"
 EXTRACTED = ".unpacked-"
 BREEDS = (
     "american_bulldog american_pit_bull_terrier basset_hound beagle boxer chihuahua "
@@ -40,35 +36,18 @@ def load_dogs() -> Dataset:
     """Dogs of a pack in `TLCOURSE_PACKS`, or the 25 breeds of Oxford-IIIT Pet."""
     pack = find_pack("dogs")
     if pack:
-        return with_card(read_pack(pack), "dogs", read_card("dogs"))
-    dataset = from_folder(_dogs_folder(prepared("dogs")), check=False)
-    return replace(dataset, name="dogs", card=read_card("dogs"))
-
-
-def load_mnist(card: Card, class_names: list[str]) -> Dataset:
-    """All 70,000 digits, uint8, 28×28, with the published test set.
-
-    A sixth of the training digits is for validation, chosen by the SHA-256 of their
-    pixels, so that copies stay together; copies of test digits are left out.
-    """
-    images, labels, digests = {}, {}, {}
-    for part in ("train", "test"):
-        rows = prepared("digits").as_dataset(part, as_supervised=True, batch_size=-1)
-        pixels, labels[part] = (tensor.numpy() for tensor in rows)
-        images[part] = pixels[..., 0]
-        digests[part] = np.array(
-            [hashlib.sha256(image).hexdigest() for image in images[part]]
+        dataset, card = read_pack(pack), read_card("dogs")
+        text = dataset.card.text or card.text
+        card = replace(card, source=dataset.card.source, text=text, bundled=False)
+        return replace(dataset, name="dogs", card=card)
+    pets = builder()
+    if not pets.is_prepared():
+        raise DatasetUnavailable(
+            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
+            f"in {pets.data_path}. {_how_to_get()}"
         )
-    sixth = [int(digest[:16], 16) % 6 == 0 for digest in digests["train"]]
-    split = np.where(sixth, 1, 0)
-    split[np.isin(digests["train"], digests["test"])] = -1  # in no split
-    return from_arrays(
-        card,
-        np.concatenate([split, np.full(len(labels["test"]), 2)]),
-        inputs=np.concatenate([images["train"], images["test"]]),
-        labels=np.concatenate([labels["train"], labels["test"]]),
-        class_names=class_names,
-    )
+    dataset = from_folder(_dogs_folder(pets), check=False)
+    return replace(dataset, name="dogs", card=read_card("dogs"))
 
 
 def fault() -> str | None:
@@ -79,24 +58,16 @@ def fault() -> str | None:
     """
     try:
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
-    except ImportError as error:
-        cure = "pip install --force-reinstall tensorflow-datasets"
-        return f"tensorflow-datasets does not start ({error}). Run: {cure}"
-    except Exception:  # protobuf's VersionError, which older versions do not have
-        versions = {
-            name: metadata.version(name) for name in ("tensorflow-metadata", "protobuf")
-        }
+    except Exception as error:  # ImportError, or protobuf's VersionError
         return (
-            "tensorflow-datasets does not start: tensorflow-metadata "
-            f"{versions['tensorflow-metadata']} needs a newer protobuf than "
-            f"{versions['protobuf']}, which TensorFlow is installed with. Run: pip "
-            'install "tensorflow-metadata<1.18", and restart the kernel.'
+            f"tensorflow-datasets does not start ({error}). Run: pip install "
+            '--force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
         )
     return None
 
 
-def builder(name: str) -> "DatasetBuilder":
-    """The builder of "dogs" or "digits"; nothing is downloaded.
+def builder() -> "DatasetBuilder":
+    """The builder of Oxford-IIIT Pet; nothing is downloaded.
 
     Raises
     ------
@@ -109,37 +80,16 @@ def builder(name: str) -> "DatasetBuilder":
     import tensorflow_datasets as tfds
 
     logging.getLogger("absl").setLevel(logging.ERROR)
-    return tfds.builder(PUBLISHED[name])
+    return tfds.builder(PUBLISHED)
 
 
-def prepared(name: str) -> "DatasetBuilder":
-    """The builder of a data set that is on this machine; else DatasetUnavailable."""
-    found = builder(name)
-    if not found.is_prepared():
-        raise DatasetUnavailable(
-            f"The data set {name} is not on this machine: there is no folder {name} in "
-            f"TLCOURSE_PACKS ({os.environ.get('TLCOURSE_PACKS') or 'not set'}) and no "
-            f"{found.data_path}. {how_to_get(name)}"
-        )
-    return found
+def _how_to_get() -> str:
+    by_hand = how_to_carry("dogs")
+    return f"With internet: `tlcourse fetch dogs` (about 800 MB). Without: {by_hand}"
 
 
-def how_to_get(name: str) -> str:
-    """What brings a data set to this machine, with internet and without."""
-    folder = f"tensorflow_datasets/{PUBLISHED[name]}"
-    by_hand = f"copy {folder} from a machine that has it, to the same place."
-    if name == "dogs":
-        by_hand = how_to_carry(name)
-    return f"With internet: `tlcourse fetch {name}` ({SIZES[name]}). Without: {by_hand}"
-
-
-def data_folder() -> Path:
-    """The folder of tensorflow-datasets."""
-    return Path(builder("digits").data_path).parents[1]
-
-
-def fetch(name: str) -> None:
-    """Download and prepare "dogs" or "digits"; nothing if it is on this machine.
+def fetch() -> None:
+    """Download and prepare the dogs; nothing if they are on this machine.
 
     tensorflow-datasets would download by itself, but waits for a host that falls silent
     without end. So the archives are brought here, compared with the SHA-256 that it
@@ -148,39 +98,36 @@ def fetch(name: str) -> None:
     Raises
     ------
     DatasetUnavailable
-        It could not be downloaded or prepared; whole archives serve the next try.
+        They could not be downloaded or prepared; whole archives serve the next try.
     """
-    dataset = builder(name)
-    if dataset.is_prepared():
+    pets = builder()
+    if pets.is_prepared():
         return
-    archives = data_folder() / "downloads" / f"tlcourse-{PUBLISHED[name]}"
+    import tensorflow_datasets as tfds
+
+    folder = Path(pets.data_path).parents[1]
+    archives = folder / "downloads" / f"tlcourse-{PUBLISHED}"
     try:
-        for url, info in dataset.url_infos.items():
+        for url, info in pets.url_infos.items():
             path = archives / info.filename
             if not (path.is_file() and sha256(path) == info.checksum):
                 download(url, path, info.checksum)
-        _prepare(dataset, archives)
+        with tempfile.TemporaryDirectory(dir=archives, prefix=EXTRACTED) as extracted:
+            config = tfds.download.DownloadConfig(
+                manual_dir=archives, extract_dir=extracted, try_download_gcs=False
+            )
+            pets.download_and_prepare(download_config=config)
     except DownloadError as error:
         raise DatasetUnavailable(
-            f"{name} could not be downloaded: {error}. {how_to_get(name)}"
+            f"dogs could not be downloaded: {error}. {_how_to_get()}"
         ) from error
     except Exception as error:  # full disks, archives that hold something else, …
         raise DatasetUnavailable(
-            f"{name} could not be prepared in {data_folder()} ({type(error).__name__}: "
+            f"dogs could not be prepared in {folder} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
-            f"TFDS_DATA_DIR. {how_to_get(name)}"
+            f"TFDS_DATA_DIR. {_how_to_get()}"
         ) from error
     shutil.rmtree(archives, ignore_errors=True)
-
-
-def _prepare(dataset: "DatasetBuilder", archives: Path) -> None:
-    import tensorflow_datasets as tfds
-
-    with tempfile.TemporaryDirectory(dir=archives, prefix=EXTRACTED) as extracted:
-        config = tfds.download.DownloadConfig(
-            manual_dir=archives, extract_dir=extracted, try_download_gcs=False
-        )
-        dataset.download_and_prepare(download_config=config)
 
 
 def _dogs_folder(pets: "DatasetBuilder") -> Path:

@@ -15,7 +15,7 @@ from .same_pictures import Collection, as_collections, find_pairs
 FEW = 10  # training pictures of a class; with fewer its recall is mostly chance
 IMBALANCE = 3  # times as many pictures of one class as of another
 LOW_CONTRAST = 16  # grey levels of 255
-LISTED = 5  # names in a line
+LISTED = 5  # classes in a line
 Finding = tuple[str, str, bool]  # subject, sentence, whether it needs attention
 
 _REASONS = {  # of `from_folder` → what they are called in a line
@@ -31,16 +31,8 @@ _REASONS = {  # of `from_folder` → what they are called in a line
 class Examination:
     """What `examine` finds; shown as a table.
 
-    Attributes
-    ----------
-    name : str
-        Of the data set.
-    findings : list of (str, str, bool)
-        Subject, sentence, and whether it needs attention.
-    most_frequent : str
-        The class with most training pictures.
-    baseline : float
-        Accuracy of always answering so on the test set, in [0, 1]; NaN without one.
+    `findings` are (subject, sentence, whether it needs attention), `baseline` is the
+    accuracy of always answering `most_frequent` on the test set; NaN without one.
     """
 
     name: str
@@ -89,110 +81,78 @@ def examine(dataset: Dataset) -> Examination:
         split: np.bincount(part.labels, minlength=len(names))
         for split, part in dataset.splits.items()
     }
-    majority = int(counts["train"].argmax())
-    labels = dataset.test.labels
-    baseline = float(np.mean(labels == majority)) if len(labels) else float("nan")
     filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
     collections = as_collections(tuple(filled.values()), tuple(filled))
     findings = [
-        _splits(counts),
-        _skipped(dataset.skipped),
-        _few(counts["train"], names),
-        _balance(np.sum(list(counts.values()), axis=0), names),
-        _copies(collections),
-        _baseline(names[majority], baseline),
-        *_contrast(collections),
-        *_depth(dataset),
+        *_about_classes(counts, names, dataset.skipped),
+        *_about_pictures(collections, dataset),
     ]
+    baseline, majority = float("nan"), int(counts["train"].argmax())
+    text = "unknown: there are no test pictures."
+    if len(dataset.test):
+        baseline = float(np.mean(dataset.test.labels == majority))
+        always = f"always answering {names[majority]} is right for {baseline:.1%}"
+        text = f"{always} of the test pictures."
+    findings.append(("baseline", text, not len(dataset.test)))
     return Examination(dataset.name, findings, names[majority], baseline)
 
 
-def _splits(counts: dict[str, np.ndarray]) -> Finding:
+def _about_classes(
+    counts: dict[str, np.ndarray], names: list[str], skipped: list[tuple[str, str]]
+) -> Iterator[Finding]:
     text = ", ".join(f"{split} {count.sum():,}" for split, count in counts.items())
-    empty = [split for split, count in counts.items() if not count.sum()]
-    if empty:
-        text += (
-            f". Nothing is left for {' and '.join(empty)}: each class needs three "
-            "different pictures or more"
-        )
-    return "pictures", f"{text}.", bool(empty)
+    is_empty = not all(count.sum() for count in counts.values())
+    cure = ". Each class needs three different pictures or more" if is_empty else ""
+    yield "pictures", f"{text}{cure}.", is_empty
 
-
-def _skipped(skipped: list[tuple[str, str]]) -> Finding:
-    if not skipped:
-        return "left out", "nothing.", False
     kinds = Counter(
         next((kind for words, kind in _REASONS.items() if words in why), "unreadable")
         for _, why in skipped
     )
     which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    files = f"{len(skipped)} files" if len(skipped) > 1 else "1 file"
-    return "left out", f"{files} ({which}): see dataset.skipped.", True
+    text = f"{len(skipped)} ({which}): see dataset.skipped." if skipped else "nothing."
+    yield "left out", text, bool(skipped)
+
+    train = counts["train"]
+    rarest = np.argsort(train, kind="stable")[:LISTED]
+    few = [f"{names[label]} {train[label]}" for label in rarest if train[label] < FEW]
+    text = f"{train.min()} of the rarest class, {train.max()} of the most frequent."
+    if few:
+        text = f"few pictures of {', '.join(few)}: add some if you can."
+    yield "training set", text, bool(few)
+
+    total = np.sum(list(counts.values()), axis=0)
+    most, least = int(total.argmax()), int(total.argmin())
+    text = f"{names[most]} {total[most]:,}, {names[least]} {total[least]:,}."
+    ratio = total[most] / max(total[least], 1)
+    if ratio >= IMBALANCE:
+        text += f" {ratio:.0f} times fewer: look at each class's recall, too."
+    yield "balance", text, bool(ratio >= IMBALANCE)
 
 
-def _few(counts: np.ndarray, names: list[str]) -> Finding:
-    order = np.argsort(counts, kind="stable")
-    few = [f"{names[label]} {counts[label]}" for label in order if counts[label] < FEW]
-    if not few:
-        low, high = counts.min(), counts.max()
-        text = f"{low} of the rarest class, {high} of the most frequent."
-        return "training set", text, False
-    listed = ", ".join(few[:LISTED])
-    if len(few) > LISTED:
-        listed += f" and {len(few) - LISTED} more classes"
-    text = f"fewer than {FEW} pictures of {listed}: add some if you can."
-    return "training set", text, True
-
-
-def _balance(counts: np.ndarray, names: list[str]) -> Finding:
-    most, least = int(counts.argmax()), int(counts.argmin())
-    if counts[most] == counts[least]:
-        return "balance", f"{counts[most]:,} of each class.", False
-    text = f"{names[most]} {counts[most]:,}, {names[least]} {counts[least]:,}"
-    ratio = counts[most] / max(counts[least], 1)
-    if ratio < IMBALANCE:
-        return "balance", f"{text}.", False
-    advice = "look at each class's recall, not at accuracy alone"
-    return "balance", f"{text}, {ratio:.0f} times fewer: {advice}.", True
-
-
-def _copies(collections: list[Collection]) -> Finding:
+def _about_pictures(
+    collections: list[Collection], dataset: Dataset
+) -> Iterator[Finding]:
     pairs = [pair for pair, _, _ in find_pairs(collections)]
-    if not pairs:
-        text = "no picture is in two splits, also not resized or mirrored."
-        return "copies", text, False
-    one = pairs[0]
-    first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
-    return "copies", f"{len(pairs)} in two splits, the first {first}.", True
+    text = "no picture is in two splits, also not resized or mirrored."
+    if pairs:
+        one = pairs[0]
+        first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
+        text = f"{len(pairs)} in two splits, the first {first}."
+    yield "copies", text, bool(pairs)
 
-
-def _baseline(name: str, baseline: float) -> Finding:
-    if np.isnan(baseline):
-        return "baseline", "unknown: there are no test pictures.", True
-    text = f"always answering {name} is right for {baseline:.1%} of the test pictures."
-    return "baseline", text, False
-
-
-def _contrast(collections: list[Collection]) -> Iterator[Finding]:
     flat = [
-        f"{printable(str(collection.label(row)))} of {collection.name}"
+        f"{collection.label(int(row))} of {collection.name}"
         for collection in collections
-        for row in np.flatnonzero(collection.contrast < LOW_CONTRAST).tolist()
+        for row in np.flatnonzero(collection.summaries.contrast < LOW_CONTRAST)
     ]
     if flat:
-        many = f"{len(flat):,} pictures are" if len(flat) > 1 else "1 picture is"
-        yield (
-            "contrast",
-            f"{many} almost of one colour, the first {flat[0]}: were they read well?",
-            True,
-        )
+        text = f"{len(flat):,} almost of one colour, the first {flat[0]}."
+        yield "contrast", text, True
 
-
-def _depth(dataset: Dataset) -> Iterator[Finding]:
-    for part in dataset.splits.values():
-        bits = part.images.depth.bits if isinstance(part.images, Pictures) else None
-        if bits is not None and bits < 16:
-            highest = f"no level above {2**bits - 1:,}"
-            text = f"files of 16 bits have {highest}: taken as {bits}-bit."
-            yield "bit depth", text, True
-            return
+    images = dataset.train.images
+    bits = images.depth.bits if isinstance(images, Pictures) else None
+    if bits is not None and bits < 16:
+        highest = f"no level above {2**bits - 1:,}"
+        text = f"files of 16 bits have {highest}: taken as {bits}-bit."
+        yield "bit depth", text, True

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,11 +30,17 @@ SPLIT_FOLDERS = {
     "test": ("test", "testing"),
 }
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+UNSPLIT = ""
 # A picture in two splits stays in the first of these.
-_PRECEDENCE = ("test", "validation", "train", "all")
+_PRECEDENCE = ("test", "validation", "train", UNSPLIT)
 
-Labelled = list[tuple[Path, str]]  # picture file, class name
 Skipped = list[tuple[str, str]]  # file, reason
+
+
+class _File(NamedTuple):
+    path: Path
+    class_name: str
+    split: str
 
 
 def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
@@ -70,11 +77,11 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
             f"{folder} is not a folder. Relative paths start at {Path.cwd()}."
         )
     files, skipped = _find(folder)
-    depth = BitDepth(file for entries in files.values() for file, _ in entries)
+    depth = BitDepth(file.path for file in files)
     if flag("check", check):
         files, damaged = _readable(files, depth)
         skipped += damaged
-    if check or set(files) != set(SPLIT_FOLDERS):
+    if check or {file.split for file in files} != set(SHARES):
         files, copies = _without_copies(files, folder)
         skipped += copies
         files = _with_all_splits(files, depth)
@@ -93,15 +100,12 @@ def _visible_folders(folder: Path) -> list[Path]:
     try:
         entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        raise UserInputError(
-            f"{folder} cannot be opened: {error.strerror}. Give yourself the right to "
-            "read it."
-        ) from error
+        raise UserInputError(f"{folder} cannot be opened: {error.strerror}.") from error
     return sorted(path for path in entries if path.is_dir())
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
-    """Split → its folder; {"all": folder} where the class folders lie in it."""
+    """Split → its folder; {UNSPLIT: folder} where the class folders lie in it."""
     tops = _visible_folders(folder)
     named = {
         split: top
@@ -113,13 +117,13 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     if "train" not in named or not (
         set(tops) == set(named.values()) or _visible_folders(named["train"])
     ):
-        return {"all": folder}
+        return {UNSPLIT: folder}
     return named
 
 
-def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
-    """The picture files of each split, or of "all", by their names."""
-    files: dict[str, Labelled] = {}
+def _find(folder: Path) -> tuple[list[_File], Skipped]:
+    """The picture files, by their names."""
+    files: list[_File] = []
     skipped: Skipped = []
     for split, top in _split_folders(folder).items():
         classes = _visible_folders(top)
@@ -128,105 +132,84 @@ def _find(folder: Path) -> tuple[dict[str, Labelled], Skipped]:
                 f"{top} holds no class folders. Put the pictures of each class into a "
                 f"folder named after the class: {top / 'cat'}, {top / 'dog'}, …"
             )
-        files[split] = []
         for class_folder in classes:
             # macOS writes é as two characters, others as one.
             name = unicodedata.normalize("NFC", class_folder.name)
             below = files_below(class_folder)
-            files[split] += [(file, name) for file in below.pictures]
-            others = [*below.others, *below.closed]
+            files += [_File(path, name, split) for path in below.pictures]
+            skipped += [*below.others, *below.closed]
             if not below.pictures:
-                others.append((class_folder, "a class folder without pictures"))
-            skipped += [(printable(file), reason) for file, reason in others]
-    inside = {file for entries in files.values() for file, _ in entries}
+                skipped.append((class_folder, "a class folder without pictures"))
+    inside = {file.path for file in files}
     skipped += [
-        (printable(file), "outside the class folders")
-        for file in files_below(folder).pictures
-        if file not in inside
+        (path, "outside the class folders")
+        for path in files_below(folder).pictures
+        if path not in inside
     ]
-    return files, skipped
+    return files, [(printable(path), reason) for path, reason in skipped]
 
 
-def _readable(
-    files: dict[str, Labelled], depth: BitDepth
-) -> tuple[dict[str, Labelled], Skipped]:
+def _readable(files: list[_File], depth: BitDepth) -> tuple[list[_File], Skipped]:
     """Open each picture in full: only then does a file that was cut short show."""
-    everything = [file for entries in files.values() for file, _ in entries]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        reasons = progress_bar(
-            pool.map(partial(_fault, depth=depth), everything),
-            total=len(everything),
-            desc="Checking pictures",
-        )
-        faults = dict(zip(everything, reasons, strict=True))
-    readable = {
-        split: [entry for entry in entries if not faults[entry[0]]]
-        for split, entries in files.items()
-    }
-    return readable, [(printable(f), reason) for f, reason in faults.items() if reason]
+        reasons = pool.map(partial(_fault, depth=depth), files)
+        bar = progress_bar(reasons, total=len(files), desc="Checking pictures")
+        checked = list(zip(files, bar, strict=True))
+    damaged = [(printable(file.path), reason) for file, reason in checked if reason]
+    return [file for file, reason in checked if not reason], damaged
 
 
-def _fault(file: Path, depth: BitDepth) -> str | None:
+def _fault(file: _File, depth: BitDepth) -> str | None:
     """Why a picture cannot be used, or None."""
     try:
-        width, height = open_picture(file, depth=depth).size
+        width, height = open_picture(file.path, depth=depth).size
     except PictureError as error:
-        return str(error).removeprefix(f"{printable(file, lines=True)} ")
+        return str(error).removeprefix(f"{printable(file.path, lines=True)} ")
     if min(width, height) < SMALLEST_SIDE:
-        return (
-            f"{width} × {height} pixels are too few to show anything; at least "
-            f"{SMALLEST_SIDE} a side"
-        )
+        return f"{width} × {height} pixels are too few; at least {SMALLEST_SIDE} a side"
     return None
 
 
-def _without_copies(
-    files: dict[str, Labelled], folder: Path
-) -> tuple[dict[str, Labelled], Skipped]:
+def _without_copies(files: list[_File], folder: Path) -> tuple[list[_File], Skipped]:
     """Keep one file of each content, in the split that must stay clean, by content."""
     by_content = defaultdict(list)
-    for split in (split for split in _PRECEDENCE if split in files):
-        for file, name in files[split]:
-            by_content[sha256(file)].append((split, file, name))
-    unique: dict[str, Labelled] = {split: [] for split in files}
+    for file in sorted(files, key=lambda file: _PRECEDENCE.index(file.split)):
+        by_content[sha256(file.path)].append(file)
+    unique: list[_File] = []
     skipped: Skipped = []
     for _, copies in sorted(by_content.items()):
-        names = sorted({name for _, _, name in copies})
+        names = sorted({file.class_name for file in copies})
         if len(names) > 1:
             reason = f"the same picture is in the classes {' and '.join(names)}"
         else:
-            split, original, name = copies.pop(0)
-            unique[split].append((original, name))
-            reason = f"a copy of {printable(original.relative_to(folder))}"
-        skipped += [(printable(file), reason) for _, file, _ in copies]
+            original = copies.pop(0)
+            unique.append(original)
+            reason = f"a copy of {printable(original.path.relative_to(folder))}"
+        skipped += [(printable(file.path), reason) for file in copies]
     return unique, skipped
 
 
-def _with_all_splits(
-    files: dict[str, Labelled], depth: BitDepth
-) -> dict[str, Labelled]:
-    """Cut the splits that are missing from train, or all of them from "all"."""
-    source = files.get("all", files.get("train", []))
-    present = {split: part for split, part in files.items() if split in SHARES}
-    shares = {
-        split: share
-        for split, share in SHARES.items()
-        if split == "train" or split not in present
-    }
-    if len(shares) == 1 or not source:
-        return {**dict.fromkeys(shares, source), **present}
-    paths = [file for file, _ in source]
-    groups = same_pictures(Pictures(paths, depth=depth)).tolist()
+def _with_all_splits(files: list[_File], depth: BitDepth) -> list[_File]:
+    """Cut the splits that are missing from train, or all of them from UNSPLIT."""
+    present = {file.split for file in files}
+    missing = [split for split in SHARES if split not in present]
+    source = [file for file in files if file.split in ("train", UNSPLIT)]
+    if not missing or not source:
+        return files
+    shares = {split: SHARES[split] for split in dict.fromkeys(["train", *missing])}
+    pictures = Pictures([file.path for file in source], depth=depth)
+    groups = same_pictures(pictures).tolist()
     groups_of: dict[str, list[int]] = defaultdict(list)
-    for (_, name), group in zip(source, groups, strict=True):
-        groups_of[name].append(group)
+    for file, group in zip(source, groups, strict=True):
+        groups_of[file.class_name].append(group)
     split_of: dict[int, str] = {}  # of each group, whatever classes its pictures have
     for name in sorted(groups_of):
         _split_class(groups_of[name], shares, split_of)
-    cut: dict[str, Labelled] = {split: [] for split in shares}
-    for entry, group in zip(source, groups, strict=True):
-        cut[split_of[group]].append(entry)
-    return {**present, **cut}
+    others = [file for file in files if file.split not in ("train", UNSPLIT)]
+    return others + [
+        file._replace(split=split_of[group])
+        for file, group in zip(source, groups, strict=True)
+    ]
 
 
 def _split_class(
@@ -236,7 +219,7 @@ def _split_class(
     pictures = Counter(groups)
     unassigned = [group for group in pictures if group not in split_of]
     sizes = _split_sizes(len(groups), shares)
-    for split in reversed([split for split in shares if split != "train"]):
+    for split in reversed(sizes):
         size = sum(n for group, n in pictures.items() if split_of.get(group) == split)
         while size < sizes[split] and len(unassigned) > 1:
             group = unassigned.pop()
@@ -259,26 +242,26 @@ def _split_sizes(count: int, shares: dict[str, float]) -> dict[str, int]:
 
 
 def _assemble(
-    folder: Path, files: dict[str, Labelled], skipped: Skipped, depth: BitDepth
+    folder: Path, files: list[_File], skipped: Skipped, depth: BitDepth
 ) -> Dataset:
-    names = sorted({name for entries in files.values() for _, name in entries})
+    names = sorted({file.class_name for file in files})
     if len(names) < 2:
         classes = f"1 class ({names[0]})" if names else "0 classes"
         raise UserInputError(
-            f"{folder} holds pictures of {classes}; a classifier needs at least two "
-            f"class folders with readable pictures. {len(skipped)} files were left out."
+            f"{folder} holds pictures of {classes}; a classifier needs two class "
+            f"folders with readable pictures. {len(skipped)} files were left out."
         )
-    untrained = sorted(set(names) - {name for _, name in files["train"]})
-    if untrained:
+    trained = {file.class_name for file in files if file.split == "train"}
+    if untrained := sorted(set(names) - trained):
         raise UserInputError(
             f"{folder} has no training pictures of {', '.join(untrained[:5])}. Add "
             "some, or take the class out of the validation and test folders."
         )
     splits = {}
-    for split in SPLIT_FOLDERS:
-        entries = sorted(files.get(split, []))
-        pictures = Pictures([file for file, _ in entries], depth=depth)
-        labels = np.array([names.index(name) for _, name in entries], np.int64)
+    for split in SHARES:
+        part = sorted(file for file in files if file.split == split)
+        pictures = Pictures([file.path for file in part], depth=depth)
+        labels = np.array([names.index(file.class_name) for file in part], np.int64)
         splits[split] = Split(pictures, labels, names)
     text = ""
     with suppress(UserInputError):  # a card that cannot be read is none

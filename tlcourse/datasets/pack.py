@@ -6,7 +6,6 @@
 import csv
 import io
 import os
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -57,9 +56,7 @@ def read_pack(folder: Path) -> Dataset:
     mend = f"Copy the pack {folder.name} again from where it came."
     rows = _rows(manifest)
     if not rows:
-        raise DamagedFile(
-            f"{manifest} is cut short, or another program wrote it. {mend}"
-        )
+        raise DamagedFile(f"{manifest} is altered or cut short. {mend}")
     for row in rows:
         path = folder / row["file"]
         if not path.is_file() or sha256(path) != row["sha256"]:
@@ -71,20 +68,11 @@ def read_pack(folder: Path) -> Dataset:
         _read_split(folder, [row for row in rows if row["split"] == name], names, depth)
         for name in ("train", "validation", "test")
     )
-    return Dataset(folder.name, train, validation, test, names, _card(folder))
-
-
-def _card(folder: Path) -> Card:
-    path = folder / "CARD.md"
-    return Card(
-        name=folder.name,
-        title=f"Pack {folder}",
-        source=str(folder),
-        licence="see the text",
-        built_by="python -m workshop pack",
-        files={},
-        text=read_text(path, error=DamagedFile) if path.is_file() else "",
-    )
+    card, title = folder / "CARD.md", f"Pack {folder}"
+    text = read_text(card, error=DamagedFile) if card.is_file() else ""
+    licence, built_by = "see the text", "python -m workshop pack"
+    about = Card(folder.name, title, str(folder), licence, built_by, {}, text)
+    return Dataset(folder.name, train, validation, test, names, about)
 
 
 def _rows(manifest: Path) -> list[dict[str, str]]:
@@ -128,10 +116,3 @@ def _read_split(
         None if weights is None else weights.astype(np.float32),
         columns["group"],
     )
-
-
-def with_card(dataset: Dataset, name: str, card: Card) -> Dataset:
-    """The data set under the course's name and card, its source and text kept."""
-    text = dataset.card.text or card.text
-    card = replace(card, source=dataset.card.source, text=text, bundled=False)
-    return replace(dataset, name=name, card=card)

@@ -29,7 +29,7 @@ from ..features.compute import compute_one
 from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.inputs import Images, as_pictures
-from ..freed_memory import keep_freed_memory
+from ..native import keep_freed_memory
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import ShardFolder, Shards, claimed, read_shards

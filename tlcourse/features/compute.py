@@ -18,7 +18,7 @@ from PIL import __version__ as pillow
 
 from ..errors import TLCourseError, UserInputError
 from ..folders import cache_folder, make_cache_folder
-from ..freed_memory import hand_back_freed_memory, keep_freed_memory
+from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
 from .bit_depth import BitDepth

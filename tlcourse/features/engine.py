@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..errors import UserInputError
-from ..freed_memory import clear_away, hand_back_freed_memory
-from ..interrupts import ctrl_c_waits
 from ..models.conversion import converted, digest
 from ..models.onnx_file import new_session
-from ..silence import stderr_silenced
-from ..tensorflow_start import import_tensorflow
+from ..native import (
+    clear_away,
+    ctrl_c_waits,
+    hand_back_freed_memory,
+    import_tensorflow,
+    stderr_silenced,
+)
 from ..validation import one_of, shown
 
 if TYPE_CHECKING:

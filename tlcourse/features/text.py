@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..freed_memory import hand_back_freed_memory, keep_freed_memory
+from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
 from .compute import Rows, run_and_keep, worker_pool

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ..silence import logging_silenced
+from ..native import logging_silenced
 from .bert import Shape
 
 _HEADER = """<ir_version: 9, opset_import: ["" : 20]>

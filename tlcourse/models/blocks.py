@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import UserInputError
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from .recipes import BERT, RECIPES, Recipe
 
 if TYPE_CHECKING:

@@ -23,9 +23,7 @@ from ..errors import TLCourseError
 from ..features.cache import keep
 from ..files import sha256
 from ..folders import cache_folder, shared_cache_folder
-from ..freed_memory import clear_away
-from ..silence import logging_silenced, stderr_silenced
-from ..tensorflow_start import import_tensorflow
+from ..native import clear_away, import_tensorflow, logging_silenced, stderr_silenced
 from .efficientnet_lite import SCALING, block_layers
 from .onnx_file import new_session
 

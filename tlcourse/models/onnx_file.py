@@ -9,8 +9,7 @@ import numpy as np
 
 from ..errors import DamagedFile
 from ..files import read_file
-from ..interrupts import ctrl_c_waits
-from ..silence import logging_silenced, stderr_silenced
+from ..native import ctrl_c_waits, logging_silenced, stderr_silenced
 
 if TYPE_CHECKING:
     import onnx

@@ -12,7 +12,7 @@ from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS
 from ..features.text import Ragged, sentence_features, token_states
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from . import bert_folder
 from .bert import attentions, encoder
 from .conversion import digest, weights_digest

@@ -15,7 +15,7 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.inputs import as_pictures
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks
 from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, digest, pooled

@@ -12,7 +12,7 @@ from ..cards import bundled_file
 from ..downloads import DownloadError, download
 from ..errors import DamagedFile, WeightsUnavailable
 from ..files import as_path
-from ..tensorflow_start import check_tensorflow, import_tensorflow
+from ..native import check_tensorflow, import_tensorflow
 from .recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ line; in a script call `tl.show.pictures(images).savefig("pictures.png")`. Each 
 `UserInputError` where arguments differ in length, are empty or have another shape.
 """
 
-from ..silence import quiet_matplotlib
+from ..native import silence_logger
 
-quiet_matplotlib()  # before it is imported
+silence_logger("matplotlib")  # before it is imported
 
 from .charts import (  # noqa: E402
     attention,

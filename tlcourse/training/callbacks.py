@@ -21,8 +21,7 @@ from ..features.cache import CacheWarning, limit
 from ..features.text import Ragged
 from ..files import read_json, write_atomically
 from ..folders import cache_folder, make_cache_folder
-from ..measure import duration
-from ..progress import in_notebook, is_off
+from ..progress import duration, in_notebook, is_off
 
 if TYPE_CHECKING:
     from .fitting import Preparation, Settings

@@ -15,8 +15,7 @@ from .. import validation as checks
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
 from ..features.text import Ragged
-from ..freed_memory import clear_away
-from ..tensorflow_start import import_tensorflow
+from ..native import clear_away, import_tensorflow
 from .batches import Batches, Rows, split_rows
 from .classifiers import FineTuned, positions_among
 from .fitting import Model, Preparation, Settings, cut_copy, train_probe

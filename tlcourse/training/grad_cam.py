@@ -10,7 +10,7 @@ from .. import validation
 from ..errors import UserInputError
 from ..features.compute import compute
 from ..features.engine import Pixels
-from ..tensorflow_start import import_tensorflow
+from ..native import import_tensorflow
 from .classifiers import FineTuned, positions_among
 
 if TYPE_CHECKING:

@@ -166,7 +166,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         The standardisation is folded into kernel and bias, so the layer takes the
         features as they are: (n, d) → (n, n_classes).
         """
-        from ..tensorflow_start import import_tensorflow
+        from ..native import import_tensorflow
 
         import_tensorflow()
         import keras

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib import ticker
 
 from .. import validation
+from ..cards import results
 from ..errors import UserInputError
-from ..evidence import results
 from ..foreign_text import escape_mathtext
 from ..models.blocks import BlockCount, count_blocks, find_blocks
 from ..models.vision import PretrainedModel

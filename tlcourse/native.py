@@ -1,0 +1,136 @@
+"""Native libraries: imported whole and in silence, with memory kept for batches."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+
+from .errors import WeightsUnavailable, how_to_install
+
+_UNWANTED = {  # logger → parts of the lines that it does not write
+    "tensorflow": ("triggered tf.function retracing",),  # a function per network
+    "absl": ("providing the trackable_obj argument",),  # of conversions to ONNX
+    # About a read-only home, which the doctor says.
+    "matplotlib": ("mkdir -p failed", "Matplotlib created a temporary"),
+}
+
+
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow without its start-up log, which no log level suppresses.
+
+    Raises
+    ------
+    WeightsUnavailable
+        TensorFlow is not installed.
+    """
+    check_tensorflow()
+    silence_logger("tensorflow")
+    silence_logger("absl")
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    keep_freed_memory()
+    with ctrl_c_waits(), stderr_silenced():
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()  # starts the devices, which is logged, too
+    return tf
+
+
+def check_tensorflow() -> None:
+    """Raise as `import_tensorflow`, without starting TensorFlow."""
+    if find_spec("tensorflow") is None:
+        raise WeightsUnavailable(f"TensorFlow is not installed. {how_to_install()}.")
+
+
+@cache
+def silence_logger(name: str) -> None:
+    """Drop from this logger the lines that are about what is done here on purpose."""
+    logging.getLogger(name).addFilter(
+        lambda record: not any(part in record.getMessage() for part in _UNWANTED[name])
+    )
+
+
+@contextmanager
+def stderr_silenced() -> Iterator[None]:
+    """File descriptor 2 leads nowhere meanwhile; Python's own errors do not use it."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def logging_silenced() -> Iterator[None]:
+    """Python's own log has no warnings meanwhile, and gets no handlers."""
+    root, disabled = logging.getLogger(), logging.root.manager.disable
+    handlers = root.handlers[:]
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.handlers[:] = handlers
+
+
+@contextmanager
+def ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C takes effect at the end: an import that it ends stays half loaded."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual is None:
+        yield  # only the main thread is interrupted, and only it may say how
+        return
+    came = []
+    signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Ask glibc, if there is one, to keep what a batch frees, in one arena.
+
+    By default it returns large blocks to the system, and each batch pays for them in
+    page faults again. `benchmarks/freed_memory.py` measures both ways.
+    """
+    # The parameters' numbers in malloc.h.
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8
+    for parameter, value in (
+        (arena_max, 1),
+        (mmap_threshold, 2**30),
+        (trim_threshold, 2**30),
+    ):
+        _call_glibc("mallopt", parameter, value)
+
+
+def hand_back_freed_memory() -> None:
+    """Return freed memory to the system: a training leaves hundreds of megabytes."""
+    _call_glibc("malloc_trim", 0)
+
+
+def clear_away() -> None:
+    """Free networks, which refer to themselves in circles, and return the memory."""
+    gc.collect()
+    hand_back_freed_memory()
+
+
+def _call_glibc(name: str, *arguments: int) -> None:
+    try:
+        getattr(ctypes.CDLL(None), name)(*arguments)
+    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
+        return
