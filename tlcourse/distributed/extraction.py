@@ -21,7 +21,7 @@ from ..features.bit_depth import BitDepth
 from ..features.cache import limit, make_room
 from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
-from ..features.inputs import Images, as_pictures
+from ..features.pictures import Images, as_pictures
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import ShardFolder, Shards, read_shards

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.inputs import as_pictures
+from ..features.pictures import as_pictures
 from ..tensorflow_start import import_tensorflow
 from . import efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks
@@ -19,7 +19,7 @@ from .weights import build, imagenet_classes, preprocess
 if TYPE_CHECKING:
     import keras
 
-    from ..features.inputs import Images
+    from ..features.pictures import Images
 
 
 class KerasBackbone:

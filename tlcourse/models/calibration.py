@@ -5,7 +5,7 @@ import numpy as np
 from ..datasets import load_dataset
 from ..features.augment import augmentation_names, augmented
 from ..features.decoding import resize
-from ..features.inputs import one_picture
+from ..features.pictures import one_picture
 
 OF_EACH_PHOTOGRAPH = 12  # random crops, every second one mirrored
 OF_EACH_DATASET = {"digits": 12, "kanji": 12, "solar": 24}

@@ -14,7 +14,7 @@ from ..errors import UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
-from ..features.inputs import as_pictures
+from ..features.pictures import as_pictures
 from . import bundled, lite_onnx
 from .backbone import KerasBackbone
 from .calibration import calibration_pictures
@@ -23,7 +23,7 @@ from .conversion import weights_digest
 if TYPE_CHECKING:
     import keras
 
-    from ..features.inputs import Images
+    from ..features.pictures import Images
 
 
 class PretrainedModel(KerasBackbone):
