@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 
 from tlcourse.features import cache
-from tlcourse.features.cache import CacheWarning, RowCache, clear, keep, make_room
-from tlcourse.features.cache_files import contents
+from tlcourse.features.cache import (
+    CacheWarning,
+    RowCache,
+    clear,
+    contents,
+    keep,
+    make_room,
+)
 from tlcourse.folders import cache_folder, make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]

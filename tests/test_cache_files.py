@@ -18,8 +18,16 @@ from killed import write_and_be_killed
 from typer.testing import CliRunner
 
 from tlcourse import cli, files, folders
-from tlcourse.features.cache import CacheWarning, RowCache, clear, keep, make_room
-from tlcourse.features.cache_files import contents, left_alone, unfinished
+from tlcourse.features.cache import (
+    CacheWarning,
+    RowCache,
+    clear,
+    contents,
+    keep,
+    left_alone,
+    make_room,
+    unfinished,
+)
 from tlcourse.features.compute import compute
 
 SHORT, LONG = "0123456789abcdef" + "0" * 4, "0123456789abcdef" + "0" * 8

@@ -25,8 +25,13 @@ from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import load_exported
 from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.decoding import prepare
-from tlcourse.features.inputs import one_picture
-from tlcourse.features.pictures import Pictures, open_picture, read_picture, resize
+from tlcourse.features.pictures import (
+    Pictures,
+    one_picture,
+    open_picture,
+    read_picture,
+    resize,
+)
 from tlcourse.predicting import predict_files
 
 PACKAGE = Path(tl.__file__).parent

@@ -8,8 +8,7 @@ import tlcourse as tl
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
-from tlcourse.features.inputs import as_pictures
-from tlcourse.features.pictures import Pictures, files_below, list_pictures
+from tlcourse.features.pictures import Pictures, as_pictures, files_below, list_pictures
 
 SIZE = (12, 12)
 

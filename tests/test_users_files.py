@@ -15,8 +15,7 @@ from small_disk import cannot_be_made
 import tlcourse as tl
 from tlcourse import doctor, files, folders
 from tlcourse.errors import UserInputError
-from tlcourse.features.cache import RowCache
-from tlcourse.features.cache_files import contents
+from tlcourse.features.cache import RowCache, contents
 
 ROOT = Path(tl.__file__).resolve().parent.parent
 

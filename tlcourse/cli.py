@@ -199,8 +199,8 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
-    from .features.cache import limit
-    from .features.cache_files import contents, left_alone
+    from .features.cache import contents, limit
+    from .folders import left_alone
 
     sizes: Counter[Path] = Counter()
     for path, size in contents():
@@ -223,7 +223,7 @@ def show_cache() -> None:
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear
-    from .features.cache_files import left_alone
+    from .folders import left_alone
 
     freed = clear()
     if others := left_alone():

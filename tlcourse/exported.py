@@ -27,7 +27,7 @@ from .features.engine import (
     has_onnxruntime,
     workers,
 )
-from .features.inputs import Images
+from .features.pictures import Images
 from .files import as_path, read_json, sha256
 from .models.onnx_file import check_foreign
 from .training.classifiers import Classifier

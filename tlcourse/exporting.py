@@ -34,8 +34,7 @@ from .exported import (
     open_engine,
 )
 from .features import engine as engines
-from .features.inputs import one_picture
-from .features.pictures import resize
+from .features.pictures import one_picture, resize
 from .files import as_path, unfinished_folder
 from .folders import check_output_folder
 from .model_card import model_card

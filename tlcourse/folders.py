@@ -83,6 +83,17 @@ def is_foreign_cache() -> bool:
         return True
 
 
+def left_alone() -> str:
+    """Why the cache is not used, where its folder is somebody else's."""
+    if not is_foreign_cache():
+        return ""
+    return (
+        f"{cache_folder()} holds files and no {CACHE_TAG} of the "
+        "course: it is not used, and nothing in it is removed. Move it away, or set "
+        "TLCOURSE_CACHE to another folder."
+    )
+
+
 def pack_folders() -> list[Path]:
     """The folders named by TLCOURSE_PACKS, which separates them as PATH does."""
     folders = os.environ.get("TLCOURSE_PACKS", "").split(os.pathsep)

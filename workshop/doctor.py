@@ -19,9 +19,8 @@ from tlcourse.datasets.pack import MANIFEST
 from tlcourse.doctor import Finding
 from tlcourse.downloads import fault_of_host, without_password
 from tlcourse.errors import TLCourseError
-from tlcourse.features.cache import left_alone
 from tlcourse.files import UNFINISHED, as_path
-from tlcourse.folders import cache_folder, is_foreign_cache, pack_folders
+from tlcourse.folders import cache_folder, is_foreign_cache, left_alone, pack_folders
 from tlcourse.models import bert_folder, weights
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")

@@ -5,7 +5,7 @@ import numpy as np
 from tlcourse.datasets import load_dataset
 from tlcourse.features.augment import augmentation_names, augmented
 from tlcourse.features.decoding import resize
-from tlcourse.features.inputs import one_picture
+from tlcourse.features.pictures import one_picture
 
 OF_EACH_PHOTOGRAPH = 12  # random crops, every second one mirrored
 OF_EACH_DATASET = {"digits": 12, "kanji": 12, "solar": 24}

@@ -14,7 +14,7 @@ from ..training.evaluation import ConfusionMatrix
 from ..validation import shown
 
 if TYPE_CHECKING:
-    from ..features.inputs import Images
+    from ..features.pictures import Images
     from ..plots.figure import Figure
 
 # What identifies a split → how many classifiers it has tested in this session.

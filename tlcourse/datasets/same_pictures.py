@@ -14,8 +14,7 @@ from PIL import Image, ImageOps
 from ..errors import UserInputError
 from ..features.bit_depth import BitDepth
 from ..features.decoding import open_image
-from ..features.inputs import Images, as_pictures, one_picture
-from ..features.pictures import open_picture
+from ..features.pictures import Images, as_pictures, one_picture, open_picture
 
 HASH_SIDE = 16  # a hash has 16 × 16 bits
 MAX_BITS = 60  # that differ in candidates

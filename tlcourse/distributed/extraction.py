@@ -28,7 +28,7 @@ from ..features.bit_depth import BitDepth
 from ..features.compute import compute_one
 from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
-from ..features.inputs import Images, as_pictures
+from ..features.pictures import Images, as_pictures
 from ..native import keep_freed_memory
 from ..progress import progress_bar
 from .cluster import connected

@@ -6,18 +6,15 @@ A frozen network computes each copy once, since its output is cached like a pict
 import hashlib
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
 from ..validation import shown
 from ..validation import size as checked_size
 from .decoding import digest_of, prepare, read_file, resize
-from .inputs import as_pictures
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from .pictures import as_pictures
 
 AS_IS = "as is"
 FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
@@ -32,7 +29,7 @@ _ASPECT_RATIO = (3 / 4, 4 / 3)
 
 
 def augment(
-    image: "ArrayLike | str | PathLike",
+    image: ArrayLike | str | PathLike,
     names: int | Sequence[str] = 2,
     size: tuple[int, int] = (224, 224),
 ) -> np.ndarray:
@@ -50,13 +47,6 @@ def augment(
     Returns
     -------
     uint8 array of shape (copies, height, width, 3)
-
-    Raises
-    ------
-    UserInputError
-        Unknown names, or no picture with pixels in [0, 255].
-    PictureError
-        The file cannot be read as a picture.
 
     Examples
     --------
@@ -77,17 +67,9 @@ def augment(
 def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
     """The augmentations by name.
 
-    Parameters
-    ----------
-    augmentations : int or sequence of str
-        Names: "as is", "left-right", "upside-down", "half-turn", "crop 1", "crop 2", …;
-        or how many, for everyday photographs: as is, left-right, then crops, every
-        second of them mirrored.
-
-    Raises
-    ------
-    UserInputError
-        Unknown names, the same one twice, or a number below 1 or above `MOST`.
+    Names are "as is", "left-right", "upside-down", "half-turn", "crop 1", "crop 2", …;
+    a number is how many, for everyday photographs: as is, left-right, then crops, every
+    second of them mirrored.
     """
     names: tuple = ()
     if isinstance(augmentations, str):
@@ -122,17 +104,18 @@ def augmented(
 
     Crops depend on their number and on `digest`, which stands for the picture.
     """
-    return [_augmented(pixels, name, digest) for name in names]
-
-
-def _augmented(pixels: np.ndarray, name: str, digest: bytes) -> np.ndarray:
-    if name in FLIPS:
-        rows = -1 if name in ("upside-down", "half-turn") else 1
-        columns = -1 if name in ("left-right", "half-turn") else 1
-        return pixels[::rows, ::columns]
-    number = _crop_number(name)
-    crop = _crop(pixels, hashlib.sha256(b"crop %d " % number + digest).digest())
-    return crop[:, ::-1] if number % 2 == 0 else crop
+    copies = []
+    for name in names:
+        if name in FLIPS:
+            rows = -1 if name in ("upside-down", "half-turn") else 1
+            columns = -1 if name in ("left-right", "half-turn") else 1
+            copies.append(pixels[::rows, ::columns])
+        else:
+            number = _crop_number(name)
+            seed = hashlib.sha256(b"crop %d " % number + digest).digest()
+            crop = _crop(pixels, seed)
+            copies.append(crop[:, ::-1] if number % 2 == 0 else crop)
+    return copies
 
 
 def _crop(pixels: np.ndarray, seed: bytes) -> np.ndarray:

@@ -1,34 +1,41 @@
 """Rows that were computed once, on disk: features or activations, with checksums.
 
-One SQLite file for each network and cut. SQLite brings what a cache needs: a write is
-whole or absent, processes wait for each other, and one that is killed while it writes
-leaves nothing half done. A row whose checksum differs counts as absent; a damaged file
-is begun anew; where the cache cannot be used (disk full, folder read-only), everything
-is computed without it.
+One SQLite file for each network and cut. Only files with a digest in their path, in a
+folder that a CACHEDIR.TAG marks, are counted or removed. Links are not followed, and
+other programs' databases left alone.
 """
 
 import errno
+import functools
 import hashlib
 import os
+import re
 import sqlite3
+import stat
+import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .. import files, folders
 from ..errors import callers_level
-from .cache_files import APPLICATION_ID, contents, is_own_or_damaged, own_folders
 
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
-
-DEFAULT_LIMIT = 5.0  # GB on disk, everything together
+FOLDERS = ("features", "networks", "training", "shards")
+TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
+_INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _WAIT = 60  # seconds for another process to finish its write
 _FORMAT = 1  # SQLite's user_version
+_APPLICATION_ID = b"tlco"
+_DIGEST = re.compile(r"[0-9a-f]{20}")
+# Files that go with another one or are being written, and are not counted.
+_BESIDE = re.compile(
+    r"\.sqlite-(journal|wal|shm)$|\.sha256$|/_(job|set_aside)\.json$|/\.unfinished-"
+)
 
 
 class CacheWarning(UserWarning):
@@ -44,23 +51,11 @@ def cache_file(name: str | None, *determined_by: object) -> str | None:
 class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 
-    A read-only folder is read from and not written to. Rows that are absent are looked
-    up in a class's common cache (`TLCOURSE_SHARED_CACHE`), which is never written to.
-
-    Parameters
-    ----------
-    name : str or None
-        Of the file; contains a digest of all that the rows depend on besides their
-        keys. None: nothing is looked up or kept.
-    shape : tuple of int
-        Of a row; -1 where rows differ.
-    dtype
-        Of a row.
+    Absent ones are looked up in a class's cache (`TLCOURSE_SHARED_CACHE`). `name` is
+    that of `cache_file` (None: no cache); in `shape`, -1 stands for what differs.
     """
 
-    def __init__(
-        self, name: str | None, shape: tuple[int, ...], dtype: "DTypeLike"
-    ) -> None:
+    def __init__(self, name: str | None, shape: tuple, dtype: DTypeLike) -> None:
         self.path = folders.cache_folder() / "features" / f"{name}.sqlite"
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._limit = limit() if name else 0
@@ -74,39 +69,52 @@ class RowCache:
                 self._open()
             except (sqlite3.Error, OSError) as error:
                 self._recover(error)
-            self._shared = _open_shared(self.path.name)
+            shared = folders.shared_cache_folder()
+            path = shared and shared / "features" / self.path.name
+            with suppress(sqlite3.Error, OSError):
+                if path and path.stat().st_size and _is_ours(path):
+                    self._shared = _connect(path, "ro")
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._close()
-        if self._shared:
-            self._shared.close()
+        for connection in filter(None, (self._own, self._shared)):
+            connection.close()
         if self._has_grown:
             make_room(self._limit, keep=self.path)
 
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         """The rows that are present and whole, by key."""
-        keys = list(dict.fromkeys(keys))
         rows: dict[bytes, np.ndarray] = {}
-        try:
-            rows = self._read(self._own, keys)
-        except (sqlite3.Error, ValueError) as error:
-            self._recover(error)
-        with suppress(sqlite3.Error, ValueError):
-            rows |= self._read(self._shared, [key for key in keys if key not in rows])
+        for connection in (self._own, self._shared):
+            absent = [key for key in dict.fromkeys(keys) if key not in rows]
+            try:
+                rows |= self._read(connection, absent)
+            except (sqlite3.Error, ValueError) as error:
+                if connection is self._own:
+                    self._recover(error)
         return rows
 
     def put(self, rows: dict[bytes, np.ndarray]) -> None:
         """Keep all of these rows or, if that is impossible, none."""
+        if not rows or not self._own or not os.access(self.path, os.W_OK):
+            return
+        values = []
+        for key, row in rows.items():
+            value = np.ascontiguousarray(row, self.dtype).tobytes()
+            values.append((key, value, _checksum(key, value)))
         try:
-            if rows and self._own and os.access(self.path, os.W_OK):
-                self._write(self._own, rows)
+            added = sum(len(value) for _, value, _ in values)
+            if self.path.stat().st_size + added <= self._limit:
+                with self._own as own:
+                    own.execute("BEGIN IMMEDIATE")
+                    own.executemany(_INSERT, values)
+                self._has_grown = True
         except (sqlite3.Error, OSError) as error:
             self._recover(error)
 
     def _open(self) -> None:
         folders.make_cache_folder(self.path.parent.name)
-        if os.path.lexists(self.path) and not is_own_or_damaged(self.path):
+        if os.path.lexists(self.path) and not _is_ours(self.path):
             reason = f"{self.path.name} was not made by the course, and is left alone"
             raise FileExistsError(errno.EEXIST, reason)
         self._own = connection = _connect(self.path, "rwc")
@@ -117,14 +125,7 @@ class RowCache:
         with suppress(OSError):
             os.utime(self.path)  # what was not used for longest is emptied first
 
-    def _close(self) -> None:
-        if self._own:
-            self._own.close()
-        self._own = None
-
-    def _read(
-        self, connection: sqlite3.Connection | None, keys: list[bytes]
-    ) -> dict[bytes, np.ndarray]:
+    def _read(self, connection: sqlite3.Connection | None, keys: list) -> dict:
         if connection is None or not keys:
             return {}
         marks = ", ".join("?" * len(keys))
@@ -135,46 +136,19 @@ class RowCache:
             if checksum == _checksum(key, value)
         }
 
-    def _write(
-        self, connection: sqlite3.Connection, rows: dict[bytes, np.ndarray]
-    ) -> None:
-        values = {
-            key: np.ascontiguousarray(row, self.dtype).tobytes()
-            for key, row in rows.items()
-        }
-        added = sum(map(len, values.values()))
-        if self.path.stat().st_size + added > self._limit:
-            return
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(
-                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)",
-                [(key, row, _checksum(key, row)) for key, row in values.items()],
-            )
-        self._has_grown = True
-
     def _recover(self, error: Exception) -> None:
         """Begin a damaged file anew; if that is impossible, go on without a cache."""
-        self._close()
+        if self._own:
+            self._own.close()
+            self._own = None
         if _is_damage(error):
             try:
                 for end in ("", "-journal", "-wal", "-shm"):
                     self.path.with_name(self.path.name + end).unlink(missing_ok=True)
                 return self._open()
             except (sqlite3.Error, OSError) as second:
-                error = second
-        self._close()
-        _warn_once(self.path.parent, getattr(error, "strerror", None) or str(error))
-
-
-def _open_shared(name: str) -> sqlite3.Connection | None:
-    """The common cache's file of this name, if there is one that can be read."""
-    folder = folders.shared_cache_folder()
-    path = folder and folder / "features" / name
-    with suppress(sqlite3.Error, OSError):
-        if path and path.stat().st_size and is_own_or_damaged(path):
-            return _connect(path, "ro")
-    return None
+                error, self._own = second, None
+        _warn_unusable(self.path.parent, error)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -186,7 +160,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _begin_anew(connection: sqlite3.Connection) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = 0x{_APPLICATION_ID.hex()}")
         connection.execute("DROP TABLE IF EXISTS rows")
         columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL"
         connection.execute(f"CREATE TABLE rows ({columns})")
@@ -203,26 +177,33 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError)
 
 
+def _warn_unusable(folder: Path, error: Exception) -> None:
+    reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+    _warn_once(
+        f"The cache in {folder} cannot be used ({reason}). Results are right, but will "
+        "be computed again. TLCOURSE_CACHE chooses another folder."
+    )
+
+
+@functools.cache  # not in every cell of a notebook
+def _warn_once(text: str) -> None:
+    warnings.warn(text, CacheWarning, stacklevel=callers_level())
+
+
 def limit() -> int:
     """Bytes that the cache may hold: `TLCOURSE_CACHE_GB` (0: no cache), or 5 GB."""
-    chosen = os.environ.get("TLCOURSE_CACHE_GB") or DEFAULT_LIMIT
+    chosen = os.environ.get("TLCOURSE_CACHE_GB") or 5
     try:
         return max(0, int(1e9 * float(chosen)))
     except (ValueError, OverflowError):  # also of NaN and infinity
-        warnings.warn(
-            f"TLCOURSE_CACHE_GB is {chosen!r}; expected a number of gigabytes. "
-            f"{DEFAULT_LIMIT:g} is used.",
-            CacheWarning,
-            stacklevel=callers_level(),
-        )
-        return int(1e9 * DEFAULT_LIMIT)
+        _warn_once(f"TLCOURSE_CACHE_GB is {chosen!r}; expected gigabytes. 5 is used.")
+        return 5_000_000_000
 
 
 def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
     """Keep a file beside the rows; False where the limit or the disk does not allow it.
 
-    `path` is in one of `cache_files.FOLDERS` and contains 20 digits of a digest;
-    `write(file)` writes the content, of `size` bytes.
+    `path`, in one of `FOLDERS`, contains 20 digits of a digest; `size` is in bytes.
     """
     allowed = limit()
     if size > allowed:
@@ -232,10 +213,27 @@ def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
             folders.make_cache_folder(path.parent.name)
         files.write_atomically(path, write)
     except OSError as error:
-        _warn_once(path.parent, error.strerror or str(error))
+        _warn_unusable(path.parent, error)
         return False
     make_room(allowed, keep=path)
     return True
+
+
+def contents() -> list[tuple[Path, int]]:
+    """The course's files in the cache and their bytes, what was used last first.
+
+    What was used in the future counts as the oldest: the clock was put right since.
+    """
+    now, own = time.time() + TOLERANCE, []
+    for folder in _own_folders()[1:]:
+        for path in files.entries(folder):
+            name = path.relative_to(folders.cache_folder()).as_posix()
+            is_own = _DIGEST.search(name) and not _BESIDE.search(name)
+            with suppress(OSError):  # another process has just removed it
+                if is_own and _is_ours(path):
+                    used, size = path.stat().st_mtime, path.stat().st_size
+                    own.append((used <= now, used, path, size))
+    return [(path, size) for _, _, path, size in sorted(own, reverse=True)]
 
 
 def make_room(allowed: int, keep: Path | None = None) -> None:
@@ -251,26 +249,47 @@ def clear() -> int:
     """Empty the whole cache; the number of bytes that this set free."""
     before = sum(size for _, size in contents())
     make_room(0)
-    for folder in own_folders():
+    for folder in _own_folders():
         files.clear_left_over(folder)
     return before - sum(size for _, size in contents())
 
 
-def _emptied(path: Path) -> int:
-    """Empty one file of the cache; its size then.
+def _own_folders() -> list[Path]:
+    """The cache's folder and those in it that hold its files; none if not marked."""
+    cache = folders.cache_folder()
+    if not folders.is_cache(cache):
+        return []
+    own = [cache]
+    for path in (cache / name for name in FOLDERS):
+        for folder, inside, _ in os.walk(path) if not path.is_symlink() else ():
+            own.append(Path(folder))
+            inside[:] = [each for each in inside if _DIGEST.search(each)]
+    return own
 
-    A database is emptied from within: removing the file under a process that is
-    writing to it could damage it.
-    """
+
+def _is_ours(path: Path) -> bool:
+    """False for links, devices and other programs' databases, read without SQLite."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with open(path, "rb") as file:
+            header = file.read(72)
+    except OSError:
+        return False
+    is_database = header.startswith(b"SQLite format 3\0") and len(header) == 72
+    return not is_database or header[68:] == _APPLICATION_ID
+
+
+def _emptied(path: Path) -> int:
+    """Empty one file, databases from within: processes may use them; its size then."""
     try:
         if path.suffix != ".sqlite":
             path.with_suffix(".sha256").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             return 0
         with closing(_connect(path, "rw")) as connection:
-            # On a full disk there is no space for a journal.
-            connection.execute("PRAGMA journal_mode = MEMORY")
-            connection.execute("PRAGMA temp_store = MEMORY")
+            for setting in ("journal_mode", "temp_store"):  # the disk may be full
+                connection.execute(f"PRAGMA {setting} = MEMORY")
             _begin_anew(connection)
             connection.execute("VACUUM")
     except sqlite3.DatabaseError as error:
@@ -279,20 +298,3 @@ def _emptied(path: Path) -> int:
     except OSError:
         pass
     return path.stat().st_size if path.exists() else 0
-
-
-_warned: set[tuple[Path, str]] = set()
-
-
-def _warn_once(folder: Path, reason: str) -> None:
-    """Say that the cache cannot be used; not in every cell of a notebook."""
-    if (folder, reason) in _warned:
-        return
-    _warned.add((folder, reason))
-    warnings.warn(
-        f"The cache in {folder} cannot be used ({reason.rstrip('.')}). Results are "
-        "right all the same, but will be computed again next time. `tlcourse doctor` "
-        "says how full it is; TLCOURSE_CACHE chooses another folder.",
-        CacheWarning,
-        stacklevel=callers_level(),
-    )

@@ -11,9 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 from PIL import __version__ as pillow
 
 from ..errors import TLCourseError, UserInputError
@@ -25,10 +26,7 @@ from .bit_depth import BitDepth
 from .cache import RowCache, cache_file
 from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
 from .engine import Engine, workers
-from .inputs import Images, as_pictures
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+from .pictures import Images, as_pictures
 
 T = TypeVar("T")
 CHUNK = 64  # pictures that are looked up, computed and kept together, …
@@ -42,7 +40,7 @@ def compute(
     images: Images,
     size: tuple[int, int],
     augmentations: Sequence[str] = (AS_IS,),
-    dtype: "DTypeLike" = np.float32,
+    dtype: DTypeLike = np.float32,
     name: str | None = None,
     describe: str = "Extracting features",
     bits: int | None = None,
@@ -53,8 +51,8 @@ def compute(
     ----------
     engine : Engine
         float32 pixels (b, height, width, 3) in [0, 255] → float32 (b, …).
-    images
-        See `inputs.as_pictures`.
+    images, bits
+        See `pictures.as_pictures`.
     size : tuple of int
         (height, width) that the network takes; other pictures are resized as a whole.
     augmentations : sequence of str
@@ -65,20 +63,11 @@ def compute(
         Of what is computed, for the cache's file; None: no cache.
     describe : str
         What the progress bar says.
-    bits : int, optional
-        Bit depth of 16-bit files that do not state it; None: it is measured.
 
     Returns
     -------
     ndarray of shape (n, …), or (n, augmentations, …) where there are several
         In the order of the pictures; a `numpy.memmap` where it is large, see `Rows`.
-
-    Raises
-    ------
-    UserInputError
-        Pixels already scaled to [0, 1] or [-1, 1], not finite, or no picture's shape.
-    PictureError
-        A file cannot be read as a picture; the message names it.
     """
     keep_freed_memory()
     pictures, total, depth = as_pictures(images, bits)
@@ -116,14 +105,10 @@ def compute_one(
     picture: np.ndarray | str | PathLike,
     size: tuple[int, int],
     augmentations: Sequence[str] = (AS_IS,),
-    dtype: "DTypeLike" = np.float32,
+    dtype: DTypeLike = np.float32,
     depth: BitDepth | None = None,
 ) -> np.ndarray:
-    """One row of `compute`, in the calling thread and without the cache.
-
-    `picture` is a file or checked pixels (h, w, 3); `depth` is that of the set that it
-    belongs to; None: it is a set of its own.
-    """
+    """One row of `compute` (a file, or checked pixels), without threads and cache."""
     if depth is None:
         depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
     task = _Task(engine, size, tuple(augmentations), depth)
@@ -165,9 +150,6 @@ class _Task(NamedTuple):
         ]
         return _Loaded(content, name, digest, keys)
 
-    def load_all(self, pictures: list) -> list[_Loaded]:
-        return [self.load(picture) for picture in pictures]
-
     def run(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         """Decode the pictures and run the network: key → row, in their order."""
         copies = []
@@ -189,9 +171,12 @@ def _loaded_ahead(
     """Chunks of loaded pictures; the next one is loaded while one is computed."""
     pictures = iter(pictures)
 
+    def load(group: list) -> list[_Loaded]:
+        return [task.load(picture) for picture in group]
+
     def begin(count: int) -> list[Future]:
         groups = _parts(list(islice(pictures, count)), GROUP)
-        return [pool.submit(task.load_all, group) for group in groups]
+        return [pool.submit(load, group) for group in groups]
 
     loading = begin(GROUP)
     while loading:
@@ -240,7 +225,7 @@ def run_and_keep(
 class Rows:
     """Collects rows of one shape: in memory, or in a file once they are large."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: "DTypeLike") -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
         self._pending = self._count = 0  # bytes in memory, rows
         self._parts: list[np.ndarray] = []
@@ -273,23 +258,18 @@ class Rows:
 
     def _write(self) -> None:
         try:
-            if self._file is None:
-                self._file = _nameless_file()
+            if self._file is None:  # it goes when nothing uses it
+                try:  # not in /tmp, which may be memory
+                    self._file = tempfile.TemporaryFile(dir=make_cache_folder())
+                except OSError:
+                    self._file = tempfile.TemporaryFile()
             for part in self._parts:
                 self._file.write(part.tobytes())
             self._file.flush()
         except OSError as error:
             raise TLCourseError(
-                "The results are too large for memory, and could not be written to "
-                f"{cache_folder()} ({error.strerror or error}). Make room there, or "
-                "set TLCOURSE_CACHE to a folder on another disk."
+                f"The results could not be written to {cache_folder()} "
+                f"({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
+                "to a folder on another disk."
             ) from error
         self._parts, self._pending = [], 0
-
-
-def _nameless_file() -> IO[bytes]:
-    """A file that goes when nothing uses it; not in /tmp, which may be memory."""
-    try:
-        return tempfile.TemporaryFile(dir=make_cache_folder())
-    except OSError:
-        return tempfile.TemporaryFile()

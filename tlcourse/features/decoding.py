@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from .. import files
 from ..errors import PictureError, UserInputError
+
+if TYPE_CHECKING:
+    from .bit_depth import BitDepth
 
 FORMATS = ("JPEG", "MPO", "PNG", "WebP", "GIF", "BMP", "TIFF")
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # opens MPO as JPEG
@@ -39,38 +42,21 @@ _TURNS = {
 }
 
 
-class SetDepth(Protocol):
-    """The bit depth of a set of pictures, see `bit_depth.BitDepth`."""
-
-    def eight_bits(
-        self, image: Image.Image, content: bytes | None, name: str
-    ) -> Image.Image: ...
-
-
 def open_image(content: bytes, name: str = "the picture") -> Image.Image:
     """The header of a picture file, as an image whose pixels are decoded when needed.
 
     Pillow by itself opens some forty formats, whatever the file is called, and starts
     another program for one of them (Ghostscript for EPS). Only `FORMATS` are opened
     here. Run it inside `picture_errors`, which explains what Pillow raises.
-
-    Raises
-    ------
-    PictureError
-        The file is empty, has more than `MAX_PIXELS`, or is a progressive JPEG of more
-        than `MAX_SCANS` scans.
     """
     if not content:
-        raise PictureError(
-            f"{name} cannot be read as a picture: it is empty (0 bytes). "
-            "Replace or remove it."
-        )
+        raise PictureError(f"{name} is empty (0 bytes). Replace or remove it.")
     image = Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PictureError(
-            f"{name} is {width} × {height} = {width * height / 1e6:.0f} megapixels; at "
-            f"most {MAX_PIXELS / 1e6:.0f} are opened. Make it smaller first."
+            f"{name} has {width} × {height} pixels; at most {MAX_PIXELS / 1e6:.0f} "
+            "megapixels are opened. Make it smaller first."
         )
     if image.info.get("progressive") and _count_scans(content) > MAX_SCANS:
         raise PictureError(
@@ -103,28 +89,14 @@ def picture_errors(name: str) -> Iterator[None]:
         yield
     except PictureError:
         raise
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{name} is too large to open safely ({error}). Make it smaller first."
-        ) from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
+        text = str(error).split("\n")[0].rstrip(".")
+        if "cannot identify" in text:
+            text = f"its content is none of {', '.join(FORMATS)}, or damaged"
         raise PictureError(
-            f"{name} cannot be read as a picture: {_reason(error)}. "
-            "Replace or remove it."
+            f"{name} cannot be read as a picture: it is damaged, cut short or of "
+            f"another kind ({text}). Replace or remove it."
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).split("\n")[0].rstrip(".")
-    if "cannot identify" in text:
-        return (
-            "its content is in no picture format that is opened here "
-            f"({', '.join(FORMATS)}), or damaged"
-        )
-    if any(word in text.lower() for word in ("truncated", "broken data", "end of")):
-        return f"it was cut short ({text})"
-    kind = type(error).__name__
-    return f"it is damaged, or of a kind that is not supported ({kind}: {text})"
 
 
 def picture_path(path: str | PathLike, what: str = "a picture") -> Path:
@@ -154,6 +126,38 @@ def text_hint(path: object) -> str:
     return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
 
 
+class Below(NamedTuple):
+    """What lies below a folder, each list sorted; without hidden files and folders."""
+
+    pictures: list[Path]  # by their extension
+    others: list[tuple[Path, str]]  # with the reason why they are none
+    closed: list[tuple[Path, str]]  # folders that may not be read, with the reason
+
+
+def files_below(folder: Path) -> Below:
+    """Search a folder; links to folders are not followed: they may form a circle."""
+    below = Below([], [], [])
+
+    def on_error(error: OSError) -> None:
+        reason = f"cannot be opened: {error.strerror}"
+        below.closed.append((Path(error.filename), reason))
+
+    for parent, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(parent, name) for name in folders):
+            if os.path.islink(path):
+                below.others.append((path, "a link to a folder"))
+        for path in (Path(parent, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() not in EXTENSIONS:
+                kind = path.suffix or "no extension"
+                below.others.append((path, f"no picture by its name: {kind}"))
+            elif os.path.exists(path) and not os.path.isfile(path):
+                below.others.append((path, "no regular file"))  # a pipe would wait
+            else:
+                below.pictures.append(path)
+    return Below(*map(sorted, below))
+
+
 def digest_of(content: bytes | np.ndarray) -> bytes:
     """What identifies a file or an array of pixels: 16 bytes."""
     from xxhash import xxh3_128_digest
@@ -179,7 +183,7 @@ def file_may_be_deep(path: str | PathLike) -> bool:
 def decode(
     content: bytes,
     name: str,
-    depth: SetDepth,
+    depth: "BitDepth",
     at_least: tuple[int, int] | None = None,
 ) -> Image.Image:
     """A picture file as an upright 8-bit RGB image.
@@ -198,21 +202,15 @@ def decode(
 
 
 def as_rgb(
-    image: Image.Image, name: str, depth: SetDepth, content: bytes | None = None
+    image: Image.Image, name: str, depth: "BitDepth", content: bytes | None = None
 ) -> Image.Image:
     """A loaded image of any mode as upright 8-bit RGB; transparency becomes white.
 
     `content` is that of the file, where it may be of more than 8 bits.
     """
-    if image.mode == "F":
+    if image.mode in ("F", "LAB"):  # of unknown range; needs a colour profile
         raise PictureError(
-            f"{name} holds floating-point pixels, whose range is unknown. "
-            "Save it as 8-bit PNG or JPEG."
-        )
-    if image.mode == "LAB":  # Pillow converts it with a colour profile only
-        raise PictureError(
-            f"{name} holds CIELAB colours, which are not converted here. "
-            "Save it as RGB."
+            f"{name} holds floating-point or CIELAB pixels. Save it as 8-bit PNG."
         )
     rgb = image
     if content is not None or image.mode.startswith("I"):
@@ -227,7 +225,7 @@ def as_rgb(
 
 
 def prepare(
-    picture: bytes | np.ndarray, size: tuple[int, int], name: str, depth: SetDepth
+    picture: bytes | np.ndarray, size: tuple[int, int], name: str, depth: "BitDepth"
 ) -> np.ndarray:
     """A file's bytes, or an array (h, w, 3), at a network's input size, as uint8.
 
@@ -245,9 +243,7 @@ def prepare(
 
 
 def resize(picture: np.ndarray | Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """Resize the whole picture, bicubic with anti-aliasing.
-
-    Nothing is cropped: a defect at the edge of a solar cell stays in the picture.
+    """Resize the whole picture, bicubic with anti-aliasing; nothing is cropped.
 
     Parameters
     ----------

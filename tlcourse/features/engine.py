@@ -1,8 +1,7 @@
 """What runs a frozen network on processors: ONNX Runtime, or TensorFlow.
 
-ONNX Runtime needs neither Keras nor TensorFlow to be imported. A session computes one
-batch on one processor; several threads call it at once, one for each processor, so
-nothing waits for anything, and results do not depend on the number of processors.
+A session of ONNX Runtime computes one batch on one processor, and several threads call
+it at once: results do not depend on the number of processors.
 """
 
 import os
@@ -37,21 +36,11 @@ TENSORFLOW_BATCH = 8  # more would not stay in the processor's cache
 
 
 class Engine(Protocol):
-    """A frozen network, ready to run.
+    """A frozen network, ready to run."""
 
-    Attributes
-    ----------
-    batch : int
-        How many inputs it takes at once.
-    key : str
-        What determines its results; part of the feature cache's key.
-    output_shape : tuple of int
-        Of one input's output.
-    """
-
-    batch: int
-    key: str
-    output_shape: tuple
+    batch: int  # how many inputs it takes at once
+    key: str  # what determines its results; part of the feature cache's key
+    output_shape: tuple  # of one input's output
 
     def run(self, batch: np.ndarray, /) -> np.ndarray:
         """Compute the outputs, float32 (b, …); from several threads at once."""
@@ -60,17 +49,9 @@ class Engine(Protocol):
 class OnnxEngine:
     """A network that ONNX Runtime runs, from a file or its content.
 
-    Parameters
-    ----------
-    source : Path, bytes or callable
-        The ONNX file, its content, or a function that makes the content; nothing is
-        read or made before the first batch comes.
-    key : str
-        What determines the results; ONNX Runtime and its version are added.
-    output_shape : tuple of int
-        Of one input's output.
-    outputs : sequence of str
-        Names of outputs that are concatenated along their last axis; () for the first.
+    `source` is the ONNX file, its content, or a function that makes the content when
+    the first batch comes. `outputs` are names of outputs that are concatenated along
+    their last axis; () for the first. Others as `Engine`.
     """
 
     batch = 1
@@ -111,7 +92,6 @@ class OnnxEngine:
         return self._session
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """Compute the outputs, float32 (b, …); from several threads at once."""
         session = self._session or self.start()
         names = list(dict.fromkeys(self._outputs))
         values = session.run(names, {session.get_inputs()[0].name: batch})
@@ -122,10 +102,7 @@ class OnnxEngine:
 
 
 class TensorFlowEngine:
-    """A Keras network as a TensorFlow graph with its present weights as constants.
-
-    Batch normalisations fold into convolutions there. Attributes as `Engine`.
-    """
+    """A Keras network as a TensorFlow graph with its present weights as constants."""
 
     batch = TENSORFLOW_BATCH
 
@@ -144,7 +121,6 @@ class TensorFlowEngine:
         )
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """Compute the outputs, float32 (b, …); from several threads at once."""
         import tensorflow as tf
 
         return self._graph(tf.constant(batch))[0].numpy()
@@ -181,8 +157,7 @@ def check_engine(name: str) -> str:
     name = one_of("engine", name, ENGINES)
     if name == "onnx" and not has_onnxruntime():
         raise UserInputError(
-            "ONNX Runtime is not installed, or does not start here. Run: pip install "
-            "onnxruntime; or leave engine='auto'."
+            "ONNX Runtime does not start here. Run: pip install onnxruntime."
         )
     return name
 
@@ -228,10 +203,7 @@ def compile_network(
     network: "keras.Model",
     engine: str = "auto",
 ) -> Engine:
-    """Make the engine for a Keras network with its present weights.
-
-    The last few engines are kept. A network that was trained further is another
-    network.
+    """Make the engine for a Keras network with its present weights; few are kept.
 
     Parameters
     ----------
@@ -246,7 +218,25 @@ def compile_network(
         ONNX Runtime was asked for and cannot run this network.
     """
     key = digest(network)
-    return remembered((key, engine), lambda: _compile(network, key, engine))
+
+    def make() -> Engine:
+        if not uses_onnx(engine):
+            return TensorFlowEngine(network, key)
+        try:
+            source, shape = converted(network, key), network.output_shape[1:]
+            compiled = OnnxEngine(source, f"{key}-float32", shape)
+            compiled.start()
+            return compiled
+        except Exception as error:  # the converter and ONNX Runtime raise many kinds
+            if engine == "auto":
+                return TensorFlowEngine(network, key)
+            reason = str(error).strip().split("\n")[0][:200]
+            raise UserInputError(
+                f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
+                f"{reason}). Use engine='tensorflow'."
+            ) from error
+
+    return remembered((key, engine), make)
 
 
 def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
@@ -264,21 +254,3 @@ def release_all() -> None:
     """Free the memory of the engines that are kept; each is made again when needed."""
     _kept.clear()
     clear_away()
-
-
-def _compile(network: "keras.Model", key: str, engine: str) -> Engine:
-    if not uses_onnx(engine):
-        return TensorFlowEngine(network, key)
-    try:
-        source = converted(network, key)
-        compiled = OnnxEngine(source, f"{key}-float32", network.output_shape[1:])
-        compiled.start()
-        return compiled
-    except Exception as error:  # the converter and ONNX Runtime raise many kinds
-        if engine == "auto":
-            return TensorFlowEngine(network, key)
-        reason = str(error).strip().split("\n")[0][:200]
-        raise UserInputError(
-            f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
-            f"{reason}). Use engine='tensorflow'."
-        ) from error

@@ -1,10 +1,10 @@
-"""Picture files as a list of arrays: `Pictures`, `read_picture`, `resize`."""
+"""Whatever holds pictures → pictures one by one: files, or checked arrays."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -12,9 +12,29 @@ from PIL import Image
 from .. import files, validation
 from ..errors import UserInputError, printable
 from .bit_depth import BitDepth
-from .decoding import EXTENSIONS, decode, read_file, resize, text_hint
+from .decoding import (
+    EXTENSIONS,
+    as_rgb,
+    decode,
+    files_below,
+    picture_errors,
+    picture_path,
+    read_file,
+    resize,
+    text_hint,
+)
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
 
 __all__ = ["Pictures", "list_pictures", "open_picture", "read_picture", "resize"]
+
+Images: TypeAlias = (
+    "ArrayLike | Sequence[ArrayLike | str | PathLike] | str | PathLike | Pictures "
+    "| tf.data.Dataset"
+)
+"""Whatever holds pictures, see `as_pictures`."""
 
 
 def read_picture(
@@ -39,15 +59,14 @@ def read_picture(
     Raises
     ------
     PictureError
-        Another format, cut short, damaged, or more than 100 megapixels.
+        Another format, damaged, or more than 100 megapixels.
 
     Examples
     --------
     >>> import tlcourse as tl
     >>> path = tl.load_dataset("samples").test.images.paths[0]
-    >>> picture = tl.pictures.read_picture(path)
-    >>> picture.dtype, picture.shape[2]
-    (dtype('uint8'), 3)
+    >>> tl.pictures.read_picture(path).dtype
+    dtype('uint8')
     """
     return np.asarray(open_picture(source, depth=depth))
 
@@ -58,17 +77,10 @@ def open_picture(
     name: str | None = None,
     depth: BitDepth | None = None,
 ) -> Image.Image:
-    """Like `read_picture`, as a `PIL.Image.Image` in mode RGB.
+    """As `read_picture`, as a `PIL.Image.Image` in mode RGB.
 
-    Parameters
-    ----------
-    source, depth
-        As for `read_picture`.
-    at_least : tuple of int, optional
-        (height, width) that is enough: a larger JPEG may be decoded at 1/2, 1/4 or 1/8
-        of its size, which is faster.
-    name : str, optional
-        What an error calls the picture; None: its path.
+    A JPEG larger than `at_least` (height, width) may be decoded at a fraction of its
+    size, which is faster. `name` is what an error calls the picture.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     content = source if isinstance(source, bytes) else read_file(source)
@@ -85,21 +97,10 @@ class Pictures(Sequence):
     ----------
     paths : sequence of path
     bits : int, optional
-        Bit depth of 16-bit files that do not state it: 8, 10, 12, 14 or 16. None: as
-        many bits as the highest level of all the files needs.
+        Bit depth of 16-bit files: 8, 10, 12, 14 or 16. None: as many bits as the
+        highest level of all the files needs.
     depth : BitDepth, optional
         In place of `bits`: that of a larger set, of which these pictures are a part.
-
-    Attributes
-    ----------
-    paths : list of Path
-    depth : BitDepth
-        Of all the files together.
-
-    Raises
-    ------
-    UserInputError
-        `paths` is no list of paths, or `bits` none of the numbers above.
 
     Examples
     --------
@@ -117,8 +118,7 @@ class Pictures(Sequence):
     ) -> None:
         if isinstance(paths, str | bytes | PathLike):
             raise UserInputError(
-                f"paths is {validation.shown(paths)}; expected a list of paths. "
-                "For one: [path]."
+                f"paths is {validation.shown(paths)}; expected a list of paths: [path]."
             )
         self.paths = [
             path if isinstance(path, Path) else files.as_path(path) for path in paths
@@ -138,25 +138,16 @@ class Pictures(Sequence):
         return (read_picture(path, self.depth) for path in self.paths)
 
     def __add__(self, other: "Pictures") -> "Pictures":
-        paths = self.paths + other.paths
-        return Pictures(paths, depth=self.depth if self.depth is other.depth else None)
+        depth = self.depth if self.depth is other.depth else None
+        return Pictures(self.paths + other.paths, depth=depth)
 
     def __repr__(self) -> str:
-        if not self.paths:
-            return "<no pictures>"
-        return f"<{len(self)} pictures, first {printable(self.paths[0])}>"
+        first = f", first {printable(self.paths[0])}" if self.paths else ""
+        return f"<{len(self)} pictures{first}>"
 
 
 def list_pictures(folder: str | PathLike) -> list[Path]:
-    """All picture files below a folder, by their extension, sorted.
-
-    Hidden files and folders are left out.
-
-    Raises
-    ------
-    UserInputError
-        Not a folder, one that cannot be read, or no picture below it.
-    """
+    """All picture files below a folder, by their extension, sorted; no hidden ones."""
     folder = files.as_path(folder)
     # Unlike Path.is_dir, this is False for a name that is too long for a file.
     if not os.path.isdir(folder):
@@ -167,45 +158,143 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
     below = files_below(folder)
     if below.closed:
         path, reason = below.closed[0]
-        raise UserInputError(
-            f"{path} {reason}. Give yourself the right to read it, or leave it out."
-        )
+        raise UserInputError(f"{path} {reason}. Make it readable, or leave it out.")
     if not below.pictures:
-        raise UserInputError(
-            f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))})."
-        )
+        kinds = ", ".join(sorted(EXTENSIONS))
+        raise UserInputError(f"{folder} holds no pictures ({kinds}).")
     return below.pictures
 
 
-class Below(NamedTuple):
-    """What lies below a folder, each list sorted; without hidden files and folders."""
+class Checked(NamedTuple):
+    """Pictures ready to be read."""
 
-    pictures: list[Path]  # by their extension
-    others: list[tuple[Path, str]]  # with the reason why they are none
-    closed: list[tuple[Path, str]]  # folders that may not be read, with the reason
+    pictures: Iterable  # paths, or checked arrays (h, w, 3)
+    total: int | None  # how many, if that is known
+    depth: BitDepth  # of all of them together
 
 
-def files_below(folder: Path) -> Below:
-    """Search a folder; links to folders are not followed: they may form a circle."""
-    below = Below([], [], [])
+def as_pictures(images: Images, bits: int | None = None) -> Checked:
+    """The pictures of any holder, checked one by one as they are used.
 
-    def on_error(error: OSError) -> None:
-        reason = f"cannot be opened: {error.strerror}"
-        below.closed.append((Path(error.filename), reason))
+    Parameters
+    ----------
+    images
+        Array (n, h, w), (n, h, w, 1) or (n, h, w, 3), or of one picture; uint8, or
+        float with pixels in [0, 255]; a list of such arrays, of paths, or a mixture;
+        `Pictures`; a folder (its picture files in sorted order); a `tf.data.Dataset`
+        of pictures or (pictures, labels), batched or not.
+    bits : int, optional
+        See `Pictures`.
+    """
+    if isinstance(images, str | PathLike):
+        path = picture_path(images, "images")
+        is_file = os.path.lexists(path) and not os.path.isdir(path)
+        images = Pictures([path] if is_file else list_pictures(path), bits)
+    if isinstance(images, Pictures):
+        depth = images.depth if bits is None else BitDepth(bits=bits)
+        return Checked(images.paths, len(images), depth)
+    if hasattr(images, "as_numpy_iterator"):
+        return Checked(_from_tf_data(images), None, BitDepth(bits=bits))
+    if isinstance(images, Image.Image):
+        images = [images]
+    if isinstance(images, np.ndarray) and images.dtype.kind in "OU":
+        images = list(images.flat)  # paths, or arrays of several sizes
+    if isinstance(images, list | tuple):
+        parts = [
+            picture_path(part) if isinstance(part, str | PathLike) else part
+            for part in images
+        ]
+        sources = [part for part in parts if isinstance(part, PathLike | Image.Image)]
+        depth = BitDepth(sources, bits)
+        return Checked((one_picture(part, depth) for part in parts), len(parts), depth)
+    pictures = _from_array(np.asarray(images))
+    return Checked(pictures, len(pictures), BitDepth(bits=bits))
 
-    for parent, folders, names in os.walk(folder, onerror=on_error):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        subfolders = (Path(parent, name) for name in folders)
-        below.others.extend(
-            (path, "a link to a folder") for path in subfolders if os.path.islink(path)
+
+def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:
+    """One picture, checked: a path, or an array (h, w, 3) with pixels in [0, 255]."""
+    if isinstance(picture, str | PathLike):
+        return picture_path(picture)
+    if isinstance(picture, Image.Image) and picture.mode != "F":
+        with picture_errors("the picture"):
+            picture.load()
+            depth = depth or BitDepth([picture])
+            return np.asarray(as_rgb(picture, "the picture", depth))
+    try:
+        array = np.asarray(picture)
+    except ValueError:  # nested lists of different lengths
+        array = np.empty(0, object)
+    return _three_channels(check_pixels(array, of_many=False))
+
+
+def _from_array(array: np.ndarray, is_batch: bool = False) -> list[np.ndarray]:
+    """The pictures of an array; in a batch the first axis counts pictures."""
+    is_colour = array.shape[-1:] in ((1,), (3,)) and array.shape[1] != array.shape[-1]
+    if array.ndim == 2 or (array.ndim == 3 and is_colour):
+        return [_three_channels(check_pixels(array, of_many=False))]
+    if array.ndim == 3 and len(array) == 3 and not is_batch:
+        raise UserInputError(
+            f"The array has shape {array.shape}: one colour picture with channels "
+            "first, or three grey pictures? Of one picture pass "
+            "array.transpose(1, 2, 0); of three grey ones array[..., None]."
         )
-        for path in (Path(parent, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() not in EXTENSIONS:
-                kind = path.suffix or "no extension"
-                below.others.append((path, f"no picture by its name: {kind}"))
-            elif os.path.exists(path) and not os.path.isfile(path):
-                # Opening a pipe would wait for somebody to write to it.
-                below.others.append((path, "no regular file"))
-            else:
-                below.pictures.append(path)
-    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))
+    return [_three_channels(picture) for picture in check_pixels(array)]
+
+
+def _three_channels(picture: np.ndarray) -> np.ndarray:
+    """A grey picture with three equal channels, without a copy of its pixels."""
+    if picture.ndim == 2:
+        picture = picture[..., np.newaxis]
+    return np.broadcast_to(picture, (*picture.shape[:2], 3))
+
+
+def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+        raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
+    spec = dataset.element_spec
+    spec = spec[0] if isinstance(spec, tuple) else spec
+    spec = spec.get("image") if isinstance(spec, dict) else spec
+    if spec is None:
+        raise UserInputError(
+            "The elements of the tf.data.Dataset are dictionaries without "
+            '"image". Choose the pictures: dataset.map(lambda row: row["…"]).'
+        )
+    shape = getattr(spec, "shape", None)
+    # As after .batch(n): the first axis alone has no fixed length.
+    is_batch = shape is not None and bool(shape.rank) and shape.rank > 2
+    is_batch = is_batch and shape[0] is None and None not in shape[1:]
+    for element in dataset.as_numpy_iterator():
+        element = element[0] if isinstance(element, tuple) else element
+        element = element["image"] if isinstance(element, dict) else element
+        yield from _from_array(np.asarray(element), is_batch)
+
+
+def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
+    """The array itself, after checking that it holds pixels in [0, 255]."""
+    ndim = array.ndim - of_many
+    is_picture = ndim == 2 or (ndim == 3 and array.shape[-1] in (1, 3))
+    if array.dtype.kind not in "uif" or not is_picture or not array.size:
+        raise UserInputError(
+            f"Pictures were given as an array of shape {array.shape} and type "
+            f"{array.dtype}; expected numbers in shape (n, height, width, 3) for "
+            "colour, channels last and without alpha, or (n, height, width) for grey. "
+            "Of a data set pass the split's pictures: dataset.train.images."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise UserInputError("The pictures hold NaN or infinite pixels.")
+    low, high = float(array.min()), float(array.max())
+    # One dark picture of whole numbers may have no pixel above 1, but not a whole set.
+    is_scaled = 0 < high <= 1 and (of_many or array.dtype.kind == "f")
+    if low < 0 or is_scaled:
+        raise UserInputError(
+            f"The pixels run from {low:.3g} to {high:.3g}: they were scaled or "
+            "preprocessed before. Pass pixels from 0 to 255; each network here "
+            "preprocesses by itself. images * 255 undoes a scaling to [0, 1]."
+        )
+    if high > 255:
+        raise UserInputError(
+            f"The pixels run up to {high:.6g}; expected 0 to 255. Divide all pictures "
+            "by one number: (images // 4).astype('uint8') for 10 bits, by 16 for 12, "
+            "by 64 for 14, by 256 for 16."
+        )
+    return array

@@ -8,18 +8,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
 from .compute import Rows, run_and_keep, worker_pool
 from .engine import Engine
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
 
 CHUNK = 2048  # sentences that are looked up and sorted by length together, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
@@ -30,20 +28,10 @@ KEPT_BATCHES = 32  # that are written to the cache together
 class Ragged(Sequence):
     """A list of arrays (tokens, …) of different lengths, in one array.
 
-    Parameters
-    ----------
-    values : ndarray of shape (tokens of all, …)
-        All parts one after the other; may be a `numpy.memmap`.
-    lengths : array_like of shape (n,)
-        Of the parts.
-
-    Attributes
-    ----------
-    values : ndarray
-    lengths : int64 array
+    `values` are all parts one after the other (tokens of all, …), `lengths` (n,).
     """
 
-    def __init__(self, values: np.ndarray, lengths: "ArrayLike") -> None:
+    def __init__(self, values: np.ndarray, lengths: ArrayLike) -> None:
         self.values, self.lengths = values, np.asarray(lengths, np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
 
@@ -76,46 +64,33 @@ def sentence_features(
 ) -> np.ndarray:
     """The network's output, averaged over each sentence's tokens: (n, width).
 
-    `ids` are the token ids of each sentence, int32 (length,). Other parameters are
-    those of `compute.compute`.
+    `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
     """
 
     def average(states: np.ndarray) -> np.ndarray:
         return states.mean(axis=1)
 
-    width = engine.output_shape[-1]
+    shape = (engine.output_shape[-1],)
     file = cache_file(name, engine.key, engine.output_shape, "average")
-    cache = RowCache(file, (width,), np.float32)
-    result = Rows((width,), np.float32)
-    for row in _computed(engine, ids, cache, describe, average):
-        result.append(row)
-    hand_back_freed_memory()
-    return result.array()
+    return _computed(engine, ids, RowCache(file, shape, np.float32), describe, average)
 
 
 def token_states(
     engine: Engine,
     ids: Sequence[np.ndarray],
     name: str | None,
-    dtype: "DTypeLike" = np.float32,
+    dtype: DTypeLike = np.float32,
     describe: str = "Extracting features",
 ) -> Ragged:
-    """The network's output for every token: (length, width) for each sentence.
-
-    Parameters are those of `sentence_features`; `dtype` is that of the result.
-    """
+    """The network's output for every token: (length, width) for each sentence."""
 
     def convert(states: np.ndarray) -> np.ndarray:
         return states.astype(dtype, copy=False)
 
-    width = engine.output_shape[-1]
+    shape = (-1, engine.output_shape[-1])
     file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
-    cache = RowCache(file, (-1, width), dtype)
-    result = Rows((width,), dtype)
-    for row in _computed(engine, ids, cache, describe, convert):
-        result.append(row)
-    hand_back_freed_memory()
-    return Ragged(result.array(), [len(sentence) for sentence in ids])
+    rows = _computed(engine, ids, RowCache(file, shape, dtype), describe, convert)
+    return Ragged(rows, [len(sentence) for sentence in ids])
 
 
 def _computed(
@@ -124,9 +99,10 @@ def _computed(
     cache: RowCache,
     describe: str,
     finish: Callable[[np.ndarray], np.ndarray],
-) -> Iterator[np.ndarray]:
+) -> np.ndarray:
     """`finish(states)` of each sentence, in their order, from the cache or computed."""
     keep_freed_memory()
+    result = Rows(cache.shape[-1:], cache.dtype)
 
     def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
         states = engine.run(np.stack(list(batch.values())))
@@ -152,7 +128,10 @@ def _computed(
                 computed = run_and_keep(run, some, cache, pool)
                 rows |= computed
                 progress.update(sum(copies[key] for key in computed))
-            yield from (rows[key] for key in keys)
+            for key in keys:
+                result.append(rows[key])
+    hand_back_freed_memory()
+    return result.array()
 
 
 def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:

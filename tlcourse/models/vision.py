@@ -14,7 +14,7 @@ from ..errors import UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
-from ..features.inputs import as_pictures
+from ..features.pictures import as_pictures
 from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks
@@ -25,7 +25,7 @@ from .weights import build, imagenet_classes, preprocess
 if TYPE_CHECKING:
     import keras
 
-    from ..features.inputs import Images
+    from ..features.pictures import Images
 
 
 class PretrainedModel:

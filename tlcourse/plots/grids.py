@@ -10,8 +10,7 @@ from PIL import Image
 
 from .. import validation
 from ..errors import UserInputError, printable
-from ..features.inputs import one_picture
-from ..features.pictures import Pictures
+from ..features.pictures import Pictures, one_picture
 from ..foreign_text import escape_mathtext
 from .figure import WIDTH, Figure, as_labels, check_lengths, listed
 

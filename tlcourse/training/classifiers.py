@@ -13,7 +13,7 @@ from .evaluation import ConfusionMatrix
 if TYPE_CHECKING:
     import keras
 
-    from ..features.inputs import Images
+    from ..features.pictures import Images
     from ..models.wordpiece import Sentences
 
 

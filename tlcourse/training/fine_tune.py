@@ -21,7 +21,7 @@ from .classifiers import FineTuned, positions_among
 from .fitting import Model, Preparation, Settings, cut_copy, train_probe
 
 if TYPE_CHECKING:
-    from ..features.inputs import Images
+    from ..features.pictures import Images
     from ..models.wordpiece import Sentences
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from ..features.inputs import Images
+    from ..features.pictures import Images
 
 BATCH = 8
 PREDICTED = -1  # in place of a class: the one with the highest score
