@@ -139,7 +139,7 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, rows: str, probe: dict[str, float]) -> None:
         super().__init__()
         self.rows, self.probe = rows, probe
-        self._epochs: list[dict] = []
+        self._history: dict[str, list[float]] = {}
         self._display: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -151,16 +151,14 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs, total = logs or {}, self.params["epochs"]
         seconds = time.perf_counter() - self._started
-        row = {"epoch": epoch + 1, "loss": logs["loss"]}
         text = f"epoch {epoch + 1} of {total}, loss {logs['loss']:.3f}"
         if "val_accuracy" in logs:
-            row["validation_accuracy"] = logs["val_accuracy"]
-            row["validation_loss"] = logs["val_loss"]
             text += f", validation accuracy {logs['val_accuracy']:.1%}"
         text += f", {duration(seconds)}"
         if left := total - epoch - 1:
             text += f", {duration(left * seconds)} left"
-        self._epochs.append(row)
+        for name, value in logs.items():
+            self._history.setdefault(name, []).append(value)
         if in_notebook() and not is_off():
             self._draw(text)
         else:
@@ -171,8 +169,7 @@ class Progress(keras.callbacks.Callback):
 
         from ..plots import training
 
-        probe = {f"validation_{name[4:]}": value for name, value in self.probe.items()}
-        figure = training(self._epochs, self.params["epochs"], text, probe)
+        figure = training(self._history, text, self.params["epochs"], self.probe)
         if self._display is None:
             self._display = display(figure, display_id=True)
         else:
