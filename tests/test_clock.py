@@ -11,14 +11,14 @@ import tlcourse as tl
 from tlcourse import folders
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
-from tlcourse.features import cache, cache_files
+from tlcourse.features import cache
 from tlcourse.features.cache import RowCache
 from tlcourse.progress import measured
 
 PACKAGE = Path(tl.__file__).parent
 YEAR = 365 * 24 * 3600
 # Dates of files, and the clock itself.
-MAY_READ_IT = {"features/cache_files.py", "files.py", "folders.py"}
+MAY_READ_IT = {"features/cache.py", "files.py", "folders.py"}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def folder_of(name):
 def test_what_is_dated_in_the_future_makes_room_first(folder):
     ahead, now = fill("ahead"), fill("now")
     os.utime(ahead, (time.time() + YEAR,) * 2)
-    assert [path.stem for path, _ in cache_files.contents()] == ["now", "ahead"]
+    assert [path.stem for path, _ in cache.contents()] == ["now", "ahead"]
     cache.make_room(1_500_000)
     assert (ahead.stat().st_size < 100_000, now.stat().st_size > 1_000_000) == (
         True,
@@ -62,14 +62,14 @@ def test_what_is_dated_in_the_future_makes_room_first(folder):
 def test_the_order_of_use_stays_where_the_whole_cache_is_from_the_future(folder):
     for number, name in enumerate(("first", "second")):
         os.utime(fill(name), (time.time() + YEAR + number,) * 2)
-    assert [path.stem for path, _ in cache_files.contents()] == ["second", "first"]
+    assert [path.stem for path, _ in cache.contents()] == ["second", "first"]
 
 
 def test_what_is_used_after_the_clock_was_put_back_counts_as_used_now(folder):
     for name in ("again", "never again"):
         os.utime(fill(name), (time.time() + YEAR,) * 2)
     fill("again")
-    assert [path.stem for path, _ in cache_files.contents()] == ["again", "never again"]
+    assert [path.stem for path, _ in cache.contents()] == ["again", "never again"]
 
 
 def test_rows_states_and_progress_are_found_after_the_clock_was_put_back(

@@ -191,7 +191,9 @@ def test_what_a_killed_process_left_is_cleared_away_by_the_next(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("host", "process"), [(platform.node(), os.getpid()), ("another-machine", 1)]
+    ("host", "process"),
+    [(platform.node(), os.getpid()), ("another-machine", 1)],
+    ids=["this machine", "another"],
 )
 def test_what_somebody_may_be_filling_stays(tmp_path, host, process):
     name = f".unfinished-{host}-{files._machine()}-{process}-abcdefgh"
