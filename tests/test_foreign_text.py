@@ -37,7 +37,7 @@ from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
 from tlcourse.predicting import predict_files
 from tlcourse.tables import Table
-from tlcourse.training.evaluation import ConfusionMatrix, classification_report
+from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import Answer, LabelSlider, MistakeBrowser
@@ -333,9 +333,6 @@ TEXT = {
     "freeze table": lambda name: repr(freeze_table(name)),
     "confusion": lambda name: str(
         ConfusionMatrix.of([0, 1], [1, 1], [name, f"other {name}"])
-    ),
-    "report": lambda name: classification_report(
-        [0, 1], [1, 1], [name, f"other {name}"]
     ),
     "answer": lambda name: repr(Answer(name, {}, lambda: None)),
     "error": lambda name: str(UserInputError(f"There is no class {name}.")),
