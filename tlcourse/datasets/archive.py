@@ -1,5 +1,6 @@
 """A zip file of pictures → a folder: for pictures that were uploaded or sent."""
 
+import shutil
 import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder (`zipfile` makes no links), and what would fill the disk is refused: a zip file of a few
+    Nothing is written outside the folder (a link becomes a file), and what would fill the disk is refused: a zip file of a few
     kilobytes can hold gigabytes.
 
     Parameters
@@ -42,7 +43,8 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
 
     Examples
     --------
-    >>> import zipfile
+    >>> import shutil
+import zipfile
     >>> import tlcourse as tl
     >>> with zipfile.ZipFile("pictures.zip", "w") as archive:
     ...     archive.write(tl.load_dataset("samples").test.images.paths[0], "cup/1.jpg")
@@ -75,8 +77,13 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
                     f"{size / 1e9:.1f} GB; expected at most {MAX_FILES:,} and "
                     f"{MAX_BYTES / 1e9:.0f}."
                 )
-            # zipfile itself stops where more comes than an entry says.
-            opened.extractall(unfinished, entries)
+            for entry in entries:
+                if not entry.is_dir():
+                    path = unfinished / PurePosixPath(entry.filename)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    # zipfile itself stops where more comes than an entry says.
+                    with opened.open(entry) as packed, open(path, "xb") as file:
+                        shutil.copyfileobj(packed, file)
             if target.is_dir():
                 target.rmdir()
             unfinished.rename(target)
