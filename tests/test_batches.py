@@ -44,11 +44,6 @@ def test_a_class_of_one_row_is_trained_on():
     assert 4 in train.rows and 4 not in held.rows
 
 
-def test_without_a_share_nothing_is_held_out():
-    _, train, held = split_rows([0, 1, 1], None, 3, 0.0, seed=0)
-    assert held is None and len(train) == 3
-
-
 def test_rows_of_weight_0_are_in_neither_part():
     weights = [0, 1, 3, 0, 1, 1, 1, 1]
     _, train, held = split_rows([0, 1] * 4, weights, 8, 0.4, seed=0)
@@ -94,10 +89,6 @@ def test_each_picture_comes_once_in_one_of_its_copies():
     (batch,) = epoch(pictures_of(30, 3).training_set(30, seed=0))
     numbers, copies = batch[0].T
     assert sorted(numbers) == list(range(30)) and set(copies) == {0, 1, 2}
-
-
-def test_fewer_rows_than_a_batch_are_one_batch():
-    assert [len(batch[0]) for batch in epoch(pictures_of(3).training_set(8, 0))] == [3]
 
 
 @pytest.mark.parametrize("count", [4, 7, 100])

@@ -13,7 +13,6 @@ import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import DamagedFile, PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
-from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, read_picture
@@ -63,7 +62,7 @@ def read(content):
 # The range of the whole set
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize(
     ("suffix", "options"),
     [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})],
@@ -77,7 +76,7 @@ def test_deep_pictures_become_their_8_bit_originals(
         same(pixels(images), greys)
 
 
-@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("bits", [10, 14])
 @pytest.mark.parametrize("kind", ["png", "<", ">"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_so_do_colours_and_both_byte_orders(greys, tmp_path, bits, kind, channels):
@@ -98,13 +97,6 @@ def test_so_do_colours_and_both_byte_orders(greys, tmp_path, bits, kind, channel
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         same(compute(Pixels(SIZE), paths, SIZE, dtype=np.uint8), expected)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_half_transparent_deep_colours_are_laid_on_white():
-    levels = np.zeros((4, 4, 4), np.uint16)
-    levels[..., 3], levels[0, 0] = 2**11, 2**12 - 1
-    assert read(png(levels))[1, 1] == 127
 
 
 def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
@@ -138,12 +130,6 @@ def test_the_range_is_said_once(greys, tmp_path):
         compute(Pixels(SIZE), pictures, SIZE)
         compute(Pixels(SIZE), pictures, SIZE)
     assert ["1,023" in str(warning.message) for warning in caught] == [True]
-    assert "10 pictures" in str(caught[0].message)
-
-
-def test_of_pictures_that_use_all_16_bits_nothing_is_said(greys, tmp_path, recwarn):
-    compute(Pixels(SIZE), save(tmp_path, deep(greys, 16)), SIZE)
-    assert not recwarn
 
 
 def test_a_damaged_file_in_the_set_is_reported_as_itself(greys, tmp_path):
@@ -168,15 +154,9 @@ def test_the_depth_can_be_given(greys, tmp_path, recwarn):
 def test_levels_above_the_given_depth_are_refused(greys, tmp_path):
     with pytest.raises(PictureError, match="10 bits"):
         Pictures(save(tmp_path, deep(greys[:1], 12)), bits=10)[0]
-
-
-@pytest.mark.parametrize(
-    "bits", [11, 16.0, "12", True, [12], np.array([8, 16]), np.array([[]]), object()]
-)
-def test_what_is_no_depth_is_refused(bits):
-    for call in (BitDepth, Pictures):
+    for bits in (11, 16.0, "12", True, [12], np.array([8, 16]), object()):
         with pytest.raises(UserInputError, match="bits is .* 8, 10, 12, 14, 16"):
-            call([], bits=bits)
+            Pictures([], bits=bits)
 
 
 # Data sets, exports
@@ -253,53 +233,6 @@ def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
 # What files say of themselves
 
 
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("tag", [281, 341])
-def test_a_depth_that_tiff_states_is_that_of_the_picture(greys, recwarn, order, tag):
-    dark = deep(greys[3:4], 12)[0].astype(f"{order}u2")
-    content = tiff(dark, order, tags=[(tag, 4095)])
-    same(read(content), greys[3])
-    assert not recwarn
-
-
-def test_a_stated_depth_comes_before_that_of_the_set(greys, tmp_path):
-    dark = deep(greys[3:4], 12)[0]
-    stated = tiff(dark, tags=[(281, 4095)])
-    bright = tiff(deep(greys[:1], 16)[0])
-    same(pixels(write(tmp_path, [stated, bright])), greys[[3, 0]])
-
-
-def test_a_stated_depth_is_not_that_of_the_others(greys, tmp_path):
-    stated = tiff(deep(greys[:1], 16)[0], tags=[(281, 65535)])
-    others = [tiff(levels) for levels in deep(greys[1:3], 12)]
-    same(pixels(write(tmp_path, [stated, *others])), greys[:3])
-
-
-def test_the_highest_level_of_one_picture_is_no_depth(greys, tmp_path):
-    """Some programs write it into MaxSampleValue."""
-    levels = deep(greys, 12)
-    contents = [tiff(one, tags=[(281, int(one.max()))]) for one in levels]
-    dark = pixels(write(tmp_path, contents))[3]
-    assert dark.mean() == pytest.approx(greys[3].mean(), abs=1)
-
-
-def test_significant_bits_of_a_png_are_the_least(greys):
-    dark = deep(greys[3:4], 12)[0]
-    with pytest.warns(UserWarning, match="12-bit"):
-        same(read(png(dark, significant=12)), greys[3])
-    # As the standard has it: scaled to 16 bits, of which 12 are significant.
-    same(read(png(deep(greys[:1], 16)[0], significant=12)), greys[0])
-
-
-def test_packed_12_bit_tiff_is_read(greys, recwarn):
-    levels = deep(greys[3:4], 12)[0]
-    pairs = levels.reshape(len(levels), -1, 2).astype(np.uint32)
-    three = (pairs[..., 0] << 12 | pairs[..., 1])[..., None] >> np.array([16, 8, 0])
-    packed = (three & 255).astype(np.uint8).tobytes()
-    same(read(tiff(levels, packed=packed)), greys[3])
-    assert not recwarn
-
-
 def test_where_0_is_white_deep_pictures_are_inverted(greys):
     levels = 2**16 - 1 - deep(greys[:1], 16)[0]
     same(read(tiff(levels, photometric=0)), greys[0])
@@ -317,17 +250,3 @@ def test_other_whole_numbers_are_read_up_to_16_bits_and_refused_beyond(
     levels[0, 0] = -5 if kind[0] == "i" else 3_000_000_000
     with pytest.raises(PictureError):
         read(tiff(levels, order, sample_format=sample_format))
-
-
-def test_negative_levels_are_refused_by_their_range():
-    levels = np.full((4, 4), -5, "<i4")
-    with pytest.raises(PictureError, match="from -5 to -5"):
-        read(tiff(levels, sample_format=2))
-
-
-@pytest.mark.parametrize(("bits", "divisor"), [(10, 4), (12, 16), (14, 64), (16, 256)])
-def test_the_advice_for_deep_arrays_gives_the_8_bit_pictures(greys, bits, divisor):
-    levels = deep(greys, bits)
-    with pytest.raises(UserInputError, match=rf"images // {divisor}\)"):
-        pixels(levels)
-    same(pixels((levels // divisor).astype("uint8")), greys)

@@ -2,10 +2,7 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import threading
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +14,7 @@ from hypothesis import strategies as st
 from killed import write_and_be_killed
 from typer.testing import CliRunner
 
-from tlcourse import cli, files, folders
+from tlcourse import cli, folders
 from tlcourse.features.cache import (
     CacheWarning,
     RowCache,
@@ -217,32 +214,6 @@ def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
         assert {path: after.get(path) for path in before} == before
 
 
-EXTRACT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from test_cache_files import Mean, compute, np
-pictures = np.random.default_rng(0).integers(0, 255, (200, 40, 40, 3), np.uint8)
-compute(Mean(), pictures, (8, 8), name="network")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("place", PLACES)
-def test_two_processes_and_one_that_clears_leave_them_as_they_are(
-    folder, place, monkeypatch
-):
-    PLACES[place](folder)
-    before = snapshot(folder)
-    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.00002")
-    command = [sys.executable, "-c", EXTRACT, str(Path(__file__).parent)]
-    running = [subprocess.Popen(command) for _ in range(2)]
-    while any(process.poll() is None for process in running):
-        clear()
-    assert [process.returncode for process in running] == [0, 0]
-    after = snapshot(folder)
-    assert {path: after.get(path) for path in before} == before
-
-
 # What is in the cache's way
 
 
@@ -285,13 +256,6 @@ def test_the_cache_is_not_used_where_it_would_touch_other_files(folder, obstacle
     assert snapshot(folder) == before
 
 
-def test_a_folder_of_somebody_else_is_said_by_show_and_clear(folder):
-    assert folders.left_alone() == ""
-    write_files(folders.cache_folder())
-    for command in ("show", "clear"):
-        assert "TLCOURSE_CACHE to another folder" in run_command("cache", command)
-
-
 def test_other_files_do_not_count_towards_the_limit(folder, monkeypatch):
     put()
     (folders.cache_folder() / "features" / "mine.sqlite").write_bytes(bytes(1_000_000))
@@ -310,51 +274,8 @@ def test_the_caches_folder_has_a_cache_directory_tag(folder):
     assert [path.name for path in folder.iterdir()] == ["tlcourse-cache"]
 
 
-def test_a_process_killed_before_it_marked_the_folder_does_not_matter(folder):
-    (folder / "tlcourse-cache").mkdir()
-    left = write_and_be_killed(folder / "tlcourse-cache" / "CACHEDIR.TAG")
-    assert len(put()) == 1 and not left.exists()
-
-
 def test_what_a_killed_process_has_left_is_removed_by_clear(folder):
     put()
     left = write_and_be_killed(folders.cache_folder() / "features" / f"{NAME}.npz")
     clear()
     assert not left.exists()
-
-
-def test_threads_that_begin_a_cache_at_once_all_use_it(tmp_path, monkeypatch):
-    for turn in range(10):
-        monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / f"{turn}"))
-        start, failed = threading.Barrier(8), []
-
-        def begin(start=start, failed=failed):
-            start.wait()
-            try:
-                (
-                    folders.make_cache_folder("features") / str(threading.get_ident())
-                ).touch()
-            except OSError as error:
-                failed.append(error)
-
-        threads = [threading.Thread(target=begin) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failed == []
-
-
-def test_a_folder_that_another_process_marks_and_fills_meanwhile_is_used(
-    folder, monkeypatch
-):
-    is_untouched = files.is_untouched
-
-    def meanwhile(path):
-        monkeypatch.setattr(files, "is_untouched", is_untouched)
-        folders.make_cache_folder("features")
-        return is_untouched(path)
-
-    monkeypatch.setattr(files, "is_untouched", meanwhile)
-    (folder / "tlcourse-cache").mkdir()
-    assert len(put()) == 1

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse.errors import PictureError
 from tlcourse.features import compute as compute_module
 from tlcourse.features.augment import FLIPS
 from tlcourse.features.compute import CHUNK, GROUP, compute, compute_one
@@ -112,22 +111,6 @@ def test_other_content_under_an_old_name_size_and_time_is_other_content(folder):
     assert np.array_equal(counted(folder)[0][3], before[4])
 
 
-def test_one_changed_pixel_is_another_picture():
-    images = arrays(3, SIZE)
-    before, _ = counted(images)
-    images[1, -1, -1, 0] ^= 255
-    after, computed = counted(images)
-    assert computed == 1
-    assert np.flatnonzero((before != after).any(axis=1)).tolist() == [1]
-
-
-def test_the_same_bytes_in_another_shape_or_type_are_another_picture():
-    flat = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(1, 6, 8, 3)
-    counted(flat)
-    assert counted(flat.reshape(1, 8, 6, 3))[1] == 1
-    assert counted(flat.astype(np.int16))[1] == 1
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -163,20 +146,6 @@ def test_the_engines_batch_does_not_matter(originals, batch):
     in_batches, _ = counted(originals, name=None, batch=batch, augmentations=FLIPS)
     one_by_one, _ = counted(originals, name=None, augmentations=FLIPS)
     assert np.array_equal(in_batches, one_by_one)
-
-
-def test_few_large_files_are_loaded_at_once(originals, monkeypatch):
-    monkeypatch.setattr(compute_module, "CHUNK_BYTES", 1)
-    chunks = []
-    look_up = compute_module.RowCache.get
-
-    def get(self, keys):
-        chunks.append(len(keys))
-        return look_up(self, keys)
-
-    monkeypatch.setattr(compute_module.RowCache, "get", get)
-    counted(sorted(originals.iterdir())[:12])
-    assert chunks == [GROUP, 1, 1, 1, 1]
 
 
 # Augmentations
@@ -246,39 +215,4 @@ def test_a_killed_process_leaves_its_finished_chunks(originals):
     assert np.array_equal(rows, counted(originals, name=None)[0])
 
 
-def test_a_damaged_picture_is_named_and_the_chunks_before_it_are_kept(folder):
-    (folder / "149.png").write_bytes(b"Dear Sir or Madam")
-    with pytest.raises(PictureError, match=r"149\.png"):
-        counted(folder)
-    (folder / "149.png").unlink()
-    assert counted(folder)[1] <= COUNT - 1 - GROUP - 2 * CHUNK
-
-
-def test_two_processes_at_once_come_to_the_same_rows(originals, tmp_path):
-    program = PROGRAM + (
-        "rows = compute(Counting(), sys.argv[1], SIZE, name='test')\n"
-        "np.save(sys.argv[2], rows)"
-    )
-    files = [tmp_path / f"{number}.npy" for number in range(2)]
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", program, originals, file]
-        )
-        for file in files
-    ]
-    assert [process.wait(timeout=300) for process in running] == [0, 0]
-    expected, computed = counted(originals)
-    assert computed == 0
-    assert all(np.array_equal(np.load(file), expected) for file in files)
-
-
 # The bundled network
-
-
-def test_features_of_a_file_and_of_its_array_are_identical(bundled_model):
-    import tlcourse as tl
-
-    images = tl.load_dataset("samples").test.images[3:4]
-    from_file = bundled_model.extract_features(images.paths[0])
-    from_array = bundled_model.extract_features(images[0])
-    assert np.array_equal(from_file, from_array)

@@ -9,26 +9,24 @@ import os
 import stat
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
 from mutations import mutated_files, valid_files
-from PIL import Image, ImageCms
+from PIL import Image
 
 import tlcourse as tl
-from tlcourse.checks import assert_disjoint
 from tlcourse.datasets import examine, from_folder
-from tlcourse.errors import PictureError, UserInputError
+from tlcourse.datasets.same_pictures import shared_pictures
+from tlcourse.errors import PictureError
 from tlcourse.exported import load_exported
 from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.decoding import prepare
 from tlcourse.features.pictures import (
     Pictures,
     one_picture,
-    open_picture,
     read_picture,
     resize,
 )
@@ -86,7 +84,7 @@ def test_every_mode_becomes_three_channels_of_uint8(gradient, mode):
     assert picture.shape == (30, 40, 3) and picture.dtype == np.uint8
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
 def test_the_exif_orientation_is_that_of_pillow(gradient, name, orientation):
     from PIL import ImageOps
@@ -116,11 +114,6 @@ def test_transparency_becomes_white(mode, colour, options):
     assert (read_picture(content) == 255).all()
 
 
-def test_half_transparent_black_becomes_grey():
-    content = encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)))
-    assert read_picture(content)[0, 0].tolist() == [127, 127, 127]
-
-
 @pytest.mark.parametrize("name", ["GIF", "TIFF", "WEBP", "PNG", "MPO"])
 def test_only_the_first_of_many_frames_is_decoded(name):
     frames = [Image.new("RGB", (40, 40), (number, 0, 0)) for number in range(60)]
@@ -128,16 +121,6 @@ def test_only_the_first_of_many_frames_is_decoded(name):
     if name in ("TIFF", "MPO"):
         content = content[:-200] + bytes(200)  # damaged in the last frame
     assert read_picture(content)[0, 0].max() <= 5
-
-
-def test_pictures_are_decoded_when_they_are_used(tmp_path, gradient):
-    path = tmp_path / "picture.png"
-    path.write_bytes(encoded(Image.fromarray(gradient)))
-    lazy = Pictures([path, tmp_path / "not there.png"])
-    assert np.array_equal(lazy[0], gradient) and len(lazy) == 2
-    assert lazy[np.array([True, False])].paths == [path]
-    assert lazy[::-1].paths[1] == path
-    assert (lazy + lazy).paths == [*lazy.paths, *lazy.paths]
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "I;16", "YCbCr"])
@@ -176,12 +159,6 @@ def test_a_large_jpeg_gives_what_decoding_all_of_it_gives(orientation):
     assert np.abs(reduced - whole).mean() < 1
 
 
-def test_a_large_jpeg_is_decoded_at_the_size_that_is_enough():
-    content = encoded(Image.fromarray(photograph(1600, 1000)), "JPEG")
-    assert open_picture(content, at_least=(320, 448)).size == (800, 500)
-    assert open_picture(content).size == (1600, 1000)
-
-
 # What is refused
 
 
@@ -191,7 +168,7 @@ def test_a_large_jpeg_is_decoded_at_the_size_that_is_enough():
         (b"", "empty"),
         (b"Dear Sir or Madam", FORMATS),
         (POSTSCRIPT, FORMATS),
-        (encoded(Image.new("1", (20_000, 6_000))), "120 megapixels"),
+        (encoded(Image.new("1", (20_000, 6_000))), "100 megapixels"),
         (encoded(Image.new("F", (4, 4)), "TIFF"), "floating-point"),
         (encoded(Image.new("LAB", (4, 4)), "TIFF"), "CIELAB"),
     ],
@@ -207,19 +184,8 @@ def test_what_is_no_usable_picture_is_refused_by_name(tmp_path, content, word):
 def test_a_file_cut_short_is_refused(name):
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     content = encoded(Image.fromarray(noise), name)
-    with pytest.raises(PictureError, match="cut short|damaged"):
+    with pytest.raises(PictureError, match="damaged"):
         read_picture(content[: len(content) // 2])
-
-
-def test_a_missing_file_is_refused_with_the_current_folder(tmp_path):
-    with pytest.raises(PictureError, match=r"does not exist.*paths start at"):
-        read_picture(tmp_path / "nowhere.png")
-
-
-@pytest.mark.parametrize("paths", ["one.png", b"one.png", Path("one.png"), "x" * 9999])
-def test_one_path_in_place_of_a_list_is_refused(paths):
-    with pytest.raises(UserInputError, match="list of paths"):
-        Pictures(paths)
 
 
 @pytest.mark.parametrize(
@@ -249,20 +215,6 @@ def test_scans_of_an_embedded_preview_do_not_count():
     preview = b"\xff\xda\x00\x02" * 1000
     segment = b"\xff\xe5" + (len(preview) + 2).to_bytes(2, "big") + preview
     assert read_picture(content[:2] + segment + content[2:]).shape == (64, 64, 3)
-
-
-def test_a_png_whose_text_expands_to_100_megabytes_is_refused():
-    content = encoded(Image.new("L", (8, 8)))
-    text = b"zTXt" + b"comment\0\0" + zlib.compress(bytes(100_000_000), 9)
-    chunk = [(len(text) - 4).to_bytes(4, "big"), text, zlib.crc32(text).to_bytes(4)]
-    with pytest.raises(PictureError):
-        read_picture(content[:33] + b"".join(chunk) + content[33:])
-
-
-def test_a_colour_profile_is_not_applied(gradient):
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    content = encoded(Image.fromarray(gradient), icc_profile=profile)
-    assert np.array_equal(read_picture(content), gradient)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -344,16 +296,6 @@ def extract(holder):
     return call
 
 
-def upload(folder):
-    from types import SimpleNamespace
-
-    from tlcourse.widgets.uploads import TryYourOwn
-
-    widget = TryYourOwn.__new__(TryYourOwn)
-    widget._model = SimpleNamespace(input_size=(32, 32))
-    widget.look((folder / "cat" / "drawing.jpg").read_bytes(), "drawing.jpg")
-
-
 def drawing(folder):
     return folder / "cat" / "drawing.jpg"
 
@@ -364,8 +306,7 @@ REFUSALS = {
     "extract_features of a folder": extract(lambda folder: folder),
     "extract_features of a list": extract(lambda folder: [drawing(folder)]),
     "extract_features of Pictures": extract(lambda folder: Pictures([drawing(folder)])),
-    "assert_disjoint": lambda folder: assert_disjoint(folder / "cat", folder / "dog"),
-    "the upload widget": upload,
+    "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
     "from_folder without a check": lambda folder: examine(
         from_folder(folder, check=False)
     ),

@@ -11,7 +11,7 @@ import pytest
 import tlcourse as tl
 from tlcourse.errors import UserInputError
 from tlcourse.native import import_tensorflow
-from tlcourse.training.fitting import Settings, scale_down
+from tlcourse.training.fitting import scale_down
 
 import_tensorflow()
 from tlcourse.training import callbacks  # noqa: E402
@@ -95,33 +95,6 @@ def test_it_fits_its_training_set_and_predicts_like_a_classifier(request, result
     probabilities = tuned.predict_proba(inputs)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(tuned.predict(inputs), probabilities.argmax(axis=1))
-    assert tuned.confusion(inputs, labels).counts.sum() == len(labels)
-
-
-def test_the_history_is_that_of_keras(tuned, tuned_cells):
-    assert set(tuned.history) == {"loss", "accuracy"}
-    validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert set(tuned_cells.history) == validated
-    assert {len(values) for values in tuned.history.values()} == {10}
-
-
-@pytest.mark.slow
-def test_the_model_is_an_ordinary_network_of_keras(tuned_cells, cells, tmp_path):
-    """A fresh process without tlcourse loads it and predicts the same."""
-    pixels = cells[0][:2].repeat(7, axis=1).repeat(7, axis=2).astype(np.float32)
-    tuned_cells.model.save(tmp_path / "network.keras")
-    np.save(tmp_path / "pixels.npy", pixels)
-    code = (
-        "import keras, numpy, sys\n"
-        "network = keras.saving.load_model('network.keras')\n"
-        "probabilities = network.predict(numpy.load('pixels.npy'), verbose=0)\n"
-        "numpy.save('probabilities.npy', probabilities)\n"
-        "assert 'tlcourse' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-    expected = tuned_cells.model.predict(pixels, verbose=0)
-    loaded = np.load(tmp_path / "probabilities.npy")
-    np.testing.assert_allclose(loaded, expected, atol=1e-4)
 
 
 def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
@@ -129,15 +102,9 @@ def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
     np.testing.assert_allclose(tuned.predict_proba(reviews[0]), expected, atol=1e-4)
 
 
-def test_text_labels_and_class_names(small_bert, reviews, tuned):
-    assert tuned.class_names == ["negative", "positive"]
-    words = np.array(["no", "yes"])[reviews[1]]
-    named = tune(small_bert, (reviews[0], words), epochs=1)
-    assert named.class_names == ["no", "yes"]
-    assert set(named.predict(reviews[0])) <= {"no", "yes"}
-
-
 def test_the_record_is_complete_and_ready_for_json(tuned_cells):
+    validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(tuned_cells.history) == validated
     record = json.loads(json.dumps(tuned_cells.record))
     assert record["from_block"] == "head" and record["augmentations"] == ["as is"]
     assert record["rows"] == {"training": 18, "validation": 6}
@@ -181,23 +148,19 @@ def test_batch_norm_statistics_do_not_change(bundled_model, cells):
 
 def test_the_pretrained_model_is_not_changed(small_bert, reviews):
     before = weights_of(small_bert.network)
-    tune(small_bert, reviews, epochs=1, from_block=None)
+    tuned = tune(
+        small_bert,
+        reviews,
+        epochs=1,
+        from_block=None,
+        validation=some_reviews(6, seed=1),
+    )
+    changed = {layer_of(path).split("_")[0] for path in tuned.record["changed"]}
+    assert changed == {"embeddings", "layer", "head"}
+    assert tuned.record["rows"] == {"training": 32, "validation": 6}
     after = weights_of(small_bert.network)
     for path, value in before.items():
         np.testing.assert_array_equal(value, after[path])
-
-
-def test_the_whole_network_can_be_trained(small_bert, reviews):
-    tuned = tune(small_bert, reviews, from_block=None, epochs=2)
-    changed = {layer_of(path).split("_")[0] for path in tuned.record["changed"]}
-    assert changed == {"embeddings", "layer", "head"}
-    assert tuned.record["from_block"] is None
-
-
-def test_blocks_can_be_counted_from_the_end(small_bert, reviews):
-    assert tune(small_bert, reviews, from_block=1, epochs=1).record["from_block"] == (
-        "layer_2"
-    )
 
 
 def test_training_starts_from_the_probe(small_bert, reviews):
@@ -223,18 +186,6 @@ def test_a_scaled_down_head_predicts_the_same_with_less_confidence(classes):
     assert after.max(axis=1).mean() < before.max(axis=1).mean()
     initial = np.sqrt(2 / (8 + classes))
     np.testing.assert_allclose(head.get_weights()[0].std(), initial, rtol=1e-3)
-
-
-def test_rows_of_weight_0_are_not_trained_on(small_bert, reviews):
-    sentences, labels = reviews
-    wrong = labels.copy()
-    wrong[:8] = 1 - wrong[:8]
-    weights = np.arange(32) >= 8
-    tuned = tune(
-        small_bert, (sentences, wrong), sample_weight=weights, dropout=0, epochs=10
-    )
-    assert tuned.record["rows"]["training"] == 24
-    assert tuned.score(sentences, labels) > 0.75
 
 
 def test_sentences_of_one_length_and_of_many(small_bert):
@@ -282,19 +233,6 @@ def test_the_best_epoch_is_kept(small_bert, reviews, monkeypatch, values, best):
     assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
 
 
-def test_training_ends_when_patience_does(small_bert, reviews, monkeypatch):
-    curve(monkeypatch, [(1.1, 1), (0.5, 1), (0.5, 1), (0.5, 1)])
-    options = {"validation": 0.25, "patience": 2, "cache": False}
-    tuned = tune(small_bert, reviews, epochs=8, **options)
-    assert len(tuned.history["loss"]) == 3 and tuned.record["best_epoch"] == 1
-
-
-def test_a_validation_set_of_its_own(small_bert, reviews):
-    tuned = tune(small_bert, reviews, validation=some_reviews(6, seed=1), epochs=2)
-    assert tuned.record["rows"] == {"training": 32, "validation": 6}
-    assert len(tuned.history["val_loss"]) == 2
-
-
 def test_the_same_seed_repeats_a_training(small_bert, reviews):
     once, again, other = (
         tune(small_bert, reviews, cache=False, seed=seed) for seed in (0, 0, 1)
@@ -330,7 +268,7 @@ def own_folder(tmp_path, monkeypatch):
     return tmp_path / "cache" / "tlcourse-cache" / "training"
 
 
-@pytest.mark.parametrize("epochs", [1, 3, 4])
+@pytest.mark.parametrize("epochs", [1, 4])
 def test_an_interrupted_training_goes_on(
     small_bert, reviews, own_folder, interrupt, epochs
 ):
@@ -372,9 +310,7 @@ def test_the_best_epoch_before_an_interruption_is_kept(
     ("name", "content"),
     [
         ("latest.weights.h5", b""),
-        ("latest.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(50)),
         ("history.json", b'{"history": {"los'),
-        ("best.weights.h5", b"no weights"),
         ("training_metadata.json", b"{"),
     ],
 )
@@ -398,8 +334,6 @@ def test_a_damaged_backup_is_not_used(
         {"learning_rate": 1e-3},
         {"from_block": "layer_1"},
         {"sample_weight": np.linspace(1, 2, 32)},
-        {"validation": 0.3},
-        {"seed": 1},
     ],
 )
 def test_another_training_is_not_resumed(
@@ -411,15 +345,6 @@ def test_another_training_is_not_resumed(
     interrupt(None)
     options = {"validation": 0.25, "epochs": 2, **other}
     assert tune(small_bert, reviews, **options).record["resumed_after"] == 0
-
-
-def test_without_a_cache_nothing_is_written(
-    small_bert, reviews, own_folder, monkeypatch
-):
-    tune(small_bert, reviews, epochs=1, cache=False)
-    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
-    tune(small_bert, reviews, epochs=1)
-    assert not own_folder.exists() or not list(own_folder.iterdir())
 
 
 def test_a_full_disk_does_not_end_a_training(
@@ -465,26 +390,19 @@ def test_a_killed_training_goes_on(small_bert_folder, tmp_path, monkeypatch):
 
 def test_each_epoch_is_a_line_on_stderr(small_bert, reviews, capsys, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "0")
-    tune(small_bert, reviews, validation=0.25, epochs=2, cache=False)
+    tuned = tune(
+        small_bert,
+        reviews,
+        validation=0.25,
+        epochs=2,
+        cache=False,
+        learning_rate=0.5,
+    )
+    assert tuned.record["moved"]["layer_2"] > 0.25
     out, err = capsys.readouterr()
     assert not out and "24 sentences, 8 for validation" in err
     assert "epoch 1 of 2, loss" in err and "validation accuracy" in err
-    assert "left" in err
-
-
-def test_progress_can_be_turned_off(small_bert, reviews, capsys, monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    tune(small_bert, reviews, epochs=1, cache=False)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_weights_that_moved_too_far_are_warned_of(
-    small_bert, reviews, capsys, monkeypatch
-):
-    monkeypatch.setenv("TQDM_DISABLE", "0")
-    tuned = tune(small_bert, reviews, learning_rate=0.5, epochs=2, cache=False)
-    assert "Warning: " in capsys.readouterr().err
-    assert tuned.record["moved"]["layer_2"] > 0.25
+    assert "left" in err and "Warning: " in err  # weights moved too far
 
 
 # Many from one preparation
@@ -498,28 +416,16 @@ def preparation(small_bert, reviews):
 def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
     settings = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3}
     run = preparation.run(**settings)
-    again = preparation.run(**settings)
+    fail = lambda *_, **__: pytest.fail("computed anew")  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(small_bert), "activations", fail)
+        again = preparation.run(**settings)
     expected = tune(small_bert, reviews, validation=0.25, cache=False, **settings)
     for other in (again, expected):
         assert other.history == run.history
         for one, two in zip(other.model.weights, run.model.weights, strict=True):
             np.testing.assert_array_equal(one.numpy(), two.numpy())
     assert run.model is not again.model
-
-
-def test_runs_compute_no_activations(preparation, monkeypatch):
-    fail = lambda *_, **__: pytest.fail("computed anew")  # noqa: E731
-    monkeypatch.setattr(type(preparation.model), "activations", fail)
-    assert len(preparation.run(epochs=1).history["loss"]) == 1
-
-
-def test_a_run_takes_the_settings_of_the_model_and_prints_nothing(preparation, capsys):
-    assert preparation.run(epochs=1).record["settings"]["batch_size"] == 16
-    assert capsys.readouterr() == ("", "")
-
-
-def test_it_says_what_is_prepared(preparation):
-    assert "layer_2" in repr(preparation) and "24 sentences" in repr(preparation)
 
 
 # Refusals
@@ -534,8 +440,6 @@ def test_it_says_what_is_prepared(preparation):
         ({"from_block": 2.5}, "from_block"),
         ({"augmentations": 2}, "sentence"),
         ({"validation": 1.0}, "validation"),
-        ({"validation": -0.1}, "validation"),
-        ({"validation": True}, "validation"),
         ({"validation": (["a"],)}, "validation has 1"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
         ({"validation": (["a", "b"], [0])}, "labels"),
@@ -546,13 +450,8 @@ def test_it_says_what_is_prepared(preparation):
         ({"cache": "no"}, "cache"),
         ({"momentum": 0.9}, "momentum"),
         ({"epochs": 0}, "epochs"),
-        ({"epochs": True}, "epochs"),
-        ({"batch_size": 2.5}, "batch_size"),
         ({"learning_rate": np.nan}, "learning_rate"),
-        ({"learning_rate": "fast"}, "learning_rate"),
         ({"dropout": 1.0}, "dropout"),
-        ({"label_smoothing": -1}, "label_smoothing"),
-        ({"patience": 0}, "patience"),
         ({"seed": -1}, "seed"),
     ],
 )
@@ -572,21 +471,3 @@ def test_what_cannot_be_used_is_refused_before_any_work(
 def test_labels_that_cannot_be_used_are_refused(small_bert, reviews, labels, word):
     with pytest.raises(UserInputError, match=word):
         tune(small_bert, (reviews[0], labels))
-
-
-@pytest.mark.parametrize("function", [tl.fine_tune, tl.prepare_fine_tuning])
-def test_another_model_is_refused(function, small_bert, reviews):
-    with pytest.raises(UserInputError, match="load_pretrained_model"):
-        function(small_bert.network, *reviews)
-
-
-@pytest.mark.parametrize(
-    ("settings", "word"), [({"epochs": -1}, "epochs"), ({"rate": 1}, "rate")]
-)
-def test_a_run_refuses_settings_that_cannot_be(preparation, settings, word):
-    with pytest.raises(UserInputError, match=word):
-        preparation.run(**settings)
-
-
-def test_the_defaults_are_settings():
-    assert Settings() == Settings(epochs=10, batch_size=32, learning_rate=2e-4)

@@ -8,7 +8,7 @@ import tlcourse as tl
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
-from tlcourse.features.pictures import Pictures, as_pictures, files_below, list_pictures
+from tlcourse.features.pictures import Pictures, files_below, list_pictures
 
 SIZE = (12, 12)
 
@@ -107,10 +107,6 @@ def test_grey_pictures_become_three_equal_channels(colour, grey):
     assert np.array_equal(pixels(grey(colour)), expected)
 
 
-def test_one_grey_picture_gives_one_row(colour):
-    assert pixels(colour[0, ..., 0]).shape == (1, *SIZE, 3)
-
-
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
 @pytest.mark.parametrize("side", [12, 30])
 def test_the_callers_array_is_not_changed(kind, side):
@@ -132,45 +128,31 @@ def test_a_dark_picture_is_a_picture(dark):
     assert len(pixels(dark)) == 2
 
 
-def test_the_number_of_pictures_is_known_before_they_are_read(colour, tmp_path):
-    for holder, count in (
-        (colour, 7),
-        ([tmp_path / "absent.png"], 1),
-        (tf_dataset(colour), None),
-    ):
-        assert as_pictures(holder).total == count
-
-
 # What is refused
 
 SCALED = np.random.default_rng(0).uniform(0, 1, (2, *SIZE, 3))
 REFUSED = {
-    "scaled floats": (SCALED, "scaled to"),
-    "one scaled picture": (SCALED[0], "scaled to"),
-    "a list of scaled pictures": (list(SCALED), "scaled to"),
-    "zeros and ones": ((SCALED > 0.5).astype(np.uint8), "scaled to"),
+    "scaled floats": (SCALED, "scaled"),
+    "one scaled picture": (SCALED[0], "scaled"),
+    "a list of scaled pictures": (list(SCALED), "scaled"),
+    "zeros and ones": ((SCALED > 0.5).astype(np.uint8), "scaled"),
     "[-1, 1]": (SCALED * 2 - 1, "preprocessed"),
-    "minus the mean": (SCALED * 255 - 120, "preprocessed"),
     "NaN": (np.where(SCALED > 0.99, np.nan, SCALED * 255), "NaN"),
     "infinity": (np.where(SCALED > 0.99, np.inf, SCALED * 255), "infinite"),
-    "16 bits": ((SCALED * 65535).astype(np.uint16), "16-bit"),
+    "16 bits": ((SCALED * 65535).astype(np.uint16), "16 for 12"),
     "alpha": (np.zeros((2, *SIZE, 4), np.uint8), "alpha"),
     "alpha in a list": ([np.zeros((*SIZE, 4), np.uint8)], "alpha"),
-    "channels first": (np.zeros((2, 3, *SIZE)), "transpose"),
-    "three grey or one colour": (np.full((3, *SIZE), 9), "either"),
-    "five axes": (np.zeros((2, 2, *SIZE, 3)), "shape"),
+    "channels first": (np.zeros((2, 3, *SIZE)), "channels last"),
+    "three grey or one colour": (np.full((3, *SIZE), 9), "transpose"),
     "one axis": (np.zeros(10), "shape"),
     "ragged rows": ([[[1, 2], [3]]], "shape"),
     "bool": (SCALED > 0.5, "bool"),
     "complex": (SCALED * 1j, "complex128"),
-    "no pictures": (np.zeros((0, *SIZE, 3), np.uint8), "empty"),
-    "no rows": (np.zeros((2, 0, 12, 3), np.uint8), "empty"),
+    "no rows": (np.zeros((2, 0, 12, 3), np.uint8), "shape"),
     "an empty list": ([], "no pictures"),
     "empty Pictures": (Pictures([]), "no pictures"),
-    "None": (None, "NoneType"),
-    "a dict": ({"image": SCALED}, "dict"),
-    "an iterator": (iter(()), "expected an array"),
-    "a number": (42, "shape"),
+    "None": (None, "shape"),
+    "a dict": ({"image": SCALED}, "shape"),
 }
 
 
@@ -184,9 +166,9 @@ def test_what_holds_no_pixels_from_0_to_255_is_refused(kind):
 @pytest.mark.parametrize(
     ("dataset", "word"),
     [
-        (lambda colour: tf_dataset(SCALED, 2), "scaled to"),
+        (lambda colour: tf_dataset(SCALED, 2), "scaled"),
         (lambda colour: tf_dataset(colour).repeat(), "repeats for ever"),
-        (lambda colour: tf_dataset({"photo": colour}), "photo"),
+        (lambda colour: tf_dataset({"photo": colour}), "image"),
         (lambda colour: tf_dataset(colour).take(0), "no pictures"),
     ],
     ids=["scaled", "endless", "dicts without image", "empty"],

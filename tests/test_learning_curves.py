@@ -99,12 +99,6 @@ def test_a_network_of_keras_is_a_method(dataset):
     assert curve.points["network"][0].accuracies == [0.5]
 
 
-def test_named_methods_stand_beside_functions(dataset, bundled_model):
-    methods = {"mine": Majority, "frozen": "probe"}
-    curve = tl.learning_curve(dataset, (5,), methods, seeds=1, model=bundled_model)
-    assert list(curve.points) == ["mine", "frozen"]
-
-
 def test_the_probe_pays_for_its_features_in_every_draw(dataset, bundled_model):
     curve = tl.learning_curve(dataset, (1, 20), ["probe"], seeds=2, model=bundled_model)
     few, many = curve.points["probe"]
@@ -161,11 +155,6 @@ def test_it_is_shown_as_a_table():
     assert lines[1].split() == ["labels", "probe", "scratch"]
     assert max(map(len, lines[1:])) <= 96
     assert lines[3].split() == ["10", "80.0%", "1.0", "s", "60.0%", "1.0", "s"]
-
-
-def test_a_standard_deviation_is_shown_where_there_are_several_seeds():
-    assert str(Point(1, 2, [0.5, 0.7], [1.0, 1.0])).startswith("60.0% ± 14.1%")
-    assert str(Point(1, 2, [0.5], [1.0])).startswith("50.0% ")
 
 
 # --- what is refused ---

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tlcourse.errors import TLCourseError
 from tlcourse.features import compute
 from tlcourse.features.compute import Rows
 from tlcourse.features.text import Ragged
@@ -49,17 +48,6 @@ def test_rows_have_the_dtype_of_the_result():
     result.append(np.float32([1, 2]))
     result.append(np.float32(3))
     assert result.array().dtype == np.float16 and result.array().tolist() == [1, 2, 3]
-
-
-def test_results_that_fit_nowhere_are_refused(monkeypatch):
-    class Full:
-        def write(self, content):
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(compute, "LARGE", 10)
-    monkeypatch.setattr(compute, "_nameless_file", Full)
-    with pytest.raises(TLCourseError, match=r"No space left.*TLCOURSE_CACHE"):
-        Rows((2,), np.float32).append(np.ones((4, 2)))
 
 
 # Parts of different lengths

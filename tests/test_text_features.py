@@ -10,7 +10,6 @@ import pytest
 
 from tlcourse.features import text
 from tlcourse.features.text import (
-    batches_of_one_length,
     sentence_features,
     token_states,
 )
@@ -152,16 +151,6 @@ def test_only_sentences_of_one_length_go_together_and_not_too_many():
     assert max(tokens) <= text.BATCH_TOKENS and len(tokens) < 250
 
 
-def test_the_longest_come_first_and_very_long_ones_alone():
-    lengths = [3, text.BATCH_TOKENS + 1, 3, 9, text.BATCH_TOKENS + 1]
-    sentences = {bytes([key]): np.ones(n, int) for key, n in enumerate(lengths)}
-    batches = [
-        [len(ids) for ids in batch.values()]
-        for batch in batches_of_one_length(sentences)
-    ]
-    assert batches == [[513], [513], [9], [3, 3]]
-
-
 @pytest.mark.parametrize(
     ("limit", "value"), [("CHUNK", 3), ("CHUNK_TOKENS", 60), ("KEPT_BATCHES", 1)]
 )
@@ -170,20 +159,6 @@ def test_how_many_are_worked_on_together_does_not_matter(monkeypatch, limit, val
     whole, _ = counted(ids, name=None)
     monkeypatch.setattr(text, limit, value)
     assert np.array_equal(counted(ids, name=None)[0], whole)
-
-
-def test_few_sentences_are_in_memory_at_once_where_they_are_long(monkeypatch):
-    monkeypatch.setattr(text, "CHUNK_TOKENS", 1000)
-    look_ups = []
-
-    class Watched(text.RowCache):
-        def get(self, keys):
-            look_ups.append(len(keys))
-            return super().get(keys)
-
-    monkeypatch.setattr(text, "RowCache", Watched)
-    counted([np.full(500, number, np.int32) for number in range(1, 9)], name=None)
-    assert look_ups == [2, 2, 2, 2]
 
 
 # When it is interrupted
@@ -205,54 +180,6 @@ def test_after_ctrl_c_only_what_was_not_finished_is_computed():
     rows, computed = counted(ids)
     assert 150 - stopping.count <= computed <= 110
     assert np.array_equal(rows, counted(ids, name=None)[0])
-
-
-class Overtaken(Counting):
-    """Its first batch ends by Ctrl-C, after others have overtaken it."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.overtaken = threading.Lock(), threading.Event()
-
-    def run(self, batch):
-        if self.first.acquire(blocking=False):
-            assert self.overtaken.wait(60)
-            raise KeyboardInterrupt
-        states = super().run(batch)
-        if self.count >= 60:
-            self.overtaken.set()
-        return states
-
-
-def test_after_ctrl_c_what_had_overtaken_an_unfinished_batch_is_kept(monkeypatch):
-    monkeypatch.setattr("tlcourse.features.compute.workers", lambda: 2)
-    ids = some_ids(150)
-    with pytest.raises(KeyboardInterrupt):
-        sentence_features(Overtaken(), ids, "test")
-    assert counted(ids)[1] <= 110
-
-
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_while_rows_are_being_kept_is_only_that(monkeypatch):
-    import gc
-
-    def interrupted(self, rows):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(text, "CHUNK", 16)
-    monkeypatch.setattr(text.RowCache, "put", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        sentence_features(Counting(), some_ids(150), "test")
-    gc.collect()
-
-
-def test_a_fault_of_the_engine_is_raised_as_it_is():
-    class Faulty(Counting):
-        def run(self, batch):
-            raise RuntimeError("out of memory")
-
-    with pytest.raises(RuntimeError, match="out of memory"):
-        sentence_features(Faulty(), some_ids(10), "test")
 
 
 DYING = f"""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from killed import write_and_be_killed
 from small_disk import cannot_be_made
 
 import tlcourse as tl
-from tlcourse import doctor, files, folders
+from tlcourse import files
 from tlcourse.errors import UserInputError
 from tlcourse.features.cache import RowCache, contents
 
@@ -48,18 +47,6 @@ def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(
     monkeypatch.setenv(variable, "~no-such-user/cache")
     with pytest.raises(UserInputError, match=f"{variable}.*no-such-user"):
         put()
-
-
-def test_the_doctor_names_a_cache_that_cannot_be_found(folder, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_CACHE", "~no-such-user/cache")
-    assert "broken" in [
-        finding.state for finding in doctor.examine() if "no-such-user" in finding.text
-    ]
-
-
-def test_an_empty_variable_is_none(folder, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", "")
-    assert folders.shared_cache_folder() is None
 
 
 # What killed processes have left
@@ -107,22 +94,3 @@ def test_what_is_being_written_is_not_taken_by_another_container(tmp_path):
 
     files.write_atomically(tmp_path / "a", write)
     assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"ours", b"theirs"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".unfinished-",
-        ".unfinished-notes",
-        ".unfinished-{node}-1",
-        ".unfinished-{node}-99999999-x",
-    ],
-)
-def test_a_users_file_of_a_similar_name_stays(tmp_path, name):
-    path = tmp_path / name.format(
-        node=re.sub(r"\W", "", os.uname().nodename) if hasattr(os, "uname") else "pc"
-    )
-    path.write_bytes(b"mine")
-    os.utime(path, (1, 1))
-    files.clear_left_over(tmp_path)
-    assert path.read_bytes() == b"mine"

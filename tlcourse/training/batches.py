@@ -20,21 +20,11 @@ BATCHES_SORTED = 16  # sentences of so many batches are sorted by length togethe
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows of the inputs are meant, and what is known of them.
+    """Which rows of the inputs are meant: positions, classes and weights, each (m,)."""
 
-    Attributes
-    ----------
-    rows : ndarray of shape (m,), int64
-        Their positions in the inputs.
-    targets : ndarray of shape (m,), int64
-        Their classes, as positions in the sorted labels.
-    weights : ndarray of shape (m,), float64
-        How much each of them counts.
-    """
-
-    rows: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
+    rows: np.ndarray  # int64, positions in the inputs
+    targets: np.ndarray  # int64, positions in the sorted labels
+    weights: np.ndarray  # float64
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -50,12 +40,6 @@ def split_rows(
     """Classes, rows for training, and rows for validation (None if there are none).
 
     Of each class the same share is for validation, and at least one row for training.
-
-    Raises
-    ------
-    UserInputError
-        Unusable labels or weights; fewer than two classes; a class without a row of
-        positive weight.
     """
     labels = validation.labels(labels, count)
     weights = validation.weights(sample_weight, count)
@@ -74,8 +58,7 @@ def split_rows(
     train = np.setdiff1d(np.flatnonzero(weights), held)
     if len(np.unique(targets[train])) < len(classes):
         raise UserInputError(
-            "A class has no row with a weight above 0 to train on. Leave it out, or "
-            "give it one."
+            "A class has no row with a weight above 0 to train on: leave it out."
         )
     held = held[weights[held] > 0]
     training = Rows(train, targets[train], weights[train] / weights[train].mean())
@@ -85,22 +68,14 @@ def split_rows(
 
 @dataclass(frozen=True)
 class Batches:
-    """Cached activations with their labels, in batches for Keras' `fit` and `evaluate`.
+    """Cached activations with their labels, in batches for Keras' `fit`.
 
-    Attributes
-    ----------
-    activations : ndarray of shape (n, copies, ...) or Ragged
-        The input of the first trainable block, for each augmented copy of each picture
-        (float16; uint8 pixels if the whole network is trained); or of each sentence
-        float16 (tokens, width), or its token ids.
-    rows : Rows
-        Which of the n are meant.
-    classes : int
-        How many classes there are.
+    `activations` are the input of the first trainable block: (n, copies, …) of pictures
+    (float16, or uint8 pixels); of sentences float16 (tokens, width), or token ids.
     """
 
     activations: np.ndarray | Ragged
-    rows: Rows
+    rows: Rows  # which of the n are meant
     classes: int
 
     def __len__(self) -> int:

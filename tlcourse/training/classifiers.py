@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import validation
-from ..errors import UserInputError, printable
+from ..errors import UserInputError
 from .evaluation import ConfusionMatrix
 
 if TYPE_CHECKING:
@@ -46,25 +46,7 @@ class Classifier:
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Accuracy in [0, 1]: the share of rows whose label is predicted.
-
-        Parameters
-        ----------
-        X : see `predict_proba`
-        y : array_like of shape (n,)
-            The true labels.
-        sample_weight : array_like of shape (n,), optional
-            How much each row counts.
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        UserInputError
-            The labels differ in number from the rows, or in type from the classes.
-        """
+        """Accuracy in [0, 1]: the (weighted) share of rows whose label is predicted."""
         predicted = self.predict(X)
         labels = validation.labels(y, len(predicted))
         if (labels.dtype.kind == "U") != (self.classes_.dtype.kind in "UO"):
@@ -79,28 +61,8 @@ class Classifier:
             self.positions(y, len(predicted)), predicted, self.class_names
         )
 
-    def report(self, X: Any, y: ArrayLike) -> str:
-        """Precision, recall and F1 score of each class, by scikit-learn, as text."""
-        from sklearn.metrics import classification_report
-
-        predicted = self.predict_proba(X).argmax(axis=1)
-        return classification_report(
-            self.positions(y, len(predicted)),
-            predicted,
-            labels=np.arange(len(self.classes_)),
-            target_names=[printable(name) for name in self.class_names],
-            zero_division=0,
-            digits=3,
-        )
-
     def positions(self, labels: ArrayLike, count: int) -> np.ndarray:
-        """The positions of these `count` labels in `classes_`: int64 (count,).
-
-        Raises
-        ------
-        UserInputError
-            As `score`; a label that is not among the classes.
-        """
+        """The positions of these `count` labels in `classes_`: int64 (count,)."""
         return positions_among(self.classes_, labels, count)
 
 
@@ -155,10 +117,8 @@ class FineTuned(Classifier):
         self._predict_with = predict_with
 
     def __repr__(self) -> str:
-        epochs, seconds = (
-            len(self.history["loss"]),
-            sum(self.record["seconds"].values()),
-        )
+        epochs = len(self.history["loss"])
+        seconds = sum(self.record["seconds"].values())
         return (
             f"<{self.model.name}: {len(self.classes_)} classes, {epochs} epochs, "
             f"{seconds:.0f} s>"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import validation
+from .. import tables, validation
 from ..errors import UserInputError, printable
 
 MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
@@ -41,41 +41,25 @@ class ConfusionMatrix:
     def of(
         cls, labels: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]
     ) -> "ConfusionMatrix":
-        """Count pairs of positions in `class_names`.
-
-        Parameters
-        ----------
-        labels, predicted : array_like of int, shape (n,)
-            True and predicted classes, as positions in `class_names`.
-        class_names : sequence of str
-
-        Raises
-        ------
-        UserInputError
-            The two differ in length or are empty, are no positions, or there are too
-            many classes.
-        """
+        """Count pairs of positions in `class_names`, both int of shape (n,)."""
         from sklearn.metrics import confusion_matrix
 
         names = validation.class_names(class_names)
         if len(names) > MOST_CLASSES:
             raise UserInputError(
-                f"class_names holds {len(names):,} names; a confusion matrix has at "
-                f"most {MOST_CLASSES:,} classes."
+                f"A confusion matrix has at most {MOST_CLASSES:,} classes."
             )
-        labels = validation.as_array(labels, "labels")
-        predicted = validation.as_array(predicted, "predictions")
-        if labels.ndim != 1 or labels.shape != predicted.shape or not labels.size:
-            raise UserInputError(
-                f"Labels have shape {labels.shape}, predictions {predicted.shape}; "
-                "expected one of each for every row, and at least one row."
-            )
-        for positions in (labels, predicted):
-            is_whole = positions.dtype.kind in "ui"
-            if not is_whole or not 0 <= positions.min() <= positions.max() < len(names):
+        pairs = [np.asarray(labels), np.asarray(predicted)]
+        has_rows = pairs[0].ndim == 1 and pairs[0].shape == pairs[1].shape
+        for positions in pairs:
+            is_usable = has_rows and positions.size and positions.dtype.kind in "ui"
+            if not is_usable or not 0 <= positions.min() <= positions.max() < len(
+                names
+            ):
                 raise UserInputError(
-                    "Expected positions in class_names, whole numbers from 0 to "
-                    f"{len(names) - 1}."
+                    f"Labels have shape {pairs[0].shape}, predictions "
+                    f"{pairs[1].shape}; expected for each row a position in "
+                    f"class_names, a whole number from 0 to {len(names) - 1}."
                 )
         counts = confusion_matrix(labels, predicted, labels=np.arange(len(names)))
         return cls(counts.astype(np.int64), names)
@@ -84,13 +68,6 @@ class ConfusionMatrix:
     def accuracy(self) -> float:
         """Share of the diagonal, in [0, 1]."""
         return float(np.trace(self.counts) / self.counts.sum())
-
-    @property
-    def recall(self) -> dict[str, float]:
-        """Class → share of its rows predicted right, in [0, 1]; NaN without rows."""
-        with np.errstate(invalid="ignore"):
-            shares = np.diag(self.counts) / self.counts.sum(axis=1)
-        return dict(zip(self.class_names, shares.tolist(), strict=True))
 
     def worst(self, top: int = 5) -> list[tuple[str, str, int]]:
         """The most frequent mistakes: (true class, predicted class, how often)."""
@@ -110,43 +87,18 @@ class ConfusionMatrix:
 
     def __repr__(self) -> str:
         names = [printable(name) for name in self.class_names]
-        width = max(6, *map(len, names)) + 1
-        corner = "true ↓  predicted →"
-        margin = max(width, len(corner))
-        lines = [corner.ljust(margin) + "".join(name.rjust(width) for name in names)]
-        for name, row in zip(names, self.counts, strict=True):
-            cells = "".join(f"{count:{width}d}" for count in row)
-            lines.append(name.ljust(margin) + cells)
-        return "\n".join(lines)
+        cells = [["true ↓  predicted →", *names]]
+        cells += [
+            [n, *map(str, row)] for n, row in zip(names, self.counts, strict=True)
+        ]
+        return tables.as_text(cells)
 
 
 def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of an accuracy by Wilson's method.
+    """Confidence interval of an accuracy by Wilson's method (1927).
 
-    Unlike mean ± 2 standard errors it stays within [0, 1], and has a width even where
-    every prediction was right.
-
-    Parameters
-    ----------
-    right, of : int
-        How many predictions were right, and how many there were.
-    confidence : float
-        In [0, 1].
-
-    Returns
-    -------
-    (float, float)
-        Lower and upper end, each in [0, 1].
-
-    Raises
-    ------
-    UserInputError
-        There were no predictions, or more are right than there were.
-
-    References
-    ----------
-    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
-    Inference", Journal of the American Statistical Association, 1927.
+    `right` is how many of the `of` predictions were right. Unlike mean ± 2 standard
+    errors it stays within [0, 1], and has a width even where all predictions are right.
 
     Examples
     --------
@@ -163,19 +115,11 @@ def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, floa
 
 
 class Gain(NamedTuple):
-    """How a model compares with a simpler one on the same rows, by `paired_gain`.
+    """How a model compares with a simpler one on the same rows, by `paired_gain`."""
 
-    Attributes
-    ----------
-    rows : int
-        How many rows both models predicted.
-    gained, lost : int
-        Rows that only the model gets right, and rows that only the simpler one does.
-    """
-
-    rows: int
-    gained: int
-    lost: int
+    rows: int  # that both models predicted
+    gained: int  # rows that only the model gets right
+    lost: int  # rows that only the simpler one gets right
 
     @property
     def net(self) -> int:
@@ -197,24 +141,8 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
     """Compare two models on the same rows, for the one-standard-error rule.
 
     The rule keeps the simpler model unless the other is better by more than one
-    standard error. Both predict the same rows, so the standard error is that of the
-    paired differences. With k rows gained and l lost, mean(d) > sd(d) / sqrt(n), sd
-    with n - 1, holds exactly where (k - l)² > k + l, which is also McNemar's
-    statistic above 1.
-
-    Parameters
-    ----------
-    simpler_right, right : array_like of bool, shape (n,)
-        Which rows the simpler model and the other one get right.
-
-    Returns
-    -------
-    Gain
-
-    Raises
-    ------
-    UserInputError
-        The two differ in length, are empty, or are not bool.
+    standard error of the paired differences, which is where (k - l)² > k + l with k
+    rows gained and l lost. Both arguments are bool (n,): which rows are right.
 
     References
     ----------
@@ -231,15 +159,9 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
     before = validation.as_array(simpler_right, "answers")
     after = validation.as_array(right, "answers")
     is_bool = before.dtype == after.dtype == np.bool_
-    if (
-        before.shape != after.shape
-        or before.ndim != 1
-        or not before.size
-        or not is_bool
-    ):
+    if before.shape != after.shape or before.ndim != 1 or not before.size * is_bool:
         raise UserInputError(
-            f"The answers have shapes {before.shape} and {after.shape} and types "
-            f"{before.dtype} and {after.dtype}; expected True (right) or False (wrong) "
-            "for each row, of the same rows in both."
+            f"The answers have shapes {before.shape} and {after.shape}; expected True "
+            "(right) or False (wrong) for each row, of the same rows in both."
         )
     return Gain(len(before), int(np.sum(after & ~before)), int(np.sum(before & ~after)))

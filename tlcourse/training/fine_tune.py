@@ -75,12 +75,6 @@ def fine_tune(
     -------
     FineTuned
 
-    Raises
-    ------
-    UserInputError
-        As `extract_features` and `train_classifier`; unknown block, augmentation or
-        setting.
-
     References
     ----------
     A. Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
@@ -132,39 +126,32 @@ def prepare_fine_tuning(
 
     These are the activations at the cut, and the linear probe.
 
-    Parameters
-    ----------
-    model, inputs, labels, from_block, validation, augmentations, class_names, \
-sample_weight, cache, engine
-        See `fine_tune`.
-    seed : int
-        Of the validation rows and of the probe; of the training, too, where `run` is
-        given no other.
+    Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
+    of trainings without another one.
 
     Returns
     -------
     Preparation
         Its `run(**settings)` trains, again and again.
-
-    Raises
-    ------
-    UserInputError
-        As `fine_tune`.
     """
     first = first_block(model, from_block)
     names = None if class_names is None else checks.class_names(class_names)
     is_dask(engine)  # refuses an unknown one
     cache, seed = checks.flag("cache", cache), Settings(seed=seed).seed
     copies = model.augmentations(augmentations)
-    count = model.count(inputs)
-    if count is None:  # a tf.data.Dataset: as many as labels, until it has been read
-        count = checks.as_array(labels, "labels").size
+    count = _count(model, inputs, labels)
     own_set = isinstance(validation, tuple)
     share = 0.0 if own_set else checks.number("validation", validation, 0, 0.999)
     classes, rows, held_out = split_rows(labels, sample_weight, count, share, seed)
     names = checks.names_of(classes, names)
     if own_set:
-        held_out = _rows_of(model, validation, classes)
+        if len(validation) != 2:
+            raise UserInputError(
+                f"validation has {len(validation)} parts; expected (inputs, labels)."
+            )
+        count = _count(model, *validation)
+        targets = positions_among(classes, validation[1], count)
+        held_out = Rows(np.arange(count), targets, np.ones(count))
     import_tensorflow()
     clear_away()
     started = time.perf_counter()
@@ -215,11 +202,17 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
         return None
     if not isinstance(from_block, str) or from_block not in names:
         raise UserInputError(
-            f"from_block is {checks.shown(from_block)}; expected the name of the first "
-            f"block to train, how many of the last blocks (1 to {len(names)}), or None "
-            f"for the whole network. The blocks of {model.name}: {', '.join(names)}."
+            f"from_block is {checks.shown(from_block)}; expected a block's name, how "
+            f"many of the last blocks (1 to {len(names)}), or None for the whole "
+            f"network. The blocks of {model.name}: {', '.join(names)}."
         )
     return None if from_block == names[0] else from_block
+
+
+def _count(model: Model, inputs: "Images | Sentences", labels: ArrayLike) -> int:
+    """How many inputs; of a tf.data.Dataset as many as labels, until it is read."""
+    count = model.count(inputs)
+    return checks.as_array(labels, "labels").size if count is None else count
 
 
 def _activations(
@@ -237,17 +230,3 @@ def _activations(
     if isinstance(result, Ragged) or len(copies) > 1:
         return result
     return result[:, None]
-
-
-def _rows_of(model: Model, validation: tuple, classes: np.ndarray) -> Rows:
-    """All rows of a validation set of its own, with equal weights."""
-    if len(validation) != 2:
-        raise UserInputError(
-            f"validation has {len(validation)} parts; expected (inputs, labels)."
-        )
-    inputs, labels = validation
-    count = model.count(inputs)
-    if count is None:
-        count = checks.as_array(labels, "labels").size
-    targets = positions_among(classes, labels, count)
-    return Rows(np.arange(count), targets, np.ones(count))

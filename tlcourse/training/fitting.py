@@ -28,53 +28,29 @@ Model = PretrainedModel | PretrainedTextModel
 class Settings:
     """How the last blocks are trained.
 
-    Attributes
-    ----------
-    epochs : int
-        How often each picture is seen, one of its augmented copies at a time.
-    batch_size : int
-    learning_rate : float
-        Of AdamW, after a warm-up over the first twelfth of the steps; from there it
-        falls to 0 along a cosine (I. Loshchilov and F. Hutter, "SGDR", ICLR 2017).
-    weight_decay : float
-        Of AdamW (the same, "Decoupled Weight Decay Regularization", ICLR 2019); biases
-        and normalisation layers are excluded.
-    dropout : float
-        Share of the features that is set to 0 at random before the head.
-    label_smoothing : float
-    patience : int
-        Epochs without a better validation accuracy after which training ends. The
-        first ones may well be worse than the probe.
-    seed : int
-        Of the validation rows, the order, the copies and the dropout.
+    AdamW's learning rate rises over the first twelfth of the steps and falls to 0 along
+    a cosine; biases and normalisation layers have no weight decay (I. Loshchilov and F.
+    Hutter, "SGDR", ICLR 2017; "Decoupled Weight Decay Regularization", ICLR 2019).
     """
 
-    epochs: int = 10
+    epochs: int = 10  # how often each picture is seen, one of its copies at a time
     batch_size: int = 32
-    learning_rate: float = 2e-4
+    learning_rate: float = 2e-4  # the highest
     weight_decay: float = 4e-3
-    dropout: float = 0.3
+    dropout: float = 0.3  # share of the features that is set to 0 before the head
     label_smoothing: float = 0.0
-    patience: int = 10
-    seed: int = 0
+    patience: int = 10  # epochs without a better validation accuracy
+    seed: int = 0  # of the validation rows, the order, the copies and the dropout
 
     def __post_init__(self) -> None:
+        whole = {"epochs": 10_000, "batch_size": 4096, "patience": 10_000}
+        shares = {"learning_rate": 1, "weight_decay": 1, "dropout": 0.95}
+        shares["label_smoothing"] = 0.9
         checked = {"seed": validation.whole_number("seed", self.seed, 0, 2**31 - 1)}
-        for name, most in (
-            ("epochs", 10_000),
-            ("batch_size", 4096),
-            ("patience", 10_000),
-        ):
-            value = getattr(self, name)
-            checked[name] = validation.whole_number(name, value, 1, most)
-        for name, highest in (
-            ("learning_rate", 1),
-            ("weight_decay", 1),
-            ("dropout", 0.95),
-            ("label_smoothing", 0.9),
-        ):
-            value = getattr(self, name)
-            checked[name] = validation.number(name, value, 0, highest)
+        for name, most in whole.items():
+            checked[name] = validation.whole_number(name, getattr(self, name), 1, most)
+        for name, highest in shares.items():
+            checked[name] = validation.number(name, getattr(self, name), 0, highest)
         for name, value in checked.items():  # plain numbers of Python, for JSON
             object.__setattr__(self, name, value)
 
@@ -90,32 +66,18 @@ class Settings:
 
 @dataclass(repr=False)
 class Preparation:
-    """Activations and a probe, ready for any number of fine-tunings.
+    """Activations and a probe, for any number of fine-tunings; see `run`."""
 
-    Made by `prepare_fine_tuning`.
-
-    Attributes
-    ----------
-    model : PretrainedModel or PretrainedTextModel
-        It is not changed.
-    first_block, last_frozen : str or None
-        The first block to train (None: all are), and the one in front of it.
-    training, validation : Batches
-        `validation` is None where no rows are held out.
-    seconds : dict
-        Duration of each stage.
-    """
-
-    model: Model
-    first_block: str | None
-    last_frozen: str | None
+    model: Model  # it is not changed
+    first_block: str | None  # to train; None: all are
+    last_frozen: str | None  # the block in front of it
     augmentations: tuple[str, ...]
     classes: np.ndarray
     class_names: list[str] | None
     training: Batches
     validation: Batches | None
     probe: LinearProbe
-    seconds: dict[str, float]
+    seconds: dict[str, float]  # of each stage
     seed: int
     _unused_copy: "keras.Model | None" = None
 
@@ -131,10 +93,7 @@ class Preparation:
         return text
 
     def run(self, **settings: Any) -> FineTuned:
-        """Fine-tune with these `Settings`; the result is that of `fine_tune`.
-
-        Nothing is printed, and an interrupted run is not resumed.
-        """
+        """As `fine_tune`, with these `Settings`, without progress and resuming."""
         return self.fit(Settings.of(self.model, {"seed": self.seed, **settings}))
 
     def fit(

@@ -176,11 +176,9 @@ def _index(parts: Parts, block: str | int, argument: str) -> int:
         return names.index(block)
     is_count = isinstance(block, int | np.integer) and not isinstance(block, bool)
     if not is_count or not 1 <= block <= len(names):
-        none = "tl.unfreeze(model)" if argument == "up_to" else "tl.freeze(model)"
         raise UserInputError(
             f"{argument} is {shown(block)}; expected the name of a block of {model}, "
-            f"how many blocks (1 to {len(names)}), or None for all of them; for 0 "
-            f"blocks use {none}. Its blocks: {listed}."
+            f"how many (1 to {len(names)}), or None for all. Its blocks: {listed}."
         )
     return int(block) - 1 if argument == "up_to" else len(names) - int(block)
 
@@ -206,7 +204,11 @@ def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
     norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
     for norm in norms:
         norm.trainable = False
-    return table(parts, [_about_norms(parts, len(norms)), _compile(network, settings)])
+    note = (
+        f"Batch norm: the {len(norms)} of the pretrained part stay frozen: trainable, "
+        "they would replace their means and variances by those of your batches."
+    )
+    return table(parts, [note] * bool(norms) + [_compile(network, settings)])
 
 
 def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
@@ -216,85 +218,39 @@ def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
     return [part for layer in layers for part in layer._flatten_layers()]
 
 
-def _about_norms(parts: Parts, count: int) -> str:
-    part = "the pretrained part" if parts.known else "the blocks"
-    if not count:
-        return f"Batch norm: there is none in {part}."
-    return (
-        f"Batch norm: the {count} of {part} stay frozen in every block. Trainable, "
-        "they would replace the means and variances they were trained with by those of "
-        "your batches, at any learning rate."
-    )
-
-
 def _compile_settings(network: "keras.Model") -> dict | None:
     """What the model was compiled with, with a new optimizer; None if it was not."""
     import keras
 
     if not network.compiled or type(network).compile is not keras.Model.compile:
         return None
-    if hasattr(network, "_compile_config"):  # a custom loss need not be registered
-        settings = dict(network._compile_config.config)
-    else:
-        settings = keras.saving.deserialize_keras_object(network.get_compile_config())
-    if settings["optimizer"] is not None:
-        settings["optimizer"] = _new_optimizer(settings["optimizer"], network)
-    return settings
-
-
-def _new_optimizer(
-    optimizer: "keras.Optimizer", network: "keras.Model"
-) -> "keras.Optimizer":
-    """An optimizer of the same configuration without state."""
-    rate = getattr(optimizer, "_learning_rate", None)
+    settings = dict(network._compile_config.config)
+    optimizer = settings["optimizer"]
+    if optimizer is None:
+        return settings
     try:
-        if callable(rate):  # a schedule is used again: it may have no configuration
-            optimizer._learning_rate = 0.0
         config = optimizer.get_config()
-        if callable(rate):
-            config["learning_rate"] = rate
-        new = type(optimizer).from_config(config)
+        if callable(rate := getattr(optimizer, "_learning_rate", None)):
+            config["learning_rate"] = rate  # a schedule is used again
+        settings["optimizer"] = type(optimizer).from_config(config)
     except Exception as error:  # a custom optimizer may raise anything
         raise UserInputError(
-            f"The optimizer {type(optimizer).__name__} cannot be made anew from its "
-            f"get_config() ({error}), so the model cannot be compiled again. Freeze "
-            "first, then compile."
+            f"The optimizer {type(optimizer).__name__} cannot be made anew ({error}), "
+            "so the model cannot be compiled again. Freeze first, then compile."
         ) from error
-    finally:
-        if callable(rate):
-            optimizer._learning_rate = rate
-    # Exclusions from weight decay are not part of the configuration.
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", ())
-    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-    if excluded or pattern:
-        weights = [w for w in network.weights if optimizer._var_key(w) in excluded]
-        new.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
-    return new
+    return settings
 
 
 def _compile(network: "keras.Model", settings: dict | None) -> str:
     """Compile again, and return a sentence about it."""
     if settings is None:
-        was_compiled, network.compiled = network.compiled, False  # so that fit refuses
-        why = "has a compile method of its own" if was_compiled else "is not compiled"
+        network.compiled = False  # so that fit refuses
         return (
-            f"Compile: {network.name!r} {why}. Compile the model that you train after "
-            "this call: one that was compiled before does not notice."
+            f"Compile: {network.name!r} is not compiled, or has a compile method of "
+            "its own. Compile the model that you train after this call."
         )
     network.compile(**settings)
-    optimizer = network.optimizer
-    if optimizer is None:
-        return "Compile: the model was compiled again as before, without an optimizer."
     return (
         "Compile: the model was compiled again with the same loss and metrics, and a "
-        f"new {type(optimizer).__name__} ({_about_rate(optimizer)}), whose state of "
-        "earlier steps is reset."
+        f"new optimizer ({type(network.optimizer).__name__}), whose state is reset."
     )
-
-
-def _about_rate(optimizer: "keras.Optimizer") -> str:
-    rate = getattr(optimizer, "_learning_rate", None)
-    if not callable(rate):
-        return f"learning rate {float(optimizer.learning_rate):.3g}"
-    name = getattr(rate, "__name__", type(rate).__name__)
-    return f"learning-rate schedule {name}, from its first step"

@@ -54,12 +54,6 @@ def grad_cam(
         At the network's input size, the maximum of each map 1; a map without any
         evidence for the class is 0 throughout.
 
-    Raises
-    ------
-    UserInputError
-        No network that takes pictures, an unknown class, or a layer that does not
-        exist or has no feature map.
-
     References
     ----------
     R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
@@ -70,8 +64,7 @@ def grad_cam(
     if len(shape) != 4:
         raise UserInputError(
             f"grad_cam was given a {type(classifier).__name__}; expected a network "
-            "from tl.fine_tune, or of Keras, that takes pictures. A linear probe takes "
-            "features and not the picture."
+            "from tl.fine_tune, or of Keras, that takes pictures, not features."
         )
     size = tuple(shape[1:3])
     pixels = compute(

@@ -142,11 +142,6 @@ def learning_curve(
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
 
-    Raises
-    ------
-    UserInputError
-        Unknown method, numbers not ascending, no seeds; sentences and no text model.
-
     Examples
     --------
     >>> import tlcourse as tl
@@ -160,15 +155,18 @@ def learning_curve(
     """
     if not isinstance(dataset, Dataset):
         raise UserInputError(
-            f"dataset is {validation.shown(dataset)}; expected a data set of "
-            "tl.load_dataset or tl.datasets.from_folder."
+            f"dataset is {validation.shown(dataset)}; expected one of tl.load_dataset."
         )
-    counts, seeds = _check_counts(labels_per_class), _check_seeds(seeds)
     if not isinstance(model, Model | None):
         raise UserInputError(
-            f"model is {validation.shown(model)}; expected one of "
-            "tl.load_pretrained_model, or None."
+            f"model is {validation.shown(model)}; expected tl.load_pretrained_model()."
         )
+    counts = _check_counts(labels_per_class)
+    if isinstance(seeds, int | np.integer):
+        seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
+    seeds = [validation.seed(seed) for seed in validation.elements(seeds)]
+    if not seeds:
+        raise UserInputError("seeds is empty; expected a number from 1, or seeds.")
     functions = _functions(methods, dataset, model)
     points: dict[str, list[Point]] = {name: [] for name in functions}
     total = len(functions) * len(counts) * len(seeds)
@@ -195,16 +193,6 @@ def _between(low: float, high: float, share: float) -> float:
     return float(low * (high / low) ** share)
 
 
-def _check_seeds(seeds: int | Sequence[int]) -> list[int]:
-    if isinstance(seeds, int | np.integer):
-        seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
-    if not validation.elements(seeds):
-        raise UserInputError(
-            f"seeds is {validation.shown(seeds)}; expected a number from 1, or seeds."
-        )
-    return [validation.seed(seed) for seed in seeds]
-
-
 def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     counts = list(validation.elements(labels_per_class))
     numbers = counts[:-1] if counts and counts[-1] is None else counts
@@ -213,7 +201,7 @@ def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     if not counts or numbers != sorted(set(numbers)):
         raise UserInputError(
             f"labels_per_class is {validation.shown(labels_per_class)}; expected "
-            "ascending numbers from 1, and perhaps None, last, for all labels."
+            "ascending numbers from 1, and perhaps None, last, for all."
         )
     return counts
 
@@ -235,8 +223,8 @@ def _functions(
     if not all(map(callable, methods.values())):
         if is_text and not isinstance(model, PretrainedTextModel):
             raise UserInputError(
-                "The data set holds sentences, so the model must be a text model: "
-                'tl.learning_curve(…, model=tl.load_pretrained_model("minilm")).'
+                "The data set holds sentences; expected a text model: "
+                'model=tl.load_pretrained_model("minilm").'
             )
         model = model or load_pretrained_model()
     functions: dict[str, Callable] = {}

@@ -59,10 +59,8 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         The value of `C` that was used.
     cross_validated_accuracy_ : float or None
         Accuracy in [0, 1] on the held-out folds with that `C`; None without folds.
-    mean_, scale_ : ndarray of shape (n_features,)
-        What is subtracted from the features, and what they are divided by.
     regression_ : LogisticRegression
-        Fitted on the standardised features.
+        Fitted on (features - `mean_`) / `scale_`.
 
     Examples
     --------
@@ -86,22 +84,10 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> "LinearProbe":
-        """Fit on features (n, d) and labels (n,).
+        """Fit on features (n, d) and labels (n,), whole numbers or text.
 
-        Parameters
-        ----------
-        X : array_like of shape (n, d)
-        y : array_like of shape (n,)
-            Whole numbers or text.
-        sample_weight : array_like of shape (n,), optional
-            How much each row counts in relation to the others; rows of weight 0 are
-            left out.
-
-        Raises
-        ------
-        UserInputError
-            Lengths differ, fewer than two classes, NaN or infinite features, unusable
-            weights, a `C` that is not positive.
+        `sample_weight` (n,) is how much each row counts in relation to the others; rows
+        of weight 0 are left out.
         """
         candidates = _check_candidates(self.C)
         seed = validation.seed(self.seed)
@@ -145,13 +131,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         return self.regression_.predict_proba((X - self.mean_) / self.scale_)
 
     def kernel_and_bias(self) -> tuple[np.ndarray, np.ndarray]:
-        """The probe as softmax(features @ kernel + bias).
-
-        Returns
-        -------
-        kernel : ndarray of shape (d, n_classes), float64
-        bias : ndarray of shape (n_classes,), float64
-        """
+        """Kernel (d, n_classes) and bias of softmax(features @ kernel + bias)."""
         check_is_fitted(self)
         kernel, bias = self.regression_.coef_.T, self.regression_.intercept_
         if kernel.shape[1] == 1:  # two classes: scikit-learn keeps one column
@@ -161,11 +141,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         return kernel, bias - self.mean_ @ kernel
 
     def as_head(self) -> "keras.layers.Dense":
-        """The probe as a built Dense layer with softmax, to be put on the network.
-
-        The standardisation is folded into kernel and bias, so the layer takes the
-        features as they are: (n, d) → (n, n_classes).
-        """
+        """The probe as a built Dense layer with softmax: (n, d) → (n, n_classes)."""
         from ..native import import_tensorflow
 
         import_tensorflow()
@@ -215,11 +191,6 @@ def train_classifier(
     -------
     LinearProbe
 
-    Raises
-    ------
-    UserInputError
-        As `LinearProbe.fit`; class names that do not fit the labels.
-
     Examples
     --------
     >>> import tlcourse as tl
@@ -266,10 +237,8 @@ def _cross_validate(
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
-    Each fit starts from the solution for the next smaller C. `LogisticRegressionCV`
-    would fit every candidate; here the search ends once the likelihood falls, as the
-    largest values of C take most of the time. The tolerance is coarse: neighbouring
-    candidates differ by far more than further iterations would change.
+    `LogisticRegressionCV` would fit every candidate; here each fit starts from the one
+    before, and the search ends once the likelihood falls: large C take longest.
     """
     fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
     best = (-np.inf, DEFAULT_C, 0.0)
