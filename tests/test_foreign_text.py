@@ -228,7 +228,7 @@ def card_of(name):
     record["test"] |= {"most_frequent": name, "mistakes": [[name, "dog", 3]]}
     record["test"]["classes"][name]["pictures"] = 5
     record["test"]["surest_mistakes"] = [
-        {"picture": name, "true": name, "said": name, "probability": 0.97}
+        {"picture": name, "true": name, "predicted": name, "probability": 0.97}
     ]
     return model_card(record)
 
@@ -244,7 +244,7 @@ def card_of_all():
         "classes": {name: {"pictures": 20, "right": 10} for name in names},
         "mistakes": [[name, name, 3] for name in names],
         "surest_mistakes": [
-            {"picture": n, "true": n, "said": n, "probability": 0.97} for n in names
+            {"picture": n, "true": n, "predicted": n, "probability": 0.97} for n in names
         ],
     }
     return model_card(record)
