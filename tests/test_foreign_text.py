@@ -42,6 +42,7 @@ from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import Answer, LabelSlider, MistakeBrowser
+from tlcourse.widgets.base import image
 
 PACKAGE = Path(tl.__file__).parent
 KINDS = list(FOREIGN_NAMES)
@@ -118,7 +119,7 @@ def confusion_in_words(name):
 
 
 def page(answer):
-    return answer.words + re.sub('base64,[^"]*', "", answer.picture)
+    return answer.words + image(b"", answer.figure.alt)
 
 
 HTML = {
@@ -229,7 +230,7 @@ def card_of(name):
     record["test"] |= {"most_frequent": name, "mistakes": [[name, "dog", 3]]}
     record["test"]["classes"][name]["pictures"] = 5
     record["test"]["surest_mistakes"] = [
-        {"picture": name, "true": name, "said": name, "probability": 0.97}
+        {"picture": name, "true": name, "predicted": name, "probability": 0.97}
     ]
     return model_card(record)
 
@@ -245,7 +246,8 @@ def card_of_all():
         "classes": {name: {"pictures": 20, "right": 10} for name in names},
         "mistakes": [[name, name, 3] for name in names],
         "surest_mistakes": [
-            {"picture": n, "true": n, "said": n, "probability": 0.97} for n in names
+            {"picture": n, "true": n, "predicted": n, "probability": 0.97}
+            for n in names
         ],
     }
     return model_card(record)

@@ -56,7 +56,7 @@ def as_of_another_machine(left):
     """The same file, as another machine or container of this host name would have called it."""
     digest = files._machine()
     other = left.with_name(
-        left.name.replace(digest, hashlib.sha256(digest.encode()).hexdigest()[:8])
+        left.name.replace(digest, hashlib.sha256(digest.encode()).hexdigest()[:12])
     )
     return left.rename(other)
 
