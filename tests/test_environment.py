@@ -147,6 +147,9 @@ def test_colab_keeps_what_it_has_preinstalled(requirement):
         assert requirement.name in (
             "elpv-dataset",
             "onnxruntime",
+            "onnx",
+            "tf2onnx",
+            "filelock",
             "imagehash",
             "xxhash",
         )  # what the course adds there

@@ -37,7 +37,6 @@ from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
 from tlcourse.predicting import predict_files
 from tlcourse.tables import Table
-from tlcourse.training.classifiers import Classifier
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
@@ -328,15 +327,6 @@ def test_figures_show_names_as_text(some, monkeypatch):
 
 # Text: a terminal, errors, warnings
 
-
-def report_of(name):
-    classifier = Classifier()
-    classifier.classes_ = np.arange(2)
-    classifier._class_names = [name, f"other {name}"]
-    classifier.predict_proba = lambda X: np.eye(2)
-    return classifier.report(None, [0, 1])
-
-
 TEXT = {
     "card": lambda name: str(foreign(name)),
     "table": lambda name: repr(Table((name, "n"), [(name, 1)])),
@@ -344,7 +334,6 @@ TEXT = {
     "confusion": lambda name: str(
         ConfusionMatrix.of([0, 1], [1, 1], [name, f"other {name}"])
     ),
-    "report": report_of,
     "answer": lambda name: repr(Answer(name, {}, lambda: None)),
     "error": lambda name: str(UserInputError(f"There is no class {name}.")),
 }
