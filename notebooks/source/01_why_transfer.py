@@ -77,7 +77,7 @@ def from_scratch(split, seed):
     rate = keras.optimizers.schedules.CosineDecay(5e-3, decay_steps=300)
     network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     pictures = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
-    network.fit(pictures.shuffle(1000).repeat().batch(32), steps_per_epoch=300, verbose=0)
+    network.fit(pictures.shuffle(1000).repeat().batch(32), steps_per_epoch=300, shuffle=False, verbose=0)
     return network
 
 

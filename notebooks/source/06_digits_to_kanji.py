@@ -89,14 +89,14 @@ import tensorflow as tf
 
 def train(images, labels, start=None, layers=3, frozen=False, steps=300, seed=0):
     keras.utils.set_random_seed(seed)
-    network = small_network(classes=labels.max() + 1)
+    network = small_network(classes=int(labels.max()) + 1)
     if start is not None:
         transfer(network, start, layers, frozen)
     rate = keras.optimizers.schedules.CosineDecay(5e-3, decay_steps=steps)
     network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     pictures = tf.data.Dataset.from_tensor_slices((images, labels))
     batches = pictures.shuffle(len(images)).repeat().batch(32)
-    network.fit(batches, steps_per_epoch=steps, verbose=0)
+    network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
     return network
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 import tlcourse as tl
 
+from ..training.evaluation import keras_outputs
 from .answers import (
     Anything,
     Array,
@@ -86,7 +87,7 @@ def _trained(train, start, per_class, frozen=True, inverted=False):
 
 
 def _accuracy(network, split, inverted=False):
-    outputs = network.predict(_pixels(split, inverted), verbose=0)
+    outputs = keras_outputs(network, _pixels(split, inverted))
     return np.mean(outputs.argmax(axis=1) == split.labels)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,21 @@ from numpy.typing import ArrayLike
 from .. import tables, validation
 from ..errors import UserInputError, printable
 
+if TYPE_CHECKING:
+    import keras
+
 MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
+
+
+def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
+    """What a Keras network returns for these inputs, computed in batches.
+
+    Its `predict` compiles a function for each network, and TensorFlow warns about that
+    after the fifth.
+    """
+    inputs = np.asarray(inputs)
+    batches = np.array_split(inputs, math.ceil(len(inputs) / 256))
+    return np.concatenate([np.asarray(network(x, training=False)) for x in batches])
 
 
 @dataclass(frozen=True)

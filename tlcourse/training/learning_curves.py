@@ -18,6 +18,7 @@ from ..models.load import load_pretrained_model
 from ..models.text import PretrainedTextModel
 from ..progress import progress_bar
 from .classifiers import FineTuned
+from .evaluation import keras_outputs
 from .fine_tune import fine_tune
 from .fitting import Model
 from .probe import train_classifier
@@ -252,7 +253,7 @@ def _own_method(
     seconds = time.perf_counter() - started
     inputs, keras = dataset.test.inputs, sys.modules.get("keras")
     if keras and isinstance(trained, keras.Model):
-        predicted = trained.predict(np.asarray(inputs), verbose=0).argmax(axis=1)
+        predicted = keras_outputs(trained, inputs).argmax(axis=1)
     else:
         predicted = trained.predict(inputs)
     return _accuracy(predicted, dataset), seconds
