@@ -201,7 +201,6 @@ def calls(t, small_bert):
             t.classifier.confusion,
             {"X": t.features, **judged},
         ),
-        "classifier.report": (t.classifier.report, {"X": t.features, **judged}),
         "split.sample": (t.split.sample, {"per_class": 1}),
         "split.sample_rows": (t.split.sample_rows, {"per_class": 1}),
         "split.select": (t.split.select, {"rows": [0]}),
@@ -296,7 +295,7 @@ WRONG_LABELS = {
 def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(labels):
     with pytest.raises(UserInputError, match="abels"):
         probe(labels)
-    for method in ("score", "confusion", "report"):
+    for method in ("score", "confusion"):
         with pytest.raises(UserInputError, match="abels"):
             getattr(probe(LABELS), method)(FEATURES, labels)
 

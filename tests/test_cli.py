@@ -61,13 +61,16 @@ def test_a_refusal_is_one_sentence_without_a_traceback():
 # Cache
 
 
+NETWORK = f"network-{0:020}"
+
+
 def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
-    with RowCache("network", (1000,), np.float32) as cache:
+    with RowCache(NETWORK, (1000,), np.float32) as cache:
         cache.put({bytes([number]): np.ones(1000, np.float32) for number in range(100)})
-    assert re.search(r"0\.\d MB +features/network\.sqlite", run("cache", "show").output)
+    assert re.search(r"0\.\d MB +features/network-0", run("cache", "show").output)
     assert re.search(r"0\.\d MB set free", run("cache", "clear").output)
-    assert RowCache("network", (1000,), np.float32).path.stat().st_size < 20_000
+    assert RowCache(NETWORK, (1000,), np.float32).path.stat().st_size < 20_000
 
 
 # Demo

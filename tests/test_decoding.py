@@ -19,7 +19,6 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
-from tlcourse.datasets.same_pictures import shared_pictures
 from tlcourse.errors import PictureError
 from tlcourse.exported import load_exported
 from tlcourse.features.bit_depth import BitDepth
@@ -306,7 +305,9 @@ REFUSALS = {
     "extract_features of a folder": extract(lambda folder: folder),
     "extract_features of a list": extract(lambda folder: [drawing(folder)]),
     "extract_features of Pictures": extract(lambda folder: Pictures([drawing(folder)])),
-    "shared_pictures": lambda folder: shared_pictures(folder / "cat", folder / "dog"),
+    "assert_disjoint": lambda folder: tl.checks.assert_disjoint(
+        folder / "cat", folder / "dog"
+    ),
     "from_folder without a check": lambda folder: examine(
         from_folder(folder, check=False)
     ),

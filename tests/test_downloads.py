@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -26,6 +27,7 @@ from tlcourse.errors import DatasetUnavailable, UserInputError, WeightsUnavailab
 from tlcourse.folders import make_cache_folder
 from tlcourse.models import bert_folder
 from tlcourse.models import weights as keras_weights
+from tlcourse.models.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = hashlib.shake_256(b"any file").digest(300_000)  # more than one block
@@ -146,8 +148,8 @@ def weights(host, monkeypatch):
     content = buffer.getvalue()
     digest = hashlib.md5(content)
     monkeypatch.setattr(keras_weights, "KERAS_FILES", host.address)
-    known = {keras_weights.weights_file("vgg16").name: digest.hexdigest()}
-    monkeypatch.setattr(keras_weights, "_md5", lambda name: known.get(name, ""))
+    vgg16 = replace(RECIPES["vgg16"], md5=(digest.hexdigest(),) * 2)
+    monkeypatch.setitem(RECIPES, "vgg16", vgg16)
     for name in ("vgg16", "mobilenet_v2"):
         url = keras_weights.weights_address(name)
         path = url.removeprefix(host.address)

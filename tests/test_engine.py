@@ -14,7 +14,7 @@ import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
 from tlcourse.features.engine import OnnxEngine, compile_network
-from tlcourse.models import conversion, lite_onnx, onnx_file
+from tlcourse.models import conversion, onnx_file
 from tlcourse.models.conversion import digest
 from tlcourse.native import import_tensorflow
 
@@ -48,7 +48,7 @@ def batch():
 @pytest.fixture(scope="module")
 def converted(small):
     """The small network by Keras' export, which takes seconds: once for all tests."""
-    return onnx_file.from_keras(small)
+    return conversion.from_keras(small)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def fresh(tmp_path, monkeypatch, converted):
     """An empty cache, on disk and in memory; the small network converts at once."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     monkeypatch.setattr(engines, "_kept", {})
-    monkeypatch.setattr(onnx_file, "from_keras", lambda network: converted)
+    monkeypatch.setattr(conversion, "from_keras", lambda network: converted)
     return tmp_path / "tlcourse-cache"
 
 
@@ -85,9 +85,8 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
         model = tl.load_pretrained_model()
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)
-    session = onnx_file.new_session(
-        lite_onnx.extract(model.name, "float32", ["features"])
-    )
+    part = conversion.extract(conversion.bundled_path(model.name), ["features"])
+    session = onnx_file.new_session(part.SerializeToString())
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)
 
@@ -96,7 +95,7 @@ def test_a_bundled_network_in_other_weights_needs_no_export(photographs, monkeyp
     import keras
 
     monkeypatch.setattr(
-        onnx_file, "from_keras", lambda network: pytest.fail("exported")
+        conversion, "from_keras", lambda network: pytest.fail("exported")
     )
     network = tl.load_pretrained_model().copy_network()
     network.trainable_weights[0].assign(network.trainable_weights[0] * 0.9)
@@ -120,7 +119,7 @@ def unconvertible(network):
 def test_a_network_that_does_not_convert_runs_in_tensorflow(
     small, batch, fresh, monkeypatch
 ):
-    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    monkeypatch.setattr(conversion, "from_keras", unconvertible)
     runner = compile_network(small)
     assert "tensorflow" in runner.key
     assert_agree(runner.run(batch), small(batch, training=False))
@@ -165,7 +164,7 @@ def test_a_network_is_converted_once(
     if common:  # a class's cache, to which nothing is written
         monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
         monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
-    monkeypatch.setattr(onnx_file, "from_keras", unconvertible)
+    monkeypatch.setattr(conversion, "from_keras", unconvertible)
     after = compile_again(small, monkeypatch)
     assert "onnxruntime" in after.key
     np.testing.assert_array_equal(after.run(batch), before)

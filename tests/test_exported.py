@@ -67,7 +67,7 @@ def test_files_are_predicted_in_order_and_an_unreadable_one_stops_nothing(
     asked = [*paths[:2], broken, missing, *paths[2:]] * 40
     predictions = list(model.predict_files(asked))
     assert [prediction.path for prediction in predictions] == asked
-    assert "no picture format" in predictions[2].error
+    assert "cannot be read as a picture" in predictions[2].error
     assert "does not exist" in predictions[3].error
     rows = [one.probabilities for one in predictions[:6] if not one.error]
     np.testing.assert_allclose(rows, model.predict_proba(paths), atol=1e-6)

@@ -445,7 +445,7 @@ def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
         ({"validation": (["a"],)}, "validation has 1"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
         ({"validation": (["a", "b"], [0])}, "labels"),
-        ({"class_names": ["one"]}, "class names"),
+        ({"class_names": ["one"]}, "class_names"),
         ({"class_names": "negative"}, "class_names"),
         ({"sample_weight": [1.0]}, "sample_weight"),
         ({"engine": "spark"}, "spark"),

@@ -218,7 +218,7 @@ def write_tiny(path):
 @pytest.mark.parametrize(
     ("file", "write", "reason"),
     [
-        ("cat/a.jpg", write_text, "no picture format"),
+        ("cat/a.jpg", write_text, "cannot be read as a picture"),
         ("cat/nested/deep/a.jpg", write_truncated, "cut short"),
         ("cat/a.jpg", Path.touch, "empty"),
         ("dog/a.jpg", write_tiny, "1 × 400 pixels are too few"),

@@ -117,12 +117,13 @@ def test_what_cannot_be_read_is_said_in_its_place(model, shades, form):
         row = list(csv.DictReader(io.StringIO(text)))[2]
         assert (
             row["label"] == row["probability"] == ""
-            and "no picture format" in row["error"]
+            and "cannot be read as a picture" in row["error"]
         )
     else:
         entry = json.loads(text)[2]
         assert (
-            set(entry) == {"picture", "error"} and "no picture format" in entry["error"]
+            set(entry) == {"picture", "error"}
+            and "cannot be read as a picture" in entry["error"]
         )
 
 

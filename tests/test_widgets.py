@@ -369,9 +369,9 @@ def test_an_example_is_chosen_from_the_list(widget, own):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"Dear diary, this is a text.", "its content is in no picture format"),
-        (b"", "mine.jpg cannot be read as a picture"),
-        (file(striped(40), "jpeg", quality=95)[:-800], "it was cut short"),
+        (b"Dear diary, this is a text.", "cannot be read as a picture"),
+        (b"", "mine.jpg is empty"),
+        (file(striped(40), "jpeg", quality=95)[:-800], "cannot be read as a picture"),
     ],
 )
 def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(

@@ -173,9 +173,9 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
             f"{count:,} rows came with labels of shape {array.shape}; expected one "
             "label for each row. One-hot labels: labels.argmax(axis=1)."
         )
+    # NumPy makes text of everything where there is one text: ask the labels.
+    each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
     if array.dtype.kind in "OU":
-        # NumPy makes text of everything where there is one text: ask the labels.
-        each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
         kinds = [_label_type(label) for label in each]
         usable = np.array([kind is not None and kind == kinds[0] for kind in kinds])
         if usable.all() and len(usable):
@@ -189,10 +189,9 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
         if usable.all():
             return array
     row = int(np.argmin(usable)) if len(usable) else 0
-    label = array[row].item() if array.dtype.kind == "f" else array[row : row + 1]
     raise UserInputError(
         "Labels must be whole numbers or text, all of one kind; the label of row "
-        f"{row} is {shown(label)}. Leave rows without a label out."
+        f"{row} is {shown(each[row])}. Leave rows without a label out."
     )
 
 

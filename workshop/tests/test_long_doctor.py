@@ -28,7 +28,7 @@ def machine(tmp_path, monkeypatch):
     proxies = (*doctor.PROXIES, *map(str.upper, doctor.PROXIES))
     for name in ("TLCOURSE_PACKS", *proxies):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(downloaded, "data_folder", lambda: tmp_path / "sets")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
 
 
 def said(check, subject):
