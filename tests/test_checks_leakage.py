@@ -269,7 +269,7 @@ def test_sentences_are_sealed_too():
         (7, "predict"),
         (answering(0, 1), "predictions (2,)"),
         (lambda images: np.zeros((6, 2)), "predictions (6, 2)"),
-        (lambda images: np.zeros(6), "whole numbers"),
+        (lambda images: np.zeros(6), "a whole number from 0 to 1"),
     ],
 )
 def test_what_gives_no_labels_gets_a_sentence_and_leaves_the_seal(

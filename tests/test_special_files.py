@@ -167,7 +167,7 @@ def test_empty_files_are_said_to_be_empty(empty, tmp_path):
         empty / "0.jpg",
         Pictures(sorted(empty.iterdir())),
     ):
-        with pytest.raises(PictureError, match=r"\d.jpg .* is empty"):
+        with pytest.raises(PictureError, match=r"\d.jpg is empty"):
             pixels(images)
         with pytest.raises(PictureError, match="is empty"):
             assert_disjoint(images, images)

@@ -16,40 +16,39 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-        Nothing is written outside the folder (a link becomes a file), and what would fill the disk is refused: a zip file of a few
-        kilobytes can hold gigabytes.
+    Nothing is written outside the folder (a link becomes a file), and what would
+    fill the disk is refused: a zip file of a few kilobytes can hold gigabytes.
 
-        Parameters
-        ----------
-        archive : str or path
-            The zip file.
-        folder : str or path
-            A new folder, or an empty one.
+    Parameters
+    ----------
+    archive : str or path
+        The zip file.
+    folder : str or path
+        A new folder, or an empty one.
 
-        Returns
-        -------
-        Path
-            The folder; or the only folder in it, if a folder was zipped.
+    Returns
+    -------
+    Path
+        The folder; or the only folder in it, if a folder was zipped.
 
-        Raises
-        ------
-        UserInputError
-            The archive does not exist, or holds too much, or paths that lead out of it; or
-            the folder is not empty.
-        DamagedFile
-            It is no zip file, was cut short or altered, or has a password.
-        TLCourseError
-            The folder cannot be written.
+    Raises
+    ------
+    UserInputError
+        The archive does not exist, or holds too much, or paths that lead out of it; or
+        the folder is not empty.
+    DamagedFile
+        It is no zip file, was cut short or altered, or has a password.
+    TLCourseError
+        The folder cannot be written.
 
-        Examples
-        --------
-        >>> import shutil
-    import zipfile
-        >>> import tlcourse as tl
-        >>> with zipfile.ZipFile("pictures.zip", "w") as archive:
-        ...     archive.write(tl.load_dataset("samples").test.images.paths[0], "cup/1.jpg")
-        >>> tl.datasets.unpack("pictures.zip", "my pictures").name
-        'cup'
+    Examples
+    --------
+    >>> import zipfile
+    >>> import tlcourse as tl
+    >>> with zipfile.ZipFile("pictures.zip", "w") as archive:
+    ...     archive.write(tl.load_dataset("samples").test.images.paths[0], "cup/1.jpg")
+    >>> tl.datasets.unpack("pictures.zip", "my pictures").name
+    'cup'
     """
     source, target = as_path(archive, "the archive"), as_path(folder, "the folder")
     if not source.is_file():

@@ -170,7 +170,7 @@ class PretrainedTextModel:
             raise UserInputError("Dask is for pictures: leave engine out.")
         if block is None:
             return self._ragged_ids(sentences)
-        if str(block) not in self.blocks:
+        if not isinstance(block, str) or block not in self.blocks:
             raise UserInputError(
                 f"{self.name} has no block {validation.shown(block)}. Its blocks: "
                 f"{', '.join(self.blocks)}."
@@ -209,8 +209,8 @@ class PretrainedTextModel:
 
     def augmentations(self, chosen: object) -> tuple[str, ...]:
         """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
-        chosen = list(chosen) if isinstance(chosen, tuple) else chosen
-        if chosen not in (None, 1, AS_IS, [AS_IS]):
+        is_simple = isinstance(chosen, int | str | list | tuple | None)
+        if not is_simple or chosen not in (None, 1, AS_IS, [AS_IS], (AS_IS,)):
             raise UserInputError(
                 f"augmentations is {validation.shown(chosen)}, but only pictures are "
                 "augmented; a sentence is taken as it is."

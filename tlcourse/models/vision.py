@@ -369,7 +369,9 @@ class PretrainedModel:
         """Block names, or a sentence that lists the known ones."""
         names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
         known = self.blocks
-        if not names or any(str(name) not in known for name in names):
+        if not names or not all(
+            isinstance(each, str) and each in known for each in names
+        ):
             raise UserInputError(
                 f"{self.name} has no block {validation.shown(blocks)}. Its blocks: "
                 f"{', '.join(known)}."

@@ -194,14 +194,15 @@ def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
     if hasattr(network, "predict_proba"):
         return np.asarray(network.predict_proba(picture[None]))[0]
     shape = getattr(network, "input_shape", None)
-    if not callable(network) or shape is None or len(shape) != 4:
+    if not callable(network) or shape is None or len(shape) not in (3, 4):
         raise UserInputError(
             f"{name!r} is a {type(network).__name__}; expected an object with "
             "predict_proba(images), or a Keras network of pictures."
         )
     size = (shape[1] or SIDE, shape[2] or SIDE)
     pixels = resize(np.repeat(picture[..., None], 3, axis=-1), size)
-    batch = pixels[None, ..., : shape[3]].astype(np.float32)
+    channels = pixels[..., 0] if len(shape) == 3 else pixels[..., : shape[3]]
+    batch = channels[None].astype(np.float32)
     return np.asarray(network(batch, training=False))[0]
 
 

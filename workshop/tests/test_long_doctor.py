@@ -28,7 +28,9 @@ def machine(tmp_path, monkeypatch):
     proxies = (*doctor.PROXIES, *map(str.upper, doctor.PROXIES))
     for name in ("TLCOURSE_PACKS", *proxies):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
+    sets = tmp_path / "sets" / "oxford_iiit_pet" / "4.0.0"
+    builder = SimpleNamespace(data_path=sets, is_prepared=lambda: False)
+    monkeypatch.setattr(downloaded, "builder", lambda: builder)
 
 
 def said(check, subject):
@@ -55,7 +57,7 @@ def test_a_pack_is_compared_with_what_was_written(stick, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "empty"),
+        (b"", "no file of weights"),
         (b"<html>404</html>", "no file of weights"),
         (None, "altered"),
     ],
@@ -130,7 +132,7 @@ def host(monkeypatch):
         monkeypatch.setattr(weights, "KERAS_FILES", host.address)
         infos = {f"{host.address}/3": SimpleNamespace(size=3)}
         builder = SimpleNamespace(url_infos=infos)
-        monkeypatch.setattr(downloaded, "builder", lambda name: builder)
+        monkeypatch.setattr(downloaded, "builder", lambda: builder)
         monkeypatch.setattr(fetching, "run_installer", lambda command: "")
         file = weights.weights_file("mobilenet_v2").name
         host.files = {f"/{name}": b"content" for name in ("3", f"mobilenet_v2/{file}")}
