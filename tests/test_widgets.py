@@ -454,10 +454,11 @@ def networks(numerals):
 
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
-    network = keras.Sequential(
-        [keras.Input((14, 14, 1)), keras.layers.Rescaling(1 / 255), *layers]
+    small, grey = (
+        keras.Sequential([keras.Input(shape), keras.layers.Rescaling(1 / 255), *layers])
+        for shape in ((14, 14, 1), (14, 14))
     )
-    return {"nearest": Nearest(numerals), "keras": network}
+    return {"nearest": Nearest(numerals), "keras": small, "grey": grey}
 
 
 @pytest.fixture
@@ -490,7 +491,7 @@ def test_each_network_predicts_characters_in_words_and_in_a_figure(
     networks, numerals, recwarn
 ):
     answer = DrawAKanji(networks, numerals).answer(ONE)
-    assert list(answer.data["predictions"]) == ["nearest", "keras"]
+    assert list(answer.data["predictions"]) == ["nearest", "keras", "grey"]
     best = answer.data["predictions"]["nearest"][0]
     assert (best["character"], best["meaning"]) == ("一", "one")
     assert answer.text.startswith("nearest: 一 (one) ")
