@@ -114,7 +114,7 @@ print(f"Digits that it has not seen: {accuracy(source, digits.test.images, digit
 
 # %%
 outputs = [source.get_layer(f"conv_{number}").output for number in (1, 2, 3)]
-look_inside = keras.Model(source.input, outputs)
+look_inside = keras.Model(source.inputs, outputs)
 fire = kanji.train.images[kanji.train.label_names == "火"][:1]
 maps = look_inside.predict(fire, verbose=0)
 

@@ -162,7 +162,7 @@ import keras
 keras.utils.set_random_seed(0)
 scratch = keras.Sequential([
     keras.Input((None,), dtype="int32"),
-    keras.layers.Embedding(model.tokenizer.size, 64),
+    keras.layers.Embedding(len(model.tokenizer), 64),
     keras.layers.Conv1D(96, 3, padding="same", activation="relu"),
     keras.layers.GlobalMaxPooling1D(),
     keras.layers.Dropout(0.5),
