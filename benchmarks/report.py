@@ -156,7 +156,7 @@ def everything(results: dict) -> str:
         sections = measured.items() if part == "bench" else [(part, measured)]
         for name, section in sections:
             note = section.get("machine") or results[NOTES].get(part, {})
-            parts += [f"### {name}", "", _note(note), "", *_list(section), ""]
+            parts += [f"## {name}", "", _note(note), "", *_list(section), ""]
     return "\n".join(parts)
 
 

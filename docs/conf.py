@@ -40,15 +40,14 @@ toc_object_entries = False  # each has a heading of its own
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-napoleon_google_docstring, napoleon_numpy_docstring, napoleon_use_ivar = (
-    True,
-    False,
-    True,
-)
+napoleon_google_docstring, napoleon_use_ivar = False, True
 # Types of other packages cannot be looked up without the internet; what is ours has to be found.
 nitpick_ignore_regex = [(r"py:.*", r"(?!tlcourse\.).*"), (r"py:.*", r".*\._\w+")]
 # Signatures name these, which no learner makes or looks into: they have no place on the page of calls.
-INSIDE = "wordpiece.Tokenizer text.Ragged batches.Batches freezing.FreezeTable"
+INSIDE = """
+    datasets.same_pictures.Pair features.engine.Engine features.text.Ragged
+    models.wordpiece.Tokenizer training.batches.Batches training.freezing.FreezeTable
+"""
 nitpick_ignore = [("py:class", f"tlcourse.{name}") for name in INSIDE.split()]
 
 html_theme = "sphinx_book_theme"
