@@ -46,6 +46,7 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!tlcourse\.).*"), (r"py:.*", r".*\._\w+")
 # Signatures name these, which no learner makes or looks into: they have no place on the page of calls.
 INSIDE = """
     datasets.same_pictures.Pair features.engine.Engine features.text.Ragged
+    models.bert.Shape
     models.wordpiece.Tokenizer training.batches.Batches training.freezing.FreezeTable
 """
 nitpick_ignore = [("py:class", f"tlcourse.{name}") for name in INSIDE.split()]

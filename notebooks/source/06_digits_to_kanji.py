@@ -100,6 +100,7 @@ def train(images, labels, start=None, layers=3, frozen=False, steps=300, seed=0)
     return network
 
 
+# %%
 def accuracy(network, images, labels):
     return network.evaluate(images, labels, verbose=0)[1]
 
