@@ -232,7 +232,8 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     WeightsUnavailable
         What runs it is not installed.
     """
-    expected, engine = ((*size, 3), (classes,)), None
+    expected = ((*size, 3), (classes,))
+    engine: Engine | None = None
     if path.suffix == ".keras":
         from .keras_archive import load_network
 

@@ -263,7 +263,7 @@ def _calibration_pictures(dataset: Dataset, size: tuple[int, int]) -> list[np.nd
     images = dataset.train.images
     count = min(CALIBRATION_PICTURES, len(images))
     rows = np.random.default_rng(0).permutation(len(images))[:count]
-    return [resize(one_picture(images[int(row)]), size) for row in rows]
+    return [resize(np.asarray(one_picture(images[int(row)])), size) for row in rows]
 
 
 def _write_litert(

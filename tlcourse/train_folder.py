@@ -123,8 +123,8 @@ def train_folder(
         check_output_folder(out)
     with claimed(out):
         dataset = _read(folder, say)
-        settings["fingerprint"] = _fingerprint(dataset, settings)
-        if _is_result_of(out, settings["fingerprint"]):
+        fingerprint = settings["fingerprint"] = _fingerprint(dataset, settings)
+        if _is_result_of(out, fingerprint):
             say(f"{out} holds the network of this very job. There is nothing to do.")
             return load_exported(out)
         check_output_folder(out)
@@ -247,8 +247,8 @@ def _select(job: _Job) -> tuple[FineTuned | LinearProbe, dict]:
     )
     right = tuned.predict(held_out.images) == held_out.labels
     gain = paired_gain(probe_right, right)
-    about["fine_tuned"] = float(np.mean(right))
-    choice = _about_choice(accuracy, about["fine_tuned"], gain)
+    about["fine_tuned"] = tuned_accuracy = float(np.mean(right))
+    choice = _about_choice(accuracy, tuned_accuracy, gain)
     job.say(choice)
     chosen = tuned if gain.exceeds_one_standard_error else probe
     return chosen, {**about, "choice": choice}

@@ -78,10 +78,10 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
                 )
             for entry in entries:
                 if not entry.is_dir():
-                    path = unfinished / PurePosixPath(entry.filename)
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    place = unfinished / PurePosixPath(entry.filename)
+                    place.parent.mkdir(parents=True, exist_ok=True)
                     # zipfile itself stops where more comes than an entry says.
-                    with opened.open(entry) as packed, open(path, "xb") as file:
+                    with opened.open(entry) as packed, open(place, "xb") as file:
                         shutil.copyfileobj(packed, file)
             if target.is_dir():
                 target.rmdir()

@@ -194,7 +194,7 @@ class Dataset:
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""
-        splits = {
+        splits: dict[str, Any] = {
             name: split.with_classes(class_names) for name, split in self.splits.items()
         }
         return replace(self, **splits, class_names=splits["train"].class_names)

@@ -124,7 +124,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
 def _find(folder: Path) -> tuple[list[_File], Skipped]:
     """The picture files, by their names."""
     files: list[_File] = []
-    skipped: Skipped = []
+    skipped: list[tuple[Path, str]] = []
     for split, top in _split_folders(folder).items():
         classes = _visible_folders(top)
         if not classes:

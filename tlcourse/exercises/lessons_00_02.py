@@ -1,6 +1,7 @@
 """Lessons 00 to 02: what the answers are compared with."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def _trained(indices, blocks=None):
 
 def _indices_in_train(sample, per_class, name):
     """Which cells of solar.train a sample holds, or NotYet."""
-    train = tl.load_dataset("solar").train
+    train: Any = tl.load_dataset("solar").train
     known = {path: index for index, path in enumerate(train.images.paths)}
     paths = getattr(getattr(sample, "images", None), "paths", [])
     indices = tuple(known.get(path, -1) for path in paths)
@@ -68,7 +69,7 @@ def harder_kind(answer, classifier):
     yield "trained on test", test > validation + SEEN, accuracies
     masks = {kind: kinds == kind for kind in answer}
     right = {k: classifier.score(features[m], labels[m]) for k, m in masks.items()}
-    yield "right", right, {"harder": min(right, key=right.get)}
+    yield "right", right, {"harder": min(right, key=right.__getitem__)}
     yield "exchanged", {"mono": right["poly"], "poly": right["mono"]}
     yield "both the same", near(answer["mono"], answer["poly"])
 

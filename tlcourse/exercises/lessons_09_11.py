@@ -53,7 +53,7 @@ def columns_mixed_up(answer, both, judged_wide):
         mixed = wide.copy()
         mixed[:, columns] = wide[order, columns]
         right[name] = both.score(mixed, labels)
-    untouched, more = both.score(wide, labels), min(right, key=right.get)
+    untouched, more = both.score(wide, labels), min(right, key=right.__getitem__)
     yield "right", right, {"untouched": untouched, "more": more}
     yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
     for name in COLUMNS:

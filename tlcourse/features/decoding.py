@@ -155,7 +155,7 @@ def files_below(folder: Path) -> Below:
                 below.others.append((path, "no regular file"))  # a pipe would wait
             else:
                 below.pictures.append(path)
-    return Below(*map(sorted, below))
+    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))
 
 
 def digest_of(content: bytes | np.ndarray) -> bytes:

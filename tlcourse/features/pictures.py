@@ -259,7 +259,7 @@ def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
             "The elements of the tf.data.Dataset are dictionaries without "
             '"image". Choose the pictures: dataset.map(lambda row: row["…"]).'
         )
-    shape = getattr(spec, "shape", None)
+    shape: Any = getattr(spec, "shape", None)
     # As after .batch(n): the first axis alone has no fixed length.
     is_batch = shape is not None and bool(shape.rank) and shape.rank > 2
     is_batch = is_batch and shape[0] is None and None not in shape[1:]

@@ -126,9 +126,9 @@ def converted(network: "keras.Model", key: str) -> Path | bytes:
                 return path
     content = to_onnx(network)
     path = cache_folder() / "networks" / name
-    checksum = hashlib.sha256(content).hexdigest().encode()
+    digest = hashlib.sha256(content).hexdigest().encode()
     if keep(path, lambda file: file.write(content), len(content)) and keep(
-        path.with_suffix(".sha256"), lambda file: file.write(checksum), len(checksum)
+        path.with_suffix(".sha256"), lambda file: file.write(digest), len(digest)
     ):
         return path
     return content

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -146,7 +146,7 @@ def _of_dataset(dataset: "tf.data.Dataset") -> list:
         )
     texts = []
     for element in dataset.as_numpy_iterator():
-        text = element[0] if isinstance(element, tuple) else element
+        text: Any = element[0] if isinstance(element, tuple) else element
         text = text.get("text") if isinstance(text, dict) else text
         texts += np.ravel(text).tolist()
     return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts]

@@ -213,13 +213,13 @@ def points(
     check_lengths(x=x, y=y, names=names or x)
     sheet, axes = new_figure(0.75, 0.45)
     axes.scatter(x, y, s=24, alpha=0.75, linewidths=0, color=COLOURS[0])
-    for name, *position in zip(names, x, y, strict=False):
+    for name, across, up in zip(names, x, y, strict=False):
         style: dict[str, Any] = {
             "textcoords": "offset points",
             "va": "center",
             "fontsize": 8,
         }
-        axes.annotate(escape_mathtext(name), tuple(position), xytext=(6, 0), **style)
+        axes.annotate(escape_mathtext(name), (across, up), xytext=(6, 0), **style)
     if level is not None:
         axes.axhline(level, color=COLOURS[-1], linestyle=":")
         title = f"{title} (dotted: the default, {level:.3g})"

@@ -95,7 +95,8 @@ class Batches:
             full = len(order) // batch_size
             batches = np.split(order[: full * batch_size], full)
             if isinstance(self.activations, Ragged):
-                batches = self._of_similar_length(batches, rng)
+                lengths = self.activations.lengths[self.rows.rows]
+                batches = _of_similar_length(batches, lengths, rng)
             yield from (self._batch(batch, copies[batch]) for batch in batches)
 
         return self._dataset(epoch, len(self) // batch_size)
@@ -109,17 +110,12 @@ class Batches:
     def order(self) -> np.ndarray:
         """Positions of the rows, sentences sorted by length: int64 (m,)."""
         if isinstance(self.activations, Ragged):
-            return np.argsort(self._lengths, kind="stable")
+            return np.argsort(self.activations.lengths[self.rows.rows], kind="stable")
         return np.arange(len(self))
 
     @property
     def _copies(self) -> int:
-        is_ragged = isinstance(self.activations, Ragged)
-        return 1 if is_ragged else self.activations.shape[1]
-
-    @property
-    def _lengths(self) -> np.ndarray:
-        return self.activations.lengths[self.rows.rows]
+        return 1 if isinstance(self.activations, Ragged) else self.activations.shape[1]
 
     def _batch(self, positions: np.ndarray, copies: Any = 0) -> tuple:
         """Activations, one-hot labels and weights of the rows at these positions."""
@@ -130,17 +126,6 @@ class Batches:
             x = self.activations[rows, copies]
         y = np.eye(self.classes, dtype=np.float32)[self.rows.targets[positions]]
         return x, y, self.rows.weights[positions].astype(np.float32)
-
-    def _of_similar_length(
-        self, batches: list[np.ndarray], rng: np.random.Generator
-    ) -> list[np.ndarray]:
-        by_length: list[np.ndarray] = []
-        for start in range(0, len(batches), BATCHES_SORTED):
-            some = batches[start : start + BATCHES_SORTED]
-            together = np.concatenate(some)
-            order = np.argsort(self._lengths[together], kind="stable")
-            by_length += np.split(together[order], len(some))
-        return [by_length[number] for number in rng.permutation(len(by_length))]
 
     def _dataset(self, epoch: Any, steps: int) -> "tf.data.Dataset":
         """A `tf.data.Dataset` of this many batches, made anew for each epoch.
@@ -165,3 +150,15 @@ class Batches:
         dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         return dataset.prefetch(2)
+
+
+def _of_similar_length(
+    batches: list[np.ndarray], lengths: np.ndarray, rng: np.random.Generator
+) -> list[np.ndarray]:
+    by_length: list[np.ndarray] = []
+    for start in range(0, len(batches), BATCHES_SORTED):
+        some = batches[start : start + BATCHES_SORTED]
+        together = np.concatenate(some)
+        order = np.argsort(lengths[together], kind="stable")
+        by_length += np.split(together[order], len(some))
+    return [by_length[number] for number in rng.permutation(len(by_length))]

@@ -197,15 +197,15 @@ def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | No
         batches.append(preparation.validation)
     for part in batches:
         for array in (part.rows.rows, part.rows.targets, part.rows.weights):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     for weight in preparation.probe.kernel_and_bias():
-        digest.update(np.ascontiguousarray(weight))
+        digest.update(np.ascontiguousarray(weight).data)
     for activations in {id(p.activations): p.activations for p in batches}.values():
         if isinstance(activations, Ragged):
-            digest.update(activations.lengths)
+            digest.update(activations.lengths.data)
             activations = activations.values
         for piece in np.array_split(activations, -(-len(activations) // 64)):
-            digest.update(np.ascontiguousarray(piece))
+            digest.update(np.ascontiguousarray(piece).data)
     try:
         make_cache_folder("training")
     except OSError:

@@ -140,17 +140,17 @@ def prepare_fine_tuning(
     cache, seed = checks.flag("cache", cache), Settings(seed=seed).seed
     copies = model.augmentations(augmentations)
     count = _count(model, inputs, labels)
-    own_set = isinstance(validation, tuple)
-    share = 0.0 if own_set else checks.number("validation", validation, 0, 0.999)
+    own_set = validation if isinstance(validation, tuple) else None
+    share = checks.number("validation", validation if own_set is None else 0, 0, 0.999)
     classes, rows, held_out = split_rows(labels, sample_weight, count, share, seed)
     names = checks.names_of(classes, names)
-    if own_set:
-        if len(validation) != 2:
+    if own_set is not None:
+        if len(own_set) != 2:
             raise UserInputError(
-                f"validation has {len(validation)} parts; expected (inputs, labels)."
+                f"validation has {len(own_set)} parts; expected (inputs, labels)."
             )
-        count = _count(model, *validation)
-        targets = positions_among(classes, validation[1], count)
+        count = _count(model, *own_set)
+        targets = positions_among(classes, own_set[1], count)
         held_out = Rows(np.arange(count), targets, np.ones(count))
     import_tensorflow()
     clear_away()
@@ -160,10 +160,8 @@ def prepare_fine_tuning(
     activations = others = _activations(
         model, last_frozen, inputs, labels, copies, cache, engine
     )
-    if own_set:
-        others = _activations(
-            model, last_frozen, *validation, copies[:1], cache, engine
-        )
+    if own_set is not None:
+        others = _activations(model, last_frozen, *own_set, copies[:1], cache, engine)
     training = Batches(activations, rows, len(classes))
     held = Batches(others, held_out, len(classes)) if held_out else None
     seconds = {"activations": time.perf_counter() - started}
@@ -195,9 +193,9 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
             "model = tl.load_pretrained_model()."
         )
     names = list(model.blocks)
-    is_count = isinstance(from_block, int | np.integer) and from_block is not True
-    if is_count and 1 <= from_block <= len(names):
-        from_block = names[-from_block]
+    if isinstance(from_block, int | np.integer) and from_block is not True:
+        if 1 <= from_block <= len(names):
+            from_block = names[-from_block]
     if from_block is None:
         return None
     if not isinstance(from_block, str) or from_block not in names:

@@ -46,7 +46,8 @@ class Settings:
         whole = {"epochs": 10_000, "batch_size": 4096, "patience": 10_000}
         shares = {"learning_rate": 1, "weight_decay": 1, "dropout": 0.95}
         shares["label_smoothing"] = 0.9
-        checked = {"seed": validation.whole_number("seed", self.seed, 0, 2**31 - 1)}
+        checked: dict[str, float] = {}
+        checked["seed"] = validation.whole_number("seed", self.seed, 0, 2**31 - 1)
         for name, most in whole.items():
             checked[name] = validation.whole_number(name, getattr(self, name), 1, most)
         for name, highest in shares.items():
@@ -178,7 +179,8 @@ class Preparation:
         self, before: list[np.ndarray], variables: "Sequence[keras.Variable]"
     ) -> tuple[dict[str, float], list[str]]:
         """How far each block's kernels have moved, and which weights have changed."""
-        changed, kernels = [], {}
+        changed: list[str] = []
+        kernels: dict[str, list] = {}
         for old, variable in zip(before, variables, strict=True):
             new = variable.numpy()
             if not np.array_equal(old, new):

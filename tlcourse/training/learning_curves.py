@@ -221,21 +221,20 @@ def _functions(
             f"methods is empty; expected some of {', '.join(METHODS)}, or functions."
         )
     is_text = dataset.train.kind == "sentences"
-    if not all(map(callable, methods.values())):
-        if is_text and not isinstance(model, PretrainedTextModel):
-            raise UserInputError(
-                "The data set holds sentences; expected a text model: "
-                'model=tl.load_pretrained_model("minilm").'
-            )
-        model = model or load_pretrained_model()
     functions: dict[str, Callable] = {}
     for name, method in methods.items():
-        if callable(method):
-            functions[name] = partial(_own_method, dataset, method)
-        elif validation.one_of("method", method, METHODS) == "probe":
-            functions[name] = _Probes(dataset, model)
-        else:
-            functions[name] = partial(_own_method, dataset, partial(_fine_tune, model))
+        if not callable(method):
+            if is_text and not isinstance(model, PretrainedTextModel):
+                raise UserInputError(
+                    "The data set holds sentences; expected a text model: "
+                    'model=tl.load_pretrained_model("minilm").'
+                )
+            model = model or load_pretrained_model()
+            if validation.one_of("method", method, METHODS) == "probe":
+                functions[name] = _Probes(dataset, model)
+                continue
+            method = partial(_fine_tune, model)
+        functions[name] = partial(_own_method, dataset, method)
     return functions
 
 

@@ -92,21 +92,22 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         candidates = _check_candidates(self.C)
         seed = validation.seed(self.seed)
         common_scale = validation.flag("common_scale", self.common_scale)
-        X, y = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
-        weights = validation.weights(sample_weight, len(X))
+        features, labels = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
+        weights = validation.weights(sample_weight, len(features))
         if not weights.all():
-            X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+            used = weights > 0
+            features, labels, weights = features[used], labels[used], weights[used]
         weights = weights / weights.mean()  # scikit-learn multiplies C by them
-        self.classes_, targets = np.unique(y, return_inverse=True)
+        self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise UserInputError(
-                f"All {len(y)} labels are {self.classes_[0].item()!r}; a classifier "
-                "needs examples of at least two classes."
+                f"All {len(labels)} labels are {self.classes_[0].item()!r}; a "
+                "classifier needs examples of at least two classes."
             )
-        scaler = StandardScaler().fit(X, sample_weight=weights)
+        scaler = StandardScaler().fit(features, sample_weight=weights)
         self.mean_ = scaler.mean_
-        self.scale_ = _shrunk_scale(scaler.var_, 0 if common_scale else len(X))
-        X = (X - self.mean_) / self.scale_
+        self.scale_ = _shrunk_scale(scaler.var_, 0 if common_scale else len(features))
+        features = (features - self.mean_) / self.scale_
         folds = min(5, np.bincount(targets).min())
         self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
         # With two classes the solver multiplies by vectors, where a second thread only
@@ -116,19 +117,20 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
             if len(candidates) == 1:
                 self.C_ = candidates[0]
             elif folds >= 2:
-                splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+                folding = StratifiedKFold(folds, shuffle=True, random_state=seed)
+                splits = list(folding.split(features, targets))
                 self.C_, self.cross_validated_accuracy_ = _cross_validate(
-                    X, targets, weights, candidates, list(splits.split(X, targets))
+                    features, targets, weights, candidates, splits
                 )
             self.regression_ = LogisticRegression(C=self.C_, max_iter=500)
-            self.regression_.fit(X, targets, sample_weight=weights)
+            self.regression_.fit(features, targets, sample_weight=weights)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probability of each class: float64 (n, n_classes), each row sums to 1."""
         check_is_fitted(self)
-        X = self._validated(X, reset=False, dtype=np.float64)
-        return self.regression_.predict_proba((X - self.mean_) / self.scale_)
+        features = self._validated(X, reset=False, dtype=np.float64)
+        return self.regression_.predict_proba((features - self.mean_) / self.scale_)
 
     def kernel_and_bias(self) -> tuple[np.ndarray, np.ndarray]:
         """Kernel (d, n_classes) and bias of softmax(features @ kernel + bias)."""
