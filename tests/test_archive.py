@@ -1,13 +1,12 @@
 """A zip file becomes a folder, whole or not at all, and never anything outside it."""
 
 import os
-import shutil
 import zipfile
 
 import pytest
 
 from tlcourse.datasets import archive, unpack
-from tlcourse.errors import DamagedFile, TLCourseError, UserInputError
+from tlcourse.errors import DamagedFile, UserInputError
 
 
 def zipped(path, files):
@@ -92,36 +91,6 @@ def test_a_bomb_that_lies_about_its_size_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["bomb.zip"]
 
 
-@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
-def test_one_that_was_cut_short_is_refused(pets, tmp_path, part):
-    pets.write_bytes(pets.read_bytes()[: int(part * pets.stat().st_size)])
-    with pytest.raises(DamagedFile, match="is no zip file, or was altered"):
-        unpack(pets, tmp_path / "pets")
-    assert os.listdir(tmp_path) == ["pets.zip"]
-
-
-def test_whatever_byte_is_altered_no_picture_comes_out_other_than_it_went_in(
-    pets, tmp_path
-):
-    """Checksums guard the content; of the rest a date or a version may change, and nothing may crash or be left."""
-    content, pictures = pets.read_bytes(), {b"one", b"two" * 99, b"three"}
-    for place in range(len(content)):
-        pets.write_bytes(
-            content[:place]
-            + bytes([content[place] ^ 1 << place % 8])
-            + content[place + 1 :]
-        )
-        goal = tmp_path / str(place)
-        try:
-            unpack(pets, goal)
-        except TLCourseError:
-            assert not goal.exists(), place
-        else:
-            assert set(files_below(goal).values()) <= pictures, place
-            shutil.rmtree(goal)
-    assert os.listdir(tmp_path) == ["pets.zip"]
-
-
 def test_nothing_is_overwritten(pets, tmp_path):
     (tmp_path / "pets").mkdir()
     (tmp_path / "pets" / "thesis.txt").write_text("mine")
@@ -129,18 +98,3 @@ def test_nothing_is_overwritten(pets, tmp_path):
         UserInputError, match="is there already; nothing was overwritten"
     ):
         unpack(pets, tmp_path / "pets")
-
-
-def test_a_full_disk_leaves_nothing(pets, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(TLCourseError, match="No space left on device"):
-        unpack(pets, tmp_path / "pets")
-    assert os.listdir(tmp_path) == ["pets.zip"]
-
-
-def test_what_is_no_file_is_refused(tmp_path):
-    with pytest.raises(UserInputError, match="is not a file"):
-        unpack(tmp_path, tmp_path / "pets")

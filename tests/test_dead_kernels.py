@@ -61,14 +61,6 @@ def test_a_killed_kernel_is_named_with_its_lesson_and_what_to_do(tmp_path):
     assert re.search(r"1 failed, 1 passed, 1 xfailed", said) and seconds < PATIENCE / 2
 
 
-@pytest.mark.slow
-def test_a_kernel_that_ends_itself_or_crashes_is_told_apart(tmp_path):
-    said, _ = run(tmp_path, "import os\nos._exit(3)")
-    assert "died in cell 0: it ended by itself, with 3" in said
-    said, _ = run(tmp_path, "import ctypes\nctypes.string_at(0)")
-    assert "died in cell 0: it ended by SIGSEGV, as native code does that fails" in said
-
-
 def test_the_lessons_are_watched():
     text = (NOTEBOOKS / "conftest.py").read_text("utf-8")
     assert "dead_kernels.watch()" in text and "dead_kernels.fail_at_once(item)" in text

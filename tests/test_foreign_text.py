@@ -8,14 +8,13 @@ import re
 import warnings
 from functools import lru_cache
 from html.parser import HTMLParser
-from pathlib import Path
 
 import matplotlib.mathtext
 import mistune
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export, write_shades
-from hostile import FOREIGN_NAMES, foreign_folder, name_of_cell
+from hostile import FOREIGN_NAMES, name_of_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
@@ -25,10 +24,8 @@ from PIL import Image
 from test_model_card import RECORD
 from typer.testing import CliRunner
 
-import tlcourse as tl
 from tlcourse import cli, show
 from tlcourse.cards import Card
-from tlcourse.datasets import examine, from_folder
 from tlcourse.datasets.core import Split
 from tlcourse.errors import UserInputError, printable
 from tlcourse.exported import load_exported
@@ -43,7 +40,6 @@ from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import Answer, LabelSlider, MistakeBrowser
 from tlcourse.widgets.base import image
 
-PACKAGE = Path(tl.__file__).parent
 KINDS = list(FOREIGN_NAMES)
 CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
@@ -132,17 +128,6 @@ HTML = {
     ),
     "label slider": lambda name: page(LabelSlider(curve_of(name)).default),
 }
-# Classes that a notebook shows in a way of their own, and modules that write HTML. What is new here is tested above.
-DISPLAYED = {"Card", "Table", "FreezeTable", "Figure", "Answer", "Widget"}
-WRITE_HTML = {
-    "cards.py",
-    "foreign_text.py",
-    "training/freezing.py",
-    "tables.py",
-    "plots/figure.py",
-    "widgets/base.py",
-    "widgets/drawing.py",  # `words` of `base`
-}
 
 
 class Structure(HTMLParser):
@@ -195,23 +180,6 @@ def test_a_notebook_shows_a_name_as_text(surface, kind):
     assert not CONTROL.search(
         found.text.replace("\t", " ") + found.attributes.replace("\t", " ")
     )
-
-
-# Cards
-
-
-@pytest.mark.parametrize("kind", ["script", "link", "picture"])
-def test_a_card_that_came_with_a_folder_is_text(tmp_path, kind):
-    folder = foreign_folder(tmp_path / "pictures")
-    (folder / "CARD.md").write_text(FOREIGN_NAMES[kind], encoding="utf-8")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = from_folder(folder)
-    data = formatted(dataset.card)
-    assert "text/markdown" not in data and {
-        tag for tag, *_ in Structure(data["text/html"]).elements
-    } == {"pre"}
-    assert FOREIGN_NAMES[kind] in Structure(data["text/html"]).text
 
 
 # The model card: Markdown
@@ -348,21 +316,6 @@ def test_text_for_a_terminal_has_no_control_characters(surface):
             assert found.count("\n") == ordinary.count("\n")
 
 
-def test_a_folder_of_such_names_is_examined_without_control_characters(tmp_path):
-    folder = foreign_folder(tmp_path / "\x1b[31mpictures")
-    (folder / FOREIGN_NAMES["heading"] / "\x1b]52;c;x\x07.txt").touch()
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        dataset = from_folder(folder)
-    said = [
-        repr(examine(dataset)),
-        repr(dataset),
-        *(str(warning.message) for warning in warned),
-    ]
-    assert len(dataset.class_names) > 40 and len(warned) == 1
-    assert not any(CONTROL.search(text) for text in said)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_prints_no_control_characters(tmp_path, kind):
     folder = tmp_path / (FOREIGN_NAMES[kind].replace("/", "_")[:100])
@@ -377,16 +330,6 @@ def test_the_command_prints_no_control_characters(tmp_path, kind):
 
 
 # Tables for a spreadsheet
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def answers(model, place, stream, **options):
-    predict_files(model, [place], stream, **options)
-    return stream.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -412,9 +355,9 @@ def labels_of(text):
 
 def test_no_cell_of_csv_is_a_formula_and_every_name_comes_back(named):
     model, pictures, names = named
-    labels = labels_of(
-        answers(model, pictures, io.StringIO(newline=""), top=len(names))
-    )
+    text = io.StringIO(newline="")
+    predict_files(model, [pictures], text, top=len(names))
+    labels = labels_of(text.getvalue())
     assert not any(label.startswith(tuple("=+-@\t\r\n＝＋－＠")) for label in labels)  # noqa: RUF001
     assert sorted(map(name_of_cell, labels)) == sorted(names)
 

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,20 +116,6 @@ def test_what_is_used_can_be_decoded_and_described(folders):
         assert repr(examine(dataset)).encode("utf-8")
 
 
-@given(FOLDERS)
-def test_copies_never_stand_on_two_sides(folders):
-    with written(folders) as root:
-        try:
-            dataset = from_folder(root)
-        except TLCourseError:
-            return
-        contents = [
-            {path.read_bytes() for path in split.images.paths}
-            for split in dataset.splits.values()
-        ]
-        assert sum(map(len, contents)) == len(set().union(*contents))
-
-
 @given(FOLDERS, st.sampled_from(["csv", "json"]))
 def test_every_picture_has_one_answer_or_one_reason(model, folders, form):
     with written(folders) as root:
@@ -169,17 +154,6 @@ def test_any_bytes_are_a_picture_or_a_sentence(content):
         assert str(error).startswith("the picture ")
     else:
         assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
-
-
-@given(picture_bytes())
-def test_a_whole_picture_of_any_kind_is_read(content):
-    with Image.open(io.BytesIO(content)) as image:
-        width, height, mode = *image.size, image.mode
-    if mode == "F":
-        with pytest.raises(PictureError, match="floating-point pixels"):
-            read_picture(content)
-    else:
-        assert read_picture(content).shape == (height, width, 3)
 
 
 @given(st.lists(NAMES, min_size=2, max_size=5))
@@ -224,25 +198,6 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
 
 
 # Not drawn, but as bad
-
-
-@pytest.mark.slow
-def test_ten_thousand_classes_with_a_picture_each_are_a_data_set_without_a_test(
-    tmp_path,
-):
-    rng = np.random.default_rng(0)
-    for number in range(10_000):
-        folder = tmp_path / f"class {number:05}"
-        folder.mkdir()
-        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(
-            folder / "only.bmp"
-        )
-    dataset = from_folder(tmp_path)
-    assert (len(dataset.class_names), len(dataset.train), len(dataset.test)) == (
-        10_000,
-        10_000,
-        0,
-    )
 
 
 LIMITED = """
@@ -295,22 +250,3 @@ def test_where_files_cannot_grow_an_export_leaves_nothing_and_says_so(tmp_path, 
         and "Nothing was left there" in done.stdout
     )
     assert list(tmp_path.glob("out/*")) == [] and state(tmp_path / "pictures") == before
-
-
-def test_warnings_of_pillow_do_not_stop_a_folder(tmp_path):
-    """A header that claims a hundred megapixels is warned of by Pillow before it fails."""
-    content = bytearray()
-    file = io.BytesIO()
-    Image.new("L", (16, 16)).save(file, "BMP")
-    content = bytearray(file.getvalue())
-    content[18:26] = (9_999).to_bytes(4, "little") + (9_999).to_bytes(4, "little")
-    for name in ("cat", "dog"):
-        (tmp_path / name).mkdir()
-        Image.new("RGB", (20, 20), "red" if name == "cat" else "blue").save(
-            tmp_path / name / "good.png"
-        )
-    (tmp_path / "cat" / "huge.bmp").write_bytes(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = from_folder(tmp_path)
-    assert [Path(name).name for name, _ in dataset.skipped] == ["huge.bmp"]

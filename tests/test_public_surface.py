@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -92,37 +91,19 @@ def holders(photographs, tmp_path_factory):
         Image.fromarray(photograph).save(path)
     return {
         "an array": photographs,
-        "a list of arrays": list(photographs),
         "a list of paths": [str(path) for path in paths],
         "a folder": folder,
         "a tf.data.Dataset": tf.data.Dataset.from_tensor_slices(photographs).batch(3),
     }
 
 
-KINDS = [
-    "an array",
-    "a list of arrays",
-    "a list of paths",
-    "a folder",
-    "a tf.data.Dataset",
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["an array", "a list of paths", "a folder", "a tf.data.Dataset"]
+)
 def test_the_three_calls_learn_the_labels_of_pictures_in(holders, kind):
     names = {"new_images": holders[kind], "new_labels": LABELS}
     exec(THREE_CALLS, names)
     assert names["new_classifier"].predict(names["features"]).tolist() == LABELS
-
-
-@pytest.mark.parametrize("kind", KINDS[1:])
-def test_the_three_calls_give_the_same_features_for_pictures_in(
-    bundled_model, holders, kind
-):
-    found, expected = (
-        bundled_model.extract_features(holders[holder]) for holder in (kind, "an array")
-    )
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_readme_shows_the_three_calls():
@@ -139,19 +120,6 @@ def test_imports_point_downwards():
 
     config = str(PACKAGE.parent / "pyproject.toml")
     assert lint_imports(config_filename=config, no_cache=True) == 0
-
-
-def test_nothing_is_imported_from_outside_the_package():
-    outside = {"notebooks", "authoring", "tests", "benchmarks", "data", "workshop"}
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = {node.module.split(".")[0]}
-            else:
-                continue
-            assert not names & outside, path
 
 
 # Examples in docstrings

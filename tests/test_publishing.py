@@ -70,19 +70,6 @@ def test_on_colab_the_verified_commit_is_installed(lesson):
     assert then == (["system tlcourse fetch minilm"] if lesson.startswith("07") else [])
 
 
-def test_links_are_written_for_a_verified_address_only():
-    text = build.with_links("# Title", "00_start_here", ADDRESS)
-    assert (
-        "colab.research.google.com/github/someone/course/blob/main/notebooks/00_start_here.ipynb"
-        in text
-    )
-    assert (
-        "mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/notebooks/00_start_here.ipynb"
-        in text
-    )
-    assert build.with_links("# Title", "00_start_here", None) == "# Title"
-
-
 @pytest.mark.parametrize(
     ("repository", "revision"),
     [

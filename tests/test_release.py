@@ -19,15 +19,6 @@ def changes(heading):
     return f"# Changes\n\n{heading}\n\n- Something.\n\n## 0.1.0 (2026-11-01)\n"
 
 
-def test_a_version_with_its_day_passes():
-    assert (
-        release.check_changelog(
-            changes("## 0.2.0 (2026-11-26)"), "0.2.0", ["v0.1.0"], DAY
-        )
-        == "0.2.0, 2026-11-26"
-    )
-
-
 @pytest.mark.parametrize(
     ("heading", "number", "tags", "reason"),
     [
@@ -50,12 +41,6 @@ def test_the_changelog_begins_with_the_version_of_the_package():
 
 def packages(*rows):
     return "Some warning\n" + json.dumps({"dependencies": list(rows)})
-
-
-def test_an_audit_without_findings_passes():
-    assert release.check_audit(
-        packages({"name": "numpy", "version": "2.0", "vulns": []})
-    ).startswith("1 packages")
 
 
 def test_a_vulnerability_is_named():

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import tlcourse as tl
-from tlcourse import cards
-from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.errors import UserInputError
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results.json"
 
@@ -25,14 +24,3 @@ def test_lessons_read_measured_results_by_name():
 def test_a_result_that_was_not_measured_is_answered_with_what_there_is(name):
     with pytest.raises(UserInputError, match="no measured result .* among "):
         tl.results(name)
-
-
-def test_a_damaged_file_of_results_gets_the_cure(tmp_path, monkeypatch):
-    (tmp_path / "results.json").write_text("{", encoding="utf-8")
-    monkeypatch.setattr(cards, "data_folder", lambda: tmp_path)
-    cards._all_results.cache_clear()
-    try:
-        with pytest.raises(DamagedFile, match="results.json is not JSON"):
-            tl.results()
-    finally:
-        cards._all_results.cache_clear()

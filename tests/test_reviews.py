@@ -1,12 +1,11 @@
 """The data set `reviews`: rated sentences of three domains, and splits in which nothing comes back."""
 
-import re
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from tlcourse import cards, datasets
+from tlcourse import datasets
 from tlcourse.datasets import bundled
 
 DOMAINS = ["films", "products", "tweets"]
@@ -32,9 +31,6 @@ def texts(arrays):
     return arrays["text"].tobytes().decode("utf-8").split("\n")
 
 
-# What is in it
-
-
 def every(reviews):
     """(domain, split's name, split) of all nine."""
     return [
@@ -42,24 +38,6 @@ def every(reviews):
         for domain, data in reviews.items()
         for name, split in data.splits.items()
     ]
-
-
-def test_the_counts_are_the_cards(reviews):
-    table = re.findall(
-        r"^\| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \|",
-        cards.read_card("reviews").text,
-        re.MULTILINE,
-    )
-    card = {
-        (domain, split): [negative, positive]
-        for domain, split, negative, positive in table
-        if split in SPLITS
-    }
-    found = {
-        (domain, name): [f"{count:,}" for count in np.bincount(split.labels)]
-        for domain, name, split in every(reviews)
-    }
-    assert found == card
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -88,21 +66,9 @@ def test_all_that_is_neutral_is_left_out_and_nothing_else(
     assert sorted(found) == sorted(expected)
 
 
-# Nothing comes back
-
-
 @pytest.mark.parametrize(("one", "other"), list(combinations(SPLITS, 2)))
 def test_no_group_is_in_two_splits_of_whichever_domains(reviews, one, other):
     groups = {name: set() for name in SPLITS}
     for _, name, split in every(reviews):
         groups[name] |= set(split.groups)
     assert not groups[one] & groups[other]
-
-
-# Rows stay whole
-
-
-# What goes wrong
-
-
-# How it was made

@@ -34,22 +34,6 @@ def test_an_array_in_a_file_can_be_changed_like_any(collected):
     assert (collected == 9).all()
 
 
-def test_the_file_has_no_name(collected, tmp_path):
-    names = [path.name for path in tmp_path.glob("tlcourse-cache/*")]
-    assert names in ([], ["CACHEDIR.TAG"])
-
-
-def test_without_rows_there_is_an_empty_array():
-    assert Rows((3,), np.float16).array().shape == (0, 3)
-
-
-def test_rows_have_the_dtype_of_the_result():
-    result = Rows((), np.float16)
-    result.append(np.float32([1, 2]))
-    result.append(np.float32(3))
-    assert result.array().dtype == np.float16 and result.array().tolist() == [1, 2, 3]
-
-
 # Parts of different lengths
 
 

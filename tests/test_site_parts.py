@@ -110,16 +110,3 @@ def test_what_is_sound_is_no_fault(faults_of, body):
 )
 def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
     assert faults_of(body) == [fault]
-
-
-@pytest.mark.parametrize(
-    "style",
-    [
-        "@import 'https://elsewhere.example/a.css';",
-        "a { src: url(https://elsewhere.example/a.css) }",
-    ],
-)
-def test_a_style_sheet_that_loads_from_another_host_is_a_fault(faults_of, style):
-    assert faults_of("", style) == [
-        "style.css loads https://elsewhere.example/a.css from another host."
-    ]

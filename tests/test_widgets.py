@@ -11,7 +11,6 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.models.blocks import count_blocks
 from tlcourse.models.recipes import RECIPES
 from tlcourse.plots.figure import Figure
 from tlcourse.training.learning_curves import LearningCurve
@@ -33,14 +32,9 @@ class Counter(Widget):
     """A widget of three positions."""
 
     control_class = "IntSlider"
-    made = 0
 
     def __init__(self):
         self.options = {"value": 1, "min": 0, "max": 2}
-
-    def _arrange(self, ipywidgets):
-        self.made += 1
-        return super()._arrange(ipywidgets)
 
     def _answer_to(self, value):
         return Answer(f"at {value}", {}, Figure)
@@ -62,14 +56,6 @@ def test_without_ipywidgets_there_is_the_static_answer(monkeypatch):
     assert set(Counter()._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 
 
-def test_the_controls_are_made_once_and_not_before_they_are_shown():
-    counter = Counter()
-    assert repr(counter) == "at 1" and counter.made == 0
-    counter._repr_mimebundle_()
-    counter._repr_mimebundle_()
-    assert counter.made == 1
-
-
 def test_a_moved_control_changes_words_and_picture():
     counter = Counter()
     assert counter.box.children == (counter.control, counter.words, counter.picture)
@@ -86,23 +72,24 @@ def test_an_executed_notebook_cannot_wait_for_an_output_widget():
         assert type(part).__name__ != "Output"
 
 
-def test_an_answers_text_is_escaped():
-    answer = Answer("<script>\x1b[2J", {}, Figure)
-    for page in (answer.words, base.image(b"", answer.text)):
-        assert "&lt;script&gt;" in page and "<script>" not in page
-        assert "\x1b" not in page
+# The sliders
 
 
-@pytest.mark.parametrize(("version", "shows"), [("0.14.0", False), ("0.14.3", True)])
-def test_a_canvas_that_would_stay_empty_is_not_used(
-    version, shows, monkeypatch, recwarn
-):
-    ipycanvas = pytest.importorskip("ipycanvas")
-    monkeypatch.setattr(ipycanvas, "__version__", version)
-    assert base.has_canvas() is shows and len(recwarn.list) == (not shows)
-
-
-# The freeze explorer
+def test_the_freeze_explorer_says_what_a_cut_trains_and_costs(bundled_model):
+    network = tl.add_head(bundled_model, classes=2)
+    table = tl.freeze(network, up_to="block5c")
+    answer = FreezeExplorer(bundled_model).answer("block5c")
+    data, study = answer.data, tl.results("solar_tuning.blocks")
+    assert (data["trainable"], data["parameters"]) == (
+        table.trainable,
+        table.parameters,
+    )
+    assert (
+        data["accuracy"]["mean"] == study["mean"][study["blocks that learn"].index(6)]
+    )
+    bars = answer.figure.axes[0].patches
+    assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6
+    assert "not measured" in FreezeExplorer().answer(11).text
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -111,57 +98,6 @@ def test_each_published_network_has_its_costs(name):
     seconds = data["seconds_per_epoch"]
     assert len(data["frozen"]) == 1 and len(data["trainable_blocks"]) >= 4
     assert seconds["in_fit"] > seconds["computed_once"] > 0
-
-
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
-def test_the_stored_counts_are_those_of_the_network(name):
-    network = tl.load_pretrained_model(name).network
-    assert tl.results(f"blocks.{name}.blocks") == [
-        vars(block) for block in count_blocks(network)
-    ]
-
-
-@pytest.mark.parametrize("frozen", [0, 5, "block5c", 18])
-def test_trainable_parameters_are_those_of_the_frozen_network(frozen, bundled_model):
-    network = tl.add_head(bundled_model, classes=2)
-    table = tl.unfreeze(network)
-    if frozen:
-        table = tl.freeze(network, up_to=frozen)
-    before = [layer.trainable for layer in network.layers]
-    for model in (bundled_model, network):
-        data = FreezeExplorer(model).answer(frozen).data
-        counts = (data["trainable"], data["parameters"])
-        assert counts == (table.trainable, table.parameters)
-        assert data["seconds_per_epoch"]
-    assert [layer.trainable for layer in network.layers] == before
-
-
-def test_of_an_unknown_network_only_the_counts_are_known():
-    import keras
-
-    layers = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
-    network = keras.Sequential([keras.Input((8, 8, 3)), *layers])
-    answer = FreezeExplorer(network).answer(1)
-    assert answer.data["trainable"] == 144 * 2 + 2
-    assert not answer.data["seconds_per_epoch"] and "not measured" in answer.text
-    assert answer.figure.alt == answer.text
-
-
-def test_accuracy_is_given_where_it_was_measured():
-    study = tl.results("solar_tuning.blocks")
-    index, explorer = study["blocks that learn"].index(6), FreezeExplorer()
-    measured, other = explorer.answer(18 - 6), explorer.answer(18 - 7)
-    assert measured.data["accuracy"]["mean"] == study["mean"][index]
-    assert f"{study['mean'][index]:.1%} ±" in measured.text
-    assert not other.data["accuracy"] and "not measured" in other.text
-
-
-def test_the_figure_hatches_the_frozen_blocks():
-    bars = FreezeExplorer().answer("block5c").figure.axes[0].patches
-    assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6
-
-
-# The label slider
 
 
 def point(labels, rows, *accuracies):
@@ -192,23 +128,6 @@ def test_accuracy_is_measured_or_interpolated(curve, labels, how, mean):
     answer = LabelSlider(curve).answer(labels)
     assert how in answer.text
     assert answer.data["accuracy"]["tortoise"]["mean"] == pytest.approx(mean)
-
-
-def test_standard_deviations_are_given_and_the_best_method_comes_first(curve):
-    answer = LabelSlider(curve).answer(100)
-    assert answer.data["accuracy"]["hare"]["sd"] == 0
-    assert answer.text.splitlines()[1].startswith("tortoise: 90.0% ± 0.0%")
-
-
-def test_the_slider_has_each_measured_number_and_moves_the_points(curve):
-    slider = LabelSlider(curve, "A race")
-    positions = [labels for _, labels in slider.options["options"]]
-    assert {1, 10, 100} <= set(positions) and positions == sorted(positions)
-    assert len(positions) > 10
-    (axes,) = slider.answer(10).figure.axes
-    marks = [line.get_xdata()[0] for line in axes.lines if line.get_ms() == 11]
-    assert marks == [20, 20] and axes.get_title() == "A race"
-    assert slider.box and slider.control.value == 10
 
 
 # The mistake browser
@@ -246,26 +165,6 @@ def test_each_picture_has_probabilities_and_neighbours(predicted):
     assert [near["cosine"] for near in first["neighbours"]] == [1, 0.7071, 0.1961]
     assert "picture 2: dog 90%, cat 10%; nearest training pictures: dog" in answer.text
     assert len(answer.figure.axes) == 2 * (1 + 3)
-
-
-def test_right_answers_and_empty_cells_can_be_shown_too(predicted):
-    browser = MistakeBrowser(*predicted[:2])
-    assert browser.answer("dog", "dog").text.startswith("dog predicted as dog: 2:")
-    empty = browser.answer("dog", "cat")
-    assert empty.text == "dog predicted as cat: none." == empty.figure.alt
-    assert empty.figure._repr_png_()
-
-
-def test_cells_are_listed_the_most_frequent_mistakes_first():
-    names = [f"class {number}" for number in range(13)]
-    probabilities = np.eye(13)[[1, 1, 2, *range(13)]]
-    browser = MistakeBrowser(split([0, 0, 1, *range(13)], names), probabilities)
-    texts = [text for text, _ in browser.options["options"]]
-    assert texts[0] == "2 × class 0 predicted as class 1" and len(texts) == 2 + 13
-    assert texts[-1] == "1 × class 12 predicted as class 12"
-    assert browser.box
-    browser.control.value = ("class 1", "class 2")
-    assert "class 1 predicted as class 2: 1:" in browser.words.value
 
 
 # Try your own
@@ -343,27 +242,11 @@ def test_the_heat_map_averages_to_the_score_of_the_classifier(arguments):
     np.testing.assert_allclose(averages, scores, rtol=0.02, atol=0.02)
 
 
-def test_exif_orientation_is_respected(own):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # as of a telephone held upright: to be turned by 90°
-    turned = file(np.rot90(striped(40)).copy(), "jpeg", quality=95, exif=exif)
-    upright = file(striped(40), "jpeg", quality=95)
-    first, second = (
-        own.answer(each).data["probabilities"] for each in (turned, upright)
-    )
-    assert first["striped"] == pytest.approx(second["striped"], abs=0.05)
-
-
 def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):
     for picture in (plain(130), striped(40)):
         upload(widget, file(picture))
         assert widget.words.value == own.answer(picture).words
     assert widget.control.label == "my own"
-
-
-def test_an_example_is_chosen_from_the_list(widget, own):
-    widget.control.value = 2
-    assert widget.words.value == own.answer(striped(90)).words
 
 
 @pytest.mark.parametrize(
@@ -499,15 +382,6 @@ def test_each_network_predicts_characters_in_words_and_in_a_figure(
     assert not recwarn.list  # the figure is in letters that every font has
 
 
-def test_a_keras_network_is_given_pictures_of_its_own_size(networks, numerals):
-    picture = numerals.test.images[7]
-    small = np.asarray(Image.fromarray(picture).resize((14, 14), Image.BOX))
-    expected = networks["keras"].predict(small[None, ..., None] * 1.0, verbose=0)[0]
-    best = DrawAKanji(networks, numerals).answer(picture).data["predictions"]["keras"]
-    probabilities = [each["probability"] for each in best]
-    assert probabilities == pytest.approx(sorted(expected)[::-1], abs=0.02)
-
-
 def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
     draw(canvas, THREE)
     assert canvas.words.value == canvas.answer(THREE).words
@@ -520,13 +394,6 @@ def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
         message = {"event": f"touch_{event}", "touches": fingers}
         canvas.canvas._handle_frontend_event(None, message, None)
     assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).words
-
-
-def test_a_mouse_that_is_not_pressed_draws_nothing(canvas):
-    before = canvas.words.value
-    canvas._move(5, 5)
-    canvas._end(5, 5)
-    assert canvas.words.value == before == canvas.default.words
 
 
 def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
@@ -559,39 +426,20 @@ def rows(count):
     ("make", "word"),
     [
         (lambda: FreezeExplorer("vgg61"), "efficientnet_lite0"),
-        *((lambda f=f: FreezeExplorer().answer(f), "0 to 18") for f in (-1, 19, 2.5)),
-        (lambda: FreezeExplorer().answer("block9z"), "block5c"),
+        (lambda: FreezeExplorer().answer(19), "0 to 18"),
         (lambda: LabelSlider({}), "tl.learning_curve"),
         (lambda: MistakeBrowser(split([0, 1]), rows(1)), "Lengths differ"),
         (lambda: MistakeBrowser(split([0]), np.ones((1, 3))), "columns 3"),
         (lambda: MistakeBrowser(split([0]), rows(1), rows(1)), "train is None"),
-        (
-            lambda: MistakeBrowser(split([0]), rows(1), rows(2), split([0]), rows(1)),
-            "features 2",
-        ),
-        (
-            lambda: MistakeBrowser(split([0]), rows(1), rows(1), split([0]), rows(2)),
-            "train_features 2",
-        ),
         (lambda: MistakeBrowser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
         (lambda: as_picture([]), "drawing is empty"),
-        (lambda: as_picture([[]]), "list of points"),
-        (lambda: as_picture([[1, 2, 3]]), "list of points"),
         (lambda: as_picture([[(0, float("nan"))]]), "list of points"),
-        (lambda: as_picture(["一"]), "list of points"),
         (lambda: as_picture(np.zeros((30, 30), np.uint8)), r"uint8 \(28, 28\)"),
-        (lambda: as_picture(np.zeros((28, 28))), r"uint8 \(28, 28\)"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(make, word):
     with pytest.raises(UserInputError, match=word):
         make()
-
-
-@pytest.mark.parametrize("wrong", [0.5, 101, "ten"])
-def test_labels_that_were_not_measured_are_refused(curve, wrong):
-    with pytest.raises(UserInputError, match="labels is"):
-        LabelSlider(curve).answer(wrong)
 
 
 def test_other_models_and_features_are_refused(arguments, own, small_bert):
@@ -606,14 +454,3 @@ def test_other_models_and_features_are_refused(arguments, own, small_bert):
             TryYourOwn(*wrong)
     with pytest.raises(PictureError, match="does not exist"):
         own.answer("nowhere.jpg")
-
-
-def test_other_networks_are_refused(networks, numerals):
-    kanji = tl.load_dataset("kanji")
-    for wrong, dataset, word in (
-        ({}, numerals, "is empty"),
-        ({"probe": object()}, numerals, "predict_proba"),
-        (networks, kanji, "'nearest' has 3 classes and kanji has 100"),
-    ):
-        with pytest.raises(UserInputError, match=word):
-            DrawAKanji(wrong, dataset)

@@ -41,10 +41,8 @@ class Card:
 
     Attributes
     ----------
-    name : str
-        The folder's name.
-    title, source, licence, built_by : str
-        One line each.
+    name, title, source, licence, built_by : str
+        One line each; the name is the folder's.
     files : dict
         File name → SHA-256 of the bundled files.
     text : str
@@ -119,8 +117,6 @@ def results(name: str = "") -> Any:
     ------
     UserInputError
         Nothing of this name was measured.
-    DamagedFile
-        The file of results is missing or cannot be read.
 
     Examples
     --------

@@ -13,11 +13,11 @@ from typer.core import TyperGroup
 
 from . import __version__
 from .errors import TLCourseError, printable
-from .folders import cache_folder
+from .folders import cache_folder, left_alone
 
 
 class Commands(TyperGroup):
-    """The commands: refusals and Ctrl-C end in a sentence, without a traceback."""
+    """Refusals and Ctrl-C end in a sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> object:
         try:
@@ -185,8 +185,7 @@ def predict(
         lambda: load_exported(model, variant), pictures, sys.stdout, form, top
     )
     if failed:
-        which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        _complain(f"{which} could not be read; the reason is in the error column.")
+        _complain(f"Pictures that could not be read: {failed:,}; see their error.")
         raise typer.Exit(1)
 
 
@@ -200,35 +199,30 @@ app.add_typer(cache_commands, name="cache")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .features.cache import contents, limit
-    from .folders import left_alone
 
     sizes: Counter[Path] = Counter()
-    for path, size in contents():
-        # Of Dask's a thousand files of one job.
+    for path, size in contents():  # of Dask's a thousand files of one job
         sizes[path.parent if path.suffix == ".parquet" else path] += size
     for path, size in sizes.items():
         name = path.relative_to(path.parent.parent)
         _say(f"  {size / 1e6:9,.1f} MB  {name}", soft_wrap=True)
-    if others := left_alone():
-        _say(others, soft_wrap=True)
-    total, most = sum(sizes.values()) / 1e6, limit() / 1e6
-    _say(
-        f"{total:,.1f} MB of at most {most:,.0f} (TLCOURSE_CACHE_GB) in "
-        f"{cache_folder()}",
-        soft_wrap=True,
-    )
+    most = f"{limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB)"
+    _say_of_cache(f"{sizes.total() / 1e6:,.1f} MB of at most {most}")
 
 
 @cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear
-    from .folders import left_alone
 
-    freed = clear()
+    _say_of_cache(f"{clear() / 1e6:,.1f} MB set free")
+
+
+def _say_of_cache(line: str) -> None:
+    """What there is, and why it may be nothing."""
     if others := left_alone():
         _say(others, soft_wrap=True)
-    _say(f"{freed / 1e6:,.1f} MB set free in {cache_folder()}", soft_wrap=True)
+    _say(f"{line} in {cache_folder()}", soft_wrap=True)
 
 
 def main() -> None:

@@ -1,13 +1,12 @@
 """The sixty-second demo: an ImageNet network finds defects in solar cells."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
 
-from .errors import UserInputError
+from .errors import TLCourseError, UserInputError
 from .progress import measured
 
 PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
@@ -36,19 +35,7 @@ class DemoResult:
 def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult:
     """Run the demo and save a picture of right and wrong cells; needs no internet.
 
-    Parameters
-    ----------
-    picture : Path
-        The picture's file; if it cannot be written, a temporary folder is used.
-    say : callable
-        Is given each line, str or `rich.text.Text`.
-
-    Raises
-    ------
-    UserInputError
-        No picture can be written by that name.
-    DatasetUnavailable
-        The package elpv-dataset is not installed.
+    `say` is given each line, str or `rich.text.Text`.
     """
     from . import plots
     from .datasets import load_dataset
@@ -93,9 +80,7 @@ def run_demo(picture: Path, say: Callable[[object], None] = print) -> DemoResult
     try:
         sheet.savefig(picture, dpi=100)
     except OSError as error:
-        say(f"{picture} cannot be written ({error.strerror}), so it goes elsewhere.")
-        picture = Path(tempfile.mkdtemp(prefix="tlcourse-")) / picture.name
-        sheet.savefig(picture, dpi=100)
+        raise TLCourseError(f"{picture} cannot be written ({error}).") from error
     say("The surest right and wrong answers, as a picture:")
     say(f"  {picture.resolve()}")
     return result

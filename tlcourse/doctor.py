@@ -107,20 +107,21 @@ def machine() -> Iterator[Finding]:
     free = psutil.virtual_memory().available / 1e9
     state = "ok" if free >= GIGABYTES else "look"
     yield Finding("memory", state, f"{free:.1f} GB free; a lesson takes up to 1.5")
-    folders = {"TLCOURSE_CACHE": cache_folder()}
-    folders["TLCOURSE_PROGRESS"] = Progress.path().parent
+    folders = {
+        "TLCOURSE_CACHE": cache_folder(),
+        "TLCOURSE_PROGRESS": Progress.path().parent,
+    }
     for variable, folder in folders.items():
         parent = next(path for path in (folder, *folder.parents) if path.exists())
-        free, state = shutil.disk_usage(parent).free / 1e9, "ok"
-        text = f"{folder}: {free:.1f} GB free"
+        free = shutil.disk_usage(parent).free / 1e9
+        text, cure = f"{folder}: {free:.1f} GB free", ""
         try:
             tempfile.TemporaryFile(dir=parent).close()
         except OSError as error:
-            text = f"{folder}: it cannot be written to ({error.strerror})"
-            state = "look"
-        if state == "look" or free < GIGABYTES:
-            state, text = "look", f"{text}. Set {variable} to another folder."
-        yield Finding("disk", state, text)
+            text, free = f"{folder}: it cannot be written to ({error.strerror})", 0
+        if free < GIGABYTES:
+            cure = f". Set {variable} to another folder."
+        yield Finding("disk", "look" if cure else "ok", text + cure)
 
 
 def data() -> Iterator[Finding]:

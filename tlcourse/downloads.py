@@ -31,22 +31,9 @@ class DownloadError(Exception):
 def download(url: str, path: Path, file_hash: str = "") -> None:
     """Download a file; what was there before stays until the new one is checked.
 
-    Parameters
-    ----------
-    url : str
-        http or https; the variables `https_proxy`, `no_proxy` and `REQUESTS_CA_BUNDLE`
-        apply.
-    path : Path
-        Where the file is to be; its folder is made.
-    file_hash : str
-        SHA-256 or MD5 in hexadecimal digits; default: the MD5 that the host states.
-
-    Raises
-    ------
-    DownloadError
-        The host did not answer, within seconds, or not with this file.
-    OSError
-        The file cannot be written.
+    The variables `https_proxy`, `no_proxy` and `REQUESTS_CA_BUNDLE` apply. `file_hash`
+    is its SHA-256 or MD5 in hexadecimal digits; default: the MD5 that the host states.
+    DownloadError says that the host did not answer, or not with this file.
     """
     answer = _ask(url)
     expected = file_hash or _stated_hash(answer.headers)

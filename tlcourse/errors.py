@@ -16,17 +16,8 @@ _UNPRINTABLE = re.compile(
 def printable(text: object, lines: bool = False) -> str:
     """Text as it can be shown anywhere: what moves a cursor or hides text is escaped.
 
-    Parameters
-    ----------
-    text : object
-        Anything with a `str`.
-    lines : bool
-        Keep line feeds and tabs, in a text of several lines.
-
-    Returns
-    -------
-    str
-        With escapes as JSON writes them, such as `\\u001b`.
+    Escapes are as JSON writes them, such as `\\u001b`; with `lines`, line feeds and
+    tabs are kept.
     """
     kept = "\n\t" if lines else ""
     return _UNPRINTABLE.sub(

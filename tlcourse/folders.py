@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +38,8 @@ def shared_cache_folder() -> Path | None:
 def make_cache_folder(name: str = "") -> Path:
     """Make the cache, marked by a CACHEDIR.TAG, and a folder in it; returns that.
 
-    Raises
-    ------
-    OSError
-        It cannot be made; the folder in it is a link; or the cache holds files and no
-        tag: then they are someone else's.
+    OSError says that it cannot be made; that the folder in it is a link; or that the
+    cache holds files and no tag: then they are someone else's.
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,18 +115,7 @@ def check_new(folder: Path) -> None:
 
 
 def check_output_folder(folder: Path) -> None:
-    """Refuse, before the work, a folder that a network cannot be written into.
-
-    Raises
-    ------
-    UserInputError
-        As `check_new`.
-    TLCourseError
-        The folder above cannot be written to; or the clock says a year before 1980,
-        which no zip file, such as Keras', can hold.
-    """
-    if time.localtime(time.time()).tm_year < 1980:
-        raise TLCourseError("This machine's clock is before 1980. Set it, call again.")
+    """Refuse, before the work, a folder that is not new or cannot be written."""
     check_new(folder)
     above = next(path for path in folder.absolute().parents if os.path.lexists(path))
     try:
@@ -149,11 +134,6 @@ def claimed(folder: Path) -> Iterator[None]:
     The lock is in the cache and ends with the process, however that ends. Where there
     is none (a cache that cannot be written, other users), the second of two jobs learns
     at its end that the folder is there already.
-
-    Raises
-    ------
-    UserInputError
-        Another job is at work on this folder.
     """
     import filelock
 

@@ -60,16 +60,7 @@ class Measured:
 
 @contextmanager
 def measured() -> Iterator[Measured]:
-    """Time a block, also one that raises.
-
-    Examples
-    --------
-    >>> from tlcourse.progress import measured
-    >>> with measured() as took:
-    ...     total = sum(range(1000))
-    >>> took.seconds < 60
-    True
-    """
+    """Time a block, also one that raises."""
     took, start = Measured(), time.perf_counter()
     try:
         yield took
@@ -80,28 +71,15 @@ def measured() -> Iterator[Measured]:
 
 def peak_megabytes() -> float:
     """The most memory (resident set, 10⁶ bytes) that this process has held so far."""
-    if sys.platform == "win32":
-        import psutil
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage counts the parent program's memory, too
+        mark = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
+        if mark:
+            return int(mark[1]) * 1024 / 1e6
+    import psutil
 
-        return psutil.Process().memory_info().peak_wset / 1e6
-    high_water = _high_water_mark()
-    if high_water is not None:
-        return high_water
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    return peak * unit / 1e6
-
-
-def _high_water_mark() -> float | None:
-    """Linux' own mark, or None: getrusage counts the parent program's memory, too."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    kibibytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
-    return int(kibibytes[1]) * 1024 / 1e6 if kibibytes else None
+    info = psutil.Process().memory_info()
+    return getattr(info, "peak_wset", info.rss) / 1e6
 
 
 def duration(seconds: float) -> str:

@@ -3,8 +3,7 @@
 import difflib
 import math
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,21 +27,21 @@ def shown(value: object) -> str:
 
 
 def whole_number(
-    name: str, value: object, minimum: int = 0, maximum: int | None = None
+    name: str, value: Any, minimum: int = 0, maximum: int | None = None
 ) -> int:
     """A whole number within bounds, both included; a bool is none."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
+    if not is_whole or value < minimum or (maximum is not None and value > maximum):
         to = "" if maximum is None else f" to {maximum:,}"
         raise UserInputError(
             f"{name} is {shown(value)}; expected a whole number from {minimum:,}{to}."
         )
-    return int(value)  # type: ignore[call-overload]
+    return int(value)
 
 
 def number(
     name: str,
-    value: object,
+    value: Any,
     minimum: float = 0,
     maximum: float = math.inf,
     *,
@@ -50,19 +49,15 @@ def number(
 ) -> float:
     """A finite number within bounds, both included; with `above`, over `minimum`."""
     kinds = int | float | np.integer | np.floating
-    try:
-        is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        result = float(value) if is_number else math.nan  # type: ignore[arg-type]
-    except OverflowError:  # a whole number above 1.8e308
-        result = math.inf
-    is_inside = minimum <= result <= maximum and not (above and result == minimum)
-    if not math.isfinite(result) or not is_inside:
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    is_inside = is_number and minimum <= value <= maximum and abs(value) < 1e300
+    if not is_inside or (above and value == minimum):
         start = f"above {minimum:g}" if above else f"from {minimum:g}"
         to = "" if maximum == math.inf else f" to {maximum:g}"
         raise UserInputError(
             f"{name} is {shown(value)}; expected a number {start}{to}."
         )
-    return result
+    return float(value)
 
 
 def size(value: Any) -> tuple[int, int]:
@@ -73,15 +68,15 @@ def size(value: Any) -> tuple[int, int]:
             whole_number("height", height, 1, 10_000),
             whole_number("width", width, 1, 10_000),
         )
-    except (UserInputError, ValueError):
+    except ValueError:  # another count of them, or a UserInputError
         raise UserInputError(
             f"size is {shown(value)}; expected (height, width) in pixels, each from 1."
         ) from None
 
 
-def seed(value: object, maximum: int = MOST_SEED) -> int:
+def seed(value: object) -> int:
     """A seed that every generator takes."""
-    return whole_number("seed", value, 0, maximum)
+    return whole_number("seed", value, 0, MOST_SEED)
 
 
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
@@ -105,44 +100,30 @@ def text(name: str, value: object) -> str:
 
 def flag(name: str, value: object) -> bool:
     """True or False: a text such as "False" would count as True."""
-    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+    if not isinstance(value, bool | np.bool_):
         raise UserInputError(f"{name} is {shown(value)}; expected True or False.")
     return bool(value)
 
 
 def elements(value: Any) -> tuple:
     """The elements of what has an order; () for one text, a set or a single thing."""
-    if isinstance(value, str | bytes | set | frozenset):
-        return ()
-    try:
-        return tuple(value)
-    except TypeError:
-        return ()
+    unordered = str | bytes | set | frozenset | dict
+    return (
+        tuple(value) if np.iterable(value) and not isinstance(value, unordered) else ()
+    )
 
 
 def class_names(value: Any) -> list[str]:
-    """Class names in the order of the labels 0, 1, …
-
-    A list, tuple, array or series of text, or {0: "cat", 1: "dog"}; numbers become
-    text. Refused is what has no order, is empty, or holds a name twice.
-    """
-    if isinstance(value, Mapping) and set(value) == set(range(len(value))):
-        names = tuple(value[label] for label in range(len(value)))
-    else:
-        names = () if isinstance(value, Mapping) else elements(value)
-    names = tuple(str(n) if isinstance(n, int | np.integer) else n for n in names)
+    """Class names in the order of the labels 0, 1, …; numbers become text."""
+    names = [str(n) if isinstance(n, int | np.integer) else n for n in elements(value)]
     are_texts = all(isinstance(name, str) and name.strip() for name in names)
     if not names or not are_texts:
         raise UserInputError(
             f"class_names is {shown(value)}; expected a list of names in the order of "
             'the labels, ["cat", "dog"], say.'
         )
-    counts = Counter(unicodedata.normalize("NFC", name) for name in names)
-    twice, count = counts.most_common(1)[0]
-    if count > 1:
-        raise UserInputError(
-            f"class_names holds {shown(twice)} twice. Each class needs its own name."
-        )
+    if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
+        raise UserInputError(f"class_names holds a name twice: {shown(names)}.")
     return [str(name) for name in names]
 
 
@@ -152,12 +133,9 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
         raise UserInputError(f"Some of the {name} are masked. Leave these rows out.")
     try:
         return np.asarray(values)
-    except ValueError:  # NumPy's own message speaks of inhomogeneous parts
-        raise UserInputError(f"The rows of the {name} differ in length.") from None
-    except Exception as error:  # __array__ of the caller's own may raise anything
-        reason = f"{type(error).__name__}: {error}"[:SHOWN]
+    except Exception as error:  # ragged rows; __array__ of the caller's own
         raise UserInputError(
-            f"{name} cannot be read as an array ({reason})."
+            f"The {name} cannot be read as an array ({shown(error)})."
         ) from error
 
 
@@ -173,26 +151,17 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
             f"{count:,} rows came with labels of shape {array.shape}; expected one "
             "label for each row. One-hot labels: labels.argmax(axis=1)."
         )
-    # NumPy makes text of everything where there is one text: ask the labels.
-    each = array.tolist() if isinstance(values, np.ndarray) else list(values)  # type: ignore[arg-type]
-    if array.dtype.kind in "OU":
-        kinds = [_label_type(label) for label in each]
-        usable = np.array([kind is not None and kind == kinds[0] for kind in kinds])
-        if usable.all() and len(usable):
-            return array.astype(kinds[0])
-    elif array.dtype.kind == "f":
-        usable = (array == np.rint(array)) & (np.abs(array) < 2**53)
-        if usable.all():
-            return array.astype(np.int64)
-    else:
-        usable = np.full(count, array.dtype.kind in "uib")
-        if usable.all():
-            return array
-    row = int(np.argmin(usable)) if len(usable) else 0
-    raise UserInputError(
-        "Labels must be whole numbers or text, all of one kind; the label of row "
-        f"{row} is {shown(each[row])}. Leave rows without a label out."
-    )
+    kinds: set[type | None] = {np.int64 if array.dtype.kind in "iu" else None}
+    if array.dtype.kind in "OUb":  # NumPy makes text of everything beside a text
+        kinds = {_label_type(label) for label in values}  # type: ignore[union-attr]
+    elif array.dtype.kind == "f" and np.all(array == np.rint(array)):
+        kinds = {np.int64 if np.all(np.abs(array) < 2**53) else None}
+    if len(kinds) > 1 or None in kinds:
+        raise UserInputError(
+            f"The labels are {shown(values)}; expected whole numbers or text, all of "
+            "one kind. Leave rows without a label out."
+        )
+    return array.astype(next(iter(kinds), np.int64))
 
 
 def _label_type(label: object) -> type | None:

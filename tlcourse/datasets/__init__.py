@@ -76,12 +76,9 @@ def load_dataset(name: str, **options: Any) -> Dataset:
 
     Raises
     ------
-    UserInputError
-        The name or an option is unknown.
-    DatasetUnavailable
-        It is not on this machine; the message says what brings it.
-    DamagedFile
-        A bundled file, or a pack's, is not the published one.
+    TLCourseError
+        The name or an option is unknown; it is not on this machine, and the message
+        says what brings it; or a file is not the published one.
 
     Examples
     --------

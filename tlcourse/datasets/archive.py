@@ -16,8 +16,8 @@ MAX_FILES = 200_000
 def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     """Unpack a zip file of pictures into a new folder, whole or not at all.
 
-    Nothing is written outside the folder (a link becomes a file), and what would
-    fill the disk is refused: a zip file of a few kilobytes can hold gigabytes.
+    Nothing is written outside the folder, and what would fill the disk is refused: a
+    zip file of a few kilobytes can hold gigabytes.
 
     Parameters
     ----------
@@ -33,13 +33,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
 
     Raises
     ------
-    UserInputError
-        The archive does not exist, or holds too much, or paths that lead out of it; or
-        the folder is not empty.
-    DamagedFile
-        It is no zip file, was cut short or altered, or has a password.
     TLCourseError
-        The folder cannot be written.
+        The archive is no whole zip file, holds too much, or paths that lead out of it;
+        or the folder is not empty, or cannot be written.
 
     Examples
     --------

@@ -103,20 +103,13 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
 
     Experts gave each cell a probability of being defective: 0, 1/3, 2/3 or 1.
 
-    Parameters
-    ----------
-    protocol : {"deitsch2019", "confident"}
-        As published by Deitsch et al., Solar Energy 185 (2019): a quarter of the cells
-        is the test set, cells with a probability above 0 are defective, and `weights`
-        are the probabilities of these. Or only the cells with a probability of 0 or 1.
-    seed : int
-        Of the split. The paper's own is not published: average over several.
+    `protocol` "deitsch2019" is as published by Deitsch et al., Solar Energy 185 (2019):
+    a quarter of the cells is the test set, cells with a probability above 0 are
+    defective, and `weights` are the probabilities of these. "confident" takes only the
+    cells with a probability of 0 or 1. A tenth of the training cells is for validation.
 
-    Returns
-    -------
-    Dataset
-        Stratified by probability and by kind of cell ("mono" or "poly", in `groups`);
-        the same on every machine. A tenth of the training cells is for validation.
+    Splits are stratified by probability and by kind of cell ("mono" or "poly", in
+    `groups`). The paper's own `seed` is not published: average over several.
     """
     one_of("protocol", protocol, SOLAR_PROTOCOLS)
     paths, probability, kind = _read_elpv()

@@ -24,18 +24,12 @@ class Split:
     labels : ndarray of shape (n,)
         int64, positions in `class_names`.
     class_names : list of str
-        The classes in the order of the labels.
     weights : ndarray of shape (n,), optional
         float32, how much each row counts; None: all the same.
     groups : ndarray of shape (n,), optional
         Text: what each row comes from, such as its font or the kind of solar cell.
     ratings : ndarray of shape (n,), optional
         float32, the mean rating that a label was made of.
-
-    Raises
-    ------
-    UserInputError
-        Inputs and labels differ in number.
 
     Examples
     --------
@@ -114,16 +108,9 @@ class Split:
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
         """The rows of these classes; labels are then positions in `class_names`."""
-        names = [
-            str(name) if isinstance(name, str | int | np.generic) else ""
-            for name in validation.elements(class_names)
-        ]
-        known = self.class_names
-        if not names or set(names) - set(known) or len(set(names)) < len(names):
-            raise UserInputError(
-                f"class_names is {validation.shown(class_names)}; expected a list of "
-                f"names out of {', '.join(known)}, each once."
-            )
+        names, known = validation.class_names(class_names), self.class_names
+        for name in names:
+            validation.one_of("class_names", name, known)
         new_labels = np.full(len(known), -1)
         new_labels[[known.index(name) for name in names]] = np.arange(len(names))
         part = self.select(new_labels[self.labels] >= 0)

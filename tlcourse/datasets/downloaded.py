@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cards import read_card
-from ..downloads import DownloadError, download
+from ..downloads import download
 from ..errors import DatasetUnavailable
 from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
@@ -54,7 +54,7 @@ def fault() -> str | None:
     """Why tensorflow-datasets does not start here, and the cure; None if it does.
 
     tensorflow-metadata from 1.18 needs protobuf 6 without telling pip; TensorFlow 2.19
-    holds protobuf at 5. Installed together, tensorflow-datasets comes up empty.
+    holds protobuf at 5.
     """
     try:
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
@@ -67,13 +67,7 @@ def fault() -> str | None:
 
 
 def builder() -> "DatasetBuilder":
-    """The builder of Oxford-IIIT Pet; nothing is downloaded.
-
-    Raises
-    ------
-    DatasetUnavailable
-        tensorflow-datasets does not start beside the packages that are here.
-    """
+    """The builder of Oxford-IIIT Pet; nothing is downloaded."""
     if reason := fault():
         raise DatasetUnavailable(reason)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -89,16 +83,11 @@ def _how_to_get() -> str:
 
 
 def fetch() -> None:
-    """Download and prepare the dogs; nothing if they are on this machine.
+    """Download and prepare the dogs; whole archives serve the next try.
 
     tensorflow-datasets would download by itself, but waits for a host that falls silent
     without end. So the archives are brought here, compared with the SHA-256 that it
     knows, and given to it as downloads of the user's own.
-
-    Raises
-    ------
-    DatasetUnavailable
-        They could not be downloaded or prepared; whole archives serve the next try.
     """
     pets = builder()
     if pets.is_prepared():
@@ -117,13 +106,9 @@ def fetch() -> None:
                 manual_dir=archives, extract_dir=extracted, try_download_gcs=False
             )
             pets.download_and_prepare(download_config=config)
-    except DownloadError as error:
+    except Exception as error:  # DownloadError, full disks, other archives, …
         raise DatasetUnavailable(
-            f"dogs could not be downloaded: {error}. {_how_to_get()}"
-        ) from error
-    except Exception as error:  # full disks, archives that hold something else, …
-        raise DatasetUnavailable(
-            f"dogs could not be prepared in {folder} ({type(error).__name__}: "
+            f"dogs could not be brought to {folder} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
             f"TFDS_DATA_DIR. {_how_to_get()}"
         ) from error

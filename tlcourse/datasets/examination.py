@@ -1,6 +1,5 @@
 """What to know of a data set of pictures before anything is trained on it."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,21 +9,13 @@ from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 from ..validation import shown
 from .core import Dataset
-from .same_pictures import Collection, as_collections, find_pairs
+from .same_pictures import as_collections, find_pairs
 
 FEW = 10  # training pictures of a class; with fewer its recall is mostly chance
 IMBALANCE = 3  # times as many pictures of one class as of another
 LOW_CONTRAST = 16  # grey levels of 255
 LISTED = 5  # classes in a line
 Finding = tuple[str, str, bool]  # subject, sentence, whether it needs attention
-
-_REASONS = {  # of `from_folder` → what they are called in a line
-    "a copy of": "copied",
-    "is in the classes": "in two classes",
-    "too few to show": "too small",
-    "no picture by its name": "no pictures by name",
-    "outside the class folders": "outside the class folders",
-}
 
 
 @dataclass(frozen=True)
@@ -70,30 +61,27 @@ def examine(dataset: Dataset) -> Examination:
     >>> tl.datasets.examine(tl.load_dataset("digits").with_classes(["3", "8"])).baseline
     0.5
     """
-    if not isinstance(dataset, Dataset):
+    if not isinstance(dataset, Dataset) or dataset.train.kind != "pictures":
         raise UserInputError(
-            f"dataset is {shown(dataset)}; expected one of from_folder or load_dataset."
+            f"dataset is {shown(dataset)}; expected one of pictures, from from_folder "
+            "or load_dataset."
         )
-    if dataset.train.kind != "pictures":
-        raise UserInputError(f"{dataset.name} holds sentences; expected pictures.")
     names = dataset.class_names
     counts = {
         split: np.bincount(part.labels, minlength=len(names))
         for split, part in dataset.splits.items()
     }
-    filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
-    collections = as_collections(tuple(filled.values()), tuple(filled))
-    findings = [
-        *_about_classes(counts, names, dataset.skipped),
-        *_about_pictures(collections, dataset),
-    ]
-    baseline, majority = float("nan"), int(counts["train"].argmax())
-    text = "unknown: there are no test pictures."
+    majority = int(counts["train"].argmax())
+    baseline, text = float("nan"), "unknown: there are no test pictures."
     if len(dataset.test):
         baseline = float(np.mean(dataset.test.labels == majority))
         always = f"always answering {names[majority]} is right for {baseline:.1%}"
         text = f"{always} of the test pictures."
-    findings.append(("baseline", text, not len(dataset.test)))
+    findings = [
+        *_about_classes(counts, names, dataset.skipped),
+        *_about_pictures(dataset),
+        ("baseline", text, not len(dataset.test)),
+    ]
     return Examination(dataset.name, findings, names[majority], baseline)
 
 
@@ -105,12 +93,10 @@ def _about_classes(
     cure = ". Each class needs three different pictures or more" if is_empty else ""
     yield "pictures", f"{text}{cure}.", is_empty
 
-    kinds = Counter(
-        next((kind for words, kind in _REASONS.items() if words in why), "unreadable")
-        for _, why in skipped
-    )
-    which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = f"{len(skipped)} ({which}): see dataset.skipped." if skipped else "nothing."
+    text = "nothing."
+    if skipped:
+        file, reason = skipped[0]
+        text = f"{len(skipped)}, the first {file}: {reason}. All: dataset.skipped."
     yield "left out", text, bool(skipped)
 
     train = counts["train"]
@@ -130,9 +116,9 @@ def _about_classes(
     yield "balance", text, bool(ratio >= IMBALANCE)
 
 
-def _about_pictures(
-    collections: list[Collection], dataset: Dataset
-) -> Iterator[Finding]:
+def _about_pictures(dataset: Dataset) -> Iterator[Finding]:
+    filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
+    collections = as_collections(list(filled.values()), list(filled))
     pairs = [pair for pair, _, _ in find_pairs(collections)]
     text = "no picture is in two splits, also not resized or mirrored."
     if pairs:

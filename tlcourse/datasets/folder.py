@@ -68,8 +68,7 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
     Raises
     ------
     UserInputError
-        There is no such folder, there are fewer than two classes with pictures, or a
-        class has no picture to train on.
+        It is no folder, has fewer than two classes, or a class has nothing to train on.
     """
     folder = as_path(path)
     if not folder.is_dir():
@@ -263,10 +262,15 @@ def _assemble(
         pictures = Pictures([file.path for file in part], depth=depth)
         labels = np.array([names.index(file.class_name) for file in part], np.int64)
         splits[split] = Split(pictures, labels, names)
-    text = ""
-    with suppress(UserInputError):  # a card that cannot be read is none
-        text = read_file(folder / "CARD.md", LARGEST_CARD).decode("utf-8", "replace")
     name = folder.resolve().name  # a path may be "."
-    title, licence = f"Pictures of {folder}", "not stated: see the text"
-    card = Card(name, title, str(folder), licence, "its owner", {}, text)
+    card = card_of(folder, name)
     return Dataset(name, **splits, class_names=names, card=card, skipped=skipped)
+
+
+def card_of(folder: Path, name: str) -> Card:
+    """A card with the text of the folder's own; one that cannot be read is none."""
+    text = ""
+    with suppress(UserInputError):
+        text = read_file(folder / "CARD.md", LARGEST_CARD).decode("utf-8", "replace")
+    title, licence = f"Pictures of {folder}", "not stated: see the text"
+    return Card(name, title, str(folder), licence, "its owner", {}, text)

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..cards import Card
 from ..errors import DamagedFile
 from ..features.bit_depth import BitDepth
 from ..features.pictures import Pictures
@@ -19,7 +18,7 @@ from ..folders import pack_folders
 from ..foreign_text import from_csv_cell
 from ..validation import text
 from .core import Dataset, Split
-from .folder import from_folder
+from .folder import card_of, from_folder
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("split", "file", "label", "class", "weight", "group", "sha256")
@@ -45,18 +44,16 @@ def list_packs() -> list[str]:
 def read_pack(folder: Path) -> Dataset:
     """Read a pack, compared with its manifest if it has one, else by its folders.
 
-    Raises
-    ------
-    DamagedFile
-        A picture is missing or altered, or the manifest is not whole.
+    DamagedFile says that a picture is missing or altered, or the manifest not whole.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return from_folder(folder, check=False)
     mend = f"Copy the pack {folder.name} again from where it came."
-    rows = _rows(manifest)
-    if not rows:
-        raise DamagedFile(f"{manifest} is altered or cut short. {mend}")
+    try:
+        rows = _rows(read_text(manifest, error=DamagedFile))
+    except (csv.Error, KeyError, TypeError, ValueError):
+        raise DamagedFile(f"{manifest} is altered or cut short. {mend}") from None
     for row in rows:
         path = folder / row["file"]
         if not path.is_file() or sha256(path) != row["sha256"]:
@@ -68,51 +65,38 @@ def read_pack(folder: Path) -> Dataset:
         _read_split(folder, [row for row in rows if row["split"] == name], names, depth)
         for name in ("train", "validation", "test")
     )
-    card, title = folder / "CARD.md", f"Pack {folder}"
-    text = read_text(card, error=DamagedFile) if card.is_file() else ""
-    licence, built_by = "see the text", "python -m workshop pack"
-    about = Card(folder.name, title, str(folder), licence, built_by, {}, text)
-    return Dataset(folder.name, train, validation, test, names, about)
+    card = card_of(folder, folder.name)
+    return Dataset(folder.name, train, validation, test, names, card)
 
 
-def _rows(manifest: Path) -> list[dict[str, str]]:
-    """The manifest's rows; none if it is not whole."""
-    text = read_text(manifest, error=DamagedFile)
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        for row in rows:
-            whole = set(row) == set(COLUMNS) and None not in row.values()
-            if not whole or not _is_inside(row["file"]):
-                return []
-            int(row["label"]), float(row["weight"] or 1)
-            row |= {column: from_csv_cell(row[column]) for column in ("class", "group")}
-    except (csv.Error, ValueError):
-        return []
+def _rows(manifest: str) -> list[dict[str, str]]:
+    """The manifest's rows, or an exception if it is not whole."""
+    rows = list(csv.DictReader(io.StringIO(manifest, newline="")))
+    for row in rows:
+        file = PurePosixPath(row["file"])
+        if set(row) != set(COLUMNS) or file.is_absolute() or ".." in file.parts:
+            raise ValueError("it leads out of the pack's folder, or has other columns")
+        int(row["label"]), float(row["weight"] or 1)
+        row |= {column: from_csv_cell(row[column]) for column in ("class", "group")}
+    if not rows:
+        raise ValueError("it is empty")
     return rows
-
-
-def _is_inside(file: str) -> bool:
-    """Whether a picture's path leads to no other folder than the pack's."""
-    path = PurePosixPath(file)
-    leads_out = path.is_absolute() or ".." in path.parts or "\0" in file
-    return bool(file) and not leads_out
 
 
 def _read_split(
     folder: Path, rows: list[dict[str, str]], names: list[str], depth: BitDepth
 ) -> Split:
-    columns = {
-        name: np.array([row[name] for row in rows])
-        if rows and all(row[name] for row in rows)
+    weights, groups = (
+        np.array([row[column] for row in rows])
+        if rows and all(row[column] for row in rows)
         else None
-        for name in ("weight", "group")
-    }
-    weights = columns["weight"]
+        for column in ("weight", "group")
+    )
     return Split(
         Pictures([folder / row["file"] for row in rows], depth=depth),
         # Not the manifest's number: a class without any picture is gone.
         np.array([names.index(row["class"]) for row in rows], np.int64),
         names,
         None if weights is None else weights.astype(np.float32),
-        columns["group"],
+        groups,
     )

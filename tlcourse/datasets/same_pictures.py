@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations, islice
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from ..errors import UserInputError
 from ..features.bit_depth import BitDepth
 from ..features.decoding import open_image
-from ..features.pictures import Images, as_pictures, one_picture, open_picture
+from ..features.pictures import Images, as_pictures, open_picture
 
 HASH_SIDE = 16  # a hash has 16 × 16 bits
 MAX_BITS = 60  # that differ in candidates
@@ -24,7 +24,6 @@ QUALITY = 50  # of the JPEG that tells how much a picture may change and be the 
 MAX_PAIRS = 1000  # of two splits, after which the search ends
 ALLOWED = 0.75  # grey levels of difference
 ALLOWED_OF_JPEG = 1.4  # times what that JPEG changes
-NAMES = ("the first", "the second", "the third", "the fourth", "the fifth")
 
 
 class Pair(NamedTuple):
@@ -51,44 +50,34 @@ class Collection:
     """The pictures of one split, in whatever `extract_features` takes, summarised."""
 
     def __init__(self, name: str, images: Images) -> None:
-        self.name = name
-        if hasattr(images, "as_numpy_iterator"):  # its order may change
-            images = [_as_array(picture) for picture in as_pictures(images)[0]]
-        pictures, _, self.depth = as_pictures(images)
-        if isinstance(pictures, list):
-            images = pictures
-        elif isinstance(images, np.ndarray) and images.dtype.kind in "OU":
-            images = list(images.flat)
-        self.images: Any = images
-        rows: list[_Summary] = []
-        with ThreadPoolExecutor(2) as pool:
-            waiting = iter(pictures)
-            while part := list(islice(waiting, 64)):  # grey ones come as colour
-                rows += pool.map(partial(_summary, depth=self.depth), part)
-        if not rows:
+        holder = as_pictures(images)
+        self.name, self.depth = name, holder.depth
+        self.pictures = [
+            picture if isinstance(picture, PathLike) else np.asarray(_grey(picture))
+            for picture in holder.pictures
+        ]
+        if not self.pictures:
             raise UserInputError(f"{name} holds no pictures; at least one is needed.")
-        columns = map(np.stack, zip(*rows, strict=True))
-        self.summaries = _Summary(*columns)
+        with ThreadPoolExecutor(2) as pool:
+            rows = pool.map(partial(_summary, depth=self.depth), self.pictures)
+            self.summaries = _Summary(*map(np.stack, zip(*rows, strict=True)))
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.pictures)
 
     def label(self, position: int) -> str | int:
         """The picture's path, or its position where it has none."""
-        picture = self.images[position]
-        return str(picture) if isinstance(picture, str | PathLike) else position
+        picture = self.pictures[position]
+        return str(picture) if isinstance(picture, PathLike) else position
 
     def picture(self, position: int) -> np.ndarray:
         """The picture in grey, at most `WORK` pixels a side, read again."""
-        picture = self.images[position]
-        if not isinstance(picture, np.ndarray):
-            picture = one_picture(picture, self.depth)
-        return _as_array(picture, self.depth)
+        return np.asarray(_grey(self.pictures[position], self.depth))
 
 
-def as_collections(splits: tuple, names: tuple[str, ...]) -> list[Collection]:
+def as_collections(splits: Sequence, names: Sequence[str]) -> list[Collection]:
     """Each split's pictures under its name; UserInputError for a wrong number of it."""
-    names = names or NAMES[: len(splits)]
+    names = names or ("the first", "the second")
     if len(names) != len(splits):
         raise UserInputError(
             f"{len(names)} names came with {len(splits)} splits; expected one for each."
@@ -129,26 +118,18 @@ def same_pictures(images: Images) -> np.ndarray:
     return np.unique(groups, return_index=True)[1][groups]
 
 
-def _grey(picture: np.ndarray | str | PathLike, depth: BitDepth | None) -> Image.Image:
+def _grey(picture: np.ndarray | PathLike, depth: BitDepth | None = None) -> Image.Image:
     """A picture in grey, at most `WORK` pixels a side."""
-    if isinstance(picture, str | PathLike):
+    if isinstance(picture, PathLike):
         image = open_picture(picture, (WORK, WORK), depth=depth)
     else:
-        if picture.ndim == 3 and picture.shape[-1] == 1:
-            picture = picture[..., 0]
         image = Image.fromarray(np.rint(picture).astype(np.uint8))
     image = image.convert("L")
     image.thumbnail((WORK, WORK))
     return image
 
 
-def _as_array(
-    picture: np.ndarray | str | PathLike, depth: BitDepth | None = None
-) -> np.ndarray:
-    return np.asarray(_grey(picture, depth))
-
-
-def _summary(picture: np.ndarray | str | PathLike, depth: BitDepth) -> _Summary:
+def _summary(picture: np.ndarray | PathLike, depth: BitDepth) -> _Summary:
     import imagehash
 
     image, file = _grey(picture, depth), io.BytesIO()

@@ -1,22 +1,16 @@
 """`tl.check`: check an answer, give the next hint, show and keep progress."""
 
-import warnings
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from ..errors import (
-    CheckError,
-    TLCourseError,
-    UserInputError,
-    callers_level,
-    printable,
-)
+from ..errors import CheckError, TLCourseError, UserInputError, printable
+from ..files import as_path
 from ..validation import shown
 from .answers import NotYet
-from .progress import Progress
+from .progress import NAME, Progress
 from .table import Exercise, exercises, find_exercise
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
@@ -27,15 +21,8 @@ NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"
 class Verdict:
     """What a check says; a notebook shows it where it is a cell's last line.
 
-    Attributes
-    ----------
-    number : str
-        Of the exercise.
-    state : str
-        "not attempted yet", "not yet" or "right"; "not checked" where data or weights
-        that the check needs are not here; "no such exercise".
-    reason : str
-        Why, in sentences.
+    `state` is "not attempted yet", "not yet" or "right"; "not checked" where data or
+    weights that the check needs are not here; or "no such exercise". `reason` says why.
     """
 
     number: str
@@ -73,14 +60,9 @@ class Check:
         number : str or float
             Of the exercise: "0.1", or 0.1.
         answer : object
-            What the stub has in place of None. As long as it is None or empty, nothing
-            is checked.
+            What the stub has in place of None; empty ones are not checked.
         *context : object
             What the exercise's stub passes besides, to check the answer with.
-
-        Returns
-        -------
-        Verdict
         """
         try:
             exercise = find_exercise(number)
@@ -91,21 +73,11 @@ class Check:
         state, reason = _checked(exercise, answer, context)
         if state != NOT_CHECKED:
             hints = self._hints.get(exercise.number, 0)
-            try:
-                Progress.read().record(exercise.number, state == RIGHT, hints).write()
-            except UserInputError as error:
-                warnings.warn(
-                    f"Your progress could not be kept. {error}",
-                    stacklevel=callers_level(),
-                )
+            Progress.read().record(exercise.number, state == RIGHT, hints).write()
         return Verdict(exercise.number, state, printable(reason))
 
     def hint(self, number: str | float) -> str:
-        """The next of three hints: a nudge, which call, nearly the answer.
-
-        After the third, the third again. Where there is no such exercise, a sentence
-        says which numbers are near.
-        """
+        """The next of three hints: a nudge, which call, nearly the answer."""
         try:
             exercise = find_exercise(number)
         except UserInputError as error:
@@ -130,20 +102,10 @@ class Check:
         return _Text("\n".join(lines))
 
     def restore(self, file: str | PathLike) -> str:
-        """Add the progress that was kept on another machine to what is known here.
-
-        Parameters
-        ----------
-        file : str or path
-            The `tlcourse-progress.json` of that machine.
-
-        Raises
-        ------
-        UserInputError
-            No such file, or not one of this kind.
-        """
+        """Add the `tlcourse-progress.json` of another machine to what is known here."""
+        other = Progress.load(as_path(file, f"the path of a {NAME}"))
         progress = Progress.read()
-        progress.add(Progress.read(file, strict=True))
+        progress.add(other)
         progress.write()
         return self.progress()
 

@@ -31,7 +31,6 @@ def mean_of_the_best(answer):
     best = _mean_of_the_best()
     yield "right", best, {"best": best, "points": 100 * (best - PROBABILITY)}
     yield "mean of all", PROBABILITY
-    yield "too good", answer > best + 0.03
 
 
 def _mean_of_the_best():
@@ -56,11 +55,6 @@ def columns_mixed_up(answer, both, judged_wide):
     untouched, more = both.score(wide, labels), min(right, key=right.__getitem__)
     yield "right", right, {"untouched": untouched, "more": more}
     yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
-    for name in COLUMNS:
-        unchanged = near(answer[name], untouched) and not near(
-            answer[name], right[name]
-        )
-        yield "untouched", unchanged, {"name": name}
 
 
 @rows("9.3", Anything())
@@ -72,16 +66,12 @@ def two_stacks(answer, wide, judged_wide):
     yield "exchanged", leaks.cv != "prefit" and sound.cv == "prefit"
     yield "leaks on folds", leaks.cv != "prefit"
     yield "prefit", sound.cv == "prefit"
-    solar = tl.load_dataset("solar")
-    labels, validation = solar.train.sample(per_class=100).labels, solar.validation
-    for name, stack in stacks.items():
-        unseen = stack.named_estimators_["neighbour"].score(wide, labels) < 1
-        yield "unseen cells", unseen, {"name": name}
+    labels = tl.load_dataset("solar").validation.labels
     details = {
         "leaks": leaks.final_estimator_.coef_[0],
         "sound": sound.final_estimator_.coef_[0],
-        "leaking": leaks.score(judged_wide, validation.labels),
-        "honest": sound.score(judged_wide, validation.labels),
+        "leaking": leaks.score(judged_wide, labels),
+        "honest": sound.score(judged_wide, labels),
     }
     yield "right", True, details
 
@@ -103,7 +93,6 @@ def number_of_test_pictures(answer):
     right = needed(HALF_WIDTH)
     yield "right", FEWEST * right <= answer <= MOST * right, {"needed": right}
     yield "one error", abs(answer - needed(HALF_WIDTH, errors=1)) <= 4
-    yield "four points", abs(answer - needed(2 * HALF_WIDTH)) <= 4
     half_width = 1.96 * np.sqrt(ACCURACY * (1 - ACCURACY) / answer)
     yield "otherwise", True, {"points": 100 * half_width}
 
@@ -114,7 +103,6 @@ def pictures_in_both(answer, theirs):
     yield "right", pairs, {"tested": len(theirs["test"])}
     yield "none", 0
     yield "test pictures", len(theirs["test"])
-    yield "both of a pair", 2 * pairs
 
 
 def _pairs(theirs):
@@ -133,14 +121,11 @@ def numbers_of_the_record(answer, exported):
     yield "right", right, {"points": 100 * above, **test["classes"]["defective"]}
     wrong = not near(answer[FOUND], right[FOUND])
     yield "functional", wrong and near(answer[FOUND], shares["functional"])
-    yield "both classes", wrong and near(answer[FOUND], test["accuracy"])
-    yield "accuracy", near(answer[ABOVE], test["accuracy"])
 
 
 # --- 11, Past one machine ---
 
 PICTURES, MACHINES = 100e6, 50
-IN_MEMORY = 1280 * 4  # bytes of a picture's features
 
 
 @rows("11.1", Number(relative=0.02))
@@ -149,9 +134,7 @@ def hours_on_fifty_machines(answer, measured):
     hours = PICTURES / (MACHINES * speed) / 3600
     yield "right", hours, {"machine_hours": hours * MACHINES}
     yield "machine-hours", hours * MACHINES
-    yield "seconds", hours * 3600
     yield "both workers", hours / 2
-    yield "one worker", hours * speed / measured["dask_1"]["pictures_per_second"]
     yield "otherwise", True, {"speed": speed}
 
 
@@ -161,7 +144,6 @@ def terabytes_of_features(answer, measured):
     files = PICTURES * measured["file_bytes_a_picture"] / 1e12
     yield "right", terabytes, {"files": files}
     yield "files", files
-    yield "in memory", PICTURES * IN_MEMORY / 1e12
     yield "unit", terabytes * 1000
     yield "unit", terabytes * 1e6
 
@@ -170,10 +152,8 @@ def terabytes_of_features(answer, measured):
 def usable_rows(mask, features):
     usable = np.isfinite(features).all(axis=1)
     yield "indices", np.array_equal(mask, np.flatnonzero(usable))
-    yield "numbers", mask.shape == np.shape(features)
     shape = {"rows": len(usable), "usable": usable.sum()}
     yield "shape", mask.dtype != bool or mask.shape != usable.shape, shape
     yield "right", np.array_equal(mask, usable), shape
     yield "inverted", np.array_equal(mask, ~usable)
-    yield "all", mask.all()
     yield "otherwise", True, {"wrong": np.sum(mask != usable)}

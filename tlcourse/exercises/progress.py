@@ -5,9 +5,7 @@ import os
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from ..errors import UserInputError, callers_level
 from ..files import as_path, read_json, write_atomically
@@ -27,72 +25,57 @@ class Progress:
 
     @staticmethod
     def path() -> Path:
-        """`TLCOURSE_PROGRESS`, or a file in the notebook's folder, beside the lessons.
-
-        Raises
-        ------
-        UserInputError
-            `TLCOURSE_PROGRESS` is no path.
-        """
+        """`TLCOURSE_PROGRESS`, or a file in the notebook's folder, beside the lessons."""
         path = as_path(os.environ.get("TLCOURSE_PROGRESS") or NAME, "TLCOURSE_PROGRESS")
         with suppress(OSError):  # the working folder is gone
             path = path.absolute()
         return path
 
     @classmethod
-    def read(
-        cls, file: str | PathLike | None = None, strict: bool = False
-    ) -> "Progress":
-        """What a file holds, the usual one by default; nothing where there is none.
-
-        A damaged one counts as empty, and is renamed and kept if it is the usual one.
-        With `strict` a file that is missing or damaged raises UserInputError.
-        """
-        usual = file is None and not strict
-        path = cls.path() if usual else as_path(file or "", f"the path of a {NAME}")
+    def read(cls) -> "Progress":
+        """What is kept; a damaged file is renamed, and counts as empty."""
+        path = cls.path()
+        if not os.path.isfile(path):
+            return cls()
         try:
-            if not path.exists():
-                raise FileNotFoundError("it is not there")
-            return cls._checked(read_json(path))
-        except (OSError, ValueError) as error:
-            reason = str(error)[:200]
-            if strict:
-                raise UserInputError(
-                    f"The file {path} holds no progress of this course ({reason}). "
-                    f"Expected the {NAME} that another machine kept beside its lessons."
-                ) from None
-            if usual and os.path.isfile(path) and os.access(path, os.R_OK):
-                _set_aside(path, reason)
+            return cls.load(path)
+        except UserInputError as error:
+            _set_aside(path, error)
             return cls()
 
     @classmethod
-    def _checked(cls, kept: Any) -> "Progress":
-        """The content of a file, or ValueError."""
-        if not isinstance(kept, dict) or kept.get("format") != FORMAT:
-            raise ValueError(f"it does not begin as {FORMAT!r} does")
-        right, tries, hints = (kept.get(name) for name in ("right", "tries", "hints"))
-        if not isinstance(right, list) or not all(isinstance(n, str) for n in right):
-            raise ValueError("the exercises that are right are no list of numbers")
-        for counts in (tries, hints):
-            if not isinstance(counts, dict) or not all(
-                type(count) is int and 0 <= count < MOST for count in counts.values()
-            ):
-                raise ValueError("tries and hints are no counts")
-        return cls(tries, set(right), hints)  # type: ignore[arg-type]
+    def load(cls, path: Path) -> "Progress":
+        """What a file holds, or UserInputError."""
+        try:
+            kept = read_json(path)
+            right, tries, hints = kept["right"], kept["tries"], kept["hints"]
+            counts = [*tries.values(), *hints.values()]
+            is_whole = (
+                kept["format"] == FORMAT
+                and isinstance(right, list)
+                and all(isinstance(number, str) for number in right)
+                and all(type(count) is int and 0 <= count < MOST for count in counts)
+            )
+        except (AttributeError, KeyError, TypeError, UserInputError):
+            is_whole = False
+        if not is_whole:
+            raise UserInputError(
+                f"The file {path} holds no progress of this course. Expected the {NAME} "
+                "that another machine kept beside its lessons."
+            )
+        return cls(tries, set(right), hints)
 
     def write(self) -> None:
         """Keep it; where that is impossible, warn and go on."""
         content = {"format": FORMAT, "right": sorted(self.right)}
-        text = json.dumps(
-            content | {"tries": self.tries, "hints": self.hints}, indent=2
-        )
+        content |= {"tries": self.tries, "hints": self.hints}
+        text = json.dumps(content, indent=2)
         try:
             write_atomically(self.path(), lambda file: file.write(text.encode()))
         except OSError as error:
             warnings.warn(
-                f"Your progress could not be kept in {self.path()} "
-                f"({error.strerror or error}). The check itself is not affected; "
-                "TLCOURSE_PROGRESS chooses another file.",
+                f"Your progress could not be kept in {self.path()} ({error}). The "
+                "check is not affected; TLCOURSE_PROGRESS chooses another file.",
                 stacklevel=callers_level(),
             )
 
@@ -121,7 +104,7 @@ class Progress:
         return f"{state} (tries: {tries}, hints: {hints})"
 
 
-def _set_aside(path: Path, reason: str) -> None:
+def _set_aside(path: Path, reason: UserInputError) -> None:
     """Rename a damaged file, not replace it: its owner may be able to mend it."""
     aside, number = path.with_name(f"{path.name}.damaged"), 2
     while os.path.lexists(aside):
@@ -129,8 +112,7 @@ def _set_aside(path: Path, reason: str) -> None:
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(
-            f"The file {path} holds no progress that can be read ({reason}). It is now "
-            f"called {aside.name}, and a new one is begun. A copy from another machine "
-            "comes in with tl.check.restore(file).",
+            f"{reason} It is now called {aside.name}, and a new one is begun. A copy "
+            "from another machine comes in with tl.check.restore(file).",
             stacklevel=callers_level(),
         )

@@ -21,10 +21,10 @@ and a generator in `lessons_03_05.py`:
         yield "kernels", 1_320_960
 
 Rows are compared with the answer in this order; the first one that fits decides, and
-"otherwise" if none does. A row's value is a right or wrong answer, or True or False: a
-condition. A sentence may use `{answer}`, the row's details, and `{wrong}`: which of
-several accuracies are not those of the row "right". Parameters after `answer` are what
-`tl.check` is given besides the answer.
+"otherwise" if none does. A row's value is an answer, or a condition, True or False. A
+sentence may use `{answer}`, the row's details, and `{wrong}`: which of several accuracies
+are not those of the row "right". Parameters after `answer` are what `tl.check` is given
+besides it.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,10 +62,7 @@ class Exercise:
     def check(self, answer: Any, context: tuple) -> tuple[str, str]:
         """The row that an answer belongs to, and its sentence.
 
-        Raises
-        ------
-        NotYet
-            It cannot be compared: it is of another kind, or something is missing.
+        NotYet says that it cannot be compared: it is of another kind, say.
         """
         if self.number not in _CHECKS:
             import_module(f".{self.module}", __package__)
@@ -110,13 +107,7 @@ def exercises() -> dict[str, Exercise]:
 
 
 def find_exercise(number: Any) -> Exercise:
-    """The exercise of a number, which may be text or a number: "0.1", 0.1.
-
-    Raises
-    ------
-    UserInputError
-        There is no such exercise. The message names those that are near.
-    """
+    """The exercise of a number, which may be text or a number: "0.1", 0.1."""
     known, text = exercises(), ""
     with suppress(Exception):  # objects whose own methods fail
         if isinstance(number, str | int | float | np.number):

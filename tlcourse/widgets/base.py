@@ -1,7 +1,6 @@
 """What a widget answers, and a widget with its static answer beside it."""
 
 import base64
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,8 +25,6 @@ class Answer:
         All of it in words; also the figure's description.
     data : dict
         The numbers behind it, ready for JSON.
-    draw : callable
-        Makes the figure.
     """
 
     text: str
@@ -63,13 +60,6 @@ class Widget(ABC):
 
     `ipywidgets.interactive_output` would write into an Output widget, for which an
     executed notebook can wait for ever.
-
-    Attributes
-    ----------
-    control : ipywidgets.Widget
-        What is moved or chosen.
-    words, picture : ipywidgets.HTML
-        The answer to its value; the words come first, as a figure takes longer.
     """
 
     control_class: str
@@ -127,19 +117,11 @@ def image(png: bytes, alt: str) -> str:
 
 
 def has_canvas() -> bool:
-    """Whether ipycanvas is installed, in a version that shows something."""
+    """Whether ipycanvas is installed; Colab is told that it may show a canvas."""
     if not find_spec("ipycanvas"):
-        return False
-    import ipycanvas
-
-    if ipycanvas.__version__ == "0.14.0":
-        warnings.warn(
-            "ipycanvas 0.14.0 shows no canvas: pip install ipycanvas==0.14.3",
-            stacklevel=2,
-        )
         return False
     if find_spec("google") and find_spec("google.colab"):
         from google.colab import output
 
-        output.enable_custom_widget_manager()  # else Colab shows no canvas
+        output.enable_custom_widget_manager()
     return True

@@ -33,8 +33,7 @@ WITHOUT_CANVAS = (
 class DrawAKanji(Widget):
     """A canvas for mouse, finger or pen, and the best five classes of each network.
 
-    By keyboard, characters of the test set can be chosen from a list instead. Strokes
-    stay in the kernel; a notebook saves nothing of a canvas.
+    By keyboard, characters of the test set can be chosen from a list instead.
 
     Parameters
     ----------
@@ -87,15 +86,13 @@ class DrawAKanji(Widget):
         picture, best, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
             values = _probabilities(name, network, picture)
-            order = np.argsort(-values, kind="stable")[:TOP]
-            characters = [self._names[k] for k in order]
             best[name] = [
                 {
-                    "character": character,
-                    "meaning": self._meanings.get(character, ""),
+                    "character": self._names[k],
+                    "meaning": self._meanings.get(self._names[k], ""),
                     "probability": round(float(values[k]), 4),
                 }
-                for character, k in zip(characters, order, strict=True)
+                for k in np.argsort(-values, kind="stable")[:TOP]
             ]
             texts = (
                 f"{each['character']} ({each['meaning']}) {each['probability']:.0%}"

@@ -9,9 +9,6 @@ from matplotlib import ticker
 from .. import validation
 from ..cards import results
 from ..errors import UserInputError
-from ..foreign_text import escape_mathtext
-from ..models.blocks import BlockCount, count_blocks, find_blocks
-from ..models.vision import PretrainedModel
 from ..plots import learning_curve as draw_learning_curve
 from ..plots.figure import COLOURS, Figure, new_figure
 from ..training.learning_curves import LearningCurve
@@ -25,15 +22,13 @@ STEPS = 25  # of the label slider, besides those that were measured
 class FreezeExplorer(Widget):
     """A slider over the blocks of a network: what is frozen, and what that costs.
 
-    Trainable parameters are counted. Seconds for an epoch of 1,000 pictures are
-    interpolated from steps that `make results` measured. Accuracy is given where it was
-    measured.
+    Parameters, seconds for an epoch of 1,000 pictures and, where it was measured,
+    accuracy are those of `make results`; seconds are interpolated.
 
     Parameters
     ----------
-    model : str, PretrainedModel or keras.Model
-        A published network by its name (nothing is loaded), or a model as for
-        `tl.freeze`. It is not changed.
+    model : str or PretrainedModel
+        A published network, or its name: then nothing is loaded.
 
     Examples
     --------
@@ -47,25 +42,10 @@ class FreezeExplorer(Widget):
 
     def __init__(self, model: Any = STUDIED) -> None:
         known = results("blocks")
-        counts = {
-            name: [BlockCount(**each) for each in known[name]["blocks"]]
-            for name in known
-        }
-        published: str | None
-        if isinstance(model, str | PretrainedModel):
-            name = getattr(model, "name", model)
-            self._name = published = validation.one_of("model", name, known)
-            self._blocks = counts[published]
-            self._head = known[published]["features"] + 1
-        else:
-            parts, self._blocks = find_blocks(model), count_blocks(model)
-            weights = [weight for layer in parts.own for weight in layer.weights]
-            self._name = parts.network.name
-            self._head = sum(int(np.prod(weight.shape)) for weight in weights)
-            same = (name for name in known if counts[name] == self._blocks)
-            published = next(same, None)
-        self._seconds = known[published]["seconds"] if published else None
-        self._study = results("solar_tuning.blocks") if published == STUDIED else None
+        name = validation.one_of("model", getattr(model, "name", model), known)
+        self._name, self._known = name, known[name]
+        self._blocks = self._known["blocks"]
+        self._study = results("solar_tuning.blocks") if name == STUDIED else None
         count = len(self._blocks)
         bounds = {"value": count, "min": 0, "max": count, "continuous_update": False}
         self.options = {"description": "Blocks frozen", **bounds}
@@ -79,33 +59,30 @@ class FreezeExplorer(Widget):
             How many blocks are frozen, counted from the pixels, or the last frozen one
             by name.
         """
-        names = [block.name for block in self._blocks]
+        names = [block["name"] for block in self._blocks]
         if isinstance(frozen, str):
             frozen = names.index(validation.one_of("frozen", frozen, names)) + 1
         return self._answer_to(validation.whole_number("frozen", frozen, 0, len(names)))
 
     def _answer_to(self, value: int) -> Answer:
-        names, trained = [block.name for block in self._blocks], self._blocks[value:]
-        parameters = sum(block.parameters for block in self._blocks) + self._head
-        trainable = sum(block.trainable for block in trained) + self._head
-        share = 100 * trainable / parameters
+        names, trained = [b["name"] for b in self._blocks], self._blocks[value:]
+        head = self._known["features"] + 1
+        parameters = sum(block["parameters"] for block in self._blocks) + head
+        trainable = sum(block["trainable"] for block in trained) + head
         cut = f", up to {names[value - 1]}" if 0 < value < len(names) else ""
-        lines = [
-            f"{self._name}: {value} of {len(names)} blocks are frozen{cut}.",
-            f"Trainable: {trainable:,} of {parameters:,} parameters, {share:.3g} %, "
-            "the head included.",
-        ]
         seconds, accuracy = self._seconds_per_epoch(value), self._accuracy(value)
-        if seconds:
-            lines.append(
-                f"An epoch of {PICTURES:,} pictures: about {seconds['in_fit']:.1f} s "
-                "in fit, which computes the frozen blocks again in each epoch; about "
-                f"{seconds['computed_once']:.1f} s where they were computed once."
-            )
         measured = "not measured at this cut."
         if accuracy:
             measured = f"{accuracy['mean']:.1%} ± {accuracy['sd']:.1%} on solar cells."
-        lines.append(f"Accuracy: {measured}")
+        text = (
+            f"{self._name}: {value} of {len(names)} blocks are frozen{cut}.\n"
+            f"Trainable: {trainable:,} of {parameters:,} parameters, "
+            f"{100 * trainable / parameters:.3g} %, the head included.\n"
+            f"An epoch of {PICTURES:,} pictures: about {seconds['in_fit']:.1f} s in "
+            "fit, which computes the frozen blocks again in each epoch; about "
+            f"{seconds['computed_once']:.1f} s where they were computed once.\n"
+            f"Accuracy: {measured}"
+        )
         data = {
             "network": self._name,
             "frozen": names[:value],
@@ -115,16 +92,15 @@ class FreezeExplorer(Widget):
             "seconds_per_epoch": seconds,
             "accuracy": accuracy,
         }
-        return Answer("\n".join(lines), data, partial(self._draw, value))
+        return Answer(text, data, partial(self._draw, value))
 
     def _seconds_per_epoch(self, frozen: int) -> dict[str, float]:
         """Between two measured cuts, linear in the trainable multiply-adds."""
-        if self._seconds is None:
-            return {}
-        work = np.cumsum([0, *(block.multiply_adds for block in self._blocks[::-1])])
-        here, measured = work[len(self._blocks) - frozen], self._seconds["learning"]
+        each = [block["multiply_adds"] for block in self._blocks[::-1]]
+        work, seconds = np.cumsum([0, *each]), self._known["seconds"]
+        here, measured = work[len(self._blocks) - frozen], seconds["learning"]
         return {
-            way: PICTURES * float(np.interp(here, work[measured], self._seconds[way]))
+            way: PICTURES * float(np.interp(here, work[measured], seconds[way]))
             for way in ("in_fit", "computed_once")
         }
 
@@ -139,16 +115,12 @@ class FreezeExplorer(Widget):
         """Parameters of each block."""
         count = len(self._blocks)
         sheet, axes = new_figure(0.6, max(0.4, 0.12 + 0.02 * count))
+        sizes = [block["parameters"] for block in self._blocks]
         colours = ["#BBBBBB"] * frozen + [COLOURS[0]] * (count - frozen)
-        hatches = ["////"] * frozen + [""] * (count - frozen)
-        sizes = [block.parameters for block in self._blocks]
-        style: dict[str, Any] = {
-            "edgecolor": "white",
-            "color": colours,
-            "hatch": hatches,
-        }
-        axes.barh(range(count), sizes, **style)
-        names = [escape_mathtext(block.name) for block in self._blocks]
+        bars = axes.barh(range(count), sizes, color=colours, edgecolor="white")
+        for bar in bars[:frozen]:
+            bar.set_hatch("////")
+        names = [block["name"] for block in self._blocks]
         axes.set_yticks(range(count), names, fontsize=7)
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(ticker.EngFormatter())

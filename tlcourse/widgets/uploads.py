@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from ..datasets.core import Split
 from ..errors import TLCourseError, UserInputError, printable
 from ..features.decoding import EXTENSIONS, open_image
-from ..features.pictures import open_picture, resize
+from ..features.pictures import one_picture, open_picture, resize
 from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
@@ -69,12 +70,10 @@ class TryYourOwn(Widget):
         self._model, self._classifier = model, classifier
         self._neighbours = Neighbours(train, train_features)
         self._weights, _ = classifier.kernel_and_bias()
-        widths = {len(self._weights), self._neighbours.width}
-        if widths != {model.feature_dim}:
+        if {len(self._weights), self._neighbours.width} != {model.feature_dim}:
             raise UserInputError(
-                f"{model.name} has {model.feature_dim:,} features; classifier and "
-                f"train_features have {' and '.join(map(str, widths))}. Expected those "
-                "of model.extract_features(train.images)."
+                f"{model.name} has {model.feature_dim:,} features; expected a "
+                "classifier and train_features of model.extract_features(images)."
             )
         self._examples = train if examples is None else examples
         names = self._examples.label_names[:EXAMPLES]
@@ -97,7 +96,12 @@ class TryYourOwn(Widget):
         name : str, optional
             What an error calls it.
         """
-        pixels = self._pixels(picture, name)
+        height, width = self._model.input_size
+        if isinstance(picture, np.ndarray):
+            opened = Image.fromarray(np.asarray(one_picture(picture)).astype(np.uint8))
+        else:  # as `extract_features` opens it
+            opened = open_picture(picture, (2 * height, 2 * width), name)
+        pixels = resize(opened, (height, width))
         last = list(self._model.blocks)[-1]
         with quiet():  # and without the cache: the picture is its owner's alone
             features = self._model.extract_features([pixels], cache=False)
@@ -115,17 +119,6 @@ class TryYourOwn(Widget):
         text += f"Evidence for {names[order[0]]}: most in the {where}."
         data = {"probabilities": shares, "neighbours": near, "where": where}
         return Answer(text, data, partial(self._draw, data, pixels, heat))
-
-    def _pixels(
-        self, picture: str | PathLike | bytes | np.ndarray, name: str | None
-    ) -> np.ndarray:
-        height, width = self._model.input_size
-        if not isinstance(picture, np.ndarray):  # as for `extract_features`
-            large = (2 * height, 2 * width)
-            return resize(open_picture(picture, large, name), (height, width))
-        if picture.ndim == 2:
-            picture = np.repeat(picture[..., None], 3, axis=-1)
-        return resize(picture, (height, width))
 
     def _draw(self, data: dict, pixels: np.ndarray, heat: np.ndarray) -> Figure:
         shares = data["probabilities"].items()
