@@ -13,17 +13,12 @@ import tlcourse as tl
 from tlcourse import (
     cli,
     datasets,
-    exporting,
-    fetching,
     train_folder,
 )
 from tlcourse.cards import Card
 from tlcourse.datasets.core import Dataset, Split
 from tlcourse.errors import TLCourseError, UserInputError
-from tlcourse.models import vision
-from tlcourse.training import fine_tune, grad_cam, learning_curves
-from tlcourse.training.classifiers import FineTuned
-from tlcourse.training.evaluation import ConfusionMatrix, interval, paired_gain
+from tlcourse.training.evaluation import ConfusionMatrix
 
 
 class NoRepr:
@@ -54,22 +49,9 @@ ODD = {
 ELSEWHERE = {
     "folder": "paths: test_special_files.py",
     "path": "paths: test_special_files.py",
-    "archive": "paths: test_archive.py",
-    "out": "paths: test_special_files.py",
     "X": "features, checked by scikit-learn: test_probe.py",
-    "scheduler": "addresses: test_distributed.py",
-    "say": "a function that is called with lines",
     "options": "of one data set each: test_datasets.py",
-    "settings": "test_fine_tune.py",
 }
-
-
-class WorkBegan(TLCourseError):
-    """All arguments were taken: the first heavy step was reached."""
-
-
-def begin(*_, **__):
-    raise WorkBegan("the work began")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +64,6 @@ def things():
     card = Card("own", "Own pictures", "here", "CC0", "hand", {}, "")
     features = rng.normal(size=(6, 4)) + labels[:, None]
     classifier = tl.train_classifier(features, labels, ["cat", "dog"], C=0.1)
-    network = small_network((16, 16, 3), 2)
     return SimpleNamespace(
         model=tl.load_pretrained_model(),
         pixels=pixels,
@@ -91,28 +72,13 @@ def things():
         dataset=Dataset("own", split, split, split, ["cat", "dog"], card),
         features=features,
         classifier=classifier,
-        seer=FineTuned(network, np.array([0, 1]), ["cat", "dog"], {}, {}, None),
-        curve=learning_curves.LearningCurve(
-            "own", [0], {"probe": [learning_curves.Point(1, 2, [0.5], [1.0])]}
-        ),
-        matrix=ConfusionMatrix.of([0, 1], [0, 0], ["cat", "dog"]),
-        own=lambda split, seed: classifier,
+        network=small_network((16, 16, 3), 2),
+        curve=tl.LearningCurve.of(tl.results("curves.kanji")),
     )
 
 
-@pytest.fixture(autouse=True)
-def no_work(monkeypatch):
-    """Heavy steps say that they have begun instead."""
-    monkeypatch.setattr(fine_tune, "clear_away", begin)
-    monkeypatch.setattr(vision.PretrainedModel, "copy_network", begin)
-    monkeypatch.setattr(exporting, "_whole_network", begin)
-    monkeypatch.setattr(grad_cam._Evidence, "__call__", begin)
-    monkeypatch.setattr(learning_curves, "_functions", begin)
-
-
 def calls(t, small_bert):
-    """Function by name → the function, and arguments with which it works or begins to."""
-    trained = {"model": t.model, "inputs": t.pixels, "labels": t.labels}
+    """Function by name → the function, and arguments with which it works."""
     seen = {"images": t.pixels[:1], "cache": False}
     judged = {"y": t.labels}
     return {
@@ -122,26 +88,11 @@ def calls(t, small_bert):
             tl.train_classifier,
             {"features": t.features, "labels": t.labels},
         ),
-        "tl.fine_tune": (tl.fine_tune, trained),
-        "tl.freeze": (tl.freeze, {"model": t.seer}),
+        "tl.freeze": (tl.freeze, {"model": t.network}),
         "tl.add_head": (tl.add_head, {"model": t.model, "classes": 2}),
-        "tl.export": (
-            tl.export,
-            {
-                "trained": t.classifier,
-                "folder": "new",
-                "dataset": t.dataset,
-                "model": t.model,
-            },
-        ),
         "tl.load_exported": (tl.load_exported, {"folder": "not there"}),
         "tl.results": (tl.results, {}),
-        "tl.grad_cam": (tl.grad_cam, {"classifier": t.seer, "images": t.pixels}),
         "tl.augment": (tl.augment, {"image": t.pixels[0]}),
-        "tl.learning_curve": (
-            tl.learning_curve,
-            {"dataset": t.dataset, "methods": {"own": t.own}, "seeds": 1},
-        ),
         "tl.datasets.examine": (datasets.examine, {"dataset": t.dataset}),
         "tl.datasets.find_pack": (datasets.find_pack, {"name": "dogs"}),
         "tl.datasets.from_folder": (datasets.from_folder, {"path": "not there"}),
@@ -163,15 +114,10 @@ def calls(t, small_bert):
         "split.select": (t.split.select, {"rows": [0]}),
         "split.with_classes": (t.split.with_classes, {"class_names": ["cat"]}),
         "curve.labels_for": (t.curve.labels_for, {"method": "probe", "accuracy": 0.5}),
-        "curve.crossing": (t.curve.crossing, {"first": "probe", "second": "probe"}),
         "ConfusionMatrix.of": (
             ConfusionMatrix.of,
             {"labels": [0, 1], "predicted": [0, 0], "class_names": ["cat", "dog"]},
         ),
-        "matrix.worst": (t.matrix.worst, {}),
-        "interval": (interval, {"right": 1, "of": 2}),
-        "paired_gain": (paired_gain, {"simpler_right": [True], "right": [True]}),
-        "fetching.check_names": (fetching.check_names, {"names": ["dogs"]}),
     }
 
 

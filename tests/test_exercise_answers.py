@@ -7,7 +7,6 @@ from exercise_examples import EXAMPLES, UNREADABLE, With
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
-from tlcourse.exercises.answers import NotYet
 from tlcourse.exercises.table import exercises, find_exercise
 
 SLOW = ("3.", "7.")  # dogs and MiniLM, which need not be on the machine
@@ -88,7 +87,7 @@ def test_no_odd_answer_is_right_and_each_gets_a_short_sentence(number, monkeypat
         assert verdict.reason.isprintable() and 10 < len(verdict.reason) < 700, name
 
 
-@pytest.mark.parametrize("number", ["0.1", "1.1", "4.1", "5.1", "8.3", "10.1", "11.2"])
+@pytest.mark.parametrize("number", ["1.1", "4.1", "10.1"])
 def test_a_right_number_may_come_from_numpy_or_tensorflow(number):
     import tensorflow as tf
 
@@ -96,21 +95,6 @@ def test_a_right_number_may_come_from_numpy_or_tensorflow(number):
     right = answers["right"]
     for form in (np.float64, np.array, float, tf.constant):
         assert tl.check(number, form(right), *context).state == "right"
-
-
-def test_right_accuracies_may_come_in_another_order_and_precision():
-    context, answers = examples_of("10.3")
-    values = reversed(answers["right"].items())
-    answer = {name: np.float32(value) for name, value in values}
-    assert tl.check("10.3", answer, *context).state == "right"
-
-
-@pytest.mark.parametrize("number", [marked(number) for number in exercises()])
-def test_context_that_is_too_much_gets_a_sentence(number, monkeypatch):
-    context, answers = examples_of(number)
-    answer, context = given(answers["right"], context, monkeypatch)
-    verdict = tl.check(number, answer, *context, None)
-    assert "argument" in verdict.reason
 
 
 def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
@@ -122,9 +106,3 @@ def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
         (warning,) = tl.checks.frozen_report(colleagues[name]).warnings
         assert word in warning
     assert not tl.checks.frozen_report(colleagues["Ben"]).warnings
-
-
-def test_nothing_but_an_example_is_asked_for():
-    assert set(EXAMPLES) == set(exercises())
-    with pytest.raises(NotYet):
-        find_exercise("4.1").check("many", ())

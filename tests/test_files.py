@@ -55,16 +55,6 @@ def test_a_damaged_bundled_file_is_refused_with_its_cure(samples, damage):
         cards.bundled_file("samples", "coffee.jpg")
 
 
-@pytest.mark.parametrize("line", ["title:", "source:", "licence:", "built_by:", "---"])
-def test_a_card_that_lacks_a_line_is_damaged(samples, line):
-    card = samples / "CARD.md"
-    lines = card.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [text for text in lines if not text.startswith(line)]
-    card.write_text("".join(kept), encoding="utf-8")
-    with pytest.raises(DamagedFile, match="git checkout -- data"):
-        cards.read_card("samples")
-
-
 # The cache's folder
 
 

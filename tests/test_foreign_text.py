@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from brightness_export import write_brightness_export, write_shades
 from hostile import FOREIGN_NAMES, name_of_cell
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
@@ -27,9 +25,8 @@ from typer.testing import CliRunner
 from tlcourse import cli, show
 from tlcourse.cards import Card
 from tlcourse.datasets.core import Split
-from tlcourse.errors import UserInputError, printable
+from tlcourse.errors import printable
 from tlcourse.exported import load_exported
-from tlcourse.foreign_text import csv_cell
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
 from tlcourse.predicting import predict_files
@@ -295,26 +292,6 @@ def test_figures_show_names_as_text(some, monkeypatch):
 
 # Text: a terminal, errors, warnings
 
-TEXT = {
-    "card": lambda name: str(foreign(name)),
-    "table": lambda name: repr(Table((name, "n"), [(name, 1)])),
-    "freeze table": lambda name: repr(freeze_table(name)),
-    "confusion": lambda name: str(
-        ConfusionMatrix.of([0, 1], [1, 1], [name, f"other {name}"])
-    ),
-    "answer": lambda name: repr(Answer(name, {}, lambda: None)),
-    "error": lambda name: str(UserInputError(f"There is no class {name}.")),
-}
-
-
-@pytest.mark.parametrize("surface", TEXT)
-def test_text_for_a_terminal_has_no_control_characters(surface):
-    for name in FOREIGN_NAMES.values():
-        found, ordinary = TEXT[surface](name), TEXT[surface]("cat")
-        assert not CONTROL.search(found.replace("\t", " "))
-        if surface not in ("card", "error", "answer"):  # which may have several lines
-            assert found.count("\n") == ordinary.count("\n")
-
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_prints_no_control_characters(tmp_path, kind):
@@ -360,9 +337,3 @@ def test_no_cell_of_csv_is_a_formula_and_every_name_comes_back(named):
     labels = labels_of(text.getvalue())
     assert not any(label.startswith(tuple("=+-@\t\r\n＝＋－＠")) for label in labels)  # noqa: RUF001
     assert sorted(map(name_of_cell, labels)) == sorted(names)
-
-
-@settings(deadline=None)
-@given(st.text(st.sampled_from("'=+-@\t\r\na1.") | st.characters(), max_size=9))
-def test_a_name_comes_back_from_a_cell(name):
-    assert name_of_cell(csv_cell(name)) == name

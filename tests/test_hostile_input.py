@@ -7,8 +7,6 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +16,6 @@ import pytest
 from brightness_export import write_brightness_export
 from hostile import (
     FOLDERS,
-    NAMES,
-    name_of_cell,
     picture_bytes,
     spoilt_bytes,
     state,
@@ -28,9 +24,8 @@ from hostile import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from tlcourse.datasets import examine, from_folder
+from tlcourse.datasets import from_folder
 from tlcourse.errors import PictureError, TLCourseError, printable
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.pictures import read_picture
@@ -99,23 +94,6 @@ def test_every_picture_is_in_one_split_or_left_out_with_a_reason(folders):
             assert (path in used) != (printable(path) in left_out), path
 
 
-@given(FOLDERS)
-def test_what_is_used_can_be_decoded_and_described(folders):
-    with written(folders) as root:
-        try:
-            dataset = from_folder(root)
-        except TLCourseError:
-            return
-        for split in dataset.splits.values():
-            for picture in split.images:
-                assert (
-                    picture.dtype == np.uint8
-                    and picture.shape[2] == 3
-                    and min(picture.shape[:2]) >= 16
-                )
-        assert repr(examine(dataset)).encode("utf-8")
-
-
 @given(FOLDERS, st.sampled_from(["csv", "json"]))
 def test_every_picture_has_one_answer_or_one_reason(model, folders, form):
     with written(folders) as root:
@@ -156,23 +134,6 @@ def test_any_bytes_are_a_picture_or_a_sentence(content):
         assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
 
 
-@given(st.lists(NAMES, min_size=2, max_size=5))
-def test_class_names_of_any_kind_come_back(names):
-    with tempfile.TemporaryDirectory() as place:
-        folder = write_brightness_export(Path(place, "made"), names)
-        Image.new("RGB", (8, 8), "white").save(Path(place, "white.png"))
-        model, text = load_exported(folder), io.StringIO(newline="")
-        predict_files(model, [Path(place, "white.png")], text, top=len(names))
-        (row,) = csv.DictReader(io.StringIO(text.getvalue(), newline=""))
-        said = [
-            row["label"],
-            *(row[f"label_{number}"] for number in range(2, len(names) + 1)),
-        ]
-        assert model.class_names == names and sorted(map(name_of_cell, said)) == sorted(
-            names
-        )
-
-
 @given(st.data())
 def test_an_altered_record_is_refused_or_says_the_same_network(data):
     with tempfile.TemporaryDirectory() as place:
@@ -196,57 +157,3 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
         else:
             assert model.predict_proba(np.full((1, 8, 8, 3), 200)).shape == (1, 2)
 
-
-# Not drawn, but as bad
-
-
-LIMITED = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from tlcourse.train_folder import train_folder
-from tlcourse.errors import TLCourseError
-import tlcourse as tl, keras, tlcourse.exporting
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
-try:
-    train_folder(sys.argv[1], sys.argv[2], epochs=0, say=lambda line: None)
-except TLCourseError as error:
-    print(error)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="no limits on files there")
-@pytest.mark.parametrize("limit", [0, 1_000_000])
-def test_where_files_cannot_grow_an_export_leaves_nothing_and_says_so(tmp_path, limit):
-    """As on a full disk: a write fails half-way, in the cache and in the export."""
-    rng = np.random.default_rng(0)
-    for name, level in (("dark", 60), ("light", 190)):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(4):
-            pixels = np.clip(rng.normal(level, 30, (32, 32, 3)), 0, 255).astype(
-                np.uint8
-            )
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
-    before = state(tmp_path / "pictures")
-    command = [
-        sys.executable,
-        "-c",
-        LIMITED,
-        tmp_path / "pictures",
-        tmp_path / "out" / "made",
-        limit,
-    ]
-    environment = {
-        **os.environ,
-        "TLCOURSE_CACHE": str(tmp_path / "cache"),
-        "TQDM_DISABLE": "1",
-    }
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    assert (
-        "could not be written to" in done.stdout
-        and "Nothing was left there" in done.stdout
-    )
-    assert list(tmp_path.glob("out/*")) == [] and state(tmp_path / "pictures") == before

@@ -30,11 +30,6 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_lesson_00_lists_all_that_follow():
-    text = (build.SOURCES / f"{NAMES[0]}.py").read_text(encoding="utf-8")
-    assert re.findall(r"\| \[\d\d\]\((\w+)\.ipynb\) \|", text) == NAMES[1:]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_source_and_lesson_have_the_same_cells(name):
     source = build.convert(build.SOURCES / f"{name}.py")
@@ -54,12 +49,6 @@ def test_a_lesson_was_run_once_from_top_to_bottom(lesson):
 
 def test_nothing_forbidden_is_stored(lesson):
     assert build.forbidden(lesson) == [] and "widgets" not in lesson.metadata
-
-
-def test_pictures_that_must_not_be_passed_on_are_not_stored(lesson):
-    for cell in code_cells(lesson):
-        if "no-store" in cell.metadata.get("tags", []):
-            assert cell.outputs == []
 
 
 def test_code_cells_fit_on_a_screen(source):
@@ -123,12 +112,6 @@ def test_a_solution_is_right(lesson):
     assert said and all(re.match(r"Exercise \d+\.\d: right\. ", text) for text in said)
 
 
-def test_links_to_lessons_lead_somewhere(source):
-    text = "\n".join(cell.source for cell in source.cells)
-    for target in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", text):
-        assert (ROOT / "notebooks" / target).is_file(), target
-
-
 def test_measured_numbers_are_printed_and_not_typed(source):
     """Percentages in prose are published ones; what was measured here is printed by a cell."""
     published = {"82.44", "88.42"}
@@ -143,8 +126,6 @@ def test_measured_numbers_are_printed_and_not_typed(source):
     [
         ("82.6% of 656 cells", "81.4% of 656 cells"),
         ("right: 100%", "right:  99%"),
-        ("mean 0.51 ± 0.02", "mean 0.52 ± 0.03"),
-        ("VGG16 needs 15.35 G", "VGG16 needs 15.20 G"),
         ("33% in 4.1 s", "33% in 19.7 s"),
     ],
 )
@@ -158,9 +139,6 @@ def test_a_lesson_run_on_another_processor_says_the_same(stored, fresh):
         ("82.6% of 656 cells", "80.2% of 656 cells"),
         ("82.6% of 656 cells", "82.6% of 657 cells"),
         ("82.6% right", "82.6% wrong"),
-        ("espresso, 85%", "espresso, 81%"),
-        ("0.51", "0.54"),
-        ("15.35 G", "14.80 G"),
         ("82.6%", "82.6"),
         ("0.5 0.5", "0.5"),
     ],

@@ -13,7 +13,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 WALL = ROOT / "tests" / "offline"
-RUN = [sys.executable, str(WALL / "run.py"), sys.executable, "-c"]
 
 
 @pytest.fixture
@@ -83,29 +82,6 @@ def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(
 
 
 # --- the end of a run ---
-
-
-def run(code):
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("TLCOURSE_OFFLINE")
-    }
-    return subprocess.run(
-        [*RUN, code], capture_output=True, text=True, env=environment, timeout=300
-    )
-
-
-def test_a_run_that_tries_to_leave_fails_and_says_who_and_where_to():
-    ended = run(
-        "import socket\ntry: socket.create_connection(('192.0.2.1', 80))\nexcept OSError: print('caught')"
-    )
-    assert (ended.returncode, "caught\n" in ended.stdout) == (1, True)
-    assert (
-        "1 attempts to leave this machine, 1 that no test provoked on purpose."
-        in ended.stdout
-    )
-    assert "1 × 192.0.2.1:80" in ended.stdout and "<string>:2 <module>" in ended.stdout
 
 
 # --- the course behind the wall ---

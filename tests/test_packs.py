@@ -9,7 +9,7 @@ from PIL import Image
 
 from tlcourse import datasets
 from tlcourse.datasets import pack
-from tlcourse.errors import DamagedFile, DatasetUnavailable, UserInputError
+from tlcourse.errors import DamagedFile
 from tlcourse.files import sha256
 from tlcourse.foreign_text import csv_cell
 
@@ -101,11 +101,6 @@ def test_a_damaged_pack_is_refused_with_the_cure(folder, damage):
 # Finding
 
 
-def test_an_unknown_name_is_answered_with_the_packs_that_there_are(dogs):
-    with pytest.raises(UserInputError, match="packs in TLCOURSE_PACKS: dogs"):
-        datasets.load_dataset("cats")
-
-
 def test_dogs_are_read_from_class_folders(dogs, monkeypatch):
     (dogs / "CARD.md").write_text("Photographed by Ada.", encoding="utf-8")
     unused = lambda name: pytest.fail("looked elsewhere")  # noqa: E731
@@ -115,20 +110,3 @@ def test_dogs_are_read_from_class_folders(dogs, monkeypatch):
     assert [len(split) for split in dataset.splits.values()] == [4, 4, 4]
     assert str(dogs) in dataset.card.source
     assert dataset.card.text == "Photographed by Ada."
-
-
-@pytest.mark.parametrize("options", [{}, {"full": True}])
-def test_a_pack_stands_in_for_a_set_that_is_not_here_but_for_no_variant(
-    folder, monkeypatch, options
-):
-    def unavailable(**options):
-        raise DatasetUnavailable("not here")
-
-    monkeypatch.setitem(datasets._LOADERS, "digits", unavailable)
-    folder.rename(folder.with_name("digits"))
-    monkeypatch.setenv("TLCOURSE_PACKS", str(folder.parent))
-    if options:
-        with pytest.raises(DatasetUnavailable):
-            datasets.load_dataset("digits", **options)
-    else:
-        assert len(datasets.load_dataset("digits").train) == 4

@@ -5,13 +5,10 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from tlcourse import plots as show
 from tlcourse.errors import UserInputError
-from tlcourse.features.pictures import Pictures
-from tlcourse.plots.figure import in_words
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.learning_curves import LearningCurve, Point
 
@@ -68,15 +65,6 @@ def figures():
     return {name: function() for name, function in FIGURES.items()}
 
 
-def titles(figure):
-    return [axes.get_title() for axes in figure.axes]
-
-
-def shown(figure):
-    """The pictures in a figure, uint8 (h, w, 3)."""
-    return [np.asarray(a.images[0].get_array()) for a in figure.axes if a.images]
-
-
 def texts_of(artists):
     return [artist.get_text() for artist in artists]
 
@@ -99,18 +87,6 @@ def test_a_notebook_stores_a_small_png_with_its_description(name, figures):
     assert len(data["image/png"]) < 50_000
 
 
-@pytest.mark.parametrize("name", ["bars", "pictures", "confusion"])
-def test_the_same_figure_is_the_same_bytes(name, figures):
-    assert FIGURES[name]()._repr_png_() == figures[name]._repr_png_()
-
-
-def test_pyplot_does_not_show_it_a_second_time():
-    from matplotlib import pyplot
-
-    pyplot.close("all")
-    assert isinstance(FIGURES["bars"](), Figure) and pyplot.get_fignums() == []
-
-
 def test_a_notebook_shows_the_words_folded_away_below_the_picture(monkeypatch, figures):
     displayed = []
     monkeypatch.setattr(
@@ -120,14 +96,6 @@ def test_a_notebook_shows_the_words_folded_away_below_the_picture(monkeypatch, f
     picture, words = displayed
     assert "image/png" in picture and words["text/html"].startswith("<details")
     assert f"<p>{html.escape(figures['bars'].alt)}</p>" in words["text/html"]
-
-
-def test_a_figure_in_words_escapes_text_and_marks_the_headings_of_its_table():
-    table = {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"]]}
-    page = in_words("Lines of a < b.", table)
-    assert "<p>Lines of a &lt; b.</p>" in page
-    assert '<th scope="col">a &lt; b</th>' in page
-    assert '<th scope="row">1</th><td>50 ± 3</td>' in page
 
 
 WORDS = {
@@ -151,11 +119,6 @@ def test_the_words_say_what_is_shown(name, figures):
     assert WORDS[name] in figures[name].alt
 
 
-def test_of_very_many_titles_the_words_hold_the_first():
-    figure = show.pictures([COLOUR[0]] * 30, [str(number) for number in range(30)])
-    assert figure.alt.endswith("; 23; and 6 more.")
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_notebook_keeps_the_numbers_of_a_chart(name, figures):
     table, about = figures[name].table, figures[name]._repr_mimebundle_()[1]
@@ -170,36 +133,6 @@ def test_a_notebook_keeps_the_numbers_of_a_chart(name, figures):
 # Pictures
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64, np.int64])
-def test_pictures_of_any_type_are_drawn_with_the_pixels_that_they_have(kind):
-    np.testing.assert_array_equal(shown(show.pictures(COLOUR.astype(kind))), COLOUR)
-
-
-@pytest.mark.parametrize("shape", [(5, 8, 9), (5, 8, 9, 1)])
-def test_grey_pictures_are_grey(shape):
-    grey = COLOUR[..., 0].reshape(shape)
-    expected = np.repeat(COLOUR[..., :1], 3, axis=-1)
-    np.testing.assert_array_equal(shown(show.pictures(grey)), expected)
-
-
-@pytest.mark.parametrize("size", [(1, 7, 3), (7, 1, 3), (1, 7), (7, 1)])
-def test_a_picture_one_pixel_high_or_wide_is_drawn(size):
-    (picture,) = shown(show.pictures([np.full(size, 9, np.uint8)]))
-    assert picture.shape == (*size[:2], 3)
-
-
-def test_files_and_pillow_images_are_drawn(tmp_path):
-    Image.fromarray(COLOUR[0]).save(tmp_path / "0.png")
-    for images in (Pictures([tmp_path / "0.png"]), [Image.fromarray(COLOUR[0])]):
-        np.testing.assert_array_equal(shown(show.pictures(images)), COLOUR[:1])
-
-
-@pytest.mark.parametrize(("columns", "expected"), [(2, 2), (9, 5)])
-def test_there_are_no_more_columns_than_pictures(columns, expected):
-    figure = show.pictures(COLOUR, columns=columns)
-    assert figure.axes[0].get_gridspec().ncols == expected
-
-
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -209,8 +142,6 @@ def test_there_are_no_more_columns_than_pictures(columns, expected):
         ({}, [1, 0, 2, 3, 5, 6, 4, None]),
         # Fewer right than wrong: the second row begins with the wrong ones.
         ({"labels": [1 - label for label in TRUE]}, [4, 5, 6, None, 3, 1, 0, 2]),
-        ({"labels": PROBABILITIES.argmax(axis=1), "count": 4}, [1, 0, 5, 3]),
-        ({"labels": PROBABILITIES.argmin(axis=1), "count": 4}, [5, 3, 1, 0]),
     ],
 )
 def test_right_and_wrong_shows_the_most_confident_of_each_class(options, expected):
@@ -220,30 +151,6 @@ def test_right_and_wrong_shows_the_most_confident_of_each_class(options, expecte
         for axes in figure.axes
     ]
     assert rows == expected
-
-
-def test_right_and_wrong_says_class_answer_and_confidence():
-    assert titles(right_and_wrong(count=2)) == [
-        "RIGHT\npug, 99% sure",
-        "RIGHT\ncollie, 75% sure",
-        "WRONG: is pug\ncollie, 90% sure",
-        "WRONG: is collie\npug, 60% sure",
-    ]
-
-
-def test_each_layer_is_a_row_of_its_channels_that_vary_most(figures):
-    best = np.argsort(-ACTIVATIONS[0].std(axis=(0, 1)))
-    pictures = shown(figures["channels"])
-    assert len(pictures) == 2 * 5  # as many as the narrowest layer has
-    np.testing.assert_array_equal(pictures[0], ACTIVATIONS[0][..., best[0]])
-    assert figures["channels"].axes[5].get_ylabel() == "late"
-
-
-def test_a_heat_map_lies_over_its_picture_and_is_transparent_where_it_is_low(figures):
-    below, above = figures["heat_maps"].axes[0].images
-    np.testing.assert_array_equal(above.get_array(), HEAT[0].astype(np.float32))
-    np.testing.assert_allclose(above.get_alpha(), 0.6 * HEAT[0], rtol=1e-6)
-    assert above.get_extent() == below.get_extent()
 
 
 # Charts
@@ -258,27 +165,10 @@ def test_a_confusion_has_counts_shades_and_names(figures):
     assert "80.0%" in axes.get_title()
 
 
-def test_a_large_confusion_has_no_counts_too_small_to_read_and_takes_empty_classes():
-    names = [str(number) for number in range(31)]
-    (axes,) = show.confusion(ConfusionMatrix.of([0], [0], names), "Mine").axes
-    assert not axes.texts and axes.get_title() == "Mine"
-    assert np.asarray(axes.images[0].get_array())[1:].max() == 0
-
-
 def test_each_class_has_its_points_and_its_name_in_the_legend():
     (axes,) = show.feature_map(POINTS, [0, 1] * 3, ["a", "_b", "none"]).axes
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), POINTS[::2])
     assert texts_of(axes.get_legend().get_texts()) == ["a", "_b", "none"]
-
-
-def test_no_two_of_many_classes_have_the_same_colour_and_marker():
-    names = [str(number) for number in range(40)]
-    axes = show.feature_map(np.zeros((40, 2)), range(40), names).axes[0]
-    styles = {
-        (points.get_facecolor()[0].tobytes(), points.get_paths()[0].vertices.tobytes())
-        for points in axes.collections
-    }
-    assert len(styles) == 40
 
 
 def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figures):
@@ -291,25 +181,6 @@ def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figure
     assert texts_of(axes.get_legend().get_texts()) == ["probe", "scratch"]
 
 
-def test_lines_differ_in_marker_and_dash_as_well_as_in_colour(figures):
-    lines = figures["curves"].axes[0].lines
-    for style in ("linestyle", "marker", "color"):
-        assert len({getattr(line, f"get_{style}")() for line in lines}) == len(lines)
-
-
-def test_training_shows_validation_and_what_was_reached_before(figures):
-    loss, accuracy = figures["training"].axes
-    assert [line.get_label() for line in loss.lines] == ["training", "validation"]
-    assert list(accuracy.lines[0].get_ydata()) == [0.7, 0.75]
-    assert set(accuracy.lines[1].get_ydata()) == {0.65}
-    assert loss.get_xlim() == (0.5, 5.5)
-
-
-def test_training_without_validation_shows_the_loss_alone():
-    figure = show.training({"loss": [1.0]})
-    assert len(figure.axes) == 1 and len(figure.axes[0].lines) == 1
-
-
 def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
     figure = show.bars(["a", "b"], [80.0, 60.0], "accuracy", "Ways", [1.5, 2])
     (axes,) = figure.axes
@@ -317,12 +188,6 @@ def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
     assert texts_of(axes.texts) == ["80.0 ± 1.5", "60.0 ± 2.0"]
     assert texts_of(axes.get_yticklabels()) == ["a", "b"] and axes.yaxis_inverted()
     assert figure.table.rows[0] == ("a", "80.0 ± 1.5")
-
-
-def test_points_bear_their_names_and_the_default_is_a_line(figures):
-    (axes,) = figures["points"].axes
-    assert [(note.get_text(), *note.xy) for note in axes.texts][1] == ("b", 10, 3)
-    assert axes.get_xscale() == "log" and axes.lines[0].get_ydata()[0] == 2.5
 
 
 # What is refused
@@ -334,24 +199,15 @@ def test_points_bear_their_names_and_the_default_is_a_line(figures):
         (lambda: show.pictures([]), "nothing to show"),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ"),
         (lambda: show.pictures(COLOUR[0]), "is one picture"),
-        (lambda: show.pictures(COLOUR, columns=0), "columns is 0"),
-        (lambda: show.pictures(["dog.png"]), "array of shape"),
-        (lambda: show.pictures([np.full((2, 2), np.nan)]), "NaN"),
         (lambda: show.pictures(COLOUR / 255), "scaled"),
-        (lambda: right_and_wrong(labels=[0]), "Lengths differ"),
         (lambda: right_and_wrong(labels=[2] * 7), "whole numbers from 0 to 1"),
-        (lambda: right_and_wrong(names=["a", "b", "c"]), "class_names 3"),
         (lambda: show.channels([np.zeros((4, 4))], ["a"]), r"\(h, w, channels\)"),
         (lambda: show.heat_maps(COLOUR[:1], 2 + HEAT[:1]), r"in \[0, 1\]"),
         (lambda: show.feature_map(POINTS[:, :1], [0] * 6, ["a"]), r"\(n, 2\)"),
-        (lambda: show.feature_map(POINTS, [-1] * 6, ["a"]), "whole numbers"),
         (lambda: show.curves([1], {}, {}, "", "", ""), "nothing to show"),
-        (lambda: show.curves([1], {"a": [1]}, {"a": []}, "", "", ""), "of a 0"),
         (lambda: show.training({}), "nothing to show"),
-        (lambda: show.training({"loss": [1], "val_loss": []}), "Lengths differ"),
         (lambda: show.attention(["a"], [[1, 2]]), "one row and one column"),
         (lambda: show.bars(["a"], [1], "", "", [1, 2]), "deviations 2"),
-        (lambda: show.points([1], [], "", "", ""), "Lengths differ"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(draw, word):

@@ -33,11 +33,6 @@ def run_python(program):
 # Names
 
 
-@pytest.mark.parametrize("name", tl.__all__)
-def test_each_public_name_can_be_had(name):
-    assert getattr(tl, name) is not None
-
-
 def test_type_checkers_are_told_of_each_public_name():
     """Editors and mypy cannot see through `__getattr__`."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))

@@ -89,18 +89,9 @@ def test_what_is_sound_is_no_fault(faults_of, body):
             '<a href="#gone">x</a>',
             "index.html links to #gone, and there is no such place on that page.",
         ),
-        ('<img src="gone.png">', "index.html links to gone.png, which is not there."),
         (
             '<img src="//elsewhere.example/a.png">',
             "index.html loads //elsewhere.example/a.png from another host.",
-        ),
-        (
-            '<script src="https://elsewhere.example/a.js"></script>',
-            "index.html loads https://elsewhere.example/a.js from another host.",
-        ),
-        (
-            '<link rel="stylesheet" href="https://elsewhere.example/a.css">',
-            "index.html loads https://elsewhere.example/a.css from another host.",
         ),
         (
             f"<p>{ROOT}/notebooks</p>",

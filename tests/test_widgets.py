@@ -11,7 +11,6 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.models.recipes import RECIPES
 from tlcourse.plots.figure import Figure
 from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import (
@@ -64,14 +63,6 @@ def test_a_moved_control_changes_words_and_picture():
     assert '<img alt="at 2."' in counter.picture.value
 
 
-def test_an_executed_notebook_cannot_wait_for_an_output_widget():
-    parts = [Counter().box]
-    while parts:
-        part = parts.pop()
-        parts += getattr(part, "children", ())
-        assert type(part).__name__ != "Output"
-
-
 # The sliders
 
 
@@ -90,14 +81,6 @@ def test_the_freeze_explorer_says_what_a_cut_trains_and_costs(bundled_model):
     bars = answer.figure.axes[0].patches
     assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6
     assert "not measured" in FreezeExplorer().answer(11).text
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_each_published_network_has_its_costs(name):
-    data = FreezeExplorer(name).answer(1).data
-    seconds = data["seconds_per_epoch"]
-    assert len(data["frozen"]) == 1 and len(data["trainable_blocks"]) >= 4
-    assert seconds["in_fit"] > seconds["computed_once"] > 0
 
 
 def point(labels, rows, *accuracies):
@@ -148,13 +131,6 @@ def predicted():
 
 
 TRAIN = (split([0, 1, 0, 1]), np.array([[1, 0], [0, 1], [1, 0.2], [0.5, 0.5]]))
-
-
-def test_the_most_frequent_mistake_is_shown_first_the_most_confident_picture_first(
-    predicted,
-):
-    data = MistakeBrowser(*predicted[:2]).answer().data
-    assert (data["true"], data["predicted"], data["rows"]) == ("cat", "dog", [2, 1])
 
 
 def test_each_picture_has_probabilities_and_neighbours(predicted):
@@ -231,15 +207,6 @@ def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
     assert nearest["row"] == 1 and nearest["cosine"] == pytest.approx(1, abs=1e-4)
     assert "left" in answer.data["where"] and "left" in answer.text
     assert len(answer.figure.axes) == 5 and answer.figure.alt == answer.text
-
-
-def test_the_heat_map_averages_to_the_score_of_the_classifier(arguments):
-    model, classifier, *_ = arguments
-    grid = model.activations([striped(40)], "head", cache=False)[0].astype(float)
-    weights, _ = classifier.kernel_and_bias()
-    scores = model.extract_features([striped(40)], cache=False)[0] @ weights
-    averages = (grid @ weights).mean(axis=(0, 1))
-    np.testing.assert_allclose(averages, scores, rtol=0.02, atol=0.02)
 
 
 def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):

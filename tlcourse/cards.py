@@ -37,8 +37,6 @@ def data_folder() -> Path:
 class Card:
     """What is known of a data set or of weights, of `data/<name>/CARD.md`.
 
-    A notebook renders the course's own cards as Markdown, and any other as plain text.
-
     Attributes
     ----------
     name, title, source, licence, built_by : str
@@ -47,8 +45,6 @@ class Card:
         File name → SHA-256 of the bundled files.
     text : str
         The card's prose, in Markdown.
-    bundled : bool
-        Whether all of it comes with the course.
     """
 
     name: str
@@ -58,20 +54,13 @@ class Card:
     built_by: str
     files: dict[str, str]
     text: str
-    bundled: bool = False
 
     def __str__(self) -> str:
         head = f"{self.title}\nSource: {self.source}\nLicence: {self.licence}"
         return printable(f"{head}\n\n{self.text.strip()}", lines=True)
 
-    def _repr_markdown_(self) -> str | None:
-        if not self.bundled:
-            return None
-        head = f"**{self.title}**  \nSource: {self.source}  \nLicence: {self.licence}"
-        return f"{head}\n\n{self.text}"
-
-    def _repr_html_(self) -> str | None:
-        return None if self.bundled else preformatted(self)
+    def _repr_html_(self) -> str:
+        return preformatted(self)
 
 
 def read_card(name: str) -> Card:
@@ -89,7 +78,7 @@ def read_card(name: str) -> Card:
             f"{_HOW_TO_MEND}"
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
-    return Card(name=name, files=files, text=prose, bundled=True, **lines)
+    return Card(name=name, files=files, text=prose, **lines)
 
 
 def bundled_file(folder: str, name: str) -> Path:

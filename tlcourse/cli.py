@@ -42,23 +42,12 @@ app = typer.Typer(
 )
 
 
-def _say(line: object = "", err: bool = False, **options: Any) -> None:
-    """Print a line, wrapped at words; square brackets are no markup."""
-    from rich.console import Console  # writes where stdout points now
-
-    if isinstance(line, str):
-        line = printable(line, lines=True)
-    console = Console(stderr=err, markup=False, highlight=False, emoji=False)
-    console.print(line, **options)
-
-
-def _say_or_path(line: object) -> None:
-    """As `_say`; but an indented line is a table's or a path and is not wrapped."""
-    _say(line, soft_wrap=str(line).startswith(("  ", "> ")))
+def _say(line: object = "") -> None:
+    print(printable(line, lines=True))
 
 
 def _complain(line: str) -> None:
-    _say(line, err=True, soft_wrap=True)
+    print(printable(line, lines=True), file=sys.stderr)
 
 
 def _show_version(show: bool) -> None:
@@ -83,26 +72,17 @@ def demo(
     """See a network find broken solar cells."""
     from .demo import run_demo
 
-    run_demo(picture, say=_say_or_path)
+    run_demo(picture, say=_say)
 
 
 @app.command()
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
-    from rich.table import Table
-    from rich.text import Text
-
     from .doctor import examine
 
-    colours = {"ok": "green", "optional": "dim", "broken": "red"}
-    table = Table("", "", "", show_header=False, box=None, pad_edge=False)
     findings = examine()
     for finding in findings:
-        state = Text(finding.state, colours.get(finding.state, "yellow"))
-        text = Text(printable(finding.text, lines=True), overflow="fold")
-        table.add_row(state, finding.subject, text)
-    _say(table)
-    _say()
+        _say(f"{finding.state:9}{finding.subject:16}{finding.text}")
     broken = [f.subject for f in findings if f.state == "broken"]
     missing = [f.subject for f in findings if f.state == "missing"]
     if broken:
@@ -132,16 +112,13 @@ def fetch(
                 with redirect_stdout(sys.stderr):  # downloaders print
                     fetching.fetch(name, with_classifier)
                 path, state = fetching.location(name, with_classifier), "fetched"
-            _say(f"{name}: {state}, {path}", soft_wrap=True)
+            _say(f"{name}: {state}, {path}")
         except TLCourseError as error:
             failed.append(name)
-            _say(f"{name}: could not be fetched. {error}", soft_wrap=True)
+            _say(f"{name}: could not be fetched. {error}")
     if failed:
-        _say(
-            f"Not here yet: {', '.join(failed)}. The same command goes on where this "
-            "stopped.",
-            soft_wrap=True,
-        )
+        goes_on = "The same command goes on where this stopped."
+        _say(f"Not here yet: {', '.join(failed)}. {goes_on}")
         raise typer.Exit(1)
 
 
@@ -160,9 +137,7 @@ def train(
     from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
-    train_folder(
-        folder, out, backbone, first, epochs, seed, licence, _say_or_path, scheduler
-    )
+    train_folder(folder, out, backbone, first, epochs, seed, licence, _say, scheduler)
 
 
 @app.command()
@@ -204,8 +179,7 @@ def show_cache() -> None:
     for path, size in contents():  # of Dask's a thousand files of one job
         sizes[path.parent if path.suffix == ".parquet" else path] += size
     for path, size in sizes.items():
-        name = path.relative_to(path.parent.parent)
-        _say(f"  {size / 1e6:9,.1f} MB  {name}", soft_wrap=True)
+        _say(f"  {size / 1e6:9,.1f} MB  {path.relative_to(path.parent.parent)}")
     most = f"{limit() / 1e6:,.0f} (TLCOURSE_CACHE_GB)"
     _say_of_cache(f"{sizes.total() / 1e6:,.1f} MB of at most {most}")
 
@@ -221,8 +195,8 @@ def clear_cache() -> None:
 def _say_of_cache(line: str) -> None:
     """What there is, and why it may be nothing."""
     if others := left_alone():
-        _say(others, soft_wrap=True)
-    _say(f"{line} in {cache_folder()}", soft_wrap=True)
+        _say(others)
+    _say(f"{line} in {cache_folder()}")
 
 
 def main() -> None:

@@ -98,28 +98,11 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def read_text(
-    path: str | PathLike,
-    most: int = MAX_BYTES,
-    error: type[TLCourseError] = UserInputError,
-) -> str:
-    """The text of a regular file in UTF-8, with line ends ``\\n``; as `read_file`."""
+def read_json(path: Path, error: type[TLCourseError] = UserInputError) -> Any:
+    """What a JSON file holds; raises as `read_file`, or because it is not JSON."""
+    content = read_file(path, error=error)
     try:
-        text = read_file(path, most, error).decode("utf-8")
-    except UnicodeDecodeError:
-        raise error(f"{path} is not text in UTF-8.") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def read_json(
-    path: str | PathLike,
-    most: int = MAX_BYTES,
-    error: type[TLCourseError] = UserInputError,
-) -> Any:
-    """What a JSON file holds; raises as `read_text`, or because it is not JSON."""
-    text = read_text(path, most, error)
-    try:
-        return json.loads(text)
+        return json.loads(content)
     except (ValueError, RecursionError) as reason:
         raise error(f"{path} is not JSON ({str(reason)[:100]}).") from None
 

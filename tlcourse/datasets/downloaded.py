@@ -38,7 +38,7 @@ def load_dogs() -> Dataset:
     if pack:
         dataset, card = read_pack(pack), read_card("dogs")
         text = dataset.card.text or card.text
-        card = replace(card, source=dataset.card.source, text=text, bundled=False)
+        card = replace(card, source=dataset.card.source, text=text)
         return replace(dataset, name="dogs", card=card)
     pets = builder()
     if not pets.is_prepared():

@@ -97,10 +97,10 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
 
 def _visible_folders(folder: Path) -> list[Path]:
     try:
-        entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        entries = sorted(folder.iterdir())
     except OSError as error:
         raise UserInputError(f"{folder} cannot be opened: {error.strerror}.") from error
-    return sorted(path for path in entries if path.is_dir())
+    return [path for path in entries if path.is_dir() and path.name[0] != "."]
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
@@ -245,10 +245,9 @@ def _assemble(
 ) -> Dataset:
     names = sorted({file.class_name for file in files})
     if len(names) < 2:
-        classes = f"1 class ({names[0]})" if names else "0 classes"
         raise UserInputError(
-            f"{folder} holds pictures of {classes}; a classifier needs two class "
-            f"folders with readable pictures. {len(skipped)} files were left out."
+            f"{folder} holds pictures of {len(names)} classes; a classifier needs two "
+            f"class folders with readable pictures. {len(skipped)} files were left out."
         )
     trained = {file.class_name for file in files if file.split == "train"}
     if untrained := sorted(set(names) - trained):

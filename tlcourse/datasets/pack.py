@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DamagedFile
 from ..features.bit_depth import BitDepth
 from ..features.pictures import Pictures
-from ..files import read_text, sha256
+from ..files import read_file, sha256
 from ..folders import pack_folders
 from ..foreign_text import from_csv_cell
 from ..validation import text
@@ -51,7 +51,7 @@ def read_pack(folder: Path) -> Dataset:
         return from_folder(folder, check=False)
     mend = f"Copy the pack {folder.name} again from where it came."
     try:
-        rows = _rows(read_text(manifest, error=DamagedFile))
+        rows = _rows(read_file(manifest, error=DamagedFile).decode("utf-8"))
     except (csv.Error, KeyError, TypeError, ValueError):
         raise DamagedFile(f"{manifest} is altered or cut short. {mend}") from None
     for row in rows:

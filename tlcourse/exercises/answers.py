@@ -63,51 +63,42 @@ class Number(Anything):
     """One finite number; what differs by less than this from a row is equal to it."""
 
     minimum: float = 0
+    maximum: float = LARGEST
     absolute: float = 0
     relative: float = 0
+    whole: bool = False
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> float:
         array = numbers(value)
         if array is None or array.ndim or array.dtype.kind == "b":
             raise unexpected(value, expected, name)
-        if not self.minimum <= array <= LARGEST:
-            raise unexpected(array.item(), expected, name)
-        return float(array)
+        number = array.item()
+        if self.maximum == 1 < number <= 100:
+            expected += ". As a percentage it may be right; score() returns 0 to 1"
+        is_inside = self.minimum <= number <= self.maximum
+        if not is_inside or (self.whole and number % 1):
+            raise unexpected(number, expected, name)
+        return int(number) if self.whole else float(number)
 
     def equal(self, answer: float, value: float) -> bool:
         return abs(answer - value) <= self.absolute + self.relative * abs(value)
 
 
-class WholeNumber(Number):
+def whole_number() -> Number:
     """One whole number; 36.0 is one, too."""
-
-    def read(self, value: Any, expected: str, name: str = "the answer") -> int:
-        result = super().read(value, expected, name)
-        if not result.is_integer():
-            raise unexpected(result, expected, name)
-        return int(result)
+    return Number(whole=True)
 
 
-@dataclass(frozen=True)
-class Share(Number):
+def share(minimum: float = 0) -> Number:
     """An accuracy or another share from 0 to 1."""
-
-    absolute: float = NEAR
-
-    def read(self, value: Any, expected: str, name: str = "the answer") -> float:
-        result = super().read(value, expected, name)
-        if 1 < result <= 100:
-            expected += ". As a percentage it may be right; score() returns 0 to 1"
-        if result > 1:
-            raise unexpected(result, expected, name)
-        return result
+    return Number(minimum, maximum=1, absolute=NEAR)
 
 
 class Shares(Anything):
     """A dictionary with a share for each of these names, and no others."""
 
     def __init__(self, *names: str, minimum: float = 0) -> None:
-        self.names, self.share = names, Share(minimum)
+        self.names, self.share = names, share(minimum)
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> dict:
         named = dictionary(value, self.names)

@@ -7,7 +7,7 @@ import numpy as np
 
 import tlcourse as tl
 
-from .answers import Anything, Array, Number, Share, Shares, having, near, unexpected
+from .answers import Anything, Array, Number, Shares, having, near, share, unexpected
 from .table import rows
 
 # --- 00, Start here ---
@@ -45,7 +45,7 @@ def _indices_in_train(sample, per_class, name):
     return indices
 
 
-@rows("0.1", Share())
+@rows("0.1", share())
 def few_labels(answer, few_cells):
     indices = _indices_in_train(few_cells, FEW, "few_cells")
     labels, test = tl.load_dataset("solar").test.labels, _features("test")

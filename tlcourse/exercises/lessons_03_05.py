@@ -12,12 +12,12 @@ from .answers import (
     Array,
     Network,
     Number,
-    Share,
     Shares,
-    WholeNumber,
     having,
     near,
+    share,
     unexpected,
+    whole_number,
 )
 from .table import rows
 
@@ -28,7 +28,7 @@ def _features(split, blocks=None):
     return tl.load_pretrained_model().extract_features(split.images, blocks)
 
 
-@rows("3.1", Share())
+@rows("3.1", share())
 def five_neighbours(answer):
     one, five = _neighbours()
     yield "right", five, {"one": one, "five": five}
@@ -50,7 +50,7 @@ def _neighbours():
     return np.mean(labels[:, 0] == truth), np.mean(votes == truth)
 
 
-@rows("3.2", Share())
+@rows("3.2", share())
 def named_right(answer):
     dogs, answers = tl.load_dataset("dogs"), _answers()
     labels = [label for ((label, _),) in answers]
@@ -68,7 +68,7 @@ def _answers():
     return tl.load_pretrained_model().predict_labels(images, top=1)
 
 
-@rows("3.3", Share())
+@rows("3.3", share())
 def another_block(answer, my_block):
     blocks = list(tl.load_pretrained_model().blocks)[:-1]
     if not isinstance(my_block, str) or my_block not in blocks:
@@ -96,7 +96,7 @@ def _accuracies(block):
 FEATURES, WIDTH, CLASSES = 1280, 1024, 10
 
 
-@rows("4.1", WholeNumber())
+@rows("4.1", whole_number())
 def number_of_weights(answer):
     kernels, biases = FEATURES * WIDTH + WIDTH * CLASSES, WIDTH + CLASSES
     first = FEATURES * WIDTH + WIDTH
@@ -159,7 +159,7 @@ def too_large_a_rate(tuned, probe_accuracy):
     record = getattr(tuned, "record", None)
     if not isinstance(record, dict) or not hasattr(tuned, "score"):
         raise unexpected(tuned, "the network that tl.fine_tune returned")
-    probe = Share().read(probe_accuracy, "a share between 0 and 1", "probe_accuracy")
+    probe = share().read(probe_accuracy, "a share between 0 and 1", "probe_accuracy")
     settings, cells = record["settings"], record["rows"]["validation"]
     block = {"block": record["from_block"] or "its pixels"}
     yield "another block", record["from_block"] != "block6c", block
@@ -172,7 +172,7 @@ def too_large_a_rate(tuned, probe_accuracy):
     yield "right", True, details | {"difference": 100 * (accuracy - probe)}
 
 
-@rows("5.3", Share())
+@rows("5.3", share())
 def share_at_rim(answer, maps_of_defects):
     expected = "maps of shape (n, 224, 224)"
     maps = Array().read(maps_of_defects, expected, "maps_of_defects").astype(float)

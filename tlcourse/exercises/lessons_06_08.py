@@ -11,13 +11,13 @@ from .answers import (
     Anything,
     Array,
     Network,
-    Share,
     Shares,
-    WholeNumber,
     dictionary,
     having,
     near,
+    share,
     unexpected,
+    whole_number,
 )
 from .table import rows
 
@@ -28,7 +28,7 @@ CLASSES, LABELS, FEWER = 60, 4, 2  # labels of each class in the lesson, and in 
 SCRATCH, FROZEN = "from scratch", "carried, frozen"
 
 
-@rows("6.1", WholeNumber())
+@rows("6.1", whole_number())
 def transferred_weights(answer):
     pairs = zip(CHANNELS, CHANNELS[1:], strict=False)
     first, second, third = [(9 * below + 1) * channels for below, channels in pairs]
@@ -55,7 +55,7 @@ def two_ways(answer, train, source):
     yield "exchanged", {SCRATCH: right[FROZEN], FROZEN: right[SCRATCH]}
 
 
-@rows("6.3", Share())
+@rows("6.3", share())
 def rescued_transfer(answer, train, inverted):
     having(train, "train", "__call__")
     having(inverted, "inverted", "get_layer")
@@ -99,7 +99,7 @@ PROBE, ALWAYS = "probe", "always the same"
 def number_of_tokens(answer, model):
     tokens = model.tokens(TEXT)
     yield "tokens", isinstance(answer, list | tuple) and list(answer) == tokens
-    number = WholeNumber().read(answer, "a whole number")
+    number = whole_number().read(answer, "a whole number")
     pieces = sum(token.startswith("##") for token in tokens)
     details = {"number": number, "tokens": " ".join(tokens), "pieces": pieces}
     yield "right", number == len(tokens), details
@@ -224,7 +224,7 @@ def mended(network):
 
 @rows("8.3", Anything())
 def larger_test(answer, correct):
-    bias = Share(minimum=-1).read(answer, "one number between 0 and 1")
+    bias = share(minimum=-1).read(answer, "one number between 0 and 1")
     expected = "an array of True and False, one row per probe"
     correct = Array().read(correct, expected, "correct")
     splits, smaller = _biases(correct, TESTED), _biases(correct, SMALLER).mean()

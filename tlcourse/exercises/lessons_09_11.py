@@ -9,13 +9,13 @@ from .answers import (
     Anything,
     Array,
     Number,
-    Share,
     Shares,
-    WholeNumber,
     dictionary,
     having,
     near,
+    share,
     unexpected,
+    whole_number,
 )
 from .table import rows
 
@@ -26,7 +26,7 @@ COLUMNS = {"lite0": slice(0, 1280), "lite2": slice(1280, 2560)}
 LEAKS, SOUND = "leaks", "does not leak"
 
 
-@rows("9.1", Share())
+@rows("9.1", share())
 def mean_of_the_best(answer):
     best = _mean_of_the_best()
     yield "right", best, {"best": best, "points": 100 * (best - PROBABILITY)}
@@ -97,7 +97,7 @@ def number_of_test_pictures(answer):
     yield "otherwise", True, {"points": 100 * half_width}
 
 
-@rows("10.2", WholeNumber())
+@rows("10.2", whole_number())
 def pictures_in_both(answer, theirs):
     pairs = _pairs(theirs)
     yield "right", pairs, {"tested": len(theirs["test"])}

@@ -32,7 +32,7 @@ def confusion(matrix: ConfusionMatrix, title: str | None = None) -> Figure:
     matrix : ConfusionMatrix
         From `classifier.confusion(features, labels)`.
     title : str, optional
-        The accuracy, if none is given.
+        Default: the accuracy.
 
     Examples
     --------
@@ -69,8 +69,7 @@ def attention(
     if weights.shape != (len(tokens), len(tokens)):
         raise UserInputError(
             f"weights has shape {weights.shape} for {len(tokens)} tokens; expected one "
-            "row and one column for each. Of model.attentions(sentence) choose a layer "
-            "and a head, or average over them."
+            "row and one column for each."
         )
     sheet, axes = _shaded(weights, tokens, "attends to", "token", title, 0.04)
     sheet.colorbar(axes.images[0], shrink=0.7, label="attention weight")
@@ -124,12 +123,8 @@ def feature_map(
         own = points[labels == label]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
         marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        style: dict[str, Any] = {
-            "s": 18,
-            "c": COLOURS[label % len(COLOURS)],
-            "alpha": 0.75,
-        }
-        axes.scatter(*own.T, marker=marker, linewidths=0, label=str(label), **style)
+        style: dict[str, Any] = {"c": COLOURS[label % len(COLOURS)], "alpha": 0.75}
+        axes.scatter(*own.T, 18, marker=marker, lw=0, label=str(label), **style)
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
     name_legend(axes, class_names)
@@ -173,9 +168,7 @@ def bars(
     texts = [f"{value:,.4g}" for value in values]
     if deviations is not None:
         pairs = zip(values, deviations, strict=True)
-        numbers = texts = [
-            f"{value:.1f} ± {deviation:.1f}" for value, deviation in pairs
-        ]
+        numbers = texts = [f"{value:.1f} ± {sd:.1f}" for value, sd in pairs]
     sheet, axes = new_figure(0.75, 0.1 + 0.03 * len(names))
     style: dict[str, Any] = {"color": COLOURS[0], "ecolor": COLOURS[1], "capsize": 2}
     drawn = axes.barh(range(len(names)), values, xerr=deviations, **style)
@@ -213,13 +206,9 @@ def points(
     check_lengths(x=x, y=y, names=names or x)
     sheet, axes = new_figure(0.75, 0.45)
     axes.scatter(x, y, s=24, alpha=0.75, linewidths=0, color=COLOURS[0])
+    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
     for name, across, up in zip(names, x, y, strict=False):
-        style: dict[str, Any] = {
-            "textcoords": "offset points",
-            "va": "center",
-            "fontsize": 8,
-        }
-        axes.annotate(escape_mathtext(name), (across, up), xytext=(6, 0), **style)
+        axes.annotate(escape_mathtext(name), (across, up), xytext=(6, -3), **style)
     if level is not None:
         axes.axhline(level, color=COLOURS[-1], linestyle=":")
         title = f"{title} (dotted: the default, {level:.3g})"

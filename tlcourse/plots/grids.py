@@ -150,12 +150,8 @@ def channels(
     """
     check_lengths(activations=activations, titles=titles)
     layers = [np.asarray(activation) for activation in activations]
-    for layer in layers:
-        if layer.ndim != 3:
-            raise UserInputError(
-                f"activations has an array of shape {layer.shape}; expected "
-                "(h, w, channels) for each layer."
-            )
+    if any(layer.ndim != 3 for layer in layers):
+        raise UserInputError("activations must be (h, w, channels) for each layer.")
     count = min(count, *(layer.shape[-1] for layer in layers))
     size = (WIDTH, len(layers) * WIDTH / (count + 1))
     sheet = Figure(figsize=size, layout="constrained")
@@ -198,10 +194,5 @@ def lay_over(axes: Axes, heat: np.ndarray) -> None:
             f"A map has shape {heat.shape} and runs from {heat.min():.3g} to "
             f"{heat.max():.3g}; expected (h, w) in [0, 1], as tl.grad_cam returns."
         )
-    style: dict[str, Any] = {
-        "cmap": "plasma",
-        "vmin": 0,
-        "vmax": 1,
-        "alpha": 0.6 * heat,
-    }
-    axes.imshow(heat, extent=axes.images[0].get_extent(), **style)
+    where: Any = axes.images[0].get_extent()
+    axes.imshow(heat, "plasma", vmin=0, vmax=1, alpha=0.6 * heat, extent=where)

@@ -74,9 +74,7 @@ def curves(
     cells = []
     for number, name in enumerate(means):
         mean, deviation = np.asarray(means[name]), np.asarray(deviations[name])
-        check_lengths(
-            x=x, **{f"means of {name}": mean, f"deviations of {name}": deviation}
-        )
+        check_lengths(x=x, means=mean, deviations=deviation)
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         dash = ("-", "--", "-.", ":")[number % 4]
         axes.plot(x, mean, marker + dash, color=colour, label=str(number))

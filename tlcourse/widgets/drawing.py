@@ -15,6 +15,7 @@ from ..errors import UserInputError, printable
 from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, WIDTH, Figure
+from ..validation import as_array
 from .base import Answer, Widget, has_canvas, image
 
 SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
@@ -190,17 +191,17 @@ def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
     """Probabilities (classes,) of a picture, uint8 (28, 28)."""
     if hasattr(network, "predict_proba"):
         return np.asarray(network.predict_proba(picture[None]))[0]
-    shape = getattr(network, "input_shape", None)
-    if not callable(network) or shape is None or len(shape) not in (3, 4):
+    if not hasattr(network, "input_shape"):
         raise UserInputError(
             f"{name!r} is a {type(network).__name__}; expected an object with "
             "predict_proba(images), or a Keras network of pictures."
         )
-    size = (shape[1] or SIDE, shape[2] or SIDE)
-    pixels = resize(np.repeat(picture[..., None], 3, axis=-1), size)
-    channels = pixels[..., 0] if len(shape) == 3 else pixels[..., : shape[3]]
-    batch = channels[None].astype(np.float32)
-    return np.asarray(network(batch, training=False))[0]
+    _, height, width, *channels = network.input_shape
+    pixels = resize(
+        np.repeat(picture[..., None], 3, axis=-1), (height or SIDE, width or SIDE)
+    )
+    pixels = pixels[..., : channels[0]] if channels else pixels[..., 0]
+    return np.asarray(network(pixels[None].astype(np.float32), training=False))[0]
 
 
 def _draw(picture: np.ndarray, best: dict[str, list[dict]]) -> Figure:
@@ -225,7 +226,7 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
     """Strokes, or a picture, as networks are given it: uint8 (28, 28).
 
     As in MNIST, strokes are scaled into a box of 20 by 20 and moved until their centre
-    of mass is in the middle; small and large writing has a pen of the same width.
+    of mass is in the middle.
     """
     if isinstance(drawing, np.ndarray):
         if drawing.shape != (SIDE, SIDE) or drawing.dtype != np.uint8:
@@ -260,14 +261,8 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
 
 
 def _points(stroke: Sequence) -> np.ndarray:
-    try:
-        points = np.asarray(stroke, np.float64)
-    except (TypeError, ValueError):
-        points = np.empty(0)
-    is_path = points.ndim == 2 and points.shape[1] == 2 and len(points)
+    points = as_array(stroke, "points of a stroke")
+    is_path = points.dtype.kind in "iuf" and points.ndim == 2 and points.shape[1] == 2
     if not is_path or not np.isfinite(points).all():
-        raise UserInputError(
-            "A stroke must be a list of points (x, y), at least one; such as "
-            "[(0, 5), (9, 5)]."
-        )
-    return points
+        raise UserInputError("A stroke must be a list of points, [(0, 5), (9, 5)].")
+    return points.astype(float)

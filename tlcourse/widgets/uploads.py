@@ -16,7 +16,6 @@ from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
 from ..plots.grids import lay_over
-from ..progress import quiet
 from ..training.probe import LinearProbe
 from ..validation import shown
 from .base import Answer, Widget, has_canvas
@@ -103,9 +102,9 @@ class TryYourOwn(Widget):
             opened = open_picture(picture, (2 * height, 2 * width), name)
         pixels = resize(opened, (height, width))
         last = list(self._model.blocks)[-1]
-        with quiet():  # and without the cache: the picture is its owner's alone
-            features = self._model.extract_features([pixels], cache=False)
-            grid = self._model.activations([pixels], last, cache=False)[0]
+        # Without the cache: the picture is its owner's alone.
+        features = self._model.extract_features([pixels], cache=False)
+        grid = self._model.activations([pixels], last, cache=False)[0]
         probabilities = self._classifier.predict_proba(features)[0]
         order = np.argsort(-probabilities, kind="stable")
         heat = np.maximum(grid.astype(np.float32) @ self._weights[:, order[0]], 0)
