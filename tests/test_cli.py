@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from tlcourse import cli, datasets, demo, fetching
 from tlcourse.datasets import Dataset
 from tlcourse.errors import DatasetUnavailable
-from tlcourse.features.cache import RowCache
 
 RESULT = demo.DemoResult(
     accuracy=0.8513,
@@ -38,21 +37,6 @@ def test_a_refusal_is_one_sentence_without_a_traceback():
     result = run("fetch", "cats")
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.fullmatch(r"tlcourse: .*cats.*\.\n", result.stderr)
-
-
-# Cache
-
-
-NETWORK = f"network-{0:020}"
-
-
-def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
-    with RowCache(NETWORK, (1000,), np.float32) as cache:
-        cache.put({bytes([number]): np.ones(1000, np.float32) for number in range(100)})
-    assert re.search(r"0\.\d MB +features/network-0", run("cache", "show").output)
-    assert re.search(r"0\.\d MB set free", run("cache", "clear").output)
-    assert RowCache(NETWORK, (1000,), np.float32).path.stat().st_size < 20_000
 
 
 # Demo

@@ -1,6 +1,5 @@
 """The doctor finds each fault that a test makes here, and says what helps."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -114,27 +113,3 @@ def test_variables_that_break_the_course(monkeypatch, variable, value, state):
     monkeypatch.setenv(variable, value)
     assert said(variable).partition(":")[0] == state
     assert not state or said(variable).endswith(f"Run: unset {variable}")
-
-
-@pytest.fixture
-def kernelspec(tmp_path, monkeypatch):
-    """Installs a kernel "python3" that starts this program."""
-
-    def install(program):
-        folder = tmp_path / "jupyter" / "kernels" / "python3"
-        folder.mkdir(parents=True)
-        spec = {"argv": [str(program), "-f"], "display_name": "Python 3"}
-        (folder / "kernel.json").write_text(json.dumps(spec))
-        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
-        monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
-
-    return install
-
-
-def test_a_kernel_of_another_python(kernelspec, tmp_path):
-    kernelspec(tmp_path / "other" / "bin" / "python3")
-    text = said("kernel")
-    assert text.startswith("missing") and f"{sys.executable} -m ipykernel" in text
-
-
-# The command

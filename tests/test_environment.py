@@ -101,34 +101,6 @@ def conda_file(name):
 # --- pyproject.toml ---
 
 
-# A lower bound past one of these would make the first cell of a lesson replace that package there.
-COLAB = {
-    name: version
-    for line in (ROOT / "benchmarks" / "colab.txt")
-    .read_text(encoding="utf-8")
-    .splitlines()
-    if line and not line.startswith("#")
-    for name, version in [line.split("==")]
-}
-
-
-@pytest.mark.parametrize("requirement", requirements_of("tensorflow"), ids=str)
-def test_colab_keeps_what_it_has_preinstalled(requirement):
-    preinstalled = COLAB.get(canonicalize_name(requirement.name))
-    if preinstalled is None:
-        assert requirement.name in (
-            "elpv-dataset",
-            "onnxruntime",
-            "onnx",
-            "tf2onnx",
-            "filelock",
-            "imagehash",
-            "xxhash",
-        )  # what the course adds there
-    else:
-        assert preinstalled in requirement.specifier
-
-
 @pytest.fixture(scope="module")
 def wheel():
     """What a wheel of the course would hold, as paths inside it."""

@@ -5,9 +5,8 @@ import pytest
 from answers import WithoutMessage
 
 from tlcourse.errors import CheckError, DatasetUnavailable, UserInputError
-from tlcourse.exercises import table
+from tlcourse.exercises import Check, table
 from tlcourse.exercises.answers import Anything, NotYet
-from tlcourse.exercises.checking import Check
 from tlcourse.exercises.progress import Progress
 
 ALL = table.exercises()

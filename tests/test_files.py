@@ -58,17 +58,6 @@ def test_a_damaged_bundled_file_is_refused_with_its_cure(samples, damage):
 # The cache's folder
 
 
-def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
-    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
-    assert folders.cache_folder() == tmp_path / "tlcourse-cache"
-    monkeypatch.setenv("TLCOURSE_CACHE", "~/somewhere")
-    assert "~" not in str(folders.cache_folder())
-    monkeypatch.delenv("TLCOURSE_CACHE")
-    assert "tlcourse" in folders.cache_folder().parts
-    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", "")
-    assert folders.shared_cache_folder() is None
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
@@ -79,7 +68,7 @@ def test_the_cache_is_marked_as_the_courses_own(cache):
     assert folders.make_cache_folder("features") == cache / "features"
     tag = (cache / "CACHEDIR.TAG").read_bytes()
     assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
-    assert folders.is_cache(cache) and not folders.is_foreign_cache()
+    assert folders.is_cache(cache) and not folders.left_alone()
 
 
 def of_another_program(cache):
@@ -106,7 +95,7 @@ def test_a_folder_of_somebody_else_is_not_taken_for_the_cache(cache, write):
     cache.mkdir()
     write(cache)
     before = sorted(cache.iterdir())
-    assert folders.is_foreign_cache()
+    assert folders.left_alone()
     with pytest.raises(FileExistsError):
         folders.make_cache_folder("features")
     assert sorted(cache.iterdir()) == before
@@ -118,13 +107,6 @@ def test_a_link_in_the_cache_is_not_followed(cache, tmp_path):
     (cache / "features").symlink_to(tmp_path / "mine")
     with pytest.raises(FileExistsError, match="link"):
         folders.make_cache_folder("features")
-
-
-@pytest.mark.parametrize("variable", ["TLCOURSE_CACHE", "TLCOURSE_SHARED_CACHE"])
-def test_the_home_folder_of_a_user_who_does_not_exist_is_refused(monkeypatch, variable):
-    monkeypatch.setenv(variable, "~no-such-user/cache")
-    with pytest.raises(UserInputError, match=f"{variable}.*no-such-user"):
-        folders.cache_folder(), folders.shared_cache_folder()
 
 
 # Files and folders that are whole or not there

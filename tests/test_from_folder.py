@@ -102,13 +102,6 @@ def test_split_folders_are_the_splits_and_a_missing_one_is_cut_from_train(
     assert sizes == {split: [n, n] for split, n in zip(SPLITS, expected, strict=True)}
 
 
-@pytest.mark.parametrize("name", ["val", "VAL"])
-def test_the_validation_folder_may_have_one_of_its_usual_names(divided, name):
-    (divided / "validation").rename(divided / name)
-    folders = {path.parents[1] for path in from_folder(divided).validation.images.paths}
-    assert folders == {divided / name}
-
-
 def test_the_split_goes_by_content_and_not_by_names_or_order(pets, tmp_path_factory):
     renamed = tmp_path_factory.mktemp("renamed")
     for number, path in enumerate(sorted(pets.rglob("*.png"), reverse=True)):

@@ -156,4 +156,3 @@ def test_an_altered_record_is_refused_or_says_the_same_network(data):
             )
         else:
             assert model.predict_proba(np.full((1, 8, 8, 3), 200)).shape == (1, 2)
-

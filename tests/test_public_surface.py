@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import tlcourse as tl
 
@@ -75,28 +74,8 @@ new_classifier = tl.train_classifier(features, new_labels)
 LABELS = ["a person or a beast", "a thing", "a person or a beast", "a thing"]
 
 
-@pytest.fixture(scope="module")
-def holders(photographs, tmp_path_factory):
-    """The same four photographs, as a learner may have them."""
-    import tensorflow as tf
-
-    folder = tmp_path_factory.mktemp("photographs")
-    paths = [folder / f"{number}.png" for number in range(len(photographs))]
-    for path, photograph in zip(paths, photographs, strict=True):
-        Image.fromarray(photograph).save(path)
-    return {
-        "an array": photographs,
-        "a list of paths": [str(path) for path in paths],
-        "a folder": folder,
-        "a tf.data.Dataset": tf.data.Dataset.from_tensor_slices(photographs).batch(3),
-    }
-
-
-@pytest.mark.parametrize(
-    "kind", ["an array", "a list of paths", "a folder", "a tf.data.Dataset"]
-)
-def test_the_three_calls_learn_the_labels_of_pictures_in(holders, kind):
-    names = {"new_images": holders[kind], "new_labels": LABELS}
+def test_the_three_calls_learn_the_labels_of_pictures(photographs):
+    names = {"new_images": photographs, "new_labels": LABELS}
     exec(THREE_CALLS, names)
     assert names["new_classifier"].predict(names["features"]).tolist() == LABELS
 

@@ -1,10 +1,8 @@
 """Nothing is installed from, and nothing links to, an address that was not verified to be this project's."""
 
-import http.server
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "notebooks"), str(ROOT / "tools")]
 import build  # noqa: E402
-import publish  # noqa: E402
 
 LESSONS = [source.stem for source in sorted(build.SOURCES.glob("*.py"))]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -81,57 +78,6 @@ def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(
 ):
     with pytest.raises(SystemExit, match="expected"):
         build.Published(repository, revision)
-
-
-# Is the project at its address?
-
-
-@pytest.fixture
-def host():
-    """A host on this machine; `files` maps paths to what it answers."""
-    files = {}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            known = self.path in files
-            self.send_response(200 if known else 404)
-            self.end_headers()
-            self.wfile.write(files.get(self.path, b""))
-
-        def log_message(self, *words):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.files, server.address = (
-        files,
-        f"http://127.0.0.1:{server.server_port}/someone/course",
-    )
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def head():
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    return publish.head()
-
-
-def test_a_host_with_this_projects_commit_passes(host, head):
-    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = publish.git(
-        "show", f"{head}:pyproject.toml"
-    )
-    publish.check(host.address, head)
-
-
-def test_another_project_of_the_same_name_is_refused(host, head):
-    host.files[f"/someone/course/raw/{head}/pyproject.toml"] = (
-        b'[project]\nname = "tlcourse"\n'
-    )
-    with pytest.raises(publish.NotPublished, match="not this project's file"):
-        publish.check(host.address, head)
 
 
 # What stands in the files

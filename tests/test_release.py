@@ -34,11 +34,6 @@ def test_a_changelog_that_does_not_fit_is_refused(heading, number, tags, reason)
         release.check_changelog(changes(heading), number, tags, DAY)
 
 
-def test_the_changelog_begins_with_the_version_of_the_package():
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert text.split("\n## ")[1].startswith(f"{release.version()} (")
-
-
 def packages(*rows):
     return "Some warning\n" + json.dumps({"dependencies": list(rows)})
 

@@ -29,11 +29,6 @@ def test_rows_come_back_as_they_were_appended(collected):
     assert np.array_equal(collected, np.concatenate(PARTS))
 
 
-def test_an_array_in_a_file_can_be_changed_like_any(collected):
-    collected[:] = 9
-    assert (collected == 9).all()
-
-
 # Parts of different lengths
 
 

@@ -5,7 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import TLCourseError, UserInputError
@@ -43,8 +43,7 @@ def make_cache_folder(name: str = "") -> Path:
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    if is_foreign_cache():
-        reason = f"{folder} holds files and no {CACHE_TAG} of the course"
+    if reason := left_alone():
         raise FileExistsError(errno.EEXIST, reason, str(folder))
     if not is_cache(folder):
         comment = b"\n# A cache of tlcourse; `tlcourse cache clear` empties it.\n"
@@ -67,26 +66,17 @@ def is_cache(folder: Path) -> bool:
     return content.startswith(CACHE_SIGNATURE) and b"tlcourse" in content
 
 
-def is_foreign_cache() -> bool:
-    """Whether the cache's folder holds files that are not marked as the course's."""
-    folder = cache_folder()
-    if not folder.is_dir() or is_cache(folder):
-        return False
-    try:
-        # Another process may be marking it, and filling it, meanwhile.
-        return not is_untouched(folder) and not is_cache(folder)
-    except OSError:  # what is in it cannot be seen
-        return True
-
-
 def left_alone() -> str:
-    """Why the cache is not used, where its folder is somebody else's."""
-    if not is_foreign_cache():
-        return ""
+    """Why the cache is not used, where its folder is somebody else's; or nothing."""
+    folder = cache_folder()
+    with suppress(OSError):  # what is in it cannot be seen
+        # Another process may be marking it, and filling it, meanwhile.
+        if not folder.is_dir() or is_untouched(folder) or is_cache(folder):
+            return ""
     return (
-        f"{cache_folder()} holds files and no {CACHE_TAG} of the "
-        "course: it is not used, and nothing in it is removed. Move it away, or set "
-        "TLCOURSE_CACHE to another folder."
+        f"{folder} holds files and no {CACHE_TAG} of the course: it is not used, and "
+        "nothing in it is removed. Move it away, or set TLCOURSE_CACHE to another "
+        "folder."
     )
 
 

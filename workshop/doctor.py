@@ -20,7 +20,7 @@ from tlcourse.doctor import Finding
 from tlcourse.downloads import fault_of_host, without_password
 from tlcourse.errors import TLCourseError
 from tlcourse.files import UNFINISHED, as_path
-from tlcourse.folders import cache_folder, is_foreign_cache, left_alone, pack_folders
+from tlcourse.folders import cache_folder, left_alone, pack_folders
 from tlcourse.models import bert_folder, weights
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -82,8 +82,7 @@ def folders() -> Iterator[Finding]:
             text = f"{folder} cannot be written to. Set {name} to a folder of your own."
             yield Finding(name, "look", text)
     if text := left_alone():
-        state = "look" if is_foreign_cache() else "ok"
-        yield Finding("other files", state, text)
+        yield Finding("other files", "look", text)
 
 
 def clock() -> Iterator[Finding]:

@@ -50,29 +50,21 @@ def load_dogs() -> Dataset:
     return replace(dataset, name="dogs", card=read_card("dogs"))
 
 
-def fault() -> str | None:
-    """Why tensorflow-datasets does not start here, and the cure; None if it does.
+def builder() -> "DatasetBuilder":
+    """The builder of Oxford-IIIT Pet; nothing is downloaded.
 
     tensorflow-metadata from 1.18 needs protobuf 6 without telling pip; TensorFlow 2.19
     holds protobuf at 5.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        import tensorflow_datasets as tfds
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
     except Exception as error:  # ImportError, or protobuf's VersionError
-        return (
+        raise DatasetUnavailable(
             f"tensorflow-datasets does not start ({error}). Run: pip install "
             '--force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
-        )
-    return None
-
-
-def builder() -> "DatasetBuilder":
-    """The builder of Oxford-IIIT Pet; nothing is downloaded."""
-    if reason := fault():
-        raise DatasetUnavailable(reason)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow_datasets as tfds
-
+        ) from error
     logging.getLogger("absl").setLevel(logging.ERROR)
     return tfds.builder(PUBLISHED)
 

@@ -1,9 +1,155 @@
 """Exercises: `tl.check("4.2", answer)` says why an answer is wrong.
 
-What a learner reads about a lesson's exercises is a table, `lesson_04.ini`; what the
-answers are compared with is computed beside it, in `lesson_04.py`. See `table`.
+What a learner reads is in tables such as `lessons_03_05.ini`; what the answers are
+compared with is computed beside it, in `lessons_03_05.py`. See `table`.
 """
 
-from .checking import check
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
-__all__ = ["check"]
+import numpy as np
+
+from ..errors import CheckError, TLCourseError, UserInputError, printable
+from ..files import as_path
+from ..validation import shown
+from .answers import NotYet
+from .progress import NAME, Progress
+from .table import Exercise, exercises, find_exercise
+
+NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
+NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says; a notebook shows it where it is a cell's last line.
+
+    `state` is "not attempted yet", "not yet" or "right"; "not checked" where data or
+    weights that the check needs are not here; or "no such exercise". `reason` says why.
+    """
+
+    number: str
+    state: str
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Exercise {self.number}: {self.state}. {self.reason}".rstrip()
+
+
+class Check:
+    """Checks answers to exercises. There is one: `tl.check`.
+
+    No number and no answer, however odd, raises an exception.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.check("4.1", None)
+    Exercise 4.1: not attempted yet.
+    >>> tl.check.hint("4.1")[:11]
+    'Hint 1 of 3'
+    """
+
+    def __init__(self) -> None:
+        self._hints: dict[str, int] = {}  # exercise → hints given in this session
+
+    def __call__(
+        self, number: str | float, answer: Any = None, *context: Any
+    ) -> Verdict:
+        """Say whether an answer is right, and if not, why.
+
+        Parameters
+        ----------
+        number : str or float
+            Of the exercise: "0.1", or 0.1.
+        answer : object
+            What the stub has in place of None; empty ones are not checked.
+        *context : object
+            What the exercise's stub passes besides, to check the answer with.
+        """
+        try:
+            exercise = find_exercise(number)
+        except UserInputError as error:
+            return Verdict(printable(shown(number)), NO_SUCH, str(error))
+        if _is_missing(answer):
+            return Verdict(exercise.number, NOT_ATTEMPTED)
+        state, reason = _checked(exercise, answer, context)
+        if state != NOT_CHECKED:
+            hints = self._hints.get(exercise.number, 0)
+            Progress.read().record(exercise.number, state == RIGHT, hints).write()
+        return Verdict(exercise.number, state, printable(reason))
+
+    def hint(self, number: str | float) -> str:
+        """The next of three hints: a nudge, which call, nearly the answer."""
+        try:
+            exercise = find_exercise(number)
+        except UserInputError as error:
+            return _Text(str(error))
+        hints = exercise.hints
+        count = min(self._hints.get(exercise.number, 0) + 1, len(hints))
+        self._hints[exercise.number] = count
+        more = "The solution is folded away below the exercise."
+        if count < len(hints):
+            more = "Ask again for more."
+        return _Text(f"Hint {count} of {len(hints)}: {hints[count - 1]} {more}")
+
+    def progress(self) -> str:
+        """A table of all exercises: tries, hints, and whether an answer was right."""
+        kept, known = Progress.read(), exercises()
+        lines = [f"{len(kept.right & set(known))} of {len(known)} exercises are right."]
+        lines += [
+            f"  {number:5} {kept.describe(number):34} {exercise.title}"
+            for number, exercise in known.items()
+        ]
+        lines.append(f"Kept in {Progress.path()}: download that file to take it along.")
+        return _Text("\n".join(lines))
+
+    def restore(self, file: str | PathLike) -> str:
+        """Add the `tlcourse-progress.json` of another machine to what is known here."""
+        other = Progress.load(as_path(file, f"the path of a {NAME}"))
+        progress = Progress.read()
+        progress.add(other)
+        progress.write()
+        return self.progress()
+
+    def __repr__(self) -> str:
+        return repr(self.progress())
+
+
+class _Text(str):
+    """Text that a notebook shows as it is, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _checked(exercise: Exercise, answer: Any, context: tuple) -> tuple[str, str]:
+    """State and reason, whatever the answer is: its own methods may fail as well."""
+    try:
+        with np.errstate(all="ignore"):
+            row, reason = exercise.check(answer, context)
+    except (NotYet, CheckError) as error:
+        return NOT_YET, str(error)
+    except Exception as error:
+        if isinstance(error, TLCourseError) and not isinstance(error, UserInputError):
+            return NOT_CHECKED, str(error)  # data or weights that are not here
+        return NOT_YET, (
+            f"The check cannot read an answer of type {type(answer).__name__} "
+            f"({shown(error)}). Expected {exercise.expected}."
+        )
+    return (RIGHT if row == "right" else NOT_YET), reason
+
+
+def _is_missing(answer: Any) -> bool:
+    """Whether the stub was left as it is."""
+    try:
+        if isinstance(answer, dict):
+            return all(_is_missing(value) for value in answer.values())
+        empty = isinstance(answer, list | tuple | str) and not answer
+        return answer is None or answer is Ellipsis or empty
+    except Exception:  # methods that fail, dictionaries that hold themselves
+        return False
+
+
+check = Check()
