@@ -389,16 +389,20 @@ def rows(count):
     return np.ones((count, 2))
 
 
+def browser(pictures, probabilities, train=TRAIN[0]):
+    return MistakeBrowser(pictures, probabilities, rows(1), train, TRAIN[1])
+
+
 @pytest.mark.parametrize(
     ("make", "word"),
     [
         (lambda: FreezeExplorer("vgg61"), "efficientnet_lite0"),
         (lambda: FreezeExplorer().answer(19), "0 to 18"),
         (lambda: LabelSlider({}), "tl.learning_curve"),
-        (lambda: MistakeBrowser(split([0, 1]), rows(1)), "Lengths differ"),
-        (lambda: MistakeBrowser(split([0]), np.ones((1, 3))), "columns 3"),
-        (lambda: MistakeBrowser(split([0]), rows(1), rows(1)), "train is None"),
-        (lambda: MistakeBrowser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
+        (lambda: browser(split([0, 1]), rows(1)), "Lengths differ"),
+        (lambda: browser(split([0]), np.ones((1, 3))), "columns 3"),
+        (lambda: browser(split([0]), rows(1), None), "train is None"),
+        (lambda: browser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
         (lambda: as_picture([]), "drawing is empty"),
         (lambda: as_picture([[(0, float("nan"))]]), "list of points"),
         (lambda: as_picture(np.zeros((30, 30), np.uint8)), r"uint8 \(28, 28\)"),

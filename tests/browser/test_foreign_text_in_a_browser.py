@@ -37,10 +37,11 @@ tl.show.bars(names, range(count), "number", "bars of classes")
 
 tl.show.confusion(ConfusionMatrix.of(np.arange(8), np.arange(8), list(FOREIGN_NAMES.values())[:8]))
 
-tl.widgets.MistakeBrowser(pictures.test, np.eye(count)[(pictures.test.labels + 1) % count])
+wrong = np.eye(count)[(pictures.test.labels + 1) % count]
+tl.widgets.MistakeBrowser(pictures.test, wrong, wrong, pictures.test, wrong)
 
 few = pictures.with_classes(["<script>window.pwned = 1<∕script>", '<img src=x onerror="window.pwned = 1">']).test
-tl.widgets.MistakeBrowser(few, np.eye(2)[few.labels])
+tl.widgets.MistakeBrowser(few, *[np.eye(2)[few.labels]] * 2, few, np.eye(2)[few.labels])
 
 from pathlib import Path
 exported = SimpleNamespace(folder=Path("export"))

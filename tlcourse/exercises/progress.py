@@ -67,8 +67,7 @@ class Progress:
 
     def write(self) -> None:
         """Keep it; where that is impossible, warn and go on."""
-        content = {"format": FORMAT, "right": sorted(self.right)}
-        content |= {"tries": self.tries, "hints": self.hints}
+        content = vars(self) | {"format": FORMAT, "right": sorted(self.right)}
         text = json.dumps(content, indent=2)
         try:
             write_atomically(self.path(), lambda file: file.write(text.encode()))

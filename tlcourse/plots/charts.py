@@ -123,8 +123,9 @@ def feature_map(
         own = points[labels == label]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
         marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        style: dict[str, Any] = {"c": COLOURS[label % len(COLOURS)], "alpha": 0.75}
-        axes.scatter(*own.T, 18, marker=marker, lw=0, label=str(label), **style)
+        colour = COLOURS[label % len(COLOURS)]
+        style: dict[str, Any] = {"s": 18, "c": colour, "alpha": 0.75}
+        axes.scatter(*own.T, marker=marker, lw=0, label=str(label), **style)
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
     name_legend(axes, class_names)

@@ -65,18 +65,10 @@ class MistakeBrowser(Widget):
         The pictures that were predicted, labelled; n of them.
     probabilities : array_like of float, shape (n, classes)
         From `predict_proba`.
-    features : array_like of float, shape (n, d), optional
-        Of the same pictures; without them no neighbours are shown.
+    features : array_like of float, shape (n, d)
+        Of the same pictures.
     train, train_features : Split and array_like of float, shape (m, d)
-        With `features`: the training pictures and their features.
-
-    Examples
-    --------
-    >>> import numpy as np, tlcourse as tl
-    >>> test = tl.load_dataset("solar").test.select([0, 1])
-    >>> probabilities = np.array([[1.0, 0.0], [0.75, 0.25]])
-    >>> tl.widgets.MistakeBrowser(test, probabilities).answer().data["predicted"]
-    'functional'
+        The training pictures, of which the nearest are shown, and their features.
     """
 
     control_class = "Dropdown"
@@ -85,22 +77,20 @@ class MistakeBrowser(Widget):
         self,
         split: Split,
         probabilities: ArrayLike,
-        features: ArrayLike | None = None,
-        train: Split | None = None,
-        train_features: ArrayLike | None = None,
+        features: ArrayLike,
+        train: Split,
+        train_features: ArrayLike,
     ) -> None:
         check_lengths(pictures=split, probabilities=probabilities)
         self._split, self._names = split, split.class_names
         self._probabilities = np.asarray(probabilities)
         check_lengths(class_names=self._names, columns=self._probabilities.T)
         self._predicted = self._probabilities.argmax(axis=1)
-        self._neighbours: Neighbours | None = None
-        if features is not None:
-            self._neighbours = Neighbours(train, train_features)  # type: ignore[arg-type]
-            self._features = validation.features(features)
-            columns = np.transpose(train_features)  # type: ignore[arg-type]
-            check_lengths(columns=self._features.T, columns_in_training=columns)
-            check_lengths(pictures=split, features=self._features)
+        self._neighbours = Neighbours(train, train_features)
+        self._features = validation.features(features)
+        columns = np.transpose(train_features)
+        check_lengths(columns=self._features.T, columns_in_training=columns)
+        check_lengths(pictures=split, features=self._features)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
@@ -129,8 +119,10 @@ class MistakeBrowser(Widget):
         lines = [f"{title}{':' if shown else '.'}"]
         for each in shown:
             near = ", ".join(one["class"] for one in each["neighbours"])
-            near = f"; nearest training pictures: {near}" if near else ""
-            lines.append(f"picture {each['row']}: {_percent(each, ', ')}{near}")
+            shares = _percent(each, ", ")
+            lines.append(
+                f"picture {each['row']}: {shares}; nearest training pictures: {near}"
+            )
         data = {"true": value[0], "predicted": value[1], "rows": rows.tolist()}
         draw = partial(self._draw, title, shown)
         return Answer("\n".join(lines), {**data, "shown": shown}, draw)
@@ -139,7 +131,7 @@ class MistakeBrowser(Widget):
         values = self._probabilities[row]
         best = np.argsort(-values, kind="stable")[:2]
         shares = {self._names[k]: round(float(values[k]), 4) for k in best}
-        near = self._neighbours.of(self._features[row]) if self._neighbours else []
+        near = self._neighbours.of(self._features[row])
         return {"row": row, "probabilities": shares, "neighbours": near}
 
     def _draw(self, title: str, shown: list[dict]) -> Figure:
@@ -148,12 +140,10 @@ class MistakeBrowser(Widget):
             return Figure(figsize=(4, 0.6))
         images, titles = [], []
         for each in shown:
-            images.append(self._split.images[each["row"]])
-            titles.append(_percent(each, "\n"))
-            if self._neighbours:
-                near, texts = self._neighbours.shown(each["neighbours"])
-                images, titles = images + near, titles + texts
-        columns = len(images) // len(shown) if self._neighbours else SHOWN
+            near, texts = self._neighbours.shown(each["neighbours"])
+            images += [self._split.images[each["row"]], *near]
+            titles += [_percent(each, "\n"), *texts]
+        columns = len(images) // len(shown)
         return pictures(images, titles, columns, escape_mathtext(title, 100))
 
 
