@@ -234,7 +234,7 @@ def progress_reader(folder, monkeypatch):
         progress.describe("2.3")
         progress.write()
         path.write_bytes(content)
-        Progress.read(path, strict=True)
+        Progress.load(path)
 
     return path, damaged(PROGRESS, 200), read
 

@@ -94,7 +94,7 @@ def test_a_special_file_is_no_picture(special):
             lambda: pixels(Pictures([special])),
             lambda: assert_disjoint([special], [special]),
             lambda: files.read_file(special),
-            lambda: files.read_text(special),
+            lambda: files.read_json(special),
         ):
             with pytest.raises(UserInputError, match="expected a regular file"):
                 read()
@@ -113,7 +113,7 @@ def test_records_that_are_special_files_are_refused(tmp_path):
     with within(), pytest.raises(TLCourseError):
         read_shards(tmp_path)
     with within(), pytest.raises(UserInputError):
-        Progress.read(tmp_path / "job.json", strict=True)
+        Progress.load(tmp_path / "job.json")
 
 
 @posix
@@ -200,7 +200,7 @@ CALLS = {
     "unpack": lambda path: unpack(path, "nowhere"),
     "unpack into": lambda path: unpack(__file__, path),
     "write_pack": lambda path: write_pack(tl.load_dataset("samples"), path),
-    "restore": lambda path: Progress.read(path, strict=True),
+    "restore": tl.check.restore,
 }
 
 

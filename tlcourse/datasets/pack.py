@@ -52,7 +52,7 @@ def read_pack(folder: Path) -> Dataset:
     mend = f"Copy the pack {folder.name} again from where it came."
     try:
         rows = _rows(read_file(manifest, error=DamagedFile).decode("utf-8"))
-    except (csv.Error, KeyError, TypeError, ValueError):
+    except (csv.Error, AttributeError, KeyError, TypeError, ValueError):
         raise DamagedFile(f"{manifest} is altered or cut short. {mend}") from None
     for row in rows:
         path = folder / row["file"]
