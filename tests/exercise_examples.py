@@ -172,7 +172,7 @@ def splits_won():
     return (LIVE,), {
         "right": 2,
         "five labels": 3,
-        "otherwise": 1,
+        "otherwise": 0,
         UNREADABLE: [
             (True, "True"),
             ([True, True, False], "whole number"),

@@ -102,11 +102,6 @@ def results(name: str = "") -> Any:
     name : str
         Keys joined by dots, such as ``"bench.recipes"``.
 
-    Raises
-    ------
-    UserInputError
-        Nothing of this name was measured.
-
     Examples
     --------
     >>> import tlcourse as tl
