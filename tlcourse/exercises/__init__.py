@@ -4,6 +4,7 @@ What a learner reads is in tables such as `lessons_03_05.ini`; what the answers 
 compared with is computed beside it, in `lessons_03_05.py`. See `table`.
 """
 
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -77,7 +78,10 @@ class Check:
         state, reason = _checked(exercise, answer, context)
         if state != NOT_CHECKED:
             hints = self._hints.get(exercise.number, 0)
-            Progress.read().record(exercise.number, state == RIGHT, hints).write()
+            try:
+                Progress.read().record(exercise.number, state == RIGHT, hints).write()
+            except UserInputError as error:  # TLCOURSE_PROGRESS is no path
+                warnings.warn(f"Your progress is not kept. {error}", stacklevel=2)
         return Verdict(exercise.number, state, printable(reason))
 
     def hint(self, number: str | float) -> str:

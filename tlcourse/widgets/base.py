@@ -94,7 +94,9 @@ class Widget(ABC):
         return [self.control, self.words, self.picture]
 
     def _update(self, value: Any) -> None:
-        answer = self._answer_to(value)
+        self._display(self._answer_to(value))
+
+    def _display(self, answer: Answer) -> None:
         self.words.value = answer.words
         self.picture.value = image(answer.figure._repr_png_(), answer.figure.alt)
 

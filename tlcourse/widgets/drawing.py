@@ -1,7 +1,5 @@
-"""Draw a Kanji: what networks predict for it, side by side, while it is drawn."""
+"""Draw a Kanji: what networks predict for it, side by side, after each stroke."""
 
-import io
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,14 +14,13 @@ from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import COLOURS, WIDTH, Figure
 from ..validation import as_array
-from .base import Answer, Widget, has_canvas, image
+from .base import Answer, Widget, has_canvas
 
 SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
 PEN = 1.9  # pixels, as most pens of the data set
 FINE = 8  # drawn so many times larger, so that edges become grey
 ZOOM = 10  # canvas pixels for a pixel of the picture
 TOP = 5  # classes that are shown
-PAUSE = 0.1  # seconds between two answers while the pen moves
 OWN = -1  # in the list of characters; None would leave the list empty
 WITHOUT_CANVAS = (
     "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the "
@@ -53,7 +50,7 @@ class DrawAKanji(Widget):
         self._networks, self._dataset = networks, dataset
         self._meanings, self._names = kanji_meanings(), dataset.class_names
         self._strokes: list[list[tuple[float, float]]] = []
-        self._is_drawing, self._answered_at = False, 0.0
+        self._is_drawing = False
         self.canvas: Any = None  # of ipycanvas, if there is one
         for name, network in networks.items():
             classes = len(_probabilities(name, network, self._example(0)))
@@ -127,7 +124,7 @@ class DrawAKanji(Widget):
         canvas.on_touch_cancel(self._end)
         canvas.on_client_ready(self._paint)
         controls = ipywidgets.VBox([self.control, self.undo, self.clear])
-        return [ipywidgets.HBox([canvas, controls, self.picture]), self.words]
+        return [ipywidgets.HBox([canvas, controls]), self.words, self.picture]
 
     def _begin(self, x: float, y: float) -> None:
         self.control.value = OWN
@@ -138,8 +135,6 @@ class DrawAKanji(Widget):
         if self._is_drawing:
             self.canvas.stroke_line(*self._strokes[-1][-1], x, y)
             self._strokes[-1].append((x, y))
-            if time.perf_counter() - self._answered_at > PAUSE:
-                self._show(self._strokes)
 
     def _end(self, *_: object) -> None:
         if self._is_drawing:
@@ -158,16 +153,11 @@ class DrawAKanji(Widget):
         self._show([] if value == OWN else self._example(value))
 
     def _show(self, drawing: Sequence | np.ndarray) -> None:
-        """Faster than a figure, while the pen moves: words, and the networks' input."""
-        answer, self.picture.value = Answer("Draw a character.", {}, Figure), ""
         if len(drawing):
-            answer, png = self.answer(drawing), io.BytesIO()
-            pixels = np.array(answer.data["picture"], np.uint8)
-            Image.fromarray(pixels).resize((96, 96), 0).save(png, "png")
-            alt = "The networks' input, 28 by 28 pixels"
-            self.picture.value = image(png.getvalue(), alt)
-        self.words.value = answer.words
-        self._answered_at = time.perf_counter()
+            self._display(self.answer(drawing))
+        else:
+            self.words.value = Answer("Draw a character.", {}, Figure).words
+            self.picture.value = ""
 
     def _paint(self) -> None:
         """Paint the whole canvas, also for a browser that was opened later."""
