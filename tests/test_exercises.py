@@ -6,8 +6,8 @@ from answers import WithoutMessage
 
 from tlcourse.errors import CheckError, DatasetUnavailable, UserInputError
 from tlcourse.exercises import Check, table
-from tlcourse.exercises.answers import Anything, NotYet
 from tlcourse.exercises.progress import Progress
+from tlcourse.exercises.table import Anything, NotYet
 
 ALL = table.exercises()
 

@@ -14,9 +14,8 @@ import numpy as np
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
 from ..validation import shown
-from .answers import NotYet
 from .progress import NAME, Progress
-from .table import Exercise, exercises, find_exercise
+from .table import Exercise, NotYet, exercises, find_exercise
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
 NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"

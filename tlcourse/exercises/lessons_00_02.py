@@ -7,8 +7,17 @@ import numpy as np
 
 import tlcourse as tl
 
-from .answers import Anything, Array, Number, Shares, having, near, share, unexpected
-from .table import rows
+from .table import (
+    Anything,
+    Array,
+    Number,
+    Shares,
+    having,
+    near,
+    rows,
+    share,
+    unexpected,
+)
 
 # --- 00, Start here ---
 

@@ -7,7 +7,7 @@ import numpy as np
 import tlcourse as tl
 
 from ..errors import CheckError, UserInputError
-from .answers import (
+from .table import (
     Anything,
     Array,
     Network,
@@ -15,11 +15,11 @@ from .answers import (
     Shares,
     having,
     near,
+    rows,
     share,
     unexpected,
     whole_number,
 )
-from .table import rows
 
 # --- 03, Feature extraction ---
 

@@ -7,7 +7,7 @@ import numpy as np
 import tlcourse as tl
 
 from ..training.evaluation import keras_outputs
-from .answers import (
+from .table import (
     Anything,
     Array,
     Network,
@@ -15,11 +15,11 @@ from .answers import (
     dictionary,
     having,
     near,
+    rows,
     share,
     unexpected,
     whole_number,
 )
-from .table import rows
 
 # --- 06, Digits to Kanji ---
 

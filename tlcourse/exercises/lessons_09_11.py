@@ -5,7 +5,7 @@ import numpy as np
 import tlcourse as tl
 
 from ..datasets.same_pictures import as_collections, find_pairs
-from .answers import (
+from .table import (
     Anything,
     Array,
     Number,
@@ -13,11 +13,11 @@ from .answers import (
     dictionary,
     having,
     near,
+    rows,
     share,
     unexpected,
     whole_number,
 )
-from .table import rows
 
 # --- 09, Tune and stack ---
 
