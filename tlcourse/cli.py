@@ -160,7 +160,8 @@ def predict(
         lambda: load_exported(model, variant), pictures, sys.stdout, form, top
     )
     if failed:
-        _complain(f"Pictures that could not be read: {failed:,}; see their error.")
+        which = "1 picture" if failed == 1 else f"{failed:,} pictures"
+        _complain(f"{which} could not be read; the reason is in the error column.")
         raise typer.Exit(1)
 
 

@@ -135,7 +135,8 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
         return np.asarray(values)
     except Exception as error:  # ragged rows; __array__ of the caller's own
         raise UserInputError(
-            f"The {name} cannot be read as an array ({shown(error)})."
+            f"The rows of the {name} differ in length, or are no numbers or text "
+            f"({shown(error)})."
         ) from error
 
 
@@ -151,17 +152,16 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
             f"{count:,} rows came with labels of shape {array.shape}; expected one "
             "label for each row. One-hot labels: labels.argmax(axis=1)."
         )
-    kinds: set[type | None] = {np.int64 if array.dtype.kind in "iu" else None}
-    if array.dtype.kind in "OUb":  # NumPy makes text of everything beside a text
-        kinds = {_label_type(label) for label in values}  # type: ignore[union-attr]
-    elif array.dtype.kind == "f" and np.all(array == np.rint(array)):
-        kinds = {np.int64 if np.all(np.abs(array) < 2**53) else None}
-    if len(kinds) > 1 or None in kinds:
-        raise UserInputError(
-            f"The labels are {shown(values)}; expected whole numbers or text, all of "
-            "one kind. Leave rows without a label out."
-        )
-    return array.astype(next(iter(kinds), np.int64))
+    # NumPy makes text of everything where there is one text: ask the labels.
+    each = list(values) if array.dtype.kind == "U" else array.tolist()  # type: ignore[arg-type]
+    kinds = [_label_type(label) for label in each]
+    for row, kind in enumerate(kinds):
+        if kind is None or kind != kinds[0]:
+            raise UserInputError(
+                "Labels must be whole numbers or text, all of one kind; the label of "
+                f"row {row} is {shown(each[row])}. Leave rows without a label out."
+            )
+    return array.astype(kinds[0] if kinds else np.int64)
 
 
 def _label_type(label: object) -> type | None:
@@ -170,6 +170,8 @@ def _label_type(label: object) -> type | None:
         return None if label.endswith("\0") else np.str_  # NumPy would cut it off
     if isinstance(label, bool | np.bool_):
         return np.bool_
+    if isinstance(label, float):
+        return np.int64 if label.is_integer() and abs(label) < 2**53 else None
     is_whole = isinstance(label, int | np.integer) and -(2**63) <= label < 2**63
     return np.int64 if is_whole else None
 
