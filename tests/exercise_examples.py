@@ -71,8 +71,6 @@ def few_labels():
         UNREADABLE: [
             (With(right, (solar.test,)), "10 cells of each class"),
             (With(right, (solar.train.sample(per_class=20),)), "few_cells"),
-            (With(right, (None,)), "of solar.train"),
-            (few, "between 0 and 1"),
         ],
     }
 
@@ -95,7 +93,6 @@ def harder_kind():
         UNREADABLE: [
             ({"mono": 0.8}, "'mono' and 'poly'"),
             (0.8, "a dictionary"),
-            (With(right, (None,)), "new_classifier"),
         ],
     }
 
@@ -176,7 +173,6 @@ def splits_won():
         UNREADABLE: [
             (True, "True"),
             ([True, True, False], "whole number"),
-            (With(2, (LIVE.points,)), "`live`"),
         ],
     }
 
@@ -314,7 +310,6 @@ def number_of_weights():
         UNREADABLE: [
             ("many", "'many'"),
             (1_321_994.9, "whole number"),
-            ([1_311_744, 10_250], "whole number"),
         ],
     }
 
@@ -346,7 +341,6 @@ def trained_block():
         UNREADABLE: [
             (network.name, "after it was trained"),
             (With(network, (None,)), "`snapshot`"),
-            (With(network, ()), "cannot read"),
         ],
     }
 
@@ -379,8 +373,6 @@ def wide_head():
         UNREADABLE: [
             (right | {"wide": None}, "'wide' is still None"),
             (With(right, (None, wide)), "`probe`"),
-            (With(right, (probe, 0.8)), "trained keras.Sequential"),
-            (With(right, (probe, dense(1024, 1, width=99))), "cannot read"),
         ],
     }
 
@@ -418,8 +410,6 @@ def too_large_a_rate():
         UNREADABLE: [
             (0.7, "tl.fine_tune"),
             (tuned().record, "tl.fine_tune"),
-            (With(tuned(), (80.0,)), "percentage"),
-            (With(tuned(), (None,)), "probe_accuracy"),
         ],
     }
 
@@ -622,7 +612,6 @@ def who_should_wait():
         UNREADABLE: [
             (right | {"Ada": None, "Dora": None}, "'Ada', 'Dora' is still None"),
             (right | {"Eve": "nothing"}, "'Ada' and 'Ben'"),
-            ("Ada", "'Ada'"),
         ],
     }
 
@@ -690,7 +679,6 @@ def larger_test():
         UNREADABLE: [
             (100 * right, "percentage"),
             ("less", "'less'"),
-            (With(0.02, (None,)), "correct"),
         ],
     }
 
@@ -744,8 +732,6 @@ def columns_mixed_up():
         UNREADABLE: [
             (right | {"lite2": None}, "'lite2' is still None"),
             (With(right, (None, judged_wide)), "`both`"),
-            (With(right, (both, None)), "judged_wide"),
-            (With(right, (both, judged_wide[:9])), "cannot read"),
         ],
     }
 
@@ -784,7 +770,6 @@ def two_stacks():
         UNREADABLE: [
             (right | {"leaks": None}, "'leaks' is still None"),
             (leaks, "'leaks' and 'does not leak'"),
-            (right | {"leaks": StackingClassifier(pair())}, "`leaks`"),
         ],
     }
 
@@ -821,7 +806,6 @@ def pictures_in_both():
         UNREADABLE: [
             ("all", "'all'"),
             (4 / 6, "whole"),
-            (With(0, (None,)), "cannot read"),
         ],
     }
 
@@ -845,7 +829,6 @@ def numbers_of_the_record():
         UNREADABLE: [
             (answer(0.6, None), "'above guessing' is still None"),
             (answer(0.6, 10), "percentage"),
-            (With(answer(0.6, 0.1), (exported.record,)), "cannot read"),
         ],
     }
 

@@ -1,5 +1,6 @@
 """What to know of a data set of pictures before anything is trained on it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,13 @@ IMBALANCE = 3  # times as many pictures of one class as of another
 LOW_CONTRAST = 16  # grey levels of 255
 LISTED = 5  # classes in a line
 Finding = tuple[str, str, bool]  # subject, sentence, whether it needs attention
+
+_REASONS = {  # of `from_folder` → what they are called in a line
+    "a copy of": "copied",
+    "is in the classes": "in two classes",
+    "no picture by its name": "no pictures by name",
+    "outside the class folders": "outside the class folders",
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +96,12 @@ def _about_classes(
     cure = ". Each class needs three different pictures or more" if is_empty else ""
     yield "pictures", f"{text}{cure}.", is_empty
 
-    text = "nothing."
-    if skipped:
-        file, reason = skipped[0]
-        text = f"{len(skipped)}, the first {file}: {reason}. All: dataset.skipped."
+    kinds = Counter(
+        next((kind for words, kind in _REASONS.items() if words in why), "unreadable")
+        for _, why in skipped
+    )
+    which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    text = f"{len(skipped)} ({which}): see dataset.skipped." if skipped else "nothing."
     yield "left out", text, bool(skipped)
 
     train = counts["train"]
