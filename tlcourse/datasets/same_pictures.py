@@ -161,12 +161,12 @@ def _matches(one: Collection, other: Collection) -> Iterator[tuple[int, int, boo
 
 def _candidates(first: _Summary, second: _Summary) -> Iterator[tuple[int, int, bool]]:
     """Positions whose hashes are alike, and whether the second picture is mirrored."""
-    for mirrored, hashes in ((False, second.hashes), (True, second.mirrored)):
-        columns = _plus_minus_one(hashes).T
-        for start in range(0, len(first.hashes), 256):
-            product = _plus_minus_one(first.hashes[start : start + 256]) @ columns
-            for i, j in np.argwhere(product >= HASH_SIDE**2 - 2 * MAX_BITS):
-                yield start + int(i), int(j), mirrored
+    both = [_plus_minus_one(hashes).T for hashes in (second.hashes, second.mirrored)]
+    for start in range(0, len(first.hashes), 256):
+        rows = _plus_minus_one(first.hashes[start : start + 256])
+        for mirrored, columns in enumerate(both):
+            for i, j in np.argwhere(rows @ columns >= HASH_SIDE**2 - 2 * MAX_BITS):
+                yield start + int(i), int(j), bool(mirrored)
 
 
 def _plus_minus_one(hashes: np.ndarray) -> np.ndarray:
