@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -97,25 +98,24 @@ def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(jo
 def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
     folder, bundled_model, monkeypatch, gained, lost, kept
 ):
-    dataset = job_module._read(folder, lambda line: None)
-    truth, asked = dataset.validation.labels, []
-    right = np.array([False] * gained + [True] * (len(truth) - gained))
+    dataset = job_module._read(folder, print)
+    truth = dataset.validation.labels
+    positions = np.arange(len(truth))
 
-    class Tuned:
-        def predict(self, images):
-            asked.append(images.paths)
-            wrong = np.arange(len(truth)) >= len(truth) - lost
-            return np.where(wrong, 1 - truth, truth)
+    def answering(wrong):
+        answers = np.where(wrong, 1 - truth, truth)
+        return lambda *_, **__: SimpleNamespace(predict=lambda inputs: answers)
 
-    monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: Tuned())
-    job = {"probe": np.mean(right), "from_block": 3, "epochs": 1, "seed": 0}
-    chosen = job_module._select(
-        bundled_model, dataset, "the probe", right, job, lambda line: None, None
-    )
-    assert (chosen == "the probe") == (kept == "probe") and job[
-        "fine_tuned"
-    ] == 1 - lost / len(truth)
-    assert asked == [dataset.validation.images.paths]
+    for name, wrong in {
+        "train_classifier": positions < gained,
+        "fine_tune": positions >= len(truth) - lost,
+    }.items():
+        monkeypatch.setattr(job_module, name, answering(wrong))
+    job = job_module._Job(bundled_model, dataset, 1, 3, 0, None, print)
+    _, about = job_module._select(job)
+    assert about["probe"] == 1 - gained / len(truth)
+    assert about["fine_tuned"] == 1 - lost / len(truth)
+    assert ("The fine-tuned one is kept" in about["choice"]) == (kept == "tuned")
 
 
 def test_without_epochs_the_probe_is_all(folder, tmp_path):
