@@ -209,7 +209,7 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(
 
 
 def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_module, "_probe", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
     for name in ("cat", "dog"):
         write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
     with pytest.raises(
@@ -227,7 +227,7 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     monkeypatch.setattr(
         job_module,
         "train_folder",
-        lambda *arguments, **options: given.append((arguments, options)),
+        lambda *arguments: given.append(arguments),
     )
     arguments = [
         "train",
@@ -243,9 +243,9 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     ]
     arguments += ["--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
-    assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
-    assert given[0][1]["scheduler"] == "tls://there:8786"
+    assert given[0][2:7] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
+    assert given[0][-1] == "tls://there:8786"
     CliRunner().invoke(
         cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"]
     )
-    assert given[1][0][3] == 2
+    assert given[1][3] == 2
