@@ -11,7 +11,7 @@ import pytest
 from tolerances import assert_agree
 
 import tlcourse as tl
-from tlcourse import exporting
+from tlcourse import export_record, exporting
 from tlcourse.datasets.core import Dataset
 from tlcourse.errors import TLCourseError, UserInputError, WeightsUnavailable
 from tlcourse.exported import CARD, LABELS, RECORD, VARIANTS
@@ -162,7 +162,7 @@ def test_an_int8_file_that_loses_too_much_is_left_out_with_the_reason(
     probe, cells, bundled_model, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(onnx_file, "quantize", lambda content, _: constant(content))
-    monkeypatch.setattr(exporting, "interval", lambda right, count: (0.9, 1.0))
+    monkeypatch.setattr(export_record, "interval", lambda right, count: (0.9, 1.0))
     exported = tl.export(probe, tmp_path / "lossy", cells, model=bundled_model)
     reason = exported.record["left_out"]["model_int8.onnx"]
     assert "in int8" in reason

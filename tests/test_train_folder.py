@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -97,25 +98,24 @@ def test_the_choice_and_its_reason_are_said_and_in_the_record_and_on_the_card(jo
 def test_the_probe_is_kept_unless_the_gain_on_the_validation_pictures_exceeds_one_standard_error(
     folder, bundled_model, monkeypatch, gained, lost, kept
 ):
-    dataset = job_module._read(folder, lambda line: None)
-    truth, asked = dataset.validation.labels, []
-    right = np.array([False] * gained + [True] * (len(truth) - gained))
+    dataset = job_module._read(folder, print)
+    truth = dataset.validation.labels
+    positions = np.arange(len(truth))
 
-    class Tuned:
-        def predict(self, images):
-            asked.append(images.paths)
-            wrong = np.arange(len(truth)) >= len(truth) - lost
-            return np.where(wrong, 1 - truth, truth)
+    def answering(wrong):
+        answers = np.where(wrong, 1 - truth, truth)
+        return lambda *_, **__: SimpleNamespace(predict=lambda inputs: answers)
 
-    monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: Tuned())
-    job = {"probe": np.mean(right), "from_block": 3, "epochs": 1, "seed": 0}
-    chosen = job_module._select(
-        bundled_model, dataset, "the probe", right, job, lambda line: None, None
-    )
-    assert (chosen == "the probe") == (kept == "probe") and job[
-        "fine_tuned"
-    ] == 1 - lost / len(truth)
-    assert asked == [dataset.validation.images.paths]
+    for name, wrong in {
+        "train_classifier": positions < gained,
+        "fine_tune": positions >= len(truth) - lost,
+    }.items():
+        monkeypatch.setattr(job_module, name, answering(wrong))
+    job = job_module._Job(bundled_model, dataset, 1, 3, 0, None, print)
+    _, about = job_module._select(job)
+    assert about["probe"] == 1 - gained / len(truth)
+    assert about["fine_tuned"] == 1 - lost / len(truth)
+    assert ("The fine-tuned one is kept" in about["choice"]) == (kept == "tuned")
 
 
 def test_without_epochs_the_probe_is_all(folder, tmp_path):
@@ -209,7 +209,7 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(
 
 
 def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_module, "_probe", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
     for name in ("cat", "dog"):
         write_class(tmp_path / "few" / name, 1, 100, 3 if name == "cat" else 4)
     with pytest.raises(
@@ -227,7 +227,7 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     monkeypatch.setattr(
         job_module,
         "train_folder",
-        lambda *arguments, **options: given.append((arguments, options)),
+        lambda *arguments: given.append(arguments),
     )
     arguments = [
         "train",
@@ -243,9 +243,9 @@ def test_the_command_hands_on_what_it_is_given(monkeypatch, tmp_path):
     ]
     arguments += ["--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
-    assert given[0][0][2:] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
-    assert given[0][1]["scheduler"] == "tls://there:8786"
+    assert given[0][2:7] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
+    assert given[0][-1] == "tls://there:8786"
     CliRunner().invoke(
         cli.app, ["train", str(tmp_path), "--out", "made", "--from", "2"]
     )
-    assert given[1][0][3] == 2
+    assert given[1][3] == 2
