@@ -107,7 +107,6 @@ def test_with_one_label_per_class_the_default_C_is_used():
     [
         (Y, None, ["0", "1", "2"]),
         (Y, NAMES, NAMES),
-        (Y, {0: "a", 1: "b", 2: "c"}, ["a", "b", "c"]),
         (np.array(NAMES)[Y], None, sorted(NAMES)),
         (Y == 0, None, ["False", "True"]),
         (Y.astype(float), None, ["0", "1", "2"]),
