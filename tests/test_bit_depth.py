@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
-from deep_pictures import deep, png, tiff
+from deep_pictures import deep, tiff
 from PIL import Image
 
 import tlcourse as tl
@@ -40,13 +40,6 @@ def save(folder, pictures, suffix="png", **options):
     return paths
 
 
-def write(folder, contents):
-    paths = [folder / f"{number}.img" for number in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_bytes(content)
-    return paths
-
-
 def pixels(images, **options):
     """The first channel of what a network is given: uint8 (n, 40, 60)."""
     with warnings.catch_warnings():
@@ -74,29 +67,6 @@ def test_deep_pictures_become_their_8_bit_originals(
     opened = [Image.open(path) for path in paths]
     for images in (paths, tmp_path / "deep", Pictures(paths), opened):
         same(pixels(images), greys)
-
-
-@pytest.mark.parametrize("bits", [10, 14])
-@pytest.mark.parametrize("kind", ["png", "<", ">"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_so_do_colours_and_both_byte_orders(greys, tmp_path, bits, kind, channels):
-    """Pillow itself keeps the upper byte of each channel, which is black below 256."""
-    expected = np.stack([greys, greys[:, ::-1], greys[:, :, ::-1]], axis=-1)
-    levels = deep(expected, bits)
-    if channels == 1:
-        expected = np.repeat(expected[..., :1], 3, axis=-1)
-        levels = levels[..., 0]
-    if channels == 4:
-        opaque = np.full((*levels.shape[:-1], 1), 2**bits - 1, np.uint16)
-        levels = np.concatenate([levels, opaque], axis=-1)
-    if kind == "png":
-        contents = [png(one) for one in levels]
-    else:
-        contents = [tiff(one.astype(f"{kind}u2"), kind) for one in levels]
-    paths = write(tmp_path, contents)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        same(compute(Pixels(SIZE), paths, SIZE, dtype=np.uint8), expected)
 
 
 def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
@@ -130,14 +100,6 @@ def test_the_range_is_said_once(greys, tmp_path):
         compute(Pixels(SIZE), pictures, SIZE)
         compute(Pixels(SIZE), pictures, SIZE)
     assert ["1,023" in str(warning.message) for warning in caught] == [True]
-
-
-def test_a_damaged_file_in_the_set_is_reported_as_itself(greys, tmp_path):
-    paths = save(tmp_path, deep(greys, 12))
-    paths[0].write_bytes(paths[0].read_bytes()[:300])
-    with pytest.raises(PictureError, match=r"0\.png"):
-        pixels(paths)
-    same(pixels(Pictures(paths)[1:]), greys[1:])
 
 
 # A depth that is known
@@ -236,17 +198,3 @@ def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
 def test_where_0_is_white_deep_pictures_are_inverted(greys):
     levels = 2**16 - 1 - deep(greys[:1], 16)[0]
     same(read(tiff(levels, photometric=0)), greys[0])
-
-
-@pytest.mark.filterwarnings("ignore:A picture of 16 bits")
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize(("kind", "sample_format"), [("i2", 2), ("i4", 2), ("u4", 1)])
-def test_other_whole_numbers_are_read_up_to_16_bits_and_refused_beyond(
-    greys, order, kind, sample_format
-):
-    levels = deep(greys[:1], 14 if kind == "i2" else 16)[0].astype(f"{order}{kind}")
-    if (order, kind) != (">", "u4"):  # Pillow does not open these
-        same(read(tiff(levels, order, sample_format=sample_format)), greys[0])
-    levels[0, 0] = -5 if kind[0] == "i" else 3_000_000_000
-    with pytest.raises(PictureError):
-        read(tiff(levels, order, sample_format=sample_format))

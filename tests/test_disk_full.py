@@ -79,27 +79,6 @@ def test_clearing_the_cache_makes_room_on_a_disk_without_any(cache_on_disk):
     assert found([1]) == [1]
 
 
-def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    path = (
-        cache_on_disk.path
-        / "cache"
-        / "tlcourse-cache"
-        / "training"
-        / ("state" + "0" * 20)
-    )
-
-    def keep(array):
-        cache.keep(path, lambda file: np.save(file, array), array.nbytes)
-
-    keep(ROW)
-    with pytest.warns(CacheWarning, match=FULL):
-        keep(np.zeros(1_000_000))
-    assert np.array_equal(np.load(path), ROW) and visible(path.parent) == [path.name]
-    cache_on_disk.grow()
-    keep(np.zeros(1_000_000))
-    assert np.load(path).shape == (1_000_000,)
-
-
 # What is kept of work
 
 

@@ -1,6 +1,5 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens."""
 
-import sys
 import threading
 import warnings
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 from dask_engines import Deadly, Endless, MeanColour, certificate_settings
 from distributed import Client, Event
-from distributed.security import Security
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
@@ -20,7 +18,6 @@ from tlcourse.distributed import cluster, compute_features, extraction, read_sha
 from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.features import compute as features
-from tlcourse.features.engine import TensorFlowEngine
 
 SIZE = (8, 8)
 COUNT, SHARD = 70, 32  # pictures, and how many are in a shard
@@ -107,26 +104,6 @@ def test_features_of_blocks_and_activations_of_augmentations_are_too(
         np.testing.assert_array_equal(computed, expected, strict=True)
 
 
-def test_any_reader_of_parquet_gets_a_row_for_each_picture(client, engine, folder, out):
-    shards = compute(engine, folder, out)
-    np.testing.assert_array_equal(shards.features, local(engine, folder))
-    table = parquet.read_table(out).sort_by("picture")
-    names = [path.name for path in sorted(folder.iterdir())]
-    assert table["picture"].to_pylist() == names == shards.pictures
-    rows = np.array(table["features"].to_pylist(), np.float32)
-    np.testing.assert_array_equal(rows, shards.features)
-
-
-def test_a_name_that_is_not_utf8_is_shown_escaped(client, engine, own_folder):
-    name = b"00-\xff.png".decode(errors="surrogateescape")
-    try:
-        (own_folder / "00.png").rename(own_folder / name)
-    except OSError:
-        pytest.skip("this file system has no such names")
-    shards = compute(engine, own_folder)
-    assert shards.pictures[0] == "00-\\udcff.png" and np.isfinite(shards.features).all()
-
-
 # Stopped, and continued
 
 
@@ -154,35 +131,12 @@ def test_a_finished_job_needs_no_cluster_and_is_kept_in_the_cache(
     np.testing.assert_array_equal(again.features, first.features)
 
 
-def test_without_the_cache_nothing_is_kept(client, engine, own_cache, folder):
-    kept = sorted(own_cache.glob("*/shards*/*"))
-    for _ in range(2):
-        compute(engine, folder)
-    assert len(engine.events("ran")) == 2 * COUNT
-    assert sorted(own_cache.glob("*/shards*/*")) == kept
-
-
-def test_a_changed_picture_is_another_job(client, engine, own_folder, out):
-    before = compute(engine, own_folder, cache=True).features
-    Image.new("RGB", (5, 5), "white").save(own_folder / "00.png")
-    after = compute(engine, own_folder, cache=True).features
-    assert not np.array_equal(after[0], before[0])
-
-
 def test_a_folder_with_anything_else_is_not_written_to(client, engine, folder, out):
     with pytest.raises(UserInputError, match="is not empty"):
         compute(engine, folder, folder)
     compute(engine, folder, out)
     with pytest.raises(UserInputError, match="is not empty"):
         compute(engine, sorted(folder.iterdir())[:3], out)
-
-
-def test_a_folder_of_a_job_that_was_killed_while_it_began_is_taken(out):
-    out.mkdir()
-    (out / ".unfinished-another-machine-17-x1y2").write_bytes(b"{")
-    job = ShardFolder("fingerprint", (3,), "float32", 70, out)
-    job.claim()
-    assert job.is_claimed()
 
 
 def test_a_damaged_byte_never_becomes_another_feature(client, engine, folder, out):
@@ -234,20 +188,7 @@ def test_unreadable_pictures_have_rows_of_nan_a_warning_and_a_reason(
     assert parquet.read_table(out)["error"].null_count == COUNT - 2
 
 
-def test_activations_with_a_missing_row_are_refused(client, bundled_model, own_folder):
-    (own_folder / "05.png").write_text("Dear Sir or Madam")
-    some = [own_folder / "05.png", own_folder / "06.png"]
-    with pytest.raises(TLCourseError, match="05.png"):
-        bundled_model.activations(some, "block6c", engine="dask")
-
-
 # Workers that die
-
-
-def test_the_network_is_held_once_in_each_worker(client, engine, folder):
-    compute(engine, folder)
-    for process in set(engine.events("ran")):
-        assert engine.events("unpickled").count(process) <= 1
 
 
 def test_a_worker_that_dies_costs_nothing_but_time(client, own_folder, tmp_path):
@@ -299,14 +240,6 @@ def test_a_worker_that_does_not_see_the_files_is_named(client, engine, tmp_path)
         compute(engine, absent)
 
 
-def test_a_worker_that_does_not_see_the_shards_is_named(
-    client, engine, folder, out, monkeypatch
-):
-    monkeypatch.setattr(ShardFolder, "claim", lambda self: self.path.mkdir())
-    with pytest.raises(UserInputError, match="worker tls://.* does not see .*out"):
-        compute(engine, folder, out)
-
-
 def test_workers_with_other_versions_are_refused(client, engine, folder, monkeypatch):
     monkeypatch.setattr(extraction, "package_versions", lambda: {"pillow": "1.0"})
     with pytest.raises(UserInputError, match="expected .*1.0"):
@@ -329,12 +262,6 @@ def test_a_scheduler_without_workers_gets_the_command_that_starts_one(
     with cluster.local_cluster(n_workers=0) as empty, Client(empty):
         with pytest.raises(TLCourseError, match="No worker .* dask worker tls://"):
             compute(engine, folder)
-
-
-def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TLCourseError, match=r"pip install '\.\[distributed\]'"):
-        compute(engine, folder)
 
 
 @pytest.fixture(scope="module")
@@ -361,12 +288,6 @@ def test_without_a_certificate_the_sentence_names_the_settings(
         compute(engine, folder, scheduler=encrypted.scheduler_address)
 
 
-def test_another_certificate_is_refused(encrypted):
-    timeout = dask.config.set({"distributed.comm.timeouts.connect": "2s"})
-    with timeout, pytest.raises(OSError):
-        Client(encrypted.scheduler_address, security=Security.temporary())
-
-
 # What is refused
 
 
@@ -381,11 +302,6 @@ def test_another_certificate_is_refused(encrypted):
 def test_what_is_no_list_of_files_is_refused(engine, images, word):
     with pytest.raises(UserInputError, match=word):
         compute(engine, images)
-
-
-def test_a_network_that_tensorflow_runs_is_refused(folder):
-    with pytest.raises(TLCourseError, match="TensorFlow runs"):
-        compute(object.__new__(TensorFlowEngine), folder)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import builtins
 import pickle
-import sys
 
 import numpy as np
 import onnx
@@ -70,14 +69,6 @@ def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
     assert_agree(runner.run(batch), small(batch, training=False))
 
 
-@pytest.mark.slow
-def test_int8_of_any_network_is_calibrated_on_the_pictures(small, batch, fresh):
-    runner = compile_network(small, "onnx", "int8", lambda: batch)
-    expected = np.asarray(small(batch, training=False))
-    difference = np.abs(runner.run(batch) - expected).max() / expected.max()
-    assert 1e-5 < difference < 0.1
-
-
 def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monkeypatch):
     pictures, results = np.concatenate([photographs] * 2), []
     for workers in (1, 3):
@@ -132,17 +123,6 @@ def test_a_conversion_that_differs_from_keras_is_not_used(small, fresh):
     assert "tensorflow" in compile_network(other).key
 
 
-def test_without_onnx_runtime_tensorflow_runs_it(small, fresh, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    engines.has_onnxruntime.cache_clear()
-    try:
-        assert "tensorflow" in compile_network(small).key
-        with pytest.raises(UserInputError, match="pip install"):
-            tl.load_pretrained_model(engine="onnx")
-    finally:
-        engines.has_onnxruntime.cache_clear()
-
-
 # What is kept
 
 
@@ -184,14 +164,6 @@ def test_a_damaged_file_is_converted_again(small, batch, fresh, monkeypatch, dam
     again = compile_again(small, monkeypatch)
     np.testing.assert_array_equal(again.run(batch), expected)
     assert path.read_bytes() == whole
-
-
-def test_what_is_in_the_cache_starts_no_session(photographs, monkeypatch):
-    before = tl.load_pretrained_model().extract_features(photographs)
-    monkeypatch.setattr(engines, "_kept", {})
-    monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("started"))
-    after = tl.load_pretrained_model().extract_features(photographs)
-    np.testing.assert_array_equal(after, before)
 
 
 def test_the_engines_used_last_are_kept(monkeypatch):
@@ -304,11 +276,3 @@ def test_a_hostile_file_is_refused_before_it_is_run(kind, tmp_path, monkeypatch)
     with pytest.raises(DamagedFile, match=REASONS[kind]):
         onnx_file.check_foreign(path)
     assert not {name for name in opened if "w.bin" in name or "/dev" in name}
-
-
-@pytest.mark.parametrize("content", [b"", b"no ONNX at all", bytes(1000)])
-def test_a_file_that_is_no_onnx_is_refused(content, tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(content)
-    with pytest.raises(DamagedFile, match="cannot be used"):
-        onnx_file.check_foreign(path)

@@ -97,11 +97,6 @@ def test_it_fits_its_training_set_and_predicts_like_a_classifier(request, result
     np.testing.assert_array_equal(tuned.predict(inputs), probabilities.argmax(axis=1))
 
 
-def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
-    expected = tuned.model.predict(small_bert.tokenize(reviews[0]), verbose=0)
-    np.testing.assert_allclose(tuned.predict_proba(reviews[0]), expected, atol=1e-4)
-
-
 def test_the_record_is_complete_and_ready_for_json(tuned_cells):
     validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert set(tuned_cells.history) == validated
@@ -188,15 +183,6 @@ def test_a_scaled_down_head_predicts_the_same_with_less_confidence(classes):
     assert after.max(axis=1).mean() < before.max(axis=1).mean()
     initial = np.sqrt(2 / (8 + classes))
     np.testing.assert_allclose(head.get_weights()[0].std(), initial, rtol=1e-3)
-
-
-@pytest.mark.slow
-def test_sentences_of_one_length_and_of_many(small_bert):
-    """The shapes of the first batches say nothing about those of later ones."""
-    short, long = "the film was good", "the film was a bad story of it was a bad plot"
-    sentences, labels = [short] * 12 + [long] * 8, [1] * 12 + [0] * 8
-    tuned = tune(small_bert, (sentences, labels), epochs=1, batch_size=4)
-    assert len(tuned.predict(sentences)) == 20
 
 
 # What is kept
@@ -291,27 +277,6 @@ def test_an_interrupted_training_goes_on(
     for name, values in whole.history.items():  # what was done before is kept
         np.testing.assert_allclose(resumed.history[name][:epochs], values[:epochs])
     assert not list(own_folder.iterdir())  # a finished training leaves nothing
-
-
-@pytest.mark.slow
-def test_the_best_epoch_before_an_interruption_is_kept(
-    small_bert, reviews, own_folder, interrupt, monkeypatch
-):
-    values = [(1.2, 1), (0.1, 2), (0.1, 2)]
-    options = {"validation": 0.25, "epochs": 3}
-    curve(monkeypatch, values)
-    expected = tune(small_bert, reviews, cache=False, **options)
-    curve(monkeypatch, values)
-    interrupt(2)
-    with pytest.raises(Interrupted):
-        tune(small_bert, reviews, **options)
-    interrupt(None)
-    curve(monkeypatch, values[2:])
-    resumed = tune(small_bert, reviews, **options)
-    assert resumed.record["best_epoch"] == 1
-    before, after = weights_of(expected.model), weights_of(resumed.model)
-    for path, value in before.items():
-        np.testing.assert_allclose(value, after[path], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -464,12 +429,3 @@ def test_what_cannot_be_used_is_refused_before_any_work(
     monkeypatch.setattr(type(small_bert), "activations", fail)
     with pytest.raises(UserInputError, match=word):
         tune(small_bert, reviews, **options)
-
-
-@pytest.mark.parametrize(
-    ("labels", "word"),
-    [([0] * 32, "two classes"), ([0, 1], "labels"), ([0.5] * 32, "Labels")],
-)
-def test_labels_that_cannot_be_used_are_refused(small_bert, reviews, labels, word):
-    with pytest.raises(UserInputError, match=word):
-        tune(small_bert, (reviews[0], labels))

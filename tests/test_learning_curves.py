@@ -83,48 +83,6 @@ def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
     )
 
 
-def test_a_network_of_keras_is_a_method(dataset):
-    """Its most probable output is the class."""
-
-    def network(split, seed):
-        import keras
-
-        layers = [keras.Input((16, 16)), keras.layers.Flatten()]
-        head = keras.layers.Dense(2, kernel_initializer="zeros")
-        model = keras.Sequential([*layers, head])
-        head.set_weights([np.zeros((256, 2)), np.array([0.0, 1.0])])
-        return model
-
-    curve = tl.learning_curve(dataset, (1,), {"network": network}, seeds=1)
-    assert curve.points["network"][0].accuracies == [0.5]
-
-
-def test_the_probe_pays_for_its_features_in_every_draw(dataset, bundled_model):
-    curve = tl.learning_curve(dataset, (1, 20), ["probe"], seeds=2, model=bundled_model)
-    few, many = curve.points["probe"]
-    assert many.mean >= 0.9 and min(many.seconds) > 10 * 2 * 0.001
-
-
-def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeypatch):
-    from tlcourse.training import learning_curves
-
-    called = []
-
-    class Tuned(Majority):
-        record = {"seconds": {"probe": 1.0, "training": 2.0}}
-
-    def fine_tune(model, images, labels, **options):
-        called.append((len(images), options["validation"], options["seed"]))
-        return Tuned(Split(images, labels, ["a", "b"]), 0)
-
-    monkeypatch.setattr(learning_curves, "fine_tune", fine_tune)
-    curve = tl.learning_curve(
-        dataset, (3,), ["fine-tune"], seeds=[7], model=bundled_model
-    )
-    assert called == [(6, 0, 7)]
-    assert curve.points["fine-tune"][0].accuracies == [0.5]
-
-
 # --- reading a curve ---
 
 
@@ -173,8 +131,3 @@ def test_unknown_methods_are_answered_with_the_known_ones(dataset):
         tl.learning_curve(dataset, (1,), ["svm"])
     with pytest.raises(UserInputError, match="probe"):
         curve_of(probe=[0.1, 0.2, 0.3]).labels_for("svm", 0.5)
-
-
-def test_no_seeds_are_refused(dataset):
-    with pytest.raises(UserInputError, match="seeds is"):
-        tl.learning_curve(dataset, (1,), {"majority": Majority}, seeds=[])

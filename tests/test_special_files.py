@@ -22,7 +22,6 @@ from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
-from tlcourse.folders import pack_folders
 from tlcourse.models import bert_folder
 from tlcourse.predicting import predict_files
 from workshop.packs import write_pack
@@ -114,19 +113,6 @@ def test_records_that_are_special_files_are_refused(tmp_path):
         read_shards(tmp_path)
     with within(), pytest.raises(UserInputError):
         Progress.read(tmp_path / "job.json", strict=True)
-
-
-@posix
-def test_progress_is_neither_read_from_a_device_nor_written_over_it(
-    tmp_path, monkeypatch
-):
-    for path in (tmp_path / "pipe", Path("/dev/null")):
-        if not path.exists():
-            os.mkfifo(path)
-        monkeypatch.setenv("TLCOURSE_PROGRESS", str(path))
-        with within(), pytest.warns(UserWarning, match="could not be kept"):
-            Progress.read().write()
-        assert path.exists() and not path.is_file()
 
 
 @posix
@@ -224,24 +210,6 @@ def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
         Path("~"),
     ):
         assert pixels(images).shape == (1, 8, 8, 3)
-
-
-@pytest.mark.parametrize(
-    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME"]
-)
-def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
-    variable, monkeypatch
-):
-    from tlcourse.models.weights import weights_file
-
-    monkeypatch.setenv(variable, "~no_one/folder")
-    use = {
-        "TLCOURSE_PACKS": pack_folders,
-        "TLCOURSE_PROGRESS": Progress.path,
-        "KERAS_HOME": lambda: weights_file("vgg16"),
-    }
-    with pytest.raises(UserInputError, match=variable):
-        use[variable]()
 
 
 # Text that is not UTF-8, and JSON that is none

@@ -1,8 +1,7 @@
 """Rows that were computed once, on disk: features or activations, with checksums.
 
 One SQLite file for each network and cut. Only files with a digest in their path, in a
-folder that a CACHEDIR.TAG marks, are counted or removed. Links are not followed, and
-other programs' databases left alone.
+folder that a CACHEDIR.TAG marks, are counted or removed; links are not followed.
 """
 
 import errno
@@ -30,7 +29,6 @@ TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this on
 _INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _WAIT = 60  # seconds for another process to finish its write
 _FORMAT = 1  # SQLite's user_version
-_APPLICATION_ID = b"tlco"
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
 _BESIDE = re.compile(
@@ -52,7 +50,7 @@ class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 
     Absent ones are looked up in a class's cache (`TLCOURSE_SHARED_CACHE`). `name` is
-    that of `cache_file` (None: no cache); in `shape`, -1 stands for what differs.
+    that of `cache_file`; in `shape`, -1 stands for what differs.
     """
 
     def __init__(self, name: str | None, shape: tuple, dtype: DTypeLike) -> None:
@@ -70,10 +68,9 @@ class RowCache:
             except (sqlite3.Error, OSError) as error:
                 self._recover(error)
             shared = folders.shared_cache_folder()
-            path = shared and shared / "features" / self.path.name
-            with suppress(sqlite3.Error, OSError):
-                if path and path.stat().st_size and _is_ours(path):
-                    self._shared = _connect(path, "ro")
+            with suppress(sqlite3.Error):
+                if shared:
+                    self._shared = _connect(shared / "features" / self.path.name, "ro")
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -114,9 +111,8 @@ class RowCache:
 
     def _open(self) -> None:
         folders.make_cache_folder(self.path.parent.name)
-        if os.path.lexists(self.path) and not _is_ours(self.path):
-            reason = f"{self.path.name} was not made by the course, and is left alone"
-            raise FileExistsError(errno.EEXIST, reason)
+        if os.path.lexists(self.path) and not _is_regular(self.path):
+            raise FileExistsError(errno.EEXIST, f"{self.path.name} is no regular file")
         self._own = connection = _connect(self.path, "rwc")
         # Checksums find what a power cut has damaged; waiting for the disk is slow.
         connection.execute("PRAGMA synchronous = OFF")
@@ -160,7 +156,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _begin_anew(connection: sqlite3.Connection) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = 0x{_APPLICATION_ID.hex()}")
         connection.execute("DROP TABLE IF EXISTS rows")
         columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL"
         connection.execute(f"CREATE TABLE rows ({columns})")
@@ -203,7 +198,7 @@ def limit() -> int:
 def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
     """Keep a file beside the rows; False where the limit or the disk does not allow it.
 
-    `path`, in one of `FOLDERS`, contains 20 digits of a digest; `size` is in bytes.
+    `path`, in one of `FOLDERS`, has 20 digits of a digest in it; `size` is in bytes.
     """
     allowed = limit()
     if size > allowed:
@@ -230,7 +225,7 @@ def contents() -> list[tuple[Path, int]]:
             name = path.relative_to(folders.cache_folder()).as_posix()
             is_own = _DIGEST.search(name) and not _BESIDE.search(name)
             with suppress(OSError):  # another process has just removed it
-                if is_own and _is_ours(path):
+                if is_own and _is_regular(path):
                     used, size = path.stat().st_mtime, path.stat().st_size
                     own.append((used <= now, used, path, size))
     return [(path, size) for _, _, path, size in sorted(own, reverse=True)]
@@ -267,17 +262,8 @@ def _own_folders() -> list[Path]:
     return own
 
 
-def _is_ours(path: Path) -> bool:
-    """False for links, devices and other programs' databases, read without SQLite."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-        with open(path, "rb") as file:
-            header = file.read(72)
-    except OSError:
-        return False
-    is_database = header.startswith(b"SQLite format 3\0") and len(header) == 72
-    return not is_database or header[68:] == _APPLICATION_ID
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def _emptied(path: Path) -> int:

@@ -201,8 +201,7 @@ def cut_copy(
 ) -> "tuple[keras.Model, keras.KerasTensor]":
     """A copy of the network, trainable behind a block; and that block's output.
 
-    Without a block all of it is trainable, and the output is the network's input. Batch
-    normalisation is frozen everywhere.
+    Without a block all of it is trainable, and the output is the network's input.
     """
     network = network or model.copy_network()
     if last_frozen is None:
@@ -231,10 +230,9 @@ def train_probe(
 def scale_down(head: "keras.layers.Dense") -> None:
     """Scale the weights of a probe down to those of a freshly initialised layer.
 
-    The predictions stay the same and become less confident. A probe's weights are many
-    times as large, and so much the more does every change of the features count: the
-    first steps would undo the probe (L. Chizat et al., "On Lazy Training in
-    Differentiable Programming", NeurIPS 2019).
+    A probe's weights are many times as large, and so much the more does every change of
+    the features count: the first steps would undo the probe (L. Chizat et al., "On Lazy
+    Training in Differentiable Programming", NeurIPS 2019).
     """
     kernel, bias = head.get_weights()
     initial = math.sqrt(2 / sum(kernel.shape))  # X. Glorot and Y. Bengio, AISTATS 2010

@@ -31,9 +31,8 @@ def grad_cam(
 ) -> np.ndarray:
     """A heat map for each picture, bright where there is evidence for a class.
 
-    A channel of the last feature map is weighted by the mean gradient of the class
-    score with respect to it; evidence against the class is left out. The feature map is
-    coarse (7 × 7 in efficientnet_lite0): the heat map points at a region, not a pixel.
+    The feature map is coarse (7 × 7 in efficientnet_lite0): the heat map points at a
+    region, not a pixel.
 
     Parameters
     ----------
@@ -87,8 +86,7 @@ def grad_cam(
 class _Evidence:
     """Pixels and classes → evidence at each position of a layer's feature map.
 
-    The score of a class is taken before the softmax, whose gradient vanishes where the
-    network is confident.
+    Scores are taken before the softmax, whose gradient vanishes at high confidence.
     """
 
     def __init__(self, network: "keras.Model", layer: str | None) -> None:
