@@ -1,12 +1,13 @@
 """Pictures of 10, 12 and 14 bits in files of 16 become their 8-bit originals."""
 
+import io
 import json
+import struct
 import warnings
 
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
-from deep_pictures import deep, tiff
 from PIL import Image
 
 import tlcourse as tl
@@ -40,16 +41,17 @@ def save(folder, pictures, suffix="png", **options):
     return paths
 
 
+def deep(pixels, bits):
+    """The same pictures with `bits` bits in uint16, the new lower ones random."""
+    noise = np.random.default_rng(0).integers(0, 2 ** (bits - 8), pixels.shape)
+    return (pixels.astype(np.uint16) << (bits - 8)) + noise.astype(np.uint16)
+
+
 def pixels(images, **options):
     """The first channel of what a network is given: uint8 (n, 40, 60)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return compute(Pixels(SIZE), images, SIZE, dtype=np.uint8, **options)[..., 0]
-
-
-def read(content):
-    """The first channel of one picture."""
-    return read_picture(content)[..., 0]
 
 
 # The range of the whole set
@@ -196,5 +198,8 @@ def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
 
 
 def test_where_0_is_white_deep_pictures_are_inverted(greys):
-    levels = 2**16 - 1 - deep(greys[:1], 16)[0]
-    same(read(tiff(levels, photometric=0)), greys[0])
+    file = io.BytesIO()
+    Image.fromarray(2**16 - 1 - deep(greys[:1], 16)[0]).save(file, "TIFF")
+    photometric, inverted = (struct.pack("<HHIH", 262, 3, 1, kind) for kind in (1, 0))
+    content = file.getvalue().replace(photometric, inverted)
+    same(read_picture(content)[..., 0], greys[0])

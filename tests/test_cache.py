@@ -209,14 +209,6 @@ def test_the_file_in_use_is_not_emptied_for_one_dated_later(monkeypatch):
     assert len(kept("network", many(250))) == 250
 
 
-def test_a_filled_cache_stays_within_its_limit(monkeypatch):
-    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.0001")
-    for number in range(5):
-        fill(f"network{number}", many(250))
-    assert size() <= 100_000 + 5 * 12_288  # an emptied file keeps three pages
-    assert len(kept("network4", many(250))) == 250
-
-
 def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     fill()
@@ -232,16 +224,6 @@ def test_clearing_empties_everything_and_tells_how_much():
 
 
 # Files beside the rows
-
-
-def test_a_file_kept_beside_the_rows_makes_room_for_itself(folder, monkeypatch):
-    rows = fill()
-    os.utime(rows, (1, 1))
-    monkeypatch.setenv("TLCOURSE_CACHE_GB", str((rows.stat().st_size - 1) / 1e9))
-    path = folder / "training" / STATE
-    assert keep(path, lambda file: file.write(b"state"), 5)
-    assert path.read_bytes() == b"state" and kept() == {}
-    assert path in dict(contents())
 
 
 def test_clearing_removes_kept_files_and_what_belongs_to_them(folder):

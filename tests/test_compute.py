@@ -81,23 +81,6 @@ def test_without_a_name_nothing_is_kept(originals, empty_cache):
     assert not empty_cache.exists()
 
 
-def test_rows_come_in_the_order_of_the_pictures_wherever_they_come_from(originals):
-    paths = sorted(originals.iterdir())
-    in_order, _ = counted(paths)
-    counted(paths[::3], name="partly known")
-    mixed, computed = counted(paths[::-1], name="partly known")
-    assert computed == 100 and np.array_equal(mixed, in_order[::-1])
-
-
-def test_other_content_under_an_old_name_size_and_time_is_other_content(folder):
-    before, _ = counted(folder)
-    path = folder / "003.png"
-    status = path.stat()
-    path.write_bytes((folder / "004.png").read_bytes())
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert np.array_equal(counted(folder)[0][3], before[4])
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -180,6 +163,3 @@ def test_a_killed_process_leaves_its_finished_chunks(originals):
     rows, computed = counted(originals)
     assert computed == COUNT - GROUP - 2 * CHUNK
     assert np.array_equal(rows, counted(originals, name=None)[0])
-
-
-# The bundled network

@@ -22,7 +22,6 @@ from tlcourse.errors import PictureError
 from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.decoding import prepare
 from tlcourse.features.pictures import (
-    one_picture,
     read_picture,
     resize,
 )
@@ -109,20 +108,6 @@ def test_transparency_becomes_white(mode, colour, options):
     assert (read_picture(content) == 255).all()
 
 
-@pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "I;16", "YCbCr"])
-def test_an_image_of_pillow_is_read_as_its_file(gradient, mode):
-    image = Image.fromarray(gradient)
-    if mode == "I;16":
-        image = Image.fromarray(gradient[..., 0].astype(np.uint16) * 257)
-    image = image.convert(mode)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    name = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
-    content = encoded(image, name, exif=exif)
-    with Image.open(io.BytesIO(content)) as opened:
-        assert np.array_equal(one_picture(opened), read_picture(content))
-
-
 # Resizing
 
 
@@ -164,14 +149,6 @@ def test_what_is_no_usable_picture_is_refused_by_name(tmp_path, content, word):
     (tmp_path / "odd.jpg").write_bytes(content)
     with pytest.raises(PictureError, match=rf"odd\.jpg.*{word}"):
         read_picture(tmp_path / "odd.jpg")
-
-
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "BMP", "TIFF", "GIF"])
-def test_a_file_cut_short_is_refused(name):
-    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    content = encoded(Image.fromarray(noise), name)
-    with pytest.raises(PictureError, match="damaged"):
-        read_picture(content[: len(content) // 2])
 
 
 def test_a_progressive_jpeg_of_many_scans_is_refused():

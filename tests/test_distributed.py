@@ -122,15 +122,6 @@ def test_only_what_is_missing_or_cut_short_is_computed_again(
     assert not list(out.glob(".unfinished*"))
 
 
-def test_a_finished_job_needs_no_cluster_and_is_kept_in_the_cache(
-    client, engine, folder, monkeypatch
-):
-    first = compute(engine, folder, cache=True)
-    monkeypatch.setattr(extraction, "connected", None)
-    again = compute(engine, folder, cache=True)
-    np.testing.assert_array_equal(again.features, first.features)
-
-
 def test_a_folder_with_anything_else_is_not_written_to(client, engine, folder, out):
     with pytest.raises(UserInputError, match="is not empty"):
         compute(engine, folder, folder)
@@ -249,21 +240,6 @@ def test_workers_with_other_versions_are_refused(client, engine, folder, monkeyp
 # The cluster
 
 
-def test_a_scheduler_that_does_not_answer_is_named(engine, folder):
-    timeout = dask.config.set({"distributed.comm.timeouts.connect": "0.5s"})
-    with timeout, pytest.raises(TLCourseError, match="127.0.0.1:9 cannot be reached"):
-        compute(engine, folder, scheduler="tcp://127.0.0.1:9")
-
-
-def test_a_scheduler_without_workers_gets_the_command_that_starts_one(
-    engine, folder, monkeypatch
-):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
-    with cluster.local_cluster(n_workers=0) as empty, Client(empty):
-        with pytest.raises(TLCourseError, match="No worker .* dask worker tls://"):
-            compute(engine, folder)
-
-
 @pytest.fixture(scope="module")
 def encrypted():
     """A scheduler and a worker that talk to nobody without the certificate."""
@@ -302,18 +278,3 @@ def test_without_a_certificate_the_sentence_names_the_settings(
 def test_what_is_no_list_of_files_is_refused(engine, images, word):
     with pytest.raises(UserInputError, match=word):
         compute(engine, images)
-
-
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
-        ({"engine": "spark"}, "'dask'"),
-        ({"scheduler": "tcp://127.0.0.1:8786"}, "add engine='dask'"),
-        ({"out": "there"}, "add engine='dask'"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(
-    bundled_model, folder, options, word
-):
-    with pytest.raises(UserInputError, match=word):
-        bundled_model.extract_features(folder, **options)

@@ -27,11 +27,6 @@ def test_rows_are_true_classes_and_columns_predicted_ones(matrix):
     assert matrix.counts.tolist() == COUNTS and matrix.accuracy == 0.5
 
 
-def test_the_worst_mistakes_come_first_and_right_answers_not_at_all(matrix):
-    worst = [("beagle", "pug", 2), ("pug", "beagle", 1), ("pug", "collie", 1)]
-    assert matrix.worst() == worst and matrix.worst(top=1) == worst[:1]
-
-
 @pytest.mark.parametrize("text", [str, repr])
 def test_as_text_it_is_a_table_with_the_names_of_rows_and_columns(matrix, text):
     head, *lines = [line.split() for line in text(matrix).splitlines()]

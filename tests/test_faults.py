@@ -10,14 +10,12 @@ import subprocess
 import sys
 import time
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
 from hostile_archives import mutations, mutations_of_json
-from PIL import Image
 from small_bert import write_small_bert
 from small_disk import SmallDisk, cannot_be_made
 
@@ -37,14 +35,9 @@ PIXELS = np.random.default_rng(0).integers(1, 256, (24, 40, 40, 3), dtype=np.uin
 # Operations: each returns something to compare, from what it wrote into a folder
 
 
-def unpack(folder):
-    """A zip file of pictures, 120 kB."""
-    source = folder.parent / "pictures.zip"
-    with zipfile.ZipFile(source, "w") as archive:
-        for number, pixels in enumerate(PIXELS):
-            archive.writestr(f"class/{number}.raw", pixels.tobytes())
-    done = datasets.unpack(source, folder / "pictures")
-    return [path.read_bytes() for path in sorted(done.iterdir())]
+def extract(folder):
+    os.environ["TLCOURSE_CACHE"] = str(folder / "cache")
+    return tl.load_pretrained_model().extract_features(PIXELS).tolist()
 
 
 def export(folder):
@@ -59,17 +52,7 @@ def export(folder):
     return exported.predict(PIXELS[:4]).tolist()
 
 
-def extract(folder):
-    os.environ["TLCOURSE_CACHE"] = str(folder / "cache")
-    return tl.load_pretrained_model().extract_features(PIXELS).tolist()
-
-
-OPERATIONS = {operation.__name__: operation for operation in (unpack, export, extract)}
-SLOW = {"export"}
-PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-    for name in OPERATIONS
-]
+OPERATIONS = {operation.__name__: operation for operation in (export, extract)}
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +80,9 @@ def disk(tmp_path):
     small.unmount()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["full", "almost full", "read-only"])
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_a_disk_that_takes_nothing(disk, name, fault):
     operation = OPERATIONS[name]
     if fault == "read-only":
@@ -166,9 +150,6 @@ def test_a_killed_process_leaves_nothing_in_the_way(tmp_path, name):
         last.stdout.readline()
         assert last.communicate()[0] == expected
     assert not list((tmp_path / "killed").rglob(".unfinished-*"))
-
-
-# A user who may write nowhere but into a folder for temporary files
 
 
 # Files that were damaged: a result or a sentence, whatever happened to them
@@ -282,21 +263,3 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path, monkeypatch, 
             read()
         except TLCourseError as error:
             assert str(error).strip().endswith((".", ")", "?")), error
-
-
-# Paths with blanks and letters of other scripts, and very long ones
-
-
-@pytest.mark.parametrize(
-    "name", ["Übung 1/été 日本", "/".join(["a folder with a long name " * 3] * 3)]
-)
-def test_any_path_will_do(tmp_path, monkeypatch, bundled_model, name):
-    folder = tmp_path / name
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("TLCOURSE_CACHE", str(folder / "cache"))
-    Image.fromarray(PIXELS[0]).save(folder / "né 1.png")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        paths = [folder / "né 1.png"]
-        first, second = (bundled_model.extract_features(paths) for _ in range(2))
-    assert np.array_equal(first, second) and list(folder.rglob("*.sqlite"))

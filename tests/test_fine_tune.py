@@ -11,7 +11,6 @@ import pytest
 import tlcourse as tl
 from tlcourse.errors import UserInputError
 from tlcourse.native import import_tensorflow
-from tlcourse.training.fitting import scale_down
 
 import_tensorflow()
 from tlcourse.training import callbacks  # noqa: E402
@@ -170,21 +169,6 @@ def test_training_starts_from_the_probe(small_bert, reviews):
     assert {layer_of(path) for path in tuned.record["changed"]} <= {"head"}
 
 
-@pytest.mark.parametrize("classes", [2, 5])
-def test_a_scaled_down_head_predicts_the_same_with_less_confidence(classes):
-    rng = np.random.default_rng(0)
-    features, labels = rng.normal(size=(60, 8)), np.arange(60) % classes
-    features[:, 0] += 3 * labels
-    head = tl.train_classifier(features, labels, C=10.0).as_head()
-    before = np.asarray(head(features.astype(np.float32)))
-    scale_down(head)
-    after = np.asarray(head(features.astype(np.float32)))
-    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
-    assert after.max(axis=1).mean() < before.max(axis=1).mean()
-    initial = np.sqrt(2 / (8 + classes))
-    np.testing.assert_allclose(head.get_weights()[0].std(), initial, rtol=1e-3)
-
-
 # What is kept
 
 
@@ -222,16 +206,6 @@ def test_the_best_epoch_is_kept(small_bert, reviews, monkeypatch, values, best):
     assert {name: tuned.best[name] for name in expected} == expected
     changed = {layer_of(path) for path in tuned.record["changed"]}
     assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
-
-
-@pytest.mark.slow
-def test_the_same_seed_repeats_a_training(small_bert, reviews):
-    options = {"cache": False, "epochs": 1}
-    once, again, other = (
-        tune(small_bert, reviews, seed=seed, **options) for seed in (0, 0, 1)
-    )
-    assert again.history == once.history
-    assert other.history["loss"] != once.history["loss"]
 
 
 # Interruptions
@@ -319,18 +293,6 @@ def test_another_training_is_not_resumed(
     interrupt(None)
     options = {"validation": 0.25, "epochs": 2, **other}
     assert tune(small_bert, reviews, **options).record["resumed_after"] == 0
-
-
-def test_a_full_disk_does_not_end_a_training(
-    small_bert, reviews, own_folder, monkeypatch
-):
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(callbacks.Backup, "_save_model", full)
-    with pytest.warns(UserWarning, match="backed up"):
-        tuned = tune(small_bert, reviews, epochs=3)
-    assert len(tuned.history["loss"]) == 3
 
 
 @pytest.mark.slow

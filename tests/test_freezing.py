@@ -165,17 +165,6 @@ def test_training_at_rate_0_moves_nothing(model, steps, tmp_path):
     assert moved(loaded, no_gradient) == []
 
 
-def test_flipping_base_trainable_moves_batch_norm_until_unfreeze():
-    base = small_base()
-    model = sequential(base)
-    unfreeze(model)
-    base.trainable = False
-    base.trainable = True
-    assert "stem_bn" in moved(model, no_gradient)
-    unfreeze(model)
-    assert moved(model, no_gradient) == []
-
-
 def test_the_learners_own_batch_norm_is_trained():
     base = small_base()
     x = layers.BatchNormalization(name="own_bn")(base.outputs[0])

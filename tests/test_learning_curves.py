@@ -57,21 +57,6 @@ def curve_of(**means):
     return LearningCurve("made up", [0], points)
 
 
-def test_every_method_gets_the_same_rows_of_each_draw(dataset):
-    seen = {"a": [], "b": []}
-
-    def spy(name):
-        return lambda split, seed: (
-            seen[name].append((split.images.tobytes(), seed)) or Majority(split, seed)
-        )
-
-    tl.learning_curve(
-        dataset, (1, 5, None), {name: spy(name) for name in seen}, seeds=2
-    )
-    assert seen["a"] == seen["b"] and len(seen["a"]) == 6
-    assert seen["a"][0][0] != seen["a"][1][0]  # another draw has other rows
-
-
 def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
     curve = tl.learning_curve(dataset, (2, None), {"majority": Majority}, seeds=3)
     few, many = curve.points["majority"]
@@ -105,14 +90,6 @@ def test_the_crossing_is_where_the_second_becomes_better_for_good():
 def test_a_curve_comes_back_from_its_record(dataset):
     curve = tl.learning_curve(dataset, (1, 2), {"majority": Majority}, seeds=2)
     assert LearningCurve.of(json.loads(json.dumps(curve.record()))) == curve
-
-
-def test_it_is_shown_as_a_table():
-    lines = repr(curve_of(probe=[0.6, 0.8, 0.9], scratch=[0.5, 0.6, 0.7])).splitlines()
-    assert "by labels per class, one split" in lines[0]
-    assert lines[1].split() == ["labels", "probe", "scratch"]
-    assert max(map(len, lines[1:])) <= 96
-    assert lines[3].split() == ["10", "80.0%", "1.0", "s", "60.0%", "1.0", "s"]
 
 
 # --- what is refused ---

@@ -16,14 +16,13 @@ from tlcourse import files
 from tlcourse.checks import assert_disjoint
 from tlcourse.datasets import from_folder, unpack
 from tlcourse.distributed import read_shards
-from tlcourse.errors import PictureError, TLCourseError, UserInputError
+from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, list_pictures, read_picture
 from tlcourse.models import bert_folder
-from tlcourse.predicting import predict_files
 from workshop.packs import write_pack
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
@@ -134,41 +133,6 @@ def test_special_files_among_pictures_are_left_out(tmp_path):
     assert "empty" in reasons["empty.jpg"] and "no regular file" in reasons["pipe.png"]
 
 
-# Empty files, and nothing at all
-
-
-@pytest.fixture
-def empty(tmp_path):
-    """A folder of empty files."""
-    (tmp_path / "empty").mkdir()
-    for number in range(3):
-        (tmp_path / "empty" / f"{number}.jpg").touch()
-    return tmp_path / "empty"
-
-
-def test_empty_files_are_said_to_be_empty(empty, tmp_path):
-    for images in (
-        empty,
-        [empty / "0.jpg"],
-        empty / "0.jpg",
-        Pictures(sorted(empty.iterdir())),
-    ):
-        with pytest.raises(PictureError, match=r"\d.jpg is empty"):
-            pixels(images)
-        with pytest.raises(PictureError, match="is empty"):
-            assert_disjoint(images, images)
-    with pytest.raises(PictureError, match="is empty"):
-        read_picture(b"")
-    model = load_exported(write_brightness_export(tmp_path / "export"))
-    assert {
-        answer.error for answer in model.predict_files(sorted(empty.iterdir()))
-    } == {
-        f"{path} is empty (0 bytes). Replace or remove it." for path in empty.iterdir()
-    }
-    with open(tmp_path / "answers.csv", "w", encoding="utf-8") as file:
-        assert predict_files(model, [empty], file) == (0, 3)
-
-
 # Paths
 
 
@@ -210,6 +174,3 @@ def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
         Path("~"),
     ):
         assert pixels(images).shape == (1, 8, 8, 3)
-
-
-# Text that is not UTF-8, and JSON that is none

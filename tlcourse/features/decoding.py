@@ -221,13 +221,6 @@ def resize(picture: np.ndarray | Image.Image, size: tuple[int, int]) -> np.ndarr
     Returns
     -------
     uint8 array of shape (height, width, 3)
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> photograph = tl.load_dataset("samples").test.images[0]
-    >>> tl.pictures.resize(photograph, (224, 224)).shape
-    (224, 224, 3)
     """
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(picture)

@@ -41,10 +41,8 @@ def fine_tune(
 ) -> FineTuned:
     """Adapt a pretrained network to new classes: a linear probe, then its last blocks.
 
-    The probe becomes the head before any block is trained, so that no random head
-    distorts the pretrained features. Blocks in front of `from_block` are frozen, batch
-    normalisation everywhere. `model` itself is not changed. Interrupted, the same call
-    goes on after the last finished epoch.
+    Blocks in front of `from_block` are frozen, batch normalisation everywhere; `model`
+    itself is not changed. Interrupted, the same call goes on after the last epoch.
 
     Parameters
     ----------
@@ -55,11 +53,10 @@ def fine_tune(
         The first block to train, by name, or how many of the last blocks; None: the
         whole network.
     validation : float or (inputs, labels)
-        Share of each class used for validation, or a set of its own, or 0. With it the
-        weights of the epoch with the best validation accuracy are kept, else the last.
+        Share of each class, or a set of its own, or 0. With it the weights of the epoch
+        with the best validation accuracy are kept, else the last.
     augmentations : int or sequence of str, optional
-        Which augmented copies of each picture are used, or how many (2). Not for
-        sentences.
+        Which augmented copies of each picture are used, or how many (2).
     class_names : sequence of str, optional
         Names for the labels 0, 1, …
     sample_weight : array_like of shape (n,), optional

@@ -166,10 +166,8 @@ def train_classifier(
 
     Parameters
     ----------
-    features : array_like of shape (n, d)
-        As `model.extract_features` returns them.
-    labels : array_like of shape (n,)
-        Whole numbers or text.
+    features, labels : array_like of shape (n, d), (n,)
+        As `model.extract_features` returns them; whole numbers or text.
     class_names : sequence of str, optional
         Names for the labels 0, 1, …; without them the labels are their own names.
     sample_weight, C, seed, common_scale
@@ -225,8 +223,7 @@ def _cross_validate(
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
-    `LogisticRegressionCV` would fit every candidate; here each fit starts from the one
-    before, and the search ends once the likelihood falls: large C take longest.
+    Each fit starts from the one before, and the search ends once the likelihood falls.
     """
     fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
     best = (-np.inf, DEFAULT_C, 0.0)
