@@ -84,26 +84,6 @@ def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
     same(pixels([paths[3]], name="depth"), alone)
 
 
-def test_a_part_of_a_set_keeps_the_range_of_the_set(greys, tmp_path):
-    pictures = Pictures(save(tmp_path, deep(greys, 12)))
-    parts = (
-        pictures[3:4],
-        pictures[np.arange(10) == 3],
-        (pictures[:5] + pictures[5:])[[3]],
-    )
-    for part in parts:
-        same(pixels(part)[0], greys[3])
-
-
-def test_the_range_is_said_once(greys, tmp_path):
-    pictures = Pictures(save(tmp_path, deep(greys, 10)))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        compute(Pixels(SIZE), pictures, SIZE)
-        compute(Pixels(SIZE), pictures, SIZE)
-    assert ["1,023" in str(warning.message) for warning in caught] == [True]
-
-
 # A depth that is known
 
 
@@ -179,19 +159,6 @@ def test_an_export_scales_one_picture_as_its_training_pictures(
 def test_a_record_with_no_bit_depth_is_refused(export, bits):
     with pytest.raises(DamagedFile, match="bit depth"):
         load_exported(export(bits))
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
-    folder, greys, tmp_path
-):
-    from tlcourse.train_folder import train_folder
-
-    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
-    from_file = made.predict_proba(folder / "light" / "3.png")
-    assert made.bits == 12
-    np.testing.assert_allclose(from_file, made.predict_proba(greys[3:4]), atol=1e-4)
 
 
 # What files say of themselves

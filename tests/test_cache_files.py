@@ -253,13 +253,6 @@ def test_the_cache_is_not_used_where_it_would_touch_other_files(folder, obstacle
 # How the folder is marked
 
 
-def test_the_caches_folder_has_a_cache_directory_tag(folder):
-    put()
-    tag = folder / "tlcourse-cache" / "CACHEDIR.TAG"
-    assert tag.read_bytes().startswith(OTHERS_TAG[:43])
-    assert [path.name for path in folder.iterdir()] == ["tlcourse-cache"]
-
-
 def test_what_a_killed_process_has_left_is_removed_by_clear(folder):
     put()
     left = write_and_be_killed(folders.cache_folder() / "features" / f"{NAME}.npz")

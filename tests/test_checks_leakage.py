@@ -9,7 +9,6 @@ from PIL import Image, ImageOps
 import tlcourse as tl
 from tlcourse.checks import CheckError, LeakageError, assert_disjoint, seal
 from tlcourse.datasets.core import Split
-from tlcourse.errors import UserInputError
 
 
 def failure(action, *arguments, kind=CheckError, **options) -> str:
@@ -121,21 +120,6 @@ def test_a_notebook_shows_the_pairs_side_by_side(monkeypatch, in_notebook):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "names", "word"),
-    [
-        (np.ones((2, 8, 8, 3)) / 2, TEST, (), "[0, 1]"),
-        (TRAIN, TEST, ["train"], "1 names"),
-        ([], TEST, (), "no pictures"),
-        (TRAIN, "no such folder", (), "not a folder"),
-    ],
-)
-def test_what_is_no_collection_of_pictures_gets_a_sentence(first, second, names, word):
-    splits = (as_arrays(s) if isinstance(s, list) else s for s in (first, second))
-    text = failure(assert_disjoint, *splits, kind=UserInputError, names=names)
-    assert word in text
-
-
 # --- sealed test sets ---
 
 NAMES = ["circle", "square"]
@@ -188,19 +172,3 @@ CONTENT = ["inputs", "images", "labels", "label_names", "weights", "select", "sa
 def test_its_content_cannot_be_read(sealed, name):
     assert f"its .{name} cannot be read" in failure(lambda: getattr(sealed, name))
     assert not hasattr(sealed, "picture") and not hasattr(sealed, "__array__")
-
-
-@pytest.mark.parametrize(
-    ("classifier", "word"),
-    [
-        (7, "predict"),
-        (answering(0, 1), "predictions (2,)"),
-        (lambda images: np.zeros((6, 2)), "predictions (6, 2)"),
-        (lambda images: np.zeros(6), "a whole number from 0 to 1"),
-    ],
-)
-def test_what_gives_no_labels_gets_a_sentence_and_leaves_the_seal(
-    sealed, classifier, word
-):
-    assert word in failure(sealed.open, classifier, kind=UserInputError)
-    assert sealed.tested == 0 and sealed.open(FIRST).accuracy == 5 / 6

@@ -23,7 +23,6 @@ from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.decoding import prepare
 from tlcourse.features.pictures import (
     read_picture,
-    resize,
 )
 
 PACKAGE = Path(tl.__file__).parent
@@ -71,13 +70,6 @@ def test_every_format_is_read_and_turned():
     assert shapes == {(17, 23, 3), (23, 17, 3)}
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA", "CMYK", "YCbCr"])
-def test_every_mode_becomes_three_channels_of_uint8(gradient, mode):
-    name = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
-    picture = read_picture(encoded(Image.fromarray(gradient).convert(mode), name))
-    assert picture.shape == (30, 40, 3) and picture.dtype == np.uint8
-
-
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
 def test_the_exif_orientation_is_that_of_pillow(gradient, name, orientation):
@@ -109,13 +101,6 @@ def test_transparency_becomes_white(mode, colour, options):
 
 
 # Resizing
-
-
-def test_resize_keeps_the_whole_picture():
-    picture = np.zeros((100, 200, 3), np.uint8)
-    picture[:, :10] = 255  # a bright left edge, which a centre crop would lose
-    small = resize(picture, (50, 50))
-    assert small.shape == (50, 50, 3) and (small[:, 0] > 200).all()
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])

@@ -1,13 +1,11 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens."""
 
-import threading
 import warnings
 
 import dask
 import numpy as np
 import pytest
-from dask_engines import Deadly, Endless, MeanColour, certificate_settings
-from distributed import Client, Event
+from dask_engines import Deadly, MeanColour, certificate_settings
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
@@ -89,19 +87,6 @@ def test_features_are_bit_for_bit_those_of_one_process(bundled_model, photograph
     again = read_shards(out)
     assert again.pictures == [str(path) for path in paths] and not again.left_out
     np.testing.assert_array_equal(again.features, computed)
-
-
-def test_features_of_blocks_and_activations_of_augmentations_are_too(
-    client, bundled_model, photographs
-):
-    some, blocks = photographs[0][:4], ["block2a", "block5c"]
-    augmentations = ("as is", "left-right", "crop 1")
-    for extract in (
-        lambda **how: bundled_model.extract_features(some, blocks, **how),
-        lambda **how: bundled_model.activations(some, "block6c", augmentations, **how),
-    ):
-        computed, expected = extract(engine="dask"), extract(cache=False)
-        np.testing.assert_array_equal(computed, expected, strict=True)
 
 
 # Stopped, and continued
@@ -208,20 +193,6 @@ def test_a_batch_that_always_kills_its_worker_is_left_out_and_tried_again(
     np.testing.assert_array_equal(shards.features, expected)
 
 
-def test_what_the_scheduler_has_dropped_is_reported(folder, tmp_path):
-    def restart():
-        Event("begun", client).wait(60)
-        client.restart(wait_for_workers=False)
-
-    one = {"n_workers": 1, "threads_per_worker": 1}
-    with cluster.local_cluster(**one) as own, Client(own) as client:
-        restarting = threading.Thread(target=restart)
-        restarting.start()
-        with pytest.raises(TLCourseError, match="dropped the work"):
-            compute(Endless(tmp_path / "diary"), folder)
-        restarting.join()
-
-
 # Machines that differ
 
 
@@ -255,13 +226,6 @@ def test_with_its_certificate_an_encrypted_cluster_computes(
     with dask.config.set(certificate_settings(encrypted, tmp_path)):
         shards = compute(engine, folder, scheduler=address)
     np.testing.assert_array_equal(shards.features, local(engine, folder))
-
-
-def test_without_a_certificate_the_sentence_names_the_settings(
-    encrypted, engine, folder
-):
-    with pytest.raises(TLCourseError, match="DASK_DISTRIBUTED__COMM__TLS__CA_FILE"):
-        compute(engine, folder, scheduler=encrypted.scheduler_address)
 
 
 # What is refused

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import socketserver
-import stat
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ import dask_intruder
 import needs_root
 import pytest
 from dask_engines import MeanColour
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 from PIL import Image
 
 from tlcourse.distributed import compute_features, local_cluster
@@ -117,20 +116,6 @@ def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
     assert {address.rpartition(":")[0] for address in started[name].addresses} == {
         "127.0.0.1"
     }
-
-
-@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-@pytest.mark.parametrize("name", ["course", "lesson"])
-def test_what_workers_write_to_disk_is_in_a_folder_of_this_account_alone(started, name):
-    """In Dask's default, /tmp/dask-scratch-space, another account could put the pickles that a worker reads back."""
-    with Client(started[name].cluster, set_as_default=False) as client:
-        folders = client.run(lambda dask_worker: dask_worker.local_directory).values()
-    for folder in map(Path, folders):
-        modes = [
-            (above.stat().st_uid, stat.S_IMODE(above.stat().st_mode))
-            for above in folder.parents
-        ]
-        assert (os.getuid(), 0o700) in modes
 
 
 def starts_of_clusters() -> list[tuple[str, ast.Call]]:

@@ -27,15 +27,6 @@ def test_rows_are_true_classes_and_columns_predicted_ones(matrix):
     assert matrix.counts.tolist() == COUNTS and matrix.accuracy == 0.5
 
 
-@pytest.mark.parametrize("text", [str, repr])
-def test_as_text_it_is_a_table_with_the_names_of_rows_and_columns(matrix, text):
-    head, *lines = [line.split() for line in text(matrix).splitlines()]
-    assert head[-3:] == NAMES
-    assert lines == [
-        [name, *map(str, row)] for name, row in zip(NAMES, COUNTS, strict=True)
-    ]
-
-
 @pytest.mark.parametrize(
     ("labels", "predicted", "sentence"),
     [
@@ -86,12 +77,3 @@ def test_the_standard_error_is_that_of_the_paired_differences(pairs):
     assert gain.net == differences.sum()
     if not np.isclose(differences.mean(), error):  # at the border rounding would decide
         assert gain.exceeds_one_standard_error == (differences.mean() > error)
-
-
-@pytest.mark.parametrize(
-    ("simpler", "other"),
-    [([], []), ([True], [True] * 2), ([0.5], [0.7]), ([[True]], [[True]])],
-)
-def test_answers_that_cannot_be_paired_are_refused(simpler, other):
-    with pytest.raises(UserInputError, match="answers"):
-        paired_gain(simpler, other)

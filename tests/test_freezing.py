@@ -105,25 +105,6 @@ def test_unfreezing_makes_a_block_and_what_follows_trainable(model, argument):
     assert trained(model) == ["head_conv", "answer"]
 
 
-def test_unfreezing_leaves_earlier_blocks_as_they_are(model):
-    freeze(model, up_to=1)
-    all_layers(model)["block1a_conv"].trainable = False
-    unfreeze(model, from_block="head")
-    assert trained(model) == ["block2a_conv", "head_conv", "answer"]
-
-
-@pytest.mark.parametrize(
-    ("application", "count", "first", "last"),
-    [("VGG16", 5, "block1", "block5"), ("MobileNetV2", 19, "stem", "head")],
-)
-def test_networks_of_keras_have_blocks(application, count, first, last):
-    make = getattr(keras.applications, application)
-    base = make(weights=None, include_top=False, input_shape=(32, 32, 3))
-    model = keras.Sequential([base, layers.Flatten(), layers.Dense(2)])
-    names = list(find_blocks(model).blocks)
-    assert (len(names), names[0], names[-1]) == (count, first, last)
-
-
 def test_in_a_network_without_known_blocks_each_layer_with_weights_is_one():
     inside = [layers.Conv2D(4, 3, name="one"), layers.BatchNormalization(name="norm")]
     model = keras.Sequential(

@@ -101,10 +101,3 @@ def test_a_curve_comes_back_from_its_record(dataset):
 def test_numbers_of_labels_that_do_not_ascend_are_refused(dataset, counts):
     with pytest.raises(UserInputError, match="labels_per_class"):
         tl.learning_curve(dataset, counts, {"majority": Majority})
-
-
-def test_unknown_methods_are_answered_with_the_known_ones(dataset):
-    with pytest.raises(UserInputError, match="probe, fine-tune"):
-        tl.learning_curve(dataset, (1,), ["svm"])
-    with pytest.raises(UserInputError, match="probe"):
-        curve_of(probe=[0.1, 0.2, 0.3]).labels_for("svm", 0.5)

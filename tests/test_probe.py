@@ -1,7 +1,5 @@
 """The linear probe: scikit-learn's rules, its choice of C, its head, and refusals."""
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -10,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import tlcourse as tl
 from tlcourse import LinearProbe
 from tlcourse.errors import UserInputError
-from tlcourse.training.probe import CANDIDATES, DEFAULT_C, PRIOR_ROWS
+from tlcourse.training.probe import DEFAULT_C, PRIOR_ROWS
 
 WEIGHTS_ARE_RELATIVE = "a weight counts in relation to the mean of all weights"
 
@@ -63,11 +61,6 @@ def test_it_is_logistic_regression_on_standardised_features(classes, common_scal
 def noise():
     rng = np.random.default_rng(0)
     return rng.normal(size=(60, 60)), np.arange(60) % 2
-
-
-def test_the_strongest_regularisation_is_chosen_for_noise_and_a_weak_one_for_signal():
-    assert tl.train_classifier(*noise()).C_ == min(CANDIDATES)
-    assert tl.train_classifier(*clusters(900, 3)).C_ >= 1e-2
 
 
 def test_the_cross_validated_accuracy_is_that_of_held_out_rows():
@@ -128,28 +121,6 @@ def test_the_head_returns_the_probabilities_of_the_probe(classes, constant):
     np.testing.assert_allclose(head(features), probe.predict_proba(features), atol=1e-5)
 
 
-# Side effects
-
-
-@pytest.mark.parametrize(
-    ("features", "labels"),
-    [
-        (X, Y),
-        (X[:3], Y[:3]),
-        (np.eye(60), np.arange(60)),
-        (X * np.float32(1e6), Y),
-        (np.full((60, 4), 7.1), np.arange(60) % 2),
-        noise(),
-        (np.random.default_rng(0).normal(size=(40, 1280)), np.arange(40) % 4),
-        ((X * 10).clip(0, 255).astype(np.uint8), Y),
-    ],
-)
-def test_no_warning_escapes(features, labels):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tl.train_classifier(features, labels)
-
-
 # Refusals
 
 
@@ -161,30 +132,15 @@ NOT_FINITE = np.where(np.arange(90)[:, None] == 7, np.nan, X)
     [
         (X, np.zeros(90, int), {}, "All 90 labels are 0"),
         (X, ["pug"] * 90, {}, "'pug'"),
-        (X, Y[:-1], {}, "labels of shape"),
         (X, np.eye(3)[Y], {}, "argmax"),
         (X, Y + 0.5, {}, "row 0 is 0.5"),
-        (X, [None] * 90, {}, "row 0 is None"),
         (NOT_FINITE, Y, {}, "row 7"),
-        (np.where(np.isnan(NOT_FINITE), -np.inf, X), Y, {}, "row 7"),
         (np.zeros((90, 8, 8, 3)), Y, {}, "extract_features"),
-        (X[:, 0], Y, {}, "shape"),
-        (X[:0], [], {}, "features have shape"),
         (None, Y, {}, "shape"),
-        (X.astype(str), Y, {}, "numbers"),
-        ([[1.0, 2.0], [3.0]], [0, 1], {}, "differ in length"),
-        (X * 1j, Y, {}, "complex"),
         (X, Y, {"class_names": ["pug", "beagle"]}, "class_names"),
-        (X, Y - 1, {"class_names": NAMES}, "-1"),
-        (X, Y, {"class_names": {"pug", "beagle", "collie"}}, "class_names"),
         (X, Y, {"sample_weight": Y == 1}, "All 30 labels"),
-        (X, Y, {"sample_weight": -np.ones(90)}, "sample_weight"),
-        (X, Y, {"sample_weight": np.ones(89)}, "sample_weight"),
-        (X, Y, {"C": []}, "C is"),
         (X, Y, {"C": 0}, "C is 0"),
         (X, Y, {"C": [0.1, -1.0]}, "C is -1"),
-        (X, Y, {"C": "weak"}, "C is 'weak'"),
-        (X, Y, {"seed": -1}, "seed"),
         (X, Y, {"common_scale": "no"}, "common_scale"),
     ],
 )

@@ -11,7 +11,6 @@ import pytest
 from brightness_export import write_brightness_export
 from PIL import Image
 
-import tlcourse as tl
 from tlcourse import files
 from tlcourse.checks import assert_disjoint
 from tlcourse.datasets import from_folder, unpack
@@ -21,9 +20,7 @@ from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
-from tlcourse.features.pictures import Pictures, list_pictures, read_picture
-from tlcourse.models import bert_folder
-from workshop.packs import write_pack
+from tlcourse.features.pictures import read_picture
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 
@@ -89,10 +86,8 @@ def test_a_special_file_is_no_picture(special):
         for read in (
             lambda: read_picture(special),
             lambda: pixels([special]),
-            lambda: pixels(Pictures([special])),
             lambda: assert_disjoint([special], [special]),
             lambda: files.read_file(special),
-            lambda: files.read_text(special),
         ):
             with pytest.raises(UserInputError, match="expected a regular file"):
                 read()
@@ -139,17 +134,11 @@ def test_special_files_among_pictures_are_left_out(tmp_path):
 PATHS = ["", "a\0b", "x" * 300, "~no_one/x", 7.5]
 CALLS = {
     "from_folder": from_folder,
-    "list_pictures": list_pictures,
     "extract_features": pixels,
-    "extract_features of a list": lambda path: pixels([path]),
     "read_picture": read_picture,
-    "Pictures": lambda path: Pictures([path]),
     "load_exported": load_exported,
     "read_shards": read_shards,
-    "find_folder": bert_folder.find_folder,
     "unpack": lambda path: unpack(path, "nowhere"),
-    "unpack into": lambda path: unpack(__file__, path),
-    "write_pack": lambda path: write_pack(tl.load_dataset("samples"), path),
     "restore": lambda path: Progress.read(path, strict=True),
 }
 
@@ -160,17 +149,3 @@ def test_what_is_no_path_gets_a_sentence(call, path):
     with pytest.raises(TLCourseError) as error:
         CALLS[call](path)
     assert len(str(error.value)) < 400
-
-
-def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
-    for images in (
-        "~/red.png",
-        ["~/red.png"],
-        [Path("~/red.png")],
-        Pictures(["~/red.png"]),
-        Path("~"),
-    ):
-        assert pixels(images).shape == (1, 8, 8, 3)
