@@ -50,14 +50,6 @@ def test_flips_are_what_they_are_called(name, expected):
     assert np.array_equal(augmented(PICTURE, [name], b"")[0], expected)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-@pytest.mark.parametrize("shape", [(20, 30, 3), (1, 1, 3), (224, 224, 3)])
-def test_a_crop_has_the_pictures_shape_and_dtype(shape, dtype):
-    picture = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
-    (crop,) = augmented(picture, ["crop 1"], b"digest")
-    assert crop.shape == picture.shape and crop.dtype == picture.dtype
-
-
 def test_a_crop_depends_on_the_picture_and_its_number_alone():
     crops = [
         augmented(PICTURE, [name], digest)[0].tobytes()

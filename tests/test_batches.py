@@ -39,13 +39,6 @@ def test_of_each_class_the_same_share_is_held_out():
     np.testing.assert_array_equal(np.bincount(train.targets), [16, 8])
 
 
-def test_rows_of_weight_0_are_in_neither_part():
-    weights = [0, 1, 3, 0, 1, 1, 1, 1]
-    _, train, held = split_rows([0, 1] * 4, weights, 8, 0.4, seed=0)
-    assert not {0, 3} & {*train.rows, *held.rows}
-    assert train.weights.mean() == pytest.approx(1)
-
-
 @pytest.mark.parametrize(
     ("labels", "weights", "word"),
     [
@@ -102,9 +95,3 @@ def test_a_batch_is_padded_to_its_longest_sentence():
 
 
 # In order
-
-
-def test_sentences_in_order_can_be_put_back_in_place():
-    sentences = sentences_of([5, 1, 4, 2], rows=[3, 0, 1])
-    x = np.concatenate([x[:, 0] for x, _, _ in epoch(sentences.in_order(2))])
-    assert x[np.argsort(sentences.order)].tolist() == [4, 1, 2]

@@ -12,7 +12,7 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
-from tlcourse.errors import DamagedFile, PictureError, UserInputError
+from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
@@ -153,12 +153,6 @@ def test_an_export_scales_one_picture_as_its_training_pictures(
     np.testing.assert_allclose(alone, expected, atol=0.02)
     np.testing.assert_allclose(answers, expected, atol=0.02)
     assert model.bits == 12 and not recwarn
-
-
-@pytest.mark.parametrize("bits", [11, 12.0, "12", -1, [12]])
-def test_a_record_with_no_bit_depth_is_refused(export, bits):
-    with pytest.raises(DamagedFile, match="bit depth"):
-        load_exported(export(bits))
 
 
 # What files say of themselves

@@ -148,11 +148,6 @@ def test_of_wrong_preprocessing_it_says_what_it_does(name, function, words):
     assert words in failure(assert_preprocessing, name, function)
 
 
-def test_what_cannot_be_run_gets_a_sentence():
-    text = failure(assert_preprocessing, "vgg16", lambda x, y: x, kind=UserInputError)
-    assert "function(images)" in text
-
-
 @pytest.mark.parametrize("name", ["alexnet", 7])
 def test_what_is_no_model_for_pictures_gets_a_sentence(name):
     text = failure(assert_preprocessing, name, abs, kind=UserInputError)

@@ -107,14 +107,6 @@ def test_only_what_is_missing_or_cut_short_is_computed_again(
     assert not list(out.glob(".unfinished*"))
 
 
-def test_a_folder_with_anything_else_is_not_written_to(client, engine, folder, out):
-    with pytest.raises(UserInputError, match="is not empty"):
-        compute(engine, folder, folder)
-    compute(engine, folder, out)
-    with pytest.raises(UserInputError, match="is not empty"):
-        compute(engine, sorted(folder.iterdir())[:3], out)
-
-
 def test_a_damaged_byte_never_becomes_another_feature(client, engine, folder, out):
     first = compute(engine, folder, out).features
     shard = out / "shard-000001.parquet"
@@ -229,16 +221,3 @@ def test_with_its_certificate_an_encrypted_cluster_computes(
 
 
 # What is refused
-
-
-@pytest.mark.parametrize(
-    ("images", "word"),
-    [
-        (np.zeros((2, 8, 8, 3), np.uint8), "workers can open"),
-        ([np.zeros((8, 8, 3), np.uint8)], "workers can open"),
-        ([], "no pictures"),
-    ],
-)
-def test_what_is_no_list_of_files_is_refused(engine, images, word):
-    with pytest.raises(UserInputError, match=word):
-        compute(engine, images)

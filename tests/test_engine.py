@@ -98,11 +98,6 @@ def test_a_network_that_does_not_convert_runs_in_tensorflow(
         compile_network(small, "onnx")
 
 
-def test_a_conversion_that_differs_from_keras_is_not_used(small, fresh):
-    other = make_network(seed=1)  # `fresh` converts it to the small network
-    assert "tensorflow" in compile_network(other).key
-
-
 # What is kept
 
 
@@ -141,14 +136,6 @@ def test_a_damaged_file_is_converted_again(small, batch, fresh, monkeypatch, dam
     again = compile_again(small, monkeypatch)
     np.testing.assert_array_equal(again.run(batch), expected)
     assert path.read_bytes() == whole
-
-
-def test_the_engines_used_last_are_kept(monkeypatch):
-    monkeypatch.setattr(engines, "_kept", {})
-    made = []
-    for name in ("a", "b", "a", "c", "a", "b"):  # c takes b's place
-        engines.remembered((name,), lambda name=name: made.append(name) or name)
-    assert made == ["a", "b", "c", "b"]
 
 
 def test_an_engine_travels_with_its_file(small, batch, fresh):

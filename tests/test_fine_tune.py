@@ -158,17 +158,6 @@ def test_the_pretrained_model_is_not_changed(small_bert, reviews):
         np.testing.assert_array_equal(value, after[path])
 
 
-@pytest.mark.slow
-def test_training_starts_from_the_probe(small_bert, reviews):
-    """At a learning rate of 0 the predictions are those of a probe on the features."""
-    tuned = tune(small_bert, reviews, learning_rate=0, epochs=1, weight_decay=0)
-    features = small_bert.extract_features(reviews[0])
-    probe = tl.train_classifier(features, reviews[1], common_scale=True)
-    agree = tuned.predict(reviews[0]) == probe.predict(features)
-    assert agree.mean() > 0.95
-    assert {layer_of(path) for path in tuned.record["changed"]} <= {"head"}
-
-
 # What is kept
 
 
@@ -253,23 +242,14 @@ def test_an_interrupted_training_goes_on(
     assert not list(own_folder.iterdir())  # a finished training leaves nothing
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("latest.weights.h5", b""),
-        ("history.json", b'{"history": {"los'),
-        ("training_metadata.json", b"{"),
-    ],
-)
-def test_a_damaged_backup_is_not_used(
-    small_bert, reviews, own_folder, interrupt, name, content
-):
+@pytest.mark.parametrize("name", ["latest.weights.h5", "history.json"])
+def test_a_damaged_backup_is_not_used(small_bert, reviews, own_folder, interrupt, name):
     options = {"validation": 0.25, "epochs": 2}
     interrupt(1)
     with pytest.raises(Interrupted):
         tune(small_bert, reviews, **options)
     (folder,) = own_folder.iterdir()
-    (folder / name).write_bytes(content)
+    (folder / name).write_bytes(b'{"history": {"los')
     interrupt(None)
     tuned = tune(small_bert, reviews, **options)
     assert len(tuned.history["loss"]) == 2
@@ -278,11 +258,7 @@ def test_a_damaged_backup_is_not_used(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
-    [
-        {"learning_rate": 1e-3},
-        {"from_block": "layer_1"},
-        {"sample_weight": np.linspace(1, 2, 32)},
-    ],
+    [{"learning_rate": 1e-3}, {"sample_weight": np.linspace(1, 2, 32)}],
 )
 def test_another_training_is_not_resumed(
     small_bert, reviews, own_folder, interrupt, other
@@ -295,27 +271,28 @@ def test_another_training_is_not_resumed(
     assert tune(small_bert, reviews, **options).record["resumed_after"] == 0
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import tlcourse as tl
+from tlcourse.native import import_tensorflow
+import_tensorflow()
+from tlcourse.training import callbacks
+def on_epoch_end(self, epoch, logs=None):
+    if sys.argv[2] == "kill" and epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+callbacks.Progress.on_epoch_end = on_epoch_end
+model = tl.load_pretrained_model(Path(sys.argv[1]))
+texts, labels = ["good film", "bad film"] * 8, [1, 0] * 8
+tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)
+print(tuned.record["resumed_after"], len(tuned.history["val_loss"]))
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on(small_bert_folder, tmp_path, monkeypatch):
-    code = (
-        "import os, signal, sys\n"
-        "from pathlib import Path\n"
-        f"sys.path.insert(0, {str(tmp_path.parent)!r})\n"
-        "import tlcourse as tl\n"
-        "from tlcourse.native import import_tensorflow\n"
-        "import_tensorflow()\n"
-        "from tlcourse.training import callbacks\n"
-        "def on_epoch_end(self, epoch, logs=None):\n"
-        "    if sys.argv[2] == 'kill' and epoch == 1:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "callbacks.Progress.on_epoch_end = on_epoch_end\n"
-        "model = tl.load_pretrained_model(Path(sys.argv[1]))\n"
-        "texts, labels = ['good film', 'bad film'] * 8, [1, 0] * 8\n"
-        "tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)\n"
-        "print(tuned.record['resumed_after'], len(tuned.history['val_loss']))"
-    )
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    command = [sys.executable, "-c", code, str(small_bert_folder)]
+    command = [sys.executable, "-c", KILLED, str(small_bert_folder)]
     assert subprocess.run([*command, "kill"]).returncode == -signal.SIGKILL
     output = subprocess.run([*command, ""], capture_output=True, text=True, check=True)
     assert output.stdout.split() == ["2", "3"]

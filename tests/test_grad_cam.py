@@ -77,12 +77,6 @@ def test_a_layer_can_be_chosen(network, digits):
     np.testing.assert_array_equal(late, grad_cam(network, digits, 0))
 
 
-@pytest.mark.parametrize("layer", ["conv_9", "average"])
-def test_a_layer_without_a_feature_map_is_refused(network, digits, layer):
-    with pytest.raises(UserInputError, match="conv_2"):
-        grad_cam(network, digits, layer=layer)
-
-
 def test_what_takes_no_pictures_or_knows_no_such_class_is_refused(
     spot_finder, spots, small_bert
 ):

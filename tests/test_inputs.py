@@ -32,6 +32,13 @@ def pixels(images, dtype=np.uint8):
     return compute(Pixels(SIZE), images, SIZE, dtype=dtype)
 
 
+def tf_dataset(parts, batch=None):
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(parts)
+    return dataset.batch(batch) if batch else dataset
+
+
 def several_sizes(colour):
     holder = np.empty(len(colour), object)
     holder[:] = [*colour[:-1], np.zeros((5, 6, 3), np.uint8)]
@@ -49,6 +56,8 @@ HOLDERS = {
     ),
     "Pictures": lambda colour, folder: Pictures(sorted(folder.iterdir())),
     "folder": lambda colour, folder: folder,
+    "tf.data": lambda colour, folder: tf_dataset(colour),
+    "tf.data with labels": lambda colour, folder: tf_dataset((colour, np.arange(7)), 3),
     "Pillow images": lambda colour, folder: [Image.fromarray(one) for one in colour],
 }
 
@@ -101,8 +110,8 @@ REFUSED = {
     "a list of scaled pictures": (list(SCALED), "scaled"),
     "zeros and ones": ((SCALED > 0.5).astype(np.uint8), "scaled"),
     "[-1, 1]": (SCALED * 2 - 1, "preprocessed"),
-    "NaN": (np.where(SCALED > 0.99, np.nan, SCALED * 255), "NaN"),
-    "16 bits": ((SCALED * 65535).astype(np.uint16), "16 for 12"),
+    "NaN": (np.where(SCALED > 0.99, np.nan, SCALED * 255), "nan"),
+    "16 bits": ((SCALED * 65535).astype(np.uint16), "by images // 16"),
     "alpha": (np.zeros((2, *SIZE, 4), np.uint8), "alpha"),
     "alpha in a list": ([np.zeros((*SIZE, 4), np.uint8)], "alpha"),
     "channels first": (np.zeros((2, 3, *SIZE)), "channels last"),

@@ -100,11 +100,7 @@ def stale(network: "keras.Model") -> str:
 
 
 def is_pretrained(parts: Parts) -> bool:
-    """Whether at least half of the blocks' layers look trained.
-
-    Running means of batch norms and biases are zeros at first and do not stay so;
-    layers with neither are not asked.
-    """
+    """Whether at least half of the running means and biases are not zeros any more."""
     asked = [
         getattr(layer, "moving_mean", getattr(layer, "bias", None))
         for layer in _block_layers(parts)

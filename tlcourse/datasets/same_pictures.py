@@ -52,6 +52,8 @@ class Collection:
 
     def __init__(self, name: str, images: Images) -> None:
         self.name = name
+        if hasattr(images, "as_numpy_iterator"):  # its order may change
+            images = [_as_array(picture) for picture in as_pictures(images)[0]]
         pictures, _, self.depth = as_pictures(images)
         if isinstance(pictures, list):
             images = pictures

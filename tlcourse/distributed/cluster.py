@@ -117,10 +117,9 @@ def _client(distributed: ModuleType, address: str) -> "Client":
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise TLCourseError(
-            f"The Dask scheduler {address} cannot be reached ({reason}). Start one "
-            "with `dask scheduler`, which prints its address. For tls:// Dask needs "
-            "certificates: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and "
-            "…__CLIENT__KEY name them."
+            f"The Dask scheduler {address} cannot be reached ({reason}). For tls:// "
+            "Dask needs certificates: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "…__CLIENT__CERT and …__CLIENT__KEY name them (lesson 11)."
         ) from None
 
 

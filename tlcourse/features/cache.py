@@ -26,9 +26,12 @@ from ..errors import callers_level
 
 FOLDERS = ("features", "networks", "training", "shards")
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS rows "
+    "(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
+)
 _INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _WAIT = 60  # seconds for another process to finish its write
-_FORMAT = 1  # SQLite's user_version
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
 _BESIDE = re.compile(
@@ -113,11 +116,10 @@ class RowCache:
         folders.make_cache_folder(self.path.parent.name)
         if os.path.lexists(self.path) and not _is_regular(self.path):
             raise FileExistsError(errno.EEXIST, f"{self.path.name} is no regular file")
-        self._own = connection = _connect(self.path, "rwc")
+        self._own = _connect(self.path, "rwc")
         # Checksums find what a power cut has damaged; waiting for the disk is slow.
-        connection.execute("PRAGMA synchronous = OFF")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
-            _begin_anew(connection)
+        self._own.execute("PRAGMA synchronous = OFF")
+        self._own.execute(_TABLE)
         with suppress(OSError):
             os.utime(self.path)  # what was not used for longest is emptied first
 
@@ -151,15 +153,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a database to read ("ro"), change ("rw") or also make it ("rwc")."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
-
-
-def _begin_anew(connection: sqlite3.Connection) -> None:
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DROP TABLE IF EXISTS rows")
-        columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL"
-        connection.execute(f"CREATE TABLE rows ({columns})")
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:
@@ -276,7 +269,7 @@ def _emptied(path: Path) -> int:
         with closing(_connect(path, "rw")) as connection:
             for setting in ("journal_mode", "temp_store"):  # the disk may be full
                 connection.execute(f"PRAGMA {setting} = MEMORY")
-            _begin_anew(connection)
+            connection.execute("DELETE FROM rows")
             connection.execute("VACUUM")
     except sqlite3.DatabaseError as error:
         if _is_damage(error):

@@ -23,12 +23,14 @@ from .decoding import (
 )
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     from numpy.typing import ArrayLike
 
 __all__ = ["Pictures", "list_pictures", "open_picture", "read_picture", "resize"]
 
 Images: TypeAlias = (
-    "ArrayLike | Sequence[ArrayLike | str | PathLike] | str | PathLike | Pictures"
+    "ArrayLike | Sequence[ArrayLike | str | PathLike] | str | PathLike | Pictures "
+    "| tf.data.Dataset"
 )
 """Whatever holds pictures, see `as_pictures`."""
 
@@ -146,7 +148,7 @@ class Checked(NamedTuple):
     """Pictures ready to be read."""
 
     pictures: Iterable  # paths, or checked arrays (h, w, 3)
-    total: int
+    total: int | None  # None of a tf.data.Dataset
     depth: BitDepth  # of all of them together
 
 
@@ -158,7 +160,8 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
     images
         Array (n, h, w), (n, h, w, 1) or (n, h, w, 3), or of one picture; uint8, or
         float with pixels in [0, 255]; a list of such arrays, of paths, or a mixture;
-        `Pictures`; a folder (its picture files in sorted order).
+        `Pictures`; a folder (its picture files in sorted order); a `tf.data.Dataset`
+        of pictures or (pictures, labels), batched or not.
     bits : int, optional
         See `Pictures`.
     """
@@ -169,6 +172,8 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
     if isinstance(images, Pictures):
         depth = images.depth if bits is None else BitDepth(bits=bits)
         return Checked(images.paths, len(images), depth)
+    if hasattr(images, "as_numpy_iterator"):
+        return Checked(_from_tf_data(images), None, BitDepth(bits=bits))
     if isinstance(images, Image.Image):
         images = [images]
     if isinstance(images, np.ndarray) and images.dtype.kind in "OU":
@@ -223,6 +228,12 @@ def _three_channels(picture: np.ndarray) -> np.ndarray:
     return np.broadcast_to(picture, (*picture.shape[:2], 3))
 
 
+def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+    for element in dataset.as_numpy_iterator():
+        pictures = element[0] if isinstance(element, tuple) else element
+        yield from _from_array(np.asarray(pictures))
+
+
 def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
     """The array itself, after checking that it holds pixels in [0, 255]."""
     ndim = array.ndim - of_many
@@ -234,21 +245,13 @@ def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
             "colour, channels last and without alpha, or (n, height, width) for grey. "
             "Of a data set pass the split's pictures: dataset.train.images."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise UserInputError("The pictures hold NaN or infinite pixels.")
     low, high = float(array.min()), float(array.max())
     # One dark picture of whole numbers may have no pixel above 1, but not a whole set.
     is_scaled = 0 < high <= 1 and (of_many or array.dtype.kind == "f")
-    if low < 0 or is_scaled:
+    if not 0 <= low <= high <= 255 or is_scaled:
         raise UserInputError(
-            f"The pixels run from {low:.3g} to {high:.3g}: they were scaled or "
-            "preprocessed before. Pass pixels from 0 to 255; each network here "
-            "preprocesses by itself. images * 255 undoes a scaling to [0, 1]."
-        )
-    if high > 255:
-        raise UserInputError(
-            f"The pixels run up to {high:.6g}; expected 0 to 255. Divide all pictures "
-            "by one number: (images // 4).astype('uint8') for 10 bits, by 16 for 12, "
-            "by 64 for 14, by 256 for 16."
+            f"The pixels run from {low:.3g} to {high:.6g}; expected 0 to 255, not scaled "
+            "or preprocessed: each network here preprocesses by itself. images * 255 "
+            "undoes a scaling to [0, 1]; 12 bits become 8 by images // 16."
         )
     return array

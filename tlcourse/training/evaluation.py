@@ -14,8 +14,6 @@ from ..errors import UserInputError, printable
 if TYPE_CHECKING:
     import keras
 
-MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
-
 
 def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
     """What a Keras network returns, in batches; `predict` would compile for each one."""
@@ -48,10 +46,6 @@ class ConfusionMatrix:
         from sklearn.metrics import confusion_matrix
 
         names = validation.class_names(class_names)
-        if len(names) > MOST_CLASSES:
-            raise UserInputError(
-                f"A confusion matrix has at most {MOST_CLASSES:,} classes."
-            )
         true, other = np.asarray(labels), np.asarray(predicted)
         is_usable = true.ndim == 1 and true.shape == other.shape and true.size
         for positions in (true, other):

@@ -43,15 +43,12 @@ class Settings:
     seed: int = 0  # of the validation rows, the order, the copies and the dropout
 
     def __post_init__(self) -> None:
-        whole = {"epochs": 10_000, "batch_size": 4096, "patience": 10_000}
-        shares = {"learning_rate": 1, "weight_decay": 1, "dropout": 0.95}
-        shares["label_smoothing"] = 0.9
-        checked: dict[str, float] = {}
-        checked["seed"] = validation.whole_number("seed", self.seed, 0, 2**31 - 1)
-        for name, most in whole.items():
-            checked[name] = validation.whole_number(name, getattr(self, name), 1, most)
-        for name, highest in shares.items():
-            checked[name] = validation.number(name, getattr(self, name), 0, highest)
+        checked: dict[str, float] = {"seed": validation.seed(self.seed, 2**31 - 1)}
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            checked[name] = validation.whole_number(name, value, 1, 10_000)
+        for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing"):
+            checked[name] = validation.number(name, getattr(self, name), 0, 0.99)
         for name, value in checked.items():  # plain numbers of Python, for JSON
             object.__setattr__(self, name, value)
 
