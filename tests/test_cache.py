@@ -209,6 +209,13 @@ def test_the_file_in_use_is_not_emptied_for_one_dated_later(monkeypatch):
     assert len(kept("network", many(250))) == 250
 
 
+def test_what_does_not_fit_into_the_limit_is_not_kept(monkeypatch):
+    fill()
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.000013")
+    fill(rows=many(250))
+    assert kept(keys=list(many(250))) == WHOLE
+
+
 def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     fill()

@@ -182,7 +182,7 @@ def say(text: str) -> None:
 
 def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | None:
     """A folder in the cache for this very training; None where nothing can be kept."""
-    about = [
+    about: list[Any] = [
         preparation.model.name,
         preparation.first_block,
         preparation.augmentations,
@@ -191,10 +191,10 @@ def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | No
         preparation.probe.kernel_and_bias(),
     ]
     for part in filter(None, (preparation.training, preparation.validation)):
-        inputs = part.activations
-        is_text = isinstance(inputs, Ragged)
-        about += [(inputs.values, inputs.lengths) if is_text else inputs]
-        about += [part.rows.rows, part.rows.targets, part.rows.weights]
+        inputs: Any = part.activations
+        if isinstance(inputs, Ragged):
+            inputs = inputs.values, inputs.lengths
+        about += [inputs, part.rows.rows, part.rows.targets, part.rows.weights]
     try:
         folder = make_cache_folder("training")
     except OSError:

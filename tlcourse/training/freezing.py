@@ -166,7 +166,7 @@ def block_index(names: list[str], block: str | int, argument: str, model: str) -
     if isinstance(block, str) and block in names:
         return names.index(block)
     is_count = isinstance(block, int | np.integer) and not isinstance(block, bool)
-    if not is_count or not 1 <= block <= len(names):
+    if not is_count or not 1 <= int(block) <= len(names):
         raise UserInputError(
             f"{argument} is {shown(block)}; expected the name of a block, how many of "
             f"them (1 to {len(names)}), or None for all. {model!r} has the blocks "

@@ -16,7 +16,6 @@ from .classifiers import FineTuned, positions_among
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..features.pictures import Images
 
@@ -97,7 +96,7 @@ def _evidence(network: "keras.Model", layer: str | None) -> Callable:
 
     # As a graph it keeps no more activations than the gradient needs.
     @tf.function(reduce_retracing=True)
-    def evidence(pixels: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+    def evidence(pixels: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(pixels)  # a network that is frozen as a whole leaves no tape
             feature_map, embedding = model(pixels, training=False)
