@@ -51,7 +51,6 @@ def assert_disjoint(
     ------
     LeakageError
         With the pairs.
-
     """
     splits = as_collections((first, second), tuple(names))
     matches = find_pairs(splits)

@@ -34,7 +34,8 @@ class Classifier:
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each row, (n,), of the type it was trained on."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None

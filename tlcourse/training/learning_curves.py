@@ -142,7 +142,6 @@ def learning_curve(
         How many random splits, or their seeds; all methods get the same.
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
-
     """
     if not isinstance(dataset, Dataset) or not isinstance(model, Model | None):
         raise UserInputError(
