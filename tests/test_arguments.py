@@ -134,7 +134,11 @@ def no_work(monkeypatch):
     monkeypatch.setattr(fine_tune, "clear_away", begin)
     monkeypatch.setattr(vision.PretrainedModel, "copy_network", begin)
     monkeypatch.setattr(exporting, "_whole_network", begin)
-    monkeypatch.setattr(grad_cam._Evidence, "__call__", begin)
+    monkeypatch.setattr(
+        grad_cam,
+        "_evidence",
+        lambda network, layer: (grad_cam._feature_map(network, layer), begin)[1],
+    )
     monkeypatch.setattr(learning_curves, "_functions", begin)
 
 

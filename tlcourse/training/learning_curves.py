@@ -153,6 +153,8 @@ def learning_curve(
     if isinstance(seeds, int | np.integer):
         seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
     seeds = [validation.seed(seed) for seed in validation.elements(seeds)]
+    if not seeds or not methods:
+        raise UserInputError("seeds and methods are empty; expected one or more.")
     functions = _functions(methods, dataset, model)
     points: dict[str, list[Point]] = {name: [] for name in functions}
     total = len(functions) * len(counts) * len(seeds)
