@@ -344,7 +344,7 @@ def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
         ({"from_block": True}, "from_block is True"),
         ({"augmentations": 2}, "sentence"),
         ({"validation": 1.0}, "validation"),
-        ({"validation": (["a"],)}, "validation has 1"),
+        ({"validation": (["a"],)}, "validation is a tuple"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
         ({"class_names": ["one"]}, "class_names"),
         ({"sample_weight": [1.0]}, "sample_weight"),
