@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import keras
 
 
+MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
+
+
 def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
     """What a Keras network returns, in batches; `predict` would compile for each one."""
     inputs = np.asarray(inputs)
@@ -46,6 +49,8 @@ class ConfusionMatrix:
         from sklearn.metrics import confusion_matrix
 
         names = validation.class_names(class_names)
+        if len(names) > MOST_CLASSES:
+            raise UserInputError(f"class_names: at most {MOST_CLASSES:,} are counted.")
         true, other = np.asarray(labels), np.asarray(predicted)
         is_usable = true.ndim == 1 and true.shape == other.shape and true.size
         for positions in (true, other):

@@ -153,8 +153,8 @@ def learning_curve(
     if isinstance(seeds, int | np.integer):
         seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
     seeds = [validation.seed(seed) for seed in validation.elements(seeds)]
-    if not seeds or not methods:
-        raise UserInputError("seeds and methods are empty; expected one or more.")
+    if not seeds:
+        raise UserInputError("seeds is empty; expected a number from 1, or seeds.")
     functions = _functions(methods, dataset, model)
     points: dict[str, list[Point]] = {name: [] for name in functions}
     total = len(functions) * len(counts) * len(seeds)
@@ -203,6 +203,8 @@ def _functions(
     if not isinstance(methods, Mapping):
         names = (methods,) if isinstance(methods, str) else validation.elements(methods)
         methods = {name: name for name in names}
+    if not methods:
+        raise UserInputError(f"methods is empty; expected {' or '.join(METHODS)}.")
     is_text = dataset.train.kind == "sentences"
     functions: dict[str, Callable] = {}
     for name, method in methods.items():
