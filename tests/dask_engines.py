@@ -5,7 +5,6 @@ import signal
 from pathlib import Path
 
 import numpy as np
-from distributed import Event
 
 
 class MeanColour:
@@ -45,15 +44,6 @@ class Deadly(MeanColour):
         if not batch.any() and len(self.events("died")) < self.most:
             self.note("died")
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().run(batch)
-
-
-class Endless(MeanColour):
-    """Says that it has begun, and waits."""
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        Event("begun").set()
-        Event("never").wait(60)
         return super().run(batch)
 
 

@@ -4,14 +4,11 @@ The attacks run in a process of their own, which gives up root for the account 6
 """
 
 import asyncio
-import contextlib
-import http.client
 import json
 import os
 import ssl
 import subprocess
 import sys
-import urllib.request
 
 NOBODY = 65534
 PATIENCE = 3  # seconds for a connection
@@ -61,25 +58,6 @@ def listening() -> set[str]:
         if one.status == psutil.CONN_LISTEN
     ]
     return {f"{one.laddr.ip}:{one.laddr.port}" for one in found}
-
-
-def pages(address: str) -> list[str]:
-    """The web pages of a Dask scheduler or worker that are shown at host:port, without a certificate."""
-    shown = []
-    for page in (
-        "status",
-        "info/main/workers.html",
-        "info/logs.html",
-        "json/counts.json",
-        "metrics",
-        "health",
-    ):
-        with (
-            contextlib.suppress(OSError, http.client.HTTPException),
-            urllib.request.urlopen(f"http://{address}/{page}", timeout=PATIENCE),
-        ):
-            shown.append(page)
-    return shown
 
 
 def _become_nobody() -> None:

@@ -39,18 +39,6 @@ def test_of_each_class_the_same_share_is_held_out():
     np.testing.assert_array_equal(np.bincount(train.targets), [16, 8])
 
 
-def test_a_class_of_one_row_is_trained_on():
-    _, train, held = split_rows([0, 0, 0, 0, 1], None, 5, 0.5, seed=0)
-    assert 4 in train.rows and 4 not in held.rows
-
-
-def test_rows_of_weight_0_are_in_neither_part():
-    weights = [0, 1, 3, 0, 1, 1, 1, 1]
-    _, train, held = split_rows([0, 1] * 4, weights, 8, 0.4, seed=0)
-    assert not {0, 3} & {*train.rows, *held.rows}
-    assert train.weights.mean() == pytest.approx(1)
-
-
 @pytest.mark.parametrize(
     ("labels", "weights", "word"),
     [
@@ -91,13 +79,6 @@ def test_each_picture_comes_once_in_one_of_its_copies():
     assert sorted(numbers) == list(range(30)) and set(copies) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("count", [4, 7, 100])
-def test_each_sentence_comes_at_most_once(count):
-    batches = epoch(sentences_of(np.arange(count) % 9 + 1).training_set(4, seed=0))
-    seen = [number for x, _, _ in batches for number in x[:, 0]]
-    assert len(set(seen)) == len(seen) == count // 4 * 4
-
-
 def test_sentences_of_similar_length_come_together_in_random_order():
     lengths = np.random.default_rng(0).integers(1, 60, 640)
     batches = epoch(sentences_of(lengths).training_set(32, seed=0))
@@ -114,15 +95,3 @@ def test_a_batch_is_padded_to_its_longest_sentence():
 
 
 # In order
-
-
-def test_in_order_every_row_comes_once_with_its_first_copy():
-    batches = epoch(pictures_of(10, 2).in_order(4))
-    x = np.concatenate([batch[0] for batch in batches])
-    assert x[:, 0].tolist() == list(range(10)) and not x[:, 1].any()
-
-
-def test_sentences_in_order_can_be_put_back_in_place():
-    sentences = sentences_of([5, 1, 4, 2], rows=[3, 0, 1])
-    x = np.concatenate([x[:, 0] for x, _, _ in epoch(sentences.in_order(2))])
-    assert x[np.argsort(sentences.order)].tolist() == [4, 1, 2]

@@ -19,7 +19,6 @@ from tlcourse.features.cache import (
     CacheWarning,
     RowCache,
     clear,
-    contents,
     keep,
     make_room,
 )
@@ -67,7 +66,6 @@ def write_among_the_caches_own(folder):
         (cache / name).parent.mkdir(parents=True, exist_ok=True)
         (cache / name).write_bytes(b"mine" * 1000)
     write_database(cache / "features" / "lab.sqlite")
-    write_database(cache / "features" / f"other-{SHORT}.sqlite")
     (cache / "features" / f"linked-{SHORT}.sqlite").symlink_to(mine / "lab.sqlite")
     (cache / "training" / f"linked-{LONG}.npz").symlink_to(mine / "mine.npz")
     (cache / "networks").symlink_to(mine / "networks")
@@ -217,10 +215,6 @@ def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
 # What is in the cache's way
 
 
-def database_of_the_same_name(cache):
-    write_database(cache / "features" / f"{NAME}.sqlite")
-
-
 def link_of_the_same_name(cache):
     write_database(cache.parent / "lab.sqlite")
     (cache / "features").mkdir()
@@ -244,7 +238,7 @@ def mark_of_another_program(cache):
 @pytest.mark.parametrize(
     "obstacle",
     [
-        *(database_of_the_same_name, link_of_the_same_name, linked_folder),
+        *(link_of_the_same_name, linked_folder),
         *(no_mark, mark_of_another_program),
     ],
 )
@@ -256,22 +250,7 @@ def test_the_cache_is_not_used_where_it_would_touch_other_files(folder, obstacle
     assert snapshot(folder) == before
 
 
-def test_other_files_do_not_count_towards_the_limit(folder, monkeypatch):
-    put()
-    (folders.cache_folder() / "features" / "mine.sqlite").write_bytes(bytes(1_000_000))
-    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.0001")
-    assert len(put(f"another-{SHORT}")) == len(put()) == 1
-    assert sum(size for _, size in contents()) < 100_000
-
-
 # How the folder is marked
-
-
-def test_the_caches_folder_has_a_cache_directory_tag(folder):
-    put()
-    tag = folder / "tlcourse-cache" / "CACHEDIR.TAG"
-    assert tag.read_bytes().startswith(OTHERS_TAG[:43])
-    assert [path.name for path in folder.iterdir()] == ["tlcourse-cache"]
 
 
 def test_what_a_killed_process_has_left_is_removed_by_clear(folder):

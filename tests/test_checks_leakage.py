@@ -9,7 +9,6 @@ from PIL import Image, ImageOps
 import tlcourse as tl
 from tlcourse.checks import CheckError, LeakageError, assert_disjoint, seal
 from tlcourse.datasets.core import Split
-from tlcourse.errors import UserInputError
 
 
 def failure(action, *arguments, kind=CheckError, **options) -> str:
@@ -82,49 +81,10 @@ def test_a_copy_is_found_and_different_pictures_pass(copy):
     assert error.pairs[0].mirrored == ("(mirrored)" in str(error))
 
 
-def test_a_pair_says_whether_it_is_mirrored():
-    mixed = as_arrays([TRAIN[0], ImageOps.mirror(TRAIN[1])])
-    _, error = pairs_of(as_arrays(TRAIN), mixed)
-    assert [pair.mirrored for pair in error.pairs] == [False, True]
-
-
 @pytest.mark.parametrize("name", ["solar", "digits", "kanji"])
 def test_the_bundled_sets_different_pictures_pass(name):
     dataset = tl.load_dataset(name)
     assert_disjoint(dataset.train.images[:250], dataset.test.images[:100])
-
-
-@pytest.mark.parametrize("name", ["solar", "digits"])
-def test_re_encoded_copies_are_found_among_similar_pictures(name):
-    images = tl.load_dataset(name).test.images
-    originals = [Image.fromarray(np.asarray(images[index])) for index in (3, 40)]
-    pairs, _ = pairs_of(list(images[:100]), as_arrays(map(jpeg, originals)))
-    assert pairs == [(3, 0), (40, 1)]
-
-
-def in_array(images):
-    return np.stack(as_arrays(images))
-
-
-def in_dataset(images):
-    import tensorflow as tf
-
-    return tf.data.Dataset.from_tensor_slices(in_array(images)).batch(2)
-
-
-HOLDERS = {
-    "array": in_array,
-    "list": as_arrays,
-    "float": lambda images: in_array(images).astype("float32"),
-    "grey array": lambda images: in_array(images)[..., 0],
-    "tf.data": in_dataset,
-}
-
-
-@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
-def test_pictures_may_come_in_whatever_holds_pictures(hold):
-    pairs, _ = pairs_of(hold(TRAIN[:4]), hold([*TEST[:3], TRAIN[2]]))
-    assert pairs == [(2, 3)]
 
 
 @pytest.mark.parametrize("hold", [str, tl.pictures.list_pictures])
@@ -158,27 +118,6 @@ def test_a_notebook_shows_the_pairs_side_by_side(monkeypatch, in_notebook):
         assert titles == ["train\n3", "test\n0", "train\n7", "test\n1"]
         first, second = (axes.images[0].get_array() for axes in figure.axes[:2])
         np.testing.assert_array_equal(first, second)
-
-
-def test_empty_pictures_do_not_match_pictures_with_little_on_them():
-    empty, dot = np.full((64, 64), 255, np.uint8), np.full((64, 64), 255, np.uint8)
-    dot[30:34, 30:34] = 0
-    assert_disjoint(dot[None], empty[None])
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "names", "word"),
-    [
-        (np.ones((2, 8, 8, 3)) / 2, TEST, (), "[0, 1]"),
-        (TRAIN, TEST, ["train"], "1 names"),
-        ([], TEST, (), "no pictures"),
-        (TRAIN, "no such folder", (), "not a folder"),
-    ],
-)
-def test_what_is_no_collection_of_pictures_gets_a_sentence(first, second, names, word):
-    splits = (as_arrays(s) if isinstance(s, list) else s for s in (first, second))
-    text = failure(assert_disjoint, *splits, kind=UserInputError, names=names)
-    assert word in text
 
 
 # --- sealed test sets ---
@@ -226,11 +165,6 @@ def test_classifiers_are_counted_under_every_seal_of_the_same_rows(split):
     assert repr(seal(split)).endswith("tested in this session: 2>")
 
 
-def test_looking_at_what_it_is_does_not_open_it(sealed):
-    assert repr(sealed) == "<sealed split: 6 pictures of 2 classes>"
-    assert (len(sealed), sealed.class_names, sealed.kind) == (6, NAMES, "pictures")
-
-
 CONTENT = ["inputs", "images", "labels", "label_names", "weights", "select", "sample"]
 
 
@@ -238,46 +172,3 @@ CONTENT = ["inputs", "images", "labels", "label_names", "weights", "select", "sa
 def test_its_content_cannot_be_read(sealed, name):
     assert f"its .{name} cannot be read" in failure(lambda: getattr(sealed, name))
     assert not hasattr(sealed, "picture") and not hasattr(sealed, "__array__")
-
-
-def test_what_takes_pictures_refuses_it(sealed, bundled_model):
-    failure(bundled_model.extract_features, sealed, kind=UserInputError)
-
-
-def test_a_data_set_can_hold_it_and_be_shown():
-    digits = tl.load_dataset("digits")
-    digits.test = seal(digits.test)
-    assert "test 1,000 pictures" in repr(digits)
-
-
-def test_anything_with_predict_will_do(sealed):
-    class Trained:
-        predict = staticmethod(FIRST)
-
-    assert sealed.open(Trained()).accuracy == 5 / 6
-
-
-def test_sentences_are_sealed_too():
-    sealed = seal(tl.load_dataset("reviews").test.select(slice(0, 4)))
-    assert "its .sentences cannot be read" in failure(lambda: sealed.sentences)
-    assert sealed.open(lambda sentences: np.ones(len(sentences), int)).counts.sum() == 4
-
-
-@pytest.mark.parametrize(
-    ("classifier", "word"),
-    [
-        (7, "predict"),
-        (answering(0, 1), "predictions (2,)"),
-        (lambda images: np.zeros((6, 2)), "predictions (6, 2)"),
-        (lambda images: np.zeros(6), "a whole number from 0 to 1"),
-    ],
-)
-def test_what_gives_no_labels_gets_a_sentence_and_leaves_the_seal(
-    sealed, classifier, word
-):
-    assert word in failure(sealed.open, classifier, kind=UserInputError)
-    assert sealed.tested == 0 and sealed.open(FIRST).accuracy == 5 / 6
-
-
-def test_what_is_no_split_gets_a_sentence():
-    assert "no split" in failure(seal, [1, 2], kind=UserInputError)

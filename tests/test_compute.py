@@ -11,8 +11,7 @@ from PIL import Image
 
 from tlcourse.features import compute as compute_module
 from tlcourse.features.augment import FLIPS
-from tlcourse.features.compute import CHUNK, GROUP, compute, compute_one
-from tlcourse.features.pictures import Pictures
+from tlcourse.features.compute import CHUNK, GROUP, compute
 
 SIZE = (8, 8)
 COUNT = 150  # more than two chunks
@@ -82,35 +81,6 @@ def test_without_a_name_nothing_is_kept(originals, empty_cache):
     assert not empty_cache.exists()
 
 
-def test_rows_come_in_the_order_of_the_pictures_wherever_they_come_from(originals):
-    paths = sorted(originals.iterdir())
-    in_order, _ = counted(paths)
-    counted(paths[::3], name="partly known")
-    mixed, computed = counted(paths[::-1], name="partly known")
-    assert computed == 100 and np.array_equal(mixed, in_order[::-1])
-
-
-def test_the_same_picture_twice_in_a_chunk_is_computed_once(originals):
-    rows, computed = counted([originals / "003.png"] * 10)
-    assert computed == 1 and len(rows) == 10 and (rows == rows[0]).all()
-
-
-def test_a_file_is_known_by_its_content_and_not_by_its_name(folder):
-    before, _ = counted(folder)
-    (folder / "003.png").rename(folder / "999.png")
-    after, computed = counted(folder)
-    assert computed == 0 and np.array_equal(after[-1], before[3])
-
-
-def test_other_content_under_an_old_name_size_and_time_is_other_content(folder):
-    before, _ = counted(folder)
-    path = folder / "003.png"
-    status = path.stat()
-    path.write_bytes((folder / "004.png").read_bytes())
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert np.array_equal(counted(folder)[0][3], before[4])
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -136,11 +106,6 @@ def test_another_preparation_or_pillow_makes_it_computed_again(
     assert counted(arrays(4))[1] == 4
 
 
-def test_a_file_and_its_array_have_the_same_features(originals):
-    read = list(Pictures(sorted(originals.iterdir())))
-    assert np.array_equal(counted(originals)[0], counted(read)[0])
-
-
 @pytest.mark.parametrize("batch", [2, 8, 1000])
 def test_the_engines_batch_does_not_matter(originals, batch):
     in_batches, _ = counted(originals, name=None, batch=batch, augmentations=FLIPS)
@@ -157,21 +122,6 @@ def test_augmented_copies_are_rows_of_their_own_and_each_is_kept(originals):
     assert counted(originals, augmentations=FLIPS)[1] == 0
     plain, again = counted(originals)
     assert again == 0 and np.array_equal(plain, rows[:, 0])
-
-
-def test_augmented_copies_are_those_of_the_pictures_pixels():
-    images = arrays(3, SIZE)
-    rows, _ = counted(images, augmentations=FLIPS)
-    last = [images[:, -1, -1], images[:, -1, 0], images[:, 0, -1], images[:, 0, 0]]
-    assert np.array_equal(rows[..., 3:], np.stack(last, axis=1).astype(np.float32))
-
-
-@pytest.mark.parametrize("augmentations", [("as is",), ("as is", "crop 1")])
-def test_compute_one_gives_a_row_of_compute(originals, augmentations):
-    path = originals / "003.png"
-    (row,), _ = counted(path, augmentations=augmentations, dtype=np.float16)
-    one = compute_one(Counting(), path, SIZE, augmentations, np.float16)
-    assert np.array_equal(one, row) and one.dtype == np.float16
 
 
 # When it is interrupted
@@ -213,6 +163,3 @@ def test_a_killed_process_leaves_its_finished_chunks(originals):
     rows, computed = counted(originals)
     assert computed == COUNT - GROUP - 2 * CHUNK
     assert np.array_equal(rows, counted(originals, name=None)[0])
-
-
-# The bundled network

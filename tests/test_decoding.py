@@ -13,23 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brightness_export import write_brightness_export
 from mutations import mutated_files, valid_files
 from PIL import Image
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError
-from tlcourse.exported import load_exported
 from tlcourse.features.bit_depth import BitDepth
 from tlcourse.features.decoding import prepare
 from tlcourse.features.pictures import (
-    Pictures,
-    one_picture,
     read_picture,
-    resize,
 )
-from tlcourse.predicting import predict_files
 
 PACKAGE = Path(tl.__file__).parent
 POSTSCRIPT = (
@@ -76,13 +70,6 @@ def test_every_format_is_read_and_turned():
     assert shapes == {(17, 23, 3), (23, 17, 3)}
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA", "CMYK", "YCbCr"])
-def test_every_mode_becomes_three_channels_of_uint8(gradient, mode):
-    name = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
-    picture = read_picture(encoded(Image.fromarray(gradient).convert(mode), name))
-    assert picture.shape == (30, 40, 3) and picture.dtype == np.uint8
-
-
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
 def test_the_exif_orientation_is_that_of_pillow(gradient, name, orientation):
@@ -113,37 +100,7 @@ def test_transparency_becomes_white(mode, colour, options):
     assert (read_picture(content) == 255).all()
 
 
-@pytest.mark.parametrize("name", ["GIF", "TIFF", "WEBP", "PNG", "MPO"])
-def test_only_the_first_of_many_frames_is_decoded(name):
-    frames = [Image.new("RGB", (40, 40), (number, 0, 0)) for number in range(60)]
-    content = encoded(frames[0], name, save_all=True, append_images=frames[1:])
-    if name in ("TIFF", "MPO"):
-        content = content[:-200] + bytes(200)  # damaged in the last frame
-    assert read_picture(content)[0, 0].max() <= 5
-
-
-@pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "I;16", "YCbCr"])
-def test_an_image_of_pillow_is_read_as_its_file(gradient, mode):
-    image = Image.fromarray(gradient)
-    if mode == "I;16":
-        image = Image.fromarray(gradient[..., 0].astype(np.uint16) * 257)
-    image = image.convert(mode)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    name = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
-    content = encoded(image, name, exif=exif)
-    with Image.open(io.BytesIO(content)) as opened:
-        assert np.array_equal(one_picture(opened), read_picture(content))
-
-
 # Resizing
-
-
-def test_resize_keeps_the_whole_picture():
-    picture = np.zeros((100, 200, 3), np.uint8)
-    picture[:, :10] = 255  # a bright left edge, which a centre crop would lose
-    small = resize(picture, (50, 50))
-    assert small.shape == (50, 50, 3) and (small[:, 0] > 200).all()
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
@@ -179,26 +136,6 @@ def test_what_is_no_usable_picture_is_refused_by_name(tmp_path, content, word):
         read_picture(tmp_path / "odd.jpg")
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "BMP", "TIFF", "GIF"])
-def test_a_file_cut_short_is_refused(name):
-    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    content = encoded(Image.fromarray(noise), name)
-    with pytest.raises(PictureError, match="damaged"):
-        read_picture(content[: len(content) // 2])
-
-
-@pytest.mark.parametrize(
-    "name", ["PPM", "ICO", "PCX", "TGA", "SGI", "JPEG2000", "AVIF", "PDF", "DDS", "IM"]
-)
-def test_another_format_is_refused(name):
-    try:
-        content = encoded(Image.new("RGB", (32, 32), "red"), name)
-    except (OSError, KeyError):
-        pytest.skip(f"this Pillow does not write {name}")
-    with pytest.raises(PictureError, match=FORMATS):
-        read_picture(content)
-
-
 def test_a_progressive_jpeg_of_many_scans_is_refused():
     """Each scan is a few bytes, and a pass over all pixels."""
     content = encoded(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
@@ -207,13 +144,6 @@ def test_a_progressive_jpeg_of_many_scans_is_refused():
     bomb = content[:scan] + content[scan:-2] * 2000 + content[-2:]
     with pytest.raises(PictureError, match="scans"):
         read_picture(bomb)
-
-
-def test_scans_of_an_embedded_preview_do_not_count():
-    content = encoded(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
-    preview = b"\xff\xda\x00\x02" * 1000
-    segment = b"\xff\xe5" + (len(preview) + 2).to_bytes(2, "big") + preview
-    assert read_picture(content[:2] + segment + content[2:]).shape == (64, 64, 3)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -301,10 +231,7 @@ def drawing(folder):
 
 REFUSALS = {
     "read_picture": lambda folder: read_picture(drawing(folder)),
-    "extract_features of a path": extract(drawing),
     "extract_features of a folder": extract(lambda folder: folder),
-    "extract_features of a list": extract(lambda folder: [drawing(folder)]),
-    "extract_features of Pictures": extract(lambda folder: Pictures([drawing(folder)])),
     "assert_disjoint": lambda folder: tl.checks.assert_disjoint(
         folder / "cat", folder / "dog"
     ),
@@ -328,18 +255,6 @@ def test_postscript_is_refused_and_starts_no_program(ghostscript, postscript, ca
     with pytest.raises(PictureError, match=FORMATS):
         REFUSALS[call](postscript)
     assert not ghostscript.exists()
-
-
-@posix
-def test_postscript_among_pictures_is_left_out_and_starts_no_program(
-    ghostscript, postscript, tmp_path
-):
-    with pytest.warns(UserWarning, match="2 files of .* were left out"):
-        examine(from_folder(postscript))
-    answers = io.StringIO()
-    model = load_exported(write_brightness_export(tmp_path / "export"))
-    assert predict_files(model, [postscript], answers) == (6, 2)
-    assert FORMATS in answers.getvalue() and not ghostscript.exists()
 
 
 def test_pictures_are_opened_in_one_function_only():

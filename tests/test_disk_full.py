@@ -1,6 +1,5 @@
 """A disk that is full, really: a sentence, nothing half written, what was there stays, and with room it goes on."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,12 +7,10 @@ import numpy as np
 import pytest
 from small_disk import SmallDisk, cannot_be_made
 
-from tlcourse.errors import TLCourseError
 from tlcourse.features import cache
 from tlcourse.features.cache import CacheWarning, RowCache
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-import records  # noqa: E402
 
 ROW = np.arange(25_000, dtype=np.float32)  # 100 kB
 NAME = f"network-{'0' * 20}"
@@ -79,68 +76,4 @@ def test_clearing_the_cache_makes_room_on_a_disk_without_any(cache_on_disk):
     assert found([1]) == [1]
 
 
-def test_a_state_that_does_not_fit_is_said_and_the_one_before_it_stays(cache_on_disk):
-    path = (
-        cache_on_disk.path
-        / "cache"
-        / "tlcourse-cache"
-        / "training"
-        / ("state" + "0" * 20)
-    )
-
-    def keep(array):
-        cache.keep(path, lambda file: np.save(file, array), array.nbytes)
-
-    keep(ROW)
-    with pytest.warns(CacheWarning, match=FULL):
-        keep(np.zeros(1_000_000))
-    assert np.array_equal(np.load(path), ROW) and visible(path.parent) == [path.name]
-    cache_on_disk.grow()
-    keep(np.zeros(1_000_000))
-    assert np.load(path).shape == (1_000_000,)
-
-
-# What is kept of work
-
-
-def test_measured_results_that_do_not_fit_leave_the_file_as_it_was_and_are_printed(
-    disk,
-):
-    file = disk.path / "results.json"
-    records.write({"demo": 1}, file)
-    disk.fill()
-    with pytest.raises(
-        SystemExit, match=f'(?s)"solar": "xx.*{FULL}.* is as it was.* make room'
-    ):
-        records.write({"solar": "x" * 100_000}, file)
-    assert json.loads(file.read_text()) == {"demo": 1} and visible(disk.path) == [
-        "results.json"
-    ]
-
-
 # Past one machine
-
-
-@pytest.mark.slow
-def test_shards_that_do_not_fit_are_said_and_those_that_did_stay(disk, tmp_path):
-    from dask_engines import MeanColour
-    from PIL import Image
-
-    from tlcourse.distributed import compute_features
-
-    (tmp_path / "pictures").mkdir()
-    for number in range(70):
-        Image.fromarray(np.full((9, 7, 3), number, np.uint8)).save(
-            tmp_path / "pictures" / f"{number:02}.png"
-        )
-    engine, out = MeanColour(tmp_path / "diary"), disk.path / "out"
-    disk.fill(leaving=12_000)
-    with pytest.raises(
-        TLCourseError, match=f"cannot (write|be written) to .*{FULL}.* Make room"
-    ):
-        compute_features(engine, tmp_path / "pictures", (8, 8), out=out)
-    disk.grow()
-    shards = compute_features(engine, tmp_path / "pictures", (8, 8), out=out)
-    assert np.array_equal(shards.features[:, 0], np.arange(70)) and not list(
-        out.glob(".*")
-    )

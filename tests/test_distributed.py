@@ -1,15 +1,11 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens."""
 
-import sys
-import threading
 import warnings
 
 import dask
 import numpy as np
 import pytest
-from dask_engines import Deadly, Endless, MeanColour, certificate_settings
-from distributed import Client, Event
-from distributed.security import Security
+from dask_engines import Deadly, MeanColour, certificate_settings
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
@@ -20,7 +16,6 @@ from tlcourse.distributed import cluster, compute_features, extraction, read_sha
 from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.features import compute as features
-from tlcourse.features.engine import TensorFlowEngine
 
 SIZE = (8, 8)
 COUNT, SHARD = 70, 32  # pictures, and how many are in a shard
@@ -94,39 +89,6 @@ def test_features_are_bit_for_bit_those_of_one_process(bundled_model, photograph
     np.testing.assert_array_equal(again.features, computed)
 
 
-def test_features_of_blocks_and_activations_of_augmentations_are_too(
-    client, bundled_model, photographs
-):
-    some, blocks = photographs[0][:4], ["block2a", "block5c"]
-    augmentations = ("as is", "left-right", "crop 1")
-    for extract in (
-        lambda **how: bundled_model.extract_features(some, blocks, **how),
-        lambda **how: bundled_model.activations(some, "block6c", augmentations, **how),
-    ):
-        computed, expected = extract(engine="dask"), extract(cache=False)
-        np.testing.assert_array_equal(computed, expected, strict=True)
-
-
-def test_any_reader_of_parquet_gets_a_row_for_each_picture(client, engine, folder, out):
-    shards = compute(engine, folder, out)
-    np.testing.assert_array_equal(shards.features, local(engine, folder))
-    table = parquet.read_table(out).sort_by("picture")
-    names = [path.name for path in sorted(folder.iterdir())]
-    assert table["picture"].to_pylist() == names == shards.pictures
-    rows = np.array(table["features"].to_pylist(), np.float32)
-    np.testing.assert_array_equal(rows, shards.features)
-
-
-def test_a_name_that_is_not_utf8_is_shown_escaped(client, engine, own_folder):
-    name = b"00-\xff.png".decode(errors="surrogateescape")
-    try:
-        (own_folder / "00.png").rename(own_folder / name)
-    except OSError:
-        pytest.skip("this file system has no such names")
-    shards = compute(engine, own_folder)
-    assert shards.pictures[0] == "00-\\udcff.png" and np.isfinite(shards.features).all()
-
-
 # Stopped, and continued
 
 
@@ -143,46 +105,6 @@ def test_only_what_is_missing_or_cut_short_is_computed_again(
     assert len(engine.events("ran")) == COUNT - SHARD
     np.testing.assert_array_equal(again.features, first.features)
     assert not list(out.glob(".unfinished*"))
-
-
-def test_a_finished_job_needs_no_cluster_and_is_kept_in_the_cache(
-    client, engine, folder, monkeypatch
-):
-    first = compute(engine, folder, cache=True)
-    monkeypatch.setattr(extraction, "connected", None)
-    again = compute(engine, folder, cache=True)
-    np.testing.assert_array_equal(again.features, first.features)
-
-
-def test_without_the_cache_nothing_is_kept(client, engine, own_cache, folder):
-    kept = sorted(own_cache.glob("*/shards*/*"))
-    for _ in range(2):
-        compute(engine, folder)
-    assert len(engine.events("ran")) == 2 * COUNT
-    assert sorted(own_cache.glob("*/shards*/*")) == kept
-
-
-def test_a_changed_picture_is_another_job(client, engine, own_folder, out):
-    before = compute(engine, own_folder, cache=True).features
-    Image.new("RGB", (5, 5), "white").save(own_folder / "00.png")
-    after = compute(engine, own_folder, cache=True).features
-    assert not np.array_equal(after[0], before[0])
-
-
-def test_a_folder_with_anything_else_is_not_written_to(client, engine, folder, out):
-    with pytest.raises(UserInputError, match="is not empty"):
-        compute(engine, folder, folder)
-    compute(engine, folder, out)
-    with pytest.raises(UserInputError, match="is not empty"):
-        compute(engine, sorted(folder.iterdir())[:3], out)
-
-
-def test_a_folder_of_a_job_that_was_killed_while_it_began_is_taken(out):
-    out.mkdir()
-    (out / ".unfinished-another-machine-17-x1y2").write_bytes(b"{")
-    job = ShardFolder("fingerprint", (3,), "float32", 70, out)
-    job.claim()
-    assert job.is_claimed()
 
 
 def test_a_damaged_byte_never_becomes_another_feature(client, engine, folder, out):
@@ -234,20 +156,7 @@ def test_unreadable_pictures_have_rows_of_nan_a_warning_and_a_reason(
     assert parquet.read_table(out)["error"].null_count == COUNT - 2
 
 
-def test_activations_with_a_missing_row_are_refused(client, bundled_model, own_folder):
-    (own_folder / "05.png").write_text("Dear Sir or Madam")
-    some = [own_folder / "05.png", own_folder / "06.png"]
-    with pytest.raises(TLCourseError, match="05.png"):
-        bundled_model.activations(some, "block6c", engine="dask")
-
-
 # Workers that die
-
-
-def test_the_network_is_held_once_in_each_worker(client, engine, folder):
-    compute(engine, folder)
-    for process in set(engine.events("ran")):
-        assert engine.events("unpickled").count(process) <= 1
 
 
 def test_a_worker_that_dies_costs_nothing_but_time(client, own_folder, tmp_path):
@@ -276,20 +185,6 @@ def test_a_batch_that_always_kills_its_worker_is_left_out_and_tried_again(
     np.testing.assert_array_equal(shards.features, expected)
 
 
-def test_what_the_scheduler_has_dropped_is_reported(folder, tmp_path):
-    def restart():
-        Event("begun", client).wait(60)
-        client.restart(wait_for_workers=False)
-
-    one = {"n_workers": 1, "threads_per_worker": 1}
-    with cluster.local_cluster(**one) as own, Client(own) as client:
-        restarting = threading.Thread(target=restart)
-        restarting.start()
-        with pytest.raises(TLCourseError, match="dropped the work"):
-            compute(Endless(tmp_path / "diary"), folder)
-        restarting.join()
-
-
 # Machines that differ
 
 
@@ -299,14 +194,6 @@ def test_a_worker_that_does_not_see_the_files_is_named(client, engine, tmp_path)
         compute(engine, absent)
 
 
-def test_a_worker_that_does_not_see_the_shards_is_named(
-    client, engine, folder, out, monkeypatch
-):
-    monkeypatch.setattr(ShardFolder, "claim", lambda self: self.path.mkdir())
-    with pytest.raises(UserInputError, match="worker tls://.* does not see .*out"):
-        compute(engine, folder, out)
-
-
 def test_workers_with_other_versions_are_refused(client, engine, folder, monkeypatch):
     monkeypatch.setattr(extraction, "package_versions", lambda: {"pillow": "1.0"})
     with pytest.raises(UserInputError, match="expected .*1.0"):
@@ -314,27 +201,6 @@ def test_workers_with_other_versions_are_refused(client, engine, folder, monkeyp
 
 
 # The cluster
-
-
-def test_a_scheduler_that_does_not_answer_is_named(engine, folder):
-    timeout = dask.config.set({"distributed.comm.timeouts.connect": "0.5s"})
-    with timeout, pytest.raises(TLCourseError, match="127.0.0.1:9 cannot be reached"):
-        compute(engine, folder, scheduler="tcp://127.0.0.1:9")
-
-
-def test_a_scheduler_without_workers_gets_the_command_that_starts_one(
-    engine, folder, monkeypatch
-):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
-    with cluster.local_cluster(n_workers=0) as empty, Client(empty):
-        with pytest.raises(TLCourseError, match="No worker .* dask worker tls://"):
-            compute(engine, folder)
-
-
-def test_without_dask_the_sentence_says_how_to_install_it(engine, folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TLCourseError, match=r"pip install '\.\[distributed\]'"):
-        compute(engine, folder)
 
 
 @pytest.fixture(scope="module")
@@ -354,50 +220,4 @@ def test_with_its_certificate_an_encrypted_cluster_computes(
     np.testing.assert_array_equal(shards.features, local(engine, folder))
 
 
-def test_without_a_certificate_the_sentence_names_the_settings(
-    encrypted, engine, folder
-):
-    with pytest.raises(TLCourseError, match="DASK_DISTRIBUTED__COMM__TLS__CA_FILE"):
-        compute(engine, folder, scheduler=encrypted.scheduler_address)
-
-
-def test_another_certificate_is_refused(encrypted):
-    timeout = dask.config.set({"distributed.comm.timeouts.connect": "2s"})
-    with timeout, pytest.raises(OSError):
-        Client(encrypted.scheduler_address, security=Security.temporary())
-
-
 # What is refused
-
-
-@pytest.mark.parametrize(
-    ("images", "word"),
-    [
-        (np.zeros((2, 8, 8, 3), np.uint8), "workers can open"),
-        ([np.zeros((8, 8, 3), np.uint8)], "workers can open"),
-        ([], "no pictures"),
-    ],
-)
-def test_what_is_no_list_of_files_is_refused(engine, images, word):
-    with pytest.raises(UserInputError, match=word):
-        compute(engine, images)
-
-
-def test_a_network_that_tensorflow_runs_is_refused(folder):
-    with pytest.raises(TLCourseError, match="TensorFlow runs"):
-        compute(object.__new__(TensorFlowEngine), folder)
-
-
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
-        ({"engine": "spark"}, "'dask'"),
-        ({"scheduler": "tcp://127.0.0.1:8786"}, "add engine='dask'"),
-        ({"out": "there"}, "add engine='dask'"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(
-    bundled_model, folder, options, word
-):
-    with pytest.raises(UserInputError, match=word):
-        bundled_model.extract_features(folder, **options)

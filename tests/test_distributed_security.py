@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import socketserver
-import stat
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -15,10 +14,9 @@ from typing import NamedTuple
 import dask
 import dask_intruder
 import needs_root
-import psutil
 import pytest
 from dask_engines import MeanColour
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 from PIL import Image
 
 from tlcourse.distributed import compute_features, local_cluster
@@ -114,60 +112,10 @@ def test_another_account_runs_no_code_on_a_cluster_of_the_course(
 
 
 @pytest.mark.parametrize("name", ["course", "lesson"])
-def test_what_is_attacked_is_the_scheduler_and_every_worker_and_nanny(started, name):
-    cluster, addresses = started[name]
-    nannies = cluster.workers.values()
-    own = {
-        cluster.scheduler_address,
-        *(n.address for n in nannies),
-        *(n.worker_address for n in nannies),
-    }
-    assert {address.removeprefix("tls://") for address in own} <= addresses
-
-
-@pytest.mark.parametrize("name", ["course", "lesson"])
 def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
     assert {address.rpartition(":")[0] for address in started[name].addresses} == {
         "127.0.0.1"
     }
-
-
-def shown_pages(started) -> list[str]:
-    return [
-        page for address in started.addresses for page in dask_intruder.pages(address)
-    ]
-
-
-def test_every_account_reads_the_pages_of_a_scheduler_in_dasks_default(started):
-    assert shown_pages(started["default"])
-
-
-def test_the_cluster_that_the_course_starts_has_no_web_pages(started):
-    assert shown_pages(started["course"]) == []
-
-
-@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-@pytest.mark.parametrize("name", ["course", "lesson"])
-def test_what_workers_write_to_disk_is_in_a_folder_of_this_account_alone(started, name):
-    """In Dask's default, /tmp/dask-scratch-space, another account could put the pickles that a worker reads back."""
-    with Client(started[name].cluster, set_as_default=False) as client:
-        folders = client.run(lambda dask_worker: dask_worker.local_directory).values()
-    for folder in map(Path, folders):
-        modes = [
-            (above.stat().st_uid, stat.S_IMODE(above.stat().st_mode))
-            for above in folder.parents
-        ]
-        assert (os.getuid(), 0o700) in modes
-
-
-def test_the_certificate_is_in_memory_and_on_no_command_line(started):
-    key = started["lesson"].cluster.security.tls_client_key
-    assert "PRIVATE KEY" in key
-    lines = [
-        " ".join(process.cmdline())
-        for process in psutil.Process().children(recursive=True)
-    ]
-    assert lines and not any("PRIVATE KEY" in line for line in lines)
 
 
 def starts_of_clusters() -> list[tuple[str, ast.Call]]:
@@ -205,18 +153,6 @@ def one_picture(tmp_path):
     return [tmp_path / "white.png"]
 
 
-def test_a_scheduler_without_tls_is_used_with_a_warning(started, one_picture, tmp_path):
-    engine, address = (
-        MeanColour(tmp_path / "diary"),
-        started["default"].cluster.scheduler_address,
-    )
-    with pytest.warns(UserWarning, match="without authentication"):
-        found = compute_features(
-            engine, one_picture, (8, 8), cache=False, scheduler=address
-        )
-    assert len(found.features) == 1
-
-
 @pytest.mark.parametrize("protocol", ["tcp://", ""], ids=["tcp", "none"])
 def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
     one_picture, tmp_path, protocol
@@ -246,12 +182,3 @@ def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
                 )
         server.shutdown()
     assert connections == []
-
-
-def test_a_cluster_with_tls_is_used_without_a_warning(started, one_picture, tmp_path):
-    with Client(started["course"].cluster), warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = compute_features(
-            MeanColour(tmp_path / "diary"), one_picture, (8, 8), cache=False
-        )
-    assert len(found.features) == 1

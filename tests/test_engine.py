@@ -2,10 +2,8 @@
 
 import builtins
 import pickle
-import sys
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tolerances import assert_agree
@@ -13,9 +11,8 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
-from tlcourse.features.engine import OnnxEngine, compile_network
+from tlcourse.features.engine import compile_network
 from tlcourse.models import conversion, onnx_file
-from tlcourse.models.conversion import digest
 from tlcourse.native import import_tensorflow
 
 SIZE = (24, 24)
@@ -70,14 +67,6 @@ def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
     assert_agree(runner.run(batch), small(batch, training=False))
 
 
-@pytest.mark.slow
-def test_int8_of_any_network_is_calibrated_on_the_pictures(small, batch, fresh):
-    runner = compile_network(small, "onnx", "int8", lambda: batch)
-    expected = np.asarray(small(batch, training=False))
-    difference = np.abs(runner.run(batch) - expected).max() / expected.max()
-    assert 1e-5 < difference < 0.1
-
-
 def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monkeypatch):
     pictures, results = np.concatenate([photographs] * 2), []
     for workers in (1, 3):
@@ -89,24 +78,6 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
     session = onnx_file.new_session(part.SerializeToString())
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)
-
-
-def test_a_bundled_network_in_other_weights_needs_no_export(photographs, monkeypatch):
-    import keras
-
-    monkeypatch.setattr(
-        conversion, "from_keras", lambda network: pytest.fail("exported")
-    )
-    network = tl.load_pretrained_model().copy_network()
-    network.trainable_weights[0].assign(network.trainable_weights[0] * 0.9)
-    head = keras.layers.Dense(3, "softmax", name="mine")
-    whole = keras.Model(network.inputs, head(network.output))
-    pixels = photographs[:1].astype("float32")
-    for one in (network, whole):
-        runner = OnnxEngine(conversion.to_onnx(one), "", one.output_shape[1:])
-        assert_agree(runner.run(pixels), one(pixels, training=False))
-        model = onnx.load_model_from_string(conversion.to_onnx(one))
-        onnx.checker.check_model(model, full_check=True)  # shapes, too
 
 
 # Which engine
@@ -127,22 +98,6 @@ def test_a_network_that_does_not_convert_runs_in_tensorflow(
         compile_network(small, "onnx")
 
 
-def test_a_conversion_that_differs_from_keras_is_not_used(small, fresh):
-    other = make_network(seed=1)  # `fresh` converts it to the small network
-    assert "tensorflow" in compile_network(other).key
-
-
-def test_without_onnx_runtime_tensorflow_runs_it(small, fresh, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    engines.has_onnxruntime.cache_clear()
-    try:
-        assert "tensorflow" in compile_network(small).key
-        with pytest.raises(UserInputError, match="pip install"):
-            tl.load_pretrained_model(engine="onnx")
-    finally:
-        engines.has_onnxruntime.cache_clear()
-
-
 # What is kept
 
 
@@ -156,14 +111,11 @@ def compile_again(network, monkeypatch):
     return compile_network(network)
 
 
-@pytest.mark.parametrize("common", [False, True])
-def test_a_network_is_converted_once(
-    small, batch, fresh, monkeypatch, tmp_path, common
-):
+def test_a_network_is_converted_once(small, batch, fresh, monkeypatch, tmp_path):
     before = compile_network(small).run(batch)
-    if common:  # a class's cache, to which nothing is written
-        monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
-        monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
+    # From a class's cache, too.
+    monkeypatch.setenv("TLCOURSE_SHARED_CACHE", str(fresh.parent))
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "own"))
     monkeypatch.setattr(conversion, "from_keras", unconvertible)
     after = compile_again(small, monkeypatch)
     assert "onnxruntime" in after.key
@@ -186,42 +138,11 @@ def test_a_damaged_file_is_converted_again(small, batch, fresh, monkeypatch, dam
     assert path.read_bytes() == whole
 
 
-def test_what_is_in_the_cache_starts_no_session(photographs, monkeypatch):
-    before = tl.load_pretrained_model().extract_features(photographs)
-    monkeypatch.setattr(engines, "_kept", {})
-    monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("started"))
-    after = tl.load_pretrained_model().extract_features(photographs)
-    np.testing.assert_array_equal(after, before)
-
-
-def test_the_engines_used_last_are_kept(monkeypatch):
-    monkeypatch.setattr(engines, "_kept", {})
-    made = []
-    for name in ("a", "b", "a", "c", "a", "b"):  # c takes b's place
-        engines.remembered((name,), lambda name=name: made.append(name) or name)
-    assert made == ["a", "b", "c", "b"]
-
-
 def test_an_engine_travels_with_its_file(small, batch, fresh):
     runner = compile_network(small)
     expected, content = runner.run(batch), pickle.dumps(runner)
     kept_file(fresh).unlink()
     np.testing.assert_array_equal(pickle.loads(content).run(batch), expected)
-
-
-# Which network
-
-
-def test_a_digest_tells_networks_apart_by_configuration_and_weights():
-    import keras
-
-    network, other = make_network(0, "one"), make_network(0, "two")
-    assert digest(network) == digest(other)
-    other.trainable = False
-    assert digest(network) == digest(other)
-    assert digest(network) != digest(make_network(1))
-    changed = keras.Model(other.inputs, keras.ops.relu(other.outputs[0] - 0.5))
-    assert digest(network) != digest(changed)
 
 
 # Foreign files
@@ -248,44 +169,25 @@ def external(location):
 
 ADD = helper.make_node("Add", ["x", "w"], ["y"])
 BRANCH = helper.make_graph([], "branch", [], [])
+FUNCTION = helper.make_function(
+    "mine", "f", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)]
+)
 HOSTILE = {
-    "another file": tiny([ADD], [external("w.bin")]),
-    "a device": tiny([ADD], [external("/dev/zero")]),
-    "a file in a constant": tiny(
-        [helper.make_node("Constant", [], ["w"], value=external("/etc/passwd")), ADD]
-    ),
-    "a custom operator": tiny(
+    "weights in another file": tiny([ADD], [external("w.bin")]),
+    "weights in another file ": tiny([ADD], [external("/dev/zero")]),
+    "operator mine.Add": tiny(
         [helper.make_node("Add", ["x", "x"], ["y"], domain="mine")]
     ),
-    "an endless loop": tiny([helper.make_node("Loop", ["", ""], ["y"], body=BRANCH)]),
+    "operator Loop": tiny([helper.make_node("Loop", ["", ""], ["y"], body=BRANCH)]),
     "a network inside": tiny([helper.make_node("Add", ["x"], ["y"], body=BRANCH)]),
-    "a bomb": tiny([helper.make_node("ConstantOfShape", ["x"], ["y"])]),
-    "huge padding": tiny(
+    "operator ConstantOfShape": tiny(
+        [helper.make_node("ConstantOfShape", ["x"], ["y"])]
+    ),
+    "asks for": tiny(
         [helper.make_node("AveragePool", ["x"], ["y"], pads=[1 << 40] * 4)]
     ),
-    "no network": tiny([]),
-    "a function": tiny(
-        [ADD],
-        functions=[
-            helper.make_function(
-                "mine", "f", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)]
-            )
-        ],
-    ),
-}
-
-
-REASONS = {
-    "another file": "weights in another file",
-    "a device": "weights in another file",
-    "a file in a constant": "weights in another file",
-    "a custom operator": "operator mine.Add",
-    "an endless loop": "operator Loop",
-    "a network inside": "has a network inside",
-    "a bomb": "operator ConstantOfShape",
-    "huge padding": "asks for",
-    "no network": "no network in it",
-    "a function": "operators of its own",
+    "no network in it": tiny([]),
+    "operators of its own": tiny([ADD], functions=[FUNCTION]),
 }
 
 
@@ -301,14 +203,6 @@ def test_a_hostile_file_is_refused_before_it_is_run(kind, tmp_path, monkeypatch)
 
     monkeypatch.setattr(builtins, "open", watched)
     monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("run"))
-    with pytest.raises(DamagedFile, match=REASONS[kind]):
+    with pytest.raises(DamagedFile, match=kind.strip()):
         onnx_file.check_foreign(path)
     assert not {name for name in opened if "w.bin" in name or "/dev" in name}
-
-
-@pytest.mark.parametrize("content", [b"", b"no ONNX at all", bytes(1000)])
-def test_a_file_that_is_no_onnx_is_refused(content, tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(content)
-    with pytest.raises(DamagedFile, match="cannot be used"):
-        onnx_file.check_foreign(path)

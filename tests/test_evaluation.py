@@ -27,29 +27,6 @@ def test_rows_are_true_classes_and_columns_predicted_ones(matrix):
     assert matrix.counts.tolist() == COUNTS and matrix.accuracy == 0.5
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int8, np.int64])
-def test_positions_may_be_whole_numbers_of_any_type(kind):
-    names = [str(number) for number in range(120)]
-    counts = ConfusionMatrix.of(
-        np.array([119], kind), np.array([118], kind), names
-    ).counts
-    assert np.argwhere(counts).tolist() == [[119, 118]]
-
-
-def test_the_worst_mistakes_come_first_and_right_answers_not_at_all(matrix):
-    worst = [("beagle", "pug", 2), ("pug", "beagle", 1), ("pug", "collie", 1)]
-    assert matrix.worst() == worst and matrix.worst(top=1) == worst[:1]
-
-
-@pytest.mark.parametrize("text", [str, repr])
-def test_as_text_it_is_a_table_with_the_names_of_rows_and_columns(matrix, text):
-    head, *lines = [line.split() for line in text(matrix).splitlines()]
-    assert head[-3:] == NAMES
-    assert lines == [
-        [name, *map(str, row)] for name, row in zip(NAMES, COUNTS, strict=True)
-    ]
-
-
 @pytest.mark.parametrize(
     ("labels", "predicted", "sentence"),
     [
@@ -89,39 +66,7 @@ def test_the_interval_is_wilsons(right, of, expected):
     assert interval(right, of) == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize(("right", "of"), [(3, 2), (-1, 2), (0, 0)])
-def test_counts_that_cannot_be_are_refused(right, of):
-    with pytest.raises(UserInputError, match="expected a whole number"):
-        interval(right, of)
-
-
 # One standard error
-
-
-def answers(gained, lost, both, neither):
-    """Which rows a simpler model and another one get right."""
-    simpler = [False] * gained + [True] * lost + [True] * both + [False] * neither
-    return simpler, [True] * gained + [False] * lost + [True] * both + [False] * neither
-
-
-@pytest.mark.parametrize(
-    ("gained", "lost", "kept"),
-    [
-        (0, 0, False),
-        (1, 0, False),
-        (0, 1, False),
-        (2, 0, True),
-        (2, 1, False),
-        (3, 1, False),
-        (4, 1, True),
-        (1, 4, False),
-    ],
-)
-@pytest.mark.parametrize("others", [0, 1, 55, 995])
-def test_a_gain_has_to_exceed_one_standard_error(gained, lost, kept, others):
-    """With (gained - lost)² > gained + lost, whatever the number of rows; a single row never suffices."""
-    simpler, other = answers(gained, lost, others, 1)
-    assert paired_gain(simpler, other).exceeds_one_standard_error is kept
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200))
@@ -132,12 +77,3 @@ def test_the_standard_error_is_that_of_the_paired_differences(pairs):
     assert gain.net == differences.sum()
     if not np.isclose(differences.mean(), error):  # at the border rounding would decide
         assert gain.exceeds_one_standard_error == (differences.mean() > error)
-
-
-@pytest.mark.parametrize(
-    ("simpler", "other"),
-    [([], []), ([True], [True] * 2), ([0.5], [0.7]), ([[True]], [[True]])],
-)
-def test_answers_that_cannot_be_paired_are_refused(simpler, other):
-    with pytest.raises(UserInputError, match="answers"):
-        paired_gain(simpler, other)

@@ -16,7 +16,7 @@ from brightness_export import (
 )
 
 from tlcourse import exported
-from tlcourse.errors import DamagedFile, UserInputError, WeightsUnavailable
+from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.exported import RECORD, load_exported, open_engine
 from tlcourse.features import engine as engines
 
@@ -167,12 +167,6 @@ def test_a_network_of_other_sizes_than_its_record_is_refused(folder, size, class
     (folder / "model.onnx").write_bytes(brightness_file(size, classes))
     record_of(folder)
     with pytest.raises(DamagedFile):
-        load_exported(folder)
-
-
-def test_without_onnx_runtime_the_way_out_is_named(folder, monkeypatch):
-    monkeypatch.setattr(exported, "has_onnxruntime", lambda: False)
-    with pytest.raises(WeightsUnavailable, match="pip install onnxruntime.*keras"):
         load_exported(folder)
 
 

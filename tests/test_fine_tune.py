@@ -11,7 +11,6 @@ import pytest
 import tlcourse as tl
 from tlcourse.errors import UserInputError
 from tlcourse.native import import_tensorflow
-from tlcourse.training.fitting import scale_down
 
 import_tensorflow()
 from tlcourse.training import callbacks  # noqa: E402
@@ -97,11 +96,6 @@ def test_it_fits_its_training_set_and_predicts_like_a_classifier(request, result
     np.testing.assert_array_equal(tuned.predict(inputs), probabilities.argmax(axis=1))
 
 
-def test_predictions_are_those_of_the_model(tuned, small_bert, reviews):
-    expected = tuned.model.predict(small_bert.tokenize(reviews[0]), verbose=0)
-    np.testing.assert_allclose(tuned.predict_proba(reviews[0]), expected, atol=1e-4)
-
-
 def test_the_record_is_complete_and_ready_for_json(tuned_cells):
     validated = {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert set(tuned_cells.history) == validated
@@ -164,41 +158,6 @@ def test_the_pretrained_model_is_not_changed(small_bert, reviews):
         np.testing.assert_array_equal(value, after[path])
 
 
-@pytest.mark.slow
-def test_training_starts_from_the_probe(small_bert, reviews):
-    """At a learning rate of 0 the predictions are those of a probe on the features."""
-    tuned = tune(small_bert, reviews, learning_rate=0, epochs=1, weight_decay=0)
-    features = small_bert.extract_features(reviews[0])
-    probe = tl.train_classifier(features, reviews[1], common_scale=True)
-    agree = tuned.predict(reviews[0]) == probe.predict(features)
-    assert agree.mean() > 0.95
-    assert {layer_of(path) for path in tuned.record["changed"]} <= {"head"}
-
-
-@pytest.mark.parametrize("classes", [2, 5])
-def test_a_scaled_down_head_predicts_the_same_with_less_confidence(classes):
-    rng = np.random.default_rng(0)
-    features, labels = rng.normal(size=(60, 8)), np.arange(60) % classes
-    features[:, 0] += 3 * labels
-    head = tl.train_classifier(features, labels, C=10.0).as_head()
-    before = np.asarray(head(features.astype(np.float32)))
-    scale_down(head)
-    after = np.asarray(head(features.astype(np.float32)))
-    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
-    assert after.max(axis=1).mean() < before.max(axis=1).mean()
-    initial = np.sqrt(2 / (8 + classes))
-    np.testing.assert_allclose(head.get_weights()[0].std(), initial, rtol=1e-3)
-
-
-@pytest.mark.slow
-def test_sentences_of_one_length_and_of_many(small_bert):
-    """The shapes of the first batches say nothing about those of later ones."""
-    short, long = "the film was good", "the film was a bad story of it was a bad plot"
-    sentences, labels = [short] * 12 + [long] * 8, [1] * 12 + [0] * 8
-    tuned = tune(small_bert, (sentences, labels), epochs=1, batch_size=4)
-    assert len(tuned.predict(sentences)) == 20
-
-
 # What is kept
 
 
@@ -236,16 +195,6 @@ def test_the_best_epoch_is_kept(small_bert, reviews, monkeypatch, values, best):
     assert {name: tuned.best[name] for name in expected} == expected
     changed = {layer_of(path) for path in tuned.record["changed"]}
     assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
-
-
-@pytest.mark.slow
-def test_the_same_seed_repeats_a_training(small_bert, reviews):
-    options = {"cache": False, "epochs": 1}
-    once, again, other = (
-        tune(small_bert, reviews, seed=seed, **options) for seed in (0, 0, 1)
-    )
-    assert again.history == once.history
-    assert other.history["loss"] != once.history["loss"]
 
 
 # Interruptions
@@ -293,44 +242,14 @@ def test_an_interrupted_training_goes_on(
     assert not list(own_folder.iterdir())  # a finished training leaves nothing
 
 
-@pytest.mark.slow
-def test_the_best_epoch_before_an_interruption_is_kept(
-    small_bert, reviews, own_folder, interrupt, monkeypatch
-):
-    values = [(1.2, 1), (0.1, 2), (0.1, 2)]
-    options = {"validation": 0.25, "epochs": 3}
-    curve(monkeypatch, values)
-    expected = tune(small_bert, reviews, cache=False, **options)
-    curve(monkeypatch, values)
-    interrupt(2)
-    with pytest.raises(Interrupted):
-        tune(small_bert, reviews, **options)
-    interrupt(None)
-    curve(monkeypatch, values[2:])
-    resumed = tune(small_bert, reviews, **options)
-    assert resumed.record["best_epoch"] == 1
-    before, after = weights_of(expected.model), weights_of(resumed.model)
-    for path, value in before.items():
-        np.testing.assert_allclose(value, after[path], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("latest.weights.h5", b""),
-        ("history.json", b'{"history": {"los'),
-        ("training_metadata.json", b"{"),
-    ],
-)
-def test_a_damaged_backup_is_not_used(
-    small_bert, reviews, own_folder, interrupt, name, content
-):
+@pytest.mark.parametrize("name", ["latest.weights.h5", "history.json"])
+def test_a_damaged_backup_is_not_used(small_bert, reviews, own_folder, interrupt, name):
     options = {"validation": 0.25, "epochs": 2}
     interrupt(1)
     with pytest.raises(Interrupted):
         tune(small_bert, reviews, **options)
     (folder,) = own_folder.iterdir()
-    (folder / name).write_bytes(content)
+    (folder / name).write_bytes(b'{"history": {"los')
     interrupt(None)
     tuned = tune(small_bert, reviews, **options)
     assert len(tuned.history["loss"]) == 2
@@ -339,11 +258,7 @@ def test_a_damaged_backup_is_not_used(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
-    [
-        {"learning_rate": 1e-3},
-        {"from_block": "layer_1"},
-        {"sample_weight": np.linspace(1, 2, 32)},
-    ],
+    [{"learning_rate": 1e-3}, {"sample_weight": np.linspace(1, 2, 32)}],
 )
 def test_another_training_is_not_resumed(
     small_bert, reviews, own_folder, interrupt, other
@@ -356,39 +271,28 @@ def test_another_training_is_not_resumed(
     assert tune(small_bert, reviews, **options).record["resumed_after"] == 0
 
 
-def test_a_full_disk_does_not_end_a_training(
-    small_bert, reviews, own_folder, monkeypatch
-):
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(callbacks.Backup, "_save_model", full)
-    with pytest.warns(UserWarning, match="backed up"):
-        tuned = tune(small_bert, reviews, epochs=3)
-    assert len(tuned.history["loss"]) == 3
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import tlcourse as tl
+from tlcourse.native import import_tensorflow
+import_tensorflow()
+from tlcourse.training import callbacks
+def on_epoch_end(self, epoch, logs=None):
+    if sys.argv[2] == "kill" and epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+callbacks.Progress.on_epoch_end = on_epoch_end
+model = tl.load_pretrained_model(Path(sys.argv[1]))
+texts, labels = ["good film", "bad film"] * 8, [1, 0] * 8
+tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)
+print(tuned.record["resumed_after"], len(tuned.history["val_loss"]))
+"""
 
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on(small_bert_folder, tmp_path, monkeypatch):
-    code = (
-        "import os, signal, sys\n"
-        "from pathlib import Path\n"
-        f"sys.path.insert(0, {str(tmp_path.parent)!r})\n"
-        "import tlcourse as tl\n"
-        "from tlcourse.native import import_tensorflow\n"
-        "import_tensorflow()\n"
-        "from tlcourse.training import callbacks\n"
-        "def on_epoch_end(self, epoch, logs=None):\n"
-        "    if sys.argv[2] == 'kill' and epoch == 1:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "callbacks.Progress.on_epoch_end = on_epoch_end\n"
-        "model = tl.load_pretrained_model(Path(sys.argv[1]))\n"
-        "texts, labels = ['good film', 'bad film'] * 8, [1, 0] * 8\n"
-        "tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)\n"
-        "print(tuned.record['resumed_after'], len(tuned.history['val_loss']))"
-    )
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    command = [sys.executable, "-c", code, str(small_bert_folder)]
+    command = [sys.executable, "-c", KILLED, str(small_bert_folder)]
     assert subprocess.run([*command, "kill"]).returncode == -signal.SIGKILL
     output = subprocess.run([*command, ""], capture_output=True, text=True, check=True)
     assert output.stdout.split() == ["2", "3"]
@@ -437,23 +341,15 @@ def test_a_run_does_what_fine_tune_does(small_bert, reviews, preparation):
     ("options", "word"),
     [
         ({"from_block": "layer_9"}, "layer_9"),
-        ({"from_block": 0}, "from_block is 0"),
         ({"from_block": True}, "from_block is True"),
-        ({"from_block": 2.5}, "from_block"),
         ({"augmentations": 2}, "sentence"),
         ({"validation": 1.0}, "validation"),
-        ({"validation": (["a"],)}, "validation has 1"),
+        ({"validation": (["a"],)}, "validation is a tuple"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
-        ({"validation": (["a", "b"], [0])}, "labels"),
         ({"class_names": ["one"]}, "class_names"),
-        ({"class_names": "negative"}, "class_names"),
         ({"sample_weight": [1.0]}, "sample_weight"),
         ({"engine": "spark"}, "spark"),
-        ({"cache": "no"}, "cache"),
         ({"momentum": 0.9}, "momentum"),
-        ({"epochs": 0}, "epochs"),
-        ({"learning_rate": np.nan}, "learning_rate"),
-        ({"dropout": 1.0}, "dropout"),
         ({"seed": -1}, "seed"),
     ],
 )
@@ -464,12 +360,3 @@ def test_what_cannot_be_used_is_refused_before_any_work(
     monkeypatch.setattr(type(small_bert), "activations", fail)
     with pytest.raises(UserInputError, match=word):
         tune(small_bert, reviews, **options)
-
-
-@pytest.mark.parametrize(
-    ("labels", "word"),
-    [([0] * 32, "two classes"), ([0, 1], "labels"), ([0.5] * 32, "Labels")],
-)
-def test_labels_that_cannot_be_used_are_refused(small_bert, reviews, labels, word):
-    with pytest.raises(UserInputError, match=word):
-        tune(small_bert, (reviews[0], labels))

@@ -105,52 +105,6 @@ def test_unfreezing_makes_a_block_and_what_follows_trainable(model, argument):
     assert trained(model) == ["head_conv", "answer"]
 
 
-def test_unfreezing_leaves_earlier_blocks_as_they_are(model):
-    freeze(model, up_to=1)
-    all_layers(model)["block1a_conv"].trainable = False
-    unfreeze(model, from_block="head")
-    assert trained(model) == ["block2a_conv", "head_conv", "answer"]
-
-
-def test_unfreezing_without_a_block_makes_all_convolutions_trainable(model):
-    freeze(model)
-    unfreeze(model)
-    assert trained(model) == [f"{block}_conv" for block in BLOCKS] + ["answer"]
-    freeze(model, up_to="block2a")
-    assert trained(model) == ["head_conv", "answer"]
-
-
-def test_the_base_itself_counts_its_trainable_weights_after_base_trainable_false():
-    base = small_base()
-    model = sequential(base)
-    base.trainable = False
-    unfreeze(model, from_block="head")
-    assert len(base.trainable_weights) == 2 and len(model.trainable_weights) == 4
-
-
-def test_the_flat_bundled_network_has_the_blocks_of_the_pretrained_model(bundled_model):
-    network = bundled_model.network
-    on_top = keras.Model(network.inputs[0], layers.Dense(2)(network.outputs[0]))
-    for block, group in find_blocks(on_top).blocks.items():
-        names = {layer.name for layer in group if layer.weights}
-        assert names <= set(bundled_model.blocks[block])
-    table = freeze(bundled_model)
-    assert table.parameters == network.count_params()
-    unfreeze(bundled_model)
-
-
-@pytest.mark.parametrize(
-    ("application", "count", "first", "last"),
-    [("VGG16", 5, "block1", "block5"), ("MobileNetV2", 19, "stem", "head")],
-)
-def test_networks_of_keras_have_blocks(application, count, first, last):
-    make = getattr(keras.applications, application)
-    base = make(weights=None, include_top=False, input_shape=(32, 32, 3))
-    model = keras.Sequential([base, layers.Flatten(), layers.Dense(2)])
-    names = list(find_blocks(model).blocks)
-    assert (len(names), names[0], names[-1]) == (count, first, last)
-
-
 def test_in_a_network_without_known_blocks_each_layer_with_weights_is_one():
     inside = [layers.Conv2D(4, 3, name="one"), layers.BatchNormalization(name="norm")]
     model = keras.Sequential(
@@ -190,17 +144,6 @@ def test_training_at_rate_0_moves_nothing(model, steps, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert trained(loaded) == trained(model)
     assert moved(loaded, no_gradient) == []
-
-
-def test_flipping_base_trainable_moves_batch_norm_until_unfreeze():
-    base = small_base()
-    model = sequential(base)
-    unfreeze(model)
-    base.trainable = False
-    base.trainable = True
-    assert "stem_bn" in moved(model, no_gradient)
-    unfreeze(model)
-    assert moved(model, no_gradient) == []
 
 
 def test_the_learners_own_batch_norm_is_trained():
@@ -261,44 +204,6 @@ def test_the_optimizer_is_a_new_one_of_the_same_configuration(optimizer):
     assert int(model.optimizer.iterations) == 0
 
 
-def test_a_learning_rate_that_was_lowered_meanwhile_stays_lowered():
-    model = compiled(flat(small_base()))
-    model.optimizer.learning_rate = 0.001
-    freeze(model)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
-
-
-def test_a_model_that_was_not_compiled_is_not_compiled(model):
-    assert "Compile the model that you train" in repr(freeze(model))
-    assert not model.compiled
-
-
-class OwnCompile(keras.Model):
-    def compile(self, temperature):
-        super().compile("sgd", "mse")
-
-
-def test_a_model_with_its_own_compile_is_not_trained_until_it_is_compiled_again():
-    base = small_base()
-    model = OwnCompile(base.inputs, layers.Dense(2)(base.outputs[0]))
-    model.compile(temperature=2)
-    freeze(model)
-    with pytest.raises(ValueError, match="compile"):
-        train(model)
-
-
-class Unrepeatable(keras.optimizers.SGD):
-    def __init__(self, secret):
-        super().__init__(0.1)
-
-
-def test_an_optimizer_that_cannot_be_made_anew_is_refused_before_anything_changes():
-    model = compiled(flat(small_base()), Unrepeatable(1))
-    with pytest.raises(UserInputError, match="Unrepeatable"):
-        freeze(model)
-    assert "stem_conv" in trained(model)
-
-
 # The table
 
 
@@ -311,14 +216,6 @@ def test_the_table_counts_what_keras_counts(model):
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert table.trainable == trainable
     assert sum(row.share for row in table.rows) == pytest.approx(100)
-
-
-def test_text_and_page_hold_each_block_and_note():
-    table = freeze(compiled(flat(small_base())))
-    page = table._repr_html_()
-    assert page.count("<tr>") == len(table.rows) + 2
-    for word in (*BLOCKS, "Batch norm: the 4", "compiled again"):
-        assert word in repr(table) and word in page
 
 
 # What is refused

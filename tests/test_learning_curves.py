@@ -57,21 +57,6 @@ def curve_of(**means):
     return LearningCurve("made up", [0], points)
 
 
-def test_every_method_gets_the_same_rows_of_each_draw(dataset):
-    seen = {"a": [], "b": []}
-
-    def spy(name):
-        return lambda split, seed: (
-            seen[name].append((split.images.tobytes(), seed)) or Majority(split, seed)
-        )
-
-    tl.learning_curve(
-        dataset, (1, 5, None), {name: spy(name) for name in seen}, seeds=2
-    )
-    assert seen["a"] == seen["b"] and len(seen["a"]) == 6
-    assert seen["a"][0][0] != seen["a"][1][0]  # another draw has other rows
-
-
 def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
     curve = tl.learning_curve(dataset, (2, None), {"majority": Majority}, seeds=3)
     few, many = curve.points["majority"]
@@ -81,48 +66,6 @@ def test_a_point_counts_labels_and_judges_on_the_test_split(dataset):
         and (few.mean, few.sd) == (0.5, 0.0)
         and min(few.seconds) >= 0
     )
-
-
-def test_a_network_of_keras_is_a_method(dataset):
-    """Its most probable output is the class."""
-
-    def network(split, seed):
-        import keras
-
-        layers = [keras.Input((16, 16)), keras.layers.Flatten()]
-        head = keras.layers.Dense(2, kernel_initializer="zeros")
-        model = keras.Sequential([*layers, head])
-        head.set_weights([np.zeros((256, 2)), np.array([0.0, 1.0])])
-        return model
-
-    curve = tl.learning_curve(dataset, (1,), {"network": network}, seeds=1)
-    assert curve.points["network"][0].accuracies == [0.5]
-
-
-def test_the_probe_pays_for_its_features_in_every_draw(dataset, bundled_model):
-    curve = tl.learning_curve(dataset, (1, 20), ["probe"], seeds=2, model=bundled_model)
-    few, many = curve.points["probe"]
-    assert many.mean >= 0.9 and min(many.seconds) > 10 * 2 * 0.001
-
-
-def test_fine_tuning_is_a_method_like_the_others(dataset, bundled_model, monkeypatch):
-    from tlcourse.training import learning_curves
-
-    called = []
-
-    class Tuned(Majority):
-        record = {"seconds": {"probe": 1.0, "training": 2.0}}
-
-    def fine_tune(model, images, labels, **options):
-        called.append((len(images), options["validation"], options["seed"]))
-        return Tuned(Split(images, labels, ["a", "b"]), 0)
-
-    monkeypatch.setattr(learning_curves, "fine_tune", fine_tune)
-    curve = tl.learning_curve(
-        dataset, (3,), ["fine-tune"], seeds=[7], model=bundled_model
-    )
-    assert called == [(6, 0, 7)]
-    assert curve.points["fine-tune"][0].accuracies == [0.5]
 
 
 # --- reading a curve ---
@@ -149,14 +92,6 @@ def test_a_curve_comes_back_from_its_record(dataset):
     assert LearningCurve.of(json.loads(json.dumps(curve.record()))) == curve
 
 
-def test_it_is_shown_as_a_table():
-    lines = repr(curve_of(probe=[0.6, 0.8, 0.9], scratch=[0.5, 0.6, 0.7])).splitlines()
-    assert "by labels per class, one split" in lines[0]
-    assert lines[1].split() == ["labels", "probe", "scratch"]
-    assert max(map(len, lines[1:])) <= 96
-    assert lines[3].split() == ["10", "80.0%", "1.0", "s", "60.0%", "1.0", "s"]
-
-
 # --- what is refused ---
 
 
@@ -166,15 +101,3 @@ def test_it_is_shown_as_a_table():
 def test_numbers_of_labels_that_do_not_ascend_are_refused(dataset, counts):
     with pytest.raises(UserInputError, match="labels_per_class"):
         tl.learning_curve(dataset, counts, {"majority": Majority})
-
-
-def test_unknown_methods_are_answered_with_the_known_ones(dataset):
-    with pytest.raises(UserInputError, match="probe, fine-tune"):
-        tl.learning_curve(dataset, (1,), ["svm"])
-    with pytest.raises(UserInputError, match="probe"):
-        curve_of(probe=[0.1, 0.2, 0.3]).labels_for("svm", 0.5)
-
-
-def test_no_seeds_are_refused(dataset):
-    with pytest.raises(UserInputError, match="seeds is"):
-        tl.learning_curve(dataset, (1,), {"majority": Majority}, seeds=[])

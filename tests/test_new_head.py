@@ -52,8 +52,3 @@ def test_fit_takes_whole_number_labels_and_changes_the_head_of_a_copy(
 def test_what_cannot_be_is_refused(bundled_model, arguments):
     with pytest.raises(UserInputError, match=list(arguments)[-1]):
         tl.add_head(bundled_model, **arguments)
-
-
-def test_a_keras_model_is_refused(small_bert):
-    with pytest.raises(UserInputError, match="load_pretrained_model"):
-        tl.add_head(small_bert.network, 2)

@@ -11,21 +11,16 @@ import pytest
 from brightness_export import write_brightness_export
 from PIL import Image
 
-import tlcourse as tl
 from tlcourse import files
 from tlcourse.checks import assert_disjoint
 from tlcourse.datasets import from_folder, unpack
 from tlcourse.distributed import read_shards
-from tlcourse.errors import PictureError, TLCourseError, UserInputError
+from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
-from tlcourse.features.pictures import Pictures, list_pictures, read_picture
-from tlcourse.folders import pack_folders
-from tlcourse.models import bert_folder
-from tlcourse.predicting import predict_files
-from workshop.packs import write_pack
+from tlcourse.features.pictures import read_picture
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 
@@ -91,7 +86,6 @@ def test_a_special_file_is_no_picture(special):
         for read in (
             lambda: read_picture(special),
             lambda: pixels([special]),
-            lambda: pixels(Pictures([special])),
             lambda: assert_disjoint([special], [special]),
             lambda: files.read_file(special),
             lambda: files.read_json(special),
@@ -117,19 +111,6 @@ def test_records_that_are_special_files_are_refused(tmp_path):
 
 
 @posix
-def test_progress_is_neither_read_from_a_device_nor_written_over_it(
-    tmp_path, monkeypatch
-):
-    for path in (tmp_path / "pipe", Path("/dev/null")):
-        if not path.exists():
-            os.mkfifo(path)
-        monkeypatch.setenv("TLCOURSE_PROGRESS", str(path))
-        with within(), pytest.warns(UserWarning, match="could not be kept"):
-            Progress.read().write()
-        assert path.exists() and not path.is_file()
-
-
-@posix
 def test_special_files_among_pictures_are_left_out(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
@@ -148,55 +129,16 @@ def test_special_files_among_pictures_are_left_out(tmp_path):
     assert "empty" in reasons["empty.jpg"] and "no regular file" in reasons["pipe.png"]
 
 
-# Empty files, and nothing at all
-
-
-@pytest.fixture
-def empty(tmp_path):
-    """A folder of empty files."""
-    (tmp_path / "empty").mkdir()
-    for number in range(3):
-        (tmp_path / "empty" / f"{number}.jpg").touch()
-    return tmp_path / "empty"
-
-
-def test_empty_files_are_said_to_be_empty(empty, tmp_path):
-    for images in (
-        empty,
-        [empty / "0.jpg"],
-        empty / "0.jpg",
-        Pictures(sorted(empty.iterdir())),
-    ):
-        with pytest.raises(PictureError, match=r"\d.jpg is empty"):
-            pixels(images)
-        with pytest.raises(PictureError, match="is empty"):
-            assert_disjoint(images, images)
-    with pytest.raises(PictureError, match="is empty"):
-        read_picture(b"")
-    model = load_exported(write_brightness_export(tmp_path / "export"))
-    assert {
-        answer.error for answer in model.predict_files(sorted(empty.iterdir()))
-    } == {
-        f"{path} is empty (0 bytes). Replace or remove it." for path in empty.iterdir()
-    }
-    with open(tmp_path / "answers.csv", "w", encoding="utf-8") as file:
-        assert predict_files(model, [empty], file) == (0, 3)
-
-
 # Paths
 
 
 PATHS = ["", "a\0b", "x" * 300, "~no_one/x", 7.5]
 CALLS = {
     "from_folder": from_folder,
-    "list_pictures": list_pictures,
     "extract_features": pixels,
-    "extract_features of a list": lambda path: pixels([path]),
     "read_picture": read_picture,
-    "Pictures": lambda path: Pictures([path]),
     "load_exported": load_exported,
     "read_shards": read_shards,
-    "find_folder": bert_folder.find_folder,
     "unpack": lambda path: unpack(path, "nowhere"),
     "unpack into": lambda path: unpack(__file__, path),
     "write_pack": lambda path: write_pack(tl.load_dataset("samples"), path),
@@ -210,38 +152,3 @@ def test_what_is_no_path_gets_a_sentence(call, path):
     with pytest.raises(TLCourseError) as error:
         CALLS[call](path)
     assert len(str(error.value)) < 400
-
-
-def test_a_path_with_a_tilde_is_expanded(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
-    for images in (
-        "~/red.png",
-        ["~/red.png"],
-        [Path("~/red.png")],
-        Pictures(["~/red.png"]),
-        Path("~"),
-    ):
-        assert pixels(images).shape == (1, 8, 8, 3)
-
-
-@pytest.mark.parametrize(
-    "variable", ["TLCOURSE_PACKS", "TLCOURSE_PROGRESS", "KERAS_HOME"]
-)
-def test_an_account_that_there_is_not_in_a_variable_gets_a_sentence(
-    variable, monkeypatch
-):
-    from tlcourse.models.weights import weights_file
-
-    monkeypatch.setenv(variable, "~no_one/folder")
-    use = {
-        "TLCOURSE_PACKS": pack_folders,
-        "TLCOURSE_PROGRESS": Progress.path,
-        "KERAS_HOME": lambda: weights_file("vgg16"),
-    }
-    with pytest.raises(UserInputError, match=variable):
-        use[variable]()
-
-
-# Text that is not UTF-8, and JSON that is none

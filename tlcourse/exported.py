@@ -14,7 +14,6 @@ from .errors import (
     DamagedFile,
     PictureError,
     UserInputError,
-    WeightsUnavailable,
     printable,
 )
 from .features.bit_depth import BitDepth, is_depth
@@ -24,7 +23,6 @@ from .features.engine import (
     Engine,
     OnnxEngine,
     TensorFlowEngine,
-    has_onnxruntime,
     workers,
 )
 from .features.pictures import Images
@@ -243,11 +241,6 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
         if tuple(shapes) == expected:
             engine = TensorFlowEngine(network, path.name)
     else:
-        if not has_onnxruntime():
-            raise WeightsUnavailable(
-                f"ONNX Runtime, which runs {path.name}, is not installed or does not "
-                "start here. Run: pip install onnxruntime; or take the variant keras."
-            )
         content = check_foreign(path)
         engine = OnnxEngine(content, path.name, (classes,))
         try:

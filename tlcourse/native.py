@@ -24,13 +24,7 @@ _UNWANTED = {  # logger → parts of the lines that it does not write
 
 
 def import_tensorflow() -> ModuleType:
-    """Import TensorFlow without its start-up log, which no log level suppresses.
-
-    Raises
-    ------
-    WeightsUnavailable
-        TensorFlow is not installed.
-    """
+    """Import TensorFlow without its start-up log, or raise `WeightsUnavailable`."""
     check_tensorflow()
     silence_logger("tensorflow")
     silence_logger("absl")
@@ -106,16 +100,12 @@ def keep_freed_memory() -> None:
     """Ask glibc, if there is one, to keep what a batch frees, in one arena.
 
     By default it returns large blocks to the system, and each batch pays for them in
-    page faults again. `benchmarks/freed_memory.py` measures both ways.
+    page faults again.
     """
-    # The parameters' numbers in malloc.h.
-    trim_threshold, mmap_threshold, arena_max = -1, -3, -8
-    for parameter, value in (
-        (arena_max, 1),
-        (mmap_threshold, 2**30),
-        (trim_threshold, 2**30),
-    ):
-        _call_glibc("mallopt", parameter, value)
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # as in malloc.h
+    _call_glibc("mallopt", arena_max, 1)
+    _call_glibc("mallopt", mmap_threshold, 2**30)
+    _call_glibc("mallopt", trim_threshold, 2**30)
 
 
 def hand_back_freed_memory() -> None:

@@ -35,12 +35,7 @@ class Snapshot:
 
 
 def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
-    """Copy a model's weights, to be compared with those after training.
-
-    Parameters
-    ----------
-    model : PretrainedModel, FineTuned or keras.Model
-        As for `tl.freeze`. Training it later does not change the copy.
+    """Copy the weights of a model (as for `tl.freeze`), to compare them after training.
 
     Examples
     --------
@@ -100,8 +95,7 @@ def assert_changed(
         `snapshot(model)` before and after training; `after` may be the model itself.
     only : str or list of str
         Blocks, layers or nested models that were meant to change ("your layers": those
-        around the pretrained part); an empty list: none; None: anything may have
-        changed, and something must have.
+        around the pretrained part); []: none; None: anything, but not nothing.
 
     Raises
     ------
@@ -175,23 +169,18 @@ def _about_others(after: Snapshot, others: list[str]) -> str:
     return text
 
 
-# --- how far ---
-
-
 def moved(before: object, after: object) -> dict[str, float]:
     """How far each pretrained block has moved, as a share of its length.
 
     Parameters
     ----------
     before, after : Snapshot or model
-        Before and after training; models too: what was loaded, and what `tl.fine_tune`
-        made of it.
+        Before and after training.
 
     Returns
     -------
     dict of str to float
-        Block → ‖after − before‖ / ‖before‖ over its kernels (and embeddings); biases
-        and batch norms are few and of another kind.
+        Block → ‖after − before‖ / ‖before‖ over its kernels (and embeddings).
     """
     before, after = _snapshots(before, after)
     pairs: dict[str, list] = {}
@@ -221,17 +210,12 @@ def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def assert_still_pretrained(before: object, after: object) -> None:
-    """Assert that training adapted the pretrained weights and did not replace them.
-
-    Parameters
-    ----------
-    before, after : Snapshot or model
-        As for `moved`.
+    """Assert that no block has `moved` by more than a quarter of its length.
 
     Raises
     ------
     CheckError
-        A block has moved by more than a quarter of its length, or contains NaN.
+        One has, or contains NaN.
     """
     sentence = about_distance(moved(before, after))
     if sentence:

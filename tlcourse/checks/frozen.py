@@ -27,16 +27,8 @@ def some(names: Sequence[str]) -> str:
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     """The table of `tl.freeze` for a model as it is, with warnings of likely mistakes.
 
-    Parameters
-    ----------
-    model : PretrainedModel or keras.Model
-        As for `tl.freeze`. Nothing is changed.
-
-    Returns
-    -------
-    FreezeTable
-        Its `warnings` are sentences: on batch norms that would move, flags changed
-        after `compile`, a head as it was initialised, a loss that does not fit.
+    They are sentences in its `warnings`: on batch norms that would move, flags changed
+    after `compile`, a head as it was initialised, a loss that does not fit.
 
     Examples
     --------
@@ -108,11 +100,7 @@ def stale(network: "keras.Model") -> str:
 
 
 def is_pretrained(parts: Parts) -> bool:
-    """Whether at least half of the blocks' layers look trained.
-
-    Running means of batch norms and biases are zeros at first and do not stay so;
-    layers with neither are not asked.
-    """
+    """Whether at least half of the running means and biases are not zeros any more."""
     asked = [
         getattr(layer, "moving_mean", getattr(layer, "bias", None))
         for layer in _block_layers(parts)
@@ -121,22 +109,12 @@ def is_pretrained(parts: Parts) -> bool:
     return bool(trained) and np.mean(trained) >= 0.5
 
 
-# --- the head ---
-
-
 def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
     """Assert that no pretrained layer would be trained under an untrained head.
 
     The first errors of a random head are random, and so is what they do to the layers
     under it (A. Kumar et al., "Fine-Tuning can Distort Pretrained Features and
-    Underperform Out-of-Distribution", ICLR 2022). A network that is frozen altogether
-    passes, since that is how its head is trained; so does one without pretrained
-    weights.
-
-    Parameters
-    ----------
-    model : PretrainedModel or keras.Model
-        As for `tl.freeze`. Nothing is changed.
+    Underperform Out-of-Distribution", ICLR 2022).
 
     Raises
     ------
@@ -163,6 +141,5 @@ def _about_head(parts: Parts) -> str:
         f"{len(weights & trained)} pretrained weights under it. Its first errors are "
         "random and damage them. Train the head first, with everything else frozen: "
         "tl.freeze(model), fit; then tl.unfreeze(model, from_block=…), fit at a small "
-        "rate. Or begin with a probe for a head: "
-        "tl.train_classifier(features, labels).as_head()."
+        "rate."
     )

@@ -33,11 +33,9 @@ RAW = ("linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "tanh")
 
 
 def assert_preprocessing(model: Any, function: Callable) -> None:
-    """Assert that a function prepares pixels as the bare network expects them.
+    """Assert that a function prepares pixels as a bare network expects them.
 
-    A bare network has no preprocessing inside, as those of `keras.applications`. What
-    `tl.load_pretrained_model` loads preprocesses by itself, and takes pixels from 0 to
-    255 and no function.
+    What `tl.load_pretrained_model` loads preprocesses by itself.
 
     Parameters
     ----------
@@ -51,8 +49,6 @@ def assert_preprocessing(model: Any, function: Callable) -> None:
     ------
     CheckError
         It does something else, and what; or it changes its argument.
-    UserInputError
-        Unknown model, or the function fails.
 
     Examples
     --------
@@ -126,21 +122,13 @@ def _problem(result: np.ndarray, pixels: np.ndarray, kind: str) -> str:
 def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
     """Assert that the loss of a compiled model expects what its last layer outputs.
 
-    Keras is silent about most of these mistakes: the network then learns slowly, or
-    nothing, or always predicts the same.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled, of one output, or anything with such a `network`. Losses other than
-        cross-entropies, and custom activations, pass.
+    Keras is silent about most of these mistakes. Losses other than cross-entropies, and
+    custom activations, pass.
 
     Raises
     ------
     CheckError
         The two do not fit; the message says which of them to change.
-    UserInputError
-        No Keras model, or not compiled.
     """
     import_tensorflow()
     import keras
@@ -177,37 +165,32 @@ def about_loss(network: "keras.Model") -> str:
         return (
             f"{last} has one output, and a softmax over one number is always 1: nothing "
             "is learned. For two classes take one sigmoid output and "
-            "binary_crossentropy, or two softmax outputs and "
-            "sparse_categorical_crossentropy; for more, one output for each class."
+            "binary_crossentropy; for more, one softmax output for each class."
         )
     if from_logits and is_probability:
         return (
             f"{last} outputs probabilities ({activation}), and the loss, {loss_name} "
-            "with from_logits=True, squashes them a second time: all classes then look "
-            "nearly the same to it. Leave from_logits=True out, or give the last layer "
-            "no activation."
+            "with from_logits=True, squashes them a second time. Leave from_logits=True "
+            "out, or give the last layer no activation."
         )
     if not from_logits and is_raw:
         right = "softmax" if is_categorical else "sigmoid"
         return (
             f"{last} outputs any numbers ({activation}), and the loss, {loss_name}, "
-            "takes them for probabilities: it cuts them off at 0 and 1, where there is "
-            f'no gradient. Give the last layer activation="{right}", or the loss '
-            "from_logits=True."
+            f'takes them for probabilities. Give the last layer activation="{right}", '
+            "or the loss from_logits=True."
         )
     if is_categorical and activation == "sigmoid":
         return (
             f"{last} outputs {units} separate probabilities (sigmoid), and the loss, "
-            f"{loss_name}, expects one distribution over all classes. For classes that "
-            'exclude each other: activation="softmax"; for several at once keep the '
-            "sigmoid and take binary_crossentropy."
+            f"{loss_name}, expects one distribution over all classes. Take "
+            'activation="softmax"; for several classes at once binary_crossentropy.'
         )
     if not is_categorical and activation == "softmax" and (units or 0) > 2:
         return (
             f"{last} outputs one distribution over {units} classes (softmax), and the "
             f"loss, {loss_name}, takes each output by itself. Take "
-            "categorical_crossentropy, or sparse_categorical_crossentropy for labels "
-            "0, 1, 2, …"
+            "sparse_categorical_crossentropy for labels 0, 1, 2, …"
         )
     return ""
 

@@ -34,9 +34,8 @@ def assert_disjoint(
 ) -> None:
     """Assert that no picture is in two splits, nor a copy of it.
 
-    A copy may be resized, re-encoded, brightened or mirrored. Candidates are found by a
-    perceptual hash (`imagehash.phash`, 256 bits), and kept if their small grey versions
-    differ hardly more than a picture differs from itself after JPEG at quality 50.
+    A copy may be resized, re-encoded, brightened or mirrored; it is found by a
+    perceptual hash (`imagehash.phash`), and by comparing small grey versions.
 
     Parameters
     ----------
@@ -52,12 +51,6 @@ def assert_disjoint(
     ------
     LeakageError
         With the pairs.
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> kanji = tl.load_dataset("kanji")
-    >>> tl.checks.assert_disjoint(kanji.train.images[:50], kanji.test.images[:50])
     """
     splits = as_collections((first, second), tuple(names))
     matches = find_pairs(splits)
@@ -98,22 +91,7 @@ def _figure(matches: list[tuple]) -> "Figure":
 
 
 def seal(split: Split) -> "SealedSplit":
-    """Seal a split, so that it tests a single classifier.
-
-    The test set is for the end, validation is for choosing. Seal it where the data are
-    loaded, in a cell of its own. The split itself stays as it is.
-
-    Parameters
-    ----------
-    split : Split
-        Most often `dataset.test`.
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> tl.checks.seal(tl.load_dataset("digits").test).class_names[:3]
-    ['0', '1', '2']
-    """
+    """Seal a split, most often `dataset.test`, so that it tests a single classifier."""
     if not isinstance(split, Split):
         raise UserInputError(
             f"{shown(split)} is no split; expected one, such as dataset.test."
@@ -122,15 +100,7 @@ def seal(split: Split) -> "SealedSplit":
 
 
 class SealedSplit:
-    """A split that tests a single classifier. Made by `seal`.
-
-    Attributes
-    ----------
-    class_names : list of str
-        In the order of the labels.
-    kind : str
-        "pictures" or "sentences".
-    """
+    """A split that tests a single classifier, with its `class_names` and `kind`."""
 
     def __init__(self, split: Split) -> None:
         self._split, self._key = split, _key(split)
@@ -154,19 +124,13 @@ class SealedSplit:
     def open(self, classifier: Any) -> ConfusionMatrix:
         """Break the seal: test this classifier, and no other one.
 
-        The same classifier may be tested again, as when a cell is run again: one that
-        gives the same answers is the same.
+        One that gives the same answers is the same, as when a cell is run again.
 
         Parameters
         ----------
         classifier : object or callable
             Something with `predict`, or a function: pictures (or sentences) → predicted
-            labels, int (n,). Of a linear probe:
-            `lambda images: probe.predict(model.extract_features(images))`.
-
-        Returns
-        -------
-        ConfusionMatrix
+            labels, int (n,).
 
         Raises
         ------
@@ -187,9 +151,9 @@ class SealedSplit:
             raise CheckError(
                 f"These {self.kind} have tested a classifier already, and this is "
                 f"another one: {differ} of {len(self)} answers differ. The first result "
-                "stands, and is what to report. Choose by validation. If the first test "
-                "was a mistake, begin again with tl.checks.seal(dataset.test), and "
-                f"report how many classifiers were tested: so far {self.tested}."
+                "is what to report; choose by validation. If it was a mistake, begin "
+                "again with tl.checks.seal(dataset.test), and report how many "
+                f"classifiers were tested: so far {self.tested}."
             )
         return matrix
 

@@ -1,8 +1,4 @@
-"""Features on a Dask cluster (https://distributed.dask.org), bit for bit the same.
-
-`model.extract_features(folder, engine="dask")` is the usual way in. The workers write
-Parquet shards, which `read_shards` and every other reader of Parquet can read.
-"""
+"""Features on a Dask cluster (https://distributed.dask.org), bit for bit the same."""
 
 from .cluster import connected, local_cluster
 from .extraction import compute_features

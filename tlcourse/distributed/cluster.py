@@ -32,12 +32,7 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
     scheduler : str, optional
         An address, such as "tls://10.0.0.5:8786". If none is given, that of the client
         in use; else that of Dask's settings (DASK_SCHEDULER_ADDRESS); else a cluster on
-        this machine, as `local_cluster` starts it. Dask's settings also name the
-        certificates. A scheduler without TLS is used with a warning.
-
-    Yields
-    ------
-    distributed.Client
+        this machine. A scheduler without TLS is used with a warning.
     """
     distributed = _import_distributed()
     import dask
@@ -65,18 +60,9 @@ def local_cluster(**options: Any) -> Iterator["LocalCluster"]:
     """Start a cluster that no other account of this machine can use.
 
     Dask's default is TCP without authentication: everybody who can connect runs code as
-    the account that started the cluster. Here each connection needs a certificate made
-    for this cluster and kept in memory, there are no web pages, and workers write to a
-    folder of this account alone.
-
-    Parameters
-    ----------
-    **options
-        Of `distributed.LocalCluster`, such as ``n_workers=2, threads_per_worker=1``.
-
-    Yields
-    ------
-    distributed.LocalCluster
+    the account that started the cluster. Here each connection needs a certificate that
+    is kept in memory, there are no web pages, and workers write to a private folder.
+    `options` are those of `distributed.LocalCluster`, such as ``n_workers=2``.
     """
     distributed = _import_distributed()
     import dask
@@ -131,10 +117,9 @@ def _client(distributed: ModuleType, address: str) -> "Client":
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise TLCourseError(
-            f"The Dask scheduler {address} cannot be reached ({reason}). Start one "
-            "with `dask scheduler`, which prints its address. For tls:// Dask needs "
-            "certificates: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and "
-            "…__CLIENT__KEY name them."
+            f"The Dask scheduler {address} cannot be reached ({reason}). For tls:// "
+            "Dask needs certificates: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "…__CLIENT__CERT and …__CLIENT__KEY name them (lesson 11)."
         ) from None
 
 

@@ -86,10 +86,11 @@ def compute_features(
         As for `features.compute`.
     images : folder, list of paths, or Pictures
     out : path, optional
-        A folder for the shards, new or of the same job; else they are in the cache or,
-        with `cache=False`, kept for this call only.
+        A folder for the shards, new or of the same job; else they are in the cache.
     scheduler : str, optional
         As for `connected`.
+    cache : bool
+        False: shards without `out` are kept for this call only.
     complete : bool
         Whether a picture without features is an error, instead of a warning.
     """
@@ -110,11 +111,8 @@ def compute_features(
     with claimed(goal, out, cache) as folder:
         job = Job(engine, size, augmentations, bits, folder, package_versions())
         todo = []
-        for start in range(0, len(paths), step):
-            part, shard = (
-                slice(start, start + step),
-                f"shard-{start // step:06}.parquet",
-            )
+        for number, start in enumerate(range(0, len(paths), step)):
+            part, shard = slice(start, start + step), f"shard-{number:06}.parquet"
             if not folder.is_done(shard, len(paths[part])):
                 todo.append(Batch(shard, paths[part], names[part]))
         if todo:
@@ -140,8 +138,7 @@ def compute_features(
 
 def _files(images: Images) -> tuple[list[str], list[str], int | None]:
     """Absolute paths, names to be shown, and the bit depth of all of them."""
-    is_array = isinstance(images, np.ndarray) and images.dtype.kind not in "OU"
-    pictures, _, depth = ([images], 1, BitDepth()) if is_array else as_pictures(images)
+    pictures, _, depth = as_pictures(images)
     pictures = list(pictures)
     if not pictures:
         raise UserInputError("There are no pictures; at least one is needed.")
@@ -150,11 +147,10 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
             "engine='dask' takes pictures that its workers can open: a folder, a list "
             "of paths, or the images of tl.datasets.from_folder."
         )
-    names, folder = [str(picture) for picture in pictures], None
-    if isinstance(images, str | PathLike):
-        folder = files.as_path(images)
+    names = [str(picture) for picture in pictures]
     paths = [os.path.abspath(name) for name in names]
-    if folder and folder.is_dir():
+    if isinstance(images, str | PathLike) and files.as_path(images).is_dir():
+        folder = files.as_path(images)
         names = [Path(name).relative_to(folder).as_posix() for name in names]
     return paths, [printable(name) for name in names], depth.bits
 
@@ -162,15 +158,13 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
 def _fingerprint(settings: list, paths: list[str]) -> str:
     """SHA-256 of all that the rows depend on; a file goes by path, size and time."""
     settings = [*settings, PREPARATION, metadata.version("pillow")]
-    summary = hashlib.sha256(json.dumps(settings).encode())
     for path in paths:
-        try:
+        state = None
+        with suppress(OSError, ValueError):  # it is reported when it is opened
             status = os.stat(path)
-            state = f"{status.st_size} {status.st_mtime_ns}"
-        except (OSError, ValueError):  # it is reported when it is opened
-            state = "absent"
-        summary.update(f"{state} ".encode() + os.fsencode(path) + b"\0")
-    return summary.hexdigest()
+            state = status.st_size, status.st_mtime_ns
+        settings.append([path, state])
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def package_versions() -> dict[str, str]:
@@ -182,19 +176,15 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-# --- the work ---
-
-
 def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
     """Have Dask compute the batches; each is yielded when it is done."""
     from distributed import as_completed
 
-    held = _send(client, job)
+    held, suspects = _send(client, job), []
     jobs = [held] * len(batches)
     tasks = client.map(_compute, jobs, batches, pure=False, batch_size=AT_A_TIME)
     futures = dict(zip(tasks, batches, strict=True))
     try:
-        suspects = []
         for future in as_completed(tasks):
             if _killed_workers(future):
                 suspects.append(futures[future])
@@ -253,25 +243,22 @@ def _compute(job: Job, batch: Batch) -> None:
     if folder.is_done(batch.shard, len(batch.names)):
         return  # by a worker that died before it could report it
     keep_freed_memory()
-    rows, errors = [], []
+    rows: list = [None] * len(batch.paths)
+    errors: list = [None] * len(batch.paths)
     depth = BitDepth(bits=job.bits) if job.bits else None
     how = job.size, job.augmentations, folder.dtype, depth
-    for path in batch.paths:
-        row, error = None, None
+    for number, path in enumerate(batch.paths):
         try:
-            row = compute_one(job.engine, path, *how)
+            rows[number] = compute_one(job.engine, path, *how)
         except PictureError as unreadable:
-            error = str(unreadable)
-        rows.append(row)
-        errors.append(error)
+            errors[number] = str(unreadable)
     unseen = batch.paths[0] if not any(map(os.path.exists, batch.paths)) else None
     if unseen is None and not folder.is_claimed():
         unseen = str(folder.path)
     if unseen is not None:
         raise UserInputError(
-            f"The worker {worker} does not see {unseen}. Every machine needs the pictures "
-            "and the shards under the same path, such as on a network drive; out= names "
-            "the folder of the shards, TLCOURSE_CACHE that of jobs without out=."
+            f"The worker {worker} does not see {unseen}. Every machine needs the "
+            "pictures, and the shards (out=, or TLCOURSE_CACHE), under the same path."
         )
     try:
         folder.write(batch.shard, batch.names, rows, errors)

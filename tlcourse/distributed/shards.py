@@ -1,8 +1,4 @@
-"""Rows of features in Parquet files: a picture's name, its row, or why it has none.
-
-Any reader of Parquet takes the folder for one table; all of them pass over names that
-begin with "_" or ".".
-"""
+"""Rows of features in Parquet files: a picture's name, its row, or why it has none."""
 
 import json
 from collections.abc import Iterator
@@ -26,26 +22,15 @@ from ..files import (
     write_atomically,
 )
 
-NOTE = "_job.json"  # whose folder it is
+NOTE = "_job.json"  # whose folder it is; readers of Parquet pass over "_" and "."
 
 
 class Shards(NamedTuple):
-    """What a folder of shards holds, in the order of the pictures.
+    """What a folder of shards holds, in the order of the pictures."""
 
-    Attributes
-    ----------
-    pictures : list of str
-        Names below the folder of pictures, or paths.
-    features : array of shape (n, ...)
-        A row of NaN (in whole numbers 0) for a picture without features; above 16 MB a
-        `numpy.memmap`.
-    left_out : list of (str, str)
-        Pictures without features, and why.
-    """
-
-    pictures: list[str]
-    features: np.ndarray
-    left_out: list[tuple[str, str]]
+    pictures: list[str]  # names below the folder of pictures, or paths
+    features: np.ndarray  # (n, …); a row of NaN (or 0) for a picture without features
+    left_out: list[tuple[str, str]]  # pictures without features, and why
 
 
 @dataclass(frozen=True)
@@ -104,16 +89,14 @@ class ShardFolder:
         )
         columns = {"picture": pa.array(names, pa.string()), "features": features}
         columns["error"] = pa.array(errors, pa.string())
-        table = pa.table(columns).replace_schema_metadata(
-            {"fingerprint": self.fingerprint, "failed": failed}
-        )
+        about = {"fingerprint": self.fingerprint, "failed": failed}
+        table = pa.table(columns, metadata=about)
         # Floats byte by byte: neighbours' exponents are alike, a third is saved.
         split = ["features.list.element"] if self.dtype == "float32" else False
         options = {"compression": "zstd", "use_byte_stream_split": split}
         options |= {"use_dictionary": False, "write_page_checksum": True}
         write_atomically(
-            self.path / shard,
-            lambda file: parquet.write_table(table, file, **options),
+            self.path / shard, lambda file: parquet.write_table(table, file, **options)
         )
 
 
@@ -152,12 +135,7 @@ def _known(path: Path) -> ShardFolder | None:
 
 
 def read_shards(folder: str | PathLike) -> Shards:
-    """Read all that a folder of shards holds.
-
-    Parameters
-    ----------
-    folder : path
-        What `out` named in `model.extract_features(images, engine="dask", out=...)`.
+    """Read the folder that `extract_features(images, engine="dask", out=…)` filled.
 
     Raises
     ------

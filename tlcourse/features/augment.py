@@ -1,7 +1,4 @@
-"""Augmented copies of a picture: mirrored, turned or cropped, the same ones each time.
-
-A frozen network computes each copy once, since its output is cached like a picture's.
-"""
+"""Augmented copies of a picture: mirrored, turned or cropped, the same each time."""
 
 import hashlib
 from collections.abc import Sequence
@@ -47,13 +44,6 @@ def augment(
     Returns
     -------
     uint8 array of shape (copies, height, width, 3)
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> photograph = tl.load_dataset("samples").test.images.paths[0]
-    >>> tl.augment(photograph, ("as is", "left-right", "crop 1"), size=(96, 96)).shape
-    (3, 96, 96, 3)
     """
     names, size = augmentation_names(names), checked_size(size)
     (picture,), _, depth = as_pictures([image])
@@ -65,10 +55,9 @@ def augment(
 
 
 def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
-    """The augmentations by name.
+    """The augmentations by name: those of `FLIPS`, "crop 1", "crop 2", …
 
-    Names are "as is", "left-right", "upside-down", "half-turn", "crop 1", "crop 2", …;
-    a number is how many, for everyday photographs: as is, left-right, then crops, every
+    A number is how many, for everyday photographs: as is, left-right, then crops, every
     second of them mirrored.
     """
     names: tuple = ()
@@ -104,18 +93,18 @@ def augmented(
 
     Crops depend on their number and on `digest`, which stands for the picture.
     """
-    copies = []
-    for name in names:
-        if name in FLIPS:
-            rows = -1 if name in ("upside-down", "half-turn") else 1
-            columns = -1 if name in ("left-right", "half-turn") else 1
-            copies.append(pixels[::rows, ::columns])
-        else:
-            number = _crop_number(name)
-            seed = hashlib.sha256(b"crop %d " % number + digest).digest()
-            crop = _crop(pixels, seed)
-            copies.append(crop[:, ::-1] if number % 2 == 0 else crop)
-    return copies
+    return [_augmented(pixels, name, digest) for name in names]
+
+
+def _augmented(pixels: np.ndarray, name: str, digest: bytes) -> np.ndarray:
+    if name in FLIPS:
+        rows = -1 if name in ("upside-down", "half-turn") else 1
+        columns = -1 if name in ("left-right", "half-turn") else 1
+        return pixels[::rows, ::columns]
+    number = _crop_number(name)
+    seed = hashlib.sha256(b"crop %d " % number + digest).digest()
+    crop = _crop(pixels, seed)
+    return crop[:, ::-1] if number % 2 == 0 else crop
 
 
 def _crop(pixels: np.ndarray, seed: bytes) -> np.ndarray:
@@ -128,8 +117,5 @@ def _crop(pixels: np.ndarray, seed: bytes) -> np.ndarray:
     part_width = min(width, max(1, round(width * np.sqrt(area * ratio))))
     top = rng.integers(height - part_height + 1)
     left = rng.integers(width - part_width + 1)
-    part = pixels[top : top + part_height, left : left + part_width]
-    if part.dtype != np.uint8:
-        part = np.rint(part).astype(np.uint8)
-    part = resize(np.ascontiguousarray(part), (height, width))
-    return part.astype(pixels.dtype)
+    part = np.rint(pixels[top : top + part_height, left : left + part_width])
+    return resize(part.astype(np.uint8), (height, width)).astype(pixels.dtype)

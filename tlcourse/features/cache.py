@@ -1,8 +1,7 @@
 """Rows that were computed once, on disk: features or activations, with checksums.
 
 One SQLite file for each network and cut. Only files with a digest in their path, in a
-folder that a CACHEDIR.TAG marks, are counted or removed. Links are not followed, and
-other programs' databases left alone.
+folder that a CACHEDIR.TAG marks, are counted or removed; links are not followed.
 """
 
 import errno
@@ -27,10 +26,12 @@ from ..errors import callers_level
 
 FOLDERS = ("features", "networks", "training", "shards")
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS rows "
+    "(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
+)
 _INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _WAIT = 60  # seconds for another process to finish its write
-_FORMAT = 1  # SQLite's user_version
-_APPLICATION_ID = b"tlco"
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
 _BESIDE = re.compile(
@@ -52,7 +53,7 @@ class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 
     Absent ones are looked up in a class's cache (`TLCOURSE_SHARED_CACHE`). `name` is
-    that of `cache_file` (None: no cache); in `shape`, -1 stands for what differs.
+    that of `cache_file`; in `shape`, -1 stands for what differs.
     """
 
     def __init__(self, name: str | None, shape: tuple, dtype: DTypeLike) -> None:
@@ -70,10 +71,9 @@ class RowCache:
             except (sqlite3.Error, OSError) as error:
                 self._recover(error)
             shared = folders.shared_cache_folder()
-            path = shared and shared / "features" / self.path.name
-            with suppress(sqlite3.Error, OSError):
-                if path and path.stat().st_size and _is_ours(path):
-                    self._shared = _connect(path, "ro")
+            with suppress(sqlite3.Error):
+                if shared:
+                    self._shared = _connect(shared / "features" / self.path.name, "ro")
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -114,14 +114,12 @@ class RowCache:
 
     def _open(self) -> None:
         folders.make_cache_folder(self.path.parent.name)
-        if os.path.lexists(self.path) and not _is_ours(self.path):
-            reason = f"{self.path.name} was not made by the course, and is left alone"
-            raise FileExistsError(errno.EEXIST, reason)
-        self._own = connection = _connect(self.path, "rwc")
+        if os.path.lexists(self.path) and not _is_regular(self.path):
+            raise FileExistsError(errno.EEXIST, f"{self.path.name} is no regular file")
+        self._own = _connect(self.path, "rwc")
         # Checksums find what a power cut has damaged; waiting for the disk is slow.
-        connection.execute("PRAGMA synchronous = OFF")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
-            _begin_anew(connection)
+        self._own.execute("PRAGMA synchronous = OFF")
+        self._own.execute(_TABLE)
         with suppress(OSError):
             os.utime(self.path)  # what was not used for longest is emptied first
 
@@ -155,16 +153,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a database to read ("ro"), change ("rw") or also make it ("rwc")."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
-
-
-def _begin_anew(connection: sqlite3.Connection) -> None:
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = 0x{_APPLICATION_ID.hex()}")
-        connection.execute("DROP TABLE IF EXISTS rows")
-        columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL"
-        connection.execute(f"CREATE TABLE rows ({columns})")
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:
@@ -203,7 +191,7 @@ def limit() -> int:
 def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
     """Keep a file beside the rows; False where the limit or the disk does not allow it.
 
-    `path`, in one of `FOLDERS`, contains 20 digits of a digest; `size` is in bytes.
+    `path`, in one of `FOLDERS`, has 20 digits of a digest in it; `size` is in bytes.
     """
     allowed = limit()
     if size > allowed:
@@ -230,7 +218,7 @@ def contents() -> list[tuple[Path, int]]:
             name = path.relative_to(folders.cache_folder()).as_posix()
             is_own = _DIGEST.search(name) and not _BESIDE.search(name)
             with suppress(OSError):  # another process has just removed it
-                if is_own and _is_ours(path):
+                if is_own and _is_regular(path):
                     used, size = path.stat().st_mtime, path.stat().st_size
                     own.append((used <= now, used, path, size))
     return [(path, size) for _, _, path, size in sorted(own, reverse=True)]
@@ -267,17 +255,8 @@ def _own_folders() -> list[Path]:
     return own
 
 
-def _is_ours(path: Path) -> bool:
-    """False for links, devices and other programs' databases, read without SQLite."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-        with open(path, "rb") as file:
-            header = file.read(72)
-    except OSError:
-        return False
-    is_database = header.startswith(b"SQLite format 3\0") and len(header) == 72
-    return not is_database or header[68:] == _APPLICATION_ID
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def _emptied(path: Path) -> int:
@@ -290,7 +269,7 @@ def _emptied(path: Path) -> int:
         with closing(_connect(path, "rw")) as connection:
             for setting in ("journal_mode", "temp_store"):  # the disk may be full
                 connection.execute(f"PRAGMA {setting} = MEMORY")
-            _begin_anew(connection)
+            connection.execute("DELETE FROM rows")
             connection.execute("VACUUM")
     except sqlite3.DatabaseError as error:
         if _is_damage(error):

@@ -1,10 +1,10 @@
 """Pictures → features: each picture through a frozen network once, on all processors.
 
-Files are read and decoded beside the network, as many pictures at once as there are
-processors. What was computed for a picture before is taken from the cache.
+What was computed for a picture before is taken from the cache.
 """
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -54,20 +54,18 @@ def compute(
     images, bits
         See `pictures.as_pictures`.
     size : tuple of int
-        (height, width) that the network takes; other pictures are resized as a whole.
+        (height, width) that the network takes.
     augmentations : sequence of str
-        What is computed of each picture, see `augment.augmentation_names`.
-    dtype
-        Of the result; float16 halves what activations need.
+        See `augment.augmentation_names`.
     name : str, optional
-        Of what is computed, for the cache's file; None: no cache.
+        For the cache's file; None: no cache.
     describe : str
         What the progress bar says.
 
     Returns
     -------
     ndarray of shape (n, …), or (n, augmentations, …) where there are several
-        In the order of the pictures; a `numpy.memmap` where it is large, see `Rows`.
+        A `numpy.memmap` where it is large, see `Rows`.
     """
     keep_freed_memory()
     pictures, total, depth = as_pictures(images, bits)
@@ -227,9 +225,8 @@ class Rows:
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._pending = self._count = 0  # bytes in memory, rows
-        self._parts: list[np.ndarray] = []
-        self._file: IO[bytes] | None = None
+        self._count, self._size = 0, 0
+        self._file: IO[bytes] = io.BytesIO()
 
     def __len__(self) -> int:
         return self._count
@@ -237,34 +234,12 @@ class Rows:
     def append(self, row: np.ndarray) -> None:
         """Add one row (…), or several (n, …)."""
         part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
-        self._count += len(part)
-        self._pending += part.nbytes
-        self._parts.append(part)
-        if self._pending > LARGE:
-            self._write()
-
-    def array(self) -> np.ndarray:
-        """All rows, (n, …); from a file as a `numpy.memmap`.
-
-        It can be changed like any array, and its file goes when the array goes.
-        """
-        if self._file is None:
-            return np.concatenate(
-                [np.zeros((0, *self._shape), self._dtype), *self._parts]
-            )
-        self._write()
-        shape = (self._count, *self._shape)
-        return np.memmap(self._file, self._dtype, mode="c", shape=shape)
-
-    def _write(self) -> None:
+        self._count, self._size = self._count + len(part), self._size + part.nbytes
         try:
-            if self._file is None:  # it goes when nothing uses it
-                try:  # not in /tmp, which may be memory
-                    self._file = tempfile.TemporaryFile(dir=make_cache_folder())
-                except OSError:
-                    self._file = tempfile.TemporaryFile()
-            for part in self._parts:
-                self._file.write(part.tobytes())
+            if self._size > LARGE and isinstance(self._file, io.BytesIO):
+                before, self._file = self._file, _temporary_file()
+                self._file.write(before.getbuffer())
+            self._file.write(part.tobytes())
             self._file.flush()
         except OSError as error:
             raise TLCourseError(
@@ -272,4 +247,17 @@ class Rows:
                 f"({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
                 "to a folder on another disk."
             ) from error
-        self._parts, self._pending = [], 0
+
+    def array(self) -> np.ndarray:
+        """All rows, (n, …); a `numpy.memmap` whose file goes when the array goes."""
+        shape = (self._count, *self._shape)
+        if isinstance(self._file, io.BytesIO):
+            return np.frombuffer(self._file.getbuffer(), self._dtype).reshape(shape)
+        return np.memmap(self._file, self._dtype, mode="c", shape=shape)
+
+
+def _temporary_file() -> IO[bytes]:
+    try:  # not in /tmp, which may be memory
+        return tempfile.TemporaryFile(dir=make_cache_folder())
+    except OSError:
+        return tempfile.TemporaryFile()

@@ -1,13 +1,8 @@
-"""What runs a frozen network on processors: ONNX Runtime, or TensorFlow.
-
-A session of ONNX Runtime computes one batch on one processor, and several threads call
-it at once: results do not depend on the number of processors.
-"""
+"""What runs a frozen network on processors: ONNX Runtime, or TensorFlow."""
 
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,13 +12,7 @@ import numpy as np
 from ..errors import UserInputError
 from ..models.conversion import converted, digest
 from ..models.onnx_file import new_session
-from ..native import (
-    clear_away,
-    ctrl_c_waits,
-    hand_back_freed_memory,
-    import_tensorflow,
-    stderr_silenced,
-)
+from ..native import clear_away, hand_back_freed_memory, import_tensorflow
 from ..validation import one_of, shown
 
 if TYPE_CHECKING:
@@ -47,11 +36,11 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """A network that ONNX Runtime runs, from a file or its content.
+    """A network that ONNX Runtime runs, each batch on one processor.
 
     `source` is the ONNX file, its content, or a function that makes the content when
-    the first batch comes. `outputs` are names of outputs that are concatenated along
-    their last axis; () for the first. Others as `Engine`.
+    the first batch comes. `outputs` are concatenated along their last axis; (): the
+    first. Others as `Engine`.
     """
 
     batch = 1
@@ -153,13 +142,8 @@ def workers() -> int:
 
 
 def check_engine(name: str) -> str:
-    """Refuse an engine that is unknown or not installed."""
-    name = one_of("engine", name, ENGINES)
-    if name == "onnx" and not has_onnxruntime():
-        raise UserInputError(
-            "ONNX Runtime does not start here. Run: pip install onnxruntime."
-        )
-    return name
+    """Refuse an unknown engine."""
+    return one_of("engine", name, ENGINES)
 
 
 def check_precision(precision: str, engine: str) -> str:
@@ -170,20 +154,9 @@ def check_precision(precision: str, engine: str) -> str:
     return precision
 
 
-@cache
-def has_onnxruntime() -> bool:
-    """Whether ONNX Runtime is installed and starts."""
-    try:
-        with ctrl_c_waits(), stderr_silenced():
-            import onnxruntime  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
-
-
 def uses_onnx(engine: str) -> bool:
     """Whether this engine is ONNX Runtime here."""
-    return engine != "tensorflow" and has_onnxruntime()
+    return engine != "tensorflow"
 
 
 def is_dask(engine: str | None) -> bool:
@@ -199,18 +172,10 @@ _kept: dict[tuple, Engine] = {}  # what was used last comes last
 _MOST_KEPT = 2  # some 60 MB each
 
 
-def compile_network(
-    network: "keras.Model",
-    engine: str = "auto",
-) -> Engine:
+def compile_network(network: "keras.Model", engine: str = "auto") -> Engine:
     """Make the engine for a Keras network with its present weights; few are kept.
 
-    Parameters
-    ----------
-    network : keras.Model
-        Pixels (n, height, width, 3) → one output.
-    engine : {"auto", "onnx", "tensorflow"}
-        "auto": ONNX Runtime, or TensorFlow where the network does not convert.
+    "auto" is ONNX Runtime, or TensorFlow where the network does not convert.
 
     Raises
     ------

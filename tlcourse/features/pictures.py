@@ -18,10 +18,8 @@ from .decoding import (
     decode,
     files_below,
     picture_errors,
-    picture_path,
     read_file,
     resize,
-    text_hint,
 )
 
 if TYPE_CHECKING:
@@ -40,33 +38,20 @@ Images: TypeAlias = (
 def read_picture(
     source: str | PathLike | bytes, depth: BitDepth | None = None
 ) -> np.ndarray:
-    """Decode one picture, turned the way its EXIF orientation says.
-
-    Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency becomes
-    white; of an animation the first frame is read.
+    """Decode one picture, upright, as 8-bit RGB: uint8 (height, width, 3).
 
     Parameters
     ----------
     source : path or bytes
-        A JPEG, MPO, PNG, WebP, GIF, BMP or TIFF file, or its content.
+        A JPEG, MPO, PNG, WebP, GIF, BMP or TIFF file, or its content. Transparency
+        becomes white; of an animation the first frame is read.
     depth : BitDepth, optional
-        Of the set that a 16-bit picture belongs to; None: it is a set of its own.
-
-    Returns
-    -------
-    uint8 array of shape (height, width, 3)
+        Of the set that a deep picture belongs to; None: it is a set of its own.
 
     Raises
     ------
     PictureError
         Another format, damaged, or more than 100 megapixels.
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> path = tl.load_dataset("samples").test.images.paths[0]
-    >>> tl.pictures.read_picture(path).dtype
-    dtype('uint8')
     """
     return np.asarray(open_picture(source, depth=depth))
 
@@ -83,8 +68,10 @@ def open_picture(
     size, which is faster. `name` is what an error calls the picture.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    content = source if isinstance(source, bytes) else read_file(source)
-    return decode(content, name, depth or BitDepth([content]), at_least)
+    content = source
+    if not isinstance(content, bytes):
+        content = read_file(files.as_path(content, "the picture"))
+    return decode(content, name, depth or BitDepth(), at_least)
 
 
 class Pictures(Sequence):
@@ -97,17 +84,10 @@ class Pictures(Sequence):
     ----------
     paths : sequence of path
     bits : int, optional
-        Bit depth of 16-bit files: 8, 10, 12, 14 or 16. None: as many bits as the
+        Bit depth of grey 16-bit files: 8, 10, 12, 14 or 16. None: as many bits as the
         highest level of all the files needs.
     depth : BitDepth, optional
         In place of `bits`: that of a larger set, of which these pictures are a part.
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> pictures = tl.pictures.Pictures(tl.load_dataset("samples").test.images.paths)
-    >>> len(pictures[:2]), pictures[0].dtype
-    (2, dtype('uint8'))
     """
 
     def __init__(
@@ -152,8 +132,7 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
     # Unlike Path.is_dir, this is False for a name that is too long for a file.
     if not os.path.isdir(folder):
         raise UserInputError(
-            f"{str(folder)[:200]} is not a folder. Relative paths start at "
-            f"{Path.cwd()}{text_hint(folder)}."
+            f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}."
         )
     below = files_below(folder)
     if below.closed:
@@ -169,7 +148,7 @@ class Checked(NamedTuple):
     """Pictures ready to be read."""
 
     pictures: Iterable  # paths, or checked arrays (h, w, 3)
-    total: int | None  # how many, if that is known
+    total: int | None  # None of a tf.data.Dataset
     depth: BitDepth  # of all of them together
 
 
@@ -187,7 +166,7 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         See `Pictures`.
     """
     if isinstance(images, str | PathLike):
-        path = picture_path(images, "images")
+        path = files.as_path(images, "images")
         is_file = os.path.lexists(path) and not os.path.isdir(path)
         images = Pictures([path] if is_file else list_pictures(path), bits)
     if isinstance(images, Pictures):
@@ -201,7 +180,9 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         images = list(images.flat)  # paths, or arrays of several sizes
     if isinstance(images, list | tuple):
         parts = [
-            picture_path(part) if isinstance(part, str | PathLike) else part
+            files.as_path(part, "a picture")
+            if isinstance(part, str | PathLike)
+            else part
             for part in images
         ]
         sources = [part for part in parts if isinstance(part, PathLike | Image.Image)]
@@ -214,12 +195,11 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
 def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:
     """One picture, checked: a path, or an array (h, w, 3) with pixels in [0, 255]."""
     if isinstance(picture, str | PathLike):
-        return picture_path(picture)
+        return files.as_path(picture, "a picture")
     if isinstance(picture, Image.Image) and picture.mode != "F":
         with picture_errors("the picture"):
             picture.load()
-            depth = depth or BitDepth([picture])
-            return np.asarray(as_rgb(picture, "the picture", depth))
+            return np.asarray(as_rgb(picture, "the picture", depth or BitDepth()))
     try:
         array = np.asarray(picture)
     except ValueError:  # nested lists of different lengths
@@ -227,12 +207,12 @@ def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | Pat
     return _three_channels(check_pixels(array, of_many=False))
 
 
-def _from_array(array: np.ndarray, is_batch: bool = False) -> list[np.ndarray]:
-    """The pictures of an array; in a batch the first axis counts pictures."""
+def _from_array(array: np.ndarray) -> list[np.ndarray]:
+    """The pictures of an array; a first axis counts pictures."""
     is_colour = array.shape[-1:] in ((1,), (3,)) and array.shape[1] != array.shape[-1]
     if array.ndim == 2 or (array.ndim == 3 and is_colour):
         return [_three_channels(check_pixels(array, of_many=False))]
-    if array.ndim == 3 and len(array) == 3 and not is_batch:
+    if array.ndim == 3 and len(array) == 3:
         raise UserInputError(
             f"The array has shape {array.shape}: one colour picture with channels "
             "first, or three grey pictures? Of one picture pass "
@@ -249,24 +229,9 @@ def _three_channels(picture: np.ndarray) -> np.ndarray:
 
 
 def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
-    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
-    spec = dataset.element_spec
-    spec = spec[0] if isinstance(spec, tuple) else spec
-    spec = spec.get("image") if isinstance(spec, dict) else spec
-    if spec is None:
-        raise UserInputError(
-            "The elements of the tf.data.Dataset are dictionaries without "
-            '"image". Choose the pictures: dataset.map(lambda row: row["…"]).'
-        )
-    shape: Any = getattr(spec, "shape", None)
-    # As after .batch(n): the first axis alone has no fixed length.
-    is_batch = shape is not None and bool(shape.rank) and shape.rank > 2
-    is_batch = is_batch and shape[0] is None and None not in shape[1:]
     for element in dataset.as_numpy_iterator():
-        element = element[0] if isinstance(element, tuple) else element
-        element = element["image"] if isinstance(element, dict) else element
-        yield from _from_array(np.asarray(element), is_batch)
+        pictures = element[0] if isinstance(element, tuple) else element
+        yield from _from_array(np.asarray(pictures))
 
 
 def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
@@ -280,21 +245,13 @@ def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
             "colour, channels last and without alpha, or (n, height, width) for grey. "
             "Of a data set pass the split's pictures: dataset.train.images."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise UserInputError("The pictures hold NaN or infinite pixels.")
     low, high = float(array.min()), float(array.max())
     # One dark picture of whole numbers may have no pixel above 1, but not a whole set.
     is_scaled = 0 < high <= 1 and (of_many or array.dtype.kind == "f")
-    if low < 0 or is_scaled:
+    if not 0 <= low <= high <= 255 or is_scaled:
         raise UserInputError(
-            f"The pixels run from {low:.3g} to {high:.3g}: they were scaled or "
-            "preprocessed before. Pass pixels from 0 to 255; each network here "
-            "preprocesses by itself. images * 255 undoes a scaling to [0, 1]."
-        )
-    if high > 255:
-        raise UserInputError(
-            f"The pixels run up to {high:.6g}; expected 0 to 255. Divide all pictures "
-            "by one number: (images // 4).astype('uint8') for 10 bits, by 16 for 12, "
-            "by 64 for 14, by 256 for 16."
+            f"The pixels run from {low:.3g} to {high:.6g}; expected 0 to 255, not scaled "
+            "or preprocessed: each network here preprocesses by itself. images * 255 "
+            "undoes a scaling to [0, 1]; 12 bits become 8 by images // 16."
         )
     return array

@@ -26,10 +26,7 @@ KEPT_BATCHES = 32  # that are written to the cache together
 
 
 class Ragged(Sequence):
-    """A list of arrays (tokens, …) of different lengths, in one array.
-
-    `values` are all parts one after the other (tokens of all, …), `lengths` (n,).
-    """
+    """Arrays (tokens, …) of `lengths` (n,), one after the other in `values`."""
 
     def __init__(self, values: np.ndarray, lengths: ArrayLike) -> None:
         self.values, self.lengths = values, np.asarray(lengths, np.int64)
@@ -66,13 +63,10 @@ def sentence_features(
 
     `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
     """
-
-    def average(states: np.ndarray) -> np.ndarray:
-        return states.mean(axis=1)
-
     shape = (engine.output_shape[-1],)
     file = cache_file(name, engine.key, engine.output_shape, "average")
-    return _computed(engine, ids, RowCache(file, shape, np.float32), describe, average)
+    cache = RowCache(file, shape, np.float32)
+    return _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1))
 
 
 def token_states(
@@ -83,13 +77,10 @@ def token_states(
     describe: str = "Extracting features",
 ) -> Ragged:
     """The network's output for every token: (length, width) for each sentence."""
-
-    def convert(states: np.ndarray) -> np.ndarray:
-        return states.astype(dtype, copy=False)
-
     shape = (-1, engine.output_shape[-1])
     file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
-    rows = _computed(engine, ids, RowCache(file, shape, dtype), describe, convert)
+    cache = RowCache(file, shape, dtype)
+    rows = _computed(engine, ids, cache, describe, lambda states: states.astype(dtype))
     return Ragged(rows, [len(sentence) for sentence in ids])
 
 

@@ -68,13 +68,9 @@ def split_rows(
 
 @dataclass(frozen=True)
 class Batches:
-    """Cached activations with their labels, in batches for Keras' `fit`.
+    """Cached activations with their labels, in batches for Keras' `fit`."""
 
-    `activations` are the input of the first trainable block: (n, copies, …) of pictures
-    (float16, or uint8 pixels); of sentences float16 (tokens, width), or token ids.
-    """
-
-    activations: np.ndarray | Ragged
+    activations: np.ndarray | Ragged  # (n, copies, …) of pictures; (tokens, …)
     rows: Rows  # which of the n are meant
     classes: int
 
@@ -128,12 +124,9 @@ class Batches:
         return x, y, self.rows.weights[positions].astype(np.float32)
 
     def _dataset(self, epoch: Any, steps: int) -> "tf.data.Dataset":
-        """A `tf.data.Dataset` of this many batches, made anew for each epoch.
-
-        Not a `keras.utils.PyDataset`: Keras takes the shapes from its first two
-        batches, and where these are equally long would refuse sentences of another
-        length.
-        """
+        """A `tf.data.Dataset` of this many batches, made anew for each epoch."""
+        # Keras takes the shapes of a PyDataset from its first two batches, and where
+        # these are equally long would refuse sentences of another length.
         import tensorflow as tf
 
         if isinstance(self.activations, Ragged):

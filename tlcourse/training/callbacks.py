@@ -12,15 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
-from xxhash import xxh3_128
 
 from ..features.cache import CacheWarning, limit
 from ..features.text import Ragged
 from ..files import read_json, write_atomically
-from ..folders import cache_folder, make_cache_folder
+from ..folders import make_cache_folder
 from ..progress import duration, in_notebook, is_off
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 class BestEpoch(keras.callbacks.EarlyStopping):
     """Early stopping that ends with the weights of the best epoch.
 
-    The best epoch has the highest validation accuracy; of several, the one with the
-    lowest validation loss. Epoch 0 is the probe: where no epoch is better, the weights
-    are those that training began with.
+    It has the highest validation accuracy and, of several, the lowest loss. Epoch 0 is
+    the probe: where none is better, the weights are those that training began with.
     """
 
     def __init__(self, patience: int, probe: dict[str, float]) -> None:
@@ -57,9 +56,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 class Backup(keras.callbacks.BackupAndRestore):
     """Backup of each epoch, so that a training that was killed goes on after it.
 
-    Besides the weights and the optimizer, which Keras keeps, these are the history and
-    the weights of the best epoch. A backup that cannot be read is not used, and where
-    none can be written training goes on without.
+    Keras keeps the weights and the optimizer; here come the history and the weights of
+    the best epoch. Training goes on without a backup that cannot be read or written.
     """
 
     def __init__(self, folder: Path, best: BestEpoch | None) -> None:
@@ -184,32 +182,22 @@ def say(text: str) -> None:
 
 def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | None:
     """A folder in the cache for this very training; None where nothing can be kept."""
-    about = [
+    about: list[Any] = [
         preparation.model.name,
         preparation.first_block,
         preparation.augmentations,
         asdict(settings),
         (tf.__version__, keras.__version__, np.__version__),
+        preparation.probe.kernel_and_bias(),
     ]
-    digest = xxh3_128(json.dumps(about).encode())
-    batches = [preparation.training]
-    if preparation.validation:
-        batches.append(preparation.validation)
-    for part in batches:
-        for array in (part.rows.rows, part.rows.targets, part.rows.weights):
-            digest.update(np.ascontiguousarray(array).data)
-    for weight in preparation.probe.kernel_and_bias():
-        digest.update(np.ascontiguousarray(weight).data)
-    for activations in {id(p.activations): p.activations for p in batches}.values():
-        if isinstance(activations, Ragged):
-            digest.update(activations.lengths.data)
-            activations = activations.values
-        for piece in np.array_split(activations, -(-len(activations) // 64)):
-            digest.update(np.ascontiguousarray(piece).data)
+    for part in filter(None, (preparation.training, preparation.validation)):
+        inputs: Any = part.activations
+        if isinstance(inputs, Ragged):
+            inputs = inputs.values, inputs.lengths
+        about += [inputs, part.rows.rows, part.rows.targets, part.rows.weights]
     try:
-        make_cache_folder("training")
+        folder = make_cache_folder("training")
     except OSError:
         return None
-    name = f"{preparation.model.name}-{digest.hexdigest()[:24]}"
-    folder = cache_folder() / "training" / name
+    folder /= f"{preparation.model.name}-{joblib.hash(about, coerce_mmap=True)}"
     return folder if limit() and not folder.is_symlink() else None

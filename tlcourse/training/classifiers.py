@@ -18,15 +18,9 @@ if TYPE_CHECKING:
 
 
 class Classifier:
-    """Base of everything here that has `predict_proba`: what follows from it.
+    """Base of everything here that has `predict_proba`: what follows from it."""
 
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted, in the order of the columns of `predict_proba`.
-    """
-
-    classes_: np.ndarray
+    classes_: np.ndarray  # the sorted labels: the columns of `predict_proba`
     _class_names: list[str] | None = None
 
     @property
@@ -126,7 +120,7 @@ class FineTuned(Classifier):
 
     @property
     def input_size(self) -> tuple[int, int] | None:
-        """(height, width) in pixels; None if the inputs are sentences."""
+        """(height, width) in pixels; None of sentences."""
         shape = self.model.input_shape
         return tuple(shape[1:3]) if len(shape) == 4 else None
 
@@ -139,5 +133,5 @@ class FineTuned(Classifier):
         return {name: values[epoch - 1] for name, values in self.history.items()}
 
     def predict_proba(self, X: "Images | Sentences") -> np.ndarray:
-        """Probability of each class: float32 (n, n_classes); `X` as for `fine_tune`."""
+        """Probability of each class, float32 (n, n_classes); `X` as for `fine_tune`."""
         return self._predict_with(self.model, X)

@@ -14,15 +14,12 @@ from ..errors import UserInputError, printable
 if TYPE_CHECKING:
     import keras
 
+
 MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
 
 
 def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
-    """What a Keras network returns for these inputs, computed in batches.
-
-    Its `predict` compiles a function for each network, and TensorFlow warns about that
-    after the fifth.
-    """
+    """What a Keras network returns, in batches; `predict` would compile for each one."""
     inputs = np.asarray(inputs)
     batches = np.array_split(inputs, math.ceil(len(inputs) / 256))
     return np.concatenate([np.asarray(network(x, training=False)) for x in batches])
@@ -31,13 +28,6 @@ def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
 @dataclass(frozen=True)
 class ConfusionMatrix:
     """How often each class was predicted as which.
-
-    Attributes
-    ----------
-    counts : ndarray of shape (n_classes, n_classes), int64
-        Row: the true class; column: the predicted one.
-    class_names : list of str
-        The classes, in the order of rows and columns.
 
     Examples
     --------
@@ -48,8 +38,8 @@ class ConfusionMatrix:
     [('cat', 'dog', 1)]
     """
 
-    counts: np.ndarray
-    class_names: list[str]
+    counts: np.ndarray  # int64 (n_classes, n_classes); row: the true class
+    class_names: list[str]  # in the order of rows and columns
 
     @classmethod
     def of(
@@ -60,22 +50,21 @@ class ConfusionMatrix:
 
         names = validation.class_names(class_names)
         if len(names) > MOST_CLASSES:
-            raise UserInputError(
-                f"A confusion matrix has at most {MOST_CLASSES:,} classes."
-            )
-        pairs = [np.asarray(labels), np.asarray(predicted)]
-        has_rows = pairs[0].ndim == 1 and pairs[0].shape == pairs[1].shape
-        for positions in pairs:
-            is_usable = has_rows and positions.size and positions.dtype.kind in "ui"
-            if not is_usable or not 0 <= positions.min() <= positions.max() < len(
+            raise UserInputError(f"class_names: at most {MOST_CLASSES:,} are counted.")
+        true, other = np.asarray(labels), np.asarray(predicted)
+        is_usable = true.ndim == 1 and true.shape == other.shape and true.size
+        for positions in (true, other):
+            is_usable = is_usable and positions.dtype.kind in "ui"
+            is_usable = is_usable and 0 <= positions.min() <= positions.max() < len(
                 names
-            ):
-                raise UserInputError(
-                    f"Labels have shape {pairs[0].shape}, predictions "
-                    f"{pairs[1].shape}; expected for each row a position in "
-                    f"class_names, a whole number from 0 to {len(names) - 1}."
-                )
-        counts = confusion_matrix(labels, predicted, labels=np.arange(len(names)))
+            )
+        if not is_usable:
+            raise UserInputError(
+                f"Labels have shape {true.shape}, predictions {other.shape}; expected "
+                "for each row a position in class_names, a whole number from 0 to "
+                f"{len(names) - 1}."
+            )
+        counts = confusion_matrix(true, other, labels=np.arange(len(names)))
         return cls(counts.astype(np.int64), names)
 
     @property
@@ -88,16 +77,10 @@ class ConfusionMatrix:
         top = validation.whole_number("top", top)
         mistakes = self.counts - np.diag(np.diag(self.counts))
         order = np.argsort(-mistakes, axis=None, kind="stable")[:top]
+        names = self.class_names
         pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
-        return [
-            (
-                self.class_names[true],
-                self.class_names[other],
-                int(mistakes[true, other]),
-            )
-            for true, other in pairs
-            if mistakes[true, other]
-        ]
+        counted = [(i, j, int(mistakes[i, j])) for i, j in pairs]
+        return [(names[i], names[j], count) for i, j, count in counted if count]
 
     def __repr__(self) -> str:
         names = [printable(name) for name in self.class_names]
@@ -111,8 +94,8 @@ class ConfusionMatrix:
 def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
     """Confidence interval of an accuracy by Wilson's method (1927).
 
-    `right` is how many of the `of` predictions were right. Unlike mean ± 2 standard
-    errors it stays within [0, 1], and has a width even where all predictions are right.
+    `right` is how many of the `of` predictions were right. The interval has a width
+    even where all are.
 
     Examples
     --------
@@ -160,9 +143,9 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
 
     References
     ----------
-    L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and Regression
-    Trees", 1984, section 3.4.3; Q. McNemar, "Note on the sampling error of the
-    difference between correlated proportions", 1947.
+    L. Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3; Q.
+    McNemar, "Note on the sampling error of the difference between correlated
+    proportions", 1947.
 
     Examples
     --------

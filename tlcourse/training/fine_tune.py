@@ -1,7 +1,6 @@
 """Fine-tuning in two stages (LP-FT): a linear probe first, then the last blocks.
 
-The blocks in front of the first trainable one are frozen, so their output is computed
-once for each picture and cached; Keras' `fit` trains the rest on these activations.
+The output of the frozen blocks is computed once; Keras' `fit` trains the rest on it.
 """
 
 import time
@@ -19,6 +18,7 @@ from ..native import clear_away, import_tensorflow
 from .batches import Batches, Rows, split_rows
 from .classifiers import FineTuned, positions_among
 from .fitting import Model, Preparation, Settings, cut_copy, train_probe
+from .freezing import block_index
 
 if TYPE_CHECKING:
     from ..features.pictures import Images
@@ -41,11 +41,8 @@ def fine_tune(
 ) -> FineTuned:
     """Adapt a pretrained network to new classes: a linear probe, then its last blocks.
 
-    The probe becomes the head before any block is trained, so that no random head
-    distorts the pretrained features. Its weights are scaled down first: the predictions
-    stay the same and become less confident. Blocks in front of `from_block` are frozen,
-    batch normalisation everywhere. `model` itself is not changed. Interrupted, the same
-    call goes on after the last finished epoch.
+    Blocks in front of `from_block` are frozen, batch normalisation everywhere; `model`
+    itself is not changed. Interrupted, the same call goes on after the last epoch.
 
     Parameters
     ----------
@@ -56,11 +53,10 @@ def fine_tune(
         The first block to train, by name, or how many of the last blocks; None: the
         whole network.
     validation : float or (inputs, labels)
-        Share of each class used for validation, or a set of its own, or 0. With it the
-        weights of the epoch with the best validation accuracy are kept, else the last.
+        Share of each class, or a set of its own, or 0. With it the weights of the epoch
+        with the best validation accuracy are kept, else the last.
     augmentations : int or sequence of str, optional
-        Which augmented copies of each picture are used, or how many (2). Not for
-        sentences.
+        Which augmented copies of each picture are used, or how many (2).
     class_names : sequence of str, optional
         Names for the labels 0, 1, …
     sample_weight : array_like of shape (n,), optional
@@ -122,17 +118,10 @@ def prepare_fine_tuning(
     engine: str | None = None,
     seed: int = 0,
 ) -> Preparation:
-    """Compute once what many fine-tunings on the same rows share.
+    """Compute once what many fine-tunings on the same rows share, a `Preparation`.
 
-    These are the activations at the cut, and the linear probe.
-
-    Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
-    of trainings without another one.
-
-    Returns
-    -------
-    Preparation
-        Its `run(**settings)` trains, again and again.
+    Its `run(**settings)` trains, again and again. Parameters as for `fine_tune`; `seed`
+    is that of the validation rows, of the probe, and of trainings without another one.
     """
     first = first_block(model, from_block)
     names = None if class_names is None else checks.class_names(class_names)
@@ -141,14 +130,12 @@ def prepare_fine_tuning(
     copies = model.augmentations(augmentations)
     count = _count(model, inputs, labels)
     own_set = validation if isinstance(validation, tuple) else None
+    if own_set is not None and len(own_set) != 2:
+        raise UserInputError("validation is a tuple; expected (inputs, labels).")
     share = checks.number("validation", validation if own_set is None else 0, 0, 0.999)
     classes, rows, held_out = split_rows(labels, sample_weight, count, share, seed)
     names = checks.names_of(classes, names)
     if own_set is not None:
-        if len(own_set) != 2:
-            raise UserInputError(
-                f"validation has {len(own_set)} parts; expected (inputs, labels)."
-            )
         count = _count(model, *own_set)
         targets = positions_among(classes, own_set[1], count)
         held_out = Rows(np.arange(count), targets, np.ones(count))
@@ -192,19 +179,10 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
             f"fine_tune was given {type(model).__name__}; expected a pretrained model: "
             "model = tl.load_pretrained_model()."
         )
-    names = list(model.blocks)
-    if isinstance(from_block, int | np.integer) and from_block is not True:
-        if 1 <= from_block <= len(names):
-            from_block = names[-from_block]
     if from_block is None:
         return None
-    if not isinstance(from_block, str) or from_block not in names:
-        raise UserInputError(
-            f"from_block is {checks.shown(from_block)}; expected a block's name, how "
-            f"many of the last blocks (1 to {len(names)}), or None for the whole "
-            f"network. The blocks of {model.name}: {', '.join(names)}."
-        )
-    return None if from_block == names[0] else from_block
+    index = block_index(list(model.blocks), from_block, "from_block", model.name)
+    return list(model.blocks)[index] if index else None
 
 
 def _count(model: Model, inputs: "Images | Sentences", labels: ArrayLike) -> int:

@@ -43,15 +43,12 @@ class Settings:
     seed: int = 0  # of the validation rows, the order, the copies and the dropout
 
     def __post_init__(self) -> None:
-        whole = {"epochs": 10_000, "batch_size": 4096, "patience": 10_000}
-        shares = {"learning_rate": 1, "weight_decay": 1, "dropout": 0.95}
-        shares["label_smoothing"] = 0.9
-        checked: dict[str, float] = {}
-        checked["seed"] = validation.whole_number("seed", self.seed, 0, 2**31 - 1)
-        for name, most in whole.items():
-            checked[name] = validation.whole_number(name, getattr(self, name), 1, most)
-        for name, highest in shares.items():
-            checked[name] = validation.number(name, getattr(self, name), 0, highest)
+        checked: dict[str, float] = {"seed": validation.seed(self.seed, 2**31 - 1)}
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            checked[name] = validation.whole_number(name, value, 1, 10_000)
+        for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing"):
+            checked[name] = validation.number(name, getattr(self, name), 0, 0.99)
         for name, value in checked.items():  # plain numbers of Python, for JSON
             object.__setattr__(self, name, value)
 
@@ -201,8 +198,7 @@ def cut_copy(
 ) -> "tuple[keras.Model, keras.KerasTensor]":
     """A copy of the network, trainable behind a block; and that block's output.
 
-    Without a block all of it is trainable, and the output is the network's input. Batch
-    normalisation is frozen everywhere.
+    Without a block all of it is trainable, and the output is the network's input.
     """
     network = network or model.copy_network()
     if last_frozen is None:
@@ -231,10 +227,9 @@ def train_probe(
 def scale_down(head: "keras.layers.Dense") -> None:
     """Scale the weights of a probe down to those of a freshly initialised layer.
 
-    The predictions stay the same and become less confident. A probe's weights are many
-    times as large, and so much the more does every change of the features count: the
-    first steps would undo the probe (L. Chizat et al., "On Lazy Training in
-    Differentiable Programming", NeurIPS 2019).
+    A probe's weights are many times as large, and so much the more does every change of
+    the features count: the first steps would undo the probe (L. Chizat et al., "On Lazy
+    Training in Differentiable Programming", NeurIPS 2019).
     """
     kernel, bias = head.get_weights()
     initial = math.sqrt(2 / sum(kernel.shape))  # X. Glorot and Y. Bengio, AISTATS 2010

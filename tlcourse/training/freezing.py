@@ -24,8 +24,7 @@ def freeze(
 ) -> "FreezeTable":
     """Freeze the pretrained part up to a block; everything after it becomes trainable.
 
-    The flags are those of the layers, which a network and a model built on it share. A
-    compiled model is compiled again, since Keras does not notice a changed flag.
+    A compiled model is compiled again, since Keras does not notice a changed flag.
 
     Parameters
     ----------
@@ -38,16 +37,13 @@ def freeze(
     Returns
     -------
     FreezeTable
-
-    Raises
-    ------
-    UserInputError
-        Unknown block or count; no model, not built, or several pretrained networks.
     """
     parts = find_blocks(model)
-    frozen = len(parts.blocks) if up_to is None else _index(parts, up_to, "up_to") + 1
-    trainable = {block: index >= frozen for index, block in enumerate(parts.blocks)}
-    return _apply(parts, trainable)
+    names, name = list(parts.blocks), parts.network.name
+    last = len(names) - 1
+    if up_to is not None:
+        last = block_index(names, up_to, "up_to", name)
+    return _apply(parts, {block: index > last for index, block in enumerate(names)})
 
 
 def unfreeze(
@@ -55,18 +51,19 @@ def unfreeze(
 ) -> "FreezeTable":
     """Make a block and all blocks after it trainable, except batch normalisation.
 
-    Model, result and errors are those of `freeze`.
-
     Parameters
     ----------
+    model
+        As for `freeze`.
     from_block : str, int or None
         The first block to train, by name, or how many of the last blocks; None: all.
         Blocks in front of it stay as they are.
     """
     parts = find_blocks(model)
-    first = 0 if from_block is None else _index(parts, from_block, "from_block")
-    blocks = list(parts.blocks)[first:]
-    return _apply(parts, dict.fromkeys(blocks, True))
+    names, name, first = list(parts.blocks), parts.network.name, 0
+    if from_block is not None:
+        first = block_index(names, from_block, "from_block", name)
+    return _apply(parts, dict.fromkeys(names[first:], True))
 
 
 class Row(NamedTuple):
@@ -164,21 +161,16 @@ def _count(weights: "Iterable[keras.Variable]") -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _index(parts: Parts, block: str | int, argument: str) -> int:
+def block_index(names: list[str], block: str | int, argument: str, model: str) -> int:
     """The index of a block, by name or count: from the input, or from the output."""
-    names = list(parts.blocks)
-    model, listed = repr(parts.network.name), ", ".join(names)
-    if isinstance(block, str):
-        if block not in names:
-            raise UserInputError(
-                f"{model} has no block {shown(block)}. Its blocks: {listed}."
-            )
+    if isinstance(block, str) and block in names:
         return names.index(block)
     is_count = isinstance(block, int | np.integer) and not isinstance(block, bool)
-    if not is_count or not 1 <= block <= len(names):
+    if not is_count or not 1 <= int(block) <= len(names):
         raise UserInputError(
-            f"{argument} is {shown(block)}; expected the name of a block of {model}, "
-            f"how many (1 to {len(names)}), or None for all. Its blocks: {listed}."
+            f"{argument} is {shown(block)}; expected the name of a block, how many of "
+            f"them (1 to {len(names)}), or None for all. {model!r} has the blocks "
+            f"{', '.join(names)}."
         )
     return int(block) - 1 if argument == "up_to" else len(names) - int(block)
 

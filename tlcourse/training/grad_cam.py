@@ -1,5 +1,6 @@
 """Grad-CAM: where on a picture a network finds evidence for a class."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from .classifiers import FineTuned, positions_among
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..features.pictures import Images
 
@@ -31,22 +31,20 @@ def grad_cam(
 ) -> np.ndarray:
     """A heat map for each picture, bright where there is evidence for a class.
 
-    A channel of the last feature map is weighted by the mean gradient of the class
-    score with respect to it; evidence against the class is left out. The feature map is
-    coarse (7 × 7 in efficientnet_lite0): the heat map points at a region, not a pixel.
+    The feature map is coarse (7 × 7 in efficientnet_lite0): the heat map points at a
+    region, not a pixel.
 
     Parameters
     ----------
     classifier : FineTuned or keras.Model
-        From `fine_tune`; or a network from pixels to probabilities, with a Dense layer
-        at its end.
+        A network from pixels to probabilities, with a Dense layer at its end.
     images
         Pictures as for `extract_features`.
     classes : array_like of shape (n,) or scalar, optional
-        For which class: a label as in training, or a position among the outputs of a
-        `keras.Model`. By default the predicted class.
+        A label as in training, or a position among the outputs of a `keras.Model`; by
+        default the predicted class.
     layer : str, optional
-        Name of the layer whose feature map is used; by default the last that has one.
+        Whose feature map is used; by default the last that has one.
 
     Returns
     -------
@@ -70,56 +68,46 @@ def grad_cam(
     pixels = compute(
         Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
     )
-    evidence = _Evidence(network, layer)
+    evidence = _evidence(network, layer)
     targets = np.full(len(pixels), PREDICTED)
     if classes is not None:
         labels = validation.as_array(classes, "classes")
         labels = np.full(len(pixels), labels) if labels.ndim == 0 else labels
         known = getattr(classifier, "classes_", np.arange(network.output_shape[-1]))
         targets = positions_among(known, labels, len(pixels))
-    maps = [
-        evidence(pixels[start : start + BATCH], targets[start : start + BATCH])
-        for start in range(0, len(pixels), BATCH)
-    ]
-    return np.stack([_resized(each, size) for each in np.concatenate(maps)])
+    maps: list[np.ndarray] = []
+    for start in range(0, len(pixels), BATCH):
+        batch = pixels[start : start + BATCH].astype(np.float32)
+        maps += list(evidence(batch, targets[start : start + BATCH]).numpy())
+    return np.stack([_resized(each, size) for each in maps])
 
 
-class _Evidence:
-    """Pixels and classes → evidence at each position of a layer's feature map.
+def _evidence(network: "keras.Model", layer: str | None) -> Callable:
+    """A function: pixels and classes → evidence at each position of a feature map.
 
-    The score of a class is taken before the softmax, whose gradient vanishes where the
-    network is confident.
+    Scores are taken before the softmax, whose gradient vanishes at high confidence.
     """
+    tf = import_tensorflow()
+    import keras
 
-    def __init__(self, network: "keras.Model", layer: str | None) -> None:
-        tf = import_tensorflow()
-        import keras
+    head = network.layers[-1]
+    outputs = [_feature_map(network, layer), head.input]
+    model = keras.Model(network.inputs[0], outputs)
 
-        head = network.layers[-1]
-        self._kernel, self._bias = head.kernel, head.bias
-        feature_map = _feature_map(network, layer)
-        self._model = keras.Model(network.inputs[0], [feature_map, head.input])
-        # As a graph it keeps no more activations than the gradient needs.
-        pixels = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32)
-        targets = tf.TensorSpec((None,), tf.int64)
-        self._graph = tf.function(self._compute, input_signature=[pixels, targets])
-
-    def __call__(self, pixels: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """float32 (b, rows, columns), from 0 on."""
-        return self._graph(pixels.astype(np.float32), targets).numpy()
-
-    def _compute(self, pixels: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
-        import tensorflow as tf
-
+    # As a graph it keeps no more activations than the gradient needs.
+    @tf.function(reduce_retracing=True)
+    def evidence(pixels: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(pixels)  # a network that is frozen as a whole leaves no tape
-            feature_map, embedding = self._model(pixels, training=False)
-            scores = embedding @ self._kernel + self._bias
+            feature_map, embedding = model(pixels, training=False)
+            scores = embedding @ head.kernel + head.bias
             targets = tf.where(targets == PREDICTED, tf.argmax(scores, 1), targets)
             score = tf.gather(scores, targets, axis=1, batch_dims=1)
         gradient = tape.gradient(score, feature_map)
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
         return tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))
+
+    return evidence
 
 
 def _feature_map(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":

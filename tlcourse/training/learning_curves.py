@@ -134,33 +134,20 @@ def learning_curve(
     labels_per_class : sequence of int
         Ascending, from 1; None, last: the whole training split.
     methods : sequence or mapping
-        "probe" (`train_classifier` on features) and "fine-tune" (`fine_tune` with its
-        defaults, without validation rows); or a mapping from names to one of these, or
-        to a function `(split, seed)` that returns something with `predict(inputs)`: a
-        classifier, or a network of Keras whose outputs are the classes 0, 1, …
+        "probe" (`train_classifier` on features) and "fine-tune" (`fine_tune` without
+        validation rows); or a mapping from names to one of these, or to a function
+        `(split, seed)` that returns something with `predict(inputs)`, or a network of
+        Keras whose outputs are the classes 0, 1, …
     seeds : int or sequence of int
         How many random splits, or their seeds; all methods get the same.
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> digits = tl.load_dataset("digits").with_classes(["0", "1"])
-    >>> from sklearn.dummy import DummyClassifier
-    >>> def majority(split, seed):
-    ...     return DummyClassifier().fit(split.images, split.labels)
-    >>> curve = tl.learning_curve(digits, (1, 5), {"majority": majority}, seeds=2)
-    >>> [point.rows for point in curve.points["majority"]]
-    [2, 10]
     """
-    if not isinstance(dataset, Dataset):
+    if not isinstance(dataset, Dataset) or not isinstance(model, Model | None):
         raise UserInputError(
-            f"dataset is {validation.shown(dataset)}; expected one of tl.load_dataset."
-        )
-    if not isinstance(model, Model | None):
-        raise UserInputError(
-            f"model is {validation.shown(model)}; expected tl.load_pretrained_model()."
+            f"learning_curve was given {validation.shown(dataset)} and "
+            f"{validation.shown(model)}; expected a data set of tl.load_dataset, and a "
+            "model of tl.load_pretrained_model, or None."
         )
     counts = _check_counts(labels_per_class)
     if isinstance(seeds, int | np.integer):
@@ -173,12 +160,7 @@ def learning_curve(
     total = len(functions) * len(counts) * len(seeds)
     with progress_bar(total=total, desc="Learning curve") as progress:
         for count in counts:
-            splits = [
-                np.arange(len(dataset.train))
-                if count is None
-                else dataset.train.sample_rows(count, seed)
-                for seed in seeds
-            ]
+            splits = [_rows(dataset.train, count, seed) for seed in seeds]
             for name, function in functions.items():
                 pairs = []
                 for rows, seed in zip(splits, seeds, strict=True):
@@ -187,6 +169,11 @@ def learning_curve(
                 accuracies, seconds = map(list, zip(*pairs, strict=True))
                 points[name].append(Point(count, len(splits[0]), accuracies, seconds))
     return LearningCurve(dataset.name, seeds, points)
+
+
+def _rows(split: Split, count: int | None, seed: int) -> np.ndarray:
+    """The positions of so many rows per class; None: all."""
+    return np.arange(len(split)) if count is None else split.sample_rows(count, seed)
 
 
 def _between(low: float, high: float, share: float) -> float:
@@ -217,9 +204,7 @@ def _functions(
         names = (methods,) if isinstance(methods, str) else validation.elements(methods)
         methods = {name: name for name in names}
     if not methods:
-        raise UserInputError(
-            f"methods is empty; expected some of {', '.join(METHODS)}, or functions."
-        )
+        raise UserInputError(f"methods is empty; expected {' or '.join(METHODS)}.")
     is_text = dataset.train.kind == "sentences"
     functions: dict[str, Callable] = {}
     for name, method in methods.items():

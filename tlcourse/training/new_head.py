@@ -24,21 +24,19 @@ def add_head(
 ) -> "keras.Model":
     """Put a new head on the frozen network and compile it.
 
-    Two classes get one sigmoid output, (n, 1), the probability of class 1, and binary
-    cross-entropy; more get softmax, (n, classes), and sparse categorical
-    cross-entropy. Labels are whole numbers in both cases: `fit(images, labels)`.
+    Two classes get one sigmoid output, (n, 1), and binary cross-entropy; more get
+    softmax, (n, classes), and sparse categorical cross-entropy. Labels are whole
+    numbers in both cases.
 
     Parameters
     ----------
     model : PretrainedModel or PretrainedTextModel
         It is copied, not changed.
     classes : int
-        From 2.
     hidden : int or sequence of int
         Units of Dense layers with ReLU between the features and the output.
     dropout : float
-        Share of the features before the output that is set to 0 at random, from 0 to
-        below 1.
+        Share of the features before the output that is set to 0 at random.
     learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
         Of Adam.
 

@@ -28,26 +28,20 @@ PRIOR_ROWS = 10  # how many rows the mean variance counts for
 
 
 class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
-    """Multinomial logistic regression on standardised features.
+    """Multinomial logistic regression on standardised features, for scikit-learn.
 
-    A scikit-learn estimator for pipelines, searches and ensembles; `train_classifier`
-    fits one in one call.
-
-    With few rows the variance of a single feature is mostly noise, and dividing by it
-    would amplify noise. So each variance is shrunk towards the mean variance, as if
-    `PRIOR_ROWS` rows had that one; with hundreds of rows nothing of it is left.
+    With few rows the variance of a single feature is mostly noise. So each variance is
+    shrunk towards the mean variance, as if `PRIOR_ROWS` rows had that one.
 
     Parameters
     ----------
     C : float or sequence of float
-        Inverse regularisation strength, as in scikit-learn. Of several values the one
-        with the best log-likelihood in stratified cross-validation is used: up to five
-        folds, as many as the rarest class has labels. With one label per class
-        `DEFAULT_C` is used.
+        Inverse regularisation strength, as in scikit-learn; of several the one with the
+        best log-likelihood in stratified cross-validation, up to five folds. With one
+        label per class `DEFAULT_C` is used.
     common_scale : bool
-        Divide all features by one number instead of each by its own. A little less
-        accurate, and the better initialisation for fine-tuning: no feature that hardly
-        varies gets a large weight.
+        Divide all features by one number instead of each by its own: the better
+        initialisation for fine-tuning, and a little less accurate.
     seed : int
         Of the folds.
 
@@ -61,14 +55,6 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         Accuracy in [0, 1] on the held-out folds with that `C`; None without folds.
     regression_ : LogisticRegression
         Fitted on (features - `mean_`) / `scale_`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> features = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.2]])
-    >>> probe = LinearProbe(C=1.0).fit(features, ["cat", "cat", "dog", "dog"])
-    >>> probe.predict([[1.0, 0.1]]).tolist()
-    ['dog']
     """
 
     def __init__(
@@ -180,10 +166,8 @@ def train_classifier(
 
     Parameters
     ----------
-    features : array_like of shape (n, d)
-        As `model.extract_features` returns them.
-    labels : array_like of shape (n,)
-        Whole numbers or text.
+    features, labels : array_like of shape (n, d), (n,)
+        As `model.extract_features` returns them; whole numbers or text.
     class_names : sequence of str, optional
         Names for the labels 0, 1, …; without them the labels are their own names.
     sample_weight, C, seed, common_scale
@@ -239,8 +223,7 @@ def _cross_validate(
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
-    `LogisticRegressionCV` would fit every candidate; here each fit starts from the one
-    before, and the search ends once the likelihood falls: large C take longest.
+    Each fit starts from the one before, and the search ends once the likelihood falls.
     """
     fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
     best = (-np.inf, DEFAULT_C, 0.0)
