@@ -180,7 +180,6 @@ def calls(t, small_bert):
         "model.preprocess": (t.model.preprocess, {"images": t.pixels}),
         "model.predict_labels": (t.model.predict_labels, {"images": t.pixels[:1]}),
         "model.augmentations": (t.model.augmentations, {"chosen": 2}),
-        "model.network_at": (t.model.network_at, {"blocks": ["block1a"]}),
         "bert.extract_features": (
             small_bert.extract_features,
             {"sentences": ["good"], "cache": False},

@@ -10,11 +10,10 @@ import numpy as np
 from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
-from ..features.augment import AS_IS
+from ..features.augment import AS_IS, augmentation_names
 from ..features.text import Ragged, sentence_features, token_states
 from ..native import import_tensorflow
-from . import bert_folder
-from .bert import attentions, encoder
+from . import bert, bert_folder, onnx_file
 from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
@@ -34,9 +33,9 @@ class PretrainedTextModel:
     folder : Path
         Where its files are.
     shape : tlcourse.models.bert.Shape
-        How large it is.
+        Its hyperparameters.
     tokenizer : tlcourse.models.wordpiece.Tokenizer
-        Its WordPiece tokenizer.
+        Its tokenizer.
     """
 
     kind = "sentences"
@@ -102,7 +101,7 @@ class PretrainedTextModel:
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
         import_tensorflow()
-        network = encoder(self.shape, self.name)
+        network = bert.encoder(self.shape, self.name)
         for name, arrays in self._present_weights().items():
             network.get_layer(name).set_weights(arrays)
         return network
@@ -127,19 +126,14 @@ class PretrainedTextModel:
         Parameters
         ----------
         sentences
-            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; may
-            be empty. A text longer than the network takes is cut, with a warning.
+            A str, or an iterable of str; each may be empty. A text longer than the
+            network takes is cut, with a warning.
         cache : bool
             False: compute everything, and keep nothing.
 
         Returns
         -------
         ndarray of shape (n, feature_dim), float32
-
-        Raises
-        ------
-        UserInputError
-            Something among the sentences is no text.
         """
         runner, name = self._runner(self.shape.layers), self._cache_name(cache)
         return sentence_features(runner, self._ids(sentences), name)
@@ -147,7 +141,7 @@ class PretrainedTextModel:
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
         """The last layer's output for every token: (tokens, feature_dim) per sentence.
 
-        Parameters and errors as `extract_features`; the tokens are those of `tokens`.
+        Parameters as for `extract_features`; the tokens are those of `tokens`.
         """
         runner, name = self._runner(self.shape.layers), self._cache_name(cache)
         return token_states(runner, self._ids(sentences), name)
@@ -156,14 +150,14 @@ class PretrainedTextModel:
         self,
         sentences: "Sentences",
         block: str | None,
-        augmentations: Sequence[str] = (AS_IS,),
+        augmentations: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
         engine: str | None = None,
     ) -> Ragged:
         """Compute a block's output for each sentence: float16 (tokens, width).
 
         Without a block: the token ids, int32 (tokens,). `augmentations` and `engine`
-        are those of pictures; a sentence is taken as it is, by this process.
+        are those of pictures.
         """
         self.augmentations(augmentations)
         if engines.is_dask(engine):
@@ -182,35 +176,35 @@ class PretrainedTextModel:
     def attentions(self, sentence: str) -> np.ndarray:
         """Attention weights of one sentence: float32 (layers, heads, tokens, tokens).
 
-        The tokens are those of `tokens(sentence)`; each row sums to 1. See
-        `tlcourse.models.bert.attentions`.
+        How much a token of `tokens(sentence)` (third axis) attends to each one (fourth
+        axis); sums to 1. It does not explain the prediction (S. Jain and B. C. Wallace,
+        "Attention is not Explanation", NAACL 2019).
         """
-        return attentions(self.network, self._ids_of_one(sentence))
+        return bert.attentions(self.network, self._ids_of_one(sentence))
 
     def predict_with(
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
         """Predict with this network and a head on it → (n, classes)."""
-        weights, layers = _weights_of(network), self.shape.layers
-        del weights[network.layers[-1].name]
+        layers, head = self.shape.layers, network.layers[-1]
         if engines.uses_onnx(self.engine):
+            weights = _weights_of(network)
+            del weights[head.name]
             runner = self._onnx(weights, layers, "float32")
         else:
             runner = _in_tensorflow(network, layers)
         features = sentence_features(runner, self._ids(sentences), None, "Predicting")
-        return network.layers[-1](features).numpy()
+        return head(features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:
         """The number of sentences, if it is known before they are read."""
-        is_dataset = hasattr(sentences, "as_numpy_iterator")
-        if is_dataset or isinstance(sentences, Iterator):
+        if isinstance(sentences, Iterator):
             return None
         return len(as_sentences(sentences))
 
-    def augmentations(self, chosen: object) -> tuple[str, ...]:
+    def augmentations(self, chosen: int | Sequence[str] | None) -> tuple[str, ...]:
         """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
-        is_simple = isinstance(chosen, int | str | list | tuple | None)
-        if not is_simple or chosen not in (None, 1, AS_IS, [AS_IS], (AS_IS,)):
+        if chosen is not None and augmentation_names(chosen) != (AS_IS,):
             raise UserInputError(
                 f"augmentations is {validation.shown(chosen)}, but only pictures are "
                 "augmented; a sentence is taken as it is."
@@ -238,17 +232,17 @@ class PretrainedTextModel:
         return self._onnx(self._present_weights(), layers, precision)
 
     def _onnx(self, weights: dict, layers: int, precision: str) -> engines.Engine:
-        from . import bert_onnx
 
         def build() -> bytes:
-            content = bert_onnx.build(weights, self.shape, layers)
-            return bert_onnx.quantize(content) if precision == "int8" else content
+            content = bert.to_onnx(weights, self.shape, layers)
+            return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
             engines.release_all()  # a BERT's engine is large: one is kept
             return engines.OnnxEngine(build, key, (None, self.shape.width))
 
-        key = f"{_digest(weights)} {self.shape} {layers} {precision}"
+        arrays = (array for name in sorted(weights) for array in weights[name])
+        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
         return engines.remembered((key,), make)
 
     def _present_weights(self) -> dict[str, list[np.ndarray]]:
@@ -260,10 +254,6 @@ def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     return {
         layer.name: layer.get_weights() for layer in network.layers if layer.weights
     }
-
-
-def _digest(weights: dict[str, list[np.ndarray]]) -> str:
-    return weights_digest(array for name in sorted(weights) for array in weights[name])
 
 
 def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEngine:
