@@ -95,24 +95,6 @@ def archive_Lambda_of_marshalled_code(parts: Parts, folder: Path) -> bytes:
     return with_layer(parts, {"class_name": "Lambda", "config": what})
 
 
-def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
-    started = {"args": ["touch", str(folder / MARKER)]}
-    popen = {"module": "subprocess", "class_name": "Popen", "config": started}
-    return with_layer(parts, popen)
-
-
-def archive_download_as_activation(parts: Parts, folder: Path) -> bytes:
-    return with_setting(parts, 2, activation=download())
-
-
-def archive_registered_class(parts: Parts, folder: Path) -> bytes:
-    """A class that another package has registered with Keras in this process."""
-    _register()
-    name = {"class_name": "Writer", "registered_name": "hostile>Writer"}
-    settings = {"marker": str(folder / MARKER)}
-    return with_layer(parts, {"module": None, **name, "config": settings})
-
-
 def archive_layer_inside_layers(parts: Parts, folder: Path) -> bytes:
     """The Lambda sits in a network within a layer that wraps another."""
     keras = {"module": "keras.layers", "registered_name": None}
@@ -129,13 +111,6 @@ def hidden_config(parts: Parts, folder: Path) -> dict:
     archive = archive_Lambda_that_downloads(parts, folder)
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         return json.loads(file.read(CONFIG))
-
-
-def archive_layer_without_module(parts: Parts, folder: Path) -> bytes:
-    """Without the key "module", Keras takes the way of its older formats."""
-    config = hidden_config(parts, folder)
-    del config["config"]["layers"][1]["module"]
-    return with_config(parts, config)
 
 
 def archive_download_as_loss(parts: Parts, folder: Path) -> bytes:
@@ -156,30 +131,25 @@ def archive_network_as_seed(parts: Parts, folder: Path) -> bytes:
     return with_config(parts, config)
 
 
-def archive_no_network(parts: Parts, folder: Path) -> bytes:
-    return with_config(parts, [json.loads(parts[CONFIG])])
+def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
+    started = {"module": "subprocess", "class_name": "Popen"}
+    return with_layer(parts, {**started, "config": {"args": ["touch", MARKER]}})
 
 
-def calling(parts: Parts, what: dict, argument: str, **settings: object) -> bytes:
-    """A Lambda layer that calls a function while the network is put together."""
-    config = {"function": what, "arguments": settings}
-    return with_layer(parts, {"class_name": "Lambda", "config": config}, argument)
+def archive_registered_class(parts: Parts, folder: Path) -> bytes:
+    """The name of one that another package has registered with Keras."""
+    known = {"class_name": "ReLU", "registered_name": "hostile>Writer"}
+    return with_layer(parts, {**known, "config": {}})
 
 
-def _register() -> None:
-    import keras
+def archive_layer_without_module(parts: Parts, folder: Path) -> bytes:
+    """Without a module, Keras takes the way of its older formats."""
+    layer = {"module": None, "class_name": "Lambda"}
+    return with_layer(parts, {**layer, "config": {"function": download()}})
 
-    if keras.saving.get_registered_object("hostile>Writer"):
-        return
 
-    @keras.saving.register_keras_serializable(package="hostile", name="Writer")
-    class Writer(keras.layers.Layer):
-        def __init__(self, marker, **options):
-            super().__init__(**options)
-            Path(marker).touch()
-
-        def call(self, x):
-            return x
+def archive_download_as_activation(parts: Parts, folder: Path) -> bytes:
+    return with_setting(parts, 2, activation=download())
 
 
 def archive_SavedModel(parts: Parts, folder: Path) -> bytes:
@@ -252,6 +222,20 @@ def archive_weights_that_unfold(parts: Parts, folder: Path) -> bytes:
     return with_weights(parts, change)
 
 
+def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
+    def change(file, kernel):
+        file["layers/again"] = file["/"]
+
+    return with_weights(parts, change)
+
+
+def archive_soft_link(parts: Parts, folder: Path) -> bytes:
+    def change(file, kernel):
+        file["elsewhere"], file[KERNEL] = kernel, h5py.SoftLink("/elsewhere")
+
+    return with_weights(parts, change)
+
+
 def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
         file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
@@ -259,9 +243,9 @@ def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
     return with_weights(parts, change)
 
 
-def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
+def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
-        file["layers/again"] = file["/"]
+        file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
 
     return with_weights(parts, change)
 
@@ -283,20 +267,6 @@ def secret_weights(folder: Path, shape: tuple[int, ...]) -> Path:
     with h5py.File(folder / "secret.h5", "w") as file:
         file["weights"] = np.full(shape, 7, np.float32)
     return folder / "secret.h5"
-
-
-def archive_soft_link(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file["elsewhere"], file[KERNEL] = kernel, h5py.SoftLink("/elsewhere")
-
-    return with_weights(parts, change)
-
-
-def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
-
-    return with_weights(parts, change)
 
 
 # --- what a zip file can do ---

@@ -66,15 +66,15 @@ def test_files_are_predicted_in_order_and_an_unreadable_one_stops_nothing(
 @pytest.mark.parametrize(
     ("parts", "word"),
     [
-        ({"format": "tlcourse export 9"}, "its format is"),
+        ({"format": "tlcourse export 9"}, "format"),
         ({"format": None}, "KeyError: 'format'"),
         ({"class_names": ["one"]}, "class_names"),
         ({"class_names": "ab"}, "class_names"),
         ({"classes": [0, "1"]}, "classes"),
-        ({"input": {"height": 8, "width": 10**9}}, "input"),
-        ({"input": {"height": 8, "width": 8, "bits": 99}}, "input"),
+        ({"input": {"height": 8, "width": 10**9}}, "size"),
+        ({"input": {"height": 8, "width": 8, "bits": 99}}, "bit depth"),
         ({"input": [8, 8]}, "TypeError"),
-        ({"files": {"model.onnx": {"sha256": 7}}}, "files"),
+        ({"files": {"model.onnx": {"sha256": 7}}}, "checksum"),
         ({"left_out": None}, "left_out"),
     ],
 )

@@ -204,6 +204,6 @@ def test_a_folder_that_somebody_made_meanwhile_is_not_overwritten(
         return card(record)
 
     monkeypatch.setattr(exporting.model_card, "model_card", meanwhile)
-    with pytest.raises(TLCourseError, match="nothing was overwritten"):
+    with pytest.raises(TLCourseError, match="nothing overwritten"):
         tl.export(probe, path, cells, bundled_model)
     assert os.listdir(path) == ["thesis.txt"] and os.listdir(path.parent) == ["mine"]

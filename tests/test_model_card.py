@@ -6,6 +6,8 @@ import pytest
 
 from tlcourse.model_card import model_card
 
+MISTAKE = {"picture": "dog/7.jpg", "true": "dog", "predicted": "cat"}
+KERAS_FILE = {"bytes": 14_200_000, "accuracy": 0.875, "agreement": 1.0}
 RECORD = {
     "class_names": ["cat", "dog"],
     "input": {"height": 224, "width": 160},
@@ -34,23 +36,9 @@ RECORD = {
             "dog": {"pictures": 12, "right": 9},
         },
         "mistakes": [["dog", "cat", 3]],
-        "surest_mistakes": [
-            {
-                "picture": "dog/7.jpg",
-                "true": "dog",
-                "predicted": "cat",
-                "probability": 0.97,
-            }
-        ],
+        "surest_mistakes": [{**MISTAKE, "probability": 0.97}],
     },
-    "files": {
-        "model.keras": {
-            "bytes": 14_200_000,
-            "accuracy": 0.875,
-            "agreement": 1.0,
-            "pictures_per_second": 31.2,
-        }
-    },
+    "files": {"model.keras": {**KERAS_FILE, "pictures_per_second": 31.2}},
     "left_out": {},
     "made": {
         "date": "2026-11-25",

@@ -31,7 +31,7 @@ from .features.pictures import Images
 from .files import as_path, read_json, sha256
 from .models.onnx_file import check_foreign
 from .training.classifiers import Classifier
-from .validation import one_of, shown
+from .validation import one_of
 
 FORMAT = "tlcourse export 2"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
@@ -176,20 +176,20 @@ def _check_form(record: dict) -> None:
     sides, bits = (size["height"], size["width"]), size.get("bits")
     sound = {
         "format": record["format"] == FORMAT,
-        "class_names": isinstance(names, list)
+        "list of class_names": isinstance(names, list)
         and len(names) >= 2
         and all(isinstance(name, str) for name in names),
-        "classes": isinstance(classes, list)
+        "list of classes": isinstance(classes, list)
         and len(classes) == len(names)
         and len({type(label) for label in classes}) == 1,
-        "input": all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
-        and (bits is None or is_depth(bits)),
-        "files": all(isinstance(f["sha256"], str) for f in record["files"].values()),
-        "left_out": isinstance(record["left_out"], dict),
+        "size": all(isinstance(side, int) and 0 < side <= 4096 for side in sides),
+        "bit depth": bits is None or is_depth(bits),
+        "checksum": all(isinstance(f["sha256"], str) for f in record["files"].values()),
+        "list of what was left_out": isinstance(record["left_out"], dict),
     }
     for part, is_sound in sound.items():
         if not is_sound:
-            raise ValueError(f"its {part} is {shown(record[part])}")
+            raise ValueError(f"no usable {part}")
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:

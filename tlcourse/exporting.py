@@ -105,8 +105,8 @@ def export(
             inside.rename(path)
     except OSError as error:
         raise TLCourseError(
-            f"The export could not be written to {path} ({error.strerror or error}); "
-            "nothing was overwritten, and nothing left. Choose another folder."
+            f"The export could not be written to {path} ({error.strerror or error}). "
+            "Nothing was left there, and nothing overwritten. Choose another folder."
         ) from error
     return load_exported(path)
 

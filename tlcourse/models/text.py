@@ -26,16 +26,7 @@ if TYPE_CHECKING:
 class PretrainedTextModel:
     """A pretrained BERT. Made by `tl.load_pretrained_model("minilm")`.
 
-    Attributes
-    ----------
-    name, engine, precision : str
-        As given to `load_pretrained_model`, or the folder's name.
-    folder : Path
-        Where its files are.
-    shape : tlcourse.models.bert.Shape
-        Its hyperparameters.
-    tokenizer : tlcourse.models.wordpiece.Tokenizer
-        Its tokenizer.
+    `name` is as given, or its folder's; `shape` has its hyperparameters.
     """
 
     kind = "sentences"
@@ -49,8 +40,9 @@ class PretrainedTextModel:
         self.engine = engines.check_engine(engine)
         self.precision = engines.check_precision(precision, engine)
         self.folder = bert_folder.find_folder(name)
-        is_published = name in bert_folder.PUBLISHED
-        self.name = str(name) if is_published else self.folder.resolve().name
+        self.name = self.folder.resolve().name
+        if name in bert_folder.PUBLISHED:
+            self.name = str(name)
         self.shape = bert_folder.read_shape(self.folder)
         self.tokenizer = Tokenizer(
             self.folder / bert_folder.VOCABULARY,
@@ -78,21 +70,14 @@ class PretrainedTextModel:
     @property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
-        first = ("tokens", "positions", "norm", "states")
         layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
-        names = [f"layer_{number}" for number in range(1, self.shape.layers + 1)]
-        blocks = {"embeddings": first, **dict.fromkeys(names, layers)}
-        return {
-            block: [f"{block}_{part}" for part in parts]
-            for block, parts in blocks.items()
-        }
+        blocks = {"embeddings": ("tokens", "positions", "norm", "states")}
+        blocks |= {f"layer_{n + 1}": layers for n in range(self.shape.layers)}
+        return {name: [f"{name}_{part}" for part in blocks[name]] for name in blocks}
 
     @cached_property
     def network(self) -> "keras.Model":
-        """The network as a `keras.Model`, built when it is first asked for.
-
-        Token ids int32 (n, length), 0 is padding → features float32 (n, d).
-        """
+        """The network: token ids int32 (n, length), 0 is padding → features (n, d)."""
         network = self.copy_network()
         self._weights = {}  # from now on they are the network's, and may change
         engines.release_all()  # they hold the file's weights, too
@@ -108,7 +93,8 @@ class PretrainedTextModel:
 
     def tokens(self, sentence: str) -> list[str]:
         """The tokens of a sentence as text, from [CLS] to [SEP]."""
-        return self.tokenizer.tokens(self._ids_of_one(sentence))
+        (ids,) = self._ids(validation.text("sentence", sentence))
+        return self.tokenizer.tokens(ids)
 
     def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """The input of `network`: token ids int32 (n, longest), padded with 0."""
@@ -135,7 +121,8 @@ class PretrainedTextModel:
         -------
         ndarray of shape (n, feature_dim), float32
         """
-        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        name = self.name if validation.flag("cache", cache) else None
+        runner = self._runner(self.shape.layers)
         return sentence_features(runner, self._ids(sentences), name)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
@@ -143,7 +130,8 @@ class PretrainedTextModel:
 
         Parameters as for `extract_features`; the tokens are those of `tokens`.
         """
-        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        name = self.name if validation.flag("cache", cache) else None
+        runner = self._runner(self.shape.layers)
         return token_states(runner, self._ids(sentences), name)
 
     def activations(
@@ -170,7 +158,7 @@ class PretrainedTextModel:
                 f"{', '.join(self.blocks)}."
             )
         runner = self._runner(list(self.blocks).index(block))
-        name = self._cache_name(cache, f"-{block}")
+        name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         return token_states(runner, self._ids(sentences), name, np.float16)
 
     def attentions(self, sentence: str) -> np.ndarray:
@@ -180,7 +168,8 @@ class PretrainedTextModel:
         axis); sums to 1. It does not explain the prediction (S. Jain and B. C. Wallace,
         "Attention is not Explanation", NAACL 2019).
         """
-        return bert.attentions(self.network, self._ids_of_one(sentence))
+        (ids,) = self._ids(validation.text("sentence", sentence))
+        return bert.attentions(self.network, ids)
 
     def predict_with(
         self, network: "keras.Model", sentences: "Sentences"
@@ -211,18 +200,12 @@ class PretrainedTextModel:
             )
         return (AS_IS,)
 
-    def _ids_of_one(self, sentence: str) -> np.ndarray:
-        return self._ids(validation.text("sentence", sentence))[0]
-
     def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
 
     def _ragged_ids(self, sentences: "Sentences") -> Ragged:
         ids = self._ids(sentences)
         return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
-
-    def _cache_name(self, cache: bool, ending: str = "") -> str | None:
-        return self.name + ending if validation.flag("cache", cache) else None
 
     def _runner(self, layers: int) -> engines.Engine:
         """The engine for so many layers, with the weights that the network has now."""
