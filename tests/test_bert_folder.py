@@ -76,15 +76,6 @@ def test_other_forms_are_the_same_network(tmp_path, plain, change):
     np.testing.assert_allclose(found, plain, atol=tolerance)
 
 
-def test_more_rows_than_tokens_are_the_same_network(tmp_path, plain):
-    def more(tensors):
-        name, rows = "embeddings.word_embeddings.weight", np.ones((11, 32), np.float32)
-        return tensors | {name: np.vstack([tensors[name], rows])}
-
-    folder = changed(tmp_path, more, vocab_size=len(VOCABULARY) + 11)
-    np.testing.assert_array_equal(features(folder), plain)
-
-
 # Settings
 
 

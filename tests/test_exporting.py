@@ -85,14 +85,10 @@ def test_all_is_recorded_and_nothing_left_beside_it(exported, probe, cells, expe
     assert record["training"]["method"] == "linear probe"
     text = (folder / LABELS).read_text(encoding="utf-8")
     assert text.splitlines() == probe.class_names
-
-
-def test_int8_is_smaller_and_no_path_of_this_machine_is_recorded(exported):
-    files = exported.record["files"]
+    files = record["files"]
     assert files["model_int8.onnx"]["bytes"] < 0.3 * files["model.onnx"]["bytes"]
-    text = json.dumps(exported.record) + (exported.folder / CARD).read_text("utf-8")
-    for path in (str(Path.home()), str(exported.folder), "site-packages"):
-        assert path not in text
+    text = json.dumps(record) + (folder / CARD).read_text("utf-8")
+    assert not [part for part in (Path.home(), folder) if str(part) in text]
 
 
 def test_keras_alone_predicts_the_same_in_a_fresh_process(exported, cells, tmp_path):
@@ -179,18 +175,6 @@ def test_what_cannot_be_exported_is_refused(probe, cells, bundled_model, tmp_pat
         with pytest.raises(UserInputError, match=word):
             tl.export(*arguments)
     assert not path.exists()
-
-
-def test_a_full_disk_leaves_nothing(
-    probe, cells, bundled_model, tmp_path, monkeypatch, quick
-):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(exporting, "_write_text", full)
-    with pytest.raises(TLCourseError, match="No space left on device"):
-        tl.export(probe, tmp_path / "mine", cells, bundled_model)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_somebody_made_meanwhile_is_not_overwritten(

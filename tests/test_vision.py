@@ -69,14 +69,6 @@ def test_unknown_names_engines_and_precisions_are_refused(options, known):
         tl.load_pretrained_model(**options)
 
 
-def test_weights_are_looked_for_where_keras_keeps_them(monkeypatch, tmp_path):
-    monkeypatch.delenv("KERAS_HOME", raising=False)
-    assert weights.weights_file("vgg16").parent.parts[-2:] == (".keras", "models")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", "~/weights")
-    assert weights.weights_file("vgg16").parent == tmp_path / "weights" / "models"
-
-
 # Preprocessing
 
 

@@ -194,38 +194,27 @@ def _check_form(record: dict) -> None:
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
-    expected = ((*size, 3), (classes,))
-    engine: Engine | None = None
-    if path.suffix == ".keras":
-        from .keras_archive import load_network
-
-        network = load_network(path)
-        sides = ([*network.inputs], [*network.outputs])
-        shapes = [tuple(side[0].shape[1:]) for side in sides if len(side) == 1]
-        if tuple(shapes) == expected:
-            engine = TensorFlowEngine(network, path.name)
-    else:
-        if not has_onnxruntime():
-            raise WeightsUnavailable(
-                f"ONNX Runtime, which runs {path.name}, is not installed or does not "
-                "start here. Run: pip install onnxruntime; or take the variant keras."
-            )
-        content = check_foreign(path)
-        engine = OnnxEngine(content, path.name, (classes,))
-        try:
-            session = engine.start()
-            both = (session.get_inputs(), session.get_outputs())
-            shapes = [tuple(side[0].shape[1:]) for side in both if len(side) == 1]
-            black = np.zeros((1, *size, 3), np.float32)
-            shapes[1:] = [engine.run(black).shape[1:]]
-        except Exception as error:  # ONNX Runtime's own, a dozen kinds
-            reason = str(error).strip().split("\n")[0][:200]
-            raise DamagedFile(
-                f"{path} cannot be run as an ONNX file ({reason}). {_AGAIN}"
-            ) from None
-    if engine is None or tuple(shapes) != expected:
-        raise DamagedFile(
-            f"{path} takes and gives {shapes}; by its record expected {expected}. The "
-            f"two do not belong together. {_AGAIN}"
+    is_keras = path.suffix == ".keras"
+    if not is_keras and not has_onnxruntime():
+        raise WeightsUnavailable(
+            f"ONNX Runtime, which runs {path.name}, is not installed or does not start "
+            "here. Run: pip install onnxruntime; or take the variant keras."
         )
+    try:
+        if is_keras:
+            from .keras_archive import load_network
+
+            engine: Engine = TensorFlowEngine(load_network(path), path.name)
+        else:
+            engine = OnnxEngine(check_foreign(path), path.name, (classes,))
+        shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
+        if shape != (1, classes):
+            raise ValueError(f"an output {shape}, by the record expected {classes}")
+    except TLCourseError:
+        raise
+    except Exception as error:  # ONNX Runtime's and TensorFlow's own, a dozen kinds
+        reason = str(error).strip().split("\n")[0][:200]
+        raise DamagedFile(
+            f"{path} cannot be run on the pictures of its record ({reason}). {_AGAIN}"
+        ) from None
     return engine

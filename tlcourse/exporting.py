@@ -128,8 +128,7 @@ def _check(
     validation.text("licence", licence or "")
     if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
-            f"dataset is {validation.shown(dataset)}; expected a data set with a test "
-            "set, of tl.datasets.from_folder or tl.load_dataset."
+            f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
 
 
@@ -218,8 +217,8 @@ def _write(
         files[int8] = quantized
     _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
     majority = np.bincount(train).argmax()
-    test["most_frequent"] = names[majority]
-    test["baseline"] = float(np.mean(true == majority))
+    baseline = float(np.mean(true == majority))
+    test |= {"most_frequent": names[majority], "baseline": baseline}
     kept = reference.probabilities.argmax(axis=1)
     return {
         "format": FORMAT,

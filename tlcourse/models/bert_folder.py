@@ -173,7 +173,7 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
 
     def take(name: str, *sizes: int) -> np.ndarray:
         tensor = tensors.get(name)
-        shape = np.shape(tensor)
+        shape = () if tensor is None else tensor.shape
         if tensor is None or shape != (sizes or shape) or not np.isfinite(tensor).all():
             raise DamagedFile(
                 f"{path} has no usable {name} (shape {shape}); by {CONFIG} expected "

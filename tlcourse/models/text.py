@@ -71,7 +71,9 @@ class PretrainedTextModel:
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
         layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
-        blocks = {"embeddings": ("tokens", "positions", "norm", "states")}
+        blocks: dict[str, tuple] = {
+            "embeddings": ("tokens", "positions", "norm", "states")
+        }
         blocks |= {f"layer_{n + 1}": layers for n in range(self.shape.layers)}
         return {name: [f"{name}_{part}" for part in blocks[name]] for name in blocks}
 
@@ -175,15 +177,9 @@ class PretrainedTextModel:
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
         """Predict with this network and a head on it → (n, classes)."""
-        layers, head = self.shape.layers, network.layers[-1]
-        if engines.uses_onnx(self.engine):
-            weights = _weights_of(network)
-            del weights[head.name]
-            runner = self._onnx(weights, layers, "float32")
-        else:
-            runner = _in_tensorflow(network, layers)
+        runner = self._runner(self.shape.layers, network)
         features = sentence_features(runner, self._ids(sentences), None, "Predicting")
-        return head(features).numpy()
+        return network.layers[-1](features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:
         """The number of sentences, if it is known before they are read."""
@@ -207,14 +203,17 @@ class PretrainedTextModel:
         ids = self._ids(sentences)
         return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
 
-    def _runner(self, layers: int) -> engines.Engine:
-        """The engine for so many layers, with the weights that the network has now."""
+    def _runner(
+        self, layers: int, network: "keras.Model | None" = None
+    ) -> engines.Engine:
+        """The engine for so many layers, with the present weights, or a network's."""
         if not engines.uses_onnx(self.engine):
-            return _in_tensorflow(self.network, layers)
-        precision = self.precision if self._weights else "float32"
-        return self._onnx(self._present_weights(), layers, precision)
-
-    def _onnx(self, weights: dict, layers: int, precision: str) -> engines.Engine:
+            return _in_tensorflow(network or self.network, layers)
+        is_published = self._weights and network is None
+        precision = self.precision if is_published else "float32"
+        weights = _weights_of(network) if network else self._present_weights()
+        arrays = (array for name in sorted(weights) for array in weights[name])
+        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
             content = bert.to_onnx(weights, self.shape, layers)
@@ -224,8 +223,6 @@ class PretrainedTextModel:
             engines.release_all()  # a BERT's engine is large: one is kept
             return engines.OnnxEngine(build, key, (None, self.shape.width))
 
-        arrays = (array for name in sorted(weights) for array in weights[name])
-        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
         return engines.remembered((key,), make)
 
     def _present_weights(self) -> dict[str, list[np.ndarray]]:

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .bert import PADDING
 
 TOGETHER = 1000  # texts of one library call, whose result is much larger than the ids
 
-Sentences: TypeAlias = "str | Iterable[str] | np.ndarray"
+Sentences: TypeAlias = Any  # a str, or an iterable of str, see `as_sentences`
 
 
 class TruncationWarning(UserWarning):
