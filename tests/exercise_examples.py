@@ -483,7 +483,7 @@ class Memory:
             for image, label in zip(images, labels, strict=True)
         }
 
-    def predict(self, pixels, verbose):
+    def __call__(self, pixels, training=False):
         labels = [self.labels.get(image.tobytes(), 0) for image in pixels]
         return np.eye(60)[labels]
 

@@ -17,11 +17,12 @@ def zipped(path, files):
     return path
 
 
-@pytest.fixture
-def pets(tmp_path):
+@pytest.fixture(params=["/", "\\"])
+def pets(tmp_path, request):
+    files = {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"}
     return zipped(
         tmp_path / "pets.zip",
-        {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"},
+        {name.replace("/", request.param): content for name, content in files.items()},
     )
 
 

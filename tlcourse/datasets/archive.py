@@ -63,7 +63,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         ):
             # What macOS adds of its own is left out.
             entries = [e for e in opened.infolist() if "__MACOSX/" not in e.filename]
-            for path in (PurePosixPath(e.filename.replace("\\", "/")) for e in entries):
+            for entry in entries:  # some programs write backslashes, against the format
+                entry.filename = entry.filename.replace("\\", "/")
+                path = PurePosixPath(entry.filename)
                 if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
                     raise UserInputError(
                         f"{source} holds {path}, which leads out of the folder. Zip "
