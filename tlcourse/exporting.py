@@ -125,7 +125,7 @@ def _check(
             "This network is for text; export writes networks for pictures. "
             "trained.model.save('name.keras') saves it."
         )
-    validation.text("licence", licence or "")
+    validation.text("licence", "" if licence is None else licence)
     if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."

@@ -92,7 +92,7 @@ def train_folder(
     """
     out = as_path(out, "out")
     epochs = validation.whole_number("epochs", epochs, 0, 10_000)
-    validation.text("licence", licence or "")
+    validation.text("licence", "" if licence is None else licence)
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
