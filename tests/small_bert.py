@@ -1,4 +1,4 @@
-"""A small BERT in Hugging Face's layout, its weights random: what the tests of the text networks are done with."""
+"""A small BERT in Hugging Face's layout, its weights random, for the tests of text."""
 
 import json
 from pathlib import Path
@@ -12,20 +12,9 @@ WORDS = (
     "世 界 ש ##ל ##ו ##ם Good Bad Film 1 2 3 [ ] pad"
 ).split()
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-VOCABULARY = list(
-    dict.fromkeys(
-        [
-            "[PAD]",
-            "[UNK]",
-            "[CLS]",
-            "[SEP]",
-            "[MASK]",
-            *WORDS,
-            *LETTERS,
-            *(f"##{letter}" for letter in LETTERS),
-        ]
-    )
-)
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PIECES = [f"##{letter}" for letter in LETTERS]
+VOCABULARY = list(dict.fromkeys([*SPECIAL, *WORDS, *LETTERS, *PIECES]))
 
 CONFIG = {
     "model_type": "bert",
@@ -40,7 +29,7 @@ CONFIG = {
 
 
 def random_tensors(seed: int = 0) -> dict[str, np.ndarray]:
-    """All tensors of the small BERT by the names that they have on Hugging Face; large enough to matter."""
+    """All its tensors by their names on Hugging Face; large enough to matter."""
     rng = np.random.default_rng(seed)
     normal = lambda *shape: rng.normal(0, 0.3, shape).astype(np.float32)  # noqa: E731
     found = {
@@ -71,26 +60,18 @@ def write_small_bert(
 ) -> Path:
     """Write the folder and return it.
 
-    Args:
-        tensors: in place of `random_tensors()`.
-        config: settings in config.json that differ from `CONFIG`; None leaves one out.
-        lower_case: for tokenizer_config.json; None: there is no such file.
+    Of `config`, settings that differ from `CONFIG`, None leaves one out; without
+    `lower_case` there is no tokenizer_config.json.
     """
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {
-        name: value
-        for name, value in {**CONFIG, **(config or {})}.items()
-        if value is not None
-    }
+    settings = {**CONFIG, **(config or {})}
+    settings = {name: value for name, value in settings.items() if value is not None}
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     if lower_case is not None:
-        (folder / "tokenizer_config.json").write_text(
-            json.dumps({"do_lower_case": lower_case}), encoding="utf-8"
-        )
-    save_file(
-        random_tensors() if tensors is None else tensors, folder / "model.safetensors"
-    )
+        text = json.dumps({"do_lower_case": lower_case})
+        (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    save_file(tensors or random_tensors(), folder / "model.safetensors")
     return folder

@@ -4,7 +4,7 @@
 """
 
 import json
-import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,15 +37,8 @@ def sound(tmp_path_factory):
     x = layers.Rescaling(1 / 255, name="preprocessing")(pixels)
     for number in (1, 2):
         start = keras.initializers.HeUniform(seed=number)
-        convolution = layers.Conv2D(
-            16,
-            3,
-            padding="same",
-            kernel_initializer=start,
-            activation="relu",
-            name=f"conv_{number}",
-        )
-        x = convolution(x)
+        options = {"padding": "same", "activation": "relu", "name": f"conv_{number}"}
+        x = layers.Conv2D(16, 3, kernel_initializer=start, **options)(x)
     x = layers.GlobalAveragePooling2D(name="average")(layers.MaxPooling2D()(x))
     start = keras.initializers.GlorotUniform(seed=0)
     head = layers.Dense(2, "softmax", kernel_initializer=start, name="head")
@@ -68,46 +61,24 @@ def load(folder, archive):
 
 
 def test_a_sound_archive_is_loaded(folder, sound):
-    model = load(folder, zipped(sound))
-    pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
-    network = load_network(folder / "model.keras")
-    expected = network.predict(pictures.astype(np.float32), verbose=0)
-    np.testing.assert_allclose(model.predict_proba(pictures), expected, atol=1e-6)
-
-
-def test_the_weights_are_those_of_the_archive(folder, sound, tmp_path):
     import keras
 
-    path = tmp_path / "model.keras"
-    path.write_bytes(zipped(sound))
-    expected = keras.saving.load_model(path, compile=False).get_weights()
-    for weight, other in zip(load_network(path).get_weights(), expected, strict=True):
-        np.testing.assert_array_equal(weight, other)
+    model = load(folder, zipped(sound))
+    pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    network = keras.saving.load_model(folder / "model.keras", compile=False)
+    expected = network.predict(pictures.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(model.predict_proba(pictures), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", archives())
 def test_a_hostile_archive_is_refused_and_does_nothing(folder, sound, tmp_path, name):
     archive = archives()[name](sound, tmp_path)
-    with pytest.raises(
-        DamagedFile,
-        match="cannot be loaded as a Keras file .* Copy the whole folder again",
-    ):
+    words = "cannot be loaded as a Keras file .* Copy the whole folder again"
+    with pytest.raises(DamagedFile, match=words) as caught:
         load(folder, archive)
     assert not (tmp_path / MARKER).exists()
-
-
-@pytest.mark.parametrize(
-    "name", ["Lambda that downloads", "SavedModel", "vocabulary of a local file"]
-)
-def test_the_refused_layer_is_named(folder, sound, tmp_path, name):
-    layer = {
-        "SavedModel": "TFSMLayer",
-        "vocabulary of a local file": "StringLookup",
-    }.get(name, "Lambda")
-    with pytest.raises(
-        DamagedFile, match=f"'preprocessing' has a keras.layers.{layer}"
-    ):
-        load(folder, archives()[name](sound, tmp_path))
+    if "Lambda" in name:
+        assert "'preprocessing' has a keras.layers.Lambda" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -128,9 +99,8 @@ def test_the_layers_of_every_pretrained_network_are_known(name):
         base = EfficientNetLite(name, **options)
     outputs = keras.layers.Dense(3, "softmax")(keras.layers.Dropout(0.2)(base.output))
     config = keras.saving.serialize_keras_object(keras.Model(pixels, outputs))
-    assert {pair for pair in classes_in(json.loads(json.dumps(config)))} <= {
-        (module, name) for module, names in CLASSES.items() for name in names
-    }
+    for module, name in classes_in(json.loads(json.dumps(config))):
+        assert name in CLASSES[module]
 
 
 def classes_in(part):
@@ -145,27 +115,23 @@ def classes_in(part):
 def test_a_full_folder_for_temporary_files_is_not_called_damage(
     folder, sound, monkeypatch
 ):
-    from tlcourse import keras_archive
+    def full(path, content):
+        raise OSError(28, "No space left on device")
 
-    def full(content, path):
-        raise TLCourseError("The weights cannot be copied. Make room there.")
-
-    monkeypatch.setattr(keras_archive, "_copy", full)
+    (folder / "model.keras").write_bytes(zipped(sound))
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(TLCourseError, match="Make room") as caught:
-        load(folder, zipped(sound))
+        load_network(folder / "model.keras")
     assert not isinstance(caught.value, DamagedFile)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_damage_of_any_kind_is_answered_with_a_sentence(folder, sound):
-    """Of the configuration, which can name other classes then, and of the whole archive."""
-    damaged = [
-        zipped({**sound, CONFIG: content}) for content in mutations(sound[CONFIG], 60)
-    ]
+    """Of the configuration, which can name other classes then, and of the archive."""
+    configs = mutations(sound[CONFIG], 60)
+    damaged = [zipped({**sound, CONFIG: content}) for content in configs]
     for archive in [*damaged, *mutations(zipped(sound), 140, seed=1)]:
         try:
             load(folder, archive).predict_proba(np.zeros((1, 8, 8, 3), np.uint8))
         except TLCourseError:
             pass
-        except zipfile.BadZipFile:
-            pytest.fail("no sentence")

@@ -6,6 +6,8 @@ import pytest
 
 from tlcourse.model_card import model_card
 
+MISTAKE = {"picture": "dog/7.jpg", "true": "dog", "predicted": "cat"}
+KERAS_FILE = {"bytes": 14_200_000, "accuracy": 0.875, "agreement": 1.0}
 RECORD = {
     "class_names": ["cat", "dog"],
     "input": {"height": 224, "width": 160},
@@ -34,23 +36,9 @@ RECORD = {
             "dog": {"pictures": 12, "right": 9},
         },
         "mistakes": [["dog", "cat", 3]],
-        "surest_mistakes": [
-            {
-                "picture": "dog/7.jpg",
-                "true": "dog",
-                "predicted": "cat",
-                "probability": 0.97,
-            }
-        ],
+        "surest_mistakes": [{**MISTAKE, "probability": 0.97}],
     },
-    "files": {
-        "model.keras": {
-            "bytes": 14_200_000,
-            "accuracy": 0.875,
-            "agreement": 1.0,
-            "pictures_per_second": 31.2,
-        }
-    },
+    "files": {"model.keras": {**KERAS_FILE, "pictures_per_second": 31.2}},
     "left_out": {},
     "made": {
         "date": "2026-11-25",
@@ -65,7 +53,7 @@ RECORD = {
 def card(change=lambda record: None):
     record = copy.deepcopy(RECORD)
     change(record)
-    return model_card(record)
+    return " ".join(model_card(record).split())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +64,7 @@ def card(change=lambda record: None):
         "**87.5%** of 32 test pictures",
         "28 right; 95 % confidence interval 71.9% to 95.0%",
         "Always predicting cat would be right for 62.5%",
-        "| dog | 30 | 12 | 75.0% |\n| cat | 40 | 20 | 95.0% |",
+        "| dog | 30 | 12 | 75.0% | | cat | 40 | 20 | 95.0% |",
         "- dog taken for cat: 3",
         "dog/7.jpg: cat (97%), in truth dog",
         "| model.keras | 14.2 | 87.5% | 100.0% | 31 |",
@@ -98,11 +86,24 @@ def fine_tuned(record):
     record["training"]["settings"] = settings
 
 
+def of_many_classes(record):
+    names = [f"class {number:02}" for number in range(60)]
+    record["test"]["classes"] = {
+        name: {"pictures": 60, "right": number} for number, name in enumerate(names)
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         (fine_tuned, "from block6d on, batch normalisation frozen"),
         (fine_tuned, "epochs 10, learning_rate 0.0001"),
+        (of_many_classes, "class 49 | 0 | 60 | 81.7% | These are the 50 with the low"),
+        (
+            lambda r: r["test"]["classes"].update(dog={"pictures": 0, "right": 0}),
+            "| dog | 30 | 0 | – |",
+        ),
+        (lambda r: r["test"].update(mistakes=[]), "no mistakes"),
         (lambda r: r["test"]["classes"]["dog"].update(pictures=9), "Fewer than 10"),
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
@@ -111,34 +112,3 @@ def fine_tuned(record):
 )
 def test_what_the_record_shows_is_told(change, text):
     assert text not in card() and text in card(change)
-
-
-def test_a_class_that_was_not_tested_has_no_recall():
-    text = card(lambda r: r["test"]["classes"].update(dog={"pictures": 0, "right": 0}))
-    assert "| dog | 30 | 0 | – |" in text
-
-
-def test_of_many_classes_those_with_the_lowest_recall_are_listed():
-    def many(record):
-        names = [f"class {number:02}" for number in range(60)]
-        record["class_names"] = names
-        record["test"]["classes"] = {
-            name: {"pictures": 60, "right": 60 - number}
-            for number, name in enumerate(names)
-        }
-
-    text = card(many)
-    assert "class 59 |" in text and "class 09 |" not in text and "of 60" in text
-
-
-def test_without_mistakes_there_are_none_to_list():
-    assert "Confused" not in card(lambda r: r["test"].update(mistakes=[]))
-
-
-@pytest.mark.parametrize("name", ["[x](javascript:1)", "<img src=x>", "a|b", "`x`"])
-def test_foreign_names_are_shown_and_never_rendered(name):
-    def rename(record):
-        record["data"]["name"] = record["test"]["most_frequent"] = name
-        record["test"]["mistakes"] = [[name, "cat", 3]]
-
-    assert name not in card(rename)

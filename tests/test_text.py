@@ -6,22 +6,15 @@ import sys
 
 import numpy as np
 import pytest
-from small_bert import (
-    LAYERS,
-    LONGEST,
-    VOCABULARY,
-    WIDTH,
-    random_tensors,
-    write_small_bert,
-)
+from small_bert import LAYERS, LONGEST, VOCABULARY, WIDTH
 from tolerances import assert_agree
 
 import tlcourse as tl
-from tlcourse.errors import PictureError, UserInputError
-from tlcourse.features.engine import OnnxEngine, TensorFlowEngine
-from tlcourse.models import bert, bert_onnx
+from tlcourse.errors import UserInputError
+from tlcourse.features.engine import OnnxEngine
+from tlcourse.models import bert
 from tlcourse.models.bert_folder import read_shape, read_weights
-from tlcourse.models.onnx_file import new_session
+from tlcourse.models.onnx_file import new_session, quantize_text
 from tlcourse.models.wordpiece import TruncationWarning
 
 SENTENCES = [
@@ -29,7 +22,6 @@ SENTENCES = [
     "boring",
     "",
     "The story was not very good, and it was long!",
-    "1 2 3",
     "unwatchable plot",
     "a lovely film.",
 ]
@@ -45,31 +37,16 @@ def weights(small_bert_folder, shape):
     return read_weights(small_bert_folder, shape)
 
 
-@pytest.fixture(scope="module")
-def network(shape, weights):
+def some_ids(count, length, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, len(VOCABULARY), (count, length)).astype(np.int32)
+
+
+def keras_network(shape, weights):
     network = bert.encoder(shape)
     for name, arrays in weights.items():
         network.get_layer(name).set_weights(arrays)
     return network
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The batches that go through an engine meanwhile."""
-    batches = []
-    for kind in (OnnxEngine, TensorFlowEngine):
-
-        def run(self, batch, usual=kind.run):
-            batches.append(batch)
-            return usual(self, batch)
-
-        monkeypatch.setattr(kind, "run", run)
-    return batches
-
-
-def some_ids(count, length, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(1, len(VOCABULARY), (count, length)).astype(np.int32)
 
 
 def states(network, layers, ids):
@@ -81,26 +58,13 @@ def states(network, layers, ids):
     return np.asarray(keras.Model(network.inputs[0], output)(ids))
 
 
-# BERT in Keras
-
-
-def test_padding_and_neighbours_change_nothing(network):
+def test_padding_and_neighbours_change_nothing(shape, weights):
+    network = keras_network(shape, weights)
     short, long = some_ids(1, 4), some_ids(5, LONGEST, seed=1)
     padded = np.pad(short, ((0, 0), (0, LONGEST - 4)))
     together = np.asarray(network(np.concatenate([padded, long])))
     assert_agree(together[:1], network(short), 1e-5)
     assert_agree(network(short), states(network, LAYERS, short).mean(axis=1), 1e-5)
-
-
-def test_every_token_attends_to_every_other(network):
-    ids = some_ids(1, 9)
-    other = ids.copy()
-    other[0, -1] = ids[0, -1] % (len(VOCABULARY) - 1) + 1
-    difference = np.abs(states(network, 1, other) - states(network, 1, ids))
-    assert (difference[0].max(axis=-1) > 1e-4).all()
-
-
-# BERT in ONNX
 
 
 @pytest.mark.parametrize("layers", range(LAYERS + 1))
@@ -109,10 +73,8 @@ def test_onnx_computes_what_keras_computes_after_each_layer(
     weights, shape, layers, activation
 ):
     shape = dataclasses.replace(shape, activation=activation)
-    network = bert.encoder(shape)
-    for name, arrays in weights.items():
-        network.get_layer(name).set_weights(arrays)
-    session = new_session(bert_onnx.build(weights, shape, layers))
+    network = keras_network(shape, weights)
+    session = new_session(bert.to_onnx(weights, shape, layers))
     for count, length in ((1, 2), (3, 9), (2, LONGEST)):
         ids = some_ids(count, length)
         (found,) = session.run(None, {"token_ids": ids})
@@ -120,8 +82,8 @@ def test_onnx_computes_what_keras_computes_after_each_layer(
 
 
 def test_int8_is_close_and_smaller(weights, shape):
-    whole = bert_onnx.build(weights, shape, LAYERS)
-    small, ids = bert_onnx.quantize(whole), some_ids(3, 9)
+    whole = bert.to_onnx(weights, shape, LAYERS)
+    small, ids = quantize_text(whole), some_ids(3, 9)
     found, expected = (
         new_session(content).run(None, {"token_ids": ids})[0]
         for content in (small, whole)
@@ -138,9 +100,8 @@ def test_it_runs_without_tensorflow(small_bert_folder):
         "print(model.extract_features(['good', 'bad film']).shape)\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.stdout.strip() == f"(2, {WIDTH})", run.stderr
 
 
@@ -149,25 +110,23 @@ def test_it_runs_without_tensorflow(small_bert_folder):
 
 def test_features_are_averages_of_token_features(small_bert):
     tokens = small_bert.token_features(SENTENCES)
-    assert [len(part) for part in tokens] == [
-        len(small_bert.tokens(sentence)) for sentence in SENTENCES
-    ]
+    lengths = [len(small_bert.tokens(sentence)) for sentence in SENTENCES]
+    assert list(map(len, tokens)) == lengths
     averages = [part.mean(axis=0) for part in tokens]
     features = small_bert.extract_features(SENTENCES)
     assert_agree(features, averages, 1e-5)
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
 
 
-def test_features_are_computed_once(small_bert, small_bert_folder, computed):
+def test_features_are_computed_once(small_bert, small_bert_folder, monkeypatch):
     first = small_bert.extract_features(SENTENCES)
-    before = len(computed)
+    monkeypatch.setattr(OnnxEngine, "run", lambda *_: pytest.fail("computed again"))
     other = tl.load_pretrained_model(small_bert_folder)
     np.testing.assert_array_equal(other.extract_features(SENTENCES[::-1])[::-1], first)
     assert other.network is not None
     np.testing.assert_array_equal(other.extract_features(SENTENCES), first)
-    assert len(computed) == before
-    small_bert.extract_features(SENTENCES, cache=False)
-    assert len(computed) > before
+    with pytest.raises(pytest.fail.Exception):
+        small_bert.extract_features(SENTENCES, cache=False)
 
 
 def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
@@ -187,16 +146,6 @@ def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
     np.testing.assert_array_equal(small_bert.extract_features(sentences), expected)
 
 
-def test_two_folders_of_one_name_do_not_share_features(tmp_path, small_bert):
-    folder = write_small_bert(tmp_path / "small", random_tensors(seed=1))
-    other = tl.load_pretrained_model(folder)
-    assert other.name == small_bert.name
-    difference = other.extract_features(SENTENCES) - small_bert.extract_features(
-        SENTENCES
-    )
-    assert np.abs(difference).max() > 0.01
-
-
 # Inputs
 
 
@@ -208,36 +157,21 @@ def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):
     assert_agree(found[:1], expected, 1e-5)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [None, b"good", 7, [], ["good", None], [float("nan")], {"good": 1}, [["good"]]],
-)
-def test_what_is_no_text_is_refused(small_bert, wrong):
-    with pytest.raises(UserInputError, match="[Tt]ext"):
-        small_bert.extract_features(wrong)
-
-
 def test_pictures_and_sentences_are_not_confused(
     small_bert, bundled_model, photographs
 ):
-    with pytest.raises(UserInputError, match="expected str"):
+    with pytest.raises(UserInputError, match="expected a str"):
         small_bert.extract_features(photographs)
-    for sentences in ("A lovely film.", ["A lovely film."], ["Long. " * 99]):
+    for sentences in ("A lovely film.", ["Long. " * 99]):
         with pytest.raises(UserInputError, match="minilm"):
             bundled_model.extract_features(sentences)
-    with pytest.raises(PictureError, match="does not exist"):
-        bundled_model.extract_features(["nowhere.jpg"])
 
 
-@pytest.mark.parametrize("chosen", [2, "mirrored", ["as is", "mirrored"], 0.5])
-def test_a_sentence_has_no_augmentations(small_bert, chosen):
+def test_a_sentence_has_no_augmentations_and_no_dask(small_bert):
     with pytest.raises(UserInputError, match="taken as it is"):
-        small_bert.activations(SENTENCES, "layer_1", chosen)
+        small_bert.activations(SENTENCES, "layer_1", 2)
     with pytest.raises(UserInputError, match="Dask"):
         small_bert.activations(SENTENCES, "layer_1", engine="dask")
-
-
-# Tokens
 
 
 def test_tokens_are_the_networks_input(small_bert):
@@ -250,18 +184,10 @@ def test_tokens_are_the_networks_input(small_bert):
         small_bert.tokens(["good film", "bad film"])
 
 
-# MiniLM
-
-
-def test_minilms_nearest_sentence_means_the_same():
-    minilm = tl.load_pretrained_model("minilm")
-    sentences = [
-        "The movie was wonderful.",
-        "What a great film!",
-        "The bus leaves at nine.",
-        "My dog eats fish.",
-    ]
-    for model in (minilm, tl.load_pretrained_model("minilm", precision="int8")):
-        features = model.extract_features(sentences, cache=False)
-        features /= np.linalg.norm(features, axis=1, keepdims=True)
-        assert (features[1:] @ features[0]).argmax() == 0
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_minilms_nearest_sentence_means_the_same(precision):
+    model = tl.load_pretrained_model("minilm", precision=precision)
+    sentences = ["The movie was wonderful.", "What a great film!", "My dog eats fish."]
+    features = model.extract_features(sentences, cache=False)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    assert (features[1:] @ features[0]).argmax() == 0

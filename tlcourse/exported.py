@@ -1,9 +1,8 @@
 """An exported network: read from its folder, checked, and run."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from .errors import (
     DamagedFile,
     PictureError,
+    TLCourseError,
     UserInputError,
     printable,
 )
@@ -58,10 +58,8 @@ class ExportedModel(Classifier):
 
     Attributes
     ----------
-    folder : Path
-        Where it is.
-    variant : {"float32", "int8", "keras"}
-        Which of its files is run.
+    folder, variant
+        As given to `load_exported`.
     record : dict
         Its record.json: classes, data, training, accuracy, files.
     input_size : tuple of int
@@ -80,12 +78,9 @@ class ExportedModel(Classifier):
         self._engine = open_engine(path, len(self.classes_), self.input_size)
 
     def __repr__(self) -> str:
-        height, width = self.input_size
-        name = printable(self.folder.name)
-        return (
-            f"<{name}, {self.variant}: {height}×{width} pixels → "
-            f"{len(self.classes_)} classes>"
-        )
+        (height, width), name = self.input_size, printable(self.folder.name)
+        size = f"{height}×{width} pixels"
+        return f"<{name}, {self.variant}: {size} → {len(self.classes_)} classes>"
 
     def predict_proba(self, X: "Images") -> np.ndarray:
         """Predict each class's probability: float32 (n, classes)."""
@@ -93,24 +88,13 @@ class ExportedModel(Classifier):
             self._engine, X, self.input_size, describe="Predicting", bits=self.bits
         )
 
-    def predict_files(self, paths: Iterable[Path]) -> Iterator[Prediction]:
+    def predict_files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
         """Predict file after file, in their order; unreadable files stop nothing."""
-        # Where the paths are read once only, each is a set of its own.
-        known = paths if isinstance(paths, list | tuple) else []
-        depth, paths = BitDepth(known, self.bits), iter(paths)
+        depth, step = BitDepth(paths, self.bits), _AHEAD * workers()
         with ThreadPoolExecutor(workers()) as pool:
-            jobs = deque(
-                pool.submit(self._predict_file, path, depth)
-                for path in islice(paths, _AHEAD * workers())
-            )
-            try:
-                while jobs:
-                    job = jobs.popleft()
-                    for path in islice(paths, 1):
-                        jobs.append(pool.submit(self._predict_file, path, depth))
-                    yield job.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            for start in range(0, len(paths), step):
+                some = paths[start : start + step]
+                yield from pool.map(self._predict_file, some, repeat(depth))
 
     def _predict_file(self, path: Path, depth: BitDepth) -> Prediction:
         try:
@@ -142,11 +126,9 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
     Raises
     ------
     UserInputError
-        No such folder, no export, or a variant that it does not have.
+        No export, or a variant that it does not have.
     DamagedFile
         A file is missing, cut short, altered or foreign.
-    WeightsUnavailable
-        TensorFlow is not installed.
     """
     folder = as_path(folder)
     variant = one_of("variant", variant, VARIANTS)
@@ -158,105 +140,74 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
             f"{folder} has no {name}: {why}. It has: {', '.join(kept)}."
         )
     path = folder / name
-    if not path.is_file():
-        raise DamagedFile(f"{path} is missing, though {RECORD} lists it. {_AGAIN}")
-    if sha256(path) != record["files"][name]["sha256"]:
+    if not path.is_file() or sha256(path) != record["files"][name]["sha256"]:
         raise DamagedFile(
-            f"{path} is not the file that was exported: its SHA-256 differs from the "
-            f"one in {RECORD}. It was altered or cut short. {_AGAIN}"
+            f"{path} is not the file that was exported: it is missing, or its SHA-256 "
+            f"differs from the one in {RECORD}. {_AGAIN}"
         )
     return ExportedModel(folder, variant, record)
 
 
 def read_record(folder: Path) -> dict:
-    """Read the record of an export, and check its form.
-
-    Raises
-    ------
-    UserInputError
-        No folder, or none that holds an export.
-    DamagedFile
-        The record cannot be read, or lacks something.
-    """
+    """Read the record of an export, and check its form."""
     path = folder / RECORD
     if not path.is_file():
-        what = f"holds no {RECORD}" if folder.is_dir() else "is not a folder"
         raise UserInputError(
-            f"{folder} {what}; expected a folder that tl.export or `tlcourse train` "
-            "wrote."
+            f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse "
+            "train` wrote."
         )
     try:
         record = read_json(path, error=DamagedFile)
-        fault = _fault(record)
-    except (DamagedFile, ValueError) as error:
-        fault = f"it cannot be read ({str(error)[:300].removeprefix(f'{path} ')})"
-    except (KeyError, TypeError, AttributeError) as error:
-        fault = f"something is missing in it ({type(error).__name__}: {error})"
-    if fault:
-        raise DamagedFile(f"{path} is not what tl.export wrote: {fault}. {_AGAIN}")
+        _check_form(record)
+    except (TLCourseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        kind = "" if isinstance(error, TLCourseError) else f"{type(error).__name__}: "
+        reason = f"{kind}{str(error)[:300].removeprefix(f'{path} ')}"
+        raise DamagedFile(
+            f"{path} is not what tl.export wrote ({reason}). {_AGAIN}"
+        ) from None
     return record
 
 
-def _fault(record: dict) -> str:
-    """What is wrong with a record's form, or ""; KeyError or TypeError: parts lack."""
-    if record["format"] != FORMAT:
-        return f"its format is {record['format']!r}, expected {FORMAT!r}"
+def _check_form(record: dict) -> None:
+    """Refuse a record without the parts that are used."""
     names, classes, size = record["class_names"], record["classes"], record["input"]
-    are_lists = isinstance(names, list) and isinstance(classes, list)
-    if not are_lists or not len(names) == len(classes) >= 2:
-        return "it does not name each of its classes"
-    kinds = {type(label) for label in classes}
-    if not all(isinstance(name, str) for name in names) or len(kinds) != 1:
-        return "its classes are no names"
-    for side in (size["height"], size["width"]):
-        if not isinstance(side, int) or not 0 < side <= 4096:
-            return "its input has no size"
-    if size.get("bits") is not None and not is_depth(size["bits"]):
-        return "its input has no valid bit depth"
-    if not all(isinstance(file["sha256"], str) for file in record["files"].values()):
-        return "its files have no checksums"
-    if not isinstance(record["left_out"], dict):
-        return "it does not list what was left out"
-    return ""
+    sides, bits = (size["height"], size["width"]), size.get("bits")
+    sound = {
+        "format": record["format"] == FORMAT,
+        "list of class_names": isinstance(names, list)
+        and len(names) >= 2
+        and all(isinstance(name, str) for name in names),
+        "list of classes": isinstance(classes, list)
+        and len(classes) == len(names)
+        and len({type(label) for label in classes}) == 1,
+        "size": all(isinstance(side, int) and 0 < side <= 4096 for side in sides),
+        "bit depth": bits is None or is_depth(bits),
+        "checksum": all(isinstance(f["sha256"], str) for f in record["files"].values()),
+        "list of what was left_out": isinstance(record["left_out"], dict),
+    }
+    for part, is_sound in sound.items():
+        if not is_sound:
+            raise ValueError(f"no usable {part}")
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
-    """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes).
+    """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
+    is_keras = path.suffix == ".keras"
+    try:
+        if is_keras:
+            from .keras_archive import load_network
 
-    Raises
-    ------
-    DamagedFile
-        No file of its kind, or a network of other inputs or outputs.
-    WeightsUnavailable
-        What runs it is not installed.
-    """
-    expected = ((*size, 3), (classes,))
-    engine: Engine | None = None
-    if path.suffix == ".keras":
-        from .keras_archive import load_network
-
-        network = load_network(path)
-        sides = ([*network.inputs], [*network.outputs])
-        shapes = [tuple(side[0].shape[1:]) for side in sides if len(side) == 1]
-        if tuple(shapes) == expected:
-            engine = TensorFlowEngine(network, path.name)
-    else:
-        content = check_foreign(path)
-        engine = OnnxEngine(content, path.name, (classes,))
-        try:
-            session = engine.start()
-            both = (session.get_inputs(), session.get_outputs())
-            shapes = [tuple(side[0].shape[1:]) for side in both if len(side) == 1]
-            black = np.zeros((1, *size, 3), np.float32)
-            shapes[1:] = [engine.run(black).shape[1:]]
-        except Exception as error:  # ONNX Runtime's own, a dozen kinds
-            reason = str(error).strip().split("\n")[0][:200]
-            raise DamagedFile(
-                f"{path} cannot be run as an ONNX file ({reason}). {_AGAIN}"
-            ) from None
-    if engine is None or tuple(shapes) != expected:
+            engine: Engine = TensorFlowEngine(load_network(path), path.name)
+        else:
+            engine = OnnxEngine(check_foreign(path), path.name, (classes,))
+        shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
+        if shape != (1, classes):
+            raise ValueError(f"an output {shape}, by the record expected {classes}")
+    except TLCourseError:
+        raise
+    except Exception as error:  # ONNX Runtime's and TensorFlow's own, a dozen kinds
+        reason = str(error).strip().split("\n")[0][:200]
         raise DamagedFile(
-            f"{path} takes and gives {shapes}; by its record expected {expected}. The "
-            f"two do not belong together. {_AGAIN}"
-        )
+            f"{path} cannot be run on the pictures of its record ({reason}). {_AGAIN}"
+        ) from None
     return engine

@@ -3,26 +3,17 @@
 Each file is compared with the Keras network on the test set before it counts as done.
 """
 
-import errno
 import json
-import threading
 import time
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from . import export_record, validation
-from .datasets.core import Dataset
-from .errors import (
-    TLCourseError,
-    UserInputError,
-    WeightsUnavailable,
-    how_to_install,
-    printable,
-)
-from .export_record import Evaluation, TestSet
+from . import model_card, validation
+from .datasets.core import Dataset, Split
+from .errors import TLCourseError, UserInputError, printable
 from .exported import (
     CARD,
     FORMAT,
@@ -34,23 +25,23 @@ from .exported import (
     open_engine,
 )
 from .features import engine as engines
-from .features.pictures import one_picture, resize
-from .files import as_path, unfinished_folder
+from .features.compute import compute
+from .features.pictures import Pictures, one_picture, resize
+from .files import as_path, sha256, unfinished_folder
 from .folders import check_output_folder
-from .model_card import model_card
 from .models import onnx_file
 from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
-from .native import stderr_silenced
 from .training.classifiers import FineTuned
+from .training.evaluation import ConfusionMatrix, interval
 from .training.probe import LinearProbe
 
 if TYPE_CHECKING:
     import keras
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
-CALIBRATION_PICTURES = 96  # of the training set
-LITERT = "model.tflite"
+CALIBRATION_PICTURES = 96  # of the training set, always the same ones
+LISTED_MISTAKES = 10
 
 
 def export(
@@ -60,7 +51,6 @@ def export(
     model: PretrainedModel | None = None,
     licence: str | None = None,
     about: dict | None = None,
-    litert: bool = False,
 ) -> ExportedModel:
     """Write a trained network into a new folder, each file evaluated on the test set.
 
@@ -88,55 +78,41 @@ def export(
         Of the pictures; by default what the data set's card says.
     about : dict, optional
         What else the record should hold, ready for JSON.
-    litert : bool
-        Also write model.tflite, by TensorFlow's converter; needs the extra "litert".
-
-    Returns
-    -------
-    ExportedModel
 
     Raises
     ------
-    UserInputError
-        The folder holds something, there is no test set, or the network is for text.
     TLCourseError
-        The folder cannot be written, or a file disagrees with Keras; nothing is left.
+        It cannot be written, or a file disagrees with Keras; nothing is left.
     """
     path = as_path(folder)
-    _check(trained, dataset, licence, litert)
+    _check(trained, dataset, licence)
     check_output_folder(path)
     start, network = time.perf_counter(), _whole_network(trained, model)
     try:
         with unfinished_folder(path) as inside:
-            record = (about or {}) | _write(inside, network, trained, dataset, litert)
-            record["data"]["licence"] = licence or dataset.card.licence
-            record["made"]["seconds"] = round(time.perf_counter() - start, 1)
+            record = (about or {}) | _write(inside, network, trained, dataset)
+            record["backbone"] = model_card.about_backbone(network.name)
+            record["data"] = model_card.about_data(dataset, licence)
+            record["training"] = model_card.about_training(trained)
+            seconds = round(time.perf_counter() - start, 1)
+            record["made"] = model_card.provenance() | {"seconds": seconds}
             text = json.dumps(record, indent=2, ensure_ascii=False)
             _write_text(inside / RECORD, text)
-            _write_text(inside / CARD, model_card(record))
+            _write_text(inside / CARD, model_card.model_card(record))
             inside.chmod(0o755)
             if path.is_dir():
                 path.rmdir()  # empty, or this fails and nothing is lost
             inside.rename(path)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise TLCourseError(
-                f"Another job has written to {path} meanwhile; nothing of it was "
-                "overwritten. Choose another folder: the same call is quick, as what "
-                "was computed is kept."
-            ) from error
         raise TLCourseError(
             f"The export could not be written to {path} ({error.strerror or error}). "
-            "Nothing was left there. Make room, or choose another folder."
+            "Nothing was left there, and nothing overwritten. Choose another folder."
         ) from error
     return load_exported(path)
 
 
 def _check(
-    trained: FineTuned | LinearProbe,
-    dataset: Dataset,
-    licence: str | None,
-    litert: bool,
+    trained: FineTuned | LinearProbe, dataset: Dataset, licence: str | None
 ) -> None:
     """Refuse whatever can be refused before the work."""
     if not isinstance(trained, FineTuned | LinearProbe):
@@ -144,31 +120,16 @@ def _check(
             f"export was given {type(trained).__name__}; expected the result of "
             "tl.fine_tune or tl.train_classifier."
         )
-    if not isinstance(dataset, Dataset):
-        raise UserInputError(
-            f"dataset is {validation.shown(dataset)}; expected a data set of "
-            "tl.datasets.from_folder or tl.load_dataset."
-        )
-    if licence is not None:
-        validation.text("licence", licence)
     if getattr(trained, "input_size", ()) is None:
         raise UserInputError(
             "This network is for text; export writes networks for pictures. "
             "trained.model.save('name.keras') saves it."
         )
-    if not len(dataset.test):
+    validation.text("licence", "" if licence is None else licence)
+    if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
-            f"{dataset.name} has no test set, so the export cannot be evaluated. Each "
-            "class needs three different pictures or more: for training, validation "
-            "and test set."
+            f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
-    if validation.flag("litert", litert):
-        try:
-            import ai_edge_litert.interpreter  # noqa: F401
-        except ImportError:
-            raise WeightsUnavailable(
-                f"LiteRT is not installed. {how_to_install('litert')}."
-            ) from None
 
 
 def _whole_network(
@@ -182,17 +143,31 @@ def _whole_network(
             "A linear probe takes features, and an export takes pictures: give the "
             "pretrained model, tl.export(classifier, folder, dataset, model=model)."
         )
-    network, head = model.copy_network(), trained.as_head()
     import keras
 
+    network, head = model.copy_network(), trained.as_head()
     if network.output_shape[-1] != head.kernel.shape[0]:
         raise UserInputError(
             f"The classifier was trained on {head.kernel.shape[0]:,} features, "
-            f"{model.name} has {network.output_shape[-1]:,}. Give the model whose "
-            "features it was trained on; features of chosen blocks are not exported."
+            f"{model.name} has {network.output_shape[-1]:,}. Give its own model; "
+            "features of chosen blocks are not exported."
         )
-    name = f"{model.name}_with_probe"
-    return keras.Model(network.inputs, head(network.output), name=name)
+    outputs, name = head(network.output), f"{model.name}_with_probe"
+    return keras.Model(network.inputs, outputs, name=name)
+
+
+class _Evaluation(NamedTuple):
+    """One file on the test set."""
+
+    probabilities: np.ndarray
+    pictures_per_second: float
+
+    def difference(self, other: "_Evaluation") -> float:
+        return float(np.abs(self.probabilities - other.probabilities).max())
+
+    def share(self, labels: np.ndarray) -> float:
+        """How often it predicts these positions among the classes."""
+        return float(np.mean(self.probabilities.argmax(axis=1) == labels))
 
 
 def _write(
@@ -200,14 +175,18 @@ def _write(
     network: "keras.Model",
     trained: FineTuned | LinearProbe,
     dataset: Dataset,
-    litert: bool,
 ) -> dict:
-    """Write everything but record and card; returns the record."""
-    height, width = network.input_shape[1:3]
-    size, test = (height, width), TestSet(trained, dataset)
+    """Write the network and its labels; returns what the record says of them."""
+    height, width = size = network.input_shape[1:3]
+    names = trained.class_names
+    train, true = (_positions(trained, part) for part in (dataset.train, dataset.test))
 
-    def evaluate(path: Path) -> Evaluation:
-        return test.evaluate(open_engine(path, len(trained.classes_), size), size)
+    def evaluate(path: Path) -> _Evaluation:
+        engine, images = open_engine(path, len(names), size), dataset.test.images
+        compute(engine, images[:1], size)  # starts it
+        start = time.perf_counter()
+        probabilities = compute(engine, images, size, describe="Evaluating")
+        return _Evaluation(probabilities, len(images) / (time.perf_counter() - start))
 
     keras_file, float32, int8 = (
         folder / VARIANTS[variant] for variant in ("keras", "float32", "int8")
@@ -215,80 +194,106 @@ def _write(
     network.save(keras_file)
     engines.release_all()  # conversion needs the memory
     reference = evaluate(keras_file)
-    files, left_out = {keras_file: reference}, {}
     float32.write_bytes(to_onnx(network))
-    files[float32] = evaluate(float32)
+    files, left_out = {keras_file: reference, float32: evaluate(float32)}, {}
     difference = files[float32].difference(reference)
     if difference > LARGEST_DIFFERENCE:
         raise TLCourseError(
             f"The ONNX file disagrees with Keras by {difference:.2g} on the test set; "
-            f"expected at most {LARGEST_DIFFERENCE:g}. Nothing was written; "
-            "network.save('name.keras') keeps the network."
+            "nothing was written. network.save('name.keras') keeps the network."
         )
-    pictures = _calibration_pictures(dataset, size)
+    images = dataset.train.images
+    rows = np.random.default_rng(0).permutation(len(images))[:CALIBRATION_PICTURES]
+    pictures = (resize(np.asarray(one_picture(images[int(row)])), size) for row in rows)
     int8.write_bytes(onnx_file.quantize(float32.read_bytes(), pictures))
-    quantized = evaluate(int8)
-    if quantized.accuracy < test.interval(reference)[0]:
+    quantized, test = evaluate(int8), _about_test(dataset, names, true, reference)
+    if quantized.share(true) < test["interval"][0]:
         int8.unlink()
         left_out[int8.name] = (
-            f"in int8 its test accuracy is {quantized.accuracy:.1%} instead of "
-            f"{reference.accuracy:.1%}"
+            f"in int8 its test accuracy is {quantized.share(true):.1%} instead of "
+            f"{reference.share(true):.1%}"
         )
     else:
         files[int8] = quantized
-    if litert:
-        files[folder / LITERT] = _write_litert(folder / LITERT, network, test, size)
-    names = map(printable, trained.class_names)
-    _write_text(folder / LABELS, "\n".join(names) + "\n")
+    _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
+    majority = np.bincount(train).argmax()
+    baseline = float(np.mean(true == majority))
+    test |= {"most_frequent": names[majority], "baseline": baseline}
+    kept = reference.probabilities.argmax(axis=1)
     return {
         "format": FORMAT,
-        "class_names": trained.class_names,
+        "class_names": names,
         "classes": trained.classes_.tolist(),
-        "input": {"height": height, "width": width, **export_record.bit_depth(dataset)},
-        "backbone": export_record.backbone(network.name),
-        "data": export_record.data(dataset),
-        "training": export_record.training(trained),
-        "test": test.record(reference),
+        "input": {"height": height, "width": width, **_bit_depth(dataset)},
+        "test": test,
         "files": {
-            path.name: evaluation.record(path, reference)
-            for path, evaluation in files.items()
+            path.name: {
+                "bytes": path.stat().st_size,
+                "sha256": sha256(path),
+                "accuracy": one.share(true),
+                "agreement": one.share(kept),
+                "largest_difference": one.difference(reference),
+                "pictures_per_second": round(one.pictures_per_second, 1),
+            }
+            for path, one in files.items()
         },
         "left_out": left_out,
-        "made": export_record.provenance(),
     }
 
 
-def _calibration_pictures(dataset: Dataset, size: tuple[int, int]) -> list[np.ndarray]:
-    """Training pictures, without their labels, always the same ones."""
-    images = dataset.train.images
-    count = min(CALIBRATION_PICTURES, len(images))
-    rows = np.random.default_rng(0).permutation(len(images))[:count]
-    return [resize(np.asarray(one_picture(images[int(row)])), size) for row in rows]
+def _positions(trained: FineTuned | LinearProbe, split: Split) -> np.ndarray:
+    """The positions of a split's labels among the classes."""
+    is_text = trained.classes_.dtype.kind == "U"
+    labels = split.label_names if is_text else split.labels
+    return trained.positions(labels, len(labels))
 
 
-def _write_litert(
-    path: Path, network: "keras.Model", test: TestSet, size: tuple[int, int]
-) -> Evaluation:
-    """Write a LiteRT file by TensorFlow's converter, and evaluate it."""
-    import tensorflow as tf
-    from ai_edge_litert.interpreter import Interpreter
+def _bit_depth(dataset: Dataset) -> dict[str, int]:
+    """The bit depth of 16-bit pictures that do not state theirs, if there are any."""
+    images = [split.images for split in dataset.splits.values()]
+    depths = [part.depth.bits for part in images if isinstance(part, Pictures)]
+    return {"bits": max(filter(None, depths))} if any(depths) else {}
 
-    with stderr_silenced():
-        converter = tf.lite.TFLiteConverter.from_keras_model(network)
-        path.write_bytes(converter.convert())
-        interpreter = Interpreter(str(path), num_threads=engines.workers())
-    predict, lock = interpreter.get_signature_runner(), threading.Lock()
-    (name,), (output,) = predict.get_input_details(), predict.get_output_details()
 
-    class LiteRT:
-        batch, key, output_shape = 1, path.name, (len(test.names),)
+def _about_test(
+    dataset: Dataset, names: list[str], true: np.ndarray, evaluation: _Evaluation
+) -> dict:
+    """What the card says of the test set; `true` are positions among the `names`."""
+    probability = evaluation.probabilities.max(axis=1)
+    predicted = evaluation.probabilities.argmax(axis=1)
+    wrong, matrix = predicted != true, ConfusionMatrix.of(true, predicted, names)
+    surest = np.flatnonzero(wrong)[np.argsort(-probability[wrong], kind="stable")]
+    tested, right = (
+        part.tolist() for part in (matrix.counts.sum(axis=1), matrix.counts.diagonal())
+    )
+    return {
+        "pictures": len(true),
+        "right": sum(right),
+        "accuracy": matrix.accuracy,
+        "interval": list(interval(sum(right), len(true))),
+        "classes": {
+            name: {"pictures": one, "right": other}
+            for name, one, other in zip(names, tested, right, strict=True)
+        },
+        "mistakes": matrix.worst(LISTED_MISTAKES),
+        "surest_mistakes": [
+            {
+                "picture": _picture_name(dataset, int(row)),
+                "true": names[true[row]],
+                "predicted": names[predicted[row]],
+                "probability": round(float(probability[row]), 4),
+            }
+            for row in surest[:LISTED_MISTAKES]
+        ],
+    }
 
-        @staticmethod
-        def run(batch: np.ndarray) -> np.ndarray:
-            with lock:
-                return predict(**{name: batch})[output]
 
-    return test.evaluate(LiteRT(), size)
+def _picture_name(dataset: Dataset, row: int) -> str:
+    """Class folder and file name, or the row: no path of this machine."""
+    paths = getattr(dataset.test.images, "paths", None)
+    if not paths:
+        return f"test picture {row}"
+    return printable(Path(*paths[row].parts[-2:]).as_posix())
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,89 +1,127 @@
-"""A model card in Markdown, written from an export's record and from nothing else.
+"""An export's record of data, training and test, and the model card made from it.
 
 M. Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
-from .foreign_text import escape_markdown as escaped
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
 
-FEW = 10  # test pictures of a class under which its recall says little
+import numpy as np
+
+from .datasets.core import Dataset
+from .errors import printable
+from .features.engine import processors
+from .foreign_text import escape_markdown as escaped
+from .models.recipes import RECIPES
+from .training.classifiers import FineTuned
+from .training.probe import LinearProbe
+
 LISTED = 50  # classes in the table
+FEW = 10  # test pictures of a class under which its recall says little
 UNEVEN = 3  # times as many training pictures of one class as of another
+_TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
+_PACKAGES = "tlcourse keras tensorflow-cpu tensorflow onnxruntime tf2onnx pillow numpy"
+
+_CARD = """\
+# {name}: {count} classes
+
+Classifies pictures into {count} classes: {some_names}. The backbone is {backbone_name}
+({backbone[source]}). Made with tlcourse.
+
+## How to use it
+
+    tlcourse predict PICTURES --model THIS_FOLDER
+
+or, without tlcourse, any program that runs ONNX or Keras files: input RGB pixels from 0
+to 255 as float32, (n, {input[height]}, {input[width]}, 3), the picture as a whole
+resized to {input[width]} × {input[height]} (bicubic), nothing scaled or cropped; output
+a probability for each line of labels.txt.
+
+## How good it is
+
+**{test[accuracy]:.1%}** of {test[pictures]:,} test pictures, which took no part in
+training or model selection ({test[right]:,} right; 95 % confidence interval
+{test[interval][0]:.1%} to {test[interval][1]:.1%}). Always predicting {most_frequent}
+would be right for {test[baseline]:.1%}.
+
+| Class | Training pictures | Test pictures | Recall |
+|---|---|---|---|
+{classes}
+
+{mistakes}
+
+## Files
+
+| File | MB | Test accuracy | Same prediction as Keras | Pictures/s ¹ |
+|---|---|---|---|---|
+{files}
+
+¹ On the machine that made them ({made[system]}, {made[processors]} processors).
+
+## Data
+
+{data}
+
+## Training
+
+{training}
+
+## Limits
+
+{limits}
+
+Written {made[date]} by tlcourse from record.json: {versions}, Python {made[python]}.
+"""
 
 
 def model_card(record: dict) -> str:
-    """Write the card of a record, see `tlcourse.exporting`."""
-    sections = [
-        _summary(record),
-        _usage(record),
-        _accuracy(record),
-        _classes(record),
-        _mistakes(record),
-        _files(record),
-        _data(record),
-        _training(record),
-        _limits(record),
-        _provenance(record),
-    ]
-    return "\n\n".join(filter(None, sections)) + "\n"
-
-
-def _summary(record: dict) -> str:
-    names, backbone = record["class_names"], record["backbone"]
-    return (
-        f"# {escaped(record['data']['name'])}: {len(names)} classes\n\n"
-        f"Classifies pictures into {len(names)} classes: {_some(names)}. The backbone "
-        f"is {escaped(backbone['name'])} ({backbone['source']}). Made with tlcourse."
-    )
-
-
-def _usage(record: dict) -> str:
-    height, width = record["input"]["height"], record["input"]["width"]
-    return (
-        "## How to use it\n\n    tlcourse predict PICTURES --model THIS_FOLDER\n\n"
-        "or, without tlcourse, any program that runs ONNX or Keras files: input RGB "
-        f"pixels from 0 to 255 as float32, (n, {height}, {width}, 3), the picture as a "
-        f"whole resized to {width} × {height} (bicubic), nothing scaled or cropped; "
-        "output a probability for each line of labels.txt."
-    )
-
-
-def _accuracy(record: dict) -> str:
-    test = record["test"]
-    low, high = test["interval"]
-    return (
-        f"## How good it is\n\n**{test['accuracy']:.1%}** of {test['pictures']:,} test "
-        "pictures, which took no part in training or model selection "
-        f"({test['right']:,} right; 95 % confidence interval {low:.1%} to {high:.1%}). "
-        f"Always predicting {escaped(test['most_frequent'])} would be right for "
-        f"{test['baseline']:.1%}."
+    """Write the card of a record in Markdown; every name in it is escaped."""
+    backbone, test, made = record["backbone"], record["test"], record["made"]
+    return _CARD.format(
+        backbone=backbone,
+        input=record["input"],
+        test=test,
+        made=made,
+        name=escaped(record["data"]["name"]),
+        count=len(record["class_names"]),
+        some_names=_some(record["class_names"]),
+        backbone_name=escaped(backbone["name"]),
+        most_frequent=escaped(test["most_frequent"]),
+        classes=_classes(record),
+        mistakes=_mistakes(test),
+        files=_files(record),
+        data=_data(record["data"], backbone),
+        training=_training(record),
+        limits=_limits(record),
+        versions=", ".join(map(" ".join, made["versions"].items())),
     )
 
 
 def _classes(record: dict) -> str:
     trained, tested = record["data"]["pictures"]["train"], record["test"]["classes"]
-    lines = [
-        "| Class | Training pictures | Test pictures | Recall |",
-        "|---|---|---|---|",
-    ]
-    ranked = sorted(tested, key=lambda name: (_recall(tested[name]), name))
-    for name in ranked[:LISTED]:
-        count = tested[name]["pictures"]
-        recall = f"{_recall(tested[name]):.1%}" if count else "–"
-        lines.append(
-            f"| {escaped(name)} | {trained.get(name, 0):,} | {count:,} | {recall} |"
-        )
-    if len(ranked) > LISTED:
-        lines.append(
-            f"\nThese are the {LISTED} with the lowest recall, of {len(ranked):,}; "
-            "record.json has all."
-        )
+    recalls = {  # of a class that was not tested none: last in the table
+        name: found["right"] / found["pictures"] if found["pictures"] else np.inf
+        for name, found in tested.items()
+    }
+    lines = []
+    for name in sorted(recalls, key=lambda name: (recalls[name], name)):
+        count, recall = tested[name]["pictures"], f"{recalls[name]:.1%}"
+        cells = (escaped(name), f"{trained.get(name, 0):,}", f"{count:,}")
+        lines.append(f"| {' | '.join(cells)} | {recall if count else '–'} |")
+    if len(lines) > LISTED:
+        lines[LISTED:] = [
+            f"\nThese are the {LISTED} with the lowest recall, of {len(lines):,};"
+            " record.json has all."
+        ]
     return "\n".join(lines)
 
 
-def _mistakes(record: dict) -> str:
-    test = record["test"]
+def _mistakes(test: dict) -> str:
     if not test["mistakes"]:
-        return ""
+        return "There were no mistakes."
     lines = ["Confused most often:", ""]
     for true, predicted, count in test["mistakes"][:5]:
         lines.append(f"- {escaped(true)} taken for {escaped(predicted)}: {count}")
@@ -98,50 +136,37 @@ def _mistakes(record: dict) -> str:
 
 def _files(record: dict) -> str:
     lines = [
-        "## Files",
-        "",
-        "| File | MB | Test accuracy | Same prediction as Keras | Pictures/s ¹ |",
-        "|---|---|---|---|---|",
+        f"| {name} | {file['bytes'] / 1e6:.1f} | {file['accuracy']:.1%} | "
+        f"{file['agreement']:.1%} | {file['pictures_per_second']:.0f} |"
+        for name, file in record["files"].items()
     ]
-    for name, file in record["files"].items():
-        lines.append(
-            f"| {name} | {file['bytes'] / 1e6:.1f} | {file['accuracy']:.1%} | "
-            f"{file['agreement']:.1%} | {file['pictures_per_second']:.0f} |"
-        )
-    lines += [
-        f"\n{name} was left out: {why}." for name, why in record["left_out"].items()
-    ]
-    made = record["made"]
-    lines.append(
-        f"\n¹ On the machine that made them ({made['system']}, {made['processors']} "
-        "processors)."
+    left_out = record["left_out"].items()
+    return "\n".join(
+        [*lines, *(f"\n{name} was left out: {why}." for name, why in left_out)]
     )
-    return "\n".join(lines)
 
 
-def _data(record: dict) -> str:
-    data, backbone = record["data"], record["backbone"]
+def _data(data: dict, backbone: dict) -> str:
     counts = ", ".join(
         f"{sum(classes.values()):,} {split}"
         for split, classes in data["pictures"].items()
     )
     lines = [
-        "## Data\n",
-        f"- Pictures: {escaped(data['name'])}: {counts}; {data['left_out']:,} files "
-        "left out.",
+        f"- Pictures: {escaped(data['name'])}: {counts}; {data['left_out']:,} files left "
+        "out.",
         f"- Source: {escaped(data['source'])}.",
         f"- Licence of the pictures: {escaped(data['licence'])}.",
     ]
     if backbone["top1"]:
         lines.append(
-            f"- The backbone: {backbone['name']}, pretrained on ImageNet (published "
-            f"top-1 accuracy {backbone['top1']} %)."
+            f"- The backbone: {backbone['name']}, pretrained on ImageNet (published top-1 "
+            f"accuracy {backbone['top1']} %)."
         )
     return "\n".join(lines)
 
 
 def _training(record: dict) -> str:
-    training = record["training"]
+    training, choice = record["training"], record.get("job", {}).get("choice")
     if training["method"] == "linear probe":
         text = (
             "A linear probe: logistic regression on the frozen network's features, "
@@ -158,14 +183,12 @@ def _training(record: dict) -> str:
             f"A linear probe first, then fine-tuning from {first} on, batch "
             f"normalisation frozen (LP-FT, Kumar et al., ICLR 2022): {settings}."
         )
-    choice = record.get("job", {}).get("choice")
-    return f"## Training\n\n{text}" + (f"\n{choice}" if choice else "")
+    return f"{text}\n{choice}" if choice else text
 
 
 def _limits(record: dict) -> str:
     tested, trained = record["test"]["classes"], record["data"]["pictures"]["train"]
     lines = [
-        "## Limits\n",
         "- It predicts one of its classes for any picture. A high probability does not "
         "mean that the picture shows one of them.",
         "- The test pictures have the same source as the training pictures. Accuracy "
@@ -192,22 +215,56 @@ def _limits(record: dict) -> str:
     return "\n".join(lines)
 
 
-def _provenance(record: dict) -> str:
-    made = record["made"]
-    versions = ", ".join(
-        f"{name} {version}" for name, version in made["versions"].items()
-    )
-    return (
-        f"Written {made['date']} by tlcourse from record.json: {versions}, Python "
-        f"{made['python']}."
-    )
-
-
-def _recall(counts: dict) -> float:
-    """Recall of a class; more than 1 where it was not tested: last in the table."""
-    return counts["right"] / counts["pictures"] if counts["pictures"] else 2.0
-
-
 def _some(names: list[str], most: int = 8) -> str:
     shown = ", ".join(map(escaped, names[:most]))
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def about_backbone(name: str) -> dict:
+    """Name, source and published accuracy of the pretrained network."""
+    known = next((known for known in RECIPES if name.startswith(known)), None)
+    if known is None:
+        return {"name": name, "source": "trained from scratch", "top1": None}
+    return {"name": known, "source": RECIPES[known].source, "top1": RECIPES[known].top1}
+
+
+def about_data(dataset: Dataset, licence: str | None) -> dict:
+    """Name, source, licence, and how many pictures each class has."""
+    source, names = dataset.card.source, dataset.class_names
+    if os.path.exists(source):
+        source = printable(Path(source).name)  # no path of this machine
+    pictures = {}
+    for split, part in dataset.splits.items():
+        counts = np.bincount(part.labels, minlength=len(names)).tolist()
+        pictures[split] = dict(zip(names, counts, strict=True))
+    return {
+        "name": printable(dataset.name),
+        "source": source,
+        "licence": licence or dataset.card.licence,
+        "pictures": pictures,
+        "left_out": len(dataset.skipped),
+    }
+
+
+def about_training(trained: FineTuned | LinearProbe) -> dict:
+    """How it was trained."""
+    if isinstance(trained, LinearProbe):
+        accuracy = trained.cross_validated_accuracy_
+        return {"method": "linear probe", "C": trained.C_, "cross_validated": accuracy}
+    record = trained.record
+    return {"method": "fine-tuned"} | {
+        key: record[key] for key in _TRAINING.split() if key in record
+    }
+
+
+def provenance() -> dict:
+    """When, where and with which versions the export was made."""
+    found = {part.metadata["Name"]: part.version for part in metadata.distributions()}
+    versions = {name: found[name] for name in _PACKAGES.split() if name in found}
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": processors(),
+        "python": platform.python_version(),
+        "versions": versions,
+    }

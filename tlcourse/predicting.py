@@ -16,9 +16,7 @@ from .features.pictures import files_below
 from .files import as_path
 from .foreign_text import csv_cell, is_formula
 from .progress import progress_bar
-from .validation import one_of, whole_number
-
-FORMATS = ("csv", "json")
+from .validation import one_of, shown, whole_number
 
 Row = tuple[Path, list[tuple[str, float]], str]
 """Path, (label, probability) pairs with the most probable first, error."""
@@ -36,8 +34,7 @@ def predict_files(
     Parameters
     ----------
     model : ExportedModel or callable
-        From `load_exported`; or a function that loads it, called when all else has been
-        checked.
+        Or a function that loads it, called when all else has been checked.
     paths : iterable of path
         Files, and folders, of which every picture below is taken.
     write : text file
@@ -55,13 +52,8 @@ def predict_files(
     -------
     tuple of int
         How many pictures were predicted, and how many could not be read.
-
-    Raises
-    ------
-    UserInputError
-        A path that does not exist, no pictures, an unknown form, `top` out of range.
     """
-    form, top = one_of("format", form, FORMATS), whole_number("top", top, 1)
+    form, top = one_of("format", form, ("csv", "json")), whole_number("top", top, 1)
     files, closed = _files(paths)
     model = model() if callable(model) else model
     whole_number("top", top, 1, len(model.class_names))
@@ -76,8 +68,7 @@ def predict_files(
 def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
     """The picture files, and the folders that cannot be opened."""
     files, closed = [], []
-    paths = [as_path(path, "a picture") for path in paths]
-    for path in paths:
+    for path in [as_path(path, "a picture") for path in paths]:
         if os.path.isdir(path):
             below = files_below(path)
             files += below.pictures
@@ -89,9 +80,9 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
                 f"{path} does not exist. Relative paths start at {Path.cwd()}."
             )
     if not files and not closed:
-        where = ", ".join(map(str, paths[:3])) or "the list of paths"
         raise UserInputError(
-            f"There are no pictures in {where}; expected at least one."
+            f"There are no pictures in {shown(list(map(str, paths)))}; expected at "
+            "least one."
         )
     return files, closed
 
@@ -99,12 +90,9 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
 def _rows(
     model: ExportedModel, files: list[Path], closed: list[Prediction], top: int
 ) -> Iterator[Row]:
-    names = model.class_names
-    with progress_bar(
-        total=len(files), desc="Predicting", unit=" pictures"
-    ) as progress:
-        predictions = chain(closed, model.predict_files(files))
-        for path, probabilities, error in predictions:
+    names, options = model.class_names, {"desc": "Predicting", "unit": " pictures"}
+    with progress_bar(total=len(files), **options) as progress:
+        for path, probabilities, error in chain(closed, model.predict_files(files)):
             best: list[tuple[str, float]] = []
             if probabilities is not None:
                 order = np.argsort(-probabilities, kind="stable")[:top]
@@ -139,18 +127,14 @@ def _write_json(rows: Iterable[Row], write: TextIO) -> Iterator[Row]:
     separator = "["
     for row in rows:
         path, best, error = row
-        predictions = [
-            {"label": label, "probability": round(probability, 4)}
-            for label, probability in best
-        ]
+        predictions = [{"label": n, "probability": round(p, 4)} for n, p in best]
         result = {"error": error} if error else {"predictions": predictions}
-        write.write(separator + _json({"picture": str(path), **result}))
+        content = {"picture": str(path), **result}
+        text = json.dumps(content, ensure_ascii=False)
+        # Readable letters; with JSON's escapes where a name is not Unicode.
+        write.write(
+            separator + (text if printable(text) == text else json.dumps(content))
+        )
         separator = ",\n "
         yield row
     write.write("]\n")
-
-
-def _json(value: dict) -> str:
-    """In readable letters; where a name is not Unicode, with JSON's escapes."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if printable(text) == text else json.dumps(value)

@@ -9,17 +9,9 @@ from .foreign_text import escape_html
 
 
 class Table(NamedTuple):
-    """Rows under column names: `pandas.DataFrame(table.rows, columns=table.columns)`.
+    """Rows under column names: `pandas.DataFrame(table.rows, columns=table.columns)`."""
 
-    Attributes
-    ----------
-    columns : sequence of str
-        The first one names the row.
-    rows : list of tuple
-        Numbers as they were measured.
-    """
-
-    columns: Sequence[str]
+    columns: Sequence[str]  # the first one names the row
     rows: list[tuple]
 
     def texts(self) -> list[list[str]]:

@@ -33,7 +33,7 @@ from .models.load import load_pretrained_model
 from .models.vision import PretrainedModel
 from .progress import duration
 from .training.classifiers import FineTuned
-from .training.evaluation import Gain, paired_gain
+from .training.evaluation import paired_gain
 from .training.fine_tune import fine_tune, first_block
 from .training.fitting import Settings
 from .training.probe import LinearProbe, train_classifier
@@ -42,7 +42,7 @@ TIMED = 16  # pictures with which the time is estimated
 # Cost per picture in forward passes of the network, measured on two cores.
 EPOCH_COST, TEST_COST = 0.5, 6.0
 EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
-SHOWN = 10  # classes that are printed; the model card has more
+SHOWN = 10  # files that were left out and are printed
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def train_folder(
 
     Parameters
     ----------
-    folder : str or PathLike
+    folder : path
         As for `datasets.from_folder`.
-    out : str or PathLike
+    out : path
         A new or empty folder. Where it holds the result of this very job, nothing is
         done.
     backbone : str
@@ -89,22 +89,10 @@ def train_folder(
     scheduler : str, optional
         Address of a Dask scheduler whose workers compute features and activations; they
         must see the pictures and the cache's folder under the same paths.
-
-    Returns
-    -------
-    ExportedModel
-
-    Raises
-    ------
-    UserInputError
-        As `from_folder`, `fine_tune` and `export`; too few pictures for three splits.
-    TLCourseError
-        As `export`; the scheduler cannot be reached.
     """
     out = as_path(out, "out")
     epochs = validation.whole_number("epochs", epochs, 0, 10_000)
-    if licence is not None:
-        validation.text("licence", licence)
+    validation.text("licence", "" if licence is None else licence)
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
@@ -142,11 +130,15 @@ def _train(job: _Job, out: Path, settings: dict, threads: int) -> ExportedModel:
     say(f"Testing on the test pictures, once, and exporting to {out} …")
     seconds = round(time.perf_counter() - started, 1)
     about = {**settings, "estimated_seconds": estimate, **choice, "seconds": seconds}
-    exported = export(
-        chosen, out, job.dataset, job.model, settings["licence"], about={"job": about}
+    licence = settings["licence"]
+    exported = export(chosen, out, job.dataset, job.model, licence, {"job": about})
+    test = exported.record["test"]
+    low, high = test["interval"]
+    say(
+        f"{test['accuracy']:.1%} of {test['pictures']:,} test pictures are right (95 % "
+        f"interval {low:.1%} to {high:.1%}); always answering "
+        f"{printable(test['most_frequent'])}: {test['baseline']:.1%}."
     )
-    for line in _test_results(exported.record["test"]):
-        say(printable(line))
     for name, file in exported.record["files"].items():
         size = file["bytes"] / 1e6
         say(f"  {out / name}: {size:.1f} MB, {file['accuracy']:.1%} right")
@@ -165,12 +157,10 @@ def _read(folder: str | PathLike, say: Callable[[str], None]) -> Dataset:
         say(line)
     for file, why in dataset.skipped[:SHOWN]:
         say(printable(f"  left out: {file}: {why}"))
-    empty = [name for name, split in dataset.splits.items() if not len(split)]
-    if empty:
+    if not all(map(len, dataset.splits.values())):
         raise UserInputError(
-            f"There are too few pictures in {folder}: nothing is left for "
-            f"{' and '.join(empty)}. Each class needs three different pictures or "
-            "more: for training, validation and test."
+            f"There are too few pictures in {folder}. Each class needs three different "
+            "pictures or more: for training, validation and test."
         )
     return dataset
 
@@ -247,45 +237,13 @@ def _select(job: _Job) -> tuple[FineTuned | LinearProbe, dict]:
     )
     right = tuned.predict(held_out.images) == held_out.labels
     gain = paired_gain(probe_right, right)
-    about["fine_tuned"] = tuned_accuracy = float(np.mean(right))
-    choice = _about_choice(accuracy, tuned_accuracy, gain)
+    about["fine_tuned"] = float(np.mean(right))
+    is_better = gain.exceeds_one_standard_error
+    kept = "fine-tuned one" if is_better else "probe, the simpler model,"
+    choice = (
+        f"Fine-tuned: {about['fine_tuned']:.1%} of the validation pictures are right, "
+        f"{gain.net:+} of {gain.rows}; one standard error is {gain.standard_error:.1f}. "
+        f"The {kept} is kept."
+    )
     job.say(choice)
-    chosen = tuned if gain.exceeds_one_standard_error else probe
-    return chosen, {**about, "choice": choice}
-
-
-def _about_choice(probe: float, tuned: float, gain: Gain) -> str:
-    """Which model was kept, and why."""
-    more = "fewer" if gain.net < 0 else "more"
-    difference = f"{abs(gain.net)} {more}" if gain.net else "as many"
-    compared = (
-        f"Fine-tuned: {tuned:.1%} of the validation pictures are right, the probe "
-        f"{probe:.1%}: {difference} of {gain.rows}"
-    )
-    error = f"one standard error ({gain.standard_error:.1f})"
-    if gain.exceeds_one_standard_error:
-        return f"{compared}, which exceeds {error}. The fine-tuned one is kept."
-    within = f", within {error}" if gain.net > 0 else ""
-    return f"{compared}{within}. The probe, the simpler model, is kept."
-
-
-def _test_results(test: dict) -> Iterator[str]:
-    """The results on the test pictures, line by line."""
-    low, high = test["interval"]
-    yield (
-        f"{test['accuracy']:.1%} of {test['pictures']:,} test pictures are right (95 % "
-        f"interval {low:.1%} to {high:.1%}); always answering {test['most_frequent']}: "
-        f"{test['baseline']:.1%}."
-    )
-    tested = {name: row for name, row in test["classes"].items() if row["pictures"]}
-    recall = {name: row["right"] / row["pictures"] for name, row in tested.items()}
-    worst = sorted(recall, key=lambda name: (recall[name], name))[:SHOWN]
-    for name in worst:
-        yield f"  {recall[name]:6.1%} of {tested[name]['pictures']:,} {name}"
-    if len(recall) > SHOWN:
-        yield f"  … and {len(recall) - SHOWN:,} classes with a higher recall"
-    for one in test["surest_mistakes"][:3]:
-        yield (
-            f"  a confident mistake: {one['picture']}, predicted {one['predicted']} "
-            f"({one['probability']:.0%})"
-        )
+    return tuned if is_better else probe, {**about, "choice": choice}

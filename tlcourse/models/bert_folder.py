@@ -13,12 +13,12 @@ import numpy as np
 from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
 from ..files import as_path, read_json, sha256
 from ..folders import cache_folder, how_to_carry, pack_folders
+from ..validation import number, shown, whole_number
 
 if TYPE_CHECKING:
     from .bert import Shape
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
-OPTIONAL_FILES = ("tokenizer_config.json", "sentence_bert_config.json")
 PUBLISHED = {"minilm": "BERT for sentences, 6 layers, 384 features"}  # name → what
 MINILM_SHA256 = {
     CONFIG: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -42,17 +42,7 @@ _SIZES = {  # of a `Shape` → what they are called in config.json
 
 
 def find_folder(name: str | PathLike) -> Path:
-    """The folder of a published BERT, or a folder by its path.
-
-    Raises
-    ------
-    WeightsUnavailable
-        A published BERT that is not on this machine; the message tells what brings it.
-    UserInputError
-        No folder, or none in Hugging Face's layout.
-    DamagedFile
-        minilm's files are not the published ones.
-    """
+    """The folder of a published BERT, or a folder by its path, checked."""
     folder = location(str(name)) if name in PUBLISHED else as_path(name, "the folder")
     if folder is None:
         raise WeightsUnavailable(
@@ -65,14 +55,13 @@ def find_folder(name: str | PathLike) -> Path:
 
 
 def check(folder: Path, name: str | PathLike) -> None:
-    """Refuse a folder that does not hold this BERT; errors as `find_folder`."""
-    if not folder.is_dir():
-        raise UserInputError(f"There is no folder {folder}.")
+    """Refuse a folder that does not hold this BERT."""
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise UserInputError(
-            f"{folder} has no {' and no '.join(missing)}; expected a BERT in Hugging "
-            "Face's layout. pytorch_model.bin is not read: it can run any program."
+            f"{folder} has no {' and no '.join(missing)}; expected the folder of a BERT "
+            "in Hugging Face's layout. pytorch_model.bin is not read: it can run any "
+            "program."
         )
     for file, expected in MINILM_SHA256.items() if name == "minilm" else ():
         if sha256(folder / file) != expected:
@@ -95,10 +84,8 @@ def location(name: str) -> Path | None:
 
 def list_packs() -> list[str]:
     """Names of the published BERTs in the folders of `TLCOURSE_PACKS`."""
-    packs = pack_folders()
-    return [
-        name for name in PUBLISHED if any((p / name / CONFIG).is_file() for p in packs)
-    ]
+    folders = [folder / name for name in PUBLISHED for folder in pack_folders()]
+    return sorted({path.name for path in folders if (path / CONFIG).is_file()})
 
 
 def models_folder() -> Path:
@@ -115,49 +102,36 @@ def is_whole(name: str) -> bool:
 
 
 def read_shape(folder: Path) -> "Shape":
-    """Read how large the BERT in a folder is, from its config.json.
-
-    Raises
-    ------
-    UserInputError
-        Not a BERT, or one of another kind than is supported.
-    DamagedFile
-        config.json cannot be read, or its numbers make no network.
-    """
+    """Read how large the BERT in a folder is, from its config.json."""
     from .bert import Shape
 
     path = folder / CONFIG
-    config = _read_config(path)
+    config = _settings(path)
     kind = config.get("model_type", config.get("architectures"))
-    if kind not in ("bert", ["BertModel"]):
-        raise UserInputError(f"{path} describes a {kind!r} network; expected 'bert'.")
+    activation = str(config.get("hidden_act", "gelu"))
     positions = config.get("position_embedding_type", "absolute")
-    if positions != "absolute" or config.get("is_decoder"):
+    is_encoder = kind in ("bert", ["BertModel"]) and not config.get("is_decoder")
+    if not is_encoder or positions != "absolute" or activation not in _ACTIVATIONS:
         raise UserInputError(
-            f"{path} describes a decoder, or relative positions; expected BERT's "
-            "encoder with absolute positions."
-        )
-    activation = config.get("hidden_act", "gelu")
-    if str(activation) not in _ACTIVATIONS:
-        raise UserInputError(
-            f"{path} has hidden_act {activation!r}; known: {', '.join(_ACTIVATIONS)}."
+            f"{path} describes a {shown(kind)} network with {shown(positions)} positions "
+            f"and the activation {shown(activation)}; expected BERT's encoder ('bert', "
+            f"no decoder), 'absolute', and one of {', '.join(_ACTIVATIONS)}."
         )
     sizes = {name: _size(path, config, key) for name, key in _SIZES.items()}
     if sizes["width"] % sizes["heads"]:
-        raise DamagedFile(
+        raise UserInputError(
             f"{path}: num_attention_heads {sizes['heads']} do not share hidden_size "
             f"{sizes['width']} evenly."
         )
     epsilon = config.get("layer_norm_eps", 1e-12)
-    if type(epsilon) not in (int, float) or not 0 <= epsilon < 1:
-        raise DamagedFile(f"{path} has layer_norm_eps {epsilon!r}; expected 0 to 1.")
-    return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=float(epsilon))
+    epsilon = number(f"layer_norm_eps in {path}", epsilon, 0, 0.5)
+    return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=epsilon)
 
 
 def longest_text(folder: Path, shape: "Shape") -> int:
     """How many tokens of a text are used: as in training, or all that fit."""
     path = folder / "sentence_bert_config.json"
-    config = _read_config(path) if path.is_file() else {}
+    config = _settings(path) if path.is_file() else {}
     if config.get("max_seq_length") is None:
         return shape.longest
     return min(_size(path, config, "max_seq_length", 2), shape.longest)
@@ -166,20 +140,15 @@ def longest_text(folder: Path, shape: "Shape") -> int:
 def is_lower_case(folder: Path) -> bool:
     """Whether the tokenizer lower-cases, as that of "uncased" networks does."""
     path = folder / "tokenizer_config.json"
-    config = _read_config(path) if path.is_file() else {}
+    config = _settings(path) if path.is_file() else {}
     return bool(config.get("do_lower_case", True))
 
 
 def _size(path: Path, config: dict, key: str, minimum: int = 1) -> int:
-    size = config.get(key)
-    if type(size) is not int or size < minimum:
-        raise DamagedFile(
-            f"{path} has {key} {size!r}; expected a whole number from {minimum}."
-        )
-    return size
+    return whole_number(f"{key} in {path}", config.get(key), minimum)
 
 
-def _read_config(path: Path) -> dict:
+def _settings(path: Path) -> dict:
     content = read_json(path, error=DamagedFile)
     if not isinstance(content, dict):
         raise DamagedFile(f"{path} holds no settings. Fetch the folder again.")
@@ -187,20 +156,13 @@ def _read_config(path: Path) -> dict:
 
 
 def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
-    """Read layer's name → its float32 arrays, as `bert.encoder` has them.
-
-    Raises
-    ------
-    DamagedFile
-        The file is cut short, lacks a tensor of such a network, or holds NaN.
-    """
-    from safetensors import SafetensorError
+    """Read layer's name → its float32 arrays, as `bert.encoder` has them."""
     from safetensors.numpy import load_file
 
     path = folder / WEIGHTS
     try:
         tensors = load_file(path)
-    except (SafetensorError, OSError, TypeError, KeyError) as error:  # also bfloat16
+    except Exception as error:  # safetensors' own, and of bfloat16 others
         raise DamagedFile(
             f"{path} cannot be read ({error}). Fetch the folder again."
         ) from None
@@ -211,14 +173,12 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
 
     def take(name: str, *sizes: int) -> np.ndarray:
         tensor = tensors.get(name)
-        if tensor is None or tensor.shape != (sizes or tensor.shape):
-            actual = tensor is not None and f"shape {tensor.shape}"
+        shape = () if tensor is None else tensor.shape
+        if tensor is None or shape != (sizes or shape) or not np.isfinite(tensor).all():
             raise DamagedFile(
-                f"{path} has {actual or 'nothing'} as {name}; by {CONFIG} expected a "
-                f"tensor of shape {sizes}. Fetch the folder again."
+                f"{path} has no usable {name} (shape {shape}); by {CONFIG} expected "
+                f"finite numbers of shape {sizes}. Fetch the folder again."
             )
-        if not np.isfinite(tensor).all():
-            raise DamagedFile(f"{name} in {path} holds NaN or infinite numbers.")
         return tensor.astype(np.float32, copy=False)
 
     def dense(name: str, inputs: int, outputs: int) -> list[np.ndarray]:
@@ -239,8 +199,8 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
         "embeddings_positions": [positions + take(table("token_type"))[0]],
         "embeddings_norm": norm("embeddings.LayerNorm"),
     }
-    for number in range(shape.layers):
-        source, layer = f"encoder.layer.{number}", f"layer_{number + 1}"
+    for index in range(shape.layers):
+        source, layer = f"encoder.layer.{index}", f"layer_{index + 1}"
         attention = []
         for part in ("query", "key", "value"):
             kernel, bias = dense(f"{source}.attention.self.{part}", width, width)

@@ -26,24 +26,13 @@ class HasNetwork(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """A model and its blocks.
-
-    Attributes
-    ----------
-    network : keras.Model
-        The model.
-    blocks : dict
-        Block name → its layers, from input to output.
-    own : list
-        Layers with weights outside the blocks, such as a head.
-    known : bool
-        Whether the blocks are those of a pretrained network; else each layer with
-        weights is one.
-    """
+    """A model and its blocks."""
 
     network: "keras.Model"
-    blocks: dict[str, list]
-    own: list
+    blocks: dict[str, list]  # block name → its layers, from input to output
+    own: list  # layers with weights outside the blocks, such as a head
+    # Whether the blocks are those of a pretrained network; else each layer with weights
+    # is one.
     known: bool
 
     @property
@@ -58,11 +47,6 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
     A pretrained network is recognised by the names of its layers. In other networks
     every layer with weights is a block, but for a dense layer at the end, the head; a
     single network nested in the model is then taken for the pretrained part.
-
-    Raises
-    ------
-    UserInputError
-        Not a model, not built, nothing to freeze, or two pretrained networks.
     """
     import_tensorflow()
     import keras
@@ -243,25 +227,13 @@ def _ends_dense(layer: "keras.layers.Layer") -> bool:
 
 @dataclass(frozen=True)
 class BlockCount:
-    """One block of a network.
-
-    Attributes
-    ----------
-    name : str
-        Of the block.
-    parameters, trainable : int
-        All parameters; those that fine-tuning may change: without batch norm's.
-    outputs : int
-        Values that its layers output for one picture; training keeps them in memory.
-    multiply_adds : int
-        For one picture.
-    """
+    """One block of a network."""
 
     name: str
     parameters: int
-    trainable: int
-    outputs: int
-    multiply_adds: int
+    trainable: int  # parameters that fine-tuning may change: without batch norm's
+    outputs: int  # values for one picture; training keeps them in memory
+    multiply_adds: int  # for one picture
 
 
 def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:

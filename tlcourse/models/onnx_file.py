@@ -46,20 +46,12 @@ def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
 def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     """Quantize a network to 8-bit integers: QDQ, weights per channel, static ranges.
 
-    Parameters
-    ----------
-    content : bytes
-        An ONNX file that takes pixels; its input and outputs stay float32.
-    pictures : iterable of ndarray of shape (height, width, 3), in [0, 255]
-        What the activations' ranges are calibrated on; labels are not needed.
-
-    Notes
-    -----
-    B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
-    Integer-Arithmetic-Only Inference", CVPR 2018; the recipe is ONNX Runtime's. Weights
-    have 7 bits: with 8, sums overflow on processors with AVX2 and without VNNI, and
-    results would differ between machines. Depthwise convolutions keep 8: they are
-    computed otherwise, and their 9 or 25 weights per channel need them.
+    The activations' ranges are calibrated on `pictures`, (height, width, 3) in
+    [0, 255]. B. Jacob et al., "Quantization and Training of Neural Networks for
+    Efficient Integer-Arithmetic-Only Inference", CVPR 2018. Weights have 7 bits: with
+    8, sums overflow on processors with AVX2 and without VNNI, and results would differ
+    between machines. Depthwise convolutions keep 8: they are computed otherwise, and
+    their 9 or 25 weights per channel need them.
     """
     import onnx
     from onnxruntime import quantization
@@ -77,8 +69,8 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
             for node in graph.node
             if node.op_type == "Conv" and kernels.get(node.input[1], (0, 0))[1] == 1
         ]
-        eight_bits = [{"quant_type": int8, "axis": 0, "symmetric": True}]
-        eight_bits[0]["reduce_range"] = False
+        eight_bits = {"quant_type": int8, "axis": 0, "symmetric": True}
+        overrides = dict.fromkeys(depthwise, [eight_bits | {"reduce_range": False}])
         quantization.quantize_static(
             folded,
             small,
@@ -89,9 +81,25 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=int8,
             op_types_to_quantize=["Conv", "Add", "Clip", "Relu", "Gemm", "MatMul"],
-            extra_options={
-                "TensorQuantOverrides": dict.fromkeys(depthwise, eight_bits)
-            },
+            extra_options={"TensorQuantOverrides": overrides},
+        )
+        return small.read_bytes()
+
+
+def quantize_text(content: bytes) -> bytes:
+    """Quantize BERT's matrix products to 8-bit integers, with dynamic ranges."""
+    import onnx
+    from onnxruntime import quantization
+
+    with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder, logging_silenced():
+        small = Path(folder, "small.onnx")
+        quantization.quantize_dynamic(
+            onnx.load_model_from_string(content),
+            small,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=quantization.QuantType.QInt8,
         )
         return small.read_bytes()
 
@@ -110,13 +118,8 @@ class _Calibration:
 def check_foreign(path: Path) -> bytes:
     """Read an ONNX file that somebody else may have written, if it is a plain network.
 
-    Returns the bytes that were checked, wherever the path leads afterwards.
-
-    Raises
-    ------
-    DamagedFile
-        The file is damaged or too large, keeps weights in other files, or has an
-        operator that no exported network has, or a size that none has.
+    Returns the bytes that were checked, wherever the path leads afterwards. Anything
+    that no exported network has raises DamagedFile.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -124,43 +127,43 @@ def check_foreign(path: Path) -> bytes:
     content = read_file(path, LARGEST_FILE, DamagedFile)
     try:
         model = onnx.load_model_from_string(content)
-    except (DecodeError, ValueError, RecursionError) as error:
-        raise _refusal(path, str(error).split("\n")[0][:100] or "no ONNX") from None
-    if not model.graph.node:
-        raise _refusal(path, "it has no network in it")
-    if len(model.functions) or len(model.graph.sparse_initializer):
-        raise _refusal(path, "it defines operators of its own or sparse weights")
-    for node in model.graph.node:
-        _check_node(path, node)
-    for tensor in model.graph.initializer:
-        _check_tensor(path, tensor)
-    try:
+        if not model.graph.node:
+            raise ValueError("it has no network in it")
+        if len(model.functions) or len(model.graph.sparse_initializer):
+            raise ValueError("it defines operators of its own or sparse weights")
+        for node in model.graph.node:
+            _check_node(node)
+        for tensor in model.graph.initializer:
+            _check_tensor(tensor)
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise _refusal(path, str(error).split("\n")[0][:100]) from None
+    except (
+        DecodeError,
+        ValueError,
+        RecursionError,
+        onnx.checker.ValidationError,
+    ) as error:
+        reason = str(error).split("\n")[0][:100] or "no ONNX"
+        raise DamagedFile(
+            f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder "
+            "again."
+        ) from None
     return content
 
 
-def _check_node(path: Path, node: "onnx.NodeProto") -> None:
+def _check_node(node: "onnx.NodeProto") -> None:
     if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
-        name = f"{node.domain}.{node.op_type}".strip(".")[:80]
-        raise _refusal(path, f"no exported network has the operator {name}")
+        name = f"{node.domain}.{node.op_type}".strip(".")
+        raise ValueError(f"no exported network has the operator {name}")
     for attribute in node.attribute:
         if attribute.HasField("g") or attribute.graphs or attribute.tensors:
-            raise _refusal(path, f"{node.op_type} has a network inside")
+            raise ValueError(f"{node.op_type} has a network inside")
         largest = max(map(abs, (attribute.i, *attribute.ints)))
         if attribute.name != "value" and largest > LARGEST_SIZE:
-            raise _refusal(path, f"{node.op_type} asks for {largest:,}")
+            raise ValueError(f"{node.op_type} asks for {largest:,}")
         if attribute.HasField("t"):
-            _check_tensor(path, attribute.t)
+            _check_tensor(attribute.t)
 
 
-def _check_tensor(path: Path, tensor: "onnx.TensorProto") -> None:
+def _check_tensor(tensor: "onnx.TensorProto") -> None:
     if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
-        raise _refusal(path, "it keeps weights in another file")
-
-
-def _refusal(path: Path, reason: str) -> DamagedFile:
-    return DamagedFile(
-        f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder again."
-    )
+        raise ValueError("it keeps weights in another file")

@@ -18,38 +18,20 @@ PictureModel = Literal[
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one pretrained network is used.
+    """How one pretrained network is used."""
 
-    Attributes
-    ----------
-    application : str
-        Its function in `keras.applications`; "" for a bundled network.
-    size : int
-        Height and width in pixels that it was trained with.
-    pixels : {"lite", "scaled", "caffe", "raw"}
-        Preprocessing: "lite" (x − 127) / 128, "scaled" [-1, 1], "caffe" BGR minus the
-        means of ImageNet, "raw" [0, 255].
-    top1 : float
-        Published top-1 accuracy on ImageNet's validation set, in percent.
-    block : str
-        Pattern whose first group is the block's name within a layer's name; layers that
-        do not match belong to the block before them.
-    rename : dict
-        The pattern's block names → the names shown.
-    address : str
-        Of the folder with its files, below Keras' own.
-    files, md5 : tuple of str
-        File names of the weights without and with the ImageNet classifier, and their
-        published MD5; "" where there is none.
-    """
-
-    application: str
-    size: int
+    application: str  # its function in keras.applications; "" for a bundled network
+    size: int  # height and width in pixels that it was trained with
+    # Preprocessing: "lite" (x − 127) / 128, "scaled" [-1, 1], "caffe" BGR minus the
+    # means of ImageNet, "raw" [0, 255].
     pixels: str
-    top1: float
+    top1: float  # published accuracy on ImageNet's validation set, in percent
+    # Pattern whose first group is the block's name within a layer's name; layers that
+    # do not match belong to the block before them.
     block: str
-    rename: dict[str, str] = field(default_factory=dict)
-    address: str = ""
+    rename: dict[str, str] = field(default_factory=dict)  # the pattern's names → shown
+    address: str = ""  # of the folder with its files, below Keras' own
+    # Weights without and with the ImageNet classifier; "" where no MD5 is published.
     files: tuple[str, str] = ("", "")
     md5: tuple[str, str] = ("", "")
 
@@ -66,9 +48,9 @@ class Recipe:
         return "EfficientNet-Lite release notes; weights: see data/weights/CARD.md"
 
 
-def _kernels(name: str, without: str = "_notop") -> tuple[str, str]:
+def _kernels(name: str) -> tuple[str, str]:
     start = f"{name}_weights_tf_dim_ordering_tf_kernels"
-    return f"{start}{without}.h5", f"{start}.h5"
+    return f"{start}_notop.h5", f"{start}.h5"
 
 
 _LITE = r"(stem|block\d[a-z]|head)_"

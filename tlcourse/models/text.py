@@ -10,11 +10,10 @@ import numpy as np
 from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
-from ..features.augment import AS_IS
+from ..features.augment import AS_IS, augmentation_names
 from ..features.text import Ragged, sentence_features, token_states
 from ..native import import_tensorflow
-from . import bert_folder
-from .bert import attentions, encoder
+from . import bert, bert_folder, onnx_file
 from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
@@ -27,16 +26,7 @@ if TYPE_CHECKING:
 class PretrainedTextModel:
     """A pretrained BERT. Made by `tl.load_pretrained_model("minilm")`.
 
-    Attributes
-    ----------
-    name, engine, precision : str
-        As given to `load_pretrained_model`, or the folder's name.
-    folder : Path
-        Where its files are.
-    shape : tlcourse.models.bert.Shape
-        How large it is.
-    tokenizer : tlcourse.models.wordpiece.Tokenizer
-        Its WordPiece tokenizer.
+    `name` is as given, or its folder's; `shape` has its hyperparameters.
     """
 
     kind = "sentences"
@@ -50,8 +40,9 @@ class PretrainedTextModel:
         self.engine = engines.check_engine(engine)
         self.precision = engines.check_precision(precision, engine)
         self.folder = bert_folder.find_folder(name)
-        is_published = name in bert_folder.PUBLISHED
-        self.name = str(name) if is_published else self.folder.resolve().name
+        self.name = self.folder.resolve().name
+        if name in bert_folder.PUBLISHED:
+            self.name = str(name)
         self.shape = bert_folder.read_shape(self.folder)
         self.tokenizer = Tokenizer(
             self.folder / bert_folder.VOCABULARY,
@@ -79,21 +70,16 @@ class PretrainedTextModel:
     @property
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
-        first = ("tokens", "positions", "norm", "states")
         layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
-        names = [f"layer_{number}" for number in range(1, self.shape.layers + 1)]
-        blocks = {"embeddings": first, **dict.fromkeys(names, layers)}
-        return {
-            block: [f"{block}_{part}" for part in parts]
-            for block, parts in blocks.items()
+        blocks: dict[str, tuple] = {
+            "embeddings": ("tokens", "positions", "norm", "states")
         }
+        blocks |= {f"layer_{n + 1}": layers for n in range(self.shape.layers)}
+        return {name: [f"{name}_{part}" for part in blocks[name]] for name in blocks}
 
     @cached_property
     def network(self) -> "keras.Model":
-        """The network as a `keras.Model`, built when it is first asked for.
-
-        Token ids int32 (n, length), 0 is padding → features float32 (n, d).
-        """
+        """The network: token ids int32 (n, length), 0 is padding → features (n, d)."""
         network = self.copy_network()
         self._weights = {}  # from now on they are the network's, and may change
         engines.release_all()  # they hold the file's weights, too
@@ -102,14 +88,15 @@ class PretrainedTextModel:
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
         import_tensorflow()
-        network = encoder(self.shape, self.name)
+        network = bert.encoder(self.shape, self.name)
         for name, arrays in self._present_weights().items():
             network.get_layer(name).set_weights(arrays)
         return network
 
     def tokens(self, sentence: str) -> list[str]:
         """The tokens of a sentence as text, from [CLS] to [SEP]."""
-        return self.tokenizer.tokens(self._ids_of_one(sentence))
+        (ids,) = self._ids(validation.text("sentence", sentence))
+        return self.tokenizer.tokens(ids)
 
     def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """The input of `network`: token ids int32 (n, longest), padded with 0."""
@@ -127,43 +114,40 @@ class PretrainedTextModel:
         Parameters
         ----------
         sentences
-            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; may
-            be empty. A text longer than the network takes is cut, with a warning.
+            A str, or an iterable of str; each may be empty. A text longer than the
+            network takes is cut, with a warning.
         cache : bool
             False: compute everything, and keep nothing.
 
         Returns
         -------
         ndarray of shape (n, feature_dim), float32
-
-        Raises
-        ------
-        UserInputError
-            Something among the sentences is no text.
         """
-        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        name = self.name if validation.flag("cache", cache) else None
+        runner = self._runner(self.shape.layers)
         return sentence_features(runner, self._ids(sentences), name)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
         """The last layer's output for every token: (tokens, feature_dim) per sentence.
 
-        Parameters and errors as `extract_features`; the tokens are those of `tokens`.
+        Parameters as for `extract_features`; the tokens are those of `tokens`.
         """
-        runner, name = self._runner(self.shape.layers), self._cache_name(cache)
+        name = self.name if validation.flag("cache", cache) else None
+        runner = self._runner(self.shape.layers)
         return token_states(runner, self._ids(sentences), name)
 
     def activations(
         self,
         sentences: "Sentences",
         block: str | None,
-        augmentations: Sequence[str] = (AS_IS,),
+        augmentations: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
         engine: str | None = None,
     ) -> Ragged:
         """Compute a block's output for each sentence: float16 (tokens, width).
 
         Without a block: the token ids, int32 (tokens,). `augmentations` and `engine`
-        are those of pictures; a sentence is taken as it is, by this process.
+        are those of pictures.
         """
         self.augmentations(augmentations)
         if engines.is_dask(engine):
@@ -176,49 +160,41 @@ class PretrainedTextModel:
                 f"{', '.join(self.blocks)}."
             )
         runner = self._runner(list(self.blocks).index(block))
-        name = self._cache_name(cache, f"-{block}")
+        name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         return token_states(runner, self._ids(sentences), name, np.float16)
 
     def attentions(self, sentence: str) -> np.ndarray:
         """Attention weights of one sentence: float32 (layers, heads, tokens, tokens).
 
-        The tokens are those of `tokens(sentence)`; each row sums to 1. See
-        `tlcourse.models.bert.attentions`.
+        How much a token of `tokens(sentence)` (third axis) attends to each one (fourth
+        axis); sums to 1. It does not explain the prediction (S. Jain and B. C. Wallace,
+        "Attention is not Explanation", NAACL 2019).
         """
-        return attentions(self.network, self._ids_of_one(sentence))
+        (ids,) = self._ids(validation.text("sentence", sentence))
+        return bert.attentions(self.network, ids)
 
     def predict_with(
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
         """Predict with this network and a head on it → (n, classes)."""
-        weights, layers = _weights_of(network), self.shape.layers
-        del weights[network.layers[-1].name]
-        if engines.uses_onnx(self.engine):
-            runner = self._onnx(weights, layers, "float32")
-        else:
-            runner = _in_tensorflow(network, layers)
+        runner = self._runner(self.shape.layers, network)
         features = sentence_features(runner, self._ids(sentences), None, "Predicting")
         return network.layers[-1](features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:
         """The number of sentences, if it is known before they are read."""
-        is_dataset = hasattr(sentences, "as_numpy_iterator")
-        if is_dataset or isinstance(sentences, Iterator):
+        if isinstance(sentences, Iterator):
             return None
         return len(as_sentences(sentences))
 
-    def augmentations(self, chosen: object) -> tuple[str, ...]:
+    def augmentations(self, chosen: int | Sequence[str] | None) -> tuple[str, ...]:
         """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
-        is_simple = isinstance(chosen, int | str | list | tuple | None)
-        if not is_simple or chosen not in (None, 1, AS_IS, [AS_IS], (AS_IS,)):
+        if chosen is not None and augmentation_names(chosen) != (AS_IS,):
             raise UserInputError(
                 f"augmentations is {validation.shown(chosen)}, but only pictures are "
                 "augmented; a sentence is taken as it is."
             )
         return (AS_IS,)
-
-    def _ids_of_one(self, sentence: str) -> np.ndarray:
-        return self._ids(validation.text("sentence", sentence))[0]
 
     def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
@@ -227,28 +203,26 @@ class PretrainedTextModel:
         ids = self._ids(sentences)
         return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
 
-    def _cache_name(self, cache: bool, ending: str = "") -> str | None:
-        return self.name + ending if validation.flag("cache", cache) else None
-
-    def _runner(self, layers: int) -> engines.Engine:
-        """The engine for so many layers, with the weights that the network has now."""
+    def _runner(
+        self, layers: int, network: "keras.Model | None" = None
+    ) -> engines.Engine:
+        """The engine for so many layers, with the present weights, or a network's."""
         if not engines.uses_onnx(self.engine):
-            return _in_tensorflow(self.network, layers)
-        precision = self.precision if self._weights else "float32"
-        return self._onnx(self._present_weights(), layers, precision)
-
-    def _onnx(self, weights: dict, layers: int, precision: str) -> engines.Engine:
-        from . import bert_onnx
+            return _in_tensorflow(network or self.network, layers)
+        is_published = self._weights and network is None
+        precision = self.precision if is_published else "float32"
+        weights = _weights_of(network) if network else self._present_weights()
+        arrays = (array for name in sorted(weights) for array in weights[name])
+        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
-            content = bert_onnx.build(weights, self.shape, layers)
-            return bert_onnx.quantize(content) if precision == "int8" else content
+            content = bert.to_onnx(weights, self.shape, layers)
+            return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
             engines.release_all()  # a BERT's engine is large: one is kept
             return engines.OnnxEngine(build, key, (None, self.shape.width))
 
-        key = f"{_digest(weights)} {self.shape} {layers} {precision}"
         return engines.remembered((key,), make)
 
     def _present_weights(self) -> dict[str, list[np.ndarray]]:
@@ -260,10 +234,6 @@ def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     return {
         layer.name: layer.get_weights() for layer in network.layers if layer.weights
     }
-
-
-def _digest(weights: dict[str, list[np.ndarray]]) -> str:
-    return weights_digest(array for name in sorted(weights) for array in weights[name])
 
 
 def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEngine:

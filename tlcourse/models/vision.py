@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,16 +31,9 @@ if TYPE_CHECKING:
 class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
 
-    Its Keras networks are built when they are first asked for.
-
-    Attributes
-    ----------
-    name, engine, precision : str
-        As given to `load_pretrained_model`.
-    recipe : Recipe
-        Input size, preprocessing, published accuracy and its source.
-    input_size : tuple of int
-        (height, width) in pixels.
+    Its Keras networks are built when they are first asked for. `recipe` has its
+    preprocessing, published accuracy and source; `input_size` is (height, width) in
+    pixels.
     """
 
     kind = "pictures"
@@ -54,6 +47,7 @@ class PretrainedModel:
         self.engine = engines.check_engine(engine)
         self.precision = engines.check_precision(precision, engine)
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
+        self.is_bundled = not self.recipe.application
         if self.is_bundled:
             conversion.bundled_path(name, precision)
         elif precision == "int8":
@@ -62,22 +56,14 @@ class PretrainedModel:
             self.network  # noqa: B018 - so that missing weights are noticed at once
 
     def __repr__(self) -> str:
-        height, width = self.input_size
-        return (
-            f"<{self.name}: {height}×{width} pixels → {self.feature_dim:,} features, "
-            f"{len(self.blocks)} blocks>"
-        )
-
-    @property
-    def is_bundled(self) -> bool:
-        """Whether its weights come with the course."""
-        return not self.recipe.application
+        size = "×".join(map(str, self.input_size))
+        numbers = f"{self.feature_dim:,} features, {len(self.blocks)} blocks"
+        return f"<{self.name}: {size} pixels → {numbers}>"
 
     @cached_property
     def network(self) -> "keras.Model":
-        """The network as a `keras.Model`, built when it is first asked for.
+        """The network: float32 pixels [0, 255] (n, height, width, 3) → features (n, d).
 
-        Pixels [0, 255] float32 (n, height, width, 3) → features float32 (n, d).
         Preprocessing and average pooling are inside.
         """
         return self._build("network", include_top=False)
@@ -109,18 +95,15 @@ class PretrainedModel:
         """Block name → names of its layers, from input to output."""
         if self.is_bundled:
             return efficientnet_lite.block_layers(self.name)
-        outside = ("pixels", "preprocessing")
-        layers = [layer for layer in self.network.layers if layer.name not in outside]
-        blocks = sort_into_blocks(list(filter(is_spatial, layers)), self.recipe)
-        return {
-            block: [layer.name for layer in inside] for block, inside in blocks.items()
-        }
+        layers = list(filter(is_spatial, self.network.layers))
+        layers = [x for x in layers if x.name not in ("pixels", "preprocessing")]
+        blocks = sort_into_blocks(layers, self.recipe)
+        return {block: [x.name for x in inside] for block, inside in blocks.items()}
 
     def preprocess(self, images: "Images") -> np.ndarray:
-        """Compute the input of the network's first layer, to look at it.
+        """Compute the input of the network's first layer, to look at it: float32.
 
-        The network preprocesses by itself. `images` are an array, or a list of arrays
-        of one size; not changed. Returns float32 (n, height, width, 3).
+        The network preprocesses by itself.
         """
         pixels = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
         if not pixels:
@@ -136,28 +119,6 @@ class PretrainedModel:
         network.set_weights(self.network.get_weights())
         return network
 
-    def network_at(self, blocks: Sequence[str]) -> "keras.Model":
-        """The network up to these blocks: averages and maxima of their outputs."""
-        import_tensorflow()
-        import keras
-
-        parts = []
-        for block in self._check_blocks(blocks):
-            output = self.network_up_to(block).output
-            parts += [
-                keras.layers.GlobalAveragePooling2D()(output),
-                keras.layers.GlobalMaxPooling2D()(output),
-            ]
-        return keras.Model(self.network.inputs[0], keras.layers.Concatenate()(parts))
-
-    def network_up_to(self, block: str) -> "keras.Model":
-        """The network up to this block: its output, (n, height, width, channels)."""
-        import_tensorflow()
-        import keras
-
-        output = self.network.get_layer(self.blocks[block][-1]).output
-        return keras.Model(self.network.inputs[0], output, name=f"{self.name}-{block}")
-
     def extract_features(
         self,
         images: "Images",
@@ -168,33 +129,26 @@ class PretrainedModel:
         scheduler: str | None = None,
         out: str | PathLike | None = None,
     ) -> np.ndarray:
-        """Extract each picture's features.
+        """Extract each picture's features; those computed before come from the cache.
 
-        Without `blocks`: the last block's output, averaged over all positions. With
-        `blocks`: average and maximum over all positions of each named block's output,
-        concatenated. Features that were computed before come from the cache on disk.
-        After Ctrl-C the next call continues where this one stopped. Results above 16 MB
-        are a `numpy.memmap`.
+        After Ctrl-C the same call continues. Results above 16 MB are a `numpy.memmap`.
 
         Parameters
         ----------
         images
             uint8 array, float array with pixels in [0, 255], list of arrays or paths,
-            folder, or `tf.data.Dataset`; pictures of any size are resized as a whole to
-            `input_size`. With Dask: files.
+            folder, or `tf.data.Dataset`; pictures of any size are resized as a whole.
         blocks : sequence of str, optional
-            Names out of `self.blocks`.
+            Names out of `self.blocks`: average and maximum over all positions of each
+            one's output, concatenated. By default the last one's average.
         cache : bool
             False: compute everything, and keep nothing.
         engine : {None, "dask"}
-            None: this process. "dask": the workers of a Dask cluster compute the same
-            rows into Parquet shards, see `tl.distributed`; pictures that cannot be read
-            have rows of NaN.
-        scheduler : str, optional
-            Address of a Dask scheduler; by default the client in use, Dask's settings,
-            or a cluster on this machine.
-        out : path, optional
-            Folder for the shards, which all workers see under this path.
+            "dask": the workers of a Dask cluster compute the same rows, of files, into
+            Parquet shards, see `tl.distributed`; unreadable ones have rows of NaN.
+        scheduler, out : optional
+            Of Dask: its address, by default the client in use or a cluster on this
+            machine; a folder for the shards, which all workers see under this path.
 
         Returns
         -------
@@ -203,11 +157,7 @@ class PretrainedModel:
         Raises
         ------
         UserInputError
-            Unknown block; pixels scaled or preprocessed before, or not finite.
-        PictureError
-            A file cannot be read as a picture; the message names it.
-        TLCourseError
-            Dask's cluster cannot be reached, or a network needs TensorFlow there.
+            Unknown block, pixels scaled or preprocessed before, an unreadable file.
 
         Examples
         --------
@@ -216,15 +166,15 @@ class PretrainedModel:
         >>> tl.load_pretrained_model().extract_features(photographs[:2]).shape
         (2, 1280)
         """
-        cache = validation.flag("cache", cache)
+        name = self.name if validation.flag("cache", cache) else None
+        if not engines.is_dask(engine) and (scheduler, out) != (None, None):
+            raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = self._check_blocks(blocks)
-            runner = self._engine(pooled(names), lambda: self.network_at(names))
-        where = {"scheduler": scheduler, "out": out}
-        name = self.name if cache else None
-        return self._compute(runner, images, (AS_IS,), np.float32, name, engine, where)
+            runner = self._engine(pooled(names), lambda: self._part(names, True))
+        return self._compute(runner, images, name, engine, scheduler=scheduler, out=out)
 
     def activations(
         self,
@@ -233,95 +183,56 @@ class PretrainedModel:
         augmentations: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
         engine: str | None = None,
-        *,
-        scheduler: str | None = None,
     ) -> np.ndarray:
         """Compute a block's output for each picture: the input of the next block.
 
-        With all blocks up to this one frozen, training starts from here.
-
-        Parameters
-        ----------
-        images, cache, engine, scheduler
-            As for `extract_features`.
-        block : str or None
-            One of `self.blocks`; None: the prepared pixels, uint8.
-        augmentations : int or sequence of str
-            Augmented copies of each picture that are computed.
+        With all blocks up to this one frozen, training starts from here. Without one:
+        the prepared pixels, uint8. Other parameters as for `extract_features`.
 
         Returns
         -------
         ndarray of shape (n, height, width, channels), float16
             (n, augmentations, …) where there are several.
-
-        Raises
-        ------
-        UserInputError, PictureError, TLCourseError
-            As `extract_features`; with Dask also for a picture without activations.
         """
-        names = augmentation_names(augmentations)
-        cache, size = validation.flag("cache", cache), self.input_size
+        copies, size = augmentation_names(augmentations), self.input_size
+        name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
             pixels, describe = engines.Pixels(size), "Preparing pictures"
-            return compute(pixels, images, size, names, np.uint8, describe=describe)
-        (block,) = self._check_blocks((block,))
-        runner = self._engine((block,), lambda: self.network_up_to(block))
-        where = {"scheduler": scheduler}
-        name = f"{self.name}-{block}" if cache else None
-        return self._compute(runner, images, names, np.float16, name, engine, where)
+            return compute(pixels, images, size, copies, np.uint8, describe=describe)
+        names = self._check_blocks((block,))
+        runner = self._engine(names, lambda: self._part(names, False))
+        # Complete, since training looks at every row.
+        dask = {"complete": True, "describe": "Computing activations"}
+        return self._compute(runner, images, name, engine, copies, np.float16, **dask)
 
     def _compute(
         self,
         runner: engines.Engine,
         images: "Images",
-        augmentations: Sequence[str],
-        dtype: type,
         name: str | None,
         engine: str | None,
-        where: dict,
+        augmentations: Sequence[str] = (AS_IS,),
+        dtype: type = np.float32,
+        **dask: Any,
     ) -> np.ndarray:
         """Compute in this process, or on a Dask cluster."""
-        size = self.input_size
+        what = (runner, images, self.input_size, augmentations, dtype)
         if not engines.is_dask(engine):
-            if any(value is not None for value in where.values()):
-                raise UserInputError(
-                    "scheduler and out are for Dask: add engine='dask'."
-                )
-            return compute(runner, images, size, augmentations, dtype, name=name)
-        from .. import distributed
+            return compute(*what, name=name)
+        from ..distributed import compute_features
 
-        if dtype == np.float16:  # training looks at every row
-            where |= {"complete": True, "describe": "Computing activations"}
-        where["cache"] = name is not None
-        return distributed.compute_features(
-            runner, images, size, augmentations, dtype, **where
-        ).features
+        return compute_features(*what, cache=name is not None, **dask).features
 
     def predict_labels(
         self, images: "Images", top: int = 5
     ) -> list[list[tuple[str, float]]]:
         """Predict ImageNet classes with the network's own classifier.
 
-        Parameters
-        ----------
-        images
-            As for `extract_features`.
-        top : int
-            How many classes, the most probable first (1 to 1,000).
-
-        Returns
-        -------
-        list of list of (label, probability)
-            One list for each picture.
-
-        Raises
-        ------
-        WeightsUnavailable
-            The weights of the ImageNet classifier are not here.
+        Returns the `top` classes of each picture as (label, probability).
         """
         top = validation.whole_number("top", top, 1, 1000)
-        output = (CLASSIFIER_OUTPUT,)
-        runner = self._engine(output, lambda: self.classifier, "classifier")
+        outputs, part = (CLASSIFIER_OUTPUT,), "classifier"
+        runner = self._engine(outputs, lambda: self.classifier, part)
         probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -365,15 +276,25 @@ class PretrainedModel:
 
         return engines.remembered((key,), make)
 
+    def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
+        """The network up to a block, or the averages and maxima of several."""
+        import_tensorflow()
+        from keras import Model, layers
+
+        ends = [self.network.get_layer(self.blocks[b][-1]).output for b in blocks]
+        output, name = ends[0], "-".join((self.name, *blocks))
+        if is_pooled:
+            kinds = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+            pooled = [pool()(end) for end in ends for pool in kinds]
+            output = layers.Concatenate()(pooled)
+        return Model(self.network.inputs[0], output, name=name)
+
     def _check_blocks(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
         """Block names, or a sentence that lists the known ones."""
         names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
-        known = self.blocks
-        if not names or not all(
-            isinstance(each, str) and each in known for each in names
-        ):
-            raise UserInputError(
-                f"{self.name} has no block {validation.shown(blocks)}. Its blocks: "
-                f"{', '.join(known)}."
-            )
-        return names
+        if names and all(isinstance(n, str) and n in self.blocks for n in names):
+            return names
+        raise UserInputError(
+            f"{self.name} has no block {validation.shown(blocks)}. Its blocks: "
+            f"{', '.join(self.blocks)}."
+        )

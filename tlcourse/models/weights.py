@@ -13,7 +13,8 @@ from ..downloads import DownloadError, download
 from ..errors import DamagedFile, WeightsUnavailable
 from ..files import as_path
 from ..native import check_tensorflow, import_tensorflow
-from .recipes import RECIPES, Recipe
+from .efficientnet_lite import EfficientNetLite
+from .recipes import RECIPES
 
 if TYPE_CHECKING:
     import keras
@@ -41,13 +42,7 @@ def weights_address(name: str, include_top: bool = False) -> str:
 
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
-    """Download the weights of one of Keras' networks into its cache, and check them.
-
-    Raises
-    ------
-    WeightsUnavailable
-        They could not be downloaded, or are not the published ones.
-    """
+    """Download the weights of one of Keras' networks into its cache, and check them."""
     file, md5 = weights_file(name, include_top), RECIPES[name].md5[include_top]
     try:
         download(weights_address(name, include_top), file, md5)
@@ -70,17 +65,13 @@ def fault_of_weights(file: Path) -> str | None:
         return "missing"
     import h5py
 
-    published = dict(
-        pair
-        for recipe in RECIPES.values()
-        for pair in zip(recipe.files, recipe.md5, strict=True)
-    )
+    recipes = RECIPES.values()
+    published = {f: md5 for r in recipes for f, md5 in zip(r.files, r.md5, strict=True)}
     try:
         h5py.File(file, "r").close()
     except OSError:
         return "no file of weights"
-    with open(file, "rb") as content:
-        md5 = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
+    md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
     return "altered" if published.get(file.name) not in ("", None, md5) else None
 
 
@@ -100,32 +91,28 @@ def build(name: str, include_top: bool) -> "keras.Model":
         "pooling": None if include_top else "avg",
     }
     if recipe.application:
-        file = weights_file(name, include_top)
-        network = application(recipe, name, file, **options)
+        network = application(name, **options)
     else:
-        from .efficientnet_lite import EfficientNetLite
-
         network = EfficientNetLite(name, **options)
     whole = f"{name}_classifier" if include_top else name
     return keras.Model(pixels, network.outputs[0], name=whole)
 
 
-def application(
-    recipe: Recipe, name: str, weights: Path, **options: Any
-) -> "keras.Model":
+def application(name: str, include_top: bool, **options: Any) -> "keras.Model":
     """Call the network's function in `keras.applications`."""
     import keras
 
-    shape = (recipe.size, recipe.size, 3)  # MobileNetV2 warns where it is not given
+    recipe, file = RECIPES[name], weights_file(name, include_top)
+    options["input_shape"] = (recipe.size, recipe.size, 3)  # else MobileNetV2 warns
     try:
         return getattr(keras.applications, recipe.application)(
-            weights=weights, input_shape=shape, **options
+            weights=file, include_top=include_top, **options
         )
     except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
         raise DamagedFile(
-            f"The weights file {weights} cannot be loaded ({reason}). Delete it and run "
-            f"`{_command(name, options['include_top'])}` with internet."
+            f"The weights file {file} cannot be loaded ({reason}). Delete it and run "
+            f"`{_command(name, include_top)}` with internet."
         ) from error
 
 

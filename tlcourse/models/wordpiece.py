@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,13 +17,9 @@ from ..errors import DamagedFile, UserInputError, callers_level
 from ..validation import shown
 from .bert import PADDING
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
 TOGETHER = 1000  # texts of one library call, whose result is much larger than the ids
 
-Sentences: TypeAlias = "str | Iterable[str] | np.ndarray | tf.data.Dataset"
-"""Sentences in any container, see `as_sentences`."""
+Sentences: TypeAlias = Any  # a str, or an iterable of str, see `as_sentences`
 
 
 class TruncationWarning(UserWarning):
@@ -53,17 +49,15 @@ class Tokenizer:
         self.longest = longest
         try:
             library = BertWordPieceTokenizer(str(vocabulary), lowercase=lower_case)
+            unknown, padding = map(library.token_to_id, ("[UNK]", "[PAD]"))
+            if unknown is None or padding != PADDING:
+                raise ValueError("expected [PAD] in its first line, and [UNK]")
         except Exception as error:  # the library raises plain Exception
             raise DamagedFile(
-                f"{vocabulary} cannot be read as a vocabulary ({error})."
+                f"{vocabulary} cannot be read as a vocabulary of BERT ({error})."
             ) from None
-        self._tokenizer, self._unknown = library, library.token_to_id("[UNK]")
-        if library.token_to_id("[PAD]") != PADDING or self._unknown is None:
-            raise DamagedFile(
-                f"{vocabulary} is no vocabulary of BERT: expected [PAD] in its first "
-                "line, and [UNK]."
-            )
         library.no_padding()
+        self._tokenizer, self._unknown = library, unknown
 
     def __len__(self) -> int:
         """The number of tokens in the vocabulary."""
@@ -100,53 +94,20 @@ def _unicode(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def as_sentences(texts: "Sentences") -> list[str]:
-    """List the texts of any container.
-
-    Parameters
-    ----------
-    texts
-        A str, a list, tuple or array of str, a pandas column, or a `tf.data.Dataset` of
-        strings, or of (string, label), batched or not.
-
-    Raises
-    ------
-    UserInputError
-        Something in it is no text, or it is empty; the message tells what and where.
-    """
+def as_sentences(texts: Sentences) -> list[str]:
+    """List the texts of a str or of any iterable of str, but a set or a mapping."""
     if isinstance(texts, str | np.ndarray) and np.ndim(texts) == 0:
         texts = [str(texts)]
-    if hasattr(texts, "as_numpy_iterator"):
-        texts = _of_dataset(texts)
     no_order = bytes | dict | set | frozenset
-    if isinstance(texts, no_order) or not isinstance(texts, Iterable):
-        raise UserInputError(
-            f"Texts were given as {type(texts).__name__}; expected a str or a list of "
-            "str. Of a data set give the split's sentences: dataset.train.sentences."
-        )
-    sentences = list(texts)
+    has_order = isinstance(texts, Iterable) and not isinstance(texts, no_order)
+    sentences = list(texts) if has_order else [texts]
+    if not sentences:
+        raise UserInputError("There are no texts; at least one is needed.")
     for position, text in enumerate(sentences):
         if not isinstance(text, str):
             raise UserInputError(
-                f"Text number {position} is {shown(text)}, of type "
-                f"{type(text).__name__}; expected str. Of a data set give the split's "
-                "sentences: dataset.train.sentences."
+                f"Text number {position} is {shown(text)}; expected a str or a list of "
+                "str. Of a data set give the split's sentences: "
+                "dataset.train.sentences."
             )
-    if not sentences:
-        raise UserInputError("There are no texts; at least one is needed.")
     return list(map(str, sentences))
-
-
-def _of_dataset(dataset: "tf.data.Dataset") -> list:
-    """The texts of a `tf.data.Dataset`, decoded from UTF-8."""
-    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserInputError(
-            "The tf.data.Dataset repeats for ever. Leave .repeat() out, or put "
-            ".take(n) behind it."
-        )
-    texts = []
-    for element in dataset.as_numpy_iterator():
-        text: Any = element[0] if isinstance(element, tuple) else element
-        text = text.get("text") if isinstance(text, dict) else text
-        texts += np.ravel(text).tolist()
-    return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts]
