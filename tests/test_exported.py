@@ -14,7 +14,6 @@ from brightness_export import (
     write_shades,
 )
 
-from tlcourse import exported
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.exported import RECORD, load_exported, open_engine
 

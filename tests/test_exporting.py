@@ -13,7 +13,7 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse import exporting
 from tlcourse.datasets.core import Dataset
-from tlcourse.errors import TLCourseError, UserInputError
+from tlcourse.errors import TLCourseError, UserInputError, WeightsUnavailable
 from tlcourse.exported import CARD, LABELS, RECORD, VARIANTS
 from tlcourse.files import sha256
 from tlcourse.models import onnx_file
@@ -38,7 +38,7 @@ def probe(bundled_model, cells):
 @pytest.fixture(scope="module")
 def exported(probe, cells, bundled_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports") / "my cells"
-    return tl.export(probe, folder, cells, bundled_model, licence="mine")
+    return tl.export(probe, folder, cells, bundled_model, licence="mine", litert=True)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,12 @@ def quick(monkeypatch):
 # What is written
 
 
+def test_without_litert_its_extra_is_named(probe, cells, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(WeightsUnavailable, match="litert"):
+        tl.export(probe, tmp_path / "mine", cells, litert=True)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_file_predicts_as_the_network_did(exported, cells, expected, variant):
     found = tl.load_exported(exported.folder, variant)
@@ -68,7 +74,7 @@ def test_every_file_predicts_as_the_network_did(exported, cells, expected, varia
 def test_all_is_recorded_and_nothing_left_beside_it(exported, probe, cells, expected):
     folder, record, test = exported.folder, exported.record, exported.record["test"]
     names = {path.name for path in folder.iterdir()}
-    assert names == {*VARIANTS.values(), RECORD, LABELS, CARD}
+    assert names == {*VARIANTS.values(), "model.tflite", RECORD, LABELS, CARD}
     assert list(folder.parent.iterdir()) == [folder]
     for name, file in record["files"].items():
         path = folder / name

@@ -129,6 +129,11 @@ def test_what_holds_no_pixels_from_0_to_255_is_refused(kind):
         pixels(images)
 
 
+def test_a_data_set_that_repeats_for_ever_is_refused(colour):
+    with pytest.raises(UserInputError, match="for ever"):
+        pixels(tf_dataset(colour).repeat())
+
+
 # Folders
 
 

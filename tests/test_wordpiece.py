@@ -120,3 +120,17 @@ def test_texts_may_come_in_any_container(texts):
 def test_what_is_no_text_is_refused(texts, words):
     with pytest.raises(UserInputError, match=words):
         as_sentences(texts)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_sentences_come_from_a_tf_data_dataset(batch):
+    import tensorflow as tf
+
+    texts = ["good", "", "世界 \U0001f642"]
+    for content in (texts, (texts, [0, 1, 0])):
+        dataset = tf.data.Dataset.from_tensor_slices(content)
+        assert as_sentences(dataset.batch(batch) if batch else dataset) == texts
+    numbers = tf.data.Dataset.from_tensor_slices([1, 2])
+    for refused, word in ((dataset.repeat(), "for ever"), (numbers, "number 0 is 1")):
+        with pytest.raises(UserInputError, match=word):
+            as_sentences(refused)

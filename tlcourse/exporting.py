@@ -26,9 +26,10 @@ from .exported import (
 )
 from .features import engine as engines
 from .features.compute import compute
-from .features.pictures import Pictures, one_picture, resize
+from .features.pictures import one_picture, resize
 from .files import as_path, sha256, unfinished_folder
 from .folders import check_output_folder
+from .litert import check_installed, write_litert
 from .models import onnx_file
 from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
 CALIBRATION_PICTURES = 96  # of the training set, always the same ones
 LISTED_MISTAKES = 10
+LITERT = "model.tflite"
 
 
 def export(
@@ -51,6 +53,7 @@ def export(
     model: PretrainedModel | None = None,
     licence: str | None = None,
     about: dict | None = None,
+    litert: bool = False,
 ) -> ExportedModel:
     """Write a trained network into a new folder, each file evaluated on the test set.
 
@@ -78,19 +81,25 @@ def export(
         Of the pictures; by default what the data set's card says.
     about : dict, optional
         What else the record should hold, ready for JSON.
+    litert : bool
+        Also write model.tflite, by TensorFlow's converter; needs the extra "litert".
 
     Raises
     ------
     TLCourseError
         It cannot be written, or a file disagrees with Keras; nothing is left.
+    WeightsUnavailable
+        LiteRT is asked for and not installed.
     """
     path = as_path(folder)
     _check(trained, dataset, licence)
+    if validation.flag("litert", litert):
+        check_installed()
     check_output_folder(path)
     start, network = time.perf_counter(), _whole_network(trained, model)
     try:
         with unfinished_folder(path) as inside:
-            record = (about or {}) | _write(inside, network, trained, dataset)
+            record = (about or {}) | _write(inside, network, trained, dataset, litert)
             record["backbone"] = model_card.about_backbone(network.name)
             record["data"] = model_card.about_data(dataset, licence)
             record["training"] = model_card.about_training(trained)
@@ -175,6 +184,7 @@ def _write(
     network: "keras.Model",
     trained: FineTuned | LinearProbe,
     dataset: Dataset,
+    litert: bool,
 ) -> dict:
     """Write the network and its labels; returns what the record says of them."""
     height, width = size = network.input_shape[1:3]
@@ -182,7 +192,10 @@ def _write(
     train, true = (_positions(trained, part) for part in (dataset.train, dataset.test))
 
     def evaluate(path: Path) -> _Evaluation:
-        engine, images = open_engine(path, len(names), size), dataset.test.images
+        return evaluate_engine(open_engine(path, len(names), size))
+
+    def evaluate_engine(engine: engines.Engine) -> _Evaluation:
+        images = dataset.test.images
         compute(engine, images[:1], size)  # starts it
         start = time.perf_counter()
         probabilities = compute(engine, images, size, describe="Evaluating")
@@ -215,6 +228,8 @@ def _write(
         )
     else:
         files[int8] = quantized
+    if litert:
+        files[folder / LITERT] = evaluate_engine(write_litert(folder / LITERT, network))
     _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
     majority = np.bincount(train).argmax()
     baseline = float(np.mean(true == majority))
@@ -224,7 +239,7 @@ def _write(
         "format": FORMAT,
         "class_names": names,
         "classes": trained.classes_.tolist(),
-        "input": {"height": height, "width": width, **_bit_depth(dataset)},
+        "input": {"height": height, "width": width, "bits": dataset.bits},
         "test": test,
         "files": {
             path.name: {
@@ -246,13 +261,6 @@ def _positions(trained: FineTuned | LinearProbe, split: Split) -> np.ndarray:
     is_text = trained.classes_.dtype.kind == "U"
     labels = split.label_names if is_text else split.labels
     return trained.positions(labels, len(labels))
-
-
-def _bit_depth(dataset: Dataset) -> dict[str, int]:
-    """The bit depth of 16-bit pictures that do not state theirs, if there are any."""
-    images = [split.images for split in dataset.splits.values()]
-    depths = [part.depth.bits for part in images if isinstance(part, Pictures)]
-    return {"bits": max(filter(None, depths))} if any(depths) else {}
 
 
 def _about_test(
@@ -278,7 +286,7 @@ def _about_test(
         "mistakes": matrix.worst(LISTED_MISTAKES),
         "surest_mistakes": [
             {
-                "picture": _picture_name(dataset, int(row)),
+                "picture": dataset.test.picture_name(int(row)),
                 "true": names[true[row]],
                 "predicted": names[predicted[row]],
                 "probability": round(float(probability[row]), 4),
@@ -286,14 +294,6 @@ def _about_test(
             for row in surest[:LISTED_MISTAKES]
         ],
     }
-
-
-def _picture_name(dataset: Dataset, row: int) -> str:
-    """Class folder and file name, or the row: no path of this machine."""
-    paths = getattr(dataset.test.images, "paths", None)
-    if not paths:
-        return f"test picture {row}"
-    return printable(Path(*paths[row].parts[-2:]).as_posix())
 
 
 def _write_text(path: Path, text: str) -> None:

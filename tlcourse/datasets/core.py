@@ -88,6 +88,12 @@ class Split:
         """The labels as text, shape (n,)."""
         return np.asarray(self.class_names)[self.labels]
 
+    def picture_name(self, row: int) -> str:
+        """Class folder and file name, or the row: no path of this machine."""
+        if not isinstance(self.images, Pictures):
+            return f"picture {row}"
+        return printable("/".join(self.images.paths[row].parts[-2:]))
+
     def select(self, rows: np.ndarray | Sequence[int] | slice) -> "Split":
         """The split with only these rows: positions, a slice or a mask of bool."""
         try:
@@ -166,6 +172,13 @@ class Dataset:
     @property
     def splits(self) -> dict[str, Split]:
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def bits(self) -> int | None:
+        """The bit depth of 16-bit pictures that do not state theirs, if any."""
+        images = [split.inputs for split in self.splits.values()]
+        depths = [each.depth.bits for each in images if isinstance(each, Pictures)]
+        return max(filter(None, depths), default=None)
 
     @property
     def train_and_validation(self) -> Split:

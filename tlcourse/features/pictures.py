@@ -229,6 +229,8 @@ def _three_channels(picture: np.ndarray) -> np.ndarray:
 
 
 def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+        raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
     for element in dataset.as_numpy_iterator():
         pictures = element[0] if isinstance(element, tuple) else element
         yield from _from_array(np.asarray(pictures))

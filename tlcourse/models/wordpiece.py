@@ -95,7 +95,9 @@ def _unicode(text: str) -> str:
 
 
 def as_sentences(texts: Sentences) -> list[str]:
-    """List the texts of a str or of any iterable of str, but a set or a mapping."""
+    """List the texts of a str, or of an iterable or `tf.data.Dataset` of str."""
+    if hasattr(texts, "as_numpy_iterator"):
+        texts = _of_dataset(texts)
     if isinstance(texts, str | np.ndarray) and np.ndim(texts) == 0:
         texts = [str(texts)]
     no_order = bytes | dict | set | frozenset
@@ -111,3 +113,14 @@ def as_sentences(texts: Sentences) -> list[str]:
                 "dataset.train.sentences."
             )
     return list(map(str, sentences))
+
+
+def _of_dataset(dataset: Any) -> list:
+    """The texts of a data set of strings, or of (string, label), batched or not."""
+    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+        raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
+    texts: list = []
+    for element in dataset.as_numpy_iterator():
+        text = element[0] if isinstance(element, tuple) else element
+        texts += np.ravel(text).tolist()
+    return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts]
