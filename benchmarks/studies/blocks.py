@@ -4,14 +4,13 @@ Weights are random, so nothing is downloaded: counts and times do not depend on 
 """
 
 import gc
+import math
 import time
-from dataclasses import asdict
 
 import numpy as np
-from tlcourse.models.block_counts import count_blocks
 
 import tlcourse as tl
-from tlcourse.models.blocks import find_blocks
+from tlcourse.models.blocks import batch_norms, find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.weights import preprocessing_layers
@@ -27,15 +26,53 @@ def blocks() -> dict:
     found = {}
     for name in RECIPES:
         network = random_network(name)
-        counts = [asdict(block) for block in count_blocks(network)]
         found[name] = {
             "pixels": network.input_shape[1],
             "features": network.layers[-1].kernel.shape[0],
-            "blocks": counts,
+            "blocks": count_blocks(network),
             "seconds": seconds(name, network),
         }
         print(f"  {name}: {found[name]['seconds']}", flush=True)
     return found
+
+
+def count_blocks(network) -> list[dict]:
+    """Each block's parameters, and for one picture its outputs and multiply-adds.
+
+    "trainable": the parameters that fine-tuning may change, without batch norm's.
+    """
+    counts = []
+    for name, layers in find_blocks(network).blocks.items():
+        weights = {id(w): w for layer in layers for w in layer.weights}
+        norms = {id(w) for norm in batch_norms(layers) for w in norm.weights}
+        sizes = {key: math.prod(weight.shape) for key, weight in weights.items()}
+        outputs = work = 0
+        for layer in layers:
+            shape = output_shape(layer)
+            outputs += math.prod(shape)
+            # Each weight of a filter is multiplied once at each position of the output.
+            filters = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
+            work += filters * math.prod(shape[:-1])
+        counts.append(
+            {
+                "name": name,
+                "parameters": sum(sizes.values()),
+                "trainable": sum(
+                    size for key, size in sizes.items() if key not in norms
+                ),
+                "outputs": outputs,
+                "multiply_adds": work,
+            }
+        )
+    return counts
+
+
+def output_shape(layer) -> tuple[int, ...]:
+    """Of one picture's output, unknown sizes 1; () if used twice or never."""
+    try:
+        return tuple(size or 1 for size in layer.output.shape[1:])
+    except (AttributeError, ValueError):
+        return ()
 
 
 def random_network(name: str):

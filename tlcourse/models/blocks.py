@@ -1,6 +1,5 @@
 """The pretrained part of any Keras model, and its blocks."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -223,41 +222,3 @@ def _ends_dense(layer: "keras.layers.Layer") -> bool:
     if is_model(layer):
         layer = [part for part in leaves(layer) if part.weights][-1]
     return isinstance(layer, keras.layers.Dense)
-
-
-@dataclass(frozen=True)
-class BlockCount:
-    """One block of a network."""
-
-    name: str
-    parameters: int
-    trainable: int  # parameters that fine-tuning may change: without batch norm's
-    outputs: int  # values for one picture; training keeps them in memory
-    multiply_adds: int  # for one picture
-
-
-def count_blocks(model: "keras.Model | HasNetwork") -> list[BlockCount]:
-    """Count the blocks of a model, as for `freeze`; nothing is run or changed."""
-    counts = []
-    for name, layers in find_blocks(model).blocks.items():
-        weights = {id(w): w for layer in layers for w in layer.weights}
-        norms = {id(w) for norm in batch_norms(layers) for w in norm.weights}
-        sizes = {key: math.prod(weight.shape) for key, weight in weights.items()}
-        outputs = work = 0
-        for layer in layers:
-            shape = _output_shape(layer)
-            outputs += math.prod(shape)
-            # Each weight of a filter is multiplied once at each position of the output.
-            filters = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
-            work += filters * math.prod(shape[:-1])
-        trainable = sum(size for key, size in sizes.items() if key not in norms)
-        counts.append(BlockCount(name, sum(sizes.values()), trainable, outputs, work))
-    return counts
-
-
-def _output_shape(layer: "keras.layers.Layer") -> tuple[int, ...]:
-    """Of one picture's output, unknown sizes 1; () if used twice or never."""
-    try:
-        return tuple(size or 1 for size in layer.output.shape[1:])
-    except (AttributeError, ValueError):
-        return ()

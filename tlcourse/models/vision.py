@@ -167,7 +167,8 @@ class PretrainedModel:
         (2, 1280)
         """
         name = self.name if validation.flag("cache", cache) else None
-        if not engines.is_dask(engine) and (scheduler, out) != (None, None):
+        is_dasks = scheduler is not None or out is not None
+        if is_dasks and not engines.is_dask(engine):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
