@@ -14,7 +14,7 @@ from ..errors import UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
-from ..features.pictures import as_pictures
+from ..features.pictures import Images, as_pictures
 from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import is_spatial, sort_into_blocks
@@ -24,8 +24,6 @@ from .weights import build, imagenet_classes, preprocess
 
 if TYPE_CHECKING:
     import keras
-
-    from ..features.pictures import Images
 
 
 class PretrainedModel:
@@ -100,7 +98,7 @@ class PretrainedModel:
         blocks = sort_into_blocks(layers, self.recipe)
         return {block: [x.name for x in inside] for block, inside in blocks.items()}
 
-    def preprocess(self, images: "Images") -> np.ndarray:
+    def preprocess(self, images: Images) -> np.ndarray:
         """Compute the input of the network's first layer, to look at it: float32.
 
         The network preprocesses by itself.
@@ -121,7 +119,7 @@ class PretrainedModel:
 
     def extract_features(
         self,
-        images: "Images",
+        images: Images,
         blocks: Sequence[str] | None = None,
         cache: bool = True,
         engine: str | None = None,
@@ -179,7 +177,7 @@ class PretrainedModel:
 
     def activations(
         self,
-        images: "Images",
+        images: Images,
         block: str | None,
         augmentations: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
@@ -209,7 +207,7 @@ class PretrainedModel:
     def _compute(
         self,
         runner: engines.Engine,
-        images: "Images",
+        images: Images,
         name: str | None,
         engine: str | None,
         augmentations: Sequence[str] = (AS_IS,),
@@ -225,7 +223,7 @@ class PretrainedModel:
         return compute_features(*what, cache=name is not None, **dask).features
 
     def predict_labels(
-        self, images: "Images", top: int = 5
+        self, images: Images, top: int = 5
     ) -> list[list[tuple[str, float]]]:
         """Predict ImageNet classes with the network's own classifier.
 
@@ -241,12 +239,12 @@ class PretrainedModel:
             for row, best in zip(probabilities, order, strict=True)
         ]
 
-    def predict_with(self, network: "keras.Model", images: "Images") -> np.ndarray:
+    def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
         runner, size = engines.compile_network(network), self.input_size
         return compute(runner, images, size, describe="Predicting")
 
-    def count(self, images: "Images") -> int | None:
+    def count(self, images: Images) -> int | None:
         """The number of pictures, if it is known before they are read."""
         return as_pictures(images)[1]
 
