@@ -96,10 +96,9 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         features = (features - self.mean_) / self.scale_
         folds = min(5, np.bincount(targets).min())
         self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
-        # With two classes the solver multiplies by vectors, where a second thread only
-        # waits for memory.
-        threads = 1 if len(self.classes_) == 2 else None
-        with threadpool_limits(threads), _warnings_ignored():
+        # The solver's products are small: on a busy machine, OpenBLAS' threads wait for
+        # each other 20 times as long as they compute.
+        with threadpool_limits(1), _warnings_ignored():
             if len(candidates) == 1:
                 self.C_ = candidates[0]
             elif folds >= 2:
