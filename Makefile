@@ -83,7 +83,7 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 	echo "2/3 the package (pytest)"; \
 	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
-	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=400 notebooks || failed="$$failed notebooks"; \
+	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
 	echo "All tests passed; 'make test-slow' runs the slow half, 'make test-workshop' those of workshop/ and benchmarks/."
 

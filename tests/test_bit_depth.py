@@ -1,18 +1,17 @@
 """Pictures of 10, 12 and 14 bits in files of 16 become their 8-bit originals."""
 
-import io
 import json
-import struct
 import warnings
 
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
+from deep_pictures import deep, png, tiff
 from PIL import Image
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
-from tlcourse.errors import PictureError, UserInputError
+from tlcourse.errors import DamagedFile, PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
@@ -41,10 +40,11 @@ def save(folder, pictures, suffix="png", **options):
     return paths
 
 
-def deep(pixels, bits):
-    """The same pictures with `bits` bits in uint16, the new lower ones random."""
-    noise = np.random.default_rng(0).integers(0, 2 ** (bits - 8), pixels.shape)
-    return (pixels.astype(np.uint16) << (bits - 8)) + noise.astype(np.uint16)
+def write(folder, contents):
+    paths = [folder / f"{number}.img" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 def pixels(images, **options):
@@ -52,6 +52,11 @@ def pixels(images, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return compute(Pixels(SIZE), images, SIZE, dtype=np.uint8, **options)[..., 0]
+
+
+def read(content):
+    """The first channel of one picture."""
+    return read_picture(content)[..., 0]
 
 
 # The range of the whole set
@@ -71,6 +76,29 @@ def test_deep_pictures_become_their_8_bit_originals(
         same(pixels(images), greys)
 
 
+@pytest.mark.parametrize("bits", [10, 14])
+@pytest.mark.parametrize("kind", ["png", "<", ">"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_so_do_colours_and_both_byte_orders(greys, tmp_path, bits, kind, channels):
+    """Pillow itself keeps the upper byte of each channel, which is black below 256."""
+    expected = np.stack([greys, greys[:, ::-1], greys[:, :, ::-1]], axis=-1)
+    levels = deep(expected, bits)
+    if channels == 1:
+        expected = np.repeat(expected[..., :1], 3, axis=-1)
+        levels = levels[..., 0]
+    if channels == 4:
+        opaque = np.full((*levels.shape[:-1], 1), 2**bits - 1, np.uint16)
+        levels = np.concatenate([levels, opaque], axis=-1)
+    if kind == "png":
+        contents = [png(one) for one in levels]
+    else:
+        contents = [tiff(one.astype(f"{kind}u2"), kind) for one in levels]
+    paths = write(tmp_path, contents)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(compute(Pixels(SIZE), paths, SIZE, dtype=np.uint8), expected)
+
+
 def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
     greys, tmp_path, monkeypatch
 ):
@@ -82,6 +110,34 @@ def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
     for order in (slice(None), slice(None, None, -1)):
         same(pixels(paths[order], name="depth"), greys[order])
     same(pixels([paths[3]], name="depth"), alone)
+
+
+def test_a_part_of_a_set_keeps_the_range_of_the_set(greys, tmp_path):
+    pictures = Pictures(save(tmp_path, deep(greys, 12)))
+    parts = (
+        pictures[3:4],
+        pictures[np.arange(10) == 3],
+        (pictures[:5] + pictures[5:])[[3]],
+    )
+    for part in parts:
+        same(pixels(part)[0], greys[3])
+
+
+def test_the_range_is_said_once(greys, tmp_path):
+    pictures = Pictures(save(tmp_path, deep(greys, 10)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compute(Pixels(SIZE), pictures, SIZE)
+        compute(Pixels(SIZE), pictures, SIZE)
+    assert ["1,023" in str(warning.message) for warning in caught] == [True]
+
+
+def test_a_damaged_file_in_the_set_is_reported_as_itself(greys, tmp_path):
+    paths = save(tmp_path, deep(greys, 12))
+    paths[0].write_bytes(paths[0].read_bytes()[:300])
+    with pytest.raises(PictureError, match=r"0\.png"):
+        pixels(paths)
+    same(pixels(Pictures(paths)[1:]), greys[1:])
 
 
 # A depth that is known
@@ -155,12 +211,42 @@ def test_an_export_scales_one_picture_as_its_training_pictures(
     assert model.bits == 12 and not recwarn
 
 
+@pytest.mark.parametrize("bits", [11, 12.0, "12", -1, [12]])
+def test_a_record_with_no_bit_depth_is_refused(export, bits):
+    with pytest.raises(DamagedFile, match="bit depth"):
+        load_exported(export(bits))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
+    folder, greys, tmp_path
+):
+    from tlcourse.train_folder import train_folder
+
+    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
+    from_file = made.predict_proba(folder / "light" / "3.png")
+    assert made.bits == 12
+    np.testing.assert_allclose(from_file, made.predict_proba(greys[3:4]), atol=1e-4)
+
+
 # What files say of themselves
 
 
 def test_where_0_is_white_deep_pictures_are_inverted(greys):
-    file = io.BytesIO()
-    Image.fromarray(2**16 - 1 - deep(greys[:1], 16)[0]).save(file, "TIFF")
-    photometric, inverted = (struct.pack("<HHIH", 262, 3, 1, kind) for kind in (1, 0))
-    content = file.getvalue().replace(photometric, inverted)
-    same(read_picture(content)[..., 0], greys[0])
+    levels = 2**16 - 1 - deep(greys[:1], 16)[0]
+    same(read(tiff(levels, photometric=0)), greys[0])
+
+
+@pytest.mark.filterwarnings("ignore:A picture of 16 bits")
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("kind", "sample_format"), [("i2", 2), ("i4", 2), ("u4", 1)])
+def test_other_whole_numbers_are_read_up_to_16_bits_and_refused_beyond(
+    greys, order, kind, sample_format
+):
+    levels = deep(greys[:1], 14 if kind == "i2" else 16)[0].astype(f"{order}{kind}")
+    if (order, kind) != (">", "u4"):  # Pillow does not open these
+        same(read(tiff(levels, order, sample_format=sample_format)), greys[0])
+    levels[0, 0] = -5 if kind[0] == "i" else 3_000_000_000
+    with pytest.raises(PictureError):
+        read(tiff(levels, order, sample_format=sample_format))

@@ -150,4 +150,4 @@ CALLS = {
 def test_what_is_no_path_gets_a_sentence(call, path):
     with pytest.raises(TLCourseError) as error:
         CALLS[call](path)
-    assert len(str(error.value)) < 500
+    assert len(str(error.value)) < 400

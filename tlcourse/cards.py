@@ -102,6 +102,13 @@ def results(name: str = "") -> Any:
     name : str
         Keys joined by dots, such as ``"bench.recipes"``.
 
+    Raises
+    ------
+    UserInputError
+        Nothing of this name was measured.
+    DamagedFile
+        The file of results is missing or cannot be read.
+
     Examples
     --------
     >>> import tlcourse as tl

@@ -84,10 +84,16 @@ def export(
     litert : bool
         Also write model.tflite, by TensorFlow's converter; needs the extra "litert".
 
+    Returns
+    -------
+    ExportedModel
+
     Raises
     ------
+    UserInputError
+        The folder holds something, there is no test set, or the network is for text.
     TLCourseError
-        It cannot be written, or a file disagrees with Keras; nothing is left.
+        The folder cannot be written, or a file disagrees with Keras; nothing is left.
     WeightsUnavailable
         LiteRT is asked for and not installed.
     """

@@ -35,7 +35,12 @@ class Snapshot:
 
 
 def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
-    """Copy the weights of a model (as for `tl.freeze`), to compare them after training.
+    """Copy a model's weights, to be compared with those after training.
+
+    Parameters
+    ----------
+    model : PretrainedModel, FineTuned or keras.Model
+        As for `tl.freeze`. Training it later does not change the copy.
 
     Examples
     --------
@@ -210,12 +215,17 @@ def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def assert_still_pretrained(before: object, after: object) -> None:
-    """Assert that no block has `moved` by more than a quarter of its length.
+    """Assert that training adapted the pretrained weights and did not replace them.
+
+    Parameters
+    ----------
+    before, after : Snapshot or model
+        As for `moved`.
 
     Raises
     ------
     CheckError
-        One has, or contains NaN.
+        A block has moved by more than a quarter of its length, or contains NaN.
     """
     sentence = about_distance(moved(before, after))
     if sentence:

@@ -27,8 +27,16 @@ def some(names: Sequence[str]) -> str:
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     """The table of `tl.freeze` for a model as it is, with warnings of likely mistakes.
 
-    They are sentences in its `warnings`: on batch norms that would move, flags changed
-    after `compile`, a head as it was initialised, a loss that does not fit.
+    Parameters
+    ----------
+    model : PretrainedModel or keras.Model
+        As for `tl.freeze`. Nothing is changed.
+
+    Returns
+    -------
+    FreezeTable
+        Its `warnings` are sentences: on batch norms that would move, flags changed
+        after `compile`, a head as it was initialised, a loss that does not fit.
 
     Examples
     --------
@@ -114,7 +122,14 @@ def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
 
     The first errors of a random head are random, and so is what they do to the layers
     under it (A. Kumar et al., "Fine-Tuning can Distort Pretrained Features and
-    Underperform Out-of-Distribution", ICLR 2022).
+    Underperform Out-of-Distribution", ICLR 2022). A network that is frozen altogether
+    passes, since that is how its head is trained; so does one without pretrained
+    weights.
+
+    Parameters
+    ----------
+    model : PretrainedModel or keras.Model
+        As for `tl.freeze`. Nothing is changed.
 
     Raises
     ------

@@ -122,13 +122,21 @@ def _problem(result: np.ndarray, pixels: np.ndarray, kind: str) -> str:
 def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
     """Assert that the loss of a compiled model expects what its last layer outputs.
 
-    Keras is silent about most of these mistakes. Losses other than cross-entropies, and
-    custom activations, pass.
+    Keras is silent about most of these mistakes: the network then learns slowly, or
+    nothing, or always predicts the same.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, of one output, or anything with such a `network`. Losses other than
+        cross-entropies, and custom activations, pass.
 
     Raises
     ------
     CheckError
         The two do not fit; the message says which of them to change.
+    UserInputError
+        No Keras model, or not compiled.
     """
     import_tensorflow()
     import keras

@@ -34,8 +34,9 @@ def assert_disjoint(
 ) -> None:
     """Assert that no picture is in two splits, nor a copy of it.
 
-    A copy may be resized, re-encoded, brightened or mirrored; it is found by a
-    perceptual hash (`imagehash.phash`), and by comparing small grey versions.
+    A copy may be resized, re-encoded, brightened or mirrored. Candidates are found by a
+    perceptual hash (`imagehash.phash`, 256 bits), and kept if their small grey versions
+    differ hardly more than a picture differs from itself after JPEG at quality 50.
 
     Parameters
     ----------
@@ -51,6 +52,12 @@ def assert_disjoint(
     ------
     LeakageError
         With the pairs.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> kanji = tl.load_dataset("kanji")
+    >>> tl.checks.assert_disjoint(kanji.train.images[:50], kanji.test.images[:50])
     """
     splits = as_collections((first, second), tuple(names))
     matches = find_pairs(splits)
@@ -91,7 +98,22 @@ def _figure(matches: list[tuple]) -> "Figure":
 
 
 def seal(split: Split) -> "SealedSplit":
-    """Seal a split, most often `dataset.test`, so that it tests a single classifier."""
+    """Seal a split, so that it tests a single classifier.
+
+    The test set is for the end, validation is for choosing. Seal it where the data are
+    loaded, in a cell of its own. The split itself stays as it is.
+
+    Parameters
+    ----------
+    split : Split
+        Most often `dataset.test`.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.checks.seal(tl.load_dataset("digits").test).class_names[:3]
+    ['0', '1', '2']
+    """
     if not isinstance(split, Split):
         raise UserInputError(
             f"{shown(split)} is no split; expected one, such as dataset.test."
@@ -100,7 +122,15 @@ def seal(split: Split) -> "SealedSplit":
 
 
 class SealedSplit:
-    """A split that tests a single classifier, with its `class_names` and `kind`."""
+    """A split that tests a single classifier. Made by `seal`.
+
+    Attributes
+    ----------
+    class_names : list of str
+        In the order of the labels.
+    kind : str
+        "pictures" or "sentences".
+    """
 
     def __init__(self, split: Split) -> None:
         self._split, self._key = split, _key(split)
@@ -124,13 +154,19 @@ class SealedSplit:
     def open(self, classifier: Any) -> ConfusionMatrix:
         """Break the seal: test this classifier, and no other one.
 
-        One that gives the same answers is the same, as when a cell is run again.
+        The same classifier may be tested again, as when a cell is run again: one that
+        gives the same answers is the same.
 
         Parameters
         ----------
         classifier : object or callable
             Something with `predict`, or a function: pictures (or sentences) → predicted
-            labels, int (n,).
+            labels, int (n,). Of a linear probe:
+            `lambda images: probe.predict(model.extract_features(images))`.
+
+        Returns
+        -------
+        ConfusionMatrix
 
         Raises
         ------

@@ -24,12 +24,18 @@ class Split:
     labels : ndarray of shape (n,)
         int64, positions in `class_names`.
     class_names : list of str
+        The classes in the order of the labels.
     weights : ndarray of shape (n,), optional
         float32, how much each row counts; None: all the same.
     groups : ndarray of shape (n,), optional
         Text: what each row comes from, such as its font or the kind of solar cell.
     ratings : ndarray of shape (n,), optional
         float32, the mean rating that a label was made of.
+
+    Raises
+    ------
+    UserInputError
+        Inputs and labels differ in number.
 
     Examples
     --------

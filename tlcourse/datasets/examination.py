@@ -58,6 +58,11 @@ def examine(dataset: Dataset) -> Examination:
     dataset : Dataset
         Of pictures, from `from_folder` or `load_dataset`.
 
+    Raises
+    ------
+    UserInputError
+        It is no data set, or holds sentences.
+
     Examples
     --------
     >>> import tlcourse as tl

@@ -60,9 +60,18 @@ def local_cluster(**options: Any) -> Iterator["LocalCluster"]:
     """Start a cluster that no other account of this machine can use.
 
     Dask's default is TCP without authentication: everybody who can connect runs code as
-    the account that started the cluster. Here each connection needs a certificate that
-    is kept in memory, there are no web pages, and workers write to a private folder.
-    `options` are those of `distributed.LocalCluster`, such as ``n_workers=2``.
+    the account that started the cluster. Here each connection needs a certificate made
+    for this cluster and kept in memory, there are no web pages, and workers write to a
+    folder of this account alone.
+
+    Parameters
+    ----------
+    **options
+        Of `distributed.LocalCluster`, such as ``n_workers=2, threads_per_worker=1``.
+
+    Yields
+    ------
+    distributed.LocalCluster
     """
     distributed = _import_distributed()
     import dask

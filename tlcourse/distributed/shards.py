@@ -135,7 +135,12 @@ def _known(path: Path) -> ShardFolder | None:
 
 
 def read_shards(folder: str | PathLike) -> Shards:
-    """Read the folder that `extract_features(images, engine="dask", out=…)` filled.
+    """Read all that a folder of shards holds.
+
+    Parameters
+    ----------
+    folder : path
+        What `out` named in `model.extract_features(images, engine="dask", out=...)`.
 
     Raises
     ------

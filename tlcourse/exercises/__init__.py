@@ -109,7 +109,18 @@ class Check:
         return _Text("\n".join(lines))
 
     def restore(self, file: str | PathLike) -> str:
-        """Add the `tlcourse-progress.json` of another machine to what is known here."""
+        """Add the progress that was kept on another machine to what is known here.
+
+        Parameters
+        ----------
+        file : str or path
+            The `tlcourse-progress.json` of that machine.
+
+        Raises
+        ------
+        UserInputError
+            No such file, or not one of this kind.
+        """
         other = Progress.load(as_path(file, f"the path of a {NAME}"))
         progress = Progress.read()
         progress.add(other)

@@ -60,8 +60,7 @@ class Progress:
             is_whole = False
         if not is_whole:
             raise UserInputError(
-                f"The file {path} holds no progress of this course. Expected the {NAME} "
-                "that another machine kept beside its lessons."
+                f"{path} holds no progress of this course; expected a {NAME}."
             )
         return cls(tries, set(right), hints)
 

@@ -44,6 +44,13 @@ def augment(
     Returns
     -------
     uint8 array of shape (copies, height, width, 3)
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> photograph = tl.load_dataset("samples").test.images.paths[0]
+    >>> tl.augment(photograph, ("as is", "left-right", "crop 1"), size=(96, 96)).shape
+    (3, 96, 96, 3)
     """
     names, size = augmentation_names(names), checked_size(size)
     (picture,), _, depth = as_pictures([image])

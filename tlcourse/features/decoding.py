@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .. import files
-from ..errors import PictureError
+from ..errors import PictureError, UserInputError
 
 if TYPE_CHECKING:
     from .bit_depth import BitDepth
@@ -28,7 +28,7 @@ MAX_BYTES = 1_000_000_000  # uncompressed 16-bit RGB of MAX_PIXELS takes 600 MB
 MAX_SCANS = 100  # of a progressive JPEG: encoders write ten, and each costs a pass
 PREPARATION = 1  # raise it when `prepare` gives other pixels: cached rows are void then
 
-_HEAD = 26  # bytes of a file that tell whether it may be deep
+_HEAD = 26  # bytes of a file that tell whether it may be of more than 8 bits
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION = 0x0112  # EXIF's tag
 _TURNS = {
@@ -43,9 +43,11 @@ _TURNS = {
 
 
 def open_image(content: bytes, name: str = "the picture") -> Image.Image:
-    """The header of a picture file; its pixels are decoded when they are needed.
+    """The header of a picture file, as an image whose pixels are decoded when needed.
 
-    Pillow by itself opens some forty formats, and starts Ghostscript for one of them.
+    Pillow by itself opens some forty formats, whatever the file is called, and starts
+    another program for one of them (Ghostscript for EPS). Only `FORMATS` are opened
+    here. Run it inside `picture_errors`, which explains what Pillow raises.
     """
     if not content:
         raise PictureError(f"{name} is empty (0 bytes). Replace or remove it.")
@@ -97,9 +99,31 @@ def picture_errors(name: str) -> Iterator[None]:
         ) from None
 
 
+def picture_path(path: str | PathLike, what: str = "a picture") -> Path:
+    """The path of a picture or folder, checked; if it looks like text, with a hint."""
+    try:
+        return files.as_path(path, what)
+    except UserInputError as error:
+        raise UserInputError(f"{str(error).rstrip('.')}{text_hint(path)}.") from None
+
+
 def read_file(path: str | PathLike) -> bytes:
     """The bytes of a regular file, up to `MAX_BYTES`; else a `PictureError`."""
-    return files.read_file(path, MAX_BYTES, PictureError)
+    try:
+        return files.read_file(
+            files.as_path(path, "the picture"), MAX_BYTES, PictureError
+        )
+    except UserInputError as error:
+        raise PictureError(f"{str(error).rstrip('.')}{text_hint(path)}.") from None
+
+
+def text_hint(path: object) -> str:
+    """What to do if a path that leads nowhere was meant as a sentence."""
+    if not isinstance(path, str | PathLike) or os.path.lexists(path):
+        return ""
+    if Path(path).suffix.lower() in EXTENSIONS:
+        return ""
+    return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
 
 
 class Below(NamedTuple):
@@ -111,7 +135,7 @@ class Below(NamedTuple):
 
 
 def files_below(folder: Path) -> Below:
-    """Search a folder; links to folders, which may form a circle, are not followed."""
+    """Search a folder; links to folders are not followed: they may form a circle."""
     below = Below([], [], [])
 
     def on_error(error: OSError) -> None:
@@ -146,8 +170,8 @@ def digest_of(content: bytes | np.ndarray) -> bytes:
 
 
 def may_be_deep(content: bytes) -> bool:
-    """False where the first `_HEAD` bytes show that it is not grey of over 8 bits."""
-    is_deep_png = content.startswith(b"\x89PNG") and content[24:26] == b"\x10\0"
+    """False where the first `_HEAD` bytes show that no channel exceeds 8 bits."""
+    is_deep_png = content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
     return content.startswith(_TIFF) or is_deep_png
 
 
@@ -165,23 +189,32 @@ def decode(
     """A picture file as an upright 8-bit RGB image.
 
     A JPEG larger than `at_least` (height, width) is decoded at 1/2, 1/4 or 1/8 of its
-    size if that is not smaller, which is several times faster.
+    size if that is not smaller: the codec leaves out what it need not compute (DCT
+    scaling), which is several times faster than decoding and shrinking all of it.
     """
     with picture_errors(name), open_image(content, name) as image:
         if at_least and image.format in ("JPEG", "MPO"):
             is_turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             image.draft(None, at_least if is_turned else at_least[::-1])
         image.load()
-        return as_rgb(image, name, depth)
+        deep = content if may_be_deep(content) else None
+        return as_rgb(image, name, depth, deep)
 
 
-def as_rgb(image: Image.Image, name: str, depth: "BitDepth") -> Image.Image:
-    """A loaded image of any mode as upright 8-bit RGB; transparency becomes white."""
+def as_rgb(
+    image: Image.Image, name: str, depth: "BitDepth", content: bytes | None = None
+) -> Image.Image:
+    """A loaded image of any mode as upright 8-bit RGB; transparency becomes white.
+
+    `content` is that of the file, where it may be of more than 8 bits.
+    """
     if image.mode in ("F", "LAB"):  # of unknown range; needs a colour profile
         raise PictureError(
             f"{name} holds floating-point or CIELAB pixels. Save it as 8-bit PNG."
         )
-    rgb = depth.eight_bits(image, name) if image.mode.startswith("I") else image
+    rgb = image
+    if content is not None or image.mode.startswith("I"):
+        rgb = depth.eight_bits(image, content, name)
     if rgb.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in rgb.info:
         rgb = rgb.convert("RGBA")
         rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb)
@@ -196,7 +229,7 @@ def prepare(
 ) -> np.ndarray:
     """A file's bytes, or an array (h, w, 3), at a network's input size, as uint8.
 
-    An array of this size is returned as it is.
+    An array that has this size already is returned as it is.
     """
     if isinstance(picture, bytes):
         # Twice the size, as Pillow's `thumbnail` does: "close to fair resampling".
@@ -221,6 +254,13 @@ def resize(picture: np.ndarray | Image.Image, size: tuple[int, int]) -> np.ndarr
     Returns
     -------
     uint8 array of shape (height, width, 3)
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> photograph = tl.load_dataset("samples").test.images[0]
+    >>> tl.pictures.resize(photograph, (224, 224)).shape
+    (224, 224, 3)
     """
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(picture)

@@ -18,8 +18,10 @@ from .decoding import (
     decode,
     files_below,
     picture_errors,
+    picture_path,
     read_file,
     resize,
+    text_hint,
 )
 
 if TYPE_CHECKING:
@@ -38,20 +40,33 @@ Images: TypeAlias = (
 def read_picture(
     source: str | PathLike | bytes, depth: BitDepth | None = None
 ) -> np.ndarray:
-    """Decode one picture, upright, as 8-bit RGB: uint8 (height, width, 3).
+    """Decode one picture, turned the way its EXIF orientation says.
+
+    Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency becomes
+    white; of an animation the first frame is read.
 
     Parameters
     ----------
     source : path or bytes
-        A JPEG, MPO, PNG, WebP, GIF, BMP or TIFF file, or its content. Transparency
-        becomes white; of an animation the first frame is read.
+        A JPEG, MPO, PNG, WebP, GIF, BMP or TIFF file, or its content.
     depth : BitDepth, optional
-        Of the set that a deep picture belongs to; None: it is a set of its own.
+        Of the set that a 16-bit picture belongs to; None: it is a set of its own.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, 3)
 
     Raises
     ------
     PictureError
         Another format, damaged, or more than 100 megapixels.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> path = tl.load_dataset("samples").test.images.paths[0]
+    >>> tl.pictures.read_picture(path).dtype
+    dtype('uint8')
     """
     return np.asarray(open_picture(source, depth=depth))
 
@@ -68,9 +83,7 @@ def open_picture(
     size, which is faster. `name` is what an error calls the picture.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    content = source
-    if not isinstance(content, bytes):
-        content = read_file(files.as_path(content, "the picture"))
+    content = source if isinstance(source, bytes) else read_file(source)
     return decode(content, name, depth or BitDepth(), at_least)
 
 
@@ -84,10 +97,17 @@ class Pictures(Sequence):
     ----------
     paths : sequence of path
     bits : int, optional
-        Bit depth of grey 16-bit files: 8, 10, 12, 14 or 16. None: as many bits as the
+        Bit depth of 16-bit files: 8, 10, 12, 14 or 16. None: as many bits as the
         highest level of all the files needs.
     depth : BitDepth, optional
         In place of `bits`: that of a larger set, of which these pictures are a part.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> pictures = tl.pictures.Pictures(tl.load_dataset("samples").test.images.paths)
+    >>> len(pictures[:2]), pictures[0].dtype
+    (2, dtype('uint8'))
     """
 
     def __init__(
@@ -132,7 +152,8 @@ def list_pictures(folder: str | PathLike) -> list[Path]:
     # Unlike Path.is_dir, this is False for a name that is too long for a file.
     if not os.path.isdir(folder):
         raise UserInputError(
-            f"{str(folder)[:200]} is not a folder. Relative paths start at {Path.cwd()}."
+            f"{str(folder)[:200]} is not a folder. Relative paths start at "
+            f"{Path.cwd()}{text_hint(folder)}."
         )
     below = files_below(folder)
     if below.closed:
@@ -166,7 +187,7 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         See `Pictures`.
     """
     if isinstance(images, str | PathLike):
-        path = files.as_path(images, "images")
+        path = picture_path(images, "images")
         is_file = os.path.lexists(path) and not os.path.isdir(path)
         images = Pictures([path] if is_file else list_pictures(path), bits)
     if isinstance(images, Pictures):
@@ -180,9 +201,7 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         images = list(images.flat)  # paths, or arrays of several sizes
     if isinstance(images, list | tuple):
         parts = [
-            files.as_path(part, "a picture")
-            if isinstance(part, str | PathLike)
-            else part
+            picture_path(part) if isinstance(part, str | PathLike) else part
             for part in images
         ]
         sources = [part for part in parts if isinstance(part, PathLike | Image.Image)]
@@ -195,11 +214,12 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
 def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:
     """One picture, checked: a path, or an array (h, w, 3) with pixels in [0, 255]."""
     if isinstance(picture, str | PathLike):
-        return files.as_path(picture, "a picture")
+        return picture_path(picture)
     if isinstance(picture, Image.Image) and picture.mode != "F":
         with picture_errors("the picture"):
             picture.load()
-            return np.asarray(as_rgb(picture, "the picture", depth or BitDepth()))
+            depth = depth or BitDepth([picture])
+            return np.asarray(as_rgb(picture, "the picture", depth))
     try:
         array = np.asarray(picture)
     except ValueError:  # nested lists of different lengths

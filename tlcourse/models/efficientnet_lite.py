@@ -70,16 +70,30 @@ def EfficientNetLite(
     ----------
     variant : {"efficientnet_lite0", "efficientnet_lite2"}
         Which network.
+    include_top : bool
+        End in the classifier of ImageNet's 1,000 classes; False: end in features.
     weights : {"bundled", None}
         Trained on ImageNet, or random.
-    include_top, pooling, input_shape, input_tensor : optional
-        As those of `keras.applications`; `pooling` is None or "avg".
+    pooling : {None, "avg"}
+        Pooling over all positions, where `include_top` is False.
+    input_shape : tuple, optional
+        (height, width, 3); by default the size that the bundled weights were trained
+        with.
+    input_tensor : keras.KerasTensor, optional
+        What to build on, such as the output of preprocessing layers.
 
     Returns
     -------
     keras.Model
         With one float32 output: probabilities (n, 1000); without the top features
         (n, ⌈height / 32⌉, ⌈width / 32⌉, 1280), or (n, 1280) with `pooling`.
+
+    Raises
+    ------
+    UserInputError
+        An argument cannot be used.
+    DamagedFile
+        The bundled weights are missing, cut short or altered.
 
     Examples
     --------

@@ -14,7 +14,12 @@ from .weights import weights_file
 
 
 def list_pretrained_models() -> dict[str, str]:
-    """List the networks that `load_pretrained_model` knows: name → one line.
+    """List the networks that `load_pretrained_model` knows.
+
+    Returns
+    -------
+    dict
+        Name → one line: input, published accuracy, and whether its weights are here.
 
     Examples
     --------

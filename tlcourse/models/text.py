@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 class PretrainedTextModel:
     """A pretrained BERT. Made by `tl.load_pretrained_model("minilm")`.
 
-    `name` is as given, or its folder's; `shape` has its hyperparameters.
+    Attributes
+    ----------
+    name, engine, precision : str
+        As given to `load_pretrained_model`, or the folder's name.
+    folder : Path
+        Where its files are.
+    shape : tlcourse.models.bert.Shape
+        How large it is.
+    tokenizer : tlcourse.models.wordpiece.Tokenizer
+        Its WordPiece tokenizer.
     """
 
     kind = "sentences"
@@ -114,14 +123,19 @@ class PretrainedTextModel:
         Parameters
         ----------
         sentences
-            A str, or an iterable of str; each may be empty. A text longer than the
-            network takes is cut, with a warning.
+            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; may
+            be empty. A text longer than the network takes is cut, with a warning.
         cache : bool
             False: compute everything, and keep nothing.
 
         Returns
         -------
         ndarray of shape (n, feature_dim), float32
+
+        Raises
+        ------
+        UserInputError
+            Something among the sentences is no text.
         """
         name = self.name if validation.flag("cache", cache) else None
         runner = self._runner(self.shape.layers)

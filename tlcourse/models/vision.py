@@ -29,9 +29,16 @@ if TYPE_CHECKING:
 class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
 
-    Its Keras networks are built when they are first asked for. `recipe` has its
-    preprocessing, published accuracy and source; `input_size` is (height, width) in
-    pixels.
+    Its Keras networks are built when they are first asked for.
+
+    Attributes
+    ----------
+    name, engine, precision : str
+        As given to `load_pretrained_model`.
+    recipe : Recipe
+        Input size, preprocessing, published accuracy and its source.
+    input_size : tuple of int
+        (height, width) in pixels.
     """
 
     kind = "pictures"
@@ -227,7 +234,22 @@ class PretrainedModel:
     ) -> list[list[tuple[str, float]]]:
         """Predict ImageNet classes with the network's own classifier.
 
-        Returns the `top` classes of each picture as (label, probability).
+        Parameters
+        ----------
+        images
+            As for `extract_features`.
+        top : int
+            How many classes, the most probable first (1 to 1,000).
+
+        Returns
+        -------
+        list of list of (label, probability)
+            One list for each picture.
+
+        Raises
+        ------
+        WeightsUnavailable
+            The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
         outputs, part = (CLASSIFIER_OUTPUT,), "classifier"

@@ -29,6 +29,13 @@ def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
 class ConfusionMatrix:
     """How often each class was predicted as which.
 
+    Attributes
+    ----------
+    counts : ndarray of shape (n_classes, n_classes), int64
+        Row: the true class; column: the predicted one.
+    class_names : list of str
+        The classes, in the order of rows and columns.
+
     Examples
     --------
     >>> matrix = ConfusionMatrix.of([0, 0, 1], [0, 1, 1], ["cat", "dog"])

@@ -118,10 +118,17 @@ def prepare_fine_tuning(
     engine: str | None = None,
     seed: int = 0,
 ) -> Preparation:
-    """Compute once what many fine-tunings on the same rows share, a `Preparation`.
+    """Compute once what many fine-tunings on the same rows share.
 
-    Its `run(**settings)` trains, again and again. Parameters as for `fine_tune`; `seed`
-    is that of the validation rows, of the probe, and of trainings without another one.
+    These are the activations at the cut, and the linear probe.
+
+    Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
+    of trainings without another one.
+
+    Returns
+    -------
+    Preparation
+        Its `run(**settings)` trains, again and again.
     """
     first = first_block(model, from_block)
     names = None if class_names is None else checks.class_names(class_names)

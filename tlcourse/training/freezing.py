@@ -24,7 +24,8 @@ def freeze(
 ) -> "FreezeTable":
     """Freeze the pretrained part up to a block; everything after it becomes trainable.
 
-    A compiled model is compiled again, since Keras does not notice a changed flag.
+    The flags are those of the layers, which a network and a model built on it share. A
+    compiled model is compiled again, since Keras does not notice a changed flag.
 
     Parameters
     ----------
@@ -37,6 +38,11 @@ def freeze(
     Returns
     -------
     FreezeTable
+
+    Raises
+    ------
+    UserInputError
+        Unknown block or count; no model, not built, or several pretrained networks.
     """
     parts = find_blocks(model)
     names, name = list(parts.blocks), parts.network.name

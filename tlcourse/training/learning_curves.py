@@ -134,14 +134,25 @@ def learning_curve(
     labels_per_class : sequence of int
         Ascending, from 1; None, last: the whole training split.
     methods : sequence or mapping
-        "probe" (`train_classifier` on features) and "fine-tune" (`fine_tune` without
-        validation rows); or a mapping from names to one of these, or to a function
-        `(split, seed)` that returns something with `predict(inputs)`, or a network of
-        Keras whose outputs are the classes 0, 1, …
+        "probe" (`train_classifier` on features) and "fine-tune" (`fine_tune` with its
+        defaults, without validation rows); or a mapping from names to one of these, or
+        to a function `(split, seed)` that returns something with `predict(inputs)`: a
+        classifier, or a network of Keras whose outputs are the classes 0, 1, …
     seeds : int or sequence of int
         How many random splits, or their seeds; all methods get the same.
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> digits = tl.load_dataset("digits").with_classes(["0", "1"])
+    >>> from sklearn.dummy import DummyClassifier
+    >>> def majority(split, seed):
+    ...     return DummyClassifier().fit(split.images, split.labels)
+    >>> curve = tl.learning_curve(digits, (1, 5), {"majority": majority}, seeds=2)
+    >>> [point.rows for point in curve.points["majority"]]
+    [2, 10]
     """
     if not isinstance(dataset, Dataset) or not isinstance(model, Model | None):
         raise UserInputError(

@@ -28,20 +28,26 @@ PRIOR_ROWS = 10  # how many rows the mean variance counts for
 
 
 class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
-    """Multinomial logistic regression on standardised features, for scikit-learn.
+    """Multinomial logistic regression on standardised features.
 
-    With few rows the variance of a single feature is mostly noise. So each variance is
-    shrunk towards the mean variance, as if `PRIOR_ROWS` rows had that one.
+    A scikit-learn estimator for pipelines, searches and ensembles; `train_classifier`
+    fits one in one call.
+
+    With few rows the variance of a single feature is mostly noise, and dividing by it
+    would amplify noise. So each variance is shrunk towards the mean variance, as if
+    `PRIOR_ROWS` rows had that one; with hundreds of rows nothing of it is left.
 
     Parameters
     ----------
     C : float or sequence of float
-        Inverse regularisation strength, as in scikit-learn; of several the one with the
-        best log-likelihood in stratified cross-validation, up to five folds. With one
-        label per class `DEFAULT_C` is used.
+        Inverse regularisation strength, as in scikit-learn. Of several values the one
+        with the best log-likelihood in stratified cross-validation is used: up to five
+        folds, as many as the rarest class has labels. With one label per class
+        `DEFAULT_C` is used.
     common_scale : bool
-        Divide all features by one number instead of each by its own: the better
-        initialisation for fine-tuning, and a little less accurate.
+        Divide all features by one number instead of each by its own. A little less
+        accurate, and the better initialisation for fine-tuning: no feature that hardly
+        varies gets a large weight.
     seed : int
         Of the folds.
 
@@ -55,6 +61,14 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         Accuracy in [0, 1] on the held-out folds with that `C`; None without folds.
     regression_ : LogisticRegression
         Fitted on (features - `mean_`) / `scale_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> features = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.2]])
+    >>> probe = LinearProbe(C=1.0).fit(features, ["cat", "cat", "dog", "dog"])
+    >>> probe.predict([[1.0, 0.1]]).tolist()
+    ['dog']
     """
 
     def __init__(
