@@ -30,11 +30,16 @@ def untrained(name, engine="auto"):
         network = getattr(keras.applications, recipe.application)(
             weights=None, input_shape=(recipe.size, recipe.size, 3), **options
         )
-        rng = np.random.default_rng(0)
-        for layer in network.layers:  # new batch norms would change next to nothing
-            if isinstance(layer, keras.layers.BatchNormalization):
-                values = layer.get_weights()
-                layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in values])
+        # New batch norms would change next to nothing; random moments would amplify
+        # what is rounded, as no trained network does. So they are measured.
+        rng, is_norm = np.random.default_rng(0), keras.layers.BatchNormalization
+        norms = [layer for layer in network.layers if isinstance(layer, is_norm)]
+        for norm in norms:
+            norm.momentum = 0
+            for weight in norm.trainable_weights:
+                weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        pictures = rng.integers(0, 256, (2, recipe.size, recipe.size, 3))
+        network(pictures.astype(np.float32), training=True)
         return network
 
     with pytest.MonkeyPatch.context() as patch:
