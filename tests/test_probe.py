@@ -147,3 +147,10 @@ def test_unknown_labels_are_refused_where_they_have_no_place():
     with pytest.raises(UserInputError, match="3"):
         probe.confusion(X, Y + 1)
     assert 0 <= probe.score(X, Y + 1) < 1  # as scikit-learn: they count as wrong
+
+
+def test_class_names_do_not_outlive_another_fit():
+    features, labels = clusters(20, 2)
+    probe = tl.train_classifier(features, labels, ["cat", "dog"])
+    assert probe.class_names == ["cat", "dog"]
+    assert probe.fit(features, labels + 5).class_names == ["5", "6"]

@@ -53,7 +53,7 @@ class Prediction(NamedTuple):
 class ExportedModel(Classifier):
     """A network from a folder that `tl.export` wrote. Made by `tl.load_exported`.
 
-    `predict`, `predict_proba`, `score`, `confusion` and `report` take pictures as
+    `predict`, `predict_proba`, `score` and `confusion` take pictures as
     `extract_features` does.
 
     Attributes

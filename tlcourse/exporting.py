@@ -35,6 +35,7 @@ from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
 from .training.classifiers import FineTuned
 from .training.evaluation import ConfusionMatrix, interval
+from .training.new_head import with_classifier
 from .training.probe import LinearProbe
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def export(
         LiteRT is asked for and not installed.
     """
     path = as_path(folder)
-    _check(trained, dataset, licence)
+    _check(trained, dataset, licence, about)
     if validation.flag("litert", litert):
         check_installed()
     check_output_folder(path)
-    start, network = time.perf_counter(), _whole_network(trained, model)
+    start, network = time.perf_counter(), with_classifier(trained, model)
     try:
         with unfinished_folder(path) as inside:
             record = (about or {}) | _write(inside, network, trained, dataset, litert)
@@ -127,7 +128,10 @@ def export(
 
 
 def _check(
-    trained: FineTuned | LinearProbe, dataset: Dataset, licence: str | None
+    trained: FineTuned | LinearProbe,
+    dataset: Dataset,
+    licence: str | None,
+    about: dict | None,
 ) -> None:
     """Refuse whatever can be refused before the work."""
     if not isinstance(trained, FineTuned | LinearProbe):
@@ -141,34 +145,16 @@ def _check(
             "trained.model.save('name.keras') saves it."
         )
     validation.text("licence", "" if licence is None else licence)
+    try:
+        json.dumps(dict(about or {}))
+    except (TypeError, ValueError) as error:
+        raise UserInputError(
+            f"about is {validation.shown(about)}; expected a dict for JSON ({error})."
+        ) from None
     if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
-
-
-def _whole_network(
-    trained: FineTuned | LinearProbe, model: PretrainedModel | None
-) -> "keras.Model":
-    """The network from pixels to probabilities, as one `keras.Model`."""
-    if not isinstance(trained, LinearProbe):
-        return trained.model
-    if not isinstance(model, PretrainedModel):
-        raise UserInputError(
-            "A linear probe takes features, and an export takes pictures: give the "
-            "pretrained model, tl.export(classifier, folder, dataset, model=model)."
-        )
-    import keras
-
-    network, head = model.copy_network(), trained.as_head()
-    if network.output_shape[-1] != head.kernel.shape[0]:
-        raise UserInputError(
-            f"The classifier was trained on {head.kernel.shape[0]:,} features, "
-            f"{model.name} has {network.output_shape[-1]:,}. Give its own model; "
-            "features of chosen blocks are not exported."
-        )
-    outputs, name = head(network.output), f"{model.name}_with_probe"
-    return keras.Model(network.inputs, outputs, name=name)
 
 
 class _Evaluation(NamedTuple):

@@ -13,7 +13,7 @@ from .errors import UserInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-MOST_SEED = 2**32 - 1  # of NumPy's and scikit-learn's generators
+MOST_SEED = 2**31 - 1  # of NumPy's, scikit-learn's and Keras' generators
 SHOWN = 80  # characters of a refused value that a message holds
 
 

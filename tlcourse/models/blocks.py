@@ -1,10 +1,11 @@
 """The pretrained part of any Keras model, and its blocks."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .. import validation
 from ..errors import UserInputError
 from ..native import import_tensorflow
 from .recipes import BERT, RECIPES, Recipe
@@ -222,3 +223,31 @@ def _ends_dense(layer: "keras.layers.Layer") -> bool:
     if is_model(layer):
         layer = [part for part in leaves(layer) if part.weights][-1]
     return isinstance(layer, keras.layers.Dense)
+
+
+def check_blocks(
+    model: str, known: Iterable[str], blocks: str | Sequence[str]
+) -> tuple[str, ...]:
+    """Names out of a model's blocks, or a sentence that lists the known ones."""
+    names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
+    if names and all(isinstance(name, str) and name in known for name in names):
+        return names
+    raise UserInputError(
+        f"{model} has no block {validation.shown(blocks)}. Its blocks: "
+        f"{', '.join(known)}."
+    )
+
+
+def network_up_to(
+    network: "keras.Model", layers: Sequence[str], is_pooled: bool, name: str
+) -> "keras.Model":
+    """The network up to a layer, or the averages and maxima of several outputs."""
+    import keras
+    from keras.layers import Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D
+
+    outputs = [network.get_layer(layer).output for layer in layers]
+    if is_pooled:
+        kinds = (GlobalAveragePooling2D, GlobalMaxPooling2D)
+        pooled = [kind()(output) for output in outputs for kind in kinds]
+        outputs = [Concatenate()(pooled)]
+    return keras.Model(network.inputs[0], outputs[0], name=name)

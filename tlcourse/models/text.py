@@ -14,6 +14,7 @@ from ..features.augment import AS_IS, augmentation_names
 from ..features.text import Ragged, sentence_features, token_states
 from ..native import import_tensorflow
 from . import bert, bert_folder, onnx_file
+from .blocks import check_blocks
 from .conversion import digest, weights_digest
 from .wordpiece import Tokenizer, as_sentences
 
@@ -168,11 +169,7 @@ class PretrainedTextModel:
             raise UserInputError("Dask is for pictures: leave engine out.")
         if block is None:
             return self._ragged_ids(sentences)
-        if not isinstance(block, str) or block not in self.blocks:
-            raise UserInputError(
-                f"{self.name} has no block {validation.shown(block)}. Its blocks: "
-                f"{', '.join(self.blocks)}."
-            )
+        (block,) = check_blocks(self.name, self.blocks, (block,))
         runner = self._runner(list(self.blocks).index(block))
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         return token_states(runner, self._ids(sentences), name, np.float16)

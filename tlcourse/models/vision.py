@@ -15,9 +15,8 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
-from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
-from .blocks import is_spatial, sort_into_blocks
+from .blocks import check_blocks, is_spatial, network_up_to, sort_into_blocks
 from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, digest, pooled
 from .recipes import RECIPES
 from .weights import build, imagenet_classes, preprocess
@@ -67,10 +66,7 @@ class PretrainedModel:
 
     @cached_property
     def network(self) -> "keras.Model":
-        """The network: float32 pixels [0, 255] (n, height, width, 3) → features (n, d).
-
-        Preprocessing and average pooling are inside.
-        """
+        """The network, preprocessing inside: pixels (n, h, w, 3) → features (n, d)."""
         return self._build("network", include_top=False)
 
     @cached_property
@@ -106,10 +102,7 @@ class PretrainedModel:
         return {block: [x.name for x in inside] for block, inside in blocks.items()}
 
     def preprocess(self, images: Images) -> np.ndarray:
-        """Compute the input of the network's first layer, to look at it: float32.
-
-        The network preprocesses by itself.
-        """
+        """Compute the input of the network's first layer, to look at it: float32."""
         pixels = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
         if not pixels:
             raise UserInputError("There are no pictures; at least one is needed.")
@@ -117,11 +110,11 @@ class PretrainedModel:
 
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
-        import_tensorflow()
+        own = self.network
         import keras
 
-        network = keras.models.clone_model(self.network)
-        network.set_weights(self.network.get_weights())
+        network = keras.models.clone_model(own)
+        network.set_weights(own.get_weights())
         return network
 
     def extract_features(
@@ -172,13 +165,13 @@ class PretrainedModel:
         (2, 1280)
         """
         name = self.name if validation.flag("cache", cache) else None
-        is_dasks = scheduler is not None or out is not None
-        if is_dasks and not engines.is_dask(engine):
+        for_dask = scheduler is not None or out is not None
+        if for_dask and not engines.is_dask(engine):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
         else:
-            names = self._check_blocks(blocks)
+            names = check_blocks(self.name, self.blocks, blocks)
             runner = self._engine(pooled(names), lambda: self._part(names, True))
         return self._compute(runner, images, name, engine, scheduler=scheduler, out=out)
 
@@ -203,9 +196,11 @@ class PretrainedModel:
         copies, size = augmentation_names(augmentations), self.input_size
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
+            if engines.is_dask(engine):
+                raise UserInputError("Dask computes a block's output: name a block.")
             pixels, describe = engines.Pixels(size), "Preparing pictures"
             return compute(pixels, images, size, copies, np.uint8, describe=describe)
-        names = self._check_blocks((block,))
+        names = check_blocks(self.name, self.blocks, block)
         runner = self._engine(names, lambda: self._part(names, False))
         # Complete, since training looks at every row.
         dask = {"complete": True, "describe": "Computing activations"}
@@ -243,8 +238,7 @@ class PretrainedModel:
 
         Returns
         -------
-        list of list of (label, probability)
-            One list for each picture.
+        list, for each picture, of (label, probability)
 
         Raises
         ------
@@ -263,8 +257,8 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner, size = engines.compile_network(network), self.input_size
-        return compute(runner, images, size, describe="Predicting")
+        runner = engines.compile_network(network)
+        return compute(runner, images, self.input_size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
         """The number of pictures, if it is known before they are read."""
@@ -274,6 +268,10 @@ class PretrainedModel:
         """The names of the augmentations that `fine_tune` uses: two by default."""
         return augmentation_names(2 if chosen is None else chosen)
 
+    def _is_changed(self, part: str) -> bool:
+        built = self.__dict__.get(part)
+        return built is not None and digest(built) != self._digests[part]
+
     def _engine(
         self,
         outputs: tuple[str, ...],
@@ -281,9 +279,8 @@ class PretrainedModel:
         part: str = "network",
     ) -> engines.Engine:
         """The engine for these outputs, with the weights that the network has now."""
-        built = self.__dict__.get(part)
-        is_changed = built is not None and digest(built) != self._digests[part]
-        if not self.is_bundled or is_changed or not engines.uses_onnx(self.engine):
+        from_file = self.is_bundled and engines.uses_onnx(self.engine)
+        if not from_file or self._is_changed(part):
             return engines.compile_network(keras_network(), self.engine)
         name = conversion.bundled_name(self.name, self.precision)
         content = f"{read_card('weights').files[name]} {outputs}"
@@ -297,25 +294,7 @@ class PretrainedModel:
 
         return engines.remembered((key,), make)
 
-    def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
-        """The network up to a block, or the averages and maxima of several."""
-        import_tensorflow()
-        from keras import Model, layers
-
-        ends = [self.network.get_layer(self.blocks[b][-1]).output for b in blocks]
-        output, name = ends[0], "-".join((self.name, *blocks))
-        if is_pooled:
-            kinds = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-            pooled = [pool()(end) for end in ends for pool in kinds]
-            output = layers.Concatenate()(pooled)
-        return Model(self.network.inputs[0], output, name=name)
-
-    def _check_blocks(self, blocks: str | Sequence[str]) -> tuple[str, ...]:
-        """Block names, or a sentence that lists the known ones."""
-        names = (blocks,) if isinstance(blocks, str) else validation.elements(blocks)
-        if names and all(isinstance(n, str) and n in self.blocks for n in names):
-            return names
-        raise UserInputError(
-            f"{self.name} has no block {validation.shown(blocks)}. Its blocks: "
-            f"{', '.join(self.blocks)}."
-        )
+    def _part(self, names: Sequence[str], is_pooled: bool) -> "keras.Model":
+        ends = [self.blocks[name][-1] for name in names]
+        name = "-".join((self.name, *names))
+        return network_up_to(self.network, ends, is_pooled, name)

@@ -182,6 +182,8 @@ def say(text: str) -> None:
 
 def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | None:
     """A folder in the cache for this very training; None where nothing can be kept."""
+    if not limit():
+        return None
     about: list[Any] = [
         preparation.model.name,
         preparation.first_block,
@@ -200,4 +202,4 @@ def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | No
     except OSError:
         return None
     folder /= f"{preparation.model.name}-{joblib.hash(about, coerce_mmap=True)}"
-    return folder if limit() and not folder.is_symlink() else None
+    return None if folder.is_symlink() else folder

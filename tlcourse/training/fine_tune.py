@@ -56,7 +56,8 @@ def fine_tune(
         Share of each class, or a set of its own, or 0. With it the weights of the epoch
         with the best validation accuracy are kept, else the last.
     augmentations : int or sequence of str, optional
-        Which augmented copies of each picture are used, or how many (2).
+        Which augmented copies of each picture are used, or how many (2). The probe and
+        the validation see the first one, by default the picture as it is.
     class_names : sequence of str, optional
         Names for the labels 0, 1, …
     sample_weight : array_like of shape (n,), optional
@@ -65,7 +66,10 @@ def fine_tune(
     engine : {None, "dask"}
         "dask": a cluster's workers compute the activations, see `extract_features`.
     **settings
-        See `tlcourse.training.fitting.Settings`.
+        epochs, batch_size, learning_rate (the highest, after a warm-up), weight_decay,
+        dropout (in front of the head), label_smoothing, patience (epochs without a
+        better validation accuracy) and seed. Their defaults are those of
+        `tlcourse.training.fitting.Settings` and, for text, of `model.settings`.
 
     Returns
     -------

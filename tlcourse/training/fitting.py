@@ -43,9 +43,7 @@ class Settings:
     seed: int = 0  # of the validation rows, the order, the copies and the dropout
 
     def __post_init__(self) -> None:
-        checked: dict[str, float] = {
-            "seed": validation.whole_number("seed", self.seed, 0, 2**31 - 1)
-        }
+        checked: dict[str, float] = {"seed": validation.seed(self.seed)}
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             checked[name] = validation.whole_number(name, value, 1, 10_000)

@@ -7,7 +7,9 @@ from .. import validation
 from ..errors import UserInputError
 from ..models.text import PretrainedTextModel
 from ..models.vision import PretrainedModel
+from .classifiers import FineTuned
 from .freezing import freeze
+from .probe import LinearProbe
 
 if TYPE_CHECKING:
     import keras
@@ -82,3 +84,27 @@ def add_head(
     freeze(whole)
     whole.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
     return whole
+
+
+def with_classifier(
+    trained: FineTuned | LinearProbe, model: "PretrainedModel | None"
+) -> "keras.Model":
+    """What was trained, from pixels to probabilities, as one `keras.Model`."""
+    if not isinstance(trained, LinearProbe):
+        return trained.model
+    if not isinstance(model, PretrainedModel):
+        raise UserInputError(
+            "A linear probe takes features, and an export takes pictures: give the "
+            "pretrained model, tl.export(classifier, folder, dataset, model=model)."
+        )
+    import keras
+
+    network, head = model.copy_network(), trained.as_head()
+    if network.output_shape[-1] != head.kernel.shape[0]:
+        raise UserInputError(
+            f"The classifier was trained on {head.kernel.shape[0]:,} features, "
+            f"{model.name} has {network.output_shape[-1]:,}. Give its own model; "
+            "features of chosen blocks are not exported."
+        )
+    outputs, name = head(network.output), f"{model.name}_with_probe"
+    return keras.Model(network.inputs, outputs, name=name)

@@ -89,6 +89,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         `sample_weight` (n,) is how much each row counts in relation to the others; rows
         of weight 0 are left out.
         """
+        self._class_names = None  # those of an earlier fit
         candidates = _check_candidates(self.C)
         seed = validation.seed(self.seed)
         common_scale = validation.flag("common_scale", self.common_scale)
