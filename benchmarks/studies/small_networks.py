@@ -7,6 +7,7 @@ Networks for Sentence Classification", EMNLP 2014).
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -23,16 +24,19 @@ BATCH = 32
 def small_network(shape: tuple, classes: int, size: tuple | None = None):
     """Three convolutions, the average over all positions, softmax."""
     layers = keras.layers
+    # With Keras' own initializer some of these networks die, as ReLU does.
+    options = {"activation": "relu", "kernel_initializer": "he_uniform"}
+    conv = partial(layers.Conv2D, kernel_size=3, padding="same", **options)
     return keras.Sequential(
         [
             keras.Input(shape),
             layers.Reshape((*shape[:2], -1)),
             *([layers.Resizing(*size)] if size else []),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(16, 3, 2, "same", activation="relu", name="conv_1"),
-            layers.Conv2D(32, 3, 1, "same", activation="relu", name="conv_2"),
+            conv(16, strides=2, name="conv_1"),
+            conv(32, name="conv_2"),
             layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, 1, "same", activation="relu", name="conv_3"),
+            conv(64, name="conv_3"),
             layers.GlobalAveragePooling2D(),
             layers.Dense(classes, activation="softmax"),
         ]

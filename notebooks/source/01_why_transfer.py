@@ -57,10 +57,10 @@ def small_network(classes):
         keras.Input((28, 28)),
         keras.layers.Reshape((28, 28, 1)),
         keras.layers.Rescaling(1 / 255),
-        keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu"),
-        keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", kernel_initializer="he_uniform"),
+        keras.layers.Conv2D(32, 3, padding="same", activation="relu", kernel_initializer="he_uniform"),
         keras.layers.MaxPooling2D(),
-        keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(64, 3, padding="same", activation="relu", kernel_initializer="he_uniform"),
         keras.layers.GlobalAveragePooling2D(),
         keras.layers.Dense(classes, activation="softmax"),
     ])

@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## What you will learn
 #
-# - to search hyperparameters with a tuner, dozens of trials in seconds, of a probe and of fine-tuning;
+# - to search hyperparameters with a tuner, sixty trials of a probe, and a dozen of fine-tuning;
 # - how much of what the best trial promises is kept on the test;
 # - what else the labels could have been used for;
 # - to put two networks side by side, to average them, and to stack them, with scikit-learn;
@@ -139,7 +139,7 @@ def tuning_trial(trial):
     return tuned.best["val_accuracy"]
 
 
-tunings = search(tuning_trial, trials=24)
+tunings = search(tuning_trial, trials=12)
 
 # %% tags=["nbval-ignore-output"]
 print(f"prepared once, in {sum(preparation.seconds.values()):.1f} s")
@@ -152,7 +152,7 @@ scores = [trial.value for trial in tunings.trials]
 default_tuned = preparation.run().best["val_accuracy"]
 print(f"default {default_tuned:.1%}, best of {len(scores)} trials {tunings.best_value:.1%}")
 
-title = "Twenty-four fine-tunings from the same start"
+title = "Twelve fine-tunings from the same start"
 tl.show.points(rates, scores, "learning rate", "validation accuracy", title, level=default_tuned)
 
 # %% [markdown]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -41,6 +42,14 @@ def same(one, other):
     return np.array_equal(np.asarray(one), np.asarray(other))
 
 
+@pytest.fixture
+def usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
 @pytest.mark.parametrize("name", ["characters", "cells"])
 def test_a_data_set_comes_back_as_it_was(request, tmp_path, monkeypatch, name):
     written = request.getfixturevalue(name)
