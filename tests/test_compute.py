@@ -11,7 +11,7 @@ from PIL import Image
 
 from tlcourse.features import compute as compute_module
 from tlcourse.features.augment import FLIPS
-from tlcourse.features.compute import CHUNK, GROUP, compute
+from tlcourse.features.compute import CHUNK, FIRST_CHUNK, compute
 
 SIZE = (8, 8)
 COUNT = 150  # more than two chunks
@@ -161,5 +161,5 @@ def test_a_killed_process_leaves_its_finished_chunks(originals):
     done = subprocess.run([sys.executable, "-c", program, originals], timeout=300)
     assert done.returncode == -9
     rows, computed = counted(originals)
-    assert computed == COUNT - GROUP - 2 * CHUNK
+    assert computed == COUNT - FIRST_CHUNK - 2 * CHUNK
     assert np.array_equal(rows, counted(originals, name=None)[0])

@@ -12,6 +12,7 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse import cards
 from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.features.engine import new_session
 from tlcourse.models.conversion import bundled_path, extract, output_shape
 from tlcourse.models.efficientnet_lite import (
     SCALING,
@@ -19,7 +20,7 @@ from tlcourse.models.efficientnet_lite import (
     block_layers,
     block_table,
 )
-from tlcourse.models.onnx_file import check_foreign, new_session
+from tlcourse.models.onnx_file import check_foreign
 
 LITE0, LITE2 = SCALING
 WEIGHTS = cards.data_folder() / "weights"

@@ -11,8 +11,8 @@ from tolerances import assert_agree
 import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
-from tlcourse.features.engine import compile_network
 from tlcourse.models import conversion, onnx_file
+from tlcourse.models.conversion import compile_network
 from tlcourse.native import import_tensorflow
 
 SIZE = (24, 24)

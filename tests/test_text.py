@@ -11,10 +11,10 @@ from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features.engine import OnnxEngine
+from tlcourse.features.engine import OnnxEngine, new_session
 from tlcourse.models import bert
 from tlcourse.models.bert_folder import read_shape, read_weights
-from tlcourse.models.onnx_file import new_session, quantize_text
+from tlcourse.models.onnx_file import quantize_text
 from tlcourse.models.wordpiece import TruncationWarning
 
 SENTENCES = [

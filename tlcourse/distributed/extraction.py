@@ -24,12 +24,10 @@ from ..errors import (
     printable,
 )
 from ..features.augment import AS_IS
-from ..features.bit_depth import BitDepth
 from ..features.compute import compute_one
-from ..features.decoding import PREPARATION
+from ..features.decoding import PREPARATION, BitDepth
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
-from ..native import keep_freed_memory
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import ShardFolder, Shards, claimed, read_shards
@@ -242,7 +240,6 @@ def _compute(job: Job, batch: Batch) -> None:
         )
     if folder.is_done(batch.shard, len(batch.names)):
         return  # by a worker that died before it could report it
-    keep_freed_memory()
     rows: list = [None] * len(batch.paths)
     errors: list = [None] * len(batch.paths)
     depth = BitDepth(bits=job.bits) if job.bits else None

@@ -13,10 +13,9 @@ import sqlite3
 import stat
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,19 +23,16 @@ from numpy.typing import DTypeLike
 from .. import files, folders
 from ..errors import callers_level
 
-FOLDERS = ("features", "networks", "training", "shards")
+FOLDERS = ("features", "training", "shards")
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS rows "
     "(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
 )
-_INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _WAIT = 60  # seconds for another process to finish its write
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
-_BESIDE = re.compile(
-    r"\.sqlite-(journal|wal|shm)$|\.sha256$|/_(job|set_aside)\.json$|/\.unfinished-"
-)
+_BESIDE = re.compile(r"\.sqlite-(journal|wal|shm)$|/_job\.json$|/\.unfinished-")
 
 
 class CacheWarning(UserWarning):
@@ -47,6 +43,19 @@ def cache_file(name: str | None, *determined_by: object) -> str | None:
     """Name of the cache's file for rows that depend on all this; None: no cache."""
     digest = hashlib.sha256(repr(determined_by).encode()).hexdigest()[:20]
     return name and f"{name}-{digest}"
+
+
+def digest_of(contents: Iterable[bytes | np.ndarray]) -> bytes:
+    """What identifies files' contents or arrays, one after the other: 16 bytes."""
+    from xxhash import xxh3_128
+
+    # Not SHA-256, which would take as long as everything else together: nobody forges
+    # pictures against his own cache.
+    digest = xxh3_128()
+    for content in contents:
+        is_array = isinstance(content, np.ndarray)
+        digest.update(np.ascontiguousarray(content).data if is_array else content)
+    return digest.digest()
 
 
 class RowCache:
@@ -102,12 +111,13 @@ class RowCache:
         for key, row in rows.items():
             value = np.ascontiguousarray(row, self.dtype).tobytes()
             values.append((key, value, _checksum(key, value)))
+        added = sum(len(value) for _, value, _ in values)
         try:
-            added = sum(len(value) for _, value, _ in values)
             if self.path.stat().st_size + added <= self._limit:
                 with self._own as own:
                     own.execute("BEGIN IMMEDIATE")
-                    own.executemany(_INSERT, values)
+                    insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
+                    own.executemany(insert, values)
                 self._has_grown = True
         except (sqlite3.Error, OSError) as error:
             self._recover(error)
@@ -146,7 +156,11 @@ class RowCache:
                 return self._open()
             except (sqlite3.Error, OSError) as second:
                 error, self._own = second, None
-        _warn_unusable(self.path.parent, error)
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        _warn_once(
+            f"The cache in {self.path.parent} cannot be used ({reason}). Results are "
+            "right, but will be computed again. TLCOURSE_CACHE chooses another folder."
+        )
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -165,14 +179,6 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError)
 
 
-def _warn_unusable(folder: Path, error: Exception) -> None:
-    reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-    _warn_once(
-        f"The cache in {folder} cannot be used ({reason}). Results are right, but will "
-        "be computed again. TLCOURSE_CACHE chooses another folder."
-    )
-
-
 @functools.cache  # not in every cell of a notebook
 def _warn_once(text: str) -> None:
     warnings.warn(text, CacheWarning, stacklevel=callers_level())
@@ -186,25 +192,6 @@ def limit() -> int:
     except (ValueError, OverflowError):  # also of NaN and infinity
         _warn_once(f"TLCOURSE_CACHE_GB is {chosen!r}; expected gigabytes. 5 is used.")
         return 5_000_000_000
-
-
-def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
-    """Keep a file beside the rows; False where the limit or the disk does not allow it.
-
-    `path`, in one of `FOLDERS`, has 20 digits of a digest in it; `size` is in bytes.
-    """
-    allowed = limit()
-    if size > allowed:
-        return False
-    try:
-        if path.is_relative_to(folders.cache_folder()):
-            folders.make_cache_folder(path.parent.name)
-        files.write_atomically(path, write)
-    except OSError as error:
-        _warn_unusable(path.parent, error)
-        return False
-    make_room(allowed, keep=path)
-    return True
 
 
 def contents() -> list[tuple[Path, int]]:
@@ -263,7 +250,6 @@ def _emptied(path: Path) -> int:
     """Empty one file, databases from within: processes may use them; its size then."""
     try:
         if path.suffix != ".sqlite":
-            path.with_suffix(".sha256").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             return 0
         with closing(_connect(path, "rw")) as connection:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from os import PathLike
@@ -19,20 +19,18 @@ from PIL import __version__ as pillow
 
 from ..errors import TLCourseError, UserInputError
 from ..folders import cache_folder, make_cache_folder
-from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
-from .bit_depth import BitDepth
-from .cache import RowCache, cache_file
-from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
+from .cache import RowCache, cache_file, digest_of
+from .decoding import PREPARATION, BitDepth, prepare, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
 
 T = TypeVar("T")
-CHUNK = 64  # pictures that are looked up, computed and kept together, …
-CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
+CHUNK = 64  # … and afterwards, or fewer, …
+CHUNK_BYTES = 32_000_000  # … where files are large
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
-GROUP = 8  # pictures that are loaded by one job, which costs more than a small file
 
 
 def compute(
@@ -65,21 +63,20 @@ def compute(
     Returns
     -------
     ndarray of shape (n, …), or (n, augmentations, …) where there are several
-        A `numpy.memmap` where it is large, see `Rows`.
+        A `numpy.memmap` where it is large.
     """
-    keep_freed_memory()
     pictures, total, depth = as_pictures(images, bits)
     task = _Task(engine, size, tuple(augmentations), depth)
     shape = engine.output_shape
     several = (len(task.augmentations),) if len(task.augmentations) > 1 else ()
-    result = Rows((*several, *shape), dtype)
+    result = RowCollector((*several, *shape), dtype)
     file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
     with (
         RowCache(file, shape, dtype) as cache,
         worker_pool() as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
-        for chunk in _loaded_ahead(pictures, task, pool):
+        for chunk in _chunks(pictures, task, pool):
             rows = cache.get([key for picture in chunk for key in picture.keys])
             missing = {
                 picture.keys[0]: picture
@@ -92,10 +89,10 @@ def compute(
             for picture in chunk:
                 result.append(np.stack([rows[key] for key in picture.keys]))
             progress.update(len(chunk))
-    if not len(result):
+    array = result.array()
+    if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
-    hand_back_freed_memory()
-    return result.array()
+    return array
 
 
 def compute_one(
@@ -137,11 +134,9 @@ class _Task(NamedTuple):
             content, name = picture, "the picture"
             kind = f"{picture.dtype} {picture.shape}"
         else:
-            file = read_file(picture)
-            content, name = file, str(picture)
-            bits = self.depth.bits_of(file) if may_be_deep(file) else None
-            kind = f"file {bits}"
-        digest = digest_of(content)
+            content, name = read_file(picture), str(picture)
+            kind = f"file {self.depth.bits_for(content)}"
+        digest = digest_of([content])
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
             for copy in self.augmentations
@@ -153,41 +148,27 @@ class _Task(NamedTuple):
         copies = []
         for content, name, digest, _ in pictures:
             pixels = prepare(content, self.size, name, self.depth)
-            if self.augmentations == (AS_IS,):
-                copies.append(pixels)
-            else:
-                copies += augmented(pixels, self.augmentations, digest)
+            copies += augmented(pixels, self.augmentations, digest)
         inputs = np.stack(copies, dtype=np.float32)
         outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
         keys = [key for picture in pictures for key in picture.keys]
         return dict(zip(keys, np.concatenate(list(outputs)), strict=True))
 
 
-def _loaded_ahead(
+def _chunks(
     pictures: Iterable, task: _Task, pool: ThreadPoolExecutor
 ) -> Iterator[list[_Loaded]]:
-    """Chunks of loaded pictures; the next one is loaded while one is computed."""
-    pictures = iter(pictures)
-
-    def load(group: list) -> list[_Loaded]:
-        return [task.load(picture) for picture in group]
-
-    def begin(count: int) -> list[Future]:
-        groups = _parts(list(islice(pictures, count)), GROUP)
-        return [pool.submit(load, group) for group in groups]
-
-    loading = begin(GROUP)
-    while loading:
-        chunk = [picture for job in loading for picture in job.result()]
-        size = sum(memoryview(picture.content).nbytes for picture in chunk)
-        fitting = CHUNK_BYTES * len(chunk) // max(1, size)
-        loading = begin(min(CHUNK, max(1, fitting)))
+    """The pictures, loaded, a few at a time."""
+    pictures, count = iter(pictures), FIRST_CHUNK
+    while chunk := list(pool.map(task.load, islice(pictures, count))):
         yield chunk
+        size = sum(memoryview(picture.content).nbytes for picture in chunk)
+        count = min(CHUNK, max(1, CHUNK_BYTES * len(chunk) // max(1, size)))
 
 
 def _parts(items: Any, step: int) -> list:
     """The items of a list or array, `step` at a time."""
-    return [items[at : at + step] for at in range(0, len(items), step)]
+    return [items[start : start + step] for start in range(0, len(items), step)]
 
 
 @contextmanager
@@ -220,26 +201,22 @@ def run_and_keep(
     return computed
 
 
-class Rows:
-    """Collects rows of one shape: in memory, or in a file once they are large."""
+class RowCollector:
+    """Rows of one shape, one after the other: in memory, or in a file once large."""
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._count, self._size = 0, 0
+        self._shape, self._dtype, self._count = tuple(shape), np.dtype(dtype), 0
         self._file: IO[bytes] = io.BytesIO()
-
-    def __len__(self) -> int:
-        return self._count
 
     def append(self, row: np.ndarray) -> None:
         """Add one row (…), or several (n, …)."""
         part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
-        self._count, self._size = self._count + len(part), self._size + part.nbytes
+        self._count += len(part)
         try:
-            if self._size > LARGE and isinstance(self._file, io.BytesIO):
-                before, self._file = self._file, _temporary_file()
-                self._file.write(before.getbuffer())
             self._file.write(part.tobytes())
+            if isinstance(self._file, io.BytesIO) and self._file.tell() > LARGE:
+                memory, self._file = self._file, _temporary_file()
+                self._file.write(memory.getbuffer())
             self._file.flush()
         except OSError as error:
             raise TLCourseError(

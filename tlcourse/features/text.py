@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import Rows, run_and_keep, worker_pool
+from .compute import RowCollector, run_and_keep, worker_pool
 from .engine import Engine
 
 CHUNK = 2048  # sentences that are looked up and sorted by length together, …
@@ -63,9 +62,8 @@ def sentence_features(
 
     `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
     """
-    shape = (engine.output_shape[-1],)
     file = cache_file(name, engine.key, engine.output_shape, "average")
-    cache = RowCache(file, shape, np.float32)
+    cache = RowCache(file, engine.output_shape[-1:], np.float32)
     return _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1))
 
 
@@ -74,12 +72,11 @@ def token_states(
     ids: Sequence[np.ndarray],
     name: str | None,
     dtype: DTypeLike = np.float32,
-    describe: str = "Extracting features",
 ) -> Ragged:
     """The network's output for every token: (length, width) for each sentence."""
-    shape = (-1, engine.output_shape[-1])
     file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
-    cache = RowCache(file, shape, dtype)
+    cache = RowCache(file, (-1, engine.output_shape[-1]), dtype)
+    describe = "Extracting features"
     rows = _computed(engine, ids, cache, describe, lambda states: states.astype(dtype))
     return Ragged(rows, [len(sentence) for sentence in ids])
 
@@ -92,8 +89,7 @@ def _computed(
     finish: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """`finish(states)` of each sentence, in their order, from the cache or computed."""
-    keep_freed_memory()
-    result = Rows(cache.shape[-1:], cache.dtype)
+    result = RowCollector(cache.shape[-1:], cache.dtype)
 
     def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
         states = engine.run(np.stack(list(batch.values())))
@@ -106,22 +102,18 @@ def _computed(
     ):
         for chunk in _chunks(ids):
             keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
+            rows, sentences = cache.get(keys), dict(zip(keys, chunk, strict=True))
             copies = Counter(keys)
-            rows = cache.get(keys)
             progress.update(sum(copies[key] for key in rows))
-            missing = {
-                key: sentence
-                for key, sentence in zip(keys, chunk, strict=True)
-                if key not in rows
-            }
-            batches = batches_of_one_length(missing)
+            batches = _batches(
+                {key: sentences[key] for key in copies if key not in rows}
+            )
             while some := list(islice(batches, KEPT_BATCHES)):
                 computed = run_and_keep(run, some, cache, pool)
                 rows |= computed
                 progress.update(sum(copies[key] for key in computed))
             for key in keys:
                 result.append(rows[key])
-    hand_back_freed_memory()
     return result.array()
 
 
@@ -137,14 +129,12 @@ def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
         yield ids[begin:]
 
 
-def batches_of_one_length(
-    sentences: dict[bytes, np.ndarray],
-) -> Iterator[dict[bytes, np.ndarray]]:
+def _batches(sentences: dict[bytes, np.ndarray]) -> Iterator[dict[bytes, np.ndarray]]:
     """Sentences of one length, up to `BATCH_TOKENS` tokens; the longest come first."""
     by_length: dict[int, list[bytes]] = {}
     for key, ids in sentences.items():
         by_length.setdefault(len(ids), []).append(key)
     for length in sorted(by_length, reverse=True):
         keys, step = by_length[length], max(1, BATCH_TOKENS // length)
-        for at in range(0, len(keys), step):
-            yield {key: sentences[key] for key in keys[at : at + step]}
+        for start in range(0, len(keys), step):
+            yield {key: sentences[key] for key in keys[start : start + step]}

@@ -1,4 +1,4 @@
-"""Networks as ONNX files: run, quantized, and checked."""
+"""ONNX files: quantized, and checked where somebody else may have written them."""
 
 import tempfile
 from collections.abc import Iterable
@@ -9,11 +9,10 @@ import numpy as np
 
 from ..errors import DamagedFile
 from ..files import read_file
-from ..native import ctrl_c_waits, logging_silenced, stderr_silenced
+from ..native import logging_silenced
 
 if TYPE_CHECKING:
     import onnx
-    import onnxruntime
 
 LARGEST_FILE = 1 << 30  # bytes; VGG16 with ImageNet's classes has 0.55 GB
 LARGEST_SIZE = 1 << 16  # of an attribute: a kernel, a stride, padding, an axis
@@ -26,21 +25,6 @@ OPERATORS = frozenset(
     "Mul Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMean Relu Reshape Shape "
     "Sigmoid Slice Softmax Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze".split()
 )
-
-
-def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
-    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
-    with ctrl_c_waits(), stderr_silenced():
-        import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # fatal errors only; the others are raised
-    # Memory comes from malloc: an arena of its own would never be handed back.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(
-        source, options, providers=["CPUExecutionProvider"]
-    )
 
 
 def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:

@@ -11,11 +11,12 @@ from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
+from ..features.cache import digest_of
 from ..features.text import Ragged, sentence_features, token_states
 from ..native import import_tensorflow
 from . import bert, bert_folder, onnx_file
 from .blocks import check_blocks
-from .conversion import digest, weights_digest
+from .conversion import digest
 from .wordpiece import Tokenizer, as_sentences
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class PretrainedTextModel:
     def __init__(
         self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
     ) -> None:
-        self.engine = engines.check_engine(engine)
-        self.precision = engines.check_precision(precision, engine)
+        engines.check_engine(engine, precision)
+        self.engine, self.precision = engine, precision
         self.folder = bert_folder.find_folder(name)
         self.name = self.folder.resolve().name
         if name in bert_folder.PUBLISHED:
@@ -218,13 +219,13 @@ class PretrainedTextModel:
         self, layers: int, network: "keras.Model | None" = None
     ) -> engines.Engine:
         """The engine for so many layers, with the present weights, or a network's."""
-        if not engines.uses_onnx(self.engine):
+        if self.engine == "tensorflow":
             return _in_tensorflow(network or self.network, layers)
         is_published = self._weights and network is None
         precision = self.precision if is_published else "float32"
         weights = _weights_of(network) if network else self._present_weights()
         arrays = (array for name in sorted(weights) for array in weights[name])
-        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
+        key = f"{digest_of(arrays).hex()} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
             content = bert.to_onnx(weights, self.shape, layers)

@@ -17,7 +17,7 @@ from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
 from . import conversion, efficientnet_lite
 from .blocks import check_blocks, is_spatial, network_up_to, sort_into_blocks
-from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, digest, pooled
+from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, compile_network, digest
 from .recipes import RECIPES
 from .weights import build, imagenet_classes, preprocess
 
@@ -46,14 +46,15 @@ class PretrainedModel:
     def __init__(
         self, name: str, engine: str = "auto", precision: str = "float32"
     ) -> None:
+        engines.check_engine(engine, precision)
         self.name, self.recipe = name, RECIPES[name]
+        self.engine, self.precision = engine, precision
         self.input_size = (self.recipe.size, self.recipe.size)
-        self.engine = engines.check_engine(engine)
-        self.precision = engines.check_precision(precision, engine)
-        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         self.is_bundled = not self.recipe.application
+        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            conversion.bundled_path(name, precision)
+            file = conversion.bundled_path(name, precision).name
+            self._sha256 = read_card("weights").files[file]
         elif precision == "int8":
             raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
         else:
@@ -164,16 +165,17 @@ class PretrainedModel:
         >>> tl.load_pretrained_model().extract_features(photographs[:2]).shape
         (2, 1280)
         """
-        name = self.name if validation.flag("cache", cache) else None
-        for_dask = scheduler is not None or out is not None
-        if for_dask and not engines.is_dask(engine):
+        if not engines.is_dask(engine) and (scheduler, out) != (None, None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = check_blocks(self.name, self.blocks, blocks)
-            runner = self._engine(pooled(names), lambda: self._part(names, True))
-        return self._compute(runner, images, name, engine, scheduler=scheduler, out=out)
+            runner = self._engine(
+                conversion.pooled(names), lambda: self._part(names, is_pooled=True)
+            )
+        dask = {"scheduler": scheduler, "out": out}
+        return self._compute(runner, images, self.name, cache, engine, **dask)
 
     def activations(
         self,
@@ -194,35 +196,39 @@ class PretrainedModel:
             (n, augmentations, …) where there are several.
         """
         copies, size = augmentation_names(augmentations), self.input_size
-        name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
             if engines.is_dask(engine):
                 raise UserInputError("Dask computes a block's output: name a block.")
             pixels, describe = engines.Pixels(size), "Preparing pictures"
             return compute(pixels, images, size, copies, np.uint8, describe=describe)
         names = check_blocks(self.name, self.blocks, block)
-        runner = self._engine(names, lambda: self._part(names, False))
+        runner = self._engine(names, lambda: self._part(names))
+        name = f"{self.name}-{block}"
         # Complete, since training looks at every row.
         dask = {"complete": True, "describe": "Computing activations"}
-        return self._compute(runner, images, name, engine, copies, np.float16, **dask)
+        return self._compute(
+            runner, images, name, cache, engine, copies, np.float16, **dask
+        )
 
     def _compute(
         self,
         runner: engines.Engine,
         images: Images,
-        name: str | None,
+        name: str,
+        cache: bool,
         engine: str | None,
         augmentations: Sequence[str] = (AS_IS,),
         dtype: type = np.float32,
         **dask: Any,
     ) -> np.ndarray:
         """Compute in this process, or on a Dask cluster."""
+        validation.flag("cache", cache)
         what = (runner, images, self.input_size, augmentations, dtype)
         if not engines.is_dask(engine):
-            return compute(*what, name=name)
+            return compute(*what, name=name if cache else None)
         from ..distributed import compute_features
 
-        return compute_features(*what, cache=name is not None, **dask).features
+        return compute_features(*what, cache=cache, **dask).features
 
     def predict_labels(
         self, images: Images, top: int = 5
@@ -246,8 +252,7 @@ class PretrainedModel:
             The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
-        outputs, part = (CLASSIFIER_OUTPUT,), "classifier"
-        runner = self._engine(outputs, lambda: self.classifier, part)
+        runner = self._engine((CLASSIFIER_OUTPUT,), lambda: self.classifier)
         probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -257,7 +262,7 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner = engines.compile_network(network)
+        runner = compile_network(network)
         return compute(runner, images, self.input_size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
@@ -268,23 +273,16 @@ class PretrainedModel:
         """The names of the augmentations that `fine_tune` uses: two by default."""
         return augmentation_names(2 if chosen is None else chosen)
 
-    def _is_changed(self, part: str) -> bool:
-        built = self.__dict__.get(part)
-        return built is not None and digest(built) != self._digests[part]
-
     def _engine(
-        self,
-        outputs: tuple[str, ...],
-        keras_network: Callable[[], "keras.Model"],
-        part: str = "network",
+        self, outputs: tuple[str, ...], keras_network: Callable[[], "keras.Model"]
     ) -> engines.Engine:
         """The engine for these outputs, with the weights that the network has now."""
-        from_file = self.is_bundled and engines.uses_onnx(self.engine)
-        if not from_file or self._is_changed(part):
-            return engines.compile_network(keras_network(), self.engine)
-        name = conversion.bundled_name(self.name, self.precision)
-        content = f"{read_card('weights').files[name]} {outputs}"
-        key = hashlib.sha256(content.encode()).hexdigest()
+        part = "classifier" if outputs == (CLASSIFIER_OUTPUT,) else "network"
+        built = self.__dict__.get(part)  # by cached_property
+        is_changed = built is not None and digest(built) != self._digests[part]
+        if not self.is_bundled or self.engine == "tensorflow" or is_changed:
+            return compile_network(keras_network(), self.engine)
+        key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
 
         def make() -> engines.Engine:
             path = conversion.bundled_path(self.name, self.precision)
@@ -294,7 +292,7 @@ class PretrainedModel:
 
         return engines.remembered((key,), make)
 
-    def _part(self, names: Sequence[str], is_pooled: bool) -> "keras.Model":
-        ends = [self.blocks[name][-1] for name in names]
-        name = "-".join((self.name, *names))
-        return network_up_to(self.network, ends, is_pooled, name)
+    def _part(self, blocks: Sequence[str], is_pooled: bool = False) -> "keras.Model":
+        layers = [self.blocks[block][-1] for block in blocks]
+        name = "-".join((self.name, *blocks))
+        return network_up_to(self.network, layers, is_pooled, name)

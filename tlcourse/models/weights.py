@@ -12,7 +12,7 @@ from ..cards import bundled_file
 from ..downloads import DownloadError, download
 from ..errors import DamagedFile, WeightsUnavailable
 from ..files import as_path
-from ..native import check_tensorflow, import_tensorflow
+from ..native import import_tensorflow
 from .efficientnet_lite import EfficientNetLite
 from .recipes import RECIPES
 
@@ -77,11 +77,10 @@ def fault_of_weights(file: Path) -> str | None:
 
 def build(name: str, include_top: bool) -> "keras.Model":
     """Build a pretrained network with its preprocessing, as one flat Keras model."""
-    check_tensorflow()
+    import_tensorflow()
     recipe = RECIPES[name]
     if recipe.application and not weights_file(name, include_top).is_file():
         fetch_weights(name, include_top)
-    import_tensorflow()
     import keras
 
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
