@@ -12,19 +12,12 @@ import numpy as np
 import pytest
 
 from tlcourse.features import cache
-from tlcourse.features.cache import (
-    RowCache,
-    clear,
-    contents,
-    keep,
-    make_room,
-)
-from tlcourse.folders import cache_folder, make_cache_folder
+from tlcourse.features.cache import RowCache, clear, contents, make_room
+from tlcourse.folders import make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
 ROWS = {key: np.full((2, 3), number, np.float32) for number, key in enumerate(KEYS)}
 WHOLE = {key: float(number) for number, key in enumerate(KEYS)}
-STATE = f"network-{'0' * 24}.npz"
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +213,6 @@ def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     fill()
     assert not (folder / "features").exists()
-    assert not keep(folder / "training" / STATE, lambda file: None, 5)
 
 
 def test_clearing_empties_everything_and_tells_how_much():
@@ -228,15 +220,3 @@ def test_clearing_empties_everything_and_tells_how_much():
     before = size()
     assert clear() == before - size() > 0
     assert kept("one", many(250)) == kept("two", many(250)) == {}
-
-
-# Files beside the rows
-
-
-def test_clearing_removes_kept_files_and_what_belongs_to_them(folder):
-    network = folder / "networks" / f"{'0' * 24}-keras-3.onnx"
-    for path in (network, network.with_suffix(".sha256")):
-        assert keep(path, lambda file: file.write(b"content"), 7)
-    clear()
-    assert list((folder / "networks").iterdir()) == []
-    assert cache_folder() == folder

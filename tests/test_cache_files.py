@@ -15,13 +15,7 @@ from killed import write_and_be_killed
 from typer.testing import CliRunner
 
 from tlcourse import cli, folders
-from tlcourse.features.cache import (
-    CacheWarning,
-    RowCache,
-    clear,
-    keep,
-    make_room,
-)
+from tlcourse.features.cache import CacheWarning, RowCache, clear, make_room
 from tlcourse.features.compute import compute
 
 SHORT, LONG = "0123456789abcdef" + "0" * 4, "0123456789abcdef" + "0" * 8
@@ -133,11 +127,6 @@ def fill_beyond_the_limit(monkeypatch):
     put()
 
 
-def keep_a_file(monkeypatch):
-    path = folders.cache_folder() / "training" / f"other-{LONG}.npz"
-    keep(path, lambda file: file.write(b"state"), 5)
-
-
 def run_command(*arguments):
     result = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "200"})
     assert result.exception is None or isinstance(result.exception, SystemExit)
@@ -148,7 +137,6 @@ OPERATIONS = {
     "filled beyond the limit": fill_beyond_the_limit,
     "cleared": lambda monkeypatch: run_command("cache", "clear"),
     "shown": lambda monkeypatch: run_command("cache", "show"),
-    "a file kept": keep_a_file,
 }
 
 

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from mutations import mutated_files, valid_files
 from PIL import Image
-from tlcourse.features.decoding import BitDepth
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError
-from tlcourse.features.decoding import prepare
+from tlcourse.features.decoding import BitDepth, prepare
 from tlcourse.features.pictures import (
     read_picture,
 )

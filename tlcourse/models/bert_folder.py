@@ -6,7 +6,6 @@ That is config.json, vocab.txt and model.safetensors.
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavaila
 from ..files import as_path, read_json, sha256
 from ..folders import cache_folder, how_to_carry, pack_folders
 from ..validation import number, shown, whole_number
-
-if TYPE_CHECKING:
-    from .bert import Shape
+from .bert import Shape
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 PUBLISHED = {"minilm": "BERT for sentences, 6 layers, 384 features"}  # name → what
@@ -25,7 +22,7 @@ MINILM_SHA256 = {
     VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-_ACTIVATIONS = {
+_ACTIVATIONS = {  # in config.json → of a `Shape`
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
@@ -101,12 +98,9 @@ def is_whole(name: str) -> bool:
         return False
 
 
-def read_shape(folder: Path) -> "Shape":
+def read_shape(folder: Path) -> Shape:
     """Read how large the BERT in a folder is, from its config.json."""
-    from .bert import Shape
-
-    path = folder / CONFIG
-    config = _settings(path)
+    path, config = folder / CONFIG, _settings(folder, CONFIG)
     kind = config.get("model_type", config.get("architectures"))
     activation = str(config.get("hidden_act", "gelu"))
     positions = config.get("position_embedding_type", "absolute")
@@ -117,7 +111,10 @@ def read_shape(folder: Path) -> "Shape":
             f"and the activation {shown(activation)}; expected BERT's encoder ('bert', "
             f"no decoder), 'absolute', and one of {', '.join(_ACTIVATIONS)}."
         )
-    sizes = {name: _size(path, config, key) for name, key in _SIZES.items()}
+    sizes = {
+        name: whole_number(f"{key} in {path}", config.get(key), 1)
+        for name, key in _SIZES.items()
+    }
     if sizes["width"] % sizes["heads"]:
         raise UserInputError(
             f"{path}: num_attention_heads {sizes['heads']} do not share hidden_size "
@@ -128,34 +125,30 @@ def read_shape(folder: Path) -> "Shape":
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=epsilon)
 
 
-def longest_text(folder: Path, shape: "Shape") -> int:
+def longest_text(folder: Path, shape: Shape) -> int:
     """How many tokens of a text are used: as in training, or all that fit."""
-    path = folder / "sentence_bert_config.json"
-    config = _settings(path) if path.is_file() else {}
-    if config.get("max_seq_length") is None:
+    name, key = "sentence_bert_config.json", "max_seq_length"
+    longest = _settings(folder, name).get(key)
+    if longest is None:
         return shape.longest
-    return min(_size(path, config, "max_seq_length", 2), shape.longest)
+    return min(whole_number(f"{key} in {folder / name}", longest, 2), shape.longest)
 
 
 def is_lower_case(folder: Path) -> bool:
     """Whether the tokenizer lower-cases, as that of "uncased" networks does."""
-    path = folder / "tokenizer_config.json"
-    config = _settings(path) if path.is_file() else {}
-    return bool(config.get("do_lower_case", True))
+    return bool(_settings(folder, "tokenizer_config.json").get("do_lower_case", True))
 
 
-def _size(path: Path, config: dict, key: str, minimum: int = 1) -> int:
-    return whole_number(f"{key} in {path}", config.get(key), minimum)
-
-
-def _settings(path: Path) -> dict:
-    content = read_json(path, error=DamagedFile)
+def _settings(folder: Path, name: str) -> dict:
+    """The settings in one of the folder's files; without the file none."""
+    path = folder / name
+    content = read_json(path, error=DamagedFile) if path.is_file() else {}
     if not isinstance(content, dict):
         raise DamagedFile(f"{path} holds no settings. Fetch the folder again.")
     return content
 
 
-def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
+def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     """Read layer's name → its float32 arrays, as `bert.encoder` has them."""
     from safetensors.numpy import load_file
 

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,12 +65,10 @@ def fault_of_weights(file: Path) -> str | None:
         return "missing"
     import h5py
 
+    if not h5py.is_hdf5(file):
+        return "no file of weights"
     recipes = RECIPES.values()
     published = {f: md5 for r in recipes for f, md5 in zip(r.files, r.md5, strict=True)}
-    try:
-        h5py.File(file, "r").close()
-    except OSError:
-        return "no file of weights"
     md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
     return "altered" if published.get(file.name) not in ("", None, md5) else None
 
@@ -78,26 +76,23 @@ def fault_of_weights(file: Path) -> str | None:
 def build(name: str, include_top: bool) -> "keras.Model":
     """Build a pretrained network with its preprocessing, as one flat Keras model."""
     import_tensorflow()
+    import keras
+
     recipe = RECIPES[name]
     if recipe.application and not weights_file(name, include_top).is_file():
         fetch_weights(name, include_top)
-    import keras
-
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
-    options: dict[str, Any] = {
-        "input_tensor": preprocessing_layers(pixels, recipe.pixels),
-        "include_top": include_top,
-        "pooling": None if include_top else "avg",
-    }
-    if recipe.application:
-        network = application(name, **options)
-    else:
-        network = EfficientNetLite(name, **options)
+    network = (application if recipe.application else EfficientNetLite)(
+        name,
+        include_top=include_top,
+        input_tensor=preprocessing_layers(pixels, recipe.pixels),
+        pooling=None if include_top else "avg",
+    )
     whole = f"{name}_classifier" if include_top else name
     return keras.Model(pixels, network.outputs[0], name=whole)
 
 
-def application(name: str, include_top: bool, **options: Any) -> "keras.Model":
+def application(name: str, include_top: bool, **options: object) -> "keras.Model":
     """Call the network's function in `keras.applications`."""
     import keras
 

@@ -97,12 +97,12 @@ def _unicode(text: str) -> str:
 def as_sentences(texts: Sentences) -> list[str]:
     """List the texts of a str, or of an iterable or `tf.data.Dataset` of str."""
     if hasattr(texts, "as_numpy_iterator"):
-        texts = _of_dataset(texts)
+        texts = _from_tf_data(texts)
     if isinstance(texts, str | np.ndarray) and np.ndim(texts) == 0:
         texts = [str(texts)]
-    no_order = bytes | dict | set | frozenset
-    has_order = isinstance(texts, Iterable) and not isinstance(texts, no_order)
-    sentences = list(texts) if has_order else [texts]
+    unordered = bytes | dict | set | frozenset
+    is_ordered = isinstance(texts, Iterable) and not isinstance(texts, unordered)
+    sentences = list(texts) if is_ordered else [texts]
     if not sentences:
         raise UserInputError("There are no texts; at least one is needed.")
     for position, text in enumerate(sentences):
@@ -115,7 +115,7 @@ def as_sentences(texts: Sentences) -> list[str]:
     return list(map(str, sentences))
 
 
-def _of_dataset(dataset: Any) -> list:
+def _from_tf_data(dataset: Any) -> list:
     """The texts of a data set of strings, or of (string, label), batched or not."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
