@@ -8,7 +8,6 @@ import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from os import PathLike
 from typing import IO, Any, NamedTuple, TypeVar
@@ -45,25 +44,10 @@ def compute(
 ) -> np.ndarray:
     """Run a frozen network over pictures, in memory that does not grow with them.
 
-    Parameters
-    ----------
-    engine : Engine
-        float32 pixels (b, height, width, 3) in [0, 255] → float32 (b, …).
-    images, bits
-        See `pictures.as_pictures`.
-    size : tuple of int
-        (height, width) that the network takes.
-    augmentations : sequence of str
-        See `augment.augmentation_names`.
-    name : str, optional
-        For the cache's file; None: no cache.
-    describe : str
-        What the progress bar says.
-
-    Returns
-    -------
-    ndarray of shape (n, …), or (n, augmentations, …) where there are several
-        A `numpy.memmap` where it is large.
+    `engine` takes float32 pixels (b, height, width, 3) in [0, 255] of `size`; `images`
+    and `bits` are those of `as_pictures`, `augmentations` of `augmentation_names`;
+    `name` is for the cache's file, None: no cache. Returns (n, …), or
+    (n, augmentations, …) where there are several; a `numpy.memmap` where it is large.
     """
     pictures, total, depth = as_pictures(images, bits)
     task = _Task(engine, size, tuple(augmentations), depth)
@@ -73,18 +57,18 @@ def compute(
     file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
     with (
         RowCache(file, shape, dtype) as cache,
-        worker_pool() as pool,
+        ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
         for chunk in _chunks(pictures, task, pool):
             rows = cache.get([key for picture in chunk for key in picture.keys])
-            missing = {
+            absent = {
                 picture.keys[0]: picture
                 for picture in chunk
-                if any(key not in rows for key in picture.keys)
+                if not rows.keys() >= set(picture.keys)
             }
             step = max(1, engine.batch // len(task.augmentations))
-            batches = _parts(list(missing.values()), step)
+            batches = _parts(list(absent.values()), step)
             rows |= run_and_keep(task.run, batches, cache, pool)
             for picture in chunk:
                 result.append(np.stack([rows[key] for key in picture.keys]))
@@ -162,7 +146,7 @@ def _chunks(
     pictures, count = iter(pictures), FIRST_CHUNK
     while chunk := list(pool.map(task.load, islice(pictures, count))):
         yield chunk
-        size = sum(memoryview(picture.content).nbytes for picture in chunk)
+        size = sum(getattr(x.content, "nbytes", len(x.content)) for x in chunk)
         count = min(CHUNK, max(1, CHUNK_BYTES * len(chunk) // max(1, size)))
 
 
@@ -171,23 +155,16 @@ def _parts(items: Any, step: int) -> list:
     return [items[start : start + step] for start in range(0, len(items), step)]
 
 
-@contextmanager
-def worker_pool() -> Iterator[ThreadPoolExecutor]:
-    """`workers()` threads; Ctrl-C and errors do not wait for what has not begun."""
-    pool = ThreadPoolExecutor(workers())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def run_and_keep(
     run: Callable[[T], dict[bytes, np.ndarray]],
     batches: Iterable[T],
     cache: RowCache,
     pool: ThreadPoolExecutor,
 ) -> dict[bytes, np.ndarray]:
-    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached."""
+    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached.
+
+    Ctrl-C and errors do not wait for batches that have not begun.
+    """
     jobs = [pool.submit(run, batch) for batch in batches]
     computed: dict[bytes, np.ndarray] = {}
     try:

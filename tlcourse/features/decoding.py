@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from .. import files
 from ..errors import PictureError, UserInputError, callers_level
@@ -33,9 +33,7 @@ DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 
 Source: TypeAlias = str | PathLike | bytes | Image.Image
 _MEASURING = threading.Lock()
-_HEAD = 26  # bytes of a file that tell whether it may be of more than 8 bits
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PHOTOMETRIC = 262  # TIFF's tag
 
 
 @contextmanager
@@ -50,12 +48,6 @@ def sentence_hint(path: str | PathLike) -> Iterator[None]:
         raise type(error)(f"{str(error).rstrip('.')}; {hint}.") from None
 
 
-def picture_path(path: str | PathLike) -> Path:
-    """The path of a picture or folder, checked."""
-    with sentence_hint(path):
-        return files.as_path(path, "a picture")
-
-
 def read_file(path: str | PathLike) -> bytes:
     """The bytes of a regular file, up to `MAX_BYTES`; else a `PictureError`."""
     with sentence_hint(path):
@@ -65,9 +57,8 @@ def read_file(path: str | PathLike) -> bytes:
 def open_image(content: bytes, name: str = "the picture") -> Image.Image:
     """The header of a picture file, as an image whose pixels are decoded when needed.
 
-    Pillow by itself opens some forty formats, whatever the file is called, and starts
-    another program for one of them (Ghostscript for EPS). Only `FORMATS` are opened
-    here. Run it inside `picture_errors`, which explains what Pillow raises.
+    Only `FORMATS` are opened. Pillow by itself opens forty, whatever the file is called,
+    and for EPS starts another program. Run it inside `picture_errors`.
     """
     if not content:
         raise PictureError(f"{name} is empty (0 bytes). Replace or remove it.")
@@ -76,14 +67,11 @@ def open_image(content: bytes, name: str = "the picture") -> Image.Image:
     if width * height > MAX_PIXELS:
         raise PictureError(
             f"{name} has {width} × {height} pixels; at most {MAX_PIXELS / 1e6:.0f} "
-            "megapixels are opened. Make it smaller first."
+            "megapixels are opened."
         )
     start_of_scan = b"\xff\xda"
     if image.info.get("progressive") and content.count(start_of_scan) > MAX_SCANS:
-        raise PictureError(
-            f"{name} is a JPEG of more than {MAX_SCANS} scans. "
-            "Save it again in a picture editor."
-        )
+        raise PictureError(f"{name} is a JPEG of more than {MAX_SCANS} scans.")
     return image
 
 
@@ -99,8 +87,7 @@ def picture_errors(name: str) -> Iterator[None]:
         if "cannot identify" in reason:
             reason = f"its content is none of {', '.join(FORMATS)}, or damaged"
         raise PictureError(
-            f"{name} cannot be read as a picture: it is damaged, cut short or of "
-            f"another kind ({reason}). Replace or remove it."
+            f"{name} cannot be read as a picture ({reason}). Replace or remove it."
         ) from None
 
 
@@ -113,13 +100,11 @@ def decode(
     """A picture file as an upright 8-bit RGB image.
 
     A JPEG larger than `at_least` (height, width) is decoded at 1/2, 1/4 or 1/8 of its
-    size if that is not smaller: the codec leaves out what it need not compute (DCT
-    scaling), which is several times faster than decoding and shrinking all of it.
+    size if that is not smaller (DCT scaling), which is several times faster.
     """
     with picture_errors(name), open_image(content, name) as image:
         if at_least and image.format in ("JPEG", "MPO"):
-            orientation = image.getexif().get(0x0112, 1)
-            is_turned = orientation in (5, 6, 7, 8)
+            is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
             image.draft(None, at_least if is_turned else at_least[::-1])
         return as_rgb(image, name, depth, content)
 
@@ -138,7 +123,7 @@ def as_rgb(
     rgb = image
     if layout := _deep_layout(image):
         bits = depth.bits_for(content or image) or DEPTHS[-1]
-        is_inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+        is_inverted = getattr(image, "tag_v2", {}).get(262) == 0  # its colours' meaning
         levels = _levels(image, layout, content)
         rgb = _eight_bits(levels, bits, is_inverted and image.mode != "I", name)
         rgb.info["exif"] = image.info.get("exif")
@@ -234,8 +219,8 @@ class BitDepth:
     def bits_for(self, source: bytes | Image.Image) -> int | None:
         """Bits by which this picture's levels are scaled; None: it has 8."""
         with suppress(Exception):  # it is reported when its pixels are decoded
-            is_file = isinstance(source, bytes)
-            if _deep_layout(open_image(source) if is_file else source):
+            image = open_image(source) if isinstance(source, bytes) else source
+            if _deep_layout(image):
                 return self.bits or BitDepth([source]).bits
         return None
 
@@ -243,23 +228,22 @@ class BitDepth:
 def _bits_needed(source: Source) -> int:
     """Bits of a picture's highest level; 0: it has 8, or is damaged."""
     with suppress(Exception):  # it is reported when its pixels are decoded
-        if not isinstance(source, bytes | Image.Image):
-            start = files.read_file(files.as_path(source), first=_HEAD)
-            source = read_file(source) if may_be_deep(start) else b""
-        content = source if isinstance(source, bytes) else b""
-        image = open_image(content) if isinstance(source, bytes) else source
+        content = b""
+        if isinstance(source, bytes):
+            content = source
+        elif not isinstance(source, Image.Image):
+            start = files.read_file(files.as_path(source), first=26)
+            is_deep_png = start.startswith(b"\x89PNG") and start[24:25] == b"\x10"
+            if not start.startswith(_TIFF) and not is_deep_png:
+                return 0  # without reading all of it
+            content = read_file(source)
+        image = source if isinstance(source, Image.Image) else open_image(content)
         if layout := _deep_layout(image):
             levels = _levels(image, layout, content)
             colours = levels[..., :3] if levels.shape[2:] == (4,) else levels
             if colours.min() >= 0 and colours.max() < 2 ** DEPTHS[-1]:
                 return max(DEPTHS[0], int(colours.max()).bit_length())
     return 0
-
-
-def may_be_deep(start: bytes) -> bool:
-    """False where a file's first `_HEAD` bytes show that no channel exceeds 8 bits."""
-    is_deep_png = start.startswith(b"\x89PNG") and start[24:25] == b"\x10"
-    return start.startswith(_TIFF) or is_deep_png
 
 
 def _deep_layout(image: Image.Image) -> str:

@@ -17,7 +17,6 @@ from .decoding import (
     as_rgb,
     decode,
     picture_errors,
-    picture_path,
     read_file,
     resize,
     sentence_hint,
@@ -144,13 +143,10 @@ class Pictures(Sequence):
 
 def list_pictures(folder: str | PathLike) -> list[Path]:
     """All picture files below a folder, by their extension, sorted; no hidden ones."""
-    folder = picture_path(folder)
     with sentence_hint(folder):
+        folder = files.as_path(folder, "the folder")
         if not os.path.isdir(folder):
-            raise UserInputError(
-                f"{str(folder)[:200]} is not a folder. Relative paths start at "
-                f"{Path.cwd()}."
-            )
+            raise UserInputError(f"{str(folder)[:200]} is not a folder.")
     below = files_below(folder)
     for path, reason in below.closed:
         raise UserInputError(f"{path} {reason}. Make it readable, or leave it out.")
@@ -178,9 +174,8 @@ def files_below(folder: Path) -> Below:
 
     for parent, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(parent, name) for name in folders):
-            if path.is_symlink():
-                below.others.append((path, "a link to a folder"))
+        links = (Path(parent, name) for name in folders)
+        below.others.extend((x, "a link to a folder") for x in links if x.is_symlink())
         for path in (Path(parent, name) for name in names if not name.startswith(".")):
             if path.suffix.lower() not in EXTENSIONS:
                 kind = path.suffix or "no extension"
@@ -189,7 +184,7 @@ def files_below(folder: Path) -> Below:
                 below.others.append((path, "no regular file"))  # a pipe would wait
             else:
                 below.pictures.append(path)
-    return Below(*map(sorted, below))
+    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))
 
 
 class Checked(NamedTuple):
@@ -214,7 +209,7 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         See `Pictures`.
     """
     if isinstance(images, str | PathLike):
-        path = picture_path(images)
+        path = _path(images)
         is_file = os.path.lexists(path) and not os.path.isdir(path)
         images = Pictures([path] if is_file else list_pictures(path), bits)
     if isinstance(images, Pictures):
@@ -235,10 +230,15 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
     return Checked(array, len(array), BitDepth(bits=bits))
 
 
+def _path(path: str | PathLike) -> Path:
+    with sentence_hint(path):
+        return files.as_path(path, "a picture")
+
+
 def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:
     """One picture, checked: a path, or an array (h, w, 3) with pixels in [0, 255]."""
     if isinstance(picture, str | PathLike):
-        return picture_path(picture)
+        return _path(picture)
     if isinstance(picture, Image.Image) and picture.mode != "F":
         with picture_errors("the picture"):
             depth = depth or BitDepth([picture])
@@ -257,9 +257,8 @@ def _from_array(array: np.ndarray) -> np.ndarray:
         return _checked(array[np.newaxis], is_one=True)
     if array.ndim == 3 and len(array) == 3:
         raise UserInputError(
-            f"The array has shape {array.shape}: one colour picture with channels "
-            "first, or three grey pictures? Of one picture pass "
-            "array.transpose(1, 2, 0); of three grey ones array[..., None]."
+            f"An array of shape {array.shape} may be one picture, channels first, or "
+            "three: pass array.transpose(1, 2, 0) or array[..., None]."
         )
     return _checked(array)
 
@@ -278,10 +277,9 @@ def _checked(array: np.ndarray, is_one: bool = False) -> np.ndarray:
     are_pictures = is_grey or (array.ndim == 4 and array.shape[-1] in (1, 3))
     if array.dtype.kind not in "uif" or not are_pictures or not array.size:
         raise UserInputError(
-            f"Pictures were given as an array of shape {array.shape[is_one:]} and type "
-            f"{array.dtype}; expected numbers in shape (n, height, width, 3) for "
-            "colour, channels last and without alpha, or (n, height, width) for grey. "
-            "Of a data set pass the split's pictures: dataset.train.images."
+            f"Pictures have shape {array.shape[is_one:]} and type {array.dtype}; "
+            "expected numbers in shape (n, height, width, 3), channels last and without "
+            "alpha, or (n, height, width). Of a data set pass dataset.train.images."
         )
     low, high = float(array.min()), float(array.max())
     # One dark picture of whole numbers may have no pixel above 1, but not a whole set.
@@ -289,8 +287,8 @@ def _checked(array: np.ndarray, is_one: bool = False) -> np.ndarray:
     if not 0 <= low <= high <= 255 or is_scaled:
         raise UserInputError(
             f"The pixels run from {low:.3g} to {high:.6g}; expected 0 to 255, not scaled "
-            "or preprocessed: each network here preprocesses by itself. images * 255 "
-            "undoes a scaling to [0, 1]; 12 bits become 8 by images // 16."
+            "or preprocessed, which each network does itself. images * 255 undoes a "
+            "scaling to [0, 1]; 12 bits become 8 by images // 16."
         )
     array = array[..., np.newaxis] if is_grey else array
     return np.broadcast_to(array, (*array.shape[:3], 3))

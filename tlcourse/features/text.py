@@ -7,6 +7,7 @@ no padding.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -15,8 +16,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import RowCollector, run_and_keep, worker_pool
-from .engine import Engine
+from .compute import RowCollector, run_and_keep
+from .engine import Engine, workers
 
 CHUNK = 2048  # sentences that are looked up and sorted by length together, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
@@ -97,7 +98,7 @@ def _computed(
 
     with (
         cache,
-        worker_pool() as pool,
+        ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
     ):
         for chunk in _chunks(ids):
