@@ -42,7 +42,8 @@ def sentence_hint(path: str | PathLike) -> Iterator[None]:
     try:
         yield
     except UserInputError as error:
-        if os.path.lexists(path) or Path(path).suffix.lower() in EXTENSIONS:
+        is_path = isinstance(path, str | PathLike)
+        if not is_path or os.path.lexists(path) or Path(path).suffix in EXTENSIONS:
             raise
         hint = "for sentences load a text model: tl.load_pretrained_model('minilm')"
         raise type(error)(f"{str(error).rstrip('.')}; {hint}.") from None

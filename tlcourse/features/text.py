@@ -5,10 +5,8 @@ no padding.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,10 +17,9 @@ from .cache import RowCache, cache_file
 from .compute import RowCollector, run_and_keep
 from .engine import Engine, workers
 
-CHUNK = 2048  # sentences that are looked up and sorted by length together, …
+CHUNK = 512  # sentences that are looked up, sorted by length, computed and kept, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
 BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
-KEPT_BATCHES = 32  # that are written to the cache together
 
 
 class Ragged(Sequence):
@@ -103,18 +100,13 @@ def _computed(
     ):
         for chunk in _chunks(ids):
             keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
-            rows, sentences = cache.get(keys), dict(zip(keys, chunk, strict=True))
-            copies = Counter(keys)
-            progress.update(sum(copies[key] for key in rows))
-            batches = _batches(
-                {key: sentences[key] for key in copies if key not in rows}
-            )
-            while some := list(islice(batches, KEPT_BATCHES)):
-                computed = run_and_keep(run, some, cache, pool)
-                rows |= computed
-                progress.update(sum(copies[key] for key in computed))
+            rows = cache.get(keys)
+            pairs = zip(keys, chunk, strict=True)
+            absent = {key: sentence for key, sentence in pairs if key not in rows}
+            rows |= run_and_keep(run, _batches(absent), cache, pool)
             for key in keys:
                 result.append(rows[key])
+            progress.update(len(chunk))
     return result.array()
 
 

@@ -11,7 +11,7 @@ of tokens.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,7 +132,8 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    heads, width, nodes = shape.heads, shape.width, []
+    heads, width = shape.heads, shape.width
+    nodes: list = []
     arrays = {
         "zero": np.array([0]),
         "by head": np.array([0, 0, heads, width // heads]),
@@ -146,7 +147,7 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
             parts[:2] = [part * scale for part in parts[:2]]
         arrays |= {f"{layer} {number}": array for number, array in enumerate(parts)}
 
-    def add(operator: str, *inputs: str, **attributes: object) -> str:
+    def add(operator: str, *inputs: str, **attributes: Any) -> str:
         output = f"x{len(nodes)}"
         nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output

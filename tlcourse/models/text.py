@@ -81,7 +81,8 @@ class PretrainedTextModel:
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
         layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
-        blocks = {"embeddings": ("tokens", "positions", "norm", "states")}
+        first = ("tokens", "positions", "norm", "states")
+        blocks: dict[str, tuple[str, ...]] = {"embeddings": first}
         blocks |= {f"layer_{n + 1}": layers for n in range(self.shape.layers)}
         return {name: [f"{name}_{part}" for part in blocks[name]] for name in blocks}
 
@@ -116,8 +117,7 @@ class PretrainedTextModel:
     ) -> np.ndarray:
         """Extract each sentence's features: the last layer, averaged over its tokens.
 
-        Features that were computed before come from the cache on disk. After Ctrl-C
-        the next call continues where this one stopped.
+        Those computed before come from the cache. After Ctrl-C the same call continues.
 
         Parameters
         ----------

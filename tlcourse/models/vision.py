@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +15,16 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
+from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import check_blocks, is_spatial, network_up_to, sort_into_blocks
-from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, compile_network, digest
+from .conversion import (
+    CLASSIFIER_OUTPUT,
+    FEATURES_OUTPUT,
+    compile_network,
+    digest,
+    pooled,
+)
 from .recipes import RECIPES
 from .weights import build, imagenet_classes, preprocess
 
@@ -27,8 +34,6 @@ if TYPE_CHECKING:
 
 class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
-
-    Its Keras networks are built when they are first asked for.
 
     Attributes
     ----------
@@ -68,16 +73,15 @@ class PretrainedModel:
     @cached_property
     def network(self) -> "keras.Model":
         """The network, preprocessing inside: pixels (n, h, w, 3) → features (n, d)."""
-        return self._build("network", include_top=False)
+        network = build(self.name, include_top=False)
+        self._digests["network"] = digest(network)
+        return network
 
     @cached_property
     def classifier(self) -> "keras.Model":
         """The network with its ImageNet classifier: pixels → (n, 1000)."""
-        return self._build("classifier", include_top=True)
-
-    def _build(self, part: str, include_top: bool) -> "keras.Model":
-        network = build(self.name, include_top)
-        self._digests[part] = digest(network)
+        network = build(self.name, include_top=True)
+        self._digests["classifier"] = digest(network)
         return network
 
     @cached_property
@@ -111,11 +115,11 @@ class PretrainedModel:
 
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
-        own = self.network
+        import_tensorflow()
         import keras
 
-        network = keras.models.clone_model(own)
-        network.set_weights(own.get_weights())
+        network = keras.models.clone_model(self.network)
+        network.set_weights(self.network.get_weights())
         return network
 
     def extract_features(
@@ -143,8 +147,8 @@ class PretrainedModel:
         cache : bool
             False: compute everything, and keep nothing.
         engine : {None, "dask"}
-            "dask": the workers of a Dask cluster compute the same rows, of files, into
-            Parquet shards, see `tl.distributed`; unreadable ones have rows of NaN.
+            "dask": a Dask cluster computes the same rows, of files, into Parquet
+            shards, see `tl.distributed`; unreadable files have rows of NaN.
         scheduler, out : optional
             Of Dask: its address, by default the client in use or a cluster on this
             machine; a folder for the shards, which all workers see under this path.
@@ -165,17 +169,23 @@ class PretrainedModel:
         >>> tl.load_pretrained_model().extract_features(photographs[:2]).shape
         (2, 1280)
         """
-        if not engines.is_dask(engine) and (scheduler, out) != (None, None):
+        is_dask, size = engines.is_dask(engine), self.input_size
+        name = self.name if validation.flag("cache", cache) else None
+        if not is_dask and (scheduler, out) != (None, None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = check_blocks(self.name, self.blocks, blocks)
-            runner = self._engine(
-                conversion.pooled(names), lambda: self._part(names, is_pooled=True)
-            )
-        dask = {"scheduler": scheduler, "out": out}
-        return self._compute(runner, images, self.name, cache, engine, **dask)
+            runner = self._engine(pooled(names), lambda: self._part(names, True))
+        if not is_dask:
+            return compute(runner, images, size, name=name)
+        from ..distributed import compute_features
+
+        shards = compute_features(
+            runner, images, size, scheduler=scheduler, out=out, cache=cache
+        )
+        return shards.features
 
     def activations(
         self,
@@ -187,48 +197,27 @@ class PretrainedModel:
     ) -> np.ndarray:
         """Compute a block's output for each picture: the input of the next block.
 
-        With all blocks up to this one frozen, training starts from here. Without one:
-        the prepared pixels, uint8. Other parameters as for `extract_features`.
-
-        Returns
-        -------
-        ndarray of shape (n, height, width, channels), float16
-            (n, augmentations, …) where there are several.
+        Without a block: the prepared pixels, uint8. Parameters as for
+        `extract_features`. Returns float16 (n, height, width, channels), or
+        (n, augmentations, …) where there are several.
         """
         copies, size = augmentation_names(augmentations), self.input_size
+        is_dask = engines.is_dask(engine)
+        name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
-            if engines.is_dask(engine):
+            if is_dask:
                 raise UserInputError("Dask computes a block's output: name a block.")
             pixels, describe = engines.Pixels(size), "Preparing pictures"
             return compute(pixels, images, size, copies, np.uint8, describe=describe)
         names = check_blocks(self.name, self.blocks, block)
-        runner = self._engine(names, lambda: self._part(names))
-        name = f"{self.name}-{block}"
-        # Complete, since training looks at every row.
-        dask = {"complete": True, "describe": "Computing activations"}
-        return self._compute(
-            runner, images, name, cache, engine, copies, np.float16, **dask
-        )
-
-    def _compute(
-        self,
-        runner: engines.Engine,
-        images: Images,
-        name: str,
-        cache: bool,
-        engine: str | None,
-        augmentations: Sequence[str] = (AS_IS,),
-        dtype: type = np.float32,
-        **dask: Any,
-    ) -> np.ndarray:
-        """Compute in this process, or on a Dask cluster."""
-        validation.flag("cache", cache)
-        what = (runner, images, self.input_size, augmentations, dtype)
-        if not engines.is_dask(engine):
-            return compute(*what, name=name if cache else None)
+        runner = self._engine(names, lambda: self._part(names, False))
+        what = (runner, images, size, copies, np.float16)
+        if not is_dask:
+            return compute(*what, name=name)
         from ..distributed import compute_features
 
-        return compute_features(*what, cache=cache, **dask).features
+        # Complete, since training looks at every row.
+        return compute_features(*what, cache=cache, complete=True).features
 
     def predict_labels(
         self, images: Images, top: int = 5
@@ -245,11 +234,6 @@ class PretrainedModel:
         Returns
         -------
         list, for each picture, of (label, probability)
-
-        Raises
-        ------
-        WeightsUnavailable
-            The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
         runner = self._engine((CLASSIFIER_OUTPUT,), lambda: self.classifier)
@@ -292,7 +276,7 @@ class PretrainedModel:
 
         return engines.remembered((key,), make)
 
-    def _part(self, blocks: Sequence[str], is_pooled: bool = False) -> "keras.Model":
+    def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
         layers = [self.blocks[block][-1] for block in blocks]
         name = "-".join((self.name, *blocks))
         return network_up_to(self.network, layers, is_pooled, name)
