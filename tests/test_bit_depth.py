@@ -11,7 +11,7 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
-from tlcourse.errors import DamagedFile, PictureError, UserInputError
+from tlcourse.errors import PictureError, UserInputError
 from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
@@ -132,14 +132,6 @@ def test_the_range_is_said_once(greys, tmp_path):
     assert ["1,023" in str(warning.message) for warning in caught] == [True]
 
 
-def test_a_damaged_file_in_the_set_is_reported_as_itself(greys, tmp_path):
-    paths = save(tmp_path, deep(greys, 12))
-    paths[0].write_bytes(paths[0].read_bytes()[:300])
-    with pytest.raises(PictureError, match=r"0\.png"):
-        pixels(paths)
-    same(pixels(Pictures(paths)[1:]), greys[1:])
-
-
 # A depth that is known
 
 
@@ -209,25 +201,6 @@ def test_an_export_scales_one_picture_as_its_training_pictures(
     np.testing.assert_allclose(alone, expected, atol=0.02)
     np.testing.assert_allclose(answers, expected, atol=0.02)
     assert model.bits == 12 and not recwarn
-
-
-@pytest.mark.parametrize("bits", [11, 12.0, "12", -1, [12]])
-def test_a_record_with_no_bit_depth_is_refused(export, bits):
-    with pytest.raises(DamagedFile, match="bit depth"):
-        load_exported(export(bits))
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
-    folder, greys, tmp_path
-):
-    from tlcourse.train_folder import train_folder
-
-    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
-    from_file = made.predict_proba(folder / "light" / "3.png")
-    assert made.bits == 12
-    np.testing.assert_allclose(from_file, made.predict_proba(greys[3:4]), atol=1e-4)
 
 
 # What files say of themselves

@@ -76,11 +76,6 @@ def test_each_picture_is_computed_once_and_never_again(originals):
     assert np.array_equal(first, second) and first.dtype == np.float32
 
 
-def test_without_a_name_nothing_is_kept(originals, empty_cache):
-    assert [counted(originals, name=None)[1] for _ in range(2)] == [COUNT, COUNT]
-    assert not empty_cache.exists()
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -67,30 +67,17 @@ def test_every_holder_gives_the_same_pixels(colour, folder, holder):
     assert np.array_equal(pixels(HOLDERS[holder](colour, folder)), colour)
 
 
-@pytest.mark.parametrize(
-    "one",
-    [
-        lambda colour, folder: colour[3],
-        lambda colour, folder: folder / "3.png",
-        lambda colour, folder: Image.open(folder / "3.png"),
-    ],
-    ids=["array", "path", "Pillow image"],
-)
-def test_one_picture_gives_one_row(colour, folder, one):
-    assert np.array_equal(pixels(one(colour, folder)), colour[3:4])
+@pytest.mark.parametrize("kind", ["array", "path", "Pillow image"])
+def test_one_picture_gives_one_row(colour, folder, kind):
+    path = folder / "3.png"
+    one = {"array": colour[3], "path": path, "Pillow image": Image.open(path)}[kind]
+    assert np.array_equal(pixels(one), colour[3:4])
 
 
-@pytest.mark.parametrize(
-    "grey",
-    [
-        lambda colour: colour[..., 0],
-        lambda colour: colour[..., :1],
-    ],
-    ids=["(n, h, w)", "(n, h, w, 1)"],
-)
-def test_grey_pictures_become_three_equal_channels(colour, grey):
+def test_grey_pictures_become_three_equal_channels(colour):
     expected = np.repeat(colour[..., :1], 3, axis=-1)
-    assert np.array_equal(pixels(grey(colour)), expected)
+    for grey in (colour[..., 0], colour[..., :1]):
+        assert np.array_equal(pixels(grey), expected)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float64"])

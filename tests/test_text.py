@@ -129,23 +129,6 @@ def test_features_are_computed_once(small_bert, small_bert_folder, monkeypatch):
         small_bert.extract_features(SENTENCES, cache=False)
 
 
-def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
-    sentences = [f"{letter} film" * number for number, letter in enumerate("abcdef", 1)]
-    expected = small_bert.extract_features(sentences, cache=False)
-    usual, runs = OnnxEngine.run, []
-
-    def interrupted(self, batch):
-        runs.append(batch)
-        if len(runs) == 3:
-            raise KeyboardInterrupt
-        return usual(self, batch)
-
-    monkeypatch.setattr(OnnxEngine, "run", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small_bert.extract_features(sentences)
-    np.testing.assert_array_equal(small_bert.extract_features(sentences), expected)
-
-
 # Inputs
 
 

@@ -119,19 +119,6 @@ def test_int8_stands_for_the_published_weights_only(photographs):
     assert_agree(found, model.network(photographs[:1].astype("float32")))
 
 
-@pytest.mark.parametrize("blocks", [["head", "block9z"], "tail", []])
-def test_unknown_blocks_are_answered_with_the_known_ones(bundled_model, blocks):
-    with pytest.raises(UserInputError, match="Its blocks: stem, block1a"):
-        bundled_model.extract_features(np.zeros((1, 8, 8, 3), np.uint8), blocks)
-
-
-@pytest.mark.parametrize("call", ["preprocess", "extract_features", "predict_labels"])
-def test_pixels_that_are_none_are_refused(bundled_model, call):
-    for pictures in (np.full((1, 8, 8, 3), np.nan), np.full((1, 8, 8, 3), 0.5), []):
-        with pytest.raises(UserInputError):
-            getattr(bundled_model, call)(pictures)
-
-
 def test_dasks_options_need_dask(bundled_model):
     with pytest.raises(UserInputError, match="engine='dask'"):
         bundled_model.extract_features([], out="shards")

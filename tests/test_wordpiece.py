@@ -51,11 +51,6 @@ def test_a_cased_network_keeps_capitals(vocabulary):
     assert tokens(cased, "Good good") == ["Good", "good"]
 
 
-def test_surrogates_that_belong_together_are_one_character(uncased):
-    halves, whole = uncased.ids(["\ud83d\ude42", "\U0001f642"])
-    np.testing.assert_array_equal(halves, whole)
-
-
 def test_a_text_that_contains_pad_has_no_padding(uncased):
     (ids,) = uncased.ids(["good [PAD] film"])
     assert len(ids) == 5 and ids.dtype == np.int32 and PADDING not in ids

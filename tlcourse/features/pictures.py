@@ -216,7 +216,8 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         depth = images.depth if bits is None else BitDepth(bits=bits)
         return Checked(images.paths, len(images), depth)
     if hasattr(images, "as_numpy_iterator"):
-        return Checked(_from_tf_data(images), None, BitDepth(bits=bits))
+        pictures = (x for batch in elements_of(images) for x in _from_array(batch))
+        return Checked(pictures, None, BitDepth(bits=bits))
     if isinstance(images, Image.Image):
         images = [images]
     if isinstance(images, np.ndarray) and images.dtype.kind in "OU":
@@ -263,12 +264,12 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     return _checked(array)
 
 
-def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+def elements_of(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+    """The elements of a data set, without labels; batched or not."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
     for element in dataset.as_numpy_iterator():
-        pictures = element[0] if isinstance(element, tuple) else element
-        yield from _from_array(np.asarray(pictures))
+        yield np.asarray(element[0] if isinstance(element, tuple) else element)
 
 
 def _checked(array: np.ndarray, is_one: bool = False) -> np.ndarray:
