@@ -24,8 +24,8 @@ from ..errors import (
     printable,
 )
 from ..features.augment import AS_IS
-from ..features.compute import compute_one
-from ..features.decoding import PREPARATION, BitDepth
+from ..features.compute import compute
+from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
 from ..progress import progress_bar
@@ -242,11 +242,10 @@ def _compute(job: Job, batch: Batch) -> None:
         return  # by a worker that died before it could report it
     rows: list = [None] * len(batch.paths)
     errors: list = [None] * len(batch.paths)
-    depth = BitDepth(bits=job.bits) if job.bits else None
-    how = job.size, job.augmentations, folder.dtype, depth
+    how = job.size, job.augmentations, folder.dtype
     for number, path in enumerate(batch.paths):
         try:
-            rows[number] = compute_one(job.engine, path, *how)
+            rows[number] = compute(job.engine, [path], *how, bits=job.bits)[0]
         except PictureError as unreadable:
             errors[number] = str(unreadable)
     unseen = batch.paths[0] if not any(map(os.path.exists, batch.paths)) else None

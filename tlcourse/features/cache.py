@@ -146,7 +146,11 @@ class RowCache:
         if self._own:
             self._own.close()
             self._own = None
-        if _is_damage(error):
+        words = str(error)
+        is_other = isinstance(error, sqlite3.OperationalError) and not (
+            "malformed" in words or "no such" in words
+        )
+        if isinstance(error, sqlite3.DatabaseError) and not is_other:
             try:
                 _remove(self.path)
                 return self._open()
@@ -167,12 +171,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _checksum(key: bytes, value: bytes) -> bytes:
     return hashlib.sha256(key + value).digest()[:16]
-
-
-def _is_damage(error: Exception) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return "malformed" in str(error) or "no such" in str(error)
-    return isinstance(error, sqlite3.DatabaseError)
 
 
 @functools.cache  # not in every cell of a notebook

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,7 +25,6 @@ from .decoding import PREPARATION, BitDepth, prepare, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
 
-T = TypeVar("T")
 FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
 CHUNK = 64  # … and afterwards, or fewer, …
 CHUNK_BYTES = 32_000_000  # … where files are large
@@ -77,22 +76,6 @@ def compute(
     if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
     return array
-
-
-def compute_one(
-    engine: Engine,
-    picture: np.ndarray | str | PathLike,
-    size: tuple[int, int],
-    augmentations: Sequence[str] = (AS_IS,),
-    dtype: DTypeLike = np.float32,
-    depth: BitDepth | None = None,
-) -> np.ndarray:
-    """One row of `compute` (a file, or checked pixels), without threads and cache."""
-    if depth is None:
-        depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
-    task = _Task(engine, size, tuple(augmentations), depth)
-    rows = np.stack(list(task.run([task.load(picture)]).values()))
-    return (rows if len(rows) > 1 else rows[0]).astype(dtype, copy=False)
 
 
 class _Loaded(NamedTuple):
@@ -156,8 +139,8 @@ def _parts(items: Any, step: int) -> list:
 
 
 def run_and_keep(
-    run: Callable[[T], dict[bytes, np.ndarray]],
-    batches: Iterable[T],
+    run: Callable[[Any], dict[bytes, np.ndarray]],
+    batches: Iterable,
     cache: RowCache,
     pool: ThreadPoolExecutor,
 ) -> dict[bytes, np.ndarray]:

@@ -5,7 +5,7 @@ no padding.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -60,9 +60,7 @@ def sentence_features(
 
     `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
     """
-    file = cache_file(name, engine.key, engine.output_shape, "average")
-    cache = RowCache(file, engine.output_shape[-1:], np.float32)
-    return _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1))
+    return _computed(engine, ids, name, np.float32, describe, is_averaged=True)
 
 
 def token_states(
@@ -72,29 +70,30 @@ def token_states(
     dtype: DTypeLike = np.float32,
 ) -> Ragged:
     """The network's output for every token: (length, width) for each sentence."""
-    file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
-    cache = RowCache(file, (-1, engine.output_shape[-1]), dtype)
-    describe = "Extracting features"
-    rows = _computed(engine, ids, cache, describe, lambda states: states.astype(dtype))
+    rows = _computed(engine, ids, name, dtype, "Extracting features", is_averaged=False)
     return Ragged(rows, [len(sentence) for sentence in ids])
 
 
 def _computed(
     engine: Engine,
     ids: Sequence[np.ndarray],
-    cache: RowCache,
+    name: str | None,
+    dtype: DTypeLike,
     describe: str,
-    finish: Callable[[np.ndarray], np.ndarray],
+    is_averaged: bool,
 ) -> np.ndarray:
-    """`finish(states)` of each sentence, in their order, from the cache or computed."""
-    result = RowCollector(cache.shape[-1:], cache.dtype)
+    """The output for each sentence, in their order, from the cache or computed."""
+    width, kind = engine.output_shape[-1], np.dtype(dtype).name
+    file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
+    result = RowCollector((width,), dtype)
 
     def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
         states = engine.run(np.stack(list(batch.values())))
-        return dict(zip(batch, finish(states), strict=True))
+        rows = states.mean(axis=1) if is_averaged else states.astype(dtype)
+        return dict(zip(batch, rows, strict=True))
 
     with (
-        cache,
+        RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
     ):

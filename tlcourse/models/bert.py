@@ -1,13 +1,9 @@
 """BERT's encoder in Keras layers, and as an ONNX file, which needs no TensorFlow.
 
-J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep
-Bidirectional Transformers for Language Understanding", NAACL 2019. In every layer each
-token attends to all tokens of its sentence, then two dense layers are applied to each
-token; both times the input is added to the output, and the sum is normalised.
-
-In Keras shorter sentences of a batch are padded. Padding is all zeros before every
-layer, which is how it is recognised. In ONNX sentences of a batch have the same number
-of tokens.
+J. Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding", NAACL 2019. In Keras shorter sentences of a batch are padded. Padding is
+all zeros before every layer, which is how it is recognised. In ONNX sentences of a
+batch have the same number of tokens.
 """
 
 from dataclasses import dataclass

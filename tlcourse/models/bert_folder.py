@@ -43,9 +43,8 @@ def find_folder(name: str | PathLike) -> Path:
     folder = location(str(name)) if name in PUBLISHED else as_path(name, "the folder")
     if folder is None:
         raise WeightsUnavailable(
-            f"{name} is not on this machine: neither in {models_folder()}, nor as its "
-            "pip package, nor in a folder of TLCOURSE_PACKS. With internet: "
-            f"`tlcourse fetch {name}`. Without: {how_to_carry(str(name))}"
+            f"{name} is not on this machine. With internet: `tlcourse fetch {name}`. "
+            f"Without: {how_to_carry(str(name))}"
         )
     check(folder, name)
     return folder
@@ -56,16 +55,14 @@ def check(folder: Path, name: str | PathLike) -> None:
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise UserInputError(
-            f"{folder} has no {' and no '.join(missing)}; expected the folder of a BERT "
-            "in Hugging Face's layout. pytorch_model.bin is not read: it can run any "
-            "program."
+            f"{folder} has no {' and no '.join(missing)}. pytorch_model.bin is not "
+            "read: it can run any program."
         )
     for file, expected in MINILM_SHA256.items() if name == "minilm" else ():
         if sha256(folder / file) != expected:
             raise DamagedFile(
                 f"{folder / file} is not the published file (SHA-256). With internet: "
-                "`tlcourse fetch minilm`. Without: remove the folder and "
-                f"{how_to_carry('minilm')}"
+                f"`tlcourse fetch minilm`. Without: {how_to_carry('minilm')}"
             )
 
 
@@ -107,19 +104,16 @@ def read_shape(folder: Path) -> Shape:
     is_encoder = kind in ("bert", ["BertModel"]) and not config.get("is_decoder")
     if not is_encoder or positions != "absolute" or activation not in _ACTIVATIONS:
         raise UserInputError(
-            f"{path} describes a {shown(kind)} network with {shown(positions)} positions "
-            f"and the activation {shown(activation)}; expected BERT's encoder ('bert', "
-            f"no decoder), 'absolute', and one of {', '.join(_ACTIVATIONS)}."
+            f"{path} describes a {shown(kind)} network, {shown(positions)} positions, "
+            f"{shown(activation)}; expected 'bert' (no decoder), 'absolute', and one of "
+            f"{', '.join(_ACTIVATIONS)}."
         )
     sizes = {
         name: whole_number(f"{key} in {path}", config.get(key), 1)
         for name, key in _SIZES.items()
     }
     if sizes["width"] % sizes["heads"]:
-        raise UserInputError(
-            f"{path}: num_attention_heads {sizes['heads']} do not share hidden_size "
-            f"{sizes['width']} evenly."
-        )
+        raise UserInputError(f"{path}: num_attention_heads do not divide hidden_size.")
     epsilon = config.get("layer_norm_eps", 1e-12)
     epsilon = number(f"layer_norm_eps in {path}", epsilon, 0, 0.5)
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=epsilon)
@@ -156,9 +150,7 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     try:
         tensors = load_file(path)
     except Exception as error:  # safetensors' own, and of bfloat16 others
-        raise DamagedFile(
-            f"{path} cannot be read ({error}). Fetch the folder again."
-        ) from None
+        raise DamagedFile(f"{path} cannot be read ({error}). Fetch it again.") from None
     tensors = {
         name.removeprefix("bert.").replace("gamma", "weight").replace("beta", "bias"): x
         for name, x in tensors.items()

@@ -215,18 +215,3 @@ def check_blocks(
         f"{model} has no block {validation.shown(blocks)}. Its blocks: "
         f"{', '.join(known)}."
     )
-
-
-def network_up_to(
-    network: "keras.Model", layers: Sequence[str], is_pooled: bool, name: str
-) -> "keras.Model":
-    """The network up to a layer, or the averages and maxima of several outputs."""
-    import keras
-    from keras.layers import Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D
-
-    outputs = [network.get_layer(layer).output for layer in layers]
-    if is_pooled:
-        kinds = (GlobalAveragePooling2D, GlobalMaxPooling2D)
-        pooled = [kind()(output) for output in outputs for kind in kinds]
-        outputs = [Concatenate()(pooled)]
-    return keras.Model(network.inputs[0], outputs[0], name=name)

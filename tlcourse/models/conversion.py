@@ -93,13 +93,16 @@ def extract(
     return Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
 
 
-def output_shape(part: "onnx.ModelProto", outputs: Sequence[str]) -> tuple[int, ...]:
-    """The shape of one picture's outputs, concatenated along their last axis."""
+def bundled_engine(path: Path, outputs: tuple[str, ...], key: str) -> engines.Engine:
+    """Make the engine for the part of a bundled file; several outputs side by side."""
+    part = extract(path, outputs)
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
         for value in part.graph.output
     }
-    return (*shapes[outputs[0]][:-1], sum(shapes[name][-1] for name in outputs))
+    width = sum(shapes[name][-1] for name in outputs)
+    shape = (*shapes[outputs[0]][:-1], width)
+    return engines.OnnxEngine(part.SerializeToString(), key, shape, outputs)
 
 
 def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Engine:
@@ -118,7 +121,14 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Eng
         if engine == "tensorflow":
             return engines.TensorFlowEngine(network, key)
         try:
-            content, shape = _converted(network, key), network.output_shape[1:]
+            shape, row = network.output_shape[1:], b"onnx"
+            file = cache_file("network", key, metadata.version("keras"))
+            with RowCache(file, (-1,), np.uint8) as cache:
+                rows = cache.get([row])
+                if row not in rows:
+                    rows = {row: np.frombuffer(to_onnx(network), np.uint8)}
+                    cache.put(rows)
+            content = rows[row].tobytes()
             compiled = engines.OnnxEngine(content, f"{key}-float32", shape)
             compiled.start()
             return compiled
@@ -132,18 +142,6 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Eng
             ) from error
 
     return engines.remembered((key, engine), make)
-
-
-def _converted(network: "keras.Model", key: str) -> bytes:
-    """The network's ONNX file from the cache, or converted and put into it."""
-    name, row = cache_file("network", key, metadata.version("keras")), b"onnx"
-    with RowCache(name, (-1,), np.uint8) as cache:
-        rows = cache.get([row])
-        if row in rows:
-            return rows[row].tobytes()
-        content = to_onnx(network)
-        cache.put({row: np.frombuffer(content, np.uint8)})
-    return content
 
 
 def to_onnx(network: "keras.Model") -> bytes:

@@ -1,14 +1,8 @@
 """EfficientNet-Lite: the family of the two ImageNet networks that come with the course.
 
-Inverted bottleneck blocks of ordinary convolutions, batch normalisation and ReLU6;
-4.7 million parameters in Lite0, 6.1 million in Lite2; fast on a CPU. EfficientNet-Lite
-is EfficientNet without squeeze-and-excite, and with ReLU6 in place of swish. A larger
-variant has wider and more blocks, and larger pictures; stem and head stay as they are.
-
-Sources: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional
-Neural Networks", ICML 2019 (arXiv:1905.11946); the release notes of EfficientNet-Lite
-(github.com/tensorflow/tpu, models/official/efficientnet/lite). How the weights were
-converted, and how well they agree with the original: `data/weights/CARD.md`.
+EfficientNet without squeeze-and-excite, and with ReLU6 in place of swish: M. Tan and
+Q. V. Le, ICML 2019 (arXiv:1905.11946); release notes in github.com/tensorflow/tpu,
+models/official/efficientnet/lite. Where the weights come from: `data/weights/CARD.md`.
 """
 
 import math
@@ -52,9 +46,7 @@ def EfficientNetLite(
     """Build an EfficientNet-Lite as a functional Keras model, as `keras.applications`.
 
     The input is a batch of preprocessed pictures: RGB, float32, `(pixel - 127) / 128`
-    of pixels in [0, 255]. `tl.load_pretrained_model` puts that in front. Dropout and
-    stochastic depth of the original's training are left out: the features of a frozen
-    network are the same in every epoch.
+    of pixels in [0, 255]. Dropout and stochastic depth of the original are left out.
 
     Parameters
     ----------
@@ -78,8 +70,6 @@ def EfficientNetLite(
 
     Raises
     ------
-    UserInputError
-        An argument cannot be used.
     DamagedFile
         The bundled weights are missing, cut short or altered.
 
@@ -127,10 +117,7 @@ def _inverted_bottleneck(
     expansion: int,
     channels: int,
 ) -> "keras.KerasTensor":
-    """Expand channels, filter each by itself, project to few; add the input if alike.
-
-    M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018.
-    """
+    """Expand channels, filter each by itself, project to few; add the input if alike."""
     from keras import layers
 
     shortcut = x

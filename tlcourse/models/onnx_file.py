@@ -32,11 +32,9 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     """Quantize a network to 8-bit integers: QDQ, weights per channel, static ranges.
 
     The activations' ranges are calibrated on `pictures`, (height, width, 3) in
-    [0, 255]. B. Jacob et al., "Quantization and Training of Neural Networks for
-    Efficient Integer-Arithmetic-Only Inference", CVPR 2018. Weights have 7 bits: with
-    8, sums overflow on processors with AVX2 and without VNNI, and results would differ
-    between machines. Depthwise convolutions keep 8: they are computed otherwise, and
-    their 9 or 25 weights per channel need them.
+    [0, 255] (B. Jacob et al., CVPR 2018). Weights have 7 bits: with 8, sums overflow on
+    processors with AVX2 and without VNNI. Depthwise convolutions keep 8: they are
+    computed otherwise, and their 9 or 25 weights per channel need them.
     """
     import onnx
     from onnxruntime import quantization
@@ -111,10 +109,7 @@ def check_foreign(path: Path) -> bytes:
         onnx.checker.ValidationError,
     ) as error:
         reason = str(error).split("\n")[0][:100] or "no ONNX"
-        raise DamagedFile(
-            f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder "
-            "again."
-        ) from None
+        raise DamagedFile(f"{path} cannot be used as an ONNX file: {reason}.") from None
     return content
 
 

@@ -61,8 +61,8 @@ class PretrainedTextModel:
         )
         if len(self.tokenizer) > self.shape.vocabulary:
             raise DamagedFile(
-                f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, the "
-                f"network {self.shape.vocabulary:,}; they belong to different networks."
+                f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, more "
+                f"than the {self.shape.vocabulary:,} of the network."
             )
         self._weights = bert_folder.read_weights(self.folder, self.shape)
 

@@ -16,11 +16,13 @@ from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
 from ..native import import_tensorflow
-from . import conversion, efficientnet_lite
-from .blocks import check_blocks, is_spatial, network_up_to, sort_into_blocks
+from . import efficientnet_lite
+from .blocks import check_blocks, is_spatial, sort_into_blocks
 from .conversion import (
     CLASSIFIER_OUTPUT,
     FEATURES_OUTPUT,
+    bundled_engine,
+    bundled_path,
     compile_network,
     digest,
     pooled,
@@ -58,8 +60,8 @@ class PretrainedModel:
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            file = conversion.bundled_path(name, precision).name
-            self._sha256 = read_card("weights").files[file]
+            self._path = bundled_path(name, precision)
+            self._sha256 = read_card("weights").files[self._path.name]
         elif precision == "int8":
             raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
         else:
@@ -268,15 +270,19 @@ class PretrainedModel:
             return compile_network(keras_network(), self.engine)
         key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
 
-        def make() -> engines.Engine:
-            path = conversion.bundled_path(self.name, self.precision)
-            network = conversion.extract(path, outputs)
-            shape = conversion.output_shape(network, outputs)
-            return engines.OnnxEngine(network.SerializeToString(), key, shape, outputs)
-
-        return engines.remembered((key,), make)
+        return engines.remembered(
+            (key,), lambda: bundled_engine(self._path, outputs, key)
+        )
 
     def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
-        layers = [self.blocks[block][-1] for block in blocks]
+        """The network up to a block, or several ones' averages and maxima."""
+        import keras
+        from keras.layers import Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D
+
+        ends = [self.network.get_layer(self.blocks[block][-1]) for block in blocks]
+        output = ends[0].output
+        if is_pooled:
+            kinds = (GlobalAveragePooling2D, GlobalMaxPooling2D)
+            output = Concatenate()([kind()(x.output) for x in ends for kind in kinds])
         name = "-".join((self.name, *blocks))
-        return network_up_to(self.network, layers, is_pooled, name)
+        return keras.Model(self.network.inputs[0], output, name=name)
