@@ -173,10 +173,7 @@ def mark_of_another_program(cache):
 
 @pytest.mark.parametrize(
     "obstacle",
-    [
-        *(link_of_the_same_name, linked_folder),
-        *(no_mark, mark_of_another_program),
-    ],
+    [link_of_the_same_name, linked_folder, no_mark, mark_of_another_program],
 )
 def test_the_cache_is_not_used_where_it_would_touch_other_files(folder, obstacle):
     obstacle(folders.make_cache_folder())

@@ -121,13 +121,6 @@ def test_a_data_set_that_repeats_for_ever_is_refused(colour):
         pixels(tf_dataset(colour).repeat())
 
 
-@pytest.mark.parametrize("text", ["A fine film.", "A fine film. " * 400])
-def test_sentences_in_place_of_pictures_get_a_hint(text):
-    for images in (text, [text, text]):
-        with pytest.raises(UserInputError, match="minilm"):
-            pixels(images)
-
-
 # Folders
 
 

@@ -11,7 +11,7 @@ from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features.engine import OnnxEngine, new_session
+from tlcourse.features.engine import new_session
 from tlcourse.models import bert
 from tlcourse.models.bert_folder import read_shape, read_weights
 from tlcourse.models.onnx_file import quantize_text
@@ -116,17 +116,6 @@ def test_features_are_averages_of_token_features(small_bert):
     features = small_bert.extract_features(SENTENCES)
     assert_agree(features, averages, 1e-5)
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
-
-
-def test_features_are_computed_once(small_bert, small_bert_folder, monkeypatch):
-    first = small_bert.extract_features(SENTENCES)
-    monkeypatch.setattr(OnnxEngine, "run", lambda *_: pytest.fail("computed again"))
-    other = tl.load_pretrained_model(small_bert_folder)
-    np.testing.assert_array_equal(other.extract_features(SENTENCES[::-1])[::-1], first)
-    assert other.network is not None
-    np.testing.assert_array_equal(other.extract_features(SENTENCES), first)
-    with pytest.raises(pytest.fail.Exception):
-        small_bert.extract_features(SENTENCES, cache=False)
 
 
 # Inputs

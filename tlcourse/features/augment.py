@@ -54,9 +54,8 @@ def augment(
     """
     names, size = augmentation_names(names), checked_size(size)
     (picture,), _, depth = as_pictures([image])
-    is_array = isinstance(picture, np.ndarray)
-    content = picture if is_array else read_file(picture)
-    pixels = prepare(content, size, "the picture" if is_array else str(picture), depth)
+    content = picture if isinstance(picture, np.ndarray) else read_file(picture)
+    pixels = prepare(content, size, "the picture", depth)
     copies = augmented(pixels, names, digest_of([content]))
     return np.rint(np.stack(copies)).astype(np.uint8)
 

@@ -102,7 +102,7 @@ class _Task(NamedTuple):
             kind = f"{picture.dtype} {picture.shape}"
         else:
             content, name = read_file(picture), str(picture)
-            kind = f"file {self.depth.bits_for(content)}"
+            kind = f"file {self.depth.bits}"
         digest = digest_of([content])
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]

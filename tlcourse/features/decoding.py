@@ -31,7 +31,7 @@ MAX_SCANS = 100  # of a progressive JPEG: encoders write ten, and each costs a p
 PREPARATION = 1  # raise it when `prepare` gives other pixels: cached rows are void then
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 
-Source: TypeAlias = str | PathLike | bytes | Image.Image
+Source: TypeAlias = str | PathLike | Image.Image
 _MEASURING = threading.Lock()
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -121,11 +121,10 @@ def as_rgb(
         raise PictureError(
             f"{name} holds floating-point or CIELAB pixels. Save it as 8-bit PNG."
         )
-    rgb = image
-    if layout := _deep_layout(image):
-        bits = depth.bits_for(content or image) or DEPTHS[-1]
+    rgb, levels = image, _deep_levels(image, content)
+    if levels is not None:
         is_inverted = getattr(image, "tag_v2", {}).get(262) == 0  # its colours' meaning
-        levels = _levels(image, layout, content)
+        bits = depth.bits or _depth_of(levels)
         rgb = _eight_bits(levels, bits, is_inverted and image.mode != "I", name)
         rgb.info["exif"] = image.info.get("exif")
     rgb = ImageOps.exif_transpose(rgb)
@@ -189,8 +188,7 @@ class BitDepth:
     """The bit depth of a set of pictures of 16 bits; `bits` where it is known.
 
     It is the smallest of `DEPTHS` that holds the highest level of the whole set: a dark
-    picture stays darker than a bright one. The files are read when the first 16-bit
-    picture is met.
+    picture stays darker than a bright one. The files are read when it is asked for.
     """
 
     def __init__(self, sources: Iterable[Source] = (), bits: int | None = None) -> None:
@@ -205,61 +203,49 @@ class BitDepth:
         """One of `DEPTHS`; None where each picture has 8 bits."""
         with _MEASURING:
             sources, self._sources = self._sources, []
-            most = max(map(_bits_needed, sources), default=0)
-            if most:
-                self._bits = next(depth for depth in DEPTHS if depth >= most)
-                if self._bits < DEPTHS[-1]:
+            if most := max(map(_measured, sources), default=0):
+                self._bits = most
+                if most < DEPTHS[-1]:
                     warnings.warn(
-                        f"No 16-bit picture has a level above {2**self._bits - 1:,}: "
-                        f"they are taken as {self._bits}-bit. If that is wrong, give "
-                        "the depth: tl.pictures.Pictures(paths, bits=16).",
+                        f"No 16-bit picture has a level above {2**most - 1:,}: they are "
+                        f"taken as {most}-bit. If that is wrong, give the depth: "
+                        "tl.pictures.Pictures(paths, bits=16).",
                         stacklevel=callers_level(),
                     )
         return self._bits
 
-    def bits_for(self, source: bytes | Image.Image) -> int | None:
-        """Bits by which this picture's levels are scaled; None: it has 8."""
-        with suppress(Exception):  # it is reported when its pixels are decoded
-            image = open_image(source) if isinstance(source, bytes) else source
-            if _deep_layout(image):
-                return self.bits or BitDepth([source]).bits
-        return None
 
-
-def _bits_needed(source: Source) -> int:
-    """Bits of a picture's highest level; 0: it has 8, or is damaged."""
-    with suppress(Exception):  # it is reported when its pixels are decoded
+def _measured(source: Source) -> int:
+    """The bit depth of one picture by itself; 0: it has 8 bits, or is damaged."""
+    with suppress(Exception):  # it is reported when it is opened for its pixels
         content = b""
-        if isinstance(source, bytes):
-            content = source
-        elif not isinstance(source, Image.Image):
+        if not isinstance(source, Image.Image):
             start = files.read_file(files.as_path(source), first=26)
             is_deep_png = start.startswith(b"\x89PNG") and start[24:25] == b"\x10"
             if not start.startswith(_TIFF) and not is_deep_png:
                 return 0  # without reading all of it
             content = read_file(source)
         image = source if isinstance(source, Image.Image) else open_image(content)
-        if layout := _deep_layout(image):
-            levels = _levels(image, layout, content)
-            colours = levels[..., :3] if levels.shape[2:] == (4,) else levels
-            if colours.min() >= 0 and colours.max() < 2 ** DEPTHS[-1]:
-                return max(DEPTHS[0], int(colours.max()).bit_length())
+        levels = _deep_levels(image, content)
+        return 0 if levels is None else _depth_of(levels)
     return 0
 
 
-def _deep_layout(image: Image.Image) -> str:
-    """How the file holds its levels, in Pillow's words; "" where it has 8 bits."""
-    tiles = getattr(image, "tile", None)
-    layout = tiles[0][3] if tiles else ""
-    layout = layout if isinstance(layout, str) else str(layout and layout[0])
-    return layout if ";16" in layout else image.mode * image.mode.startswith("I")
+def _depth_of(levels: np.ndarray) -> int:
+    highest = (levels[..., :3] if levels.ndim == 3 else levels).max()
+    return next((bits for bits in DEPTHS if highest < 2**bits), DEPTHS[-1])
 
 
-def _levels(image: Image.Image, layout: str, content: bytes) -> np.ndarray:
-    """The levels (h, w) or (h, w, channels) of a picture of more than 8 bits."""
+def _deep_levels(image: Image.Image, content: bytes) -> np.ndarray | None:
+    """The levels (h, w) or (h, w, channels) of more than 8 bits; None: it has 8."""
     if image.mode.startswith("I"):
         return np.asarray(image)
-    channels, _, order = layout.partition(";16")
+    tiles = getattr(image, "tile", None)
+    layout = tiles[0][3] if tiles else ""  # in Pillow's words
+    layout = layout if isinstance(layout, str) else str(layout and layout[0])
+    channels, is_deep, order = layout.partition(";16")
+    if not is_deep:
+        return None
     if channels not in ("RGB", "RGBA"):
         raise ValueError("16 bits per channel, not all of them used; save 8-bit PNG")
     # Of colours Pillow keeps the upper bytes. The lower ones come from decoding the

@@ -80,9 +80,10 @@ def open_picture(
     A JPEG larger than `at_least` (height, width) may be decoded at a fraction of its
     size, which is faster. `name` is what an error calls the picture.
     """
-    name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    content = source if isinstance(source, bytes) else read_file(source)
-    return decode(content, name, depth or BitDepth(), at_least)
+    if isinstance(source, bytes):
+        return decode(source, name or "the picture", depth or BitDepth(), at_least)
+    depth = depth or BitDepth([source])
+    return decode(read_file(source), name or str(source), depth, at_least)
 
 
 class Pictures(Sequence):

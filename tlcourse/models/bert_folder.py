@@ -166,13 +166,10 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
             )
         return tensor.astype(np.float32, copy=False)
 
-    def dense(name: str, inputs: int, outputs: int) -> list[np.ndarray]:
-        """Kernel and bias; PyTorch keeps kernels transposed."""
-        kernel = take(f"{name}.weight", outputs, inputs).T
-        return [kernel, take(f"{name}.bias", outputs)]
-
-    def norm(name: str) -> list[np.ndarray]:
-        return [take(f"{name}.{part}", width) for part in ("weight", "bias")]
+    def pair(name: str, *sizes: int) -> list[np.ndarray]:
+        """Weight and bias of a norm or dense layer; PyTorch has kernels transposed."""
+        weight = take(f"{name}.weight", *reversed(sizes)).T
+        return [weight, take(f"{name}.bias", sizes[-1])]
 
     width, wide, heads = shape.width, shape.wide, (shape.heads, -1)
     table = "embeddings.{}_embeddings.weight".format
@@ -182,20 +179,22 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     layers = {
         "embeddings_tokens": [take(table("word"), shape.vocabulary, width)],
         "embeddings_positions": [positions + take(table("token_type"))[0]],
-        "embeddings_norm": norm("embeddings.LayerNorm"),
+        "embeddings_norm": pair("embeddings.LayerNorm", width),
     }
     for index in range(shape.layers):
         source, layer = f"encoder.layer.{index}", f"layer_{index + 1}"
         attention = []
         for part in ("query", "key", "value"):
-            kernel, bias = dense(f"{source}.attention.self.{part}", width, width)
+            kernel, bias = pair(f"{source}.attention.self.{part}", width, width)
             attention += [kernel.reshape(width, *heads), bias.reshape(heads)]
-        kernel, bias = dense(f"{source}.attention.output.dense", width, width)
+        kernel, bias = pair(f"{source}.attention.output.dense", width, width)
         layers |= {
             f"{layer}_attention": [*attention, kernel.reshape(*heads, width), bias],
-            f"{layer}_attention_norm": norm(f"{source}.attention.output.LayerNorm"),
-            f"{layer}_wide": dense(f"{source}.intermediate.dense", width, wide),
-            f"{layer}_narrow": dense(f"{source}.output.dense", wide, width),
-            f"{layer}_norm": norm(f"{source}.output.LayerNorm"),
+            f"{layer}_attention_norm": pair(
+                f"{source}.attention.output.LayerNorm", width
+            ),
+            f"{layer}_wide": pair(f"{source}.intermediate.dense", width, wide),
+            f"{layer}_narrow": pair(f"{source}.output.dense", wide, width),
+            f"{layer}_norm": pair(f"{source}.output.LayerNorm", width),
         }
     return layers

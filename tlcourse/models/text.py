@@ -33,11 +33,8 @@ class PretrainedTextModel:
     name, engine, precision : str
         As given to `load_pretrained_model`, or the folder's name.
     folder : Path
-        Where its files are.
     shape : tlcourse.models.bert.Shape
-        How large it is.
     tokenizer : tlcourse.models.wordpiece.Tokenizer
-        Its WordPiece tokenizer.
     """
 
     kind = "sentences"

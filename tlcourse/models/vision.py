@@ -16,17 +16,8 @@ from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
 from ..native import import_tensorflow
-from . import efficientnet_lite
+from . import conversion, efficientnet_lite
 from .blocks import check_blocks, is_spatial, sort_into_blocks
-from .conversion import (
-    CLASSIFIER_OUTPUT,
-    FEATURES_OUTPUT,
-    bundled_engine,
-    bundled_path,
-    compile_network,
-    digest,
-    pooled,
-)
 from .recipes import RECIPES
 from .weights import build, imagenet_classes, preprocess
 
@@ -60,7 +51,7 @@ class PretrainedModel:
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            self._path = bundled_path(name, precision)
+            self._path = conversion.bundled_path(name, precision)
             self._sha256 = read_card("weights").files[self._path.name]
         elif precision == "int8":
             raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
@@ -76,14 +67,14 @@ class PretrainedModel:
     def network(self) -> "keras.Model":
         """The network, preprocessing inside: pixels (n, h, w, 3) → features (n, d)."""
         network = build(self.name, include_top=False)
-        self._digests["network"] = digest(network)
+        self._digests["network"] = conversion.digest(network)
         return network
 
     @cached_property
     def classifier(self) -> "keras.Model":
         """The network with its ImageNet classifier: pixels → (n, 1000)."""
         network = build(self.name, include_top=True)
-        self._digests["classifier"] = digest(network)
+        self._digests["classifier"] = conversion.digest(network)
         return network
 
     @cached_property
@@ -176,10 +167,11 @@ class PretrainedModel:
         if not is_dask and (scheduler, out) != (None, None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
-            runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
+            runner = self._engine((conversion.FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = check_blocks(self.name, self.blocks, blocks)
-            runner = self._engine(pooled(names), lambda: self._part(names, True))
+            outputs = conversion.pooled(names)
+            runner = self._engine(outputs, lambda: self._part(names, True))
         if not is_dask:
             return compute(runner, images, size, name=name)
         from ..distributed import compute_features
@@ -238,7 +230,8 @@ class PretrainedModel:
         list, for each picture, of (label, probability)
         """
         top = validation.whole_number("top", top, 1, 1000)
-        runner = self._engine((CLASSIFIER_OUTPUT,), lambda: self.classifier)
+        outputs = (conversion.CLASSIFIER_OUTPUT,)
+        runner = self._engine(outputs, lambda: self.classifier)
         probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -248,7 +241,7 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner = compile_network(network)
+        runner = conversion.compile_network(network)
         return compute(runner, images, self.input_size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
@@ -263,15 +256,15 @@ class PretrainedModel:
         self, outputs: tuple[str, ...], keras_network: Callable[[], "keras.Model"]
     ) -> engines.Engine:
         """The engine for these outputs, with the weights that the network has now."""
-        part = "classifier" if outputs == (CLASSIFIER_OUTPUT,) else "network"
+        is_classifier = outputs == (conversion.CLASSIFIER_OUTPUT,)
+        part = "classifier" if is_classifier else "network"
         built = self.__dict__.get(part)  # by cached_property
-        is_changed = built is not None and digest(built) != self._digests[part]
-        if not self.is_bundled or self.engine == "tensorflow" or is_changed:
-            return compile_network(keras_network(), self.engine)
+        is_new = built is None or conversion.digest(built) == self._digests[part]
+        if not self.is_bundled or self.engine == "tensorflow" or not is_new:
+            return conversion.compile_network(keras_network(), self.engine)
         key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
-
         return engines.remembered(
-            (key,), lambda: bundled_engine(self._path, outputs, key)
+            (key,), lambda: conversion.bundled_engine(self._path, outputs, key)
         )
 
     def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":

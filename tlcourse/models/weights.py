@@ -48,10 +48,9 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
         download(weights_address(name, include_top), file, md5)
     except (DownloadError, OSError) as error:
         raise WeightsUnavailable(
-            f"The weights of {name} are not on this machine, and could not be "
-            f"downloaded to {file} ({error}). With internet run "
-            f"`{_command(name, include_top)}`; without, copy {file.name} into "
-            f"{file.parent} from a machine that has it, or use efficientnet_lite0."
+            f"The weights of {name} could not be downloaded to {file} ({error}). With "
+            f"internet run `{_command(name, include_top)}`; without, copy the file from "
+            "a machine that has it, or use efficientnet_lite0."
         ) from error
 
 
