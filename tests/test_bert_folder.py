@@ -40,9 +40,6 @@ def plain(small_bert_folder):
     return features(small_bert_folder)
 
 
-# Other forms of the same network
-
-
 def prefixed(tensors):
     extras = {"cls.bias": np.zeros(5, np.float32)}
     return {f"bert.{name}": tensor for name, tensor in tensors.items()} | extras
@@ -76,9 +73,6 @@ def test_other_forms_are_the_same_network(tmp_path, plain, change):
     np.testing.assert_allclose(found, plain, atol=tolerance)
 
 
-# Settings
-
-
 @pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 @pytest.mark.parametrize(
     ("config", "least"),
@@ -108,9 +102,6 @@ def test_as_many_tokens_are_used_as_in_training_or_as_fit(tmp_path, chosen, used
     (folder / "sentence_bert_config.json").write_text(text, encoding="utf-8")
     with pytest.warns(UserWarning, match=f"the {used} tokens"):
         assert len(tl.load_pretrained_model(folder).tokens("good " * 100)) == used
-
-
-# What is refused
 
 
 @pytest.mark.parametrize("name", ["minilm2", "", 7, None, ["minilm"], "x" * 5000])
@@ -175,9 +166,6 @@ def test_fewer_rows_than_tokens_are_refused(tmp_path):
     text = "\n".join([*VOCABULARY, "one", "two"])
     (folder / "vocab.txt").write_text(text, encoding="utf-8")
     assert f"{len(VOCABULARY) + 2} tokens" in refused(folder, DamagedFile)
-
-
-# MiniLM
 
 
 @pytest.fixture

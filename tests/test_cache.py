@@ -49,9 +49,6 @@ def many(count):
     return {bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(count)}
 
 
-# Damage
-
-
 def change(path, statement, *values):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement, values)
@@ -85,9 +82,6 @@ def test_no_altered_byte_anywhere_gives_a_wrong_row():
         path.unlink(missing_ok=True)
 
 
-# A cache that cannot be used
-
-
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0,
     reason="nothing is read-only for root",
@@ -105,9 +99,6 @@ def test_a_read_only_cache_is_read_from_and_silently_not_written_to():
         path.parent.chmod(0o755)
 
 
-# A class's common cache
-
-
 @pytest.fixture
 def shared(folder, monkeypatch):
     """A common cache with all rows in it; the user's own is empty."""
@@ -122,8 +113,6 @@ def test_rows_that_the_own_cache_lacks_come_from_the_common_one(shared):
     fill(rows={KEYS[0]: np.full((2, 3), 9, np.float32)})
     assert kept() == {**WHOLE, KEYS[0]: 9.0}
 
-
-# Several processes
 
 TOGETHER = """
 import sys, numpy as np
@@ -152,9 +141,6 @@ def test_a_cache_that_another_process_clears_meanwhile_goes_on():
         clear()
         store.put(ROWS)
     assert kept() == WHOLE
-
-
-# Its size
 
 
 def size():

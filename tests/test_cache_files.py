@@ -148,9 +148,6 @@ def test_a_users_files_stay_as_they_are(folder, place, operation, monkeypatch):
 OTHERS_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n"
 
 
-# What is in the cache's way
-
-
 def link_of_the_same_name(cache):
     write_database(cache.parent / "lab.sqlite")
     (cache / "features").mkdir()

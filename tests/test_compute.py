@@ -66,9 +66,6 @@ def counted(images, key="counting", name="test", size=SIZE, batch=1, **options):
     return compute(engine, images, size, name=name, **options), engine.count
 
 
-# What is computed
-
-
 def test_each_picture_is_computed_once_and_never_again(originals):
     first, computed = counted(originals)
     second, again = counted(originals)
@@ -108,18 +105,12 @@ def test_the_engines_batch_does_not_matter(originals, batch):
     assert np.array_equal(in_batches, one_by_one)
 
 
-# Augmentations
-
-
 def test_augmented_copies_are_rows_of_their_own_and_each_is_kept(originals):
     rows, computed = counted(originals, augmentations=FLIPS)
     assert rows.shape == (COUNT, 4, 6) and computed == 4 * COUNT
     assert counted(originals, augmentations=FLIPS)[1] == 0
     plain, again = counted(originals)
     assert again == 0 and np.array_equal(plain, rows[:, 0])
-
-
-# When it is interrupted
 
 
 class Stopping(Counting):

@@ -66,21 +66,6 @@ def test_every_format_is_read_and_turned():
     assert shapes == {(17, 23, 3), (23, 17, 3)}
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
-@pytest.mark.parametrize("name", ["PNG", "TIFF"])
-def test_the_exif_orientation_is_that_of_pillow(gradient, name, orientation):
-    from PIL import ImageOps
-
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    content = encoded(Image.fromarray(gradient), name, exif=exif)
-    with Image.open(io.BytesIO(content)) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image))
-    assert np.array_equal(read_picture(content), expected)
-    if orientation > 1:
-        assert not np.array_equal(expected, gradient)
-
-
 @pytest.mark.parametrize(
     ("mode", "colour", "options"),
     [

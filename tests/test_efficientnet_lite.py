@@ -6,12 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse import cards
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.features.engine import new_session
 from tlcourse.models.conversion import bundled_path
 from tlcourse.models.efficientnet_lite import (
     SCALING,
@@ -54,31 +52,6 @@ def test_the_sample_photographs_are_recognised_as_by_the_original(each_bundled_m
         assert dict(pairs[:5]) == pytest.approx(best, abs=1e-3), path.name
         assert sum(share for _, share in pairs) == pytest.approx(1, abs=1e-4)
         assert {label for label, _ in pairs} == set(each_bundled_model.labels)
-
-
-@pytest.mark.slow
-def test_every_output_of_the_float32_file_agrees_with_keras(
-    each_bundled_model, photographs
-):
-    import keras
-
-    model, height = each_bundled_model, each_bundled_model.input_size[0]
-    batch = tl.pictures.resize(photographs[0], (height, height))[None].astype("float32")
-    layers = [names[-1] for names in model.blocks.values()]
-    outputs = [model.classifier.get_layer(layer).output for layer in layers]
-    network = keras.Model(
-        model.classifier.inputs[0], [*outputs, *model.classifier.outputs]
-    )
-    *expected, probabilities = map(np.asarray, network(batch))
-    session = new_session(str(bundled_path(model.name)))
-    names = [output.name for output in session.get_outputs()]
-    found = dict(zip(names, session.run(names, {"pixels": batch}), strict=True))
-    for block, activations in zip(model.blocks, expected, strict=True):
-        assert_agree(found[block], activations)
-        assert_agree(found[f"{block}_average"], activations.mean(axis=(1, 2)))
-        assert_agree(found[f"{block}_maximum"], activations.max(axis=(1, 2)))
-    assert_agree(found["features"], expected[-1].mean(axis=(1, 2)))
-    assert_agree(found["probabilities"], probabilities)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])

@@ -57,9 +57,6 @@ def fresh(tmp_path, monkeypatch, converted):
     return tmp_path / "tlcourse-cache"
 
 
-# Agreement with Keras
-
-
 @pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
     runner = compile_network(small, engine)
@@ -80,9 +77,6 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
     assert_agree(together, results[0], 1e-5)
 
 
-# Which engine
-
-
 def unconvertible(network):
     raise RuntimeError("No converter for this operator\nand more")
 
@@ -96,9 +90,6 @@ def test_a_network_that_does_not_convert_runs_in_tensorflow(
     assert_agree(runner.run(batch), small(batch, training=False))
     with pytest.raises(UserInputError, match="No converter for this operator"):
         compile_network(small, "onnx")
-
-
-# What is kept
 
 
 def test_a_network_is_converted_once(small, batch, fresh, monkeypatch, tmp_path):
@@ -117,9 +108,6 @@ def test_an_engine_travels_with_its_file(small, batch, fresh):
     runner = compile_network(small)
     copy = pickle.loads(pickle.dumps(runner))
     np.testing.assert_array_equal(copy.run(batch), runner.run(batch))
-
-
-# Foreign files
 
 
 def tiny(nodes, constants=(), **changes):

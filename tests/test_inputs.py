@@ -89,8 +89,6 @@ def test_the_callers_array_is_not_changed(kind, side):
     assert np.array_equal(images, before)
 
 
-# What is refused
-
 SCALED = np.random.default_rng(0).uniform(0, 1, (2, *SIZE, 3))
 REFUSED = {
     "scaled floats": (SCALED, "scaled"),
@@ -119,9 +117,6 @@ def test_what_holds_no_pixels_from_0_to_255_is_refused(kind):
 def test_a_data_set_that_repeats_for_ever_is_refused(colour):
     with pytest.raises(UserInputError, match="for ever"):
         pixels(tf_dataset(colour).repeat())
-
-
-# Folders
 
 
 def test_a_folder_is_searched_without_what_is_hidden(tmp_path):

@@ -22,9 +22,6 @@ def test_rows_come_back_as_they_were_appended(is_large, monkeypatch, tmp_path):
     assert np.array_equal(result.array(), np.concatenate(PARTS))
 
 
-# Parts of different lengths
-
-
 def test_parts_are_those_that_were_put_together():
     ragged = Ragged(np.concatenate(PARTS), LENGTHS)
     assert len(ragged) == 4

@@ -105,9 +105,6 @@ def test_it_runs_without_tensorflow(small_bert_folder):
     assert run.stdout.strip() == f"(2, {WIDTH})", run.stderr
 
 
-# Features
-
-
 def test_features_are_averages_of_token_features(small_bert):
     tokens = small_bert.token_features(SENTENCES)
     lengths = [len(small_bert.tokens(sentence)) for sentence in SENTENCES]
@@ -116,9 +113,6 @@ def test_features_are_averages_of_token_features(small_bert):
     features = small_bert.extract_features(SENTENCES)
     assert_agree(features, averages, 1e-5)
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
-
-
-# Inputs
 
 
 def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):

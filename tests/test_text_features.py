@@ -56,9 +56,6 @@ def states_of(ids):
     return [Counting().run(sentence[None])[0] for sentence in ids]
 
 
-# What is computed
-
-
 def test_features_are_the_average_of_a_sentences_own_tokens():
     ids = some_ids(100)
     expected = [states.mean(axis=0) for states in states_of(ids)]
@@ -111,9 +108,6 @@ def test_whatever_determines_the_result_makes_it_computed_again(change):
     assert counted(some_ids(10), **change)[1] == 10
 
 
-# Batches
-
-
 def test_only_sentences_of_one_length_go_together_and_not_too_many():
     engine = Counting()
     sentence_features(engine, some_ids(500), None)
@@ -127,9 +121,6 @@ def test_how_many_are_worked_on_together_does_not_matter(monkeypatch, limit, val
     whole, _ = counted(ids, name=None)
     monkeypatch.setattr(text, limit, value)
     assert np.array_equal(counted(ids, name=None)[0], whole)
-
-
-# When it is interrupted
 
 
 class Stopping(Counting):

@@ -46,11 +46,6 @@ def test_a_text_has_these_tokens(uncased, text, expected):
     assert tokens(uncased, text) == expected
 
 
-def test_a_cased_network_keeps_capitals(vocabulary):
-    cased = Tokenizer(vocabulary, lower_case=False, longest=LONGEST)
-    assert tokens(cased, "Good good") == ["Good", "good"]
-
-
 def test_a_text_that_contains_pad_has_no_padding(uncased):
     (ids,) = uncased.ids(["good [PAD] film"])
     assert len(ids) == 5 and ids.dtype == np.int32 and PADDING not in ids
