@@ -88,7 +88,8 @@ def picture_errors(name: str) -> Iterator[None]:
         if "cannot identify" in reason:
             reason = f"its content is none of {', '.join(FORMATS)}, or damaged"
         raise PictureError(
-            f"{name} cannot be read as a picture ({reason}). Replace or remove it."
+            f"{name} cannot be read as a picture: it is damaged, cut short or of "
+            f"another kind ({reason}). Replace or remove it."
         ) from None
 
 
