@@ -42,8 +42,8 @@ def sentence_hint(path: str | PathLike) -> Iterator[None]:
     try:
         yield
     except UserInputError as error:
-        is_path = isinstance(path, str | PathLike)
-        if not is_path or os.path.lexists(path) or Path(path).suffix in EXTENSIONS:
+        text = str(path)
+        if os.path.lexists(text) or Path(text).suffix.lower() in EXTENSIONS:
             raise
         hint = "for sentences load a text model: tl.load_pretrained_model('minilm')"
         raise type(error)(f"{str(error).rstrip('.')}; {hint}.") from None

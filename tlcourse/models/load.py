@@ -29,9 +29,10 @@ def list_pretrained_models() -> dict[str, str]:
     """
     lines = {}
     for name, recipe in RECIPES.items():
-        is_here = recipe.application and weights_file(name).is_file()
-        where = "here" if is_here else f"tlcourse fetch {name}"
-        where = where if recipe.application else "bundled"
+        where = "bundled"
+        if recipe.application:
+            is_here = weights_file(name).is_file()
+            where = "here" if is_here else f"tlcourse fetch {name}"
         size = f"{recipe.size}×{recipe.size} pixels"
         lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {where}"
     for name, what in bert_folder.PUBLISHED.items():
