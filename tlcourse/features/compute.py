@@ -112,10 +112,11 @@ class _Task(NamedTuple):
 
     def run(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         """Decode the pictures and run the network: key → row, in their order."""
-        copies = []
+        copies, names = [], self.augmentations
         for content, name, digest, _ in pictures:
             pixels = prepare(content, self.size, name, self.depth)
-            copies += augmented(pixels, self.augmentations, digest)
+            is_plain = names == (AS_IS,)
+            copies += [pixels] if is_plain else augmented(pixels, names, digest)
         inputs = np.stack(copies, dtype=np.float32)
         outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
         keys = [key for picture in pictures for key in picture.keys]
