@@ -6,22 +6,16 @@ import zlib
 import numpy as np
 
 
-def tiff(levels, order="<", tags=(), photometric=None, sample_format=1, packed=None):
-    """An uncompressed TIFF of one strip; `tags` are more (number, value) of 16 bits.
-
-    `packed` are the bytes of grey pixels of 12 bits, in place of those of `levels`.
-    """
+def tiff(levels, order="<", photometric=None, sample_format=1):
+    """An uncompressed TIFF of one strip."""
     height, width = levels.shape[:2]
     channels = 1 if levels.ndim == 2 else levels.shape[2]
-    bits = 12 if packed else 8 * levels.dtype.itemsize
-    pixels = packed or levels.tobytes()
+    pixels = levels.tobytes()
     if photometric is None:
         photometric = 1 if channels == 1 else 2
-    short = {
-        **{256: [width], 257: [height], 258: [bits] * channels, 259: [1]},
-        **{262: [photometric], 277: [channels], 278: [height]},
-        **{339: [sample_format] * channels, **{tag: [value] for tag, value in tags}},
-    }
+    bits = [8 * levels.dtype.itemsize] * channels
+    short = {256: [width], 257: [height], 258: bits, 259: [1], 262: [photometric]}
+    short |= {277: [channels], 278: [height], 339: [sample_format] * channels}
     entries = {tag: ("H", values) for tag, values in short.items()}
     entries |= {273: ("I", [8]), 279: ("I", [len(pixels)])}
     start = 8 + len(pixels)
@@ -41,14 +35,12 @@ def tiff(levels, order="<", tags=(), photometric=None, sample_format=1, packed=N
     return header + pixels + count + body + bytes(4) + extra
 
 
-def png(levels, significant=None):
-    """A PNG; `significant` is what its sBIT chunk says."""
+def png(levels):
     height, width = levels.shape[:2]
     channels = 1 if levels.ndim == 2 else levels.shape[2]
     kind = {1: 0, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
-    chunks += [(b"sBIT", bytes([significant] * channels))] if significant else []
     chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content))

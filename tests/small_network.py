@@ -3,7 +3,7 @@
 import numpy as np
 
 from tlcourse.features.compute import compute
-from tlcourse.features.engine import compile_network
+from tlcourse.models.conversion import compile_network
 from tlcourse.native import import_tensorflow
 from tlcourse.training.classifiers import FineTuned
 

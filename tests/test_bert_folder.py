@@ -40,9 +40,6 @@ def plain(small_bert_folder):
     return features(small_bert_folder)
 
 
-# Other forms of the same network
-
-
 def prefixed(tensors):
     extras = {"cls.bias": np.zeros(5, np.float32)}
     return {f"bert.{name}": tensor for name, tensor in tensors.items()} | extras
@@ -76,9 +73,6 @@ def test_other_forms_are_the_same_network(tmp_path, plain, change):
     np.testing.assert_allclose(found, plain, atol=tolerance)
 
 
-# Settings
-
-
 @pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 @pytest.mark.parametrize(
     ("config", "least"),
@@ -101,24 +95,13 @@ def test_text_is_lower_cased_unless_the_tokenizer_does_not(tmp_path, lower_case,
     assert tl.load_pretrained_model(folder).tokens("Good")[1] == token
 
 
-@pytest.mark.parametrize(("chosen", "used"), [(8, 8), (1000, LONGEST), (None, LONGEST)])
+@pytest.mark.parametrize(("chosen", "used"), [(8, 8), (1000, LONGEST)])
 def test_as_many_tokens_are_used_as_in_training_or_as_fit(tmp_path, chosen, used):
     folder = write_small_bert(tmp_path / "small")
     text = json.dumps({"max_seq_length": chosen})
     (folder / "sentence_bert_config.json").write_text(text, encoding="utf-8")
     with pytest.warns(UserWarning, match=f"the {used} tokens"):
         assert len(tl.load_pretrained_model(folder).tokens("good " * 100)) == used
-
-
-def test_a_folder_is_given_as_text_or_path(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = write_small_bert(tmp_path / "small")
-    monkeypatch.chdir(tmp_path)
-    for path in (str(folder), folder, "small", "~/small"):
-        assert tl.load_pretrained_model(path).name == "small"
-
-
-# What is refused
 
 
 @pytest.mark.parametrize("name", ["minilm2", "", 7, None, ["minilm"], "x" * 5000])
@@ -167,14 +150,6 @@ def test_a_damaged_file_is_named(tmp_path, name, content):
     assert name in refused(folder)
 
 
-@pytest.mark.parametrize("share", [0.0001, 0.5, 0.999])
-def test_weights_that_were_cut_short_are_refused(tmp_path, share):
-    path = write_small_bert(tmp_path / "small") / "model.safetensors"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    assert "model.safetensors cannot be read (" in refused(path.parent, DamagedFile)
-
-
 @pytest.mark.parametrize("value", [None, np.nan])
 def test_a_tensor_that_cannot_be_used_is_named(tmp_path, value):
     name = "encoder.layer.1.output.dense.bias"
@@ -191,9 +166,6 @@ def test_fewer_rows_than_tokens_are_refused(tmp_path):
     text = "\n".join([*VOCABULARY, "one", "two"])
     (folder / "vocab.txt").write_text(text, encoding="utf-8")
     assert f"{len(VOCABULARY) + 2} tokens" in refused(folder, DamagedFile)
-
-
-# MiniLM
 
 
 @pytest.fixture

@@ -12,19 +12,12 @@ import numpy as np
 import pytest
 
 from tlcourse.features import cache
-from tlcourse.features.cache import (
-    RowCache,
-    clear,
-    contents,
-    keep,
-    make_room,
-)
-from tlcourse.folders import cache_folder, make_cache_folder
+from tlcourse.features.cache import RowCache, clear, contents, make_room
+from tlcourse.folders import make_cache_folder
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
 ROWS = {key: np.full((2, 3), number, np.float32) for number, key in enumerate(KEYS)}
 WHOLE = {key: float(number) for number, key in enumerate(KEYS)}
-STATE = f"network-{'0' * 24}.npz"
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +47,6 @@ def kept(name="network", keys=KEYS):
 
 def many(count):
     return {bytes([n]) * 20: np.full((2, 3), n, np.float32) for n in range(count)}
-
-
-# Damage
 
 
 def change(path, statement, *values):
@@ -92,9 +82,6 @@ def test_no_altered_byte_anywhere_gives_a_wrong_row():
         path.unlink(missing_ok=True)
 
 
-# A cache that cannot be used
-
-
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0,
     reason="nothing is read-only for root",
@@ -112,19 +99,6 @@ def test_a_read_only_cache_is_read_from_and_silently_not_written_to():
         path.parent.chmod(0o755)
 
 
-# A class's common cache
-
-KILLED = """
-import os, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA cache_spill = 1")
-connection.execute("PRAGMA cache_size = 1")
-connection.execute("BEGIN IMMEDIATE")
-connection.execute("UPDATE rows SET value = zeroblob(100000)")
-os.kill(os.getpid(), 9)
-"""
-
-
 @pytest.fixture
 def shared(folder, monkeypatch):
     """A common cache with all rows in it; the user's own is empty."""
@@ -139,15 +113,6 @@ def test_rows_that_the_own_cache_lacks_come_from_the_common_one(shared):
     fill(rows={KEYS[0]: np.full((2, 3), 9, np.float32)})
     assert kept() == {**WHOLE, KEYS[0]: 9.0}
 
-
-def test_nothing_is_written_to_the_common_cache(shared):
-    before = shared.read_bytes()
-    fill(rows={KEYS[0]: np.full((2, 3), 9, np.float32)})
-    kept()
-    assert shared.read_bytes() == before and list(shared.parent.iterdir()) == [shared]
-
-
-# Several processes
 
 TOGETHER = """
 import sys, numpy as np
@@ -170,22 +135,12 @@ def test_two_processes_at_once_lose_nothing():
         assert kept(keys=keys) == dict.fromkeys(keys, float(own))
 
 
-def test_a_process_killed_in_the_middle_of_a_write_leaves_the_rows_before_it():
-    done = subprocess.run([sys.executable, "-c", KILLED, fill()], timeout=300)
-    assert done.returncode == -9
-    assert kept() == WHOLE
-
-
 def test_a_cache_that_another_process_clears_meanwhile_goes_on():
     with RowCache(named("network"), (2, 3), np.float32) as store:
         store.put(ROWS)
         clear()
-        assert store.get(KEYS) == {}
         store.put(ROWS)
     assert kept() == WHOLE
-
-
-# Its size
 
 
 def size():
@@ -220,7 +175,6 @@ def test_a_limit_of_0_means_no_cache(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE_GB", "0")
     fill()
     assert not (folder / "features").exists()
-    assert not keep(folder / "training" / STATE, lambda file: None, 5)
 
 
 def test_clearing_empties_everything_and_tells_how_much():
@@ -228,15 +182,3 @@ def test_clearing_empties_everything_and_tells_how_much():
     before = size()
     assert clear() == before - size() > 0
     assert kept("one", many(250)) == kept("two", many(250)) == {}
-
-
-# Files beside the rows
-
-
-def test_clearing_removes_kept_files_and_what_belongs_to_them(folder):
-    network = folder / "networks" / f"{'0' * 24}-keras-3.onnx"
-    for path in (network, network.with_suffix(".sha256")):
-        assert keep(path, lambda file: file.write(b"content"), 7)
-    clear()
-    assert list((folder / "networks").iterdir()) == []
-    assert cache_folder() == folder

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tlcourse.features import compute as compute_module
 from tlcourse.features.augment import FLIPS
-from tlcourse.features.compute import CHUNK, GROUP, compute
+from tlcourse.features.compute import CHUNK, FIRST_CHUNK, compute
 
 SIZE = (8, 8)
 COUNT = 150  # more than two chunks
@@ -66,19 +66,11 @@ def counted(images, key="counting", name="test", size=SIZE, batch=1, **options):
     return compute(engine, images, size, name=name, **options), engine.count
 
 
-# What is computed
-
-
 def test_each_picture_is_computed_once_and_never_again(originals):
     first, computed = counted(originals)
     second, again = counted(originals)
     assert (computed, again) == (COUNT, 0)
     assert np.array_equal(first, second) and first.dtype == np.float32
-
-
-def test_without_a_name_nothing_is_kept(originals, empty_cache):
-    assert [counted(originals, name=None)[1] for _ in range(2)] == [COUNT, COUNT]
-    assert not empty_cache.exists()
 
 
 @pytest.mark.parametrize(
@@ -113,18 +105,12 @@ def test_the_engines_batch_does_not_matter(originals, batch):
     assert np.array_equal(in_batches, one_by_one)
 
 
-# Augmentations
-
-
 def test_augmented_copies_are_rows_of_their_own_and_each_is_kept(originals):
     rows, computed = counted(originals, augmentations=FLIPS)
     assert rows.shape == (COUNT, 4, 6) and computed == 4 * COUNT
     assert counted(originals, augmentations=FLIPS)[1] == 0
     plain, again = counted(originals)
     assert again == 0 and np.array_equal(plain, rows[:, 0])
-
-
-# When it is interrupted
 
 
 class Stopping(Counting):
@@ -161,5 +147,5 @@ def test_a_killed_process_leaves_its_finished_chunks(originals):
     done = subprocess.run([sys.executable, "-c", program, originals], timeout=300)
     assert done.returncode == -9
     rows, computed = counted(originals)
-    assert computed == COUNT - GROUP - 2 * CHUNK
+    assert computed == COUNT - FIRST_CHUNK - 2 * CHUNK
     assert np.array_equal(rows, counted(originals, name=None)[0])

@@ -5,21 +5,18 @@ import json
 import shutil
 
 import numpy as np
-import onnx
 import pytest
-from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse import cards
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.models.conversion import bundled_path, extract, output_shape
+from tlcourse.models.conversion import bundled_path
 from tlcourse.models.efficientnet_lite import (
     SCALING,
     EfficientNetLite,
-    block_layers,
     block_table,
 )
-from tlcourse.models.onnx_file import check_foreign, new_session
+from tlcourse.models.onnx_file import check_foreign
 
 LITE0, LITE2 = SCALING
 WEIGHTS = cards.data_folder() / "weights"
@@ -37,26 +34,6 @@ def test_the_architecture_is_the_papers(variant, blocks, parameters):
     network = EfficientNetLite(variant, weights=None)
     trainable = sum(np.prod(weight.shape) for weight in network.trainable_weights)
     assert trainable == parameters
-
-
-def test_blocks_are_those_of_the_keras_network(each_bundled_model):
-    layers = block_layers(each_bundled_model.name)
-    inside = [layer for names in layers.values() for layer in names]
-    outside = {"pixels", "preprocessing", "average_pooling"}
-    network = [layer.name for layer in each_bundled_model.network.layers]
-    assert [name for name in network if name not in outside] == inside
-
-
-@pytest.mark.parametrize(
-    ("options", "shape"),
-    [
-        ({}, (None, 1000)),
-        ({"include_top": False}, (None, 7, 7, 1280)),
-        ({"include_top": False, "pooling": "avg"}, (None, 1280)),
-    ],
-)
-def test_the_output_is_as_asked_for(options, shape):
-    assert EfficientNetLite(weights=None, **options).output_shape == shape
 
 
 @pytest.mark.parametrize("options", [{"variant": "lite1"}, {"pooling": "avg"}])
@@ -77,31 +54,6 @@ def test_the_sample_photographs_are_recognised_as_by_the_original(each_bundled_m
         assert {label for label, _ in pairs} == set(each_bundled_model.labels)
 
 
-@pytest.mark.slow
-def test_every_output_of_the_float32_file_agrees_with_keras(
-    each_bundled_model, photographs
-):
-    import keras
-
-    model, height = each_bundled_model, each_bundled_model.input_size[0]
-    batch = tl.pictures.resize(photographs[0], (height, height))[None].astype("float32")
-    layers = [names[-1] for names in model.blocks.values()]
-    outputs = [model.classifier.get_layer(layer).output for layer in layers]
-    network = keras.Model(
-        model.classifier.inputs[0], [*outputs, *model.classifier.outputs]
-    )
-    *expected, probabilities = map(np.asarray, network(batch))
-    session = new_session(str(bundled_path(model.name)))
-    names = [output.name for output in session.get_outputs()]
-    found = dict(zip(names, session.run(names, {"pixels": batch}), strict=True))
-    for block, activations in zip(model.blocks, expected, strict=True):
-        assert_agree(found[block], activations)
-        assert_agree(found[f"{block}_average"], activations.mean(axis=(1, 2)))
-        assert_agree(found[f"{block}_maximum"], activations.max(axis=(1, 2)))
-    assert_agree(found["features"], expected[-1].mean(axis=(1, 2)))
-    assert_agree(found["probabilities"], probabilities)
-
-
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("variant", SCALING)
 def test_the_files_are_those_of_the_record_and_pass_as_foreign(variant, precision):
@@ -110,26 +62,6 @@ def test_the_files_are_those_of_the_record_and_pass_as_foreign(variant, precisio
     digest = hashlib.sha256(check_foreign(path)).hexdigest()
     assert record["files"][path.name]["sha256"] == digest
     assert record["largest_difference_from_keras"] <= 1e-4
-
-
-def test_a_part_computes_what_the_whole_computes(photographs):
-    batch = photographs[:1].astype("float32")
-    names = ["block3b_average", "block3b_maximum"]
-    part = extract(bundled_path(LITE0), names)
-    found, whole = (
-        new_session(source).run(names, {"pixels": batch})
-        for source in (part.SerializeToString(), str(bundled_path(LITE0)))
-    )
-    assert_agree(np.concatenate(found), np.concatenate(whole))
-    assert len(part.graph.node) < 60 and output_shape(part, names) == (80,)
-
-
-def test_keras_weights_are_those_of_the_file():
-    layer = EfficientNetLite(LITE0).get_layer("block1a_depthwise_conv")
-    initializers = onnx.load(bundled_path(LITE0)).graph.initializer
-    (tensor,) = (t for t in initializers if t.name == f"{layer.name}/kernel")
-    kernel = onnx.numpy_helper.to_array(tensor)[:, 0].transpose(1, 2, 0)
-    np.testing.assert_array_equal(np.asarray(layer.kernel)[..., 0], kernel)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "altered", "missing"])

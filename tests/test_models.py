@@ -161,7 +161,7 @@ def test_a_network_with_a_head_is_predicted_with(case):
     assert_agree(case.model.predict_with(network, case.inputs), expected)
 
 
-@pytest.mark.parametrize("block", ["block9z", ["embeddings"]])
+@pytest.mark.parametrize("block", ["block9z", ["tail"], []])
 def test_an_unknown_block_is_answered_with_the_known_ones(case, block):
     with pytest.raises(UserInputError, match=list(case.model.blocks)[-1]):
         case.model.activations(case.inputs, block)

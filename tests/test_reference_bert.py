@@ -43,20 +43,6 @@ def model(request, table):
     return tl.load_pretrained_model(folder, request.param)
 
 
-def test_the_table_is_whole(table):
-    offsets, rows = table["offsets"], table["rows"]
-    assert len(offsets) == len(table["sentences"]) + 1 and offsets[-1] == len(
-        table["ids"]
-    )
-    assert (np.diff(offsets) >= 2).all() and (np.diff(rows) > 0).all()
-    assert len(rows) == len(table["values"]) and rows[-1] < len(table["ids"])
-    for number, (start, end) in enumerate(zip(offsets, offsets[1:], strict=False)):
-        kept = (rows >= start) & (rows < end)
-        if kept.sum() == end - start:
-            mean = table["values"][kept].mean(axis=0)
-            np.testing.assert_allclose(mean, table["means"][number], atol=1e-5)
-
-
 def test_the_tokens_are_the_references(model, table):
     ids = model.tokenizer.ids(table["sentences"].tolist())
     assert np.array_equal(np.concatenate(ids), table["ids"])

@@ -11,10 +11,10 @@ from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features.engine import OnnxEngine
+from tlcourse.features.engine import new_session
 from tlcourse.models import bert
 from tlcourse.models.bert_folder import read_shape, read_weights
-from tlcourse.models.onnx_file import new_session, quantize_text
+from tlcourse.models.onnx_file import quantize_text
 from tlcourse.models.wordpiece import TruncationWarning
 
 SENTENCES = [
@@ -105,9 +105,6 @@ def test_it_runs_without_tensorflow(small_bert_folder):
     assert run.stdout.strip() == f"(2, {WIDTH})", run.stderr
 
 
-# Features
-
-
 def test_features_are_averages_of_token_features(small_bert):
     tokens = small_bert.token_features(SENTENCES)
     lengths = [len(small_bert.tokens(sentence)) for sentence in SENTENCES]
@@ -116,37 +113,6 @@ def test_features_are_averages_of_token_features(small_bert):
     features = small_bert.extract_features(SENTENCES)
     assert_agree(features, averages, 1e-5)
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
-
-
-def test_features_are_computed_once(small_bert, small_bert_folder, monkeypatch):
-    first = small_bert.extract_features(SENTENCES)
-    monkeypatch.setattr(OnnxEngine, "run", lambda *_: pytest.fail("computed again"))
-    other = tl.load_pretrained_model(small_bert_folder)
-    np.testing.assert_array_equal(other.extract_features(SENTENCES[::-1])[::-1], first)
-    assert other.network is not None
-    np.testing.assert_array_equal(other.extract_features(SENTENCES), first)
-    with pytest.raises(pytest.fail.Exception):
-        small_bert.extract_features(SENTENCES, cache=False)
-
-
-def test_after_ctrl_c_the_same_call_continues(small_bert, monkeypatch):
-    sentences = [f"{letter} film" * number for number, letter in enumerate("abcdef", 1)]
-    expected = small_bert.extract_features(sentences, cache=False)
-    usual, runs = OnnxEngine.run, []
-
-    def interrupted(self, batch):
-        runs.append(batch)
-        if len(runs) == 3:
-            raise KeyboardInterrupt
-        return usual(self, batch)
-
-    monkeypatch.setattr(OnnxEngine, "run", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small_bert.extract_features(sentences)
-    np.testing.assert_array_equal(small_bert.extract_features(sentences), expected)
-
-
-# Inputs
 
 
 def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):

@@ -1,8 +1,5 @@
 """No sentence goes through the same network twice, and none gets another's features."""
 
-import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -59,9 +56,6 @@ def states_of(ids):
     return [Counting().run(sentence[None])[0] for sentence in ids]
 
 
-# What is computed
-
-
 def test_features_are_the_average_of_a_sentences_own_tokens():
     ids = some_ids(100)
     expected = [states.mean(axis=0) for states in states_of(ids)]
@@ -97,11 +91,6 @@ def test_rows_come_in_the_order_of_the_sentences_wherever_they_come_from(monkeyp
     assert np.array_equal(mixed, counted(ids, name=None)[0][::-1])
 
 
-def test_the_same_sentence_twice_is_computed_once():
-    rows, computed = counted([some_ids(1)[0]] * 10)
-    assert computed == 1 and len(rows) == 10 and (rows == rows[0]).all()
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -119,31 +108,6 @@ def test_whatever_determines_the_result_makes_it_computed_again(change):
     assert counted(some_ids(10), **change)[1] == 10
 
 
-def test_the_same_tokens_in_another_order_are_another_sentence():
-    (ids,) = some_ids(1)
-    counted([ids])
-    assert counted([ids[::-1].copy()])[1] == 1
-
-
-def test_the_bar_counts_a_text_that_comes_twice_twice(monkeypatch):
-    """A bar that ends before its end stays in the notebook, in red."""
-    bars, progress_bar = [], text.progress_bar
-
-    def watched(**options):
-        bars.append(progress_bar(**options))
-        return bars[-1]
-
-    monkeypatch.setattr(text, "progress_bar", watched)
-    monkeypatch.setenv("TQDM_DISABLE", "0")
-    ids = some_ids(30)
-    counted([*ids, *ids[:12]], name=None)
-    counted([*ids, *ids[:12]])
-    assert [(bar.n, bar.total) for bar in bars] == [(42, 42), (42, 42)]
-
-
-# Batches
-
-
 def test_only_sentences_of_one_length_go_together_and_not_too_many():
     engine = Counting()
     sentence_features(engine, some_ids(500), None)
@@ -151,17 +115,12 @@ def test_only_sentences_of_one_length_go_together_and_not_too_many():
     assert max(tokens) <= text.BATCH_TOKENS and len(tokens) < 250
 
 
-@pytest.mark.parametrize(
-    ("limit", "value"), [("CHUNK", 3), ("CHUNK_TOKENS", 60), ("KEPT_BATCHES", 1)]
-)
+@pytest.mark.parametrize(("limit", "value"), [("CHUNK", 3), ("CHUNK_TOKENS", 60)])
 def test_how_many_are_worked_on_together_does_not_matter(monkeypatch, limit, value):
     ids = some_ids(60)
     whole, _ = counted(ids, name=None)
     monkeypatch.setattr(text, limit, value)
     assert np.array_equal(counted(ids, name=None)[0], whole)
-
-
-# When it is interrupted
 
 
 class Stopping(Counting):
@@ -180,25 +139,3 @@ def test_after_ctrl_c_only_what_was_not_finished_is_computed():
     rows, computed = counted(ids)
     assert 150 - stopping.count <= computed <= 110
     assert np.array_equal(rows, counted(ids, name=None)[0])
-
-
-DYING = f"""
-import os, sys
-sys.path.insert(0, {os.path.dirname(__file__)!r})
-from test_text_features import Counting, sentence_features, some_ids, text
-text.CHUNK = 64
-class Dying(Counting):
-    def run(self, batch):
-        if self.count >= 150:
-            os.kill(os.getpid(), 9)
-        return super().run(batch)
-sentence_features(Dying(), some_ids(200), "test")
-"""
-
-
-def test_a_killed_process_leaves_its_finished_chunks():
-    done = subprocess.run([sys.executable, "-c", DYING], timeout=300)
-    assert done.returncode == -9
-    rows, computed = counted(some_ids(200))
-    assert 50 <= computed <= 200 - 2 * 64
-    assert np.array_equal(rows, counted(some_ids(200), name=None)[0])

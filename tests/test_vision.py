@@ -37,9 +37,6 @@ def home(tmp_path, monkeypatch):
     return folder
 
 
-# Names
-
-
 def test_all_networks_are_listed_with_size_and_availability(home):
     (home / weights.weights_file("vgg16").name).touch()
     listed = tl.list_pretrained_models()
@@ -69,9 +66,6 @@ def test_unknown_names_engines_and_precisions_are_refused(options, known):
         tl.load_pretrained_model(**options)
 
 
-# Preprocessing
-
-
 @pytest.mark.parametrize("name", RECIPES)
 def test_preprocessing_is_that_of_the_networks_family(name):
     levels = np.array([0, 127.5, 255], np.float32)
@@ -83,9 +77,6 @@ def test_preprocessing_is_that_of_the_networks_family(name):
     if name in FETCHED:
         expected = module_of(name).preprocess_input(colours.copy())
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-# Features
 
 
 def test_pooled_features_of_blocks_stand_in_the_order_asked_for(
@@ -119,33 +110,12 @@ def test_int8_stands_for_the_published_weights_only(photographs):
     assert_agree(found, model.network(photographs[:1].astype("float32")))
 
 
-@pytest.mark.parametrize("blocks", [["head", "block9z"], "tail", []])
-def test_unknown_blocks_are_answered_with_the_known_ones(bundled_model, blocks):
-    with pytest.raises(UserInputError, match="Its blocks: stem, block1a"):
-        bundled_model.extract_features(np.zeros((1, 8, 8, 3), np.uint8), blocks)
-
-
-@pytest.mark.parametrize("call", ["preprocess", "extract_features", "predict_labels"])
-def test_pixels_that_are_none_are_refused(bundled_model, call):
-    for pictures in (np.full((1, 8, 8, 3), np.nan), np.full((1, 8, 8, 3), 0.5), []):
-        with pytest.raises(UserInputError):
-            getattr(bundled_model, call)(pictures)
-
-
-def test_dasks_options_need_dask(bundled_model):
-    with pytest.raises(UserInputError, match="engine='dask'"):
-        bundled_model.extract_features([], out="shards")
-
-
 @pytest.mark.parametrize("top", [1, np.int64(3), 1000])
 def test_labels_come_with_the_most_probable_first(bundled_model, photographs, top):
     for pairs in bundled_model.predict_labels(photographs, top):
         probabilities = [probability for _, probability in pairs]
         assert len(pairs) == top and probabilities == sorted(probabilities)[::-1]
         assert type(pairs[0][0]) is str and type(pairs[0][1]) is float
-
-
-# Weights that are not here
 
 
 @pytest.mark.parametrize("name", FETCHED)

@@ -46,16 +46,6 @@ def test_a_text_has_these_tokens(uncased, text, expected):
     assert tokens(uncased, text) == expected
 
 
-def test_a_cased_network_keeps_capitals(vocabulary):
-    cased = Tokenizer(vocabulary, lower_case=False, longest=LONGEST)
-    assert tokens(cased, "Good good") == ["Good", "good"]
-
-
-def test_surrogates_that_belong_together_are_one_character(uncased):
-    halves, whole = uncased.ids(["\ud83d\ude42", "\U0001f642"])
-    np.testing.assert_array_equal(halves, whole)
-
-
 def test_a_text_that_contains_pad_has_no_padding(uncased):
     (ids,) = uncased.ids(["good [PAD] film"])
     assert len(ids) == 5 and ids.dtype == np.int32 and PADDING not in ids
@@ -86,18 +76,10 @@ def test_what_is_no_vocabulary_of_bert_is_refused(tmp_path, content):
         Tokenizer(tmp_path / "vocab.txt", True, LONGEST)
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        ["good", "bad"],
-        np.array(["good", "bad"]),
-        np.array(["good", "bad"], object),
-        (np.str_(text) for text in ["good", "bad"]),
-    ],
-)
-def test_texts_may_come_in_any_container(texts):
-    sentences = as_sentences(texts)
-    assert sentences == ["good", "bad"] and {type(text) for text in sentences} == {str}
+def test_texts_may_come_in_any_container():
+    texts = ["good", "bad"]
+    for container in (texts, np.array(texts), np.array(texts, object), iter(texts)):
+        assert as_sentences(container) == texts
     for text in ("good", np.str_("good"), np.array("good")):
         assert as_sentences(text) == ["good"]
 
@@ -106,12 +88,9 @@ def test_texts_may_come_in_any_container(texts):
     ("texts", "words"),
     [
         (None, "number 0 is None"),
-        (b"good", "number 0"),
-        ({"good": 1}, "number 0"),
         ({"good", "bad"}, "number 0"),
         ([], "no texts"),
         (["good", None], "number 1 is None"),
-        (["good", float("nan")], "number 1 is nan"),
         ([["good", "bad"]], "number 0"),
         (np.zeros((2, 8, 8, 3), np.uint8), "number 0"),
         (tl.load_dataset("reviews").train, "dataset.train.sentences"),

@@ -16,9 +16,8 @@ from .errors import (
     UserInputError,
     printable,
 )
-from .features.bit_depth import BitDepth, is_depth
 from .features.compute import compute
-from .features.decoding import prepare, read_file
+from .features.decoding import BitDepth, is_depth, prepare, read_file
 from .features.engine import (
     Engine,
     OnnxEngine,

@@ -19,9 +19,8 @@ def check_installed() -> None:
     try:
         import ai_edge_litert.interpreter  # noqa: F401
     except ImportError:
-        raise WeightsUnavailable(
-            f"LiteRT is not installed. {how_to_install('litert')}."
-        ) from None
+        reason = f"LiteRT is not installed. {how_to_install('litert')}."
+        raise WeightsUnavailable(reason) from None
 
 
 def write_litert(path: Path, network: "keras.Model") -> engines.Engine:

@@ -1,7 +1,5 @@
-"""Native libraries: imported whole and in silence, with memory kept for batches."""
+"""Native libraries: imported whole and in silence."""
 
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -25,23 +23,17 @@ _UNWANTED = {  # logger → parts of the lines that it does not write
 
 def import_tensorflow() -> ModuleType:
     """Import TensorFlow without its start-up log, or raise `WeightsUnavailable`."""
-    check_tensorflow()
+    if find_spec("tensorflow") is None:
+        raise WeightsUnavailable(f"TensorFlow is not installed. {how_to_install()}.")
     silence_logger("tensorflow")
     silence_logger("absl")
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    keep_freed_memory()
     with ctrl_c_waits(), stderr_silenced():
         import tensorflow as tf
 
         tf.config.list_logical_devices()  # starts the devices, which is logged, too
     return tf
-
-
-def check_tensorflow() -> None:
-    """Raise as `import_tensorflow`, without starting TensorFlow."""
-    if find_spec("tensorflow") is None:
-        raise WeightsUnavailable(f"TensorFlow is not installed. {how_to_install()}.")
 
 
 @cache
@@ -93,34 +85,3 @@ def ctrl_c_waits() -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
         if came:
             signal.raise_signal(signal.SIGINT)
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Ask glibc, if there is one, to keep what a batch frees, in one arena.
-
-    By default it returns large blocks to the system, and each batch pays for them in
-    page faults again.
-    """
-    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # as in malloc.h
-    _call_glibc("mallopt", arena_max, 1)
-    _call_glibc("mallopt", mmap_threshold, 2**30)
-    _call_glibc("mallopt", trim_threshold, 2**30)
-
-
-def hand_back_freed_memory() -> None:
-    """Return freed memory to the system: a training leaves hundreds of megabytes."""
-    _call_glibc("malloc_trim", 0)
-
-
-def clear_away() -> None:
-    """Free networks, which refer to themselves in circles, and return the memory."""
-    gc.collect()
-    hand_back_freed_memory()
-
-
-def _call_glibc(name: str, *arguments: int) -> None:
-    try:
-        getattr(ctypes.CDLL(None), name)(*arguments)
-    except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
-        return

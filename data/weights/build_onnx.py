@@ -27,6 +27,7 @@ from build_labels import CARD_FILES  # noqa: E402
 from build_tools import record_files, sha256  # noqa: E402
 from calibration import OF_EACH_DATASET, OF_EACH_PHOTOGRAPH, calibration_pictures  # noqa: E402
 
+from tlcourse.features.engine import new_session  # noqa: E402
 from tlcourse.models import conversion, onnx_file  # noqa: E402
 from tlcourse.models.efficientnet_lite import (  # noqa: E402
     BATCH_NORM_EPSILON,
@@ -37,7 +38,6 @@ from tlcourse.models.efficientnet_lite import (  # noqa: E402
     block_layers,
     block_table,
 )
-from tlcourse.models.onnx_file import new_session  # noqa: E402
 from tlcourse.models.recipes import RECIPES  # noqa: E402
 from tlcourse.models.weights import build  # noqa: E402
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..cards import Card
 from ..errors import PictureError, UserInputError, printable
-from ..features.bit_depth import BitDepth
+from ..features.decoding import BitDepth
 from ..features.pictures import Pictures, files_below, open_picture
 from ..files import as_path, read_file, sha256
 from ..progress import progress_bar

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..errors import DamagedFile
-from ..features.bit_depth import BitDepth
+from ..features.decoding import BitDepth
 from ..features.pictures import Pictures
 from ..files import read_file, sha256
 from ..folders import pack_folders

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import UserInputError
-from ..features.bit_depth import BitDepth
-from ..features.decoding import open_image
+from ..features.decoding import BitDepth, open_image
 from ..features.pictures import Images, as_pictures, open_picture
 
 HASH_SIDE = 16  # a hash has 16 × 16 bits

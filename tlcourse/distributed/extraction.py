@@ -24,12 +24,10 @@ from ..errors import (
     printable,
 )
 from ..features.augment import AS_IS
-from ..features.bit_depth import BitDepth
-from ..features.compute import compute_one
+from ..features.compute import compute
 from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
-from ..native import keep_freed_memory
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import ShardFolder, Shards, claimed, read_shards
@@ -242,14 +240,12 @@ def _compute(job: Job, batch: Batch) -> None:
         )
     if folder.is_done(batch.shard, len(batch.names)):
         return  # by a worker that died before it could report it
-    keep_freed_memory()
     rows: list = [None] * len(batch.paths)
     errors: list = [None] * len(batch.paths)
-    depth = BitDepth(bits=job.bits) if job.bits else None
-    how = job.size, job.augmentations, folder.dtype, depth
+    how = job.size, job.augmentations, folder.dtype
     for number, path in enumerate(batch.paths):
         try:
-            rows[number] = compute_one(job.engine, path, *how)
+            rows[number] = compute(job.engine, [path], *how, bits=job.bits)[0]
         except PictureError as unreadable:
             errors[number] = str(unreadable)
     unseen = batch.paths[0] if not any(map(os.path.exists, batch.paths)) else None

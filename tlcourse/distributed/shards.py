@@ -13,7 +13,7 @@ import numpy as np
 from .. import folders
 from ..errors import TLCourseError, UserInputError
 from ..features.cache import limit, make_room
-from ..features.compute import Rows
+from ..features.compute import RowCollector
 from ..files import (
     as_path,
     is_untouched,
@@ -153,7 +153,7 @@ def read_shards(folder: str | PathLike) -> Shards:
     job = _known(path)
     if job is None:
         raise UserInputError(f"{path} holds no shards. Give the folder of out=.")
-    names, left_out, rows = [], [], Rows(job.shape, job.dtype)
+    names, left_out, rows = [], [], RowCollector(job.shape, job.dtype)
     for file in sorted(path.glob("shard-*.parquet")):
         own_names, own_rows, errors = _read(file, job)
         names += own_names

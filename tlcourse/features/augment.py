@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from ..errors import UserInputError
 from ..validation import shown
 from ..validation import size as checked_size
-from .decoding import digest_of, prepare, read_file, resize
+from .cache import digest_of
+from .decoding import prepare, read_file, resize
 from .pictures import as_pictures
 
 AS_IS = "as is"
@@ -18,9 +19,8 @@ FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
 """For pictures without an up and down, such as textures, cells and the sky."""
 
 MOST = 1000  # augmentations of one picture
-_CROP = "crop "
-# Of the picture's area, and width to height; as C. Szegedy et al., "Going Deeper with
-# Convolutions", 2015, who cropped to as little as 0.08 of the area.
+# A crop's part of the picture's area, and width to height; as C. Szegedy et al., "Going
+# Deeper with Convolutions", 2015, who cropped to as little as 0.08 of the area.
 _AREA = (0.6, 1.0)
 _ASPECT_RATIO = (3 / 4, 4 / 3)
 
@@ -54,10 +54,9 @@ def augment(
     """
     names, size = augmentation_names(names), checked_size(size)
     (picture,), _, depth = as_pictures([image])
-    is_array = isinstance(picture, np.ndarray)
-    content = picture if is_array else read_file(picture)
-    pixels = prepare(content, size, "the picture" if is_array else str(picture), depth)
-    copies = augmented(pixels, names, digest_of(content))
+    content = picture if isinstance(picture, np.ndarray) else read_file(picture)
+    pixels = prepare(content, size, "the picture", depth)
+    copies = augmented(pixels, names, digest_of([content]))
     return np.rint(np.stack(copies)).astype(np.uint8)
 
 
@@ -74,8 +73,8 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
         names = tuple(augmentations)
     elif isinstance(augmentations, int | np.integer) and augmentations is not True:
         if 1 <= augmentations <= MOST:
-            crops = (f"{_CROP}{number}" for number in range(1, augmentations - 1))
-            return (AS_IS, "left-right", *crops)[:augmentations]
+            crops = (f"crop {number}" for number in range(1, augmentations - 1))
+            names = (AS_IS, "left-right", *crops)[:augmentations]
     are_known = all(name in FLIPS or _crop_number(name) for name in names)
     if not names or not are_known or len(set(names)) < len(names):
         raise UserInputError(
@@ -87,10 +86,9 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
 
 def _crop_number(name: object) -> int:
     """The number of a crop's name, or 0."""
-    if not isinstance(name, str) or not name.startswith(_CROP):
-        return 0
-    number = name.removeprefix(_CROP)
-    return int(number) if number.isascii() and number.isdigit() else 0
+    kind, _, number = name.partition(" ") if isinstance(name, str) else ("", "", "")
+    is_crop = kind == "crop" and number.isascii() and number.isdigit()
+    return int(number) if is_crop else 0
 
 
 def augmented(
@@ -100,22 +98,19 @@ def augmented(
 
     Crops depend on their number and on `digest`, which stands for the picture.
     """
-    return [_augmented(pixels, name, digest) for name in names]
+    copies = []
+    for name in names:
+        number = _crop_number(name)
+        is_mirrored = name in ("left-right", "half-turn") or (number and not number % 2)
+        copy = _crop(pixels, number, digest) if number else pixels
+        copy = copy[::-1] if name in ("upside-down", "half-turn") else copy
+        copies.append(copy[:, ::-1] if is_mirrored else copy)
+    return copies
 
 
-def _augmented(pixels: np.ndarray, name: str, digest: bytes) -> np.ndarray:
-    if name in FLIPS:
-        rows = -1 if name in ("upside-down", "half-turn") else 1
-        columns = -1 if name in ("left-right", "half-turn") else 1
-        return pixels[::rows, ::columns]
-    number = _crop_number(name)
-    seed = hashlib.sha256(b"crop %d " % number + digest).digest()
-    crop = _crop(pixels, seed)
-    return crop[:, ::-1] if number % 2 == 0 else crop
-
-
-def _crop(pixels: np.ndarray, seed: bytes) -> np.ndarray:
+def _crop(pixels: np.ndarray, number: int, digest: bytes) -> np.ndarray:
     """A random part of the picture, resized to the picture's size."""
+    seed = hashlib.sha256(b"crop %d " % number + digest).digest()
     rng = np.random.default_rng(int.from_bytes(seed[:8], "little"))
     height, width = pixels.shape[:2]
     area = rng.uniform(*_AREA)

@@ -13,10 +13,10 @@ import sqlite3
 import stat
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,23 +24,32 @@ from numpy.typing import DTypeLike
 from .. import files, folders
 from ..errors import callers_level
 
-FOLDERS = ("features", "networks", "training", "shards")
+FOLDERS = ("features", "training", "shards")
 TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS rows "
     "(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
 )
-_INSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
-_WAIT = 60  # seconds for another process to finish its write
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
-_BESIDE = re.compile(
-    r"\.sqlite-(journal|wal|shm)$|\.sha256$|/_(job|set_aside)\.json$|/\.unfinished-"
-)
+_BESIDE = re.compile(r"\.sqlite-journal$|/_job\.json$|/\.unfinished-")
 
 
 class CacheWarning(UserWarning):
     """The cache cannot be used; results are right, and computed again next time."""
+
+
+def digest_of(contents: Iterable[Any]) -> bytes:
+    """What identifies bytes or arrays, one after the other: 16 bytes."""
+    from xxhash import xxh3_128
+
+    # Not SHA-256, which would take as long as everything else together: nobody forges
+    # pictures against his own cache.
+    digest = xxh3_128()
+    for content in contents:
+        is_array = isinstance(content, np.ndarray)
+        digest.update(np.ascontiguousarray(content).data if is_array else content)
+    return digest.digest()
 
 
 def cache_file(name: str | None, *determined_by: object) -> str | None:
@@ -70,9 +79,8 @@ class RowCache:
                 self._open()
             except (sqlite3.Error, OSError) as error:
                 self._recover(error)
-            shared = folders.shared_cache_folder()
-            with suppress(sqlite3.Error):
-                if shared:
+            if shared := folders.shared_cache_folder():
+                with suppress(sqlite3.Error):
                     self._shared = _connect(shared / "features" / self.path.name, "ro")
         return self
 
@@ -85,10 +93,15 @@ class RowCache:
     def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         """The rows that are present and whole, by key."""
         rows: dict[bytes, np.ndarray] = {}
-        for connection in (self._own, self._shared):
+        for connection in filter(None, (self._own, self._shared)):
             absent = [key for key in dict.fromkeys(keys) if key not in rows]
+            marks = ", ".join("?" * len(absent))
+            query = f"SELECT * FROM rows WHERE key IN ({marks})"  # noqa: S608
             try:
-                rows |= self._read(connection, absent)
+                for key, value, checksum in connection.execute(query, absent):
+                    if checksum == _checksum(key, value):
+                        row = np.frombuffer(value, self.dtype)
+                        rows[key] = row.reshape(self.shape)
             except (sqlite3.Error, ValueError) as error:
                 if connection is self._own:
                     self._recover(error)
@@ -96,18 +109,23 @@ class RowCache:
 
     def put(self, rows: dict[bytes, np.ndarray]) -> None:
         """Keep all of these rows or, if that is impossible, none."""
-        if not rows or not self._own or not os.access(self.path, os.W_OK):
+        is_read_only = self.path.exists() and not os.access(self.path, os.W_OK)
+        if not rows or not self._own or is_read_only:
             return
         values = []
         for key, row in rows.items():
             value = np.ascontiguousarray(row, self.dtype).tobytes()
             values.append((key, value, _checksum(key, value)))
+        added = sum(len(value) for _, value, _ in values)
         try:
-            added = sum(len(value) for _, value, _ in values)
+            if not self.path.exists():  # another process has cleared the cache
+                self._own.close()
+                self._open()
             if self.path.stat().st_size + added <= self._limit:
                 with self._own as own:
                     own.execute("BEGIN IMMEDIATE")
-                    own.executemany(_INSERT, values)
+                    insert = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
+                    own.executemany(insert, values)
                 self._has_grown = True
         except (sqlite3.Error, OSError) as error:
             self._recover(error)
@@ -123,54 +141,36 @@ class RowCache:
         with suppress(OSError):
             os.utime(self.path)  # what was not used for longest is emptied first
 
-    def _read(self, connection: sqlite3.Connection | None, keys: list) -> dict:
-        if connection is None or not keys:
-            return {}
-        marks = ", ".join("?" * len(keys))
-        query = f"SELECT key, value, checksum FROM rows WHERE key IN ({marks})"  # noqa: S608
-        return {
-            key: np.frombuffer(value, self.dtype).reshape(self.shape)
-            for key, value, checksum in connection.execute(query, keys)
-            if checksum == _checksum(key, value)
-        }
-
     def _recover(self, error: Exception) -> None:
         """Begin a damaged file anew; if that is impossible, go on without a cache."""
         if self._own:
             self._own.close()
             self._own = None
-        if _is_damage(error):
+        words = str(error)
+        is_other = isinstance(error, sqlite3.OperationalError) and not (
+            "malformed" in words or "no such" in words
+        )
+        if isinstance(error, sqlite3.DatabaseError) and not is_other:
             try:
-                for end in ("", "-journal", "-wal", "-shm"):
-                    self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+                _remove(self.path)
                 return self._open()
             except (sqlite3.Error, OSError) as second:
                 error, self._own = second, None
-        _warn_unusable(self.path.parent, error)
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        _warn_once(
+            f"The cache in {self.path.parent} cannot be used ({reason}). Results are "
+            "right, but will be computed again. TLCOURSE_CACHE chooses another folder."
+        )
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a database to read ("ro"), change ("rw") or also make it ("rwc")."""
+    """Open a database to read ("ro"), or to change and, if need be, make it ("rwc")."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
+    return sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:
     return hashlib.sha256(key + value).digest()[:16]
-
-
-def _is_damage(error: Exception) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return "malformed" in str(error) or "no such" in str(error)
-    return isinstance(error, sqlite3.DatabaseError)
-
-
-def _warn_unusable(folder: Path, error: Exception) -> None:
-    reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-    _warn_once(
-        f"The cache in {folder} cannot be used ({reason}). Results are right, but will "
-        "be computed again. TLCOURSE_CACHE chooses another folder."
-    )
 
 
 @functools.cache  # not in every cell of a notebook
@@ -188,35 +188,16 @@ def limit() -> int:
         return 5_000_000_000
 
 
-def keep(path: Path, write: Callable[[BinaryIO], object], size: int) -> bool:
-    """Keep a file beside the rows; False where the limit or the disk does not allow it.
-
-    `path`, in one of `FOLDERS`, has 20 digits of a digest in it; `size` is in bytes.
-    """
-    allowed = limit()
-    if size > allowed:
-        return False
-    try:
-        if path.is_relative_to(folders.cache_folder()):
-            folders.make_cache_folder(path.parent.name)
-        files.write_atomically(path, write)
-    except OSError as error:
-        _warn_unusable(path.parent, error)
-        return False
-    make_room(allowed, keep=path)
-    return True
-
-
 def contents() -> list[tuple[Path, int]]:
     """The course's files in the cache and their bytes, what was used last first.
 
     What was used in the future counts as the oldest: the clock was put right since.
     """
     now, own = time.time() + TOLERANCE, []
-    for folder in _own_folders()[1:]:
-        for path in files.entries(folder):
-            name = path.relative_to(folders.cache_folder()).as_posix()
-            is_own = _DIGEST.search(name) and not _BESIDE.search(name)
+    for folder, names in _own_folders():
+        for path in (folder / name for name in names):
+            relative = path.relative_to(folders.cache_folder()).as_posix()
+            is_own = _DIGEST.search(relative) and not _BESIDE.search(relative)
             with suppress(OSError):  # another process has just removed it
                 if is_own and _is_regular(path):
                     used, size = path.stat().st_mtime, path.stat().st_size
@@ -225,55 +206,44 @@ def contents() -> list[tuple[Path, int]]:
 
 
 def make_room(allowed: int, keep: Path | None = None) -> None:
-    """Empty what was not used for longest until all together is at most `allowed`."""
+    """Remove what was not used for longest until all together is at most `allowed`.
+
+    A process that uses such a file goes on: it makes a new one.
+    """
     total = 0
     for path, size in contents():
         total += size
         if total > allowed and path != keep:
-            total -= size - _emptied(path)
+            with suppress(OSError):
+                _remove(path)
+                total -= size
 
 
 def clear() -> int:
     """Empty the whole cache; the number of bytes that this set free."""
     before = sum(size for _, size in contents())
     make_room(0)
-    for folder in _own_folders():
+    for folder, _ in _own_folders():
         files.clear_left_over(folder)
     return before - sum(size for _, size in contents())
 
 
-def _own_folders() -> list[Path]:
-    """The cache's folder and those in it that hold its files; none if not marked."""
+def _own_folders() -> Iterator[tuple[Path, list[str]]]:
+    """The cache's folder, if it is marked, and those in it with the names of files."""
     cache = folders.cache_folder()
-    if not folders.is_cache(cache):
-        return []
-    own = [cache]
-    for path in (cache / name for name in FOLDERS):
-        for folder, inside, _ in os.walk(path) if not path.is_symlink() else ():
-            own.append(Path(folder))
-            inside[:] = [each for each in inside if _DIGEST.search(each)]
-    return own
+    if folders.is_cache(cache):
+        yield cache, []
+        for path in (cache / name for name in FOLDERS):
+            for folder, inside, names in os.walk(path) if not path.is_symlink() else ():
+                inside[:] = [name for name in inside if _DIGEST.search(name)]
+                yield Path(folder), names
 
 
 def _is_regular(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode)
 
 
-def _emptied(path: Path) -> int:
-    """Empty one file, databases from within: processes may use them; its size then."""
-    try:
-        if path.suffix != ".sqlite":
-            path.with_suffix(".sha256").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-            return 0
-        with closing(_connect(path, "rw")) as connection:
-            for setting in ("journal_mode", "temp_store"):  # the disk may be full
-                connection.execute(f"PRAGMA {setting} = MEMORY")
-            connection.execute("DELETE FROM rows")
-            connection.execute("VACUUM")
-    except sqlite3.DatabaseError as error:
-        if _is_damage(error):
-            path.unlink(missing_ok=True)
-    except OSError:
-        pass
-    return path.stat().st_size if path.exists() else 0
+def _remove(path: Path) -> None:
+    """Remove a file and, of a database, what SQLite wrote beside it."""
+    for end in ("", "-journal"):
+        path.with_name(path.name + end).unlink(missing_ok=True)

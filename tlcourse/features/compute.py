@@ -7,11 +7,10 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,20 +18,17 @@ from PIL import __version__ as pillow
 
 from ..errors import TLCourseError, UserInputError
 from ..folders import cache_folder, make_cache_folder
-from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
-from .bit_depth import BitDepth
-from .cache import RowCache, cache_file
-from .decoding import PREPARATION, digest_of, may_be_deep, prepare, read_file
+from .cache import RowCache, cache_file, digest_of
+from .decoding import PREPARATION, BitDepth, prepare, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
 
-T = TypeVar("T")
-CHUNK = 64  # pictures that are looked up, computed and kept together, …
-CHUNK_BYTES = 32_000_000  # … or fewer, where files are large
+FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
+CHUNK = 64  # … and afterwards, or fewer, …
+CHUNK_BYTES = 32_000_000  # … where files are large
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
-GROUP = 8  # pictures that are loaded by one job, which costs more than a small file
 
 
 def compute(
@@ -47,71 +43,39 @@ def compute(
 ) -> np.ndarray:
     """Run a frozen network over pictures, in memory that does not grow with them.
 
-    Parameters
-    ----------
-    engine : Engine
-        float32 pixels (b, height, width, 3) in [0, 255] → float32 (b, …).
-    images, bits
-        See `pictures.as_pictures`.
-    size : tuple of int
-        (height, width) that the network takes.
-    augmentations : sequence of str
-        See `augment.augmentation_names`.
-    name : str, optional
-        For the cache's file; None: no cache.
-    describe : str
-        What the progress bar says.
-
-    Returns
-    -------
-    ndarray of shape (n, …), or (n, augmentations, …) where there are several
-        A `numpy.memmap` where it is large, see `Rows`.
+    `engine` takes float32 pixels (b, height, width, 3) in [0, 255] of `size`; `images`
+    and `bits` are those of `as_pictures`, `augmentations` of `augmentation_names`;
+    `name` is for the cache's file, None: no cache. Returns (n, …), or
+    (n, augmentations, …) where there are several; a `numpy.memmap` where it is large.
     """
-    keep_freed_memory()
     pictures, total, depth = as_pictures(images, bits)
     task = _Task(engine, size, tuple(augmentations), depth)
     shape = engine.output_shape
     several = (len(task.augmentations),) if len(task.augmentations) > 1 else ()
-    result = Rows((*several, *shape), dtype)
+    result = RowCollector((*several, *shape), dtype)
     file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
     with (
         RowCache(file, shape, dtype) as cache,
-        worker_pool() as pool,
+        ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
-        for chunk in _loaded_ahead(pictures, task, pool):
+        for chunk in _chunks(pictures, task, pool):
             rows = cache.get([key for picture in chunk for key in picture.keys])
-            missing = {
+            absent = {
                 picture.keys[0]: picture
                 for picture in chunk
-                if any(key not in rows for key in picture.keys)
+                if not rows.keys() >= set(picture.keys)
             }
             step = max(1, engine.batch // len(task.augmentations))
-            batches = _parts(list(missing.values()), step)
+            batches = _parts(list(absent.values()), step)
             rows |= run_and_keep(task.run, batches, cache, pool)
             for picture in chunk:
                 result.append(np.stack([rows[key] for key in picture.keys]))
             progress.update(len(chunk))
-    if not len(result):
+    array = result.array()
+    if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
-    hand_back_freed_memory()
-    return result.array()
-
-
-def compute_one(
-    engine: Engine,
-    picture: np.ndarray | str | PathLike,
-    size: tuple[int, int],
-    augmentations: Sequence[str] = (AS_IS,),
-    dtype: DTypeLike = np.float32,
-    depth: BitDepth | None = None,
-) -> np.ndarray:
-    """One row of `compute` (a file, or checked pixels), without threads and cache."""
-    if depth is None:
-        depth = BitDepth([] if isinstance(picture, np.ndarray) else [picture])
-    task = _Task(engine, size, tuple(augmentations), depth)
-    rows = np.stack(list(task.run([task.load(picture)]).values()))
-    return (rows if len(rows) > 1 else rows[0]).astype(dtype, copy=False)
+    return array
 
 
 class _Loaded(NamedTuple):
@@ -137,11 +101,9 @@ class _Task(NamedTuple):
             content, name = picture, "the picture"
             kind = f"{picture.dtype} {picture.shape}"
         else:
-            file = read_file(picture)
-            content, name = file, str(picture)
-            bits = self.depth.bits_of(file) if may_be_deep(file) else None
-            kind = f"file {bits}"
-        digest = digest_of(content)
+            content, name = read_file(picture), str(picture)
+            kind = f"file {self.depth.bits}"
+        digest = digest_of([content])
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
             for copy in self.augmentations
@@ -150,63 +112,43 @@ class _Task(NamedTuple):
 
     def run(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
         """Decode the pictures and run the network: key → row, in their order."""
-        copies = []
+        copies, names = [], self.augmentations
         for content, name, digest, _ in pictures:
             pixels = prepare(content, self.size, name, self.depth)
-            if self.augmentations == (AS_IS,):
-                copies.append(pixels)
-            else:
-                copies += augmented(pixels, self.augmentations, digest)
+            is_plain = names == (AS_IS,)
+            copies += [pixels] if is_plain else augmented(pixels, names, digest)
         inputs = np.stack(copies, dtype=np.float32)
         outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
         keys = [key for picture in pictures for key in picture.keys]
         return dict(zip(keys, np.concatenate(list(outputs)), strict=True))
 
 
-def _loaded_ahead(
+def _chunks(
     pictures: Iterable, task: _Task, pool: ThreadPoolExecutor
 ) -> Iterator[list[_Loaded]]:
-    """Chunks of loaded pictures; the next one is loaded while one is computed."""
-    pictures = iter(pictures)
-
-    def load(group: list) -> list[_Loaded]:
-        return [task.load(picture) for picture in group]
-
-    def begin(count: int) -> list[Future]:
-        groups = _parts(list(islice(pictures, count)), GROUP)
-        return [pool.submit(load, group) for group in groups]
-
-    loading = begin(GROUP)
-    while loading:
-        chunk = [picture for job in loading for picture in job.result()]
-        size = sum(memoryview(picture.content).nbytes for picture in chunk)
-        fitting = CHUNK_BYTES * len(chunk) // max(1, size)
-        loading = begin(min(CHUNK, max(1, fitting)))
+    """The pictures, loaded, a few at a time."""
+    pictures, count = iter(pictures), FIRST_CHUNK
+    while chunk := list(pool.map(task.load, islice(pictures, count))):
         yield chunk
+        size = sum(getattr(x.content, "nbytes", len(x.content)) for x in chunk)
+        count = min(CHUNK, max(1, CHUNK_BYTES * len(chunk) // max(1, size)))
 
 
 def _parts(items: Any, step: int) -> list:
     """The items of a list or array, `step` at a time."""
-    return [items[at : at + step] for at in range(0, len(items), step)]
-
-
-@contextmanager
-def worker_pool() -> Iterator[ThreadPoolExecutor]:
-    """`workers()` threads; Ctrl-C and errors do not wait for what has not begun."""
-    pool = ThreadPoolExecutor(workers())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    return [items[start : start + step] for start in range(0, len(items), step)]
 
 
 def run_and_keep(
-    run: Callable[[T], dict[bytes, np.ndarray]],
-    batches: Iterable[T],
+    run: Callable[[Any], dict[bytes, np.ndarray]],
+    batches: Iterable,
     cache: RowCache,
     pool: ThreadPoolExecutor,
 ) -> dict[bytes, np.ndarray]:
-    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached."""
+    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached.
+
+    Ctrl-C and errors do not wait for batches that have not begun.
+    """
     jobs = [pool.submit(run, batch) for batch in batches]
     computed: dict[bytes, np.ndarray] = {}
     try:
@@ -220,26 +162,22 @@ def run_and_keep(
     return computed
 
 
-class Rows:
-    """Collects rows of one shape: in memory, or in a file once they are large."""
+class RowCollector:
+    """Rows of one shape, one after the other: in memory, or in a file once large."""
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._count, self._size = 0, 0
+        self._shape, self._dtype, self._count = tuple(shape), np.dtype(dtype), 0
         self._file: IO[bytes] = io.BytesIO()
-
-    def __len__(self) -> int:
-        return self._count
 
     def append(self, row: np.ndarray) -> None:
         """Add one row (…), or several (n, …)."""
         part = row.astype(self._dtype, copy=False).reshape(-1, *self._shape)
-        self._count, self._size = self._count + len(part), self._size + part.nbytes
+        self._count += len(part)
         try:
-            if self._size > LARGE and isinstance(self._file, io.BytesIO):
-                before, self._file = self._file, _temporary_file()
-                self._file.write(before.getbuffer())
             self._file.write(part.tobytes())
+            if isinstance(self._file, io.BytesIO) and self._file.tell() > LARGE:
+                memory, self._file = self._file, _temporary_file()
+                self._file.write(memory.getbuffer())
             self._file.flush()
         except OSError as error:
             raise TLCourseError(

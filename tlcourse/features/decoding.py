@@ -1,22 +1,24 @@
-"""Picture file → RGB pixels: the one place where picture files are opened."""
+"""Picture file → upright 8-bit RGB pixels: the one place where files are opened.
+
+Many cameras and scanners write 10, 12 or 14 bits into files of 16, see `BitDepth`.
+"""
 
 import io
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TypeAlias
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from .. import files
-from ..errors import PictureError, UserInputError
-
-if TYPE_CHECKING:
-    from .bit_depth import BitDepth
+from ..errors import PictureError, UserInputError, callers_level
+from ..validation import shown
 
 FORMATS = ("JPEG", "MPO", "PNG", "WebP", "GIF", "BMP", "TIFF")
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # opens MPO as JPEG
@@ -27,27 +29,37 @@ MAX_PIXELS = 100_000_000  # 300 MB as uint8 RGB, above any camera that people ow
 MAX_BYTES = 1_000_000_000  # uncompressed 16-bit RGB of MAX_PIXELS takes 600 MB
 MAX_SCANS = 100  # of a progressive JPEG: encoders write ten, and each costs a pass
 PREPARATION = 1  # raise it when `prepare` gives other pixels: cached rows are void then
+DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 
-_HEAD = 26  # bytes of a file that tell whether it may be of more than 8 bits
+Source: TypeAlias = str | PathLike | Image.Image
+_MEASURING = threading.Lock()
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ORIENTATION = 0x0112  # EXIF's tag
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+
+
+@contextmanager
+def sentence_hint(path: str | PathLike) -> Iterator[None]:
+    """Add a hint to an error about a path that leads nowhere: it may be a sentence."""
+    try:
+        yield
+    except UserInputError as error:
+        text = str(path)
+        if os.path.lexists(text) or Path(text).suffix.lower() in EXTENSIONS:
+            raise
+        hint = "for sentences load a text model: tl.load_pretrained_model('minilm')"
+        raise type(error)(f"{str(error).rstrip('.')}; {hint}.") from None
+
+
+def read_file(path: str | PathLike) -> bytes:
+    """The bytes of a regular file, up to `MAX_BYTES`; else a `PictureError`."""
+    with sentence_hint(path):
+        return files.read_file(files.as_path(path), MAX_BYTES, PictureError)
 
 
 def open_image(content: bytes, name: str = "the picture") -> Image.Image:
     """The header of a picture file, as an image whose pixels are decoded when needed.
 
-    Pillow by itself opens some forty formats, whatever the file is called, and starts
-    another program for one of them (Ghostscript for EPS). Only `FORMATS` are opened
-    here. Run it inside `picture_errors`, which explains what Pillow raises.
+    Only `FORMATS` are opened. Pillow by itself opens forty, whatever the file is called,
+    and for EPS starts another program. Run it inside `picture_errors`.
     """
     if not content:
         raise PictureError(f"{name} is empty (0 bytes). Replace or remove it.")
@@ -56,30 +68,12 @@ def open_image(content: bytes, name: str = "the picture") -> Image.Image:
     if width * height > MAX_PIXELS:
         raise PictureError(
             f"{name} has {width} × {height} pixels; at most {MAX_PIXELS / 1e6:.0f} "
-            "megapixels are opened. Make it smaller first."
+            "megapixels are opened."
         )
-    if image.info.get("progressive") and _count_scans(content) > MAX_SCANS:
-        raise PictureError(
-            f"{name} is a JPEG of more than {MAX_SCANS} scans. "
-            "Save it again in a picture editor."
-        )
+    start_of_scan = b"\xff\xda"
+    if image.info.get("progressive") and content.count(start_of_scan) > MAX_SCANS:
+        raise PictureError(f"{name} is a JPEG of more than {MAX_SCANS} scans.")
     return image
-
-
-def _count_scans(content: bytes) -> int:
-    """Scans of a JPEG, up to `MAX_SCANS` + 1, without those of embedded previews."""
-    # In compressed data only zeros and restarts follow 0xff.
-    markers = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-    start_of_scan, end, without_length = b"\xda", b"\xd9", (b"\x01", b"\xd8")
-    position = scans = 0
-    while scans <= MAX_SCANS and (match := markers.search(content, position)):
-        marker, position = match[1], match.end()
-        scans += marker == start_of_scan
-        if marker == end:
-            break
-        if marker not in without_length:
-            position += int.from_bytes(content[position : position + 2], "big")
-    return scans
 
 
 @contextmanager
@@ -90,94 +84,13 @@ def picture_errors(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except Exception as error:  # decoders raise almost anything on damaged bytes
-        text = str(error).split("\n")[0].rstrip(".")
-        if "cannot identify" in text:
-            text = f"its content is none of {', '.join(FORMATS)}, or damaged"
+        reason = str(error).split("\n")[0].rstrip(".")
+        if "cannot identify" in reason:
+            reason = f"its content is none of {', '.join(FORMATS)}, or damaged"
         raise PictureError(
             f"{name} cannot be read as a picture: it is damaged, cut short or of "
-            f"another kind ({text}). Replace or remove it."
+            f"another kind ({reason}). Replace or remove it."
         ) from None
-
-
-def picture_path(path: str | PathLike, what: str = "a picture") -> Path:
-    """The path of a picture or folder, checked; if it looks like text, with a hint."""
-    try:
-        return files.as_path(path, what)
-    except UserInputError as error:
-        raise UserInputError(f"{str(error).rstrip('.')}{text_hint(path)}.") from None
-
-
-def read_file(path: str | PathLike) -> bytes:
-    """The bytes of a regular file, up to `MAX_BYTES`; else a `PictureError`."""
-    try:
-        return files.read_file(
-            files.as_path(path, "the picture"), MAX_BYTES, PictureError
-        )
-    except UserInputError as error:
-        raise PictureError(f"{str(error).rstrip('.')}{text_hint(path)}.") from None
-
-
-def text_hint(path: object) -> str:
-    """What to do if a path that leads nowhere was meant as a sentence."""
-    if not isinstance(path, str | PathLike) or os.path.lexists(path):
-        return ""
-    if Path(path).suffix.lower() in EXTENSIONS:
-        return ""
-    return "; for sentences load a text model: tl.load_pretrained_model('minilm')"
-
-
-class Below(NamedTuple):
-    """What lies below a folder, each list sorted; without hidden files and folders."""
-
-    pictures: list[Path]  # by their extension
-    others: list[tuple[Path, str]]  # with the reason why they are none
-    closed: list[tuple[Path, str]]  # folders that may not be read, with the reason
-
-
-def files_below(folder: Path) -> Below:
-    """Search a folder; links to folders are not followed: they may form a circle."""
-    below = Below([], [], [])
-
-    def on_error(error: OSError) -> None:
-        reason = f"cannot be opened: {error.strerror}"
-        below.closed.append((Path(error.filename), reason))
-
-    for parent, folders, names in os.walk(folder, onerror=on_error):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(parent, name) for name in folders):
-            if os.path.islink(path):
-                below.others.append((path, "a link to a folder"))
-        for path in (Path(parent, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() not in EXTENSIONS:
-                kind = path.suffix or "no extension"
-                below.others.append((path, f"no picture by its name: {kind}"))
-            elif os.path.exists(path) and not os.path.isfile(path):
-                below.others.append((path, "no regular file"))  # a pipe would wait
-            else:
-                below.pictures.append(path)
-    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))
-
-
-def digest_of(content: bytes | np.ndarray) -> bytes:
-    """What identifies a file or an array of pixels: 16 bytes."""
-    from xxhash import xxh3_128_digest
-
-    # Not SHA-256, which would take as long as everything else together: nobody forges
-    # pictures against his own cache.
-    if isinstance(content, np.ndarray):
-        return xxh3_128_digest(np.ascontiguousarray(content).data)
-    return xxh3_128_digest(content)
-
-
-def may_be_deep(content: bytes) -> bool:
-    """False where the first `_HEAD` bytes show that no channel exceeds 8 bits."""
-    is_deep_png = content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
-    return content.startswith(_TIFF) or is_deep_png
-
-
-def file_may_be_deep(path: str | PathLike) -> bool:
-    """`may_be_deep` of a file, of which no more than its beginning is read."""
-    return may_be_deep(files.read_file(path, first=_HEAD))
 
 
 def decode(
@@ -189,39 +102,37 @@ def decode(
     """A picture file as an upright 8-bit RGB image.
 
     A JPEG larger than `at_least` (height, width) is decoded at 1/2, 1/4 or 1/8 of its
-    size if that is not smaller: the codec leaves out what it need not compute (DCT
-    scaling), which is several times faster than decoding and shrinking all of it.
+    size if that is not smaller (DCT scaling), which is several times faster.
     """
     with picture_errors(name), open_image(content, name) as image:
         if at_least and image.format in ("JPEG", "MPO"):
-            is_turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
             image.draft(None, at_least if is_turned else at_least[::-1])
-        image.load()
-        deep = content if may_be_deep(content) else None
-        return as_rgb(image, name, depth, deep)
+        return as_rgb(image, name, depth, content)
 
 
 def as_rgb(
-    image: Image.Image, name: str, depth: "BitDepth", content: bytes | None = None
+    image: Image.Image, name: str, depth: "BitDepth", content: bytes = b""
 ) -> Image.Image:
-    """A loaded image of any mode as upright 8-bit RGB; transparency becomes white.
+    """An image of any mode as upright 8-bit RGB; transparency becomes white.
 
-    `content` is that of the file, where it may be of more than 8 bits.
+    `content` is that of its file; empty where the user opened or made the image.
     """
     if image.mode in ("F", "LAB"):  # of unknown range; needs a colour profile
         raise PictureError(
             f"{name} holds floating-point or CIELAB pixels. Save it as 8-bit PNG."
         )
-    rgb = image
-    if content is not None or image.mode.startswith("I"):
-        rgb = depth.eight_bits(image, content, name)
+    rgb, levels = image, _deep_levels(image, content)
+    if levels is not None:
+        is_inverted = getattr(image, "tag_v2", {}).get(262) == 0  # its colours' meaning
+        bits = depth.bits or _depth_of(levels)
+        rgb = _eight_bits(levels, bits, is_inverted and image.mode != "I", name)
+        rgb.info["exif"] = image.info.get("exif")
+    rgb = ImageOps.exif_transpose(rgb)
     if rgb.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in rgb.info:
         rgb = rgb.convert("RGBA")
         rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb)
-    rgb = rgb if rgb.mode == "RGB" else rgb.convert("RGB")
-    # Of the original, after loading: Pillow has turned a TIFF by then.
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    return rgb if turn is None else rgb.transpose(turn)
+    return rgb if rgb.mode == "RGB" else rgb.convert("RGB")
 
 
 def prepare(
@@ -264,7 +175,109 @@ def resize(picture: np.ndarray | Image.Image, size: tuple[int, int]) -> np.ndarr
     """
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(picture)
-    height, width = size
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    if picture.size != size[::-1]:
+        picture = picture.resize(size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(picture)
+
+
+def is_depth(bits: object) -> bool:
+    """Whether this is one of `DEPTHS`; 16.0 is not."""
+    return isinstance(bits, int | np.integer) and bits in DEPTHS
+
+
+class BitDepth:
+    """The bit depth of a set of pictures of 16 bits; `bits` where it is known.
+
+    It is the smallest of `DEPTHS` that holds the highest level of the whole set: a dark
+    picture stays darker than a bright one. The files are read when it is asked for.
+    """
+
+    def __init__(self, sources: Iterable[Source] = (), bits: int | None = None) -> None:
+        if bits is not None and not is_depth(bits):
+            known = ", ".join(map(str, DEPTHS))
+            raise UserInputError(f"bits is {shown(bits)}; expected one of {known}.")
+        self._sources = list(sources) if bits is None else []
+        self._bits = None if bits is None else int(bits)
+
+    @property
+    def bits(self) -> int | None:
+        """One of `DEPTHS`; None where each picture has 8 bits."""
+        with _MEASURING:
+            sources, self._sources = self._sources, []
+            if most := max(map(_measured, sources), default=0):
+                self._bits = most
+                if most < DEPTHS[-1]:
+                    warnings.warn(
+                        f"No 16-bit picture has a level above {2**most - 1:,}: they are "
+                        f"taken as {most}-bit. If that is wrong, give the depth: "
+                        "tl.pictures.Pictures(paths, bits=16).",
+                        stacklevel=callers_level(),
+                    )
+        return self._bits
+
+
+def _measured(source: Source) -> int:
+    """The bit depth of one picture by itself; 0: it has 8 bits, or is damaged."""
+    with suppress(Exception):  # it is reported when it is opened for its pixels
+        content = b""
+        if not isinstance(source, Image.Image):
+            start = files.read_file(files.as_path(source), first=26)
+            is_deep_png = start.startswith(b"\x89PNG") and start[24:25] == b"\x10"
+            if not start.startswith(_TIFF) and not is_deep_png:
+                return 0  # without reading all of it
+            content = read_file(source)
+        image = source if isinstance(source, Image.Image) else open_image(content)
+        levels = _deep_levels(image, content)
+        return 0 if levels is None else _depth_of(levels)
+    return 0
+
+
+def _depth_of(levels: np.ndarray) -> int:
+    highest = (levels[..., :3] if levels.ndim == 3 else levels).max()
+    return next((bits for bits in DEPTHS if highest < 2**bits), DEPTHS[-1])
+
+
+def _deep_levels(image: Image.Image, content: bytes) -> np.ndarray | None:
+    """The levels (h, w) or (h, w, channels) of more than 8 bits; None: it has 8."""
+    if image.mode.startswith("I"):
+        return np.asarray(image)
+    tiles = getattr(image, "tile", None)
+    layout = tiles[0][3] if tiles else ""  # in Pillow's words
+    layout = layout if isinstance(layout, str) else str(layout and layout[0])
+    channels, is_deep, order = layout.partition(";16")
+    if not is_deep:
+        return None
+    if channels not in ("RGB", "RGBA"):
+        raise ValueError("16 bits per channel, not all of them used; save 8-bit PNG")
+    # Of colours Pillow keeps the upper bytes. The lower ones come from decoding the
+    # file once more, as if its bytes were in the other order.
+    exchanged = f"{channels};16{'B' if order in ('L', 'N') else 'L'}"
+    with open_image(content) as other:
+        for number, tile in enumerate(other.tile):
+            *where, old = tile
+            new = exchanged if isinstance(old, str) else (exchanged, *old[1:])
+            is_plain = type(tile) is tuple  # before Pillow 11
+            other.tile[number] = (*where, new) if is_plain else type(tile)(*where, new)
+        return np.asarray(image).astype(np.uint16) << 8 | np.asarray(other)
+
+
+def _eight_bits(
+    levels: np.ndarray, bits: int, is_inverted: bool, name: str
+) -> Image.Image:
+    """The upper eight of so many bits; alpha may have more."""
+    has_alpha = levels.shape[2:] == (4,)
+    colours = levels[..., :3] if has_alpha else levels
+    low, high = int(colours.min()), int(colours.max())
+    if low < 0 or high >= 2**bits:
+        raise PictureError(
+            f"{name} has levels from {low:,} to {high:,}; expected 0 to "
+            f"{2**bits - 1:,} ({bits} bits). Save it as 8-bit PNG or JPEG, or give "
+            "the depth of all: tl.pictures.Pictures(paths, bits=16)."
+        )
+    colours = 2**bits - 1 - colours if is_inverted else colours  # where 0 is white
+    eight = (colours >> (bits - 8)).astype(np.uint8)
+    if has_alpha:
+        alpha = levels[..., 3:]
+        alpha = alpha >> (bits - 8 if alpha.max() < 2**bits else 8)
+        eight = np.concatenate([eight, alpha.astype(np.uint8)], axis=-1)
+    return Image.fromarray(eight)

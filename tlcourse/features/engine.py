@@ -1,27 +1,25 @@
 """What runs a frozen network on processors: ONNX Runtime, or TensorFlow."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import UserInputError
-from ..models.conversion import converted, digest
-from ..models.onnx_file import new_session
-from ..native import clear_away, hand_back_freed_memory, import_tensorflow
+from ..native import ctrl_c_waits, import_tensorflow, stderr_silenced
 from ..validation import one_of, shown
 
 if TYPE_CHECKING:
     import keras
     import onnxruntime
 
-ENGINES = ("auto", "onnx", "tensorflow")
-PRECISIONS = ("float32", "int8")
-TENSORFLOW_BATCH = 8  # more would not stay in the processor's cache
+_STARTING = threading.Lock()
+_MOST_KEPT = 2  # some 60 MB each
+_kept: dict[tuple, "Engine"] = {}  # what was used last comes last
 
 
 class Engine(Protocol):
@@ -38,62 +36,61 @@ class Engine(Protocol):
 class OnnxEngine:
     """A network that ONNX Runtime runs, each batch on one processor.
 
-    `source` is the ONNX file, its content, or a function that makes the content when
-    the first batch comes. `outputs` are concatenated along their last axis; (): the
-    first. Others as `Engine`.
+    `source` is an ONNX file's content, or a function that makes it when the first batch
+    comes. Several `outputs` are concatenated along their last axis; others as `Engine`.
     """
 
     batch = 1
 
     def __init__(
         self,
-        source: Path | bytes | Callable[[], bytes],
+        source: bytes | Callable[[], bytes],
         key: str,
         output_shape: tuple,
         outputs: Sequence[str] = (),
     ) -> None:
         self.key = f"{key}-onnxruntime-{metadata.version('onnxruntime')}"
         self.output_shape = tuple(output_shape)
-        self._source, self._outputs = source, tuple(outputs)
+        self._source, self._outputs = source, list(outputs) or None
         self._session: onnxruntime.InferenceSession | None = None
-        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict:
         """With the file's content, so that another machine runs the same bytes."""
-        return {**self.__dict__, "_source": self._read(), "_session": None, "_lock": 0}
+        return {**self.__dict__, "_source": self._content(), "_session": None}
 
-    def __setstate__(self, state: dict) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
-
-    def _read(self) -> bytes:
-        if isinstance(self._source, Path):
-            return self._source.read_bytes()
+    def _content(self) -> bytes:
         return self._source() if callable(self._source) else self._source
 
     def start(self) -> "onnxruntime.InferenceSession":
         """Start the session, if it has not been started yet."""
-        with self._lock:
-            if self._session is None:
-                path = isinstance(self._source, Path)
-                source = str(self._source) if path else self._read()
-                self._session = new_session(source)
-                self._outputs = self._outputs or (self._session.get_outputs()[0].name,)
+        with _STARTING:
+            self._session = self._session or new_session(self._content())
         return self._session
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         session = self._session or self.start()
-        names = list(dict.fromkeys(self._outputs))
-        values = session.run(names, {session.get_inputs()[0].name: batch})
-        if len(self._outputs) == 1:
-            return values[0]
-        by_name = dict(zip(names, values, strict=True))
-        return np.concatenate([by_name[name] for name in self._outputs], axis=-1)
+        values = session.run(self._outputs, {session.get_inputs()[0].name: batch})
+        return values[0] if len(values) == 1 else np.concatenate(values, axis=-1)
+
+
+def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
+    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
+    with ctrl_c_waits(), stderr_silenced():
+        import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal errors only; the others are raised
+    options.enable_cpu_mem_arena = False  # an arena would never return its memory
+    return onnxruntime.InferenceSession(
+        source, options, providers=["CPUExecutionProvider"]
+    )
 
 
 class TensorFlowEngine:
     """A Keras network as a TensorFlow graph with its present weights as constants."""
 
-    batch = TENSORFLOW_BATCH
+    batch = 8  # more would not stay in the processor's cache
 
     def __init__(self, network: "keras.Model", key: str) -> None:
         tf = import_tensorflow()
@@ -141,22 +138,12 @@ def workers() -> int:
     return min(processors(), most or processors())
 
 
-def check_engine(name: str) -> str:
-    """Refuse an unknown engine."""
-    return one_of("engine", name, ENGINES)
-
-
-def check_precision(precision: str, engine: str) -> str:
-    """Refuse a precision that is unknown, or that the engine does not have."""
-    precision = one_of("precision", precision, PRECISIONS)
-    if precision == "int8" and not uses_onnx(engine):
+def check_engine(engine: str, precision: str) -> None:
+    """Refuse an unknown engine or precision, or one that the other does not have."""
+    one_of("engine", engine, ("auto", "onnx", "tensorflow"))
+    one_of("precision", precision, ("float32", "int8"))
+    if precision == "int8" and engine == "tensorflow":
         raise UserInputError("precision='int8' needs ONNX Runtime: engine='onnx'.")
-    return precision
-
-
-def uses_onnx(engine: str) -> bool:
-    """Whether this engine is ONNX Runtime here."""
-    return engine != "tensorflow"
 
 
 def is_dask(engine: str | None) -> bool:
@@ -168,48 +155,11 @@ def is_dask(engine: str | None) -> bool:
     return engine == "dask"
 
 
-_kept: dict[tuple, Engine] = {}  # what was used last comes last
-_MOST_KEPT = 2  # some 60 MB each
-
-
-def compile_network(network: "keras.Model", engine: str = "auto") -> Engine:
-    """Make the engine for a Keras network with its present weights; few are kept.
-
-    "auto" is ONNX Runtime, or TensorFlow where the network does not convert.
-
-    Raises
-    ------
-    UserInputError
-        ONNX Runtime was asked for and cannot run this network.
-    """
-    key = digest(network)
-
-    def make() -> Engine:
-        if not uses_onnx(engine):
-            return TensorFlowEngine(network, key)
-        try:
-            source, shape = converted(network, key), network.output_shape[1:]
-            compiled = OnnxEngine(source, f"{key}-float32", shape)
-            compiled.start()
-            return compiled
-        except Exception as error:  # the converter and ONNX Runtime raise many kinds
-            if engine == "auto":
-                return TensorFlowEngine(network, key)
-            reason = str(error).strip().split("\n")[0][:200]
-            raise UserInputError(
-                f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
-                f"{reason}). Use engine='tensorflow'."
-            ) from error
-
-    return remembered((key, engine), make)
-
-
 def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
     """Return the engine that was made for this key before, or make it."""
     if key not in _kept:
         while len(_kept) >= _MOST_KEPT:
             del _kept[next(iter(_kept))]
-            hand_back_freed_memory()
         _kept[key] = make()
     _kept[key] = _kept.pop(key)
     return _kept[key]
@@ -218,4 +168,4 @@ def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
 def release_all() -> None:
     """Free the memory of the engines that are kept; each is made again when needed."""
     _kept.clear()
-    clear_away()
+    gc.collect()

@@ -11,17 +11,15 @@ from PIL import Image
 
 from .. import files, validation
 from ..errors import UserInputError, printable
-from .bit_depth import BitDepth
 from .decoding import (
     EXTENSIONS,
+    BitDepth,
     as_rgb,
     decode,
-    files_below,
     picture_errors,
-    picture_path,
     read_file,
     resize,
-    text_hint,
+    sentence_hint,
 )
 
 if TYPE_CHECKING:
@@ -82,9 +80,10 @@ def open_picture(
     A JPEG larger than `at_least` (height, width) may be decoded at a fraction of its
     size, which is faster. `name` is what an error calls the picture.
     """
-    name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    content = source if isinstance(source, bytes) else read_file(source)
-    return decode(content, name, depth or BitDepth(), at_least)
+    if isinstance(source, bytes):
+        return decode(source, name or "the picture", depth or BitDepth(), at_least)
+    depth = depth or BitDepth([source])
+    return decode(read_file(source), name or str(source), depth, at_least)
 
 
 class Pictures(Sequence):
@@ -134,9 +133,6 @@ class Pictures(Sequence):
         chosen = np.arange(len(self.paths))[index]
         return Pictures([self.paths[i] for i in chosen], depth=self.depth)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (read_picture(path, self.depth) for path in self.paths)
-
     def __add__(self, other: "Pictures") -> "Pictures":
         depth = self.depth if self.depth is other.depth else None
         return Pictures(self.paths + other.paths, depth=depth)
@@ -148,21 +144,48 @@ class Pictures(Sequence):
 
 def list_pictures(folder: str | PathLike) -> list[Path]:
     """All picture files below a folder, by their extension, sorted; no hidden ones."""
-    folder = files.as_path(folder)
-    # Unlike Path.is_dir, this is False for a name that is too long for a file.
-    if not os.path.isdir(folder):
-        raise UserInputError(
-            f"{str(folder)[:200]} is not a folder. Relative paths start at "
-            f"{Path.cwd()}{text_hint(folder)}."
-        )
+    with sentence_hint(folder):
+        folder = files.as_path(folder, "the folder")
+        if not os.path.isdir(folder):
+            raise UserInputError(f"{str(folder)[:200]} is not a folder.")
     below = files_below(folder)
-    if below.closed:
-        path, reason = below.closed[0]
+    for path, reason in below.closed:
         raise UserInputError(f"{path} {reason}. Make it readable, or leave it out.")
     if not below.pictures:
         kinds = ", ".join(sorted(EXTENSIONS))
         raise UserInputError(f"{folder} holds no pictures ({kinds}).")
     return below.pictures
+
+
+class Below(NamedTuple):
+    """What lies below a folder, each list sorted; without hidden files and folders."""
+
+    pictures: list[Path]  # by their extension
+    others: list[tuple[Path, str]]  # with the reason why they are none
+    closed: list[tuple[Path, str]]  # folders that may not be read, with the reason
+
+
+def files_below(folder: Path) -> Below:
+    """Search a folder; links to folders are not followed: they may form a circle."""
+    below = Below([], [], [])
+
+    def on_error(error: OSError) -> None:
+        reason = f"cannot be opened: {error.strerror}"
+        below.closed.append((Path(error.filename), reason))
+
+    for parent, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = (Path(parent, name) for name in folders)
+        below.others.extend((x, "a link to a folder") for x in links if x.is_symlink())
+        for path in (Path(parent, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() not in EXTENSIONS:
+                kind = path.suffix or "no extension"
+                below.others.append((path, f"no picture by its name: {kind}"))
+            elif os.path.exists(path) and not os.path.isfile(path):
+                below.others.append((path, "no regular file"))  # a pipe would wait
+            else:
+                below.pictures.append(path)
+    return Below(sorted(below.pictures), sorted(below.others), sorted(below.closed))
 
 
 class Checked(NamedTuple):
@@ -187,93 +210,87 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
         See `Pictures`.
     """
     if isinstance(images, str | PathLike):
-        path = picture_path(images, "images")
+        path = _path(images)
         is_file = os.path.lexists(path) and not os.path.isdir(path)
         images = Pictures([path] if is_file else list_pictures(path), bits)
     if isinstance(images, Pictures):
         depth = images.depth if bits is None else BitDepth(bits=bits)
         return Checked(images.paths, len(images), depth)
     if hasattr(images, "as_numpy_iterator"):
-        return Checked(_from_tf_data(images), None, BitDepth(bits=bits))
+        pictures = (x for batch in elements_of(images) for x in _from_array(batch))
+        return Checked(pictures, None, BitDepth(bits=bits))
     if isinstance(images, Image.Image):
         images = [images]
     if isinstance(images, np.ndarray) and images.dtype.kind in "OU":
         images = list(images.flat)  # paths, or arrays of several sizes
     if isinstance(images, list | tuple):
-        parts = [
-            picture_path(part) if isinstance(part, str | PathLike) else part
-            for part in images
-        ]
-        sources = [part for part in parts if isinstance(part, PathLike | Image.Image)]
+        sources = [x for x in images if isinstance(x, str | PathLike | Image.Image)]
         depth = BitDepth(sources, bits)
-        return Checked((one_picture(part, depth) for part in parts), len(parts), depth)
-    pictures = _from_array(np.asarray(images))
-    return Checked(pictures, len(pictures), BitDepth(bits=bits))
+        pictures = (one_picture(picture, depth) for picture in images)
+        return Checked(pictures, len(images), depth)
+    array = _from_array(np.asarray(images))
+    return Checked(array, len(array), BitDepth(bits=bits))
+
+
+def _path(path: str | PathLike) -> Path:
+    with sentence_hint(path):
+        return files.as_path(path, "a picture")
 
 
 def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:
     """One picture, checked: a path, or an array (h, w, 3) with pixels in [0, 255]."""
     if isinstance(picture, str | PathLike):
-        return picture_path(picture)
+        return _path(picture)
     if isinstance(picture, Image.Image) and picture.mode != "F":
         with picture_errors("the picture"):
-            picture.load()
             depth = depth or BitDepth([picture])
             return np.asarray(as_rgb(picture, "the picture", depth))
     try:
         array = np.asarray(picture)
     except ValueError:  # nested lists of different lengths
         array = np.empty(0, object)
-    return _three_channels(check_pixels(array, of_many=False))
+    return _checked(array[np.newaxis], is_one=True)[0]
 
 
-def _from_array(array: np.ndarray) -> list[np.ndarray]:
+def _from_array(array: np.ndarray) -> np.ndarray:
     """The pictures of an array; a first axis counts pictures."""
     is_colour = array.shape[-1:] in ((1,), (3,)) and array.shape[1] != array.shape[-1]
     if array.ndim == 2 or (array.ndim == 3 and is_colour):
-        return [_three_channels(check_pixels(array, of_many=False))]
+        return _checked(array[np.newaxis], is_one=True)
     if array.ndim == 3 and len(array) == 3:
         raise UserInputError(
-            f"The array has shape {array.shape}: one colour picture with channels "
-            "first, or three grey pictures? Of one picture pass "
-            "array.transpose(1, 2, 0); of three grey ones array[..., None]."
+            f"An array of shape {array.shape} may be one picture, channels first, or "
+            "three: pass array.transpose(1, 2, 0) or array[..., None]."
         )
-    return [_three_channels(picture) for picture in check_pixels(array)]
+    return _checked(array)
 
 
-def _three_channels(picture: np.ndarray) -> np.ndarray:
-    """A grey picture with three equal channels, without a copy of its pixels."""
-    if picture.ndim == 2:
-        picture = picture[..., np.newaxis]
-    return np.broadcast_to(picture, (*picture.shape[:2], 3))
-
-
-def _from_tf_data(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+def elements_of(dataset: "tf.data.Dataset") -> Iterator[np.ndarray]:
+    """The elements of a data set, without labels; batched or not."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
     for element in dataset.as_numpy_iterator():
-        pictures = element[0] if isinstance(element, tuple) else element
-        yield from _from_array(np.asarray(pictures))
+        yield np.asarray(element[0] if isinstance(element, tuple) else element)
 
 
-def check_pixels(array: np.ndarray, of_many: bool = True) -> np.ndarray:
-    """The array itself, after checking that it holds pixels in [0, 255]."""
-    ndim = array.ndim - of_many
-    is_picture = ndim == 2 or (ndim == 3 and array.shape[-1] in (1, 3))
-    if array.dtype.kind not in "uif" or not is_picture or not array.size:
+def _checked(array: np.ndarray, is_one: bool = False) -> np.ndarray:
+    """Pictures (n, h, w, 3) with pixels in [0, 255], without a copy of them."""
+    is_grey = array.ndim == 3
+    are_pictures = is_grey or (array.ndim == 4 and array.shape[-1] in (1, 3))
+    if array.dtype.kind not in "uif" or not are_pictures or not array.size:
         raise UserInputError(
-            f"Pictures were given as an array of shape {array.shape} and type "
-            f"{array.dtype}; expected numbers in shape (n, height, width, 3) for "
-            "colour, channels last and without alpha, or (n, height, width) for grey. "
-            "Of a data set pass the split's pictures: dataset.train.images."
+            f"Pictures have shape {array.shape[is_one:]} and type {array.dtype}; "
+            "expected numbers in shape (n, height, width, 3), channels last and without "
+            "alpha, or (n, height, width). Of a data set pass dataset.train.images."
         )
     low, high = float(array.min()), float(array.max())
     # One dark picture of whole numbers may have no pixel above 1, but not a whole set.
-    is_scaled = 0 < high <= 1 and (of_many or array.dtype.kind == "f")
+    is_scaled = 0 < high <= 1 and not (is_one and array.dtype.kind in "ui")
     if not 0 <= low <= high <= 255 or is_scaled:
         raise UserInputError(
             f"The pixels run from {low:.3g} to {high:.6g}; expected 0 to 255, not scaled "
-            "or preprocessed: each network here preprocesses by itself. images * 255 "
-            "undoes a scaling to [0, 1]; 12 bits become 8 by images // 16."
+            "or preprocessed, which each network does itself. images * 255 undoes a "
+            "scaling to [0, 1]; 12 bits become 8 by images // 16."
         )
-    return array
+    array = array[..., np.newaxis] if is_grey else array
+    return np.broadcast_to(array, (*array.shape[:3], 3))

@@ -5,24 +5,21 @@ no padding.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..native import hand_back_freed_memory, keep_freed_memory
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import Rows, run_and_keep, worker_pool
-from .engine import Engine
+from .compute import RowCollector, run_and_keep
+from .engine import Engine, workers
 
-CHUNK = 2048  # sentences that are looked up and sorted by length together, …
+CHUNK = 512  # sentences that are looked up, sorted by length, computed and kept, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
 BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
-KEPT_BATCHES = 32  # that are written to the cache together
 
 
 class Ragged(Sequence):
@@ -63,10 +60,7 @@ def sentence_features(
 
     `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
     """
-    shape = (engine.output_shape[-1],)
-    file = cache_file(name, engine.key, engine.output_shape, "average")
-    cache = RowCache(file, shape, np.float32)
-    return _computed(engine, ids, cache, describe, lambda states: states.mean(axis=1))
+    return _computed(engine, ids, name, np.float32, describe, is_averaged=True)
 
 
 def token_states(
@@ -74,54 +68,44 @@ def token_states(
     ids: Sequence[np.ndarray],
     name: str | None,
     dtype: DTypeLike = np.float32,
-    describe: str = "Extracting features",
 ) -> Ragged:
     """The network's output for every token: (length, width) for each sentence."""
-    shape = (-1, engine.output_shape[-1])
-    file = cache_file(name, engine.key, engine.output_shape, np.dtype(dtype).name)
-    cache = RowCache(file, shape, dtype)
-    rows = _computed(engine, ids, cache, describe, lambda states: states.astype(dtype))
+    rows = _computed(engine, ids, name, dtype, "Extracting features", is_averaged=False)
     return Ragged(rows, [len(sentence) for sentence in ids])
 
 
 def _computed(
     engine: Engine,
     ids: Sequence[np.ndarray],
-    cache: RowCache,
+    name: str | None,
+    dtype: DTypeLike,
     describe: str,
-    finish: Callable[[np.ndarray], np.ndarray],
+    is_averaged: bool,
 ) -> np.ndarray:
-    """`finish(states)` of each sentence, in their order, from the cache or computed."""
-    keep_freed_memory()
-    result = Rows(cache.shape[-1:], cache.dtype)
+    """The output for each sentence, in their order, from the cache or computed."""
+    width, kind = engine.output_shape[-1], np.dtype(dtype).name
+    file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
+    result = RowCollector((width,), dtype)
 
     def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
         states = engine.run(np.stack(list(batch.values())))
-        return dict(zip(batch, finish(states), strict=True))
+        rows = states.mean(axis=1) if is_averaged else states.astype(dtype)
+        return dict(zip(batch, rows, strict=True))
 
     with (
-        cache,
-        worker_pool() as pool,
+        RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
+        ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
     ):
         for chunk in _chunks(ids):
             keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
-            copies = Counter(keys)
             rows = cache.get(keys)
-            progress.update(sum(copies[key] for key in rows))
-            missing = {
-                key: sentence
-                for key, sentence in zip(keys, chunk, strict=True)
-                if key not in rows
-            }
-            batches = batches_of_one_length(missing)
-            while some := list(islice(batches, KEPT_BATCHES)):
-                computed = run_and_keep(run, some, cache, pool)
-                rows |= computed
-                progress.update(sum(copies[key] for key in computed))
+            pairs = zip(keys, chunk, strict=True)
+            absent = {key: sentence for key, sentence in pairs if key not in rows}
+            rows |= run_and_keep(run, _batches(absent), cache, pool)
             for key in keys:
                 result.append(rows[key])
-    hand_back_freed_memory()
+            progress.update(len(chunk))
     return result.array()
 
 
@@ -137,14 +121,12 @@ def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
         yield ids[begin:]
 
 
-def batches_of_one_length(
-    sentences: dict[bytes, np.ndarray],
-) -> Iterator[dict[bytes, np.ndarray]]:
+def _batches(sentences: dict[bytes, np.ndarray]) -> Iterator[dict[bytes, np.ndarray]]:
     """Sentences of one length, up to `BATCH_TOKENS` tokens; the longest come first."""
     by_length: dict[int, list[bytes]] = {}
     for key, ids in sentences.items():
         by_length.setdefault(len(ids), []).append(key)
     for length in sorted(by_length, reverse=True):
         keys, step = by_length[length], max(1, BATCH_TOKENS // length)
-        for at in range(0, len(keys), step):
-            yield {key: sentences[key] for key in keys[at : at + step]}
+        for start in range(0, len(keys), step):
+            yield {key: sentences[key] for key in keys[start : start + step]}

@@ -1,17 +1,13 @@
 """BERT's encoder in Keras layers, and as an ONNX file, which needs no TensorFlow.
 
-J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep
-Bidirectional Transformers for Language Understanding", NAACL 2019. In every layer each
-token attends to all tokens of its sentence, then two dense layers are applied to each
-token; both times the input is added to the output, and the sum is normalised.
-
-In Keras shorter sentences of a batch are padded. Padding is all zeros before every
-layer, which is how it is recognised. In ONNX sentences of a batch have the same number
-of tokens.
+J. Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding", NAACL 2019. In Keras shorter sentences of a batch are padded. Padding is
+all zeros before every layer, which is how it is recognised. In ONNX sentences of a
+batch have the same number of tokens.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,26 +38,19 @@ def encoder(shape: Shape, name: str = "bert") -> "keras.Model":
     without padding.
     """
     import keras
-
-    ids = keras.Input((None,), dtype="int32", name="token_ids")
-    x = _embeddings(ids, shape)
-    for number in range(1, shape.layers + 1):
-        x = _encoder_layer(x, shape, f"layer_{number}")
-    average = keras.layers.GlobalAveragePooling1D(name="average")
-    return keras.Model(ids, average(x, mask=_is_token(x)), name=name)
-
-
-def _embeddings(ids: "keras.KerasTensor", shape: Shape) -> "keras.KerasTensor":
-    """The embedding of each token and that of its position, added and normalised."""
     from keras import layers, ops
 
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
     positions = ops.cumsum(ops.ones_like(ids), axis=1) - 1
-    width = shape.width
-    tokens = layers.Embedding(shape.vocabulary, width, name="embeddings_tokens")
-    position_layer = layers.Embedding(shape.longest, width, name="embeddings_positions")
-    x = tokens(ids) + position_layer(positions)
-    x = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")(x)
-    return _zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
+    tokens = layers.Embedding(shape.vocabulary, shape.width, name="embeddings_tokens")
+    at = layers.Embedding(shape.longest, shape.width, name="embeddings_positions")
+    norm = layers.LayerNormalization(epsilon=shape.epsilon, name="embeddings_norm")
+    x = norm(tokens(ids) + at(positions))
+    x = _zero_padding(x, ops.not_equal(ids, PADDING), "embeddings")
+    for number in range(1, shape.layers + 1):
+        x = _encoder_layer(x, shape, f"layer_{number}")
+    average = layers.GlobalAveragePooling1D(name="average")
+    return keras.Model(ids, average(x, mask=_is_token(x)), name=name)
 
 
 def _encoder_layer(
@@ -74,11 +63,11 @@ def _encoder_layer(
         norm = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_{part}")
         return norm(x)
 
-    there = _is_token(x)
+    is_token = _is_token(x)
     attention = layers.MultiHeadAttention(
         shape.heads, shape.width // shape.heads, name=f"{name}_attention"
     )
-    attended = attention(x, x, attention_mask=ops.expand_dims(there, axis=1))
+    attended = attention(x, x, attention_mask=ops.expand_dims(is_token, axis=1))
     x = normalized(x + attended, "attention_norm")
     wide = layers.Dense(shape.wide, name=f"{name}_wide")(x)
     if shape.activation == "relu":
@@ -86,7 +75,7 @@ def _encoder_layer(
     else:
         wide = ops.gelu(wide, approximate=shape.activation == "gelu_tanh")
     x = x + layers.Dense(shape.width, name=f"{name}_narrow")(wide)
-    return _zero_padding(normalized(x, "norm"), there, name)
+    return _zero_padding(normalized(x, "norm"), is_token, name)
 
 
 def _is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -97,12 +86,21 @@ def _is_token(x: "keras.KerasTensor") -> "keras.KerasTensor":
 
 
 def _zero_padding(
-    x: "keras.KerasTensor", there: "keras.KerasTensor", name: str
+    x: "keras.KerasTensor", is_token: "keras.KerasTensor", name: str
 ) -> "keras.KerasTensor":
     from keras import layers, ops
 
-    kept = ops.expand_dims(ops.cast(there, "float32"), axis=-1)
+    kept = ops.expand_dims(ops.cast(is_token, "float32"), axis=-1)
     return layers.Multiply(name=f"{name}_states")([x, kept])
+
+
+def first_layers(network: "keras.Model", layers: int) -> "keras.Model":
+    """So many layers of `encoder`, with 0 the embeddings alone: ids → states."""
+    import keras
+
+    block = f"layer_{layers}" if layers else "embeddings"
+    states = network.get_layer(f"{block}_states").output
+    return keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
 
 
 def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
@@ -122,82 +120,72 @@ def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
     return np.stack(scores)
 
 
-_HEADER = """<ir_version: 9, opset_import: ["" : 20]>
-bert (int32[n, length] token_ids) => (float[n, length, {width}] x{layers}) {{
-  by_token = Gather(embeddings_tokens_0, token_ids)
-  length = Shape<start = 1, end = 2>(token_ids)
-  by_position = Slice(embeddings_positions_0, zero, length)
-  x = Add(by_token, by_position)
-  x0 = LayerNormalization<epsilon = {epsilon}>(x, embeddings_norm_0, embeddings_norm_1)
-"""
-_LAYER = """
-  {n}_q1 = MatMul({x}, {n}_attention_0)
-  {n}_q2 = Add({n}_q1, {n}_attention_1)
-  {n}_q3 = Reshape({n}_q2, by_head)
-  {n}_q = Transpose<perm = [0, 2, 1, 3]>({n}_q3)
-  {n}_k1 = MatMul({x}, {n}_attention_2)
-  {n}_k2 = Add({n}_k1, {n}_attention_3)
-  {n}_k3 = Reshape({n}_k2, by_head)
-  {n}_k = Transpose<perm = [0, 2, 3, 1]>({n}_k3)
-  {n}_v1 = MatMul({x}, {n}_attention_4)
-  {n}_v2 = Add({n}_v1, {n}_attention_5)
-  {n}_v3 = Reshape({n}_v2, by_head)
-  {n}_v = Transpose<perm = [0, 2, 1, 3]>({n}_v3)
-  {n}_scores = MatMul({n}_q, {n}_k)
-  {n}_weights = Softmax<axis = -1>({n}_scores)
-  {n}_a1 = MatMul({n}_weights, {n}_v)
-  {n}_a2 = Transpose<perm = [0, 2, 1, 3]>({n}_a1)
-  {n}_a3 = Reshape({n}_a2, together)
-  {n}_a4 = MatMul({n}_a3, {n}_attention_6)
-  {n}_a5 = Add({n}_a4, {n}_attention_7)
-  {n}_a6 = Add({x}, {n}_a5)
-  {n}_a = LayerNormalization<epsilon = {epsilon}>({n}_a6, {n}_attention_norm_0, \
-{n}_attention_norm_1)
-  {n}_w1 = MatMul({n}_a, {n}_wide_0)
-  {n}_w2 = Add({n}_w1, {n}_wide_1)
-  {n}_w = {activation}({n}_w2)
-  {n}_n1 = MatMul({n}_w, {n}_narrow_0)
-  {n}_n2 = Add({n}_n1, {n}_narrow_1)
-  {n}_n = Add({n}_a, {n}_n2)
-  {y} = LayerNormalization<epsilon = {epsilon}>({n}_n, {n}_norm_0, {n}_norm_1)
-"""
-_ACTIVATIONS = {"gelu": "Gelu", "gelu_tanh": 'Gelu<approximate = "tanh">'}
-
-
 def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> bytes:
     """Build the file: token ids int32 (n, length) → states float32 (n, length, width).
 
     `weights` are by layer, as those of `encoder` have them; `layers` run, with 0 the
     embeddings alone.
     """
-    import onnx
+    from onnx import TensorProto, helper, numpy_helper
 
     heads, width = shape.heads, shape.width
-    settings = {
-        "epsilon": f"{shape.epsilon:.17f}",
-        "activation": _ACTIVATIONS.get(shape.activation, "Relu"),
-    }
-    text = _HEADER.format(width=width, layers=layers, **settings)
-    for number in range(1, layers + 1):
-        names = {"n": f"layer_{number}", "x": f"x{number - 1}", "y": f"x{number}"}
-        text += _LAYER.format(**names, **settings)
-    model = onnx.parser.parse_model(text + "}")
-    constants = {
+    nodes: list = []
+    arrays = {
         "zero": np.array([0]),
-        "by_head": np.array([0, 0, heads, width // heads]),
+        "by head": np.array([0, 0, heads, width // heads]),
         "together": np.array([0, 0, width]),
     }
-    for layer, arrays in weights.items():
+    for layer, parts in weights.items():
         if layer.endswith("_attention"):  # kernels (width, width), biases (width,)
-            shapes = [(width, width), (width,)] * 4
-            arrays = [a.reshape(s) for a, s in zip(arrays, shapes, strict=True)]
+            sizes = [(width, width), (width,)] * 4
+            parts = [part.reshape(s) for part, s in zip(parts, sizes, strict=True)]
             scale = np.float32((width // heads) ** -0.5)  # divides the scores
-            arrays[:2] = [arrays[0] * scale, arrays[1] * scale]
-        constants |= {f"{layer}_{i}": array for i, array in enumerate(arrays)}
-    used = {name for node in model.graph.node for name in node.input}
-    model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
-        for name, array in constants.items()
-        if name in used
-    )
+            parts[:2] = [part * scale for part in parts[:2]]
+        arrays |= {f"{layer} {number}": array for number, array in enumerate(parts)}
+
+    def add(operator: str, *inputs: str, **attributes: Any) -> str:
+        output = f"x{len(nodes)}"
+        nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def norm(x: str, layer: str) -> str:
+        parts = (f"{layer} 0", f"{layer} 1")
+        return add("LayerNormalization", x, *parts, epsilon=shape.epsilon)
+
+    def dense(x: str, layer: str, kernel: int = 0) -> str:
+        product = add("MatMul", x, f"{layer} {kernel}")
+        return add("Add", product, f"{layer} {kernel + 1}")
+
+    def gelu(x: str) -> str:
+        if shape.activation == "relu":
+            return add("Relu", x)
+        kind = "tanh" if shape.activation == "gelu_tanh" else "none"
+        return add("Gelu", x, approximate=kind)
+
+    length = add("Shape", "token_ids", start=1, end=2)
+    positions = add("Slice", "embeddings_positions 0", "zero", length)
+    tokens = add("Gather", "embeddings_tokens 0", "token_ids")
+    x = norm(add("Add", tokens, positions), "embeddings_norm")
+    for layer in (f"layer_{number}" for number in range(1, layers + 1)):
+        attention = f"{layer}_attention"
+        query, key, value = (
+            add("Transpose", add("Reshape", dense(x, attention, i), "by head"), perm=p)
+            for i, p in ((0, [0, 2, 1, 3]), (2, [0, 2, 3, 1]), (4, [0, 2, 1, 3]))
+        )
+        shares = add("Softmax", add("MatMul", query, key), axis=-1)
+        mixed = add("Transpose", add("MatMul", shares, value), perm=[0, 2, 1, 3])
+        mixed = dense(add("Reshape", mixed, "together"), attention, 6)
+        x = norm(add("Add", x, mixed), f"{attention}_norm")
+        wide = gelu(dense(x, f"{layer}_wide"))
+        x = norm(add("Add", x, dense(wide, f"{layer}_narrow")), f"{layer}_norm")
+    ids = helper.make_tensor_value_info("token_ids", TensorProto.INT32, ["n", "l"])
+    states = helper.make_tensor_value_info(x, TensorProto.FLOAT, ["n", "l", width])
+    used = {name for node in nodes for name in node.input} & arrays.keys()
+    constants = [
+        numpy_helper.from_array(np.ascontiguousarray(arrays[name]), name)
+        for name in sorted(used)
+    ]
+    graph = helper.make_graph(nodes, "bert", [ids], [states], constants)
+    opsets = [helper.make_opsetid("", 20)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     return model.SerializeToString()

@@ -6,7 +6,6 @@ That is config.json, vocab.txt and model.safetensors.
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavaila
 from ..files import as_path, read_json, sha256
 from ..folders import cache_folder, how_to_carry, pack_folders
 from ..validation import number, shown, whole_number
-
-if TYPE_CHECKING:
-    from .bert import Shape
+from .bert import Shape
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 PUBLISHED = {"minilm": "BERT for sentences, 6 layers, 384 features"}  # name → what
@@ -25,7 +22,7 @@ MINILM_SHA256 = {
     VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
-_ACTIVATIONS = {
+_ACTIVATIONS = {  # in config.json → of a `Shape`
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
@@ -46,9 +43,8 @@ def find_folder(name: str | PathLike) -> Path:
     folder = location(str(name)) if name in PUBLISHED else as_path(name, "the folder")
     if folder is None:
         raise WeightsUnavailable(
-            f"{name} is not on this machine: neither in {models_folder()}, nor as its "
-            "pip package, nor in a folder of TLCOURSE_PACKS. With internet: "
-            f"`tlcourse fetch {name}`. Without: {how_to_carry(str(name))}"
+            f"{name} is not on this machine. With internet: `tlcourse fetch {name}`. "
+            f"Without: {how_to_carry(str(name))}"
         )
     check(folder, name)
     return folder
@@ -59,16 +55,14 @@ def check(folder: Path, name: str | PathLike) -> None:
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise UserInputError(
-            f"{folder} has no {' and no '.join(missing)}; expected the folder of a BERT "
-            "in Hugging Face's layout. pytorch_model.bin is not read: it can run any "
-            "program."
+            f"{folder} has no {' and no '.join(missing)}. pytorch_model.bin is not "
+            "read: it can run any program."
         )
     for file, expected in MINILM_SHA256.items() if name == "minilm" else ():
         if sha256(folder / file) != expected:
             raise DamagedFile(
                 f"{folder / file} is not the published file (SHA-256). With internet: "
-                "`tlcourse fetch minilm`. Without: remove the folder and "
-                f"{how_to_carry('minilm')}"
+                f"`tlcourse fetch minilm`. Without: {how_to_carry('minilm')}"
             )
 
 
@@ -101,61 +95,54 @@ def is_whole(name: str) -> bool:
         return False
 
 
-def read_shape(folder: Path) -> "Shape":
+def read_shape(folder: Path) -> Shape:
     """Read how large the BERT in a folder is, from its config.json."""
-    from .bert import Shape
-
-    path = folder / CONFIG
-    config = _settings(path)
+    path, config = folder / CONFIG, _settings(folder, CONFIG)
     kind = config.get("model_type", config.get("architectures"))
     activation = str(config.get("hidden_act", "gelu"))
     positions = config.get("position_embedding_type", "absolute")
     is_encoder = kind in ("bert", ["BertModel"]) and not config.get("is_decoder")
     if not is_encoder or positions != "absolute" or activation not in _ACTIVATIONS:
         raise UserInputError(
-            f"{path} describes a {shown(kind)} network with {shown(positions)} positions "
-            f"and the activation {shown(activation)}; expected BERT's encoder ('bert', "
-            f"no decoder), 'absolute', and one of {', '.join(_ACTIVATIONS)}."
+            f"{path} describes a {shown(kind)} network, {shown(positions)} positions, "
+            f"{shown(activation)}; expected 'bert' (no decoder), 'absolute', and one of "
+            f"{', '.join(_ACTIVATIONS)}."
         )
-    sizes = {name: _size(path, config, key) for name, key in _SIZES.items()}
+    sizes = {
+        name: whole_number(f"{key} in {path}", config.get(key), 1)
+        for name, key in _SIZES.items()
+    }
     if sizes["width"] % sizes["heads"]:
-        raise UserInputError(
-            f"{path}: num_attention_heads {sizes['heads']} do not share hidden_size "
-            f"{sizes['width']} evenly."
-        )
+        raise UserInputError(f"{path}: num_attention_heads do not divide hidden_size.")
     epsilon = config.get("layer_norm_eps", 1e-12)
     epsilon = number(f"layer_norm_eps in {path}", epsilon, 0, 0.5)
     return Shape(**sizes, activation=_ACTIVATIONS[activation], epsilon=epsilon)
 
 
-def longest_text(folder: Path, shape: "Shape") -> int:
+def longest_text(folder: Path, shape: Shape) -> int:
     """How many tokens of a text are used: as in training, or all that fit."""
-    path = folder / "sentence_bert_config.json"
-    config = _settings(path) if path.is_file() else {}
-    if config.get("max_seq_length") is None:
+    name, key = "sentence_bert_config.json", "max_seq_length"
+    longest = _settings(folder, name).get(key)
+    if longest is None:
         return shape.longest
-    return min(_size(path, config, "max_seq_length", 2), shape.longest)
+    return min(whole_number(f"{key} in {folder / name}", longest, 2), shape.longest)
 
 
 def is_lower_case(folder: Path) -> bool:
     """Whether the tokenizer lower-cases, as that of "uncased" networks does."""
-    path = folder / "tokenizer_config.json"
-    config = _settings(path) if path.is_file() else {}
-    return bool(config.get("do_lower_case", True))
+    return bool(_settings(folder, "tokenizer_config.json").get("do_lower_case", True))
 
 
-def _size(path: Path, config: dict, key: str, minimum: int = 1) -> int:
-    return whole_number(f"{key} in {path}", config.get(key), minimum)
-
-
-def _settings(path: Path) -> dict:
-    content = read_json(path, error=DamagedFile)
+def _settings(folder: Path, name: str) -> dict:
+    """The settings in one of the folder's files; without the file none."""
+    path = folder / name
+    content = read_json(path, error=DamagedFile) if path.is_file() else {}
     if not isinstance(content, dict):
         raise DamagedFile(f"{path} holds no settings. Fetch the folder again.")
     return content
 
 
-def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
+def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     """Read layer's name → its float32 arrays, as `bert.encoder` has them."""
     from safetensors.numpy import load_file
 
@@ -163,9 +150,7 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
     try:
         tensors = load_file(path)
     except Exception as error:  # safetensors' own, and of bfloat16 others
-        raise DamagedFile(
-            f"{path} cannot be read ({error}). Fetch the folder again."
-        ) from None
+        raise DamagedFile(f"{path} cannot be read ({error}). Fetch it again.") from None
     tensors = {
         name.removeprefix("bert.").replace("gamma", "weight").replace("beta", "bias"): x
         for name, x in tensors.items()
@@ -181,13 +166,10 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
             )
         return tensor.astype(np.float32, copy=False)
 
-    def dense(name: str, inputs: int, outputs: int) -> list[np.ndarray]:
-        """Kernel and bias; PyTorch keeps kernels transposed."""
-        kernel = take(f"{name}.weight", outputs, inputs).T
-        return [kernel, take(f"{name}.bias", outputs)]
-
-    def norm(name: str) -> list[np.ndarray]:
-        return [take(f"{name}.{part}", width) for part in ("weight", "bias")]
+    def pair(name: str, *sizes: int) -> list[np.ndarray]:
+        """Weight and bias of a norm or dense layer; PyTorch has kernels transposed."""
+        weight = take(f"{name}.weight", *reversed(sizes)).T
+        return [weight, take(f"{name}.bias", sizes[-1])]
 
     width, wide, heads = shape.width, shape.wide, (shape.heads, -1)
     table = "embeddings.{}_embeddings.weight".format
@@ -197,20 +179,22 @@ def read_weights(folder: Path, shape: "Shape") -> dict[str, list[np.ndarray]]:
     layers = {
         "embeddings_tokens": [take(table("word"), shape.vocabulary, width)],
         "embeddings_positions": [positions + take(table("token_type"))[0]],
-        "embeddings_norm": norm("embeddings.LayerNorm"),
+        "embeddings_norm": pair("embeddings.LayerNorm", width),
     }
     for index in range(shape.layers):
         source, layer = f"encoder.layer.{index}", f"layer_{index + 1}"
         attention = []
         for part in ("query", "key", "value"):
-            kernel, bias = dense(f"{source}.attention.self.{part}", width, width)
+            kernel, bias = pair(f"{source}.attention.self.{part}", width, width)
             attention += [kernel.reshape(width, *heads), bias.reshape(heads)]
-        kernel, bias = dense(f"{source}.attention.output.dense", width, width)
+        kernel, bias = pair(f"{source}.attention.output.dense", width, width)
         layers |= {
             f"{layer}_attention": [*attention, kernel.reshape(*heads, width), bias],
-            f"{layer}_attention_norm": norm(f"{source}.attention.output.LayerNorm"),
-            f"{layer}_wide": dense(f"{source}.intermediate.dense", width, wide),
-            f"{layer}_narrow": dense(f"{source}.output.dense", wide, width),
-            f"{layer}_norm": norm(f"{source}.output.LayerNorm"),
+            f"{layer}_attention_norm": pair(
+                f"{source}.attention.output.LayerNorm", width
+            ),
+            f"{layer}_wide": pair(f"{source}.intermediate.dense", width, wide),
+            f"{layer}_narrow": pair(f"{source}.output.dense", wide, width),
+            f"{layer}_norm": pair(f"{source}.output.LayerNorm", width),
         }
     return layers

@@ -59,9 +59,8 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
         )
     if not network.built or not all(layer.built for layer in leaves(network)):
         raise UserInputError(
-            f"The model {network.name!r} is not built yet, so it has no weights to "
-            "freeze. Give it an input: keras.Input((height, width, 3)) as its first "
-            "layer, or model.build((None, height, width, 3))."
+            f"The model {network.name!r} is not built yet. Begin it with "
+            "keras.Input((height, width, 3)), or call its build method."
         )
     if network is not model and hasattr(model, "blocks"):
         names = model.blocks.items()
@@ -81,30 +80,30 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
             "nothing to freeze."
         )
     inside = {id(layer) for layers in blocks.values() for layer in layers}
-    own = [
-        layer for layer in leaves(network) if layer.weights and id(layer) not in inside
-    ]
+    own = [x for x in leaves(network) if x.weights and id(x) not in inside]
     return Parts(network, blocks, own, bool(found))
+
+
+def containers(model: "keras.Model") -> Iterator:
+    """The model and the models nested in it, outermost first."""
+    yield model
+    for layer in filter(is_model, model.layers):
+        yield from containers(layer)
 
 
 def leaves(model: "keras.Model") -> Iterator:
     """The layers of a model and of the models nested in it, each once."""
-    seen = set()
-    for container in containers(model):
-        for layer in container.layers:
-            if not is_model(layer) and id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
+    layers = {id(layer): layer for part in containers(model) for layer in part.layers}
+    return (layer for layer in layers.values() if not is_model(layer))
 
 
 def batch_norms(layers: Sequence) -> list:
     """The batch norms among these layers and within them."""
     import keras
 
-    inside = [part for layer in layers for part in layer._flatten_layers()]
-    return [
-        part for part in inside if isinstance(part, keras.layers.BatchNormalization)
-    ]
+    kind = keras.layers.BatchNormalization
+    inside = (part for layer in layers for part in layer._flatten_layers())
+    return [part for part in inside if isinstance(part, kind)]
 
 
 def is_kernel(weight: "keras.Variable") -> bool:
@@ -113,74 +112,10 @@ def is_kernel(weight: "keras.Variable") -> bool:
 
 
 def is_model(layer: "keras.layers.Layer") -> bool:
+    """Whether a layer is a whole model."""
     import keras
 
     return isinstance(layer, keras.Model)
-
-
-def containers(model: "keras.Model") -> Iterator:
-    """The model and the models nested in it, outermost first."""
-    yield model
-    for layer in model.layers:
-        if is_model(layer):
-            yield from containers(layer)
-
-
-def _known_blocks(container: "keras.Model") -> dict[str, list] | None:
-    """The blocks of the pretrained network with these layers' names, if there is one.
-
-    A family that shares only some names (DenseNet with ResNet) does not count: its last
-    blocks would be taken for a head.
-    """
-    found = [_matched(container.layers, recipe) for recipe in (*RECIPES.values(), BERT)]
-    layers, share, blocks = max(found, key=lambda match: match[:2])
-    return blocks if len(blocks) >= 3 and share > 0.8 else None
-
-
-def _matched(
-    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
-) -> tuple[int, float, dict[str, list]]:
-    """How many layers have a block's name in this recipe, their share, and the blocks.
-
-    What follows the last such layer is a head, except the batch norm and activation
-    that some families end with.
-    """
-    bearing = [bool(_name_on(layer, recipe)) for layer in layers]
-    named = [
-        bears
-        for layer, bears in zip(layers, bearing, strict=True)
-        if layer.weights and is_spatial(layer)
-    ]
-    share = 1.0 if recipe.named_at_end else sum(named) / max(len(named), 1)
-    end = max((place + 1 for place, bears in enumerate(bearing) if bears), default=0)
-    while end < len(layers) and _ends_a_base(layers[end]):
-        end += 1
-    return sum(bearing), share, sort_into_blocks(layers[:end], recipe)
-
-
-def sort_into_blocks(
-    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
-) -> dict[str, list]:
-    """Block name → layers, in their order; unnamed ones go with a neighbour."""
-    blocks: dict[str, list[keras.layers.Layer]] = {}
-    waiting: list[keras.layers.Layer] = []
-    current: str | None = None
-    for layer in layers:
-        waiting.append(layer)
-        name = _name_on(layer, recipe)
-        current = name or current
-        if current and (name or not recipe.named_at_end):
-            blocks.setdefault(current, []).extend(waiting)
-            waiting = []
-    if waiting and current:
-        blocks[current] += waiting
-    return blocks
-
-
-def _name_on(layer: "keras.layers.Layer", recipe: Recipe) -> str | None:
-    """The block's name in a layer's name, if any; not of a head ("top_dropout")."""
-    match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
-    return match and recipe.rename.get(match[1], match[1])
 
 
 def is_spatial(layer: "keras.layers.Layer") -> bool:
@@ -193,36 +128,80 @@ def is_spatial(layer: "keras.layers.Layer") -> bool:
         return True
 
 
-def _ends_a_base(layer: "keras.layers.Layer") -> bool:
+def _known_blocks(model: "keras.Model") -> dict[str, list] | None:
+    """The blocks of the pretrained network with these layers' names, if there is one.
+
+    A family that shares only some names (DenseNet with ResNet) does not count: its last
+    blocks would be taken for a head.
+    """
     import keras
 
-    layers = keras.layers
-    kinds = (layers.BatchNormalization, layers.Activation, layers.ReLU)
-    return isinstance(layer, kinds) and is_spatial(layer)
+    layers = model.layers
+    bearing = [layer for layer in layers if layer.weights and is_spatial(layer)]
+
+    def match(recipe: Recipe) -> tuple[int, float, Recipe, list]:
+        """How many layers have a block's name, the share of those with weights."""
+        named = [layer for layer in layers if _block_of(layer, recipe)]
+        share = sum(layer in named for layer in bearing) / max(len(bearing), 1)
+        return len(named), 1.0 if recipe.named_at_end else share, recipe, named
+
+    matches = map(match, (*RECIPES.values(), BERT))
+    _, share, recipe, named = max(matches, key=lambda found: found[:2])
+    if not named or share <= 0.8:
+        return None
+    # What follows the last named layer is a head, except the batch norm and activation
+    # that some families end with.
+    kinds = keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU
+    end = layers.index(named[-1]) + 1
+    for layer in layers[end:]:
+        if not isinstance(layer, kinds) or not is_spatial(layer):
+            break
+        end += 1
+    blocks = sort_into_blocks(layers[:end], recipe)
+    return blocks if len(blocks) >= 3 else None
+
+
+def sort_into_blocks(
+    layers: "Sequence[keras.layers.Layer]", recipe: Recipe
+) -> dict[str, list]:
+    """Block name → layers, in their order; unnamed ones go with a neighbour."""
+    blocks: dict[str, list] = {}
+    waiting: list = []
+    current = None
+    for layer in layers:
+        waiting.append(layer)
+        name = _block_of(layer, recipe)
+        current = name or current
+        if current and (name or not recipe.named_at_end):
+            blocks.setdefault(current, []).extend(waiting)
+            waiting = []
+    if waiting and current:
+        blocks[current] += waiting
+    return blocks
+
+
+def _block_of(layer: "keras.layers.Layer", recipe: Recipe) -> str | None:
+    """The block's name in a layer's name, if any; not of a head ("top_dropout")."""
+    match = re.match(recipe.block, layer.name) if is_spatial(layer) else None
+    return match and recipe.rename.get(match[1], match[1])
 
 
 def _unknown_blocks(network: "keras.Model") -> dict[str, list]:
     """Each layer with weights as a block of its own, without the head."""
-    children = [layer for layer in network.layers if layer.weights]
-    if children and len(children) > 1 and _ends_dense(children[-1]):
-        children = children[:-1]
-    elif len(children) == 1 and not is_model(children[0]) and _ends_dense(children[0]):
-        return {}
-    nested = [layer for layer in children if is_model(layer)]
-    if len(nested) == 1:
-        return {layer.name: [layer] for layer in leaves(nested[0]) if layer.weights}
-    return {
-        layer.name: list(leaves(layer)) if is_model(layer) else [layer]
-        for layer in children
-    }
-
-
-def _ends_dense(layer: "keras.layers.Layer") -> bool:
     import keras
 
-    if is_model(layer):
-        layer = [part for part in leaves(layer) if part.weights][-1]
-    return isinstance(layer, keras.layers.Dense)
+    def parts(layer: "keras.layers.Layer") -> list:
+        inside = leaves(layer) if is_model(layer) else [layer]
+        return [part for part in inside if part.weights]
+
+    children = [layer for layer in network.layers if layer.weights]
+    if children and isinstance(parts(children[-1])[-1], keras.layers.Dense):
+        if len(children) > 1 or not is_model(children[0]):
+            children = children[:-1]
+    nested = [layer for layer in children if is_model(layer)]
+    if len(nested) == 1:
+        return {layer.name: [layer] for layer in parts(nested[0])}
+    return {layer.name: parts(layer) for layer in children}
 
 
 def check_blocks(
@@ -236,18 +215,3 @@ def check_blocks(
         f"{model} has no block {validation.shown(blocks)}. Its blocks: "
         f"{', '.join(known)}."
     )
-
-
-def network_up_to(
-    network: "keras.Model", layers: Sequence[str], is_pooled: bool, name: str
-) -> "keras.Model":
-    """The network up to a layer, or the averages and maxima of several outputs."""
-    import keras
-    from keras.layers import Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D
-
-    outputs = [network.get_layer(layer).output for layer in layers]
-    if is_pooled:
-        kinds = (GlobalAveragePooling2D, GlobalMaxPooling2D)
-        pooled = [kind()(output) for output in outputs for kind in kinds]
-        outputs = [Concatenate()(pooled)]
-    return keras.Model(network.inputs[0], outputs[0], name=name)

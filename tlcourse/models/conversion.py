@@ -4,14 +4,13 @@ A bundled file has all blocks' outputs and, as initialisers named `<layer>/<weig
 the weights as Keras has them: so it is run as it is, and read for the Keras network.
 """
 
+import gc
 import hashlib
 import json
-import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cards import bundled_file
-from ..errors import TLCourseError
-from ..features.cache import keep
-from ..files import sha256
-from ..folders import cache_folder, shared_cache_folder
-from ..native import clear_away, import_tensorflow, logging_silenced, stderr_silenced
+from ..errors import TLCourseError, UserInputError
+from ..features import engine as engines
+from ..features.cache import RowCache, cache_file, digest_of
+from ..native import import_tensorflow, logging_silenced, stderr_silenced
 from .efficientnet_lite import SCALING, block_layers
-from .onnx_file import new_session
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
 FEATURES_OUTPUT, CLASSIFIER_OUTPUT = "features", "probabilities"
 LARGEST_DIFFERENCE = 1e-3  # between Keras and a converted network, of the largest value
-_ONNX_AXES = {"conv": (3, 2, 0, 1), "depthwise_conv": (2, 3, 0, 1)}  # of Keras' kernels
 
 
 def bundled_path(variant: str, precision: str = "float32") -> Path:
@@ -61,16 +57,15 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 def onnx_axes(name: str) -> tuple[int, ...] | None:
     """Where ONNX has the axes of a Keras weight; None: where Keras has them."""
-    layer, _, weight = name.partition("/")
-    kind = "depthwise_conv" if layer.endswith("depthwise_conv") else "conv"
-    return _ONNX_AXES[kind] if layer.endswith("conv") and weight == "kernel" else None
+    if not name.endswith("conv/kernel"):
+        return None
+    return (2, 3, 0, 1) if name.endswith("depthwise_conv/kernel") else (3, 2, 0, 1)
 
 
 def pooled(blocks: Sequence[str]) -> tuple[str, ...]:
     """Names of the outputs that are averages and maxima of these blocks."""
-    return tuple(
-        f"{block}_{kind}" for block in blocks for kind in ("average", "maximum")
-    )
+    kinds = ("average", "maximum")
+    return tuple(f"{block}_{kind}" for block in blocks for kind in kinds)
 
 
 def extract(
@@ -98,34 +93,55 @@ def extract(
     return Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
 
 
-def output_shape(part: "onnx.ModelProto", outputs: Sequence[str]) -> tuple[int, ...]:
-    """The shape of one picture's outputs, concatenated along their last axis."""
+def bundled_engine(path: Path, outputs: tuple[str, ...], key: str) -> engines.Engine:
+    """Make the engine for the part of a bundled file; several outputs side by side."""
+    part = extract(path, outputs)
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
         for value in part.graph.output
     }
-    return (*shapes[outputs[0]][:-1], sum(shapes[name][-1] for name in outputs))
+    width = sum(shapes[name][-1] for name in outputs)
+    shape = (*shapes[outputs[0]][:-1], width)
+    return engines.OnnxEngine(part.SerializeToString(), key, shape, outputs)
 
 
-def converted(network: "keras.Model", key: str) -> Path | bytes:
-    """The network's ONNX file from a cache, or converted and put into the user's."""
-    name = f"{key[:24]}-float32-keras-{metadata.version('keras')}.onnx"
-    for folder in filter(None, (cache_folder(), shared_cache_folder())):
-        path = folder / "networks" / name
-        with suppress(OSError, ValueError):
-            checksum = path.with_suffix(".sha256").read_text(encoding="ascii").strip()
-            if checksum == sha256(path):
-                with suppress(OSError):  # what was not used for longest goes first
-                    os.utime(path)
-                return path
-    content = to_onnx(network)
-    path = cache_folder() / "networks" / name
-    digest = hashlib.sha256(content).hexdigest().encode()
-    if keep(path, lambda file: file.write(content), len(content)) and keep(
-        path.with_suffix(".sha256"), lambda file: file.write(digest), len(digest)
-    ):
-        return path
-    return content
+def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Engine:
+    """Make the engine for a Keras network with its present weights; few are kept.
+
+    "auto" is ONNX Runtime, or TensorFlow where the network does not convert.
+
+    Raises
+    ------
+    UserInputError
+        ONNX Runtime was asked for and cannot run this network.
+    """
+    key = digest(network)
+
+    def make() -> engines.Engine:
+        if engine == "tensorflow":
+            return engines.TensorFlowEngine(network, key)
+        try:
+            shape, row = network.output_shape[1:], b"onnx"
+            file = cache_file("network", key, metadata.version("keras"))
+            with RowCache(file, (-1,), np.uint8) as cache:
+                rows = cache.get([row])
+                if row not in rows:
+                    rows = {row: np.frombuffer(to_onnx(network), np.uint8)}
+                    cache.put(rows)
+            content = rows[row].tobytes()
+            compiled = engines.OnnxEngine(content, f"{key}-float32", shape)
+            compiled.start()
+            return compiled
+        except Exception as error:  # the converter and ONNX Runtime raise many kinds
+            if engine == "auto":
+                return engines.TensorFlowEngine(network, key)
+            reason = str(error).strip().split("\n")[0][:200]
+            raise UserInputError(
+                f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
+                f"{reason}). Use engine='tensorflow'."
+            ) from error
+
+    return engines.remembered((key, engine), make)
 
 
 def to_onnx(network: "keras.Model") -> bytes:
@@ -136,15 +152,12 @@ def to_onnx(network: "keras.Model") -> bytes:
         warnings.simplefilter("ignore", UserWarning)  # of inputs given as a list
         expected = np.asarray(network(picture, training=False))
     for convert in (_from_bundled, from_keras):
-        content = convert(network)
-        if content is None:
-            continue
-        session = new_session(content)
-        (actual,) = session.run(None, {session.get_inputs()[0].name: picture})
-        if actual.shape == expected.shape:
-            difference = np.abs(actual - expected).max()
-            if difference <= LARGEST_DIFFERENCE * np.abs(expected).max():
-                return content
+        if content := convert(network):
+            actual = engines.OnnxEngine(content, "", ()).run(picture)
+            if actual.shape == expected.shape:
+                difference = np.abs(actual - expected).max()
+                if difference <= LARGEST_DIFFERENCE * np.abs(expected).max():
+                    return content
     raise TLCourseError("The converted network differs from Keras.")
 
 
@@ -177,7 +190,6 @@ def _from_bundled(network: "keras.Model") -> bytes | None:
 def from_keras(network: "keras.Model") -> bytes:
     """Convert a Keras network, of one input and one output, by Keras' own export."""
     import_tensorflow()
-    clear_away()
     with (
         tempfile.TemporaryDirectory(prefix="tlcourse-") as folder,
         warnings.catch_warnings(),
@@ -190,7 +202,7 @@ def from_keras(network: "keras.Model") -> bytes:
         path = Path(folder, "network.onnx")
         network.export(path, format="onnx", verbose=False)
         content = path.read_bytes()
-    clear_away()
+    gc.collect()  # networks refer to themselves in circles
     return content
 
 
@@ -204,15 +216,5 @@ def digest(network: "keras.Model") -> str:
     for position, operation in enumerate((network, *network.operations)):
         config = config.replace(f'"{operation.name}"', f'"#{position}"')
     config = re.sub(r'"trainable": (true|false)', "", config)
-    content = f"{config} {weights_digest(network.weights)}"
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def weights_digest(weights: Iterable) -> str:
-    """A digest of arrays, one after the other; xxHash, ten times as fast as SHA-256."""
-    from xxhash import xxh3_128
-
-    summary = xxh3_128()
-    for weight in weights:
-        summary.update(np.ascontiguousarray(weight).data)
-    return summary.hexdigest()
+    weights = digest_of(np.asarray(weight) for weight in network.weights)
+    return hashlib.sha256(config.encode() + weights).hexdigest()

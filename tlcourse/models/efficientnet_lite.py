@@ -1,14 +1,8 @@
 """EfficientNet-Lite: the family of the two ImageNet networks that come with the course.
 
-Inverted bottleneck blocks of ordinary convolutions, batch normalisation and ReLU6;
-4.7 million parameters in Lite0, 6.1 million in Lite2; fast on a CPU. EfficientNet-Lite
-is EfficientNet without squeeze-and-excite, and with ReLU6 in place of swish. A larger
-variant has wider and more blocks, and larger pictures; stem and head stay as they are.
-
-Sources: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional
-Neural Networks", ICML 2019 (arXiv:1905.11946); the release notes of EfficientNet-Lite
-(github.com/tensorflow/tpu, models/official/efficientnet/lite). How the weights were
-converted, and how well they agree with the original: `data/weights/CARD.md`.
+EfficientNet without squeeze-and-excite, and with ReLU6 in place of swish: M. Tan and
+Q. V. Le, ICML 2019 (arXiv:1905.11946); release notes in github.com/tensorflow/tpu,
+models/official/efficientnet/lite. Where the weights come from: `data/weights/CARD.md`.
 """
 
 import math
@@ -41,16 +35,6 @@ _STAGES = (
 )
 
 
-def _initializer(scale: float, distribution: str) -> dict:
-    """As in the original; one object in several layers could give them equal values."""
-    config = {"scale": scale, "mode": "fan_out", "distribution": distribution}
-    return {"class_name": "VarianceScaling", "config": config}
-
-
-_CONV_INITIALIZER = _initializer(2.0, "truncated_normal")
-_CLASSIFIER_INITIALIZER = _initializer(1.0 / 3.0, "uniform")
-
-
 def EfficientNetLite(
     variant: str = "efficientnet_lite0",
     include_top: bool = True,
@@ -62,14 +46,11 @@ def EfficientNetLite(
     """Build an EfficientNet-Lite as a functional Keras model, as `keras.applications`.
 
     The input is a batch of preprocessed pictures: RGB, float32, `(pixel - 127) / 128`
-    of pixels in [0, 255]. `tl.load_pretrained_model` puts that in front. Dropout and
-    stochastic depth of the original's training are left out: the features of a frozen
-    network are the same in every epoch.
+    of pixels in [0, 255]. Dropout and stochastic depth of the original are left out.
 
     Parameters
     ----------
     variant : {"efficientnet_lite0", "efficientnet_lite2"}
-        Which network.
     include_top : bool
         End in the classifier of ImageNet's 1,000 classes; False: end in features.
     weights : {"bundled", None}
@@ -77,8 +58,7 @@ def EfficientNetLite(
     pooling : {None, "avg"}
         Pooling over all positions, where `include_top` is False.
     input_shape : tuple, optional
-        (height, width, 3); by default the size that the bundled weights were trained
-        with.
+        (height, width, 3); by default the size of the variant's training pictures.
     input_tensor : keras.KerasTensor, optional
         What to build on, such as the output of preprocessing layers.
 
@@ -90,8 +70,6 @@ def EfficientNetLite(
 
     Raises
     ------
-    UserInputError
-        An argument cannot be used.
     DamagedFile
         The bundled weights are missing, cut short or altered.
 
@@ -104,7 +82,7 @@ def EfficientNetLite(
     size = RECIPES[one_of("variant", variant, SCALING)].size
     if pooling is not None:
         one_of("pooling", pooling, () if include_top else ("avg",))
-    from keras import Input, Model, layers, utils
+    from keras import Input, Model, initializers, layers, utils
 
     x = input_tensor
     if x is None:
@@ -117,10 +95,9 @@ def EfficientNetLite(
     if include_top or pooling:
         x = layers.GlobalAveragePooling2D(name="average_pooling")(x)
     if include_top:
-        start = _CLASSIFIER_INITIALIZER
-        x = layers.Dense(
-            CLASSES, "softmax", kernel_initializer=start, name="classifier"
-        )(x)
+        start = initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+        classifier = {"kernel_initializer": start, "name": "classifier"}
+        x = layers.Dense(CLASSES, "softmax", **classifier)(x)
     model = Model(source, x, name=variant)
     if weights == "bundled":
         from .conversion import bundled_path, read_weights
@@ -140,16 +117,12 @@ def _inverted_bottleneck(
     expansion: int,
     channels: int,
 ) -> "keras.KerasTensor":
-    """Expand by a 1 × 1 convolution, filter each channel, project; add the input.
-
-    The projection has no activation: a ReLU there would destroy information (Sandler
-    et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018).
-    """
+    """Expand channels, filter each by itself, project to few; add the input if alike."""
     from keras import layers
 
     shortcut = x
     if expansion != 1:
-        x = _conv_bn(x, f"{block}_expand", x.shape[-1] * expansion)
+        x = _conv_bn(x, f"{block}_expand", expansion * shortcut.shape[-1])
     x = _conv_bn(x, f"{block}_depthwise", None, kernel_size, strides)
     x = _conv_bn(x, f"{block}_project", channels, has_relu=False)
     if strides == 1 and channels == shortcut.shape[-1]:
@@ -166,24 +139,18 @@ def _conv_bn(
     has_relu: bool = True,
 ) -> "keras.KerasTensor":
     """Convolution, batch normalisation, ReLU6; without `channels` each by itself."""
-    from keras import layers
+    from keras import initializers, layers
 
+    start = initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
     options = {"padding": "same", "use_bias": False, "name": f"{prefix}_conv"}
     if channels is None:
-        conv = layers.DepthwiseConv2D(
-            kernel_size, strides, depthwise_initializer=_CONV_INITIALIZER, **options
-        )
+        options["depthwise_initializer"] = start
+        conv = layers.DepthwiseConv2D(kernel_size, strides, **options)
     else:
-        conv = layers.Conv2D(
-            channels,
-            kernel_size,
-            strides,
-            kernel_initializer=_CONV_INITIALIZER,
-            **options,
-        )
-    x = layers.BatchNormalization(
-        momentum=0.99, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}_bn"
-    )(conv(x))
+        options["kernel_initializer"] = start
+        conv = layers.Conv2D(channels, kernel_size, strides, **options)
+    norm = {"momentum": 0.99, "epsilon": BATCH_NORM_EPSILON, "name": f"{prefix}_bn"}
+    x = layers.BatchNormalization(**norm)(conv(x))
     return layers.ReLU(max_value=6, name=f"{prefix}_relu6")(x) if has_relu else x
 
 

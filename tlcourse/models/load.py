@@ -27,19 +27,17 @@ def list_pretrained_models() -> dict[str, str]:
     >>> tl.list_pretrained_models()["efficientnet_lite0"]
     '224×224 pixels, ImageNet top-1 75.1 %, bundled'
     """
-
-    def where(name: str, is_here: object) -> str:
-        return "here" if is_here else f"tlcourse fetch {name}"
-
     lines = {}
     for name, recipe in RECIPES.items():
-        fetched = recipe.application
-        place = where(name, weights_file(name).is_file()) if fetched else "bundled"
+        where = "bundled"
+        if recipe.application:
+            is_here = weights_file(name).is_file()
+            where = "here" if is_here else f"tlcourse fetch {name}"
         size = f"{recipe.size}×{recipe.size} pixels"
-        lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {place}"
+        lines[name] = f"{size}, ImageNet top-1 {recipe.top1} %, {where}"
     for name, what in bert_folder.PUBLISHED.items():
-        place = where(name, bert_folder.location(name))
-        lines[name] = f"sentences, {what}, {place}"
+        where = "here" if bert_folder.location(name) else f"tlcourse fetch {name}"
+        lines[name] = f"sentences, {what}, {where}"
     return lines
 
 
@@ -65,10 +63,9 @@ def load_pretrained_model(
     Parameters
     ----------
     name : str or path
-        One of `list_pretrained_models()`. Networks for pictures that are not bundled
-        are downloaded once, into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked.
-        Or the path of a folder with a BERT in Hugging Face's layout: config.json,
-        vocab.txt, model.safetensors.
+        One of `list_pretrained_models()`; those that are not bundled are downloaded
+        once into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. Or a folder
+        with a BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
     engine : {"auto", "onnx", "tensorflow"}
         What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
         do not convert. Features agree to 1e-4 of the largest.
@@ -94,13 +91,12 @@ def load_pretrained_model(
     >>> tl.load_pretrained_model()
     <efficientnet_lite0: 224×224 pixels → 1,280 features, 18 blocks>
     """
-    if isinstance(name, str) and name in RECIPES:
+    is_text = isinstance(name, str)
+    if is_text and name in RECIPES:
         return PretrainedModel(name, engine, precision)
-    is_path = isinstance(name, str) and bool(
-        os.path.dirname(name) or os.path.isdir(name)
-    )
-    is_path = is_path or isinstance(name, PathLike)
-    if is_path or (isinstance(name, str) and name in bert_folder.PUBLISHED):
+    is_folder = is_text and (os.path.dirname(name) or os.path.isdir(name))
+    is_published = is_text and name in bert_folder.PUBLISHED
+    if is_folder or is_published or isinstance(name, PathLike):
         return PretrainedTextModel(name, engine, precision)
     known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
     raise UserInputError(

@@ -1,19 +1,19 @@
-"""Networks as ONNX files: run, quantized, and checked."""
+"""ONNX files: quantized, and checked where somebody else may have written them."""
 
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DamagedFile
 from ..files import read_file
-from ..native import ctrl_c_waits, logging_silenced, stderr_silenced
+from ..native import logging_silenced
 
 if TYPE_CHECKING:
     import onnx
-    import onnxruntime
 
 LARGEST_FILE = 1 << 30  # bytes; VGG16 with ImageNet's classes has 0.55 GB
 LARGEST_SIZE = 1 << 16  # of an attribute: a kernel, a stride, padding, an axis
@@ -28,30 +28,13 @@ OPERATORS = frozenset(
 )
 
 
-def new_session(source: str | bytes) -> "onnxruntime.InferenceSession":
-    """Start ONNX Runtime on a file or its content: one thread, nothing on stderr."""
-    with ctrl_c_waits(), stderr_silenced():
-        import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # fatal errors only; the others are raised
-    # Memory comes from malloc: an arena of its own would never be handed back.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(
-        source, options, providers=["CPUExecutionProvider"]
-    )
-
-
 def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
     """Quantize a network to 8-bit integers: QDQ, weights per channel, static ranges.
 
     The activations' ranges are calibrated on `pictures`, (height, width, 3) in
-    [0, 255]. B. Jacob et al., "Quantization and Training of Neural Networks for
-    Efficient Integer-Arithmetic-Only Inference", CVPR 2018. Weights have 7 bits: with
-    8, sums overflow on processors with AVX2 and without VNNI, and results would differ
-    between machines. Depthwise convolutions keep 8: they are computed otherwise, and
-    their 9 or 25 weights per channel need them.
+    [0, 255] (B. Jacob et al., CVPR 2018). Weights have 7 bits: with 8, sums overflow on
+    processors with AVX2 and without VNNI. Depthwise convolutions keep 8: they are
+    computed otherwise, and their 9 or 25 weights per channel need them.
     """
     import onnx
     from onnxruntime import quantization
@@ -69,12 +52,15 @@ def quantize(content: bytes, pictures: Iterable[np.ndarray]) -> bytes:
             for node in graph.node
             if node.op_type == "Conv" and kernels.get(node.input[1], (0, 0))[1] == 1
         ]
+        name = graph.input[0].name
+        batches = ({name: np.float32(picture)[None]} for picture in pictures)
+        calibration = SimpleNamespace(get_next=lambda: next(batches, None))
         eight_bits = {"quant_type": int8, "axis": 0, "symmetric": True}
         overrides = dict.fromkeys(depthwise, [eight_bits | {"reduce_range": False}])
         quantization.quantize_static(
             folded,
             small,
-            _Calibration(graph.input[0].name, pictures),
+            calibration,
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
@@ -104,17 +90,6 @@ def quantize_text(content: bytes) -> bytes:
         return small.read_bytes()
 
 
-class _Calibration:
-    """What `quantize_static` reads pictures from, one at a time."""
-
-    def __init__(self, name: str, pictures: Iterable[np.ndarray]) -> None:
-        self._name, self._pictures = name, iter(pictures)
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        picture = next(self._pictures, None)
-        return picture if picture is None else {self._name: np.float32(picture)[None]}
-
-
 def check_foreign(path: Path) -> bytes:
     """Read an ONNX file that somebody else may have written, if it is a plain network.
 
@@ -126,16 +101,7 @@ def check_foreign(path: Path) -> bytes:
 
     content = read_file(path, LARGEST_FILE, DamagedFile)
     try:
-        model = onnx.load_model_from_string(content)
-        if not model.graph.node:
-            raise ValueError("it has no network in it")
-        if len(model.functions) or len(model.graph.sparse_initializer):
-            raise ValueError("it defines operators of its own or sparse weights")
-        for node in model.graph.node:
-            _check_node(node)
-        for tensor in model.graph.initializer:
-            _check_tensor(tensor)
-        onnx.checker.check_model(model)
+        _check(onnx.load_model_from_string(content))
     except (
         DecodeError,
         ValueError,
@@ -143,27 +109,31 @@ def check_foreign(path: Path) -> bytes:
         onnx.checker.ValidationError,
     ) as error:
         reason = str(error).split("\n")[0][:100] or "no ONNX"
-        raise DamagedFile(
-            f"{path} cannot be used as an ONNX file: {reason}. Copy the whole folder "
-            "again."
-        ) from None
+        raise DamagedFile(f"{path} cannot be used as an ONNX file: {reason}.") from None
     return content
 
 
-def _check_node(node: "onnx.NodeProto") -> None:
-    if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
-        name = f"{node.domain}.{node.op_type}".strip(".")
-        raise ValueError(f"no exported network has the operator {name}")
-    for attribute in node.attribute:
-        if attribute.HasField("g") or attribute.graphs or attribute.tensors:
-            raise ValueError(f"{node.op_type} has a network inside")
-        largest = max(map(abs, (attribute.i, *attribute.ints)))
-        if attribute.name != "value" and largest > LARGEST_SIZE:
-            raise ValueError(f"{node.op_type} asks for {largest:,}")
-        if attribute.HasField("t"):
-            _check_tensor(attribute.t)
+def _check(model: "onnx.ModelProto") -> None:
+    """Raise a ValueError, or one of ONNX' own, about what no exported network has."""
+    import onnx
 
-
-def _check_tensor(tensor: "onnx.TensorProto") -> None:
-    if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
-        raise ValueError("it keeps weights in another file")
+    if not model.graph.node:
+        raise ValueError("it has no network in it")
+    if len(model.functions) or len(model.graph.sparse_initializer):
+        raise ValueError("it defines operators of its own or sparse weights")
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+            name = f"{node.domain}.{node.op_type}".strip(".")
+            raise ValueError(f"no exported network has the operator {name}")
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs or attribute.tensors:
+                raise ValueError(f"{node.op_type} has a network inside")
+            largest = max(map(abs, (attribute.i, *attribute.ints)))
+            if attribute.name != "value" and largest > LARGEST_SIZE:
+                raise ValueError(f"{node.op_type} asks for {largest:,}")
+            tensors += [attribute.t] if attribute.HasField("t") else []
+    for tensor in tensors:
+        if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
+            raise ValueError("it keeps weights in another file")
+    onnx.checker.check_model(model)

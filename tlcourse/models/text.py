@@ -11,11 +11,12 @@ from .. import validation
 from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
+from ..features.cache import digest_of
 from ..features.text import Ragged, sentence_features, token_states
 from ..native import import_tensorflow
 from . import bert, bert_folder, onnx_file
 from .blocks import check_blocks
-from .conversion import digest, weights_digest
+from .conversion import digest
 from .wordpiece import Tokenizer, as_sentences
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ class PretrainedTextModel:
     name, engine, precision : str
         As given to `load_pretrained_model`, or the folder's name.
     folder : Path
-        Where its files are.
     shape : tlcourse.models.bert.Shape
-        How large it is.
     tokenizer : tlcourse.models.wordpiece.Tokenizer
-        Its WordPiece tokenizer.
     """
 
     kind = "sentences"
@@ -47,12 +45,11 @@ class PretrainedTextModel:
     def __init__(
         self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
     ) -> None:
-        self.engine = engines.check_engine(engine)
-        self.precision = engines.check_precision(precision, engine)
+        engines.check_engine(engine, precision)
+        self.engine, self.precision = engine, precision
         self.folder = bert_folder.find_folder(name)
-        self.name = self.folder.resolve().name
-        if name in bert_folder.PUBLISHED:
-            self.name = str(name)
+        is_published = name in bert_folder.PUBLISHED
+        self.name = str(name) if is_published else self.folder.resolve().name
         self.shape = bert_folder.read_shape(self.folder)
         self.tokenizer = Tokenizer(
             self.folder / bert_folder.VOCABULARY,
@@ -61,8 +58,8 @@ class PretrainedTextModel:
         )
         if len(self.tokenizer) > self.shape.vocabulary:
             raise DamagedFile(
-                f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, the "
-                f"network {self.shape.vocabulary:,}; they belong to different networks."
+                f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, more "
+                f"than the {self.shape.vocabulary:,} of the network."
             )
         self._weights = bert_folder.read_weights(self.folder, self.shape)
 
@@ -81,9 +78,8 @@ class PretrainedTextModel:
     def blocks(self) -> dict[str, list[str]]:
         """Block name → names of its layers, from input to output."""
         layers = ("attention", "attention_norm", "wide", "narrow", "norm", "states")
-        blocks: dict[str, tuple] = {
-            "embeddings": ("tokens", "positions", "norm", "states")
-        }
+        first = ("tokens", "positions", "norm", "states")
+        blocks: dict[str, tuple[str, ...]] = {"embeddings": first}
         blocks |= {f"layer_{n + 1}": layers for n in range(self.shape.layers)}
         return {name: [f"{name}_{part}" for part in blocks[name]] for name in blocks}
 
@@ -99,7 +95,7 @@ class PretrainedTextModel:
         """Copy the network: training the copy leaves `self.network` as it is."""
         import_tensorflow()
         network = bert.encoder(self.shape, self.name)
-        for name, arrays in self._present_weights().items():
+        for name, arrays in (self._weights or _weights_of(self.network)).items():
             network.get_layer(name).set_weights(arrays)
         return network
 
@@ -110,7 +106,7 @@ class PretrainedTextModel:
 
     def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """The input of `network`: token ids int32 (n, longest), padded with 0."""
-        ids = self._ragged_ids(sentences)
+        ids = self.activations(sentences, None)
         return ids.padded(range(len(ids)))
 
     def extract_features(
@@ -118,14 +114,13 @@ class PretrainedTextModel:
     ) -> np.ndarray:
         """Extract each sentence's features: the last layer, averaged over its tokens.
 
-        Features that were computed before come from the cache on disk. After Ctrl-C
-        the next call continues where this one stopped.
+        Those computed before come from the cache. After Ctrl-C the same call continues.
 
         Parameters
         ----------
         sentences
-            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings; may
-            be empty. A text longer than the network takes is cut, with a warning.
+            A str, a list, tuple or array of str, or a `tf.data.Dataset` of strings. A
+            text longer than the network takes is cut, with a warning.
         cache : bool
             False: compute everything, and keep nothing.
 
@@ -136,10 +131,10 @@ class PretrainedTextModel:
         Raises
         ------
         UserInputError
-            Something among the sentences is no text.
+            Something among the sentences is no text, or there are none.
         """
         name = self.name if validation.flag("cache", cache) else None
-        runner = self._runner(self.shape.layers)
+        runner = self._engine(self.shape.layers)
         return sentence_features(runner, self._ids(sentences), name)
 
     def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
@@ -148,7 +143,7 @@ class PretrainedTextModel:
         Parameters as for `extract_features`; the tokens are those of `tokens`.
         """
         name = self.name if validation.flag("cache", cache) else None
-        runner = self._runner(self.shape.layers)
+        runner = self._engine(self.shape.layers)
         return token_states(runner, self._ids(sentences), name)
 
     def activations(
@@ -167,12 +162,13 @@ class PretrainedTextModel:
         self.augmentations(augmentations)
         if engines.is_dask(engine):
             raise UserInputError("Dask is for pictures: leave engine out.")
+        ids = self._ids(sentences)
         if block is None:
-            return self._ragged_ids(sentences)
+            return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
         (block,) = check_blocks(self.name, self.blocks, (block,))
-        runner = self._runner(list(self.blocks).index(block))
+        runner = self._engine(list(self.blocks).index(block))
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
-        return token_states(runner, self._ids(sentences), name, np.float16)
+        return token_states(runner, ids, name, np.float16)
 
     def attentions(self, sentence: str) -> np.ndarray:
         """Attention weights of one sentence: float32 (layers, heads, tokens, tokens).
@@ -188,15 +184,14 @@ class PretrainedTextModel:
         self, network: "keras.Model", sentences: "Sentences"
     ) -> np.ndarray:
         """Predict with this network and a head on it → (n, classes)."""
-        runner = self._runner(self.shape.layers, network)
+        runner = self._engine(self.shape.layers, network)
         features = sentence_features(runner, self._ids(sentences), None, "Predicting")
         return network.layers[-1](features).numpy()
 
     def count(self, sentences: "Sentences") -> int | None:
         """The number of sentences, if it is known before they are read."""
-        if isinstance(sentences, Iterator):
-            return None
-        return len(as_sentences(sentences))
+        is_known = not isinstance(sentences, Iterator)
+        return len(as_sentences(sentences)) if is_known else None
 
     def augmentations(self, chosen: int | Sequence[str] | None) -> tuple[str, ...]:
         """The augmentations that `fine_tune` uses: a sentence is taken as it is."""
@@ -210,21 +205,18 @@ class PretrainedTextModel:
     def _ids(self, sentences: "Sentences") -> list[np.ndarray]:
         return self.tokenizer.ids(as_sentences(sentences))
 
-    def _ragged_ids(self, sentences: "Sentences") -> Ragged:
-        ids = self._ids(sentences)
-        return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
-
-    def _runner(
+    def _engine(
         self, layers: int, network: "keras.Model | None" = None
     ) -> engines.Engine:
         """The engine for so many layers, with the present weights, or a network's."""
-        if not engines.uses_onnx(self.engine):
-            return _in_tensorflow(network or self.network, layers)
-        is_published = self._weights and network is None
-        precision = self.precision if is_published else "float32"
-        weights = _weights_of(network) if network else self._present_weights()
+        if self.engine == "tensorflow":
+            part = bert.first_layers(network or self.network, layers)
+            return engines.TensorFlowEngine(part, digest(part))
+        is_changed = network is not None or not self._weights
+        precision = "float32" if is_changed else self.precision
+        weights = _weights_of(network or self.network) if is_changed else self._weights
         arrays = (array for name in sorted(weights) for array in weights[name])
-        key = f"{weights_digest(arrays)} {self.shape} {layers} {precision}"
+        key = f"{digest_of(arrays).hex()} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
             content = bert.to_onnx(weights, self.shape, layers)
@@ -236,22 +228,8 @@ class PretrainedTextModel:
 
         return engines.remembered((key,), make)
 
-    def _present_weights(self) -> dict[str, list[np.ndarray]]:
-        """The file's weights until there is a network, which may have been changed."""
-        return self._weights or _weights_of(self.network)
-
 
 def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     return {
         layer.name: layer.get_weights() for layer in network.layers if layer.weights
     }
-
-
-def _in_tensorflow(network: "keras.Model", layers: int) -> engines.TensorFlowEngine:
-    """So many layers of a BERT with its present weights, in TensorFlow."""
-    import keras
-
-    block = f"layer_{layers}" if layers else "embeddings"
-    states = network.get_layer(f"{block}_states").output
-    part = keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
-    return engines.TensorFlowEngine(part, digest(part))

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures
+from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
-from .blocks import check_blocks, is_spatial, network_up_to, sort_into_blocks
-from .conversion import CLASSIFIER_OUTPUT, FEATURES_OUTPUT, digest, pooled
+from .blocks import check_blocks, is_spatial, sort_into_blocks
 from .recipes import RECIPES
 from .weights import build, imagenet_classes, preprocess
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
-
-    Its Keras networks are built when they are first asked for.
 
     Attributes
     ----------
@@ -46,14 +44,15 @@ class PretrainedModel:
     def __init__(
         self, name: str, engine: str = "auto", precision: str = "float32"
     ) -> None:
+        engines.check_engine(engine, precision)
         self.name, self.recipe = name, RECIPES[name]
+        self.engine, self.precision = engine, precision
         self.input_size = (self.recipe.size, self.recipe.size)
-        self.engine = engines.check_engine(engine)
-        self.precision = engines.check_precision(precision, engine)
-        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         self.is_bundled = not self.recipe.application
+        self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            conversion.bundled_path(name, precision)
+            self._path = conversion.bundled_path(name, precision)
+            self._sha256 = read_card("weights").files[self._path.name]
         elif precision == "int8":
             raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
         else:
@@ -67,16 +66,15 @@ class PretrainedModel:
     @cached_property
     def network(self) -> "keras.Model":
         """The network, preprocessing inside: pixels (n, h, w, 3) → features (n, d)."""
-        return self._build("network", include_top=False)
+        network = build(self.name, include_top=False)
+        self._digests["network"] = conversion.digest(network)
+        return network
 
     @cached_property
     def classifier(self) -> "keras.Model":
         """The network with its ImageNet classifier: pixels → (n, 1000)."""
-        return self._build("classifier", include_top=True)
-
-    def _build(self, part: str, include_top: bool) -> "keras.Model":
-        network = build(self.name, include_top)
-        self._digests[part] = digest(network)
+        network = build(self.name, include_top=True)
+        self._digests["classifier"] = conversion.digest(network)
         return network
 
     @cached_property
@@ -110,11 +108,11 @@ class PretrainedModel:
 
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
-        own = self.network
+        import_tensorflow()
         import keras
 
-        network = keras.models.clone_model(own)
-        network.set_weights(own.get_weights())
+        network = keras.models.clone_model(self.network)
+        network.set_weights(self.network.get_weights())
         return network
 
     def extract_features(
@@ -142,8 +140,8 @@ class PretrainedModel:
         cache : bool
             False: compute everything, and keep nothing.
         engine : {None, "dask"}
-            "dask": the workers of a Dask cluster compute the same rows, of files, into
-            Parquet shards, see `tl.distributed`; unreadable ones have rows of NaN.
+            "dask": a Dask cluster computes the same rows, of files, into Parquet
+            shards, see `tl.distributed`; unreadable files have rows of NaN.
         scheduler, out : optional
             Of Dask: its address, by default the client in use or a cluster on this
             machine; a folder for the shards, which all workers see under this path.
@@ -164,16 +162,24 @@ class PretrainedModel:
         >>> tl.load_pretrained_model().extract_features(photographs[:2]).shape
         (2, 1280)
         """
+        is_dask, size = engines.is_dask(engine), self.input_size
         name = self.name if validation.flag("cache", cache) else None
-        for_dask = scheduler is not None or out is not None
-        if for_dask and not engines.is_dask(engine):
+        if not is_dask and (scheduler, out) != (None, None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
-            runner = self._engine((FEATURES_OUTPUT,), lambda: self.network)
+            runner = self._engine((conversion.FEATURES_OUTPUT,), lambda: self.network)
         else:
             names = check_blocks(self.name, self.blocks, blocks)
-            runner = self._engine(pooled(names), lambda: self._part(names, True))
-        return self._compute(runner, images, name, engine, scheduler=scheduler, out=out)
+            outputs = conversion.pooled(names)
+            runner = self._engine(outputs, lambda: self._part(names, True))
+        if not is_dask:
+            return compute(runner, images, size, name=name)
+        from ..distributed import compute_features
+
+        shards = compute_features(
+            runner, images, size, scheduler=scheduler, out=out, cache=cache
+        )
+        return shards.features
 
     def activations(
         self,
@@ -185,44 +191,27 @@ class PretrainedModel:
     ) -> np.ndarray:
         """Compute a block's output for each picture: the input of the next block.
 
-        With all blocks up to this one frozen, training starts from here. Without one:
-        the prepared pixels, uint8. Other parameters as for `extract_features`.
-
-        Returns
-        -------
-        ndarray of shape (n, height, width, channels), float16
-            (n, augmentations, …) where there are several.
+        Without a block: the prepared pixels, uint8. Parameters as for
+        `extract_features`. Returns float16 (n, height, width, channels), or
+        (n, augmentations, …) where there are several.
         """
         copies, size = augmentation_names(augmentations), self.input_size
+        is_dask = engines.is_dask(engine)
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
-            if engines.is_dask(engine):
+            if is_dask:
                 raise UserInputError("Dask computes a block's output: name a block.")
             pixels, describe = engines.Pixels(size), "Preparing pictures"
             return compute(pixels, images, size, copies, np.uint8, describe=describe)
         names = check_blocks(self.name, self.blocks, block)
         runner = self._engine(names, lambda: self._part(names, False))
-        # Complete, since training looks at every row.
-        dask = {"complete": True, "describe": "Computing activations"}
-        return self._compute(runner, images, name, engine, copies, np.float16, **dask)
-
-    def _compute(
-        self,
-        runner: engines.Engine,
-        images: Images,
-        name: str | None,
-        engine: str | None,
-        augmentations: Sequence[str] = (AS_IS,),
-        dtype: type = np.float32,
-        **dask: Any,
-    ) -> np.ndarray:
-        """Compute in this process, or on a Dask cluster."""
-        what = (runner, images, self.input_size, augmentations, dtype)
-        if not engines.is_dask(engine):
+        what = (runner, images, size, copies, np.float16)
+        if not is_dask:
             return compute(*what, name=name)
         from ..distributed import compute_features
 
-        return compute_features(*what, cache=name is not None, **dask).features
+        # Complete, since training looks at every row.
+        return compute_features(*what, cache=cache, complete=True).features
 
     def predict_labels(
         self, images: Images, top: int = 5
@@ -239,15 +228,10 @@ class PretrainedModel:
         Returns
         -------
         list, for each picture, of (label, probability)
-
-        Raises
-        ------
-        WeightsUnavailable
-            The weights of the ImageNet classifier are not here.
         """
         top = validation.whole_number("top", top, 1, 1000)
-        outputs, part = (CLASSIFIER_OUTPUT,), "classifier"
-        runner = self._engine(outputs, lambda: self.classifier, part)
+        outputs = (conversion.CLASSIFIER_OUTPUT,)
+        runner = self._engine(outputs, lambda: self.classifier)
         probabilities = compute(runner, images, self.input_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -257,7 +241,7 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner = engines.compile_network(network)
+        runner = conversion.compile_network(network)
         return compute(runner, images, self.input_size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
@@ -268,33 +252,30 @@ class PretrainedModel:
         """The names of the augmentations that `fine_tune` uses: two by default."""
         return augmentation_names(2 if chosen is None else chosen)
 
-    def _is_changed(self, part: str) -> bool:
-        built = self.__dict__.get(part)
-        return built is not None and digest(built) != self._digests[part]
-
     def _engine(
-        self,
-        outputs: tuple[str, ...],
-        keras_network: Callable[[], "keras.Model"],
-        part: str = "network",
+        self, outputs: tuple[str, ...], keras_network: Callable[[], "keras.Model"]
     ) -> engines.Engine:
         """The engine for these outputs, with the weights that the network has now."""
-        from_file = self.is_bundled and engines.uses_onnx(self.engine)
-        if not from_file or self._is_changed(part):
-            return engines.compile_network(keras_network(), self.engine)
-        name = conversion.bundled_name(self.name, self.precision)
-        content = f"{read_card('weights').files[name]} {outputs}"
-        key = hashlib.sha256(content.encode()).hexdigest()
+        is_classifier = outputs == (conversion.CLASSIFIER_OUTPUT,)
+        part = "classifier" if is_classifier else "network"
+        built = self.__dict__.get(part)  # by cached_property
+        is_new = built is None or conversion.digest(built) == self._digests[part]
+        if not self.is_bundled or self.engine == "tensorflow" or not is_new:
+            return conversion.compile_network(keras_network(), self.engine)
+        key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
+        return engines.remembered(
+            (key,), lambda: conversion.bundled_engine(self._path, outputs, key)
+        )
 
-        def make() -> engines.Engine:
-            path = conversion.bundled_path(self.name, self.precision)
-            network = conversion.extract(path, outputs)
-            shape = conversion.output_shape(network, outputs)
-            return engines.OnnxEngine(network.SerializeToString(), key, shape, outputs)
+    def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
+        """The network up to a block, or several ones' averages and maxima."""
+        import keras
+        from keras.layers import Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D
 
-        return engines.remembered((key,), make)
-
-    def _part(self, names: Sequence[str], is_pooled: bool) -> "keras.Model":
-        ends = [self.blocks[name][-1] for name in names]
-        name = "-".join((self.name, *names))
-        return network_up_to(self.network, ends, is_pooled, name)
+        ends = [self.network.get_layer(self.blocks[block][-1]) for block in blocks]
+        output = ends[0].output
+        if is_pooled:
+            kinds = (GlobalAveragePooling2D, GlobalMaxPooling2D)
+            output = Concatenate()([kind()(x.output) for x in ends for kind in kinds])
+        name = "-".join((self.name, *blocks))
+        return keras.Model(self.network.inputs[0], output, name=name)

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..cards import bundled_file
 from ..downloads import DownloadError, download
 from ..errors import DamagedFile, WeightsUnavailable
 from ..files import as_path
-from ..native import check_tensorflow, import_tensorflow
+from ..native import import_tensorflow
 from .efficientnet_lite import EfficientNetLite
 from .recipes import RECIPES
 
@@ -48,10 +48,9 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
         download(weights_address(name, include_top), file, md5)
     except (DownloadError, OSError) as error:
         raise WeightsUnavailable(
-            f"The weights of {name} are not on this machine, and could not be "
-            f"downloaded to {file} ({error}). With internet run "
-            f"`{_command(name, include_top)}`; without, copy {file.name} into "
-            f"{file.parent} from a machine that has it, or use efficientnet_lite0."
+            f"The weights of {name} could not be downloaded to {file} ({error}). With "
+            f"internet run `{_command(name, include_top)}`; without, copy the file from "
+            "a machine that has it, or use efficientnet_lite0."
         ) from error
 
 
@@ -65,40 +64,36 @@ def fault_of_weights(file: Path) -> str | None:
         return "missing"
     import h5py
 
-    recipes = RECIPES.values()
-    published = {f: md5 for r in recipes for f, md5 in zip(r.files, r.md5, strict=True)}
     try:
-        h5py.File(file, "r").close()
+        h5py.File(file, "r").close()  # also finds what was cut short
     except OSError:
         return "no file of weights"
+    recipes = RECIPES.values()
+    published = {f: md5 for r in recipes for f, md5 in zip(r.files, r.md5, strict=True)}
     md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
     return "altered" if published.get(file.name) not in ("", None, md5) else None
 
 
 def build(name: str, include_top: bool) -> "keras.Model":
     """Build a pretrained network with its preprocessing, as one flat Keras model."""
-    check_tensorflow()
-    recipe = RECIPES[name]
-    if recipe.application and not weights_file(name, include_top).is_file():
-        fetch_weights(name, include_top)
     import_tensorflow()
     import keras
 
+    recipe = RECIPES[name]
+    if recipe.application and not weights_file(name, include_top).is_file():
+        fetch_weights(name, include_top)
     pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
-    options: dict[str, Any] = {
-        "input_tensor": preprocessing_layers(pixels, recipe.pixels),
-        "include_top": include_top,
-        "pooling": None if include_top else "avg",
-    }
-    if recipe.application:
-        network = application(name, **options)
-    else:
-        network = EfficientNetLite(name, **options)
+    network = (application if recipe.application else EfficientNetLite)(
+        name,
+        include_top=include_top,
+        input_tensor=preprocessing_layers(pixels, recipe.pixels),
+        pooling=None if include_top else "avg",
+    )
     whole = f"{name}_classifier" if include_top else name
     return keras.Model(pixels, network.outputs[0], name=whole)
 
 
-def application(name: str, include_top: bool, **options: Any) -> "keras.Model":
+def application(name: str, include_top: bool, **options: object) -> "keras.Model":
     """Call the network's function in `keras.applications`."""
     import keras
 

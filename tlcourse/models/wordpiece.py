@@ -14,10 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import DamagedFile, UserInputError, callers_level
+from ..features.pictures import elements_of
 from ..validation import shown
 from .bert import PADDING
-
-TOGETHER = 1000  # texts of one library call, whose result is much larger than the ids
 
 Sentences: TypeAlias = Any  # a str, or an iterable of str, see `as_sentences`
 
@@ -29,14 +28,8 @@ class TruncationWarning(UserWarning):
 class Tokenizer:
     """WordPiece with the vocabulary of one BERT.
 
-    Parameters
-    ----------
-    vocabulary : path
-        Its vocab.txt, a token per line, [PAD] first.
-    lower_case : bool
-        Lower-case and strip accents, as "uncased" networks do.
-    longest : int
-        Tokens that the network takes, [CLS] and [SEP] included.
+    `vocabulary` is the path of its vocab.txt, [PAD] first; `lower_case` also strips
+    accents, as "uncased" networks do; `longest` counts [CLS] and [SEP].
     """
 
     def __init__(
@@ -57,6 +50,7 @@ class Tokenizer:
                 f"{vocabulary} cannot be read as a vocabulary of BERT ({error})."
             ) from None
         library.no_padding()
+        library.enable_truncation(longest)
         self._tokenizer, self._unknown = library, unknown
 
     def __len__(self) -> int:
@@ -66,15 +60,17 @@ class Tokenizer:
     def ids(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The token ids of each sentence, int32; one warning for all that are cut."""
         ids, too_long = [], 0
-        for start in range(0, len(sentences), TOGETHER):
-            texts = map(_unicode, sentences[start : start + TOGETHER])
-            for entry in self._tokenizer.encode_batch(list(texts)):
+        for start in range(0, len(sentences), 1000):  # of less memory than all at once
+            # Halves of surrogate pairs are joined to characters, or else replaced.
+            texts = [
+                text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+                for text in sentences[start : start + 1000]
+            ]
+            for entry in self._tokenizer.encode_batch(texts):
                 array = np.array(entry.ids, np.int32)
-                if len(array) > self.longest:
-                    array = np.append(array[: self.longest - 1], array[-1])
-                    too_long += 1
                 array[array == PADDING] = self._unknown  # a text may contain "[PAD]"
                 ids.append(array)
+                too_long += bool(entry.overflowing)
         if too_long:
             warnings.warn(
                 f"Texts longer than the {self.longest} tokens that the network takes "
@@ -89,38 +85,26 @@ class Tokenizer:
         return [self._tokenizer.id_to_token(int(number)) or "[UNK]" for number in ids]
 
 
-def _unicode(text: str) -> str:
-    """The text with surrogates joined to characters, or else replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def as_sentences(texts: Sentences) -> list[str]:
     """List the texts of a str, or of an iterable or `tf.data.Dataset` of str."""
     if hasattr(texts, "as_numpy_iterator"):
-        texts = _of_dataset(texts)
+        texts = [
+            text for part in elements_of(texts) for text in np.ravel(part).tolist()
+        ]
+        texts = [
+            x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in texts
+        ]
     if isinstance(texts, str | np.ndarray) and np.ndim(texts) == 0:
         texts = [str(texts)]
-    no_order = bytes | dict | set | frozenset
-    has_order = isinstance(texts, Iterable) and not isinstance(texts, no_order)
-    sentences = list(texts) if has_order else [texts]
+    unordered = bytes | dict | set | frozenset
+    is_ordered = isinstance(texts, Iterable) and not isinstance(texts, unordered)
+    sentences = list(texts) if is_ordered else [texts]
     if not sentences:
         raise UserInputError("There are no texts; at least one is needed.")
     for position, text in enumerate(sentences):
         if not isinstance(text, str):
             raise UserInputError(
                 f"Text number {position} is {shown(text)}; expected a str or a list of "
-                "str. Of a data set give the split's sentences: "
-                "dataset.train.sentences."
+                "str. Of a data set give dataset.train.sentences."
             )
     return list(map(str, sentences))
-
-
-def _of_dataset(dataset: Any) -> list:
-    """The texts of a data set of strings, or of (string, label), batched or not."""
-    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserInputError("The tf.data.Dataset repeats for ever: add .take(n).")
-    texts: list = []
-    for element in dataset.as_numpy_iterator():
-        text = element[0] if isinstance(element, tuple) else element
-        texts += np.ravel(text).tolist()
-    return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts]

@@ -3,6 +3,7 @@
 The output of the frozen blocks is computed once; Keras' `fit` trains the rest on it.
 """
 
+import gc
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from .. import validation as checks
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
 from ..features.text import Ragged
-from ..native import clear_away, import_tensorflow
+from ..native import import_tensorflow
 from .batches import Batches, Rows, split_rows
 from .classifiers import FineTuned, positions_among
 from .fitting import Model, Preparation, Settings, cut_copy, train_probe
@@ -151,7 +152,7 @@ def prepare_fine_tuning(
         targets = positions_among(classes, own_set[1], count)
         held_out = Rows(np.arange(count), targets, np.ones(count))
     import_tensorflow()
-    clear_away()
+    gc.collect()  # networks refer to themselves in circles
     started = time.perf_counter()
     blocks = list(model.blocks)
     last_frozen = blocks[blocks.index(first) - 1] if first else None
