@@ -91,7 +91,7 @@ def harder_kind():
         "exchanged": swapped(right),
         "otherwise": right | {"poly": 0.2},
         UNREADABLE: [
-            ({"mono": 0.8}, "'mono' and 'poly'"),
+            ({"mono": 0.8}, "No value yet for 'poly'"),
             (0.8, "a dictionary"),
         ],
     }
