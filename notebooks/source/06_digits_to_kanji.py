@@ -38,8 +38,8 @@ names = [*some_digits.label_names, *(meanings[name] for name in some_kanji.label
 tl.show.pictures([*some_digits.images, *some_kanji.images], names, columns=12)
 
 # %% [markdown]
-# A learner of Kanji is judged by signs in *other people's* handwriting. So are our networks: the hands that wrote the
-# test signs wrote none of the training signs.
+# A learner of Kanji is judged by signs in *other people's* handwriting. So are our networks. The hands here are free fonts,
+# each printed in many variations; the fonts of the test signs appear nowhere in training or validation.
 
 # %%
 print("to learn from:", ", ".join(sorted(set(kanji.train.groups))))
@@ -48,25 +48,27 @@ print("to be judged by:", ", ".join(sorted(set(kanji.test.groups))))
 # %% [markdown]
 # ## Pretrain: digits
 #
-# The network is small: three convolutions, the average over all positions, softmax. He initialization is meant for ReLU
-# (K. He et al., ICCV 2015).
+# The network is small: three convolutions, the average over all positions, softmax. Its weights begin as He and others
+# proposed for layers with ReLU (ICCV 2015), `he_uniform` in Keras.
 
 # %%
 import keras
-from keras import layers
+
+relu = {"padding": "same", "activation": "relu", "kernel_initializer": "he_uniform"}
+
 
 # %%
 def small_network(classes):
     return keras.Sequential([
         keras.Input((28, 28)),
-        layers.Reshape((28, 28, 1)),
-        layers.Rescaling(1 / 255),
-        layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", kernel_initializer="he_uniform", name="conv_1"),
-        layers.Conv2D(32, 3, padding="same", activation="relu", kernel_initializer="he_uniform", name="conv_2"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, padding="same", activation="relu", kernel_initializer="he_uniform", name="conv_3"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(classes, activation="softmax"),
+        keras.layers.Reshape((28, 28, 1)),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(16, 3, strides=2, name="conv_1", **relu),
+        keras.layers.Conv2D(32, 3, name="conv_2", **relu),
+        keras.layers.MaxPooling2D(),
+        keras.layers.Conv2D(64, 3, name="conv_3", **relu),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(classes, activation="softmax"),
     ])
 
 
@@ -125,8 +127,9 @@ maps = look_inside.predict(fire, verbose=0)
 tl.show.channels([maps[depth][0] for depth in range(3)], ["conv_1", "conv_2", "conv_3"])
 
 # %% [markdown]
-# Edges in the first row, pieces of strokes and their ends and meetings in the second. Nothing in them is about 3 or 7.
-# That is the hope on which the whole lesson rests: what has been learned for digits may be good for other writing.
+# Each square is one channel, bright where it responds. The first row still shows the strokes and their edges; the third
+# is coarse, and harder to read. Nothing in the first row is about 3 or 7. That is the hope on which the whole lesson
+# rests: what has been learned for digits may be good for other writing.
 #
 # ## Carry over: sixty Kanji, four labels each
 #
@@ -192,8 +195,8 @@ tl.widgets.DrawAKanji(side_by_side, sixty)
 # that a network is given: scaled to one size, its weight in the middle, as in MNIST.
 #
 # One draw, two numbers of labels and 300 steps are what a lesson has time for. `make results` did the same with five draws
-# and more numbers of labels, and went on with each training until more steps hardly help: up to 1,500 of them where
-# there are many pictures. There the digits were learned in 600 steps. It adds a fourth way: a linear probe on features of
+# and more numbers of labels, and showed each picture about eighty times: 300 to 1,500 steps. There the digits were
+# learned in 600 steps. It adds a fourth way: a linear probe on features of
 # the ImageNet network that you know.
 
 # %%
@@ -212,16 +215,15 @@ tl.widgets.LabelSlider(curve, "Sixty Kanji by unseen hands: the best way depends
 # was free to move. This is called *negative transfer*. One way to think of it: a beginning is a place, training ends up
 # somewhere near, and near to what ten digits need is not where sixty signs are told apart best.
 #
-# And was it not the other way round after 300 steps, above? Compare: the short training favours the carried layers that
-# may move, at four labels and at twenty; the long one does not. There the gift was a head start: time, and not a better
-# result.
+# And was it not the other way round after 300 steps, above? There, with twenty labels, the carried layers that may move
+# were ahead; after longer training they are not. There the gift was a head start: time, and not a better result.
 #
 # Where exactly do the lines cross?
 
 # %%
 for first, second in [("carried, frozen", "carried, trained further"), ("carried, trained further", "from scratch")]:
     labels = curve.crossing(first, second)
-    print(f"{second!r} beats {first!r} " + (f"from {labels:,.0f} labels on" if labels else "nowhere here"))
+    print(f"{second!r} beats {first!r} " + (f"from {labels:,.0f} labels in all" if labels else "nowhere here"))
 
 # %% [markdown]
 # And the ImageNet network? It has never seen writing. But it is more than a hundred times as large and was trained on more
@@ -274,8 +276,9 @@ show_layers(100)
 # The band is one standard deviation over five draws. With ten signs it is wide: forty pictures decide, and which forty
 # is luck. Whoever compares two methods there by one run each compares luck; our five cannot tell them apart, either.
 #
-# With a hundred signs they can. Freezing costs there, and most of it comes with the second layer: what lies deeper is more
-# about digits. Free to move, the layers cost little and bring nothing: four hundred pictures are enough to begin alone.
+# With a hundred signs the bands are narrower, and still most differences are no larger than they are. What can be read
+# there: frozen, three layers are not better than none; free to move, they are neither better nor worse. With four hundred
+# pictures a network this small learns about as much alone.
 #
 # ## A transfer that fails
 #
@@ -298,7 +301,7 @@ for name, start in {"as it is": source, "inverted": inverted, "labels shuffled":
     print(f"{name:16} frozen: {accuracy(frozen, judged.images, judged.labels):.0%} right")
 
 # %% [markdown]
-# And over five draws, trained to the end, with the layers that were trained further beside the frozen ones:
+# And over five draws of longer training, with the layers that were trained further beside the frozen ones:
 
 # %%
 found = tl.results("kanji.spoiled")
@@ -309,9 +312,9 @@ for name in ("as it is", "inverted", "labels shuffled"):
         print(f"{name:16} {way:18} {score['mean']:.0%} ± {score['sd']:.0%}")
 
 # %% [markdown]
-# Shuffled labels do most harm while the layers are frozen: whoever has to learn by heart which picture carries which label
-# learns nothing about strokes. Let the layers move, and it is the other way round: those from shuffled labels recover,
-# those from inverted pictures stay behind. They hold something definite, and it is wrong here.
+# Shuffled labels do most harm while the layers are frozen: labels that have nothing to do with the pictures reward no
+# features of strokes. Let the layers move, and both recover most of what they lost, but not all: each is still some points
+# below the network from scratch.
 #
 # Compare each line with "from scratch". A beginning can be worse than none, and nothing warns you: the training runs, the
 # loss falls, and the network is merely not as good as it could be. The only way to know is to have trained the same from
@@ -379,11 +382,11 @@ tl.check("6.3", rescued_accuracy, train, inverted)
 # ## Summary
 #
 # - Carrying over means: the first layers begin where another task has left them; the last layer is new.
-# - Frozen layers win while labels are few; with many, a small network from scratch has won. Where the lines cross has to
-#   be measured, and depends on how long each is trained.
+# - Among the small networks, frozen layers were ahead while labels were few; with many, the one from scratch was. Where
+#   the lines cross has to be measured, and depends on how long each is trained.
 # - A rich source, ImageNet's photographs, was worth more than a similar but poor one, ten digits.
-# - A source that differs from the target in something simple, such as polarity, can make a beginning that is worse than
-#   none; making target and source alike can cure it.
+# - A source that differs from the target in something simple, such as dark strokes on a light ground, can make a beginning
+#   that is worse than none; making target and source alike can cure it.
 # - Always train the same from scratch for comparison.
 # - What we measured: one small network, digits and Kanji, signs judged in two unseen hands. How a large network behaves
 #   does not follow from it; that is what lesson 05 measures on solar cells.
