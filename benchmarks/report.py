@@ -58,14 +58,14 @@ ROWS = (
             f"Arrays → features: {name}",
             f"{{bench[arrays][images_per_second][{name}][median]:.0f}} images/s",
         )
-        for name in (OURS, INT8, ONNX, OPENVINO, LITERT, TORCH, KERAS)
+        for name in (OURS, INT8, TORCH, KERAS)
     ),
     *(
         (
             f"JPEG folder → features: {name}",
             f"{{bench[folder][images_per_second][{name}][median]:.0f}} images/s",
         )
-        for name in (OURS, INT8, KERAS)
+        for name in (OURS, INT8)
     ),
     *(
         (

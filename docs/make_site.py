@@ -131,7 +131,8 @@ def readme(title: str) -> str:
         section.partition("\n")[0]: section.partition("\n")[2].strip()
         for section in sections
     }
-    return lessons.with_buttons(top.strip() if title == "top" else found[title])
+    part = top.strip() if title == "top" else found[title]
+    return lessons.with_buttons(part.replace("](docs/", "]("))
 
 
 def lessons_table(_) -> str:

@@ -91,7 +91,7 @@ def harder_kind():
         "exchanged": swapped(right),
         "otherwise": right | {"poly": 0.2},
         UNREADABLE: [
-            ({"mono": 0.8}, "'mono' and 'poly'"),
+            ({"mono": 0.8}, "No value yet for 'poly'"),
             (0.8, "a dictionary"),
         ],
     }
@@ -371,7 +371,7 @@ def wide_head():
         "probe": right | {"probe": right["probe"] - 0.1},
         "wide": right | {"wide": right["wide"] - 0.02},
         UNREADABLE: [
-            (right | {"wide": None}, "'wide' is still None"),
+            (right | {"wide": None}, "No value yet for 'wide'"),
             (With(right, (None, wide)), "`probe`"),
         ],
     }
@@ -595,7 +595,7 @@ def better_than_chance():
         "exchanged": swapped(right),
         "films": right | {"probe": accuracy(films.test)},
         "otherwise": right | {"probe": 0.123},
-        UNREADABLE: [(right | {"probe": None}, "still None"), (0.6, "dictionary")],
+        UNREADABLE: [(right | {"probe": None}, "No value yet"), (0.6, "dictionary")],
     }
 
 
@@ -610,7 +610,7 @@ def who_should_wait():
         "no verdict": right | {"Cleo": "batchnorm"},
         "otherwise": right | {"Cleo": "new head"},
         UNREADABLE: [
-            (right | {"Ada": None, "Dora": None}, "'Ada', 'Dora' is still None"),
+            (right | {"Ada": None, "Dora": None}, "No value yet for 'Ada', 'Dora'"),
             (right | {"Eve": "nothing"}, "'Ada' and 'Ben'"),
         ],
     }
@@ -730,7 +730,7 @@ def columns_mixed_up():
         "exchanged": swapped(right),
         "otherwise": right | {"lite0": right["lite0"] - 0.2},
         UNREADABLE: [
-            (right | {"lite2": None}, "'lite2' is still None"),
+            (right | {"lite2": None}, "No value yet for 'lite2'"),
             (With(right, (None, judged_wide)), "`both`"),
         ],
     }
@@ -768,7 +768,7 @@ def two_stacks():
         "leaks on folds": dict.fromkeys(right, sound),
         "prefit": dict.fromkeys(right, leaks),
         UNREADABLE: [
-            (right | {"leaks": None}, "'leaks' is still None"),
+            (right | {"leaks": None}, "No value yet for 'leaks'"),
             (leaks, "'leaks' and 'does not leak'"),
         ],
     }
@@ -827,7 +827,7 @@ def numbers_of_the_record():
         "functional": answer(28 / 30, 0.1),
         "otherwise": answer(0.5, 0.1),
         UNREADABLE: [
-            (answer(0.6, None), "'above guessing' is still None"),
+            (answer(0.6, None), "No value yet for 'above guessing'"),
             (answer(0.6, 10), "percentage"),
         ],
     }

@@ -119,7 +119,7 @@ HTML = {
     "table": lambda name: formatted(Table((name, "n"), [(name, 1)]))["text/html"],
     "freeze table": lambda name: formatted(freeze_table(name))["text/html"],
     "figure in words": confusion_in_words,
-    "answer": lambda name: Answer(name, {}, lambda: None).words,
+    "answer": lambda name: Answer(name).words,
     "mistake browser": lambda name: page(
         browser_of_mistakes(name).answer(name, "other")
     ),

@@ -1,32 +1,25 @@
 """The long doctor: what an instructor looks at before a class, beside the learner's.
 
-Packs, networks, downloads that stopped half-way, proxies, the clock; and, where asked
-to, whether each host of the downloads answers.
+Packs, networks and folders; and, where asked to, whether each host of the downloads
+answers.
 """
 
 import os
-import re
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from tlcourse import doctor, fetching
 from tlcourse.datasets import downloaded, find_pack, list_packs, read_pack
 from tlcourse.datasets.pack import MANIFEST
 from tlcourse.doctor import Finding
-from tlcourse.downloads import fault_of_host, without_password
+from tlcourse.downloads import fault_of_host
 from tlcourse.errors import TLCourseError
-from tlcourse.files import UNFINISHED, as_path
-from tlcourse.folders import cache_folder, left_alone, pack_folders
+from tlcourse.files import as_path
+from tlcourse.folders import left_alone, pack_folders
 from tlcourse.models import bert_folder, weights
 
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-PUBLISHED = "2026-01-01"  # no clock that is right says an earlier date
 FROM_EACH_HOST = ("dogs", "minilm", "mobilenet_v2")
-QUIET = 3600  # seconds without a change: nobody writes to it any longer
 FOLDERS = {  # of other packages: variable that moves it, usual place
     "KERAS_HOME": "~/.keras",
     "MPLCONFIGDIR": "~/.config/matplotlib",
@@ -85,62 +78,6 @@ def folders() -> Iterator[Finding]:
         yield Finding("other files", "look", text)
 
 
-def clock() -> Iterator[Finding]:
-    today = time.strftime("%Y-%m-%d")
-    if today < PUBLISHED:
-        text = f"it says {today}. Set it: downloads and archives fail by a wrong clock."
-        yield Finding("clock", "look", text)
-
-
-def proxies() -> Iterator[Finding]:
-    """Only where one is set that cannot be one."""
-    for variable in (*PROXIES, *map(str.upper, PROXIES)):
-        proxy = os.environ.get(variable, "")
-        if proxy and (fault := fault_of_proxy(proxy)):
-            text = f"is {without_password(proxy)}, which {fault}: nothing is fetched. "
-            cure = f"Set it to http://HOST:PORT, or run: unset {variable}"
-            yield Finding(variable, "look", text + cure)
-
-
-def fault_of_proxy(proxy: str) -> str | None:
-    """What is wrong with a proxy's address, as a clause, or None."""
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        _ = parts.port
-    except ValueError as error:
-        return f"is no address ({error})"
-    if parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
-        return f"begins with {parts.scheme}://, expected http://"
-    # What lacks a colon or a slash (http//host, http:/host) reads as a host of that
-    # name, or as none.
-    host = parts.hostname or ""
-    if not re.fullmatch(r"[\w.:-]+", host) or host in ("http", "https"):
-        return "names no host"
-    return None
-
-
-def unfinished_downloads() -> Iterator[Finding]:
-    """Only where a download that was killed has left something."""
-    for path in _unfinished():
-        files = [path, *path.rglob("*")]
-        if max(file.stat().st_mtime for file in files) < time.time() - QUIET:
-            size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
-            text = f"{size:,.0f} MB that nothing uses any longer. Run: "
-            yield Finding("unfinished download", "look", f'{text}rm -r "{path}"')
-
-
-def _unfinished() -> Iterator[Path]:
-    """What the course's downloads and tensorflow-datasets' are written to at first."""
-    sets = Path(downloaded.builder().data_path).parents[1]
-    networks = weights.weights_file("vgg16").parent
-    ours = [bert_folder.models_folder(), networks, cache_folder() / "dogs"]
-    for folder in (*ours, *sets.glob("downloads/tlcourse-*")):
-        yield from folder.glob(f"{UNFINISHED}*")
-        yield from folder.glob(f"{downloaded.EXTRACTED}*")
-    for pattern in ("*/incomplete.*", "downloads/**/*.tmp.*"):
-        yield from sets.glob(pattern)
-
-
 def hosts() -> Iterator[Finding]:
     """Ask each host once, all at the same time."""
     with ThreadPoolExecutor(len(FROM_EACH_HOST)) as pool:
@@ -165,4 +102,4 @@ def fault_of_fetching(name: str) -> str | None:
     return fault_of_host(min(infos, key=lambda url: infos[url].size))
 
 
-CHECKS = (packs, networks, folders, clock, proxies, unfinished_downloads)
+CHECKS = (packs, networks, folders)

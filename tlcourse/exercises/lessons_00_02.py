@@ -8,12 +8,12 @@ import numpy as np
 import tlcourse as tl
 
 from .table import (
-    Anything,
+    AnyAnswer,
     Array,
     Number,
     Shares,
-    having,
     near,
+    require,
     rows,
     share,
     unexpected,
@@ -68,7 +68,7 @@ def few_labels(answer, few_cells):
 
 @rows("0.2", Shares("mono", "poly"))
 def harder_kind(answer, classifier):
-    having(classifier, "new_classifier", "score", "predict")
+    require(classifier, "new_classifier", "score", "predict")
     solar, features = tl.load_dataset("solar"), _features("test")
     labels, kinds = solar.test.labels, np.asarray(solar.test.groups)
     test = classifier.score(features, labels)
@@ -120,7 +120,7 @@ def minutes_saved(answer):
 
 @rows("1.2", Number())
 def splits_won(answer, live):
-    having(live, "live", "points")
+    require(live, "live", "points")
     few, many = (_wins(live.points, index) for index in (0, -1))
     yield "right", sum(few), {"splits": len(few)}
     yield "five labels", answer in (sum(many), sum(few) + sum(many))
@@ -132,10 +132,10 @@ def _wins(points, index):
     return [probe > scratch for probe, scratch in zip(*pairs, strict=True)]
 
 
-@rows("1.3", Anything())
+@rows("1.3", AnyAnswer())
 def harder_characters(answer, live):
     for curve, name in ((answer, "your curve"), (live, "live")):
-        having(curve, name, "points", "seeds")
+        require(curve, name, "points", "seeds")
     points = answer.points
     others = set(points) != {"scratch", "probe"}
     yield "methods", others, {"methods": ", ".join(points)}

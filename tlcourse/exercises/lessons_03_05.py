@@ -8,13 +8,13 @@ import tlcourse as tl
 
 from ..errors import CheckError, UserInputError
 from .table import (
-    Anything,
+    AnyAnswer,
     Array,
     Network,
     Number,
     Shares,
-    having,
     near,
+    require,
     rows,
     share,
     unexpected,
@@ -121,7 +121,7 @@ def trained_block(network, snapshot):
 @rows("4.3", Shares("probe", "wide"))
 def wide_head(answer, probe, wide):
     features, labels = _validation()
-    accuracy = having(probe, "probe", "score").score(features, labels)
+    accuracy = require(probe, "probe", "score").score(features, labels)
     yield "probe", not near(answer["probe"], accuracy), {"accuracy": accuracy}
     network = Network().read(wide, "the trained keras.Sequential", "`wide`")
     accuracy = np.mean((np.asarray(network(features)).ravel() > 0.5) == labels)
@@ -154,7 +154,7 @@ def number_of_steps(answer):
     yield "partial batches", answer in (rounded_up, seen // BATCH, seen / BATCH)
 
 
-@rows("5.2", Anything())
+@rows("5.2", AnyAnswer())
 def too_large_a_rate(tuned, probe_accuracy):
     record = getattr(tuned, "record", None)
     if not isinstance(record, dict) or not hasattr(tuned, "score"):

@@ -8,13 +8,13 @@ import tlcourse as tl
 
 from ..training.evaluation import keras_outputs
 from .table import (
-    Anything,
+    AnyAnswer,
     Array,
     Network,
     Shares,
     dictionary,
-    having,
     near,
+    require,
     rows,
     share,
     unexpected,
@@ -40,8 +40,8 @@ def transferred_weights(answer):
 
 @rows("6.2", Shares(SCRATCH, FROZEN))
 def two_ways(answer, train, source):
-    having(train, "train", "__call__")
-    having(source, "source", "get_layer")
+    require(train, "train", "__call__")
+    require(source, "source", "get_layer")
     test, few = _sixty().test, _sixty().train.sample(per_class=FEWER)
 
     def accuracies(split):
@@ -57,8 +57,8 @@ def two_ways(answer, train, source):
 
 @rows("6.3", share())
 def rescued_transfer(answer, train, inverted):
-    having(train, "train", "__call__")
-    having(inverted, "inverted", "get_layer")
+    require(train, "train", "__call__")
+    require(inverted, "inverted", "get_layer")
     test = _sixty().test
     before, rescued = (_trained(train, inverted, LABELS, inverted=i) for i in (0, 1))
     details = {"before": _accuracy(before, test)}
@@ -95,7 +95,7 @@ TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
 PROBE, ALWAYS = "probe", "always the same"
 
 
-@rows("7.1", Anything())
+@rows("7.1", AnyAnswer())
 def number_of_tokens(answer, model):
     tokens = model.tokens(TEXT)
     yield "tokens", isinstance(answer, list | tuple) and list(answer) == tokens
@@ -107,7 +107,7 @@ def number_of_tokens(answer, model):
     yield "otherwise", True, details
 
 
-@rows("7.2", Anything())
+@rows("7.2", AnyAnswer())
 def nearest_review(answer, model, learned):
     sentences = list(learned.sentences)
     features = model.extract_features(learned.sentences)
@@ -193,7 +193,7 @@ def _with_fault(tail, fault):
     return network
 
 
-@rows("8.1", Anything())
+@rows("8.1", AnyAnswer())
 def who_should_wait(answer):
     verdicts = dictionary(answer, tuple(COLLEAGUES))
     yield "no verdict", not set(verdicts.values()) <= set(FACTS)
@@ -222,7 +222,7 @@ def mended(network):
     yield "right", True, counts
 
 
-@rows("8.3", Anything())
+@rows("8.3", AnyAnswer())
 def larger_test(answer, correct):
     bias = share(minimum=-1).read(answer, "one number between 0 and 1")
     expected = "an array of True and False, one row per probe"

@@ -6,13 +6,13 @@ import tlcourse as tl
 
 from ..datasets.same_pictures import as_collections, find_pairs
 from .table import (
-    Anything,
+    AnyAnswer,
     Array,
     Number,
     Shares,
     dictionary,
-    having,
     near,
+    require,
     rows,
     share,
     unexpected,
@@ -43,7 +43,7 @@ def _mean_of_the_best():
 
 @rows("9.2", Shares(*COLUMNS))
 def columns_mixed_up(answer, both, judged_wide):
-    having(both, "both", "score")
+    require(both, "both", "score")
     wide = Array().read(judged_wide, "2560 features per row", "judged_wide")
     labels = tl.load_dataset("solar").validation.labels
     order = np.random.default_rng(0).permutation(len(wide))
@@ -57,11 +57,11 @@ def columns_mixed_up(answer, both, judged_wide):
     yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
 
 
-@rows("9.3", Anything())
+@rows("9.3", AnyAnswer())
 def two_stacks(answer, wide, judged_wide):
     stacks = dictionary(answer, (LEAKS, SOUND))
     for name, stack in stacks.items():
-        having(stack, name, "cv", "final_estimator_", "named_estimators_")
+        require(stack, name, "cv", "final_estimator_", "named_estimators_")
     leaks, sound = stacks[LEAKS], stacks[SOUND]
     yield "exchanged", leaks.cv != "prefit" and sound.cv == "prefit"
     yield "leaks on folds", leaks.cv != "prefit"

@@ -82,7 +82,7 @@ def numbers(value: Any) -> np.ndarray | None:
     return array if array.dtype.kind in "buif" else None
 
 
-class Anything:
+class AnyAnswer:
     """An answer that the exercise's own rows look at; the base of all kinds."""
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> Any:
@@ -95,7 +95,7 @@ class Anything:
 
 
 @dataclass(frozen=True)
-class Number(Anything):
+class Number(AnyAnswer):
     """One finite number; what differs by less than this from a row is equal to it."""
 
     minimum: float = 0
@@ -110,7 +110,7 @@ class Number(Anything):
             raise unexpected(value, expected, name)
         number = array.item()
         if self.maximum == 1 < number <= 100:
-            expected += ". As a percentage it may be right; score() returns 0 to 1"
+            expected += ". As a percentage it may be right: divide it by 100"
         is_inside = self.minimum <= number <= self.maximum
         if not is_inside or (self.whole and number % 1):
             raise unexpected(number, expected, name)
@@ -130,7 +130,7 @@ def share(minimum: float = 0) -> Number:
     return Number(minimum, maximum=1, absolute=NEAR)
 
 
-class Shares(Anything):
+class Shares(AnyAnswer):
     """A dictionary with a share for each of these names, and no others."""
 
     def __init__(self, *names: str, minimum: float = 0) -> None:
@@ -149,17 +149,17 @@ class Shares(Anything):
 
 def dictionary(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """A dictionary with these names and no others, none of whose values is None."""
-    if not isinstance(value, dict) or set(value) != set(names):
+    if not isinstance(value, dict) or set(value) - set(names):
         keys = list(value)[:6] if isinstance(value, dict) else value
         expected = f"a dictionary with {' and '.join(map(repr, names))}, and no other"
         raise unexpected(keys, expected)
-    missing = [name for name in names if value[name] is None]
+    missing = [repr(name) for name in names if value.get(name) is None]
     if missing:
-        raise NotYet(f"{', '.join(map(repr, missing))} is still None.")
+        raise NotYet(f"No value yet for {', '.join(missing)}.")
     return value
 
 
-class Array(Anything):
+class Array(AnyAnswer):
     """An array of finite numbers, or of True and False, of any shape."""
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> np.ndarray:
@@ -169,7 +169,7 @@ class Array(Anything):
         return array
 
 
-class Network(Anything):
+class Network(AnyAnswer):
     """A Keras model, or an object that has one as its `model` or `network`."""
 
     def read(self, value: Any, expected: str, name: str = "the answer") -> Any:
@@ -181,14 +181,14 @@ class Network(Anything):
         raise unexpected(value, expected, name)
 
 
-def having(value: Any, name: str, *attributes: str) -> Any:
-    """What a stub passes besides the answer, recognised by what it can do."""
+def require(value: Any, name: str, *attributes: str) -> Any:
+    """What a stub passes besides the answer, or NotYet: it needs these attributes."""
     if not all(hasattr(value, attribute) for attribute in attributes):
         raise unexpected(value, "what the lesson made under that name", f"`{name}`")
     return value
 
 
-_CHECKS: dict[str, tuple[Anything, Callable[..., Iterator[tuple]]]] = {}
+_CHECKS: dict[str, tuple[AnyAnswer, Callable[..., Iterator[tuple]]]] = {}
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class Exercise:
         return "otherwise", self.sentences["otherwise"].format(**named)
 
 
-def rows(number: str, kind: Anything) -> Callable:
+def rows(number: str, kind: AnyAnswer) -> Callable:
     """Say that the decorated generator gives the rows of an exercise."""
 
     def register(function: Callable) -> Callable:

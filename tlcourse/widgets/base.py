@@ -3,7 +3,7 @@
 import base64
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -23,13 +23,10 @@ class Answer:
     ----------
     text : str
         All of it in words; also the figure's description.
-    data : dict
-        The numbers behind it, ready for JSON.
     """
 
     text: str
-    data: dict
-    draw: Callable[[], Figure] = field(repr=False)
+    draw: Callable[[], Figure] = Figure
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", printable(self.text, lines=True))

@@ -84,21 +84,18 @@ class DrawAKanji(Widget):
         picture, best, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
             values = _probabilities(name, network, picture)
-            best[name] = [
-                {
-                    "character": self._names[k],
-                    "meaning": self._meanings.get(self._names[k], ""),
-                    "probability": round(float(values[k]), 4),
-                }
-                for k in np.argsort(-values, kind="stable")[:TOP]
-            ]
+            top = np.argsort(-values, kind="stable")[:TOP]
+            characters = [self._names[k] for k in top]
+            meanings = [self._meanings.get(character, "") for character in characters]
+            best[name] = (meanings, values[top])
             texts = (
-                f"{each['character']} ({each['meaning']}) {each['probability']:.0%}"
-                for each in best[name]
+                f"{character} ({meaning}) {share:.0%}"
+                for character, meaning, share in zip(
+                    characters, meanings, values[top], strict=True
+                )
             )
             lines.append(f"{name}: {', '.join(texts)}")
-        data = {"predictions": best, "picture": picture.tolist()}
-        return Answer("\n".join(lines), data, partial(_draw, picture, best))
+        return Answer("\n".join(lines), partial(_draw, picture, best))
 
     def _arrange(self, ipywidgets: Any) -> list:
         self.undo = ipywidgets.Button(description="Undo a stroke")
@@ -107,7 +104,7 @@ class DrawAKanji(Widget):
         self.clear.on_click(lambda _: self._set_strokes([]))
         self.control.layout.width = "18em"
         if not has_canvas():
-            note = Answer(WITHOUT_CANVAS, {}, Figure).words
+            note = Answer(WITHOUT_CANVAS).words
             return [ipywidgets.HTML(note), self.control, self.words, self.picture]
         from ipycanvas import Canvas
 
@@ -156,7 +153,7 @@ class DrawAKanji(Widget):
         if len(drawing):
             self._display(self.answer(drawing))
         else:
-            self.words.value = Answer("Draw a character.", {}, Figure).words
+            self.words.value = Answer("Draw a character.").words
             self.picture.value = ""
 
     def _paint(self) -> None:
@@ -194,7 +191,7 @@ def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
     return np.asarray(network(pixels[None].astype(np.float32), training=False))[0]
 
 
-def _draw(picture: np.ndarray, best: dict[str, list[dict]]) -> Figure:
+def _draw(picture: np.ndarray, best: dict[str, tuple]) -> Figure:
     """The input and each network's classes, in English: every font can write it."""
     sheet = Figure(figsize=(WIDTH, 2.2), layout="constrained")
     first, *others = sheet.subplots(1, 1 + len(best))
@@ -202,9 +199,9 @@ def _draw(picture: np.ndarray, best: dict[str, list[dict]]) -> Figure:
     first.set(xticks=[], yticks=[])
     first.set_title("input of the networks", fontsize=9)
     for number, (axes, name) in enumerate(zip(others, best, strict=True)):
-        values = [100 * each["probability"] for each in best[name]]
-        axes.barh(range(len(values)), values, color=COLOURS[number % len(COLOURS)])
-        meanings = [each["meaning"] for each in best[name]]
+        meanings, values = best[name]
+        colour = COLOURS[number % len(COLOURS)]
+        axes.barh(range(len(values)), 100 * values, color=colour)
         axes.set_yticks(range(len(values)), meanings, fontsize=8)
         axes.invert_yaxis()
         axes.set(xlabel="probability (%)", xlim=(0, 100))

@@ -35,25 +35,20 @@ class Neighbours:
         self.train, self.width = train, rows.shape[1]
         self._index = NearestNeighbors(metric="cosine", algorithm="brute").fit(rows)
 
-    def of(self, features: np.ndarray) -> list[dict]:
+    def of(self, features: np.ndarray) -> list[tuple[int, str, float]]:
         """Row, class and cosine of the nearest to one row of features."""
         count = min(NEIGHBOURS, len(self.train))
-        distances, rows = self._index.kneighbors(features[None], count)
-        return [
-            {
-                "row": int(row),
-                "class": self.train.class_names[self.train.labels[row]],
-                "cosine": round(1 - float(distance), 4),
-            }
-            for row, distance in zip(rows[0], distances[0], strict=True)
-        ]
+        (distances,), (rows,) = self._index.kneighbors(features[None], count)
+        names = (printable(name) for name in self.train.label_names[rows])
+        return list(zip(rows.tolist(), names, 1 - distances, strict=True))
 
-    def shown(self, neighbours: list[dict]) -> tuple[list, list[str]]:
+    def shown(self, neighbours: list[tuple]) -> tuple[list, list[str]]:
         """Their pictures and titles."""
-        return [self.train.images[each["row"]] for each in neighbours], [
-            f"near: {printable(each['class'])}\ncosine {each['cosine']:.2f}"
-            for each in neighbours
+        pictures = [self.train.images[row] for row, _, _ in neighbours]
+        titles = [
+            f"near: {name}\ncosine {cosine:.2f}" for _, name, cosine in neighbours
         ]
+        return pictures, titles
 
 
 class MistakeBrowser(Widget):
@@ -88,9 +83,9 @@ class MistakeBrowser(Widget):
         self._predicted = self._probabilities.argmax(axis=1)
         self._neighbours = Neighbours(train, train_features)
         self._features = validation.features(features)
+        check_lengths(pictures=split, features=self._features)
         columns = np.transpose(train_features)
         check_lengths(columns=self._features.T, columns_in_training=columns)
-        check_lengths(pictures=split, features=self._features)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
@@ -115,38 +110,28 @@ class MistakeBrowser(Widget):
         title = f"{value[0]} predicted as {value[1]}: {len(rows) or 'none'}"
         if len(rows) > SHOWN:
             title += f", the {SHOWN} most confident of them"
-        shown = [self._about(int(row)) for row in rows[:SHOWN]]
-        lines = [f"{title}{':' if shown else '.'}"]
-        for each in shown:
-            near = ", ".join(one["class"] for one in each["neighbours"])
-            shares = _percent(each, ", ")
-            lines.append(
-                f"picture {each['row']}: {shares}; nearest training pictures: {near}"
-            )
-        data = {"true": value[0], "predicted": value[1], "rows": rows.tolist()}
-        draw = partial(self._draw, title, shown)
-        return Answer("\n".join(lines), {**data, "shown": shown}, draw)
+        near = {row: self._neighbours.of(self._features[row]) for row in rows[:SHOWN]}
+        lines = [f"{title}{':' if near else '.'}"]
+        for row, neighbours in near.items():
+            shares = ", ".join(self._best_two(row))
+            names = ", ".join(name for _, name, _ in neighbours)
+            lines.append(f"picture {row}: {shares}; nearest training pictures: {names}")
+        return Answer("\n".join(lines), partial(self._draw, title, near))
 
-    def _about(self, row: int) -> dict:
+    def _best_two(self, row: int) -> list[str]:
+        """The two most probable classes of a picture, with their probabilities."""
         values = self._probabilities[row]
         best = np.argsort(-values, kind="stable")[:2]
-        shares = {self._names[k]: round(float(values[k]), 4) for k in best}
-        near = self._neighbours.of(self._features[row])
-        return {"row": row, "probabilities": shares, "neighbours": near}
+        return [f"{printable(self._names[k])} {values[k]:.0%}" for k in best]
 
-    def _draw(self, title: str, shown: list[dict]) -> Figure:
+    def _draw(self, title: str, near: dict[int, list[tuple]]) -> Figure:
         """A row for each picture: itself, then its neighbours."""
-        if not shown:
+        if not near:
             return Figure(figsize=(4, 0.6))
         images, titles = [], []
-        for each in shown:
-            near, texts = self._neighbours.shown(each["neighbours"])
-            images += [self._split.images[each["row"]], *near]
-            titles += [_percent(each, "\n"), *texts]
-        columns = len(images) // len(shown)
+        for row, neighbours in near.items():
+            nearest, texts = self._neighbours.shown(neighbours)
+            images += [self._split.images[row], *nearest]
+            titles += ["\n".join(self._best_two(row)), *texts]
+        columns = len(images) // len(near)
         return pictures(images, titles, columns, escape_mathtext(title, 100))
-
-
-def _percent(picture: dict, separator: str) -> str:
-    shares = picture["probabilities"].items()
-    return separator.join(f"{printable(name)} {share:.0%}" for name, share in shares)

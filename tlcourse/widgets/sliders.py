@@ -16,6 +16,7 @@ from .base import Answer, Widget
 
 PICTURES = 1000  # of an epoch
 STUDIED = "efficientnet_lite0"  # whose accuracy by the cut was measured
+STUDY = ("blocks that learn", "mean", "sd")
 STEPS = 25  # of the label slider, besides those that were measured
 
 
@@ -34,8 +35,8 @@ class FreezeExplorer(Widget):
     --------
     >>> import tlcourse as tl
     >>> answer = tl.widgets.FreezeExplorer("efficientnet_lite0").answer("block5c")
-    >>> answer.data["frozen"][-1], len(answer.data["trainable_blocks"])
-    ('block5c', 6)
+    >>> answer.text.splitlines()[0]
+    'efficientnet_lite0: 12 of 18 blocks are frozen, up to block5c.'
     """
 
     control_class = "IntSlider"
@@ -45,7 +46,6 @@ class FreezeExplorer(Widget):
         name = validation.one_of("model", getattr(model, "name", model), known)
         self._name, self._known = name, known[name]
         self._blocks = self._known["blocks"]
-        self._study = results("solar_tuning.blocks") if name == STUDIED else None
         count = len(self._blocks)
         bounds = {"value": count, "min": 0, "max": count, "continuous_update": False}
         self.options = {"description": "Blocks frozen", **bounds}
@@ -70,46 +70,32 @@ class FreezeExplorer(Widget):
         parameters = sum(block["parameters"] for block in self._blocks) + head
         trainable = sum(block["trainable"] for block in trained) + head
         cut = f", up to {names[value - 1]}" if 0 < value < len(names) else ""
-        seconds, accuracy = self._seconds_per_epoch(value), self._accuracy(value)
-        measured = "not measured at this cut."
-        if accuracy:
-            measured = f"{accuracy['mean']:.1%} ± {accuracy['sd']:.1%} on solar cells."
         text = (
             f"{self._name}: {value} of {len(names)} blocks are frozen{cut}.\n"
             f"Trainable: {trainable:,} of {parameters:,} parameters, "
             f"{100 * trainable / parameters:.3g} %, the head included.\n"
-            f"An epoch of {PICTURES:,} pictures: about {seconds['in_fit']:.1f} s in "
-            "fit, which computes the frozen blocks again in each epoch; about "
-            f"{seconds['computed_once']:.1f} s where they were computed once.\n"
-            f"Accuracy: {measured}"
+            f"An epoch of {PICTURES:,} pictures: about "
+            f"{self._seconds('in_fit', len(trained)):.1f} s in fit, which computes the "
+            "frozen blocks again in each epoch; about "
+            f"{self._seconds('computed_once', len(trained)):.1f} s where they were "
+            f"computed once.\nAccuracy: {self._accuracy(len(trained))}"
         )
-        data = {
-            "network": self._name,
-            "frozen": names[:value],
-            "trainable_blocks": names[value:],
-            "parameters": parameters,
-            "trainable": trainable,
-            "seconds_per_epoch": seconds,
-            "accuracy": accuracy,
-        }
-        return Answer(text, data, partial(self._draw, value))
+        return Answer(text, partial(self._draw, value))
 
-    def _seconds_per_epoch(self, frozen: int) -> dict[str, float]:
-        """Between two measured cuts, linear in the trainable multiply-adds."""
-        each = [block["multiply_adds"] for block in self._blocks[::-1]]
-        work, seconds = np.cumsum([0, *each]), self._known["seconds"]
-        here, measured = work[len(self._blocks) - frozen], seconds["learning"]
-        return {
-            way: PICTURES * float(np.interp(here, work[measured], seconds[way]))
-            for way in ("in_fit", "computed_once")
-        }
+    def _seconds(self, way: str, trained: int) -> float:
+        """Of an epoch; between measured cuts linear in the trainable multiply-adds."""
+        work = np.cumsum([0, *(b["multiply_adds"] for b in self._blocks[::-1])])
+        seconds = self._known["seconds"]
+        a_picture = np.interp(work[trained], work[seconds["learning"]], seconds[way])
+        return PICTURES * float(a_picture)
 
-    def _accuracy(self, frozen: int) -> dict[str, float]:
-        trainable = len(self._blocks) - frozen
-        if not self._study or trainable not in self._study["blocks that learn"]:
-            return {}
-        index = self._study["blocks that learn"].index(trainable)
-        return {kind: self._study[kind][index] for kind in ("mean", "sd")}
+    def _accuracy(self, trained: int) -> str:
+        study = results("solar_tuning.blocks") if self._name == STUDIED else {}
+        accuracies = zip(*(study.get(key, ()) for key in STUDY), strict=True)
+        for blocks, mean, sd in accuracies:
+            if blocks == trained:
+                return f"{mean:.1%} ± {sd:.1%} on solar cells."
+        return "not measured at this cut."
 
     def _draw(self, frozen: int) -> Figure:
         """Parameters of each block."""
@@ -177,31 +163,27 @@ class LabelSlider(Widget):
         return self._answer_to(validation.number("labels", labels, first, last))
 
     def _answer_to(self, value: float) -> Answer:
-        accuracy = {
-            method: {
-                kind: self._interpolated([getattr(p, kind) for p in points], value)
-                for kind in ("mean", "sd")
-            }
+        accuracies = {
+            method: [self._interpolated(points, kind, value) for kind in ("mean", "sd")]
             for method, points in self._curve.points.items()
         }
         is_measured = bool(np.isclose(self._measured, value).any())
         how = "measured" if is_measured else "between two measured numbers"
         total = f"{value * self._classes:,.0f} in all"
         lines = [f"{value:g} labels of each class, {total} ({how}):"]
-        for method in sorted(accuracy, key=lambda method: -accuracy[method]["mean"]):
-            mean, sd = accuracy[method].values()
+        for method, (mean, sd) in sorted(accuracies.items(), key=lambda m: -m[1][0]):
             lines.append(f"{method}: {mean:.1%} ± {sd:.1%}")
-        data = {"labels": value, "measured": is_measured, "accuracy": accuracy}
-        return Answer("\n".join(lines), data, partial(self._draw, data))
+        means = [mean for mean, _ in accuracies.values()]
+        return Answer("\n".join(lines), partial(self._draw, value, means))
 
-    def _interpolated(self, values: list[float], labels: float) -> float:
+    def _interpolated(self, points: list, kind: str, labels: float) -> float:
+        values = [getattr(point, kind) for point in points]
         return float(np.interp(np.log(labels), np.log(self._measured), values))
 
-    def _draw(self, data: dict) -> Figure:
+    def _draw(self, labels: float, means: list[float]) -> Figure:
         sheet = draw_learning_curve(self._curve, self._title)
-        (axes,), rows = sheet.axes, data["labels"] * self._classes
+        (axes,), rows = sheet.axes, labels * self._classes
         axes.axvline(rows, color="k", linestyle="--")
-        for colour, accuracy in zip(COLOURS, data["accuracy"].values(), strict=False):
-            mean = 100 * accuracy["mean"]
-            axes.plot(rows, mean, "o", ms=11, mfc="none", mew=2, color=colour)
+        for colour, mean in zip(COLOURS, means, strict=False):
+            axes.plot(rows, 100 * mean, "o", ms=11, mfc="none", mew=2, color=colour)
         return sheet

@@ -106,26 +106,26 @@ class TryYourOwn(Widget):
         features = self._model.extract_features([pixels], cache=False)
         grid = self._model.activations([pixels], last, cache=False)[0]
         probabilities = self._classifier.predict_proba(features)[0]
-        order = np.argsort(-probabilities, kind="stable")
-        heat = np.maximum(grid.astype(np.float32) @ self._weights[:, order[0]], 0)
+        best = np.argsort(-probabilities, kind="stable")[:5]
+        heat = np.maximum(grid.astype(np.float32) @ self._weights[:, best[0]], 0)
         heat = heat / heat.max() if heat.max() > 0 else heat
-        names = self._classifier.class_names
-        shares = {names[k]: round(float(probabilities[k]), 4) for k in order[:5]}
-        near, where = self._neighbours.of(features[0]), _region(heat)
-        likely = ", ".join(f"{each} {share:.0%}" for each, share in shares.items())
-        like = ", ".join(f"{n['class']} (cosine {n['cosine']:.2f})" for n in near)
+        names = [printable(self._classifier.class_names[k]) for k in best]
+        shares = [f"{probability:.0%}" for probability in probabilities[best]]
+        near = self._neighbours.of(features[0])
+        likely = ", ".join(map(" ".join, zip(names, shares, strict=True)))
+        like = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
         text = f"{likely}.\nNearest training pictures: {like}.\n"
-        text += f"Evidence for {names[order[0]]}: most in the {where}."
-        data = {"probabilities": shares, "neighbours": near, "where": where}
-        return Answer(text, data, partial(self._draw, data, pixels, heat))
+        text += f"Evidence for {names[0]}: most in the {_region(heat)}."
+        title = "\n".join(map(" ".join, zip(shares, names, strict=True)))
+        return Answer(text, partial(self._draw, title, pixels, heat, near))
 
-    def _draw(self, data: dict, pixels: np.ndarray, heat: np.ndarray) -> Figure:
-        shares = data["probabilities"].items()
-        title = "\n".join(f"{share:.0%} {printable(name)}" for name, share in shares)
-        near, titles = self._neighbours.shown(data["neighbours"])
-        titles = [title, "heat map", *titles]
+    def _draw(
+        self, title: str, pixels: np.ndarray, heat: np.ndarray, near: list[tuple]
+    ) -> Figure:
+        neighbours, texts = self._neighbours.shown(near)
+        titles = [title, "heat map", *texts]
         grey = pixels.mean(axis=-1).astype(np.uint8)
-        sheet = pictures([pixels, grey, *near], titles, len(titles))
+        sheet = pictures([pixels, grey, *neighbours], titles, len(titles))
         lay_over(sheet.axes[1], heat)
         return sheet
 
@@ -169,7 +169,7 @@ class TryYourOwn(Widget):
             self._png = answer.figure._repr_png_()
         except (TLCourseError, MemoryError) as error:
             sentence = str(error) or f"{name} is too large for this machine's memory."
-            answer, self._png = Answer(sentence, {}, Figure), b""
+            answer, self._png = Answer(sentence), b""
         self.words.value = answer.words
         self._paint()
 

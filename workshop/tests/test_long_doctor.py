@@ -1,7 +1,6 @@
-"""The long doctor finds packs, networks, proxies and downloads at fault."""
+"""The long doctor finds packs, networks and hosts at fault."""
 
 import os
-import shutil
 import socket
 from types import SimpleNamespace
 
@@ -17,17 +16,13 @@ from workshop import doctor
 from workshop.__main__ import app
 from workshop.packs import write_pack
 
-CACHE = "TLCOURSE_CACHE/tlcourse-cache"
-
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
-    """A machine with nothing fetched and no proxy."""
+    """A machine with nothing fetched."""
     for variable in ("TLCOURSE_CACHE", "KERAS_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    proxies = (*doctor.PROXIES, *map(str.upper, doctor.PROXIES))
-    for name in ("TLCOURSE_PACKS", *proxies):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TLCOURSE_PACKS", raising=False)
     sets = tmp_path / "sets" / "oxford_iiit_pet" / "4.0.0"
     builder = SimpleNamespace(data_path=sets, is_prepared=lambda: False)
     monkeypatch.setattr(downloaded, "builder", lambda: builder)
@@ -78,51 +73,6 @@ def test_weights_that_are_not_as_published(tmp_path, monkeypatch, content, expec
 def test_a_folder_of_another_package_that_cannot_be_written_to(monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "Set KERAS_HOME" in said(doctor.folders, "KERAS_HOME")
-
-
-def test_a_clock_before_the_course(monkeypatch):
-    clock = SimpleNamespace(strftime=lambda form: "1970-01-01")
-    monkeypatch.setattr(doctor, "time", clock)
-    assert "it says 1970-01-01. Set it" in said(doctor.clock, "clock")
-
-
-@pytest.mark.parametrize(
-    ("proxy", "fault"),
-    [
-        ("http//proxy.example:3128", "names no host"),
-        ("ftp://anna:secret@proxy.example", "ftp://…@proxy.example"),
-        ("http://anna:secret@proxy.example:3128", ""),
-    ],
-)
-def test_a_proxy_that_is_none_is_named_without_its_password(monkeypatch, proxy, fault):
-    monkeypatch.setenv("https_proxy", proxy)
-    text = said(doctor.proxies, "https_proxy")
-    assert bool(text) == bool(fault) and fault in text and "secret" not in text
-
-
-LEFT_OVER = (
-    "KERAS_HOME/models/.unfinished-laptop-123-x/unfinished/vgg16.h5",
-    f"{CACHE}/models/.unfinished-laptop-123-x/unfinished/model.safetensors",
-    f"{CACHE}/dogs/.unfinished-laptop-123-x/unfinished/pug.jpg",
-    "sets/downloads/tlcourse-pets/.unfinished-laptop-123-x/images.tar.gz",
-    "sets/downloads/tlcourse-pets/.unpacked-x/pug.jpg",
-    "sets/downloads/oxford_iiit_pet/images.tar.gz.tmp.0123/images.tar.gz",
-    "sets/mnist/incomplete.ABC_3.0.1/train.tfrecord",
-)
-
-
-@pytest.mark.parametrize("name", LEFT_OVER)
-def test_what_a_killed_download_left_is_named_once_it_is_old(tmp_path, name):
-    path = tmp_path / name
-    path.parent.mkdir(parents=True)
-    path.write_bytes(bytes(3_000_000))
-    assert list(doctor.unfinished_downloads()) == []
-    for each in (path, *path.parents[:2]):
-        os.utime(each, (1, 1))
-    text = said(doctor.unfinished_downloads, "unfinished download")
-    assert text.startswith("look: 3 MB")
-    shutil.rmtree(text.split("rm -r ")[1].strip('"'))
-    assert not path.exists()
 
 
 @pytest.fixture
