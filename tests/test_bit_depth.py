@@ -12,10 +12,10 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import DamagedFile, PictureError, UserInputError
-from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, read_picture
+from tlcourse.predict import RECORD, load_exported
 
 SIZE = (40, 60)
 same = np.testing.assert_array_equal

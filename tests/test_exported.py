@@ -15,7 +15,7 @@ from brightness_export import (
 )
 
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.exported import RECORD, load_exported, open_engine
+from tlcourse.predict import RECORD, load_exported, open_engine
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_record_of_another_form_is_refused(folder, parts, word):
     record = record_of(folder) | parts
     kept = {name: value for name, value in record.items() if value is not None}
     (folder / RECORD).write_text(json.dumps(kept), encoding="utf-8")
-    with pytest.raises(DamagedFile, match=f"{word}.*Copy the whole folder"):
+    with pytest.raises(DamagedFile, match="not what tl.export wrote.*Copy the whole"):
         load_exported(folder)
 
 

@@ -26,10 +26,9 @@ from tlcourse import cli, show
 from tlcourse.cards import Card
 from tlcourse.datasets.core import Split
 from tlcourse.errors import printable
-from tlcourse.exported import load_exported
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
-from tlcourse.predicting import predict_files
+from tlcourse.predict import load_exported, predict_files
 from tlcourse.tables import Table
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row

@@ -27,9 +27,8 @@ from hypothesis import strategies as st
 
 from tlcourse.datasets import from_folder
 from tlcourse.errors import PictureError, TLCourseError, printable
-from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.pictures import read_picture
-from tlcourse.predicting import predict_files
+from tlcourse.predict import RECORD, load_exported, predict_files
 
 settings.register_profile(
     "quick",

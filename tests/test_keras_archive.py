@@ -20,10 +20,10 @@ from hostile_archives import (
 )
 
 from tlcourse.errors import DamagedFile, TLCourseError
-from tlcourse.exported import load_exported
 from tlcourse.keras_archive import CLASSES, load_network
 from tlcourse.models.recipes import RECIPES
 from tlcourse.native import import_tensorflow
+from tlcourse.predict import load_exported
 
 
 @pytest.fixture(scope="module")

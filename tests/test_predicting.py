@@ -13,8 +13,7 @@ import pytest
 from brightness_export import write_brightness_export, write_shades
 
 from tlcourse.errors import UserInputError
-from tlcourse.exported import load_exported
-from tlcourse.predicting import predict_files
+from tlcourse.predict import load_exported, predict_files
 
 
 @pytest.fixture(scope="module")

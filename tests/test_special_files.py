@@ -17,10 +17,10 @@ from tlcourse.datasets import from_folder, unpack
 from tlcourse.distributed import read_shards
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
-from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import read_picture
+from tlcourse.predict import RECORD, load_exported
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 

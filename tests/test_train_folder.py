@@ -16,7 +16,7 @@ from tlcourse import cli
 from tlcourse import train_folder as job_module
 from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
-from tlcourse.exported import load_exported
+from tlcourse.predict import load_exported
 from tlcourse.train_folder import train_folder
 
 pytestmark = pytest.mark.slow

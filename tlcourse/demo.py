@@ -40,32 +40,30 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
     if picture.suffix.lower() not in FORMATS or not picture.parent.is_dir():
         raise UserInputError(
             f"picture is {picture}; expected a name that ends in one of "
-            f"{', '.join(FORMATS)}, in a folder that there is."
+            f"{', '.join(FORMATS)}, in a folder that exists."
         )
     say("Can a network trained on everyday photographs find broken solar cells?\n")
     solar = load_dataset("solar")
-    train, test = solar.train_and_validation, solar.test
+    train, test, names = solar.train_and_validation, solar.test, solar.class_names
     say(f"{len(train):,} photographs of cells to train on, {len(test):,} to test on.")
-    started, model = time.perf_counter(), load_pretrained_model()
+    start, model = time.perf_counter(), load_pretrained_model()
     say(f"Extracting features with {model.name}: half a minute on two free cores …")
-    train_features = model.extract_features(train.images, BLOCKS)
-    test_features = model.extract_features(test.images, BLOCKS)
-    say("Training a linear classifier on these features …")
-    classifier = train_classifier(
-        train_features, train.labels, solar.class_names, train.weights
+    features, test_features = (
+        model.extract_features(split.images, BLOCKS) for split in (train, test)
     )
-    seconds = time.perf_counter() - started
+    say("Training a linear classifier on these features …")
+    classifier = train_classifier(features, train.labels, names, train.weights)
     result = DemoResult(
+        seconds=time.perf_counter() - start,
         accuracy=classifier.score(test_features, test.labels, test.weights),
         plain_accuracy=classifier.score(test_features, test.labels),
-        seconds=seconds,
         peak_megabytes=peak_megabytes(),
         pictures=len(train) + len(test),
     )
     say(report(result, len(test)))
     probabilities = classifier.predict_proba(test_features)
     sheet = plots.right_and_wrong(
-        test.images, test.labels, probabilities, solar.class_names, count=5
+        test.images, test.labels, probabilities, names, count=5
     )
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
     credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
@@ -80,15 +78,14 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
 
 def report(result: DemoResult, tested: int) -> str:
     """The result in lines, between the published numbers in order of accuracy."""
-    rows = [(accuracy, name) for name, accuracy in PUBLISHED.items()]
-    ranking = sorted([*rows, (result.accuracy, THIS_DEMO)])
-    lines = (
-        f"{'>' if name == THIS_DEMO else ' '} {accuracy:7.2%}  {name}"
-        for accuracy, name in ranking
+    accuracies = PUBLISHED | {THIS_DEMO: result.accuracy}
+    ranking = "\n".join(
+        f"{'>' if name == THIS_DEMO else ' '} {accuracies[name]:7.2%}  {name}"
+        for name in sorted(accuracies, key=accuracies.__getitem__)
     )
     return (
         f"\nAccuracy on the {tested:,} test cells, weighted by the experts' "
-        "confidence, as published:\n\n" + "\n".join(lines) + "\n\n"
+        f"confidence, as published:\n\n{ranking}\n\n"
         f"Without the weights: {result.plain_accuracy:.2%}. The published test cells "
         "are not known one by one,\nso a point or two of difference means little. No "
         "layer of the network was trained.\n\n"
@@ -99,13 +96,11 @@ def report(result: DemoResult, tested: int) -> str:
 
 
 def peak_megabytes() -> float:
-    """The most memory (resident set, 10⁶ bytes) that this process has held so far."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage counts the parent program's memory, too
-        mark = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
-        if mark:
-            return int(mark[1]) * 1024 / 1e6
+    """The most memory (resident set, 10⁶ bytes) of this process; off Linux, now."""
     import psutil
 
-    info = psutil.Process().memory_info()
-    return getattr(info, "peak_wset", info.rss) / 1e6
+    status = Path("/proc/self/status")  # getrusage counts the parent's memory, too
+    peak = re.search(r"VmHWM:\s*(\d+)", status.read_text() if status.exists() else "")
+    return (
+        int(peak[1]) * 1024 / 1e6 if peak else psutil.Process().memory_info().rss / 1e6
+    )

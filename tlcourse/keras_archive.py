@@ -37,10 +37,9 @@ CLASSES: dict[str | None, set[str]] = {
 }
 # Bytes; VGG16 with ImageNet's classes has 0.53 GB and 20 kB.
 _LARGEST_FILE, _LARGEST_CONFIG = 1 << 30, 1 << 24
-# Of a picture; no other number of a configuration is larger, unless an array has that
-# many rows.
+# Of a picture: no number in a configuration is larger, except sizes of weights.
 _LARGEST_SIDE = 4096
-_DEEPEST = 32  # lists and dictionaries within each other; in an export a dozen
+_DEEPEST = 32  # lists and dictionaries within each other; a dozen in exports
 
 
 def load_network(path: Path) -> "keras.Model":
@@ -52,18 +51,28 @@ def load_network(path: Path) -> "keras.Model":
         The file is damaged, or has something in it that no export has: another layer, a
         function, a link to another file, arrays larger than the file.
     TLCourseError
-        There is no room for a copy of the weights in the folder for temporary files.
+        There is no free disk space for a temporary copy of the weights.
     """
     import_tensorflow()
     import keras
 
     try:
-        parts = _read(path)
-        config = _checked_config(parts[CONFIG], _largest_dimension(parts[WEIGHTS]))
+        config_file, weights = _read(path)
+        config = json.loads(config_file)
+        _check_config(config, _largest_dimension(weights))
         network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        # A copy of what was checked, wherever the path leads now.
+        # A copy of what was checked: the file itself may change meanwhile.
         with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
-            network.load_weights(_copy(parts[WEIGHTS], Path(folder, WEIGHTS)))
+            copy = Path(folder, WEIGHTS)
+            try:
+                copy.write_bytes(weights)
+            except OSError as error:
+                raise TLCourseError(
+                    f"The weights, {len(weights) / 1e6:,.0f} MB, cannot be copied to "
+                    f"{folder} ({error.strerror or error}). Free disk space there, or "
+                    "set TMPDIR to another folder."
+                ) from error
+            network.load_weights(copy)
     except TLCourseError:
         raise
     except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
@@ -75,20 +84,8 @@ def load_network(path: Path) -> "keras.Model":
     return network
 
 
-def _copy(content: bytes, path: Path) -> Path:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise TLCourseError(
-            f"The weights, {len(content) / 1e6:,.0f} MB, cannot be copied to "
-            f"{path.parent} ({error.strerror or error}). Make room there, or set TMPDIR "
-            "to another folder."
-        ) from error
-    return path
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    """The archive's parts, each once and not compressed: none is larger than the file."""
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """Configuration and weights, each once and not compressed."""
     if path.stat().st_size > _LARGEST_FILE:
         raise ValueError(f"it is larger than {_LARGEST_FILE:,} bytes")
     with zipfile.ZipFile(path) as archive:
@@ -96,35 +93,35 @@ def _read(path: Path) -> dict[str, bytes]:
         names = sorted(entry.filename for entry in entries)
         if names != sorted((CONFIG, WEIGHTS, METADATA)):
             raise ValueError(f"it holds {', '.join(names[:5])}")
-        for entry in entries:
-            is_stored = entry.compress_type == zipfile.ZIP_STORED
-            if not is_stored or entry.compress_size != entry.file_size:
-                raise ValueError(
-                    "it was compressed; Keras writes its files as they are"
-                )
+        if any(
+            entry.compress_type != zipfile.ZIP_STORED
+            or entry.compress_size != entry.file_size
+            for entry in entries
+        ):
+            raise ValueError("it was compressed; Keras writes its files as they are")
         if archive.getinfo(CONFIG).file_size > _LARGEST_CONFIG:
             raise ValueError(f"its {CONFIG} is larger than {_LARGEST_CONFIG:,} bytes")
-        return {name: archive.read(name) for name in (CONFIG, WEIGHTS)}
+        return archive.read(CONFIG), archive.read(WEIGHTS)
 
 
 def _largest_dimension(content: bytes) -> int:
-    """Of all arrays of weights, which must be numbers that lie in the file itself."""
+    """The largest dimension of the weights, which must be numbers in the file itself."""
     import h5py
 
     largest, total, seen = 0, 0, set()
     with h5py.File(io.BytesIO(content), "r") as file:
-        waiting = [file]
-        while waiting:
-            group = waiting.pop()
+        groups = [file]
+        while groups:
+            group = groups.pop()
             for name in group:
                 is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
-                found: Any = group[name] if is_inside else None
-                address = found and h5py.h5o.get_info(found.id).addr
-                if isinstance(found, h5py.Group) and address not in seen:
-                    waiting.append(found)
-                elif _is_plain(found) and address not in seen:
-                    total += found.nbytes
-                    largest = max(largest, *found.shape, 0)
+                item: Any = group[name] if is_inside else None
+                address = item and h5py.h5o.get_info(item.id).addr
+                if isinstance(item, h5py.Group) and address not in seen:
+                    groups.append(item)
+                elif _is_plain(item) and address not in seen:
+                    total += item.nbytes
+                    largest = max(largest, *item.shape, 0)
                 else:
                     raise ValueError(
                         f"its weights {group.name}/{name} are not numbers that lie in "
@@ -150,29 +147,28 @@ def _is_plain(array: Any) -> bool:
     )
 
 
-def _checked_config(content: bytes, largest: int) -> dict:
-    """The network's configuration, which names only classes of exported networks."""
-    config = json.loads(content)
-    if not isinstance(config, dict) or config.get("class_name") != "Functional":
+def _check_config(part: Any, largest: int, depth: int = 0) -> None:
+    """Refuse other classes than those of exported networks, and larger numbers.
+
+    Settings for `compile` are removed.
+    """
+    if depth == 0 and part["class_name"] != "Functional":
         raise ValueError(f"its {CONFIG} does not describe a network of layers")
-    waiting: list[tuple[Any, int]] = [(config, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        if depth > _DEEPEST:
-            raise ValueError(f"its {CONFIG} is nested more than {_DEEPEST} deep")
-        if isinstance(part, dict):
-            part.pop("compile_config", None)  # of a network within a network, too
-            if "class_name" in part:
-                _check_class(part)
-            for key, value in part.items():
-                # Integers under these names say nothing of a size.
-                is_free = key in ("seed", "shared_object_id") and isinstance(value, int)
-                waiting += [] if is_free else [(value, depth + 1)]
-        elif isinstance(part, list):
-            waiting += [(value, depth + 1) for value in part]
-        elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
-            raise ValueError(f"its {CONFIG} asks for {part:,} of something")
-    return config
+    if depth > _DEEPEST:
+        raise ValueError(f"its {CONFIG} is nested more than {_DEEPEST} deep")
+    if isinstance(part, dict):
+        part.pop("compile_config", None)  # of a network within a network, too
+        if "class_name" in part:
+            _check_class(part)
+        for key, value in part.items():
+            # Integers under these names say nothing of a size.
+            if key not in ("seed", "shared_object_id") or not isinstance(value, int):
+                _check_config(value, largest, depth + 1)
+    elif isinstance(part, list):
+        for value in part:
+            _check_config(value, largest, depth + 1)
+    elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
+        raise ValueError(f"its {CONFIG} asks for {part:,} of something")
 
 
 def _check_class(part: dict) -> None:

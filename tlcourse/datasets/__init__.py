@@ -1,4 +1,4 @@
-"""Pictures and sentences with labels: bundled, downloaded, or anyone's own."""
+"""Pictures and sentences with labels: bundled, downloaded, or of one's own."""
 
 from typing import Any
 
@@ -77,8 +77,8 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     Raises
     ------
     TLCourseError
-        The name or an option is unknown; it is not on this machine, and the message
-        says what brings it; or a file is not the published one.
+        The name or an option is unknown; the data is not on this machine (the message
+        says how to get it); or a file is not the published one.
 
     Examples
     --------
@@ -87,12 +87,12 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     <digits: train 5,000, validation 1,000, test 1,000 pictures of 10 classes>
     """
     loader, pack = _LOADERS.get(text("name", name)), find_pack(name)
-    if loader:
-        try:
+    try:
+        if loader:
             return loader(**options)
-        except DatasetUnavailable:
-            if options or not pack:
-                raise
+    except DatasetUnavailable:
+        if options or not pack:
+            raise
     if pack:
         return read_pack(pack)
     raise UserInputError(

@@ -13,9 +13,8 @@ from ..validation import one_of
 from ..validation import seed as checked_seed
 from .core import Dataset, from_arrays
 
-DIGITS = [str(digit) for digit in range(10)]
 REVIEW_DOMAINS = ("films", "products", "tweets")
-NEUTRAL = 0.5  # a mean rating no further than this from 0 is in neither class
+NEUTRAL = 0.5  # reviews with a mean rating no further than this from 0 are left out
 SOLAR_PROTOCOLS = ("deitsch2019", "confident")
 
 
@@ -27,7 +26,7 @@ def load_digits() -> Dataset:
         arrays["split"],
         inputs=arrays["images"],
         labels=arrays["labels"],
-        class_names=DIGITS,
+        class_names=range(10),
     )
 
 
@@ -54,17 +53,16 @@ def kanji_meanings() -> dict[str, str]:
     'tree'
     """
     arrays = _read("kanji")
-    return dict(
-        zip(arrays["class_names"].tolist(), arrays["meanings"].tolist(), strict=True)
-    )
+    names, meanings = arrays["class_names"].tolist(), arrays["meanings"].tolist()
+    return dict(zip(names, meanings, strict=True))
 
 
 def load_reviews(domain: str = "films") -> Dataset:
     """Sentences with an opinion, rated by a dozen people or more from −4 to 4.
 
-    `ratings` are their means; those within `NEUTRAL` of 0 are left out. `groups` name
-    a sentence's source, near repetitions together; no group is in two splits, not even
-    of two domains ("films", "products" or "tweets").
+    `ratings` are the means of these; `groups` name a sentence's source, with near
+    repetitions in one group. No group is in two splits, not even of two domains
+    ("films", "products" or "tweets").
     """
     number = REVIEW_DOMAINS.index(one_of("domain", domain, REVIEW_DOMAINS))
     arrays = _read("reviews")
@@ -101,15 +99,15 @@ def load_samples() -> Dataset:
 def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
     """2,624 electroluminescence photographs of solar cells, functional or defective.
 
-    Experts gave each cell a probability of being defective: 0, 1/3, 2/3 or 1.
+    Experts gave each cell a probability of being defective: 0, 1/3, 2/3 or 1. Splits
+    are stratified by it and by kind of cell ("mono" or "poly", in `groups`); a tenth of
+    the training cells is for validation.
 
     `protocol` "deitsch2019" is as published by Deitsch et al., Solar Energy 185 (2019):
     a quarter of the cells is the test set, cells with a probability above 0 are
     defective, and `weights` are the probabilities of these. "confident" takes only the
-    cells with a probability of 0 or 1. A tenth of the training cells is for validation.
-
-    Splits are stratified by probability and by kind of cell ("mono" or "poly", in
-    `groups`). The paper's own `seed` is not published: average over several.
+    cells with a probability of 0 or 1. The paper's own `seed` is not published: average
+    over several.
     """
     one_of("protocol", protocol, SOLAR_PROTOCOLS)
     paths, probability, kind = _read_elpv()
@@ -159,6 +157,5 @@ def _stratified_split(strata: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _evenly_spaced(rows: np.ndarray, share: float) -> np.ndarray:
-    """This share of the rows, at even distances."""
     steps = np.floor(np.arange(len(rows) + 1) * share + 0.5)
     return rows[np.diff(steps) > 0]

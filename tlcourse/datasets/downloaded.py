@@ -30,24 +30,22 @@ BREEDS = (
     "saint_bernard samoyed scottish_terrier shiba_inu staffordshire_bull_terrier "
     "wheaten_terrier yorkshire_terrier"
 ).split()
+_HOW_TO_GET = (
+    "With internet: `tlcourse fetch dogs` (about 800 MB). Without: "
+    + how_to_carry("dogs")
+)
 
 
 def load_dogs() -> Dataset:
     """Dogs of a pack in `TLCOURSE_PACKS`, or the 25 breeds of Oxford-IIIT Pet."""
-    pack = find_pack("dogs")
+    card, pack = read_card("dogs"), find_pack("dogs")
     if pack:
-        dataset, card = read_pack(pack), read_card("dogs")
+        dataset = read_pack(pack)
         text = dataset.card.text or card.text
         card = replace(card, source=dataset.card.source, text=text)
-        return replace(dataset, name="dogs", card=card)
-    pets = builder()
-    if not pets.is_prepared():
-        raise DatasetUnavailable(
-            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
-            f"in {pets.data_path}. {_how_to_get()}"
-        )
-    dataset = from_folder(_dogs_folder(pets), check=False)
-    return replace(dataset, name="dogs", card=read_card("dogs"))
+    else:
+        dataset = from_folder(_dogs_folder(builder()), check=False)
+    return replace(dataset, name="dogs", card=card)
 
 
 def builder() -> "DatasetBuilder":
@@ -69,17 +67,12 @@ def builder() -> "DatasetBuilder":
     return tfds.builder(PUBLISHED)
 
 
-def _how_to_get() -> str:
-    by_hand = how_to_carry("dogs")
-    return f"With internet: `tlcourse fetch dogs` (about 800 MB). Without: {by_hand}"
-
-
 def fetch() -> None:
-    """Download and prepare the dogs; whole archives serve the next try.
+    """Download and prepare the dogs; archives that are whole are not fetched again.
 
-    tensorflow-datasets would download by itself, but waits for a host that falls silent
-    without end. So the archives are brought here, compared with the SHA-256 that it
-    knows, and given to it as downloads of the user's own.
+    tensorflow-datasets would wait without end for a host that falls silent. So the
+    archives are downloaded here, compared with the SHA-256 that it knows, and given to
+    it as the user's own downloads.
     """
     pets = builder()
     if pets.is_prepared():
@@ -100,15 +93,20 @@ def fetch() -> None:
             pets.download_and_prepare(download_config=config)
     except Exception as error:  # DownloadError, full disks, other archives, …
         raise DatasetUnavailable(
-            f"dogs could not be brought to {folder} ({type(error).__name__}: "
+            f"dogs could not be downloaded to {folder} ({type(error).__name__}: "
             f"{str(error).strip()[:300]}). For a folder on another disk set "
-            f"TFDS_DATA_DIR. {_how_to_get()}"
+            f"TFDS_DATA_DIR. {_HOW_TO_GET}"
         ) from error
     shutil.rmtree(archives, ignore_errors=True)
 
 
 def _dogs_folder(pets: "DatasetBuilder") -> Path:
     """The dogs among the pets as class folders of JPEG files in the cache."""
+    if not pets.is_prepared():
+        raise DatasetUnavailable(
+            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
+            f"in {pets.data_path}. {_HOW_TO_GET}"
+        )
     folder = cache_folder() / "dogs" / pets.info.full_name.replace("/", "-")
     if folder.is_dir():
         return folder
@@ -133,8 +131,7 @@ def _write_dogs(pets: "DatasetBuilder", folder: Path) -> None:
     decoders = decode.PartialDecoding(
         {"image": True, "label": True}, decoders={"image": decode.SkipDecoding()}
     )
-    names = pets.info.features["label"].names
-    seen = set()
+    names, seen = pets.info.features["label"].names, set()
     for part in ("test", "train"):
         rows = pets.as_dataset(split=part, decoders=decoders).as_numpy_iterator()
         for row in rows:

@@ -1,0 +1,323 @@
+"""An exported network: read from its folder, checked, and run."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from .errors import (
+    DamagedFile,
+    PictureError,
+    TLCourseError,
+    UserInputError,
+    printable,
+)
+from .features.bit_depth import BitDepth, is_depth
+from .features.compute import compute
+from .features.decoding import prepare, read_file
+from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
+from .features.pictures import Images, files_below
+from .files import as_path, read_json, sha256
+from .foreign_text import csv_cell, is_formula
+from .models.onnx_file import check_foreign
+from .progress import progress_bar
+from .training.classifiers import Classifier
+from .validation import one_of, shown, whole_number
+
+FORMAT = "tlcourse export 2"
+RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
+VARIANTS = {
+    "float32": "model.onnx",
+    "int8": "model_int8.onnx",
+    "keras": "model.keras",
+}
+_AHEAD = 32  # pictures read ahead, for each worker
+_AGAIN = "Copy the whole folder again."
+
+
+class Prediction(NamedTuple):
+    """One file's probabilities, float32 (classes,), or why there are none."""
+
+    path: Path
+    probabilities: np.ndarray | None
+    error: str
+
+
+class ExportedModel(Classifier):
+    """A network from a folder that `tl.export` wrote. Made by `tl.load_exported`.
+
+    `predict`, `predict_proba`, `score` and `confusion` take pictures as
+    `extract_features` does.
+
+    Attributes
+    ----------
+    folder, variant
+        As given to `load_exported`.
+    record : dict
+        Its record.json: classes, data, training, accuracy, files.
+    input_size : tuple of int
+        (height, width) in pixels.
+    bits : int or None
+        Bit depth of 16-bit pictures that do not state theirs, as in training.
+    """
+
+    def __init__(self, folder: Path, variant: str, record: dict) -> None:
+        self.classes_ = np.array(record["classes"])
+        self._class_names = record["class_names"]
+        self.folder, self.variant, self.record = folder, variant, record
+        self.input_size = (record["input"]["height"], record["input"]["width"])
+        self.bits: int | None = record["input"].get("bits")
+        path = folder / VARIANTS[variant]
+        self._engine = open_engine(path, len(self.classes_), self.input_size)
+
+    def __repr__(self) -> str:
+        (height, width), name = self.input_size, printable(self.folder.name)
+        size = f"{height}×{width} pixels"
+        return f"<{name}, {self.variant}: {size} → {len(self.classes_)} classes>"
+
+    def predict_proba(self, X: "Images") -> np.ndarray:
+        """Predict each class's probability: float32 (n, classes)."""
+        return compute(
+            self._engine, X, self.input_size, describe="Predicting", bits=self.bits
+        )
+
+    def predict_files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
+        """Predict file after file, in their order; unreadable files stop nothing."""
+        predict = partial(self._predict_file, depth=BitDepth(paths, self.bits))
+        step = _AHEAD * workers()
+        with ThreadPoolExecutor(workers()) as pool:
+            for start in range(0, len(paths), step):
+                yield from pool.map(predict, paths[start : start + step])
+
+    def _predict_file(self, path: Path, depth: BitDepth) -> Prediction:
+        try:
+            pixels = prepare(read_file(path), self.input_size, str(path), depth)
+        except PictureError as error:
+            return Prediction(path, None, str(error))
+        probabilities = self._engine.run(pixels[None].astype(np.float32))[0]
+        return Prediction(path, probabilities, "")
+
+
+def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedModel:
+    """Load a network that `tl.export` or `tlcourse train` wrote.
+
+    Nothing in the folder is run as a program: the record is JSON, and ONNX and Keras
+    files are checked before they are opened. Each file must be the one that was written
+    (SHA-256).
+
+    Parameters
+    ----------
+    folder : path
+        As given to `tl.export`.
+    variant : {"float32", "int8", "keras"}
+        "float32" and "int8" are ONNX files; "keras" needs TensorFlow.
+
+    Returns
+    -------
+    ExportedModel
+
+    Raises
+    ------
+    UserInputError
+        No export, or a variant that it does not have.
+    DamagedFile
+        A file is missing, cut short, altered or foreign.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> model = tl.load_exported("my_model")  # doctest: +SKIP
+    >>> model.predict(["cat.jpg", "dog.jpg"])  # doctest: +SKIP
+    array([0, 1])
+    """
+    folder = as_path(folder)
+    variant = one_of("variant", variant, VARIANTS)
+    record, name = read_record(folder), VARIANTS[variant]
+    if name not in record["files"]:
+        why = record["left_out"].get(name, "it was not written")
+        kept = [known for known, file in VARIANTS.items() if file in record["files"]]
+        raise UserInputError(
+            f"{folder} has no {name}: {why}. It has: {', '.join(kept)}."
+        )
+    path = folder / name
+    if not path.is_file() or sha256(path) != record["files"][name]["sha256"]:
+        raise DamagedFile(
+            f"{path} is not the file that was exported: it is missing, or its SHA-256 "
+            f"differs from the one in {RECORD}. {_AGAIN}"
+        )
+    return ExportedModel(folder, variant, record)
+
+
+def read_record(folder: Path) -> dict:
+    """Read the record of an export, and check its form."""
+    path = folder / RECORD
+    if not path.is_file():
+        raise UserInputError(
+            f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse "
+            "train` wrote."
+        )
+    try:
+        record = read_json(path, error=DamagedFile)
+        is_sound = _is_sound(record)
+    except (DamagedFile, ValueError, KeyError, TypeError, AttributeError):
+        is_sound = False
+    if not is_sound:
+        raise DamagedFile(f"{path} is not what tl.export wrote. {_AGAIN}")
+    return record
+
+
+def _is_sound(record: dict) -> bool:
+    """Whether all that is used of a record is there and of the right type."""
+    names, classes = record["class_names"], record["classes"]
+    sides = (record["input"]["height"], record["input"]["width"])
+    bits = record["input"].get("bits")
+    return (
+        record["format"] == FORMAT
+        and isinstance(names, list)
+        and len(names) >= 2
+        and all(isinstance(name, str) for name in names)
+        and isinstance(classes, list)
+        and len(classes) == len(names)
+        and len({type(label) for label in classes}) == 1
+        and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
+        and (bits is None or is_depth(bits))
+        and all(isinstance(file["sha256"], str) for file in record["files"].values())
+        and isinstance(record["left_out"], dict)
+    )
+
+
+def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
+    """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
+    try:
+        if path.suffix == ".keras":
+            from .keras_archive import load_network
+
+            engine: Engine = TensorFlowEngine(load_network(path), path.name)
+        else:
+            engine = OnnxEngine(check_foreign(path), path.name, (classes,))
+        shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
+        if shape != (1, classes):
+            raise ValueError(f"an output {shape}, by the record expected {classes}")
+    except TLCourseError:
+        raise
+    except Exception as error:  # ONNX Runtime's and TensorFlow's own, a dozen kinds
+        reason = str(error).strip().split("\n")[0][:200]
+        raise DamagedFile(
+            f"{path} cannot be run on the pictures of its record ({reason}). {_AGAIN}"
+        ) from None
+    return engine
+
+
+def predict_files(
+    model: ExportedModel,
+    paths: Iterable[Path],
+    write: TextIO,
+    form: str = "csv",
+    top: int = 1,
+) -> tuple[int, int]:
+    """Predict picture files and write the predictions as they come, in their order.
+
+    Parameters
+    ----------
+    model : ExportedModel
+    paths : iterable of path
+        Files, and folders, of which every picture below is taken.
+    write : text file
+        Where to. To a terminal, control characters are written as escapes.
+    form : {"csv", "json"}
+        "csv": picture, label, probability (label_2, probability_2, …), error; no cell
+        is a formula to a spreadsheet: a label that begins with = + - @ has an
+        apostrophe before it (see `foreign_text.csv_cell`), and a path begins with "./".
+        "json": a list of objects with "picture" and "predictions" (each "label" and
+        "probability", the most probable first), or "error"; all names as they are.
+    top : int
+        How many classes of each picture.
+
+    Returns
+    -------
+    tuple of int
+        How many pictures were predicted, and how many could not be read.
+    """
+    names, form = model.class_names, one_of("format", form, ("csv", "json"))
+    top = whole_number("top", top, 1, len(names))
+    files, closed = _find_pictures(paths)
+    if form == "csv":
+        columns = ["label", "probability"]
+        columns += [f"{name}_{n}" for n in range(2, top + 1) for name in columns]
+        write.write(_csv_line(["picture", *columns, "error"]))
+    predictions = chain(closed, model.predict_files(files))
+    failed, total = 0, len(closed) + len(files)
+    bar = progress_bar(predictions, total=total, desc="Predicting", unit=" pictures")
+    for number, (path, probabilities, error) in enumerate(bar):
+        best = []
+        if probabilities is not None:
+            order = np.argsort(-probabilities, kind="stable")[:top]
+            best = [(names[index], float(probabilities[index])) for index in order]
+        if form == "csv":
+            cells = _csv_cells(path, best, error, top)
+            if write.isatty():
+                cells = [printable(cell) for cell in cells]
+            write.write(_csv_line(cells))
+        else:
+            write.write((",\n " if number else "[") + _json_object(path, best, error))
+        failed += bool(error)
+    write.write("]\n" if form == "json" else "")
+    return total - failed, failed
+
+
+def _find_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
+    """The picture files, and the folders that cannot be opened."""
+    files, closed = [], []
+    for path in [as_path(path, "a picture") for path in paths]:
+        if os.path.isdir(path):
+            below = files_below(path)
+            files += below.pictures
+            closed += [Prediction(folder, None, why) for folder, why in below.closed]
+        elif os.path.lexists(path):
+            files.append(path)
+        else:
+            raise UserInputError(
+                f"{path} does not exist. Relative paths start at {Path.cwd()}."
+            )
+    if not files and not closed:
+        raise UserInputError(
+            f"There are no pictures in {shown(list(map(str, paths)))}; expected at "
+            "least one."
+        )
+    return files, closed
+
+
+def _csv_cells(
+    path: Path, best: list[tuple[str, float]], error: str, top: int
+) -> list[str]:
+    cells = [f".{os.sep}{path}" if is_formula(str(path)) else str(path)]
+    for label, probability in best:
+        cells += [csv_cell(label), f"{probability:.4f}"]
+    return cells + [""] * (1 + 2 * top - len(cells)) + [csv_cell(error)]
+
+
+def _csv_line(cells: list[str]) -> str:
+    # Before Python 3.13 a cell with "\r" is quoted only on request.
+    has_return = any("\r" in cell for cell in cells)
+    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\n", quoting=quoting).writerow(cells)
+    return line.getvalue()
+
+
+def _json_object(path: Path, best: list[tuple[str, float]], error: str) -> str:
+    predictions = [{"label": n, "probability": round(p, 4)} for n, p in best]
+    result = {"error": error} if error else {"predictions": predictions}
+    content = {"picture": str(path), **result}
+    text = json.dumps(content, ensure_ascii=False)
+    # Readable letters; JSON's escapes where a name is not Unicode.
+    return text if printable(text) == text else json.dumps(content)
