@@ -120,7 +120,7 @@ def test_a_full_folder_for_temporary_files_is_not_called_damage(
 
     (folder / "model.keras").write_bytes(zipped(sound))
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(TLCourseError, match="Make room") as caught:
+    with pytest.raises(TLCourseError, match="Free disk space") as caught:
         load_network(folder / "model.keras")
     assert not isinstance(caught.value, DamagedFile)
 

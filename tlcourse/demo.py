@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import TLCourseError, UserInputError
@@ -17,21 +16,24 @@ THIS_DEMO = "here: the frozen network, linear classifier"
 # benchmarks/choose_blocks.py.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
+_REPORT = """
+Accuracy on the {tested:,} test cells, weighted by the experts' confidence:
+
+{ranking}
+
+Without the weights: {plain_accuracy:.2%}. The published test cells are not known one
+by one, so a point or two of difference means little. No layer was trained.
+
+{pictures:,} pictures took {seconds:.0f} s and at most {peak_megabytes:,.0f} MB of memory.
+"""
 
 
-@dataclass(frozen=True)
-class DemoResult:
-    """What `run_demo` measured: accuracies weighted as published, and not weighted."""
+def run_demo(picture: Path, say: Callable[[str], None] = print) -> dict[str, float]:
+    """Run the demo and save a picture of right and wrong cells; needs no internet.
 
-    accuracy: float
-    plain_accuracy: float
-    seconds: float
-    peak_megabytes: float
-    pictures: int
-
-
-def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
-    """Run the demo and save a picture of right and wrong cells; needs no internet."""
+    Returns "accuracy" (weighted as published), "plain_accuracy", "seconds",
+    "peak_megabytes" and the number of "pictures".
+    """
     from . import plots
     from .datasets import load_dataset
     from .models.load import load_pretrained_model
@@ -53,13 +55,13 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
     )
     say("Training a linear classifier on these features …")
     classifier = train_classifier(features, train.labels, names, train.weights)
-    result = DemoResult(
-        seconds=time.perf_counter() - start,
-        accuracy=classifier.score(test_features, test.labels, test.weights),
-        plain_accuracy=classifier.score(test_features, test.labels),
-        peak_megabytes=peak_megabytes(),
-        pictures=len(train) + len(test),
-    )
+    result = {
+        "seconds": time.perf_counter() - start,
+        "accuracy": classifier.score(test_features, test.labels, test.weights),
+        "plain_accuracy": classifier.score(test_features, test.labels),
+        "peak_megabytes": peak_megabytes(),
+        "pictures": len(train) + len(test),
+    }
     say(report(result, len(test)))
     probabilities = classifier.predict_proba(test_features)
     sheet = plots.right_and_wrong(
@@ -76,23 +78,14 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
     return result
 
 
-def report(result: DemoResult, tested: int) -> str:
+def report(result: dict[str, float], tested: int) -> str:
     """The result in lines, between the published numbers in order of accuracy."""
-    accuracies = PUBLISHED | {THIS_DEMO: result.accuracy}
+    accuracies = PUBLISHED | {THIS_DEMO: result["accuracy"]}
     ranking = "\n".join(
         f"{'>' if name == THIS_DEMO else ' '} {accuracies[name]:7.2%}  {name}"
         for name in sorted(accuracies, key=accuracies.__getitem__)
     )
-    return (
-        f"\nAccuracy on the {tested:,} test cells, weighted by the experts' "
-        f"confidence, as published:\n\n{ranking}\n\n"
-        f"Without the weights: {result.plain_accuracy:.2%}. The published test cells "
-        "are not known one by one,\nso a point or two of difference means little. No "
-        "layer of the network was trained.\n\n"
-        f"{result.pictures:,} pictures took {result.seconds:.0f} s "
-        f"({result.pictures / result.seconds:.0f} a second) and at most "
-        f"{result.peak_megabytes:,.0f} MB of memory."
-    )
+    return _REPORT.format(tested=tested, ranking=ranking, **result)
 
 
 def peak_megabytes() -> float:

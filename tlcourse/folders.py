@@ -1,11 +1,9 @@
 """Folders: the course's cache, packs, and new folders for results."""
 
 import errno
-import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import TLCourseError, UserInputError
@@ -107,30 +105,3 @@ def check_output_folder(folder: Path) -> None:
             f"{folder} cannot be written: {above} takes no files "
             f"({error.strerror or error}). Choose another folder."
         ) from error
-
-
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep the user's other jobs out of a folder that this one writes at its end.
-
-    The lock lies in the cache and ends with the process. Without a usable cache, the
-    second of two jobs is refused at its end, when the folder is there already.
-    """
-    import filelock
-
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    try:
-        lock = filelock.FileLock(make_cache_folder("jobs") / name, blocking=False)
-        lock.acquire()
-    except filelock.Timeout:
-        raise UserInputError(
-            f"Another job is writing to {folder}. Wait until it has ended, or choose "
-            "another folder."
-        ) from None
-    except (OSError, NotImplementedError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()

@@ -57,22 +57,11 @@ def load_network(path: Path) -> "keras.Model":
     import keras
 
     try:
-        config_file, weights = _read(path)
-        config = json.loads(config_file)
+        config, weights = _read(path)
         _check_config(config, _largest_dimension(weights))
         network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        # A copy of what was checked: the file itself may change meanwhile.
         with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
-            copy = Path(folder, WEIGHTS)
-            try:
-                copy.write_bytes(weights)
-            except OSError as error:
-                raise TLCourseError(
-                    f"The weights, {len(weights) / 1e6:,.0f} MB, cannot be copied to "
-                    f"{folder} ({error.strerror or error}). Free disk space there, or "
-                    "set TMPDIR to another folder."
-                ) from error
-            network.load_weights(copy)
+            network.load_weights(_copy(weights, Path(folder, WEIGHTS)))
     except TLCourseError:
         raise
     except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
@@ -84,24 +73,39 @@ def load_network(path: Path) -> "keras.Model":
     return network
 
 
-def _read(path: Path) -> tuple[bytes, bytes]:
+def _copy(content: bytes, path: Path) -> Path:
+    """Write what was checked: the archive itself may change meanwhile."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise TLCourseError(
+            f"The weights, {len(content) / 1e6:,.0f} MB, cannot be copied to "
+            f"{path.parent} ({error.strerror or error}). Free disk space there, or set "
+            "TMPDIR to another folder."
+        ) from error
+    return path
+
+
+def _refuse_unless(is_sound: object, reason: str) -> None:
+    if not is_sound:
+        raise ValueError(reason)
+
+
+def _read(path: Path) -> tuple[Any, bytes]:
     """Configuration and weights, each once and not compressed."""
-    if path.stat().st_size > _LARGEST_FILE:
-        raise ValueError(f"it is larger than {_LARGEST_FILE:,} bytes")
+    _refuse_unless(path.stat().st_size <= _LARGEST_FILE, "it is too large")
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         names = sorted(entry.filename for entry in entries)
-        if names != sorted((CONFIG, WEIGHTS, METADATA)):
-            raise ValueError(f"it holds {', '.join(names[:5])}")
-        if any(
-            entry.compress_type != zipfile.ZIP_STORED
-            or entry.compress_size != entry.file_size
-            for entry in entries
-        ):
-            raise ValueError("it was compressed; Keras writes its files as they are")
-        if archive.getinfo(CONFIG).file_size > _LARGEST_CONFIG:
-            raise ValueError(f"its {CONFIG} is larger than {_LARGEST_CONFIG:,} bytes")
-        return archive.read(CONFIG), archive.read(WEIGHTS)
+        expected = sorted((CONFIG, WEIGHTS, METADATA))
+        _refuse_unless(names == expected, f"it holds {', '.join(names[:5])}")
+        for entry in entries:
+            is_stored = entry.compress_type == zipfile.ZIP_STORED
+            is_whole = entry.compress_size == entry.file_size
+            _refuse_unless(is_stored and is_whole, "it was compressed")
+        size = archive.getinfo(CONFIG).file_size
+        _refuse_unless(size <= _LARGEST_CONFIG, f"its {CONFIG} is too large")
+        return json.loads(archive.read(CONFIG)), archive.read(WEIGHTS)
 
 
 def _largest_dimension(content: bytes) -> int:
@@ -117,19 +121,17 @@ def _largest_dimension(content: bytes) -> int:
                 is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
                 item: Any = group[name] if is_inside else None
                 address = item and h5py.h5o.get_info(item.id).addr
-                if isinstance(item, h5py.Group) and address not in seen:
+                is_group = isinstance(item, h5py.Group)
+                is_sound = (is_group or _is_plain(item)) and address not in seen
+                where = f"its weights {group.name}/{name}"
+                _refuse_unless(is_sound, f"{where} are no numbers in the file itself")
+                seen.add(address)
+                if is_group:
                     groups.append(item)
-                elif _is_plain(item) and address not in seen:
+                else:
                     total += item.nbytes
                     largest = max(largest, *item.shape, 0)
-                else:
-                    raise ValueError(
-                        f"its weights {group.name}/{name} are not numbers that lie in "
-                        "the file itself"
-                    )
-                seen.add(address)
-    if total > len(content):
-        raise ValueError(f"its weights claim {total:,} bytes and have {len(content):,}")
+    _refuse_unless(total <= len(content), f"its weights claim {total:,} bytes")
     return largest
 
 
@@ -150,14 +152,13 @@ def _is_plain(array: Any) -> bool:
 def _check_config(part: Any, largest: int, depth: int = 0) -> None:
     """Refuse other classes than those of exported networks, and larger numbers.
 
-    Settings for `compile` are removed.
+    Settings for `compile` are removed, also of networks within networks.
     """
-    if depth == 0 and part["class_name"] != "Functional":
-        raise ValueError(f"its {CONFIG} does not describe a network of layers")
-    if depth > _DEEPEST:
-        raise ValueError(f"its {CONFIG} is nested more than {_DEEPEST} deep")
+    is_network = depth > 0 or part["class_name"] == "Functional"
+    _refuse_unless(is_network, f"its {CONFIG} does not describe a network of layers")
+    _refuse_unless(depth <= _DEEPEST, f"its {CONFIG} is nested too deep")
     if isinstance(part, dict):
-        part.pop("compile_config", None)  # of a network within a network, too
+        part.pop("compile_config", None)
         if "class_name" in part:
             _check_class(part)
         for key, value in part.items():
@@ -167,14 +168,16 @@ def _check_config(part: Any, largest: int, depth: int = 0) -> None:
     elif isinstance(part, list):
         for value in part:
             _check_config(value, largest, depth + 1)
-    elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
-        raise ValueError(f"its {CONFIG} asks for {part:,} of something")
+    elif isinstance(part, int):
+        is_small = abs(part) <= max(largest, _LARGEST_SIDE)
+        _refuse_unless(is_small, f"its {CONFIG} asks for {part:,} of something")
 
 
 def _check_class(part: dict) -> None:
     name, module = part["class_name"], part.get("module")
     is_known = name in CLASSES.get(module, ())
-    if not is_known or part.get("registered_name") not in (None, name):
-        what = ".".join(str(word) for word in (module, name) if word)[:80]
-        layer = f"layer {str(part['name'])[:40]!r}" if "name" in part else CONFIG
-        raise ValueError(f"its {layer} has a {what}, which no exported network has")
+    is_own = part.get("registered_name") in (None, name)
+    what = ".".join(str(word) for word in (module, name) if word)[:80]
+    layer = f"layer {str(part['name'])[:40]!r}" if "name" in part else CONFIG
+    reason = f"its {layer} has a {what}, which no exported network has"
+    _refuse_unless(is_known and is_own, reason)

@@ -20,8 +20,7 @@ from .training.classifiers import FineTuned
 from .training.evaluation import ConfusionMatrix, interval
 from .training.probe import LinearProbe
 
-LISTED = 50  # classes in the table
-LISTED_MISTAKES = 10  # of which the card shows half
+LISTED_MISTAKES = 5
 FEW = 10  # test pictures of a class under which its recall says little
 UNEVEN = 3  # times as many training pictures of one class as of another
 _TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
@@ -53,7 +52,9 @@ would be right for {test[baseline]:.1%}.
 |---|---|---|---|
 {classes}
 
-{mistakes}
+Confused most often: {confused}
+
+The mistakes with the highest probability: {surest}
 
 ## Files
 
@@ -65,7 +66,7 @@ would be right for {test[baseline]:.1%}.
 
 ## Data
 
-- Pictures: {data_name}: {counts}; {data[left_out]:,} files left out.
+- Pictures: {name}: {counts}; {data[left_out]:,} files left out.
 - Source: {source}.
 - Licence of the pictures: {licence}.
 
@@ -89,62 +90,55 @@ Written {made[date]} by tlcourse from record.json: {versions}, Python {made[pyth
 def model_card(record: dict) -> str:
     """Write the card of a record in Markdown; every name in it is escaped."""
     data, test, made = record["data"], record["test"], record["made"]
-    counts = ", ".join(
-        f"{sum(classes.values()):,} {split}"
-        for split, classes in data["pictures"].items()
-    )
-    return _CARD.format(
-        **record | {"training": _training(record), "files": _files(record)},
-        name=escaped(data["name"]),
-        count=len(record["class_names"]),
-        some_names=_some(record["class_names"]),
-        backbone_name=escaped(record["backbone"]["name"]),
-        most_frequent=escaped(test["most_frequent"]),
-        classes=_classes(data["pictures"]["train"], test["classes"]),
-        mistakes=_mistakes(test),
-        data_name=escaped(data["name"]),
-        counts=counts,
-        source=escaped(data["source"]),
-        licence=escaped(data["licence"]),
-        limits=_limits(record),
-        versions=", ".join(map(" ".join, made["versions"].items())),
-    )
+    counts = [f"{sum(n.values()):,} {split}" for split, n in data["pictures"].items()]
+    confused = [
+        f"{escaped(true)} taken for {escaped(predicted)}: {count}"
+        for true, predicted, count in test["mistakes"]
+    ]
+    surest = [
+        f"{escaped(one['picture'])}: {escaped(one['predicted'])} "
+        f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
+        for one in test["surest_mistakes"]
+    ]
+    parts = {
+        "name": escaped(data["name"]),
+        "count": len(record["class_names"]),
+        "some_names": _some(record["class_names"]),
+        "backbone_name": escaped(record["backbone"]["name"]),
+        "most_frequent": escaped(test["most_frequent"]),
+        "classes": _classes(data["pictures"]["train"], test["classes"]),
+        "confused": _list(confused),
+        "surest": _list(surest),
+        "files": _files(record),
+        "counts": ", ".join(counts),
+        "source": escaped(data["source"]),
+        "licence": escaped(data["licence"]),
+        "training": _training(record),
+        "limits": _limits(record),
+        "versions": ", ".join(map(" ".join, made["versions"].items())),
+    }
+    return _CARD.format(**(record | parts))
+
+
+def _list(lines: list[str]) -> str:
+    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else "none."
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    shown = ", ".join(map(escaped, names[:most]))
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _classes(trained: dict[str, int], tested: dict[str, dict[str, int]]) -> str:
     """The rows of the table, the lowest recall first, untested classes last."""
-    recalls = {
-        name: counts["right"] / counts["pictures"] if counts["pictures"] else np.inf
-        for name, counts in tested.items()
-    }
     rows = []
-    for name in sorted(recalls, key=lambda name: (recalls[name], name)):
-        count = tested[name]["pictures"]
-        recall = f"{recalls[name]:.1%}" if count else "–"
-        rows.append(
-            f"| {escaped(name)} | {trained.get(name, 0):,} | {count:,} | {recall} |"
-        )
-    if len(rows) > LISTED:
-        rest = (
-            f"{LISTED} with the lowest recall, of {len(rows):,}; record.json has all."
-        )
-        rows[LISTED:] = [f"\nThese are the {rest}"]
-    return "\n".join(rows)
-
-
-def _mistakes(test: dict) -> str:
-    if not test["mistakes"]:
-        return "There were no mistakes."
-    lines = ["Confused most often:", ""]
-    for true, predicted, count in test["mistakes"][: LISTED_MISTAKES // 2]:
-        lines.append(f"- {escaped(true)} taken for {escaped(predicted)}: {count}")
-    lines += ["", "The mistakes with the highest probability, to look at:", ""]
-    for one in test["surest_mistakes"][: LISTED_MISTAKES // 2]:
-        lines.append(
-            f"- {escaped(one['picture'])}: {escaped(one['predicted'])} "
-            f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
-        )
-    return "\n".join(lines)
+    for name, counts in tested.items():
+        of, recall = counts["pictures"], float("inf")
+        if of:
+            recall = counts["right"] / of
+        cells = f"{escaped(name)} | {trained.get(name, 0):,} | {of:,}"
+        rows.append((recall, f"| {cells} | {f'{recall:.1%}' if of else '–'} |"))
+    return "\n".join(row for _, row in sorted(rows))
 
 
 def _files(record: dict) -> str:
@@ -161,22 +155,18 @@ def _files(record: dict) -> str:
 def _training(record: dict) -> str:
     training, choice = record["training"], record.get("job", {}).get("choice", "")
     if training["method"] == "linear probe":
-        text = (
-            "A linear probe: logistic regression on the frozen network's features, "
-            f"C = {training['C']:g}."
-        )
-    else:
-        settings = ", ".join(
-            f"{name} {value:g}"
-            for name, value in training["settings"].items()
-            if isinstance(value, int | float)
-        )
-        first = escaped(training["from_block"] or "its first layer")
-        text = (
-            f"A linear probe first, then fine-tuning from {first} on, batch "
-            f"normalisation frozen (LP-FT, Kumar et al., ICLR 2022): {settings}."
-        )
-    return f"{text}\n{choice}".strip()
+        text = "A linear probe: logistic regression on the frozen network's features"
+        return f"{text}, C = {training['C']:g}.\n{choice}"
+    first = escaped(training["from_block"] or "its first layer")
+    settings = ", ".join(
+        f"{name} {value:g}"
+        for name, value in training["settings"].items()
+        if isinstance(value, int | float)
+    )
+    return (
+        f"A linear probe first, then fine-tuning from {first} on, batch normalisation "
+        f"frozen (LP-FT, Kumar et al., ICLR 2022): {settings}.\n{choice}"
+    )
 
 
 def _limits(record: dict) -> str:
@@ -185,27 +175,22 @@ def _limits(record: dict) -> str:
     few = [name for name, counts in tested.items() if counts["pictures"] < FEW]
     if few:
         lines.append(
-            f"- Fewer than {FEW} test pictures, too few for a recall: {_some(few)}."
+            f"Fewer than {FEW} test pictures, too few for recall: {_some(few)}."
         )
     counts = sorted((count, name) for name, count in trained.items() if count)
     (least, rare), (most, frequent) = counts[0], counts[-1]
     if most >= UNEVEN * least:
         lines.append(
-            f"- Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
+            f"Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
             f"{least:,} of {escaped(rare)}; predictions are biased towards the former."
         )
     if top1 := record["backbone"]["top1"]:
         lines.append(
-            f"- The backbone was pretrained on ImageNet (published top-1 accuracy {top1} "
+            f"The backbone was pretrained on ImageNet (published top-1 accuracy {top1} "
             "%), whose photographs come mostly from North America and Europe and whose "
             "labels are in part wrong."
         )
-    return "\n".join(lines)
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(map(escaped, names[:most]))
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def about_backbone(name: str) -> dict:

@@ -1,7 +1,6 @@
 """An exported network: read from its folder, checked, and run."""
 
 import csv
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -167,32 +166,26 @@ def read_record(folder: Path) -> dict:
         )
     try:
         record = read_json(path, error=DamagedFile)
-        is_sound = _is_sound(record)
+        names, classes = record["class_names"], record["classes"]
+        sides = record["input"]["height"], record["input"]["width"]
+        bits = record["input"].get("bits")
+        checksums = [file["sha256"] for file in record["files"].values()]
+        is_sound = (
+            record["format"] == FORMAT
+            and isinstance(names, list)
+            and isinstance(classes, list)
+            and len(names) == len(classes) > 1
+            and {type(text) for text in (*names, *checksums)} == {str}
+            and len({type(label) for label in classes}) == 1
+            and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
+            and (bits is None or is_depth(bits))
+            and isinstance(record["left_out"], dict)
+        )
     except (DamagedFile, ValueError, KeyError, TypeError, AttributeError):
         is_sound = False
     if not is_sound:
         raise DamagedFile(f"{path} is not what tl.export wrote. {_AGAIN}")
     return record
-
-
-def _is_sound(record: dict) -> bool:
-    """Whether all that is used of a record is there and of the right type."""
-    names, classes = record["class_names"], record["classes"]
-    sides = (record["input"]["height"], record["input"]["width"])
-    bits = record["input"].get("bits")
-    return (
-        record["format"] == FORMAT
-        and isinstance(names, list)
-        and len(names) >= 2
-        and all(isinstance(name, str) for name in names)
-        and isinstance(classes, list)
-        and len(classes) == len(names)
-        and len({type(label) for label in classes}) == 1
-        and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
-        and (bits is None or is_depth(bits))
-        and all(isinstance(file["sha256"], str) for file in record["files"].values())
-        and isinstance(record["left_out"], dict)
-    )
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
@@ -224,28 +217,14 @@ def predict_files(
     form: str = "csv",
     top: int = 1,
 ) -> tuple[int, int]:
-    """Predict picture files and write the predictions as they come, in their order.
+    """Predict picture files, and those in folders, and write a row for each.
 
-    Parameters
-    ----------
-    model : ExportedModel
-    paths : iterable of path
-        Files, and folders, of which every picture below is taken.
-    write : text file
-        Where to. To a terminal, control characters are written as escapes.
-    form : {"csv", "json"}
-        "csv": picture, label, probability (label_2, probability_2, …), error; no cell
-        is a formula to a spreadsheet: a label that begins with = + - @ has an
-        apostrophe before it (see `foreign_text.csv_cell`), and a path begins with "./".
-        "json": a list of objects with "picture" and "predictions" (each "label" and
-        "probability", the most probable first), or "error"; all names as they are.
-    top : int
-        How many classes of each picture.
+    "csv": picture, label, probability (label_2, probability_2, … up to `top`), error.
+    No cell is a formula to a spreadsheet: see `foreign_text.csv_cell`; a path begins
+    with "./". "json": a list of objects with "picture", and "predictions" (each "label"
+    and "probability", the most probable first) or "error".
 
-    Returns
-    -------
-    tuple of int
-        How many pictures were predicted, and how many could not be read.
+    Returns how many pictures were predicted, and how many could not be read.
     """
     names, form = model.class_names, one_of("format", form, ("csv", "json"))
     top = whole_number("top", top, 1, len(names))
@@ -253,7 +232,7 @@ def predict_files(
     if form == "csv":
         columns = ["label", "probability"]
         columns += [f"{name}_{n}" for n in range(2, top + 1) for name in columns]
-        write.write(_csv_line(["picture", *columns, "error"]))
+        _write_csv(write, ["picture", *columns, "error"])
     predictions = chain(closed, model.predict_files(files))
     failed, total = 0, len(closed) + len(files)
     bar = progress_bar(predictions, total=total, desc="Predicting", unit=" pictures")
@@ -263,15 +242,27 @@ def predict_files(
             order = np.argsort(-probabilities, kind="stable")[:top]
             best = [(names[index], float(probabilities[index])) for index in order]
         if form == "csv":
-            cells = _csv_cells(path, best, error, top)
-            if write.isatty():
-                cells = [printable(cell) for cell in cells]
-            write.write(_csv_line(cells))
+            cells = [f".{os.sep}{path}" if is_formula(str(path)) else str(path)]
+            for label, probability in best:
+                cells += [csv_cell(label), f"{probability:.4f}"]
+            cells += [""] * (1 + 2 * top - len(cells)) + [csv_cell(error)]
+            _write_csv(write, cells)
         else:
-            write.write((",\n " if number else "[") + _json_object(path, best, error))
+            pairs = [{"label": n, "probability": round(p, 4)} for n, p in best]
+            result = {"error": error} if error else {"predictions": pairs}
+            write.write(",\n " if number else "[")
+            json.dump({"picture": str(path), **result}, write)
         failed += bool(error)
     write.write("]\n" if form == "json" else "")
     return total - failed, failed
+
+
+def _write_csv(write: TextIO, cells: list[str]) -> None:
+    if write.isatty():
+        cells = [printable(cell) for cell in cells]
+    # Before Python 3.13 a cell with "\r" is quoted only on request.
+    quoting = csv.QUOTE_ALL if "\r" in "".join(cells) else csv.QUOTE_MINIMAL
+    csv.writer(write, lineterminator="\n", quoting=quoting).writerow(cells)  # type: ignore[arg-type]
 
 
 def _find_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
@@ -294,30 +285,3 @@ def _find_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]
             "least one."
         )
     return files, closed
-
-
-def _csv_cells(
-    path: Path, best: list[tuple[str, float]], error: str, top: int
-) -> list[str]:
-    cells = [f".{os.sep}{path}" if is_formula(str(path)) else str(path)]
-    for label, probability in best:
-        cells += [csv_cell(label), f"{probability:.4f}"]
-    return cells + [""] * (1 + 2 * top - len(cells)) + [csv_cell(error)]
-
-
-def _csv_line(cells: list[str]) -> str:
-    # Before Python 3.13 a cell with "\r" is quoted only on request.
-    has_return = any("\r" in cell for cell in cells)
-    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n", quoting=quoting).writerow(cells)
-    return line.getvalue()
-
-
-def _json_object(path: Path, best: list[tuple[str, float]], error: str) -> str:
-    predictions = [{"label": n, "probability": round(p, 4)} for n, p in best]
-    result = {"error": error} if error else {"predictions": predictions}
-    content = {"picture": str(path), **result}
-    text = json.dumps(content, ensure_ascii=False)
-    # Readable letters; JSON's escapes where a name is not Unicode.
-    return text if printable(text) == text else json.dumps(content)

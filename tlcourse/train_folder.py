@@ -56,23 +56,11 @@ def train_folder(
 ) -> ExportedModel:
     """Train a network on a folder of class folders, test it, and export it.
 
-    Parameters
-    ----------
-    folder : path
-        As for `datasets.from_folder`.
-    out : path
-        A new or empty folder; or one with the result of this very job.
-    backbone : str
-        As for `load_pretrained_model`; one that takes pictures.
-    from_block, epochs, seed
-        As for `fine_tune`; with 0 epochs only the linear probe is trained.
-    licence : str, optional
-        Of the pictures, for the model card.
-    say : callable
-        Called with one line after the other on what is done.
-    scheduler : str, optional
-        Address of a Dask scheduler whose workers compute features and activations; they
-        must see the pictures and the cache's folder under the same paths.
+    Arguments are those of `from_folder`, `load_pretrained_model` (one that takes
+    pictures), `fine_tune` (with 0 epochs only a linear probe is trained) and `export`.
+    `out` is a new folder, or holds the result of this very job. `say` is called with
+    one line after the other on what is done. The workers of a Dask `scheduler` must see
+    pictures and cache under the same paths.
     """
     out = as_path(out, "out")
     validation.text("licence", licence or "")
