@@ -1,10 +1,7 @@
 """Keras archives that try to do more than describe a network, each made from a sound one; and damage to any file."""
 
-import base64
 import io
 import json
-import marshal
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -84,17 +81,6 @@ def archive_Lambda_that_downloads(parts: Parts, folder: Path) -> bytes:
     return with_layer(parts, {"class_name": "Lambda", "config": config}, MARKER)
 
 
-def archive_Lambda_of_marshalled_code(parts: Parts, folder: Path) -> bytes:
-    def program(x, path=str(folder / MARKER)):
-        open(path, "w").close()
-        return x
-
-    code = base64.b64encode(marshal.dumps(program.__code__)).decode()
-    config = {"code": code, "defaults": [str(folder / MARKER)], "closure": None}
-    what = {"function": {"class_name": "__lambda__", "config": config}}
-    return with_layer(parts, {"class_name": "Lambda", "config": what})
-
-
 def archive_layer_inside_layers(parts: Parts, folder: Path) -> bytes:
     """The Lambda sits in a network within a layer that wraps another."""
     keras = {"module": "keras.layers", "registered_name": None}
@@ -131,11 +117,6 @@ def archive_network_as_seed(parts: Parts, folder: Path) -> bytes:
     return with_config(parts, config)
 
 
-def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
-    started = {"module": "subprocess", "class_name": "Popen"}
-    return with_layer(parts, {**started, "config": {"args": ["touch", MARKER]}})
-
-
 def archive_registered_class(parts: Parts, folder: Path) -> bytes:
     """The name of one that another package has registered with Keras."""
     known = {"class_name": "ReLU", "registered_name": "hostile>Writer"}
@@ -150,27 +131,6 @@ def archive_layer_without_module(parts: Parts, folder: Path) -> bytes:
 
 def archive_download_as_activation(parts: Parts, folder: Path) -> bytes:
     return with_setting(parts, 2, activation=download())
-
-
-def archive_SavedModel(parts: Parts, folder: Path) -> bytes:
-    """A TensorFlow program beside the archive, which writes a file when it is called."""
-    import tensorflow as tf
-
-    class Program(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3), tf.float32)])
-        def serve(self, x):
-            tf.io.write_file(str(folder / MARKER), "")
-            return {"output_0": x}
-
-    program = Program()
-    tf.saved_model.save(program, str(folder / "program"), signatures=program.serve)
-    where = {"filepath": str(folder / "program"), "call_endpoint": "serving_default"}
-    return with_layer(parts, {"class_name": "TFSMLayer", "config": where})
-
-
-def archive_vocabulary_of_a_local_file(parts: Parts, folder: Path) -> bytes:
-    where = {"vocabulary": str(folder / SECRET)}
-    return with_layer(parts, {"class_name": "StringLookup", "config": where})
 
 
 def archive_deeply_nested_configuration(parts: Parts, folder: Path) -> bytes:
@@ -229,13 +189,6 @@ def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
     return with_weights(parts, change)
 
 
-def archive_soft_link(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file["elsewhere"], file[KERNEL] = kernel, h5py.SoftLink("/elsewhere")
-
-    return with_weights(parts, change)
-
-
 def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
     def change(file, kernel):
         file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
@@ -285,14 +238,6 @@ def archive_entry_outside(parts: Parts, folder: Path) -> bytes:
     return zipped({**parts, **dict.fromkeys(names, b"")})
 
 
-def archive_other_weights(parts: Parts, folder: Path) -> bytes:
-    """NumPy's form of weights, which can hold pickled objects."""
-    file = io.BytesIO()
-    np.savez(file, __root__=np.array([_Program(str(folder / MARKER))], object))
-    others = {name: parts[name] for name in (CONFIG, METADATA)}
-    return zipped({**others, "model.weights.npz": file.getvalue()})
-
-
 def archive_weights_that_the_zip_unfolds(parts: Parts, folder: Path) -> bytes:
     unfolded = {**parts, WEIGHTS: parts[WEIGHTS] + bytes(300 << 20)}
     return zipped(unfolded, zipfile.ZIP_DEFLATED)
@@ -302,14 +247,6 @@ def archive_configuration_under_two_names(parts: Parts, folder: Path) -> bytes:
     """The local header calls it otherwise than the directory at the end."""
     content = zipped(parts)
     return content.replace(CONFIG.encode(), b"konfig.json", 1)
-
-
-class _Program:
-    def __init__(self, marker: str) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple:
-        return os.mkdir, (self.marker,)
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
