@@ -9,7 +9,7 @@ import pytest
 from killed import write_and_be_killed
 
 from tlcourse import cards, files, folders
-from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.errors import DamagedFile, TLCourseError, UserInputError
 
 FOLDERS = [path.parent.name for path in cards.data_folder().glob("*/CARD.md")]
 UMASK = os.umask(0)
@@ -158,3 +158,27 @@ def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
     if Path("/proc/self/maps").exists():  # it says that it has no bytes
         with pytest.raises(UserInputError, match="larger than"):
             files.read_file("/proc/self/maps", most=100)
+
+
+# New folders for results
+
+
+@pytest.mark.parametrize("there", ["file", "link", "full"])
+def test_nothing_is_overwritten(tmp_path, there):
+    path, empty = tmp_path / there, tmp_path / "empty"
+    empty.mkdir()
+    if there == "file":
+        path.touch()
+    elif there == "link":
+        path.symlink_to(empty)
+    else:
+        (path / "thing").mkdir(parents=True)
+    with pytest.raises(UserInputError, match="is there already"):
+        folders.check_output_folder(path)
+    folders.check_output_folder(empty)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TLCourseError, match="cannot be written"):
+        folders.check_output_folder(tmp_path / "file" / "out")
