@@ -16,13 +16,13 @@ from tlcourse import cli, datasets, demo, fetching
 from tlcourse.datasets import Dataset
 from tlcourse.errors import DatasetUnavailable
 
-RESULT = demo.DemoResult(
-    accuracy=0.8513,
-    plain_accuracy=0.8399,
-    seconds=50.0,
-    peak_megabytes=1234.5,
-    pictures=2624,
-)
+RESULT = {
+    "accuracy": 0.8513,
+    "plain_accuracy": 0.8399,
+    "seconds": 50.0,
+    "peak_megabytes": 1234.5,
+    "pictures": 2624,
+}
 
 
 def run(*arguments):
@@ -69,12 +69,7 @@ def test_the_report_ranks_and_explains_the_accuracy():
     text = demo.report(RESULT, 656)
     ranked = [line[:9] for line in text.splitlines() if "%  " in line]
     assert ranked == ["   82.44%", ">  85.13%", "   88.42%"]
-    for part in (
-        "weighted",
-        "83.99%",
-        "2,624 pictures took 50 s (52 a second)",
-        "1,234",
-    ):
+    for part in ("weighted", "83.99%", "2,624 pictures took 50 s", "1,234 MB"):
         assert part in text
 
 

@@ -73,9 +73,6 @@ def test_unknown_names_and_options_are_refused(no_packs, name, options, match):
         datasets.load_dataset(name, **options)
 
 
-# Solar
-
-
 # Splits
 
 

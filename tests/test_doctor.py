@@ -104,9 +104,8 @@ def test_dogs_that_are_not_here_and_both_ways_to_get_them(tmp_path, monkeypatch)
     ("variable", "value", "state"),
     [
         ("KERAS_BACKEND", "torch", "broken"),
-        ("OMP_NUM_THREADS", "two", "look"),
         ("KERAS_BACKEND", "tensorflow", ""),
-        ("OMP_NUM_THREADS", "2,1", ""),
+        ("TF_USE_LEGACY_KERAS", "1", "look"),
     ],
 )
 def test_variables_that_break_the_course(monkeypatch, variable, value, state):

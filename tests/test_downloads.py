@@ -1,8 +1,4 @@
-"""Downloads come whole and as published, or not at all and with a sentence.
-
-Hosts are on loopback and fail in every way; nothing half-written is left, and the next
-try brings the right file.
-"""
+"""Downloads come whole and as published, or not at all and with a sentence."""
 
 import base64
 import hashlib

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -126,33 +127,18 @@ def test_the_examples_of(name, no_internet, tmp_path, monkeypatch):
 def documented():
     """What a learner may call: name as written in a lesson → the object."""
     found = {f"tl.{name}": getattr(tl, name) for name in tl.__all__}
-    members = [(name, value) for name, value in found.items() if inspect.isclass(value)]
-    members += [(f"tl.{name}", getattr(tl, name)) for name in tl._MODULES]
-    for name, owner in members:
-        for part in (
-            reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]
-        ):
-            found |= {
-                f"{name}.{key}": value
-                for key, value in vars(part).items()
-                if is_ours_and_public(key, value)
-            }
+    owners = {name: value for name, value in found.items() if inspect.isclass(value)}
+    owners |= {f"tl.{name}": getattr(tl, name) for name in tl._MODULES}
+    for name, owner in owners.items():
+        for part in inspect.getmro(owner)[::-1] if inspect.isclass(owner) else [owner]:
+            for key, value in vars(part).items():
+                module = getattr(value, "__module__", "tlcourse")
+                if key[0] != "_" and isinstance(value, KINDS) and "tlcourse" in module:
+                    found[f"{name}.{key}"] = value
     return found
 
 
-def is_ours_and_public(name, value):
-    kind = (
-        isinstance(value, property | classmethod | staticmethod)
-        or inspect.isfunction(value)
-        or inspect.isclass(value)
-    )
-    return (
-        kind
-        and not name.startswith("_")
-        and getattr(value, "__module__", "tlcourse").startswith("tlcourse")
-    )
-
-
+KINDS = property | classmethod | staticmethod | types.FunctionType | type
 DOCUMENTED = documented()
 
 
