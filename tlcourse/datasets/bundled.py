@@ -1,13 +1,12 @@
 """Data sets that are on the machine as soon as the course is installed."""
 
 from dataclasses import replace
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from ..cards import bundled_file, read_card
-from ..errors import DatasetUnavailable
 from ..features.pictures import Pictures
 from ..validation import one_of
 from ..validation import seed as checked_seed
@@ -20,27 +19,18 @@ SOLAR_PROTOCOLS = ("deitsch2019", "confident")
 
 def load_digits() -> Dataset:
     """MNIST in part: uint8, 28×28, 500 / 100 / 100 pictures of each digit."""
-    arrays = _read("digits")
+    data = _read("digits")
     return from_arrays(
-        read_card("digits"),
-        arrays["split"],
-        inputs=arrays["images"],
-        labels=arrays["labels"],
-        class_names=range(10),
+        "digits", data["split"], data["images"], data["labels"], range(10)
     )
 
 
 def load_kanji() -> Dataset:
     """100 Kanji of eight fonts: uint8, 28×28; `groups` are fonts, each in one split."""
-    arrays = _read("kanji")
-    return from_arrays(
-        read_card("kanji"),
-        arrays["split"],
-        inputs=arrays["images"],
-        labels=arrays["labels"],
-        class_names=arrays["class_names"],
-        groups=arrays["hand_names"][arrays["hand"]],
-    )
+    data = _read("kanji")
+    groups = data["hand_names"][data["hand"]]
+    columns = (data["split"], data["images"], data["labels"], data["class_names"])
+    return from_arrays("kanji", *columns, groups=groups)
 
 
 def kanji_meanings() -> dict[str, str]:
@@ -65,18 +55,18 @@ def load_reviews(domain: str = "films") -> Dataset:
     ("films", "products" or "tweets").
     """
     number = REVIEW_DOMAINS.index(one_of("domain", domain, REVIEW_DOMAINS))
-    arrays = _read("reviews")
-    sentences = arrays["text"].tobytes().decode("utf-8").split("\n")
-    sources = np.array(REVIEW_DOMAINS)[arrays["group_domain"]]
-    groups = np.char.add(np.char.add(sources, " "), arrays["group_number"].astype(str))
-    ratings = arrays["rating"]
-    rows = (arrays["domain"] == number) & (np.abs(ratings) > NEUTRAL)
+    data = _read("reviews")
+    sentences = np.array(data["text"].tobytes().decode().split("\n"), dtype=object)
+    sources = np.array(REVIEW_DOMAINS)[data["group_domain"]]
+    groups = np.char.add(np.char.add(sources, " "), data["group_number"].astype(str))
+    ratings = data["rating"]
+    rows = (data["domain"] == number) & (np.abs(ratings) > NEUTRAL)
     dataset = from_arrays(
-        read_card("reviews"),
-        arrays["split"][rows],
-        inputs=np.array(sentences, dtype=object)[rows],
-        labels=ratings[rows] > 0,
-        class_names=("negative", "positive"),
+        "reviews",
+        data["split"][rows],
+        sentences[rows],
+        ratings[rows] > 0,
+        ("negative", "positive"),
         groups=groups[rows],
         ratings=ratings[rows],
     )
@@ -85,15 +75,10 @@ def load_reviews(domain: str = "films") -> Dataset:
 
 def load_samples() -> Dataset:
     """Half a dozen photographs, all in `test`, each of a class of its own."""
-    card = read_card("samples")
-    paths = [bundled_file("samples", name) for name in sorted(card.files)]
-    return from_arrays(
-        card,
-        np.full(len(paths), 2),
-        inputs=Pictures(paths),
-        labels=np.arange(len(paths)),
-        class_names=[path.stem for path in paths],
-    )
+    names = sorted(read_card("samples").files)
+    pictures = Pictures([bundled_file("samples", name) for name in names])
+    labels, classes = np.arange(len(names)), [Path(name).stem for name in names]
+    return from_arrays("samples", np.full(len(names), 2), pictures, labels, classes)
 
 
 def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
@@ -110,17 +95,21 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
     over several.
     """
     one_of("protocol", protocol, SOLAR_PROTOCOLS)
-    paths, probability, kind = _read_elpv()
+    folder = Path(str(files("elpv_dataset"))) / "data"
+    table = np.loadtxt(folder / "labels.csv", dtype=str)
+    paths = [folder / name for name in table[:, 0]]
+    probability = np.rint(table[:, 1].astype(float) * 3) / 3
+    kind = table[:, 2]
     strata = np.char.add(kind, np.char.mod("%.2f", probability))
     split = _stratified_split(strata, checked_seed(seed))
     rows = np.isin(probability, (0, 1)) | (protocol != "confident")
     weights = np.where(probability > 0, probability, 1).astype(np.float32)
     return from_arrays(
-        read_card("solar"),
+        "solar",
         split[rows],
-        inputs=Pictures(paths)[rows],
-        labels=(probability > 0)[rows],
-        class_names=("functional", "defective"),
+        Pictures(paths)[rows],
+        (probability > 0)[rows],
+        ("functional", "defective"),
         weights=weights[rows],
         groups=kind[rows],
     )
@@ -129,21 +118,6 @@ def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
 def _read(name: str) -> dict[str, np.ndarray]:
     with np.load(bundled_file(name, f"{name}.npz"), allow_pickle=False) as arrays:
         return dict(arrays)
-
-
-def _read_elpv() -> tuple[list[Path], np.ndarray, np.ndarray]:
-    """Paths, probabilities of a defect, float64, and kinds of the package's cells."""
-    package = find_spec("elpv_dataset")
-    if package is None or package.origin is None:
-        raise DatasetUnavailable(
-            "The solar cells are not installed: run `pip install elpv-dataset`."
-        )
-    folder = Path(package.origin).parent / "data"
-    with open(folder / "labels.csv", encoding="utf-8") as file:
-        rows = [line.split() for line in file if line.strip()]
-    names, probability, kind = zip(*rows, strict=True)
-    thirds = np.rint(np.array(probability, float) * 3) / 3
-    return [folder / name for name in names], thirds, np.array(kind)
 
 
 def _stratified_split(strata: np.ndarray, seed: int) -> np.ndarray:

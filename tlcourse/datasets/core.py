@@ -1,13 +1,13 @@
 """What every data set is made of: three splits with labels, and a card."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import validation
-from ..cards import Card
+from ..cards import Card, read_card
 from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 
@@ -213,9 +213,16 @@ class Dataset:
         return replace(self, **splits, class_names=splits["train"].class_names)
 
 
-def from_arrays(card: Card, split: np.ndarray, **columns: Any) -> Dataset:
-    """Cut columns of a `Split` into a `Dataset`: 0 train, 1 validation, 2 test."""
-    names = [str(name) for name in columns.pop("class_names")]
-    whole = Split(class_names=names, **columns)
-    train, validation, test = (whole.select(split == part) for part in range(3))
-    return Dataset(card.name, train, validation, test, names, card)
+def from_arrays(
+    name: str,
+    split: np.ndarray,
+    inputs: np.ndarray | Pictures,
+    labels: np.ndarray,
+    class_names: Iterable,
+    **columns: np.ndarray,
+) -> Dataset:
+    """Cut columns of a `Split` into a bundled data set: 0 train, 1 validation, 2 test."""
+    names = [str(name) for name in class_names]
+    whole = Split(inputs, labels, names, **columns)
+    parts = [whole.select(split == part) for part in range(3)]
+    return Dataset(name, *parts, names, read_card(name))
