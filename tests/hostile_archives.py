@@ -1,4 +1,4 @@
-"""Keras archives that try to do more than describe a network, each made from a sound one; and damage to any file."""
+"""Keras archives that try to do more than describe a network; damage to any file."""
 
 import io
 import json
@@ -250,29 +250,30 @@ def archive_configuration_under_two_names(parts: Parts, folder: Path) -> bytes:
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """A damaged file: bits and bytes altered, runs of bytes copied elsewhere, left out or repeated, the end lost."""
+    """A damaged file: bits altered, bytes copied, left out or repeated, the end lost."""
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
         if not data:
             break
         place, other = (int(number) for number in rng.integers(0, len(data), 2))
-        length = int(rng.integers(1, 65))
+        some = data[other : other + int(rng.integers(1, 65))]
+        end = place + len(some)
+        number = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16]))
         kind = rng.integers(0, 7)
         if kind == 0:
             data[place] ^= 1 << int(rng.integers(0, 8))
         elif kind == 1:
             data[place] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF]))
         elif kind == 2:
-            data[place : place + length] = data[other : other + length]
+            data[place:end] = some
         elif kind == 3:
-            del data[place : place + length]
+            del data[place:end]
         elif kind == 4:
-            data[place:place] = data[other : other + length]
+            data[place:place] = some
         elif kind == 5:
-            number = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16]))
             data[place : place + 4] = number.to_bytes(4, "little", signed=True)
         else:
-            del data[int(len(data) * rng.random()) :]
+            del data[place:]
     return bytes(data)
 
 
@@ -286,12 +287,13 @@ ODD_VALUES = (*ODD_NUMBERS, "", "\ud800", "../..", "9" * 500, [], [[]], {}, {"":
 
 
 def mutations_of_json(content: dict, count: int, seed: int = 0) -> Iterator[bytes]:
-    """The content as JSON, with odd values in place of one to three of its own, or without these."""
+    """The content as JSON with one to three values left out or replaced by odd ones."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         changed = {"": deepcopy(content)}
         for _ in range(int(rng.integers(1, 4))):
-            owner, key = _places(changed)[int(rng.integers(0, len(_places(changed))))]
+            places = _places(changed)
+            owner, key = places[int(rng.integers(0, len(places)))]
             if rng.random() < 0.2 and key != "":
                 del owner[key]
             else:

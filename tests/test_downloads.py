@@ -143,19 +143,12 @@ def test_weights_of_keras(host, weights, fault, name):
     assert fetching.location(name) == str(keras_weights.weights_file(name))
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: content[:1000],
-        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
-    ],
-    ids=["empty", "cut short", "altered"],
-)
+@pytest.mark.parametrize("damage", ["empty", "cut short", "altered"])
 def test_damaged_weights_are_fetched_again(host, weights, damage):
     file = keras_weights.weights_file("vgg16")
     file.parent.mkdir(parents=True)
-    file.write_bytes(damage(weights))
+    damaged = {"empty": b"", "cut short": weights[:1000], "altered": weights[::-1]}
+    file.write_bytes(damaged[damage])
     assert fetching.location("vgg16") is None
     fetching.fetch("vgg16")
     assert file.read_bytes() == weights
@@ -181,12 +174,10 @@ def dogs(host, pets, tmp_path, monkeypatch):
     builder = tensorflow_datasets.builder("oxford_iiit_pet", data_dir=data_dir)
     module = sys.modules[type(builder).__module__]
     monkeypatch.setattr(module, "_BASE_URL", host.address)
-    infos = {
-        f"{host.address}/{name}": UrlInfo(
-            len(content), hashlib.sha256(content).hexdigest(), name
-        )
-        for name, content in pets.items()
-    }
+    infos = {}
+    for name, content in pets.items():
+        digest = hashlib.sha256(content).hexdigest()
+        infos[f"{host.address}/{name}"] = UrlInfo(len(content), digest, name)
     monkeypatch.setattr(type(builder), "url_infos", infos)
     monkeypatch.setattr(downloaded, "builder", lambda: builder)
     host.files = {f"/{name}": content for name, content in pets.items()}

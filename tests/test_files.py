@@ -40,17 +40,13 @@ def samples(tmp_path, monkeypatch):
     return tmp_path / "samples"
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.unlink(),
-        lambda path: path.write_bytes(path.read_bytes()[:-1]),
-        lambda path: path.write_bytes(b"\0" + path.read_bytes()[1:]),
-    ],
-    ids=["missing", "cut short", "altered"],
-)
+@pytest.mark.parametrize("damage", ["missing", "cut short", "altered"])
 def test_a_damaged_bundled_file_is_refused_with_its_cure(samples, damage):
-    damage(samples / "coffee.jpg")
+    path = samples / "coffee.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] if damage == "cut short" else content[::-1])
+    if damage == "missing":
+        path.unlink()
     with pytest.raises(DamagedFile, match="git checkout -- data"):
         cards.bundled_file("samples", "coffee.jpg")
 

@@ -39,21 +39,11 @@ def tf_dataset(parts, batch=None):
     return dataset.batch(batch) if batch else dataset
 
 
-def several_sizes(colour):
-    holder = np.empty(len(colour), object)
-    holder[:] = [*colour[:-1], np.zeros((5, 6, 3), np.uint8)]
-    holder[-1] = colour[-1]
-    return holder
-
-
 HOLDERS = {
     "float64": lambda colour, folder: colour.astype("float64"),
     "list of arrays": lambda colour, folder: list(colour),
-    "array of arrays": lambda colour, folder: several_sizes(colour),
     "list of paths": lambda colour, folder: sorted(folder.iterdir()),
-    "array of str": lambda colour, folder: np.array(
-        list(map(str, sorted(folder.iterdir())))
-    ),
+    "array of str": lambda colour, folder: np.sort([*map(str, folder.iterdir())]),
     "Pictures": lambda colour, folder: Pictures(sorted(folder.iterdir())),
     "folder": lambda colour, folder: folder,
     "tf.data": lambda colour, folder: tf_dataset(colour),
@@ -80,23 +70,15 @@ def test_one_picture_gives_one_row(colour, folder, one):
     assert np.array_equal(pixels(one(colour, folder)), colour[3:4])
 
 
-@pytest.mark.parametrize(
-    "grey",
-    [
-        lambda colour: colour[..., 0],
-        lambda colour: colour[..., :1],
-    ],
-    ids=["(n, h, w)", "(n, h, w, 1)"],
-)
-def test_grey_pictures_become_three_equal_channels(colour, grey):
+@pytest.mark.parametrize("channels", [0, slice(1)], ids=["(n, h, w)", "(n, h, w, 1)"])
+def test_grey_pictures_become_three_equal_channels(colour, channels):
     expected = np.repeat(colour[..., :1], 3, axis=-1)
-    assert np.array_equal(pixels(grey(colour)), expected)
+    assert np.array_equal(pixels(colour[..., channels]), expected)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
-@pytest.mark.parametrize("side", [12, 30])
-def test_the_callers_array_is_not_changed(kind, side):
-    images = np.random.default_rng(0).integers(0, 256, (3, side, side, 3)).astype(kind)
+def test_the_callers_array_is_not_changed(kind):
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3)).astype(kind)
     before = images.copy()
     pixels(images)
     assert np.array_equal(images, before)

@@ -111,22 +111,22 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(
 
 
 @pytest.mark.parametrize(
-    ("options", "word"), [({"form": "xml"}, "format"), ({"top": 3}, "top is 3")]
+    ("path", "options", "word"),
+    [
+        ("", {"form": "xml"}, "format"),
+        ("", {"top": 3}, "top is 3"),
+        ("nowhere.jpg", {}, "does not exist"),
+        ("../empty", {}, "There are no pictures in "),
+    ],
 )
 def test_what_is_asked_wrongly_is_refused_before_anything_is_written(
-    model, shades, options, word
+    model, shades, path, options, word
 ):
     text = io.StringIO()
+    (shades.parent / "empty").mkdir()
     with pytest.raises(UserInputError, match=word):
-        predict_files(model, [shades], text, **options)
+        predict_files(model, [shades / path], text, **options)
     assert text.getvalue() == ""
-
-
-def test_paths_without_pictures_are_refused(model, tmp_path):
-    with pytest.raises(UserInputError, match="does not exist"):
-        written(model, tmp_path / "nowhere.jpg")
-    with pytest.raises(UserInputError, match="There are no pictures in "):
-        written(model, tmp_path)
 
 
 # The command

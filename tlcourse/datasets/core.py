@@ -224,5 +224,5 @@ def from_arrays(
     """Cut columns of a `Split` into a bundled data set: 0 train, 1 validation, 2 test."""
     names = [str(name) for name in class_names]
     whole = Split(inputs, labels, names, **columns)
-    parts = [whole.select(split == part) for part in range(3)]
-    return Dataset(name, *parts, names, read_card(name))
+    train, validation, test = (whole.select(split == part) for part in range(3))
+    return Dataset(name, train, validation, test, names, read_card(name))
