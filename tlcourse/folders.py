@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, convert_errors
 from .files import as_path, is_untouched, write_atomically
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
@@ -98,10 +98,6 @@ def check_output_folder(folder: Path) -> None:
             f"{folder} is there already; nothing was overwritten. Choose a new folder."
         )
     above = next(path for path in folder.absolute().parents if os.path.lexists(path))
-    try:
+    what = f"{folder} cannot be written: {above} takes no files"
+    with convert_errors(OSError, TLCourseError, what, "Choose another folder."):
         tempfile.TemporaryFile(dir=above).close()
-    except OSError as error:
-        raise TLCourseError(
-            f"{folder} cannot be written: {above} takes no files "
-            f"({error.strerror or error}). Choose another folder."
-        ) from error

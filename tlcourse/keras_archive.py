@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import DamagedFile, TLCourseError
+from .errors import DamagedFile, TLCourseError, convert_errors
 from .native import import_tensorflow
 
 if TYPE_CHECKING:
@@ -56,34 +56,24 @@ def load_network(path: Path) -> "keras.Model":
     import_tensorflow()
     import keras
 
-    try:
+    what = f"{path} cannot be loaded as a Keras file"
+    cure = "Copy the whole folder again, or take another variant."
+    # Keras, zipfile and h5py raise a dozen kinds of exceptions.
+    with convert_errors(Exception, DamagedFile, what, cure):
         config, weights = _read(path)
         _check_config(config, _largest_dimension(weights))
         network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        # A copy of what was checked: the archive itself may change meanwhile.
         with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
-            network.load_weights(_copy(weights, Path(folder, WEIGHTS)))
-    except TLCourseError:
-        raise
-    except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(
-            f"{path} cannot be loaded as a Keras file ({type(error).__name__}: "
-            f"{reason}). Copy the whole folder again, or take another variant."
-        ) from error
+            copy, what = (
+                Path(folder, WEIGHTS),
+                f"The weights cannot be copied to {folder}",
+            )
+            cure = "Free disk space there, or set TMPDIR to another folder."
+            with convert_errors(OSError, TLCourseError, what, cure):
+                copy.write_bytes(weights)
+            network.load_weights(copy)
     return network
-
-
-def _copy(content: bytes, path: Path) -> Path:
-    """Write what was checked: the archive itself may change meanwhile."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise TLCourseError(
-            f"The weights, {len(content) / 1e6:,.0f} MB, cannot be copied to "
-            f"{path.parent} ({error.strerror or error}). Free disk space there, or set "
-            "TMPDIR to another folder."
-        ) from error
-    return path
 
 
 def _refuse_unless(is_sound: object, reason: str) -> None:

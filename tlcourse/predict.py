@@ -16,8 +16,8 @@ import numpy as np
 from .errors import (
     DamagedFile,
     PictureError,
-    TLCourseError,
     UserInputError,
+    convert_errors,
     printable,
 )
 from .features.bit_depth import BitDepth, is_depth
@@ -190,7 +190,9 @@ def read_record(folder: Path) -> dict:
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
-    try:
+    what = f"{path} cannot be run on the pictures of its record"
+    # ONNX Runtime and TensorFlow raise a dozen kinds of exceptions.
+    with convert_errors(Exception, DamagedFile, what, _AGAIN):
         if path.suffix == ".keras":
             from .keras_archive import load_network
 
@@ -200,13 +202,6 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
         shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
         if shape != (1, classes):
             raise ValueError(f"an output {shape}, by the record expected {classes}")
-    except TLCourseError:
-        raise
-    except Exception as error:  # ONNX Runtime's and TensorFlow's own, a dozen kinds
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(
-            f"{path} cannot be run on the pictures of its record ({reason}). {_AGAIN}"
-        ) from None
     return engine
 
 

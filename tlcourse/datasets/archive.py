@@ -5,7 +5,7 @@ import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
-from ..errors import DamagedFile, TLCourseError, UserInputError
+from ..errors import DamagedFile, TLCourseError, UserInputError, convert_errors
 from ..files import as_path, unfinished_folder
 from ..folders import check_output_folder
 
@@ -52,30 +52,24 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
             f"{source} is not a file. Relative paths start at {Path.cwd()}."
         )
     check_output_folder(target)
-    try:
-        with (
-            zipfile.ZipFile(source) as opened,
-            unfinished_folder(target) as unfinished,
-        ):
-            for entry, path in _checked_entries(opened, source):
-                place = unfinished / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                # zipfile itself stops where more comes than an entry says.
-                with opened.open(entry) as packed, open(place, "xb") as file:
-                    shutil.copyfileobj(packed, file)
-            if target.is_dir():
-                target.rmdir()
-            unfinished.rename(target)
-    except TLCourseError:
-        raise
-    except OSError as error:
-        raise TLCourseError(
-            f"{source} could not be unpacked into {target} ({error.strerror or error})."
-        ) from error
-    except Exception as error:  # zipfile and the decompressors raise a dozen kinds
-        raise DamagedFile(
-            f"{source} is no zip file, or was altered ({error}). Zip the folder again."
-        ) from None
+    disk = f"{source} could not be unpacked into {target}"
+    damage = f"{source} is no zip file, or was altered"
+    with (
+        # zipfile and the decompressors raise a dozen kinds of exceptions.
+        convert_errors(Exception, DamagedFile, damage, "Zip the folder again."),
+        convert_errors(OSError, TLCourseError, disk, "Choose another folder."),
+        zipfile.ZipFile(source) as opened,
+        unfinished_folder(target) as unfinished,
+    ):
+        for entry, path in _checked_entries(opened, source):
+            place = unfinished / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # zipfile itself stops where more comes than an entry says.
+            with opened.open(entry) as packed, open(place, "xb") as file:
+                shutil.copyfileobj(packed, file)
+        if target.is_dir():
+            target.rmdir()
+        unfinished.rename(target)
     inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
 

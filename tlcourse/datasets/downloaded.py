@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..cards import read_card
 from ..downloads import download
-from ..errors import DatasetUnavailable
+from ..errors import DatasetUnavailable, convert_errors
 from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
 from .core import Dataset
@@ -55,14 +55,14 @@ def builder() -> "DatasetBuilder":
     holds protobuf at 5.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
+    what = "tensorflow-datasets does not start"
+    command = (
+        'pip install --force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
+    )
+    # ImportError, or protobuf's VersionError
+    with convert_errors(Exception, DatasetUnavailable, what, f"Run: {command}"):
         import tensorflow_datasets as tfds
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
-    except Exception as error:  # ImportError, or protobuf's VersionError
-        raise DatasetUnavailable(
-            f"tensorflow-datasets does not start ({error}). Run: pip install "
-            '--force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
-        ) from error
     logging.getLogger("absl").setLevel(logging.ERROR)
     return tfds.builder(PUBLISHED)
 
@@ -81,7 +81,10 @@ def fetch() -> None:
 
     folder = Path(pets.data_path).parents[1]
     archives = folder / "downloads" / f"tlcourse-{PUBLISHED}"
-    try:
+    what = f"dogs could not be downloaded to {folder}"
+    cure = f"For a folder on another disk set TFDS_DATA_DIR. {_HOW_TO_GET}"
+    # DownloadError, full disks, other archives, …
+    with convert_errors(Exception, DatasetUnavailable, what, cure):
         for url, info in pets.url_infos.items():
             path = archives / info.filename
             if not (path.is_file() and sha256(path) == info.checksum):
@@ -91,12 +94,6 @@ def fetch() -> None:
                 manual_dir=archives, extract_dir=extracted, try_download_gcs=False
             )
             pets.download_and_prepare(download_config=config)
-    except Exception as error:  # DownloadError, full disks, other archives, …
-        raise DatasetUnavailable(
-            f"dogs could not be downloaded to {folder} ({type(error).__name__}: "
-            f"{str(error).strip()[:300]}). For a folder on another disk set "
-            f"TFDS_DATA_DIR. {_HOW_TO_GET}"
-        ) from error
     shutil.rmtree(archives, ignore_errors=True)
 
 
@@ -110,17 +107,14 @@ def _dogs_folder(pets: "DatasetBuilder") -> Path:
     folder = cache_folder() / "dogs" / pets.info.full_name.replace("/", "-")
     if folder.is_dir():
         return folder
-    try:
+    what = f"The dogs cannot be unpacked into {folder}"
+    cure = "Set TLCOURSE_CACHE to a folder of your own."
+    with convert_errors(OSError, DatasetUnavailable, what, cure):
         make_cache_folder("dogs")
         with unfinished_folder(folder) as unfinished:
             _write_dogs(pets, unfinished)
             if not folder.is_dir():  # another process may have been faster
                 unfinished.rename(folder)
-    except OSError as error:
-        raise DatasetUnavailable(
-            f"The dogs cannot be unpacked into {folder} ({error.strerror or error}). "
-            "Set TLCOURSE_CACHE to a folder of your own."
-        ) from error
     return folder
 
 
