@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -19,12 +20,13 @@ Parts = dict[str, bytes]
 
 def archives() -> dict[str, Callable[[Parts, Path], bytes]]:
     """Name → what makes the archive of a sound one; `MARKER` must not appear."""
-    start = "archive_"
-    return {
-        name.removeprefix(start).replace("_", " "): make
-        for name, make in globals().items()
-        if name.startswith(start)
-    }
+    made = {}
+    for name, function in globals().items():
+        if name.startswith("archive_"):
+            made[name.removeprefix("archive_").replace("_", " ")] = function
+        elif name.startswith("weights_"):
+            made[name.replace("_", " ")] = partial(with_weights, function)
+    return made
 
 
 def read_parts(path: Path) -> Parts:
@@ -141,77 +143,53 @@ def archive_too_many_units(parts: Parts, folder: Path) -> bytes:
     return with_setting(parts, -1, units=TOO_LARGE)
 
 
-# --- what HDF5 can do ---
+# --- what HDF5 can do: functions of the weights' file, a kernel, and a folder ---
 
 
-def archive_external_link(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        path = secret_weights(folder, kernel.shape)
-        file[KERNEL] = h5py.ExternalLink(str(path), "weights")
-
-    return with_weights(parts, change)
+def weights_external_link(file, kernel, folder):
+    path = secret_weights(folder, kernel.shape)
+    file[KERNEL] = h5py.ExternalLink(str(path), "weights")
 
 
-def archive_external_storage(parts: Parts, folder: Path) -> bytes:
+def weights_external_storage(file, kernel, folder):
     """The bytes of any file on this machine, as weights."""
-
-    def change(file, kernel):
-        path = folder / "secret.bin"
-        path.write_bytes(np.full(kernel.size, 7, np.float32).tobytes())
-        place = [(str(path), 0, kernel.nbytes)]
-        file.create_dataset(KERNEL, kernel.shape, np.float32, external=place)
-
-    return with_weights(parts, change)
+    path = folder / "secret.bin"
+    path.write_bytes(np.full(kernel.size, 7, np.float32).tobytes())
+    place = [(str(path), 0, kernel.nbytes)]
+    file.create_dataset(KERNEL, kernel.shape, np.float32, external=place)
 
 
-def archive_virtual_dataset(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        path, shape = secret_weights(folder, kernel.shape), kernel.shape
-        layout = h5py.VirtualLayout(shape, np.float32)
-        layout[...] = h5py.VirtualSource(path, "weights", shape=shape)
-        file.create_virtual_dataset(KERNEL, layout)
-
-    return with_weights(parts, change)
+def weights_virtual_dataset(file, kernel, folder):
+    path, shape = secret_weights(folder, kernel.shape), kernel.shape
+    layout = h5py.VirtualLayout(shape, np.float32)
+    layout[...] = h5py.VirtualSource(path, "weights", shape=shape)
+    file.create_virtual_dataset(KERNEL, layout)
 
 
-def archive_weights_that_unfold(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        packed = {"chunks": (1000, 1000), "compression": "gzip"}
-        file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32, **packed)
-
-    return with_weights(parts, change)
+def weights_that_unfold(file, kernel, folder):
+    packed = {"chunks": (1000, 1000), "compression": "gzip"}
+    file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32, **packed)
 
 
-def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file["layers/again"] = file["/"]
-
-    return with_weights(parts, change)
+def weights_group_within_itself(file, kernel, folder):
+    file["layers/again"] = file["/"]
 
 
-def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
-
-    return with_weights(parts, change)
+def weights_never_written(file, kernel, folder):
+    file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
 
 
-def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
-
-    return with_weights(parts, change)
+def weights_of_text(file, kernel, folder):
+    file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
 
 
-def with_weights(
-    parts: Parts, change: Callable[[h5py.File, np.ndarray], object]
-) -> bytes:
-    """The archive with the first kernel taken out of its weights and something else put there."""
+def with_weights(change: Callable, parts: Parts, folder: Path) -> bytes:
+    """The archive with something else in place of the first kernel."""
     file = io.BytesIO(parts[WEIGHTS])
     with h5py.File(file, "r+") as weights:
         kernel = np.asarray(weights[KERNEL])
         del weights[KERNEL]
-        change(weights, kernel)
+        change(weights, kernel, folder)
     return zipped({**parts, WEIGHTS: file.getvalue()})
 
 

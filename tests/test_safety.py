@@ -53,20 +53,18 @@ def test_no_module_runs_what_it_reads(module):
     assert faults(module.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize(
-    "careless",
-    [
-        "import pickle",
-        "np.load(path, allow_pickle=True)",
-        "joblib.load(path)",
-        "yaml.load(text)",
-        "keras.models.load_model(path, safe_mode=False)",
-        "keras.config.enable_unsafe_deserialization()",
-        "tarfile.open(path).extractall(folder)",
-        "subprocess.run(text, shell=True)",
-        "os.system(text)",
-        "exec(text)",
-    ],
-)
+CARELESS = """import pickle
+np.load(path, allow_pickle=True)
+joblib.load(path)
+yaml.load(text)
+keras.models.load_model(path, safe_mode=False)
+keras.config.enable_unsafe_deserialization()
+tarfile.open(path).extractall(folder)
+subprocess.run(text, shell=True)
+os.system(text)
+exec(text)"""
+
+
+@pytest.mark.parametrize("careless", CARELESS.splitlines())
 def test_what_is_looked_for_is_found(careless):
     assert faults(careless) != []

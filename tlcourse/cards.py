@@ -6,13 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import (
-    DamagedFile,
-    TLCourseError,
-    UserInputError,
-    how_to_install,
-    printable,
-)
+from .errors import DamagedFile, UserInputError, printable
 from .files import read_json, sha256
 from .foreign_text import preformatted
 from .validation import shown, text
@@ -26,10 +20,7 @@ def data_folder() -> Path:
     for folder in (package / "data", package.parent / "data"):
         if (folder / "weights" / "CARD.md").is_file():
             return folder
-    raise TLCourseError(
-        f"The bundled data is neither in nor beside {package}. Install the course "
-        f"again. {how_to_install()}."
-    )
+    raise DamagedFile(f"There is no bundled data in or beside {package}. {_RESTORE}")
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,8 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     """
     answer = _request(url)
     expected = file_hash or _stated_md5(answer.headers)
-    digest = hashlib.new(
-        "sha256" if len(expected) == 64 else "md5", usedforsecurity=False
-    )
+    algorithm = "sha256" if len(expected) == 64 else "md5"
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     length = answer.headers.get("Content-Length", "")
     total = int(length) if length.isdigit() else None
     bar = progress_bar(total=total, desc=path.name, unit="B", unit_scale=True)

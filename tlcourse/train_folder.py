@@ -171,9 +171,8 @@ def _estimate(
     train, held_out, test = (len(split) for split in dataset.splits.values())
     copies = len(model.augmentations(None)) if epochs else 0
     frozen = (train + held_out + copies * train) * workers() / threads
-    return each * (frozen + EPOCH_COST * epochs * train + TEST_COST * test) + (
-        EXPORT_SECONDS
-    )
+    passes = frozen + EPOCH_COST * epochs * train + TEST_COST * test
+    return each * passes + EXPORT_SECONDS
 
 
 def _select(

@@ -5,17 +5,10 @@ from typing import Any
 from ..cards import Card, read_card
 from ..errors import DatasetUnavailable, UserInputError
 from ..validation import shown, text
+from . import bundled, downloaded
 from .archive import unpack
-from .bundled import (
-    kanji_meanings,
-    load_digits,
-    load_kanji,
-    load_reviews,
-    load_samples,
-    load_solar,
-)
+from .bundled import kanji_meanings
 from .core import Dataset, Split
-from .downloaded import load_dogs
 from .examination import Examination, examine
 from .folder import from_folder
 from .pack import find_pack, list_packs, read_pack
@@ -35,12 +28,12 @@ __all__ = [
 ]
 
 _LOADERS = {
-    "digits": load_digits,
-    "kanji": load_kanji,
-    "solar": load_solar,
-    "dogs": load_dogs,
-    "reviews": load_reviews,
-    "samples": load_samples,
+    "digits": bundled.load_digits,
+    "kanji": bundled.load_kanji,
+    "solar": bundled.load_solar,
+    "dogs": downloaded.load_dogs,
+    "reviews": bundled.load_reviews,
+    "samples": bundled.load_samples,
 }
 
 
