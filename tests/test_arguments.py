@@ -137,17 +137,17 @@ def probe(labels, class_names=None):
     return tl.train_classifier(FEATURES, labels, class_names, C=0.1)
 
 
-WRONG_LABELS = {
-    "an infinite number": [0.0, 1.0, 0.0, 1.0, 0.0, math.inf],
-    "NaN among texts": ["cat", "dog", "cat", "dog", "cat", math.nan],
-    "a number among texts": ["cat", "dog", "cat", "dog", "cat", 1],
-    "a fraction": [0, 1, 0, 1, 0, 1.5],
-    "masked": np.ma.masked_array(LABELS, [0, 0, 0, 0, 0, 1]),
-    "bytes": [b"cat", b"dog"] * 3,
-}
-
-
-@pytest.mark.parametrize("labels", WRONG_LABELS.values(), ids=WRONG_LABELS)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0.0, 1.0, 0.0, 1.0, 0.0, math.inf],
+        ["cat", "dog", "cat", "dog", "cat", math.nan],
+        ["cat", "dog", "cat", "dog", "cat", 1],
+        [0, 1, 0, 1, 0, 1.5],
+        np.ma.masked_array(LABELS, [0, 0, 0, 0, 0, 1]),
+        [b"cat", b"dog"] * 3,
+    ],
+)
 def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(labels):
     with pytest.raises(UserInputError, match="abels"):
         probe(labels)
@@ -155,21 +155,10 @@ def test_labels_that_would_be_misread_are_refused_by_training_and_by_scoring(lab
         probe(LABELS).score(FEATURES, labels)
 
 
-# Class names
+WRONG_NAMES = [2, {"cat", "dog"}, "catdog", [], ["cat", "cat"], ["cat", None]]
 
 
-WRONG_NAMES = {
-    "a number": 2,
-    "a set": {"cat", "dog"},
-    "one text": "catdog",
-    "nothing": [],
-    "one twice": ["cat", "cat"],
-    "one twice, in another form": ["caf\u00e9", "cafe\u0301"],
-    "None": ["cat", None],
-}
-
-
-@pytest.mark.parametrize("class_names", WRONG_NAMES.values(), ids=WRONG_NAMES)
+@pytest.mark.parametrize("class_names", [*WRONG_NAMES, ["caf\u00e9", "cafe\u0301"]])
 def test_class_names_that_name_no_classes_are_refused(class_names):
     with pytest.raises(UserInputError, match="class_names"):
         probe(LABELS, class_names)

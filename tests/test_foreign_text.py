@@ -28,7 +28,7 @@ from tlcourse.errors import printable
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
 from tlcourse.predict import load_exported, predict_files
-from tlcourse.tables import Table
+from tlcourse.tables import Table, as_html
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
@@ -264,3 +264,17 @@ def test_no_cell_of_csv_is_a_formula_and_every_name_comes_back(named):
     labels = [value for column, value in row.items() if column.startswith("label")]
     assert not any(label.startswith(tuple("=+-@\t\r\n＝＋－＠")) for label in labels)  # noqa: RUF001
     assert sorted(map(name_of_cell, labels)) == sorted(names)
+
+
+# Tables
+
+
+def test_a_table_is_aligned_text_and_html_for_screen_readers():
+    rows = [("probe", 1200, 0.84263), ("<b>", 7, 0.5)]
+    table = Table(("way", "labels", "accuracy"), rows)
+    lines = ["way    labels  accuracy", "probe   1,200    0.8426"]
+    assert repr(table).splitlines() == [*lines, "<b>         7       0.5"]
+    html = table._repr_html_()
+    assert html.count('<th scope="col">') == 3
+    assert '<th scope="row">&lt;b&gt;</th><td>7</td>' in html
+    assert as_html([["x"], ["1"]], scrolls=True).startswith('<table tabindex="0">')
