@@ -1,13 +1,11 @@
-"""Keras archives that try to do more than describe a network, each made from a sound one; and damage to any file."""
+"""Keras archives that try to do more than describe a network; damage to any file."""
 
-import base64
 import io
 import json
-import marshal
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -22,12 +20,13 @@ Parts = dict[str, bytes]
 
 def archives() -> dict[str, Callable[[Parts, Path], bytes]]:
     """Name → what makes the archive of a sound one; `MARKER` must not appear."""
-    start = "archive_"
-    return {
-        name.removeprefix(start).replace("_", " "): make
-        for name, make in globals().items()
-        if name.startswith(start)
-    }
+    made = {}
+    for name, function in globals().items():
+        if name.startswith("archive_"):
+            made[name.removeprefix("archive_").replace("_", " ")] = function
+        elif name.startswith("weights_"):
+            made[name.replace("_", " ")] = partial(with_weights, function)
+    return made
 
 
 def read_parts(path: Path) -> Parts:
@@ -84,17 +83,6 @@ def archive_Lambda_that_downloads(parts: Parts, folder: Path) -> bytes:
     return with_layer(parts, {"class_name": "Lambda", "config": config}, MARKER)
 
 
-def archive_Lambda_of_marshalled_code(parts: Parts, folder: Path) -> bytes:
-    def program(x, path=str(folder / MARKER)):
-        open(path, "w").close()
-        return x
-
-    code = base64.b64encode(marshal.dumps(program.__code__)).decode()
-    config = {"code": code, "defaults": [str(folder / MARKER)], "closure": None}
-    what = {"function": {"class_name": "__lambda__", "config": config}}
-    return with_layer(parts, {"class_name": "Lambda", "config": what})
-
-
 def archive_layer_inside_layers(parts: Parts, folder: Path) -> bytes:
     """The Lambda sits in a network within a layer that wraps another."""
     keras = {"module": "keras.layers", "registered_name": None}
@@ -131,11 +119,6 @@ def archive_network_as_seed(parts: Parts, folder: Path) -> bytes:
     return with_config(parts, config)
 
 
-def archive_class_of_the_operating_system(parts: Parts, folder: Path) -> bytes:
-    started = {"module": "subprocess", "class_name": "Popen"}
-    return with_layer(parts, {**started, "config": {"args": ["touch", MARKER]}})
-
-
 def archive_registered_class(parts: Parts, folder: Path) -> bytes:
     """The name of one that another package has registered with Keras."""
     known = {"class_name": "ReLU", "registered_name": "hostile>Writer"}
@@ -152,27 +135,6 @@ def archive_download_as_activation(parts: Parts, folder: Path) -> bytes:
     return with_setting(parts, 2, activation=download())
 
 
-def archive_SavedModel(parts: Parts, folder: Path) -> bytes:
-    """A TensorFlow program beside the archive, which writes a file when it is called."""
-    import tensorflow as tf
-
-    class Program(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3), tf.float32)])
-        def serve(self, x):
-            tf.io.write_file(str(folder / MARKER), "")
-            return {"output_0": x}
-
-    program = Program()
-    tf.saved_model.save(program, str(folder / "program"), signatures=program.serve)
-    where = {"filepath": str(folder / "program"), "call_endpoint": "serving_default"}
-    return with_layer(parts, {"class_name": "TFSMLayer", "config": where})
-
-
-def archive_vocabulary_of_a_local_file(parts: Parts, folder: Path) -> bytes:
-    where = {"vocabulary": str(folder / SECRET)}
-    return with_layer(parts, {"class_name": "StringLookup", "config": where})
-
-
 def archive_deeply_nested_configuration(parts: Parts, folder: Path) -> bytes:
     return zipped({**parts, CONFIG: b'{"a":' * 100_000 + b"1" + b"}" * 100_000})
 
@@ -181,84 +143,53 @@ def archive_too_many_units(parts: Parts, folder: Path) -> bytes:
     return with_setting(parts, -1, units=TOO_LARGE)
 
 
-# --- what HDF5 can do ---
+# --- what HDF5 can do: functions of the weights' file, a kernel, and a folder ---
 
 
-def archive_external_link(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        path = secret_weights(folder, kernel.shape)
-        file[KERNEL] = h5py.ExternalLink(str(path), "weights")
-
-    return with_weights(parts, change)
+def weights_external_link(file, kernel, folder):
+    path = secret_weights(folder, kernel.shape)
+    file[KERNEL] = h5py.ExternalLink(str(path), "weights")
 
 
-def archive_external_storage(parts: Parts, folder: Path) -> bytes:
+def weights_external_storage(file, kernel, folder):
     """The bytes of any file on this machine, as weights."""
-
-    def change(file, kernel):
-        path = folder / "secret.bin"
-        path.write_bytes(np.full(kernel.size, 7, np.float32).tobytes())
-        place = [(str(path), 0, kernel.nbytes)]
-        file.create_dataset(KERNEL, kernel.shape, np.float32, external=place)
-
-    return with_weights(parts, change)
+    path = folder / "secret.bin"
+    path.write_bytes(np.full(kernel.size, 7, np.float32).tobytes())
+    place = [(str(path), 0, kernel.nbytes)]
+    file.create_dataset(KERNEL, kernel.shape, np.float32, external=place)
 
 
-def archive_virtual_dataset(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        path, shape = secret_weights(folder, kernel.shape), kernel.shape
-        layout = h5py.VirtualLayout(shape, np.float32)
-        layout[...] = h5py.VirtualSource(path, "weights", shape=shape)
-        file.create_virtual_dataset(KERNEL, layout)
-
-    return with_weights(parts, change)
+def weights_virtual_dataset(file, kernel, folder):
+    path, shape = secret_weights(folder, kernel.shape), kernel.shape
+    layout = h5py.VirtualLayout(shape, np.float32)
+    layout[...] = h5py.VirtualSource(path, "weights", shape=shape)
+    file.create_virtual_dataset(KERNEL, layout)
 
 
-def archive_weights_that_unfold(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        packed = {"chunks": (1000, 1000), "compression": "gzip"}
-        file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32, **packed)
-
-    return with_weights(parts, change)
+def weights_that_unfold(file, kernel, folder):
+    packed = {"chunks": (1000, 1000), "compression": "gzip"}
+    file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32, **packed)
 
 
-def archive_group_within_itself(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file["layers/again"] = file["/"]
-
-    return with_weights(parts, change)
+def weights_group_within_itself(file, kernel, folder):
+    file["layers/again"] = file["/"]
 
 
-def archive_soft_link(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file["elsewhere"], file[KERNEL] = kernel, h5py.SoftLink("/elsewhere")
-
-    return with_weights(parts, change)
+def weights_never_written(file, kernel, folder):
+    file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
 
 
-def archive_weights_never_written(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file.create_dataset(KERNEL, (TOO_LARGE, 1000), np.float32)
-
-    return with_weights(parts, change)
+def weights_of_text(file, kernel, folder):
+    file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
 
 
-def archive_weights_of_text(parts: Parts, folder: Path) -> bytes:
-    def change(file, kernel):
-        file.create_dataset(KERNEL, data=["text"] * 9, dtype=h5py.string_dtype())
-
-    return with_weights(parts, change)
-
-
-def with_weights(
-    parts: Parts, change: Callable[[h5py.File, np.ndarray], object]
-) -> bytes:
-    """The archive with the first kernel taken out of its weights and something else put there."""
+def with_weights(change: Callable, parts: Parts, folder: Path) -> bytes:
+    """The archive with something else in place of the first kernel."""
     file = io.BytesIO(parts[WEIGHTS])
     with h5py.File(file, "r+") as weights:
         kernel = np.asarray(weights[KERNEL])
         del weights[KERNEL]
-        change(weights, kernel)
+        change(weights, kernel, folder)
     return zipped({**parts, WEIGHTS: file.getvalue()})
 
 
@@ -285,14 +216,6 @@ def archive_entry_outside(parts: Parts, folder: Path) -> bytes:
     return zipped({**parts, **dict.fromkeys(names, b"")})
 
 
-def archive_other_weights(parts: Parts, folder: Path) -> bytes:
-    """NumPy's form of weights, which can hold pickled objects."""
-    file = io.BytesIO()
-    np.savez(file, __root__=np.array([_Program(str(folder / MARKER))], object))
-    others = {name: parts[name] for name in (CONFIG, METADATA)}
-    return zipped({**others, "model.weights.npz": file.getvalue()})
-
-
 def archive_weights_that_the_zip_unfolds(parts: Parts, folder: Path) -> bytes:
     unfolded = {**parts, WEIGHTS: parts[WEIGHTS] + bytes(300 << 20)}
     return zipped(unfolded, zipfile.ZIP_DEFLATED)
@@ -304,38 +227,31 @@ def archive_configuration_under_two_names(parts: Parts, folder: Path) -> bytes:
     return content.replace(CONFIG.encode(), b"konfig.json", 1)
 
 
-class _Program:
-    def __init__(self, marker: str) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple:
-        return os.mkdir, (self.marker,)
-
-
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """A damaged file: bits and bytes altered, runs of bytes copied elsewhere, left out or repeated, the end lost."""
+    """A damaged file: bits altered, bytes copied, left out or repeated, the end lost."""
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
         if not data:
             break
         place, other = (int(number) for number in rng.integers(0, len(data), 2))
-        length = int(rng.integers(1, 65))
+        some = data[other : other + int(rng.integers(1, 65))]
+        end = place + len(some)
+        number = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16]))
         kind = rng.integers(0, 7)
         if kind == 0:
             data[place] ^= 1 << int(rng.integers(0, 8))
         elif kind == 1:
             data[place] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF]))
         elif kind == 2:
-            data[place : place + length] = data[other : other + length]
+            data[place:end] = some
         elif kind == 3:
-            del data[place : place + length]
+            del data[place:end]
         elif kind == 4:
-            data[place:place] = data[other : other + length]
+            data[place:place] = some
         elif kind == 5:
-            number = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 2**16]))
             data[place : place + 4] = number.to_bytes(4, "little", signed=True)
         else:
-            del data[int(len(data) * rng.random()) :]
+            del data[place:]
     return bytes(data)
 
 
@@ -349,12 +265,13 @@ ODD_VALUES = (*ODD_NUMBERS, "", "\ud800", "../..", "9" * 500, [], [[]], {}, {"":
 
 
 def mutations_of_json(content: dict, count: int, seed: int = 0) -> Iterator[bytes]:
-    """The content as JSON, with odd values in place of one to three of its own, or without these."""
+    """The content as JSON with one to three values left out or replaced by odd ones."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         changed = {"": deepcopy(content)}
         for _ in range(int(rng.integers(1, 4))):
-            owner, key = _places(changed)[int(rng.integers(0, len(_places(changed))))]
+            places = _places(changed)
+            owner, key = places[int(rng.integers(0, len(places)))]
             if rng.random() < 0.2 and key != "":
                 del owner[key]
             else:

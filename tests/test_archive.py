@@ -16,56 +16,32 @@ def zipped(path, files):
     return path
 
 
+FILES = {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"}
+
+
 @pytest.fixture(params=["/", "\\"])
 def pets(tmp_path, request):
-    files = {"cat/1.jpg": b"one", "cat/2.jpg": b"two" * 99, "dog/ü 犬.jpg": b"three"}
-    return zipped(
-        tmp_path / "pets.zip",
-        {name.replace("/", request.param): content for name, content in files.items()},
-    )
-
-
-def files_below(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    files = {name.replace("/", request.param): FILES[name] for name in FILES}
+    return zipped(tmp_path / "pets.zip", files)
 
 
 def test_it_becomes_the_same_files(pets, tmp_path):
-    goal = unpack(pets, tmp_path / "pets")
-    assert files_below(goal) == {
-        "cat/1.jpg": b"one",
-        "cat/2.jpg": b"two" * 99,
-        "dog/ü 犬.jpg": b"three",
-    }
+    folder = unpack(pets, tmp_path / "pets")
+    assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 3
     assert sorted(os.listdir(tmp_path)) == ["pets", "pets.zip"]
 
 
 def test_a_folder_that_was_zipped_is_given_itself(tmp_path):
-    source = zipped(
-        tmp_path / "a.zip",
-        {
-            "my pets/cat/1.jpg": b"1",
-            "my pets/dog/1.jpg": b"2",
-            "__MACOSX/my pets/x": b"3",
-        },
-    )
+    names = ("my pets/cat/1.jpg", "my pets/dog/1.jpg", "__MACOSX/my pets/x")
+    source = zipped(tmp_path / "a.zip", dict.fromkeys(names, b"1"))
     assert unpack(source, tmp_path / "here") == tmp_path / "here" / "my pets"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../thesis.txt",
-        "cat/../../thesis.txt",
-        "/etc/passwd",
-        "..\\thesis.txt",
-        "C:\\thesis.txt",
-        "C:/thesis.txt",
-    ],
-)
+OUTSIDE = ["../x", "cat/../../x", "/etc/passwd", "..\\x", "C:\\x", "C:/x"]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
 def test_what_leads_out_of_the_folder_is_refused(tmp_path, name):
     source = zipped(tmp_path / "bad.zip", {"cat/1.jpg": b"one", name: b"overwritten"})
     with pytest.raises(UserInputError, match="leads out of the folder"):
@@ -83,10 +59,8 @@ def test_what_would_fill_the_disk_is_refused(pets, tmp_path, monkeypatch, limit,
 
 def test_a_bomb_that_lies_about_its_size_leaves_nothing(tmp_path):
     source = zipped(tmp_path / "bomb.zip", {"cat/1.jpg": bytes(1_000_000)})
-    content = source.read_bytes().replace(
-        (1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")
-    )
-    source.write_bytes(content)
+    true, false = (size.to_bytes(4, "little") for size in (1_000_000, 10))
+    source.write_bytes(source.read_bytes().replace(true, false))
     with pytest.raises(DamagedFile, match="is no zip file, or"):
         unpack(source, tmp_path / "pets")
     assert os.listdir(tmp_path) == ["bomb.zip"]
@@ -95,7 +69,5 @@ def test_a_bomb_that_lies_about_its_size_leaves_nothing(tmp_path):
 def test_nothing_is_overwritten(pets, tmp_path):
     (tmp_path / "pets").mkdir()
     (tmp_path / "pets" / "thesis.txt").write_text("mine")
-    with pytest.raises(
-        UserInputError, match="is there already; nothing was overwritten"
-    ):
+    with pytest.raises(UserInputError, match="is there already"):
         unpack(pets, tmp_path / "pets")

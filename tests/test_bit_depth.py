@@ -12,10 +12,10 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.exported import RECORD, load_exported
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, read_picture
+from tlcourse.predict import RECORD, load_exported
 
 SIZE = (40, 60)
 same = np.testing.assert_array_equal
@@ -172,12 +172,25 @@ def test_an_export_scales_one_picture_as_its_training_pictures(greys, tmp_path):
     (export / RECORD).write_text(json.dumps(record), "utf-8")
     model = load_exported(export)
     expected = model.predict_proba(greys)
-    for path, row in zip(
-        save(tmp_path / "deep", deep(greys, 12)), expected, strict=True
-    ):
+    paths = save(tmp_path / "deep", deep(greys, 12))
+    for path, row in zip(paths, expected, strict=True):
         (prediction,) = model.predict_files([path])
         np.testing.assert_allclose(prediction.probabilities, row, atol=0.02)
         np.testing.assert_allclose(model.predict_proba(path)[0], row, atol=0.02)
+    assert model.bits == 12
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_trained_on_12_bit_pictures_is_exported_with_that_depth(
+    folder, greys, tmp_path
+):
+    from tlcourse.train_folder import train_folder
+
+    made = train_folder(folder, tmp_path / "made", epochs=0, say=lambda line: None)
+    from_file = made.predict_proba(folder / "light" / "3.png")
+    assert made.bits == 12
+    np.testing.assert_allclose(from_file, made.predict_proba(greys[3:4]), atol=1e-4)
 
 
 # What files say of themselves

@@ -16,13 +16,13 @@ from tlcourse import cli, datasets, demo, fetching
 from tlcourse.datasets import Dataset
 from tlcourse.errors import DatasetUnavailable
 
-RESULT = demo.DemoResult(
-    accuracy=0.8513,
-    plain_accuracy=0.8399,
-    seconds=50.0,
-    peak_megabytes=1234.5,
-    pictures=2624,
-)
+RESULT = {
+    "accuracy": 0.8513,
+    "plain_accuracy": 0.8399,
+    "seconds": 50.0,
+    "peak_megabytes": 1234.5,
+    "pictures": 2624,
+}
 
 
 def run(*arguments):
@@ -69,12 +69,7 @@ def test_the_report_ranks_and_explains_the_accuracy():
     text = demo.report(RESULT, 656)
     ranked = [line[:9] for line in text.splitlines() if "%  " in line]
     assert ranked == ["   82.44%", ">  85.13%", "   88.42%"]
-    for part in (
-        "weighted",
-        "83.99%",
-        "2,624 pictures took 50 s (52 a second)",
-        "1,234",
-    ):
+    for part in ("weighted", "83.99%", "2,624 pictures took 50 s", "1,234 MB"):
         assert part in text
 
 
@@ -88,15 +83,11 @@ def test_a_picture_that_cannot_be_is_refused_before_the_work(tmp_path, name):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C otherwise")
 def test_ctrl_c_ends_the_demo_with_a_sentence(tmp_path):
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # not so if run by `&`
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "tlcourse", "demo"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=heed,
-    ) as process:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options |= {"cwd": tmp_path, "env": environment, "preexec_fn": heed}
+    command = [sys.executable, "-u", "-m", "tlcourse", "demo"]
+    with subprocess.Popen(command, **options) as process:
         while "Extracting" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
@@ -138,10 +129,8 @@ def test_fetch_goes_on_after_a_failure_and_says_how_to_go_on(internet):
     internet.broken.add("minilm")
     result = run("fetch", "dogs", "minilm", "vgg16")
     lines = result.stdout.splitlines()
-    assert [line.split(",")[0].split(".")[0] for line in lines[:3]] == [
-        "dogs: already here",
-        "minilm: could not be fetched",
-        "vgg16: fetched",
-    ]
+    assert lines[0].startswith("dogs: already here")
+    assert lines[1].startswith("minilm: could not be fetched")
+    assert lines[2].startswith("vgg16: fetched")
     assert lines[-1].startswith("Not here yet: minilm") and result.exit_code == 1
     assert "Downloading" in result.stderr and "Downloading" not in result.stdout

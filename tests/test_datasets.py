@@ -73,9 +73,6 @@ def test_unknown_names_and_options_are_refused(no_packs, name, options, match):
         datasets.load_dataset(name, **options)
 
 
-# Solar
-
-
 # Splits
 
 
@@ -134,59 +131,40 @@ def test_classes_that_there_are_not_are_refused(loaded, names):
         loaded["kanji"].with_classes(names)
 
 
-# Sets of tensorflow-datasets: a stand-in for one that was prepared
-
-
-def jpeg(seed):
-    pixels = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG")
-    return buffer.getvalue()
+# The dogs of tensorflow-datasets: a stand-in for the set that was prepared
 
 
 @pytest.fixture
-def prepared(monkeypatch, tmp_path, no_packs):
-    """tensorflow-datasets has these rows: {set: {split: [(picture, label)]}}."""
+def pets(monkeypatch, tmp_path, no_packs):
+    """Rows of Oxford-IIIT Pet: all 37 breeds, ten training and two test pictures each."""
     import tensorflow as tf
     import tensorflow_datasets
 
-    rows = {}
+    rng, rows = np.random.default_rng(0), {}
+    for split, count in {"train": 10, "test": 2}.items():
+        files = [io.BytesIO() for _ in range(37 * count)]
+        for file in files:
+            pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(file, "JPEG")
+        rows[split] = [(file.getvalue(), n % 37) for n, file in enumerate(files)]
 
-    def as_dataset(builder, split, decoders=None, as_supervised=False, **options):
-        pictures = [row[0] for row in rows[builder.name][split]]
-        labels = np.array([row[1] for row in rows[builder.name][split]], np.int64)
-        return tf.data.Dataset.from_tensor_slices({"image": pictures, "label": labels})
+    def as_dataset(builder, split, **options):
+        pictures, labels = zip(*rows[split], strict=True)
+        columns = {"image": list(pictures), "label": np.array(labels, np.int64)}
+        return tf.data.Dataset.from_tensor_slices(columns)
 
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        tensorflow_datasets.core.DatasetBuilder,
-        "is_prepared",
-        lambda builder: builder.name in rows,
-    )
+    builder = tensorflow_datasets.core.DatasetBuilder
+    monkeypatch.setattr(builder, "is_prepared", lambda _: bool(rows))
     with tensorflow_datasets.testing.mock_data(as_dataset_fn=as_dataset):
         yield rows
-
-
-@pytest.fixture
-def pets(prepared):
-    """All 37 breeds, ten training and two test pictures of each."""
-    prepared["oxford_iiit_pet"] = {
-        split: [
-            (jpeg(1000 * breed + number), breed)
-            for number in numbers
-            for breed in range(37)
-        ]
-        for split, numbers in {"train": range(10), "test": range(500, 502)}.items()
-    }
-    return prepared["oxford_iiit_pet"]
 
 
 def test_dogs_among_the_pets(pets, monkeypatch, tmp_path):
     pets["train"].append(pets["test"][1])  # a dog in both published splits
     dogs = datasets.load_dataset("dogs")
-    assert dogs.class_names == downloaded.BREEDS and dogs.card == cards.read_card(
-        "dogs"
-    )
+    assert dogs.class_names == downloaded.BREEDS
+    assert dogs.card == cards.read_card("dogs")
     published = {hashlib.sha256(picture).hexdigest() for picture, _ in pets["test"]}
     assert len(dogs.test) == 50 and set(contents(dogs.test)) <= published
     assert not set(contents(dogs.train_and_validation)) & set(contents(dogs.test))
@@ -197,6 +175,7 @@ def test_dogs_among_the_pets(pets, monkeypatch, tmp_path):
     assert fingerprint(datasets.load_dataset("dogs")) == fingerprint(dogs)
 
 
-def test_what_is_not_here_is_not_downloaded(prepared, no_internet):
+def test_what_is_not_here_is_not_downloaded(pets, no_internet):
+    pets.clear()
     with pytest.raises(DatasetUnavailable, match="`tlcourse fetch dogs`"):
         datasets.load_dataset("dogs")

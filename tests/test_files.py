@@ -9,7 +9,7 @@ import pytest
 from killed import write_and_be_killed
 
 from tlcourse import cards, files, folders
-from tlcourse.errors import DamagedFile, UserInputError
+from tlcourse.errors import DamagedFile, TLCourseError, UserInputError
 
 FOLDERS = [path.parent.name for path in cards.data_folder().glob("*/CARD.md")]
 UMASK = os.umask(0)
@@ -40,17 +40,13 @@ def samples(tmp_path, monkeypatch):
     return tmp_path / "samples"
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.unlink(),
-        lambda path: path.write_bytes(path.read_bytes()[:-1]),
-        lambda path: path.write_bytes(b"\0" + path.read_bytes()[1:]),
-    ],
-    ids=["missing", "cut short", "altered"],
-)
+@pytest.mark.parametrize("damage", ["missing", "cut short", "altered"])
 def test_a_damaged_bundled_file_is_refused_with_its_cure(samples, damage):
-    damage(samples / "coffee.jpg")
+    path = samples / "coffee.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] if damage == "cut short" else content[::-1])
+    if damage == "missing":
+        path.unlink()
     with pytest.raises(DamagedFile, match="git checkout -- data"):
         cards.bundled_file("samples", "coffee.jpg")
 
@@ -158,3 +154,27 @@ def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
     if Path("/proc/self/maps").exists():  # it says that it has no bytes
         with pytest.raises(UserInputError, match="larger than"):
             files.read_file("/proc/self/maps", most=100)
+
+
+# New folders for results
+
+
+@pytest.mark.parametrize("there", ["file", "link", "full"])
+def test_nothing_is_overwritten(tmp_path, there):
+    path, empty = tmp_path / there, tmp_path / "empty"
+    empty.mkdir()
+    if there == "file":
+        path.touch()
+    elif there == "link":
+        path.symlink_to(empty)
+    else:
+        (path / "thing").mkdir(parents=True)
+    with pytest.raises(UserInputError, match="is there already"):
+        folders.check_output_folder(path)
+    folders.check_output_folder(empty)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TLCourseError, match="cannot be written"):
+        folders.check_output_folder(tmp_path / "file" / "out")

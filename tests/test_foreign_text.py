@@ -1,9 +1,8 @@
-"""What somebody else wrote, names of classes and files and cards, is shown as text wherever it is shown."""
+"""Names of classes and files, and cards, are shown as text wherever they are shown."""
 
 import copy
 import csv
 import io
-import json
 import re
 import warnings
 from functools import lru_cache
@@ -26,11 +25,10 @@ from tlcourse import cli, show
 from tlcourse.cards import Card
 from tlcourse.datasets.core import Split
 from tlcourse.errors import printable
-from tlcourse.exported import load_exported
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
-from tlcourse.predicting import predict_files
-from tlcourse.tables import Table
+from tlcourse.predict import load_exported, predict_files
+from tlcourse.tables import Table, as_html
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
 from tlcourse.training.learning_curves import LearningCurve
@@ -39,51 +37,33 @@ from tlcourse.widgets.base import image
 
 KINDS = list(FOREIGN_NAMES)
 CONTROL = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-TEXT_ATTRIBUTES = (
-    "alt",
-    "title",
-    "id",
-    "href",
-)  # `href` and `id` of a heading are made of its text
-
-
-def foreign(name):
-    return Card(name, name, name, name, name, {}, name)
+TEXT_ATTRIBUTES = ("alt", "title", "id", "href")  # a heading's are made of its text
 
 
 def formatted(shown):
-    """What a notebook is given, by its type."""
+    """The HTML that a notebook is given."""
     data, _ = DisplayFormatter().format(shown)
-    return data
+    return data["text/html"]
 
 
 # In a notebook: HTML
 
 
-def split(names):
-    pictures = (
-        np.arange(4, dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(5, axis=2)
-    )
-    return Split(pictures, np.array([0, 0, 1, 1]), names)
-
-
 def freeze_table(name):
-    return FreezeTable(
-        f"network {name}", [Row(name, "frozen", 1, 100, 0, ())], (name,), (name,)
-    )
+    rows = [Row(name, "frozen", 1, 100, 0, ())]
+    return FreezeTable(f"network {name}", rows, (name,), (name,))
 
 
 def browser_of_mistakes(name):
-    probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.8, 0.2]])
-    return MistakeBrowser(
-        split([name, "other"]),
-        probabilities,
-        np.eye(4),
-        split([name, "other"]),
-        np.eye(4),
+    pictures = (
+        np.zeros((4, 4, 5), np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None]
     )
+    split = Split(pictures, np.array([0, 0, 1, 1]), [name, "other"])
+    probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.8, 0.2]])
+    return MistakeBrowser(split, probabilities, np.eye(4), split, np.eye(4))
 
 
 def curve_of(name):
@@ -92,22 +72,15 @@ def curve_of(name):
         for n in (1, 10)
     ]
     other = [{**point, "accuracies": [0.6, 0.7]} for point in points]
-    return LearningCurve.of(
-        {
-            "name": "race",
-            "seeds": [0, 1],
-            "points": {name: points, f"{name} too": other},
-        }
-    )
+    methods = {name: points, f"{name} too": other}
+    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": methods})
 
 
 def confusion_in_words(name):
-    figure = show.confusion(
-        ConfusionMatrix.of([0, 1, 1], [0, 1, 0], [name, f"other {name}"])
-    )
-    return in_words(
-        figure.alt, {"columns": figure.table.columns, "rows": figure.table.texts()[1:]}
-    )
+    matrix = ConfusionMatrix.of([0, 1, 1], [0, 1, 0], [name, f"other {name}"])
+    figure = show.confusion(matrix)
+    table = {"columns": figure.table.columns, "rows": figure.table.texts()[1:]}
+    return in_words(figure.alt, table)
 
 
 def page(answer):
@@ -115,20 +88,18 @@ def page(answer):
 
 
 HTML = {
-    "card": lambda name: formatted(foreign(name))["text/html"],
-    "table": lambda name: formatted(Table((name, "n"), [(name, 1)]))["text/html"],
-    "freeze table": lambda name: formatted(freeze_table(name))["text/html"],
+    "card": lambda name: formatted(Card(name, name, name, name, name, {}, name)),
+    "table": lambda name: formatted(Table((name, "n"), [(name, 1)])),
+    "freeze table": lambda name: formatted(freeze_table(name)),
     "figure in words": confusion_in_words,
     "answer": lambda name: Answer(name).words,
-    "mistake browser": lambda name: page(
-        browser_of_mistakes(name).answer(name, "other")
-    ),
+    "mistake browser": lambda n: page(browser_of_mistakes(n).answer(n, "other")),
     "label slider": lambda name: page(LabelSlider(curve_of(name)).default),
 }
 
 
 class Structure(HTMLParser):
-    """The elements of a page with their attributes, those without meaning left out, and its text."""
+    """A page's text, and its elements with the attributes that matter."""
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
@@ -155,9 +126,7 @@ class Structure(HTMLParser):
 
     def handle_data(self, text):
         formula = re.search(r"\$.*\$|\\[(\[]|\\begin\{", text, re.DOTALL)
-        assert not formula or {"pre", "code"} & set(self.open), (
-            "MathJax takes this for a formula"
-        )
+        assert not formula or {"pre", "code"} & set(self.open)  # else MathJax's
         self.text += text
 
 
@@ -174,57 +143,41 @@ def test_a_notebook_shows_a_name_as_text(surface, kind):
     if "\n" not in name:  # an answer has a paragraph for each line
         assert found.elements == ordinary.elements
     assert printable(name, lines=True).strip().split("\n")[0] in found.text
-    assert not CONTROL.search(
-        found.text.replace("\t", " ") + found.attributes.replace("\t", " ")
-    )
+    assert not CONTROL.search((found.text + found.attributes).replace("\t", " "))
 
 
 # The model card: Markdown
 
 
-def card_of(name):
-    """A model card in which everything that comes from a data set has this name."""
-    record = copy.deepcopy(RECORD)
-    record["class_names"] = [name, "dog"]
+def card_of(name, *others):
+    """A model card in which all that comes from a data set has these names."""
+    names, record = [name, *others, "dog"], copy.deepcopy(RECORD)
+    counts = dict.fromkeys(names, 30) | {name: 1000}
+    record["class_names"] = names
     record["data"] |= {"name": name, "source": name, "licence": name}
-    for counts in (*record["data"]["pictures"].values(), record["test"]["classes"]):
-        counts[name] = counts.pop("cat")
-        counts["dog"] = counts.pop("dog")
-    record["data"]["pictures"]["train"][name] = 1000
-    record["test"] |= {"most_frequent": name, "mistakes": [[name, "dog", 3]]}
-    record["test"]["classes"][name]["pictures"] = 5
-    record["test"]["surest_mistakes"] = [
-        {"picture": name, "true": name, "predicted": name, "probability": 0.97}
-    ]
-    return model_card(record)
-
-
-def card_of_all():
-    """A model card of all these classes, each taken for the next one."""
-    names = list(FOREIGN_NAMES.values())
-    record = json.loads(json.dumps(RECORD))
-    counts = dict.fromkeys(names, 20)
-    record |= {"class_names": names}
-    record["data"]["pictures"] = {"train": counts, "validation": counts, "test": counts}
+    record["data"]["pictures"] = {"train": counts, "test": counts}
     record["test"] |= {
-        "classes": {name: {"pictures": 20, "right": 10} for name in names},
-        "mistakes": [[name, name, 3] for name in names],
+        "most_frequent": name,
+        "classes": {each: {"pictures": 5, "right": 2} for each in names},
+        "mistakes": [[each, "dog", 3] for each in names[:-1]],
         "surest_mistakes": [
-            {"picture": n, "true": n, "predicted": n, "probability": 0.97}
-            for n in names
+            {"picture": each, "true": each, "predicted": each, "probability": 0.97}
+            for each in names[:-1]
         ],
     }
     return model_card(record)
 
 
+def card_of_all():
+    return card_of(*FOREIGN_NAMES.values())
+
+
+COMMONMARK = MarkdownIt("commonmark", {"html": True})
+PLUGINS = ["table", "url", "strikethrough", "footnotes", "math"]
 RENDERERS = {
-    "markdown-it": MarkdownIt("commonmark", {"html": True})
-    .enable(["table", "strikethrough"])
-    .render,
+    "markdown-it": COMMONMARK.enable(["table", "strikethrough"]).render,
     "nbconvert": markdown2html,
-    "mistune": mistune.create_markdown(
-        escape=False, plugins=["table", "url", "strikethrough", "footnotes", "math"]
-    ),
+    "mistune": mistune.create_markdown(escape=False, plugins=PLUGINS),
 }
 
 
@@ -252,17 +205,10 @@ def figures(names):
     few = [[0.5]] * count
     yield show.confusion(ConfusionMatrix.of(labels, labels[::-1], names))
     yield show.attention(names, np.full((count, count), 1 / count))
-    yield show.feature_map(
-        np.random.default_rng(0).normal(size=(count, 2)), labels, names
-    )
-    yield show.curves(
-        [1],
-        dict(zip(names, few, strict=True)),
-        dict(zip(names, few, strict=True)),
-        "x",
-        "y",
-        "title",
-    )
+    features = np.random.default_rng(0).normal(size=(count, 2))
+    yield show.feature_map(features, labels, names)
+    lines = dict(zip(names, few, strict=True))
+    yield show.curves([1], lines, lines, "x", "y", "title")
     yield show.bars(names, labels, "x", "title")
     yield show.points(labels + 1, labels, "x", "y", "title", names)
     yield show.pictures(pictures, names)
@@ -273,20 +219,14 @@ def figures(names):
 @pytest.mark.parametrize("some", range(2))
 def test_figures_show_names_as_text(some, monkeypatch):
     names = [FOREIGN_NAMES[kind] for kind in KINDS[KINDS.index("formula") :]][some::2]
-    monkeypatch.setattr(
-        matplotlib.mathtext.MathTextParser,
-        "parse",
-        lambda *_: pytest.fail("a name became a formula"),
-    )
+    parser = matplotlib.mathtext.MathTextParser
+    monkeypatch.setattr(parser, "parse", lambda *_: pytest.fail("it is a formula"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for figure in figures(names):
             figure.savefig(io.BytesIO(), format="png", dpi=30)
-            texts = [
-                text.get_text()
-                for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
-            ]
-            assert not any(CONTROL.search(text) for text in texts)
+            for text in figure.findobj(lambda artist: hasattr(artist, "get_text")):
+                assert not CONTROL.search(text.get_text())
             assert not CONTROL.search(figure.alt)
 
 
@@ -297,12 +237,10 @@ def test_figures_show_names_as_text(some, monkeypatch):
 def test_the_command_prints_no_control_characters(tmp_path, kind):
     folder = tmp_path / (FOREIGN_NAMES[kind].replace("/", "_")[:100])
     Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
-    result = CliRunner().invoke(
-        cli.app, ["predict", str(tmp_path / "picture.png"), "--model", str(folder)]
-    )
-    assert result.exit_code == 1 and not CONTROL.search(
-        result.stderr.replace("\t", " ")
-    )
+    arguments = ["predict", str(tmp_path / "picture.png"), "--model", str(folder)]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 1
+    assert not CONTROL.search(result.stderr.replace("\t", " "))
     assert printable(folder.name.strip()) in result.stderr.replace("\n", r"\n")
 
 
@@ -312,28 +250,31 @@ def test_the_command_prints_no_control_characters(tmp_path, kind):
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
     """A network whose classes have these names, and pictures."""
-    root = tmp_path_factory.mktemp("named")
-    names = [
-        name
-        for name in FOREIGN_NAMES.values()
-        if name == printable(name, lines=True) or name.isascii()
-    ]
-    return (
-        load_exported(write_brightness_export(root / "made", names)),
-        write_shades(root / "shades"),
-        names,
-    )
-
-
-def labels_of(text):
-    (row, *_) = csv.DictReader(io.StringIO(text, newline=""))
-    return [value for column, value in row.items() if column.startswith("label")]
+    root, names = tmp_path_factory.mktemp("named"), list(FOREIGN_NAMES.values())
+    names = [n for n in names if n == printable(n, lines=True) or n.isascii()]
+    model = load_exported(write_brightness_export(root / "made", names))
+    return model, write_shades(root / "shades"), names
 
 
 def test_no_cell_of_csv_is_a_formula_and_every_name_comes_back(named):
     model, pictures, names = named
     text = io.StringIO(newline="")
     predict_files(model, [pictures], text, top=len(names))
-    labels = labels_of(text.getvalue())
+    row = next(csv.DictReader(io.StringIO(text.getvalue(), newline="")))
+    labels = [value for column, value in row.items() if column.startswith("label")]
     assert not any(label.startswith(tuple("=+-@\t\r\n＝＋－＠")) for label in labels)  # noqa: RUF001
     assert sorted(map(name_of_cell, labels)) == sorted(names)
+
+
+# Tables
+
+
+def test_a_table_is_aligned_text_and_html_for_screen_readers():
+    rows = [("probe", 1200, 0.84263), ("<b>", 7, 0.5)]
+    table = Table(("way", "labels", "accuracy"), rows)
+    lines = ["way    labels  accuracy", "probe   1,200    0.8426"]
+    assert repr(table).splitlines() == [*lines, "<b>         7       0.5"]
+    html = table._repr_html_()
+    assert html.count('<th scope="col">') == 3
+    assert '<th scope="row">&lt;b&gt;</th><td>7</td>' in html
+    assert as_html([["x"], ["1"]], scrolls=True).startswith('<table tabindex="0">')

@@ -39,21 +39,11 @@ def tf_dataset(parts, batch=None):
     return dataset.batch(batch) if batch else dataset
 
 
-def several_sizes(colour):
-    holder = np.empty(len(colour), object)
-    holder[:] = [*colour[:-1], np.zeros((5, 6, 3), np.uint8)]
-    holder[-1] = colour[-1]
-    return holder
-
-
 HOLDERS = {
     "float64": lambda colour, folder: colour.astype("float64"),
     "list of arrays": lambda colour, folder: list(colour),
-    "array of arrays": lambda colour, folder: several_sizes(colour),
     "list of paths": lambda colour, folder: sorted(folder.iterdir()),
-    "array of str": lambda colour, folder: np.array(
-        list(map(str, sorted(folder.iterdir())))
-    ),
+    "array of str": lambda colour, folder: np.sort([*map(str, folder.iterdir())]),
     "Pictures": lambda colour, folder: Pictures(sorted(folder.iterdir())),
     "folder": lambda colour, folder: folder,
     "tf.data": lambda colour, folder: tf_dataset(colour),
@@ -81,9 +71,8 @@ def test_grey_pictures_become_three_equal_channels(colour):
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
-@pytest.mark.parametrize("side", [12, 30])
-def test_the_callers_array_is_not_changed(kind, side):
-    images = np.random.default_rng(0).integers(0, 256, (3, side, side, 3)).astype(kind)
+def test_the_callers_array_is_not_changed(kind):
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3)).astype(kind)
     before = images.copy()
     pixels(images)
     assert np.array_equal(images, before)

@@ -20,10 +20,10 @@ from hostile_archives import (
 )
 
 from tlcourse.errors import DamagedFile, TLCourseError
-from tlcourse.exported import load_exported
 from tlcourse.keras_archive import CLASSES, load_network
 from tlcourse.models.recipes import RECIPES
 from tlcourse.native import import_tensorflow
+from tlcourse.predict import load_exported
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_full_folder_for_temporary_files_is_not_called_damage(
 
     (folder / "model.keras").write_bytes(zipped(sound))
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(TLCourseError, match="Make room") as caught:
+    with pytest.raises(TLCourseError, match="Free disk space") as caught:
         load_network(folder / "model.keras")
     assert not isinstance(caught.value, DamagedFile)
 

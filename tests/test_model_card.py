@@ -86,24 +86,16 @@ def fine_tuned(record):
     record["training"]["settings"] = settings
 
 
-def of_many_classes(record):
-    names = [f"class {number:02}" for number in range(60)]
-    record["test"]["classes"] = {
-        name: {"pictures": 60, "right": number} for number, name in enumerate(names)
-    }
-
-
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         (fine_tuned, "from block6d on, batch normalisation frozen"),
         (fine_tuned, "epochs 10, learning_rate 0.0001"),
-        (of_many_classes, "class 49 | 0 | 60 | 81.7% | These are the 50 with the low"),
         (
             lambda r: r["test"]["classes"].update(dog={"pictures": 0, "right": 0}),
             "| dog | 30 | 0 | – |",
         ),
-        (lambda r: r["test"].update(mistakes=[]), "no mistakes"),
+        (lambda r: r["test"].update(mistakes=[]), "Confused most often: none."),
         (lambda r: r["test"]["classes"]["dog"].update(pictures=9), "Fewer than 10"),
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),

@@ -1,4 +1,4 @@
-"""SECURITY.md promises nothing that no test holds: each row of its table names tests, and each of them exists."""
+"""SECURITY.md promises nothing that no test holds."""
 
 import ast
 import re
@@ -10,25 +10,19 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMED = re.compile(r"`((?:workshop/)?tests/[\w/]+\.py)::(\w+)`")
 
 
-def promises(text: str) -> dict[str, list[tuple[str, str]]]:
+def promises(text):
     """Promise → the (file, test) pairs that its row of the table names."""
     table = text.partition("| Promise | Tests |")[2].partition("\n\n")[0]
     rows = [
-        line.strip("|").split("|")
-        for line in table.splitlines()
-        if line.startswith("| ")
+        line.strip("|").split("|") for line in table.splitlines() if line[:2] == "| "
     ]
     return {promise.strip(): NAMED.findall(tests) for promise, tests in rows}
 
 
-def names_in(path: Path) -> set[str]:
-    """The names of the test functions and test classes that a file defines."""
+def names_in(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
+    names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if name.startswith("test_")}
 
 
 PROMISES = promises((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
@@ -36,23 +30,11 @@ PROMISES = promises((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
 
 def test_the_table_is_read():
     assert len(PROMISES) >= 10
+    assert promises("| Promise | Tests |\n|---|---|\n| A | care |\n") == {"A": []}
 
 
 @pytest.mark.parametrize("promise", PROMISES)
 def test_each_promise_names_tests_that_exist(promise):
-    named = PROMISES[promise]
-    assert named, f"no test is named for: {promise}"
-    missing = [
-        f"{file}::{test}" for file, test in named if not _exists(ROOT / file, test)
-    ]
-    assert missing == []
-
-
-def _exists(file: Path, test: str) -> bool:
-    return file.is_file() and test.startswith("test_") and test in names_in(file)
-
-
-def test_a_promise_without_a_test_is_noticed():
-    text = "| Promise | Tests |\n|---|---|\n| Nothing runs | the maintainers' care |\n"
-    assert promises(text) == {"Nothing runs": []}
-    assert not _exists(ROOT / "tests/test_safety.py", "test_that_nobody_wrote")
+    assert PROMISES[promise], f"no test is named for: {promise}"
+    for file, test in PROMISES[promise]:
+        assert test in names_in(ROOT / file), file

@@ -16,7 +16,7 @@ from tlcourse import cli
 from tlcourse import train_folder as job_module
 from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
-from tlcourse.exported import load_exported
+from tlcourse.predict import load_exported
 from tlcourse.train_folder import train_folder
 
 pytestmark = pytest.mark.slow
@@ -89,8 +89,8 @@ def test_the_probe_is_kept_unless_the_gain_exceeds_one_standard_error(
     probe, tuned = Fake(gained), Fake(lost)
     monkeypatch.setattr(job_module, "train_classifier", lambda *_, **__: probe)
     monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: tuned)
-    job = job_module._Job(bundled_model, dataset, 1, 3, 0, None, lambda line: None)
-    chosen, about = job_module._select(job)
+    options = {"seed": 0, "engine": None}
+    chosen, about = job_module._select(bundled_model, dataset, 3, 1, print, options)
     assert chosen is (probe if kept == "probe" else tuned)
     assert about["probe"] == 1 - gained / len(truth)
 
@@ -98,7 +98,7 @@ def test_the_probe_is_kept_unless_the_gain_exceeds_one_standard_error(
 def test_the_same_job_again_has_nothing_to_do_and_another_overwrites_nothing(
     job, folder, monkeypatch
 ):
-    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
     out, lines = job[0].folder, []
     again = train_folder(folder, out, **QUICK, say=lines.append)
     assert again.record == job[0].record and lines[-1].endswith("nothing to do.")
@@ -143,7 +143,7 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(
 
 
 def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_module, "_train", lambda *_: pytest.fail("there was work"))
+    monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
     for number, name in enumerate(("cat", "dog")):
         write_class(tmp_path / "few" / name, 1, 100, number)
     with pytest.raises(UserInputError, match="Each class needs three"):

@@ -9,6 +9,7 @@
 The names below are loaded when they are first used.
 """
 
+# ruff: noqa: F401
 import os as _os
 import typing as _typing
 from importlib import import_module as _import_module
@@ -35,8 +36,8 @@ _NAMES = {  # public name → its module
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
     "export": "exporting",
-    "load_exported": "exported",
-    "ExportedModel": "exported",
+    "load_exported": "predict",
+    "ExportedModel": "predict",
     "results": "cards",
     "grad_cam": "training.grad_cam",
     "augment": "features.augment",
@@ -59,38 +60,26 @@ __all__ = [*_NAMES, *_MODULES]
 
 
 if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
-    from . import checks as checks
-    from . import datasets as datasets
-    from . import distributed as distributed
-    from . import errors as errors
-    from . import plots
-    from . import widgets as widgets
-    from .cards import results as results
-    from .datasets import list_datasets as list_datasets
-    from .datasets import load_dataset as load_dataset
-    from .exercises import check as check
-    from .exported import ExportedModel as ExportedModel
-    from .exported import load_exported as load_exported
-    from .exporting import export as export
-    from .features import pictures as pictures
-    from .features.augment import augment as augment
-    from .models.load import list_pretrained_models as list_pretrained_models
-    from .models.load import load_pretrained_model as load_pretrained_model
-    from .models.text import PretrainedTextModel as PretrainedTextModel
-    from .models.vision import PretrainedModel as PretrainedModel
-    from .training.classifiers import FineTuned as FineTuned
-    from .training.evaluation import ConfusionMatrix as ConfusionMatrix
-    from .training.fine_tune import fine_tune as fine_tune
-    from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
-    from .training.fitting import Preparation as Preparation
-    from .training.freezing import freeze as freeze
-    from .training.freezing import unfreeze as unfreeze
-    from .training.grad_cam import grad_cam as grad_cam
-    from .training.learning_curves import LearningCurve as LearningCurve
-    from .training.learning_curves import learning_curve as learning_curve
-    from .training.new_head import add_head as add_head
-    from .training.probe import LinearProbe as LinearProbe
-    from .training.probe import train_classifier as train_classifier
+    from . import checks, datasets, distributed, errors, plots, widgets
+    from .cards import results
+    from .datasets import list_datasets, load_dataset
+    from .exercises import check
+    from .exporting import export
+    from .features import pictures
+    from .features.augment import augment
+    from .models.load import list_pretrained_models, load_pretrained_model
+    from .models.text import PretrainedTextModel
+    from .models.vision import PretrainedModel
+    from .predict import ExportedModel, load_exported
+    from .training.classifiers import FineTuned
+    from .training.evaluation import ConfusionMatrix
+    from .training.fine_tune import fine_tune, prepare_fine_tuning
+    from .training.fitting import Preparation
+    from .training.freezing import freeze, unfreeze
+    from .training.grad_cam import grad_cam
+    from .training.learning_curves import LearningCurve, learning_curve
+    from .training.new_head import add_head
+    from .training.probe import LinearProbe, train_classifier
 
     show = plots
 else:

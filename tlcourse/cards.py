@@ -6,36 +6,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import (
-    DamagedFile,
-    TLCourseError,
-    UserInputError,
-    how_to_install,
-    printable,
-)
+from .errors import DamagedFile, UserInputError, printable
 from .files import read_json, sha256
 from .foreign_text import preformatted
 from .validation import shown, text
 
-_HOW_TO_MEND = "Restore it with `git checkout -- data`, or install the course again."
+_RESTORE = "Restore it with `git checkout -- data`, or install the course again."
 
 
 def data_folder() -> Path:
     """The folder of bundled data: in the installed package, or beside it."""
     package = Path(__file__).resolve().parent
-    folders = package / "data", package.parent / "data"
-    for folder in folders:
+    for folder in (package / "data", package.parent / "data"):
         if (folder / "weights" / "CARD.md").is_file():
             return folder
-    raise TLCourseError(
-        f"The bundled data is neither in {folders[0]} nor in {folders[1]}. Install the "
-        f"course again. {how_to_install()}."
-    )
+    raise DamagedFile(f"There is no bundled data in or beside {package}. {_RESTORE}")
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a data set or of weights, of `data/<name>/CARD.md`.
+    """The description of a data set or of weights, from `data/<name>/CARD.md`.
 
     Attributes
     ----------
@@ -64,18 +54,17 @@ class Card:
 
 
 def read_card(name: str) -> Card:
-    """Read a bundled folder's card; DamagedFile if it is missing or lacks lines."""
+    """Read a bundled folder's card; DamagedFile if it is missing or incomplete."""
     path = data_folder() / name / "CARD.md"
-    lines = {}
     try:
         _, front, prose = path.read_text(encoding="utf-8").split("---\n", 2)
-        for key in ("title", "source", "licence", "built_by"):
-            line = re.findall(rf"^{key}: *(.+)$", front, re.MULTILINE)[0]
-            lines[key] = line.strip().strip("\"'")
-    except (OSError, ValueError, IndexError):
+        lines = dict(re.findall(r"^(\w+): *[\"']?(.+?)[\"']? *$", front, re.MULTILINE))
+        keys = ("title", "source", "licence", "built_by")
+        lines = {key: lines[key] for key in keys}
+    except (OSError, ValueError, KeyError):
         raise DamagedFile(
             f"{path} is missing, or lacks its title, source, licence or built_by line. "
-            f"{_HOW_TO_MEND}"
+            f"{_RESTORE}"
         ) from None
     files = dict(re.findall(r"- name: *(\S+)\n\s+sha256: *([0-9a-f]{64})", front))
     return Card(name=name, files=files, text=prose, **lines)
@@ -85,11 +74,10 @@ def bundled_file(folder: str, name: str) -> Path:
     """Path of a bundled file; DamagedFile if its SHA-256 is not the one of the card."""
     path = data_folder() / folder / name
     expected = read_card(folder).files[name]
-    actual = sha256(path) if path.is_file() else "missing"
-    if actual != expected:
+    if not path.is_file() or sha256(path) != expected:
         raise DamagedFile(
-            f"The bundled file {path} is missing or altered: its SHA-256 is "
-            f"{actual[:12]}, the card says {expected[:12]}. {_HOW_TO_MEND}"
+            f"The bundled file {path} is missing or altered: its SHA-256 is not the "
+            f"one of its card. {_RESTORE}"
         )
     return path
 

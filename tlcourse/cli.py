@@ -17,19 +17,17 @@ from .folders import cache_folder, left_alone
 
 
 class Commands(TyperGroup):
-    """Refusals and Ctrl-C end in a sentence, without a traceback."""
+    """Errors and Ctrl-C end in a sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> object:
         try:
             return super().invoke(ctx)
         except TLCourseError as error:
-            _complain(f"tlcourse: {error}")
+            _say(f"tlcourse: {error}", sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _complain(
-                "Stopped by Ctrl-C. Nothing is left half done; the same command goes "
-                "on from here."
-            )
+            goes_on = "Nothing is left half done; the same command goes on from here."
+            _say(f"Stopped by Ctrl-C. {goes_on}", sys.stderr)
             raise typer.Exit(130) from None
 
 
@@ -42,12 +40,8 @@ app = typer.Typer(
 )
 
 
-def _say(line: object = "") -> None:
-    print(printable(line, lines=True))
-
-
-def _complain(line: str) -> None:
-    print(printable(line, lines=True), file=sys.stderr)
+def _say(line: object, file: Any = None) -> None:
+    print(printable(line, lines=True), file=file)
 
 
 def _show_version(show: bool) -> None:
@@ -149,19 +143,16 @@ def predict(
     variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
 ) -> None:
     """Say what is in pictures, by an exported network."""
-    from .exported import VARIANTS, load_exported
-    from .predicting import predict_files
-    from .validation import one_of
+    from .predict import load_exported, predict_files
 
     if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-    one_of("variant", variant, VARIANTS)
-    _, failed = predict_files(
-        lambda: load_exported(model, variant), pictures, sys.stdout, form, top
-    )
+    exported = load_exported(model, variant)
+    _, failed = predict_files(exported, pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        _complain(f"{which} could not be read; the reason is in the error column.")
+        reason = "could not be read; the reason is in the error column."
+        _say(f"{which} {reason}", sys.stderr)
         raise typer.Exit(1)
 
 
@@ -194,9 +185,8 @@ def clear_cache() -> None:
 
 
 def _say_of_cache(line: str) -> None:
-    """What there is, and why it may be nothing."""
-    if others := left_alone():
-        _say(others)
+    if not_used := left_alone():
+        _say(not_used)
     _say(f"{line} in {cache_folder()}")
 
 
@@ -204,7 +194,7 @@ def main() -> None:
     """Run the command on this process's arguments, wherever its output goes."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # what the terminal lacks
+            stream.reconfigure(errors="replace")  # characters that the terminal lacks
     if not sys.stderr.isatty():  # in a file, a progress bar is a thousand lines
         os.environ.setdefault("TQDM_DISABLE", "1")
     app()

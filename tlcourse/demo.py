@@ -3,10 +3,9 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, convert_errors
 
 PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: SVM on hand-made features": 0.8244,
@@ -17,21 +16,24 @@ THIS_DEMO = "here: the frozen network, linear classifier"
 # benchmarks/choose_blocks.py.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
+_REPORT = """
+Accuracy on the {tested:,} test cells, weighted by the experts' confidence:
+
+{ranking}
+
+Without the weights: {plain_accuracy:.2%}. The published test cells are not known one
+by one, so a point or two of difference means little. No layer was trained.
+
+{pictures:,} pictures took {seconds:.0f} s and at most {peak_megabytes:,.0f} MB of memory.
+"""
 
 
-@dataclass(frozen=True)
-class DemoResult:
-    """What `run_demo` measured: accuracies weighted as published, and not weighted."""
+def run_demo(picture: Path, say: Callable[[str], None] = print) -> dict[str, float]:
+    """Run the demo and save a picture of right and wrong cells; needs no internet.
 
-    accuracy: float
-    plain_accuracy: float
-    seconds: float
-    peak_megabytes: float
-    pictures: int
-
-
-def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
-    """Run the demo and save a picture of right and wrong cells; needs no internet."""
+    Returns "accuracy" (weighted as published), "plain_accuracy", "seconds",
+    "peak_megabytes" and the number of "pictures".
+    """
     from . import plots
     from .datasets import load_dataset
     from .models.load import load_pretrained_model
@@ -40,72 +42,57 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> DemoResult:
     if picture.suffix.lower() not in FORMATS or not picture.parent.is_dir():
         raise UserInputError(
             f"picture is {picture}; expected a name that ends in one of "
-            f"{', '.join(FORMATS)}, in a folder that there is."
+            f"{', '.join(FORMATS)}, in a folder that exists."
         )
     say("Can a network trained on everyday photographs find broken solar cells?\n")
     solar = load_dataset("solar")
-    train, test = solar.train_and_validation, solar.test
+    train, test, names = solar.train_and_validation, solar.test, solar.class_names
     say(f"{len(train):,} photographs of cells to train on, {len(test):,} to test on.")
-    started, model = time.perf_counter(), load_pretrained_model()
+    start, model = time.perf_counter(), load_pretrained_model()
     say(f"Extracting features with {model.name}: half a minute on two free cores …")
-    train_features = model.extract_features(train.images, BLOCKS)
-    test_features = model.extract_features(test.images, BLOCKS)
+    features, test_features = (
+        model.extract_features(split.images, BLOCKS) for split in (train, test)
+    )
     say("Training a linear classifier on these features …")
-    classifier = train_classifier(
-        train_features, train.labels, solar.class_names, train.weights
-    )
-    seconds = time.perf_counter() - started
-    result = DemoResult(
-        accuracy=classifier.score(test_features, test.labels, test.weights),
-        plain_accuracy=classifier.score(test_features, test.labels),
-        seconds=seconds,
-        peak_megabytes=peak_megabytes(),
-        pictures=len(train) + len(test),
-    )
+    classifier = train_classifier(features, train.labels, names, train.weights)
+    result = {
+        "seconds": time.perf_counter() - start,
+        "accuracy": classifier.score(test_features, test.labels, test.weights),
+        "plain_accuracy": classifier.score(test_features, test.labels),
+        "peak_megabytes": peak_megabytes(),
+        "pictures": len(train) + len(test),
+    }
     say(report(result, len(test)))
     probabilities = classifier.predict_proba(test_features)
     sheet = plots.right_and_wrong(
-        test.images, test.labels, probabilities, solar.class_names, count=5
+        test.images, test.labels, probabilities, names, count=5
     )
     sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
     credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
     sheet.supxlabel(credit, fontsize=7)
-    try:
+    what = f"{picture} cannot be written"
+    with convert_errors(OSError, TLCourseError, what, "Choose another one."):
         sheet.savefig(picture, dpi=100)
-    except OSError as error:
-        raise TLCourseError(f"{picture} cannot be written ({error}).") from error
     say(f"The surest right and wrong answers, as a picture:\n  {picture.resolve()}")
     return result
 
 
-def report(result: DemoResult, tested: int) -> str:
+def report(result: dict[str, float], tested: int) -> str:
     """The result in lines, between the published numbers in order of accuracy."""
-    rows = [(accuracy, name) for name, accuracy in PUBLISHED.items()]
-    ranking = sorted([*rows, (result.accuracy, THIS_DEMO)])
-    lines = (
-        f"{'>' if name == THIS_DEMO else ' '} {accuracy:7.2%}  {name}"
-        for accuracy, name in ranking
+    accuracies = PUBLISHED | {THIS_DEMO: result["accuracy"]}
+    ranking = "\n".join(
+        f"{'>' if name == THIS_DEMO else ' '} {accuracies[name]:7.2%}  {name}"
+        for name in sorted(accuracies, key=accuracies.__getitem__)
     )
-    return (
-        f"\nAccuracy on the {tested:,} test cells, weighted by the experts' "
-        "confidence, as published:\n\n" + "\n".join(lines) + "\n\n"
-        f"Without the weights: {result.plain_accuracy:.2%}. The published test cells "
-        "are not known one by one,\nso a point or two of difference means little. No "
-        "layer of the network was trained.\n\n"
-        f"{result.pictures:,} pictures took {result.seconds:.0f} s "
-        f"({result.pictures / result.seconds:.0f} a second) and at most "
-        f"{result.peak_megabytes:,.0f} MB of memory."
-    )
+    return _REPORT.format(tested=tested, ranking=ranking, **result)
 
 
 def peak_megabytes() -> float:
-    """The most memory (resident set, 10⁶ bytes) that this process has held so far."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage counts the parent program's memory, too
-        mark = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
-        if mark:
-            return int(mark[1]) * 1024 / 1e6
+    """The most memory (resident set, 10⁶ bytes) of this process; off Linux, now."""
     import psutil
 
-    info = psutil.Process().memory_info()
-    return getattr(info, "peak_wset", info.rss) / 1e6
+    status = Path("/proc/self/status")  # getrusage counts the parent's memory, too
+    peak = re.search(r"VmHWM:\s*(\d+)", status.read_text() if status.exists() else "")
+    return (
+        int(peak[1]) * 1024 / 1e6 if peak else psutil.Process().memory_info().rss / 1e6
+    )

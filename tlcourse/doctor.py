@@ -26,8 +26,6 @@ GIGABYTES = 2.0  # of memory, of which a lesson takes 1.5, and of disk, for the 
 MISTAKES = {  # variable: values that are a mistake, and why
     "KERAS_BACKEND": ("(?!tensorflow$)", "the course runs on TensorFlow"),
     "TF_USE_LEGACY_KERAS": ("1|[Tt]rue", "the course needs Keras 3"),
-    "OMP_NUM_THREADS": ("(?![1-9])", "expected a whole number from 1"),
-    "TF_NUM_INTRAOP_THREADS": ("(?![1-9])", "expected a whole number from 1"),
 }
 
 
@@ -64,17 +62,18 @@ def python() -> Iterator[Finding]:
 def tensorflow() -> Iterator[Finding]:
     names = [name for name in TENSORFLOWS if _version(name)]
     spec = util.find_spec("tensorflow") if names else None
-    state, text = "ok", " and ".join(f"{name} {_version(name)}" for name in names)
+    is_there = spec is not None and spec.origin is not None
+    text = " and ".join(f"{name} {_version(name)}" for name in names)
     if not names:
-        state, text = "broken", f"not installed. {how_to_install()}"
-    elif len(names) > 1 or spec is None or spec.origin is None:
-        state = "broken" if spec is None or spec.origin is None else "look"
+        text = f"not installed. {how_to_install()}"
+    elif len(names) > 1 or not is_there:
         text += f". Run: pip uninstall {' '.join(names)}; then: pip install {names[-1]}"
+    state = "broken" if not is_there else "look" if len(names) > 1 else "ok"
     yield Finding("TensorFlow", state, text)
 
 
 def packages() -> Iterator[Finding]:
-    """What the course's own installation asks for, for itself and for its lessons."""
+    """What the installation of the course asks for, for itself and for its lessons."""
     from packaging.requirements import Requirement
 
     for need in map(Requirement, metadata.requires("tlcourse") or []):
@@ -83,8 +82,8 @@ def packages() -> Iterator[Finding]:
         if marker and not is_needed and not marker.evaluate({"extra": "learn"}):
             continue
         if version is None or not need.specifier.contains(version, prereleases=True):
-            text = f"{version or 'not installed'}. Run: pip install "
-            text += f"'{need.name}{need.specifier}'"
+            command = f"Run: pip install '{need.name}{need.specifier}'"
+            text = f"{version or 'not installed'}. {command}"
             yield Finding(need.name, "broken" if is_needed else "missing", text)
 
 
@@ -107,25 +106,25 @@ def machine() -> Iterator[Finding]:
     free = psutil.virtual_memory().available / 1e9
     state = "ok" if free >= GIGABYTES else "look"
     yield Finding("memory", state, f"{free:.1f} GB free; a lesson takes up to 1.5")
-    folders = {
-        "TLCOURSE_CACHE": cache_folder(),
-        "TLCOURSE_PROGRESS": Progress.path().parent,
-    }
-    for variable, folder in folders.items():
+    for variable, folder in (
+        ("TLCOURSE_CACHE", cache_folder()),
+        ("TLCOURSE_PROGRESS", Progress.path().parent),
+    ):
         parent = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(parent).free / 1e9
-        text, cure = f"{folder}: {free:.1f} GB free", ""
+        text = f"{free:.1f} GB free"
         try:
             tempfile.TemporaryFile(dir=parent).close()
         except OSError as error:
-            text, free = f"{folder}: it cannot be written to ({error.strerror})", 0
+            text, free = f"it cannot be written to ({error.strerror})", 0
         if free < GIGABYTES:
-            cure = f". Set {variable} to another folder."
-        yield Finding("disk", "look" if cure else "ok", text + cure)
+            text += f". Set {variable} to another folder."
+        state = "ok" if free >= GIGABYTES else "look"
+        yield Finding("disk", state, f"{folder}: {text}")
 
 
 def data() -> Iterator[Finding]:
-    """Is what comes with the course whole, and is what lessons fetch here?"""
+    """Bundled files that are damaged, and what lessons need to be fetched."""
     for card in data_folder().glob("*/CARD.md"):
         try:
             for name in read_card(card.parent.name).files:
@@ -134,12 +133,11 @@ def data() -> Iterator[Finding]:
             yield Finding(card.parent.name, "broken", str(error))
     for name in LESSONS_NEED:
         try:
-            text = path = location(name)
+            path = location(name)
+            cure = f"With internet: `tlcourse fetch {name}`. Without: "
+            text = path or f"not on this machine. {cure}{how_to_carry(name)}"
         except TLCourseError as error:
             text, path = str(error), None
-        if text is None:
-            cure = f"With internet: `tlcourse fetch {name}`. Without: "
-            text = f"not on this machine. {cure}{how_to_carry(name)}"
         yield Finding(name, "ok" if path else "missing", text)
 
 

@@ -1,7 +1,7 @@
 """One file over HTTP: whole and compared with its hash, or not there at all.
 
 `keras.utils.get_file` waits without end for a host that falls silent, leaves an altered
-file under its final name, and starts TensorFlow first. So this asks with `requests`.
+file under its final name, and starts TensorFlow first; so this uses `requests`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import requests
 
 SECONDS_TO_CONNECT = 2  # to each address: IPv6 may lead nowhere
-SECONDS_OF_SILENCE = 10  # until an answer, or within a file: a bad Wi-Fi may pause
+SECONDS_OF_SILENCE = 10  # until an answer, or within a file
 BLOCK = 1 << 18
 
 
@@ -33,10 +33,9 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
 
     The variables `https_proxy`, `no_proxy` and `REQUESTS_CA_BUNDLE` apply. `file_hash`
     is its SHA-256 or MD5 in hexadecimal digits; default: the MD5 that the host states.
-    DownloadError says that the host did not answer, or not with this file.
     """
-    answer = _ask(url)
-    expected = file_hash or _stated_hash(answer.headers)
+    answer = _request(url)
+    expected = file_hash or _stated_md5(answer.headers)
     algorithm = "sha256" if len(expected) == 64 else "md5"
     digest = hashlib.new(algorithm, usedforsecurity=False)
     length = answer.headers.get("Content-Length", "")
@@ -44,7 +43,7 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     bar = progress_bar(total=total, desc=path.name, unit="B", unit_scale=True)
     with answer, unfinished_folder(path) as folder, bar:
         file = folder / path.name
-        with open(file, "wb") as opened, _named(url, "the connection to {} broke off"):
+        with open(file, "wb") as opened, _request_errors(url, "broke off"):
             for block in answer.iter_content(BLOCK):
                 opened.write(block)
                 digest.update(block)
@@ -58,20 +57,12 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
 
 
 def fault_of_host(url: str) -> str | None:
-    """Why this file would not come, as a clause, or None; nothing is written."""
+    """Why this file cannot be downloaded, as a clause, or None; nothing is written."""
     try:
-        _ask(url).close()
+        _request(url).close()
     except DownloadError as error:
         return str(error)
     return None
-
-
-def _host(url: str) -> str:
-    """Who is asked: the host, or a proxy in front of it, without its password."""
-    from requests.utils import get_environ_proxies, select_proxy
-
-    host, proxy = urlsplit(url).hostname, select_proxy(url, get_environ_proxies(url))
-    return f"{host} through the proxy {without_password(proxy)}" if proxy else str(host)
 
 
 def without_password(proxy: str) -> str:
@@ -79,45 +70,50 @@ def without_password(proxy: str) -> str:
     return re.sub(r"//[^/@]*@", "//…@", proxy)
 
 
-def _ask(url: str) -> "requests.Response":
+def _host(url: str) -> str:
+    """The host, and the proxy in front of it."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    host, proxy = urlsplit(url).hostname, select_proxy(url, get_environ_proxies(url))
+    return f"{host} through the proxy {without_password(proxy)}" if proxy else str(host)
+
+
+def _request(url: str) -> "requests.Response":
     """The host's answer, before its content."""
     import requests
 
     timeouts = (SECONDS_TO_CONNECT, SECONDS_OF_SILENCE)
     headers = {"Accept-Encoding": "identity"}
-    with _named(url, "{} cannot be reached"):
+    with _request_errors(url, "cannot be reached"):
         answer = requests.get(url, stream=True, timeout=timeouts, headers=headers)
-    fault = None
     if not answer.ok:
         fault = f"{answer.status_code} {answer.reason}"
     elif answer.headers.get("Content-Type", "").startswith("text/html"):
         fault = "with a web page, as networks do that want a log-in first"
-    if fault:
-        answer.close()
-        raise DownloadError(f"{_host(url)} answered {fault}")
-    return answer
+    else:
+        return answer
+    answer.close()
+    raise DownloadError(f"{_host(url)} answered {fault}")
 
 
 @contextmanager
-def _named(url: str, what: str) -> Iterator[None]:
-    """Turn what requests raises into a `DownloadError`; disks' errors pass."""
+def _request_errors(url: str, what: str) -> Iterator[None]:
+    """Turn exceptions of requests into a `DownloadError`; those of disks pass."""
     import requests
 
     try:
         yield
     except requests.RequestException as error:
-        raise DownloadError(f"{what.format(_host(url))} ({_cause(error)})") from error
+        reason: BaseException = error
+        while inner := reason.__cause__ or reason.__context__:
+            reason = inner  # the innermost, such as "Connection refused"
+        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise DownloadError(
+            f"{_host(url)} {what} ({text.splitlines()[0][:200]})"
+        ) from error
 
 
-def _stated_hash(headers: Mapping[str, str]) -> str:
+def _stated_md5(headers: Mapping[str, str]) -> str:
     """The MD5 that Google's storage states of a file, in hexadecimal digits."""
     stated = re.search(r"md5=([\w+/]{22}==)", headers.get("x-goog-hash", ""))
     return b64decode(stated[1]).hex() if stated else ""
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, such as "Connection refused", without wrappers' names."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).splitlines()[0][:200]

@@ -3,10 +3,11 @@
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-# C0 and C1 control characters, ends of lines and paragraphs, marks and changes of the
-# direction of writing, characters without width (but those that join letters and
-# emoji), and halves of surrogate pairs, which stand for bytes that are not UTF-8.
+# Control characters, line and paragraph separators, changes of writing direction,
+# characters without width (except joiners), and unpaired surrogates.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff]"
@@ -14,10 +15,9 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: object, lines: bool = False) -> str:
-    """Text as it can be shown anywhere: what moves a cursor or hides text is escaped.
+    """Text with control and invisible characters escaped as in JSON (`\\u001b`).
 
-    Escapes are as JSON writes them, such as `\\u001b`; with `lines`, line feeds and
-    tabs are kept.
+    With `lines`, line feeds and tabs are kept.
     """
     kept = "\n\t" if lines else ""
     return _UNPRINTABLE.sub(
@@ -27,19 +27,15 @@ def printable(text: object, lines: bool = False) -> str:
 
 
 def callers_level() -> int:
-    """The `stacklevel` at which a warning is at the line that called the package."""
+    """The `stacklevel` that attributes a warning to the code calling the package."""
     frame, level = sys._getframe(1), 1
-    inside = f"{__package__}."
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(inside):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("tlcourse."):
         frame, level = frame.f_back, level + 1
     return level
 
 
 def how_to_install(extra: str = "cpu") -> str:
-    """What brings the course's packages.
-
-    Never `pip install` with the course's name: an index may have another project.
-    """
+    """How to install the course; not by its name, which an index may use otherwise."""
     return (
         "In the course's folder run: make setup (or, in an environment of your own: "
         f"pip install '.[{extra}]')"
@@ -62,11 +58,11 @@ class PictureError(UserInputError):
 
 
 class DamagedFile(TLCourseError):
-    """A bundled or fetched file is not the one that was published."""
+    """A bundled or downloaded file is not the one that was published."""
 
 
 class DatasetUnavailable(TLCourseError):
-    """A data set is not on this machine; the message says what brings it."""
+    """A data set is not on this machine; the message says how to get it."""
 
 
 class WeightsUnavailable(TLCourseError):
@@ -74,4 +70,19 @@ class WeightsUnavailable(TLCourseError):
 
 
 class CheckError(TLCourseError, AssertionError):
-    """Something is not as asserted; the message says why it matters and what to do."""
+    """An assertion of `tl.checks` failed; the message says why it matters."""
+
+
+@contextmanager
+def convert_errors(
+    errors: type[Exception], to: type[TLCourseError], what: str, cure: str
+) -> Iterator[None]:
+    """Raise `to` in place of these errors: "what (reason). cure"; the course's pass."""
+    try:
+        yield
+    except TLCourseError:
+        raise
+    except errors as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        first_line = reason.strip().split("\n")[0][:300]
+        raise to(f"{what} ({first_line}). {cure}") from error

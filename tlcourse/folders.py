@@ -1,14 +1,12 @@
-"""Folders: the course's cache, packs, and what a result is written into."""
+"""Folders: the course's cache, packs, and new folders for results."""
 
 import errno
-import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from .errors import TLCourseError, UserInputError
+from .errors import TLCourseError, UserInputError, convert_errors
 from .files import as_path, is_untouched, write_atomically
 
 CACHE, CACHE_TAG = "tlcourse-cache", "CACHEDIR.TAG"
@@ -17,7 +15,7 @@ CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 
 
 def cache_folder() -> Path:
-    """The folder for what can be made or fetched again; it need not exist.
+    """The cache's folder, which need not exist.
 
     `tlcourse-cache` in the folder that TLCOURSE_CACHE names, or in the user's cache.
     """
@@ -30,47 +28,44 @@ def cache_folder() -> Path:
 
 
 def shared_cache_folder() -> Path | None:
-    """A class's cache, read where the user's own has nothing: TLCOURSE_SHARED_CACHE."""
+    """A cache that many users read, named by TLCOURSE_SHARED_CACHE."""
     chosen = os.environ.get("TLCOURSE_SHARED_CACHE")
     return as_path(chosen, "TLCOURSE_SHARED_CACHE") / CACHE if chosen else None
 
 
 def make_cache_folder(name: str = "") -> Path:
-    """Make the cache, marked by a CACHEDIR.TAG, and a folder in it; returns that.
+    """Make the cache, marked by a CACHEDIR.TAG, and a folder in it; returns the latter.
 
-    OSError says that it cannot be made; that the folder in it is a link; or that the
-    cache holds files and no tag: then they are someone else's.
+    OSError says that it cannot be made, that the folder in it is a link, or that the
+    cache holds files and no tag, so that they are someone else's.
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    if reason := left_alone():
+    reason = left_alone()
+    if name and (folder / name).is_symlink():
+        reason = f"{folder / name} is a link, which the cache does not follow"
+    if reason:
         raise FileExistsError(errno.EEXIST, reason, str(folder))
     if not is_cache(folder):
         comment = b"\n# A cache of tlcourse; `tlcourse cache clear` empties it.\n"
         text = CACHE_SIGNATURE + comment
         write_atomically(folder / CACHE_TAG, lambda file: file.write(text))
-    if name and (folder / name).is_symlink():
-        reason = f"{folder / name} is a link, which the cache does not follow"
-        raise FileExistsError(errno.EEXIST, reason, str(folder / name))
     (folder / name).mkdir(exist_ok=True)
     return folder / name
 
 
 def is_cache(folder: Path) -> bool:
     """Whether a folder is marked as a cache of the course."""
-    tag = folder / CACHE_TAG
-    try:
+    tag, content = folder / CACHE_TAG, b""
+    with suppress(OSError):
         content = tag.read_bytes() if tag.is_file() and not tag.is_symlink() else b""
-    except OSError:
-        return False
     return content.startswith(CACHE_SIGNATURE) and b"tlcourse" in content
 
 
 def left_alone() -> str:
-    """Why the cache is not used, where its folder is somebody else's; or nothing."""
+    """Why the cache is not used, where its folder is somebody else's; or ""."""
     folder = cache_folder()
-    with suppress(OSError):  # what is in it cannot be seen
-        # Another process may be marking it, and filling it, meanwhile.
+    with suppress(OSError):  # raised where it cannot be listed
         if not folder.is_dir() or is_untouched(folder) or is_cache(folder):
             return ""
     return (
@@ -87,59 +82,22 @@ def pack_folders() -> list[Path]:
 
 
 def how_to_carry(name: str) -> str:
-    """What brings a data set, or a network for text, to a machine without internet."""
+    """How a data set or network gets to a machine without internet."""
     return (
         f"run `python -m workshop pack {name} FOLDER` in a checkout of the course on a "
         "machine that has the data, copy FOLDER, and set TLCOURSE_PACKS=FOLDER."
     )
 
 
-def check_new(folder: Path) -> None:
-    """Refuse, with a UserInputError, a folder that holds something, a link, a file."""
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that is not new or empty, or that cannot be written."""
     if os.path.lexists(folder) and (
         folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())
     ):
         raise UserInputError(
             f"{folder} is there already; nothing was overwritten. Choose a new folder."
         )
-
-
-def check_output_folder(folder: Path) -> None:
-    """Refuse, before the work, a folder that is not new or cannot be written."""
-    check_new(folder)
     above = next(path for path in folder.absolute().parents if os.path.lexists(path))
-    try:
+    what = f"{folder} cannot be written: {above} takes no files"
+    with convert_errors(OSError, TLCourseError, what, "Choose another folder."):
         tempfile.TemporaryFile(dir=above).close()
-    except OSError as error:
-        raise TLCourseError(
-            f"{folder} cannot be written: {above} takes no files "
-            f"({error.strerror or error}). Choose another folder."
-        ) from error
-
-
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep a user's other jobs out of a folder that is written at the end of this one.
-
-    The lock is in the cache and ends with the process, however that ends. Where there
-    is none (a cache that cannot be written, other users), the second of two jobs learns
-    at its end that the folder is there already.
-    """
-    import filelock
-
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    try:
-        lock = filelock.FileLock(make_cache_folder("jobs") / name, blocking=False)
-        lock.acquire()
-    except filelock.Timeout:
-        raise UserInputError(
-            f"Another job is writing to {folder}. Wait until it has ended, or choose "
-            "another folder."
-        ) from None
-    except (OSError, NotImplementedError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,4 +1,4 @@
-"""Text of others (names, cards), escaped so that it is shown and never acted on."""
+"""Text written by others (names, cards), escaped so that it is only shown."""
 
 import html
 import re
@@ -17,29 +17,29 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def escape_html(text: object) -> str:
-    """Escape text for HTML, as the content of an element, also from MathJax.
+    """Escape text as the content of an HTML element, also from MathJax.
 
-    It looks for delimiters within one run of text, so dollar signs and backslashes get
-    elements of their own.
+    MathJax looks for delimiters within one run of text, so dollar signs and backslashes
+    get elements of their own.
     """
     return re.sub(r"[$\\]", r"<span>\g<0></span>", escape_attribute(text))
 
 
 def escape_attribute(text: object) -> str:
-    """Escape text for HTML, as the value of an attribute in quotation marks."""
+    """Escape text as the value of an HTML attribute in quotation marks."""
     return html.escape(printable(text, lines=True))
 
 
 def preformatted(text: object) -> str:
-    """Text as an HTML element that shows it line by line."""
+    """An HTML element that shows text line by line."""
     return f'<pre style="white-space: pre-wrap">{escape_html(text)}</pre>'
 
 
 def escape_markdown(text: object) -> str:
-    """Escape text for one line or one table cell of Markdown.
+    """Escape text for one line, or one table cell, of Markdown.
 
-    A name without special characters is returned as it is, any other as code whose
-    punctuation is written as character references, which no dialect takes for syntax.
+    A name with special characters becomes code whose punctuation is written as
+    character references, which no dialect takes for syntax.
     """
     line = printable(text)
     if not _ACTIVE_IN_MARKDOWN.search(line):
@@ -49,7 +49,7 @@ def escape_markdown(text: object) -> str:
 
 
 def escape_mathtext(text: object, longest: int = LONGEST) -> str:
-    """Escape text for a Matplotlib figure: no formulas, at most so many characters."""
+    """Escape text for a Matplotlib figure: no formulas, at most `longest` characters."""
     line = printable(text)
     if len(line) > longest:
         line = f"{line[: longest - 1]}…"
@@ -57,16 +57,16 @@ def escape_mathtext(text: object, longest: int = LONGEST) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """A name for a CSV table; what looks like a formula gets an apostrophe before it.
+    """A cell of a CSV table; what looks like a formula gets an apostrophe before it.
 
-    Numbers stay as they are. To undo it, remove one apostrophe where apostrophes are
-    followed by one of ``= + - @``, a tab or a line end.
+    To undo it, remove one apostrophe where apostrophes are followed by one of
+    ``= + - @``, a tab or a line end.
     """
     return f"'{text}" if is_formula(text) else text
 
 
 def from_csv_cell(cell: str) -> str:
-    """The name that `csv_cell` has written into a CSV table."""
+    """Undo `csv_cell`."""
     return cell[1:] if cell.startswith("'") and is_formula(cell) else cell
 
 

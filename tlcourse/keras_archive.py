@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import DamagedFile, TLCourseError
+from .errors import DamagedFile, TLCourseError, convert_errors
 from .native import import_tensorflow
 
 if TYPE_CHECKING:
@@ -37,10 +37,8 @@ CLASSES: dict[str | None, set[str]] = {
 }
 # Bytes; VGG16 with ImageNet's classes has 0.53 GB and 20 kB.
 _LARGEST_FILE, _LARGEST_CONFIG = 1 << 30, 1 << 24
-# Of a picture; no other number of a configuration is larger, unless an array has that
-# many rows.
-_LARGEST_SIDE = 4096
-_DEEPEST = 32  # lists and dictionaries within each other; in an export a dozen
+_LARGEST_NUMBER = 1 << 16  # of units, say, in a configuration; VGG16 has 25,088
+_DEEPEST = 32  # lists and dictionaries within each other; a dozen in exports
 
 
 def load_network(path: Path) -> "keras.Model":
@@ -50,90 +48,75 @@ def load_network(path: Path) -> "keras.Model":
     ------
     DamagedFile
         The file is damaged, or has something in it that no export has: another layer, a
-        function, a link to another file, arrays larger than the file.
+        function, a link to another file, arrays that are not in the file.
     TLCourseError
-        There is no room for a copy of the weights in the folder for temporary files.
+        There is no free disk space for a temporary copy of the weights.
     """
     import_tensorflow()
     import keras
 
-    try:
-        parts = _read(path)
-        config = _checked_config(parts[CONFIG], _largest_dimension(parts[WEIGHTS]))
+    what = f"{path} cannot be loaded as a Keras file"
+    cure = "Copy the whole folder again, or take another variant."
+    # Keras, zipfile and h5py raise a dozen kinds of exceptions.
+    with convert_errors(Exception, DamagedFile, what, cure):
+        config, weights = _read(path)
+        _check_config(config)
+        _check_weights(weights)
         network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        # A copy of what was checked, wherever the path leads now.
+        # A copy of what was checked: the archive itself may change meanwhile.
         with tempfile.TemporaryDirectory(prefix="tlcourse-") as folder:
-            network.load_weights(_copy(parts[WEIGHTS], Path(folder, WEIGHTS)))
-    except TLCourseError:
-        raise
-    except Exception as error:  # Keras, zipfile and h5py raise a dozen kinds
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(
-            f"{path} cannot be loaded as a Keras file ({type(error).__name__}: "
-            f"{reason}). Copy the whole folder again, or take another variant."
-        ) from error
+            copy, what = (
+                Path(folder, WEIGHTS),
+                f"The weights cannot be copied to {folder}",
+            )
+            cure = "Free disk space there, or set TMPDIR to another folder."
+            with convert_errors(OSError, TLCourseError, what, cure):
+                copy.write_bytes(weights)
+            network.load_weights(copy)
     return network
 
 
-def _copy(content: bytes, path: Path) -> Path:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise TLCourseError(
-            f"The weights, {len(content) / 1e6:,.0f} MB, cannot be copied to "
-            f"{path.parent} ({error.strerror or error}). Make room there, or set TMPDIR "
-            "to another folder."
-        ) from error
-    return path
+def _refuse_unless(is_sound: object, reason: str) -> None:
+    if not is_sound:
+        raise ValueError(reason)
 
 
-def _read(path: Path) -> dict[str, bytes]:
-    """The archive's parts, each once and not compressed: none is larger than the file."""
-    if path.stat().st_size > _LARGEST_FILE:
-        raise ValueError(f"it is larger than {_LARGEST_FILE:,} bytes")
+def _read(path: Path) -> tuple[Any, bytes]:
+    """Configuration and weights, each once and not compressed."""
+    _refuse_unless(path.stat().st_size <= _LARGEST_FILE, "it is too large")
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         names = sorted(entry.filename for entry in entries)
-        if names != sorted((CONFIG, WEIGHTS, METADATA)):
-            raise ValueError(f"it holds {', '.join(names[:5])}")
+        expected = sorted((CONFIG, WEIGHTS, METADATA))
+        _refuse_unless(names == expected, f"it holds {', '.join(names[:5])}")
         for entry in entries:
             is_stored = entry.compress_type == zipfile.ZIP_STORED
-            if not is_stored or entry.compress_size != entry.file_size:
-                raise ValueError(
-                    "it was compressed; Keras writes its files as they are"
-                )
-        if archive.getinfo(CONFIG).file_size > _LARGEST_CONFIG:
-            raise ValueError(f"its {CONFIG} is larger than {_LARGEST_CONFIG:,} bytes")
-        return {name: archive.read(name) for name in (CONFIG, WEIGHTS)}
+            is_whole = entry.compress_size == entry.file_size
+            _refuse_unless(is_stored and is_whole, "it was compressed")
+        size = archive.getinfo(CONFIG).file_size
+        _refuse_unless(size <= _LARGEST_CONFIG, f"its {CONFIG} is too large")
+        return json.loads(archive.read(CONFIG)), archive.read(WEIGHTS)
 
 
-def _largest_dimension(content: bytes) -> int:
-    """Of all arrays of weights, which must be numbers that lie in the file itself."""
+def _check_weights(content: bytes) -> None:
+    """Refuse what is not an array of numbers that lies in the file itself."""
     import h5py
 
-    largest, total, seen = 0, 0, set()
+    seen = set()
     with h5py.File(io.BytesIO(content), "r") as file:
-        waiting = [file]
-        while waiting:
-            group = waiting.pop()
+        groups = [file]
+        while groups:
+            group = groups.pop()
             for name in group:
                 is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
-                found: Any = group[name] if is_inside else None
-                address = found and h5py.h5o.get_info(found.id).addr
-                if isinstance(found, h5py.Group) and address not in seen:
-                    waiting.append(found)
-                elif _is_plain(found) and address not in seen:
-                    total += found.nbytes
-                    largest = max(largest, *found.shape, 0)
-                else:
-                    raise ValueError(
-                        f"its weights {group.name}/{name} are not numbers that lie in "
-                        "the file itself"
-                    )
+                item: Any = group[name] if is_inside else None
+                address = item and h5py.h5o.get_info(item.id).addr
+                is_group = isinstance(item, h5py.Group)
+                is_sound = (is_group or _is_plain(item)) and address not in seen
+                where = f"its weights {group.name}/{name}"
+                _refuse_unless(is_sound, f"{where} are no numbers in the file itself")
                 seen.add(address)
-    if total > len(content):
-        raise ValueError(f"its weights claim {total:,} bytes and have {len(content):,}")
-    return largest
+                groups += [item] if is_group else []
 
 
 def _is_plain(array: Any) -> bool:
@@ -150,35 +133,35 @@ def _is_plain(array: Any) -> bool:
     )
 
 
-def _checked_config(content: bytes, largest: int) -> dict:
-    """The network's configuration, which names only classes of exported networks."""
-    config = json.loads(content)
-    if not isinstance(config, dict) or config.get("class_name") != "Functional":
-        raise ValueError(f"its {CONFIG} does not describe a network of layers")
-    waiting: list[tuple[Any, int]] = [(config, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        if depth > _DEEPEST:
-            raise ValueError(f"its {CONFIG} is nested more than {_DEEPEST} deep")
-        if isinstance(part, dict):
-            part.pop("compile_config", None)  # of a network within a network, too
-            if "class_name" in part:
-                _check_class(part)
-            for key, value in part.items():
-                # Integers under these names say nothing of a size.
-                is_free = key in ("seed", "shared_object_id") and isinstance(value, int)
-                waiting += [] if is_free else [(value, depth + 1)]
-        elif isinstance(part, list):
-            waiting += [(value, depth + 1) for value in part]
-        elif isinstance(part, int) and abs(part) > max(largest, _LARGEST_SIDE):
-            raise ValueError(f"its {CONFIG} asks for {part:,} of something")
-    return config
+def _check_config(part: Any, depth: int = 0) -> None:
+    """Refuse other classes than those of exported networks, and larger numbers.
+
+    Settings for `compile` are removed, also of networks within networks.
+    """
+    is_network = depth > 0 or part["class_name"] == "Functional"
+    _refuse_unless(is_network, f"its {CONFIG} does not describe a network of layers")
+    _refuse_unless(depth <= _DEEPEST, f"its {CONFIG} is nested too deep")
+    if isinstance(part, dict):
+        part.pop("compile_config", None)
+        if "class_name" in part:
+            _check_class(part)
+        for key, value in part.items():
+            # Integers under these names say nothing of a size.
+            if key not in ("seed", "shared_object_id") or not isinstance(value, int):
+                _check_config(value, depth + 1)
+    elif isinstance(part, list):
+        for value in part:
+            _check_config(value, depth + 1)
+    elif isinstance(part, int):
+        reason = f"its {CONFIG} asks for {part:,} of something"
+        _refuse_unless(abs(part) <= _LARGEST_NUMBER, reason)
 
 
 def _check_class(part: dict) -> None:
     name, module = part["class_name"], part.get("module")
     is_known = name in CLASSES.get(module, ())
-    if not is_known or part.get("registered_name") not in (None, name):
-        what = ".".join(str(word) for word in (module, name) if word)[:80]
-        layer = f"layer {str(part['name'])[:40]!r}" if "name" in part else CONFIG
-        raise ValueError(f"its {layer} has a {what}, which no exported network has")
+    is_own = part.get("registered_name") in (None, name)
+    what = ".".join(str(word) for word in (module, name) if word)[:80]
+    layer = f"layer {str(part['name'])[:40]!r}" if "name" in part else CONFIG
+    reason = f"its {layer} has a {what}, which no exported network has"
+    _refuse_unless(is_known and is_own, reason)

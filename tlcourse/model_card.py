@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .datasets.core import Dataset
+from .datasets.core import Dataset, Split
 from .errors import printable
 from .features.engine import processors
 from .foreign_text import escape_markdown as escaped
 from .models.recipes import RECIPES
 from .training.classifiers import FineTuned
+from .training.evaluation import ConfusionMatrix, interval
 from .training.probe import LinearProbe
 
-LISTED = 50  # classes in the table
+LISTED_MISTAKES = 5
 FEW = 10  # test pictures of a class under which its recall says little
 UNEVEN = 3  # times as many training pictures of one class as of another
 _TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
@@ -51,7 +52,9 @@ would be right for {test[baseline]:.1%}.
 |---|---|---|---|
 {classes}
 
-{mistakes}
+Confused most often: {confused}
+
+The mistakes with the highest probability: {surest}
 
 ## Files
 
@@ -63,7 +66,9 @@ would be right for {test[baseline]:.1%}.
 
 ## Data
 
-{data}
+- Pictures: {name}: {counts}; {data[left_out]:,} files left out.
+- Source: {source}.
+- Licence of the pictures: {licence}.
 
 ## Training
 
@@ -71,7 +76,12 @@ would be right for {test[baseline]:.1%}.
 
 ## Limits
 
+- It predicts one of its classes for any picture. A high probability does not mean that
+  the picture shows one of them.
+- The test pictures have the same source as the training pictures. Accuracy under domain
+  shift (another camera, place or season) was not measured.
 {limits}
+- Not for judging people, nor for decisions that may hurt somebody.
 
 Written {made[date]} by tlcourse from record.json: {versions}, Python {made[python]}.
 """
@@ -79,59 +89,56 @@ Written {made[date]} by tlcourse from record.json: {versions}, Python {made[pyth
 
 def model_card(record: dict) -> str:
     """Write the card of a record in Markdown; every name in it is escaped."""
-    backbone, test, made = record["backbone"], record["test"], record["made"]
-    return _CARD.format(
-        backbone=backbone,
-        input=record["input"],
-        test=test,
-        made=made,
-        name=escaped(record["data"]["name"]),
-        count=len(record["class_names"]),
-        some_names=_some(record["class_names"]),
-        backbone_name=escaped(backbone["name"]),
-        most_frequent=escaped(test["most_frequent"]),
-        classes=_classes(record),
-        mistakes=_mistakes(test),
-        files=_files(record),
-        data=_data(record["data"], backbone),
-        training=_training(record),
-        limits=_limits(record),
-        versions=", ".join(map(" ".join, made["versions"].items())),
-    )
-
-
-def _classes(record: dict) -> str:
-    trained, tested = record["data"]["pictures"]["train"], record["test"]["classes"]
-    recalls = {  # of a class that was not tested none: last in the table
-        name: found["right"] / found["pictures"] if found["pictures"] else np.inf
-        for name, found in tested.items()
+    data, test, made = record["data"], record["test"], record["made"]
+    counts = [f"{sum(n.values()):,} {split}" for split, n in data["pictures"].items()]
+    confused = [
+        f"{escaped(true)} taken for {escaped(predicted)}: {count}"
+        for true, predicted, count in test["mistakes"]
+    ]
+    surest = [
+        f"{escaped(one['picture'])}: {escaped(one['predicted'])} "
+        f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
+        for one in test["surest_mistakes"]
+    ]
+    parts = {
+        "name": escaped(data["name"]),
+        "count": len(record["class_names"]),
+        "some_names": _some(record["class_names"]),
+        "backbone_name": escaped(record["backbone"]["name"]),
+        "most_frequent": escaped(test["most_frequent"]),
+        "classes": _classes(data["pictures"]["train"], test["classes"]),
+        "confused": _list(confused),
+        "surest": _list(surest),
+        "files": _files(record),
+        "counts": ", ".join(counts),
+        "source": escaped(data["source"]),
+        "licence": escaped(data["licence"]),
+        "training": _training(record),
+        "limits": _limits(record),
+        "versions": ", ".join(map(" ".join, made["versions"].items())),
     }
-    lines = []
-    for name in sorted(recalls, key=lambda name: (recalls[name], name)):
-        count, recall = tested[name]["pictures"], f"{recalls[name]:.1%}"
-        cells = (escaped(name), f"{trained.get(name, 0):,}", f"{count:,}")
-        lines.append(f"| {' | '.join(cells)} | {recall if count else '–'} |")
-    if len(lines) > LISTED:
-        lines[LISTED:] = [
-            f"\nThese are the {LISTED} with the lowest recall, of {len(lines):,};"
-            " record.json has all."
-        ]
-    return "\n".join(lines)
+    return _CARD.format(**(record | parts))
 
 
-def _mistakes(test: dict) -> str:
-    if not test["mistakes"]:
-        return "There were no mistakes."
-    lines = ["Confused most often:", ""]
-    for true, predicted, count in test["mistakes"][:5]:
-        lines.append(f"- {escaped(true)} taken for {escaped(predicted)}: {count}")
-    lines += ["", "The mistakes with the highest probability, to look at:", ""]
-    for one in test["surest_mistakes"][:5]:
-        lines.append(
-            f"- {escaped(one['picture'])}: {escaped(one['predicted'])} "
-            f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
-        )
-    return "\n".join(lines)
+def _list(lines: list[str]) -> str:
+    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else "none."
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    shown = ", ".join(map(escaped, names[:most]))
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def _classes(trained: dict[str, int], tested: dict[str, dict[str, int]]) -> str:
+    """The rows of the table, the lowest recall first, untested classes last."""
+    rows = []
+    for name, counts in tested.items():
+        of, recall = counts["pictures"], float("inf")
+        if of:
+            recall = counts["right"] / of
+        cells = f"{escaped(name)} | {trained.get(name, 0):,} | {of:,}"
+        rows.append((recall, f"| {cells} | {f'{recall:.1%}' if of else '–'} |"))
+    return "\n".join(row for _, row in sorted(rows))
 
 
 def _files(record: dict) -> str:
@@ -140,84 +147,50 @@ def _files(record: dict) -> str:
         f"{file['agreement']:.1%} | {file['pictures_per_second']:.0f} |"
         for name, file in record["files"].items()
     ]
-    left_out = record["left_out"].items()
-    return "\n".join(
-        [*lines, *(f"\n{name} was left out: {why}." for name, why in left_out)]
-    )
-
-
-def _data(data: dict, backbone: dict) -> str:
-    counts = ", ".join(
-        f"{sum(classes.values()):,} {split}"
-        for split, classes in data["pictures"].items()
-    )
-    lines = [
-        f"- Pictures: {escaped(data['name'])}: {counts}; {data['left_out']:,} files left "
-        "out.",
-        f"- Source: {escaped(data['source'])}.",
-        f"- Licence of the pictures: {escaped(data['licence'])}.",
-    ]
-    if backbone["top1"]:
-        lines.append(
-            f"- The backbone: {backbone['name']}, pretrained on ImageNet (published top-1 "
-            f"accuracy {backbone['top1']} %)."
-        )
+    for name, why in record["left_out"].items():
+        lines.append(f"\n{name} was left out: {why}.")
     return "\n".join(lines)
 
 
 def _training(record: dict) -> str:
-    training, choice = record["training"], record.get("job", {}).get("choice")
+    training, choice = record["training"], record.get("job", {}).get("choice", "")
     if training["method"] == "linear probe":
-        text = (
-            "A linear probe: logistic regression on the frozen network's features, "
-            f"C = {training['C']:g}."
-        )
-    else:
-        settings = ", ".join(
-            f"{name} {value:g}"
-            for name, value in training["settings"].items()
-            if isinstance(value, int | float)
-        )
-        first = escaped(training["from_block"] or "its first layer")
-        text = (
-            f"A linear probe first, then fine-tuning from {first} on, batch "
-            f"normalisation frozen (LP-FT, Kumar et al., ICLR 2022): {settings}."
-        )
-    return f"{text}\n{choice}" if choice else text
+        text = "A linear probe: logistic regression on the frozen network's features"
+        return f"{text}, C = {training['C']:g}.\n{choice}"
+    first = escaped(training["from_block"] or "its first layer")
+    settings = ", ".join(
+        f"{name} {value:g}"
+        for name, value in training["settings"].items()
+        if isinstance(value, int | float)
+    )
+    return (
+        f"A linear probe first, then fine-tuning from {first} on, batch normalisation "
+        f"frozen (LP-FT, Kumar et al., ICLR 2022): {settings}.\n{choice}"
+    )
 
 
 def _limits(record: dict) -> str:
     tested, trained = record["test"]["classes"], record["data"]["pictures"]["train"]
-    lines = [
-        "- It predicts one of its classes for any picture. A high probability does not "
-        "mean that the picture shows one of them.",
-        "- The test pictures have the same source as the training pictures. Accuracy "
-        "under domain shift (another camera, place or season) was not measured.",
-    ]
-    few = [name for name, found in tested.items() if found["pictures"] < FEW]
+    lines = []
+    few = [name for name, counts in tested.items() if counts["pictures"] < FEW]
     if few:
         lines.append(
-            f"- Fewer than {FEW} test pictures, too few for a recall: {_some(few)}."
+            f"Fewer than {FEW} test pictures, too few for recall: {_some(few)}."
         )
     counts = sorted((count, name) for name, count in trained.items() if count)
     (least, rare), (most, frequent) = counts[0], counts[-1]
     if most >= UNEVEN * least:
         lines.append(
-            f"- Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
+            f"Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
             f"{least:,} of {escaped(rare)}; predictions are biased towards the former."
         )
-    if record["backbone"]["top1"]:
+    if top1 := record["backbone"]["top1"]:
         lines.append(
-            "- ImageNet's photographs come mostly from North America and Europe; some "
-            "of its labels are wrong."
+            f"The backbone was pretrained on ImageNet (published top-1 accuracy {top1} "
+            "%), whose photographs come mostly from North America and Europe and whose "
+            "labels are in part wrong."
         )
-    lines.append("- Not for judging people, nor for decisions that may hurt somebody.")
-    return "\n".join(lines)
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(map(escaped, names[:most]))
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def about_backbone(name: str) -> dict:
@@ -254,6 +227,39 @@ def about_training(trained: FineTuned | LinearProbe) -> dict:
     record = trained.record
     return {"method": "fine-tuned"} | {
         key: record[key] for key in _TRAINING.split() if key in record
+    }
+
+
+def about_test(
+    test: Split, names: list[str], labels: np.ndarray, probabilities: np.ndarray
+) -> dict:
+    """Accuracy, mistakes and the counts of each class; `labels` index the `names`."""
+    predicted, highest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    matrix = ConfusionMatrix.of(labels, predicted, names)
+    right = matrix.counts.diagonal().tolist()
+    wrong = np.flatnonzero(predicted != labels)
+    surest = wrong[np.argsort(-highest[wrong], kind="stable")][:LISTED_MISTAKES]
+    return {
+        "pictures": len(labels),
+        "right": sum(right),
+        "accuracy": matrix.accuracy,
+        "interval": list(interval(sum(right), len(labels))),
+        "classes": {
+            name: {"pictures": count, "right": hits}
+            for name, count, hits in zip(
+                names, matrix.counts.sum(axis=1).tolist(), right, strict=True
+            )
+        },
+        "mistakes": matrix.worst(LISTED_MISTAKES),
+        "surest_mistakes": [
+            {
+                "picture": test.picture_name(row),
+                "true": names[labels[row]],
+                "predicted": names[predicted[row]],
+                "probability": round(float(highest[row]), 4),
+            }
+            for row in surest.tolist()
+        ],
     }
 
 

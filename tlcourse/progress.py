@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
-    """A `tqdm` bar of what takes more than a second; `TQDM_DISABLE=1`: no bar."""
+    """A `tqdm` bar, shown after one second; `TQDM_DISABLE=1`: never."""
     from tqdm.auto import tqdm
 
     return tqdm(iterable, disable=is_off(), leave=False, delay=1, **options)
@@ -24,14 +24,12 @@ def is_off() -> bool:
 def in_notebook() -> bool:
     """Whether a kernel shows what is displayed; a terminal's IPython does not."""
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
-    return bool(shell) and getattr(shell, "kernel", None) is not None
+    return getattr(shell, "kernel", None) is not None
 
 
 def duration(seconds: float) -> str:
     """ "41 s", "6 min", "2 h 10 min"."""
     if seconds < 99.5:
         return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,4 +1,4 @@
-"""Tables as text, for a terminal, and as HTML, for a notebook or a page."""
+"""Tables as aligned text, for a terminal, and as HTML, for a notebook or a page."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -30,22 +30,22 @@ def as_text(cells: Sequence[Sequence[str]], left: int = 1) -> str:
     """Aligned lines; the first `left` columns flush left, the others flush right."""
     cells = [[printable(cell) for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    sides = ["<"] * left + [">"] * (len(widths) - left)
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}"
-            for cell, side, width in zip(line, sides, widths, strict=True)
-        ).rstrip()
-        for line in cells
-    )
+    lines = []
+    for line in cells:
+        padded = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
 
 
 def as_html(
     cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = False
 ) -> str:
-    """An HTML table; a screen reader says its first row and column with each cell.
+    """An HTML table whose first row and column are headers, for screen readers.
 
-    One that scrolls in a frame of its own can be reached by the keyboard.
+    With `scrolls` it can be reached, and so scrolled, by the keyboard.
     """
     head, *body = [[escape_html(cell) for cell in line] for line in cells]
     names = "".join(f'<th scope="col">{name}</th>' for name in head)

@@ -13,7 +13,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -23,19 +22,18 @@ import numpy as np
 from . import validation
 from .datasets import Dataset, examine, from_folder
 from .errors import TLCourseError, UserInputError, printable
-from .exported import CARD, RECORD, ExportedModel, load_exported, read_record
 from .exporting import export
 from .features.engine import workers
 from .features.pictures import Pictures
 from .files import as_path, sha256
-from .folders import check_output_folder, claimed
+from .folders import check_output_folder
 from .models.load import load_pretrained_model
 from .models.vision import PretrainedModel
+from .predict import CARD, RECORD, ExportedModel, load_exported, read_record
 from .progress import duration
 from .training.classifiers import FineTuned
 from .training.evaluation import paired_gain
 from .training.fine_tune import fine_tune, first_block
-from .training.fitting import Settings
 from .training.probe import LinearProbe, train_classifier
 
 TIMED = 16  # pictures with which the time is estimated
@@ -43,19 +41,6 @@ TIMED = 16  # pictures with which the time is estimated
 EPOCH_COST, TEST_COST = 0.5, 6.0
 EXPORT_SECONDS = 25  # conversions, whatever the number of pictures
 SHOWN = 10  # files that were left out and are printed
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is to be trained; `say` gets one line after the other on what is done."""
-
-    model: PretrainedModel
-    dataset: Dataset
-    epochs: int
-    from_block: str | int
-    seed: int
-    engine: str | None
-    say: Callable[[str], None]
 
 
 def train_folder(
@@ -71,28 +56,14 @@ def train_folder(
 ) -> ExportedModel:
     """Train a network on a folder of class folders, test it, and export it.
 
-    Parameters
-    ----------
-    folder : path
-        As for `datasets.from_folder`.
-    out : path
-        A new or empty folder. Where it holds the result of this very job, nothing is
-        done.
-    backbone : str
-        As for `load_pretrained_model`; one that takes pictures.
-    from_block, epochs, seed
-        As for `fine_tune`; with 0 epochs only the linear probe is trained.
-    licence : str, optional
-        Of the pictures, for the model card.
-    say : callable
-        Gets one line after the other on what is done.
-    scheduler : str, optional
-        Address of a Dask scheduler whose workers compute features and activations; they
-        must see the pictures and the cache's folder under the same paths.
+    Arguments are those of `from_folder`, `load_pretrained_model` (one that takes
+    pictures), `fine_tune` (with 0 epochs only a linear probe is trained) and `export`.
+    `out` is a new folder, or holds the result of this very job. `say` is called with
+    one line after the other on what is done. The workers of a Dask `scheduler` must see
+    pictures and cache under the same paths.
     """
     out = as_path(out, "out")
-    epochs = validation.whole_number("epochs", epochs, 0, 10_000)
-    validation.text("licence", "" if licence is None else licence)
+    validation.text("licence", licence or "")
     model = load_pretrained_model(backbone)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
@@ -103,35 +74,28 @@ def train_folder(
     settings = {
         "backbone": backbone,
         "from_block": from_block if isinstance(from_block, str) else int(from_block),
-        "epochs": epochs,
-        "seed": int(Settings(seed=seed).seed),
+        "epochs": validation.whole_number("epochs", epochs, 0, 10_000),
+        "seed": validation.seed(seed),
         "licence": licence,
     }
     if not (out / RECORD).is_file():  # else it may be the result of this very job
         check_output_folder(out)
-    with claimed(out):
-        dataset = _read(folder, say)
-        fingerprint = settings["fingerprint"] = _fingerprint(dataset, settings)
-        if _is_result_of(out, fingerprint):
-            say(f"{out} holds the network of this very job. There is nothing to do.")
-            return load_exported(out)
-        check_output_folder(out)
-        with _cluster(scheduler) as (engine, threads):
-            job = _Job(model, dataset, epochs, from_block, seed, engine, say)
-            return _train(job, out, settings, threads)
-
-
-def _train(job: _Job, out: Path, settings: dict, threads: int) -> ExportedModel:
-    """The job itself, its arguments checked."""
-    started, say = time.perf_counter(), job.say
-    estimate = _estimate(job, threads)
-    say(f"This takes about {duration(estimate)}, or less after an interruption.")
-    chosen, choice = _select(job)
+    dataset = _read(folder, say)
+    fingerprint = settings["fingerprint"] = _fingerprint(dataset, settings)
+    if _is_result_of(out, fingerprint):
+        say(f"{out} holds the network of this very job. There is nothing to do.")
+        return load_exported(out)
+    check_output_folder(out)
+    start = time.perf_counter()
+    with _cluster(scheduler) as (engine, threads):
+        estimate = round(_estimate(model, dataset, epochs, threads))
+        say(f"This takes about {duration(estimate)}, or less after an interruption.")
+        options = {"seed": seed, "engine": engine}
+        chosen, choice = _select(model, dataset, from_block, epochs, say, options)
     say(f"Testing on the test pictures, once, and exporting to {out} …")
-    seconds = round(time.perf_counter() - started, 1)
-    about = {**settings, "estimated_seconds": estimate, **choice, "seconds": seconds}
-    licence = settings["licence"]
-    exported = export(chosen, out, job.dataset, job.model, licence, {"job": about})
+    seconds = round(time.perf_counter() - start, 1)
+    job = {**settings, "estimated_seconds": estimate, **choice, "seconds": seconds}
+    exported = export(chosen, out, dataset, model, licence, {"job": job})
     test = exported.record["test"]
     low, high = test["interval"]
     say(
@@ -142,7 +106,7 @@ def _train(job: _Job, out: Path, settings: dict, threads: int) -> ExportedModel:
     for name, file in exported.record["files"].items():
         size = file["bytes"] / 1e6
         say(f"  {out / name}: {size:.1f} MB, {file['accuracy']:.1%} right")
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     say(f"Done in {duration(seconds)}. {out / CARD} has all this and more.")
     return exported
 
@@ -195,45 +159,52 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
         yield "dask", sum(client.nthreads().values())
 
 
-def _estimate(job: _Job, threads: int) -> int:
+def _estimate(
+    model: PretrainedModel, dataset: Dataset, epochs: int, threads: int
+) -> float:
     """Seconds that the whole job takes, from a trial with a few pictures."""
-    some = job.dataset.train.images[:TIMED]
-    job.model.extract_features(some[:1], cache=False)  # starts the engine
-    started = time.perf_counter()
-    job.model.extract_features(some, cache=False)
-    each = (time.perf_counter() - started) / len(some)
-    train, held_out, test = (len(split) for split in job.dataset.splits.values())
-    copies = len(job.model.augmentations(None)) if job.epochs else 0
+    some = dataset.train.images[:TIMED]
+    model.extract_features(some[:1], cache=False)  # starts the engine
+    start = time.perf_counter()
+    model.extract_features(some, cache=False)
+    each = (time.perf_counter() - start) / len(some)
+    train, held_out, test = (len(split) for split in dataset.splits.values())
+    copies = len(model.augmentations(None)) if epochs else 0
     frozen = (train + held_out + copies * train) * workers() / threads
-    passes = frozen + EPOCH_COST * job.epochs * train + TEST_COST * test
-    return round(each * passes + EXPORT_SECONDS)
+    passes = frozen + EPOCH_COST * epochs * train + TEST_COST * test
+    return each * passes + EXPORT_SECONDS
 
 
-def _select(job: _Job) -> tuple[FineTuned | LinearProbe, dict]:
+def _select(
+    model: PretrainedModel,
+    dataset: Dataset,
+    from_block: str | int,
+    epochs: int,
+    say: Callable[[str], None],
+    options: dict,
+) -> tuple[FineTuned | LinearProbe, dict]:
     """The probe, or the fine-tuned network if it is clearly better; and why."""
-    train, held_out = job.dataset.train, job.dataset.validation
+    train, held_out, names = dataset.train, dataset.validation, dataset.class_names
     features, held_out_features = (
-        job.model.extract_features(split.images, engine=job.engine)
+        model.extract_features(split.images, engine=options["engine"])
         for split in (train, held_out)
     )
-    names = job.dataset.class_names
-    probe = train_classifier(features, train.labels, names, seed=job.seed)
+    probe = train_classifier(features, train.labels, names, seed=options["seed"])
     probe_right = probe.predict(held_out_features) == held_out.labels
     accuracy = float(np.mean(probe_right))
-    job.say(f"Linear probe: {accuracy:.1%} of the validation pictures are right.")
+    say(f"Linear probe: {accuracy:.1%} of the validation pictures are right.")
     about = {"probe": accuracy, "fine_tuned": None}
-    if not job.epochs:
+    if not epochs:
         return probe, {**about, "choice": "Only the linear probe was trained."}
     tuned = fine_tune(
-        job.model,
+        model,
         train.images,
         train.labels,
-        job.from_block,
+        from_block,
         validation=(held_out.images, held_out.labels),
         class_names=names,
-        epochs=job.epochs,
-        seed=job.seed,
-        engine=job.engine,
+        epochs=epochs,
+        **options,
     )
     right = tuned.predict(held_out.images) == held_out.labels
     gain = paired_gain(probe_right, right)
@@ -245,5 +216,5 @@ def _select(job: _Job) -> tuple[FineTuned | LinearProbe, dict]:
         f"{gain.net:+} of {gain.rows}; one standard error is {gain.standard_error:.1f}. "
         f"The {kept} is kept."
     )
-    job.say(choice)
+    say(choice)
     return tuned if is_better else probe, {**about, "choice": choice}

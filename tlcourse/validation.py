@@ -1,4 +1,4 @@
-"""Checks of single arguments: each returns the value, or refuses it in a sentence."""
+"""Checks of single arguments: each returns the value or raises a UserInputError."""
 
 import difflib
 import math
@@ -14,29 +14,20 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 MOST_SEED = 2**31 - 1  # of NumPy's, scikit-learn's and Keras' generators
-SHOWN = 80  # characters of a refused value that a message holds
+SHOWN = 80  # characters of a refused value in a message
 
 
 def shown(value: object) -> str:
-    """A refused value as a message can hold it: its repr on one line, shortened."""
+    """The repr of a refused value on one line, shortened."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # an object of the caller's own may raise anything
+    except Exception:  # a user's own class may raise anything
         text = f"<{type(value).__name__}>"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def whole_number(
-    name: str, value: Any, minimum: int = 0, maximum: int | None = None
-) -> int:
-    """A whole number within bounds, both included; a bool is none."""
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_whole or value < minimum or (maximum is not None and value > maximum):
-        to = "" if maximum is None else f" to {maximum:,}"
-        raise UserInputError(
-            f"{name} is {shown(value)}; expected a whole number from {minimum:,}{to}."
-        )
-    return int(value)
+def _refused(name: str, value: object, expected: str) -> UserInputError:
+    return UserInputError(f"{name} is {shown(value)}; expected {expected}.")
 
 
 def number(
@@ -54,63 +45,68 @@ def number(
     if not is_inside or (above and value == minimum):
         start = f"above {minimum:g}" if above else f"from {minimum:g}"
         to = "" if maximum == math.inf else f" to {maximum:g}"
-        raise UserInputError(
-            f"{name} is {shown(value)}; expected a number {start}{to}."
-        )
+        raise _refused(name, value, f"a number {start}{to}")
     return float(value)
+
+
+def whole_number(
+    name: str, value: Any, minimum: int = 0, maximum: int | None = None
+) -> int:
+    """A whole number within bounds, both included; a bool is none."""
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or value < minimum or (maximum is not None and value > maximum):
+        to = "" if maximum is None else f" to {maximum:,}"
+        raise _refused(name, value, f"a whole number from {minimum:,}{to}")
+    return int(value)
+
+
+def seed(value: object) -> int:
+    """A seed that NumPy, scikit-learn and Keras take."""
+    return whole_number("seed", value, 0, MOST_SEED)
 
 
 def size(value: Any) -> tuple[int, int]:
     """(height, width) in pixels, each from 1 to 10,000."""
+    sides = elements(value)
     try:
-        height, width = elements(value)
-        return (
-            whole_number("height", height, 1, 10_000),
-            whole_number("width", width, 1, 10_000),
-        )
-    except ValueError:  # another count of them, or a UserInputError
-        raise UserInputError(
-            f"size is {shown(value)}; expected (height, width) in pixels, each from 1."
+        height, width = (whole_number("size", side, 1, 10_000) for side in sides)
+    except ValueError:  # UserInputError, or another number of them
+        raise _refused(
+            "size", value, "(height, width) in pixels, each from 1"
         ) from None
-
-
-def seed(value: object) -> int:
-    """A seed that every generator takes."""
-    return whole_number("seed", value, 0, MOST_SEED)
+    return height, width
 
 
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
-    """One of these names; an error suggests the one that is spelled most alike."""
+    """One of these names; the error suggests the most similar one."""
     known = list(choices)
     if isinstance(value, str) and value in known:
         return value
-    alike = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
-    hint = f" Did you mean {alike[0]!r}?" if alike else ""
-    raise UserInputError(
-        f"{name} is {shown(value)}; expected one of {', '.join(known)}.{hint}"
-    )
+    message = f"{name} is {shown(value)}; expected one of {', '.join(known)}."
+    if isinstance(value, str) and (similar := difflib.get_close_matches(value, known)):
+        message += f" Did you mean {similar[0]!r}?"
+    raise UserInputError(message)
 
 
 def text(name: str, value: object) -> str:
-    """A text."""
+    """A string."""
     if not isinstance(value, str):
-        raise UserInputError(f"{name} is {shown(value)}; expected a text.")
+        raise _refused(name, value, "a text")
     return value
 
 
 def flag(name: str, value: object) -> bool:
-    """True or False: a text such as "False" would count as True."""
+    """True or False; strings are refused, since "False" would count as True."""
     if not isinstance(value, bool | np.bool_):
-        raise UserInputError(f"{name} is {shown(value)}; expected True or False.")
+        raise _refused(name, value, "True or False")
     return bool(value)
 
 
 def elements(value: Any) -> tuple:
     """The elements of what has an order; () for one text, a set or a single thing."""
     unordered = str | bytes | set | frozenset | dict
-    return (
-        tuple(value) if np.iterable(value) and not isinstance(value, unordered) else ()
-    )
+    is_ordered = np.iterable(value) and not isinstance(value, unordered)
+    return tuple(value) if is_ordered else ()
 
 
 def class_names(value: Any) -> list[str]:
@@ -118,22 +114,20 @@ def class_names(value: Any) -> list[str]:
     names = [str(n) if isinstance(n, int | np.integer) else n for n in elements(value)]
     are_texts = all(isinstance(name, str) and name.strip() for name in names)
     if not names or not are_texts:
-        raise UserInputError(
-            f"class_names is {shown(value)}; expected a list of names in the order of "
-            'the labels, ["cat", "dog"], say.'
-        )
+        expected = 'a list of names in the order of the labels, ["cat", "dog"], say'
+        raise _refused("class_names", value, expected)
     if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
         raise UserInputError(f"class_names holds a name twice: {shown(names)}.")
     return [str(name) for name in names]
 
 
 def as_array(values: "ArrayLike", name: str) -> np.ndarray:
-    """An array, unless its rows differ in length or some of them are masked."""
+    """An array; ragged and masked rows are refused."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         raise UserInputError(f"Some of the {name} are masked. Leave these rows out.")
     try:
         return np.asarray(values)
-    except Exception as error:  # ragged rows; __array__ of the caller's own
+    except Exception as error:  # ragged rows, or raised by a user's own class
         raise UserInputError(
             f"The rows of the {name} differ in length, or are no numbers or text "
             f"({shown(error)})."
@@ -143,8 +137,8 @@ def as_array(values: "ArrayLike", name: str) -> np.ndarray:
 def labels(values: "ArrayLike", count: int) -> np.ndarray:
     """Labels as an array (count,) of whole numbers, bool or text, all of one kind.
 
-    Whole numbers may be kept as floats or objects. Refused are another shape,
-    fractions, what is missing, and numbers beside text.
+    Whole numbers may be stored as floats or objects. Fractions, missing labels, and
+    numbers beside text are refused.
     """
     array = as_array(values, "labels")
     if array.ndim != 1 or len(array) != count:
@@ -152,7 +146,7 @@ def labels(values: "ArrayLike", count: int) -> np.ndarray:
             f"{count:,} rows came with labels of shape {array.shape}; expected one "
             "label for each row. One-hot labels: labels.argmax(axis=1)."
         )
-    # NumPy makes text of everything where there is one text: ask the labels.
+    # NumPy converts numbers beside text to text, so look at the original labels.
     each = list(values) if array.dtype.kind == "U" else array.tolist()  # type: ignore[arg-type]
     kinds = [_label_type(label) for label in each]
     for row, kind in enumerate(kinds):
@@ -177,7 +171,7 @@ def _label_type(label: object) -> type | None:
 
 
 def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
-    """Weights of the rows as float64 (count,); None: ones."""
+    """Sample weights as float64 (count,); None: ones."""
     if values is None:
         return np.ones(count)
     array = as_array(values, "sample_weight")
@@ -192,10 +186,7 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
 
 
 def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
-    """The names of the classes that occur; None if the labels are names themselves.
-
-    `classes` are the different labels, sorted: the columns of `predict_proba`.
-    """
+    """The names of the sorted, distinct labels `classes`; None if these are names."""
     if given is None:
         return None
     names = class_names(given)

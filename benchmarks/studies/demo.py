@@ -36,9 +36,9 @@ def import_time() -> dict:
 def demo() -> dict:
     """The demo as a newcomer runs it, three times in fresh processes."""
     code = (
-        "import dataclasses, json, pathlib, sys; from tlcourse.demo import run_demo; "
+        "import json, pathlib, sys; from tlcourse.demo import run_demo; "
         "result = run_demo(pathlib.Path(sys.argv[1]), say=lambda *text: None); "
-        "print(json.dumps(dataclasses.asdict(result)))"
+        "print(json.dumps(result))"
     )
     with tempfile.TemporaryDirectory() as folder:
         figure = str(Path(folder) / "demo.png")

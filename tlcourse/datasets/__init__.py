@@ -1,21 +1,14 @@
-"""Pictures and sentences with labels: bundled, downloaded, or anyone's own."""
+"""Pictures and sentences with labels: bundled, downloaded, or of one's own."""
 
 from typing import Any
 
 from ..cards import Card, read_card
 from ..errors import DatasetUnavailable, UserInputError
 from ..validation import shown, text
+from . import bundled, downloaded
 from .archive import unpack
-from .bundled import (
-    kanji_meanings,
-    load_digits,
-    load_kanji,
-    load_reviews,
-    load_samples,
-    load_solar,
-)
+from .bundled import kanji_meanings
 from .core import Dataset, Split
-from .downloaded import load_dogs
 from .examination import Examination, examine
 from .folder import from_folder
 from .pack import find_pack, list_packs, read_pack
@@ -35,12 +28,12 @@ __all__ = [
 ]
 
 _LOADERS = {
-    "digits": load_digits,
-    "kanji": load_kanji,
-    "solar": load_solar,
-    "dogs": load_dogs,
-    "reviews": load_reviews,
-    "samples": load_samples,
+    "digits": bundled.load_digits,
+    "kanji": bundled.load_kanji,
+    "solar": bundled.load_solar,
+    "dogs": downloaded.load_dogs,
+    "reviews": bundled.load_reviews,
+    "samples": bundled.load_samples,
 }
 
 
@@ -77,8 +70,8 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     Raises
     ------
     TLCourseError
-        The name or an option is unknown; it is not on this machine, and the message
-        says what brings it; or a file is not the published one.
+        The name or an option is unknown; the data is not on this machine (the message
+        says how to get it); or a file is not the published one.
 
     Examples
     --------
@@ -87,12 +80,12 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     <digits: train 5,000, validation 1,000, test 1,000 pictures of 10 classes>
     """
     loader, pack = _LOADERS.get(text("name", name)), find_pack(name)
-    if loader:
-        try:
+    try:
+        if loader:
             return loader(**options)
-        except DatasetUnavailable:
-            if options or not pack:
-                raise
+    except DatasetUnavailable:
+        if options or not pack:
+            raise
     if pack:
         return read_pack(pack)
     raise UserInputError(

@@ -1,13 +1,13 @@
-"""A zip file of pictures → a folder: for pictures that were uploaded or sent."""
+"""A zip file of pictures → a folder."""
 
 import shutil
 import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
-from ..errors import DamagedFile, TLCourseError, UserInputError
+from ..errors import DamagedFile, TLCourseError, UserInputError, convert_errors
 from ..files import as_path, unfinished_folder
-from ..folders import check_new
+from ..folders import check_output_folder
 
 MAX_BYTES = 5_000_000_000  # unpacked
 MAX_FILES = 200_000
@@ -51,48 +51,48 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         raise UserInputError(
             f"{source} is not a file. Relative paths start at {Path.cwd()}."
         )
-    check_new(target)
-    try:
-        with (
-            zipfile.ZipFile(source) as opened,
-            unfinished_folder(target) as unfinished,
-        ):
-            # What macOS adds of its own is left out.
-            entries = [e for e in opened.infolist() if "__MACOSX/" not in e.filename]
-            for entry in entries:  # some programs write backslashes, against the format
-                entry.filename = entry.filename.replace("\\", "/")
-                path = PurePosixPath(entry.filename)
-                if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-                    raise UserInputError(
-                        f"{source} holds {path}, which leads out of the folder. Zip "
-                        "the pictures' folder itself."
-                    )
-            size = sum(entry.file_size for entry in entries)
-            if len(entries) > MAX_FILES or size > MAX_BYTES:
-                raise UserInputError(
-                    f"{source} would unpack to {len(entries):,} files and "
-                    f"{size / 1e9:.1f} GB; expected at most {MAX_FILES:,} and "
-                    f"{MAX_BYTES / 1e9:.0f}."
-                )
-            for entry in entries:
-                if not entry.is_dir():
-                    place = unfinished / PurePosixPath(entry.filename)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    # zipfile itself stops where more comes than an entry says.
-                    with opened.open(entry) as packed, open(place, "xb") as file:
-                        shutil.copyfileobj(packed, file)
-            if target.is_dir():
-                target.rmdir()
-            unfinished.rename(target)
-    except TLCourseError:
-        raise
-    except OSError as error:
-        raise TLCourseError(
-            f"{source} could not be unpacked into {target} ({error.strerror or error})."
-        ) from error
-    except Exception as error:  # zipfile and the decompressors raise a dozen kinds
-        raise DamagedFile(
-            f"{source} is no zip file, or was altered ({error}). Zip the folder again."
-        ) from None
+    check_output_folder(target)
+    disk = f"{source} could not be unpacked into {target}"
+    damage = f"{source} is no zip file, or was altered"
+    with (
+        # zipfile and the decompressors raise a dozen kinds of exceptions.
+        convert_errors(Exception, DamagedFile, damage, "Zip the folder again."),
+        convert_errors(OSError, TLCourseError, disk, "Choose another folder."),
+        zipfile.ZipFile(source) as opened,
+        unfinished_folder(target) as unfinished,
+    ):
+        for entry, path in _checked_entries(opened, source):
+            place = unfinished / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # zipfile itself stops where more comes than an entry says.
+            with opened.open(entry) as packed, open(place, "xb") as file:
+                shutil.copyfileobj(packed, file)
+        if target.is_dir():
+            target.rmdir()
+        unfinished.rename(target)
     inside = [entry for entry in target.iterdir() if not entry.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
+
+
+def _checked_entries(
+    opened: zipfile.ZipFile, source: Path
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """The files in an archive and their relative paths, without what macOS adds."""
+    entries = []
+    for entry in opened.infolist():
+        name = entry.filename.replace("\\", "/")  # as some programs write it
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise UserInputError(
+                f"{source} holds {path}, which leads out of the folder. Zip the "
+                "pictures' folder itself."
+            )
+        if not name.endswith("/") and "__MACOSX" not in path.parts:
+            entries.append((entry, path))
+    size = sum(entry.file_size for entry, _ in entries)
+    if len(entries) > MAX_FILES or size > MAX_BYTES:
+        raise UserInputError(
+            f"{source} would unpack to {len(entries):,} files and {size / 1e9:.1f} GB; "
+            f"expected at most {MAX_FILES:,} and {MAX_BYTES / 1e9:.0f}."
+        )
+    return entries

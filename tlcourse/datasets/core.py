@@ -1,13 +1,13 @@
 """What every data set is made of: three splits with labels, and a card."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import validation
-from ..cards import Card
+from ..cards import Card, read_card
 from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 
@@ -19,14 +19,14 @@ class Split:
     Parameters
     ----------
     inputs : ndarray or Pictures
-        What a network is given: uint8 (n, height, width) or (n, height, width, 3);
-        `Pictures`, files that are decoded when asked for; or texts, object (n,).
+        uint8 (n, height, width) or (n, height, width, 3); `Pictures`, files that are
+        decoded when they are used; or sentences, object (n,).
     labels : ndarray of shape (n,)
         int64, positions in `class_names`.
     class_names : list of str
         The classes in the order of the labels.
     weights : ndarray of shape (n,), optional
-        float32, how much each row counts; None: all the same.
+        float32 sample weights.
     groups : ndarray of shape (n,), optional
         Text: what each row comes from, such as its font or the kind of solar cell.
     ratings : ndarray of shape (n,), optional
@@ -95,7 +95,7 @@ class Split:
         return np.asarray(self.class_names)[self.labels]
 
     def picture_name(self, row: int) -> str:
-        """Class folder and file name, or the row: no path of this machine."""
+        """Class folder and file name, or the row; no absolute path."""
         if not isinstance(self.images, Pictures):
             return f"picture {row}"
         return printable("/".join(self.images.paths[row].parts[-2:]))
@@ -111,12 +111,12 @@ class Split:
                 f"rows is {validation.shown(rows)}; expected positions from 0 to "
                 f"{len(self) - 1}, a slice, or a mask of {len(self)} bools."
             )
-        chosen = {
+        columns = {
             name: values[positions]
             for name, values in vars(self).items()
             if name != "class_names" and values is not None
         }
-        return replace(self, **chosen)
+        return replace(self, **columns)
 
     def with_classes(self, class_names: Sequence[str]) -> "Split":
         """The rows of these classes; labels are then positions in `class_names`."""
@@ -129,7 +129,7 @@ class Split:
         return replace(part, labels=new_labels[part.labels], class_names=names)
 
     def sample(self, per_class: int, seed: int = 0) -> "Split":
-        """At most `per_class` random rows of each class, repeatable by the seed."""
+        """At most `per_class` random rows of each class, reproducible by the seed."""
         return self.select(self.sample_rows(per_class, seed))
 
     def sample_rows(self, per_class: int, seed: int = 0) -> np.ndarray:
@@ -175,6 +175,13 @@ class Dataset:
     card: Card
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(part):,}" for name, part in self.splits.items())
+        classes = f"{self.train.kind} of {len(self.class_names)} classes"
+        skipped = f"; {len(self.skipped)} files skipped, see .skipped"
+        skipped = skipped if self.skipped else ""
+        return f"<{printable(self.name)}: {sizes} {classes}{skipped}>"
+
     @property
     def splits(self) -> dict[str, Split]:
         return {"train": self.train, "validation": self.validation, "test": self.test}
@@ -205,20 +212,17 @@ class Dataset:
         }
         return replace(self, **splits, class_names=splits["train"].class_names)
 
-    def __repr__(self) -> str:
-        sizes = {name: len(part) for name, part in self.splits.items()}
-        counts = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-        classes = f"{self.train.kind} of {len(self.class_names)} classes"
-        left_out = f"; {len(self.skipped)} files skipped, see .skipped"
-        return (
-            f"<{printable(self.name)}: {counts} {classes}"
-            f"{left_out if self.skipped else ''}>"
-        )
 
-
-def from_arrays(card: Card, split: np.ndarray, **columns: Any) -> Dataset:
-    """Cut columns of a `Split` into a `Dataset`: 0 train, 1 validation, 2 test."""
-    names = [str(name) for name in columns.pop("class_names")]
-    whole = Split(class_names=names, **columns)
+def from_arrays(
+    name: str,
+    split: np.ndarray,
+    inputs: np.ndarray | Pictures,
+    labels: np.ndarray,
+    class_names: Iterable,
+    **columns: np.ndarray,
+) -> Dataset:
+    """Cut columns of a `Split` into a bundled data set: 0 train, 1 validation, 2 test."""
+    names = [str(name) for name in class_names]
+    whole = Split(inputs, labels, names, **columns)
     train, validation, test = (whole.select(split == part) for part in range(3))
-    return Dataset(card.name, train, validation, test, names, card)
+    return Dataset(name, train, validation, test, names, read_card(name))

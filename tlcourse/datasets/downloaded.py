@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..cards import read_card
 from ..downloads import download
-from ..errors import DatasetUnavailable
+from ..errors import DatasetUnavailable, convert_errors
 from ..files import sha256, unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder
 from .core import Dataset
@@ -30,24 +30,22 @@ BREEDS = (
     "saint_bernard samoyed scottish_terrier shiba_inu staffordshire_bull_terrier "
     "wheaten_terrier yorkshire_terrier"
 ).split()
+_HOW_TO_GET = (
+    "With internet: `tlcourse fetch dogs` (about 800 MB). Without: "
+    + how_to_carry("dogs")
+)
 
 
 def load_dogs() -> Dataset:
     """Dogs of a pack in `TLCOURSE_PACKS`, or the 25 breeds of Oxford-IIIT Pet."""
-    pack = find_pack("dogs")
+    card, pack = read_card("dogs"), find_pack("dogs")
     if pack:
-        dataset, card = read_pack(pack), read_card("dogs")
+        dataset = read_pack(pack)
         text = dataset.card.text or card.text
         card = replace(card, source=dataset.card.source, text=text)
-        return replace(dataset, name="dogs", card=card)
-    pets = builder()
-    if not pets.is_prepared():
-        raise DatasetUnavailable(
-            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
-            f"in {pets.data_path}. {_how_to_get()}"
-        )
-    dataset = from_folder(_dogs_folder(pets), check=False)
-    return replace(dataset, name="dogs", card=read_card("dogs"))
+    else:
+        dataset = from_folder(_dogs_folder(builder()), check=False)
+    return replace(dataset, name="dogs", card=card)
 
 
 def builder() -> "DatasetBuilder":
@@ -57,29 +55,24 @@ def builder() -> "DatasetBuilder":
     holds protobuf at 5.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
+    what = "tensorflow-datasets does not start"
+    command = (
+        'pip install --force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
+    )
+    # ImportError, or protobuf's VersionError
+    with convert_errors(Exception, DatasetUnavailable, what, f"Run: {command}"):
         import tensorflow_datasets as tfds
         from tensorflow_metadata.proto.v0 import schema_pb2  # noqa: F401
-    except Exception as error:  # ImportError, or protobuf's VersionError
-        raise DatasetUnavailable(
-            f"tensorflow-datasets does not start ({error}). Run: pip install "
-            '--force-reinstall tensorflow-datasets "tensorflow-metadata<1.18"'
-        ) from error
     logging.getLogger("absl").setLevel(logging.ERROR)
     return tfds.builder(PUBLISHED)
 
 
-def _how_to_get() -> str:
-    by_hand = how_to_carry("dogs")
-    return f"With internet: `tlcourse fetch dogs` (about 800 MB). Without: {by_hand}"
-
-
 def fetch() -> None:
-    """Download and prepare the dogs; whole archives serve the next try.
+    """Download and prepare the dogs; archives that are whole are not fetched again.
 
-    tensorflow-datasets would download by itself, but waits for a host that falls silent
-    without end. So the archives are brought here, compared with the SHA-256 that it
-    knows, and given to it as downloads of the user's own.
+    tensorflow-datasets would wait without end for a host that falls silent. So the
+    archives are downloaded here, compared with the SHA-256 that it knows, and given to
+    it as the user's own downloads.
     """
     pets = builder()
     if pets.is_prepared():
@@ -88,7 +81,10 @@ def fetch() -> None:
 
     folder = Path(pets.data_path).parents[1]
     archives = folder / "downloads" / f"tlcourse-{PUBLISHED}"
-    try:
+    what = f"dogs could not be downloaded to {folder}"
+    cure = f"For a folder on another disk set TFDS_DATA_DIR. {_HOW_TO_GET}"
+    # DownloadError, full disks, other archives, …
+    with convert_errors(Exception, DatasetUnavailable, what, cure):
         for url, info in pets.url_infos.items():
             path = archives / info.filename
             if not (path.is_file() and sha256(path) == info.checksum):
@@ -98,31 +94,27 @@ def fetch() -> None:
                 manual_dir=archives, extract_dir=extracted, try_download_gcs=False
             )
             pets.download_and_prepare(download_config=config)
-    except Exception as error:  # DownloadError, full disks, other archives, …
-        raise DatasetUnavailable(
-            f"dogs could not be brought to {folder} ({type(error).__name__}: "
-            f"{str(error).strip()[:300]}). For a folder on another disk set "
-            f"TFDS_DATA_DIR. {_how_to_get()}"
-        ) from error
     shutil.rmtree(archives, ignore_errors=True)
 
 
 def _dogs_folder(pets: "DatasetBuilder") -> Path:
     """The dogs among the pets as class folders of JPEG files in the cache."""
+    if not pets.is_prepared():
+        raise DatasetUnavailable(
+            "The data set dogs is not on this machine: neither in TLCOURSE_PACKS nor "
+            f"in {pets.data_path}. {_HOW_TO_GET}"
+        )
     folder = cache_folder() / "dogs" / pets.info.full_name.replace("/", "-")
     if folder.is_dir():
         return folder
-    try:
+    what = f"The dogs cannot be unpacked into {folder}"
+    cure = "Set TLCOURSE_CACHE to a folder of your own."
+    with convert_errors(OSError, DatasetUnavailable, what, cure):
         make_cache_folder("dogs")
         with unfinished_folder(folder) as unfinished:
             _write_dogs(pets, unfinished)
             if not folder.is_dir():  # another process may have been faster
                 unfinished.rename(folder)
-    except OSError as error:
-        raise DatasetUnavailable(
-            f"The dogs cannot be unpacked into {folder} ({error.strerror or error}). "
-            "Set TLCOURSE_CACHE to a folder of your own."
-        ) from error
     return folder
 
 
@@ -133,8 +125,7 @@ def _write_dogs(pets: "DatasetBuilder", folder: Path) -> None:
     decoders = decode.PartialDecoding(
         {"image": True, "label": True}, decoders={"image": decode.SkipDecoding()}
     )
-    names = pets.info.features["label"].names
-    seen = set()
+    names, seen = pets.info.features["label"].names, set()
     for part in ("test", "train"):
         rows = pets.as_dataset(split=part, decoders=decoders).as_numpy_iterator()
         for row in rows:

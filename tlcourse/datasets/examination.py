@@ -1,7 +1,6 @@
 """What to know of a data set of pictures before anything is trained on it."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,12 +22,13 @@ _REASONS = {  # of `from_folder` → what they are called in a line
     "is in the classes": "in two classes",
     "no picture by its name": "no pictures by name",
     "outside the class folders": "outside the class folders",
+    "": "unreadable",
 }
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What `examine` finds; shown as a table.
+    """The result of `examine`; shown as a table.
 
     `findings` are (subject, sentence, whether it needs attention), `baseline` is the
     accuracy of always answering `most_frequent` on the test set; NaN without one.
@@ -74,59 +74,65 @@ def examine(dataset: Dataset) -> Examination:
             f"dataset is {shown(dataset)}; expected one of pictures, from from_folder "
             "or load_dataset."
         )
-    names = dataset.class_names
-    counts = {
-        split: np.bincount(part.labels, minlength=len(names))
-        for split, part in dataset.splits.items()
-    }
-    majority = int(counts["train"].argmax())
+    names, test = dataset.class_names, dataset.test
+    majority = np.bincount(dataset.train.labels, minlength=len(names)).argmax()
     baseline, text = float("nan"), "unknown: there are no test pictures."
-    if len(dataset.test):
-        baseline = float(np.mean(dataset.test.labels == majority))
+    if len(test):
+        baseline = float(np.mean(test.labels == majority))
         always = f"always answering {names[majority]} is right for {baseline:.1%}"
         text = f"{always} of the test pictures."
     findings = [
-        *_about_classes(counts, names, dataset.skipped),
+        *_about_classes(dataset),
         *_about_pictures(dataset),
-        ("baseline", text, not len(dataset.test)),
+        ("baseline", text, not len(test)),
     ]
     return Examination(dataset.name, findings, names[majority], baseline)
 
 
-def _about_classes(
-    counts: dict[str, np.ndarray], names: list[str], skipped: list[tuple[str, str]]
-) -> Iterator[Finding]:
-    text = ", ".join(f"{split} {count.sum():,}" for split, count in counts.items())
-    is_empty = not all(count.sum() for count in counts.values())
-    cure = ". Each class needs three different pictures or more" if is_empty else ""
-    yield "pictures", f"{text}{cure}.", is_empty
+def _about_classes(dataset: Dataset) -> list[Finding]:
+    names, skipped = dataset.class_names, dataset.skipped
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    sentence = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    is_empty = not all(sizes.values())
+    if is_empty:
+        sentence += ". Each class needs three different pictures or more"
 
     kinds = Counter(
-        next((kind for words, kind in _REASONS.items() if words in why), "unreadable")
+        next(kind for words, kind in _REASONS.items() if words in why)
         for _, why in skipped
     )
     which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    text = f"{len(skipped)} ({which}): see dataset.skipped." if skipped else "nothing."
-    yield "left out", text, bool(skipped)
+    left_out = (
+        f"{len(skipped)} ({which}): see dataset.skipped." if which else "nothing."
+    )
 
-    train = counts["train"]
+    counts = [
+        np.bincount(split.labels, minlength=len(names))
+        for split in dataset.splits.values()
+    ]
+    train, total = counts[0], np.sum(counts, axis=0)
     rarest = np.argsort(train, kind="stable")[:LISTED]
     few = [f"{names[label]} {train[label]}" for label in rarest if train[label] < FEW]
-    text = f"{train.min()} of the rarest class, {train.max()} of the most frequent."
+    training_set = (
+        f"{train.min()} of the rarest class, {train.max()} of the most frequent."
+    )
     if few:
-        text = f"few pictures of {', '.join(few)}: add some if you can."
-    yield "training set", text, bool(few)
+        training_set = f"few pictures of {', '.join(few)}: add some if you can."
 
-    total = np.sum(list(counts.values()), axis=0)
-    most, least = int(total.argmax()), int(total.argmin())
-    text = f"{names[most]} {total[most]:,}, {names[least]} {total[least]:,}."
+    most, least = total.argmax(), total.argmin()
+    balance = f"{names[most]} {total[most]:,}, {names[least]} {total[least]:,}."
     ratio = total[most] / max(total[least], 1)
     if ratio >= IMBALANCE:
-        text += f" {ratio:.0f} times fewer: look at each class's recall, too."
-    yield "balance", text, bool(ratio >= IMBALANCE)
+        balance += f" {ratio:.0f} times fewer: look at each class's recall, too."
+    return [
+        ("pictures", f"{sentence}.", is_empty),
+        ("left out", left_out, bool(skipped)),
+        ("training set", training_set, bool(few)),
+        ("balance", balance, bool(ratio >= IMBALANCE)),
+    ]
 
 
-def _about_pictures(dataset: Dataset) -> Iterator[Finding]:
+def _about_pictures(dataset: Dataset) -> list[Finding]:
     filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
     collections = as_collections(list(filled.values()), list(filled))
     pairs = [pair for pair, _, _ in find_pairs(collections)]
@@ -135,20 +141,19 @@ def _about_pictures(dataset: Dataset) -> Iterator[Finding]:
         one = pairs[0]
         first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
         text = f"{len(pairs)} in two splits, the first {first}."
-    yield "copies", text, bool(pairs)
-
+    findings = [("copies", text, bool(pairs))]
     flat = [
         f"{collection.label(int(row))} of {collection.name}"
         for collection in collections
-        for row in np.flatnonzero(collection.summaries.contrast < LOW_CONTRAST)
+        for row in np.flatnonzero(collection.contrast < LOW_CONTRAST)
     ]
     if flat:
         text = f"{len(flat):,} almost of one colour, the first {flat[0]}."
-        yield "contrast", text, True
-
+        findings.append(("contrast", text, True))
     images = dataset.train.images
     bits = images.depth.bits if isinstance(images, Pictures) else None
     if bits is not None and bits < 16:
         highest = f"no level above {2**bits - 1:,}"
         text = f"files of 16 bits have {highest}: taken as {bits}-bit."
-        yield "bit depth", text, True
+        findings.append(("bit depth", text, True))
+    return findings

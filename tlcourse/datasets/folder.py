@@ -1,4 +1,4 @@
-"""Anyone's own photographs: a folder of class folders → a `Dataset`."""
+"""Pictures of one's own: a folder of class folders → a `Dataset`."""
 
 import unicodedata
 import warnings
@@ -22,7 +22,7 @@ from ..validation import flag
 from .core import Dataset, Split
 from .same_pictures import same_pictures
 
-SMALLEST_SIDE = 16  # pixels; a network that takes 224 sees a smear of less
+SMALLEST_SIDE = 16  # pixels
 LARGEST_CARD = 1_000_000  # bytes
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -34,7 +34,7 @@ UNSPLIT = ""
 # A picture in two splits stays in the first of these.
 _PRECEDENCE = ("test", "validation", "train", UNSPLIT)
 
-Skipped = list[tuple[str, str]]  # file, reason
+_Skipped = list[tuple[Path, str]]  # file, reason
 
 
 class _File(NamedTuple):
@@ -70,29 +70,59 @@ def from_folder(path: str | PathLike, check: bool = True) -> Dataset:
     UserInputError
         It is no folder, has fewer than two classes, or a class has nothing to train on.
     """
-    folder = as_path(path)
+    folder, check = as_path(path), flag("check", check)
     if not folder.is_dir():
         raise UserInputError(
             f"{folder} is not a folder. Relative paths start at {Path.cwd()}."
         )
     files, skipped = _find(folder)
     depth = BitDepth(file.path for file in files)
-    if flag("check", check):
+    if check:
         files, damaged = _readable(files, depth)
         skipped += damaged
     if check or {file.split for file in files} != set(SHARES):
         files, copies = _without_copies(files, folder)
         skipped += copies
         files = _with_all_splits(files, depth)
-    dataset = _assemble(folder, files, skipped, depth)
+    names = sorted({file.class_name for file in files})
+    if len(names) < 2:
+        raise UserInputError(
+            f"{folder} holds pictures of {len(names)} classes; a classifier needs two "
+            f"class folders with readable pictures. {len(skipped)} files were left out."
+        )
+    trained = {file.class_name for file in files if file.split == "train"}
+    if untrained := sorted(set(names) - trained):
+        raise UserInputError(
+            f"{folder} has no training pictures of {', '.join(untrained[:5])}. Add "
+            "some, or take the class out of the validation and test folders."
+        )
     if skipped:
         file, reason = skipped[0]
         warnings.warn(
             f"{len(skipped)} files of {printable(folder)} were left out; the first: "
-            f"{file} ({printable(reason)}). All, with reasons: dataset.skipped",
+            f"{printable(file)} ({printable(reason)}). All, with reasons: "
+            "dataset.skipped",
             stacklevel=2,
         )
-    return dataset
+    splits = {}
+    for split in SHARES:
+        part = sorted(file for file in files if file.split == split)
+        pictures = Pictures([file.path for file in part], depth=depth)
+        labels = np.array([names.index(file.class_name) for file in part], np.int64)
+        splits[split] = Split(pictures, labels, names)
+    left_out = [(printable(path), reason) for path, reason in skipped]
+    name = folder.resolve().name  # a path may be "."
+    card = card_of(folder, name)
+    return Dataset(name, **splits, class_names=names, card=card, skipped=left_out)
+
+
+def card_of(folder: Path, name: str) -> Card:
+    """A card with the text of the folder's own CARD.md, if it can be read."""
+    text = ""
+    with suppress(UserInputError):
+        text = read_file(folder / "CARD.md", LARGEST_CARD).decode("utf-8", "replace")
+    title, licence = f"Pictures of {folder}", "not stated: see the text"
+    return Card(name, title, str(folder), licence, "its owner", {}, text)
 
 
 def _visible_folders(folder: Path) -> list[Path]:
@@ -120,10 +150,10 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     return named
 
 
-def _find(folder: Path) -> tuple[list[_File], Skipped]:
+def _find(folder: Path) -> tuple[list[_File], _Skipped]:
     """The picture files, by their names."""
     files: list[_File] = []
-    skipped: list[tuple[Path, str]] = []
+    skipped: _Skipped = []
     for split, top in _split_folders(folder).items():
         classes = _visible_folders(top)
         if not classes:
@@ -139,22 +169,18 @@ def _find(folder: Path) -> tuple[list[_File], Skipped]:
             skipped += [*below.others, *below.closed]
             if not below.pictures:
                 skipped.append((class_folder, "a class folder without pictures"))
-    inside = {file.path for file in files}
-    skipped += [
-        (path, "outside the class folders")
-        for path in files_below(folder).pictures
-        if path not in inside
-    ]
-    return files, [(printable(path), reason) for path, reason in skipped]
+    outside = set(files_below(folder).pictures) - {file.path for file in files}
+    skipped += [(path, "outside the class folders") for path in sorted(outside)]
+    return files, skipped
 
 
-def _readable(files: list[_File], depth: BitDepth) -> tuple[list[_File], Skipped]:
+def _readable(files: list[_File], depth: BitDepth) -> tuple[list[_File], _Skipped]:
     """Open each picture in full: only then does a file that was cut short show."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         reasons = pool.map(partial(_fault, depth=depth), files)
         bar = progress_bar(reasons, total=len(files), desc="Checking pictures")
         checked = list(zip(files, bar, strict=True))
-    damaged = [(printable(file.path), reason) for file, reason in checked if reason]
+    damaged = [(file.path, reason) for file, reason in checked if reason]
     return [file for file, reason in checked if not reason], damaged
 
 
@@ -169,13 +195,13 @@ def _fault(file: _File, depth: BitDepth) -> str | None:
     return None
 
 
-def _without_copies(files: list[_File], folder: Path) -> tuple[list[_File], Skipped]:
-    """Keep one file of each content, in the split that must stay clean, by content."""
+def _without_copies(files: list[_File], folder: Path) -> tuple[list[_File], _Skipped]:
+    """Of each content one file, of the split that must stay clean, sorted by content."""
     by_content = defaultdict(list)
     for file in sorted(files, key=lambda file: _PRECEDENCE.index(file.split)):
         by_content[sha256(file.path)].append(file)
     unique: list[_File] = []
-    skipped: Skipped = []
+    skipped: _Skipped = []
     for _, copies in sorted(by_content.items()):
         names = sorted({file.class_name for file in copies})
         if len(names) > 1:
@@ -184,92 +210,43 @@ def _without_copies(files: list[_File], folder: Path) -> tuple[list[_File], Skip
             original = copies.pop(0)
             unique.append(original)
             reason = f"a copy of {printable(original.path.relative_to(folder))}"
-        skipped += [(printable(file.path), reason) for file in copies]
+        skipped += [(file.path, reason) for file in copies]
     return unique, skipped
 
 
 def _with_all_splits(files: list[_File], depth: BitDepth) -> list[_File]:
     """Cut the splits that are missing from train, or all of them from UNSPLIT."""
-    present = {file.split for file in files}
-    missing = [split for split in SHARES if split not in present]
+    missing = [split for split in SHARES if split not in {file.split for file in files}]
     source = [file for file in files if file.split in ("train", UNSPLIT)]
     if not missing or not source:
         return files
-    shares = {split: SHARES[split] for split in dict.fromkeys(["train", *missing])}
     pictures = Pictures([file.path for file in source], depth=depth)
-    groups = same_pictures(pictures).tolist()
-    groups_of: dict[str, list[int]] = defaultdict(list)
-    for file, group in zip(source, groups, strict=True):
-        groups_of[file.class_name].append(group)
+    groups = dict(zip(source, same_pictures(pictures).tolist(), strict=True))
     split_of: dict[int, str] = {}  # of each group, whatever classes its pictures have
-    for name in sorted(groups_of):
-        _split_class(groups_of[name], shares, split_of)
-    others = [file for file in files if file.split not in ("train", UNSPLIT)]
-    return others + [
-        file._replace(split=split_of[group])
-        for file, group in zip(source, groups, strict=True)
-    ]
+    for name in sorted({file.class_name for file in source}):
+        group_of_each = [groups[file] for file in source if file.class_name == name]
+        _split_class(group_of_each, missing, split_of)
+    others = [file for file in files if file not in groups]
+    return others + [file._replace(split=split_of[groups[file]]) for file in source]
 
 
 def _split_class(
-    groups: list[int], shares: dict[str, float], split_of: dict[int, str]
+    groups: list[int], missing: list[str], split_of: dict[int, str]
 ) -> None:
     """Assign each group of one class: the last to test, then validation, then train."""
     pictures = Counter(groups)
     unassigned = [group for group in pictures if group not in split_of]
-    sizes = _split_sizes(len(groups), shares)
-    for split in reversed(sizes):
+    to_fill = [split for split in missing if split != "train"]
+    total = sum(SHARES[split] for split in ("train", *to_fill))
+    sizes = {
+        split: max(round(len(groups) * SHARES[split] / total), 1) for split in to_fill
+    }
+    while sum(sizes.values()) >= len(groups) and any(sizes.values()):
+        sizes[max(sizes, key=sizes.__getitem__)] -= 1  # train keeps one at least
+    for split in reversed(to_fill):
         size = sum(n for group, n in pictures.items() if split_of.get(group) == split)
         while size < sizes[split] and len(unassigned) > 1:
             group = unassigned.pop()
             split_of[group] = split
             size += pictures[group]
     split_of.update(dict.fromkeys(unassigned, "train"))
-
-
-def _split_sizes(count: int, shares: dict[str, float]) -> dict[str, int]:
-    """How many pictures go to each split but train, which gets at least one."""
-    total = sum(shares.values())
-    sizes = {
-        split: max(round(count * share / total), 1)
-        for split, share in shares.items()
-        if split != "train"
-    }
-    while sum(sizes.values()) >= count and any(sizes.values()):
-        sizes[max(sizes, key=sizes.__getitem__)] -= 1
-    return sizes
-
-
-def _assemble(
-    folder: Path, files: list[_File], skipped: Skipped, depth: BitDepth
-) -> Dataset:
-    names = sorted({file.class_name for file in files})
-    if len(names) < 2:
-        raise UserInputError(
-            f"{folder} holds pictures of {len(names)} classes; a classifier needs two "
-            f"class folders with readable pictures. {len(skipped)} files were left out."
-        )
-    trained = {file.class_name for file in files if file.split == "train"}
-    if untrained := sorted(set(names) - trained):
-        raise UserInputError(
-            f"{folder} has no training pictures of {', '.join(untrained[:5])}. Add "
-            "some, or take the class out of the validation and test folders."
-        )
-    splits = {}
-    for split in SHARES:
-        part = sorted(file for file in files if file.split == split)
-        pictures = Pictures([file.path for file in part], depth=depth)
-        labels = np.array([names.index(file.class_name) for file in part], np.int64)
-        splits[split] = Split(pictures, labels, names)
-    name = folder.resolve().name  # a path may be "."
-    card = card_of(folder, name)
-    return Dataset(name, **splits, class_names=names, card=card, skipped=skipped)
-
-
-def card_of(folder: Path, name: str) -> Card:
-    """A card with the text of the folder's own; one that cannot be read is none."""
-    text = ""
-    with suppress(UserInputError):
-        text = read_file(folder / "CARD.md", LARGEST_CARD).decode("utf-8", "replace")
-    title, licence = f"Pictures of {folder}", "not stated: see the text"
-    return Card(name, title, str(folder), licence, "its owner", {}, text)

@@ -1,4 +1,4 @@
-"""Which pictures are the same: found by perceptual hash, confirmed by comparison."""
+"""Find pictures that are the same: by perceptual hash, then by comparison."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -35,16 +35,6 @@ class Pair(NamedTuple):
     mirrored: bool
 
 
-class _Summary(NamedTuple):
-    """What is kept of a picture; in a `Collection`, of each, as arrays."""
-
-    hashes: np.ndarray  # packed bits
-    mirrored: np.ndarray  # of the mirror image
-    thumbnails: np.ndarray  # uint8, SIDE × SIDE
-    noise: np.ndarray  # grey levels by which JPEG changes the thumbnail
-    contrast: np.ndarray  # grey levels of 255
-
-
 class Collection:
     """The pictures of one split, in whatever `extract_features` takes, summarised."""
 
@@ -58,8 +48,10 @@ class Collection:
         if not self.pictures:
             raise UserInputError(f"{name} holds no pictures; at least one is needed.")
         with ThreadPoolExecutor(2) as pool:
-            rows = pool.map(partial(_summary, depth=self.depth), self.pictures)
-            self.summaries = _Summary(*map(np.stack, zip(*rows, strict=True)))
+            rows = list(pool.map(partial(_summary, depth=self.depth), self.pictures))
+        self.hashes, self.mirrored, self.thumbnails, self.noise, self.contrast = map(
+            np.stack, zip(*rows, strict=True)
+        )
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -70,7 +62,7 @@ class Collection:
         return str(picture) if isinstance(picture, PathLike) else position
 
     def picture(self, position: int) -> np.ndarray:
-        """The picture in grey, at most `WORK` pixels a side, read again."""
+        """The picture in grey, at most `WORK` pixels a side."""
         return np.asarray(_grey(self.pictures[position], self.depth))
 
 
@@ -128,7 +120,11 @@ def _grey(picture: np.ndarray | PathLike, depth: BitDepth | None = None) -> Imag
     return image
 
 
-def _summary(picture: np.ndarray | PathLike, depth: BitDepth) -> _Summary:
+def _summary(picture: np.ndarray | PathLike, depth: BitDepth) -> tuple:
+    """Perceptual hashes of the picture and of its mirror image (packed bits), its
+    thumbnail (uint8, `SIDE` × `SIDE`), by how many grey levels JPEG changes that, and
+    the contrast in grey levels of 255.
+    """
     import imagehash
 
     image, file = _grey(picture, depth), io.BytesIO()
@@ -142,30 +138,25 @@ def _summary(picture: np.ndarray | PathLike, depth: BitDepth) -> _Summary:
     encoded = open_image(file.getvalue()).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     noise = _distance(np.asarray(encoded), thumbnail)
     low, high = np.percentile(np.asarray(small), (1, 99))
-    return _Summary(plain, mirrored, thumbnail, np.array(noise), high - low)
+    return plain, mirrored, thumbnail, noise, high - low
 
 
 def _matches(one: Collection, other: Collection) -> Iterator[tuple[int, int, bool]]:
     """Positions of the same picture, and whether the second one is mirrored."""
-    first, second = one.summaries, other.summaries
-    for i, j, mirrored in _candidates(first, second):
-        thumbnail = second.thumbnails[j]
-        if mirrored:
-            thumbnail = thumbnail[:, ::-1]
-        allowed = min(ALLOWED, thumbnail.std() / 25)  # less if almost empty
-        of_jpeg = ALLOWED_OF_JPEG * max(first.noise[i], second.noise[j])
-        if _distance(first.thumbnails[i], thumbnail) <= max(allowed, of_jpeg):
-            yield i, j, mirrored
-
-
-def _candidates(first: _Summary, second: _Summary) -> Iterator[tuple[int, int, bool]]:
-    """Positions whose hashes are alike, and whether the second picture is mirrored."""
-    both = [_plus_minus_one(hashes).T for hashes in (second.hashes, second.mirrored)]
-    for start in range(0, len(first.hashes), 256):
-        rows = _plus_minus_one(first.hashes[start : start + 256])
-        for mirrored, columns in enumerate(both):
-            for i, j in np.argwhere(rows @ columns >= HASH_SIDE**2 - 2 * MAX_BITS):
-                yield start + int(i), int(j), bool(mirrored)
+    hashes = [_plus_minus_one(bits).T for bits in (other.hashes, other.mirrored)]
+    for start in range(0, len(one), 256):
+        rows = _plus_minus_one(one.hashes[start : start + 256])
+        for mirrored, columns in enumerate(hashes):
+            similar = np.argwhere(rows @ columns >= HASH_SIDE**2 - 2 * MAX_BITS)
+            for i, j in (similar + (start, 0)).tolist():
+                thumbnail = other.thumbnails[j]
+                if mirrored:
+                    thumbnail = thumbnail[:, ::-1]
+                of_jpeg = ALLOWED_OF_JPEG * max(one.noise[i], other.noise[j])
+                allowed = min(ALLOWED, thumbnail.std() / 25)  # less if almost empty
+                distance = _distance(one.thumbnails[i], thumbnail)
+                if distance <= max(allowed, of_jpeg):
+                    yield i, j, bool(mirrored)
 
 
 def _plus_minus_one(hashes: np.ndarray) -> np.ndarray:

@@ -1,34 +1,35 @@
 """An exported network: read from its folder, checked, and run."""
 
-from collections.abc import Iterator, Sequence
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from functools import partial
+from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
 from .errors import (
     DamagedFile,
     PictureError,
-    TLCourseError,
     UserInputError,
+    convert_errors,
     printable,
 )
 from .features.compute import compute
 from .features.decoding import BitDepth, is_depth, prepare, read_file
-from .features.engine import (
-    Engine,
-    OnnxEngine,
-    TensorFlowEngine,
-    workers,
-)
-from .features.pictures import Images
+from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
+from .features.pictures import Images, files_below
 from .files import as_path, read_json, sha256
+from .foreign_text import csv_cell, is_formula
 from .models.onnx_file import check_foreign
+from .progress import progress_bar
 from .training.classifiers import Classifier
-from .validation import one_of
+from .validation import one_of, shown, whole_number
 
 FORMAT = "tlcourse export 2"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
@@ -37,7 +38,7 @@ VARIANTS = {
     "int8": "model_int8.onnx",
     "keras": "model.keras",
 }
-_AHEAD = 32  # pictures in work, for each worker
+_AHEAD = 32  # pictures read ahead, for each worker
 _AGAIN = "Copy the whole folder again."
 
 
@@ -89,11 +90,11 @@ class ExportedModel(Classifier):
 
     def predict_files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
         """Predict file after file, in their order; unreadable files stop nothing."""
-        depth, step = BitDepth(paths, self.bits), _AHEAD * workers()
+        predict = partial(self._predict_file, depth=BitDepth(paths, self.bits))
+        step = _AHEAD * workers()
         with ThreadPoolExecutor(workers()) as pool:
             for start in range(0, len(paths), step):
-                some = paths[start : start + step]
-                yield from pool.map(self._predict_file, some, repeat(depth))
+                yield from pool.map(predict, paths[start : start + step])
 
     def _predict_file(self, path: Path, depth: BitDepth) -> Prediction:
         try:
@@ -128,6 +129,13 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
         No export, or a variant that it does not have.
     DamagedFile
         A file is missing, cut short, altered or foreign.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> model = tl.load_exported("my_model")  # doctest: +SKIP
+    >>> model.predict(["cat.jpg", "dog.jpg"])  # doctest: +SKIP
+    array([0, 1])
     """
     folder = as_path(folder)
     variant = one_of("variant", variant, VARIANTS)
@@ -157,43 +165,34 @@ def read_record(folder: Path) -> dict:
         )
     try:
         record = read_json(path, error=DamagedFile)
-        _check_form(record)
-    except (TLCourseError, ValueError, KeyError, TypeError, AttributeError) as error:
-        kind = "" if isinstance(error, TLCourseError) else f"{type(error).__name__}: "
-        reason = f"{kind}{str(error)[:300].removeprefix(f'{path} ')}"
-        raise DamagedFile(
-            f"{path} is not what tl.export wrote ({reason}). {_AGAIN}"
-        ) from None
+        names, classes = record["class_names"], record["classes"]
+        sides = record["input"]["height"], record["input"]["width"]
+        bits = record["input"].get("bits")
+        checksums = [file["sha256"] for file in record["files"].values()]
+        is_sound = (
+            record["format"] == FORMAT
+            and isinstance(names, list)
+            and isinstance(classes, list)
+            and len(names) == len(classes) > 1
+            and {type(text) for text in (*names, *checksums)} == {str}
+            and len({type(label) for label in classes}) == 1
+            and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
+            and (bits is None or is_depth(bits))
+            and isinstance(record["left_out"], dict)
+        )
+    except (DamagedFile, ValueError, KeyError, TypeError, AttributeError):
+        is_sound = False
+    if not is_sound:
+        raise DamagedFile(f"{path} is not what tl.export wrote. {_AGAIN}")
     return record
-
-
-def _check_form(record: dict) -> None:
-    """Refuse a record without the parts that are used."""
-    names, classes, size = record["class_names"], record["classes"], record["input"]
-    sides, bits = (size["height"], size["width"]), size.get("bits")
-    sound = {
-        "format": record["format"] == FORMAT,
-        "list of class_names": isinstance(names, list)
-        and len(names) >= 2
-        and all(isinstance(name, str) for name in names),
-        "list of classes": isinstance(classes, list)
-        and len(classes) == len(names)
-        and len({type(label) for label in classes}) == 1,
-        "size": all(isinstance(side, int) and 0 < side <= 4096 for side in sides),
-        "bit depth": bits is None or is_depth(bits),
-        "checksum": all(isinstance(f["sha256"], str) for f in record["files"].values()),
-        "list of what was left_out": isinstance(record["left_out"], dict),
-    }
-    for part, is_sound in sound.items():
-        if not is_sound:
-            raise ValueError(f"no usable {part}")
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
-    is_keras = path.suffix == ".keras"
-    try:
-        if is_keras:
+    what = f"{path} cannot be run on the pictures of its record"
+    # ONNX Runtime and TensorFlow raise a dozen kinds of exceptions.
+    with convert_errors(Exception, DamagedFile, what, _AGAIN):
+        if path.suffix == ".keras":
             from .keras_archive import load_network
 
             engine: Engine = TensorFlowEngine(load_network(path), path.name)
@@ -202,11 +201,81 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
         shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
         if shape != (1, classes):
             raise ValueError(f"an output {shape}, by the record expected {classes}")
-    except TLCourseError:
-        raise
-    except Exception as error:  # ONNX Runtime's and TensorFlow's own, a dozen kinds
-        reason = str(error).strip().split("\n")[0][:200]
-        raise DamagedFile(
-            f"{path} cannot be run on the pictures of its record ({reason}). {_AGAIN}"
-        ) from None
     return engine
+
+
+def predict_files(
+    model: ExportedModel,
+    paths: Iterable[Path],
+    write: TextIO,
+    form: str = "csv",
+    top: int = 1,
+) -> tuple[int, int]:
+    """Predict picture files, and those in folders, and write a row for each.
+
+    "csv": picture, label, probability (label_2, probability_2, … up to `top`), error.
+    No cell is a formula to a spreadsheet: see `foreign_text.csv_cell`; a path begins
+    with "./". "json": a list of objects with "picture", and "predictions" (each "label"
+    and "probability", the most probable first) or "error".
+
+    Returns how many pictures were predicted, and how many could not be read.
+    """
+    names, form = model.class_names, one_of("format", form, ("csv", "json"))
+    top = whole_number("top", top, 1, len(names))
+    files, closed = _find_pictures(paths)
+    if form == "csv":
+        columns = ["label", "probability"]
+        columns += [f"{name}_{n}" for n in range(2, top + 1) for name in columns]
+        _write_csv(write, ["picture", *columns, "error"])
+    predictions = chain(closed, model.predict_files(files))
+    failed, total = 0, len(closed) + len(files)
+    bar = progress_bar(predictions, total=total, desc="Predicting", unit=" pictures")
+    for number, (path, probabilities, error) in enumerate(bar):
+        best = []
+        if probabilities is not None:
+            order = np.argsort(-probabilities, kind="stable")[:top]
+            best = [(names[index], float(probabilities[index])) for index in order]
+        if form == "csv":
+            cells = [f".{os.sep}{path}" if is_formula(str(path)) else str(path)]
+            for label, probability in best:
+                cells += [csv_cell(label), f"{probability:.4f}"]
+            cells += [""] * (1 + 2 * top - len(cells)) + [csv_cell(error)]
+            _write_csv(write, cells)
+        else:
+            pairs = [{"label": n, "probability": round(p, 4)} for n, p in best]
+            result = {"error": error} if error else {"predictions": pairs}
+            write.write(",\n " if number else "[")
+            json.dump({"picture": str(path), **result}, write)
+        failed += bool(error)
+    write.write("]\n" if form == "json" else "")
+    return total - failed, failed
+
+
+def _write_csv(write: TextIO, cells: list[str]) -> None:
+    if write.isatty():
+        cells = [printable(cell) for cell in cells]
+    # Before Python 3.13 a cell with "\r" is quoted only on request.
+    quoting = csv.QUOTE_ALL if "\r" in "".join(cells) else csv.QUOTE_MINIMAL
+    csv.writer(write, lineterminator="\n", quoting=quoting).writerow(cells)  # type: ignore[arg-type]
+
+
+def _find_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Prediction]]:
+    """The picture files, and the folders that cannot be opened."""
+    files, closed = [], []
+    for path in [as_path(path, "a picture") for path in paths]:
+        if os.path.isdir(path):
+            below = files_below(path)
+            files += below.pictures
+            closed += [Prediction(folder, None, why) for folder, why in below.closed]
+        elif os.path.lexists(path):
+            files.append(path)
+        else:
+            raise UserInputError(
+                f"{path} does not exist. Relative paths start at {Path.cwd()}."
+            )
+    if not files and not closed:
+        raise UserInputError(
+            f"There are no pictures in {shown(list(map(str, paths)))}; expected at "
+            "least one."
+        )
+    return files, closed
