@@ -47,7 +47,7 @@ def train_small_network(images, labels, class_names=None, steps=100):
         "best_epoch": epochs,
     }
     history = {"loss": [1.0] * epochs}
-    return FineTuned(network, classes, class_names, history, record, _read)
+    return FineTuned(lambda: network, classes, class_names, history, record, _read)
 
 
 def _read(network, images):

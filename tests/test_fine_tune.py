@@ -13,7 +13,7 @@ from tlcourse.errors import UserInputError
 from tlcourse.native import import_tensorflow
 
 import_tensorflow()
-from tlcourse.training import callbacks  # noqa: E402
+from tlcourse.training import keras_fit  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 
@@ -161,7 +161,7 @@ def test_the_pretrained_model_is_not_changed(small_bert, reviews):
 # What is kept
 
 
-ON_EPOCH_END = callbacks.BestEpoch.on_epoch_end
+ON_EPOCH_END = keras_fit.BestEpoch.on_epoch_end
 
 
 def curve(monkeypatch, values):
@@ -172,7 +172,7 @@ def curve(monkeypatch, values):
         logs["val_accuracy"], logs["val_loss"] = next(remaining)
         ON_EPOCH_END(self, epoch, logs)
 
-    monkeypatch.setattr(callbacks.BestEpoch, "on_epoch_end", on_epoch_end)
+    monkeypatch.setattr(keras_fit.BestEpoch, "on_epoch_end", on_epoch_end)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def interrupt(monkeypatch):
             if epoch + 1 == epochs:
                 raise Interrupted
 
-        monkeypatch.setattr(callbacks.Progress, "on_epoch_end", on_epoch_end)
+        monkeypatch.setattr(keras_fit.Progress, "on_epoch_end", on_epoch_end)
 
     return after
 
@@ -277,11 +277,11 @@ from pathlib import Path
 import tlcourse as tl
 from tlcourse.native import import_tensorflow
 import_tensorflow()
-from tlcourse.training import callbacks
+from tlcourse.training import keras_fit
 def on_epoch_end(self, epoch, logs=None):
     if sys.argv[2] == "kill" and epoch == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-callbacks.Progress.on_epoch_end = on_epoch_end
+keras_fit.Progress.on_epoch_end = on_epoch_end
 model = tl.load_pretrained_model(Path(sys.argv[1]))
 texts, labels = ["good film", "bad film"] * 8, [1, 0] * 8
 tuned = tl.fine_tune(model, texts, labels, 1, epochs=3, validation=0.25)

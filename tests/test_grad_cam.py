@@ -24,7 +24,7 @@ def spot_finder():
     copy.set_weights([np.full((1, 1, 3, 1), 1 / 765), np.zeros(1)])
     head.set_weights([np.array([[-9.0, 9.0]]), np.array([3.0, 0.0])])
     network.trainable = False
-    return FineTuned(network, np.array(["none", "spot"]), None, {}, {}, None)
+    return FineTuned(lambda: network, np.array(["none", "spot"]), None, {}, {}, None)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ _NAMES = {  # public name → its module
     "fine_tune": "training.fine_tune",
     "FineTuned": "training.classifiers",
     "prepare_fine_tuning": "training.fine_tune",
-    "Preparation": "training.fitting",
+    "Preparation": "training.fine_tune",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -80,9 +80,9 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .models.vision import PretrainedModel as PretrainedModel
     from .training.classifiers import FineTuned as FineTuned
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
+    from .training.fine_tune import Preparation as Preparation
     from .training.fine_tune import fine_tune as fine_tune
     from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
-    from .training.fitting import Preparation as Preparation
     from .training.freezing import freeze as freeze
     from .training.freezing import unfreeze as unfreeze
     from .training.grad_cam import grad_cam as grad_cam

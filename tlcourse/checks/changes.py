@@ -1,6 +1,6 @@
 """Which weights training changed, and how far."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +8,14 @@ import numpy as np
 
 from ..errors import CheckError, UserInputError
 from ..models.blocks import OWN, containers, find_blocks, is_kernel, is_model, leaves
-from .frozen import is_pretrained, some, stale
+from ..training.freezing import about_distance, share_moved, some
+from .frozen import is_pretrained, stale
 
 if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
 
-# Good fine-tunings of this course stay far below; rates a hundred times too high are
-# beyond it after a few steps.
-FAR = 0.25
 STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -203,17 +201,6 @@ def moved(before: object, after: object) -> dict[str, float]:
     return {block: share_moved(both) for block, both in pairs.items()}
 
 
-def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """‖after − before‖ / ‖before‖ over all arrays; infinite if any is not finite."""
-    norms = [
-        (np.linalg.norm(after - before), np.linalg.norm(before))
-        for before, after in pairs
-    ]
-    distance, length = np.linalg.norm(np.array(norms, np.float64), axis=0)
-    share = distance / length if length else 0.0
-    return float(share) if np.isfinite(share) else float("inf")
-
-
 def assert_still_pretrained(before: object, after: object) -> None:
     """Assert that training adapted the pretrained weights and did not replace them.
 
@@ -230,15 +217,3 @@ def assert_still_pretrained(before: object, after: object) -> None:
     sentence = about_distance(moved(before, after))
     if sentence:
         raise CheckError(sentence)
-
-
-def about_distance(shares: dict[str, float]) -> str:
-    """A sentence if a block has moved too far."""
-    far = [f"{block} {share:.0%}" for block, share in shares.items() if share > FAR]
-    if not far:
-        return ""
-    return (
-        f"{len(far)} of {len(shares)} blocks moved by more than {FAR:.0%} of their "
-        f"length: {some(far)}. What was pretrained is mostly gone. Load the network "
-        "again, and take a learning rate that is ten times smaller, or a hundred."
-    )

@@ -1,27 +1,19 @@
 """What is frozen in a model, and what is likely to be wrong with that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CheckError
 from ..models.blocks import Parts, batch_norms, containers, find_blocks
-from ..training.freezing import FreezeTable, table
+from ..training.freezing import FreezeTable, some, table
 from .inputs import about_loss
 
 if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
-
-LISTED = 4  # names that a message lists before it says how many more there are
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:

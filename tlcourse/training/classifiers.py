@@ -1,6 +1,7 @@
 """What `fine_tune` and `train_classifier` return: predictions, and their evaluation."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,16 +100,22 @@ class FineTuned(Classifier):
 
     def __init__(
         self,
-        model: "keras.Model",
+        build: Callable[[], "keras.Model"],
         classes: np.ndarray,
         class_names: list[str] | None,
         history: dict[str, list[float]],
         record: dict[str, Any],
         predict_with: Callable,
     ) -> None:
-        self.model, self.history, self.record = model, history, record
+        self.history, self.record = history, record
         self.classes_, self._class_names = classes, class_names
-        self._predict_with = predict_with
+        self._build, self._predict_with = build, predict_with
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The network, which is built when it is first asked for."""
+        build = self.__dict__.pop("_build")  # it holds the weights, too
+        return build()
 
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])

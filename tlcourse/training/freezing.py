@@ -1,4 +1,4 @@
-"""Freeze and unfreeze by blocks, and a table of what is frozen."""
+"""Freeze and unfreeze by blocks, a table of what is frozen, and how far it moved."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
+
+LISTED = 4  # names that a message lists before it says how many more there are
+# Good fine-tunings of this course stay far below; rates a hundred times too high are
+# beyond it after a few steps.
+FAR = 0.25
 
 
 def freeze(
@@ -43,13 +48,20 @@ def freeze(
     ------
     UserInputError
         Unknown block or count; no model, not built, or several pretrained networks.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
+    >>> tl.freeze(network, up_to=14).trainable < tl.freeze(network, up_to=3).trainable
+    True
     """
     parts = find_blocks(model)
-    names, name = list(parts.blocks), parts.network.name
+    names = list(parts.blocks)
     last = len(names) - 1
     if up_to is not None:
-        last = block_index(names, up_to, "up_to", name)
-    return _apply(parts, {block: index > last for index, block in enumerate(names)})
+        last = block_index(names, up_to, "up_to", parts.network.name)
+    return _apply(parts, names[: last + 1], names[last + 1 :])
 
 
 def unfreeze(
@@ -64,12 +76,28 @@ def unfreeze(
     from_block : str, int or None
         The first block to train, by name, or how many of the last blocks; None: all.
         Blocks in front of it stay as they are.
+
+    Returns
+    -------
+    FreezeTable
+
+    Raises
+    ------
+    UserInputError
+        As `freeze`.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
+    >>> [row.block for row in tl.unfreeze(network, 1).rows if row.state != "frozen"]
+    ['head', 'your layers']
     """
     parts = find_blocks(model)
-    names, name, first = list(parts.blocks), parts.network.name, 0
+    names, first = list(parts.blocks), 0
     if from_block is not None:
-        first = block_index(names, from_block, "from_block", name)
-    return _apply(parts, dict.fromkeys(names[first:], True))
+        first = block_index(names, from_block, "from_block", parts.network.name)
+    return _apply(parts, [], names[first:])
 
 
 class Row(NamedTuple):
@@ -106,14 +134,16 @@ class FreezeTable:
         return sum(row.trainable for row in self.rows)
 
     def _cells(self) -> list[tuple[str, ...]]:
-        def cells(block: str, state: str, *numbers: float) -> tuple[str, ...]:
-            parameters, share, trainable = numbers
-            return block, state, f"{parameters:,}", f"{share:.1f} %", f"{trainable:,}"
-
+        total = ("all", "", self.parameters, 100.0, self.trainable)
         return [
             ("block", "state", "parameters", "share", "trainable"),
-            *(cells(*row[:5]) for row in self.rows),
-            cells("all", "", self.parameters, 100.0, self.trainable),
+            *(
+                (block, state, f"{parameters:,}", f"{share:.1f} %", f"{trainable:,}")
+                for block, state, parameters, share, trainable, *_ in (
+                    *self.rows,
+                    total,
+                )
+            ),
         ]
 
     def _sentences(self) -> list[str]:
@@ -151,16 +181,14 @@ def _state(layers: list, trained: set[int], trainable: int) -> str:
     import keras
 
     normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    states = {
+    others = [
         any(id(weight) in trained for weight in layer.weights)
         for layer in layers
         if layer.weights and not isinstance(layer, normalisation)
-    }
-    if not states:  # nothing but normalisation
-        return "trainable" if trainable else "frozen"
-    if states == {False}:
-        return "partly" if trainable else "frozen"
-    return "trainable" if states == {True} else "partly"
+    ] or [trainable > 0]
+    if all(others):
+        return "trainable"
+    return "partly" if trainable else "frozen"
 
 
 def _count(weights: "Iterable[keras.Variable]") -> int:
@@ -181,24 +209,22 @@ def block_index(names: list[str], block: str | int, argument: str, model: str) -
     return int(block) - 1 if argument == "up_to" else len(names) - int(block)
 
 
-def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
+def _apply(parts: Parts, frozen: list[str], trained: list[str]) -> FreezeTable:
     """Set the flags of these blocks, batch normalisation last, and compile again."""
     network = parts.network
     settings = _compile_settings(network)  # may refuse, before anything is changed
-    others = _layers_within(parts, set(trainable), inside=False)
-    kept = [(layer, layer.trainable) for layer in others]
+    others = [name for name in parts.blocks if name not in (*frozen, *trained)]
+    kept = [(layer, layer.trainable) for layer in _layers_within(parts, others)]
     # Containers first: their setter overwrites the flags within. A frozen container
     # would train a trainable layer all the same, but not count it as trainable.
-    for model in containers(network):
-        model.trainable = True
-    for layer in parts.own:
+    for layer in (*containers(network), *parts.own):
         layer.trainable = True
     for layer, flag in kept:
         layer.trainable = flag
-    for flag in (True, False):  # False last: two blocks may share a layer
-        blocks = {block for block, chosen in trainable.items() if chosen is flag}
-        for layer in _layers_within(parts, blocks):
-            layer.trainable = flag
+    for layer in _layers_within(parts, trained):
+        layer.trainable = True
+    for layer in _layers_within(parts, frozen):  # after those: blocks may share a layer
+        layer.trainable = False
     norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
     for norm in norms:
         norm.trainable = False
@@ -209,10 +235,9 @@ def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
     return table(parts, [note] * bool(norms) + [_compile(network, settings)])
 
 
-def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
-    """The layers of these blocks, or of all others, and the layers within them."""
-    chosen = [block for block in parts.blocks if (block in blocks) is inside]
-    layers = [layer for block in chosen for layer in parts.blocks[block]]
+def _layers_within(parts: Parts, blocks: Iterable[str]) -> list:
+    """The layers of these blocks, and the layers within them."""
+    layers = [layer for block in blocks for layer in parts.blocks[block]]
     return [part for layer in layers for part in layer._flatten_layers()]
 
 
@@ -252,3 +277,35 @@ def _compile(network: "keras.Model", settings: dict | None) -> str:
         "Compile: the model was compiled again with the same loss and metrics, and a "
         f"new optimizer ({type(network.optimizer).__name__}), whose state is reset."
     )
+
+
+# How far training has moved what was pretrained
+
+
+def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """‖after − before‖ / ‖before‖ over all arrays; infinite if any is not finite."""
+    norms = [
+        (np.linalg.norm(after - before), np.linalg.norm(before))
+        for before, after in pairs
+    ]
+    distance, length = np.linalg.norm(np.array(norms, np.float64), axis=0)
+    share = distance / length if length else 0.0
+    return float(share) if np.isfinite(share) else float("inf")
+
+
+def about_distance(shares: dict[str, float]) -> str:
+    """A sentence if a block has moved too far."""
+    far = [f"{block} {share:.0%}" for block, share in shares.items() if share > FAR]
+    if not far:
+        return ""
+    return (
+        f"{len(far)} of {len(shares)} blocks moved by more than {FAR:.0%} of their "
+        f"length: {some(far)}. What was pretrained is mostly gone. Load the network "
+        "again, and take a learning rate that is ten times smaller, or a hundred."
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -19,8 +19,7 @@ from ..models.text import PretrainedTextModel
 from ..progress import progress_bar
 from .classifiers import FineTuned
 from .evaluation import keras_outputs
-from .fine_tune import fine_tune
-from .fitting import Model
+from .fine_tune import Model, fine_tune
 from .probe import train_classifier
 
 METHODS = ("probe", "fine-tune")

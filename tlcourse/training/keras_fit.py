@@ -1,13 +1,15 @@
-"""Keras callbacks of `fine_tune`: progress, the best epoch, and a backup on disk.
+"""What `fine_tune` gives to Keras' `fit`: the blocks to be trained, and callbacks.
 
 Imported after TensorFlow has been started by `import_tensorflow`.
 """
 
 import json
+import math
 import shutil
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +23,93 @@ from ..features.cache import CacheWarning, limit
 from ..features.text import Ragged
 from ..files import read_json, write_atomically
 from ..folders import make_cache_folder
+from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 
 if TYPE_CHECKING:
-    from .fitting import Preparation, Settings
+    from .fine_tune import Preparation, Settings
+
+
+class Tail:
+    """The blocks behind the cut with the head, compiled once for many trainings.
+
+    To trace a training step takes seconds. So what differs between trainings is kept in
+    variables, which a traced step reads: the learning rate, weight decay and dropout.
+    """
+
+    def __init__(
+        self, network: keras.Model, cut: str, head: keras.layers.Dense
+    ) -> None:
+        self._rate, self._first_rate, self._decay, self._dropout = map(
+            _variable, [0] * 4
+        )
+        self._warmup, self._cosine = _variable(1), _variable(1)
+        self._dropout_layer = AdjustableDropout(self._dropout)
+        outputs = head(self._dropout_layer(network.output))
+        self.model = keras.Model(network.get_layer(cut).output, outputs)
+        self._head, self._start = head, self.model.get_weights()
+        schedule = keras.optimizers.schedules.CosineDecay(
+            self._first_rate,
+            self._cosine,
+            warmup_target=self._rate,
+            warmup_steps=self._warmup,
+        )
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=self._decay)
+        optimizer.exclude_from_weight_decay(
+            [each for each in self.model.trainable_weights if not is_kernel(each)]
+        )
+        self.model.compile(
+            optimizer,
+            keras.losses.CategoricalCrossentropy(),
+            weighted_metrics=["accuracy"],
+            jit_compile=False,  # compiling would take longer than most trainings
+        )
+
+    def reset(self, settings: "Settings", steps: int) -> None:
+        """Begin again, with these settings, for so many steps."""
+        self.model.set_weights(self._start)
+        for variable in self.model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        self._dropout_layer.seed_generator.state.assign([settings.seed, 0])
+        self._dropout.assign(settings.dropout)
+        self._decay.assign(settings.weight_decay)
+        warmup = max(1, steps // 12)
+        self._rate.assign(settings.learning_rate)
+        self._first_rate.assign(settings.learning_rate / warmup)
+        self._warmup.assign(warmup)
+        self._cosine.assign(max(1, steps - warmup))
+
+    def scale_down_head(self) -> None:
+        """Scale the weights of a probe down to those of a freshly initialised layer.
+
+        A probe's weights are many times as large, and so much the more does every
+        change of the features count: the first steps would undo the probe (L. Chizat
+        et al., "On Lazy Training in Differentiable Programming", NeurIPS 2019).
+        """
+        kernel, bias = self._head.get_weights()
+        initial = math.sqrt(2 / sum(kernel.shape))  # Glorot and Bengio, AISTATS 2010
+        factor = min(1.0, initial / max(float(kernel.std()), 1e-12))
+        self._head.set_weights([kernel * factor, bias * factor])
+
+
+def _variable(value: float) -> keras.Variable:
+    return keras.Variable(value, dtype="float32", trainable=False)
+
+
+class AdjustableDropout(keras.layers.Layer):
+    """Keras' dropout, with a rate that is a variable."""
+
+    def __init__(self, rate: keras.Variable) -> None:
+        super().__init__(name="dropout")
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self._read_rate = lambda: rate.value  # Keras would count it among the weights
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        rate, shape = self._read_rate(), keras.ops.shape(inputs)
+        kept = keras.random.uniform(shape, seed=self.seed_generator) >= rate
+        return keras.ops.where(kept, inputs / (1 - rate), 0.0)
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):
@@ -192,14 +277,34 @@ def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | No
         (tf.__version__, keras.__version__, np.__version__),
         preparation.probe.kernel_and_bias(),
     ]
-    for part in filter(None, (preparation.training, preparation.validation)):
+    for part in (preparation.training, preparation.validation):
         inputs: Any = part.activations
         if isinstance(inputs, Ragged):
             inputs = inputs.values, inputs.lengths
-        about += [inputs, part.rows.rows, part.rows.targets, part.rows.weights]
+        about += [inputs, *part.rows]
     try:
         folder = make_cache_folder("training")
     except OSError:
         return None
     folder /= f"{preparation.model.name}-{joblib.hash(about, coerce_mmap=True)}"
     return None if folder.is_symlink() else folder
+
+
+def assemble(
+    network: keras.Model,
+    cut: str,
+    weights: Sequence[np.ndarray],
+    dropout: float,
+    seed: int,
+) -> keras.Model:
+    """A network of its own, from the input to probabilities.
+
+    `weights` are those of a `Tail` that begins with the output of the layer `cut`.
+    """
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    x = keras.layers.Dropout(dropout, seed=seed, name="dropout")(copy.output)
+    head = keras.layers.Dense(len(weights[-1]), activation="softmax", name="head")
+    outputs = head(x)
+    keras.Model(copy.get_layer(cut).output, outputs).set_weights(weights)
+    return keras.Model(copy.inputs, outputs, name=f"{copy.name}_fine_tuned")
