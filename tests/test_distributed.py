@@ -4,6 +4,7 @@ import warnings
 
 import dask
 import numpy as np
+import pyarrow
 import pytest
 from dask_engines import Deadly, MeanColour, certificate_settings
 from killed import write_and_be_killed
@@ -13,7 +14,6 @@ from pyarrow import parquet
 import tlcourse as tl
 from tlcourse.datasets import load_dataset
 from tlcourse.distributed import cluster, compute_features, extraction, read_shards
-from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.features import compute as features
 
@@ -133,7 +133,8 @@ def test_shards_that_are_missing_or_of_another_job_are_named(
     shard.unlink()
     with pytest.raises(TLCourseError, match="holds 38 of 70 pictures"):
         read_shards(out)
-    ShardFolder("other", (3,), "float32", 1, out).write(shard.name, ["a"], [None], [""])
+    other = pyarrow.table({"picture": ["a"]}, metadata={"fingerprint": "other"})
+    parquet.write_table(other, shard)
     with pytest.raises(TLCourseError, match="of another job"):
         read_shards(out)
 
@@ -218,6 +219,3 @@ def test_with_its_certificate_an_encrypted_cluster_computes(
     with dask.config.set(certificate_settings(encrypted, tmp_path)):
         shards = compute(engine, folder, scheduler=address)
     np.testing.assert_array_equal(shards.features, local(engine, folder))
-
-
-# What is refused

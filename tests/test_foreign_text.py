@@ -71,7 +71,7 @@ def split(names):
 
 def freeze_table(name):
     return FreezeTable(
-        f"network {name}", [Row(name, "frozen", 1, 100, 0, ())], (name,), (name,)
+        f"network {name}", [Row(name, "frozen", 1, 100, 0)], (name,), (name,)
     )
 
 

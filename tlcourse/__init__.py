@@ -30,7 +30,7 @@ _NAMES = {  # public name → its module
     "fine_tune": "training.fine_tune",
     "FineTuned": "training.classifiers",
     "prepare_fine_tuning": "training.fine_tune",
-    "Preparation": "training.fine_tune",
+    "Preparation": "training.preparation",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -80,7 +80,6 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .models.vision import PretrainedModel as PretrainedModel
     from .training.classifiers import FineTuned as FineTuned
     from .training.evaluation import ConfusionMatrix as ConfusionMatrix
-    from .training.fine_tune import Preparation as Preparation
     from .training.fine_tune import fine_tune as fine_tune
     from .training.fine_tune import prepare_fine_tuning as prepare_fine_tuning
     from .training.freezing import freeze as freeze
@@ -89,6 +88,7 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .training.learning_curves import LearningCurve as LearningCurve
     from .training.learning_curves import learning_curve as learning_curve
     from .training.new_head import add_head as add_head
+    from .training.preparation import Preparation as Preparation
     from .training.probe import LinearProbe as LinearProbe
     from .training.probe import train_classifier as train_classifier
 

@@ -34,7 +34,8 @@ from .models.vision import PretrainedModel
 from .progress import duration
 from .training.classifiers import FineTuned
 from .training.evaluation import paired_gain
-from .training.fine_tune import Settings, fine_tune, first_block
+from .training.fine_tune import fine_tune, first_block
+from .training.preparation import Settings
 from .training.probe import LinearProbe, train_classifier
 
 TIMED = 16  # pictures with which the time is estimated

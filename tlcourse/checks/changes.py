@@ -40,6 +40,10 @@ def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     model : PretrainedModel, FineTuned or keras.Model
         As for `tl.freeze`. Training it later does not change the copy.
 
+    Returns
+    -------
+    Snapshot
+
     Examples
     --------
     >>> import tlcourse as tl
@@ -112,12 +116,25 @@ def assert_changed(
             f"before ({before.name!r}) and after ({after.name!r}) have different "
             "weights; expected the same model before and after training."
         )
+    names = [only] if isinstance(only, str) else list(only or ())
+    for name in names:
+        if name not in before.groups:
+            raise UserInputError(
+                f"only names {name!r}, which {before.name!r} does not have. Its blocks: "
+                f"{', '.join(before.blocks)}; {OWN!r} and names of layers will do, too."
+            )
+    layers = {layer for name in names for layer in before.groups[name]}
+    resting = STATISTICS if before.pretrained else ()  # they are not meant to change
+    meant = {
+        name
+        for name in before.values
+        if _layer(name) in layers and not name.endswith(resting)
+    }
     changed = {
         name
         for name, value in after.values.items()
         if not np.array_equal(before.values[name], value, equal_nan=True)
     }
-    meant = _meant(before, [only] if isinstance(only, str) else list(only or ()))
     why = after.excuse or (
         "Is the rate 0? Or was `trainable` changed after compile()? Changing it without "
         "compiling again does nothing (tl.freeze and tl.unfreeze compile)."
@@ -134,23 +151,6 @@ def assert_changed(
         raise CheckError(
             f"Should have changed and did not: {some(unchanged)}. Frozen? {why}"
         )
-
-
-def _meant(before: Snapshot, names: list[str]) -> set[str]:
-    """Weights that were meant to change: of pretrained blocks, no statistics."""
-    for name in names:
-        if name not in before.groups:
-            raise UserInputError(
-                f"only names {name!r}, which {before.name!r} does not have. Its blocks: "
-                f"{', '.join(before.blocks)}; {OWN!r} and names of layers will do, too."
-            )
-    layers = {layer for name in names for layer in before.groups[name]}
-    statistics = STATISTICS if before.pretrained else ()
-    return {
-        name
-        for name in before.values
-        if _layer(name) in layers and not name.endswith(statistics)
-    }
 
 
 def _layer(weight: str) -> str:
@@ -214,6 +214,5 @@ def assert_still_pretrained(before: object, after: object) -> None:
     CheckError
         A block has moved by more than a quarter of its length, or contains NaN.
     """
-    sentence = about_distance(moved(before, after))
-    if sentence:
+    if sentence := about_distance(moved(before, after)):
         raise CheckError(sentence)

@@ -90,7 +90,8 @@ class Batches:
             copies = rng.integers(self._copies, size=len(order))
             batches = np.split(order[: full * batch_size], full)
             if isinstance(self.activations, Ragged):
-                batches = _of_similar_length(batches, self._lengths, rng)
+                lengths = self.activations.lengths[self.rows.positions]
+                batches = _of_similar_length(batches, lengths, rng)
             yield from ((batch, copies[batch]) for batch in batches)
 
         return self._dataset(epoch, full, label_smoothing)
@@ -107,16 +108,19 @@ class Batches:
     def order(self) -> np.ndarray:
         """Positions of the rows, sentences sorted by length: int64 (m,)."""
         if isinstance(self.activations, Ragged):
-            return np.argsort(self._lengths, kind="stable")
+            lengths = self.activations.lengths[self.rows.positions]
+            return np.argsort(lengths, kind="stable")
         return np.arange(len(self))
-
-    @property
-    def _lengths(self) -> np.ndarray:
-        return self.activations.lengths[self.rows.positions]
 
     @property
     def _copies(self) -> int:
         return 1 if isinstance(self.activations, Ragged) else self.activations.shape[1]
+
+    def _inputs(self, batch: np.ndarray, copies: Any) -> np.ndarray:
+        rows = self.rows.positions[batch]
+        if isinstance(self.activations, Ragged):
+            return self.activations.padded(rows)
+        return self.activations[rows, copies]
 
     def _dataset(self, epoch: Any, steps: int, smoothing: float) -> "tf.data.Dataset":
         """Batches (activations, soft labels, weights), made anew for each epoch."""
@@ -124,23 +128,20 @@ class Batches:
         # these are equally long would refuse sentences of another length.
         import tensorflow as tf
 
-        is_text = isinstance(self.activations, Ragged)
-        parts = self.activations.values if is_text else self.activations[:, 0]
         soft = (1 - smoothing) * np.eye(self.classes) + smoothing / self.classes
         soft = soft.astype(np.float32)[self.rows.targets]
         weights = self.rows.weights.astype(np.float32)
 
         def batches() -> Iterator[tuple]:
             for batch, copies in epoch():
-                rows = self.rows.positions[batch]
-                if is_text:
-                    x = self.activations.padded(rows)
-                else:
-                    x = self.activations[rows, copies]
-                yield x, soft[batch], weights[batch]
+                yield self._inputs(batch, copies), soft[batch], weights[batch]
 
+        example = self._inputs(np.arange(1), 0)
+        shape: list[int | None] = [None, *example.shape[1:]]
+        if isinstance(self.activations, Ragged):
+            shape[1] = None  # sentences differ in length
         signature = (
-            tf.TensorSpec((None,) * (1 + is_text) + parts.shape[1:], parts.dtype),
+            tf.TensorSpec(shape, example.dtype),
             tf.TensorSpec((None, self.classes), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )

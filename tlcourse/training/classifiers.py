@@ -45,7 +45,7 @@ class Classifier:
         predicted = self.predict(X)
         labels = validation.labels(y, len(predicted))
         if (labels.dtype.kind == "U") != (self.classes_.dtype.kind in "UO"):
-            raise _unknown_label(labels[0].item())
+            self.positions(labels, len(labels))  # refuses them
         weights = validation.weights(sample_weight, len(labels))
         return float(np.average(predicted == labels, weights=weights))
 
@@ -65,17 +65,13 @@ def positions_among(classes: np.ndarray, labels: ArrayLike, count: int) -> np.nd
     """The positions of these `count` labels among sorted classes: int64 (count,)."""
     labels = validation.labels(labels, count)
     known = set(classes.tolist())
-    for label in labels.tolist():
-        if label not in known:
-            raise _unknown_label(label)
+    unknown = [label for label in labels.tolist() if label not in known]
+    if unknown:
+        raise UserInputError(
+            f"The labels hold {validation.shown(unknown[0])}, which is not among the "
+            "classes that the classifier was trained on."
+        )
     return np.searchsorted(classes, labels)
-
-
-def _unknown_label(label: object) -> UserInputError:
-    return UserInputError(
-        f"The labels hold {validation.shown(label)}, which is not among the classes "
-        "that the classifier was trained on."
-    )
 
 
 class FineTuned(Classifier):

@@ -5,25 +5,21 @@ The output of the frozen blocks is computed once; Keras' `fit` trains the rest o
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import validation
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
 from ..features.text import Ragged
-from ..models.blocks import is_kernel
-from ..models.text import PretrainedTextModel
-from ..models.vision import PretrainedModel
 from ..native import clear_away, import_tensorflow
-from ..validation import names_of
+from ..validation import as_array, names_of
+from ..validation import labels as check_labels
 from .batches import Batches, LabelledRows, split_rows
 from .classifiers import FineTuned, positions_among
-from .freezing import about_distance, block_index, freeze, share_moved, unfreeze
+from .freezing import block_index, freeze, unfreeze
+from .preparation import Model, Preparation, Settings
 from .probe import LinearProbe, train_classifier
 
 if TYPE_CHECKING:
@@ -31,47 +27,6 @@ if TYPE_CHECKING:
 
     from ..features.pictures import Images
     from ..models.wordpiece import Sentences
-    from .keras_fit import Tail
-
-Model = PretrainedModel | PretrainedTextModel
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the last blocks are trained.
-
-    AdamW's learning rate rises over the first twelfth of the steps and falls to 0 along
-    a cosine; biases and normalisation layers have no weight decay (I. Loshchilov and F.
-    Hutter, "SGDR", ICLR 2017; "Decoupled Weight Decay Regularization", ICLR 2019).
-    """
-
-    epochs: int = 10  # how often each picture is seen, one of its copies at a time
-    batch_size: int = 32
-    learning_rate: float = 2e-4  # the highest
-    weight_decay: float = 4e-3
-    dropout: float = 0.3  # share of the features that is set to 0 before the head
-    label_smoothing: float = 0.0
-    patience: int = 10  # epochs without a better validation accuracy
-    seed: int = 0  # of the validation rows, the order, the copies and the dropout
-
-    def __post_init__(self) -> None:
-        checked: dict[str, float] = {"seed": validation.seed(self.seed)}
-        for name in ("epochs", "batch_size", "patience"):
-            checked[name] = validation.whole_number(
-                name, getattr(self, name), 1, 10_000
-            )
-        for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing"):
-            checked[name] = validation.number(name, getattr(self, name), 0, 0.99)
-        for name, value in checked.items():  # plain numbers of Python, for JSON
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def of(cls, model: Model, chosen: dict[str, Any]) -> "Settings":
-        """These settings; the model's own, or the defaults, for the others."""
-        names = [field.name for field in fields(cls)]
-        for name in chosen:
-            validation.one_of("The setting", name, names)
-        return cls(**{**model.settings, **chosen})
 
 
 def fine_tune(
@@ -118,7 +73,7 @@ def fine_tune(
         epochs, batch_size, learning_rate (the highest, after a warm-up), weight_decay,
         dropout (in front of the head), label_smoothing, patience (epochs without a
         better validation accuracy) and seed. Their defaults are those of
-        `tlcourse.training.fine_tune.Settings` and, for text, of `model.settings`.
+        `tlcourse.training.preparation.Settings` and, for text, of `model.settings`.
 
     Returns
     -------
@@ -176,7 +131,7 @@ def prepare_fine_tuning(
     cache: bool = True,
     engine: str | None = None,
     seed: int = 0,
-) -> "Preparation":
+) -> Preparation:
     """Compute once what many fine-tunings on the same rows share.
 
     These are the activations at the cut, and the linear probe.
@@ -209,12 +164,13 @@ def prepare_fine_tuning(
     is_dask(engine)  # refuses an unknown one
     copies = model.augmentations(augmentations)
     own_set = validation if isinstance(validation, tuple) else None
+    share = 0 if isinstance(validation, tuple) else validation
     if own_set is not None and len(own_set) != 2:
         raise UserInputError("validation is a tuple; expected (inputs, labels).")
-    count, share = _count(model, inputs, labels), 0 if own_set else validation
+    count = _count(model, inputs, labels)
     classes, rows, held = split_rows(labels, sample_weight, count, share, seed)
     names = names_of(classes, class_names)
-    if own_set is not None:
+    if own_set:
         count = _count(model, *own_set)
         targets = positions_among(classes, own_set[1], count)
         held = LabelledRows(np.arange(count), targets, np.ones(count))
@@ -224,11 +180,17 @@ def prepare_fine_tuning(
     started = time.perf_counter()
     blocks = list(model.blocks)
     last_frozen = blocks[blocks.index(first) - 1] if first else None
-    which = last_frozen, copies, cache, engine
-    activations = others = _activations(model, inputs, labels, *which)
-    if own_set is not None:
-        which = last_frozen, copies[:1], cache, engine
-        others = _activations(model, *own_set, *which)
+
+    def computed(inputs: Any, labels: ArrayLike, copies: tuple[str, ...]) -> Any:
+        """The output of the last frozen block: (n, copies, …), or `Ragged`."""
+        rows = model.activations(inputs, last_frozen, copies, cache, engine)
+        check_labels(labels, len(rows))  # a tf.data.Dataset is counted only now
+        alone = len(copies) == 1 and not isinstance(rows, Ragged)
+        return rows[:, None] if alone else rows
+
+    activations = others = computed(inputs, labels, copies)
+    if own_set:
+        others = computed(*own_set, copies[:1])
     prepared = time.perf_counter()
     network = model.copy_network()
     if last_frozen is None:
@@ -274,22 +236,7 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
 def _count(model: Model, inputs: "Images | Sentences", labels: ArrayLike) -> int:
     """How many inputs; of a tf.data.Dataset as many as labels, until it is read."""
     count = model.count(inputs)
-    return validation.as_array(labels, "labels").size if count is None else count
-
-
-def _activations(
-    model: Model,
-    inputs: "Images | Sentences",
-    labels: ArrayLike,
-    last_frozen: str | None,
-    copies: tuple[str, ...],
-    cache: bool,
-    engine: str | None,
-) -> np.ndarray | Ragged:
-    """The output of the last frozen block: (n, copies, …), or `Ragged`."""
-    result = model.activations(inputs, last_frozen, copies, cache, engine)
-    validation.labels(labels, len(result))  # a tf.data.Dataset is counted only now
-    return result if isinstance(result, Ragged) or len(copies) > 1 else result[:, None]
+    return as_array(labels, "labels").size if count is None else count
 
 
 def _train_probe(
@@ -306,121 +253,3 @@ def _train_probe(
     return train_classifier(
         features, targets, sample_weight=weights, seed=seed, common_scale=True
     )
-
-
-@dataclass(repr=False, kw_only=True)
-class Preparation:
-    """Activations and a probe, for any number of fine-tunings; see `run`."""
-
-    model: Model  # it is not changed
-    first_block: str | None  # to train; None: all are
-    augmentations: tuple[str, ...]
-    classes: np.ndarray
-    class_names: list[str] | None
-    training: Batches
-    validation: Batches  # may have no rows
-    network: "keras.Model"  # a copy, which is trained
-    cut: str  # the layer behind which it is trained
-    probe: LinearProbe
-    seconds: dict[str, float]  # of each stage
-    seed: int
-
-    def __repr__(self) -> str:
-        start = self.first_block or "the first layer"
-        return f"<{self.model.name}, ready to be fine-tuned from {start}: {self._rows}>"
-
-    @property
-    def _rows(self) -> str:
-        text = f"{len(self.training):,} {self.model.kind}"
-        if len(self.validation):
-            text += f", {len(self.validation):,} for validation"
-        return text
-
-    def run(self, **settings: Any) -> FineTuned:
-        """As `fine_tune`, with these `Settings`, without progress and resuming."""
-        return self.fit(Settings.of(self.model, {"seed": self.seed, **settings}))
-
-    def fit(
-        self, settings: Settings, resume: bool = False, verbose: bool = False
-    ) -> FineTuned:
-        """As `run`; with backups on disk of each epoch, and with progress."""
-        from .keras_fit import Backup, BestEpoch, Progress, assemble, backup_folder, say
-
-        started = time.perf_counter()
-        training, held, tail = self.training, self.validation, self._tail
-        steps = len(training) // min(settings.batch_size, len(training))
-        tail.reset(settings, steps * settings.epochs)
-        before = tail.model.get_weights()
-        probe, held_out, callbacks = {}, None, []
-        if len(held):
-            held_out = held.in_order(label_smoothing=settings.label_smoothing)
-            result = tail.model.evaluate(held_out, verbose=0, return_dict=True)
-            probe = {f"val_{name}": value for name, value in result.items()}
-            callbacks.append(best := BestEpoch(settings.patience, probe))
-        tail.scale_down_head()
-        folder = backup_folder(self, settings) if resume else None
-        if folder:
-            callbacks.append(backup := Backup(folder, best if held_out else None))
-        if verbose:
-            callbacks.append(Progress(self._rows, probe))
-        history = tail.model.fit(
-            training.training_set(
-                settings.batch_size, settings.seed, settings.label_smoothing
-            ),
-            epochs=settings.epochs,
-            validation_data=held_out,
-            callbacks=callbacks,
-            shuffle=False,  # a new order is part of the data set
-            verbose=0,
-        ).history
-        if folder:
-            history = backup.history
-        moved, changed = self._compare(before)
-        record = {
-            "from_block": self.first_block,
-            "augmentations": list(self.augmentations),
-            "rows": {"training": len(training), "validation": len(held)},
-            "settings": asdict(settings),
-            "seconds": self.seconds | {"training": time.perf_counter() - started},
-            "probe": probe,
-            "best_epoch": best.best_epoch + 1 if held_out else len(history["loss"]),
-            "resumed_after": backup.resumed_after if folder else 0,
-            "moved": moved,
-            "changed": changed,
-        }
-        if verbose and (warning := about_distance(moved)):
-            say(f"Warning: {warning}")
-        weights, dropout, seed = (
-            tail.model.get_weights(),
-            settings.dropout,
-            settings.seed,
-        )
-        build = partial(assemble, self.network, self.cut, weights, dropout, seed)
-        predict_with = self.model.predict_with
-        names = self.class_names
-        return FineTuned(build, self.classes, names, history, record, predict_with)
-
-    @cached_property
-    def _tail(self) -> "Tail":
-        """The blocks behind the cut, with the probe as head."""
-        from .keras_fit import Tail
-
-        return Tail(self.network, self.cut, self.probe.as_head())
-
-    def _compare(self, before: list[np.ndarray]) -> tuple[dict[str, float], list[str]]:
-        """How far each block's kernels have moved, and which weights have changed."""
-        changed: list[str] = []
-        kernels: dict[str, list] = {}
-        for old, variable in zip(before, self._tail.model.weights, strict=True):
-            new = variable.numpy()
-            if not np.array_equal(old, new):
-                changed.append(variable.path)
-            if is_kernel(variable):
-                layer = variable.path.split("/")[0]
-                kernels.setdefault(layer, []).append((old, new))
-        moved = {}
-        for block, layers in self.model.blocks.items():
-            pairs = [pair for layer in layers for pair in kernels.get(layer, ())]
-            if pairs:
-                moved[block] = round(share_moved(pairs), 4)
-        return moved, changed

@@ -108,7 +108,6 @@ class Row(NamedTuple):
     parameters: int
     share: float  # of all the model's parameters, in percent
     trainable: int  # how many of the parameters are
-    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,18 +132,13 @@ class FreezeTable:
         """How many of them `fit` trains."""
         return sum(row.trainable for row in self.rows)
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        total = ("all", "", self.parameters, 100.0, self.trainable)
-        return [
-            ("block", "state", "parameters", "share", "trainable"),
-            *(
-                (block, state, f"{parameters:,}", f"{share:.1f} %", f"{trainable:,}")
-                for block, state, parameters, share, trainable, *_ in (
-                    *self.rows,
-                    total,
-                )
-            ),
+    def _cells(self) -> list[list[str]]:
+        total = Row("all", "", self.parameters, 100.0, self.trainable)
+        rows = [
+            (*row[:3], f"{row.share:.1f} %", row.trainable)
+            for row in (*self.rows, total)
         ]
+        return tables.Table(Row._fields, rows).texts()
 
     def _sentences(self) -> list[str]:
         warnings = [f"Warning: {text}" for text in self.warnings]
@@ -163,6 +157,9 @@ def table(
     parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> FreezeTable:
     """The table of a model as it is now."""
+    import keras
+
+    normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
     trained = {id(weight) for weight in parts.network.trainable_weights}
     total = sum(_count(layer.weights) for layer in leaves(parts.network)) or 1
     rows = []
@@ -170,25 +167,16 @@ def table(
         weights = {id(weight): weight for layer in layers for weight in layer.weights}
         count = _count(weights.values())
         trainable = _count(weight for key, weight in weights.items() if key in trained)
-        names = tuple(layer.name for layer in layers)
-        state = _state(layers, trained, trainable)
-        rows.append(Row(block, state, count, 100 * count / total, trainable, names))
+        flags = [
+            any(id(weight) in trained for weight in layer.weights)
+            for layer in layers
+            if layer.weights and not isinstance(layer, normalisation)
+        ]
+        state = "partly" if trainable else "frozen"
+        if trainable and all(flags):
+            state = "trainable"
+        rows.append(Row(block, state, count, 100 * count / total, trainable))
     return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
-
-
-def _state(layers: list, trained: set[int], trainable: int) -> str:
-    """Whether a block is trainable, by its layers other than normalisation."""
-    import keras
-
-    normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    others = [
-        any(id(weight) in trained for weight in layer.weights)
-        for layer in layers
-        if layer.weights and not isinstance(layer, normalisation)
-    ] or [trainable > 0]
-    if all(others):
-        return "trainable"
-    return "partly" if trainable else "frozen"
 
 
 def _count(weights: "Iterable[keras.Variable]") -> int:
@@ -211,19 +199,17 @@ def block_index(names: list[str], block: str | int, argument: str, model: str) -
 
 def _apply(parts: Parts, frozen: list[str], trained: list[str]) -> FreezeTable:
     """Set the flags of these blocks, batch normalisation last, and compile again."""
-    network = parts.network
-    settings = _compile_settings(network)  # may refuse, before anything is changed
     others = [name for name in parts.blocks if name not in (*frozen, *trained)]
     kept = [(layer, layer.trainable) for layer in _layers_within(parts, others)]
     # Containers first: their setter overwrites the flags within. A frozen container
     # would train a trainable layer all the same, but not count it as trainable.
-    for layer in (*containers(network), *parts.own):
+    for layer in (*containers(parts.network), *parts.own):
         layer.trainable = True
     for layer, flag in kept:
         layer.trainable = flag
     for layer in _layers_within(parts, trained):
         layer.trainable = True
-    for layer in _layers_within(parts, frozen):  # after those: blocks may share a layer
+    for layer in _layers_within(parts, frozen):  # last: blocks may share a layer
         layer.trainable = False
     norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
     for norm in norms:
@@ -232,7 +218,7 @@ def _apply(parts: Parts, frozen: list[str], trained: list[str]) -> FreezeTable:
         f"Batch norm: the {len(norms)} of the pretrained part stay frozen: trainable, "
         "they would replace their means and variances by those of your batches."
     )
-    return table(parts, [note] * bool(norms) + [_compile(network, settings)])
+    return table(parts, [note] * bool(norms) + [_compile_again(parts.network)])
 
 
 def _layers_within(parts: Parts, blocks: Iterable[str]) -> list:
@@ -241,37 +227,22 @@ def _layers_within(parts: Parts, blocks: Iterable[str]) -> list:
     return [part for layer in layers for part in layer._flatten_layers()]
 
 
-def _compile_settings(network: "keras.Model") -> dict | None:
-    """What the model was compiled with, with a new optimizer; None if it was not."""
+def _compile_again(network: "keras.Model") -> str:
+    """Compile as before, with a new optimizer, and return a sentence about it."""
     import keras
 
     if not network.compiled or type(network).compile is not keras.Model.compile:
-        return None
-    settings = dict(network._compile_config.config)
-    optimizer = settings["optimizer"]
-    if optimizer is None:
-        return settings
-    try:
-        config = optimizer.get_config()
-        if callable(rate := getattr(optimizer, "_learning_rate", None)):
-            config["learning_rate"] = rate  # a schedule is used again
-        settings["optimizer"] = type(optimizer).from_config(config)
-    except Exception as error:  # a custom optimizer may raise anything
-        raise UserInputError(
-            f"The optimizer {type(optimizer).__name__} cannot be made anew ({error}), "
-            "so the model cannot be compiled again. Freeze first, then compile."
-        ) from error
-    return settings
-
-
-def _compile(network: "keras.Model", settings: dict | None) -> str:
-    """Compile again, and return a sentence about it."""
-    if settings is None:
         network.compiled = False  # so that fit refuses
         return (
             f"Compile: {network.name!r} is not compiled, or has a compile method of "
             "its own. Compile the model that you train after this call."
         )
+    settings = dict(network._compile_config.config)
+    if (optimizer := settings["optimizer"]) is not None:
+        config = optimizer.get_config()
+        if callable(rate := getattr(optimizer, "_learning_rate", None)):
+            config["learning_rate"] = rate  # a schedule is used again
+        settings["optimizer"] = type(optimizer).from_config(config)
     network.compile(**settings)
     return (
         "Compile: the model was compiled again with the same loss and metrics, and a "

@@ -27,7 +27,7 @@ from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 
 if TYPE_CHECKING:
-    from .fine_tune import Preparation, Settings
+    from .preparation import Preparation, Settings
 
 
 class Tail:
@@ -40,21 +40,23 @@ class Tail:
     def __init__(
         self, network: keras.Model, cut: str, head: keras.layers.Dense
     ) -> None:
-        self._rate, self._first_rate, self._decay, self._dropout = map(
-            _variable, [0] * 4
-        )
-        self._warmup, self._cosine = _variable(1), _variable(1)
-        self._dropout_layer = AdjustableDropout(self._dropout)
-        outputs = head(self._dropout_layer(network.output))
+        names = ("first_rate", "rate", "warmup", "cosine", "weight_decay", "dropout")
+        self._values = {
+            name: keras.Variable(1.0, dtype="float32", trainable=False, name=name)
+            for name in names
+        }
+        self._dropout = AdjustableDropout(self._values["dropout"])
+        outputs = head(self._dropout(network.output))
         self.model = keras.Model(network.get_layer(cut).output, outputs)
-        self._head, self._start = head, self.model.get_weights()
+        self._head, self._initial = head, self.model.get_weights()
         schedule = keras.optimizers.schedules.CosineDecay(
-            self._first_rate,
-            self._cosine,
-            warmup_target=self._rate,
-            warmup_steps=self._warmup,
+            self._values["first_rate"],
+            self._values["cosine"],
+            warmup_target=self._values["rate"],
+            warmup_steps=self._values["warmup"],
         )
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=self._decay)
+        decay = self._values["weight_decay"]
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
         optimizer.exclude_from_weight_decay(
             [each for each in self.model.trainable_weights if not is_kernel(each)]
         )
@@ -66,18 +68,22 @@ class Tail:
         )
 
     def reset(self, settings: "Settings", steps: int) -> None:
-        """Begin again, with these settings, for so many steps."""
-        self.model.set_weights(self._start)
+        """Start again from the probe, with these settings, for so many steps."""
+        self.model.set_weights(self._initial)
         for variable in self.model.optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
-        self._dropout_layer.seed_generator.state.assign([settings.seed, 0])
-        self._dropout.assign(settings.dropout)
-        self._decay.assign(settings.weight_decay)
+        self._dropout.seed_generator.state.assign([settings.seed, 0])
         warmup = max(1, steps // 12)
-        self._rate.assign(settings.learning_rate)
-        self._first_rate.assign(settings.learning_rate / warmup)
-        self._warmup.assign(warmup)
-        self._cosine.assign(max(1, steps - warmup))
+        values = {
+            "first_rate": settings.learning_rate / warmup,
+            "rate": settings.learning_rate,
+            "warmup": warmup,
+            "cosine": max(1, steps - warmup),
+            "weight_decay": settings.weight_decay,
+            "dropout": settings.dropout,
+        }
+        for name, value in values.items():
+            self._values[name].assign(value)
 
     def scale_down_head(self) -> None:
         """Scale the weights of a probe down to those of a freshly initialised layer.
@@ -90,10 +96,6 @@ class Tail:
         initial = math.sqrt(2 / sum(kernel.shape))  # Glorot and Bengio, AISTATS 2010
         factor = min(1.0, initial / max(float(kernel.std()), 1e-12))
         self._head.set_weights([kernel * factor, bias * factor])
-
-
-def _variable(value: float) -> keras.Variable:
-    return keras.Variable(value, dtype="float32", trainable=False)
 
 
 class AdjustableDropout(keras.layers.Layer):
@@ -123,13 +125,13 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         super().__init__(
             "val_accuracy", patience=patience, mode="max", restore_best_weights=True
         )
-        self.probe = probe
+        self.at_begin: dict[str, Any] = {"best": self.get_monitor_value(probe)}
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
-        self.best = self.get_monitor_value(self.probe)
-        self.best_weights = self.model.get_weights()
-        self.best_epoch = -1
+        self.best_epoch, self.best_weights = -1, self.model.get_weights()
+        for name, value in self.at_begin.items():
+            setattr(self, name, value)
 
     def get_monitor_value(self, logs: dict[str, float]) -> tuple[float, float]:
         return logs["val_accuracy"], -logs["val_loss"]
@@ -138,58 +140,60 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         return value > reference
 
 
-class Backup(keras.callbacks.BackupAndRestore):
+class Backup(keras.callbacks.Callback):
     """Backup of each epoch, so that a training that was killed goes on after it.
 
-    Keras keeps the weights and the optimizer; here come the history and the weights of
-    the best epoch. Training goes on without a backup that cannot be read or written.
+    Keras' BackupAndRestore would keep neither the history nor the best weights. Here
+    `state.json` names the epochs whose files count. Training goes on without a backup
+    that cannot be read or written.
     """
 
     def __init__(self, folder: Path, best: BestEpoch | None) -> None:
-        super().__init__(str(folder), double_checkpoint=True)
+        super().__init__()
         self.folder, self.best = folder, best
         self.history: dict[str, list[float]] = {}
-        self.resumed_after = 0
         self.is_possible = True
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        before = self.model.get_weights()
+    def restore(self, model: keras.Model) -> int:
+        """Load the backup of this training, if any, and return its epochs."""
+        before, at_begin = model.get_weights(), {}
+        model.optimizer.build(model.trainable_variables)
         try:
-            super().on_train_begin(logs)
-            self._restore_history()
+            saved = read_json(self.folder / "state.json")
+            done, best_epoch = saved["epochs"], saved["best_epoch"]
+            if best_epoch >= 0:
+                model.load_weights(self._file(best_epoch))
+                at_begin = {"best": tuple(saved["best"]), "best_epoch": best_epoch}
+                at_begin["best_weights"] = model.get_weights()
+            model.load_weights(self._file(done - 1))  # and the optimizer's state
+            self.history = saved["history"]
         except Exception:  # whatever damaged files raise
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.model.set_weights(before)
-            self.model._initial_epoch = 0
+            model.set_weights(before)
+            return 0
+        if self.best:
+            self.best.at_begin |= at_begin | {"wait": done - 1 - best_epoch}
+        return done
 
-    def _restore_history(self) -> None:
-        done = self.model._initial_epoch
-        if not done:
-            return
-        saved = read_json(self.folder / "history.json")
-        history = {name: values[:done] for name, values in saved["history"].items()}
-        if min(map(len, history.values())) < done:
-            raise ValueError("The history lacks epochs.")
-        if self.best is not None:
-            if saved["best_epoch"] >= 0:
-                self.model.load_weights(self.folder / "best.weights.h5")
-                self.best.best_weights = self.model.get_weights()
-                self.best.best = tuple(saved["best"])
-                self.best.best_epoch = saved["best_epoch"]
-                self._load_model()  # the latest again, and the optimizer's state
-            self.best.wait = done - 1 - self.best.best_epoch
-            if self.best.wait >= self.best.patience:
-                self.model._initial_epoch = self.params["epochs"]
-        self.history, self.resumed_after = history, done
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"{epoch}.weights.h5"
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
+        best_epoch = self.best.best_epoch if self.best else -1
+        best = self.best.best if self.best else ()
+        state = {"epochs": epoch + 1, "best_epoch": best_epoch, "best": best}
+        text = json.dumps(state | {"history": self.history}).encode()
         if not self.is_possible:
             return
         try:
-            self._save_history(epoch)
-            super().on_epoch_end(epoch, logs)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.model.save_weights(self._file(epoch))
+            write_atomically(self.folder / "state.json", lambda file: file.write(text))
+            for file in self.folder.glob("*.weights.h5"):
+                if file not in (self._file(epoch), self._file(best_epoch)):
+                    file.unlink()
         except (OSError, RuntimeError) as error:  # h5py raises both on a full disk
             shutil.rmtree(self.folder, ignore_errors=True)
             self.is_possible = False
@@ -200,17 +204,8 @@ class Backup(keras.callbacks.BackupAndRestore):
                 stacklevel=2,
             )
 
-    def _save_history(self, epoch: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        saved: dict[str, Any] = {"history": self.history}
-        if self.best is not None:
-            saved |= {"best": self.best.best, "best_epoch": self.best.best_epoch}
-            if self.best.best_epoch == epoch:
-                unfinished = self.folder / "unfinished.weights.h5"
-                self.model.save_weights(unfinished)
-                unfinished.replace(self.folder / "best.weights.h5")
-        text = json.dumps(saved).encode()
-        write_atomically(self.folder / "history.json", lambda file: file.write(text))
+    def on_train_end(self, logs: dict | None = None) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Progress(keras.callbacks.Callback):
@@ -242,17 +237,14 @@ class Progress(keras.callbacks.Callback):
             text += f", {duration(left * seconds)} left"
         for name, value in logs.items():
             self._history.setdefault(name, []).append(value)
-        if in_notebook() and not is_off():
-            self._draw(text)
-        else:
+        if not in_notebook() or is_off():
             say(text)
-
-    def _draw(self, text: str) -> None:
+            return
         from IPython.display import display
 
         from ..plots import training
 
-        figure = training(self._history, text, self.params["epochs"], self.probe)
+        figure = training(self._history, text, total, self.probe)
         if self._display is None:
             self._display = display(figure, display_id=True)
         else:
@@ -291,11 +283,7 @@ def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | No
 
 
 def assemble(
-    network: keras.Model,
-    cut: str,
-    weights: Sequence[np.ndarray],
-    dropout: float,
-    seed: int,
+    network: keras.Model, cut: str, weights: Sequence[np.ndarray], dropout: float
 ) -> keras.Model:
     """A network of its own, from the input to probabilities.
 
@@ -303,7 +291,7 @@ def assemble(
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout")(copy.output)
+    x = keras.layers.Dropout(dropout, name="dropout")(copy.output)
     head = keras.layers.Dense(len(weights[-1]), activation="softmax", name="head")
     outputs = head(x)
     keras.Model(copy.get_layer(cut).output, outputs).set_weights(weights)
