@@ -87,11 +87,10 @@ class FineTuned(Classifier):
         "loss", "accuracy" and, with validation rows, "val_loss" and "val_accuracy":
         a list with the value of each epoch, as in Keras' `History.history`.
     record : dict
-        What happened, ready for JSON: "from_block", "augmentations", "rows" ("training"
-        and "validation"), "settings", "seconds" of each stage, "probe" (val_accuracy
-        and val_loss), "best_epoch" (0: no epoch was better than the probe),
-        "resumed_after" (epochs), "moved" (block → how far, see `tl.checks.moved`) and
-        "changed" (paths of the weights that training changed).
+        What happened, ready for JSON: "from_block", "augmentations", "rows",
+        "settings", "seconds" of each stage, "probe", "best_epoch" (0: no epoch was
+        better than the probe), "resumed_after" (epochs), "moved" (block → how far, see
+        `tl.checks.moved`) and "changed" (paths of the weights that training changed).
     """
 
     def __init__(
@@ -110,8 +109,9 @@ class FineTuned(Classifier):
     @cached_property
     def model(self) -> "keras.Model":
         """The network, which is built when it is first asked for."""
-        build = self.__dict__.pop("_build")  # it holds the weights, too
-        return build()
+        network = self._build()
+        del self._build  # it holds the weights, too
+        return network
 
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])

@@ -54,8 +54,7 @@ def fine_tune(
     inputs, labels
         Pictures or sentences as for `extract_features`; whole numbers or text, (n,).
     from_block : str, int or None
-        The first block to train, by name, or how many of the last blocks; None: the
-        whole network.
+        The first block to train, by name, or how many of the last blocks; None: all.
     validation : float or (inputs, labels)
         Share of each class, or a set of its own, or 0. With it the weights of the epoch
         with the best validation accuracy are kept, else the last.
@@ -72,8 +71,7 @@ def fine_tune(
     **settings
         epochs, batch_size, learning_rate (the highest, after a warm-up), weight_decay,
         dropout (in front of the head), label_smoothing, patience (epochs without a
-        better validation accuracy) and seed. Their defaults are those of
-        `tlcourse.training.preparation.Settings` and, for text, of `model.settings`.
+        better validation accuracy) and seed: see `tlcourse.training.preparation`.
 
     Returns
     -------
@@ -132,22 +130,15 @@ def prepare_fine_tuning(
     engine: str | None = None,
     seed: int = 0,
 ) -> Preparation:
-    """Compute once what many fine-tunings on the same rows share.
+    """Compute once the activations and the probe that many fine-tunings share.
 
-    These are the activations at the cut, and the linear probe.
-
-    Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
-    of trainings without another one.
+    Parameters and errors as `fine_tune`; `seed` is that of the validation rows, of the
+    probe, and of trainings without another one.
 
     Returns
     -------
     Preparation
         Its `run(**settings)` trains, again and again.
-
-    Raises
-    ------
-    UserInputError
-        As `fine_tune`.
 
     Examples
     --------
