@@ -152,46 +152,7 @@ def test_the_pretrained_model_is_not_changed(small_bert, reviews):
     assert not changed_between(before, small_bert.network)
 
 
-# What is kept
-
-
-ON_EPOCH_END = keras_fit.BestEpoch.on_epoch_end
-
-
-def curve(monkeypatch, values):
-    """Let the validation accuracies be these."""
-    remaining = iter(values)
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["val_accuracy"], logs["val_loss"] = next(remaining)
-        ON_EPOCH_END(self, epoch, logs)
-
-    monkeypatch.setattr(keras_fit.BestEpoch, "on_epoch_end", on_epoch_end)
-
-
-@pytest.mark.parametrize(
-    ("values", "best"),
-    [
-        ([(0.1, 1), (1.1, 1), (0.9, 0.1)], 2),
-        ([(1.1, 0.9), (1.1, 0.3), (1.1, 0.5)], 2),  # of equal accuracies the lower loss
-        ([(0.0, 1), (0.0, 1), (0.0, 1)], 0),
-        ([(0.0, 1), (np.nan, np.nan), (1.1, 1)], 3),
-    ],
-)
-def test_the_best_epoch_is_kept(small_bert, reviews, monkeypatch, values, best):
-    curve(monkeypatch, values)
-    tuned = tune(small_bert, reviews, validation=0.25, epochs=3, cache=False)
-    assert tuned.record["best_epoch"] == best
-    expected = tuned.record["probe"]
-    if best:
-        accuracy, loss = values[best - 1]
-        expected = {"val_accuracy": accuracy, "val_loss": loss}
-    assert {name: tuned.best[name] for name in expected} == expected
-    changed = {layer_of(path) for path in tuned.record["changed"]}
-    assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
-
-
-# Interruptions
+# What is kept, and interruptions
 
 
 class Interrupted(Exception):
@@ -216,6 +177,42 @@ def interrupt(monkeypatch):
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tlcourse-cache" / "training"
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ([(0.1, 1), (1.1, 1), (0.9, 0.1)], 2),
+        ([(1.1, 0.9), (1.1, 0.3), (1.1, 0.5)], 2),  # of equal accuracies the lower loss
+        ([(0.0, 1), (0.0, 1), (0.0, 1)], 0),
+        ([(0.0, 1), (np.nan, np.nan), (1.1, 1)], 3),
+    ],
+)
+def test_the_best_epoch_is_kept(
+    small_bert, reviews, monkeypatch, own_folder, interrupt, values, best, interrupted
+):
+    given = keras_fit.BestEpoch.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_accuracy"], logs["val_loss"] = values[epoch]
+        given(self, epoch, logs)
+
+    monkeypatch.setattr(keras_fit.BestEpoch, "on_epoch_end", on_epoch_end)
+    if interrupted:
+        interrupt(2)
+        with pytest.raises(Interrupted):
+            tune(small_bert, reviews, validation=0.25, epochs=3)
+        interrupt(None)
+    tuned = tune(small_bert, reviews, validation=0.25, epochs=3)
+    assert tuned.record["best_epoch"] == best
+    expected = tuned.record["probe"]
+    if best:
+        accuracy, loss = values[best - 1]
+        expected = {"val_accuracy": accuracy, "val_loss": loss}
+    assert {name: tuned.best[name] for name in expected} == expected
+    changed = {layer_of(path) for path in tuned.record["changed"]}
+    assert (changed <= {"head"}) == (best == 0)  # 0: the weights training began with
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
@@ -306,25 +303,25 @@ def test_each_epoch_is_a_line_on_stderr(small_bert, reviews, capsys, monkeypatch
 # Many from one preparation
 
 
-def test_a_run_does_what_fine_tune_does_and_compiles_nothing_again(small_bert, reviews):
-    """Whatever ran before: weights, optimizer and dropout noise begin again."""
+def test_a_run_does_what_fine_tune_does_whatever_ran_before(small_bert, reviews):
+    """In a graph that is traced once: no setting may be a constant in it."""
+    tf = import_tensorflow()
+    tf.config.run_functions_eagerly(False)
+    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "dropout": 0.1}
     preparation = tl.prepare_fine_tuning(
         small_bert, *reviews, "layer_2", validation=0.25
     )
-    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3}
-    run = preparation.run(**settings)
+    before = preparation.run(epochs=1, label_smoothing=0.1, weight_decay=0.1, seed=1)
     fail = lambda *_, **__: pytest.fail("done anew")  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(small_bert), "activations", fail)
         patch.setattr(keras_fit.keras.Model, "compile", fail)
-        other = preparation.run(epochs=1, dropout=0.6, weight_decay=0.1)
-        again = preparation.run(**settings)
+        run = preparation.run(**settings)
     expected = tune(small_bert, reviews, validation=0.25, cache=False, **settings)
-    assert other.history != run.history and run.model is not again.model
-    for one in (again, expected):
-        assert one.history == run.history
-        for left, right in zip(one.model.weights, run.model.weights, strict=True):
-            np.testing.assert_array_equal(left.numpy(), right.numpy())
+    tf.config.run_functions_eagerly(True)
+    assert run.history == expected.history != before.history
+    for left, right in zip(run.model.weights, expected.model.weights, strict=True):
+        np.testing.assert_array_equal(left.numpy(), right.numpy())
 
 
 def test_settings_kept_in_variables_do_what_those_of_keras_do(small_bert, reviews):
@@ -364,7 +361,6 @@ def test_settings_kept_in_variables_do_what_those_of_keras_do(small_bert, review
         ({"validation": (["a"],)}, "validation is a tuple"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
         ({"class_names": ["one"]}, "class_names"),
-        ({"sample_weight": [1.0]}, "sample_weight"),
         ({"engine": "spark"}, "spark"),
         ({"momentum": 0.9}, "momentum"),
         ({"seed": -1}, "seed"),

@@ -164,14 +164,15 @@ def test_loss_metrics_and_weights_are_those_it_was_compiled_with():
 
 
 @pytest.mark.parametrize(
-    "optimizer",
+    "make",
     [
-        keras.optimizers.AdamW(3e-4, weight_decay=0.02, clipnorm=1.0),
-        keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10)),
+        lambda: keras.optimizers.AdamW(3e-4, weight_decay=0.02, clipnorm=1.0),
+        lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10)),
     ],
     ids=["AdamW", "schedule"],
 )
-def test_the_optimizer_is_a_new_one_of_the_same_configuration(optimizer):
+def test_the_optimizer_is_a_new_one_of_the_same_configuration(make):
+    optimizer = make()
     model = compiled(flat(small_base()), optimizer)
     train(model)
     freeze(model)

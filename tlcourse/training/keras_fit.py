@@ -10,24 +10,19 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import keras
 import numpy as np
-import tensorflow as tf
 
-from ..features.cache import CacheWarning, limit
-from ..features.text import Ragged
+from ..features.cache import CacheWarning
 from ..files import read_json, write_atomically
-from ..folders import make_cache_folder
 from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 
 if TYPE_CHECKING:
-    from .preparation import Preparation, Settings
+    from .preparation import Settings
 
 
 class Tail:
@@ -156,23 +151,24 @@ class Backup(keras.callbacks.Callback):
 
     def restore(self, model: keras.Model) -> int:
         """Load the backup of this training, if any, and return its epochs."""
-        before, at_begin = model.get_weights(), {}
+        at_begin: dict[str, Any] = {"best_weights": model.get_weights()}
         model.optimizer.build(model.trainable_variables)
         try:
             saved = read_json(self.folder / "state.json")
             done, best_epoch = saved["epochs"], saved["best_epoch"]
+            resumed = {"wait": done - 1 - best_epoch}
             if best_epoch >= 0:
                 model.load_weights(self._file(best_epoch))
-                at_begin = {"best": tuple(saved["best"]), "best_epoch": best_epoch}
-                at_begin["best_weights"] = model.get_weights()
+                resumed |= {"best": tuple(saved["best"]), "best_epoch": best_epoch}
+                resumed["best_weights"] = model.get_weights()
             model.load_weights(self._file(done - 1))  # and the optimizer's state
             self.history = saved["history"]
         except Exception:  # whatever damaged files raise
             shutil.rmtree(self.folder, ignore_errors=True)
-            model.set_weights(before)
+            model.set_weights(at_begin["best_weights"])
             return 0
         if self.best:
-            self.best.at_begin |= at_begin | {"wait": done - 1 - best_epoch}
+            self.best.at_begin |= at_begin | resumed
         return done
 
     def _file(self, epoch: int) -> Path:
@@ -181,12 +177,16 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
-        best_epoch = self.best.best_epoch if self.best else -1
-        best = self.best.best if self.best else ()
-        state = {"epochs": epoch + 1, "best_epoch": best_epoch, "best": best}
-        text = json.dumps(state | {"history": self.history}).encode()
         if not self.is_possible:
             return
+        best_epoch = self.best.best_epoch if self.best else -1
+        state = {
+            "epochs": epoch + 1,
+            "history": self.history,
+            "best_epoch": best_epoch,
+            "best": self.best.best if self.best else None,
+        }
+        text = json.dumps(state).encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.model.save_weights(self._file(epoch))
@@ -257,31 +257,6 @@ def say(text: str) -> None:
         print(text, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
-def backup_folder(preparation: "Preparation", settings: "Settings") -> Path | None:
-    """A folder in the cache for this very training; None where nothing can be kept."""
-    if not limit():
-        return None
-    about: list[Any] = [
-        preparation.model.name,
-        preparation.first_block,
-        preparation.augmentations,
-        asdict(settings),
-        (tf.__version__, keras.__version__, np.__version__),
-        preparation.probe.kernel_and_bias(),
-    ]
-    for part in (preparation.training, preparation.validation):
-        inputs: Any = part.activations
-        if isinstance(inputs, Ragged):
-            inputs = inputs.values, inputs.lengths
-        about += [inputs, *part.rows]
-    try:
-        folder = make_cache_folder("training")
-    except OSError:
-        return None
-    folder /= f"{preparation.model.name}-{joblib.hash(about, coerce_mmap=True)}"
-    return None if folder.is_symlink() else folder
-
-
 def assemble(
     network: keras.Model, cut: str, weights: Sequence[np.ndarray], dropout: float
 ) -> keras.Model:
@@ -291,6 +266,11 @@ def assemble(
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
+    # Layers within layers, as attention has them, do not keep their flags in a clone.
+    for layer, clone in zip(
+        network._flatten_layers(), copy._flatten_layers(), strict=True
+    ):
+        clone.trainable = layer.trainable
     x = keras.layers.Dropout(dropout, name="dropout")(copy.output)
     head = keras.layers.Dense(len(weights[-1]), activation="softmax", name="head")
     outputs = head(x)

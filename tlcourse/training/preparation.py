@@ -3,11 +3,17 @@
 import time
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 
 from .. import validation
+from ..features.cache import limit
+from ..features.text import Ragged
+from ..folders import make_cache_folder
 from ..models.blocks import is_kernel
 from ..models.text import PretrainedTextModel
 from ..models.vision import PretrainedModel
@@ -98,7 +104,7 @@ class Preparation:
         self, settings: Settings, resume: bool = False, verbose: bool = False
     ) -> FineTuned:
         """As `run`; with backups on disk of each epoch, and with progress."""
-        from .keras_fit import Backup, BestEpoch, Progress, assemble, backup_folder, say
+        from .keras_fit import Backup, BestEpoch, Progress, assemble, say
 
         started = time.perf_counter()
         training, held, tail = self.training, self.validation, self._tail
@@ -114,17 +120,16 @@ class Preparation:
             callbacks.append(best := BestEpoch(settings.patience, probe))
         tail.scale_down_head()
         done = 0
-        if resume and (folder := backup_folder(self, settings)):
+        if resume and (folder := self._backup_folder(settings)):
             callbacks.append(backup := Backup(folder, best))
             done = backup.restore(tail.model)
-        if best and best.at_begin.get("wait", 0) >= settings.patience:
-            done = settings.epochs  # it had stopped early
+        had_stopped = best and best.at_begin.get("wait", 0) >= settings.patience
         if verbose:
             callbacks.append(Progress(self._rows, probe))
         history = tail.model.fit(
             training.training_set(settings.batch_size, settings.seed, smoothing),
             epochs=settings.epochs,
-            initial_epoch=done,
+            initial_epoch=settings.epochs if had_stopped else done,
             validation_data=held_out,
             callbacks=callbacks,
             shuffle=False,  # a new order is part of the data set
@@ -163,6 +168,25 @@ class Preparation:
         from .keras_fit import Tail
 
         return Tail(self.network, self.cut, self.probe.as_head())
+
+    def _backup_folder(self, settings: Settings) -> Path | None:
+        """A folder in the cache for this very training; None where there is none."""
+        if not limit():
+            return None
+        versions = [metadata.version(name) for name in ("keras", "numpy")]
+        about: list[Any] = [self.model.name, self.first_block, self.augmentations]
+        about += [asdict(settings), versions, self.probe.kernel_and_bias()]
+        for part in (self.training, self.validation):
+            inputs: Any = part.activations
+            if isinstance(inputs, Ragged):
+                inputs = inputs.values, inputs.lengths
+            about += [inputs, *part.rows]
+        try:
+            folder = make_cache_folder("training")
+        except OSError:
+            return None
+        folder /= f"{self.model.name}-{joblib.hash(about, coerce_mmap=True)}"
+        return None if folder.is_symlink() else folder
 
     def _compare(self, before: list[np.ndarray]) -> tuple[dict[str, float], list[str]]:
         """How far each block's kernels have moved, and which weights have changed."""
