@@ -1,5 +1,6 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens."""
 
+import shutil
 import warnings
 
 import dask
@@ -41,10 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def own_folder(folder, tmp_path):
     """The same pictures, to be damaged."""
-    (tmp_path / "own").mkdir()
-    for path in folder.iterdir():
-        (tmp_path / "own" / path.name).write_bytes(path.read_bytes())
-    return tmp_path / "own"
+    return shutil.copytree(folder, tmp_path / "own")
 
 
 @pytest.fixture

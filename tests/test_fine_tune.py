@@ -179,14 +179,13 @@ def own_folder(tmp_path, monkeypatch):
     return tmp_path / "cache" / "tlcourse-cache" / "training"
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
 @pytest.mark.parametrize(
-    ("values", "best"),
+    ("values", "best", "interrupted"),
     [
-        ([(0.1, 1), (1.1, 1), (0.9, 0.1)], 2),
-        ([(1.1, 0.9), (1.1, 0.3), (1.1, 0.5)], 2),  # of equal accuracies the lower loss
-        ([(0.0, 1), (0.0, 1), (0.0, 1)], 0),
-        ([(0.0, 1), (np.nan, np.nan), (1.1, 1)], 3),
+        ([(0.1, 1), (1.1, 1), (0.9, 0.1)], 2, False),
+        ([(1.1, 0.9), (1.1, 0.3), (1.1, 0.5)], 2, True),  # at equal accuracy by loss
+        ([(0.0, 1), (0.0, 1), (0.0, 1)], 0, True),
+        ([(0.0, 1), (np.nan, np.nan), (1.1, 1)], 3, False),
     ],
 )
 def test_the_best_epoch_is_kept(
@@ -246,6 +245,7 @@ def test_a_damaged_backup_is_not_used(small_bert, reviews, own_folder, interrupt
     assert len(tuned.history["loss"]) == 2 and not tuned.record["resumed_after"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other", [{"learning_rate": 1e-3}, {"sample_weight": np.linspace(1, 2, 32)}]
 )

@@ -90,6 +90,14 @@ def test_unfreezing_makes_a_block_and_what_follows_trainable(model, argument):
     assert trained(model) == ["head_conv", "answer"]
 
 
+def test_in_a_base_that_was_frozen_as_a_whole_the_blocks_in_front_stay_frozen():
+    base = small_base()
+    model = sequential(base)
+    base.trainable = False
+    unfreeze(model, from_block="head")
+    assert trained(model) == ["head_conv", "answer"] and base.trainable
+
+
 def test_in_a_network_without_known_blocks_each_layer_with_weights_is_one():
     inside = [layers.Conv2D(4, 3, name="one"), layers.BatchNormalization(name="norm")]
     base = keras.Sequential([keras.Input((8, 8, 3)), *inside, layers.Flatten()])

