@@ -121,7 +121,8 @@ def ensembles(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]
     """Name → test accuracy and seconds of fitting."""
     columns, names = _columns(), backbones()
     probes = {
-        name: on(place, tl.LinearProbe(random_state=seed)) for name, place in columns.items()
+        name: on(place, tl.LinearProbe(random_state=seed))
+        for name, place in columns.items()
     }
     side_by_side = slice(0, columns[names[-1]].stop)
     members = [(name, probes[name]) for name in names]
