@@ -1,6 +1,7 @@
-"""Another account of this machine that attacks a Dask cluster; `run` gives what each attack came to.
+"""Another account of this machine that attacks a Dask cluster.
 
-The attacks run in a process of their own, which gives up root for the account 65534 ("nobody") before it connects.
+The attacks run in a process of their own, which gives up root for the account 65534
+("nobody") before it connects.
 """
 
 import asyncio
@@ -22,41 +23,28 @@ def what_is_missing() -> str:
 
 
 def run(addresses: list[str]) -> dict[str, dict[str, str]]:
-    """Address → attack → the uid as which the code ran there, or the name of the error that refused it."""
-    done = subprocess.run(
-        [sys.executable, __file__, *addresses],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    """Address → attack → the uid as which code ran there, or the error's name."""
+    command = [sys.executable, __file__, *addresses]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def ran_as(results: dict[str, dict[str, str]]) -> set[str]:
     """The uids as which foreign code ran."""
-    return {
-        outcome
-        for attacks in results.values()
-        for outcome in attacks.values()
-        if outcome.isdigit()
-    }
+    outcomes = [each for attacks in results.values() for each in attacks.values()]
+    return set(filter(str.isdigit, outcomes))
 
 
 def listening() -> set[str]:
-    """Every address, as host:port, at which this process and those below it accept connections."""
+    """Each host:port at which this process and those below it accept connections."""
     import psutil
 
-    read = (
-        getattr(psutil.Process, "net_connections", None) or psutil.Process.connections
-    )  # before psutil 6
-    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    found = [
-        one
-        for process in processes
-        for one in read(process)
-        if one.status == psutil.CONN_LISTEN
-    ]
+    found = []
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        # psutil before 6 calls it connections
+        read = getattr(process, "net_connections", None) or process.connections
+        found += [one for one in read() if one.status == psutil.CONN_LISTEN]
     return {f"{one.laddr.ip}:{one.laddr.port}" for one in found}
 
 
@@ -67,28 +55,23 @@ def _become_nobody() -> None:
 
 
 async def _attack(address: str, connection: dict) -> str:
-    """Run a function in the process that listens there, as workers and nannies offer it, and as schedulers do."""
+    """Run a function there, as workers and nannies offer it, and as schedulers do."""
     from distributed.core import rpc
     from distributed.protocol.pickle import dumps
 
+    options = {"timeout": PATIENCE, "connection_args": connection}
+    packed = {"function": dumps(os.getuid), "args": dumps(()), "kwargs": dumps({})}
     outcome = ""
     for operation in ("run", "run_function"):
         try:
-            async with rpc(
-                address, timeout=PATIENCE, connection_args=connection
-            ) as remote:
-                call = getattr(remote, operation)(
-                    function=dumps(os.getuid), args=dumps(()), kwargs=dumps({})
-                )
+            async with rpc(address, **options) as remote:
+                call = getattr(remote, operation)(**packed)
                 answer = await asyncio.wait_for(call, PATIENCE)
         except Exception as error:
             outcome = type(error).__name__
-        else:
-            outcome = (
-                str(answer.get("result", answer))
-                if isinstance(answer, dict)
-                else str(answer)
-            )
+            continue
+        is_dict = isinstance(answer, dict)
+        outcome = str(answer.get("result", answer) if is_dict else answer)
         if outcome.isdigit():
             break
     return outcome
@@ -104,15 +87,13 @@ async def _attacks(addresses: list[str]) -> dict[str, dict[str, str]]:
         "no certificate": ("tls", {"ssl_context": unknown, "require_encryption": True}),
         "own certificate": ("tls", Security.temporary().get_connection_args("client")),
     }
-    each = [
-        (address, name, *way) for address in addresses for name, way in ways.items()
-    ]
-    outcomes = await asyncio.gather(
-        *(_attack(f"{kind}://{address}", args) for address, _, kind, args in each)
-    )
     found: dict[str, dict[str, str]] = {address: {} for address in addresses}
-    for (address, name, _, _), outcome in zip(each, outcomes, strict=True):
-        found[address][name] = outcome
+
+    async def attack(address: str, name: str) -> None:
+        kind, connection = ways[name]
+        found[address][name] = await _attack(f"{kind}://{address}", connection)
+
+    await asyncio.gather(*(attack(a, name) for a in addresses for name in ways))
     return found
 
 
@@ -120,7 +101,7 @@ if __name__ == "__main__":
     import logging
 
     import dask
-    import distributed  # all of it, while this is still root: another account may not see the files
+    import distributed  # while this is still root: others may not see the files
 
     distributed.Client  # noqa: B018
     dask.config.set({"distributed.comm.timeouts.connect": f"{PATIENCE}s"})

@@ -5,14 +5,16 @@ import pytest
 
 from tlcourse.errors import UserInputError
 from tlcourse.features.text import Ragged
-from tlcourse.training.batches import Batches, Rows, split_rows
+from tlcourse.training.batches import Batches, LabelledRows, split_rows
 
 
 def sentences_of(lengths, rows=None):
     """Sentences of these lengths; each token of a sentence is its number, from 1."""
     values = np.repeat(np.arange(1, len(lengths) + 1), lengths).astype(np.int32)
     rows = np.arange(len(lengths)) if rows is None else np.asarray(rows)
-    return Batches(Ragged(values, lengths), Rows(rows, rows % 2, np.ones(len(rows))), 2)
+    return Batches(
+        Ragged(values, lengths), LabelledRows(rows, rows % 2, np.ones(len(rows))), 2
+    )
 
 
 def pictures_of(count, copies=1):
@@ -20,7 +22,7 @@ def pictures_of(count, copies=1):
     numbers, copy = np.meshgrid(np.arange(count), np.arange(copies), indexing="ij")
     activations = np.stack([numbers, copy], axis=-1).astype(np.float16)
     rows = np.arange(count)
-    return Batches(activations, Rows(rows, rows % 3, 1.0 + rows), 3)
+    return Batches(activations, LabelledRows(rows, rows % 3, 1.0 + rows), 3)
 
 
 def epoch(dataset):
@@ -35,7 +37,7 @@ def test_of_each_class_the_same_share_is_held_out():
     classes, train, held = split_rows(labels, None, 30, 0.2, seed=0)
     assert classes.tolist() == ["a", "b"]
     assert np.bincount(held.targets).tolist() == [4, 2]
-    assert sorted([*train.rows, *held.rows]) == list(range(30))
+    assert sorted([*train.positions, *held.positions]) == list(range(30))
     np.testing.assert_array_equal(np.bincount(train.targets), [16, 8])
 
 
@@ -92,6 +94,3 @@ def test_a_batch_is_padded_to_its_longest_sentence():
     batches = epoch(sentences_of([13, 3, 5, 12]).in_order(2))
     assert [x.shape[1] for x, _, _ in batches] == [5, 13]
     assert batches[0][0].tolist() == [[2, 2, 2, 0, 0], [3, 3, 3, 3, 3]]
-
-
-# In order

@@ -27,18 +27,11 @@ def model(units=3, activation="softmax", loss="sparse_categorical_crossentropy")
     return network
 
 
-SPARSE, CATEGORICAL, BINARY = (
-    losses.SparseCategoricalCrossentropy,
-    losses.CategoricalCrossentropy,
-    losses.BinaryCrossentropy,
-)
+SPARSE, BINARY = losses.SparseCategoricalCrossentropy, losses.BinaryCrossentropy
 FITS = [
     (3, "softmax", "sparse_categorical_crossentropy"),
-    (3, "softmax", "categorical_crossentropy"),
-    (3, "softmax", SPARSE()),
     (3, None, SPARSE(from_logits=True)),
     (1, "sigmoid", "binary_crossentropy"),
-    (1, None, BINARY(from_logits=True)),
     (5, "sigmoid", BINARY()),
     (3, None, "mse"),
     (3, lambda x: keras.ops.softmax(2 * x), SPARSE()),
@@ -65,16 +58,13 @@ def test_a_loss_that_does_not_fit_is_explained(units, activation, loss, words):
     assert words in failure(assert_loss_fits, model(units, activation, loss))
 
 
+SOFTMAX = layers.Dense(3, "softmax")
 ENDS = {
     "activation layer": lambda x: layers.Activation("softmax")(layers.Dense(3)(x)),
     "softmax layer": lambda x: layers.Softmax()(layers.Dense(3)(x)),
     "operation": lambda x: keras.ops.softmax(layers.Dense(3)(x)),
-    "mixed precision": lambda x: layers.Activation("linear")(
-        layers.Dense(3, "softmax")(x)
-    ),
-    "nested": lambda x: keras.Sequential(
-        [keras.Input((4,)), layers.Dense(3, "softmax")]
-    )(x),
+    "mixed precision": lambda x: layers.Activation("linear")(SOFTMAX(x)),
+    "nested": lambda x: keras.Sequential([keras.Input((4,)), SOFTMAX])(x),
 }
 
 
@@ -117,10 +107,8 @@ def test_right_preprocessing_passes(name):
     assert_preprocessing(name, RIGHT[name])
 
 
-def in_tensorflow(images):
-    import tensorflow as tf
-
-    return tf.cast(images, tf.float32) / 255
+def in_keras(images):
+    return keras.ops.cast(images, "float32") / 255
 
 
 def in_torch_mode(images):
@@ -128,10 +116,9 @@ def in_torch_mode(images):
     return applications.imagenet_utils.preprocess_input(images, mode="torch")
 
 
-MEANS = np.array([123.68, 116.779, 103.939])
 WRONG = [
     ("vgg16", lambda x: x / 255, "scales the pixels to [0, 1]. vgg16 was trained"),
-    ("vgg16", in_tensorflow, "in_tensorflow scales the pixels to [0, 1]."),
+    ("vgg16", in_keras, "in_keras scales the pixels to [0, 1]."),
     ("vgg16", lambda x: x, "leaves the pixels as they are."),
     ("vgg16", lambda x: RIGHT["vgg16"](RIGHT["vgg16"](x * 1.0)), "twice"),
     ("mobilenet_v2", RIGHT["vgg16"], "mean, and exchanges red and blue."),

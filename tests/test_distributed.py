@@ -1,19 +1,19 @@
 """Features by Dask's workers: bit for bit those of one process, whatever happens."""
 
+import shutil
 import warnings
 
 import dask
 import numpy as np
+import pyarrow
 import pytest
 from dask_engines import Deadly, MeanColour, certificate_settings
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
 
-import tlcourse as tl
 from tlcourse.datasets import load_dataset
 from tlcourse.distributed import cluster, compute_features, extraction, read_shards
-from tlcourse.distributed.shards import ShardFolder
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.features import compute as features
 
@@ -42,10 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def own_folder(folder, tmp_path):
     """The same pictures, to be damaged."""
-    (tmp_path / "own").mkdir()
-    for path in folder.iterdir():
-        (tmp_path / "own" / path.name).write_bytes(path.read_bytes())
-    return tmp_path / "own"
+    return shutil.copytree(folder, tmp_path / "own")
 
 
 @pytest.fixture
@@ -71,17 +68,9 @@ def local(engine, images):
 # The same features
 
 
-@pytest.fixture(scope="module")
-def photographs(client, tmp_path_factory):
-    """Paths of photographs, their features by two workers, the folder of the shards."""
+def test_features_are_bit_for_bit_those_of_one_process(client, bundled_model, out):
     paths = load_dataset("solar").test.images.paths[:COUNT]
-    out = tmp_path_factory.mktemp("out") / "features"
-    model = tl.load_pretrained_model()
-    return paths, model.extract_features(paths, engine="dask", out=out), out
-
-
-def test_features_are_bit_for_bit_those_of_one_process(bundled_model, photographs):
-    paths, computed, out = photographs
+    computed = bundled_model.extract_features(paths, engine="dask", out=out)
     expected = bundled_model.extract_features(paths, cache=False)
     np.testing.assert_array_equal(computed, expected, strict=True)
     again = read_shards(out)
@@ -133,7 +122,8 @@ def test_shards_that_are_missing_or_of_another_job_are_named(
     shard.unlink()
     with pytest.raises(TLCourseError, match="holds 38 of 70 pictures"):
         read_shards(out)
-    ShardFolder("other", (3,), "float32", 1, out).write(shard.name, ["a"], [None], [""])
+    other = pyarrow.table({"picture": ["a"]}, metadata={"fingerprint": "other"})
+    parquet.write_table(other, shard)
     with pytest.raises(TLCourseError, match="of another job"):
         read_shards(out)
 
@@ -162,9 +152,9 @@ def test_unreadable_pictures_have_rows_of_nan_a_warning_and_a_reason(
 def test_a_worker_that_dies_costs_nothing_but_time(client, own_folder, tmp_path):
     Image.new("RGB", (9, 7)).save(own_folder / "33.png")
     engine = Deadly(tmp_path / "diary", most=1)
-    shards = compute(engine, own_folder)
+    features = compute(engine, own_folder).features
     assert len(engine.events("died")) == 1
-    np.testing.assert_array_equal(shards.features, local(engine, own_folder))
+    np.testing.assert_array_equal(features, local(engine, own_folder))
 
 
 def test_a_batch_that_always_kills_its_worker_is_left_out_and_tried_again(
@@ -203,21 +193,10 @@ def test_workers_with_other_versions_are_refused(client, engine, folder, monkeyp
 # The cluster
 
 
-@pytest.fixture(scope="module")
-def encrypted():
-    """A scheduler and a worker that talk to nobody without the certificate."""
-    with cluster.local_cluster(n_workers=1, threads_per_worker=1) as local:
-        yield local
-
-
-def test_with_its_certificate_an_encrypted_cluster_computes(
-    encrypted, engine, folder, tmp_path
-):
-    address = encrypted.scheduler_address
-    assert address.startswith("tls://")
-    with dask.config.set(certificate_settings(encrypted, tmp_path)):
-        shards = compute(engine, folder, scheduler=address)
+def test_with_its_certificate_an_encrypted_cluster_computes(engine, folder, tmp_path):
+    with cluster.local_cluster(n_workers=1, threads_per_worker=1) as encrypted:
+        address = encrypted.scheduler_address
+        assert address.startswith("tls://")
+        with dask.config.set(certificate_settings(encrypted, tmp_path)):
+            shards = compute(engine, folder, scheduler=address)
     np.testing.assert_array_equal(shards.features, local(engine, folder))
-
-
-# What is refused

@@ -1,4 +1,4 @@
-"""A Dask cluster runs code; these tests attack those of the course from another account of the same machine."""
+"""A Dask cluster runs code; here those of the course are attacked by another account."""
 
 import ast
 import os
@@ -29,9 +29,7 @@ ONE = {"n_workers": 1, "threads_per_worker": 1}
 def code_cells(lesson: Path) -> list[str]:
     """The code cells of a lesson's source."""
     cells = re.split(r"^# %%", lesson.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return [
-        cell.partition("\n")[2] for cell in cells if not cell.startswith(" [markdown]")
-    ]
+    return [cell.partition("\n")[2] for cell in cells if cell[:11] != " [markdown]"]
 
 
 class Started(NamedTuple):
@@ -44,21 +42,17 @@ class Started(NamedTuple):
 @contextmanager
 def without_tls(folder):
     """As Dask starts it by default."""
-    with LocalCluster(
-        **ONE, dashboard_address="127.0.0.1:0", local_directory=folder
-    ) as cluster:
+    options = {**ONE, "dashboard_address": "127.0.0.1:0", "local_directory": folder}
+    with LocalCluster(**options) as cluster:
         yield cluster
 
 
 @contextmanager
 def of_the_lesson():
     """The cluster of lesson 11, started by the lesson's own cells."""
-    folder, cluster = (
-        cell
-        for cell in code_cells(LESSON)
-        if "\nwork = " in cell or "LocalCluster(" in cell
-    )
-    names: dict = {}
+    marks, names = ("\nwork = ", "LocalCluster("), {}
+    cells = code_cells(LESSON)
+    folder, cluster = (c for c in cells if any(mark in c for mark in marks))
     exec(folder + cluster, names)  # the lesson's own code
     with names["cluster"] as cluster, names["client"]:
         yield cluster
@@ -67,7 +61,7 @@ def of_the_lesson():
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """Name → Started: a cluster as Dask starts it by default, the course's, and that of lesson 11."""
+    """A cluster as Dask starts it by default, the course's, and that of lesson 11."""
     ways = {
         "default": without_tls(tmp_path_factory.mktemp("dask")),
         "course": local_cluster(**ONE),
@@ -87,9 +81,8 @@ def attacked(started):
     """Address → attack → what it came to, for every address of every cluster."""
     if reason := dask_intruder.what_is_missing():
         needs_root.skip(reason)
-    return dask_intruder.run(
-        sorted(set().union(*(each.addresses for each in started.values())))
-    )
+    addresses = set().union(*(each.addresses for each in started.values()))
+    return dask_intruder.run(sorted(addresses))
 
 
 def ran_as(attacked, started) -> set[str]:
@@ -113,38 +106,30 @@ def test_another_account_runs_no_code_on_a_cluster_of_the_course(
 
 @pytest.mark.parametrize("name", ["course", "lesson"])
 def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
-    assert {address.rpartition(":")[0] for address in started[name].addresses} == {
-        "127.0.0.1"
-    }
-
-
-def starts_of_clusters() -> list[tuple[str, ast.Call]]:
-    """Each call of LocalCluster in the course's code, with its file; but for the one above that is attacked."""
-    folders = ("tlcourse", "notebooks", "benchmarks", "tests", "docs")
-    texts = {
-        path: path.read_text(encoding="utf-8")
-        for folder in folders
-        for path in (ROOT / folder).rglob("*.py")
-    }
-    return [
-        (path.relative_to(ROOT).as_posix(), node)
-        for path, text in texts.items()
-        if "LocalCluster" in text and path != Path(__file__)
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).split(".")[-1] == "LocalCluster"
-    ]
+    hosts = {address.rpartition(":")[0] for address in started[name].addresses}
+    assert hosts == {"127.0.0.1"}
 
 
 def test_every_cluster_in_the_repository_is_started_with_tls():
-    calls = starts_of_clusters()
-    assert {path for path, _ in calls} == {
+    """But for the one above that is attacked."""
+    expected = {
         "tlcourse/distributed/cluster.py",
         "notebooks/source/11_past_one_machine.py",
     }
-    for path, call in calls:
-        options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-        assert options.get("security") == "True", path
+    found = set()
+    for folder in ("tlcourse", "notebooks", "benchmarks", "tests", "docs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if "LocalCluster" not in text or path == Path(__file__):
+                continue
+            for node in ast.walk(ast.parse(text)):
+                if getattr(node, "func", None) is None:
+                    continue
+                if ast.unparse(node.func).split(".")[-1] == "LocalCluster":
+                    options = {each.arg: each.value for each in node.keywords}
+                    assert ast.unparse(options["security"]) == "True", path
+                    found.add(path.relative_to(ROOT).as_posix())
+    assert found == expected
 
 
 @pytest.fixture
@@ -157,7 +142,7 @@ def one_picture(tmp_path):
 def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
     one_picture, tmp_path, protocol
 ):
-    """Dask's client loads what the scheduler sends: a warning that comes after the connection comes too late."""
+    """Dask's client loads what the scheduler sends: a later warning is too late."""
     connections = []
 
     class Scheduler(socketserver.BaseRequestHandler):
@@ -172,13 +157,8 @@ def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"{protocol}127.0.0.1:{server.server_address[1]}"
         with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+            engine, how = MeanColour(tmp_path / "diary"), {"scheduler": address}
             with pytest.raises(UserWarning, match="without authentication"):
-                compute_features(
-                    MeanColour(tmp_path / "diary"),
-                    one_picture,
-                    (8, 8),
-                    cache=False,
-                    scheduler=address,
-                )
+                compute_features(engine, one_picture, (8, 8), cache=False, **how)
         server.shutdown()
     assert connections == []

@@ -53,7 +53,7 @@ def formatted(shown):
 
 
 def freeze_table(name):
-    rows = [Row(name, "frozen", 1, 100, 0, ())]
+    rows = [Row(name, "frozen", 1, 100, 0)]
     return FreezeTable(f"network {name}", rows, (name,), (name,))
 
 

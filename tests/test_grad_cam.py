@@ -24,7 +24,7 @@ def spot_finder():
     copy.set_weights([np.full((1, 1, 3, 1), 1 / 765), np.zeros(1)])
     head.set_weights([np.array([[-9.0, 9.0]]), np.array([3.0, 0.0])])
     network.trainable = False
-    return FineTuned(network, np.array(["none", "spot"]), None, {}, {}, None)
+    return FineTuned(lambda: network, np.array(["none", "spot"]), None, {}, {}, None)
 
 
 @pytest.fixture
@@ -49,32 +49,20 @@ def test_the_default_is_the_predicted_class(spot_finder, spots):
     assert not grad_cam(spot_finder, spots).any()  # predicted: none
 
 
-@pytest.fixture(scope="module")
-def network():
-    import_tensorflow()
+def test_a_layer_of_a_network_of_keras_can_be_chosen(spots):
     import keras
 
     keras.utils.set_random_seed(0)
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 3)),
-            keras.layers.Conv2D(4, 3, activation="relu", name="conv_1"),
-            keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="conv_2"),
-            keras.layers.GlobalAveragePooling2D(name="average"),
-            keras.layers.Dense(2, activation="softmax", name="head"),
-        ]
-    )
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return tl.load_dataset("digits").train.images[:4]
-
-
-def test_a_layer_can_be_chosen(network, digits):
-    early, late = (grad_cam(network, digits, 0, layer=f"conv_{i}") for i in (1, 2))
+    pixels = keras.Input((16, 24, 3))
+    maps = keras.layers.Conv2D(4, 3, activation="relu", name="conv_1")(pixels)
+    maps = keras.layers.Conv2D(4, 3, 2, activation="relu", name="conv_2")(maps)
+    average = keras.layers.GlobalAveragePooling2D()(maps)
+    network = keras.Model(pixels, keras.layers.Dense(2, "softmax")(average))
+    early, late = (grad_cam(network, spots, 0, layer=f"conv_{i}") for i in (1, 2))
     assert not np.array_equal(early, late)
-    np.testing.assert_array_equal(late, grad_cam(network, digits, 0))
+    np.testing.assert_array_equal(late, grad_cam(network, spots, 0))
+    with pytest.raises(UserInputError, match="conv_1"):
+        grad_cam(network, spots, layer="head")
 
 
 def test_what_takes_no_pictures_or_knows_no_such_class_is_refused(

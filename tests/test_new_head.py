@@ -8,21 +8,19 @@ from tlcourse.errors import UserInputError
 
 
 @pytest.mark.parametrize(
-    ("classes", "units", "activation", "loss"),
+    ("classes", "expected"),
     [
-        (2, 1, "sigmoid", "binary_crossentropy"),
-        (5, 5, "softmax", "sparse_categorical_crossentropy"),
+        (2, (1, "sigmoid", "binary_crossentropy")),
+        (5, (5, "softmax", "sparse_categorical_crossentropy")),
     ],
 )
-def test_output_and_loss_belong_together(
-    bundled_model, classes, units, activation, loss
-):
+def test_output_and_loss_belong_together(bundled_model, classes, expected):
     network = tl.add_head(bundled_model, classes, hidden=[16, 8], dropout=0.5)
     names = [layer.name for layer in network.layers[-4:]]
     assert names == ["hidden_1", "hidden_2", "dropout", "new_head"]
     head = network.layers[-1]
-    made = (head.units, head.activation.__name__, network.loss)
-    assert made == (units, activation, loss)
+    assert (head.units, head.activation.__name__, network.loss) == expected
+    tl.checks.assert_loss_fits(network)
     trainable = {weight.path.split("/")[0] for weight in network.trainable_weights}
     assert trainable == {"hidden_1", "hidden_2", "new_head"}
 
@@ -40,15 +38,9 @@ def test_fit_takes_whole_number_labels_and_changes_the_head_of_a_copy(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        {"classes": 1},
-        {"classes": True},
-        {"classes": 2.0},
-        {"classes": 2, "hidden": [0]},
-        {"classes": 2, "dropout": 1},
-    ],
+    ("name", "value"),
+    [("classes", 1), ("classes", 2.0), ("hidden", [0]), ("dropout", 1)],
 )
-def test_what_cannot_be_is_refused(bundled_model, arguments):
-    with pytest.raises(UserInputError, match=list(arguments)[-1]):
-        tl.add_head(bundled_model, **arguments)
+def test_what_cannot_be_is_refused(bundled_model, name, value):
+    with pytest.raises(UserInputError, match=name):
+        tl.add_head(bundled_model, **{"classes": 2, name: value})

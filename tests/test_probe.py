@@ -58,11 +58,6 @@ def test_it_is_logistic_regression_on_standardised_features(classes, common_scal
     )
 
 
-def noise():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(60, 60)), np.arange(60) % 2
-
-
 def test_with_one_label_per_class_the_default_C_is_used():
     probe = tl.train_classifier(X[:3], Y[:3])
     assert probe.C_ == DEFAULT_C and probe.cross_validated_accuracy_ is None
@@ -126,10 +121,8 @@ NOT_FINITE = np.where(np.arange(90)[:, None] == 7, np.nan, X)
         (X, np.zeros(90, int), {}, "All 90 labels are 0"),
         (X, ["pug"] * 90, {}, "'pug'"),
         (X, np.eye(3)[Y], {}, "argmax"),
-        (X, Y + 0.5, {}, "row 0 is 0.5"),
         (NOT_FINITE, Y, {}, "row 7"),
         (np.zeros((90, 8, 8, 3)), Y, {}, "extract_features"),
-        (None, Y, {}, "shape"),
         (X, Y, {"class_names": ["pug", "beagle"]}, "class_names"),
         (X, Y, {"sample_weight": Y == 1}, "All 30 labels"),
         (X, Y, {"C": 0}, "C is 0"),

@@ -31,7 +31,7 @@ _NAMES = {  # public name → its module
     "fine_tune": "training.fine_tune",
     "FineTuned": "training.classifiers",
     "prepare_fine_tuning": "training.fine_tune",
-    "Preparation": "training.fitting",
+    "Preparation": "training.preparation",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -74,11 +74,11 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .training.classifiers import FineTuned
     from .training.evaluation import ConfusionMatrix
     from .training.fine_tune import fine_tune, prepare_fine_tuning
-    from .training.fitting import Preparation
     from .training.freezing import freeze, unfreeze
     from .training.grad_cam import grad_cam
     from .training.learning_curves import LearningCurve, learning_curve
     from .training.new_head import add_head
+    from .training.preparation import Preparation
     from .training.probe import LinearProbe, train_classifier
 
     show = plots

@@ -121,7 +121,8 @@ def ensembles(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]
     """Name → test accuracy and seconds of fitting."""
     columns, names = _columns(), backbones()
     probes = {
-        name: on(place, tl.LinearProbe(seed=seed)) for name, place in columns.items()
+        name: on(place, tl.LinearProbe(random_state=seed))
+        for name, place in columns.items()
     }
     side_by_side = slice(0, columns[names[-1]].stop)
     members = [(name, probes[name]) for name in names]
@@ -133,7 +134,7 @@ def ensembles(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]
         ]
         stacked["stacked, support vectors too"] = members + machines
     cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    classifiers = {"side by side": on(side_by_side, tl.LinearProbe(seed=seed))}
+    classifiers = {"side by side": on(side_by_side, tl.LinearProbe(random_state=seed))}
     for name, parts in stacked.items():
         last = weighted(LogisticRegression())
         classifiers[name] = StackingClassifier(parts, last, cv=cv)
@@ -198,7 +199,7 @@ def grouped_folds(seeds: Sequence[int]) -> dict:
     unseen = model.extract_features(numerals.test.images)
     found = {"folds at random": [], "folds by hand": [], "unseen hands": []}
     for seed in seeds:
-        part, probe = numerals.train.sample(20, seed), tl.LinearProbe(seed=seed)
+        part, probe = numerals.train.sample(20, seed), tl.LinearProbe(random_state=seed)
         features = model.extract_features(part.images)
         at_random = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
         by_writer = {"cv": LeaveOneGroupOut(), "groups": part.groups}

@@ -31,7 +31,7 @@ tl.datasets.examine(pictures)
 
 Table(("class", "n"), [(name, 1) for name in FOREIGN_NAMES.values()])
 
-FreezeTable(names[5], [Row(name, "frozen", 1, 1, 0, ()) for name in names], (names[6],), (names[7],))
+FreezeTable(names[5], [Row(name, "frozen", 1, 1, 0) for name in names], (names[6],), (names[7],))
 
 tl.show.bars(names, range(count), "number", "bars of classes")
 

@@ -1,6 +1,6 @@
 """Which weights training changed, and how far."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +8,14 @@ import numpy as np
 
 from ..errors import CheckError, UserInputError
 from ..models.blocks import OWN, containers, find_blocks, is_kernel, is_model, leaves
-from .frozen import is_pretrained, some, stale
+from ..training.freezing import about_distance, share_moved, some
+from .frozen import is_pretrained, stale
 
 if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
 
-# Good fine-tunings of this course stay far below; rates a hundred times too high are
-# beyond it after a few steps.
-FAR = 0.25
 STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -41,6 +39,10 @@ def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
     ----------
     model : PretrainedModel, FineTuned or keras.Model
         As for `tl.freeze`. Training it later does not change the copy.
+
+    Returns
+    -------
+    Snapshot
 
     Examples
     --------
@@ -114,12 +116,25 @@ def assert_changed(
             f"before ({before.name!r}) and after ({after.name!r}) have different "
             "weights; expected the same model before and after training."
         )
+    names = [only] if isinstance(only, str) else list(only or ())
+    for name in names:
+        if name not in before.groups:
+            raise UserInputError(
+                f"only names {name!r}, which {before.name!r} does not have. Its blocks: "
+                f"{', '.join(before.blocks)}; {OWN!r} and names of layers will do, too."
+            )
+    layers = {layer for name in names for layer in before.groups[name]}
+    resting = STATISTICS if before.pretrained else ()  # they are not meant to change
+    meant = {
+        name
+        for name in before.values
+        if _layer(name) in layers and not name.endswith(resting)
+    }
     changed = {
         name
         for name, value in after.values.items()
         if not np.array_equal(before.values[name], value, equal_nan=True)
     }
-    meant = _meant(before, [only] if isinstance(only, str) else list(only or ()))
     why = after.excuse or (
         "Is the rate 0? Or was `trainable` changed after compile()? Changing it without "
         "compiling again does nothing (tl.freeze and tl.unfreeze compile)."
@@ -136,23 +151,6 @@ def assert_changed(
         raise CheckError(
             f"Should have changed and did not: {some(unchanged)}. Frozen? {why}"
         )
-
-
-def _meant(before: Snapshot, names: list[str]) -> set[str]:
-    """Weights that were meant to change: of pretrained blocks, no statistics."""
-    for name in names:
-        if name not in before.groups:
-            raise UserInputError(
-                f"only names {name!r}, which {before.name!r} does not have. Its blocks: "
-                f"{', '.join(before.blocks)}; {OWN!r} and names of layers will do, too."
-            )
-    layers = {layer for name in names for layer in before.groups[name]}
-    statistics = STATISTICS if before.pretrained else ()
-    return {
-        name
-        for name in before.values
-        if _layer(name) in layers and not name.endswith(statistics)
-    }
 
 
 def _layer(weight: str) -> str:
@@ -203,17 +201,6 @@ def moved(before: object, after: object) -> dict[str, float]:
     return {block: share_moved(both) for block, both in pairs.items()}
 
 
-def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """‖after − before‖ / ‖before‖ over all arrays; infinite if any is not finite."""
-    norms = [
-        (np.linalg.norm(after - before), np.linalg.norm(before))
-        for before, after in pairs
-    ]
-    distance, length = np.linalg.norm(np.array(norms, np.float64), axis=0)
-    share = distance / length if length else 0.0
-    return float(share) if np.isfinite(share) else float("inf")
-
-
 def assert_still_pretrained(before: object, after: object) -> None:
     """Assert that training adapted the pretrained weights and did not replace them.
 
@@ -227,18 +214,5 @@ def assert_still_pretrained(before: object, after: object) -> None:
     CheckError
         A block has moved by more than a quarter of its length, or contains NaN.
     """
-    sentence = about_distance(moved(before, after))
-    if sentence:
+    if sentence := about_distance(moved(before, after)):
         raise CheckError(sentence)
-
-
-def about_distance(shares: dict[str, float]) -> str:
-    """A sentence if a block has moved too far."""
-    far = [f"{block} {share:.0%}" for block, share in shares.items() if share > FAR]
-    if not far:
-        return ""
-    return (
-        f"{len(far)} of {len(shares)} blocks moved by more than {FAR:.0%} of their "
-        f"length: {some(far)}. What was pretrained is mostly gone. Load the network "
-        "again, and take a learning rate that is ten times smaller, or a hundred."
-    )

@@ -1,27 +1,18 @@
 """What is frozen in a model, and what is likely to be wrong with that."""
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CheckError
 from ..models.blocks import Parts, batch_norms, containers, find_blocks
-from ..training.freezing import FreezeTable, table
+from ..training.freezing import FreezeTable, some, table
 from .inputs import about_loss
 
 if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
-
-LISTED = 4  # names that a message lists before it says how many more there are
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
@@ -38,6 +29,11 @@ def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
         Its `warnings` are sentences: on batch norms that would move, flags changed
         after `compile`, a head as it was initialised, a loss that does not fit.
 
+    Raises
+    ------
+    UserInputError
+        As `tl.freeze`.
+
     Examples
     --------
     >>> import tlcourse as tl
@@ -47,10 +43,10 @@ def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
     """
     parts = find_blocks(model)
     network = parts.network
-    sentences = [_about_norms(parts), *_about_containers(network), stale(network)]
+    sentences = [_about_norms(parts), _about_containers(network), stale(network)]
     sentences += [_about_head(parts), about_loss(network) if network.compiled else ""]
     compiled = "compiled" if network.compiled else "not compiled yet"
-    return table(parts, [f"The model is {compiled}."], [s for s in sentences if s])
+    return table(parts, [f"The model is {compiled}."], list(filter(None, sentences)))
 
 
 def _about_norms(parts: Parts) -> str:
@@ -73,22 +69,22 @@ def _block_layers(parts: Parts) -> list:
     return [layer for block in parts.blocks.values() for layer in block]
 
 
-def _about_containers(network: "keras.Model") -> Iterator[str]:
+def _about_containers(network: "keras.Model") -> str:
     for model in containers(network):
         count = sum(weight.trainable for weight in model.weights)
         if count and not model.trainable:
             trained = "nothing" if model is network else f"{count} of its weights"
-            yield (
+            return (
                 f"{model.name}.trainable is False, but {count} weights within were "
                 f"made trainable afterwards, and fit trains {trained}. tl.freeze(model, "
                 "up_to=…) sets both."
             )
+    return ""
 
 
 def stale(network: "keras.Model") -> str:
     """A sentence if `trainable` changed since the optimizer got its weights."""
     optimizer = network.optimizer if network.compiled else None
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or not optimizer.built:
         return ""
     now = {id(weight): weight.path for weight in network.trainable_weights}
@@ -135,9 +131,14 @@ def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
     ------
     CheckError
         The head is as it was initialised, and pretrained layers are trainable.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
+    >>> tl.checks.assert_head_trained(network)  # everything else is frozen
     """
-    sentence = _about_head(find_blocks(model))
-    if sentence:
+    if sentence := _about_head(find_blocks(model)):
         raise CheckError(sentence)
 
 

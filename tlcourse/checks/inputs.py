@@ -12,7 +12,7 @@ from ..models.blocks import is_model
 from ..models.recipes import RECIPES
 from ..models.weights import preprocess
 from ..native import import_tensorflow
-from ..validation import shown
+from ..validation import one_of, shown
 
 if TYPE_CHECKING:
     import keras
@@ -56,12 +56,7 @@ def assert_preprocessing(model: Any, function: Callable) -> None:
     >>> scale = lambda images: images.astype("float32") / 127.5 - 1
     >>> tl.checks.assert_preprocessing("mobilenet_v2", scale)
     """
-    name = getattr(model, "name", model)
-    if not isinstance(name, str) or name not in RECIPES:
-        raise UserInputError(
-            f"{shown(model)} was given for a model; expected a network that takes "
-            f"pictures, or its name: {', '.join(RECIPES)}."
-        )
+    name = one_of("model", getattr(model, "name", model), RECIPES)
     recipe, called = RECIPES[name], getattr(function, "__name__", "The function")
     samples = load_samples().test
     indices = [samples.class_names.index(sample) for sample in SAMPLES]
@@ -98,25 +93,23 @@ def _problem(result: np.ndarray, pixels: np.ndarray, kind: str) -> str:
     if result.shape != expected.shape or result.dtype.kind not in "uif":
         return f"makes an array of shape {result.shape} and type {result.dtype}."
     x = pixels.astype(np.float64)
-    plain = {
+    known = {
+        "is right": expected,
+        "preprocesses twice": preprocess(expected, kind),
         "leaves the pixels as they are": x,
         "scales the pixels to [0, 1]": x / 255,
         "scales the pixels to [-1, 1]": x / 127.5 - 1,
         "subtracts ImageNet's mean": x - MEANS,
         "standardises by ImageNet's mean and deviation": (x - MEANS) / DEVIATIONS,
     }
-    known = {"": expected, "preprocesses twice.": preprocess(expected, kind)}
-    known["is right, but exchanges red and blue."] = expected[..., ::-1]
-    for what, reading in plain.items():
-        known[f"{what}."] = reading
-        known[f"{what}, and exchanges red and blue."] = reading[..., ::-1]
     for what, reading in known.items():
-        if np.abs(result - reading).max() <= SIMILAR * np.ptp(reading):
-            return what
+        error = SIMILAR * np.ptp(reading)
+        if np.abs(result - reading).max() <= error:
+            return "" if what == "is right" else f"{what}."
+        if np.abs(result - reading[..., ::-1]).max() <= error:
+            link = "but" if what == "is right" else "and"
+            return f"{what}, {link} exchanges red and blue."
     return f"makes numbers from {result.min():.3g} to {result.max():.3g}."
-
-
-# --- the loss ---
 
 
 def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
@@ -147,8 +140,7 @@ def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
             f"{shown(model)} is no compiled keras.Model, so it has no loss. Call "
             "model.compile(…) first, then this check."
         )
-    sentence = about_loss(network)
-    if sentence:
+    if sentence := about_loss(network):
         raise CheckError(sentence)
 
 
@@ -165,7 +157,6 @@ def about_loss(network: "keras.Model") -> str:
     layer, activation = _last_layer(outputs[0])
     units, last = outputs[0].shape[-1], f"The last layer, {layer},"
     from_logits = getattr(loss, "from_logits", False)
-    is_probability, is_raw = activation in ("softmax", "sigmoid"), activation in RAW
     is_categorical = plain == "categoricalcrossentropy"
     if not is_categorical and plain != "binarycrossentropy":
         return ""
@@ -175,13 +166,13 @@ def about_loss(network: "keras.Model") -> str:
             "is learned. For two classes take one sigmoid output and "
             "binary_crossentropy; for more, one softmax output for each class."
         )
-    if from_logits and is_probability:
+    if from_logits and activation in ("softmax", "sigmoid"):
         return (
             f"{last} outputs probabilities ({activation}), and the loss, {loss_name} "
             "with from_logits=True, squashes them a second time. Leave from_logits=True "
             "out, or give the last layer no activation."
         )
-    if not from_logits and is_raw:
+    if not from_logits and activation in RAW:
         right = "softmax" if is_categorical else "sigmoid"
         return (
             f"{last} outputs any numbers ({activation}), and the loss, {loss_name}, "

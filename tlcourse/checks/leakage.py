@@ -15,7 +15,6 @@ from ..validation import shown
 
 if TYPE_CHECKING:
     from ..features.pictures import Images
-    from ..plots.figure import Figure
 
 # What identifies a split → how many classifiers it has tested in this session.
 _tested: dict[str, int] = {}
@@ -59,54 +58,49 @@ def assert_disjoint(
     >>> kanji = tl.load_dataset("kanji")
     >>> tl.checks.assert_disjoint(kanji.train.images[:50], kanji.test.images[:50])
     """
-    splits = as_collections((first, second), tuple(names))
-    matches = find_pairs(splits)
+    matches = find_pairs(as_collections((first, second), tuple(names)))
     if not matches:
         return
     if in_notebook():  # a traceback cannot hold pictures
         from IPython.display import display
 
-        display(_figure(matches[:show]))
+        from ..plots import pictures
+
+        sides = [side for _, *both in matches[:show] for side in both]
+        titles = [f"{split.name}\n{str(split.label(i))[-28:]}" for split, i in sides]
+        images = [np.asarray(split.picture(index)) for split, index in sides]
+        display(pictures(images, titles, columns=4 if len(matches) > 1 else 2))
     pairs = [pair for pair, _, _ in matches]
     lines = [
         f"{len(pairs)} pairs of the same picture are in two splits, so the accuracy on "
         "the test pictures is too high. Remove one of each pair, or split again so that "
-        "all pictures of one thing are in one split. The first pairs:",
-        *map(_line, pairs[:show]),
+        "all pictures of one thing are in one split. The first pairs:"
     ]
+    for pair in pairs[:show]:
+        names = (
+            f"{pair.first_split}: {pair.first}",
+            f"{pair.second_split}: {pair.second}",
+        )
+        mirrored = " (mirrored)" if pair.mirrored else ""
+        lines.append("  " + "  =  ".join(map(printable, names)) + mirrored)
     if len(pairs) > show:
         lines.append(f"  … and {len(pairs) - show} more, in error.pairs")
     raise LeakageError("\n".join(lines), pairs)
-
-
-def _line(pair: Pair) -> str:
-    text = f"  {pair.first_split}: {pair.first}  =  {pair.second_split}: {pair.second}"
-    return printable(text) + " (mirrored)" * pair.mirrored
-
-
-def _figure(matches: list[tuple]) -> "Figure":
-    """The first pairs side by side."""
-    from ..plots import pictures
-
-    sides = [side for _, *both in matches for side in both]
-    titles = [f"{split.name}\n{str(split.label(i))[-28:]}" for split, i in sides]
-    images = [np.asarray(split.picture(index)) for split, index in sides]
-    return pictures(images, titles, columns=4 if len(matches) > 1 else 2)
 
 
 # --- sealed test sets ---
 
 
 def seal(split: Split) -> "SealedSplit":
-    """Seal a split, so that it tests a single classifier.
+    """Seal a split, most often `dataset.test`, so that it tests a single classifier.
 
     The test set is for the end, validation is for choosing. Seal it where the data are
     loaded, in a cell of its own. The split itself stays as it is.
 
-    Parameters
-    ----------
-    split : Split
-        Most often `dataset.test`.
+    Raises
+    ------
+    UserInputError
+        It is no split.
 
     Examples
     --------
@@ -124,12 +118,7 @@ def seal(split: Split) -> "SealedSplit":
 class SealedSplit:
     """A split that tests a single classifier. Made by `seal`.
 
-    Attributes
-    ----------
-    class_names : list of str
-        In the order of the labels.
-    kind : str
-        "pictures" or "sentences".
+    It has the split's `class_names` and `kind` ("pictures" or "sentences").
     """
 
     def __init__(self, split: Split) -> None:
@@ -154,8 +143,7 @@ class SealedSplit:
     def open(self, classifier: Any) -> ConfusionMatrix:
         """Break the seal: test this classifier, and no other one.
 
-        The same classifier may be tested again, as when a cell is run again: one that
-        gives the same answers is the same.
+        One that gives the same answers is the same, as when a cell is run again.
 
         Parameters
         ----------
@@ -195,8 +183,7 @@ class SealedSplit:
 
     def __getattr__(self, name: str) -> NoReturn:
         """Whatever else a split has is sealed."""
-        known = hasattr(Split, name) or name in Split.__dataclass_fields__
-        if name.startswith("_") or not known:
+        if name.startswith("_") or not hasattr(self._split, name):
             raise AttributeError(f"A sealed split has no {name!r}.")
         raise CheckError(
             f"This split is sealed, so its .{name} cannot be read. It tests one "

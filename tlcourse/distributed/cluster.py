@@ -3,24 +3,16 @@
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import TLCourseError, how_to_install
+from ..errors import TLCourseError, callers_level, how_to_install
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 PATIENCE = 60  # seconds for the first worker to come, or to be started again
 AUTHENTICATED = ("tls", "wss", "inproc")  # only with a certificate, or this process
-LOCAL_SETTINGS = {
-    "distributed.scheduler.http.routes": [],  # no web pages
-    "distributed.worker.http.routes": [],
-    "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s",
-    # By default work would wait for ever where no worker can be started again.
-    "distributed.scheduler.no-workers-timeout": f"{PATIENCE} s",
-}
 
 
 @contextmanager
@@ -33,26 +25,46 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
         An address, such as "tls://10.0.0.5:8786". If none is given, that of the client
         in use; else that of Dask's settings (DASK_SCHEDULER_ADDRESS); else a cluster on
         this machine. A scheduler without TLS is used with a warning.
-    """
-    distributed = _import_distributed()
-    import dask
 
-    current = None
+    Raises
+    ------
+    TLCourseError
+        Dask is not installed, or there is no scheduler or no worker.
+    """
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        how = how_to_install("distributed")
+        raise TLCourseError(f"Dask is not installed, here at least. {how}.") from None
+    client = None
     if scheduler is None:
+        with suppress(ValueError):
+            client = distributed.Client.current()
+        scheduler = dask.config.get("scheduler-address", None)
+    with ExitStack() as stack:
+        if client is None and scheduler is None:
+            cluster = stack.enter_context(local_cluster())
+            client = stack.enter_context(distributed.Client(cluster))
+        elif client is None:
+            _warn_without_tls(str(scheduler))  # before the first connection
+            try:
+                client = stack.enter_context(distributed.Client(scheduler))
+            except (OSError, TypeError, ValueError, RuntimeError) as error:
+                raise TLCourseError(
+                    f"The Dask scheduler {scheduler} cannot be reached ({error}). For "
+                    "tls:// Dask needs certificates (lesson 11)."
+                ) from None
+        elif client.scheduler:
+            _warn_without_tls(client.scheduler.address)
         try:
-            current = distributed.Client.current()
-        except ValueError:
-            scheduler = dask.config.get("scheduler-address", None)
-    if current is not None:
-        _warn_without_tls(str(current.scheduler.address) if current.scheduler else "")
-        yield _with_workers(current)
-    elif scheduler is not None:
-        _warn_without_tls(scheduler)  # before the first connection
-        with _client(distributed, scheduler) as client:
-            yield _with_workers(client)
-    else:
-        with local_cluster() as cluster, distributed.Client(cluster) as client:
-            yield client
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except distributed.TimeoutError:
+            raise TLCourseError(
+                f"No worker has come to the scheduler within {PATIENCE} s. On each "
+                f"machine: dask worker {scheduler or 'ADDRESS'}"
+            ) from None
+        yield client
 
 
 @contextmanager
@@ -73,15 +85,22 @@ def local_cluster(**options: Any) -> Iterator["LocalCluster"]:
     ------
     distributed.LocalCluster
     """
-    distributed = _import_distributed()
     import dask
+    import distributed
 
+    settings = {
+        "distributed.scheduler.http.routes": [],  # no web pages
+        "distributed.worker.http.routes": [],
+        "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s",
+        # By default work would wait for ever where no worker can be started again.
+        "distributed.scheduler.no-workers-timeout": f"{PATIENCE} s",
+    }
     private = tempfile.TemporaryDirectory(
         prefix="tlcourse-dask-", ignore_cleanup_errors=True
     )
     with (
         private as folder,
-        dask.config.set(LOCAL_SETTINGS),
+        dask.config.set(settings),
         distributed.LocalCluster(
             security=True,
             dashboard_address="127.0.0.1:0",  # the default is every address
@@ -93,17 +112,6 @@ def local_cluster(**options: Any) -> Iterator["LocalCluster"]:
         yield cluster
 
 
-def _import_distributed() -> ModuleType:
-    try:
-        import distributed
-    except ImportError:
-        raise TLCourseError(
-            f"Dask is not installed. {how_to_install('distributed')}, here and on "
-            "every machine that is to work."
-        ) from None
-    return distributed
-
-
 def _warn_without_tls(address: str) -> None:
     """Warn of a scheduler that anybody can use; no protocol means Dask's default."""
     import dask
@@ -111,36 +119,10 @@ def _warn_without_tls(address: str) -> None:
     protocol, separator, _ = address.partition("://")
     if not separator:
         protocol = dask.config.get("distributed.comm.default-scheme", "tcp")
-    if address and protocol not in AUTHENTICATED:
+    if protocol not in AUTHENTICATED:
         warnings.warn(
             f"The Dask scheduler {address} speaks {protocol} without authentication: "
             "every account that can connect to it can run code as you. Start it with "
             "TLS (lesson 11), or with LocalCluster(security=True).",
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
-
-
-def _client(distributed: ModuleType, address: str) -> "Client":
-    try:
-        return distributed.Client(address)
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise TLCourseError(
-            f"The Dask scheduler {address} cannot be reached ({reason}). For tls:// "
-            "Dask needs certificates: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
-            "…__CLIENT__CERT and …__CLIENT__KEY name them (lesson 11)."
-        ) from None
-
-
-def _with_workers(client: "Client") -> "Client":
-    from distributed import TimeoutError as DaskTimeout  # on Python 3.10 its own class
-
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except DaskTimeout:
-        address = client.scheduler.address if client.scheduler else "in use"
-        raise TLCourseError(
-            f"No worker has come to the scheduler {address} within {PATIENCE} s. On "
-            f"each machine: dask worker {address}"
-        ) from None
-    return client

@@ -6,11 +6,10 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,34 +29,13 @@ from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
 from ..progress import progress_bar
 from .cluster import connected
-from .shards import ShardFolder, Shards, claimed, read_shards
+from .shards import Batch, Job, Shards, claimed, is_done, note_in, read_shards, write
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictures each
 SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
-AT_A_TIME = 100  # batches that are sent to the scheduler
-
-
-class Batch(NamedTuple):
-    """The pictures of one shard."""
-
-    shard: str
-    paths: list[str]
-    names: list[str]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What each worker needs, and is sent once."""
-
-    engine: Engine
-    size: tuple[int, int]
-    augmentations: tuple[str, ...]
-    bits: int | None  # of 16-bit pictures, of the whole set
-    folder: ShardFolder
-    versions: dict[str, str]
 
 
 def compute_features(
@@ -82,13 +60,8 @@ def compute_features(
     ----------
     engine, size, augmentations, dtype, describe
         As for `features.compute`.
-    images : folder, list of paths, or Pictures
-    out : path, optional
-        A folder for the shards, new or of the same job; else they are in the cache.
-    scheduler : str, optional
-        As for `connected`.
-    cache : bool
-        False: shards without `out` are kept for this call only.
+    images, out, scheduler, cache
+        As for `PretrainedModel.extract_features`.
     complete : bool
         Whether a picture without features is an error, instead of a warning.
     """
@@ -98,31 +71,37 @@ def compute_features(
             "this one. Load it with engine='auto', or extract features without Dask."
         )
     paths, names, bits = _files(images)
-    augmentations, kind = tuple(augmentations), np.dtype(dtype).name
-    count = (len(augmentations),) if len(augmentations) > 1 else ()
-    settings = [engine.key, engine.output_shape, size, augmentations, kind, bits]
-    goal = ShardFolder(
-        _fingerprint(settings, paths), (*count, *engine.output_shape), kind, len(paths)
-    )
+    augmentations, dtype = tuple(augmentations), np.dtype(dtype).name
+    copies = (len(augmentations),) if len(augmentations) > 1 else ()
+    settings = [engine.key, engine.output_shape, size, augmentations, dtype, bits]
+    note = {
+        "fingerprint": _fingerprint(settings, paths),
+        "shape": [*copies, *engine.output_shape],
+        "dtype": dtype,
+        "pictures": len(paths),
+    }
     # The number of pictures alone decides, so that any cluster continues these shards.
     step = min(LARGEST, max(SMALLEST, -(-len(paths) // SHARDS)))
-    with claimed(goal, out, cache) as folder:
-        job = Job(engine, size, augmentations, bits, folder, package_versions())
-        todo = []
-        for number, start in enumerate(range(0, len(paths), step)):
-            part, shard = slice(start, start + step), f"shard-{number:06}.parquet"
-            if not folder.is_done(shard, len(paths[part])):
-                todo.append(Batch(shard, paths[part], names[part]))
+    with claimed(note, out, cache) as folder:
+        how = dict(size=size, augmentations=augmentations, dtype=dtype, bits=bits)
+        job = Job(engine, how, note, folder, package_versions())
+        batches = [
+            Batch(
+                f"shard-{number:06}.parquet", paths[i : i + step], names[i : i + step]
+            )
+            for number, i in enumerate(range(0, len(paths), step))
+        ]
+        todo = [each for each in batches if not is_done(job, each)]
         if todo:
             with (
                 connected(scheduler) as client,
                 progress_bar(total=len(paths), desc=describe) as progress,
             ):
-                progress.update(len(paths) - sum(len(batch.names) for batch in todo))
+                progress.update(len(paths) - sum(len(each.names) for each in todo))
                 for batch in _run(client, job, todo):
                     progress.update(len(batch.names))
-            files.clear_left_over(folder.path)  # by workers that were killed
-        shards = read_shards(folder.path)
+            files.clear_left_over(folder)  # by workers that were killed
+        shards = read_shards(folder)
     if shards.left_out:
         message = (
             f"{len(shards.left_out):,} of {len(paths):,} pictures have no features, and "
@@ -138,12 +117,10 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
     """Absolute paths, names to be shown, and the bit depth of all of them."""
     pictures, _, depth = as_pictures(images)
     pictures = list(pictures)
-    if not pictures:
-        raise UserInputError("There are no pictures; at least one is needed.")
-    if not all(isinstance(picture, str | PathLike) for picture in pictures):
+    if not pictures or not all(isinstance(each, str | PathLike) for each in pictures):
         raise UserInputError(
             "engine='dask' takes pictures that its workers can open: a folder, a list "
-            "of paths, or the images of tl.datasets.from_folder."
+            "of paths, or the images of tl.datasets.from_folder; at least one."
         )
     names = [str(picture) for picture in pictures]
     paths = [os.path.abspath(name) for name in names]
@@ -178,89 +155,66 @@ def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
     """Have Dask compute the batches; each is yielded when it is done."""
     from distributed import as_completed
 
-    held, suspects = _send(client, job), []
-    jobs = [held] * len(batches)
-    tasks = client.map(_compute, jobs, batches, pure=False, batch_size=AT_A_TIME)
-    futures = dict(zip(tasks, batches, strict=True))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")
+        # As a task's result, which Dask computes again where its worker dies.
+        held, again = (client.submit(lambda: job, pure=False) for _ in range(2))
+    tasks = client.map(_compute, [held] * len(batches), batches, pure=False)
+    futures, suspects = dict(zip(tasks, batches, strict=True)), []
     try:
         for future in as_completed(tasks):
-            if _killed_workers(future):
+            if _has_killed(future):
                 suspects.append(futures[future])
             else:
                 yield futures[future]
         for batch in suspects:  # Dask also blames what only waited on a dead worker
-            alone = client.submit(_compute, _send(client, job), batch, pure=False)
-            if count := _killed_workers(alone):
-                why = f"{count} workers died of its batch, which they had to themselves"
-                empty, errors = [None] * len(batch.names), [why] * len(batch.names)
-                job.folder.write(batch.shard, batch.names, empty, errors, failed="1")
+            if _has_killed(client.submit(_compute, again, batch, pure=False)):
+                why = "workers died of its batch, which they had to themselves"
+                absent = [None] * len(batch.names)
+                write(job, batch, absent, [why] * len(absent), failed=True)
             yield batch
     finally:
         if client.status == "running":
-            client.cancel([held, *tasks])
+            client.cancel([held, again, *tasks])
 
 
-def _send(client: "Client", job: Job) -> "Future":
-    """The job as a task's result; where its worker dies, Dask runs the task again."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sending large graph")  # once per job
-        return client.submit(_hold, job, pure=False)
-
-
-def _hold(job: Job) -> Job:
-    return job
-
-
-def _killed_workers(future: "Future") -> int:
-    """How many workers died of a task, 0 where it is done; other errors are raised."""
+def _has_killed(future: "Future") -> bool:
+    """Whether workers died of a task, once it is done; other errors are raised."""
     from distributed import KilledWorker
 
-    error = future.exception()  # waits for the end of the task
-    if isinstance(error, KilledWorker):
-        return error.allowed_failures + 1
+    error = future.exception()
     if isinstance(error, TLCourseError):
         raise error
-    if future.cancelled() or error is not None:
+    if future.cancelled() or not isinstance(error, KilledWorker | None):
         raise TLCourseError(
-            "The Dask scheduler has dropped the work: it was restarted, went away, or "
-            f"failed ({error!r}). Call again: what is done stays done."
+            f"The cluster could not do the work ({error!r}). Call again: what is done "
+            "stays done."
         )
-    return 0
+    return error is not None
 
 
 def _compute(job: Job, batch: Batch) -> None:
     """On a worker: write a batch's shard."""
     from distributed import get_worker
 
-    worker, here, folder = get_worker().address, package_versions(), job.folder
+    worker, here = get_worker().address, package_versions()
     if here != job.versions:
         raise UserInputError(
             f"The worker {worker} has {here}, expected {job.versions}: its results "
             "would differ. Install the same requirements.txt on every machine."
         )
-    if folder.is_done(batch.shard, len(batch.names)):
-        return  # by a worker that died before it could report it
     rows: list = [None] * len(batch.paths)
     errors: list = [None] * len(batch.paths)
-    how = job.size, job.augmentations, folder.dtype
     for number, path in enumerate(batch.paths):
         try:
-            rows[number] = compute(job.engine, [path], *how, bits=job.bits)[0]
+            rows[number] = compute(job.engine, [path], **job.how)[0]
         except PictureError as unreadable:
             errors[number] = str(unreadable)
-    unseen = batch.paths[0] if not any(map(os.path.exists, batch.paths)) else None
-    if unseen is None and not folder.is_claimed():
-        unseen = str(folder.path)
-    if unseen is not None:
+    sees_pictures = any(map(os.path.exists, batch.paths))
+    if not sees_pictures or note_in(job.folder) != job.note:
         raise UserInputError(
-            f"The worker {worker} does not see {unseen}. Every machine needs the "
-            "pictures, and the shards (out=, or TLCOURSE_CACHE), under the same path."
+            f"The worker {worker} does not see "
+            f"{job.folder if sees_pictures else batch.paths[0]}. Every machine needs "
+            "the pictures, and the shards (out=, or TLCOURSE_CACHE), under one path."
         )
-    try:
-        folder.write(batch.shard, batch.names, rows, errors)
-    except OSError as error:
-        raise TLCourseError(
-            f"The worker {worker} cannot write to {folder.path} "
-            f"({error.strerror or error}). Make room, then call again with the same "
-            "out=: what is done stays done."
-        ) from None
+    write(job, batch, rows, errors)

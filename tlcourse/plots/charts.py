@@ -18,6 +18,7 @@ from .figure import (
     as_labels,
     check_lengths,
     describe,
+    name_legend,
     new_figure,
 )
 
@@ -63,7 +64,6 @@ def attention(
     tokens : sequence of str, length n
     weights : array_like of float, shape (n, n)
         Rows sum to 1: one head of `model.attentions(sentence)`, or an average.
-    title : str
     """
     weights = np.asarray(weights)
     if weights.shape != (len(tokens), len(tokens)):
@@ -86,7 +86,7 @@ def _shaded(
     title: str,
     width: float,
 ) -> tuple[Figure, Axes]:
-    """A square table of shares, its rows and columns named; a row's width on a page."""
+    """A square table of shares with names; `width`: that of a row on the page."""
     sheet, axes = new_figure(*2 * [min(1, 0.28 + width * len(names))])
     axes.imshow(table, cmap="Blues", vmin=0, vmax=1)
     texts, ticks = [escape_mathtext(name) for name in names], range(len(names))
@@ -108,10 +108,7 @@ def feature_map(
     ----------
     points : array_like of float, shape (n, 2)
         Features after a projection, such as scikit-learn's `PCA(2)`.
-    labels : array_like of int, shape (n,)
-        Indices into `class_names`.
-    class_names : sequence of str
-    title : str
+    labels : array_like of int, shape (n,), indices into `class_names`
     """
     check_lengths(points=points, labels=labels)
     points, labels = np.asarray(points), as_labels(labels, class_names)
@@ -120,12 +117,11 @@ def feature_map(
     sheet, axes = new_figure(0.75, 0.55)
     rows = []
     for label, name in enumerate(class_names):
-        own = points[labels == label]
+        own, colour = points[labels == label], COLOURS[label % len(COLOURS)]
         # Of 64 classes no two share colour and marker; of eight in a row, neither.
         marker = MARKERS[(label + label // len(COLOURS)) % len(MARKERS)]
-        colour = COLOURS[label % len(COLOURS)]
-        style: dict[str, Any] = {"s": 18, "c": colour, "alpha": 0.75}
-        axes.scatter(*own.T, marker=marker, lw=0, label=str(label), **style)
+        style: dict[str, Any] = {"s": 18, "c": colour, "marker": marker, "lw": 0}
+        axes.scatter(*own.T, alpha=0.75, label=str(label), **style)
         if len(own):
             rows.append((name, len(own), *own.mean(axis=0).round(2).tolist()))
     name_legend(axes, class_names)
@@ -133,12 +129,6 @@ def feature_map(
     axes.set(xticks=[], yticks=[])
     columns = ("class", "points", "mean of first direction", "mean of second direction")
     return describe(sheet, title, columns, rows)
-
-
-def name_legend(axes: Axes, names: Sequence[str]) -> None:
-    """Names behind the artists' numbers: Matplotlib leaves out labels such as "_b"."""
-    for text, name in zip(axes.legend(fontsize=8).get_texts(), names, strict=True):
-        text.set_text(escape_mathtext(name))
 
 
 def bars(
@@ -153,7 +143,6 @@ def bars(
     Parameters
     ----------
     names, values : sequence, length n
-    xlabel, title : str
     deviations : sequence of float, length n, optional
         Standard deviations, drawn as lines and written behind the values.
 
@@ -197,7 +186,6 @@ def points(
     ----------
     x, y : sequence of float, length n
         Values above 0, and what they bring.
-    xlabel, ylabel, title : str
     names : sequence of str, length n, optional
         Written to the right of the points; if none are given, they are numbered.
     level : float, optional

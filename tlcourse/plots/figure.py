@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..errors import UserInputError, printable
 from ..features.decoding import open_image
-from ..foreign_text import escape_html
+from ..foreign_text import escape_html, escape_mathtext
 from ..tables import Table, as_html
 
 # Okabe and Ito (2008): told apart by colour-blind readers and in grey print.
@@ -73,6 +73,12 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure with one axes; its sides are shares of a page's width."""
     sheet = Figure(figsize=(width * WIDTH, height * WIDTH), layout="constrained")
     return sheet, sheet.subplots()
+
+
+def name_legend(axes: Axes, names: Sequence[str]) -> None:
+    """Names behind the artists' numbers: Matplotlib leaves out labels such as "_b"."""
+    for text, name in zip(axes.legend(fontsize=8).get_texts(), names, strict=True):
+        text.set_text(escape_mathtext(name))
 
 
 def describe(

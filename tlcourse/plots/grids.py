@@ -33,8 +33,6 @@ def pictures(
         Above each picture, of one line or several.
     columns : int
         Pictures in a row.
-    title : str, optional
-        Above the figure.
 
     Examples
     --------
@@ -97,7 +95,6 @@ def right_and_wrong(
         The true classes.
     probabilities : array_like of float, shape (n, classes)
         From `predict_proba`.
-    class_names : sequence of str
     count : int
         Pictures in a row.
     """
@@ -106,10 +103,8 @@ def right_and_wrong(
     check_lengths(class_names=class_names, probabilities_of_a_picture=probabilities[0])
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     names = [printable(name) for name in class_names]
-    correct = predicted == labels
-    right, wrong = (
-        _most_confident(chosen, labels, sure, count) for chosen in (correct, ~correct)
-    )
+    right = _most_confident(predicted == labels, labels, sure, count)
+    wrong = _most_confident(predicted != labels, labels, sure, count)
     texts = [f"RIGHT\n{names[labels[row]]}, {sure[row]:.0%} sure" for row in right]
     # Empty cells, so that the second row begins with the wrong answers.
     empty = max(0, len(wrong) - len(right)) if right else 0
@@ -143,10 +138,8 @@ def channels(
     ----------
     activations : sequence of array_like of float, shape (h, w, channels)
         Of one picture, one for each layer.
-    titles : sequence of str
-        Names of the layers.
-    count : int
-        Channels of each layer.
+    titles : sequence of str, names of the layers
+    count : int, channels of each
     """
     check_lengths(activations=activations, titles=titles)
     layers = [np.asarray(activation) for activation in activations]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib import ticker
 
-from .charts import name_legend
 from .figure import (
     COLOURS,
     MARKERS,
@@ -14,6 +13,7 @@ from .figure import (
     Figure,
     check_lengths,
     describe,
+    name_legend,
     new_figure,
     sentence,
 )
@@ -26,7 +26,6 @@ def learning_curve(curve: Any, title: str) -> Figure:
     ----------
     curve : LearningCurve
         From `tl.learning_curve`, or `tl.LearningCurve.of(tl.results(...))`.
-    title : str
     """
     methods = curve.points.items()
     return curves(
@@ -57,7 +56,6 @@ def curves(
     x : sequence of float, length k
     means, deviations : mapping of str to sequence of float, length k
         For each line its means and standard deviations.
-    xlabel, ylabel, title : str
     highest : float
         What a value can be at most, 1 or 100 for accuracies; no band goes beyond.
     logarithmic : bool
@@ -107,7 +105,6 @@ def training(
     history : mapping of str to sequence of float
         Keras' `History.history`: "loss", and any of "accuracy", "val_loss" and
         "val_accuracy", accuracies in [0, 1].
-    title : str
     epochs : int, optional
         How many there will be, where training goes on: the width of the axis.
     baseline : mapping of str to float, optional
@@ -126,13 +123,11 @@ def training(
     sheet = Figure(figsize=size, layout="constrained")
     panels = sheet.subplots(1, len(shown), squeeze=False)[0]
     for axes, key in zip(panels, shown, strict=True):
-        for number, column in enumerate((key, f"val_{key}")):
-            name, colour = ("training", "validation")[number], COLOURS[number]
-            if column in history:
-                x = range(1, len(history[column]) + 1)
-                axes.plot(
-                    x, history[column], MARKERS[number] + "-", c=colour, label=name
-                )
+        for number, name in enumerate(("training", "validation")):
+            column, colour = ("val_" if number else "") + key, COLOURS[number]
+            if y := history.get(column):
+                marker = MARKERS[number] + "-"
+                axes.plot(range(1, len(y) + 1), y, marker, c=colour, label=name)
             if baseline and column in baseline:
                 label = f"{name}, before"
                 axes.axhline(baseline[column], ls=":", color=colour, label=label)

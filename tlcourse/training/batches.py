@@ -1,9 +1,9 @@
-"""Which rows are for training and which for validation, and their batches."""
+"""Training and validation rows, and their batches for Keras' `fit`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,16 +18,12 @@ if TYPE_CHECKING:
 BATCHES_SORTED = 16  # sentences of so many batches are sorted by length together
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Which rows of the inputs are meant: positions, classes and weights, each (m,)."""
+class LabelledRows(NamedTuple):
+    """Some rows of the inputs: positions, classes and weights, each (m,)."""
 
-    rows: np.ndarray  # int64, positions in the inputs
+    positions: np.ndarray  # int64, in the inputs
     targets: np.ndarray  # int64, positions in the sorted labels
     weights: np.ndarray  # float64
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 def split_rows(
@@ -36,11 +32,12 @@ def split_rows(
     count: int,
     share: float,
     seed: int,
-) -> tuple[np.ndarray, Rows, Rows | None]:
-    """Classes, rows for training, and rows for validation (None if there are none).
+) -> tuple[np.ndarray, LabelledRows, LabelledRows]:
+    """Classes, rows for training, and rows for validation, which may be none.
 
     Of each class the same share is for validation, and at least one row for training.
     """
+    share = validation.number("validation", share, 0, 0.999)
     labels = validation.labels(labels, count)
     weights = validation.weights(sample_weight, count)
     classes, targets = np.unique(labels, return_inverse=True)
@@ -61,9 +58,9 @@ def split_rows(
             "A class has no row with a weight above 0 to train on: leave it out."
         )
     held = held[weights[held] > 0]
-    training = Rows(train, targets[train], weights[train] / weights[train].mean())
-    held_rows = Rows(held, targets[held], weights[held])
-    return classes, training, held_rows if len(held) else None
+    relative = weights[train] / weights[train].mean()
+    training = LabelledRows(train, targets[train], relative)
+    return classes, training, LabelledRows(held, targets[held], weights[held])
 
 
 @dataclass(frozen=True)
@@ -71,76 +68,84 @@ class Batches:
     """Cached activations with their labels, in batches for Keras' `fit`."""
 
     activations: np.ndarray | Ragged  # (n, copies, …) of pictures; (tokens, …)
-    rows: Rows  # which of the n are meant
+    rows: LabelledRows  # which of the n are meant
     classes: int
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows.positions)
 
-    def training_set(self, batch_size: int, seed: int) -> "tf.data.Dataset":
+    def training_set(
+        self, batch_size: int, seed: int, label_smoothing: float = 0
+    ) -> "tf.data.Dataset":
         """Full batches: each epoch a new order, and a random copy of each picture.
 
         Sentences of similar length come together, so that little is padded.
         """
         batch_size = min(batch_size, len(self))
+        full = len(self) // batch_size
         rng = np.random.default_rng([seed, 1])
 
-        def epoch() -> Iterator[tuple]:
+        def epoch() -> Iterator[tuple[np.ndarray, Any]]:
             order = rng.permutation(len(self))
             copies = rng.integers(self._copies, size=len(order))
-            full = len(order) // batch_size
             batches = np.split(order[: full * batch_size], full)
             if isinstance(self.activations, Ragged):
-                lengths = self.activations.lengths[self.rows.rows]
+                lengths = self.activations.lengths[self.rows.positions]
                 batches = _of_similar_length(batches, lengths, rng)
-            yield from (self._batch(batch, copies[batch]) for batch in batches)
+            yield from ((batch, copies[batch]) for batch in batches)
 
-        return self._dataset(epoch, len(self) // batch_size)
+        return self._dataset(epoch, full, label_smoothing)
 
-    def in_order(self, batch_size: int = 16) -> "tf.data.Dataset":
+    def in_order(
+        self, batch_size: int = 16, label_smoothing: float = 0
+    ) -> "tf.data.Dataset":
         """Every row once, with the first copy of each picture, ordered as `order`."""
         batches = np.array_split(self.order, -(-len(self) // batch_size))
-        return self._dataset(lambda: map(self._batch, batches), len(batches))
+        firsts = [(batch, 0) for batch in batches]
+        return self._dataset(lambda: iter(firsts), len(batches), label_smoothing)
 
     @cached_property
     def order(self) -> np.ndarray:
         """Positions of the rows, sentences sorted by length: int64 (m,)."""
         if isinstance(self.activations, Ragged):
-            return np.argsort(self.activations.lengths[self.rows.rows], kind="stable")
+            lengths = self.activations.lengths[self.rows.positions]
+            return np.argsort(lengths, kind="stable")
         return np.arange(len(self))
 
     @property
     def _copies(self) -> int:
         return 1 if isinstance(self.activations, Ragged) else self.activations.shape[1]
 
-    def _batch(self, positions: np.ndarray, copies: Any = 0) -> tuple:
-        """Activations, one-hot labels and weights of the rows at these positions."""
-        rows = self.rows.rows[positions]
+    def _inputs(self, batch: np.ndarray, copies: Any) -> np.ndarray:
+        rows = self.rows.positions[batch]
         if isinstance(self.activations, Ragged):
-            x = self.activations.padded(rows)
-        else:
-            x = self.activations[rows, copies]
-        y = np.eye(self.classes, dtype=np.float32)[self.rows.targets[positions]]
-        return x, y, self.rows.weights[positions].astype(np.float32)
+            return self.activations.padded(rows)
+        return self.activations[rows, copies]
 
-    def _dataset(self, epoch: Any, steps: int) -> "tf.data.Dataset":
-        """A `tf.data.Dataset` of this many batches, made anew for each epoch."""
+    def _dataset(self, epoch: Any, steps: int, smoothing: float) -> "tf.data.Dataset":
+        """Batches (activations, soft labels, weights), made anew for each epoch."""
         # Keras takes the shapes of a PyDataset from its first two batches, and where
         # these are equally long would refuse sentences of another length.
         import tensorflow as tf
 
+        soft = (1 - smoothing) * np.eye(self.classes) + smoothing / self.classes
+        soft = soft.astype(np.float32)[self.rows.targets]
+        weights = self.rows.weights.astype(np.float32)
+
+        def batches() -> Iterator[tuple]:
+            for batch, copies in epoch():
+                yield self._inputs(batch, copies), soft[batch], weights[batch]
+
+        example = self._inputs(np.arange(1), 0)
+        shape: list[int | None] = [None, *example.shape[1:]]
         if isinstance(self.activations, Ragged):
-            dtype = self.activations.values.dtype
-            shape = (None, None, *self.activations.values.shape[1:])
-        else:
-            dtype = self.activations.dtype
-            shape = (None, *self.activations.shape[2:])
+            shape[1] = None  # sentences differ in length
         signature = (
-            tf.TensorSpec(shape, tf.as_dtype(dtype)),
+            tf.TensorSpec(shape, example.dtype),
             tf.TensorSpec((None, self.classes), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )
-        dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         return dataset.prefetch(2)
 
@@ -148,6 +153,7 @@ class Batches:
 def _of_similar_length(
     batches: list[np.ndarray], lengths: np.ndarray, rng: np.random.Generator
 ) -> list[np.ndarray]:
+    """Rows of some batches at a time sorted by length, the batches in random order."""
     by_length: list[np.ndarray] = []
     for start in range(0, len(batches), BATCHES_SORTED):
         some = batches[start : start + BATCHES_SORTED]

@@ -1,6 +1,7 @@
 """What `fine_tune` and `train_classifier` return: predictions, and their evaluation."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Classifier:
         predicted = self.predict(X)
         labels = validation.labels(y, len(predicted))
         if (labels.dtype.kind == "U") != (self.classes_.dtype.kind in "UO"):
-            raise _unknown_label(labels[0].item())
+            self.positions(labels, len(labels))  # refuses them
         weights = validation.weights(sample_weight, len(labels))
         return float(np.average(predicted == labels, weights=weights))
 
@@ -64,17 +65,13 @@ def positions_among(classes: np.ndarray, labels: ArrayLike, count: int) -> np.nd
     """The positions of these `count` labels among sorted classes: int64 (count,)."""
     labels = validation.labels(labels, count)
     known = set(classes.tolist())
-    for label in labels.tolist():
-        if label not in known:
-            raise _unknown_label(label)
+    unknown = [label for label in labels.tolist() if label not in known]
+    if unknown:
+        raise UserInputError(
+            f"The labels hold {validation.shown(unknown[0])}, which is not among the "
+            "classes that the classifier was trained on."
+        )
     return np.searchsorted(classes, labels)
-
-
-def _unknown_label(label: object) -> UserInputError:
-    return UserInputError(
-        f"The labels hold {validation.shown(label)}, which is not among the classes "
-        "that the classifier was trained on."
-    )
 
 
 class FineTuned(Classifier):
@@ -90,25 +87,31 @@ class FineTuned(Classifier):
         "loss", "accuracy" and, with validation rows, "val_loss" and "val_accuracy":
         a list with the value of each epoch, as in Keras' `History.history`.
     record : dict
-        What happened, ready for JSON: "from_block", "augmentations", "rows" ("training"
-        and "validation"), "settings", "seconds" of each stage, "probe" (val_accuracy
-        and val_loss), "best_epoch" (0: no epoch was better than the probe),
-        "resumed_after" (epochs), "moved" (block → how far, see `tl.checks.moved`) and
-        "changed" (paths of the weights that training changed).
+        What happened, ready for JSON: "from_block", "augmentations", "rows",
+        "settings", "seconds" of each stage, "probe", "best_epoch" (0: no epoch was
+        better than the probe), "resumed_after" (epochs), "moved" (block → how far, see
+        `tl.checks.moved`) and "changed" (paths of the weights that training changed).
     """
 
     def __init__(
         self,
-        model: "keras.Model",
+        build: Callable[[], "keras.Model"],
         classes: np.ndarray,
         class_names: list[str] | None,
         history: dict[str, list[float]],
         record: dict[str, Any],
         predict_with: Callable,
     ) -> None:
-        self.model, self.history, self.record = model, history, record
+        self.history, self.record = history, record
         self.classes_, self._class_names = classes, class_names
-        self._predict_with = predict_with
+        self._build, self._predict_with = build, predict_with
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The network, which is built when it is first asked for."""
+        network = self._build()
+        del self._build  # it holds the weights, too
+        return network
 
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])

@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import tables, validation
-from ..errors import UserInputError, printable
+from ..errors import UserInputError
 
 if TYPE_CHECKING:
     import keras
-
-
-MOST_CLASSES = 10_000  # a confusion matrix of so many classes has 0.8 GB
 
 
 def keras_outputs(network: "keras.Model", inputs: ArrayLike) -> np.ndarray:
@@ -39,14 +36,12 @@ class ConfusionMatrix:
     Examples
     --------
     >>> matrix = ConfusionMatrix.of([0, 0, 1], [0, 1, 1], ["cat", "dog"])
-    >>> matrix.counts.tolist()
-    [[1, 1], [0, 1]]
-    >>> matrix.worst()
-    [('cat', 'dog', 1)]
+    >>> matrix.counts.tolist(), matrix.worst()
+    ([[1, 1], [0, 1]], [('cat', 'dog', 1)])
     """
 
-    counts: np.ndarray  # int64 (n_classes, n_classes); row: the true class
-    class_names: list[str]  # in the order of rows and columns
+    counts: np.ndarray
+    class_names: list[str]
 
     @classmethod
     def of(
@@ -56,22 +51,20 @@ class ConfusionMatrix:
         from sklearn.metrics import confusion_matrix
 
         names = validation.class_names(class_names)
-        if len(names) > MOST_CLASSES:
-            raise UserInputError(f"class_names: at most {MOST_CLASSES:,} are counted.")
-        true, other = np.asarray(labels), np.asarray(predicted)
-        is_usable = true.ndim == 1 and true.shape == other.shape and true.size
-        for positions in (true, other):
-            is_usable = is_usable and positions.dtype.kind in "ui"
-            is_usable = is_usable and 0 <= positions.min() <= positions.max() < len(
-                names
-            )
-        if not is_usable:
+        pairs = [np.asarray(labels), np.asarray(predicted)]
+        known = set(range(len(names)))
+        for each in pairs:
+            is_whole = each.ndim == 1 and each.dtype.kind in "ui" and each.size
+            if not is_whole or not set(each.tolist()) <= known:
+                raise UserInputError(
+                    f"Labels and predictions of shape {each.shape} are no positions in "
+                    f"class_names, whole numbers from 0 to {len(names) - 1}."
+                )
+        if len(pairs[0]) != len(pairs[1]):
             raise UserInputError(
-                f"Labels have shape {true.shape}, predictions {other.shape}; expected "
-                "for each row a position in class_names, a whole number from 0 to "
-                f"{len(names) - 1}."
+                f"There are {len(pairs[0])} labels and {len(pairs[1])} predictions."
             )
-        counts = confusion_matrix(true, other, labels=np.arange(len(names)))
+        counts = confusion_matrix(*pairs, labels=np.arange(len(names)))
         return cls(counts.astype(np.int64), names)
 
     @property
@@ -84,25 +77,22 @@ class ConfusionMatrix:
         top = validation.whole_number("top", top)
         mistakes = self.counts - np.diag(np.diag(self.counts))
         order = np.argsort(-mistakes, axis=None, kind="stable")[:top]
-        names = self.class_names
         pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
-        counted = [(i, j, int(mistakes[i, j])) for i, j in pairs]
-        return [(names[i], names[j], count) for i, j, count in counted if count]
+        names = self.class_names
+        counted = [(names[i], names[j], int(mistakes[i, j])) for i, j in pairs]
+        return [mistake for mistake in counted if mistake[2]]
 
     def __repr__(self) -> str:
-        names = [printable(name) for name in self.class_names]
-        cells = [["true ↓  predicted →", *names]]
-        cells += [
-            [n, *map(str, row)] for n, row in zip(names, self.counts, strict=True)
-        ]
-        return tables.as_text(cells)
+        rows = zip(self.class_names, *self.counts.T.tolist(), strict=True)
+        return repr(
+            tables.Table(("true ↓  predicted →", *self.class_names), list(rows))
+        )
 
 
 def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of an accuracy by Wilson's method (1927).
+    """Confidence interval of an accuracy, `right` of `of` predictions, by Wilson (1927).
 
-    `right` is how many of the `of` predictions were right. The interval has a width
-    even where all are.
+    It has a width even where all are right.
 
     Examples
     --------
@@ -138,7 +128,7 @@ class Gain(NamedTuple):
     @property
     def exceeds_one_standard_error(self) -> bool:
         """Whether the model is better by more than one standard error."""
-        return self.net > 0 and self.net**2 > self.gained + self.lost
+        return self.net > self.standard_error
 
 
 def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
@@ -160,8 +150,7 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
     >>> gain.net, gain.exceeds_one_standard_error
     (1, False)
     """
-    before = validation.as_array(simpler_right, "answers")
-    after = validation.as_array(right, "answers")
+    before, after = np.asarray(simpler_right), np.asarray(right)
     is_bool = before.dtype == after.dtype == np.bool_
     if before.shape != after.shape or before.ndim != 1 or not before.size * is_bool:
         raise UserInputError(

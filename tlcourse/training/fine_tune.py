@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import validation as checks
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
 from ..features.text import Ragged
 from ..native import import_tensorflow
-from .batches import Batches, Rows, split_rows
+from ..validation import as_array, names_of
+from ..validation import labels as check_labels
+from .batches import Batches, LabelledRows, split_rows
 from .classifiers import FineTuned, positions_among
-from .fitting import Model, Preparation, Settings, cut_copy, train_probe
-from .freezing import block_index
+from .freezing import block_index, freeze, unfreeze
+from .preparation import Model, Preparation, Settings
+from .probe import LinearProbe, train_classifier
 
 if TYPE_CHECKING:
+    import keras
+
     from ..features.pictures import Images
     from ..models.wordpiece import Sentences
 
@@ -51,8 +55,7 @@ def fine_tune(
     inputs, labels
         Pictures or sentences as for `extract_features`; whole numbers or text, (n,).
     from_block : str, int or None
-        The first block to train, by name, or how many of the last blocks; None: the
-        whole network.
+        The first block to train, by name, or how many of the last blocks; None: all.
     validation : float or (inputs, labels)
         Share of each class, or a set of its own, or 0. With it the weights of the epoch
         with the best validation accuracy are kept, else the last.
@@ -69,12 +72,17 @@ def fine_tune(
     **settings
         epochs, batch_size, learning_rate (the highest, after a warm-up), weight_decay,
         dropout (in front of the head), label_smoothing, patience (epochs without a
-        better validation accuracy) and seed. Their defaults are those of
-        `tlcourse.training.fitting.Settings` and, for text, of `model.settings`.
+        better validation accuracy) and seed: see `tlcourse.training.preparation`.
 
     Returns
     -------
     FineTuned
+
+    Raises
+    ------
+    UserInputError
+        Unknown block or setting, one class only, or labels, names, weights or
+        validation rows that do not fit the inputs.
 
     References
     ----------
@@ -123,9 +131,7 @@ def prepare_fine_tuning(
     engine: str | None = None,
     seed: int = 0,
 ) -> Preparation:
-    """Compute once what many fine-tunings on the same rows share.
-
-    These are the activations at the cut, and the linear probe.
+    """Compute once the activations and the probe that many fine-tunings share.
 
     Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
     of trainings without another one.
@@ -134,53 +140,80 @@ def prepare_fine_tuning(
     -------
     Preparation
         Its `run(**settings)` trains, again and again.
+
+    Raises
+    ------
+    UserInputError
+        As `fine_tune`.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> digits = tl.load_dataset("digits").train.sample(2)
+    >>> model = tl.load_pretrained_model()
+    >>> preparation = tl.prepare_fine_tuning(
+    ...     model, digits.images, digits.labels, 1, validation=0, augmentations=1
+    ... )
+    >>> [len(preparation.run(epochs=epochs).history["loss"]) for epochs in (1, 2)]
+    [1, 2]
     """
-    first = first_block(model, from_block)
-    names = None if class_names is None else checks.class_names(class_names)
+    first, seed = first_block(model, from_block), Settings(seed=seed).seed
     is_dask(engine)  # refuses an unknown one
-    cache, seed = checks.flag("cache", cache), Settings(seed=seed).seed
     copies = model.augmentations(augmentations)
-    count = _count(model, inputs, labels)
     own_set = validation if isinstance(validation, tuple) else None
+    share = 0 if isinstance(validation, tuple) else validation
     if own_set is not None and len(own_set) != 2:
         raise UserInputError("validation is a tuple; expected (inputs, labels).")
-    share = checks.number("validation", validation if own_set is None else 0, 0, 0.999)
-    classes, rows, held_out = split_rows(labels, sample_weight, count, share, seed)
-    names = checks.names_of(classes, names)
-    if own_set is not None:
+    count = _count(model, inputs, labels)
+    classes, rows, held = split_rows(labels, sample_weight, count, share, seed)
+    names = names_of(classes, class_names)
+    if own_set:
         count = _count(model, *own_set)
         targets = positions_among(classes, own_set[1], count)
-        held_out = Rows(np.arange(count), targets, np.ones(count))
+        held = LabelledRows(np.arange(count), targets, np.ones(count))
+
     import_tensorflow()
     gc.collect()  # networks refer to themselves in circles
     started = time.perf_counter()
     blocks = list(model.blocks)
     last_frozen = blocks[blocks.index(first) - 1] if first else None
-    activations = others = _activations(
-        model, last_frozen, inputs, labels, copies, cache, engine
-    )
-    if own_set is not None:
-        others = _activations(model, last_frozen, *own_set, copies[:1], cache, engine)
+
+    def computed(inputs: Any, labels: ArrayLike, copies: tuple[str, ...]) -> Any:
+        """The output of the last frozen block: (n, copies, …), or `Ragged`."""
+        rows = model.activations(inputs, last_frozen, copies, cache, engine)
+        check_labels(labels, len(rows))  # a tf.data.Dataset is counted only now
+        alone = len(copies) == 1 and not isinstance(rows, Ragged)
+        return rows[:, None] if alone else rows
+
+    activations = others = computed(inputs, labels, copies)
+    if own_set:
+        others = computed(*own_set, copies[:1])
+    prepared = time.perf_counter()
+    network = model.copy_network()
+    if last_frozen is None:
+        unfreeze(network)
+    else:
+        freeze(network, up_to=last_frozen)
+    cut = model.blocks[last_frozen][-1] if last_frozen else network.layers[0].name
     training = Batches(activations, rows, len(classes))
-    held = Batches(others, held_out, len(classes)) if held_out else None
-    seconds = {"activations": time.perf_counter() - started}
-    network, cut = cut_copy(model, last_frozen)
-    probe = train_probe(network, cut, training, seed)
-    seconds["probe"] = time.perf_counter() - started - seconds["activations"]
+    probe = _train_probe(network, cut, training, seed)
     release_all()  # training needs the memory more
     return Preparation(
-        model,
-        first,
-        last_frozen,
-        copies,
-        classes,
-        names,
-        training,
-        held,
-        probe,
-        seconds,
-        seed,
-        network,
+        model=model,
+        first_block=first,
+        augmentations=copies,
+        classes=classes,
+        class_names=names,
+        training=training,
+        validation=Batches(others, held, len(classes)),
+        network=network,
+        cut=cut,
+        probe=probe,
+        seconds={
+            "activations": prepared - started,
+            "probe": time.perf_counter() - prepared,
+        },
+        seed=seed,
     )
 
 
@@ -200,21 +233,20 @@ def first_block(model: Model, from_block: str | int | None) -> str | None:
 def _count(model: Model, inputs: "Images | Sentences", labels: ArrayLike) -> int:
     """How many inputs; of a tf.data.Dataset as many as labels, until it is read."""
     count = model.count(inputs)
-    return checks.as_array(labels, "labels").size if count is None else count
+    return as_array(labels, "labels").size if count is None else count
 
 
-def _activations(
-    model: Model,
-    last_frozen: str | None,
-    inputs: "Images | Sentences",
-    labels: ArrayLike,
-    copies: tuple[str, ...],
-    cache: bool,
-    engine: str | None,
-) -> np.ndarray | Ragged:
-    """The output of the last frozen block: (n, copies, ...), or `Ragged`."""
-    result = model.activations(inputs, last_frozen, copies, cache, engine)
-    checks.labels(labels, len(result))  # a tf.data.Dataset has been counted only now
-    if isinstance(result, Ragged) or len(copies) > 1:
-        return result
-    return result[:, None]
+def _train_probe(
+    network: "keras.Model", cut: str, training: Batches, seed: int
+) -> LinearProbe:
+    """A linear probe on the features of the pretrained network."""
+    import keras
+
+    tail = keras.Model(network.get_layer(cut).output, network.output)
+    # Not `predict`: to trace it would take longer than most calls.
+    batches = [np.asarray(tail(x, training=False)) for x, _, _ in training.in_order()]
+    features = np.concatenate(batches)[np.argsort(training.order, kind="stable")]
+    _, targets, weights = training.rows
+    return train_classifier(
+        features, targets, sample_weight=weights, seed=seed, common_scale=True
+    )

@@ -1,4 +1,4 @@
-"""Freeze and unfreeze by blocks, and a table of what is frozen."""
+"""Freeze and unfreeze by blocks, a table of what is frozen, and how far it moved."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import keras
 
     from ..models.blocks import HasNetwork
+
+LISTED = 4  # names that a message lists before it says how many more there are
+# Good fine-tunings of this course stay far below; rates a hundred times too high are
+# beyond it after a few steps.
+FAR = 0.25
 
 
 def freeze(
@@ -43,13 +48,20 @@ def freeze(
     ------
     UserInputError
         Unknown block or count; no model, not built, or several pretrained networks.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
+    >>> tl.freeze(network, up_to=14).trainable < tl.freeze(network, up_to=3).trainable
+    True
     """
     parts = find_blocks(model)
-    names, name = list(parts.blocks), parts.network.name
+    names = list(parts.blocks)
     last = len(names) - 1
     if up_to is not None:
-        last = block_index(names, up_to, "up_to", name)
-    return _apply(parts, {block: index > last for index, block in enumerate(names)})
+        last = block_index(names, up_to, "up_to", parts.network.name)
+    return _apply(parts, names[: last + 1], names[last + 1 :])
 
 
 def unfreeze(
@@ -64,12 +76,28 @@ def unfreeze(
     from_block : str, int or None
         The first block to train, by name, or how many of the last blocks; None: all.
         Blocks in front of it stay as they are.
+
+    Returns
+    -------
+    FreezeTable
+
+    Raises
+    ------
+    UserInputError
+        As `freeze`.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
+    >>> [row.block for row in tl.unfreeze(network, 1).rows if row.state != "frozen"]
+    ['head', 'your layers']
     """
     parts = find_blocks(model)
-    names, name, first = list(parts.blocks), parts.network.name, 0
+    names, first = list(parts.blocks), 0
     if from_block is not None:
-        first = block_index(names, from_block, "from_block", name)
-    return _apply(parts, dict.fromkeys(names[first:], True))
+        first = block_index(names, from_block, "from_block", parts.network.name)
+    return _apply(parts, [], names[first:])
 
 
 class Row(NamedTuple):
@@ -80,7 +108,6 @@ class Row(NamedTuple):
     parameters: int
     share: float  # of all the model's parameters, in percent
     trainable: int  # how many of the parameters are
-    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -105,16 +132,13 @@ class FreezeTable:
         """How many of them `fit` trains."""
         return sum(row.trainable for row in self.rows)
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        def cells(block: str, state: str, *numbers: float) -> tuple[str, ...]:
-            parameters, share, trainable = numbers
-            return block, state, f"{parameters:,}", f"{share:.1f} %", f"{trainable:,}"
-
-        return [
-            ("block", "state", "parameters", "share", "trainable"),
-            *(cells(*row[:5]) for row in self.rows),
-            cells("all", "", self.parameters, 100.0, self.trainable),
+    def _cells(self) -> list[list[str]]:
+        total = Row("all", "", self.parameters, 100.0, self.trainable)
+        rows = [
+            (*row[:3], f"{row.share:.1f} %", row.trainable)
+            for row in (*self.rows, total)
         ]
+        return tables.Table(Row._fields, rows).texts()
 
     def _sentences(self) -> list[str]:
         warnings = [f"Warning: {text}" for text in self.warnings]
@@ -133,6 +157,9 @@ def table(
     parts: Parts, notes: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> FreezeTable:
     """The table of a model as it is now."""
+    import keras
+
+    normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
     trained = {id(weight) for weight in parts.network.trainable_weights}
     total = sum(_count(layer.weights) for layer in leaves(parts.network)) or 1
     rows = []
@@ -140,27 +167,16 @@ def table(
         weights = {id(weight): weight for layer in layers for weight in layer.weights}
         count = _count(weights.values())
         trainable = _count(weight for key, weight in weights.items() if key in trained)
-        names = tuple(layer.name for layer in layers)
-        state = _state(layers, trained, trainable)
-        rows.append(Row(block, state, count, 100 * count / total, trainable, names))
+        flags = [
+            any(id(weight) in trained for weight in layer.weights)
+            for layer in layers
+            if layer.weights and not isinstance(layer, normalisation)
+        ]
+        state = "partly" if trainable else "frozen"
+        if trainable and all(flags):
+            state = "trainable"
+        rows.append(Row(block, state, count, 100 * count / total, trainable))
     return FreezeTable(parts.network.name, rows, tuple(notes), tuple(warnings))
-
-
-def _state(layers: list, trained: set[int], trainable: int) -> str:
-    """Whether a block is trainable, by its layers other than normalisation."""
-    import keras
-
-    normalisation = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    states = {
-        any(id(weight) in trained for weight in layer.weights)
-        for layer in layers
-        if layer.weights and not isinstance(layer, normalisation)
-    }
-    if not states:  # nothing but normalisation
-        return "trainable" if trainable else "frozen"
-    if states == {False}:
-        return "partly" if trainable else "frozen"
-    return "trainable" if states == {True} else "partly"
 
 
 def _count(weights: "Iterable[keras.Variable]") -> int:
@@ -181,24 +197,20 @@ def block_index(names: list[str], block: str | int, argument: str, model: str) -
     return int(block) - 1 if argument == "up_to" else len(names) - int(block)
 
 
-def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
+def _apply(parts: Parts, frozen: list[str], trained: list[str]) -> FreezeTable:
     """Set the flags of these blocks, batch normalisation last, and compile again."""
-    network = parts.network
-    settings = _compile_settings(network)  # may refuse, before anything is changed
-    others = _layers_within(parts, set(trainable), inside=False)
-    kept = [(layer, layer.trainable) for layer in others]
+    others = [name for name in parts.blocks if name not in (*frozen, *trained)]
+    kept = [(layer, layer.trainable) for layer in _layers_within(parts, others)]
     # Containers first: their setter overwrites the flags within. A frozen container
     # would train a trainable layer all the same, but not count it as trainable.
-    for model in containers(network):
-        model.trainable = True
-    for layer in parts.own:
+    for layer in (*containers(parts.network), *parts.own):
         layer.trainable = True
     for layer, flag in kept:
         layer.trainable = flag
-    for flag in (True, False):  # False last: two blocks may share a layer
-        blocks = {block for block, chosen in trainable.items() if chosen is flag}
-        for layer in _layers_within(parts, blocks):
-            layer.trainable = flag
+    for layer in _layers_within(parts, trained):
+        layer.trainable = True
+    for layer in _layers_within(parts, frozen):  # last: blocks may share a layer
+        layer.trainable = False
     norms = batch_norms([layer for layers in parts.blocks.values() for layer in layers])
     for norm in norms:
         norm.trainable = False
@@ -206,49 +218,65 @@ def _apply(parts: Parts, trainable: dict[str, bool]) -> FreezeTable:
         f"Batch norm: the {len(norms)} of the pretrained part stay frozen: trainable, "
         "they would replace their means and variances by those of your batches."
     )
-    return table(parts, [note] * bool(norms) + [_compile(network, settings)])
+    return table(parts, [note] * bool(norms) + [_compile_again(parts.network)])
 
 
-def _layers_within(parts: Parts, blocks: set[str], inside: bool = True) -> list:
-    """The layers of these blocks, or of all others, and the layers within them."""
-    chosen = [block for block in parts.blocks if (block in blocks) is inside]
-    layers = [layer for block in chosen for layer in parts.blocks[block]]
+def _layers_within(parts: Parts, blocks: Iterable[str]) -> list:
+    """The layers of these blocks, and the layers within them."""
+    layers = [layer for block in blocks for layer in parts.blocks[block]]
     return [part for layer in layers for part in layer._flatten_layers()]
 
 
-def _compile_settings(network: "keras.Model") -> dict | None:
-    """What the model was compiled with, with a new optimizer; None if it was not."""
+def _compile_again(network: "keras.Model") -> str:
+    """Compile as before, with a new optimizer, and return a sentence about it."""
     import keras
 
     if not network.compiled or type(network).compile is not keras.Model.compile:
-        return None
-    settings = dict(network._compile_config.config)
-    optimizer = settings["optimizer"]
-    if optimizer is None:
-        return settings
-    try:
-        config = optimizer.get_config()
-        if callable(rate := getattr(optimizer, "_learning_rate", None)):
-            config["learning_rate"] = rate  # a schedule is used again
-        settings["optimizer"] = type(optimizer).from_config(config)
-    except Exception as error:  # a custom optimizer may raise anything
-        raise UserInputError(
-            f"The optimizer {type(optimizer).__name__} cannot be made anew ({error}), "
-            "so the model cannot be compiled again. Freeze first, then compile."
-        ) from error
-    return settings
-
-
-def _compile(network: "keras.Model", settings: dict | None) -> str:
-    """Compile again, and return a sentence about it."""
-    if settings is None:
         network.compiled = False  # so that fit refuses
         return (
             f"Compile: {network.name!r} is not compiled, or has a compile method of "
             "its own. Compile the model that you train after this call."
         )
+    settings = dict(network._compile_config.config)
+    if (optimizer := settings["optimizer"]) is not None:
+        config = optimizer.get_config()
+        if callable(rate := getattr(optimizer, "_learning_rate", None)):
+            config["learning_rate"] = rate  # a schedule is used again
+        settings["optimizer"] = type(optimizer).from_config(config)
     network.compile(**settings)
     return (
         "Compile: the model was compiled again with the same loss and metrics, and a "
         f"new optimizer ({type(network.optimizer).__name__}), whose state is reset."
     )
+
+
+# How far training has moved what was pretrained
+
+
+def share_moved(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """‖after − before‖ / ‖before‖ over all arrays; infinite if any is not finite."""
+    norms = [
+        (np.linalg.norm(after - before), np.linalg.norm(before))
+        for before, after in pairs
+    ]
+    distance, length = np.linalg.norm(np.array(norms, np.float64), axis=0)
+    share = distance / length if length else 0.0
+    return float(share) if np.isfinite(share) else float("inf")
+
+
+def about_distance(shares: dict[str, float]) -> str:
+    """A sentence if a block has moved too far."""
+    far = [f"{block} {share:.0%}" for block, share in shares.items() if share > FAR]
+    if not far:
+        return ""
+    return (
+        f"{len(far)} of {len(shares)} blocks moved by more than {FAR:.0%} of their "
+        f"length: {some(far)}. What was pretrained is mostly gone. Load the network "
+        "again, and take a learning rate that is ten times smaller, or a hundred."
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")

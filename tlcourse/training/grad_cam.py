@@ -1,6 +1,5 @@
 """Grad-CAM: where on a picture a network finds evidence for a class."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,10 +51,23 @@ def grad_cam(
         At the network's input size, the maximum of each map 1; a map without any
         evidence for the class is 0 throughout.
 
+    Raises
+    ------
+    UserInputError
+        A classifier of features or sentences, an unknown class or layer.
+
     References
     ----------
     R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
     Gradient-based Localization", ICCV 2017.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> model = tl.load_pretrained_model()
+    >>> photographs = tl.load_dataset("samples").test.images[:2]
+    >>> tl.grad_cam(tl.add_head(model, 3), photographs, 0).shape
+    (2, 224, 224)
     """
     network: Any = getattr(classifier, "model", classifier)
     shape = getattr(network, "input_shape", ())
@@ -64,17 +76,36 @@ def grad_cam(
             f"grad_cam was given a {type(classifier).__name__}; expected a network "
             "from tl.fine_tune, or of Keras, that takes pictures, not features."
         )
-    size = tuple(shape[1:3])
+    size, feature_map = tuple(shape[1:3]), _feature_map(network, layer)
     pixels = compute(
         Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
     )
-    evidence = _evidence(network, layer)
     targets = np.full(len(pixels), PREDICTED)
     if classes is not None:
         labels = validation.as_array(classes, "classes")
         labels = np.full(len(pixels), labels) if labels.ndim == 0 else labels
         known = getattr(classifier, "classes_", np.arange(network.output_shape[-1]))
         targets = positions_among(known, labels, len(pixels))
+    tf = import_tensorflow()
+    import keras
+
+    head = network.layers[-1]
+    model = keras.Model(network.inputs[0], [feature_map, head.input])
+
+    # As a graph it keeps no more activations than the gradient needs.
+    @tf.function(reduce_retracing=True)
+    def evidence(pixels: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(pixels)  # a network that is frozen as a whole leaves no tape
+            activations, embedding = model(pixels, training=False)
+            # Before the softmax, whose gradient vanishes at high confidence.
+            scores = embedding @ head.kernel + head.bias
+            targets = tf.where(targets == PREDICTED, tf.argmax(scores, 1), targets)
+            score = tf.gather(scores, targets, axis=1, batch_dims=1)
+        gradient = tape.gradient(score, activations)
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+        return tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1))
+
     maps: list[np.ndarray] = []
     for start in range(0, len(pixels), BATCH):
         batch = pixels[start : start + BATCH].astype(np.float32)
@@ -82,50 +113,17 @@ def grad_cam(
     return np.stack([_resized(each, size) for each in maps])
 
 
-def _evidence(network: "keras.Model", layer: str | None) -> Callable:
-    """A function: pixels and classes → evidence at each position of a feature map.
-
-    Scores are taken before the softmax, whose gradient vanishes at high confidence.
-    """
-    tf = import_tensorflow()
-    import keras
-
-    head = network.layers[-1]
-    outputs = [_feature_map(network, layer), head.input]
-    model = keras.Model(network.inputs[0], outputs)
-
-    # As a graph it keeps no more activations than the gradient needs.
-    @tf.function(reduce_retracing=True)
-    def evidence(pixels: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(pixels)  # a network that is frozen as a whole leaves no tape
-            feature_map, embedding = model(pixels, training=False)
-            scores = embedding @ head.kernel + head.bias
-            targets = tf.where(targets == PREDICTED, tf.argmax(scores, 1), targets)
-            score = tf.gather(scores, targets, axis=1, batch_dims=1)
-        gradient = tape.gradient(score, feature_map)
-        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
-        return tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))
-
-    return evidence
-
-
 def _feature_map(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":
     """The output of the layer of that name, or of the last one with a feature map."""
-    outputs = {each.name: each.output for each in network.layers}
     maps = {
-        name: output
-        for name, output in outputs.items()
-        if len(output.shape) == 4 and output.shape[1] * output.shape[2] > 1
+        each.name: each.output
+        for each in network.layers
+        if len(each.output.shape) == 4
+        and each.output.shape[1] * each.output.shape[2] > 1
     }
     if layer is None:
         return list(maps.values())[-1]
-    if not isinstance(layer, str) or layer not in maps:
-        raise UserInputError(
-            f"{network.name!r} has no layer {validation.shown(layer)} with a feature "
-            f"map. The last ones that have one: {', '.join(list(maps)[-5:])}."
-        )
-    return maps[layer]
+    return maps[validation.one_of("layer", layer, maps)]
 
 
 def _resized(small: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -15,12 +15,11 @@ from .. import validation
 from ..datasets.core import Dataset, Split
 from ..errors import UserInputError
 from ..models.load import load_pretrained_model
-from ..models.text import PretrainedTextModel
 from ..progress import progress_bar
 from .classifiers import FineTuned
 from .evaluation import keras_outputs
 from .fine_tune import fine_tune
-from .fitting import Model
+from .preparation import Model
 from .probe import train_classifier
 
 METHODS = ("probe", "fine-tune")
@@ -65,29 +64,24 @@ class LearningCurve:
         Interpolated between two points on a logarithmic axis.
         """
         accuracy = validation.number("accuracy", accuracy, 0, 1)
-        before = None
-        for point in self._points_of(method):
-            if point.mean >= accuracy:
-                if before is None:
-                    return float(point.rows)
-                share = (accuracy - before.mean) / (point.mean - before.mean)
-                return _between(before.rows, point.rows, share)
-            before = point
-        return None
+        points = self._points_of(method)
+        above = [index for index, point in enumerate(points) if point.mean >= accuracy]
+        if not above or above[0] == 0:
+            return float(points[0].rows) if above else None
+        before, after = points[above[0] - 1 : above[0] + 1]
+        share = (accuracy - before.mean) / (after.mean - before.mean)
+        return _between(before.rows, after.rows, share)
 
     def crossing(self, first: str, second: str) -> float | None:
         """Labels in total from which on `second` is better on average, or None."""
-        pairs = zip(self._points_of(first), self._points_of(second), strict=True)
-        gaps = [other.mean - one.mean for one, other in pairs]
-        rows = [point.rows for point in self._points_of(first)]
-        if gaps[-1] <= 0:
-            return None
+        ones, others = self._points_of(first), self._points_of(second)
+        gaps = [b.mean - a.mean for a, b in zip(ones, others, strict=True)]
         worse = [index for index, gap in enumerate(gaps) if gap <= 0]
-        if not worse:
-            return float(rows[0])
-        before, after = worse[-1], worse[-1] + 1
-        share = -gaps[before] / (gaps[after] - gaps[before])
-        return _between(rows[before], rows[after], share)
+        if not worse or worse[-1] == len(gaps) - 1:
+            return None if worse else float(ones[0].rows)
+        last = worse[-1]
+        share = -gaps[last] / (gaps[last + 1] - gaps[last])
+        return _between(ones[last].rows, ones[last + 1].rows, share)
 
     def _points_of(self, method: str) -> list[Point]:
         return self.points[validation.one_of("method", method, self.points)]
@@ -112,11 +106,16 @@ class LearningCurve:
     @classmethod
     def of(cls, record: dict) -> "LearningCurve":
         """The curve with this `record()`, such as `tl.results` returns."""
-        methods = record["points"].items()
         points = {
-            method: [Point(**point) for point in each] for method, each in methods
+            method: [Point(**point) for point in each]
+            for method, each in record["points"].items()
         }
         return cls(record["name"], record["seeds"], points)
+
+
+def _between(low: float, high: float, share: float) -> float:
+    """A number of labels between two others, on a logarithmic axis."""
+    return float(low * (high / low) ** share)
 
 
 def learning_curve(
@@ -143,6 +142,15 @@ def learning_curve(
     model : PretrainedModel or PretrainedTextModel, optional
         By default efficientnet_lite0, which takes pictures.
 
+    Returns
+    -------
+    LearningCurve
+
+    Raises
+    ------
+    UserInputError
+        Unknown method, numbers that do not ascend, or a model for other inputs.
+
     Examples
     --------
     >>> import tlcourse as tl
@@ -160,39 +168,6 @@ def learning_curve(
             f"{validation.shown(model)}; expected a data set of tl.load_dataset, and a "
             "model of tl.load_pretrained_model, or None."
         )
-    counts = _check_counts(labels_per_class)
-    if isinstance(seeds, int | np.integer):
-        seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
-    seeds = [validation.seed(seed) for seed in validation.elements(seeds)]
-    if not seeds:
-        raise UserInputError("seeds is empty; expected a number from 1, or seeds.")
-    functions = _functions(methods, dataset, model)
-    points: dict[str, list[Point]] = {name: [] for name in functions}
-    total = len(functions) * len(counts) * len(seeds)
-    with progress_bar(total=total, desc="Learning curve") as progress:
-        for count in counts:
-            splits = [_rows(dataset.train, count, seed) for seed in seeds]
-            for name, function in functions.items():
-                pairs = []
-                for rows, seed in zip(splits, seeds, strict=True):
-                    pairs.append(function(rows, seed))
-                    progress.update()
-                accuracies, seconds = map(list, zip(*pairs, strict=True))
-                points[name].append(Point(count, len(splits[0]), accuracies, seconds))
-    return LearningCurve(dataset.name, seeds, points)
-
-
-def _rows(split: Split, count: int | None, seed: int) -> np.ndarray:
-    """The positions of so many rows per class; None: all."""
-    return np.arange(len(split)) if count is None else split.sample_rows(count, seed)
-
-
-def _between(low: float, high: float, share: float) -> float:
-    """A number of labels between two others, on a logarithmic axis."""
-    return float(low * (high / low) ** share)
-
-
-def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
     counts = list(validation.elements(labels_per_class))
     numbers = counts[:-1] if counts and counts[-1] is None else counts
     for number in numbers:
@@ -202,7 +177,26 @@ def _check_counts(labels_per_class: Sequence[int | None]) -> list[int | None]:
             f"labels_per_class is {validation.shown(labels_per_class)}; expected "
             "ascending numbers from 1, and perhaps None, last, for all."
         )
-    return counts
+    if isinstance(seeds, int | np.integer):
+        seeds = range(validation.whole_number("seeds", seeds, 1, 1000))
+    seeds = [validation.seed(seed) for seed in validation.elements(seeds)]
+    functions = _functions(methods, dataset, model)
+    if not seeds or not functions:
+        raise UserInputError("methods or seeds is empty; expected one at least.")
+    points: dict[str, list[Point]] = {name: [] for name in functions}
+    total = len(functions) * len(counts) * len(seeds)
+    with progress_bar(total=total, desc="Learning curve") as progress:
+        for count in counts:
+            for name, function in functions.items():
+                pairs = []
+                for seed in seeds:
+                    split = dataset.train
+                    split = split if count is None else split.sample(count, seed)
+                    pairs.append(function(split, seed))
+                    progress.update()
+                accuracies, seconds = map(list, zip(*pairs, strict=True))
+                points[name].append(Point(count, len(split), accuracies, seconds))
+    return LearningCurve(dataset.name, seeds, points)
 
 
 def _functions(
@@ -210,27 +204,26 @@ def _functions(
     dataset: Dataset,
     model: Model | None,
 ) -> dict[str, Callable]:
-    """Method → function (rows, seed) → accuracy and seconds."""
+    """Method → function (split, seed) → accuracy and seconds."""
     if not isinstance(methods, Mapping):
         names = (methods,) if isinstance(methods, str) else validation.elements(methods)
         methods = {name: name for name in names}
-    if not methods:
-        raise UserInputError(f"methods is empty; expected {' or '.join(METHODS)}.")
-    is_text = dataset.train.kind == "sentences"
     functions: dict[str, Callable] = {}
     for name, method in methods.items():
-        if not callable(method):
-            if is_text and not isinstance(model, PretrainedTextModel):
-                raise UserInputError(
-                    "The data set holds sentences; expected a text model: "
-                    'model=tl.load_pretrained_model("minilm").'
-                )
-            model = model or load_pretrained_model()
-            if validation.one_of("method", method, METHODS) == "probe":
-                functions[name] = _Probes(dataset, model)
-                continue
-            method = partial(_fine_tune, model)
-        functions[name] = partial(_own_method, dataset, method)
+        if callable(method):
+            functions[name] = partial(_own_method, dataset, method)
+            continue
+        validation.one_of("method", method, METHODS)
+        model = model or load_pretrained_model()
+        if model.kind != dataset.train.kind:
+            raise UserInputError(
+                f"The data set holds {dataset.train.kind}, and {model.name} takes "
+                f'{model.kind}: model=tl.load_pretrained_model("minilm") is for text.'
+            )
+        if method == "probe":
+            functions[name] = _probes(dataset, model)
+        else:
+            functions[name] = partial(_own_method, dataset, partial(_fine_tune, model))
     return functions
 
 
@@ -240,11 +233,11 @@ def _accuracy(predicted: Any, dataset: Dataset) -> float:
 
 
 def _own_method(
-    dataset: Dataset, method: Callable, rows: np.ndarray, seed: int
+    dataset: Dataset, method: Callable, split: Split, seed: int
 ) -> tuple[float, float]:
     """Accuracy and seconds of a function (split, seed)."""
     started = time.perf_counter()
-    trained = method(dataset.train.select(rows), seed)
+    trained = method(split, seed)
     seconds = time.perf_counter() - started
     inputs, keras = dataset.test.inputs, sys.modules.get("keras")
     if keras and isinstance(trained, keras.Model):
@@ -262,24 +255,22 @@ def _fine_tune(model: Model, split: Split, seed: int) -> FineTuned:
     )
 
 
-class _Probes:
+def _probes(dataset: Dataset, model: Model) -> Callable:
     """Linear probes on cached features, whose cost is counted for every split."""
+    some = dataset.train.inputs[: min(TIMED, len(dataset.train))]
+    model.extract_features(some[:1], cache=False)  # starts the engine
+    started = time.perf_counter()
+    model.extract_features(some, cache=False)
+    seconds_per_row = (time.perf_counter() - started) / len(some)
+    test_features = model.extract_features(dataset.test.inputs)
 
-    def __init__(self, dataset: Dataset, model: Model) -> None:
-        self._dataset, self._model = dataset, model
-        some = dataset.train.inputs[: min(TIMED, len(dataset.train))]
-        model.extract_features(some[:1], cache=False)  # starts the engine
-        started = time.perf_counter()
-        model.extract_features(some, cache=False)
-        self._seconds_per_row = (time.perf_counter() - started) / len(some)
-        self._test_features = model.extract_features(dataset.test.inputs)
-
-    def __call__(self, rows: np.ndarray, seed: int) -> tuple[float, float]:
-        split = self._dataset.train.select(rows)
-        features = self._model.extract_features(split.inputs)
+    def probe(split: Split, seed: int) -> tuple[float, float]:
+        features = model.extract_features(split.inputs)
         started = time.perf_counter()
         probe = train_classifier(
             features, split.labels, sample_weight=split.weights, seed=seed
         )
-        seconds = time.perf_counter() - started + len(rows) * self._seconds_per_row
-        return _accuracy(probe.predict(self._test_features), self._dataset), seconds
+        seconds = time.perf_counter() - started + len(split) * seconds_per_row
+        return _accuracy(probe.predict(test_features), dataset), seconds
+
+    return probe

@@ -38,7 +38,7 @@ def add_head(
     hidden : int or sequence of int
         Units of Dense layers with ReLU between the features and the output.
     dropout : float
-        Share of the features before the output that is set to 0 at random.
+        In front of the output.
     learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
         Of Adam.
 
@@ -46,6 +46,11 @@ def add_head(
     -------
     keras.Model
         Pixels, or token ids as `model.tokenize` returns them, → probabilities.
+
+    Raises
+    ------
+    UserInputError
+        No pretrained model, or a number out of range.
 
     Examples
     --------
@@ -74,12 +79,13 @@ def add_head(
         x = keras.layers.Dense(number, activation="relu", name=f"hidden_{index}")(x)
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    if classes == 2:
-        head = keras.layers.Dense(1, activation="sigmoid", name="new_head")
-        loss = "binary_crossentropy"
-    else:
-        head = keras.layers.Dense(classes, activation="softmax", name="new_head")
-        loss = "sparse_categorical_crossentropy"
+    is_binary = classes == 2
+    head = keras.layers.Dense(
+        1 if is_binary else classes,
+        activation="sigmoid" if is_binary else "softmax",
+        name="new_head",
+    )
+    loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
     whole = keras.Model(network.inputs[0], head(x), name=f"{model.name}_with_head")
     freeze(whole)
     whole.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])

@@ -30,9 +30,6 @@ PRIOR_ROWS = 10  # how many rows the mean variance counts for
 class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
     """Multinomial logistic regression on standardised features.
 
-    A scikit-learn estimator for pipelines, searches and ensembles; `train_classifier`
-    fits one in one call.
-
     With few rows the variance of a single feature is mostly noise, and dividing by it
     would amplify noise. So each variance is shrunk towards the mean variance, as if
     `PRIOR_ROWS` rows had that one; with hundreds of rows nothing of it is left.
@@ -48,7 +45,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         Divide all features by one number instead of each by its own. A little less
         accurate, and the better initialisation for fine-tuning: no feature that hardly
         varies gets a large weight.
-    seed : int
+    random_state : int
         Of the folds.
 
     Attributes
@@ -75,11 +72,11 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         self,
         C: float | Sequence[float] = CANDIDATES,
         common_scale: bool = False,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.C = C
         self.common_scale = common_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -90,14 +87,18 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         of weight 0 are left out.
         """
         self._class_names = None  # those of an earlier fit
-        candidates = _check_candidates(self.C)
-        seed = validation.seed(self.seed)
+        several = validation.elements(self.C) if np.iterable(self.C) else (self.C,)
+        if not several:
+            raise UserInputError("C is empty; expected a number above 0, or several.")
+        candidates = sorted(
+            validation.number("C", each, 0, above=True) for each in several
+        )
+        seed = validation.seed(self.random_state)
         common_scale = validation.flag("common_scale", self.common_scale)
         features, labels = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
         weights = validation.weights(sample_weight, len(features))
-        if not weights.all():
-            used = weights > 0
-            features, labels, weights = features[used], labels[used], weights[used]
+        used = weights > 0
+        features, labels, weights = features[used], labels[used], weights[used]
         weights = weights / weights.mean()  # scikit-learn multiplies C by them
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -106,8 +107,10 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
                 "classifier needs examples of at least two classes."
             )
         scaler = StandardScaler().fit(features, sample_weight=weights)
-        self.mean_ = scaler.mean_
-        self.scale_ = _shrunk_scale(scaler.var_, 0 if common_scale else len(features))
+        rows = 0 if common_scale else len(features)
+        shrunk = rows * scaler.var_ + PRIOR_ROWS * scaler.var_.mean()
+        shrunk /= rows + PRIOR_ROWS
+        self.mean_, self.scale_ = scaler.mean_, np.sqrt(np.where(shrunk > 0, shrunk, 1))
         features = (features - self.mean_) / self.scale_
         folds = min(5, np.bincount(targets).min())
         self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
@@ -117,8 +120,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
             if len(candidates) == 1:
                 self.C_ = candidates[0]
             elif folds >= 2:
-                folding = StratifiedKFold(folds, shuffle=True, random_state=seed)
-                splits = list(folding.split(features, targets))
+                splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
                 self.C_, self.cross_validated_accuracy_ = _cross_validate(
                     features, targets, weights, candidates, splits
                 )
@@ -185,11 +187,16 @@ def train_classifier(
     class_names : sequence of str, optional
         Names for the labels 0, 1, …; without them the labels are their own names.
     sample_weight, C, seed, common_scale
-        See `LinearProbe`.
+        See `LinearProbe`; `seed` is its `random_state`.
 
     Returns
     -------
     LinearProbe
+
+    Raises
+    ------
+    UserInputError
+        Features, labels, names or weights that cannot be used, or one class only.
 
     Examples
     --------
@@ -211,34 +218,18 @@ def train_classifier(
     return probe
 
 
-def _check_candidates(C: object) -> list[float]:
-    """The values of C to choose from, ascending."""
-    values = validation.elements(C) if np.iterable(C) else (C,)
-    if not values:
-        raise UserInputError(
-            f"C is {validation.shown(C)}; expected a number above 0, or several."
-        )
-    return sorted(validation.number("C", value, 0, above=True) for value in values)
-
-
-def _shrunk_scale(variances: np.ndarray, rows: int) -> np.ndarray:
-    """Standard deviations, the variances shrunk towards their mean."""
-    shrunk = rows * variances + PRIOR_ROWS * variances.mean()
-    shrunk /= rows + PRIOR_ROWS
-    return np.sqrt(np.where(shrunk > 0, shrunk, 1))
-
-
 def _cross_validate(
     X: np.ndarray,
     targets: np.ndarray,
     weights: np.ndarray,
     candidates: list[float],
-    splits: list[tuple[np.ndarray, np.ndarray]],
+    folding: StratifiedKFold,
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there.
 
     Each fit starts from the one before, and the search ends once the likelihood falls.
     """
+    splits = list(folding.split(X, targets))
     fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
     best = (-np.inf, DEFAULT_C, 0.0)
     for C in candidates:

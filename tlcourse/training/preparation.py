@@ -1,0 +1,207 @@
+"""Training the blocks behind the cut with Keras' `fit`, and what comes of it."""
+
+import time
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+
+from .. import validation
+from ..features.cache import limit
+from ..features.text import Ragged
+from ..folders import make_cache_folder
+from ..models.blocks import is_kernel
+from ..models.text import PretrainedTextModel
+from ..models.vision import PretrainedModel
+from .batches import Batches
+from .classifiers import FineTuned
+from .freezing import about_distance, share_moved
+from .probe import LinearProbe
+
+if TYPE_CHECKING:
+    import keras
+
+    from .keras_fit import Tail
+
+Model = PretrainedModel | PretrainedTextModel
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the last blocks are trained.
+
+    AdamW's learning rate rises over the first twelfth of the steps and falls to 0 along
+    a cosine; biases and normalisation layers have no weight decay (I. Loshchilov and F.
+    Hutter, "SGDR", ICLR 2017; "Decoupled Weight Decay Regularization", ICLR 2019).
+    """
+
+    epochs: int = 10  # how often each picture is seen, one of its copies at a time
+    batch_size: int = 32
+    learning_rate: float = 2e-4  # the highest
+    weight_decay: float = 4e-3
+    dropout: float = 0.3  # share of the features that is set to 0 before the head
+    label_smoothing: float = 0.0
+    patience: int = 10  # epochs without a better validation accuracy
+    seed: int = 0  # of the validation rows, the order, the copies and the dropout
+
+    def __post_init__(self) -> None:
+        checked: dict[str, float] = {"seed": validation.seed(self.seed)}
+        for name in ("epochs", "batch_size", "patience"):
+            checked[name] = validation.whole_number(
+                name, getattr(self, name), 1, 10_000
+            )
+        for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing"):
+            checked[name] = validation.number(name, getattr(self, name), 0, 0.99)
+        for name, value in checked.items():  # plain numbers of Python, for JSON
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, model: Model, chosen: dict[str, Any]) -> "Settings":
+        """These settings; the model's own, or the defaults, for the others."""
+        names = [field.name for field in fields(cls)]
+        for name in chosen:
+            validation.one_of("The setting", name, names)
+        return cls(**{**model.settings, **chosen})
+
+
+@dataclass(repr=False, kw_only=True)
+class Preparation:
+    """Activations and a probe, for any number of fine-tunings; see `run`."""
+
+    model: Model  # it is not changed
+    first_block: str | None  # to train; None: all are
+    augmentations: tuple[str, ...]
+    classes: np.ndarray
+    class_names: list[str] | None
+    training: Batches
+    validation: Batches  # may have no rows
+    network: "keras.Model"  # a copy, which is trained
+    cut: str  # the layer behind which it is trained
+    probe: LinearProbe
+    seconds: dict[str, float]  # of each stage
+    seed: int
+
+    def __repr__(self) -> str:
+        start = self.first_block or "the first layer"
+        return f"<{self.model.name}, ready to be fine-tuned from {start}: {self._rows}>"
+
+    @property
+    def _rows(self) -> str:
+        text = f"{len(self.training):,} {self.model.kind}"
+        if len(self.validation):
+            text += f", {len(self.validation):,} for validation"
+        return text
+
+    def run(self, **settings: Any) -> FineTuned:
+        """As `fine_tune`, with these `Settings`, without progress and resuming."""
+        return self.fit(Settings.of(self.model, {"seed": self.seed, **settings}))
+
+    def fit(
+        self, settings: Settings, resume: bool = False, verbose: bool = False
+    ) -> FineTuned:
+        """As `run`; with backups on disk of each epoch, and with progress."""
+        from .keras_fit import Backup, BestEpoch, Progress, assemble, say
+
+        started = time.perf_counter()
+        training, held, tail = self.training, self.validation, self._tail
+        smoothing = settings.label_smoothing
+        steps = len(training) // min(settings.batch_size, len(training))
+        tail.reset(settings, steps * settings.epochs)
+        before = tail.model.get_weights()
+        probe, best, backup, held_out, callbacks = {}, None, None, None, []
+        if len(held):
+            held_out = held.in_order(label_smoothing=smoothing)
+            result = tail.model.evaluate(held_out, verbose=0, return_dict=True)
+            probe = {f"val_{name}": value for name, value in result.items()}
+            callbacks.append(best := BestEpoch(settings.patience, probe))
+        tail.scale_down_head()
+        done = 0
+        if resume and (folder := self._backup_folder(settings)):
+            callbacks.append(backup := Backup(folder, best))
+            done = backup.restore(tail.model)
+        had_stopped = best and best.at_begin.get("wait", 0) >= settings.patience
+        if verbose:
+            callbacks.append(Progress(self._rows, probe))
+        history = tail.model.fit(
+            training.training_set(settings.batch_size, settings.seed, smoothing),
+            epochs=settings.epochs,
+            initial_epoch=settings.epochs if had_stopped else done,
+            validation_data=held_out,
+            callbacks=callbacks,
+            shuffle=False,  # a new order is part of the data set
+            verbose=0,
+        ).history
+        if backup:
+            history = backup.history
+        moved, changed = self._compare(before)
+        if verbose and (warning := about_distance(moved)):
+            say(f"Warning: {warning}")
+        record = {
+            "from_block": self.first_block,
+            "augmentations": list(self.augmentations),
+            "rows": {"training": len(training), "validation": len(held)},
+            "settings": asdict(settings),
+            "seconds": self.seconds | {"training": time.perf_counter() - started},
+            "probe": probe,
+            "best_epoch": best.best_epoch + 1 if best else len(history["loss"]),
+            "resumed_after": done,
+            "moved": moved,
+            "changed": changed,
+        }
+        weights = tail.model.get_weights()
+        return FineTuned(
+            partial(assemble, self.network, self.cut, weights, settings.dropout),
+            self.classes,
+            self.class_names,
+            history,
+            record,
+            self.model.predict_with,
+        )
+
+    @cached_property
+    def _tail(self) -> "Tail":
+        """The blocks behind the cut, with the probe as head."""
+        from .keras_fit import Tail
+
+        return Tail(self.network, self.cut, self.probe.as_head())
+
+    def _backup_folder(self, settings: Settings) -> Path | None:
+        """A folder in the cache for this very training; None where there is none."""
+        if not limit():
+            return None
+        versions = [metadata.version(name) for name in ("keras", "numpy")]
+        about: list[Any] = [self.model.name, self.first_block, self.augmentations]
+        about += [asdict(settings), versions, self.probe.kernel_and_bias()]
+        for part in (self.training, self.validation):
+            inputs: Any = part.activations
+            if isinstance(inputs, Ragged):
+                inputs = inputs.values, inputs.lengths
+            about += [inputs, *part.rows]
+        try:
+            folder = make_cache_folder("training")
+        except OSError:
+            return None
+        folder /= f"{self.model.name}-{joblib.hash(about, coerce_mmap=True)}"
+        return None if folder.is_symlink() else folder
+
+    def _compare(self, before: list[np.ndarray]) -> tuple[dict[str, float], list[str]]:
+        """How far each block's kernels have moved, and which weights have changed."""
+        changed: list[str] = []
+        kernels: dict[str, list] = {}
+        for old, variable in zip(before, self._tail.model.weights, strict=True):
+            new = variable.numpy()
+            if not np.array_equal(old, new):
+                changed.append(variable.path)
+            if is_kernel(variable):
+                layer = variable.path.split("/")[0]
+                kernels.setdefault(layer, []).append((old, new))
+        moved = {}
+        for block, layers in self.model.blocks.items():
+            pairs = [pair for layer in layers for pair in kernels.get(layer, ())]
+            if pairs:
+                moved[block] = round(share_moved(pairs), 4)
+        return moved, changed
