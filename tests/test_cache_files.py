@@ -2,14 +2,19 @@
 
 import os
 import sqlite3
+import tempfile
+import warnings
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tlcourse import cli, folders
-from tlcourse.features.cache import CacheWarning, RowCache
+from tlcourse.features.cache import CacheWarning, RowCache, clear, make_room
 from tlcourse.features.compute import compute
 
 SHORT, LONG = "0123456789abcdef" + "0" * 4, "0123456789abcdef" + "0" * 8
@@ -145,7 +150,53 @@ def test_a_users_files_stay_as_they_are(folder, place, operation, monkeypatch):
     assert {path: after.get(path) for path in before} == before
 
 
+FOLDERS = ("", "features/", "shards/", f"shards/{LONG}/", "mine/", "a/b/")
+NAMES = (
+    *(f"a-{SHORT}.sqlite", f"{LONG}-keras-3.onnx", f"a-{LONG}.npz", LONG),
+    *("shard-000001.parquet", "_job.json", "lab.sqlite", "CACHEDIR.TAG", "x.sha256"),
+)
+CONTENTS = (None, b"", b"text", b"SQLite format 3\0", b"SQLite format 3\0" + bytes(200))
 OTHERS_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n"
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    tree=st.dictionaries(
+        st.tuples(st.sampled_from(FOLDERS), st.sampled_from(NAMES)),
+        st.sampled_from(CONTENTS) | st.binary(),
+        min_size=1,
+    ),
+    tag=st.sampled_from([b"", OTHERS_TAG]),
+    inside=st.booleans(),
+)
+def test_any_files_of_a_user_stay_as_they_are(tree, tag, inside):
+    """Anywhere beside the cache, or in its folder without its mark."""
+    with tempfile.TemporaryDirectory() as data, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLCOURSE_CACHE", data)
+        root = Path(data, "tlcourse-cache") if inside else Path(data)
+        root.mkdir(exist_ok=True)
+        (root / "a file").touch()
+        for (folder, name), content in tree.items():
+            path = root / folder / name
+            if path.is_dir() or path.parent.is_file():
+                continue  # a name for a file and a folder at once
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                path.unlink(missing_ok=True)
+                write_database(path)
+            else:
+                path.write_bytes(content)
+        if tag:
+            (root / "CACHEDIR.TAG").write_bytes(tag)
+        make_old(root)
+        before = snapshot(Path(data))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CacheWarning)
+            put()
+            make_room(0)
+            clear()
+        after = snapshot(Path(data))
+        assert {path: after.get(path) for path in before} == before
 
 
 def link_of_the_same_name(cache):

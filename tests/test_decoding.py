@@ -6,6 +6,8 @@ PICTURE_MUTATIONS=10000 pytest tests/test_decoding.py -k damaged      more damag
 import ast
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,35 @@ def test_damaged_files_are_pictures_or_errors():
             assert str(error).startswith("the picture ")
         else:
             assert picture.dtype == np.uint8 and picture.shape[2:] == (3,)
+
+
+DAMAGED = """
+import resource, sys, time, warnings
+warnings.simplefilter("ignore")
+from mutations import mutated_files
+from tlcourse.errors import PictureError
+from tlcourse.features.pictures import read_picture
+for content in mutated_files(int(sys.argv[1]), seed=1):
+    start = time.perf_counter()
+    try:
+        read_picture(content)
+    except PictureError:
+        pass
+    assert time.perf_counter() - start < 10
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_damaged_files_stay_within_a_gigabyte_and_ten_seconds_each():
+    paths = os.pathsep.join([str(Path(__file__).parent), str(PACKAGE.parent)])
+    kilobytes = subprocess.run(
+        [sys.executable, "-c", DAMAGED, str(MUTATIONS)],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    ).stdout
+    assert int(kilobytes) < 1_000_000
 
 
 # No program is started

@@ -164,7 +164,7 @@ class PretrainedModel:
         """
         is_dask, size = engines.is_dask(engine), self.input_size
         name = self.name if validation.flag("cache", cache) else None
-        if not is_dask and (scheduler, out) != (None, None):
+        if not is_dask and not (scheduler is None and out is None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
         if blocks is None:
             runner = self._engine((conversion.FEATURES_OUTPUT,), lambda: self.network)
