@@ -84,7 +84,7 @@ class FromScratch:
     def __init__(self, sentences, labels, seed: int):
         self._model = tl.load_pretrained_model("minilm")
         tokens = self._model.tokenize(sentences)
-        size = self._model.tokenizer.size
+        size = len(self._model.tokenizer)
         self._network = train_text_network(tokens, labels, size, seed)
 
     def predict(self, sentences) -> np.ndarray:

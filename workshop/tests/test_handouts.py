@@ -1,5 +1,6 @@
 """Handouts are made of the lessons, give nothing away, and overwrite nothing."""
 
+import ast
 import html
 import re
 from pathlib import Path
@@ -7,12 +8,12 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from small_disk import SmallDisk, cannot_be_made
 from typer.testing import CliRunner
 
-from tlcourse.datasets import load_dataset
-from tlcourse.errors import DatasetUnavailable, TLCourseError, UserInputError
+from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.table import find_exercise
 from tlcourse.files import sha256
 from workshop import handouts
@@ -75,18 +76,45 @@ def test_solutions_can_be_left_in_for_after_the_class():
     assert [cell.source for cell in found.cells] == expected
 
 
-@pytest.mark.slow
+def names_in(cell, context):
+    """The names that a cell stores or imports, or those that it loads."""
+    tree = ast.parse(TransformerManager().transform_cell(cell.source))
+    names = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
+    if context is ast.Store:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.arg):
+                names.add(node.arg)
+            elif isinstance(node, ast.alias):
+                names.add(node.asname or node.name.split(".")[0])
+    return names
+
+
 @every_lesson
+def test_no_cell_needs_what_a_solution_defines(name):
+    code = [cell for cell in LESSONS[name].notebook.cells if cell.cell_type == "code"]
+    solutions = [cell for cell in code if has_tag(cell, "solution")]
+    given_away = set().union(*(names_in(cell, ast.Store) for cell in solutions))
+    assert len(solutions) == 3 and given_away
+    defined = set()
+    for cell in code:
+        if cell not in solutions:
+            defined |= names_in(cell, ast.Store)
+            assert not names_in(cell, ast.Load) & given_away - defined, cell.source
+
+
+@pytest.mark.slow
 def test_a_learners_notebook_runs_to_its_end_and_its_exercises_wait(
-    name, tmp_path, monkeypatch
+    tmp_path, monkeypatch
 ):
-    if name.startswith("03"):
-        try:
-            load_dataset("dogs")
-        except DatasetUnavailable as error:
-            pytest.skip(str(error))
+    """The first; nbval runs the same cells of every lesson, with the solutions."""
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    notebook = nbformat.reads(learner_notebook(LESSONS[name]), as_version=4)
+    notebook = nbformat.reads(learner_notebook(LESSONS[FIRST]), as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     client = NotebookClient(notebook, timeout=300, resources=resources)
     client.comm_open_handlers.clear()  # widgets' handlers can wait for a browser
