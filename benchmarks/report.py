@@ -170,7 +170,7 @@ def _note(note: dict) -> str:
 
 
 def _list(section: dict) -> list[str]:
-    lines = ["| | Measured |", "|---|---|"]
+    lines = ["| What | Measured |", "|---|---|"]
     for path, value in _summaries(section):
         lines.append(f"| {' · '.join(path)} | {value} |")
     return lines
