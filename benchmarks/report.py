@@ -215,7 +215,7 @@ def solar_bars(results: dict) -> dict[str, float]:
     ours = round(100 * results["solar"]["four_blocks"]["mean"], 2)
     return {
         svm[0]: 100 * svm[1],
-        "three calls here, nothing but a linear classifier trained": ours,
+        "linear probe, features of four blocks": ours,
         vgg[0]: 100 * vgg[1],
     }
 

@@ -39,7 +39,7 @@ tl.show.pictures([*some_digits.images, *some_kanji.images], names, columns=12)
 
 # %% [markdown]
 # A learner of Kanji is judged by signs in *other people's* handwriting. So are our networks. The hands here are free fonts,
-# each printed in many variations; the fonts of the test signs appear nowhere in training or validation.
+# each drawn in ten variants; no font is in two splits.
 
 # %%
 print("to learn from:", ", ".join(sorted(set(kanji.train.groups))))
@@ -115,7 +115,7 @@ source = train(digits.train.images, digits.train.labels, steps=500)
 print(f"Digits that it has not seen: {accuracy(source, digits.test.images, digits.test.labels):.1%} right")
 
 # %% [markdown]
-# What have its convolutions learned to look for? We show them a sign that is no digit.
+# How do its convolutions respond to a character that is no digit?
 
 # %%
 outputs = [source.get_layer(f"conv_{number}").output for number in (1, 2, 3)]
@@ -195,8 +195,8 @@ tl.widgets.DrawAKanji(side_by_side, sixty)
 # that a network is given: scaled to one size, its weight in the middle, as in MNIST.
 #
 # One draw, two numbers of labels and 300 steps are what a lesson has time for. `make results` did the same with five draws
-# and more numbers of labels, and showed each picture about eighty times: 300 to 1,500 steps. There the digits were
-# learned in 600 steps. It adds a fourth way: a linear probe on features of
+# and more numbers of labels, and trained longer where there are more pictures: for 80 epochs, but at least 300 and at most
+# 1,500 steps. There the digits were learned in 600 steps. It adds a fourth way: a linear probe on features of
 # the ImageNet network that you know.
 
 # %%
@@ -218,7 +218,7 @@ tl.widgets.LabelSlider(curve, "Sixty Kanji by unseen hands: the best way depends
 # And was it not the other way round after 300 steps, above? There, with twenty labels, the carried layers that may move
 # were ahead; after longer training they are not. There the gift was a head start: time, and not a better result.
 #
-# Where exactly do the lines cross?
+# Where, about, do the lines cross?
 
 # %%
 for first, second in [("carried, frozen", "carried, trained further"), ("carried, trained further", "from scratch")]:
@@ -228,7 +228,7 @@ for first, second in [("carried, frozen", "carried, trained further"), ("carried
 # %% [markdown]
 # And the ImageNet network? It has never seen writing. But it is more than a hundred times as large and was trained on more
 # than a million photographs, and its features are ahead at every number of labels (with one label by less than the
-# spread). Here a rich source beats a similar one. What does each way cost?
+# spread). Here a rich source beats a similar one, with a far larger network. What does each way cost?
 
 # %%
 for name, points in curve.points.items():
@@ -384,7 +384,7 @@ tl.check("6.3", rescued_accuracy, train, inverted)
 # - Carrying over means: the first layers begin where another task has left them; the last layer is new.
 # - Among the small networks, frozen layers were ahead while labels were few; with many, the one from scratch was. Where
 #   the lines cross has to be measured, and depends on how long each is trained.
-# - A rich source, ImageNet's photographs, was worth more than a similar but poor one, ten digits.
+# - Features of a large network trained on photographs were worth more here than a small network trained on ten digits.
 # - A source that differs from the target in something simple, such as dark strokes on a light ground, can make a beginning
 #   that is worse than none; making target and source alike can cure it.
 # - Always train the same from scratch for comparison.
