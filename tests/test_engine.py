@@ -57,6 +57,21 @@ def fresh(tmp_path, monkeypatch, converted):
     return tmp_path / "tlcourse-cache"
 
 
+def test_a_digest_is_that_of_the_output_whatever_layers_are_called(small):
+    import keras
+
+    def dense(activation, name):
+        pixels = keras.Input((2,), name=f"input_of_{name}")
+        ones = keras.initializers.Ones()
+        layer = keras.layers.Dense(2, activation, kernel_initializer=ones, name=name)
+        return keras.Model(pixels, layer(pixels))
+
+    relu, renamed = dense("relu", "relu"), dense("relu", "another")
+    assert conversion.digest(relu) == conversion.digest(renamed)
+    assert conversion.digest(relu) != conversion.digest(dense("tanh", "tanh"))
+    assert conversion.digest(small) != conversion.digest(make_network(seed=1))
+
+
 @pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 def test_an_engine_agrees_with_keras(small, batch, fresh, engine):
     runner = compile_network(small, engine)

@@ -93,6 +93,7 @@ REFUSED = {
     "ragged rows": ([[[1, 2], [3]]], "shape"),
     "an empty list": ([], "no pictures"),
     "None": (None, "shape"),
+    "one axis": (np.zeros(3), "shape"),
 }
 
 

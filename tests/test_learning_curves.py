@@ -53,6 +53,24 @@ def test_all_methods_get_the_same_rows_and_are_tested_on_the_test_split(dataset)
     assert len(set(Majority.seen[:3])) == 3
 
 
+def test_a_network_with_one_output_predicts_the_second_class_above_one_half(dataset):
+    import keras
+
+    def always(split, seed):
+        probability = keras.layers.Lambda(
+            lambda x: 0.1 + 0.8 * keras.ops.cast(x[:, :1, 0] > 4, "float32"),
+            output_shape=(1,),
+        )
+        pictures = keras.Input((4, 4))
+        return keras.Model(pictures, probability(pictures))
+
+    curve = tl.learning_curve(dataset, (2,), {"bright corner": always}, seeds=1)
+    images, labels = dataset.test.images, dataset.test.labels
+    expected = np.mean((images[:, 0, 0] > 4) == labels)
+    assert curve.points["bright corner"][0].accuracies == [pytest.approx(expected)]
+    assert 0 < np.mean(images[:, 0, 0] > 4) < 1
+
+
 # --- reading a curve ---
 
 

@@ -115,6 +115,17 @@ def test_features_are_averages_of_token_features(small_bert):
     np.testing.assert_array_equal(features[0], features[-1])  # capitals do not count
 
 
+def test_looking_at_an_int8_network_does_not_change_its_features(small_bert_folder):
+    model = tl.load_pretrained_model(str(small_bert_folder), precision="int8")
+    before = model.extract_features(SENTENCES, cache=False)
+    layer = next(layer for layer in model.network.layers if layer.weights)
+    after = model.extract_features(SENTENCES, cache=False)
+    np.testing.assert_array_equal(after, before)
+    layer.set_weights([weight * 1.1 for weight in layer.get_weights()])
+    changed = model.extract_features(SENTENCES, cache=False)
+    assert not np.allclose(changed, before, atol=1e-6)
+
+
 def test_long_texts_are_cut_and_one_warning_tells_the_caller(small_bert):
     with pytest.warns(TruncationWarning) as caught:
         found = small_bert.extract_features(["good " * 20_000, "bad " * 100])

@@ -110,6 +110,15 @@ def test_int8_stands_for_the_published_weights_only(photographs):
     assert_agree(found, model.network(photographs[:1].astype("float32")))
 
 
+def test_what_the_first_layer_gets_is_the_same_of_files_and_arrays(bundled_model):
+    images = tl.load_dataset("solar").test.images[:2]
+    expected = bundled_model.preprocess(np.stack(list(images)))
+    assert expected.dtype == np.float32 and expected.min() < 0
+    np.testing.assert_array_equal(bundled_model.preprocess(images), expected)
+    with pytest.raises(UserInputError, match="one size"):
+        bundled_model.preprocess([images[0], images[1][:50]])
+
+
 @pytest.mark.parametrize("top", [1, np.int64(3), 1000])
 def test_labels_come_with_the_most_probable_first(bundled_model, photographs, top):
     for pairs in bundled_model.predict_labels(photographs, top):

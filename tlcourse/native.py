@@ -46,7 +46,7 @@ def silence_logger(name: str) -> None:
 
 @contextmanager
 def stderr_silenced() -> Iterator[None]:
-    """File descriptor 2 leads nowhere meanwhile; Python's own errors do not use it."""
+    """File descriptor 2, to which C++ libraries write, leads nowhere meanwhile."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

@@ -12,7 +12,7 @@ from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Split:
     """One part of a data set: pictures or sentences with labels.
 
@@ -143,7 +143,7 @@ class Split:
         return np.sort(np.concatenate(chosen))
 
 
-@dataclass
+@dataclass(eq=False)
 class Dataset:
     """A data set whose splits share no picture and no sentence.
 

@@ -254,8 +254,12 @@ def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | Pat
 
 def _from_array(array: np.ndarray) -> np.ndarray:
     """The pictures of an array; a first axis counts pictures."""
-    is_colour = array.shape[-1:] in ((1,), (3,)) and array.shape[1] != array.shape[-1]
-    if array.ndim == 2 or (array.ndim == 3 and is_colour):
+    is_colour = (
+        array.ndim == 3
+        and array.shape[2] in (1, 3)
+        and array.shape[1] != array.shape[2]
+    )
+    if array.ndim == 2 or is_colour:
         return _checked(array[np.newaxis], is_one=True)
     if array.ndim == 3 and len(array) == 3:
         raise UserInputError(

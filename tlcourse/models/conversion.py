@@ -7,13 +7,12 @@ the weights as Keras has them: so it is run as it is, and read for the Keras net
 import gc
 import hashlib
 import json
-import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     import onnx
 
 FEATURES_OUTPUT, CLASSIFIER_OUTPUT = "features", "probabilities"
+# The keys under which a configuration names layers; elsewhere "relu" is a function.
+_HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 LARGEST_DIFFERENCE = 1e-3  # between Keras and a converted network, of the largest value
 
 
@@ -212,9 +213,22 @@ def digest(network: "keras.Model") -> str:
     Names that Keras numbered, and what is frozen, do not count: neither changes the
     output.
     """
-    config = json.dumps(network.get_config(), default=str)
-    for position, operation in enumerate((network, *network.operations)):
-        config = config.replace(f'"{operation.name}"', f'"#{position}"')
-    config = re.sub(r'"trainable": (true|false)', "", config)
+    operations = enumerate((network, *network.operations))
+    positions = {operation.name: position for position, operation in operations}
+    config = json.dumps(_numbered(network.get_config(), positions), default=str)
     weights = digest_of(np.asarray(weight) for weight in network.weights)
     return hashlib.sha256(config.encode() + weights).hexdigest()
+
+
+def _numbered(config: Any, positions: dict[str, int], key: str = "") -> Any:
+    """A configuration without "trainable", and with positions for layers' names."""
+    if isinstance(config, dict):
+        return {
+            name: _numbered(value, positions, name)
+            for name, value in config.items()
+            if name != "trainable"
+        }
+    if isinstance(config, list | tuple):
+        return [_numbered(value, positions, key) for value in config]
+    is_name = key in _HOLD_NAMES and isinstance(config, str)
+    return positions.get(config, config) if is_name else config

@@ -87,7 +87,7 @@ class PretrainedTextModel:
     def network(self) -> "keras.Model":
         """The network: token ids int32 (n, length), 0 is padding → features (n, d)."""
         network = self.copy_network()
-        self._weights = {}  # from now on they are the network's, and may change
+        self._published, self._weights = _digest(self._weights), {}  # they may change
         engines.release_all()  # they hold the file's weights, too
         return network
 
@@ -212,11 +212,12 @@ class PretrainedTextModel:
         if self.engine == "tensorflow":
             part = bert.first_layers(network or self.network, layers)
             return engines.TensorFlowEngine(part, digest(part))
-        is_changed = network is not None or not self._weights
-        precision = "float32" if is_changed else self.precision
-        weights = _weights_of(network or self.network) if is_changed else self._weights
-        arrays = (array for name in sorted(weights) for array in weights[name])
-        key = f"{digest_of(arrays).hex()} {self.shape} {layers} {precision}"
+        weights, precision = self._weights, self.precision
+        if network is not None or not weights:
+            weights = _weights_of(network or self.network)
+            if network is not None or _digest(weights) != self._published:
+                precision = "float32"
+        key = f"{_digest(weights).hex()} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
             content = bert.to_onnx(weights, self.shape, layers)
@@ -233,3 +234,7 @@ def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
     return {
         layer.name: layer.get_weights() for layer in network.layers if layer.weights
     }
+
+
+def _digest(weights: dict[str, list[np.ndarray]]) -> bytes:
+    return digest_of(array for name in sorted(weights) for array in weights[name])

@@ -14,7 +14,7 @@ from ..errors import UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
-from ..features.pictures import Images, as_pictures
+from ..features.pictures import Images, as_pictures, read_picture
 from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import check_blocks, is_spatial, sort_into_blocks
@@ -101,10 +101,18 @@ class PretrainedModel:
 
     def preprocess(self, images: Images) -> np.ndarray:
         """Compute the input of the network's first layer, to look at it: float32."""
-        pixels = [np.asarray(picture, np.float32) for picture in as_pictures(images)[0]]
-        if not pixels:
-            raise UserInputError("There are no pictures; at least one is needed.")
-        return preprocess(np.stack(pixels), self.recipe.pixels)
+        pictures, _, depth = as_pictures(images)
+        pixels = [
+            read_picture(each, depth) if isinstance(each, str | PathLike) else each
+            for each in pictures
+        ]
+        if len({each.shape for each in pixels}) != 1:
+            raise UserInputError(
+                f"There are {len(pixels)} pictures; expected one at least, and all of "
+                "one size. Resize them first: tl.pictures.resize(picture, "
+                f"{self.input_size})."
+            )
+        return preprocess(np.stack(pixels).astype(np.float32), self.recipe.pixels)
 
     def copy_network(self) -> "keras.Model":
         """Copy the network: training the copy leaves `self.network` as it is."""
@@ -241,7 +249,7 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner = conversion.compile_network(network)
+        runner = conversion.compile_network(network, self.engine)
         return compute(runner, images, self.input_size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:

@@ -113,18 +113,21 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     """Early stopping that ends with the weights of the best epoch.
 
     It has the highest validation accuracy and, of several, the lowest loss. Epoch 0 is
-    the probe: where none is better, the weights are those that training began with.
+    the probe, with its metrics and weights: they are kept where no epoch is better.
     """
 
-    def __init__(self, patience: int, probe: dict[str, float]) -> None:
+    def __init__(
+        self, patience: int, probe: dict[str, float], weights: list[np.ndarray]
+    ) -> None:
         super().__init__(
             "val_accuracy", patience=patience, mode="max", restore_best_weights=True
         )
-        self.at_begin: dict[str, Any] = {"best": self.get_monitor_value(probe)}
+        best = self.get_monitor_value(probe)
+        self.at_begin: dict[str, Any] = {"best": best, "best_weights": weights}
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
-        self.best_epoch, self.best_weights = -1, self.model.get_weights()
+        self.best_epoch = -1
         for name, value in self.at_begin.items():
             setattr(self, name, value)
 
@@ -151,12 +154,11 @@ class Backup(keras.callbacks.Callback):
 
     def restore(self, model: keras.Model) -> int:
         """Load the backup of this training, if any, and return its epochs."""
-        at_begin: dict[str, Any] = {"best_weights": model.get_weights()}
         model.optimizer.build(model.trainable_variables)
         try:
             saved = read_json(self.folder / "state.json")
             done, best_epoch = saved["epochs"], saved["best_epoch"]
-            resumed = {"wait": done - 1 - best_epoch}
+            resumed: dict[str, Any] = {"wait": done - 1 - best_epoch}
             if best_epoch >= 0:
                 model.load_weights(self._file(best_epoch))
                 resumed |= {"best": tuple(saved["best"]), "best_epoch": best_epoch}
@@ -165,10 +167,9 @@ class Backup(keras.callbacks.Callback):
             self.history = saved["history"]
         except Exception:  # whatever damaged files raise
             shutil.rmtree(self.folder, ignore_errors=True)
-            model.set_weights(at_begin["best_weights"])
             return 0
         if self.best:
-            self.best.at_begin |= at_begin | resumed
+            self.best.at_begin |= resumed
         return done
 
     def _file(self, epoch: int) -> Path:

@@ -241,7 +241,10 @@ def _own_method(
     seconds = time.perf_counter() - started
     inputs, keras = dataset.test.inputs, sys.modules.get("keras")
     if keras and isinstance(trained, keras.Model):
-        predicted = keras_outputs(trained, inputs).argmax(axis=1)
+        outputs = keras_outputs(trained, inputs)
+        predicted = outputs.argmax(axis=1)
+        if outputs.shape[1] == 1:  # a sigmoid
+            predicted = (outputs[:, 0] > 0.5).astype(int)
     else:
         predicted = trained.predict(inputs)
     return _accuracy(predicted, dataset), seconds

@@ -68,7 +68,7 @@ class Settings:
         return cls(**{**model.settings, **chosen})
 
 
-@dataclass(repr=False, kw_only=True)
+@dataclass(repr=False, eq=False, kw_only=True)
 class Preparation:
     """Activations and a probe, for any number of fine-tunings; see `run`."""
 
@@ -117,12 +117,15 @@ class Preparation:
             held_out = held.in_order(label_smoothing=smoothing)
             result = tail.model.evaluate(held_out, verbose=0, return_dict=True)
             probe = {f"val_{name}": value for name, value in result.items()}
-            callbacks.append(best := BestEpoch(settings.patience, probe))
+            callbacks.append(best := BestEpoch(settings.patience, probe, before))
         tail.scale_down_head()
         done = 0
         if resume and (folder := self._backup_folder(settings)):
             callbacks.append(backup := Backup(folder, best))
             done = backup.restore(tail.model)
+            if not done:  # a damaged backup may have been read in part
+                tail.reset(settings, steps * settings.epochs)
+                tail.scale_down_head()
         had_stopped = best and best.at_begin.get("wait", 0) >= settings.patience
         if verbose:
             callbacks.append(Progress(self._rows, probe))

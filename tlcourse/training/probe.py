@@ -38,8 +38,9 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
     ----------
     C : float or sequence of float
         Inverse regularisation strength, as in scikit-learn. Of several values the one
-        with the best log-likelihood in stratified cross-validation is used: up to five
-        folds, as many as the rarest class has labels. With one label per class
+        with the best log-likelihood in stratified cross-validation is used, tried from
+        the smallest on until it falls: up to five folds, as many as the rarest class
+        has labels. With one label per class
         `DEFAULT_C` is used.
     common_scale : bool
         Divide all features by one number instead of each by its own. A little less
