@@ -38,7 +38,7 @@ names = [*some_digits.label_names, *(meanings[name] for name in some_kanji.label
 tl.show.pictures([*some_digits.images, *some_kanji.images], names, columns=12)
 
 # %% [markdown]
-# A learner of Kanji is judged by signs in *other people's* handwriting. So are our networks. The hands here are free fonts,
+# A learner of Kanji is tested on characters in *other people's* handwriting. So are our networks. The hands here are fonts,
 # each drawn in ten variants; no font is in two splits.
 
 # %%
@@ -276,7 +276,7 @@ show_layers(100)
 # The band is one standard deviation over five draws. With ten signs it is wide: forty pictures decide, and which forty
 # is luck. Whoever compares two methods there by one run each compares luck; our five cannot tell them apart, either.
 #
-# With a hundred signs the bands are narrower, and still most differences are no larger than they are. What can be read
+# With a hundred characters the bands are narrower, and still most differences are no larger than they are. What can be read
 # there: frozen, three layers are not better than none; free to move, they are neither better nor worse. With four hundred
 # pictures a network this small learns about as much alone.
 #
@@ -301,7 +301,7 @@ for name, start in {"as it is": source, "inverted": inverted, "labels shuffled":
     print(f"{name:16} frozen: {accuracy(frozen, judged.images, judged.labels):.0%} right")
 
 # %% [markdown]
-# And over five draws of longer training, with the layers that were trained further beside the frozen ones:
+# And over five splits with longer training, fine-tuned layers beside frozen ones:
 
 # %%
 found = tl.results("kanji.spoiled")

@@ -213,10 +213,10 @@ for data, ways in searches.items():
 
 # %% [markdown]
 # On the solar cells the searches promised one to three points, and what they kept is not distinguishable from zero: it is
-# within the spread of the draws. Whoever reports the validation score of a chosen trial reports the promise. (The default is a candidate of its own
+# within the spread of the splits. Whoever reports the validation score of a chosen trial reports the promise. (The default is a candidate of its own
 # search: fine-tuning on the Kanji promised nothing, as no trial was better on validation than the default.)
 #
-# What was chosen in the five draws? If one strength were clearly the best, they would agree.
+# What was chosen in the five splits? If one strength were clearly the best, they would agree.
 
 # %%
 print(
@@ -229,7 +229,7 @@ for chosen in searches["kanji"]["probe and blocks"]["settings"]:
 
 # %% [markdown]
 # One row is different: on the Kanji, the choice of *blocks* kept on average what it promised, if with a wide spread, and there
-# the draws do agree about something: each of them has taken blocks before the last. That search changed what the probe is
+# the splits do agree about something: each of them has taken blocks before the last. That search changed what the probe is
 # *given*, and the last block alone is what it is given by default. On the solar cells the same choice kept nothing.
 #
 # **Predict first.** The validation cells are labelled, too, and there are about as many of them as of the cells learned from.
@@ -430,7 +430,7 @@ tl.check("9.1", mean_of_the_best)
 
 # %% [markdown]
 # All of them are right three times out of four on the test. (The trials of a search resemble each other, so their luck is
-# smaller: it is what was promised less what was kept, in the table of the five draws.)
+# smaller: it is what was promised less what was kept, in the table of the five splits.)
 #
 # ### Exercise 9.2: whom does it listen to?
 #
@@ -486,7 +486,7 @@ tl.check("9.3", two_stacks, wide, judged_wide)
 #   preparation for all fine-tunings it takes seconds.
 # - The best of many trials is partly the luckiest. Its validation score is a promise; the test, read once, tells what is kept.
 #   On the solar cells nothing was kept that could be told from zero.
-# - The labels that a search needs for choosing can be learned from instead. On the solar cells that was worth more.
+# - The labels that a search needs for choosing can be used for training instead. On the solar cells that was worth more.
 # - On the Kanji, what the probe is given mattered most: blocks before the last.
 # - Averaged, two networks were one to two points better than the first alone, on cells and Kanji. No stack was better than that
 #   by more than the spread, and an average has nothing in it that could leak.

@@ -62,6 +62,7 @@ class PretrainedTextModel:
                 f"than the {self.shape.vocabulary:,} of the network."
             )
         self._weights = bert_folder.read_weights(self.folder, self.shape)
+        self._published: bytes | None = None  # their digest, once `network` has them
 
     def __repr__(self) -> str:
         return (
@@ -212,12 +213,12 @@ class PretrainedTextModel:
         if self.engine == "tensorflow":
             part = bert.first_layers(network or self.network, layers)
             return engines.TensorFlowEngine(part, digest(part))
-        weights, precision = self._weights, self.precision
-        if network is not None or not weights:
-            weights = _weights_of(network or self.network)
-            if network is not None or _digest(weights) != self._published:
-                precision = "float32"
-        key = f"{_digest(weights).hex()} {self.shape} {layers} {precision}"
+        is_built = network is not None or not self._weights
+        weights = _weights_of(network or self.network) if is_built else self._weights
+        fingerprint, precision = _digest(weights), self.precision
+        if is_built and fingerprint != self._published:
+            precision = "float32"
+        key = f"{fingerprint.hex()} {self.shape} {layers} {precision}"
 
         def build() -> bytes:
             content = bert.to_onnx(weights, self.shape, layers)
