@@ -112,6 +112,19 @@ def test_rows_do_not_depend_on_the_order_nor_on_what_is_cached(
     same(pixels([paths[3]], name="depth"), alone)
 
 
+def test_a_deep_picture_beside_them_leaves_the_rows_of_8_bit_pictures_valid(
+    greys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    engine, computed = Pixels(SIZE), []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda x: computed.append(len(x)) or run(x))
+    paths = save(tmp_path / "8 bits", greys[:4])
+    for pictures in (paths, paths + save(tmp_path / "deep", deep(greys[4:5], 12))):
+        compute(engine, pictures, SIZE, dtype=np.uint8, name="depth", bits=None)
+    assert sum(computed) == 5
+
+
 def test_a_part_of_a_set_keeps_the_range_of_the_set(greys, tmp_path):
     pictures = Pictures(save(tmp_path, deep(greys, 12)))
     parts = (

@@ -100,7 +100,8 @@ def test_a_network_that_does_not_convert_runs_in_tensorflow(
     small, batch, fresh, monkeypatch
 ):
     monkeypatch.setattr(conversion, "from_keras", unconvertible)
-    runner = compile_network(small)
+    with pytest.warns(UserWarning, match="No converter.*slower"):
+        runner = compile_network(small)
     assert "tensorflow" in runner.key
     assert_agree(runner.run(batch), small(batch, training=False))
     with pytest.raises(UserInputError, match="No converter for this operator"):

@@ -108,8 +108,7 @@ def export(
     <my_model, float32: 224×224 pixels → 2 classes>
     """
     path = as_path(folder)
-    _check(trained, dataset, licence)
-    json.dumps(about)  # raises before the work what would end it
+    _check(trained, dataset, licence, about)
     if validation.flag("litert", litert):
         check_installed()
     check_output_folder(path)
@@ -136,7 +135,10 @@ def export(
 
 
 def _check(
-    trained: FineTuned | LinearProbe, dataset: Dataset, licence: str | None
+    trained: FineTuned | LinearProbe,
+    dataset: Dataset,
+    licence: str | None,
+    about: dict | None,
 ) -> None:
     if not isinstance(trained, FineTuned | LinearProbe):
         raise UserInputError(
@@ -152,6 +154,14 @@ def _check(
     if not isinstance(dataset, Dataset) or not len(dataset.test):
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
+        )
+    try:
+        is_usable = isinstance(about, dict | None) and json.dumps(about)
+    except (TypeError, ValueError):  # not for JSON, or it refers to itself
+        is_usable = False
+    if not is_usable:
+        raise UserInputError(
+            f"about is {validation.shown(about)}; expected a dict that JSON can hold."
         )
 
 

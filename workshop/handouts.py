@@ -75,7 +75,7 @@ def make_handouts(
     except OSError as error:
         raise UserInputError(
             f"The handouts could not be written to {folder} "
-            f"({error.strerror or error}). Nothing was left there. Make room, or "
+            f"({error.strerror or error}). Nothing was left there. Free some space, or "
             "choose another folder."
         ) from error
     return [folder / name for name in files]

@@ -99,7 +99,7 @@ def check_space(folder: Path, target: dict) -> None:
     if free < needed and not (folder / ".venv").exists():
         raise Refused(
             f"The course needs {needed:,} MB in {folder}, and {free:,} MB are free "
-            f"there. Make room. {ANOTHER}"
+            f"there. Free some space. {ANOTHER}"
         )
 
 

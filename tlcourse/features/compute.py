@@ -21,7 +21,7 @@ from ..folders import cache_folder, make_cache_folder
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
 from .cache import RowCache, cache_file, digest_of
-from .decoding import PREPARATION, BitDepth, prepare, read_file
+from .decoding import PREPARATION, BitDepth, may_be_deep, prepare, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
 
@@ -102,7 +102,7 @@ class _Task(NamedTuple):
             kind = f"{picture.dtype} {picture.shape}"
         else:
             content, name = read_file(picture), str(picture)
-            kind = f"file {self.depth.bits}"
+            kind = f"file {self.depth.bits if may_be_deep(content) else 8}"
         digest = digest_of([content])
         keys = [
             hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
@@ -182,7 +182,7 @@ class RowCollector:
         except OSError as error:
             raise TLCourseError(
                 f"The results could not be written to {cache_folder()} "
-                f"({error.strerror or error}). Make room there, or set TLCOURSE_CACHE "
+                f"({error.strerror or error}). Free some space there, or set TLCOURSE_CACHE "
                 "to a folder on another disk."
             ) from error
 

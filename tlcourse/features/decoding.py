@@ -221,15 +221,19 @@ def _measured(source: Source) -> int:
     with suppress(Exception):  # it is reported when it is opened for its pixels
         content = b""
         if not isinstance(source, Image.Image):
-            start = files.read_file(files.as_path(source), first=26)
-            is_deep_png = start.startswith(b"\x89PNG") and start[24:25] == b"\x10"
-            if not start.startswith(_TIFF) and not is_deep_png:
+            if not may_be_deep(files.read_file(files.as_path(source), first=26)):
                 return 0  # without reading all of it
             content = read_file(source)
         image = source if isinstance(source, Image.Image) else open_image(content)
         levels = _deep_levels(image, content)
         return 0 if levels is None else _depth_of(levels)
     return 0
+
+
+def may_be_deep(content: bytes) -> bool:
+    """Whether a file that begins so may have more than 8 bits: a TIFF, or such a PNG."""
+    is_deep_png = content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
+    return is_deep_png or content.startswith(_TIFF)
 
 
 def _depth_of(levels: np.ndarray) -> int:

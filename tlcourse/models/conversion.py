@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cards import bundled_file
-from ..errors import TLCourseError, UserInputError
+from ..errors import TLCourseError, UserInputError, callers_level
 from ..features import engine as engines
 from ..features.cache import RowCache, cache_file, digest_of
 from ..native import import_tensorflow, logging_silenced, stderr_silenced
@@ -109,7 +109,7 @@ def bundled_engine(path: Path, outputs: tuple[str, ...], key: str) -> engines.En
 def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Engine:
     """Make the engine for a Keras network with its present weights; few are kept.
 
-    "auto" is ONNX Runtime, or TensorFlow where the network does not convert.
+    "auto" is ONNX Runtime, or TensorFlow, with a warning, where it does not convert.
 
     Raises
     ------
@@ -134,13 +134,16 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Eng
             compiled.start()
             return compiled
         except Exception as error:  # the converter and ONNX Runtime raise many kinds
-            if engine == "auto":
-                return engines.TensorFlowEngine(network, key)
             reason = str(error).strip().split("\n")[0][:200]
-            raise UserInputError(
+            problem = (
                 f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
-                f"{reason}). Use engine='tensorflow'."
-            ) from error
+                f"{reason})."
+            )
+            if engine == "auto":
+                slower = f"{problem} TensorFlow runs it, which is slower."
+                warnings.warn(slower, stacklevel=callers_level())
+                return engines.TensorFlowEngine(network, key)
+            raise UserInputError(f"{problem} Use engine='tensorflow'.") from error
 
     return engines.remembered((key, engine), make)
 

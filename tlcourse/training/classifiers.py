@@ -117,8 +117,7 @@ class FineTuned(Classifier):
         epochs = len(self.history["loss"])
         seconds = sum(self.record["seconds"].values())
         return (
-            f"<{self.model.name}: {len(self.classes_)} classes, {epochs} epochs, "
-            f"{seconds:.0f} s>"
+            f"<FineTuned: {len(self.classes_)} classes, {epochs} epochs, {seconds:.0f} s>"
         )
 
     @property
