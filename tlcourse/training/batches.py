@@ -124,30 +124,35 @@ class Batches:
 
     def _dataset(self, epoch: Any, steps: int, smoothing: float) -> "tf.data.Dataset":
         """Batches (activations, soft labels, weights), made anew for each epoch."""
-        # Keras takes the shapes of a PyDataset from its first two batches, and where
-        # these are equally long would refuse sentences of another length.
+        # Neither a PyDataset nor `from_generator`: on Python 3.11 TensorFlow then has
+        # malloc return every tensor to the system (GeneratorDataset's
+        # ApplyPython311MemoryPatch), and training takes twice as long.
         import tensorflow as tf
 
         soft = (1 - smoothing) * np.eye(self.classes) + smoothing / self.classes
         soft = soft.astype(np.float32)[self.rows.targets]
         weights = self.rows.weights.astype(np.float32)
 
-        def batches() -> Iterator[tuple]:
-            for batch, copies in epoch():
-                yield self._inputs(batch, copies), soft[batch], weights[batch]
+        batches: list[tuple[np.ndarray, Any]] = []  # of the epoch that is running
+
+        def load(step: int) -> tuple[np.ndarray, ...]:
+            if step == 0:
+                batches[:] = epoch()
+            batch, copies = batches[step]
+            return self._inputs(batch, copies), soft[batch], weights[batch]
 
         example = self._inputs(np.arange(1), 0)
         shape: list[int | None] = [None, *example.shape[1:]]
         if isinstance(self.activations, Ragged):
             shape[1] = None  # sentences differ in length
-        signature = (
-            tf.TensorSpec(shape, example.dtype),
-            tf.TensorSpec((None, self.classes), tf.float32),
-            tf.TensorSpec((None,), tf.float32),
-        )
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-        return dataset.prefetch(2)
+        shapes = (shape, (None, self.classes), (None,))
+        types = (example.dtype, np.float32, np.float32)
+
+        def as_tensors(step: "tf.Tensor") -> tuple["tf.Tensor", ...]:
+            tensors = tf.numpy_function(load, [step], types)
+            return tuple(map(tf.ensure_shape, tensors, shapes))
+
+        return tf.data.Dataset.range(steps).map(as_tensors).prefetch(2)
 
 
 def _of_similar_length(

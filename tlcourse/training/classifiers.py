@@ -116,9 +116,7 @@ class FineTuned(Classifier):
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])
         seconds = sum(self.record["seconds"].values())
-        return (
-            f"<FineTuned: {len(self.classes_)} classes, {epochs} epochs, {seconds:.0f} s>"
-        )
+        return f"<FineTuned: {len(self.classes_)} classes, {epochs} epochs, {seconds:.0f} s>"
 
     @property
     def input_size(self) -> tuple[int, int] | None:

@@ -20,6 +20,7 @@ from ..features.cache import CacheWarning
 from ..files import read_json, write_atomically
 from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
+from .folded_norms import with_folded_norms
 
 if TYPE_CHECKING:
     from .preparation import Settings
@@ -42,7 +43,8 @@ class Tail:
         }
         self._dropout = AdjustableDropout(self._values["dropout"])
         outputs = head(self._dropout(network.output))
-        self.model = keras.Model(network.get_layer(cut).output, outputs)
+        tail = keras.Model(network.get_layer(cut).output, outputs)
+        self.model = with_folded_norms(tail)
         self._head, self._initial = head, self.model.get_weights()
         schedule = keras.optimizers.schedules.CosineDecay(
             self._values["first_rate"],
