@@ -86,7 +86,9 @@ def test_results_do_not_depend_on_batch_and_number_of_threads(photographs, monke
         model = tl.load_pretrained_model()
         results.append(model.extract_features(pictures, cache=False))
     assert_agree(*results, 1e-5)
-    part = conversion.extract(conversion.bundled_path(model.name), ["features"])
+    part = conversion.extract(
+        conversion.bundled_path(model.name), ["features"], model.input_size
+    )
     session = engines.new_session(part.SerializeToString())
     together = session.run(None, {"pixels": pictures.astype("float32")})[0]
     assert_agree(together, results[0], 1e-5)

@@ -59,6 +59,9 @@ def test_all_networks_are_listed_with_size_and_availability(home):
         ({"precision": "float16"}, "int8"),
         ({"precision": "int8", "engine": "tensorflow"}, "int8"),
         ({"precision": "int8", "name": "vgg16"}, "int8"),
+        ({"input_size": 74}, "input_size"),
+        ({"input_size": (224,)}, "height, width"),
+        ({"input_size": 224, "name": "minilm"}, "for text"),
     ],
 )
 def test_unknown_names_engines_and_precisions_are_refused(options, known):
@@ -93,12 +96,32 @@ def test_pooled_features_of_blocks_stand_in_the_order_asked_for(
     assert_agree(one, pooled, 2e-3)  # float16
 
 
+def test_with_another_input_size_features_are_those_of_keras(photographs):
+    size = (96, 130)
+    model, block = tl.load_pretrained_model(input_size=size), "block3b"
+    pixels = np.stack([tl.pictures.resize(each, size) for each in photographs])
+    expected = np.asarray(model.network(np.float32(pixels), training=False))
+    features = model.extract_features(photographs)
+    assert_agree(features, expected)
+    assert_agree(model.predict_with(model.network, photographs), expected)
+    maps = model.network.get_layer(model.blocks[block][-1]).output
+    assert model.activations(photographs, block).shape[1:] == maps.shape[1:]
+    quantized = tl.load_pretrained_model(precision="int8", input_size=size)
+    assert cosines(quantized.extract_features(photographs), expected).min() > 0.9
+    other = tl.load_pretrained_model(input_size=130).extract_features(photographs)
+    assert cosines(other, features).max() < 0.999  # no row of the other size's cache
+
+
+def cosines(one, other):
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return np.sum(one * other, axis=1) / norms
+
+
 def test_int8_features_are_close_to_float32(each_bundled_model, photographs):
     expected = each_bundled_model.extract_features(photographs)
     model = tl.load_pretrained_model(each_bundled_model.name, precision="int8")
     found = model.extract_features(photographs)
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    cosine = (found * expected).sum(axis=1) / norms
+    cosine = cosines(found, expected)
     assert 0.9 < cosine.min() and cosine.max() < 0.99999  # and not from its cache
 
 

@@ -156,9 +156,11 @@ def _check(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
     try:
-        is_usable = isinstance(about, dict | None) and json.dumps(about)
+        json.dumps(about)
     except (TypeError, ValueError):  # not for JSON, or it refers to itself
         is_usable = False
+    else:
+        is_usable = isinstance(about, dict | None)
     if not is_usable:
         raise UserInputError(
             f"about is {validation.shown(about)}; expected a dict that JSON can hold."

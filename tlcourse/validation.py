@@ -65,15 +65,16 @@ def seed(value: object) -> int:
     return whole_number("seed", value, 0, MOST_SEED)
 
 
-def size(value: Any) -> tuple[int, int]:
-    """(height, width) in pixels, each from 1 to 10,000."""
+def size(
+    value: Any, name: str = "size", minimum: int = 1, maximum: int = 10_000
+) -> tuple[int, int]:
+    """(height, width) in pixels, each within bounds."""
     sides = elements(value)
     try:
-        height, width = (whole_number("size", side, 1, 10_000) for side in sides)
+        height, width = (whole_number(name, side, minimum, maximum) for side in sides)
     except ValueError:  # UserInputError, or another number of them
-        raise _refused(
-            "size", value, "(height, width) in pixels, each from 1"
-        ) from None
+        expected = f"(height, width) in pixels, each from {minimum} to {maximum:,}"
+        raise _refused(name, value, expected) from None
     return height, width
 
 

@@ -7,6 +7,7 @@ the weights as Keras has them: so it is run as it is, and read for the Keras net
 import gc
 import hashlib
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -70,12 +71,16 @@ def pooled(blocks: Sequence[str]) -> tuple[str, ...]:
 
 
 def extract(
-    path: Path, outputs: Sequence[str], weights: Mapping[str, np.ndarray] | None = None
+    path: Path,
+    outputs: Sequence[str],
+    size: tuple[int, int],
+    weights: Mapping[str, np.ndarray] | None = None,
 ) -> "onnx.ModelProto":
     """Extract the part of a bundled file that computes these outputs.
 
     They are "features", "probabilities", a block's name for its activations, or
-    `pooled`. `weights`, by `<layer>/<weight>`, take the place of the bundled ones.
+    `pooled`; `size` is (height, width) of the pictures. `weights`, by
+    `<layer>/<weight>`, take the place of the bundled ones.
     """
     import onnx
     from onnx.utils import Extractor
@@ -90,13 +95,30 @@ def extract(
         if value.name == CLASSIFIER_OUTPUT and "classifier/bias" in weights:
             classes = value.type.tensor_type.shape.dim[1]
             classes.dim_value = weights["classifier/bias"].size
+    _set_input_size(model, size)
     inputs = [value.name for value in model.graph.input]
     return Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
 
 
-def bundled_engine(path: Path, outputs: tuple[str, ...], key: str) -> engines.Engine:
+def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:
+    """Change the height and width in the shapes of a network's input and outputs."""
+    graph = model.graph
+    sides = graph.input[0].type.tensor_type.shape.dim[1:3]
+    before = [side.dim_value for side in sides]
+    for value in (*graph.input, *graph.output):
+        shape = value.type.tensor_type.shape.dim
+        for side, old, new in zip(shape[1:3], before, size, strict=False):
+            if len(shape) == 4:
+                stride = 2 ** round(math.log2(old / side.dim_value))
+                side.dim_value = -(-new // stride)
+    del graph.value_info[:]
+
+
+def bundled_engine(
+    path: Path, outputs: tuple[str, ...], size: tuple[int, int], key: str
+) -> engines.Engine:
     """Make the engine for the part of a bundled file; several outputs side by side."""
-    part = extract(path, outputs)
+    part = extract(path, outputs, size)
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
         for value in part.graph.output
@@ -186,7 +208,8 @@ def _from_bundled(network: "keras.Model") -> bytes | None:
                 for name, layer in layers.items()
                 for weight in layer.weights
             }
-            part = extract(bundled_path(variant), (output,), weights)
+            size = network.input_shape[1:3]
+            part = extract(bundled_path(variant), (output,), size, weights)
             return part.SerializeToString()
     return None
 

@@ -43,7 +43,10 @@ def list_pretrained_models() -> dict[str, str]:
 
 @overload
 def load_pretrained_model(
-    name: PictureModel = ..., engine: str = ..., precision: str = ...
+    name: PictureModel = ...,
+    engine: str = ...,
+    precision: str = ...,
+    input_size: int | tuple[int, int] | None = ...,
 ) -> PretrainedModel: ...
 @overload
 def load_pretrained_model(
@@ -51,12 +54,16 @@ def load_pretrained_model(
 ) -> PretrainedTextModel: ...
 @overload
 def load_pretrained_model(
-    name: str, engine: str = ..., precision: str = ...
+    name: str,
+    engine: str = ...,
+    precision: str = ...,
+    input_size: int | tuple[int, int] | None = ...,
 ) -> PretrainedModel | PretrainedTextModel: ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0",
     engine: str = "auto",
     precision: str = "float32",
+    input_size: int | tuple[int, int] | None = None,
 ) -> PretrainedModel | PretrainedTextModel:
     """Load a network pretrained on ImageNet's 1.28 million photographs, or a BERT.
 
@@ -73,6 +80,10 @@ def load_pretrained_model(
         "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
         smaller; features change a little, see `data/weights/CARD.md`. Once
         `model.network` was changed, features are float32.
+    input_size : int or (height, width), optional
+        Pixels to which pictures are resized, 75 to 2,048; by default those that the
+        network was trained with. More pixels show finer structures, and take longer in
+        proportion to their number.
 
     Returns
     -------
@@ -93,10 +104,14 @@ def load_pretrained_model(
     """
     is_text = isinstance(name, str)
     if is_text and name in RECIPES:
-        return PretrainedModel(name, engine, precision)
+        return PretrainedModel(name, engine, precision, input_size)
     is_folder = is_text and (os.path.dirname(name) or os.path.isdir(name))
     is_published = is_text and name in bert_folder.PUBLISHED
     if is_folder or is_published or isinstance(name, PathLike):
+        if input_size is not None:
+            raise UserInputError(
+                "input_size is for pictures; this network is for text."
+            )
         return PretrainedTextModel(name, engine, precision)
     known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
     raise UserInputError(

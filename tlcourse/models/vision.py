@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import keras
 
 
+SIDES = (75, 2048)  # pixels; of fewer, some networks' strides leave nothing
+
+
 class PretrainedModel:
     """A network pretrained on ImageNet. Made by `tl.load_pretrained_model`.
 
@@ -33,21 +36,27 @@ class PretrainedModel:
     name, engine, precision : str
         As given to `load_pretrained_model`.
     recipe : Recipe
-        Input size, preprocessing, published accuracy and its source.
+        Preprocessing, the size it was trained with, published accuracy and its source.
     input_size : tuple of int
-        (height, width) in pixels.
+        (height, width) in pixels, to which pictures are resized.
     """
 
     kind = "pictures"
     settings: dict = {}  # of `fine_tune`, where they differ from its defaults
 
     def __init__(
-        self, name: str, engine: str = "auto", precision: str = "float32"
+        self,
+        name: str,
+        engine: str = "auto",
+        precision: str = "float32",
+        input_size: int | tuple[int, int] | None = None,
     ) -> None:
         engines.check_engine(engine, precision)
         self.name, self.recipe = name, RECIPES[name]
         self.engine, self.precision = engine, precision
-        self.input_size = (self.recipe.size, self.recipe.size)
+        size = self.recipe.size if input_size is None else input_size
+        sides = (size, size) if np.ndim(size) == 0 else size
+        self.input_size = validation.size(sides, "input_size", *SIDES)
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
@@ -66,14 +75,14 @@ class PretrainedModel:
     @cached_property
     def network(self) -> "keras.Model":
         """The network, preprocessing inside: pixels (n, h, w, 3) → features (n, d)."""
-        network = build(self.name, include_top=False)
+        network = build(self.name, include_top=False, size=self.input_size)
         self._digests["network"] = conversion.digest(network)
         return network
 
     @cached_property
     def classifier(self) -> "keras.Model":
         """The network with its ImageNet classifier: pixels → (n, 1000)."""
-        network = build(self.name, include_top=True)
+        network = build(self.name, include_top=True, size=self.input_size)
         self._digests["classifier"] = conversion.digest(network)
         return network
 
@@ -271,9 +280,8 @@ class PretrainedModel:
         if not self.is_bundled or self.engine == "tensorflow" or not is_new:
             return conversion.compile_network(keras_network(), self.engine)
         key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
-        return engines.remembered(
-            (key,), lambda: conversion.bundled_engine(self._path, outputs, key)
-        )
+        made_of = (self._path, outputs, self.input_size, key)
+        return engines.remembered(made_of, lambda: conversion.bundled_engine(*made_of))
 
     def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
         """The network up to a block, or several ones' averages and maxima."""

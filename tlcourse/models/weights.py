@@ -10,7 +10,7 @@ import numpy as np
 
 from ..cards import bundled_file
 from ..downloads import DownloadError, download
-from ..errors import DamagedFile, WeightsUnavailable
+from ..errors import DamagedFile, UserInputError, WeightsUnavailable
 from ..files import as_path
 from ..native import import_tensorflow
 from .efficientnet_lite import EfficientNetLite
@@ -74,18 +74,26 @@ def fault_of_weights(file: Path) -> str | None:
     return "altered" if published.get(file.name) not in ("", None, md5) else None
 
 
-def build(name: str, include_top: bool) -> "keras.Model":
-    """Build a pretrained network with its preprocessing, as one flat Keras model."""
+def build(
+    name: str, include_top: bool, size: tuple[int, int] | None = None
+) -> "keras.Model":
+    """Build a pretrained network with its preprocessing, as one flat Keras model.
+
+    Its input is pixels (n, height, width, 3); `size` is (height, width), by default
+    that of its recipe.
+    """
     import_tensorflow()
     import keras
 
     recipe = RECIPES[name]
     if recipe.application and not weights_file(name, include_top).is_file():
         fetch_weights(name, include_top)
-    pixels = keras.Input((recipe.size, recipe.size, 3), name="pixels")
+    size = size or (recipe.size, recipe.size)
+    pixels = keras.Input((*size, 3), name="pixels")
     network = (application if recipe.application else EfficientNetLite)(
         name,
         include_top=include_top,
+        input_shape=(*size, 3),  # without it MobileNetV2 warns
         input_tensor=preprocessing_layers(pixels, recipe.pixels),
         pooling=None if include_top else "avg",
     )
@@ -98,7 +106,12 @@ def application(name: str, include_top: bool, **options: object) -> "keras.Model
     import keras
 
     recipe, file = RECIPES[name], weights_file(name, include_top)
-    options["input_shape"] = (recipe.size, recipe.size, 3)  # else MobileNetV2 warns
+    own = (recipe.size, recipe.size, 3)
+    if include_top and options["input_shape"] != own:
+        raise UserInputError(
+            f"The ImageNet classifier of {name} takes pixels of shape {own}; load the "
+            "network without input_size."
+        )
     try:
         return getattr(keras.applications, recipe.application)(
             weights=file, include_top=include_top, **options
