@@ -7,7 +7,8 @@
 "speed" is one run: arrays, JPEG files and sentences → features, every arm a process of
 its own (benchmarks/peers) that works once per round, one at a time, in an order that
 rotates. Ratios are taken round by round. Each part goes into "bench" of results.json as
-soon as it is measured. Nothing here passes or fails.
+soon as it is measured, and its ratios into "machines", beside those of other processors.
+What was measured on a busy machine is printed, and not written.
 """
 
 import json
@@ -83,18 +84,25 @@ def main() -> None:
 
 
 def measure(name: str, options: Options, written: bool) -> None:
-    print(f"{name}: {PARTS[name].__doc__.splitlines()[0]}", flush=True)
-    here, start = records.machine(), time.perf_counter()
+    watch, start = records.Watch(), time.perf_counter()
+    here = watch.machine
+    print(f"{name}: {PARTS[name].__doc__.splitlines()[0]}")
+    speed = f"{here['gigaflops']} GFLOP/s (float32 matrix multiplication)"
+    print(f"  on {records.machine_name(here)}, {speed}", flush=True)
     if records.git("status", "--porcelain", "tlcourse", "data", "benchmarks/peers"):
         here["commit"] += "+"  # with changes that are not committed
-    for part, section in PARTS[name](options).items():
-        section["machine"] = here
-        section["measuring_took_seconds"] = round(time.perf_counter() - start)
+    sections = PARTS[name](options)
+    took, disturbance = round(time.perf_counter() - start), watch.disturbance()
+    for part, section in sections.items():
+        section |= {"machine": here, "measuring_took_seconds": took}
         print(json.dumps({part: section}, indent=2, ensure_ascii=False), flush=True)
-        if written:
+        if written and not disturbance:
             results = records.read()
             results.setdefault("bench", {})[part] = section
+            records.keep_ratios(results, part, section)
             records.write(results)
+    if disturbance:
+        print(f"{disturbance} So {name} is not written; measure it on a quiet machine.")
 
 
 # Speed
@@ -119,6 +127,9 @@ def speed(options: Options) -> dict:
     own, files = f"arrays: {OURS}", f"folder: {OURS}"
     jpegs["images_per_second"][OWN_ARRAYS] = arrays["images_per_second"][OURS]
     jpegs["ratios"][OWN_ARRAYS] = ratios(found.seconds[own], found.seconds[files])
+    jpegs["int8_ratios"][OWN_ARRAYS] = ratios(
+        found.seconds[f"arrays: {INT8}"], found.seconds[f"folder: {INT8}"]
+    )
     jpegs["mean_cosine"] = {
         name: _mean_cosine(found.outputs[f"folder: {name}"], found.outputs[own])
         for name in (OURS, INT8, KERAS)
@@ -193,6 +204,9 @@ def section(
             name: summary(count / each for each in seconds[name]) for name in names
         },
         "ratios": {name: ratios(seconds[name], seconds[OURS]) for name in others},
+        "int8_ratios": {
+            name: ratios(seconds[name], seconds[INT8]) for name in names if name != INT8
+        },
         "settings": {name: about["settings"] for name, about in ready.items()},
         "peer_versions": {
             package: version

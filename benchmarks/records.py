@@ -22,6 +22,10 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 NOTES = (
     "measured"  # part → when it was measured; the parts of "bench" say it themselves
 )
+# The instruction sets on which the speed of float32 and int8 depends, in Linux' words.
+INSTRUCTIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8")
+MOST_BUSY, MOST_STOLEN = 10, 2  # percent of the processors' time
+MOST_DRIFT = 1.2  # between a multiplication's speeds before and afterwards
 PACKAGES = (
     "tensorflow-cpu",
     "tensorflow",
@@ -61,7 +65,7 @@ def write(results: dict, file: Path | None = None) -> None:
     except OSError as error:
         sys.exit(
             f"{text}{file} could not be written ({error.strerror or error}) and is as "
-            "it was. The results are printed above: make room, and copy them there."
+            "it was. The results are printed above: copy them there."
         )
 
 
@@ -89,6 +93,65 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+class Watch:
+    """Whether other work disturbs the machine while something is measured on it.
+
+    Attributes
+    ----------
+    machine : dict
+        What `machine` said at the beginning.
+    """
+
+    def __init__(self) -> None:
+        self.machine, self._before = machine(), psutil.cpu_times()
+
+    def disturbance(self) -> str:
+        """What makes the measured times worthless, as a sentence; "" if nothing does."""
+        now, speeds = psutil.cpu_times(), (self.machine["gigaflops"], _gigaflops())
+        spent = {
+            name: getattr(now, name) - start for name, start in _times(self._before)
+        }
+        stolen = 100 * spent.get("steal", 0) / max(sum(spent.values()), 1e-9)
+        if (busy := self.machine["busy_percent"]) > MOST_BUSY:
+            return f"Other work took {busy:g} % of the processors at the beginning."
+        if stolen > MOST_STOLEN:
+            return f"Other machines took {stolen:.0f} % of the processors' time."
+        if max(speeds) > MOST_DRIFT * min(speeds):
+            return "A multiplication ran at {} GFLOP/s before and {} after.".format(
+                *speeds
+            )
+        return ""
+
+
+def _times(times: tuple) -> list[tuple[str, float]]:
+    """Seconds by name; "guest" times are part of others."""
+    return [item for item in times._asdict().items() if "guest" not in item[0]]
+
+
+def keep_ratios(results: dict, name: str, section: dict) -> None:
+    """Keep a benchmark's ratios beside those of other machines, in "machines"."""
+    about = section["machine"]
+    kept = {key: about[key] for key in ("date", "commit", "gigaflops")}
+    kept |= {"/".join(path): ratio for path, ratio in _ratios(section)}
+    machines = results.setdefault("machines", {})
+    machines.setdefault(machine_name(about), {})[name] = kept
+
+
+def _ratios(value, path: tuple[str, ...] = ()):
+    """Path and summary of every ratio in a section."""
+    for key, each in value.items() if isinstance(value, dict) else ():
+        if key.endswith("ratios"):
+            yield from (((*path, key, name), each[name]) for name in each)
+        else:
+            yield from _ratios(each, (*path, key))
+
+
+def machine_name(about: dict) -> str:
+    """Processor, instruction sets and cores: what ratios depend on."""
+    instructions = ", ".join(about["instructions"]) or "instruction sets unknown"
+    return f"{about['processor']} ({instructions}), {about['cores']} cores"
+
+
 def machine() -> dict:
     """System, processor, package versions, and how fast and how busy it is now."""
     versions = {}
@@ -99,7 +162,10 @@ def machine() -> dict:
             continue
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": _cpuinfo("model name") or platform.processor() or "unknown",
+        "instructions": [
+            name for name in INSTRUCTIONS if name in _cpuinfo("flags").split()
+        ],
         "cores": os.cpu_count(),
         "busy_percent": psutil.cpu_percent(interval=1),
         "gigaflops": _gigaflops(),
@@ -110,13 +176,13 @@ def machine() -> dict:
     }
 
 
-def _processor() -> str:
+def _cpuinfo(name: str) -> str:
+    """What Linux says of the first processor; elsewhere ""."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
+    except OSError:
         lines = []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
+    return next((x.partition(": ")[2] for x in lines if x.startswith(name)), "")
 
 
 def _gigaflops() -> int:

@@ -1,10 +1,12 @@
 """`make bench` compares arms that compute the same, one at a time."""
 
 import sys
+from collections import namedtuple
 
 import bench
 import numpy as np
 import pytest
+import records
 import runner
 from peers.texts import in_batches_of_similar_length, of_length
 from runner import Arm, BenchError, Comparison, Process
@@ -107,3 +109,44 @@ def test_batches_of_similar_length_keep_the_sentences_order(size):
 
     found = in_batches_of_similar_length(ids, size, run)
     assert found.tolist() == [[sum(one), len(one)] for one in ids]
+
+
+def quick_machine(monkeypatch, speeds, busy=0.0, stolen=0.0):
+    """A machine of these multiplication speeds, busy and stolen from so much."""
+    times = namedtuple("times", "user idle steal")
+    cpu_times = iter([times(0, 0, 0), times(50, 50 - stolen, stolen)])
+    speeds = iter(speeds)
+    monkeypatch.setattr(records, "_gigaflops", lambda: next(speeds))
+    monkeypatch.setattr(records.psutil, "cpu_times", lambda: next(cpu_times))
+    monkeypatch.setattr(records.psutil, "cpu_percent", lambda interval: busy)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "word"),
+    [
+        ({"speeds": (100, 110)}, ""),
+        ({"speeds": (100, 130)}, "100 GFLOP/s before and 130"),
+        ({"speeds": (100, 100), "busy": 11.0}, "11 % of the processors"),
+        ({"speeds": (100, 100), "stolen": 3}, "3 % of the processors"),
+    ],
+)
+def test_what_is_measured_on_a_disturbed_machine_is_not_written(
+    conditions, word, monkeypatch, tmp_path, capsys
+):
+    quick_machine(monkeypatch, **conditions)
+    file = tmp_path / "results.json"
+    file.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(records, "RESULTS", file)
+
+    def part(options):
+        """A part."""
+        return {"arrays": {"ratios": {"Keras": records.summary([2, 3, 4])}}}
+
+    monkeypatch.setattr(bench, "PARTS", {"part": part})
+    bench.measure("part", bench.QUICK, written=True)
+    assert word in capsys.readouterr().out
+    if word:
+        assert records.read() == {}
+    else:
+        (machine,) = records.read()["machines"].values()
+        assert machine["arrays"]["ratios/Keras"]["median"] == 3

@@ -57,6 +57,15 @@ def test_a_row_with_nothing_measured_is_left_out():
     assert rows == {"`import tlcourse`": "7 ms"}
 
 
+def test_of_a_ratio_the_smallest_on_any_processor_is_claimed():
+    machines = {
+        name: {"arrays": {"gigaflops": 1, "ratios/Keras": {"median": median}}}
+        for name, median in (("one", 5), ("another", 2))
+    }
+    (row,) = report.rows({"machines": machines})
+    assert row[1] == "2×, the smallest of 2 processors"
+
+
 def test_every_summary_is_on_the_sites_page():
     page = report.everything(RESULTS)
     medians = [f"{one['median']:g}" for one in summaries(RESULTS["bench"])]
@@ -71,7 +80,8 @@ def test_every_lesson_was_measured_and_stays_in_its_budget():
 
 
 def test_every_part_has_its_date_and_commit():
-    assert set(RESULTS["measured"]) == set(RESULTS) - {"machine", "measured", "bench"}
+    other = {"machine", "machines", "measured", "bench"}
+    assert set(RESULTS["measured"]) == set(RESULTS) - other
     notes = [*RESULTS["measured"].items()]
     notes += [(name, part["machine"]) for name, part in RESULTS["bench"].items()]
     for name, note in notes:
@@ -80,7 +90,7 @@ def test_every_part_has_its_date_and_commit():
 
 
 def test_every_part_of_the_results_has_a_program():
-    other = {"machine", "measured", "bench", "faults", "matrix"}
+    other = {"machine", "machines", "measured", "bench", "faults", "matrix"}
     assert set(RESULTS) - other == set(measure.PARTS)
 
 
