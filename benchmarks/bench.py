@@ -92,7 +92,7 @@ def measure(name: str, options: Options, written: bool) -> None:
     if records.git("status", "--porcelain", "tlcourse", "data", "benchmarks/peers"):
         here["commit"] += "+"  # with changes that are not committed
     sections = PARTS[name](options)
-    took, disturbance = round(time.perf_counter() - start), watch.disturbance()
+    took, disturbance = round(time.perf_counter() - start), watch.disturbance(sections)
     for part, section in sections.items():
         section |= {"machine": here, "measuring_took_seconds": took}
         print(json.dumps({part: section}, indent=2, ensure_ascii=False), flush=True)
@@ -101,8 +101,8 @@ def measure(name: str, options: Options, written: bool) -> None:
             results.setdefault("bench", {})[part] = section
             records.keep_ratios(results, part, section)
             records.write(results)
-    if disturbance:
-        print(f"{disturbance} So {name} is not written; measure it on a quiet machine.")
+    if written and disturbance:
+        raise BenchError(f"{disturbance} So {name} is not written: measure it again.")
 
 
 # Speed
@@ -422,7 +422,7 @@ def _recipe(comparison: Comparison, title: str, scale: float) -> dict:
         "seconds_an_epoch": summary(epochs),
         "our_features_seconds": summary(features),
         "our_head_seconds_an_epoch": summary(heads),
-        "ratio": ratios([RECIPE_EPOCHS * epoch for epoch in epochs], whole),
+        "ratios": {OURS: ratios([RECIPE_EPOCHS * epoch for epoch in epochs], whole)},
         "settings": {name: about["settings"] for name, about in ready},
     }
 

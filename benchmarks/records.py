@@ -105,15 +105,21 @@ class Watch:
     def __init__(self) -> None:
         self.machine, self._before = machine(), psutil.cpu_times()
 
-    def disturbance(self) -> str:
-        """What makes the measured times worthless, as a sentence; "" if nothing does."""
+    def disturbance(self, sections: dict) -> str:
+        """What makes the measured times worthless, as a sentence; "" if nothing does.
+
+        `sections` may say how busy the machine was in the pauses, "busy_percent".
+        """
         now, speeds = psutil.cpu_times(), (self.machine["gigaflops"], _gigaflops())
         spent = {
             name: getattr(now, name) - start for name, start in _times(self._before)
         }
         stolen = 100 * spent.get("steal", 0) / max(sum(spent.values()), 1e-9)
-        if (busy := self.machine["busy_percent"]) > MOST_BUSY:
-            return f"Other work took {busy:g} % of the processors at the beginning."
+        busy = [
+            each.get("busy_percent", {}).get("median", 0) for each in sections.values()
+        ]
+        if (most := max(self.machine["busy_percent"], *busy, 0)) > MOST_BUSY:
+            return f"Other work took {most:g} % of the processors."
         if stolen > MOST_STOLEN:
             return f"Other machines took {stolen:.0f} % of the processors' time."
         if max(speeds) > MOST_DRIFT * min(speeds):
@@ -148,7 +154,7 @@ def _ratios(value, path: tuple[str, ...] = ()):
 
 def machine_name(about: dict) -> str:
     """Processor, instruction sets and cores: what ratios depend on."""
-    instructions = ", ".join(about["instructions"]) or "instruction sets unknown"
+    instructions = ", ".join(about["instructions"]) or "no AVX2 known"
     return f"{about['processor']} ({instructions}), {about['cores']} cores"
 
 

@@ -83,13 +83,13 @@ ROWS = (
 
 # What, and a ratio: its part of the benchmarks, and its name in "machines".
 RATIOS = (
-    ("Arrays → features, beside Keras", "arrays", "ratios/Keras"),
-    ("… beside PyTorch", "arrays", "ratios/PyTorch"),
-    ("… int8 beside PyTorch", "arrays", "int8_ratios/PyTorch"),
+    ("Arrays → features, beside Keras", "arrays", f"ratios/{KERAS}"),
+    ("… beside PyTorch", "arrays", f"ratios/{TORCH}"),
+    ("… int8 beside PyTorch", "arrays", f"int8_ratios/{TORCH}"),
     (
         "Film snippets → features, beside PyTorch",
         "text",
-        "workloads/film snippets/ratios/PyTorch",
+        f"workloads/film snippets/ratios/{TORCH}",
     ),
     (
         "Second call on cached JPEGs, in a fresh process, beside the first",
@@ -148,8 +148,9 @@ def _smallest_ratios(results: dict) -> Iterator[tuple[str, str]]:
         parts = [each.get(part, {}) for each in results.get("machines", {}).values()]
         medians = [each[name]["median"] for each in parts if name in each]
         if medians:
-            count = f", the smallest of {len(medians)} processors"
-            yield what, f"{min(medians):.3g}×{count if len(medians) > 1 else ''}"
+            several = f"the smallest of {len(medians)} processors"
+            on = several if len(medians) > 1 else "on one processor"
+            yield what, f"{min(medians):.3g}× as fast, {on}"
 
 
 def _trust(results: dict) -> Iterator[tuple[str, str]]:
@@ -164,9 +165,10 @@ def _trust(results: dict) -> Iterator[tuple[str, str]]:
 
 def where(machine: dict) -> str:
     versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
+    processor = machine.get("processor", "an unknown processor")
     return (
-        f"Measured on {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}, {versions}"
+        f"Measured on {processor}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}, {versions}"
     )
 
 

@@ -1,5 +1,6 @@
 """Pictures of 10, 12 and 14 bits in files of 16 become their 8-bit originals."""
 
+import io
 import json
 import warnings
 
@@ -13,6 +14,7 @@ import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.features.compute import compute
+from tlcourse.features.decoding import may_be_deep
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, read_picture
 from tlcourse.predict import RECORD, load_exported
@@ -123,6 +125,17 @@ def test_a_deep_picture_beside_them_leaves_the_rows_of_8_bit_pictures_valid(
     for pictures in (paths, paths + save(tmp_path / "deep", deep(greys[4:5], 12))):
         compute(engine, pictures, SIZE, dtype=np.uint8, name="depth", bits=None)
     assert sum(computed) == 5
+
+
+def test_whatever_pillow_takes_for_a_tiff_may_be_deep():
+    from PIL.TiffImagePlugin import PREFIXES
+
+    file = io.BytesIO()
+    Image.new("L", (2, 2)).save(file, "PNG")
+    deep_png = png(np.zeros((2, 2), np.uint16))
+    assert all(map(may_be_deep, [*PREFIXES, deep_png]))
+    assert not may_be_deep(file.getvalue())
+    assert not may_be_deep(b"\xff\xd8\xff")  # JPEG
 
 
 def test_a_part_of_a_set_keeps_the_range_of_the_set(greys, tmp_path):

@@ -111,8 +111,8 @@ def test_batches_of_similar_length_keep_the_sentences_order(size):
     assert found.tolist() == [[sum(one), len(one)] for one in ids]
 
 
-def quick_machine(monkeypatch, speeds, busy=0.0, stolen=0.0):
-    """A machine of these multiplication speeds, busy and stolen from so much."""
+def fake_machine(monkeypatch, speeds, busy=0.0, stolen=0.0):
+    """A machine with these speeds, and this share of its time busy or stolen."""
     times = namedtuple("times", "user idle steal")
     cpu_times = iter([times(0, 0, 0), times(50, 50 - stolen, stolen)])
     speeds = iter(speeds)
@@ -127,26 +127,30 @@ def quick_machine(monkeypatch, speeds, busy=0.0, stolen=0.0):
         ({"speeds": (100, 110)}, ""),
         ({"speeds": (100, 130)}, "100 GFLOP/s before and 130"),
         ({"speeds": (100, 100), "busy": 11.0}, "11 % of the processors"),
+        ({"speeds": (100, 100), "paused": 12}, "12 % of the processors"),
         ({"speeds": (100, 100), "stolen": 3}, "3 % of the processors"),
     ],
 )
 def test_what_is_measured_on_a_disturbed_machine_is_not_written(
     conditions, word, monkeypatch, tmp_path, capsys
 ):
-    quick_machine(monkeypatch, **conditions)
+    conditions = dict(conditions)
+    paused = {"busy_percent": {"median": conditions.pop("paused", 0)}}
+    fake_machine(monkeypatch, **conditions)
     file = tmp_path / "results.json"
     file.write_text("{}", encoding="utf-8")
     monkeypatch.setattr(records, "RESULTS", file)
 
     def part(options):
         """A part."""
-        return {"arrays": {"ratios": {"Keras": records.summary([2, 3, 4])}}}
+        return {"arrays": {"ratios": {"Keras": records.summary([2, 3, 4])}} | paused}
 
     monkeypatch.setattr(bench, "PARTS", {"part": part})
-    bench.measure("part", bench.QUICK, written=True)
-    assert word in capsys.readouterr().out
     if word:
-        assert records.read() == {}
+        with pytest.raises(BenchError, match=word):
+            bench.measure("part", bench.QUICK, written=True)
+        assert records.read() == {} and '"median": 3' in capsys.readouterr().out
     else:
+        bench.measure("part", bench.QUICK, written=True)
         (machine,) = records.read()["machines"].values()
         assert machine["arrays"]["ratios/Keras"]["median"] == 3

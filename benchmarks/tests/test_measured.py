@@ -63,7 +63,7 @@ def test_of_a_ratio_the_smallest_on_any_processor_is_claimed():
         for name, median in (("one", 5), ("another", 2))
     }
     (row,) = report.rows({"machines": machines})
-    assert row[1] == "2×, the smallest of 2 processors"
+    assert row[1] == "2× as fast, the smallest of 2 processors"
 
 
 def test_every_summary_is_on_the_sites_page():

@@ -33,7 +33,8 @@ DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 
 Source: TypeAlias = str | PathLike | Image.Image
 _MEASURING = threading.Lock()
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# All that Pillow takes for a TIFF.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 
 
 @contextmanager
@@ -231,9 +232,13 @@ def _measured(source: Source) -> int:
 
 
 def may_be_deep(content: bytes) -> bool:
-    """Whether a file that begins so may have more than 8 bits: a TIFF, or such a PNG."""
-    is_deep_png = content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
-    return is_deep_png or content.startswith(_TIFF)
+    """Whether a file that starts with these bytes may have more than 8 bits a channel.
+
+    That is any TIFF, and a PNG whose header does not say 8 bits or fewer.
+    """
+    is_shallow = content[12:16] == b"IHDR" and content[24:25] != b"\x10"
+    is_png = content.startswith(b"\x89PNG")
+    return content.startswith(_TIFF) or (is_png and not is_shallow)
 
 
 def _depth_of(levels: np.ndarray) -> int:

@@ -107,10 +107,10 @@ def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:
     before = [side.dim_value for side in sides]
     for value in (*graph.input, *graph.output):
         shape = value.type.tensor_type.shape.dim
-        for side, old, new in zip(shape[1:3], before, size, strict=False):
-            if len(shape) == 4:
-                stride = 2 ** round(math.log2(old / side.dim_value))
-                side.dim_value = -(-new // stride)
+        spatial = shape[1:3] if len(shape) == 4 else ()
+        for side, old, new in zip(spatial, before, size, strict=False):
+            stride = 2 ** round(math.log2(old / side.dim_value))
+            side.dim_value = -(-new // stride)
     del graph.value_info[:]
 
 
@@ -156,14 +156,14 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Eng
             compiled.start()
             return compiled
         except Exception as error:  # the converter and ONNX Runtime raise many kinds
-            reason = str(error).strip().split("\n")[0][:200]
+            reason = str(error).strip().split("\n")[0][:200].rstrip(".")
             problem = (
                 f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
                 f"{reason})."
             )
             if engine == "auto":
-                slower = f"{problem} TensorFlow runs it, which is slower."
-                warnings.warn(slower, stacklevel=callers_level())
+                message = f"{problem} TensorFlow runs it, which is slower."
+                warnings.warn(message, stacklevel=callers_level())
                 return engines.TensorFlowEngine(network, key)
             raise UserInputError(f"{problem} Use engine='tensorflow'.") from error
 

@@ -74,8 +74,8 @@ def load_pretrained_model(
         once into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. Or a folder
         with a BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
     engine : {"auto", "onnx", "tensorflow"}
-        What computes features. "auto": ONNX Runtime, and TensorFlow for networks that
-        do not convert. Features agree to 1e-4 of the largest.
+        What computes features. "auto": ONNX Runtime and, with a warning, TensorFlow for
+        networks that do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
         "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
         smaller; features change a little, see `data/weights/CARD.md`. Once
@@ -92,7 +92,8 @@ def load_pretrained_model(
     Raises
     ------
     UserInputError
-        An unknown name, or a folder with something else in it.
+        An unknown name, a folder with something else in it, or a size that a network
+        cannot take.
     WeightsUnavailable, DamagedFile
         The weights are not here and cannot be downloaded, or are not the published.
 

@@ -55,7 +55,7 @@ class PretrainedModel:
         self.name, self.recipe = name, RECIPES[name]
         self.engine, self.precision = engine, precision
         size = self.recipe.size if input_size is None else input_size
-        sides = (size, size) if np.ndim(size) == 0 else size
+        sides = (size, size) if isinstance(size, int | np.integer) else size
         self.input_size = validation.size(sides, "input_size", *SIDES)
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built

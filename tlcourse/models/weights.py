@@ -86,9 +86,15 @@ def build(
     import keras
 
     recipe = RECIPES[name]
+    own = (recipe.size, recipe.size)
+    if recipe.application and include_top and (size or own) != own:
+        raise UserInputError(
+            f"The ImageNet classifier of {name} is used at {own} pixels only; load the "
+            "network without input_size."
+        )
     if recipe.application and not weights_file(name, include_top).is_file():
         fetch_weights(name, include_top)
-    size = size or (recipe.size, recipe.size)
+    size = size or own
     pixels = keras.Input((*size, 3), name="pixels")
     network = (application if recipe.application else EfficientNetLite)(
         name,
@@ -106,12 +112,6 @@ def application(name: str, include_top: bool, **options: object) -> "keras.Model
     import keras
 
     recipe, file = RECIPES[name], weights_file(name, include_top)
-    own = (recipe.size, recipe.size, 3)
-    if include_top and options["input_shape"] != own:
-        raise UserInputError(
-            f"The ImageNet classifier of {name} takes pixels of shape {own}; load the "
-            "network without input_size."
-        )
     try:
         return getattr(keras.applications, recipe.application)(
             weights=file, include_top=include_top, **options

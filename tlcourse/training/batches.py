@@ -123,7 +123,10 @@ class Batches:
         return self.activations[rows, copies]
 
     def _dataset(self, epoch: Any, steps: int, smoothing: float) -> "tf.data.Dataset":
-        """Batches (activations, soft labels, weights), made anew for each epoch."""
+        """Batches (activations, soft labels, weights), made anew for each epoch.
+
+        It is for one iterator at a time.
+        """
         # Neither a PyDataset nor `from_generator`: on Python 3.11 TensorFlow then has
         # malloc return every tensor to the system (GeneratorDataset's
         # ApplyPython311MemoryPatch), and training takes twice as long.

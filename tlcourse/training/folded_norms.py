@@ -1,8 +1,9 @@
-"""Frozen batch norms within the convolutions before them, for a faster training.
+"""Frozen batch norms within the convolutions before them, for faster training.
 
 Imported after TensorFlow has been started by `import_tensorflow`.
 """
 
+from collections import Counter
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ def with_folded_norms(network: keras.Model) -> keras.Model:
 
     Its factor multiplies the kernel, a few thousand numbers, and not every position of
     every picture, forward and backward: training takes three quarters of the time.
+    The weights are the same variables, where branches meet in another order.
     """
     # A layer may be part of other networks: only this one's nodes say what follows it.
     nodes = [node for level in network._nodes_by_depth.values() for node in level]
@@ -20,11 +22,18 @@ def with_folded_norms(network: keras.Model) -> keras.Model:
     for node in nodes:
         for tensor in node.input_tensors:
             followers.setdefault(id(tensor), []).append(node.operation)
+    uses = Counter(node.operation for node in nodes)
+    ends = {id(output) for output in network.outputs}
     folded: dict[keras.Operation, FoldedNorm] = {}  # under convolution and norm
     for node in nodes:
-        conv, behind = node.operation, followers.get(id(node.outputs[0]), [])
-        if len(behind) == 1 and is_plain(conv) and is_frozen_norm(behind[0]):
-            folded[conv] = folded[behind[0]] = FoldedNorm(conv, behind[0])
+        conv, output = node.operation, id(node.outputs[0])
+        norm, *others = followers.get(output, [None])
+        is_alone = not others and output not in ends
+        is_used_once = uses[conv] == uses[norm] == 1
+        if is_alone and is_used_once and is_plain(conv) and is_frozen_norm(norm):
+            folded[conv] = folded[norm] = FoldedNorm(conv, norm)
+    if not folded:
+        return network
 
     def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
         if layer not in folded:
@@ -47,10 +56,11 @@ def is_plain(layer: keras.Operation) -> bool:
     )
 
 
-def is_frozen_norm(layer: keras.Operation) -> bool:
+def is_frozen_norm(layer: keras.Operation | None) -> bool:
     """Whether it is a batch normalisation of channels whose weights do not change."""
-    is_norm = isinstance(layer, keras.layers.BatchNormalization)
-    return is_norm and not layer.trainable and layer.axis in (-1, 3)
+    if type(layer) is not keras.layers.BatchNormalization:
+        return False
+    return not layer.trainable and layer.axis in (-1, 3)
 
 
 class FoldedNorm(keras.layers.Layer):
@@ -73,8 +83,7 @@ class FoldedNorm(keras.layers.Layer):
         shift = -norm.moving_mean * factor + (norm.beta if norm.center else 0)
         shift = shift + conv.bias * factor if conv.use_bias else shift
         if isinstance(conv, keras.layers.DepthwiseConv2D):
-            shape = (*conv.kernel.shape[2:], 1)[:2]
-            kernel = conv.kernel * ops.reshape(factor, shape)
+            kernel = conv.kernel * ops.reshape(factor, conv.kernel.shape[2:])
             outputs = ops.depthwise_conv(inputs, kernel, conv.strides, conv.padding)
         elif conv.kernel_size == conv.strides == (1, 1):
             rows = ops.reshape(inputs, (-1, inputs.shape[-1]))

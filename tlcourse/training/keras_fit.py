@@ -43,8 +43,8 @@ class Tail:
         }
         self._dropout = AdjustableDropout(self._values["dropout"])
         outputs = head(self._dropout(network.output))
-        tail = keras.Model(network.get_layer(cut).output, outputs)
-        self.model = with_folded_norms(tail)
+        self._plain = keras.Model(network.get_layer(cut).output, outputs)
+        self.model = with_folded_norms(self._plain)
         self._head, self._initial = head, self.model.get_weights()
         schedule = keras.optimizers.schedules.CosineDecay(
             self._values["first_rate"],
@@ -81,6 +81,10 @@ class Tail:
         }
         for name, value in values.items():
             self._values[name].assign(value)
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights in the order of the network's layers, as `assemble` takes them."""
+        return self._plain.get_weights()
 
     def scale_down_head(self) -> None:
         """Scale the weights of a probe down to those of a freshly initialised layer.
@@ -265,7 +269,7 @@ def assemble(
 ) -> keras.Model:
     """A network of its own, from the input to probabilities.
 
-    `weights` are those of a `Tail` that begins with the output of the layer `cut`.
+    `weights` are those of a `Tail` behind the layer `cut`.
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())

@@ -155,7 +155,7 @@ class Preparation:
             "moved": moved,
             "changed": changed,
         }
-        weights = tail.model.get_weights()
+        weights = tail.weights()
         return FineTuned(
             partial(assemble, self.network, self.cut, weights, settings.dropout),
             self.classes,
