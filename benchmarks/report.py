@@ -17,6 +17,9 @@ OURS, INT8, OWN_ARRAYS = "tlcourse", "tlcourse int8", "tlcourse, arrays"
 KERAS, TORCH, ONNX = "Keras", "PyTorch", "ONNX Runtime"
 OPENVINO, LITERT = "OpenVINO", "LiteRT"
 
+PICTURES = {"arrays": "Arrays → features", "folder": "JPEG folder → features"}
+SNIPPETS = "[film snippets][sentences_per_second]"
+
 # What, and what was measured, in terms of results.json. A row is left out where
 # something in it was not measured yet.
 ROWS = (
@@ -55,25 +58,16 @@ ROWS = (
     ),
     *(
         (
-            f"Arrays → features: {name}",
-            f"{{bench[arrays][images_per_second][{name}][median]:.0f}} images/s",
+            f"{what}, float32 and int8",
+            f"{{bench[{part}][images_per_second][{OURS}][median]:.0f}} and "
+            f"{{bench[{part}][images_per_second][{INT8}][median]:.0f}} images/s",
         )
-        for name in (OURS, INT8)
+        for part, what in PICTURES.items()
     ),
-    *(
-        (
-            f"JPEG folder → features: {name}",
-            f"{{bench[folder][images_per_second][{name}][median]:.0f}} images/s",
-        )
-        for name in (OURS, INT8)
-    ),
-    *(
-        (
-            f"Film snippets → features: {name}",
-            "{bench[text][workloads][film snippets][sentences_per_second]"
-            f"[{name}][median]:.0f}} sentences/s",
-        )
-        for name in (OURS, INT8)
+    (
+        "Film snippets → features, float32 and int8",
+        f"{{bench[text][workloads]{SNIPPETS}[{OURS}][median]:.0f}} and "
+        f"{{bench[text][workloads]{SNIPPETS}[{INT8}][median]:.0f}} sentences/s",
     ),
     (
         "Peak memory for 100,000 JPEGs, compared to 1,000",

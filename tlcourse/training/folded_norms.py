@@ -58,7 +58,7 @@ def is_plain(layer: keras.Operation) -> bool:
 
 def is_frozen_norm(layer: keras.Operation | None) -> bool:
     """Whether it is a batch normalisation of channels whose weights do not change."""
-    if type(layer) is not keras.layers.BatchNormalization:
+    if layer is None or type(layer) is not keras.layers.BatchNormalization:
         return False
     return not layer.trainable and layer.axis in (-1, 3)
 
