@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from records import ROOT
 from studies.lessons import lesson_builder
 
-ADDRESS = "https://github.invalid/tlcourse/tlcourse"  # git asks this repository instead
+ADDRESS = "https://github.com/-/tlcourse"  # nobody's; git asks this repository instead
 KERNEL = (  # Colab's has imported google.colab before the first cell
     "import google.colab; from ipykernel.kernelapp import launch_new_instance; "
     "launch_new_instance()"
