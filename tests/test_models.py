@@ -28,7 +28,7 @@ def untrained(name, engine="auto"):
     def application(name, **options):
         recipe = RECIPES[name]
         network = getattr(keras.applications, recipe.application)(
-            weights=None, input_shape=(recipe.size, recipe.size, 3), **options
+            weights=None, **options
         )
         # New batch norms would change next to nothing; random moments would amplify
         # what is rounded, as no trained network does. So they are measured.
