@@ -160,7 +160,7 @@ def machine_name(about: dict) -> str:
 
 def machine() -> dict:
     """System, processor, package versions, and how fast and how busy it is now."""
-    versions = {}
+    versions, flags = {}, _cpuinfo("flags").split()
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
@@ -169,9 +169,7 @@ def machine() -> dict:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _cpuinfo("model name") or platform.processor() or "unknown",
-        "instructions": [
-            name for name in INSTRUCTIONS if name in _cpuinfo("flags").split()
-        ],
+        "instructions": [name for name in INSTRUCTIONS if name in flags],
         "cores": os.cpu_count(),
         "busy_percent": psutil.cpu_percent(interval=1),
         "gigaflops": _gigaflops(),

@@ -272,15 +272,14 @@ def speed_figure(results: dict, file: Path = SPEED_FIGURE) -> None:
         ax.bar_label(drawn, fmt="%.0f", padding=5)
         ax.invert_yaxis()
         ax.margins(x=0.2)
-        title = {"arrays": "arrays", "folder": "JPEG folder"}[part]
-        ax.set(title=f"{title} → features", xlabel="images per second")
+        ax.set(title=PICTURES[part], xlabel="images per second")
     _save(figure, file, panels)
 
 
 def speed_bars(results: dict) -> dict[str, dict[str, float]]:
     """Part → name → images per second."""
     bars = {}
-    for part in ("arrays", "folder"):
+    for part in PICTURES:
         speeds = results["bench"][part]["images_per_second"].items()
         bars[part] = {name: values["median"] for name, values in speeds}
     return bars

@@ -213,7 +213,7 @@ for data, ways in searches.items():
 
 # %% [markdown]
 # On the solar cells the searches promised one to three points, and what they kept is not distinguishable from zero: it is
-# within the spread of the splits. Whoever reports the validation score of a chosen trial reports the promise. (The default is a candidate of its own
+# within the spread of the splits. To report the validation score of a chosen trial is to report the promise. (The default is a candidate of its own
 # search: fine-tuning on the Kanji promised nothing, as no trial was better on validation than the default.)
 #
 # What was chosen in the five splits? If one strength were clearly the best, they would agree.
