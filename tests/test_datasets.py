@@ -13,7 +13,7 @@ from tlcourse.datasets.core import Split
 from tlcourse.errors import DatasetUnavailable, UserInputError
 from tlcourse.features.pictures import Pictures
 
-BUNDLED = ["digits", "kanji", "solar", "reviews", "samples"]
+BUNDLED = ["digits", "kanji", "stamps", "solar", "reviews", "samples"]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def fingerprint(dataset):
 FINGERPRINTS = {
     "digits": "7198d5c34005d2b8",
     "kanji": "1c10dd4014e32ae9",
+    "stamps": "49ee1b062fa8cbf8",
     "solar": "d2c50482d880635a",
     "reviews": "7d60148b18f17fde",
     "samples": "a3127f7b7fd106af",
@@ -65,12 +66,28 @@ def test_splits_are_the_same_on_every_machine(loaded, name):
         ("cats", {}, "no data set 'cats'.*digits, kanji.*from_folder"),
         ("solar", {"protocol": "half"}, "deitsch2019, confident"),
         ("solar", {"seed": -1}, "seed"),
+        ("stamps", {"seed": 0.5}, "seed"),
         ("reviews", {"domain": "books"}, "films, products, tweets"),
     ],
 )
 def test_unknown_names_and_options_are_refused(no_packs, name, options, match):
     with pytest.raises(UserInputError, match=match):
         datasets.load_dataset(name, **options)
+
+
+@pytest.mark.parametrize("name", ["kanji", "stamps", "reviews"])
+def test_no_group_is_in_two_splits(loaded, name):
+    train, validation, test = (set(s.groups) for s in loaded[name].splits.values())
+    assert not (train & validation or train & test or validation & test)
+
+
+def test_stamps_are_split_anew_by_another_seed(loaded):
+    other = datasets.load_dataset("stamps", seed=1)
+    assert set(contents(other.test)) != set(contents(loaded["stamps"].test))
+    for dataset in (other, loaded["stamps"]):
+        whole = np.concatenate([split.labels for split in dataset.splits.values()])
+        shares = np.bincount(dataset.test.labels) / np.bincount(whole)
+        assert shares.min() > 1 / 3 and shares.max() < 1 / 2
 
 
 # Splits

@@ -88,7 +88,7 @@ def test_what_would_leave_is_refused_at_once_in_a_sentence_and_noted_down(
 
 BUNDLED = {
     "a network": "tl.load_pretrained_model().extract_features(np.zeros((1, 224, 224, 3), np.uint8))",
-    "data sets": "[tl.load_dataset(name) for name in ('digits', 'kanji', 'reviews', 'samples', 'solar')]",
+    "data sets": "[tl.load_dataset(name) for name in ('digits', 'kanji', 'reviews', 'samples', 'solar', 'stamps')]",
     "dogs that are not here": "__import__('pytest').raises(Exception, tl.load_dataset, 'dogs')",
     "the list of networks": "tl.list_pretrained_models()",
 }

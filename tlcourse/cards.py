@@ -70,10 +70,13 @@ def read_card(name: str) -> Card:
     return Card(name=name, files=files, text=prose, **lines)
 
 
-def bundled_file(folder: str, name: str) -> Path:
-    """Path of a bundled file; DamagedFile if its SHA-256 is not the one of the card."""
+def bundled_file(folder: str, name: str, expected: str | None = None) -> Path:
+    """Path of a bundled file; DamagedFile if its SHA-256 is not the expected one.
+
+    Without an `expected` one, that of the folder's card.
+    """
     path = data_folder() / folder / name
-    expected = read_card(folder).files[name]
+    expected = expected or read_card(folder).files[name]
     if not path.is_file() or sha256(path) != expected:
         raise DamagedFile(
             f"The bundled file {path} is missing or altered: its SHA-256 is not the "

@@ -30,6 +30,7 @@ __all__ = [
 _LOADERS = {
     "digits": bundled.load_digits,
     "kanji": bundled.load_kanji,
+    "stamps": bundled.load_stamps,
     "solar": bundled.load_solar,
     "dogs": downloaded.load_dogs,
     "reviews": bundled.load_reviews,
@@ -55,11 +56,12 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name : str
-        digits, kanji, solar, dogs, reviews or samples, or the name of a pack in the
-        folders of the variable TLCOURSE_PACKS.
+        digits, kanji, stamps, solar, dogs, reviews or samples, or the name of a pack in
+        the folders of the variable TLCOURSE_PACKS.
     **options
-        ``protocol`` ("deitsch2019" or "confident") and ``seed`` of solar; ``domain``
-        ("films", "products" or "tweets") of reviews.
+        ``seed`` of stamps and solar: another random split; ``protocol`` ("deitsch2019"
+        or "confident") of solar; ``domain`` ("films", "products" or "tweets") of
+        reviews.
 
     Returns
     -------

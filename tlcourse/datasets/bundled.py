@@ -1,5 +1,6 @@
 """Data sets that are on the machine as soon as the course is installed."""
 
+import csv
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -81,6 +82,22 @@ def load_samples() -> Dataset:
     return from_arrays("samples", np.full(len(names), 2), pictures, labels, classes)
 
 
+def load_stamps(seed: int = 0) -> Dataset:
+    """191 cut-out photographs on white, in seven classes: RGB, 256×256 pixels.
+
+    Splits are stratified, 48 : 12 : 40 per cent. `groups` name what a picture shows:
+    two photographs that may show the same animal or fruit are in one split.
+    """
+    with bundled_file("stamps", "stamps.csv").open(encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    files = [bundled_file("stamps", row["file"], row["sha256"]) for row in rows]
+    labels, groups = (np.array([r[name] for r in rows]) for name in ("class", "group"))
+    names, label = np.unique(labels, return_inverse=True)
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    split = _stratified_split(labels[first], checked_seed(seed), 2 / 5, 1 / 5)[group]
+    return from_arrays("stamps", split, Pictures(files), label, names, groups=groups)
+
+
 def load_solar(protocol: str = "deitsch2019", seed: int = 2019) -> Dataset:
     """2,624 electroluminescence photographs of solar cells, functional or defective.
 
@@ -120,13 +137,18 @@ def _read(name: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _stratified_split(strata: np.ndarray, seed: int) -> np.ndarray:
-    """0 train, 1 validation or 2 test for each row, 67.5 : 7.5 : 25 in each stratum."""
+def _stratified_split(
+    strata: np.ndarray, seed: int, test: float = 1 / 4, validation: float = 1 / 10
+) -> np.ndarray:
+    """0 train, 1 validation or 2 test for each row, in the same shares in each stratum.
+
+    `validation` is a share of what the test set leaves.
+    """
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(strata))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     split = np.zeros(len(strata), np.int64)
-    split[_evenly_spaced(order, 1 / 4)] = 2
-    split[_evenly_spaced(order[split[order] == 0], 1 / 10)] = 1
+    split[_evenly_spaced(order, test)] = 2
+    split[_evenly_spaced(order[split[order] == 0], validation)] = 1
     return split
 
 
