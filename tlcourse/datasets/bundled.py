@@ -83,7 +83,7 @@ def load_samples() -> Dataset:
 
 
 def load_stamps(seed: int = 0) -> Dataset:
-    """191 cut-out photographs on white, in seven classes: RGB, 256×256 pixels.
+    """178 cut-out photographs on white, in six classes: RGB, 256×256 pixels.
 
     Splits are stratified, 48 : 12 : 40 per cent. `groups` name what a picture shows:
     two photographs that may show the same animal or fruit are in one split.
