@@ -25,6 +25,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "kanji": "transfer.kanji",
     "solar_tuning": "transfer.solar_tuning",
     "curves": "transfer.curves",
+    "augmentation": "augmentation.augmentation",
     "sentiment": "sentiment.sentiment",
     "misuse": "misuse.misuse",
     "tuning": "searches.tuning",

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import tlcourse as tl
 
@@ -51,36 +53,36 @@ def swapped(values):
 # --- lesson 00 ---
 
 
-@lru_cache(maxsize=8)
-def classifier_of(per_class, blocks=None):
-    cells = tl.load_dataset("solar").train.sample(per_class=per_class)
-    return tl.train_classifier(features(cells, blocks), cells.labels)
+@lru_cache(maxsize=2)
+def solar_probe(part):
+    split = getattr(tl.load_dataset("solar"), part)
+    return tl.train_classifier(features(split), split.labels)
 
 
 @example("0.1")
-def few_labels():
-    solar, few = tl.load_dataset("solar"), classifier_of(10)
-    cells = solar.train.sample(per_class=10)
-    test = features(solar.test)
-    right = few.score(test, solar.test.labels)
-    return (cells,), {
+def one_label():
+    stamps = tl.load_dataset("stamps")
+    one, test = stamps.train.sample(1), features(stamps.test)
+    probe = tl.train_classifier(features(one), one.labels)
+    right = probe.score(test, stamps.test.labels)
+    return (one,), {
         "right": right,
-        "training rows": few.score(features(cells), cells.labels),
-        "too good": classifier_of(100).score(test, solar.test.labels),
-        "otherwise": 0.31,
+        "training rows": 1.0,
+        "too good": right + 0.1,
+        "otherwise": 0.12,
         UNREADABLE: [
-            (With(right, (solar.test,)), "10 cells of each class"),
-            (With(right, (solar.train.sample(per_class=20),)), "few_cells"),
+            (With(right, (stamps.test,)), "one photograph of each class"),
+            (With(right, (stamps.train.sample(2),)), "one_each"),
         ],
     }
 
 
 @example("0.2")
 def harder_kind():
-    solar, classifier = tl.load_dataset("solar"), classifier_of(100)
+    solar, classifier = tl.load_dataset("solar"), solar_probe("train")
     rows, labels, kinds = features(solar.test), solar.test.labels, solar.test.groups
     masks = {kind: kinds == kind for kind in ("mono", "poly")}
-    cheating = tl.train_classifier(rows, labels)
+    cheating = solar_probe("test")
     right, seen = (
         {kind: each.score(rows[mask], labels[mask]) for kind, mask in masks.items()}
         for each in (classifier, cheating)
@@ -98,28 +100,23 @@ def harder_kind():
 
 
 @example("0.3")
-def three_blocks():
-    solar = tl.load_dataset("solar")
-    names = {"last block": None, "three blocks": ("block5c", "block6d", "head")}
-    sample = solar.train.sample(per_class=100)
+def more_defects():
+    train = tl.load_dataset("solar").train
+    rows = features(train)
 
-    def accuracies(split):
-        return {
-            name: classifier_of(100, blocks).score(
-                features(split, blocks), split.labels
-            )
-            for name, blocks in names.items()
-        }
+    def regression(weight):
+        classifier = LogisticRegression(C=1e-3, class_weight={0: 1, 1: weight})
+        scaled = make_pipeline(StandardScaler(), classifier)
+        return scaled.fit(rows, train.labels)
 
-    right = accuracies(solar.validation)
-    return (sample,), {
-        "right": right,
-        "training rows": accuracies(sample),
-        "test": accuracies(solar.test),
-        "otherwise": right | {"three blocks": 0.42},
+    return (), {
+        "right": regression(4),
+        "trained on test": solar_probe("test"),
+        "too few": regression(1),
+        "otherwise": regression(1e4),
         UNREADABLE: [
-            (With(right, (solar.validation,)), "100 cells of each"),
-            (With(right, (solar.train.sample(per_class=10),)), "100 cells of each"),
+            (LogisticRegression(), "fitted on solar_features"),
+            (0.9, "my_classifier"),
         ],
     }
 
@@ -314,34 +311,43 @@ def number_of_weights():
     }
 
 
-@example("4.2")
-def trained_block():
+def five_steps(frozen=True, units=1, size=224, rate=3e-3, weights=True):
+    """A network as exercise 4.2 asks for it, or with one step done wrong."""
     import keras
 
-    network = tl.add_head(model(), 2)
-    before = tl.checks.snapshot(network)
+    solar = tl.load_dataset("solar")
+    base = model().copy_network()
+    if not weights:
+        base = keras.models.clone_model(base)
+    if not frozen:
+        kernel = base.get_layer("stem_conv").kernel
+        kernel.assign(kernel * 1.01)
+    inputs = keras.Input((size, size, 3))
+    x = base(keras.layers.Resizing(224, 224)(inputs), training=False)
+    head = keras.layers.Dense(units, activation="sigmoid")
+    network = keras.Model(inputs, head(x))
+    train = solar.train.sample(60)
+    head.set_weights(probe_head(train, rate)) if units == 1 else None
+    return network
 
-    def trained(blocks, steps=1):
-        for layer in network.layers:
-            kept = not layer.name.startswith(blocks) or "_bn" in layer.name
-            names = [
-                f"{layer.name}/{each.path.split('/')[-1]}" for each in layer.weights
-            ]
-            weights = [before.values[name] for name in names]
-            layer.set_weights([each + (0 if kept else 0.01) for each in weights])
-        network.compile(keras.optimizers.Adam(), "binary_crossentropy")
-        network.optimizer.iterations.assign(steps)
-        return network
 
-    both = ("block7a", "new_head")
-    return (before,), {
-        "right": lambda: trained(both),
-        "changed": lambda: trained(("new_head",)),
-        "no step": lambda: trained(both, steps=0),
-        UNREADABLE: [
-            (network.name, "after it was trained"),
-            (With(network, (None,)), "`snapshot`"),
-        ],
+def probe_head(train, rate):
+    """Weights of a sigmoid output on the features, all zero for a rate of 0."""
+    regression = LogisticRegression(C=1e-3).fit(features(train), train.labels)
+    scale = 1 if rate else 0
+    return [scale * regression.coef_.T, scale * regression.intercept_]
+
+
+@example("4.2")
+def five_steps_in_keras():
+    return (), {
+        "right": five_steps,
+        "input": lambda: five_steps(size=128),
+        "output": lambda: five_steps(units=2),
+        "another network": lambda: five_steps(weights=False),
+        "not frozen": lambda: five_steps(frozen=False),
+        "untrained": lambda: five_steps(rate=0),
+        UNREADABLE: [("my_network", "keras.Model"), (0.8, "keras.Model")],
     }
 
 
@@ -353,26 +359,18 @@ def dense(*units, width=1280):
 
 
 @example("4.3")
-def wide_head():
-    import keras
-
-    solar, probe = tl.load_dataset("solar"), classifier_of(100)
-    cells, train = solar.validation.sample(80), solar.train.sample(100)
-    images = [tl.pictures.resize(image, (224, 224)) for image in cells.images]
-    rows = model().extract_features(images)
-    layers = [keras.layers.Dense(1024, "relu"), keras.layers.Dense(1, "sigmoid")]
-    wide = keras.Sequential(layers)
-    wide.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    wide.fit(features(train), train.labels, epochs=10, verbose=0)
-    accuracy = wide.evaluate(rows, cells.labels, verbose=0)[1]
-    right = {"probe": probe.score(rows, cells.labels), "wide": accuracy}
-    return (probe, wide), {
-        "right": right,
-        "probe": right | {"probe": right["probe"] - 0.1},
-        "wide": right | {"wide": right["wide"] - 0.02},
+def dropout():
+    before = SimpleNamespace(history={"val_loss": [0.9, 0.6, 0.8]})
+    with_dropout = {"loss": [0.9, 0.7, 0.5], "val_loss": [0.9, 0.7, 0.6]}
+    return (before,), {
+        "right": SimpleNamespace(history=with_dropout),
+        "epochs": {"val_loss": [0.9]},
+        "same": before,
         UNREADABLE: [
-            (right | {"wide": None}, "No value yet for 'wide'"),
-            (With(right, (None, wide)), "`probe`"),
+            ({"loss": [0.9, 0.7, 0.5]}, "validation_data"),
+            ({"val_loss": [np.nan] * 3}, "validation_data"),
+            (0.6, "what fit returned"),
+            (With(with_dropout, (None,)), "history"),
         ],
     }
 
@@ -415,17 +413,33 @@ def too_large_a_rate():
 
 
 @example("5.3")
-def share_at_rim():
-    maps = np.random.default_rng(0).random((5, 224, 224)) ** 3 * np.hanning(224)
-    inside = maps[:, 28:-28, 28:-28]
-    right = 1 - inside.sum() / maps.sum()
-    return (maps,), {
-        "right": right,
-        "inside": 1 - right,
-        "otherwise": 28 / 224,
+def one_block():
+    import keras
+
+    base = model().copy_network()
+    inputs = keras.Input((224, 224, 3))
+    head = keras.layers.Dense(1, activation="sigmoid", name="new_head")
+    network = keras.Model(inputs, head(base(inputs, training=False)))
+    before = tl.checks.snapshot(network)
+    weights = [each.numpy() for each in network.weights]
+
+    def trained(layers, steps=1):
+        for variable, old in zip(network.weights, weights, strict=True):
+            name = variable.path.split("/")[-2]
+            changed = name.startswith(layers) and "_bn" not in name
+            variable.assign(old + (0.01 if changed else 0))
+        network.compile(keras.optimizers.Adam(), "binary_crossentropy")
+        network.optimizer.iterations.assign(steps)
+        return network
+
+    both = ("block7a", "new_head")
+    return (before,), {
+        "right": lambda: trained(both),
+        "changed": lambda: trained(("new_head",)),
+        "no step": lambda: trained(both, steps=0),
         UNREADABLE: [
-            (maps[0], "between 0 and 1"),
-            (With(right, (None,)), "maps_of_defects"),
+            (network.name, "after it was trained"),
+            (With(network, (None,)), "`snapshot`"),
         ],
     }
 

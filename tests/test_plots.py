@@ -71,7 +71,7 @@ WORDS = {
     "attention": "[CLS]: to [CLS] 0.25, to a 0.75",
     "feature_map": "a: points 3",
     "pictures": "5 pictures: a; b; c; d; e.",
-    "heat_maps": "Heat maps over 5 pictures: a; b",
+    "heat_maps": "5 pictures, each beside its heat map: a; b",
     "channels": "each of early; late",
     "right_and_wrong": "RIGHT pug, 99% sure",
 }

@@ -109,7 +109,7 @@ def solar_tuning() -> dict:
     blocks = [fine_tuned(count) if count else probe_alone() for count in BLOCKS]
     return {
         "cells": 2 * TUNED_CELLS,
-        "blocks": {"blocks that learn": list(BLOCKS), **_columns(blocks)},
+        "blocks": {"blocks trained": list(BLOCKS), **_columns(blocks)},
         "rates": {"learning rate": list(RATES), **_columns(rates)},
     }
 

@@ -71,7 +71,7 @@ def test_solar_tuning(one_epoch, few, monkeypatch):
     settings = {"TUNING_SEEDS": (0, 1), "BLOCKS": (0, 1), "TUNED_BLOCKS": 1}
     constants(monkeypatch, transfer, RATES=(1e-4,), TUNED_CELLS=3, **settings)
     found = json.loads(json.dumps(transfer.solar_tuning()))
-    for study, first in (("blocks", "blocks that learn"), ("rates", "learning rate")):
+    for study, first in (("blocks", "blocks trained"), ("rates", "learning rate")):
         assert list(found[study]) == [first, "mean", "sd", "seconds"]
         assert len({len(column) for column in found[study].values()}) == 1
 

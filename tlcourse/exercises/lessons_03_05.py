@@ -7,14 +7,12 @@ import numpy as np
 import tlcourse as tl
 
 from ..errors import CheckError, UserInputError
+from ..features.cache import digest_of
 from .table import (
     AnyAnswer,
-    Array,
     Network,
     Number,
-    Shares,
-    near,
-    require,
+    numbers,
     rows,
     share,
     unexpected,
@@ -94,6 +92,7 @@ def _accuracies(block):
 # --- 04, Freezing layers and a new head ---
 
 FEATURES, WIDTH, CLASSES = 1280, 1024, 10
+BETTER_THAN_CHANCE = 0.6
 
 
 @rows("4.1", whole_number())
@@ -107,41 +106,54 @@ def number_of_weights(answer):
 
 
 @rows("4.2", Network())
-def trained_block(network, snapshot):
-    if not isinstance(snapshot, tl.checks.Snapshot):
-        raise unexpected(snapshot, "`snapshot`, taken before training", "snapshot")
-    try:
-        tl.checks.assert_changed(snapshot, network, only=["block7a", "new_head"])
-    except (CheckError, UserInputError) as problem:
-        yield "changed", True, {"problem": problem}
-    yield "no step", not network.compiled or not int(network.optimizer.iterations)
-    yield "right", True
-
-
-@rows("4.3", Shares("probe", "wide"))
-def wide_head(answer, probe, wide):
-    features, labels = _validation()
-    accuracy = require(probe, "probe", "score").score(features, labels)
-    yield "probe", not near(answer["probe"], accuracy), {"accuracy": accuracy}
-    network = Network().read(wide, "the trained keras.Sequential", "`wide`")
-    accuracy = np.mean((np.asarray(network(features)).ravel() > 0.5) == labels)
-    yield "wide", not near(answer["wide"], accuracy), {"accuracy": accuracy}
-    difference = 100 * (answer["wide"] - answer["probe"])
-    yield "right", True, {"difference": difference, "cells": len(labels)}
+def five_steps(network):
+    size, outputs = tuple(network.input_shape[1:]), tuple(network.output_shape[1:])
+    yield "input", size != (224, 224, 3), {"shape": size}
+    yield "output", outputs != (1,), {"shape": outputs}
+    pretrained = tl.load_pretrained_model().network.weights
+    kept = {digest_of([weight.numpy()]) for weight in network.weights}
+    missing = [w.path for w in pretrained if digest_of([w.numpy()]) not in kept]
+    details = {"changed": len(missing), "all": len(pretrained)}
+    yield "another network", len(missing) == len(pretrained), details
+    yield "not frozen", bool(missing), details | {"first": missing and missing[0]}
+    images, labels = _other_cells()
+    answers = np.asarray(network(images, training=False)).ravel() > 0.5
+    details = {"accuracy": np.mean(answers == labels), "cells": len(labels)}
+    yield "untrained", details["accuracy"] < BETTER_THAN_CHANCE, details
+    yield "right", True, details
 
 
 @lru_cache(maxsize=1)
-def _validation():
-    """Features and labels of the lesson's `judged` cells."""
-    cells = tl.load_dataset("solar").validation.sample(per_class=80)
+def _other_cells():
+    """Pictures and labels of the lesson's `other_cells`."""
+    cells = tl.load_dataset("solar").validation.sample(per_class=60)
     images = [tl.pictures.resize(image, (224, 224)) for image in cells.images]
-    return tl.load_pretrained_model().extract_features(images), cells.labels
+    return np.stack(images), cells.labels
+
+
+@rows("4.3", AnyAnswer())
+def dropout(answer, history):
+    losses = _validation_losses(answer, "the answer")
+    before = _validation_losses(history, "history")
+    yield "epochs", len(losses) != len(before), {"epochs": len(losses)}
+    yield "same", np.array_equal(losses, before)
+    details = {"lowest": losses.min(), "last": losses[-1]}
+    details |= {"lowest_before": before.min(), "last_before": before[-1]}
+    yield "right", True, details
+
+
+def _validation_losses(history, name):
+    """The validation loss of each epoch, from what Keras' `fit` returned."""
+    history = getattr(history, "history", history)
+    losses = numbers(history.get("val_loss")) if isinstance(history, dict) else None
+    if losses is None or losses.ndim != 1 or not np.isfinite(losses).all():
+        raise unexpected(history, "what fit returned, with validation_data", name)
+    return losses
 
 
 # --- 05, Fine-tuning ---
 
 CELLS, EPOCHS, BATCH = 200, 6, 32
-RIM = 28  # of 224 rows and columns
 
 
 @rows("5.1", Number())
@@ -172,14 +184,13 @@ def too_large_a_rate(tuned, probe_accuracy):
     yield "right", True, details | {"difference": 100 * (accuracy - probe)}
 
 
-@rows("5.3", share())
-def share_at_rim(answer, maps_of_defects):
-    expected = "maps of shape (n, 224, 224)"
-    maps = Array().read(maps_of_defects, expected, "maps_of_defects").astype(float)
-    if maps.ndim != 3:
-        raise unexpected(maps, expected, "maps_of_defects")
-    inside = maps[:, RIM:-RIM, RIM:-RIM]
-    rim, area = 1 - inside.sum() / maps.sum(), 1 - inside[0].size / maps[0].size
-    less = "less than" if rim < area else "at least what"
-    yield "right", rim, {"rim": rim, "area": area, "less": less}
-    yield "inside", 1 - rim
+@rows("5.3", Network())
+def one_block(network, snapshot):
+    if not isinstance(snapshot, tl.checks.Snapshot):
+        raise unexpected(snapshot, "`snapshot`, taken before training", "snapshot")
+    try:
+        tl.checks.assert_changed(snapshot, network, only=["block7a", "new_head"])
+    except (CheckError, UserInputError) as problem:
+        yield "changed", True, {"problem": problem}
+    yield "no step", not network.compiled or not int(network.optimizer.iterations)
+    yield "right", True

@@ -162,21 +162,29 @@ def channels(
 def heat_maps(
     images: Images, maps: Sequence[ArrayLike], titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw pictures in grey under maps, which are more yellow where they are higher.
+    """Draw each picture, and beside it in grey under its map, more yellow where higher.
 
     Parameters
     ----------
     images, titles
-        As for `pictures`.
+        As for `pictures`; two in a row.
     maps : array_like of float, shape (n, h, w)
         In [0, 1], as `tl.grad_cam` returns them; stretched over the pictures.
     """
     check_lengths(pictures=images, maps=maps)
-    greys = [Image.fromarray(_pixels(picture)).convert("L") for picture in images]
-    sheet = pictures([np.asarray(grey) for grey in greys], titles)
-    for axes, heat in zip(sheet.axes, maps, strict=False):
+    shown: list[np.ndarray] = []
+    for picture in map(_pixels, images):
+        shown += [picture, np.asarray(Image.fromarray(picture).convert("L"))]
+    if titles is None:
+        sheet = pictures(shown, columns=4)
+    else:
+        check_lengths(pictures=images, titles=titles)
+        beside = [text for title in titles for text in (str(title), "its map")]
+        sheet = pictures(shown, beside, columns=4)
+    for axes, heat in zip(sheet.axes[1::2], maps, strict=False):
         lay_over(axes, np.asarray(heat, np.float32))
-    sheet.alt = f"Heat maps over {sheet.alt}"
+    what = f"{len(shown) // 2} pictures, each beside its heat map"
+    sheet.alt = f"{what}." if titles is None else f"{what}: {listed(titles)}."
     return sheet
 
 
