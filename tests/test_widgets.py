@@ -15,7 +15,6 @@ from tlcourse.training.learning_curves import LearningCurve
 from tlcourse.widgets import (
     Answer,
     DrawAKanji,
-    FreezeExplorer,
     LabelSlider,
     MistakeBrowser,
     TryYourOwn,
@@ -62,20 +61,7 @@ def test_a_moved_control_changes_words_and_picture():
     assert '<img alt="at 2."' in counter.picture.value
 
 
-# The sliders
-
-
-def test_the_freeze_explorer_says_what_a_cut_trains_and_costs(bundled_model):
-    network = tl.add_head(bundled_model, classes=2)
-    table = tl.freeze(network, up_to="block5c")
-    answer = FreezeExplorer(bundled_model).answer("block5c")
-    assert f"Trainable: {table.trainable:,} of {table.parameters:,}" in answer.text
-    study = tl.results("solar_tuning.blocks")
-    mean = study["mean"][study["blocks that learn"].index(6)]
-    assert f"Accuracy: {mean:.1%} ±" in answer.text
-    bars = answer.figure.axes[0].patches
-    assert [bool(bar.get_hatch()) for bar in bars] == [True] * 12 + [False] * 6
-    assert "not measured" in FreezeExplorer().answer(11).text
+# The label slider
 
 
 def point(labels, rows, *accuracies):
@@ -388,8 +374,6 @@ def browser(pictures, probabilities, train=TRAIN[0]):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: FreezeExplorer("vgg61"), "efficientnet_lite0"),
-        (lambda: FreezeExplorer().answer(19), "0 to 18"),
         (lambda: LabelSlider({}), "tl.learning_curve"),
         (lambda: browser(split([0, 1]), rows(1)), "Lengths differ"),
         (lambda: browser(split([0]), np.ones((1, 3))), "columns 3"),

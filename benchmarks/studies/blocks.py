@@ -1,4 +1,4 @@
-"""Lesson 04's freeze explorer: each network's blocks, and seconds per picture by cut.
+"""Lesson 02's table: each network's blocks, and seconds per picture in training.
 
 Weights are random, so nothing is downloaded: counts and times do not depend on them.
 """

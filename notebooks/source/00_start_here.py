@@ -263,8 +263,8 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # | 00 | Start here: you are here |
 # | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
 # | [02](02_pretrained_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
-# | [03](03_feature_extraction.ipynb) | Feature extraction: ImageNet to dog breeds |
-# | [04](04_freezing_and_a_new_head.ipynb) | Freezing layers and a new head: the five steps |
+# | [03](03_feature_extraction.ipynb) | Feature extraction: ImageNet to your own classes |
+# | [04](04_freezing_and_a_new_head.ipynb) | A new head: the five steps |
 # | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
 # | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
 # | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |

@@ -30,21 +30,37 @@ model = tl.load_pretrained_model()
 model
 
 # %% [markdown]
-# The line above is the whole story in short: a photograph of fixed size goes in, a list of numbers comes out. These
-# numbers are called **features**. In between there are blocks.
+# A photograph of fixed size goes in, 1,280 numbers come out, its **features** or **embedding**. In between there are blocks
+# of layers.
 #
-# Nothing is hidden. `model.network` is an ordinary Keras model, and everything that you know of Keras works on it.
+# `model.network` is an ordinary Keras model, and everything that you know of Keras works on it.
 
 # %%
 print(type(model.network))
-print(f"{len(model.network.layers)} layers, sorted into {len(model.blocks)} blocks:")
+print(f"{len(model.network.layers)} layers, {model.network.count_params():,} parameters, {len(model.blocks)} blocks:")
 print(*model.blocks)
+
+# %% [markdown]
+# Keras itself brings many pretrained networks, in `keras.applications`. `weights="imagenet"` downloads their weights once;
+# `weights=None` builds the same architecture with random weights, which is enough to look at it.
+
+# %%
+import keras
+
+mobilenet = keras.applications.MobileNetV2(weights=None)
+print(f"{len(mobilenet.layers)} layers, {mobilenet.count_params():,} parameters")
+
+# %% [markdown]
+# `summary()` lists a network's layers. All of them would fill pages, so here are the first two blocks of ours.
+
+# %% tags=["nbval-ignore-output"]
+first_blocks = keras.Model(model.network.input, model.network.get_layer(model.blocks["block1a"][-1]).output)
+first_blocks.summary()
 
 # %% [markdown]
 # ## 2. The anatomy
 #
-# Nobody reads so many layers one by one. We read blocks. First one block from the inside, so that you know what a
-# block is.
+# A network with this many layers is read block by block. First one block from the inside.
 
 # %%
 for name in model.blocks["block3b"]:
@@ -70,15 +86,15 @@ for block, layers in model.blocks.items():
     print(f"{block:8} {height:3} × {width:3} positions × {channels:5,} channels = {numbers:7,} numbers")
 
 # %% [markdown]
-# The grid becomes coarser: every few blocks its height and width are halved. The channels become more, on the whole.
-# The network gives up *where exactly* and gets *what* in return.
+# The grid becomes coarser: every few blocks its height and width are halved. The number of channels grows, on the whole.
+# So the network says less precisely *where* something is, and more about *what* it is.
 #
-# After `head` comes a last step, the average over all positions. It forgets *where* completely. Only one number for
-# each channel is left, and these are the features.
+# After `head` comes the average over all positions (`GlobalAveragePooling2D`). One number per channel is left; these are
+# the features.
 #
-# **Predict first.** A network's **parameters** are the numbers that training has found. Where are most of them: in
-# the early blocks, which have so many positions, or in the late blocks, which have so many channels? And how large is
-# the classifier, which is a single layer?
+# **Predict first.** A network's **parameters**, or weights, are what training determines. Where are most of them: in the
+# early blocks, which have many positions, or in the late blocks, which have many channels? And how large is the
+# classifier, which is a single layer?
 
 # %%
 parameters = {}
@@ -95,11 +111,11 @@ total = sum(parameters.values())
 print(f"{total:,} parameters, and {parameters['classifier'] / total:.0%} of them are in the classifier.")
 
 # %% [markdown]
-# A filter is used again at every position, so positions cost no parameters. Channels do: in an ordinary convolution
-# each pair of a channel in and a channel out needs weights of its own. So the early blocks have very few parameters.
-# The longest bar belongs to the classifier, the one part that we will throw away.
+# A filter is used at every position, so positions need no parameters of their own. Channels do: in an ordinary convolution
+# each pair of an input and an output channel has weights of its own. So the early blocks have very few parameters. The
+# longest bar is the classifier, the one part that transfer learning replaces.
 #
-# (Parameters are counted here as Keras counts them, with the running averages of batch normalisation.)
+# (Parameters are counted as Keras counts them, with the moving averages of batch normalization.)
 
 # %% [markdown]
 # ## 3. What it was trained on, and what it says
@@ -130,18 +146,17 @@ titles = ["\n".join(f"{share:.0%} {name}" for name, share in best) for best in g
 tl.show.pictures(list(photographs.values()), titles, columns=3)
 
 # %% [markdown]
-# Four different things can be seen here:
+# Four cases:
 #
 # - **Right and sure:** the espresso, and the tripod. (It names the tripod, not the man. It has no class for him.)
 # - **Nearly right:** all three answers for Chelsea are kinds of cat. She is a tabby, and the network prefers
 #   another kind.
 # - **Sure and wrong:** for the rocket on its launch pad it prefers the drilling platform by far, although there is a
 #   class for rockets. Look at the steel masts around it, and you can guess why.
-# - **Clueless:** for the astronaut and the retina there is no right class. It answers all the same.
+# - **No right answer:** for the astronaut and the retina there is no class. It answers all the same.
 #
-# It has to answer. The last layer is a *softmax*, which turns 1,000 scores into 1,000 probabilities that sum to one.
-# "None of these" is not among the choices. We call this a **closed world**. The extreme case makes it plain: pure
-# noise.
+# It has to. The last layer is a *softmax*, which turns 1,000 scores into 1,000 probabilities that sum to one. "None of
+# these" is not among the classes; this is called a **closed world**. The extreme case is pure noise.
 
 # %%
 import numpy as np
@@ -188,8 +203,6 @@ tl.check("2.1", covered)
 # one orange pixel: red 255, green 128, blue 0.
 
 # %%
-import keras
-
 orange = np.array([[[[255.0, 128.0, 0.0]]]])  # one picture, one row, one column, three colours
 print("EfficientNet-Lite0 (ours)           ", model.preprocess(orange).ravel().round(3))
 
@@ -457,134 +470,50 @@ tl.show.pictures([six[1], scaled.astype(np.uint8)], ["the photograph", "where it
 # %% [markdown]
 # ## 7. Eight networks side by side
 #
-# You will meet these names again and again. All eight load with the same call. The two bundled ones are here; Keras
-# downloads the others once. (What the last two lines name are networks that read. They wait for lesson 07.)
-
-# %% tags=["nbval-ignore-output"]
-for name, line in tl.list_pretrained_models().items():
-    print(f"{name:20} {line}")
-
-# %% [markdown]
-# To compare their size and speed we need no weights: both depend on the architecture alone. So we build each network
-# untrained and without its classifier.
+# You will meet these names again and again. All load with `tl.load_pretrained_model(name)`; Keras downloads the weights of
+# those that are not bundled, once. `make results` has counted their parameters and their **multiply-adds**: every weight of
+# a filter is multiplied once at each position of the filter's output. It has also measured the time per picture, on two
+# cores. The accuracies on ImageNet are published ones, from keras.io/api/applications and the release notes of
+# EfficientNet-Lite.
+#
+# **Predict first.** VGG16 is from 2014, MobileNetV2 from 2018. Both have the same published accuracy. How many times more
+# multiply-adds does the older one need?
 
 # %%
 from tlcourse.models.recipes import RECIPES
 
+backbones = tl.results("blocks")
+work = {name: sum(block["multiply_adds"] for block in found["blocks"]) / 1e9 for name, found in backbones.items()}
 
-def build_untrained(name):
-    """The network with random weights, without its classifier."""
-    recipe = RECIPES[name]
-    options = {"weights": None, "include_top": False, "pooling": "avg", "input_shape": (recipe.size, recipe.size, 3)}
-    if recipe.application:
-        return getattr(keras.applications, recipe.application)(**options)
-    return EfficientNetLite(name, **options)
-
-
-# %% [markdown]
-# Work is counted in **multiply-adds** for one picture. Every number of a filter is multiplied once at each position of
-# the filter's output. That is all we need to count them.
-
+print(f"{'':20} {'pixels':>10} {'parameters':>12} {'features':>9} {'multiply-adds':>14} {'time':>9} {'ImageNet':>9}")
+for name, found in backbones.items():
+    size, milliseconds = f"{found['pixels']} × {found['pixels']}", 1000 * found["seconds"]["in_fit"][0]
+    millions = sum(block["parameters"] for block in found["blocks"]) / 1e6
+    print(f"{name:20} {size:>10} {millions:10.1f} M {found['features']:9,}", end="")
+    print(f" {work[name]:12.2f} G {milliseconds:6.0f} ms {RECIPES[name].top1:7.1f} %")
 
 # %%
-def multiply_adds(network):
-    """How many multiplications a picture costs in the convolutions."""
-    total = 0
-    for layer in network.layers:
-        filters = [weight for weight in layer.get_weights() if weight.ndim == 4]
-        if filters:
-            height, width = layer.output.shape[1:3]
-            total += height * width * sum(weight.size for weight in filters)
-    return total
-
-
-# %% [markdown]
-# And time is measured with a clock: two pictures at once, after a first run that only warms up, the better of two.
-
-# %%
-import time
-
-import tensorflow as tf
-
-
-def milliseconds(network, pictures=2):
-    """Measured time of one picture on this machine, in milliseconds."""
-    batch = tf.zeros((pictures, *network.input_shape[1:]))
-    run, times = tf.function(network), []
-    for _ in range(3):
-        start = time.perf_counter()
-        run(batch).numpy()
-        times.append(time.perf_counter() - start)
-    return min(times[1:]) / pictures * 1000
-
-
-# %% [markdown]
-# **Predict first.** VGG16 is from 2014, MobileNetV2 from 2018. Both have the same published accuracy on ImageNet. How
-# many times more work do you think the older one needs for it?
-
-# %%
-measured = {}
-for name in RECIPES:
-    network = build_untrained(name)
-    measured[name] = (network.count_params(), multiply_adds(network), network.output_shape[-1], milliseconds(network))
-    del network
-    keras.utils.clear_session(free_memory=True)  # one at a time: together they would fill the memory
-
-# %%
-print("                      pixels   parameters   features   multiply-adds   ImageNet top-1")
-for name, (parameter_count, work, feature_count, _) in measured.items():
-    size, top1 = RECIPES[name].size, RECIPES[name].top1
-    print(f"{name:20} {size} × {size} {parameter_count / 1e6:9.1f} M {feature_count:10,}", end="")
-    print(f" {work / 1e9:13.2f} G {top1:14.1f} %")
-
-# %%
-ratio = measured["vgg16"][1] / measured["mobilenet_v2"][1]
+ratio = work["vgg16"] / work["mobilenet_v2"]
 print(f"VGG16 needs {ratio:.0f} times the multiply-adds of MobileNetV2, for the same published accuracy.")
 
 # %% [markdown]
-# The accuracies are published ones: how often the first answer is right on ImageNet's validation photographs. They come
-# from keras.io/api/applications, and for the two EfficientNet-Lites from their release notes. All other columns were
-# computed here.
-#
-# Parameters are those without the classifier. VGG16's own classifier is a story by itself: three dense layers, on a
-# grid that was not averaged.
-
-# %%
-grid, wide, classes = 7 * 7 * 512, 4096, 1000
-top = (grid + 1) * wide + (wide + 1) * wide + (wide + 1) * classes
-print(f"VGG16's classifier: {top / 1e6:.1f} million parameters, {top / measured['vgg16'][0]:.1f} times all the rest.")
-
-# %% [markdown]
-# Now accuracy against work, in one figure. Up is better, left is cheaper.
+# Accuracy against work. Higher is better, further left is cheaper.
 
 # %%
 tl.show.points(
-    [work / 1e9 for _, work, _, _ in measured.values()],
-    [RECIPES[name].top1 for name in measured],
+    list(work.values()),
+    [RECIPES[name].top1 for name in work],
     "multiply-adds for one picture, in billions",
     "published ImageNet top-1, in %",
     "More work is not always more accuracy",
-    list(measured),
+    list(work),
 )
 
 # %% [markdown]
-# At the upper left are the efficient ones, at the lower right is VGG16. It is still taught, because its anatomy is the
-# simplest of all, but nothing in this figure speaks for building on it today. (Not all of the gap is anatomy. The newer
-# networks were also trained in newer ways.)
-#
-# Multiply-adds are not time. How long does a picture take on the machine that you are sitting at?
-
-# %% tags=["nbval-ignore-output"]
-for name, (_, work, _, duration) in measured.items():
-    print(f"{name:20} {duration:5.0f} ms for a picture, {work / 1e6 / duration:4.0f} million multiply-adds in each ms")
-ratio = measured["vgg16"][3] / measured["mobilenet_v2"][3]
-print(f"VGG16 takes {ratio:.0f} times the time of MobileNetV2.")
-
-# %% [markdown]
-# The order is roughly that of the multiply-adds. But on the machine that built this page the ratio of the times is
-# smaller than the ratio of the work: the smallest networks get less done in each millisecond. They have many thin
-# layers, and a thin layer does little arithmetic with each number that it fetches from memory. So count *and* measure.
-# Your times will differ from those stored here.
+# The efficient networks are at the upper left, VGG16 at the lower right. It is still taught because its architecture is the
+# simplest. (Part of the gap is not architecture: the newer networks were also trained in newer ways.) And multiply-adds are
+# not time: compare the two columns of the table for VGG16 and MobileNetV2. A network of many thin layers does little
+# arithmetic with each number that it fetches from memory.
 #
 # Which one should you choose? Networks that are better on ImageNet tend to be better starting points for other
 # photographs as well (Kornblith et al., *Do Better ImageNet Models Transfer Better?*, 2019). It is a tendency, not a
@@ -595,7 +524,7 @@ print(f"VGG16 takes {ratio:.0f} times the time of MobileNetV2.")
 #
 # - A pretrained network is a chain of blocks. The grid of positions becomes coarser, the channels become more, and
 #   most parameters are at the end.
-# - It lives in a closed world: whatever the picture shows, the softmax shares out all probability among the classes it
+# - It has a closed world: whatever the picture shows, the softmax distributes all probability over the classes that it
 #   knows. A high probability can be wrong.
 # - Each family wants its pixels in its own way. Most wrong ways give no error, only worse answers. Here the network
 #   brings its own preprocessing, and refuses pixels that were scaled before.

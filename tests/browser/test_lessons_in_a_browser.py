@@ -140,20 +140,11 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
     assert "diary" not in json.dumps(saved)
 
 
-# Lesson 04: the freeze explorer
+# Lesson 04
 
 
 def test_lesson_04_runs(run):
     assert_ran_without_error(run("04_freezing_and_a_new_head"))
-
-
-def test_the_freeze_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
-    cell = run("04_freezing_and_a_new_head").cell("tl.widgets.FreezeExplorer")
-    explorer = tl.widgets.FreezeExplorer("efficientnet_lite0")
-    for frozen in (17, 16):
-        press(cell, ".noUi-handle", "ArrowLeft")
-        for line in explorer.answer(frozen).text.split("\n"):
-            says(cell, line)
 
 
 # Lesson 05: the mistake browser

@@ -210,7 +210,7 @@ def test_search_finds_freezing(open_page):
     page.goto(page.url + "?q=freezing")
     page.locator("#search-results li").first.wait_for()
     assert (
-        "04 · Freezing layers and a new head"
+        "04 · A new head: the five steps"
         in page.locator("#search-results").inner_text()
     )
 
@@ -222,7 +222,7 @@ def test_search_opens_by_keyboard_and_finds_on_a_stick_too(open_page, site):
     page.keyboard.press("Enter")
     page.locator("#search-results li").first.wait_for()
     assert (
-        "04 · Freezing layers and a new head"
+        "04 · A new head: the five steps"
         in page.locator("#search-results").inner_text()
     )
 

@@ -61,7 +61,7 @@ class Figure(figure.Figure):
 
     def _repr_png_(self) -> bytes:
         large, small = io.BytesIO(), io.BytesIO()
-        self.savefig(large, format="png", dpi=80, bbox_inches="tight")
+        self.savefig(large, format="png", dpi=120, bbox_inches="tight")
         picture = open_image(large.getvalue()).convert("RGB")
         # 256 colours are a third of the size and look the same.
         picture = picture.quantize(256, dither=Image.Dither.NONE)

@@ -8,13 +8,12 @@ screen reader. A notebook keeps neither a widget's state nor what was drawn or u
 from .base import Answer, Widget
 from .drawing import DrawAKanji
 from .mistakes import MistakeBrowser
-from .sliders import FreezeExplorer, LabelSlider
+from .sliders import LabelSlider
 from .uploads import TryYourOwn
 
 __all__ = [
     "Answer",
     "DrawAKanji",
-    "FreezeExplorer",
     "LabelSlider",
     "MistakeBrowser",
     "TryYourOwn",
