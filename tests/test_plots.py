@@ -98,7 +98,7 @@ def test_a_notebook_stores_a_small_png_with_its_description(name, figures):
     assert 20 <= len(alt) <= 1500 and alt.endswith(".") and "\n" not in alt
     with Image.open(io.BytesIO(data["image/png"])) as picture:
         assert picture.format == "PNG" and 60 < min(picture.size)
-        assert max(picture.size) < 900 and len(picture.getcolors(256)) > 10
+        assert max(picture.size) < 1000 and len(picture.getcolors(256)) > 10
     assert len(data["image/png"]) < 50_000
 
 
