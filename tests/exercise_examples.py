@@ -116,7 +116,10 @@ def more_defects():
         "otherwise": regression(1e4),
         UNREADABLE: [
             (LogisticRegression(), "fitted on solar_features"),
-            (0.9, "my_classifier"),
+            (0.9, "fitted on solar_features"),
+            (SimpleNamespace(predict=len), "labels 0 and 1"),
+            (SimpleNamespace(predict=lambda x: ["functional"] * len(x)), "0 and 1"),
+            (SimpleNamespace(predict=lambda x: np.zeros((len(x), 1))), "0 and 1"),
         ],
     }
 
@@ -350,31 +353,33 @@ def number_of_weights():
     }
 
 
-def five_steps(frozen=True, units=1, size=224, rate=3e-3, weights=True):
+def five_steps(
+    frozen=True, units=1, size=224, trained=True, pretrained=True, activation="sigmoid"
+):
     """A network as exercise 4.2 asks for it, or with one step done wrong."""
     import keras
 
     solar = tl.load_dataset("solar")
     base = model().copy_network()
-    if not weights:
+    if not pretrained:
         base = keras.models.clone_model(base)
     if not frozen:
-        kernel = base.get_layer("stem_conv").kernel
-        kernel.assign(kernel * 1.01)
+        base.set_weights([weight * 1.01 + 1e-4 for weight in base.get_weights()])
     inputs = keras.Input((size, size, 3))
     x = base(keras.layers.Resizing(224, 224)(inputs), training=False)
-    head = keras.layers.Dense(units, activation="sigmoid")
+    head = keras.layers.Dense(units, activation=activation, kernel_initializer="zeros")
     network = keras.Model(inputs, head(x))
-    train = solar.train.sample(60)
-    head.set_weights(probe_head(train, rate)) if units == 1 else None
+    if trained and units == 1:
+        train = solar.train.sample(60)
+        regression = LogisticRegression(C=1e-3).fit(features(train), train.labels)
+        head.set_weights([regression.coef_.T, regression.intercept_])
     return network
 
 
-def probe_head(train, rate):
-    """Weights of a sigmoid output on the features, all zero for a rate of 0."""
-    regression = LogisticRegression(C=1e-3).fit(features(train), train.labels)
-    scale = 1 if rate else 0
-    return [scale * regression.coef_.T, scale * regression.intercept_]
+def unbuilt():
+    import keras
+
+    return keras.Sequential([keras.layers.Dense(1)])
 
 
 @example("4.2")
@@ -383,10 +388,15 @@ def five_steps_in_keras():
         "right": five_steps,
         "input": lambda: five_steps(size=128),
         "output": lambda: five_steps(units=2),
-        "another network": lambda: five_steps(weights=False),
+        "another network": lambda: five_steps(pretrained=False),
         "not frozen": lambda: five_steps(frozen=False),
-        "untrained": lambda: five_steps(rate=0),
-        UNREADABLE: [("my_network", "keras.Model"), (0.8, "keras.Model")],
+        "no probability": lambda: five_steps(activation=None),
+        "untrained": lambda: five_steps(trained=False),
+        UNREADABLE: [
+            ("my_network", "keras.Model"),
+            (0.8, "keras.Model"),
+            (unbuilt, "one input and one output"),
+        ],
     }
 
 
@@ -405,11 +415,13 @@ def dropout():
         "right": SimpleNamespace(history=with_dropout),
         "epochs": {"val_loss": [0.9]},
         "same": before,
+        "no dropout": lambda: SimpleNamespace(history=with_dropout, model=dense(1)),
         UNREADABLE: [
             ({"loss": [0.9, 0.7, 0.5]}, "validation_data"),
             ({"val_loss": [np.nan] * 3}, "validation_data"),
             (0.6, "what fit returned"),
             (With(with_dropout, (None,)), "history"),
+            ({"val_loss": [True, False, True]}, "validation_data"),
         ],
     }
 

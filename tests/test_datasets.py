@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from tlcourse import cards, datasets
 from tlcourse.datasets import downloaded
 from tlcourse.datasets.core import Split
-from tlcourse.errors import DatasetUnavailable, UserInputError
+from tlcourse.errors import DamagedFile, DatasetUnavailable, UserInputError
 from tlcourse.features.pictures import Pictures
 
 BUNDLED = ["digits", "kanji", "stamps", "solar", "reviews", "samples"]
@@ -88,6 +89,14 @@ def test_stamps_are_split_anew_by_another_seed(loaded):
         whole = np.concatenate([split.labels for split in dataset.splits.values()])
         shares = np.bincount(dataset.test.labels) / np.bincount(whole)
         assert shares.min() > 1 / 3 and shares.max() < 1 / 2
+
+
+def test_an_altered_stamp_is_refused(tmp_path, monkeypatch):
+    shutil.copytree(cards.data_folder() / "stamps", tmp_path / "stamps")
+    (tmp_path / "stamps" / "bird" / "owl.jpg").write_bytes(b"no owl")
+    monkeypatch.setattr(cards, "data_folder", lambda: tmp_path)
+    with pytest.raises(DamagedFile, match="owl.jpg"):
+        datasets.load_dataset("stamps")
 
 
 # Splits

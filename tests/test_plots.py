@@ -71,7 +71,7 @@ WORDS = {
     "attention": "[CLS]: to [CLS] 0.25, to a 0.75",
     "feature_map": "a: points 3",
     "pictures": "5 pictures: a; b; c; d; e.",
-    "heat_maps": "5 pictures, each beside its heat map: a; b",
+    "heat_maps": "each beside its heat map (5 in all): a; b",
     "channels": "each of early; late",
     "right_and_wrong": "RIGHT pug, 99% sure",
 }
@@ -81,6 +81,14 @@ WORDS = {
 def figures():
     """Each figure by its function's name, drawn once."""
     return {name: function() for name, function in FIGURES.items()}
+
+
+def test_only_the_grey_copy_of_a_picture_is_under_its_map():
+    sheet = show.heat_maps(COLOUR, HEAT)
+    layers = [len(axes.images) for axes in sheet.axes[: 2 * len(COLOUR)]]
+    assert layers == [1, 2] * len(COLOUR)
+    grey = sheet.axes[1].images[0].get_array()
+    assert np.ptp(np.asarray(grey, int), axis=-1).max() == 0
 
 
 def texts_of(artists):

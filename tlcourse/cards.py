@@ -76,11 +76,12 @@ def bundled_file(folder: str, name: str, expected: str | None = None) -> Path:
     Without an `expected` one, that of the folder's card.
     """
     path = data_folder() / folder / name
-    expected = expected or read_card(folder).files[name]
+    if expected is None:
+        expected = read_card(folder).files[name]
     if not path.is_file() or sha256(path) != expected:
         raise DamagedFile(
             f"The bundled file {path} is missing or altered: its SHA-256 is not the "
-            f"one of its card. {_RESTORE}"
+            f"recorded one. {_RESTORE}"
         )
     return path
 

@@ -5,9 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from studies import (
+    augmentation,
+    misuse,
+    searches,
+    sentiment,
+    small_networks,
+    stacks,
+    transfer,
+)
 from studies import mistakes_in_evaluation as evaluation
 from studies import mistakes_in_preprocessing as preprocessing
-from studies import misuse, searches, sentiment, small_networks, stacks, transfer
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
@@ -74,6 +82,14 @@ def test_solar_tuning(one_epoch, few, monkeypatch):
     for study, first in (("blocks", "blocks trained"), ("rates", "learning rate")):
         assert list(found[study]) == [first, "mean", "sd", "seconds"]
         assert len({len(column) for column in found[study].values()}) == 1
+
+
+def test_augmentation(few, monkeypatch):
+    constants(monkeypatch, augmentation, SEEDS=(0, 1), PER_CLASS=1, EPOCHS=1)
+    found = json.loads(json.dumps(augmentation.augmentation()))
+    assert found["difference"]["n"] == 2
+    for name in ("with", "without"):
+        assert 0 <= found[name]["mean"] <= 1 and found[name]["seconds"] > 0
 
 
 def test_sentiment(one_epoch, few, monkeypatch):

@@ -113,7 +113,9 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def contact_sheet(pictures: list[tuple[str, Image.Image]], side: int = 96) -> Image.Image:
+def contact_sheet(
+    pictures: list[tuple[str, Image.Image]], side: int = 96
+) -> Image.Image:
     """All photographs, side by side, in the order of their classes."""
     columns = 20
     rows = -(-len(pictures) // columns)
@@ -134,7 +136,10 @@ def main() -> None:
     group_of = {name: group[0] for group in SAME_THING for name in group}
     with tempfile.TemporaryDirectory() as folder:
         package = unpack(options.deb, Path(folder))
-        found, credits = sources(package), gzip.decompress((package / CREDITS).read_bytes())
+        found, credits = (
+            sources(package),
+            gzip.decompress((package / CREDITS).read_bytes()),
+        )
         pictures = sorted(
             (label, path.stem, on_white(path), Image.open(path).size)
             for path, label in found.items()
@@ -148,8 +153,12 @@ def main() -> None:
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     if len({row["sha256"] for row in rows}) != len(rows):
         raise SystemExit("A picture occurs twice.")
+    if len(contents) != len(rows) or len({name for _, name, _, _ in pictures}) < len(
+        rows
+    ):
+        raise SystemExit("Two pictures have one name.")
     if options.check:
-        check(contents)
+        check(contents, rows)
         return
     for file, content in contents.items():
         (HERE / file).parent.mkdir(exist_ok=True)
@@ -165,11 +174,18 @@ def main() -> None:
     print(f"{len(rows)} pictures, {sum(map(len, contents.values())):,} bytes")
 
 
-def check(contents: dict[str, bytes]) -> None:
-    """Stop where a picture differs visibly from the one that is committed.
+def check(contents: dict[str, bytes], rows: list[dict]) -> None:
+    """Stop where the table, or a picture visibly, differs from what is committed.
 
     Another libjpeg or Pillow writes other bytes, and pixels that differ by a little.
     """
+    with (HERE / "stamps.csv").open(encoding="utf-8") as table:
+        known = list(csv.DictReader(table))
+    for old, new in zip(known, rows, strict=True):
+        if any(old[name] != str(new[name]) for name in COLUMNS[:-1]):
+            raise SystemExit(f"The table differs in {new['file']}.")
+        if sha256((HERE / old["file"]).read_bytes()) != old["sha256"]:
+            raise SystemExit(f"{old['file']} is not the file of the table.")
     committed = {path.relative_to(HERE).as_posix() for path in HERE.glob("*/*.jpg")}
     if committed != set(contents):
         raise SystemExit(f"Other pictures: {sorted(committed ^ set(contents))}.")

@@ -60,6 +60,7 @@ extractor = keras.Model(inputs, outputs)
 # %%
 import time
 
+extractor.predict(train_images[:1], verbose=0)  # the first call also builds the function that Keras runs
 start = time.perf_counter()
 train_features = extractor.predict(train_images, verbose=0)
 test_features = extractor.predict(test_images, verbose=0)
@@ -72,9 +73,10 @@ train_features.shape, test_features.shape
 #
 # ## A linear probe in scikit-learn
 #
-# Two decisions make a good probe. **Standardise** the features: some vary much more than others, and the penalty should
-# treat them alike. **Regularise** strongly: there are 1,280 features and 86 pictures, so without a penalty the training
-# set can be fitted in very many ways. In scikit-learn a smaller `C` is a stronger penalty.
+# Two decisions make a good probe. **Standardise** the features, if there are more than a handful of pictures: some
+# features vary much more than others, and the penalty should treat them alike. **Regularise** strongly: there are 1,280
+# features and 86 pictures, so without a penalty the training set can be fitted in very many ways. In scikit-learn a
+# smaller `C` is a stronger penalty.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -86,11 +88,10 @@ probe.fit(train_features, stamps.train.labels)
 print(f"Linear probe: {probe.score(test_features, stamps.test.labels):.1%} of {len(stamps.test)} test pictures")
 
 # %% [markdown]
-# ## The helper: the same, cached
+# ## The helper: the same features, cached
 #
-# What you have just written, `model.extract_features` and `tl.train_classifier` do in a line each. They run the network by
-# ONNX Runtime, which is faster on a processor than Keras' `predict`, keep the features of each picture on disk, and choose
-# `C` by cross-validation.
+# What you have just written, `model.extract_features` and `tl.train_classifier` do in a line each. They run the network
+# with ONNX Runtime, keep the features of each picture on disk, and choose `C` by cross-validation.
 
 # %%
 model = tl.load_pretrained_model()
@@ -139,9 +140,10 @@ similarity.shape
 # %%
 queries = [3, 30, 60]
 nearest = np.argsort(-similarity[queries], axis=1)[:, :5]
-shown = [picture for query, rows in zip(queries, nearest, strict=True)
-         for picture in (stamps.test.images[query], *stamps.train.images[rows])]
-titles = [title for rows in nearest for title in ("test picture", *stamps.train.label_names[rows])]
+shown, titles = [], []
+for query, rows in zip(queries, nearest, strict=True):
+    shown += [stamps.test.images[query], *stamps.train.images[rows]]
+    titles += ["test picture", *stamps.train.label_names[rows]]
 tl.show.pictures(shown, titles)
 
 # %% [markdown]
@@ -164,17 +166,18 @@ print(f"Nearest neighbour: {np.mean(copied == stamps.test.labels):.1%}")
 from sklearn.decomposition import PCA
 
 points = PCA(n_components=2, random_state=0).fit_transform(unit_length(test_features))
-tl.show.feature_map(points, stamps.test.labels, stamps.class_names, "Test pictures in two of 1,280 dimensions")
+tl.show.feature_map(points, stamps.test.labels, stamps.class_names, "Test pictures: the two principal components of 1,280 features")
 
 # %% [markdown]
-# No label was used for this map, and yet pictures of one kind lie together. Where two kinds overlap, other directions may
-# still separate them: two are few.
+# No label was used for this map, and yet most kinds form groups. Where two kinds overlap, other directions may still
+# separate them: two are few.
 #
 # ## How many labels does it need?
 #
 # Somebody has to label the training pictures. So the question that decides whether transfer learning pays is: how good is
 # it with *few* labels? We train on 1, 2, 3 and 5 pictures of each kind, on five random splits each, and test on the
-# split's test set: our pipeline, and the helper's `LinearProbe`, which is an estimator of scikit-learn as well.
+# split's test set: our pipeline, and the helper's `LinearProbe`, an estimator for scikit-learn as well, with two choices
+# of C.
 
 
 # %%
@@ -187,11 +190,12 @@ def accuracy_with(probe, per_class, seed):
 
 probes = {
     "StandardScaler, LogisticRegression": make_pipeline(StandardScaler(), LogisticRegression(C=1e-2, max_iter=1000)),
-    "LinearProbe": tl.LinearProbe(),
+    "LinearProbe, the same C": tl.LinearProbe(C=1e-2),
+    "LinearProbe, C cross-validated": tl.LinearProbe(),
 }
 
 # %% [markdown]
-# **Predict first.** With how many labels per class will eight of ten answers be right? Will the two differ?
+# **Predict first.** With how many labels per class will eight of ten answers be right? Will the three differ?
 
 # %%
 labels_per_class = [1, 2, 3, 5]
@@ -214,19 +218,20 @@ tl.show.curves(
 )
 
 # %% [markdown]
-# The band is one standard deviation over the splits. It is wide at the left, where it matters which picture was taken; a
-# single run there says little.
+# The band is one standard deviation over the splits. It is several points wide almost everywhere: a single run says
+# little.
 #
-# Why do the two differ most at the left? With one picture per class, `StandardScaler` estimates how much each of 1,280
-# features varies from six pictures. These estimates are mostly noise, and dividing by a number that is too small by chance
-# turns a feature that hardly varies into a large one. `LinearProbe` draws each variance towards the average variance of all
-# features, the more so the fewer pictures there are. With hundreds of pictures nothing of this is left, and the two agree.
+# Why do they differ most at the left? With one picture per class, `StandardScaler` estimates how much each of 1,280
+# features varies from six pictures. These estimates are mostly noise, and dividing by one that is too small by chance
+# turns a feature that hardly varies into a large one. `LinearProbe` shrinks each variance towards the average variance of
+# all features, the more so the fewer pictures there are; otherwise its first variant is the same pipeline. With five of
+# each kind the effect has nearly vanished.
 #
 # ## Has the network seen this before?
 #
 # A network that was pretrained on ImageNet may have seen your test pictures *with their labels*, if they were taken from
-# ImageNet. Then a test is like an exam whose questions were handed out before. This is **contamination**. Dog breeds are the
-# best-known case:
+# ImageNet. Then a test is like an exam whose questions were handed out before. This is **contamination**. Dog breeds are
+# the best-known case:
 #
 # - **Stanford Dogs** was cut out of ImageNet. Every test on it with an ImageNet network is contaminated.
 # - **Oxford-IIIT Pet** was collected elsewhere. Its photographs are new to the network, but most of its *breeds* are
@@ -236,7 +241,8 @@ tl.show.curves(
 # neither picture nor class occurs in ImageNet.
 #
 # If dog photographs are on this machine, the next cells examine them. `tlcourse fetch dogs` downloads those of
-# Oxford-IIIT Pet (about 800 MB, once); `docs/install.md` says how to use a pack. Without them the lesson goes on.
+# Oxford-IIIT Pet (about 800 MB, once); `docs/install.md` says how to use a pack. Without them the lesson goes on. (The
+# outputs stored here are from a small pack of three breeds, cut from ImageNet.)
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -247,8 +253,9 @@ except tl.errors.DatasetUnavailable as error:
     print(error)
 
 # %% [markdown]
-# ImageNet's files carry a number from WordNet in their names: `n02088364_…` is a beagle. And ImageNet's own list of classes
-# says which breeds the network was trained to name.
+# ImageNet's files carry a number from WordNet in their names: `n02088364_…` is a beagle. A name like that is a strong
+# sign. (The opposite proves nothing: files can be renamed.) And ImageNet's own list of classes says which breeds the
+# network was trained to name, here by exact names; a breed may be there under another one.
 
 # %% tags=["nbval-ignore-output"]
 import re
@@ -260,7 +267,7 @@ if dogs:
     from_imagenet = sum(bool(re.match(r"n\d{8}_", path.name)) for path in paths)
     known = {row["label"].lower().replace(" ", "_") for row in imagenet_classes()}
     print(f"{from_imagenet} of {len(paths)} photographs have a name from ImageNet.")
-    print(f"{len(known & set(dogs.class_names))} of {len(dogs.class_names)} breeds are classes of ImageNet.")
+    print(f"{len(known & set(dogs.class_names))} of {len(dogs.class_names)} breeds are classes of ImageNet, by name.")
 
 # %% [markdown]
 # The same probe on the dogs, with five labels of each breed and with all of them:
@@ -274,9 +281,9 @@ if dogs:
         print(f"{len(part):5} labels: {probe.score(test, dogs.test.labels):.1%} of {len(dogs.test)} test photographs")
 
 # %% [markdown]
-# If most of the names were ImageNet's, this accuracy says how well the network *remembers*, and not how well it would do on
-# your neighbour's dog. If none were, the photographs are new, and what helped is that the network was once taught these
-# breeds.
+# If most of the names were ImageNet's, this accuracy says how well the network *remembers* these photographs, and not how
+# well it would do on your neighbour's dog. For photographs that are new to it, remember that it was once taught most of
+# these breeds, from others.
 
 # %% [markdown]
 # ## Exercises
@@ -302,9 +309,9 @@ tl.check("3.1", accuracy_of_five)
 # %% [markdown]
 # ### Exercise 3.2: what is the pretraining worth?
 #
-# Without `tlcourse`: build an extractor of the **same architecture with random weights** (`keras.models.clone_model` makes
-# new weights), and give it. The check trains the probe of this lesson on its features and compares. Guess first: is it as
-# bad as guessing?
+# Without `tlcourse`: build an extractor of the **same architecture with random weights** (`keras.models.clone_model`
+# makes new weights), and give it. The check trains the probe of this lesson on its features and compares. Guess first: is
+# it as bad as guessing?
 #
 # Stuck? `tl.check.hint("3.2")` in a cell of its own gives the first of three hints.
 

@@ -78,8 +78,8 @@ base.output_shape
 # base = keras.applications.MobileNetV2(weights="imagenet", include_top=False, input_shape=(224, 224, 3))
 # ```
 #
-# These have no preprocessing inside (lesson 02): put `keras.applications.mobilenet_v2.preprocess_input` in front. Ours has
-# it in its first layer, and takes pixels from 0 to 255.
+# These have no preprocessing inside (lesson 02): put `keras.applications.mobilenet_v2.preprocess_input` in front. Ours
+# has it in its first layer, and takes pixels from 0 to 255.
 #
 # **Step 3: add a new head**, with one output per class. `training=False` is explained below.
 
@@ -92,14 +92,16 @@ outputs = keras.layers.Dense(len(stamps.class_names), activation="softmax", name
 model = keras.Model(inputs, outputs)
 
 # %% [markdown]
-# **Step 4: freeze** the base: training shall not change it.
+# **Step 4: freeze** the base: training must not change it. (`model.summary()` shows what is trainable, too.)
 #
 # **Predict first.** How many weights are left to train? The base returns 1,280 numbers, and the head has six outputs.
 
 # %%
+import math
+
 base.trainable = False
 
-trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
+trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
 print(f"{trainable:,} of {model.count_params():,} weights are trainable.")
 
 # %% [markdown]
@@ -107,11 +109,13 @@ print(f"{trainable:,} of {model.count_params():,} weights are trainable.")
 #
 # **Step 5: train.** `compile` comes after freezing. `fit` gets the validation set, too, and measures on it after each
 # epoch. `EarlyStopping` ends the training when the validation loss has not improved for two epochs, and restores the
-# weights of the best one.
+# weights of the best one. (`jit_compile=False` switches off XLA, a compiler that Keras uses by default. For a few epochs
+# on a processor it costs more time and memory than it saves.)
 
 # %%
-model.compile(keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-
+model.compile(
+    keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+)
 stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
 validation = (val_images, val_labels)
 
@@ -124,7 +128,9 @@ history = model.fit(
     train_images, train_labels, batch_size=16, epochs=5, validation_data=validation, callbacks=[stop_early], verbose=0
 )
 seconds_of_fit = time.perf_counter() - start
-print(f"Validation accuracy of the best epoch: {max(history.history['val_accuracy']):.0%}")
+best = np.argmin(history.history["val_loss"])
+print(f"Epoch {best + 1} has the lowest validation loss, and a validation accuracy of", end=" ")
+print(f"{history.history['val_accuracy'][best]:.0%}")
 
 # %%
 tl.show.training(history.history, "A new head on a frozen base")
@@ -152,7 +158,8 @@ def what_changed(network, *data):
     before = [weight.numpy() for weight in network.weights]
     network.fit(*data, batch_size=16, verbose=0)
     pairs = zip(network.weights, before, strict=True)
-    return sorted({weight.path.split("/")[-2] for weight, old in pairs if not np.array_equal(weight, old)})
+    changed = [weight.path for weight, old in pairs if not np.array_equal(weight, old)]
+    return sorted({path.split("/")[-2] for path in changed})  # "base/head_conv/kernel" → "head_conv"
 
 
 # %%
@@ -160,24 +167,30 @@ few_images, few_labels = train_images[:16], train_labels[:16]
 what_changed(model, few_images, few_labels)
 
 # %% [markdown]
-# Only the new head has changed. Now a mistake that everybody makes once. We want to train the last convolution, too, so we
-# set its flag and go on.
-#
-# **Predict first.** Which layers will have changed?
+# Only the new head has changed. Now a mistake that everybody makes once, on a copy of the network: we want to train the
+# last convolution, too, so we set its flag and go on.
 
 # %%
-base.trainable = True
-for layer in base.layers:
-    layer.trainable = layer.name == "head_conv"
+trial_base = tl.load_pretrained_model().copy_network()  # the same base, averaged at its end
+trial_base.trainable = False
+trial = keras.Model(inputs, keras.layers.Dense(6, activation="softmax", name="new_head")(trial_base(inputs)))
 
-what_changed(model, few_images, few_labels)
+trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
+what_changed(trial, few_images, few_labels)
+
+# %% [markdown]
+# **Predict first.** We set the flag of `head_conv`. Which layers will change?
+
+# %%
+trial_base.get_layer("head_conv").trainable = True
+what_changed(trial, few_images, few_labels)
 
 # %% [markdown]
 # No error, no warning, and no effect. `compile` decides what `fit` trains. **After changing a flag, compile again.**
 
 # %%
-model.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
-what_changed(model, few_images, few_labels)
+trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
+what_changed(trial, few_images, few_labels)
 
 # %% [markdown]
 # From here on the helper does this comparison in two lines: `before = tl.checks.snapshot(model)` before training, and
@@ -188,16 +201,16 @@ what_changed(model, few_images, few_labels)
 # They sound alike, and mean different things:
 #
 # - `layer.trainable = False` is a property of a **layer**: the optimizer does not change its weights.
-# - `training=False` is an argument of a **call**: the layers run in **inference mode**, as in `predict`. Dropout drops
-#   nothing, and batch normalization uses its stored mean and variance and does not update them.
+# - `training=False` is an argument of a **call**. It asks the layers to run in **inference mode**, as in `predict`: dropout
+#   drops nothing, and batch normalization uses its stored mean and variance and does not update them.
 #
-# Batch normalization is where they meet. It has four arrays: two that the optimizer trains, and a moving mean and variance
-# that are *updated in each training step*, without any gradient. Which of the two protects these? We try all four
-# combinations at a learning rate of 0: the optimizer changes nothing, so whatever changes was changed by an update. The
-# first three blocks of the base will do.
+# Batch normalization is where they meet. It has four arrays: two that the optimizer trains, and a moving mean and
+# variance that are *updated in each training step*, without any gradient. Which of the two protects these? We try all
+# four combinations at a learning rate of 0: the optimizer changes nothing, so whatever changes was changed by an update.
+# The first three blocks of the base will do.
 #
-# **Predict first.** Keras' own guide to transfer learning writes `base(inputs, training=False)` so that batch normalization
-# stays in inference mode when the base is unfrozen later. In which of the four will the statistics change?
+# **Predict first.** Keras' own guide to transfer learning writes `base(inputs, training=False)` so that batch
+# normalization stays in inference mode when the base is unfrozen later. In which of the four will the statistics change?
 
 
 # %%
@@ -208,7 +221,6 @@ def updated_statistics(trainable, training):
     copy.trainable = trainable
     x = keras.layers.GlobalAveragePooling2D()(copy(inputs, training=training))
     network = keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(x))
-    # Without jit_compile=False, Keras would compile for longer than it trains.
     network.compile(keras.optimizers.SGD(0.0), loss="sparse_categorical_crossentropy", jit_compile=False)
     return len(what_changed(network, few_images, few_labels))
 
@@ -220,10 +232,10 @@ for trainable in (True, False):
         print(f"trainable={trainable!s:5}  base(inputs, training={training!s:5}):  {changed:2} layers have new statistics")
 
 # %% [markdown]
-# (`training=None` is the default.) `trainable=False` keeps the statistics, since in Keras a frozen batch normalization also
-# runs in inference mode. `training=False` does **not**, in the versions of Keras that this course is tested with (3.10 to
-# 3.15): `fit` calls a functional model with `training=True`, and that replaces the argument of every layer inside. (In a
-# model of your own class, whose `call` passes `training=False` on, it holds.)
+# (`training=None` is the default.) `trainable=False` keeps the statistics, since in Keras a frozen batch normalization
+# also runs in inference mode. `training=False` does **not**, in the versions of Keras that this course is tested with
+# (3.10 to 3.15): `fit` calls a functional model with `training=True`, and that replaces the argument of every layer
+# inside. (In a model of your own class, whose `call` passes `training=False` on, it holds.)
 #
 # So write `training=False` if you like to follow the guide, but rely on the flag: **leave batch normalization layers at
 # `trainable = False` when you unfreeze a base**, and check what changes. Lesson 05 shows what is lost otherwise.
@@ -261,11 +273,14 @@ large_head.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", metr
 history = large_head.fit(
     features, cell_labels, epochs=40, validation_data=(other_features, other_labels), verbose=0
 )
-tl.show.training(history.history, "A large head on few solar cells")
+lowest = np.argmin(history.history["val_loss"]) + 1
+tl.show.training(history.history, f"A large head on few solar cells (lowest validation loss: epoch {lowest})")
 
 # %% [markdown]
 # The training loss goes on falling, and the training accuracy reaches its limit. The validation loss falls at first and
-# then **rises**: the head becomes more and more sure of its answers, also of the wrong ones. This is **overfitting**.
+# then **rises**: the head becomes more and more sure of its answers, including the wrong ones. This is **overfitting**.
+# Its validation accuracy hardly changes: the same cells are wrong, with more confidence. Early stopping at the lowest
+# validation loss gives better probabilities here, not more correct answers.
 #
 # The remedies, roughly in the order in which to try them: more labelled pictures; **early stopping** at the lowest
 # validation loss; **regularisation** (fewer weights, `Dropout`, `weight_decay`); **augmentation**.
@@ -287,7 +302,7 @@ tl.show.pictures(np.asarray(copies), title="Six augmented copies of one picture"
 # %% [markdown]
 # Ask of each layer: could the camera have taken this picture, and is the label still right? The background that a
 # rotation uncovers is filled with white here, because the stamps are on white. `RandomFlip()` without an argument would
-# also turn pictures upside down, which suits solar cells and no animals.
+# also turn pictures upside down, which is fine for solar cells but not for animals.
 #
 # In the model, the layers come between the input and the base:
 #
@@ -295,20 +310,23 @@ tl.show.pictures(np.asarray(copies), title="Six augmented copies of one picture"
 # x = base(augment(inputs), training=False)
 # ```
 #
-# The price: the frozen base now has to run on new pictures in each epoch. Does it pay? `make results` trained a head on
-# five pictures of each class, with and without these layers, on five random splits.
+# The price: the base has to run on new pictures in each epoch, while features of pictures that stay the same can be
+# computed once. Does it pay? `make results` trained a head on five pictures of each class, with and without these layers,
+# on five random splits. (Its base ran in every epoch in both cases.)
 
 # %%
 study = tl.results("augmentation")
 for name in ("without", "with"):
     print(f"{name:8} augmentation: {study[name]['mean']:.1%} ± {study[name]['sd']:.1%}, {study[name]['seconds']:.0f} s")
 difference = study["difference"]
-print(f"paired difference:     {difference['mean']:+.1%} ± {difference['sd']:.1%} on {difference['n']} splits")
+standard_error = difference["sd"] / math.sqrt(difference["n"])
+print(f"paired difference: {difference['mean']:+.1%}, standard error {standard_error:.1%}, {difference['n']} splits")
 
 # %% [markdown]
 # The last line is the one to read: in each split both were trained on the same pictures, so the differences can be taken
-# split by split. As long as their mean is not clearly larger than their standard deviation, five splits do not show that
-# augmentation helps. With these pictures, which are all alike in framing and background, they do not show it.
+# split by split. The **standard error** says how far their mean may be off by chance (and it is too small, since the
+# splits share pictures). Here there is no sign that augmentation helps: these pictures are all alike in framing and
+# background.
 #
 # ## What did the five steps cost?
 #
@@ -326,7 +344,7 @@ probe.fit(extractor.predict(train_images, verbose=0), train_labels)
 seconds_of_probe = time.perf_counter() - start
 
 # %% tags=["nbval-ignore-output"]
-print(f"fit of the head in the network: {seconds_of_fit:5.1f} s")
+print(f"fit of the head in the network: {seconds_of_fit:5.1f} s, {len(history.history['loss'])} epochs with validation")
 print(f"features once, then the probe:  {seconds_of_probe:5.1f} s")
 
 # %% [markdown]
@@ -371,25 +389,24 @@ def vgg_recipe(classes, weights="imagenet"):
 # positions; VGG16's grid of 7 × 7 positions and 512 channels is flattened.
 
 # %%
-keras.config.set_dtype_policy("float16")  # half the memory: we only count here
 for recipe in (inception_recipe, vgg_recipe):
     network = recipe(classes=6, weights=None)
-    trainable = sum(weight.shape.num_elements() for weight in network.trainable_weights)
+    trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     print(f"{recipe.__name__:17} {trainable:10,} of {network.count_params():,} weights are trainable")
-keras.config.set_dtype_policy("float32")
-del network  # large, and not needed any more
 
 # %% [markdown]
 # `Flatten` makes the difference: each position of the grid gets weights of its own. For a few hundred pictures that is a
 # very large head.
 #
-# An epoch of either takes longer than a lesson may take. `make bench` timed them on two cores:
+# An epoch of either takes longer than a lesson may take. `make bench` timed such networks on two cores (InceptionV3 at
+# its own 299 × 299 pixels), on part of the solar cells, and scaled the time to all of them:
 
 # %%
 for name, timing in tl.results("bench.recipes.recipes").items():
     seconds = timing["seconds_an_epoch"]
     print(f"{name:12} {seconds['median']:.0f} s per epoch ({seconds['min']:.0f} to {seconds['max']:.0f}), frozen in fit")
-    print(f"{'':12} {timing['ratio']['median']:.1f} × the time of features once and a head on them, over ten epochs")
+    ratio = timing["ratio"]["median"]
+    print(f"{'':12} ten epochs: {ratio:.1f} times as long as computing the features once and training a head on them")
 
 # %% [markdown]
 # ## Exercises
@@ -414,9 +431,9 @@ tl.check("4.1", trained_weights)
 # ### Exercise 4.2: the five steps, without looking
 #
 # In an empty cell, with Keras alone: build a network that tells functional from defective solar cells, by all five steps,
-# with **one sigmoid output**. Start from `tl.load_pretrained_model().classifier` again (or from your own copy of `base`,
-# if you set its flags). Train on `cells` and `cell_labels`. The check looks at the result: the shape of the output,
-# which weights differ from the pretrained ones, and the accuracy on cells that it has not seen.
+# with **one sigmoid output**. Start from `tl.load_pretrained_model().classifier` again. Train on `cells` and
+# `cell_labels`. The check looks at the result: the shape of the output, which weights differ from the pretrained ones,
+# and the accuracy on cells that it has not seen.
 #
 # Stuck? `tl.check.hint("4.2")` in a cell of its own gives the first of three hints.
 
@@ -432,7 +449,7 @@ frozen.trainable = False
 inputs = keras.Input((224, 224, 3))
 outputs = keras.layers.Dense(1, activation="sigmoid")(frozen(inputs, training=False))
 my_network = keras.Model(inputs, outputs)
-my_network.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", metrics=["accuracy"])
+my_network.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", jit_compile=False)
 my_network.fit(cells, cell_labels, batch_size=8, epochs=3, verbose=0)
 tl.check("4.2", my_network)
 
@@ -440,8 +457,8 @@ tl.check("4.2", my_network)
 # ### Exercise 4.3: change the experiment
 #
 # Does dropout help against the overfitting above? Train the large head once more on `features`, with a `Dropout(0.5)`
-# between its two Dense layers, for 40 epochs with the same validation data, and give its history. The check compares
-# the lowest and the last validation loss with those of the head without dropout.
+# between its two Dense layers, for 40 epochs with the same validation data, and pass its history to the check. It
+# compares the lowest and the last validation loss with those of the head without dropout.
 #
 # Stuck? `tl.check.hint("4.3")` in a cell of its own gives the first of three hints.
 
@@ -469,6 +486,6 @@ tl.check("4.3", dropout_history, history)
 # - One sigmoid output and binary cross-entropy for two classes; softmax and categorical cross-entropy for more.
 # - Overfitting shows in the validation loss: it rises while the training loss falls. Early stopping keeps the best epoch.
 # - A frozen base inside `fit` is computed again in every epoch. That is necessary with augmentation, and otherwise not.
-# - All of this was seen on one split of some dozens of pictures. Where a comparison is meant, it has five splits.
+# - Most of this was seen on one split of a few dozen pictures; only the comparison of augmentation used five.
 #
 # **Next:** [05 · Fine-tuning](05_fine_tuning.ipynb), where part of the base is trained, too.

@@ -86,7 +86,7 @@ def load_stamps(seed: int = 0) -> Dataset:
     """178 cut-out photographs on white, in six classes: RGB, 256×256 pixels.
 
     Splits are stratified, 48 : 12 : 40 per cent. `groups` name what a picture shows:
-    two photographs that may show the same animal or fruit are in one split.
+    two photographs that may show the same animal or fruit are in the same split.
     """
     with bundled_file("stamps", "stamps.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))

@@ -162,7 +162,7 @@ def channels(
 def heat_maps(
     images: Images, maps: Sequence[ArrayLike], titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw each picture, and beside it in grey under its map, more yellow where higher.
+    """Draw each picture and, beside it, its map over a grey copy: yellow is high.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def heat_maps(
         sheet = pictures(shown, beside, columns=4)
     for axes, heat in zip(sheet.axes[1::2], maps, strict=False):
         lay_over(axes, np.asarray(heat, np.float32))
-    what = f"{len(shown) // 2} pictures, each beside its heat map"
-    sheet.alt = f"{what}." if titles is None else f"{what}: {listed(titles)}."
+    about = "" if titles is None else f": {listed(titles)}"
+    sheet.alt = f"Pictures, each beside its heat map ({len(shown) // 2} in all){about}."
     return sheet
 
 
