@@ -270,11 +270,11 @@ other_features = extractor.predict(other_cells, verbose=0)
 keras.utils.set_random_seed(0)
 large_head = keras.Sequential([keras.layers.Dense(1024, activation="relu"), keras.layers.Dense(1, activation="sigmoid")])
 large_head.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", metrics=["accuracy"])
-history = large_head.fit(
+large_history = large_head.fit(
     features, cell_labels, epochs=40, validation_data=(other_features, other_labels), verbose=0
 )
-lowest = np.argmin(history.history["val_loss"]) + 1
-tl.show.training(history.history, f"A large head on few solar cells (lowest validation loss: epoch {lowest})")
+lowest = np.argmin(large_history.history["val_loss"]) + 1
+tl.show.training(large_history.history, f"A large head on few solar cells (lowest validation loss: epoch {lowest})")
 
 # %% [markdown]
 # The training loss goes on falling, and the training accuracy reaches its limit. The validation loss falls at first and
@@ -465,7 +465,7 @@ tl.check("4.2", my_network)
 # %%
 dropout_history = None  # replace None: what fit returns
 
-tl.check("4.3", dropout_history, history)
+tl.check("4.3", dropout_history, large_history)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 keras.utils.set_random_seed(0)
@@ -475,7 +475,7 @@ with_dropout.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", me
 dropout_history = with_dropout.fit(
     features, cell_labels, epochs=40, validation_data=(other_features, other_labels), verbose=0
 )
-tl.check("4.3", dropout_history, history)
+tl.check("4.3", dropout_history, large_history)
 
 # %% [markdown]
 # ## Summary

@@ -178,9 +178,9 @@ def _other_cells():
 
 
 @rows("4.3", AnyAnswer())
-def dropout(answer, history):
+def dropout(answer, large_history):
     losses = _validation_losses(answer, "the answer")
-    before = _validation_losses(history, "history")
+    before = _validation_losses(large_history, "large_history")
     yield "epochs", len(losses) != len(before), {"epochs": len(losses)}
     yield "same", np.array_equal(losses, before)
     layers = getattr(getattr(answer, "model", None), "layers", None)
