@@ -87,8 +87,9 @@ def _answers_of(classifier, features):
         answers = numbers(classifier.predict(features))
     except Exception:  # no classifier, not fitted, or features of another width
         raise unexpected(classifier, expected) from None
-    is_sound = answers is not None and answers.shape == (len(features),)
-    if not is_sound or not np.isin(answers, (0, 1)).all():
+    if answers is None or answers.shape != (len(features),):
+        raise unexpected(classifier, expected)
+    if not np.isin(answers, (0, 1)).all():
         raise unexpected(classifier, expected)
     return answers
 

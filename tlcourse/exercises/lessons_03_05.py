@@ -195,8 +195,9 @@ def _validation_losses(history, name):
     """The validation loss of each epoch, from what Keras' `fit` returned."""
     history = getattr(history, "history", history)
     losses = numbers(history.get("val_loss")) if isinstance(history, dict) else None
-    is_sound = losses is not None and losses.ndim == 1 and losses.size > 0
-    if not is_sound or losses.dtype.kind == "b" or not np.isfinite(losses).all():
+    if losses is None or losses.dtype.kind == "b" or losses.ndim != 1:
+        losses = np.array([np.nan])
+    if not losses.size or not np.isfinite(losses).all():
         raise unexpected(history, "what fit returned, with validation_data", name)
     return losses
 
