@@ -336,7 +336,7 @@ tl.check("0.2", accuracy_by_kind, solar_classifier)
 #
 # Without `tlcourse`: train a classifier of scikit-learn, any one you like, so that it finds at least nine of ten defects
 # and is still right more often than always answering "functional". (One way: the `class_weight` of `LogisticRegression`;
-# another: a lower threshold, `sklearn.model_selection.FixedThresholdClassifier`.) The first `n = len(solar.train)` rows
+# another: a lower threshold, `sklearn.model_selection.FixedThresholdClassifier`.) The first `len(solar.train)` rows
 # of `solar_features` and `training.labels` are the training set, the others the validation set: train on the first,
 # choose on the others. The check measures your choice on the test set.
 #

@@ -193,9 +193,9 @@ def copied(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("## Is that good?", "## Is that bad?", r"from 'Is that bad\?' on"),
+        ("## Compared with what?", "## Is that bad?", r"from 'Is that bad\?' on"),
         ("# 00", "Say that it is easy.\n\n# 00", "are not those of the lesson"),
-        ("*4 minutes.*", "", "there are no minutes"),
+        ("*2 minutes.*", "", "there are no minutes"),
     ],
 )
 def test_notes_that_do_not_fit_the_lesson_are_refused(
@@ -250,7 +250,7 @@ def test_a_card_has_objectives_calls_exercises_and_summary(folder, name):
     path = folder / "learners" / "cards" / f"{name}.html"
     card = path.read_text(encoding="utf-8")
     headings = re.findall(r"<h2>(.+?)</h2>", card)
-    assert headings[:2] == ["You will learn", "Calls"]
+    assert headings[0] == "You will learn"  # a lesson in Keras alone has no calls
     assert {"Exercises", "In short"} <= set(headings)
     assert not re.search(r"src=|<link|@import|url\(", card)
 
