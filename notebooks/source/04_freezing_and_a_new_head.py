@@ -109,13 +109,10 @@ print(f"{trainable:,} of {model.count_params():,} weights are trainable.")
 #
 # **Step 5: train.** `compile` comes after freezing. `fit` gets the validation set, too, and measures on it after each
 # epoch. `EarlyStopping` ends the training when the validation loss has not improved for two epochs, and restores the
-# weights of the best one. (`jit_compile=False` switches off XLA, a compiler that Keras uses by default. For a few epochs
-# on a processor it costs more time and memory than it saves.)
+# weights of the best one.
 
 # %%
-model.compile(
-    keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
-)
+model.compile(keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
 validation = (val_images, val_labels)
 
@@ -175,7 +172,7 @@ trial_base = tl.load_pretrained_model().copy_network()  # the same base, average
 trial_base.trainable = False
 trial = keras.Model(inputs, keras.layers.Dense(6, activation="softmax", name="new_head")(trial_base(inputs)))
 
-trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
+trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy")
 what_changed(trial, few_images, few_labels)
 
 # %% [markdown]
@@ -189,7 +186,7 @@ what_changed(trial, few_images, few_labels)
 # No error, no warning, and no effect. `compile` decides what `fit` trains. **After changing a flag, compile again.**
 
 # %%
-trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
+trial.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy")
 what_changed(trial, few_images, few_labels)
 
 # %% [markdown]
@@ -221,7 +218,7 @@ def updated_statistics(trainable, training):
     copy.trainable = trainable
     x = keras.layers.GlobalAveragePooling2D()(copy(inputs, training=training))
     network = keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(x))
-    network.compile(keras.optimizers.SGD(0.0), loss="sparse_categorical_crossentropy", jit_compile=False)
+    network.compile(keras.optimizers.SGD(0.0), loss="sparse_categorical_crossentropy")
     return len(what_changed(network, few_images, few_labels))
 
 
@@ -449,7 +446,7 @@ frozen.trainable = False
 inputs = keras.Input((224, 224, 3))
 outputs = keras.layers.Dense(1, activation="sigmoid")(frozen(inputs, training=False))
 my_network = keras.Model(inputs, outputs)
-my_network.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", jit_compile=False)
+my_network.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy")
 my_network.fit(cells, cell_labels, batch_size=8, epochs=3, verbose=0)
 tl.check("4.2", my_network)
 

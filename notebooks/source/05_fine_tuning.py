@@ -91,7 +91,7 @@ network = keras.Model(inputs, head(x))
 # %%
 def features_moved_by(network, base):
     """Train for an epoch at a learning rate of 0; how far the features move, as a share of their length."""
-    network.compile(keras.optimizers.SGD(0.0), loss="binary_crossentropy", jit_compile=False)
+    network.compile(keras.optimizers.SGD(0.0), loss="binary_crossentropy")
     before = base.predict(cells[:16], verbose=0)
     network.fit(cells[:32], training.labels[:32], batch_size=4, verbose=0)
     return np.linalg.norm(base.predict(cells[:16], verbose=0) - before) / np.linalg.norm(before)
@@ -141,7 +141,7 @@ print(f"The features have moved by {features_moved_by(network, base):.3%} of the
 # learning rate have changed.
 
 # %%
-network.compile(keras.optimizers.Adam(1e-4), loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+network.compile(keras.optimizers.Adam(1e-4), loss="binary_crossentropy", metrics=["accuracy"])
 before = tl.checks.snapshot(network)
 
 # %% tags=["trained-here"]
@@ -444,7 +444,7 @@ tl.check("5.3", trained_network, snapshot)
 for layer in my_base.layers:
     is_normalization = isinstance(layer, keras.layers.BatchNormalization)
     layer.trainable = layer.name.startswith("block7a") and not is_normalization
-my_network.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy", jit_compile=False)
+my_network.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
 my_network.fit(cells[:32], training.labels[:32], batch_size=8, verbose=0)
 tl.check("5.3", my_network, snapshot)
 
