@@ -29,6 +29,7 @@ NOT_ON_THE_CARD = (
     "pictures",
     "load_dataset",
     "load_pretrained_model",
+    *("applications", "utils"),
 )
 
 
@@ -85,13 +86,22 @@ def _bullets(lines) -> str:
 
 
 def _calls(code: str) -> str:
-    """The course's calls in the lesson, each with the first clause of its docstring."""
+    """The course's calls in the lesson, or Keras' in one that has none of the course."""
+    if lines := _described("tl", tlcourse, code):
+        return lines
+    import keras  # it starts TensorFlow
+
+    return _described("keras", keras, code)
+
+
+def _described(alias: str, module: object, code: str) -> str:
+    """Calls of a module, each with the first clause of its docstring."""
     lines = []
-    for name in dict.fromkeys(re.findall(r"\btl\.([A-Za-z_.]+)\(", code)):
+    for name in dict.fromkeys(re.findall(rf"\b{alias}\.([A-Za-z_.]+\w)\(", code)):
         if name.split(".")[0] in NOT_ON_THE_CARD:
             continue
-        call = reduce(getattr, name.split("."), tlcourse)
+        call = reduce(getattr, name.split("."), module)
         clause = re.split(r"[.:;]\s|\n\n", inspect.getdoc(call) or "")[0]
         clause = escape(clause.replace("\n", " ").rstrip(".")).replace("`", "")
-        lines.append(f"<p><code>tl.{name}</code> {clause}</p>")
+        lines.append(f"<p><code>{alias}.{name}</code> {clause}</p>")
     return "".join(lines)

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 WITH_WIDGETS = (
     "00_start_here",
+    "04_freezing_and_a_new_head",
     "05_fine_tuning",
     "06_digits_to_kanji",
 )
@@ -137,6 +138,13 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
         "application/vnd.jupyter.widget-view+json",
     }
     assert "diary" not in json.dumps(saved)
+
+
+# Lesson 04, which has no widget: the five steps
+
+
+def test_lesson_04_runs(run):
+    assert_ran_without_error(run("04_freezing_and_a_new_head"))
 
 
 # Lesson 05: the mistake browser
