@@ -24,7 +24,7 @@ import checks  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
 
-PART = re.compile(r"<!-- (readme|lessons|cards|measured|api)(?:: (.*?))? -->")
+PART = re.compile(r"<!-- (readme|lessons|glossary|cards|measured|api)(?:: (.*?))? -->")
 
 
 def main() -> None:
@@ -168,6 +168,16 @@ def lessons_table(_) -> str:
     )
 
 
+def glossary(_) -> str:
+    """The terms of the folded list in lesson 00."""
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    found = (
+        re.search(r"<summary>Glossary[^<]*</summary>(.*?)</details>", cell.source, re.S)
+        for cell in notebook.cells
+    )
+    return next(match[1].strip() for match in found if match)
+
+
 def card(name: str) -> str:
     """A card's page: its prose, and under the heading what its front matter says."""
     from tlcourse.cards import read_card
@@ -238,6 +248,7 @@ def api(_) -> str:
 PARTS = {
     "readme": readme,
     "lessons": lessons_table,
+    "glossary": glossary,
     "cards": cards_table,
     "measured": measured,
     "api": api,

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tlcourse as tl
+from tlcourse.training.learning_curves import Point
 
 UNREADABLE = "unreadable"
 EXAMPLES = {}
@@ -22,11 +23,10 @@ EXAMPLES = {}
 
 @dataclass
 class With:
-    """An answer with another context than the stub's, or with a part of it replaced."""
+    """An answer with another context than the stub's."""
 
     answer: object
     context: tuple | None = None
-    patch: tuple | None = None  # the name of an attribute of tlcourse, and its value
 
 
 def example(number):
@@ -131,29 +131,25 @@ def curve_of(labels_of_class=(1, 5), classes=10, **accuracies):
     """A curve of methods with these accuracies: per number of labels one per seed."""
     points = {
         method: [
-            SimpleNamespace(
-                labels=labels,
-                rows=labels * classes,
-                accuracies=each,
-                mean=np.mean(each),
-            )
+            Point(labels, labels * classes, each, seconds=[1.0] * len(each))
             for labels, each in zip(labels_of_class, per_labels, strict=True)
         ]
         for method, per_labels in accuracies.items()
     }
     splits = len(next(iter(accuracies.values()))[0])
-    return SimpleNamespace(name="kanji", seeds=list(range(splits)), points=points)
+    return tl.LearningCurve("kanji", list(range(splits)), points)
 
 
 LIVE = curve_of(
-    scratch=[[0.2, 0.3, 0.4], [0.9, 0.9, 0.6]], probe=[[0.3, 0.4, 0.4], [0.8, 0.8, 0.7]]
+    **{"small CNN": [[0.2, 0.3, 0.4], [0.9, 0.9, 0.6]]},
+    probe=[[0.3, 0.4, 0.4], [0.8, 0.8, 0.7]],
 )
 
 
 @example("1.1")
 def minutes_saved():
-    curve = tl.LearningCurve.of(tl.results("curves.kanji"))
-    scratch = curve.points["scratch"][-1]
+    curve = tl.LearningCurve.of(tl.results("curves.stamps"))
+    scratch = curve.points["random weights"][-1]
     needed = curve.labels_for("probe", scratch.mean)
     return (), {
         "right": (scratch.rows - needed) / 2,
@@ -179,12 +175,13 @@ def splits_won():
 
 @example("1.3")
 def harder_characters():
-    probe, scratch = [[0.6, 0.7, 0.5], [0.8] * 3], [[0.2] * 3] * 2
-    right = curve_of(probe=probe, scratch=scratch)
+    probe = [[0.6, 0.7, 0.5], [0.8] * 3]
+    both = {"probe": probe, "small CNN": [[0.2] * 3] * 2}
+    right = curve_of(**both)
     return (LIVE,), {
         "right": right,
         "methods": curve_of(probe=probe),
-        "labels": curve_of((1, 20), probe=probe, scratch=scratch),
+        "labels": curve_of((1, 20), **both),
         "numerals": LIVE,
         UNREADABLE: [(0.6, "your curve"), (right.points, "your curve")],
     }
@@ -432,10 +429,10 @@ def dropout():
 @example("5.1")
 def number_of_steps():
     return (), {
-        "right": 24,
-        "one epoch": 6,
-        "partial batches": 25,
-        "otherwise": 24.9,
+        "right": 16,
+        "one epoch": 2,
+        "partial batches": 24,
+        "otherwise": 16.9,
         UNREADABLE: [("many", "steps"), ([6] * 6, "steps")],
     }
 
@@ -444,7 +441,7 @@ def number_of_steps():
 def too_large_a_rate():
     def tuned(part=None, **changed):
         record = {
-            "from_block": "block6c",
+            "from_block": "block7a",
             "settings": {"learning_rate": 2e-2, "epochs": 2},
             "rows": {"validation": 0, "training": 200},
         }
@@ -569,7 +566,7 @@ def two_ways():
         images = np.asarray(cells.images)
         return {
             "from scratch": accuracy(images, cells.labels, split),
-            "carried, frozen": accuracy(images, cells.labels, split, **frozen),
+            "frozen": accuracy(images, cells.labels, split, **frozen),
         }
 
     right = accuracies(few, test)

@@ -102,6 +102,7 @@ def calls(t, small_bert):
         split.select: dict(rows=[0]),
         split.with_classes: dict(class_names=["cat"]),
         t.curve.labels_for: dict(method="probe", accuracy=0.5),
+        t.curve.differences: dict(method="probe", baseline="probe"),
         ConfusionMatrix.of: matrix,
     }
 

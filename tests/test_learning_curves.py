@@ -74,19 +74,31 @@ def test_a_network_with_one_output_predicts_the_second_class_above_one_half(data
 # --- reading a curve ---
 
 
-def test_labels_for_an_accuracy_are_read_on_a_logarithmic_axis():
-    curve = curve_of(probe=[0.6, 0.8, 0.9])
-    assert curve.labels_for("probe", 0.7) == pytest.approx(np.sqrt(2 * 20))
+def test_labels_for_an_accuracy_are_the_fewest_that_were_measured():
+    curve = curve_of(probe=[0.6, 0.8, 0.7])
     assert curve.labels_for("probe", 0.5) == 2
-    assert curve.labels_for("probe", 0.9) == pytest.approx(200)
+    assert curve.labels_for("probe", 0.7) == 20
+    assert curve.labels_for("probe", 0.8) == 20
     assert curve.labels_for("probe", 0.95) is None
 
 
-def test_the_crossing_is_where_the_second_becomes_better_for_good():
+def test_differences_are_taken_split_by_split():
+    points = {
+        "probe": [Point(1, 2, [0.6, 0.8, 0.7], [1.0] * 3)],
+        "scratch": [Point(1, 2, [0.5, 0.6, 0.4], [1.0] * 3)],
+    }
+    curve = LearningCurve("made up", [0, 1, 2], points)
+    [(labels, mean, error)] = curve.differences("probe", "scratch")
+    assert labels == 2 and mean == pytest.approx(0.2)
+    assert error == pytest.approx(0.1 / np.sqrt(3))
+    assert curve.differences("scratch", "probe")[0][1] == pytest.approx(-0.2)
+
+
+def test_one_split_has_no_standard_error():
     curve = curve_of(probe=[0.6, 0.7, 0.8], scratch=[0.5, 0.6, 0.9])
-    assert curve.crossing("probe", "scratch") == pytest.approx(np.sqrt(20 * 200))
-    assert curve.crossing("scratch", "probe") is None
-    assert curve_of(a=[0.1, 0.1, 0.1], b=[0.2, 0.2, 0.2]).crossing("a", "b") == 2
+    differences = curve.differences("probe", "scratch")
+    assert [labels for labels, _, _ in differences] == [2, 20, 200]
+    assert np.isnan([error for _, _, error in differences]).all()
 
 
 def test_a_curve_comes_back_from_its_record(dataset):

@@ -81,17 +81,19 @@ def curve():
 
 
 @pytest.mark.parametrize(
-    ("labels", "how", "mean"),
-    [
-        (10, "10 labels of each class, 20 in all (measured):", "70.0%"),
-        (10**0.5, "(between two measured numbers)", "55.0%"),
-        (100, "200 in all (measured)", "90.0%"),
-    ],
+    ("labels", "total", "mean"),
+    [(10, "20 in all", "70.0%"), (100, "200 in all", "90.0%")],
 )
-def test_accuracy_is_measured_or_interpolated(curve, labels, how, mean):
+def test_the_accuracy_is_the_one_that_was_measured(curve, labels, total, mean):
     answer = LabelSlider(curve).answer(labels)
-    assert how in answer.text and f"tortoise: {mean} ±" in answer.text
+    assert answer.text.startswith(f"{labels} labels of each class, {total}:")
+    assert f"tortoise: {mean} ±" in answer.text
     assert len(answer.figure.axes[0].lines) >= 3
+
+
+def test_a_number_of_labels_that_was_not_measured_is_refused(curve):
+    with pytest.raises(UserInputError, match="1, 10, 100"):
+        LabelSlider(curve).answer(20)
 
 
 # The mistake browser

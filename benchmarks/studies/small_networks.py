@@ -1,9 +1,7 @@
 """Small networks in plain Keras, trained from scratch: what transfer is compared to.
 
-The first is that of lessons 01 and 06 (transfer layer by layer after J. Yosinski, J.
-Clune, Y. Bengio and H. Lipson, "How transferable are features in deep neural
-networks?", NeurIPS 2014), the second that of lesson 07 (Y. Kim, "Convolutional Neural
-Networks for Sentence Classification", EMNLP 2014).
+The first is that of lesson 01, the second that of lesson 07 (Y. Kim, "Convolutional
+Neural Networks for Sentence Classification", EMNLP 2014).
 """
 
 import math
@@ -16,7 +14,7 @@ from tlcourse.native import import_tensorflow
 tf = import_tensorflow()
 import keras  # noqa: E402
 
-EPOCHS, STEPS = 80, (300, 1500)  # where the number of steps is not given
+EPOCHS, STEPS = 80, (300, 1500)
 TEXT_EPOCHS, TEXT_STEPS = 20, (200, 1500)
 BATCH = 32
 
@@ -33,41 +31,23 @@ def small_network(shape: tuple, classes: int, size: tuple | None = None):
             layers.Reshape((*shape[:2], -1)),
             *([layers.Resizing(*size)] if size else []),
             layers.Rescaling(1 / 255),
-            conv(16, strides=2, name="conv_1"),
-            conv(32, name="conv_2"),
+            conv(16, strides=2),
+            conv(32),
             layers.MaxPooling2D(),
-            conv(64, name="conv_3"),
+            conv(64),
             layers.GlobalAveragePooling2D(),
             layers.Dense(classes, activation="softmax"),
         ]
     )
 
 
-def train(
-    images,
-    labels,
-    start=None,
-    layers: int = 3,
-    frozen: bool = False,
-    size: tuple | None = None,
-    steps: int | None = None,
-    weights=None,
-    seed: int = 0,
-):
-    """Train a small network, its first layers copied from `start` if there is one."""
+def train(images, labels, size: tuple | None = None, weights=None, seed: int = 0):
+    """Train a small network from scratch."""
     images = np.asarray(images)
-    steps = steps or number_of_steps(len(images), EPOCHS, STEPS)
+    steps = number_of_steps(len(images), EPOCHS, STEPS)
     keras.utils.set_random_seed(seed)
     network = small_network(images.shape[1:], int(labels.max()) + 1, size)
-    for number in range(1, layers + 1 if start is not None else 1):
-        layer = network.get_layer(f"conv_{number}")
-        layer.set_weights(start.get_layer(layer.name).get_weights())
-        layer.trainable = not frozen
     return fit(network, images, labels, weights, 5e-3, steps)
-
-
-def accuracy(network, images, labels) -> float:
-    return network.evaluate(np.asarray(images), labels, verbose=0)[1]
 
 
 def train_text_network(tokens, labels, vocabulary: int, seed: int):
@@ -87,7 +67,9 @@ def train_text_network(tokens, labels, vocabulary: int, seed: int):
     return fit(network, tokens, labels, None, 2e-3, steps)
 
 
-def fit(network, inputs, labels, weights, rate: float, steps: int):
+def fit(
+    network, inputs, labels, weights, rate: float, steps: int, batch_size: int = BATCH
+):
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     network.compile(
         keras.optimizers.Adam(schedule),
@@ -96,10 +78,12 @@ def fit(network, inputs, labels, weights, rate: float, steps: int):
     )
     parts = (inputs, labels, np.ones(len(labels)) if weights is None else weights)
     rows = tf.data.Dataset.from_tensor_slices(parts)
-    batches = rows.shuffle(len(inputs)).repeat().batch(BATCH)
+    batches = rows.shuffle(len(inputs)).repeat().batch(batch_size)
     network.fit(batches, steps_per_epoch=steps, verbose=0)
     return network
 
 
-def number_of_steps(rows: int, epochs: int, bounds: tuple[int, int]) -> int:
-    return int(np.clip(math.ceil(epochs * rows / BATCH), *bounds))
+def number_of_steps(
+    rows: int, epochs: int, bounds: tuple[int, int], batch_size: int = BATCH
+) -> int:
+    return int(np.clip(math.ceil(epochs * rows / batch_size), *bounds))

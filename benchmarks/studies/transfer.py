@@ -1,22 +1,25 @@
-"""Lessons 01, 05 and 06: learning curves, fine-tuning's settings, digits → Kanji."""
+"""Lessons 01 and 05: learning curves, and the settings of fine-tuning."""
 
 import time
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from records import mean_sd
 
 import tlcourse as tl
 
-from .small_networks import accuracy, train
+from .small_networks import fit, keras, number_of_steps, train
 
 SEEDS = (0, 1, 2, 3, 4)
 FLIPS = ("as is", "left-right", "upside-down", "half-turn")
 
-# Lesson 01
-CURVE_LABELS = (1, 2, 5, 10, 20)  # of each class
-CELL_SIZE = (64, 64)  # pixels of a solar cell for the network from scratch
+# Lesson 01: labels of each class, None for all
+STAMP_LABELS, KANJI_LABELS = (1, 2, 5, None), (1, 2, 5, 10, 20, None)
+SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, None)
+SMALL_SIZE = (64, 64)  # pixels for the small CNN, where a picture is larger
+RANDOM_SIDE = 128  # pixels for the network with random weights
+RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH = 12, (60, 300), 16
+OURS = {"probe": "probe", "fine-tune": "fine-tune"}
 
 # Lesson 05
 TUNED_CELLS = 100  # of each class
@@ -25,27 +28,74 @@ TUNING_SEEDS = (0, 1, 2)
 BLOCKS = (0, 1, 3, 6, 12)  # 6: from block6a on; 12: from block4a on
 RATES = (2e-6, 2e-5, 2e-4, 2e-3, 2e-2)
 
-# Lesson 06
-SOURCE_STEPS = 600  # of pretraining on digits
-CHARACTERS, LABELS = 60, (1, 2, 4, 10, 20)
-LAYER_CHARACTERS, LAYER_LABELS = (10, 100), 4
-WAYS = {"frozen": True, "trained further": False}  # names that lesson 06 reads
-
 
 def curves() -> dict:
-    """From scratch, probe and fine-tuning, on solar cells and on the Kanji numerals."""
+    """Networks from random weights, probe and fine-tuning, on three data sets."""
+    return {"stamps": stamps_curve(), "kanji": kanji_curve(), "solar": solar_curve()}
+
+
+def stamps_curve() -> dict:
+    """One split per seed."""
+    methods = {"small CNN": small_cnn, "random weights": RandomWeights, **OURS}
+    points = []
+    for seed in SEEDS:
+        data = tl.load_dataset("stamps", seed=seed)
+        curve = tl.learning_curve(data, STAMP_LABELS, methods, [seed])
+        points.append(curve.record()["points"])
+    return {"name": "stamps", "seeds": list(SEEDS), "points": _joined_points(points)}
+
+
+def kanji_curve() -> dict:
+    """The ten numerals, one set of test fonts, other training pictures per seed."""
     data = tl.load_dataset("kanji")
     numerals = data.with_classes(data.class_names[:10])
-    methods = {"scratch": from_scratch, "probe": "probe", "fine-tune": "fine-tune"}
-    labels = (*CURVE_LABELS, None)
-    kanji = tl.learning_curve(numerals, labels, methods, SEEDS)
-    return {"kanji": kanji.record(), "solar": solar_curve()}
+    methods = {"small CNN": small_cnn, **OURS}
+    return tl.learning_curve(numerals, KANJI_LABELS, methods, SEEDS).record()
 
 
-def from_scratch(split, seed: int):
-    images = split.images
-    size = CELL_SIZE if max(images.shape[1:3]) > max(CELL_SIZE) else None
+def small_cnn(split, seed: int):
+    images = np.asarray(split.images)
+    size = SMALL_SIZE if max(images.shape[1:3]) > max(SMALL_SIZE) else None
     return train(images, split.labels, size=size, weights=split.weights, seed=seed)
+
+
+class RandomWeights:
+    """The pretrained network's architecture, all layers trained from random weights.
+
+    Its batch norms follow the batches ten times as fast as those of the network that
+    was pretrained, or so short a training would leave their averages behind.
+    """
+
+    def __init__(self, split, seed: int):
+        keras.utils.set_random_seed(seed)
+        config = tl.load_pretrained_model().copy_network().get_config()
+        for layer in config["layers"]:
+            if layer["class_name"] == "InputLayer":
+                layer["config"]["batch_shape"] = (None, RANDOM_SIDE, RANDOM_SIDE, 3)
+            elif layer["class_name"] == "BatchNormalization":
+                layer["config"]["momentum"] = 0.9
+        base = keras.Model.from_config(config)
+        head = keras.layers.Dense(len(split.class_names), activation="softmax")
+        self._network = keras.Model(base.input, head(base.output))
+        steps = number_of_steps(len(split), RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH)
+        pixels = self._resized(split.images)
+        fit(
+            self._network,
+            pixels,
+            split.labels,
+            split.weights,
+            1e-3,
+            steps,
+            RANDOM_BATCH,
+        )
+
+    def predict(self, images) -> np.ndarray:
+        outputs = self._network.predict(self._resized(images), verbose=0)
+        return outputs.argmax(axis=1)
+
+    def _resized(self, images) -> np.ndarray:
+        size = RANDOM_SIDE, RANDOM_SIDE
+        return np.stack([tl.pictures.resize(image, size) for image in images])
 
 
 def solar_curve() -> dict:
@@ -53,14 +103,7 @@ def solar_curve() -> dict:
 
     Fine-tuning on all cells is taken from `make bench PARTS=finetune`.
     """
-    splits = [_solar_split(seed) for seed in SEEDS]
-    points = {
-        method: [
-            _joined([split[method][index] for split in splits])
-            for index in range(len(splits[0][method]))
-        ]
-        for method in splits[0]
-    }
+    points = _joined_points([_solar_split(seed) for seed in SEEDS])
     bench = tl.results("bench.finetune")
     whole = {"labels": None, "rows": bench["train"]}
     whole["accuracies"] = [split["accuracy"] for split in bench["draws"]]
@@ -73,9 +116,10 @@ def _solar_split(seed: int) -> dict:
     """Method → its points on one split."""
     data = tl.load_dataset("solar", seed=seed)
     data = replace(data, train=data.train_and_validation)
-    fast = {"scratch": from_scratch, "probe": "probe"}
-    quick = tl.learning_curve(data, (*CURVE_LABELS, None), fast, [seed])
-    slow = tl.learning_curve(data, CURVE_LABELS, {"fine-tune": as_in_lesson_05}, [seed])
+    fast = {"small CNN": small_cnn, "probe": "probe"}
+    quick = tl.learning_curve(data, SOLAR_LABELS, fast, [seed])
+    slow = {"fine-tune": as_in_lesson_05}
+    slow = tl.learning_curve(data, SOLAR_LABELS[:-1], slow, [seed])
     return {**quick.record()["points"], **slow.record()["points"]}
 
 
@@ -94,13 +138,23 @@ def as_in_lesson_05(split, seed: int):
     )
 
 
-def _joined(points: list[dict]) -> dict:
+def _joined_points(splits: list[dict]) -> dict:
+    """Method → points, with the accuracies and seconds of all splits in each."""
+    columns = {method: [split[method] for split in splits] for method in splits[0]}
+    return {
+        method: [_joined(points) for points in zip(*lists, strict=True)]
+        for method, lists in columns.items()
+    }
+
+
+def _joined(points: tuple[dict, ...]) -> dict:
     """One point out of those of each split."""
     lists = {
         name: [value for point in points for value in point[name]]
         for name in ("accuracies", "seconds")
     }
-    return points[0] | lists
+    rows = round(float(np.mean([point["rows"] for point in points])))
+    return points[0] | {"rows": rows} | lists
 
 
 def solar_tuning() -> dict:
@@ -163,89 +217,3 @@ def _means_and_sds(accuracies: np.ndarray) -> dict:
     """Of each row, whose columns are the seeds."""
     scores = [mean_sd(row) for row in accuracies]
     return {name: [score[name] for score in scores] for name in ("mean", "sd")}
-
-
-def kanji() -> dict:
-    """Digits → Kanji: by number of labels, layer by layer, and from spoiled sources."""
-    digits, data = tl.load_dataset("digits"), tl.load_dataset("kanji")
-    source = pretrained(digits.train.images, digits.train.labels)
-    some = data.with_classes(data.class_names[:CHARACTERS])
-    layers = {
-        str(count): by_layer(data.with_classes(data.class_names[:count]), source)
-        for count in LAYER_CHARACTERS
-    }
-    on_digits = accuracy(source, digits.test.images, digits.test.labels)
-    return {
-        "source_accuracy": round(float(on_digits), 4),
-        "ways": tl.learning_curve(some, LABELS, ways(source), SEEDS).record(),
-        "layers": {"labels_a_sign": LAYER_LABELS, "signs": layers},
-        "spoiled": spoiled(some, digits.train, source),
-    }
-
-
-def pretrained(images, labels):
-    return train(images, labels, steps=SOURCE_STEPS)
-
-
-def ways(source) -> dict:
-    """Name → function (split, seed) → something that predicts."""
-    return {
-        "from scratch": small,
-        "carried, trained further": partial(small, start=source),
-        "carried, frozen": partial(small, start=source, frozen=True),
-        "ImageNet features": ImageNetProbe,
-    }
-
-
-def small(split, seed: int, **options):
-    return train(split.images, split.labels, seed=seed, **options)
-
-
-class ImageNetProbe:
-    """A linear probe on the bundled network's features, computed anew each time."""
-
-    def __init__(self, split, seed: int):
-        self._model = tl.load_pretrained_model()
-        features = self._model.extract_features(split.images, cache=False)
-        self._probe = tl.train_classifier(features, split.labels, seed=seed)
-
-    def predict(self, images) -> np.ndarray:
-        return self._probe.predict(self._model.extract_features(images))
-
-
-def by_layer(data, source) -> dict:
-    """Accuracy with 0 to 3 convolutions copied, frozen or trained."""
-    found = {}
-    for way, frozen in WAYS.items():
-        accuracies = [
-            [copied(data, source, depth, frozen, seed) for seed in SEEDS]
-            for depth in range(4)
-        ]
-        found[way] = _means_and_sds(np.array(accuracies))
-    return found
-
-
-def copied(data, source, depth: int, frozen: bool, seed: int) -> float:
-    """Test accuracy of a network whose first `depth` convolutions are the source's."""
-    part = data.train.sample(LAYER_LABELS, seed)
-    start = {"start": source, "layers": depth, "frozen": frozen} if depth else {}
-    network = train(part.images, part.labels, seed=seed, **start)
-    return accuracy(network, data.test.images, data.test.labels)
-
-
-def spoiled(data, digits, source) -> dict:
-    """With the convolutions of a source with inverted pictures, or shuffled labels."""
-    rng = np.random.default_rng(0)
-    sources = {
-        "as it is": source,
-        "inverted": pretrained(255 - digits.images, digits.labels),
-        "labels shuffled": pretrained(digits.images, rng.permutation(digits.labels)),
-    }
-    scratch = mean_sd(copied(data, None, 0, False, seed) for seed in SEEDS)
-    found = {"labels_a_sign": LAYER_LABELS, "scratch": scratch}
-    for name, start in sources.items():
-        found[name] = {
-            way: mean_sd(copied(data, start, 3, frozen, seed) for seed in SEEDS)
-            for way, frozen in WAYS.items()
-        }
-    return found

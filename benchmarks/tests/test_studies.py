@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from studies import (
     augmentation,
+    kanji,
     misuse,
     searches,
     sentiment,
@@ -61,18 +62,30 @@ def few(monkeypatch):
     monkeypatch.setattr(tl, "load_dataset", load_few)
 
 
-def test_kanji(one_epoch, few, monkeypatch):
-    settings = {"SEEDS": (0, 1), "LABELS": (1, 2), "SOURCE_STEPS": 2}
-    layers = {"CHARACTERS": 2, "LAYER_CHARACTERS": (2,), "LAYER_LABELS": 1}
-    constants(monkeypatch, transfer, **settings, **layers)
-    found = json.loads(json.dumps(transfer.kanji()))
+def test_kanji(few, monkeypatch):
+    short = {"SOURCE_STEPS": 2, "HEAD_STEPS": 1, "STEPS": (1, 1), "RATES": (1e-3,)}
+    small = {"SEEDS": (0, 1), "LABELS": (1, 2), "FEW": 1, "CHARACTERS": 2}
+    constants(monkeypatch, kanji, **short, **small, DEPTHS=(1, 3))
+    found = json.loads(json.dumps(kanji.kanji()))
     curve = tl.LearningCurve.of(found["ways"])
     assert {len(points) for points in curve.points.values()} == {2}
-    for depths in found["layers"]["signs"].values():
-        assert all(len(way["mean"]) == len(way["sd"]) == 4 for way in depths.values())
-    assert {"scratch", "as it is", "inverted", "labels shuffled"} < set(
-        found["spoiled"]
-    )
+    for arms in found["layers"]["ways"].values():
+        assert len(arms) == len(found["layers"]["convolutions"]) == 3
+    sources = {"as it is", "inverted", "labels shuffled"}
+    assert sources | {"from scratch"} < set(found["spoiled"])
+    for name in sources:
+        assert set(found["spoiled"][name]) == set(kanji.WAYS)
+
+
+def test_curves(one_epoch, few, monkeypatch):
+    labels = {"STAMP_LABELS": (1,), "KANJI_LABELS": (1,), "SOLAR_LABELS": (1, None)}
+    random = {"RANDOM_SIDE": 32, "RANDOM_STEPS": (1, 1)}
+    constants(monkeypatch, transfer, SEEDS=(0,), **labels, **random)
+    found = json.loads(json.dumps(transfer.curves()))
+    for name in ("stamps", "kanji", "solar"):
+        curve = tl.LearningCurve.of(found[name])
+        assert {"small CNN", "probe", "fine-tune"} <= set(curve.points)
+        assert len({len(points) for points in curve.points.values()}) == 1
 
 
 def test_solar_tuning(one_epoch, few, monkeypatch):

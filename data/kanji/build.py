@@ -1,4 +1,4 @@
-"""Build kanji.npz, 100 characters in eight hands, and record its checksum in CARD.md.
+"""Build kanji.npz, 100 characters in eight fonts, and record its checksum in CARD.md.
 
     python data/kanji/build.py                 # fonts from where Debian puts them
     python data/kanji/build.py --fonts PATH    # another folder that holds them (searched below)

@@ -40,7 +40,7 @@ SPLITS = {
         ["kouzan kaisho", "kouzan sosho", "klee", "soseki"],
         ["kouzan gyosho", "kouzan t"],
     ),
-    "leak: pictures shuffled, hands ignored": (None, None),
+    "leak: pictures shuffled, fonts ignored": (None, None),
 }
 
 

@@ -113,14 +113,12 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def contact_sheet(
-    pictures: list[tuple[str, Image.Image]], side: int = 96
-) -> Image.Image:
+def contact_sheet(pictures: list[Image.Image], side: int = 96) -> Image.Image:
     """All photographs, side by side, in the order of their classes."""
     columns = 20
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * side, rows * side), "white")
-    for number, (_, picture) in enumerate(pictures):
+    for number, picture in enumerate(pictures):
         small = picture.resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(small, (number % columns * side, number // columns * side))
     return sheet
@@ -168,7 +166,7 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     (HERE / "CREDITS.txt").write_bytes(credits)
-    sheet = contact_sheet([(label, picture) for label, _, picture, _ in pictures])
+    sheet = contact_sheet([picture for _, _, picture, _ in pictures])
     sheet.save(HERE / "contact_sheet.jpg", quality=88)
     record_files(HERE / "CARD.md", [HERE / "stamps.csv"])
     print(f"{len(rows)} pictures, {sum(map(len, contents.values())):,} bytes")

@@ -275,18 +275,42 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # | [10](10_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
 # | [11](11_past_one_machine.ipynb) | Past one machine: the same job on many |
 #
-# <details><summary>Glossary: the terms of this lesson</summary>
+# <details><summary>Glossary: the terms of the course</summary>
 #
-# - **backbone**: the part of a network that is kept; **head**: its last layer or layers, which are replaced.
-# - **embedding**, **features**: the numbers that the backbone returns for one input.
-# - **frozen**: not changed by training. **Linear probe**: logistic regression on frozen features, standardised and
-#   L2-regularised.
-# - **source domain**: what the network was trained on (ImageNet); **target domain**: what it is used for.
-# - **baseline**: a simple method that a result is compared with. **Majority-class baseline**: always the most frequent
-#   class.
-# - **recall**: the share of the actual defects that were found; **precision**: the share of the reported defects that are
-#   real.
+# - **augmentation**: training on changed copies of a picture (mirrored, turned, cropped) whose label stays true.
+# - **backbone**: the part of a pretrained network that is kept; also called the base. **Head**: its last layer or layers,
+#   which are replaced.
+# - **baseline**: a simple method that a result is compared with. **Majority-class baseline**: always answer the most
+#   frequent class. **Chance**: answer at random.
+# - **batch normalization statistics**: the moving mean and variance of each channel, which training updates without a
+#   gradient, and which inference mode uses.
+# - **calibration**: whether of all answers given with a probability of 80 %, about 80 % are right.
+# - **confidence interval**: a range that would contain the true value in, say, 95 % of all repetitions.
+# - **data leakage**: information about the test set that training has used. **Group leakage**: pictures of the same object
+#   or person in training and test set.
+# - **domain shift**: new data differ in kind from the training data. **Source domain**: what a network was pretrained on;
+#   **target domain**: what it is used for.
+# - **early stopping**: ending a training, or going back to its best epoch, when the validation loss no longer falls.
+# - **embedding**, **features**: the numbers that a backbone returns for one input.
+# - **ensembling**: averaging the predictions of several models. **Stacking**: training one more model to combine them.
 # - **few-shot**: with a handful of labels per class.
+# - **fine-tuning**: training part or all of a pretrained network on the target data, usually with a small learning rate.
+# - **frozen**: not changed by training; `trainable = False` in Keras.
+# - **inference mode**, `training=False`: how a layer computes when it predicts: dropout does nothing, batch normalization
+#   uses its statistics. `trainable = False` is another thing: it keeps the weights as they are. (In Keras it also puts
+#   batch normalization into inference mode.)
+# - **label efficiency**: how few labels a method needs for a given accuracy. **Label noise**: labels that are wrong.
+# - **learning-rate schedule**: how the learning rate changes in the course of a training. **Warm-up**: it rises at first.
+# - **learning curve**: accuracy by the number of labels; also loss or accuracy by epoch.
+# - **linear probe**: a logistic regression on frozen features, standardised and L2-regularised.
+# - **overfitting**: the training set is fitted better and better, and new data worse.
+# - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several may be off by
+#   accident.
+# - **recall**: the share of the actual defects that were found. **Precision**: the share of the reported defects that are
+#   real.
+# - **regularisation**: whatever keeps a model simple: a penalty on large weights (L2, weight decay), dropout, early
+#   stopping, augmentation.
+# - **transfer**: what was learned on the source helps on the target. **Negative transfer**: it does harm.
 #
 # </details>
 

@@ -487,7 +487,7 @@ work = {name: sum(block["multiply_adds"] for block in found["blocks"]) / 1e9 for
 
 print(f"{'':20} {'pixels':>10} {'parameters':>12} {'features':>9} {'multiply-adds':>14} {'time':>9} {'ImageNet':>9}")
 for name, found in backbones.items():
-    size, milliseconds = f"{found['pixels']} × {found['pixels']}", 1000 * found["seconds"]["in_fit"][0]
+    size, milliseconds = f"{found['pixels']} × {found['pixels']}", 1000 * found["seconds"]
     millions = sum(block["parameters"] for block in found["blocks"]) / 1e6
     print(f"{name:20} {size:>10} {millions:10.1f} M {found['features']:9,}", end="")
     print(f" {work[name]:12.2f} G {milliseconds:6.0f} ms {RECIPES[name].top1:7.1f} %")

@@ -311,7 +311,7 @@ tl.check("3.1", accuracy_of_five)
 #
 # Without `tlcourse`: build an extractor of the **same architecture with random weights** (`keras.models.clone_model`
 # makes new weights), and give it. The check trains the probe of this lesson on its features and compares. Guess first: is
-# it as bad as guessing?
+# it as bad as chance?
 #
 # Stuck? `tl.check.hint("3.2")` in a cell of its own gives the first of three hints.
 

@@ -202,7 +202,7 @@ def guesses(cell):
 def test_what_is_drawn_with_the_mouse_is_read_by_both_networks(canvas, sign, heights):
     draw(canvas, *heights)
     read = guesses(canvas)
-    assert set(read) == {"from scratch", "carried, trained further"}
+    assert set(read) == {"from scratch", "fine-tuned"}
     assert all(len(best) == 5 for best in read.values()) and sign in sum(
         read.values(), []
     )

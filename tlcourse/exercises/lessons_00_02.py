@@ -103,8 +103,8 @@ SIMILAR = 0.02  # what another processor may change in probabilities
 
 @rows("1.1", Number(absolute=0.01, relative=0.01))
 def minutes_saved(answer):
-    curve = tl.LearningCurve.of(tl.results("curves.kanji"))
-    scratch = curve.points["scratch"][-1]
+    curve = tl.LearningCurve.of(tl.results("curves.stamps"))
+    scratch = curve.points["random weights"][-1]
     needed = curve.labels_for("probe", scratch.mean) or float("inf")
     saved, all_minutes = scratch.rows - needed, scratch.rows * MINUTES
     yield "right", saved * MINUTES, {"all_minutes": all_minutes}
@@ -122,8 +122,8 @@ def splits_won(answer, live):
 
 def _wins(points, index):
     """Whether the probe was better, for each split."""
-    pairs = (points[method][index].accuracies for method in ("probe", "scratch"))
-    return [probe > scratch for probe, scratch in zip(*pairs, strict=True)]
+    pairs = (points[method][index].accuracies for method in ("probe", "small CNN"))
+    return [probe > small for probe, small in zip(*pairs, strict=True)]
 
 
 @rows("1.3", AnyAnswer())
@@ -131,7 +131,7 @@ def harder_characters(answer, live):
     for curve, name in ((answer, "your curve"), (live, "live")):
         require(curve, name, "points", "seeds")
     points = answer.points
-    others = set(points) != {"scratch", "probe"}
+    others = set(points) != {"small CNN", "probe"}
     yield "methods", others, {"methods": ", ".join(points)}
     labels = [point.labels for point in points["probe"]]
     yield "labels", labels != COUNTS, {"labels": labels}
@@ -141,8 +141,8 @@ def harder_characters(answer, live):
 
 
 def _gain(curve):
-    probe, scratch = (curve.points[method][0].mean for method in ("probe", "scratch"))
-    return 100 * (probe - scratch)
+    [(_, difference, _), *_] = curve.differences("probe", "small CNN")
+    return 100 * difference
 
 
 # --- 02, Pretrained models ---

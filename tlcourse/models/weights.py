@@ -30,9 +30,25 @@ def imagenet_classes() -> list[dict[str, str]]:
 
 
 def weights_file(name: str, include_top: bool = False) -> Path:
+    """The weights of one of Keras' networks: its own file, or those of a package.
+
+    The latter where they were extracted and Keras' own file is missing or damaged.
+    """
+    file, extracted = keras_file(name, include_top), extracted_file(name)
+    if not include_top and extracted.is_file() and fault_of_weights(file):
+        return extracted
+    return file
+
+
+def keras_file(name: str, include_top: bool = False) -> Path:
     """Where Keras keeps the weights of one of its networks."""
     home = as_path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "KERAS_HOME")
     return home / "models" / RECIPES[name].files[include_top]
+
+
+def extracted_file(name: str) -> Path:
+    """Where the weights of a base are kept that were extracted from a package."""
+    return keras_file(name).with_name(f"{name}_notop.weights.h5")
 
 
 def weights_address(name: str, include_top: bool = False) -> str:
@@ -43,7 +59,7 @@ def weights_address(name: str, include_top: bool = False) -> str:
 
 def fetch_weights(name: str, include_top: bool = False) -> None:
     """Download the weights of one of Keras' networks into its cache, and check them."""
-    file, md5 = weights_file(name, include_top), RECIPES[name].md5[include_top]
+    file, md5 = keras_file(name, include_top), RECIPES[name].md5[include_top]
     try:
         download(weights_address(name, include_top), file, md5)
     except (DownloadError, OSError) as error:
@@ -133,8 +149,9 @@ def preprocessing_layers(pixels: "keras.KerasTensor", kind: str) -> "keras.Keras
     if kind == "scaled":
         return layers.Rescaling(1 / 127.5, -1, name="preprocessing")(pixels)
     if kind == "caffe":
-        means = {"mean": [103.939, 116.779, 123.68], "variance": [1, 1, 1]}
-        centred = layers.Normalization(**means, name="preprocessing")
+        # Not Normalization: its means would become inputs of the network in ONNX.
+        means = [-103.939, -116.779, -123.68]
+        centred = layers.Rescaling(1.0, means, name="preprocessing")
         return centred(ops.flip(pixels, axis=-1))  # blue, green, red
     return pixels
 

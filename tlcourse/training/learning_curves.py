@@ -58,30 +58,39 @@ class LearningCurve:
     seeds: list[int]
     points: dict[str, list[Point]]  # of each method, from few labels to many
 
-    def labels_for(self, method: str, accuracy: float) -> float | None:
-        """Labels in total at which a method's mean reaches an accuracy, or None.
+    def labels_for(self, method: str, accuracy: float) -> int | None:
+        """The fewest labels in total at which a method's mean reaches an accuracy.
 
-        Interpolated between two points on a logarithmic axis.
+        Of the numbers of labels that were measured; None where none of them does.
         """
         accuracy = validation.number("accuracy", accuracy, 0, 1)
         points = self._points_of(method)
-        above = [index for index, point in enumerate(points) if point.mean >= accuracy]
-        if not above or above[0] == 0:
-            return float(points[0].rows) if above else None
-        before, after = points[above[0] - 1 : above[0] + 1]
-        share = (accuracy - before.mean) / (after.mean - before.mean)
-        return _between(before.rows, after.rows, share)
+        return min((one.rows for one in points if one.mean >= accuracy), default=None)
 
-    def crossing(self, first: str, second: str) -> float | None:
-        """Labels in total from which on `second` is better on average, or None."""
-        ones, others = self._points_of(first), self._points_of(second)
-        gaps = [b.mean - a.mean for a, b in zip(ones, others, strict=True)]
-        worse = [index for index, gap in enumerate(gaps) if gap <= 0]
-        if not worse or worse[-1] == len(gaps) - 1:
-            return None if worse else float(ones[0].rows)
-        last = worse[-1]
-        share = -gaps[last] / (gaps[last + 1] - gaps[last])
-        return _between(ones[last].rows, ones[last + 1].rows, share)
+    def differences(self, method: str, baseline: str) -> list[tuple[int, float, float]]:
+        """How far a method is ahead of another, compared split by split.
+
+        Returns
+        -------
+        list of tuple
+            For each number of labels in total: that number, the mean of the paired
+            differences of accuracy, and its standard error (nan for a single split).
+        """
+        found = []
+        pairs = zip(self._points_of(method), self._points_of(baseline), strict=True)
+        for point, other in pairs:
+            if len(point.accuracies) != len(other.accuracies):
+                raise UserInputError(
+                    f"{method} has {len(point.accuracies)} accuracies with {point.rows} "
+                    f"labels, {baseline} {len(other.accuracies)}; to be paired, both "
+                    "need one for each split."
+                )
+            gains = np.subtract(point.accuracies, other.accuracies)
+            error = (
+                gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
+            )
+            found.append((point.rows, float(gains.mean()), float(error)))
+        return found
 
     def _points_of(self, method: str) -> list[Point]:
         return self.points[validation.one_of("method", method, self.points)]
@@ -111,11 +120,6 @@ class LearningCurve:
             for method, each in record["points"].items()
         }
         return cls(record["name"], record["seeds"], points)
-
-
-def _between(low: float, high: float, share: float) -> float:
-    """A number of labels between two others, on a logarithmic axis."""
-    return float(low * (high / low) ** share)
 
 
 def learning_curve(

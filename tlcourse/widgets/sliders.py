@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import numpy as np
-
 from .. import validation
 from ..errors import UserInputError
 from ..plots import learning_curve as draw_learning_curve
@@ -11,14 +9,9 @@ from ..plots.figure import COLOURS, Figure
 from ..training.learning_curves import LearningCurve
 from .base import Answer, Widget
 
-STEPS = 25  # of the label slider, besides those that were measured
-
 
 class LabelSlider(Widget):
-    """A slider over numbers of labels: the accuracy of each method there.
-
-    Between two measured numbers of labels, mean and standard deviation are
-    interpolated in their logarithm.
+    """A slider over the numbers of labels that were measured: each method's accuracy.
 
     Parameters
     ----------
@@ -32,7 +25,7 @@ class LabelSlider(Widget):
     >>> import tlcourse as tl
     >>> curve = tl.LearningCurve.of(tl.results("kanji.ways"))
     >>> tl.widgets.LabelSlider(curve).answer(20).text.splitlines()[0]
-    '20 labels of each class, 1,200 in all (measured):'
+    '20 labels of each class, 1,200 in all:'
     """
 
     control_class = "SelectionSlider"
@@ -46,39 +39,35 @@ class LabelSlider(Widget):
         self._curve, self._title = curve, title or curve.name
         points = next(iter(curve.points.values()))
         self._classes = points[0].rows // (points[0].labels or points[0].rows)
-        self._measured = [point.rows / self._classes for point in points]
-        first, last = self._measured[0], self._measured[-1]
-        between = np.rint(np.geomspace(first, last, STEPS)).clip(first, last)
-        positions = sorted({*self._measured, *between.tolist()})
+        # Labels of each class → index into each method's points.
+        labels = [point.labels or round(point.rows / self._classes) for point in points]
+        self._index = {number: index for index, number in enumerate(labels)}
         self.options = {
-            "value": self._measured[len(points) // 2],
-            "options": [(f"{labels:g}", labels) for labels in positions],
+            "value": list(self._index)[len(points) // 2],
+            "options": [(f"{labels:g}", labels) for labels in self._index],
             "description": "Labels of each class",
             "continuous_update": False,
         }
 
     def answer(self, labels: float) -> Answer:
-        """Answer for so many labels of each class, between those that were measured."""
-        first, last = self._measured[0], self._measured[-1]
-        return self._answer_to(validation.number("labels", labels, first, last))
+        """Answer for so many labels of each class, one of those that were measured."""
+        number = validation.number("labels", labels)
+        if number not in self._index:
+            measured = ", ".join(f"{each:g}" for each in self._index)
+            raise UserInputError(
+                f"labels is {number:g}; expected one of {measured}, which were measured."
+            )
+        return self._answer_to(int(number))
 
-    def _answer_to(self, value: float) -> Answer:
-        accuracies = {
-            method: [self._interpolated(points, kind, value) for kind in ("mean", "sd")]
-            for method, points in self._curve.points.items()
-        }
-        is_measured = bool(np.isclose(self._measured, value).any())
-        how = "measured" if is_measured else "between two measured numbers"
+    def _answer_to(self, value: int) -> Answer:
+        index = self._index[value]
+        points = {name: each[index] for name, each in self._curve.points.items()}
         total = f"{value * self._classes:,.0f} in all"
-        lines = [f"{value:g} labels of each class, {total} ({how}):"]
-        for method, (mean, sd) in sorted(accuracies.items(), key=lambda m: -m[1][0]):
-            lines.append(f"{method}: {mean:.1%} ± {sd:.1%}")
-        means = [mean for mean, _ in accuracies.values()]
+        lines = [f"{value:g} labels of each class, {total}:"]
+        for method, point in sorted(points.items(), key=lambda item: -item[1].mean):
+            lines.append(f"{method}: {point.mean:.1%} ± {point.sd:.1%}")
+        means = [point.mean for point in points.values()]
         return Answer("\n".join(lines), partial(self._draw, value, means))
-
-    def _interpolated(self, points: list, kind: str, labels: float) -> float:
-        values = [getattr(point, kind) for point in points]
-        return float(np.interp(np.log(labels), np.log(self._measured), values))
 
     def _draw(self, labels: float, means: list[float]) -> Figure:
         sheet = draw_learning_curve(self._curve, self._title)
