@@ -284,8 +284,9 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #   frequent class. **Chance**: answer at random.
 # - **batch normalization statistics**: the moving mean and variance of each channel, which training updates without a
 #   gradient, and which inference mode uses.
-# - **calibration**: whether of all answers given with a probability of 80 %, about 80 % are right.
-# - **confidence interval**: a range that would contain the true value in, say, 95 % of all repetitions.
+# - **calibration**: whether a model's probabilities are true, so that of all answers given with a probability of four
+#   fifths about four fifths are right.
+# - **confidence interval**: a range that would contain the true value in most repetitions, say nineteen of twenty.
 # - **data leakage**: information about the test set that training has used. **Group leakage**: pictures of the same object
 #   or person in training and test set.
 # - **domain shift**: new data differ in kind from the training data. **Source domain**: what a network was pretrained on;
