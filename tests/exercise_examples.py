@@ -368,9 +368,7 @@ def five_steps(
     network = keras.Model(inputs, head(x))
     if trained and units == 1:
         train = solar.train.sample(60)
-        regression = LogisticRegression(C=0.1, max_iter=1000).fit(
-            features(train), train.labels
-        )
+        regression = LogisticRegression(C=1e-3).fit(features(train), train.labels)
         head.set_weights([regression.coef_.T, regression.intercept_])
     return network
 

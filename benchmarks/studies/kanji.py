@@ -12,13 +12,12 @@ from records import mean_sd
 
 import tlcourse as tl
 
-from .small_networks import fit, keras, number_of_steps
+from .small_networks import EPOCHS, STEPS, fit, keras, number_of_steps, small_network
 
 SEEDS = (0, 1, 2, 3, 4)
 RATES = (5e-4, 2e-3, 5e-3)
 SOURCE_STEPS, SOURCE_RATE = 2000, 2e-3
 HEAD_STEPS = 100  # before convolutions are fine-tuned
-EPOCHS, STEPS = 80, (300, 1500)
 CHARACTERS, LABELS = 60, (1, 4, 20)
 FEW = 4  # labels of each character, where layers or sources are compared
 DEPTHS = (1, 2, 3)
@@ -62,21 +61,7 @@ def kanji() -> dict:
 
 
 def network(classes: int):
-    """Three convolutions, and a softmax on all positions."""
-    conv = {"padding": "same", "activation": "relu", "kernel_initializer": "he_uniform"}
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(16, 3, strides=2, name="conv_1", **conv),
-            layers.Conv2D(32, 3, name="conv_2", **conv),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, name="conv_3", **conv),
-            layers.Flatten(),
-            layers.Dense(classes, activation="softmax", name="head"),
-        ]
-    )
+    return small_network((28, 28), classes, head=keras.layers.Flatten)
 
 
 def pretrained(images, labels):
@@ -85,7 +70,7 @@ def pretrained(images, labels):
 
 
 def trained(model, images, labels, rate: float, steps: int):
-    return fit(model, np.asarray(images)[..., np.newaxis], labels, None, rate, steps)
+    return fit(model, np.asarray(images), labels, None, rate, steps)
 
 
 def arm(data, per_class: int, start=None, depth: int = 3, frozen: bool = False) -> dict:
@@ -123,8 +108,7 @@ def transferred(data, per_class, rate, seed, start, depth, frozen):
 
 
 def accuracy(model, split) -> float:
-    images = np.asarray(split.images)[..., np.newaxis]
-    outputs = model.predict(images, batch_size=256, verbose=0)
+    outputs = model.predict(np.asarray(split.images), batch_size=256, verbose=0)
     return float(np.mean(outputs.argmax(axis=1) == split.labels))
 
 

@@ -1,6 +1,6 @@
 """Small networks in plain Keras, trained from scratch: what transfer is compared to.
 
-The first is that of lesson 01, the second that of lesson 07 (Y. Kim, "Convolutional
+The first is that of lessons 01 and 06, the second that of lesson 07 (Y. Kim, "Convolutional
 Neural Networks for Sentence Classification", EMNLP 2014).
 """
 
@@ -19,9 +19,9 @@ TEXT_EPOCHS, TEXT_STEPS = 20, (200, 1500)
 BATCH = 32
 
 
-def small_network(shape: tuple, classes: int, size: tuple | None = None):
-    """Three convolutions, the average over all positions, softmax."""
-    layers = keras.layers
+def small_network(shape: tuple, classes: int, size: tuple | None = None, head=None):
+    """Three convolutions, the average over all positions (or `head`), softmax."""
+    layers, head = keras.layers, head or keras.layers.GlobalAveragePooling2D
     # With Keras' own initializer some of these networks die, as ReLU does.
     options = {"activation": "relu", "kernel_initializer": "he_uniform"}
     conv = partial(layers.Conv2D, kernel_size=3, padding="same", **options)
@@ -31,11 +31,11 @@ def small_network(shape: tuple, classes: int, size: tuple | None = None):
             layers.Reshape((*shape[:2], -1)),
             *([layers.Resizing(*size)] if size else []),
             layers.Rescaling(1 / 255),
-            conv(16, strides=2),
-            conv(32),
+            conv(16, strides=2, name="conv_1"),
+            conv(32, name="conv_2"),
             layers.MaxPooling2D(),
-            conv(64),
-            layers.GlobalAveragePooling2D(),
+            conv(64, name="conv_3"),
+            head(),
             layers.Dense(classes, activation="softmax"),
         ]
     )
