@@ -3,15 +3,12 @@
 Needs `tlcourse fetch vgg16 xception`.
 """
 
-import hashlib
 import time
 
 import numpy as np
 from records import mean_sd
 
 import tlcourse as tl
-from tlcourse.models.recipes import RECIPES
-from tlcourse.models.weights import weights_file
 from tlcourse.native import import_tensorflow
 
 import_tensorflow()
@@ -27,19 +24,22 @@ def field_recipes() -> dict:
     splits = [tl.load_dataset("stamps", seed=seed) for seed in SEEDS]
     found = {}
     for name in HEADS:
-        base = FrozenBase(name)
+        model = tl.load_pretrained_model(name)
+        last = list(model.blocks)[-1]
+        seconds_per_picture = cost(model, last, splits[0].train.images)
         ways = {"recipe": train_recipe, "probe": train_probe}
         scores = {way: [] for way in ways}
         seconds = {way: [] for way in ways}
         for seed, data in zip(SEEDS, splits, strict=True):
-            grids, test_grids = base(data.train.images), base(data.test.images)
+            grids = model.activations(data.train.images, last).astype(np.float32)
+            test_grids = model.activations(data.test.images, last).astype(np.float32)
             for way, train in ways.items():
                 start = time.perf_counter()
                 predict = train(name, grids, data.train.labels, seed)
                 taken = time.perf_counter() - start
                 right = predict(test_grids) == data.test.labels
                 scores[way].append(float(np.mean(right)))
-                seconds[way].append(taken + len(grids) * base.seconds_per_picture)
+                seconds[way].append(taken + len(grids) * seconds_per_picture)
         found[name] = {
             way: {
                 **mean_sd(scores[way]),
@@ -53,34 +53,12 @@ def field_recipes() -> dict:
     return found
 
 
-class FrozenBase:
-    """A base of `keras.applications`, which computes its grid once for each picture."""
-
-    def __init__(self, name: str):
-        settings = RECIPES[name]
-        self._size = settings.size, settings.size
-        shape = (*self._size, 3)
-        build = getattr(keras.applications, settings.application)
-        self._base = build(
-            weights=weights_file(name), include_top=False, input_shape=shape
-        )
-        self._preprocess = getattr(keras.applications, name).preprocess_input
-        self._grids: dict[bytes, np.ndarray] = {}
-        self._base.predict(np.zeros((BATCH, *shape), np.float32), verbose=0)  # traces
-        self.seconds_per_picture = 0.0  # resizing included, of the first call
-
-    def __call__(self, images) -> np.ndarray:
-        start = time.perf_counter()
-        pixels = [tl.pictures.resize(image, self._size) for image in images]
-        keys = [hashlib.sha256(picture.tobytes()).digest() for picture in pixels]
-        new = {k: p for k, p in zip(keys, pixels, strict=True) if k not in self._grids}
-        if new:
-            batch = self._preprocess(np.stack(list(new.values())).astype(np.float32))
-            grids = self._base.predict(batch, batch_size=BATCH, verbose=0)
-            seconds = (time.perf_counter() - start) / len(new)
-            self.seconds_per_picture = self.seconds_per_picture or seconds
-            self._grids.update(zip(new, grids, strict=True))
-        return np.stack([self._grids[key] for key in keys])
+def cost(model, block: str, images) -> float:
+    """Seconds per picture of a block's output, without starting the engine."""
+    model.activations(images[:1], block, cache=False)
+    start = time.perf_counter()
+    model.activations(images, block, cache=False)
+    return (time.perf_counter() - start) / len(images)
 
 
 def train_recipe(name: str, grids, labels, seed: int):
