@@ -136,7 +136,9 @@ def test_misuse(few, monkeypatch):
     assert set(found["preprocessings"]) == {"solar", "numerals"}
 
 
-def test_searches_and_stacks(few, monkeypatch):
+def test_searches_and_stacks(few, monkeypatch, tmp_path):
+    # Only bundled networks: VGG16 and Xception may lie in the user's folder of Keras.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(tl.FineTuned, "score", lambda *_: 0.5)
     constants(monkeypatch, searches, SEEDS=(0, 1), CUTS=(1,), CELLS=5, LABELS=4)
     for kind, trials in ((searches.ProbeSearch, 3), (searches.TuningSearch, 2)):
