@@ -368,7 +368,7 @@ def finetune(options: Options) -> dict:
         "epochs": options.epochs,
         "accuracy": mean_sd(split["accuracy"] for split in splits),
         "seconds": summary(split["seconds"] for split in splits),
-        "draws": [  # the lessons' name for the splits
+        "splits": [
             {name: to_digits(split[name]) for name in ("accuracy", "seconds")}
             for split in splits
         ],

@@ -15,7 +15,7 @@ FLIPS = ("as is", "left-right", "upside-down", "half-turn")
 
 # Lesson 01: labels of each class, None for all
 STAMP_LABELS, KANJI_LABELS = (1, 2, 5, None), (1, 2, 5, 10, 20, None)
-SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, None)
+SOLAR_LABELS = (1, 2, 5, 10, 20, 50, 100, 250, 500, None)
 SMALL_SIZE = (64, 64)  # pixels for the small CNN, where a picture is larger
 RANDOM_SIDE = 128  # pixels for the network with random weights
 RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH = 12, (60, 300), 16
@@ -106,8 +106,8 @@ def solar_curve() -> dict:
     points = _joined_points([_solar_split(seed) for seed in SEEDS])
     bench = tl.results("bench.finetune")
     whole = {"labels": None, "rows": bench["train"]}
-    whole["accuracies"] = [split["accuracy"] for split in bench["draws"]]
-    whole["seconds"] = [split["seconds"] for split in bench["draws"]]
+    whole["accuracies"] = [split["accuracy"] for split in bench["splits"]]
+    whole["seconds"] = [split["seconds"] for split in bench["splits"]]
     points["fine-tune"].append(whole)
     return {"name": "solar", "seeds": list(SEEDS), "points": points}
 

@@ -390,7 +390,7 @@ tl.check("0.3", my_classifier)
 #
 # - Transfer learning keeps the backbone of a trained network and replaces its head.
 # - Three calls: `load_pretrained_model`, `extract_features`, `train_classifier`.
-# - Compare with a baseline, with the spread over several splits, and with what others measured in the same way.
+# - Compare with a baseline, with the standard deviation over several splits, and with what others measured in the same way.
 # - Train on the training set, choose on the validation set, measure on the test set, once.
 # - On the stamps, five photographs of each kind were enough for a linear probe to be far above the same classifier on
 #   pixels. On the solar cells, the probe was above hand-designed features and below a fine-tuned network.

@@ -318,7 +318,7 @@ published = 0.8842
 bench = tl.results("bench.finetune")
 probes = tl.results("solar.four_blocks")  # a linear probe on the features of four blocks, on the same splits
 
-for number, split in enumerate(bench["draws"]):
+for number, split in enumerate(bench["splits"]):
     print(f"split {number}: {split['accuracy']:.2%} in {split['seconds']:.0f} s")
 
 # %%
