@@ -621,11 +621,11 @@ def number_of_tokens():
 @example("7.2")
 def nearest_review():
     films = tl.load_dataset("reviews", domain="films")
-    learned = films.train.sample(per_class=100)
-    rows = minilm().extract_features(learned.sentences)
+    training = films.train.sample(per_class=100)
+    rows = minilm().extract_features(training.sentences)
     asked = minilm().extract_features(WANTED)[0]
     order = np.argsort(-(rows @ asked / np.linalg.norm(rows, axis=1)))
-    sentences = learned.sentences[order]
+    sentences = training.sentences[order]
     stretched = rows * np.where(np.arange(len(rows)) == order[50], 100, 1)[:, None]
 
     class Stretched:
@@ -633,9 +633,9 @@ def nearest_review():
         def extract_features(sentences):
             return asked[None] if isinstance(sentences, str) else stretched
 
-    return (minilm(), learned), {
+    return (minilm(), training), {
         "right": sentences[0],
-        "product": With(sentences[50], (Stretched, learned)),
+        "product": With(sentences[50], (Stretched, training)),
         "otherwise": sentences[50],
         UNREADABLE: [(sentences[:1], "one sentence"), (0.5, "one sentence")],
     }
@@ -724,19 +724,19 @@ def larger_test():
     rng = np.random.default_rng(0)
     correct = (rng.random(656) + 0.6 * rng.random((31, 656))) < 1.0
 
-    def flattery(tested, draw, correct=correct):
-        order = np.random.default_rng(draw).permutation(correct.shape[1])
+    def optimistic_bias(tested, seed, correct=correct):
+        order = np.random.default_rng(seed).permutation(correct.shape[1])
         reported = correct[:, order[:tested]].mean(axis=1)
         best = reported.argmax()
         return reported[best] - correct[best, order[tested:]].mean()
 
     def mean(tested, correct=correct):
-        return np.mean([flattery(tested, draw, correct) for draw in range(200)])
+        return np.mean([optimistic_bias(tested, seed, correct) for seed in range(200)])
 
     right = mean(300)
     return (correct,), {
         "right": right,
-        "one split": flattery(300, 0),
+        "one split": optimistic_bias(300, 0),
         "otherwise": 0.3,
         UNREADABLE: [
             (100 * right, "percentage"),
@@ -777,23 +777,23 @@ def two_networks():
 
 @example("9.2")
 def columns_mixed_up():
-    wide, labels, judged_wide, judged = two_networks()
+    wide, labels, validation_wide, validation = two_networks()
     both = tl.train_classifier(wide, labels)
 
     def mixed(columns):
-        order = np.random.default_rng(0).permutation(len(judged))
-        rows = judged_wide.copy()
-        rows[:, columns] = judged_wide[order, columns]
-        return both.score(rows, judged)
+        order = np.random.default_rng(0).permutation(len(validation))
+        rows = validation_wide.copy()
+        rows[:, columns] = validation_wide[order, columns]
+        return both.score(rows, validation)
 
     right = {"lite0": mixed(LITE0), "lite2": mixed(LITE2)}
-    return (both, judged_wide), {
+    return (both, validation_wide), {
         "right": right,
         "exchanged": swapped(right),
         "otherwise": right | {"lite0": right["lite0"] - 0.2},
         UNREADABLE: [
             (right | {"lite2": None}, "No value yet for 'lite2'"),
-            (With(right, (None, judged_wide)), "`both`"),
+            (With(right, (None, validation_wide)), "`both`"),
         ],
     }
 
@@ -805,7 +805,7 @@ def two_stacks():
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
-    wide, labels, judged_wide, judged = two_networks()
+    wide, labels, validation_wide, validation = two_networks()
     train = wide, labels
 
     def pair(fitted_on=None):
@@ -824,7 +824,7 @@ def two_stacks():
 
     leaks, sound = stack(pair(train), "prefit", train), stack(pair(), 5, train)
     right = {"leaks": leaks, "does not leak": sound}
-    return (wide, judged_wide), {
+    return (wide, validation_wide), {
         "right": right,
         "exchanged": swapped(right),
         "leaks on folds": dict.fromkeys(right, sound),

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 08 · The misuse lab
 #
-# There are mistakes that nearly everybody makes once, and that Keras lets pass without a word. Here you make eight of them on
-# purpose, see what each costs, and meet the check that would have told you.
+# Some mistakes are made by nearly everybody once, and Keras gives no warning of them. Here you make eight of them on
+# purpose, see what each costs, and meet the check that would have warned you.
 #
 # **Minutes:** about 55 · **Needs:** nothing from the internet
 
@@ -12,39 +12,41 @@
 # %% [markdown]
 # ## What you will learn
 #
-# - to recognise eight mistakes by what they do, since no error message will name them;
-# - what each of them costs on real pictures, with its spread, and which cost less than their reputation;
-# - one check and one line of cure for each.
+# - to recognise eight mistakes by their effects, since no error message will name them;
+# - what each of them costs on real pictures, with its standard deviation, and which cost less than their reputation
+#   suggests;
+# - one check and a short fix for each.
 #
 # ## The workbench
 #
-# Five of the mistakes are made with the numerals 一 … 十: ten of each to learn from, and two hundred by other hands to be judged
-# by.
+# Five of the mistakes are made with the numerals 一 … 十. The training set has ten pictures of each; the test set has two
+# hundred in all, in other fonts.
 
 # %%
 import tlcourse as tl
 
 kanji = tl.load_dataset("kanji")
 numerals = kanji.with_classes(kanji.class_names[:10])
-learned, judged = numerals.train.sample(per_class=10), numerals.test
+training, test = numerals.train.sample(per_class=10), numerals.test
 
-len(learned), len(judged)
+len(training), len(test)
 
 # %% [markdown]
-# The network is ours, and everything up to `block5c` stays frozen in this lesson. So it is computed once, and what is behind
-# it gets what it hands on: a grid of 14 × 14 places for each sign.
+# The network is the one that you know, and everything up to `block5c` stays frozen in this lesson. So its activations
+# at this point are computed once, and the blocks behind it are trained on them: a grid of 14 × 14 positions for each
+# character.
 
 # %%
 import numpy as np
 
 model = tl.load_pretrained_model()
-learned_maps, judged_maps = (np.float32(model.activations(part.images, "block5c")) for part in (learned, judged))
+training_maps, test_maps = (np.float32(model.activations(part.images, "block5c")) for part in (training, test))
 
-learned_maps.shape
+training_maps.shape
 
 # %% [markdown]
-# What is behind the cut is an ordinary Keras model: six blocks, and a head for ten signs. (Nothing of `model` is changed: the
-# six blocks are copied.)
+# Behind the cut there is an ordinary Keras model: six blocks, and a head for ten characters. (Nothing in `model` is
+# changed: the six blocks are copied.)
 
 # %%
 import keras
@@ -64,34 +66,36 @@ def new_network(head_weights=None):
 
 
 # %% [markdown]
-# A head is trained on features, as in lesson 04. It is the start of most of what follows.
+# A head is trained on features, as in lesson 04. Most of what follows starts from its weights.
 
 # %%
 keras.utils.set_random_seed(0)
 head = keras.Sequential([keras.Input((1280,)), keras.layers.Dense(10, activation="softmax")])
 head.compile(keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
 
-features = model.extract_features(learned.images)
-head.fit(features, learned.labels, batch_size=20, epochs=20, verbose=0)
+features = model.extract_features(training.images)
+head.fit(features, training.labels, batch_size=20, epochs=20, verbose=0)
 head_weights = head.get_weights()
 
 # %% [markdown]
-# And this trains whatever has been compiled, and says how many of the other hands' signs are read. In batches of twenty, a hundred
-# signs are five steps with nothing left over: for a smaller last batch, Keras would have to prepare the network once more.
+# The next function trains a network that has been compiled, and returns its accuracy on the test set. A hundred
+# characters in batches of twenty are five steps, and no picture is left over: for a smaller last batch, Keras would
+# have to prepare the network once more.
 
 
 # %%
 def train(network, epochs=3):
     """Fit, and then the accuracy on signs by other hands."""
     keras.utils.set_random_seed(0)
-    network.fit(learned_maps, learned.labels, batch_size=20, epochs=epochs, verbose=0)
-    answers = network.predict(judged_maps, batch_size=50, verbose=0).argmax(axis=1)
-    return np.mean(answers == judged.labels)
+    network.fit(training_maps, training.labels, batch_size=20, epochs=epochs, verbose=0)
+    answers = network.predict(test_maps, batch_size=50, verbose=0).argmax(axis=1)
+    return np.mean(answers == test.labels)
 
 
 # %% [markdown]
-# One training is one draw, and shows the mistake, not its price. For the price, `make results` made and avoided each mistake
-# five times, with other signs or cells each time, for ten epochs in batches of sixteen, and asked the check each time.
+# A single training shows the mistake, but says little about its cost. So `make results` made and avoided each mistake
+# with five seeds, on other samples of characters or cells each time. Where blocks are trained, that was for ten epochs
+# in batches of sixteen. It also ran the check every time.
 
 
 # %%
@@ -113,9 +117,10 @@ def measured(mistake):
 # %% [markdown]
 # ## 1 · Batch norm left in training mode
 #
-# **What people do.** "Now unfreeze the base": every flag is set to true. It looks right, since it says what is meant.
+# **What people do.** "Now unfreeze the base": they set every flag to true. It looks right, since it is literally what
+# was said.
 #
-# First the right way. `tl.unfreeze` makes everything trainable except the batch norms.
+# First the right way. `tl.unfreeze` makes everything trainable except the batch normalization layers.
 
 # %%
 right = new_network(head_weights)
@@ -127,7 +132,8 @@ before = tl.checks.snapshot(right)
 print(f"right: {train(right):.1%}")
 
 # %% [markdown]
-# **Predict first.** Six blocks have sixteen batch norms. Will it matter that they are trained, too, for fifteen steps?
+# **Predict first.** Six blocks have sixteen batch normalization layers. Will it matter if they are trained, too, for
+# fifteen steps?
 
 # %%
 drifting = new_network(head_weights)
@@ -139,16 +145,16 @@ drifting.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentr
 print(f"batch norm in training mode: {train(drifting):.1%}")
 
 # %% [markdown]
-# While `fit` runs, a batch norm in training mode normalises by the batch that it sees, twenty signs; afterwards it normalises by
-# its running averages, which are a mixture of a million photographs and a few of these batches. The weights learn with the one
-# and are used with the other.
+# During `fit`, a batch normalization layer in training mode normalizes with the mean and variance of the current batch,
+# twenty characters; afterwards it uses its moving averages, which are a mixture of a million photographs and a few of
+# these batches. The weights are trained with the one and used with the other.
 
 # %%
 measured("batch norm in training mode")
 
 # %% [markdown]
-# **The check.** `assert_changed` is told what was meant to change: the six blocks and the head. In a pretrained network, running
-# averages are never meant to.
+# **The check.** We tell `assert_changed` what was meant to change: the six blocks and the head. In a pretrained network
+# the moving averages are never meant to.
 
 # %%
 meant = [*list(model.blocks)[-6:], "your layers"]
@@ -162,7 +168,8 @@ except tl.errors.CheckError as error:
 # %% [markdown]
 # `tl.checks.frozen_report(network)` warns of it before any training.
 #
-# **The cure:** `tl.unfreeze(network)`, or, in plain Keras, `layer.trainable = False` for every batch norm, last.
+# **The fix:** `tl.unfreeze(network)`, or, in plain Keras, `layer.trainable = False` for every batch normalization
+# layer, after all other flags are set.
 
 # %%
 del drifting
@@ -171,8 +178,8 @@ keras.utils.clear_session(free_memory=True)  # one after the other: together the
 # %% [markdown]
 # ## 2 · No recompile after unfreezing
 #
-# **What people do.** Train the head, then set `trainable = True` and call `fit` again. The flags are right, the summary counts the
-# right number of trainable parameters, the loss falls.
+# **What people do.** Train the head, then set `trainable = True` and call `fit` again. The flags are right, the summary
+# shows the right number of trainable parameters, and the loss falls.
 
 # %% tags=["trained-here"]
 forgotten = new_network(head_weights)
@@ -189,24 +196,24 @@ trainable = sum(weight.shape.num_elements() for weight in forgotten.trainable_we
 print(f"{trainable:,} numbers are trainable.")
 
 # %% [markdown]
-# **Predict first.** How many of them will have changed after three more epochs?
+# **Predict first.** How many of these parameters will have changed after three more epochs?
 
 # %% tags=["trained-here"]
 print(f"not compiled again: {train(forgotten):.1%}")
 
 # %% [markdown]
-# The right way is the one of the first mistake: there, the model was compiled after its flags were set. In five draws of ten epochs,
-# the difference was this:
+# The right way is that of the first mistake: there, the model was compiled after its flags were set. Over five seeds
+# and ten epochs, the difference was this:
 
 # %%
 measured("no recompile after unfreezing")
 
 # %% [markdown]
-# This is what a head alone comes to, for nothing else has learned. And the first mistake came to about the same: what the fine-tuning
-# had gained, batch norm took back.
+# This is the accuracy of a trained head alone, because nothing else was trained. The first mistake led to about the
+# same accuracy: batch normalization lost what fine-tuning had gained.
 
 # %% [markdown]
-# **The check** is the same one. This time it misses something.
+# **The check** is the same one. This time it reports weights that should have changed and did not.
 
 # %%
 try:
@@ -215,7 +222,7 @@ except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# **The cure:** `network.compile(…)` after the last change of a flag.
+# **The fix:** `network.compile(…)` after the last change of a flag.
 
 # %%
 del forgotten, before_fit
@@ -224,7 +231,8 @@ keras.utils.clear_session(free_memory=True)
 # %% [markdown]
 # ## 3 · A learning rate a hundred times too high
 #
-# **What people do.** Take the rate of an example that trained from scratch, or of plain SGD, or mistype a power of ten.
+# **What people do.** Copy the learning rate of an example that trained from scratch, or of plain SGD, or mistype a
+# power of ten.
 
 # %%
 ruined = new_network(head_weights)
@@ -238,13 +246,13 @@ ruined.compile(keras.optimizers.Adam(5e-2), loss="sparse_categorical_crossentrop
 print(f"a hundred times the rate: {train(ruined, epochs=1):.1%}")
 
 # %% [markdown]
-# One in ten is guessing. More epochs do not bring it back:
+# One in ten is chance. More epochs do not bring it back:
 
 # %%
 measured("learning rate 100 times too high")
 
 # %% [markdown]
-# **The check** asks how far the weights of each block have moved, as a share of their own length.
+# **The check** asks how far the weights of each block have moved, relative to their own length.
 
 # %% tags=["trained-here"]
 for name, network in {"right, three epochs": right, "a hundred times, one": ruined}.items():
@@ -257,7 +265,7 @@ except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# Where does the limit come from? From the same five draws:
+# Where does the limit come from? From the same five seeds:
 
 # %%
 found = study["mistakes"]["learning rate 100 times too high"]
@@ -265,10 +273,11 @@ for moved in ("moved_right", "moved_wrong_after_one_epoch", "moved_wrong"):
     print(f"{moved:27} {found[moved]['mean']:.0%} ± {found[moved]['sd']:.0%}")
 
 # %% [markdown]
-# There is a wide gap between the two, and the limit stands in it. It is no law: with very much data, a good fine-tuning may walk far.
-# `tl.fine_tune` writes the distances into its record and says so by itself if they are beyond the limit.
+# There is a wide gap between the two, and the limit lies in it. It is a rule of thumb: with very much data, a good
+# fine-tuning may move the weights further. `tl.fine_tune` writes the distances into its record, and prints a warning if
+# they are beyond the limit.
 #
-# **The cure:** a smaller rate. With Adam, 1e-4 to 5e-4 is a good first try for pretrained blocks.
+# **The fix:** a smaller learning rate. With Adam, 1e-4 to 5e-4 is a good first try for pretrained blocks.
 
 # %%
 del ruined, right, before, network
@@ -277,10 +286,11 @@ keras.utils.clear_session(free_memory=True)
 # %% [markdown]
 # ## 4 · The wrong preprocessing
 #
-# **What people do.** The networks of this course preprocess by themselves. Most published ones do not: they want their pixels as
-# they had them in training, each family in another way. It is forgotten, or it is done for another family.
+# **What people do.** The networks of this course include their preprocessing. Most published ones do not: they expect
+# pixels preprocessed as in their training, and every family of networks does it in another way. People forget it, or
+# use the preprocessing of another family.
 #
-# To make that mistake, we need a network without its preprocessing. This is ours, laid bare:
+# To make this mistake, we need a network without its preprocessing:
 
 # %%
 network = model.network
@@ -307,8 +317,8 @@ def accuracy_with(prepare):
 
 
 # %% [markdown]
-# **Predict first.** Every number that goes in is now more than a hundred times too large, in training and afterwards alike. What is left
-# of the features?
+# **Predict first.** Every input is now more than a hundred times too large, in training and in testing alike. What is
+# left of the features?
 
 # %%
 print(f"right:     {accuracy_with(model.preprocess):.1%}")
@@ -317,15 +327,16 @@ print(f"right:     {accuracy_with(model.preprocess):.1%}")
 print(f"forgotten: {accuracy_with(np.float32):.1%}")
 
 # %% [markdown]
-# One draw of eighty cells says little. With two hundred to learn from, and five draws:
+# One sample of eighty cells says little. With two hundred cells in the training set, and five seeds:
 
 # %%
 measured("wrong preprocessing")
 
 # %% [markdown]
-# The cost is smaller than its own spread. A network is surprisingly patient with pixels that are wrong in the same way every time:
-# what it sees is odd, but it is still different for different pictures, and a probe makes the best of it. Other mistakes, and two ways to make each: everywhere, or in
-# use only, by a program that somebody else wrote.
+# The cost is smaller than its standard deviation. The network tolerates pixels that are wrong in the same way every
+# time: its features are unusual, but still different for different pictures, and a probe makes the best of them. Here
+# are more mistakes in preprocessing, each made in two ways: throughout, or in use only, as in a program that somebody
+# else wrote.
 
 # %%
 for data, ways in study["preprocessings"].items():
@@ -334,9 +345,10 @@ for data, ways in study["preprocessings"].items():
         print(f"    {way:22} {found['throughout']['mean']:10.1%} {found['only in use']['mean']:14.1%}")
 
 # %% [markdown]
-# On the left, no way is far from the right one, and for the numerals some wrong ones lie above it, within the spread. Now read the
-# right column. **What costs most is to do one thing in training and another in use**: some of these leave nothing but guessing.
-# And for pictures in grey it does not matter at all that red and blue are exchanged: look for such a mistake with colours.
+# In the left column no mistake is far from the right way, and for the numerals some are even above it, within the
+# standard deviation. Now read the right column. **What costs most is to do one thing in training and another in use**:
+# some of these mistakes leave an accuracy at chance, or close to it. And for grey pictures it does not matter at all
+# that red and blue are exchanged; to find that mistake, test with colours.
 #
 # **The check** runs your function on two photographs and says what it does instead.
 
@@ -348,18 +360,19 @@ for prepare in (lambda images: images / 255, lambda images: model.preprocess(ima
         print(error, end="\n\n")
 
 # %% [markdown]
-# **The cure:** let the network do it. `model.extract_features`, `tl.fine_tune` and `model.network` take pixels as they are, and refuse
-# some that are not.
+# **The fix:** let the network do it. `model.extract_features`, `tl.fine_tune` and `model.network` take pixels as they
+# are, and refuse some that are not.
 
 # %% [markdown]
 # ## 5 · Everything unfrozen under a random head
 #
 # **What people do.** Load, add a head, unfreeze, fit. Why train twice?
 #
-# Lesson 05 said why: the errors of a random head are random, and shake loose what was learned before.
+# Lesson 05 gave the reason: a random head sends random gradients into the base, and they destroy part of what was
+# pretrained.
 #
-# **Predict first.** The right way of the first mistake began with a trained head. What will the random beginning cost, in as many
-# epochs?
+# **Predict first.** The right way of the first mistake started from a trained head. What will it cost to start from a
+# random one, with as many epochs?
 
 # %%
 keras.utils.set_random_seed(0)  # the random head is the same each time
@@ -371,9 +384,9 @@ hasty.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy
 print(f"random head, as many epochs: {train(hasty):.1%}")
 
 # %% [markdown]
-# A few points, perhaps, and one draw cannot tell them from luck. (A finished head makes few errors on the signs that it has learned,
-# and errors are what blocks learn from: that may be why it is not much of a better start.) With five draws and ten epochs, and with
-# twelve blocks unfrozen instead of six:
+# A few points, perhaps, and a single training cannot tell them from chance. (A trained head makes few errors on the
+# training set, so the gradients that reach the blocks are small. That may be why it is not a much better start.) With
+# five seeds and ten epochs, and with twelve blocks unfrozen as well as six:
 
 # %%
 found = study["mistakes"]["everything unfrozen under a random head"]
@@ -386,11 +399,12 @@ for blocks, key in ((6, "_six_blocks"), (12, "")):
 measured("everything unfrozen under a random head")
 
 # %% [markdown]
-# (The cost is that with twelve.) So the warning needs a condition. The fewer blocks may learn, the less there is to shake loose, and
-# with six of them a head that grows up together with its blocks was about as good a beginning as a finished one. With twelve it was
-# worse on the whole, and above all unreliable: the spread is as large as the cost, and there are draws in which it costs nothing.
+# (This is the cost with twelve blocks.) So the warning needs a condition. The fewer blocks are trained, the less can be
+# destroyed, and with six of them a random head that was trained together with its blocks was about as good as one that
+# was trained first. With twelve it was worse on average, and above all unreliable: the standard deviation is as large
+# as the cost, and with some seeds it costs nothing.
 #
-# **The check** sees the head and the flags, and cannot know how much is going to be lost. It asks for what is safe.
+# **The check** sees the head and the flags, and cannot know how much is going to be lost. It asks for the safe way.
 
 # %%
 fresh = new_network()
@@ -402,7 +416,7 @@ except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# **The cure:** the head first. `tl.fine_tune` begins with a probe for a head.
+# **The fix:** train the head first. `tl.fine_tune` does: it starts with a linear probe as the head.
 
 # %%
 del hasty, fresh
@@ -411,50 +425,53 @@ keras.utils.clear_session(free_memory=True)
 # %% [markdown]
 # ## 6 · Augmentation before the split
 #
-# **What people do.** Make eight hundred pictures out of two hundred, shuffle, and hold a quarter of them out. Every held-out picture is
-# one that has not been trained on, so it looks right.
+# **What people do.** Make eight hundred pictures out of two hundred, shuffle, and hold a quarter of them out. No
+# held-out picture has been trained on, so it looks right.
 #
-# The next two mistakes cost no accuracy. They cost the truth. Sixty solar cells of each class, in the four views of lesson 05:
+# This mistake and the next hardly change the classifier. They make its reported accuracy too high (an **optimistic
+# bias**). We take sixty solar cells of each class, in the four augmented copies of lesson 05:
 
 # %%
 some = solar.train.sample(per_class=60)
 flips = ("as is", "left-right", "upside-down", "half-turn")
-views = np.concatenate([tl.augment(image, flips, model.input_size) for image in some.images])
+copies = np.concatenate([tl.augment(image, flips, model.input_size) for image in some.images])
 labels, cell = np.repeat(some.labels, 4), np.repeat(np.arange(len(some)), 4)
 
 # %%
-described = model.extract_features(views)
+copy_features = model.extract_features(copies)
 fresh_cells = solar.validation
 fresh_features = model.extract_features(fresh_cells.images)
 
 # %% [markdown]
-# `held` says which views are held out. What they report is compared with cells that nobody has touched.
+# `held` says which copies are held out. The accuracy on them is compared with that on cells of which there is no copy
+# at all.
 
 
 # %%
 def reported_and_true(held):
-    probe = tl.train_classifier(described[~held], labels[~held])
-    reported, true = probe.score(described[held], labels[held]), probe.score(fresh_features, fresh_cells.labels)
+    probe = tl.train_classifier(copy_features[~held], labels[~held])
+    reported, true = probe.score(copy_features[held], labels[held]), probe.score(fresh_features, fresh_cells.labels)
     print(f"reported {reported:.1%}, true {true:.1%}")
 
 
 # %% [markdown]
-# **Predict first.** By how much will the two differ, if a quarter of the *views* is held out?
+# **Predict first.** By how much will the two differ, if a quarter of the *copies* is held out?
 
 # %%
 rng = np.random.default_rng(0)
-held_views = rng.permutation(len(views)) < len(views) // 4
-reported_and_true(held_views)
+held_copies = rng.permutation(len(copies)) < len(copies) // 4
+reported_and_true(held_copies)
 
 # %% [markdown]
-# And if a quarter of the *cells* is, each with all its views:
+# And if a quarter of the *cells* is held out, each with all its copies:
 
 # %%
 held_cells = np.isin(cell, rng.permutation(len(some))[: len(some) // 4])
 reported_and_true(held_cells)
 
 # %% [markdown]
-# The first probe has met nearly every held-out cell before, turned or mirrored. It need not recognise a defect. It recognises the cell.
+# The first probe has been trained on other copies of nearly every held-out cell, turned or mirrored. It need not
+# recognise a defect; it can recognise the cell.
 
 # %%
 found = study["mistakes"]["augmented before the split"]
@@ -464,32 +481,34 @@ for way in ("right", "wrong"):
 measured("augmented before the split")
 
 # %% [markdown]
-# (The cost is what the mistake flatters by: reported less true.)
+# (The cost is the optimistic bias: the reported accuracy minus the true one.)
 #
-# **The check** looks for the same picture on both sides, mirrored, brightened or saved anew, and shows what it has found.
+# **The check** looks for the same picture in both parts, mirrored, brightened or saved again, and shows what it has
+# found.
 
 # %%
 try:
-    tl.checks.assert_disjoint(views[~held_views], views[held_views], names=["train", "held out"], show=2)
+    tl.checks.assert_disjoint(copies[~held_copies], copies[held_copies], names=["train", "held out"], show=2)
 except tl.checks.LeakageError as error:
     print(error)
 
 # %% [markdown]
-# It finds pictures, not sources. Cells upside down or turned by a few degrees, or two photographs of the same dog, pass. Only you know
-# what belongs together.
+# It finds copies of a picture. It misses cells that are upside down or turned by a few degrees, and two photographs of
+# the same dog. Only you know which pictures belong together.
 #
-# **The cure:** split first, by what pictures come from; then augment the training part.
+# **The fix:** split first, by what the pictures come from; then augment the training set.
 
 # %%
-tl.checks.assert_disjoint(views[~held_cells], views[held_cells], names=["train", "held out"])
+tl.checks.assert_disjoint(copies[~held_cells], copies[held_cells], names=["train", "held out"])
 
 # %% [markdown]
 # ## 7 · Choosing on the test set
 #
-# **What people do.** Try something, look at the test, try something else, keep the best. Nothing has been trained on the test pictures, so
-# it looks right.
+# **What people do.** Try something, look at the test accuracy, try something else, keep the best. Nothing has been
+# trained on the test pictures, so it looks right.
 #
-# Here are thirty-one probes: the features of five blocks, alone and in all combinations. All of them learn from the same cells.
+# Here are thirty-one probes: the features of five blocks, alone and in all combinations. All of them have the same
+# training set.
 
 # %%
 from itertools import combinations
@@ -499,7 +518,7 @@ choices = [names for count in range(1, 6) for names in combinations(blocks, coun
 few = solar.train.sample(per_class=60)
 
 # %% [markdown]
-# The network runs once, and its features are then cut into those of each block: of every channel the mean and the maximum.
+# The network runs once, and its features are then split by block: for every channel the mean and the maximum.
 
 # %%
 channels = [model.network.get_layer(model.blocks[block][-1]).output.shape[-1] for block in blocks]
@@ -510,14 +529,14 @@ def by_block(images):
     return dict(zip(blocks, np.split(model.extract_features(images, blocks), ends, axis=1), strict=True))
 
 
-learned_by, tested_by = by_block(few.images), by_block(solar.test.images)
+training_by_block, test_by_block = by_block(few.images), by_block(solar.test.images)
 
 
 # %%
 def right_on_test(names):
     """Which of the test cells a probe on the features of these blocks gets right."""
-    learned_rows, test_rows = (np.hstack([by[name] for name in names]) for by in (learned_by, tested_by))
-    probe = tl.train_classifier(learned_rows, few.labels, C=1e-2)
+    training_rows, test_rows = (np.hstack([by[name] for name in names]) for by in (training_by_block, test_by_block))
+    probe = tl.train_classifier(training_rows, few.labels, C=1e-2)
     return probe.predict(test_rows) == solar.test.labels
 
 
@@ -525,76 +544,77 @@ correct = np.array([right_on_test(names) for names in choices])
 correct.shape
 
 # %% [markdown]
-# We pretend that the test has a hundred cells, drawn from these, and choose the best of the thirty-one by them. The other cells then tell
-# how good it really is.
+# We pretend that the test set has only a hundred cells, a random sample of the real one, and choose the best of the
+# thirty-one on them. The other test cells then tell how good it really is.
 
 
 # %%
-def flattery(tested, draw):
-    """What the best by a test is reported to be, less what it is on the other cells."""
-    order = np.random.default_rng(draw).permutation(correct.shape[1])
+def optimistic_bias(tested, seed):
+    """Reported accuracy of the best on a random test set, minus its accuracy on the other cells."""
+    order = np.random.default_rng(seed).permutation(correct.shape[1])
     reported, true = (correct[:, cells].mean(axis=1) for cells in (order[:tested], order[tested:]))
     best = reported.argmax()
     return reported[best] - true[best]
 
 
 # %% [markdown]
-# **Predict first.** Is the best of thirty-one as good as its test says?
+# **Predict first.** Is the best of thirty-one as good as its test accuracy says?
 
 # %%
-flattered = [flattery(tested=100, draw=draw) for draw in range(200)]
-print(f"reported less true: {100 * np.mean(flattered):.1f} points in the mean of 200 tests")
+biases = [optimistic_bias(tested=100, seed=seed) for seed in range(200)]
+print(f"optimistic bias: {100 * np.mean(biases):.1f} points, the mean over 200 random test sets")
 
 # %% [markdown]
-# Whoever takes the best of several results takes the luckiest. With more choices there is more luck to be had; the study let 155 probes
-# compete.
+# The best of several results is best partly by chance. The more there are to choose from, the larger this part; the
+# study compared 155 probes.
 
 # %%
 found = study["mistakes"]["chosen on the test set"]
 for way in ("right", "wrong"):
     print(f"{way}: reported {found[f'reported_{way}']['mean']:.1%}, true {found[f'true_{way}']['mean']:.1%}")
-spread = 100 * found["sd_of_one_test"]["mean"]
-print(f"{found['settings']['mean']:.0f} probes; one test differs from the next by ± {spread:.1f} points")
+deviation = 100 * found["sd_of_one_test"]["mean"]
+print(f"{found['settings']['mean']:.0f} probes; one test differs from the next by ± {deviation:.1f} points")
 measured("chosen on the test set")
 
 # %% [markdown]
-# "Right" was chosen by cross-validation, among the cells that were learned from. Look at what is *true*: the choice itself was no worse on
-# the test set. The *number* was.
+# "Right" was chosen by cross-validation on the training set. Look at the *true* accuracies: the probe that was chosen
+# on the test set is no worse. Only its *reported* accuracy is wrong.
 #
-# **The check** is a seal. A sealed split tells how many pictures it has, and judges one classifier.
+# **The check** is a seal. A sealed split tells how many pictures it has, and evaluates one classifier only.
 
 # %%
-test = tl.checks.seal(solar.test)
-test
+sealed = tl.checks.seal(solar.test)
+sealed
 
 # %%
 probes = [
-    tl.train_classifier(learned_by[block], few.labels, solar.class_names, C=1e-2)
+    tl.train_classifier(training_by_block[block], few.labels, solar.class_names, C=1e-2)
     for block in ("head", "block6d")
 ]
 
-print(f"{test.open(lambda images: probes[0].predict(tested_by['head'])).accuracy:.1%}")
+print(f"{sealed.open(lambda images: probes[0].predict(test_by_block['head'])).accuracy:.1%}")
 
 # %% [markdown]
-# Run that cell again, and it says the same. Another classifier is refused:
+# If you run that cell again, it prints the same. Another classifier is refused:
 
 # %%
 try:
-    test.open(lambda images: probes[1].predict(tested_by["block6d"]))
+    sealed.open(lambda images: probes[1].predict(test_by_block["block6d"]))
 except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# A seal that can be renewed is no lock. It counts, so that you can report how often you looked.
+# A seal can be renewed, so it prevents nothing. It counts the classifiers, so that you can report how many were tested.
 #
-# **The cure:** choose by validation; open the test once.
+# **The fix:** choose on a validation set; open the test set once.
 #
 # ## 8 · Logits with a softmax loss
 #
-# **What people do.** Leave the activation of the last layer out, as in PyTorch, where the loss brings its own; or write it in both places.
+# **What people do.** Leave out the activation of the last layer, as in PyTorch, where the loss includes it; or apply it
+# in both places.
 #
-# Keras has no way to tell numbers from probabilities. With `from_logits=False`, which is the default, it takes whatever comes for
-# probabilities.
+# Keras does not check whether the outputs are logits or probabilities. With `from_logits=False`, which is the default,
+# it takes them for probabilities.
 
 
 # %%
@@ -603,23 +623,23 @@ def last_layer(activation, from_logits):
     network = keras.Sequential([keras.Input((1280,)), keras.layers.Dense(10, activation=activation)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     network.compile(keras.optimizers.Adam(1e-3), loss)
-    network.fit(features, learned.labels, batch_size=20, epochs=20, verbose=0)
+    network.fit(features, training.labels, batch_size=20, epochs=20, verbose=0)
     return network
 
 
-judged_features = model.extract_features(judged.images)
+test_features = model.extract_features(test.images)
 
 
 def read(network):
-    answers = network.predict(judged_features, verbose=0).argmax(axis=1)
-    return f"{np.mean(answers == judged.labels):.1%}"
+    answers = network.predict(test_features, verbose=0).argmax(axis=1)
+    return f"{np.mean(answers == test.labels):.1%}"
 
 
 # %% tags=["trained-here"]
 print("softmax:", read(last_layer("softmax", from_logits=False)))
 
 # %% [markdown]
-# **Predict first.** The same without softmax: it learns, it learns more slowly, or it does not learn?
+# **Predict first.** The same without softmax: does it train as well, does it train more slowly, or not at all?
 
 # %% tags=["trained-here"]
 logits = last_layer(None, from_logits=False)
@@ -629,8 +649,8 @@ print("logits:", read(logits))
 measured("logits with a softmax loss")
 
 # %% [markdown]
-# Numbers below 0 and above 1 are cut off, and where something is cut off there is no gradient: a right sign whose number is
-# below 0 is never told to grow.
+# Outputs below 0 and above 1 are clipped, and where they are clipped there is no gradient: if the output of the right
+# class is below 0, nothing in the loss makes it grow.
 #
 # And the other way round, softmax twice? Or sigmoids, where there are ten classes?
 
@@ -639,9 +659,10 @@ for way, found in study["losses"].items():
     print(f"{way:26} {found['mean']:.1%} ± {found['sd']:.1%}")
 
 # %% [markdown]
-# Four of five are the same to the last digit. Keras remembers what went into a softmax or sigmoid, takes that, and warns at most. So
-# these two mistakes cost nothing here; with another backend, or an activation that Keras does not know, they would. (What a network
-# with sigmoids *gives* is still no distribution: only its order of the classes is right.)
+# Four of the five print the same accuracy. Keras keeps the logits that went into a softmax or sigmoid, uses these for
+# the loss, and at most prints a warning. So these two mistakes cost nothing here; with another backend, or an
+# activation that Keras does not know, they would. (The *outputs* of a network with sigmoids are still not a probability
+# distribution: only the order of the classes is right.)
 #
 # **The check** compares the last layer with the loss.
 
@@ -652,16 +673,17 @@ except tl.errors.CheckError as error:
     print(error)
 
 # %% [markdown]
-# **The cure:** make head and loss together; `tl.add_head` does.
+# **The fix:** choose head and loss together, as `tl.add_head` does.
 #
 # ## All eight
 
 # %%
 names = list(study["mistakes"])
 costs = [100 * study["mistakes"][name]["cost"]["mean"] for name in names]
-spreads = [100 * study["mistakes"][name]["cost"]["sd"] for name in names]
+deviations = [100 * study["mistakes"][name]["cost"]["sd"] for name in names]
 
-tl.show.bars(names, costs, "percentage points of accuracy, or of flattery", "What eight mistakes cost", spreads)
+unit = "percentage points of accuracy, or of optimistic bias"
+tl.show.bars(names, costs, unit, "What eight mistakes cost", deviations)
 
 # %%
 checks = [study["mistakes"][name]["check"] for name in names]
@@ -669,16 +691,17 @@ wrong_runs, spoke, false_alarms = (sum(check[key] for check in checks) for key i
 print(f"Checks spoke in {spoke} of {wrong_runs} wrong runs, and in {false_alarms} of as many right ones.")
 
 # %% [markdown]
-# The loudest mistakes are not the most dangerous. A rate that is too high or a missing softmax shows itself at once: the accuracy is
-# that of guessing, or not far from it. The quiet ones, batch norm and the forgotten `compile`, cost about a tenth and look like a
-# difficult task. And those of the splits look like *success*.
+# The mistakes with the highest cost in this chart are not the most dangerous. A learning rate that is too high or a
+# missing softmax shows itself at once: the accuracy is that of chance, or not far from it. Batch normalization in
+# training mode and the forgotten `compile` cost about a tenth, which looks like a difficult task. And the two mistakes
+# with splits look like *success*.
 #
 # ## Exercises
 #
 # ### Exercise 8.1: who should wait?
 #
-# Four colleagues have each built a network for the ten numerals, with a head that they say is trained, and are about to call `fit`. Who
-# should wait, and for what? The verdicts are `"batch norm"`, `"loss"`, `"new head"` and `"nothing"`.
+# Four colleagues have each built a network for the ten numerals, with a head that they say is trained, and are about to
+# call `fit`. Who should wait, and for what? The verdicts are `"batch norm"`, `"loss"`, `"new head"` and `"nothing"`.
 #
 # Stuck? `tl.check.hint("8.1")` in a cell of its own gives the first of three hints.
 
@@ -700,8 +723,9 @@ tl.check("8.1", verdicts)
 # %% [markdown]
 # ### Exercise 8.2: mend it
 #
-# This network is about to be trained on our numerals, and nearly everything is wrong with it. Mend it: `block7a`, the block behind
-# it and the last layer should learn, and nothing else; `head_weights` are those of a trained head; and head, loss and rate should fit.
+# This network is about to be trained on our numerals, and nearly everything is wrong with it. Mend it: only `block7a`,
+# the block behind it and the last layer should be trainable; `head_weights` are those of a trained head; and head, loss
+# and learning rate should fit.
 #
 # Stuck? `tl.check.hint("8.2")` in a cell of its own gives the first of three hints.
 
@@ -724,36 +748,38 @@ tl.check("8.2", patient)
 # %% [markdown]
 # ### Exercise 8.3: a larger test
 #
-# A test of a hundred cells flatters the best of thirty-one probes. By how much does a test of three hundred? Give the mean over many
-# draws, as a share.
+# With a test set of a hundred cells, the reported accuracy of the best of thirty-one probes is too high. By how much is
+# it with three hundred cells? Give the mean over many random test sets, as a share.
 #
 # Stuck? `tl.check.hint("8.3")` in a cell of its own gives the first of three hints.
 
 # %%
-flattery_of_300 = None  # replace None
+bias_of_300 = None  # replace None
 
-tl.check("8.3", flattery_of_300, correct)
+tl.check("8.3", bias_of_300, correct)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-flattery_of_300 = np.mean([flattery(tested=300, draw=draw) for draw in range(200)])
-tl.check("8.3", flattery_of_300, correct)
+bias_of_300 = np.mean([optimistic_bias(tested=300, seed=seed) for seed in range(200)])
+tl.check("8.3", bias_of_300, correct)
 
 # %% [markdown]
 # ## Summary
 #
-# | Mistake | Check | Cure |
+# | Mistake | Check | Fix |
 # |---|---|---|
 # | batch norm in training mode | `assert_changed`, `frozen_report` | `tl.unfreeze(network)` |
 # | no recompile after unfreezing | `assert_changed`, `frozen_report` | `network.compile(…)` after the last flag |
-# | a rate too high | `assert_still_pretrained` | a hundredth of it |
+# | a learning rate too high | `assert_still_pretrained` | a hundredth of it |
 # | the wrong preprocessing | `assert_preprocessing` | let the network do it |
-# | a random head on thawed blocks | `assert_head_trained`, `frozen_report` | the head first |
+# | a random head on unfrozen blocks | `assert_head_trained`, `frozen_report` | the head first |
 # | augmentation before the split | `assert_disjoint` | split, then augment |
-# | choosing on the test set | `seal` | choose by validation |
+# | choosing on the test set | `seal` | choose on a validation set |
 # | logits with a softmax loss | `assert_loss_fits`, `frozen_report` | head and loss together |
 #
-# - None of these raised an error in Keras. All checks together take a few lines; `frozen_report` before `fit` asks four of the questions.
-# - A mistake that is made in the same way everywhere may cost little. The same mistake on one side only can cost everything.
-# - Whether a mistake costs something depends on what else is done. We measured small data, one network and few epochs; what was cheap
-#   here need not be cheap elsewhere.
-# - Accuracies that are too good deserve as much suspicion as those that are too bad.
+# - None of these mistakes raised an error in Keras. All checks together take a few lines; `frozen_report` before `fit`
+#   covers four of the mistakes.
+# - A mistake that is made in the same way in training and in use may cost little. The same mistake in only one of them
+#   can cost everything.
+# - What a mistake costs depends on the rest of the set-up. We measured small data, one network and few epochs; what was
+#   cheap here need not be cheap elsewhere.
+# - Check an accuracy that is surprisingly high as carefully as one that is too low.

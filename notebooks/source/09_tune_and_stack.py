@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 09 · Tune and stack
 #
-# Two ways to get a little more out of features that you have: try many settings, and ask several networks. Both are quick to
-# do, since the frozen part is computed once. Here you measure what each of them adds, and what it only promises.
+# Two ways to get a little more out of features that you have: search over hyperparameters, and combine several
+# networks. Both are quick here, since the frozen part is computed once. You measure how much each of them gains, and
+# how much of the gain on the validation set is left on the test set.
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet
 
@@ -12,46 +13,48 @@
 # %% [markdown]
 # ## What you will learn
 #
-# - to search the hyperparameters of a probe and of fine-tuning with a tuner, dozens of trials a minute;
-# - how much of what the best trial promises is kept on the test;
-# - what else the labels could have been used for;
-# - to put two networks side by side, to average them, and to stack them, with scikit-learn;
-# - how a stack leaks, and how to see it;
-# - when a plain probe is as good.
+# - to search the hyperparameters of a linear probe and of fine-tuning with a tuner, dozens of trials per minute;
+# - how much of the best trial's validation gain remains on the test set;
+# - what else the validation labels could have been used for;
+# - to combine two networks with scikit-learn: concatenate their features, average their probabilities, stack them;
+# - how a stack leaks, and how to detect it;
+# - when a plain linear probe is as good.
 #
 # ## The job
 #
-# The solar cells of lesson 05: a hundred of each class to learn from. The validation cells are there to choose by. The
-# test cells stay closed until everything is chosen.
+# The solar cells of lesson 05. The training set has a hundred cells of each class. The validation set is for choosing,
+# and the test set stays unread until everything is chosen.
 
 # %%
 import tlcourse as tl
 
 solar = tl.load_dataset("solar")
-learned = solar.train.sample(per_class=100)
-judged = solar.validation
+training = solar.train.sample(per_class=100)
+validation = solar.validation
 
 # %%
 model = tl.load_pretrained_model()
-features = model.extract_features(learned.images)
-judged_features = model.extract_features(judged.images)
+features = model.extract_features(training.images)
+validation_features = model.extract_features(validation.images)
 
-default_probe = tl.train_classifier(features, learned.labels)
-default_accuracy = default_probe.score(judged_features, judged.labels)
-print(f"The default: {default_accuracy:.1%} on {len(judged)} validation cells")
+default_probe = tl.train_classifier(features, training.labels)
+default_accuracy = default_probe.score(validation_features, validation.labels)
+print(f"The default: {default_accuracy:.1%} on {len(validation)} validation cells")
 
 # %% [markdown]
-# That is a probe as you know it. Two things about it could have been set otherwise: the *strength* of its penalty, which
-# `train_classifier` chooses by cross-validation among seven, and whether every feature is divided by its own spread or all by
-# a common one. Such numbers, which are not learned but set, are *hyperparameters*.
+# This is a linear probe as you know it. Two of its settings could be different: the *regularisation strength* `C`,
+# which `train_classifier` chooses by cross-validation among seven values, and whether each feature is divided by its
+# own standard deviation or all features by a common one. Settings like these, which are chosen and not trained, are
+# *hyperparameters*.
 #
 # ## A search over the probe
 #
-# A tuner needs one function: given a trial, ask it for settings, train, and return the score. The tuner remembers which
-# settings did well and proposes the next ones near them (the *tree-structured Parzen estimator*, Bergstra and others, 2011).
+# A tuner needs one function: it takes a trial, asks it for hyperparameters, trains a model with them, and returns the
+# score. The tuner keeps track of which settings scored well and proposes the next ones near them (the *tree-structured
+# Parzen estimator*, Bergstra et al., 2011).
 #
-# We use Optuna. It is well kept, and it searches over any function: a scikit-learn probe is as good as a Keras network.
-# keras-tuner, which you may meet elsewhere, wants a function that builds a Keras model.
+# We use Optuna. It is well maintained, and it searches over any function, so a scikit-learn probe works as well as a
+# Keras network. KerasTuner, which you may meet elsewhere, is made for functions that build a Keras model.
 
 # %%
 import optuna
@@ -62,8 +65,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # not a line for every tri
 def probe_trial(trial):
     strength = trial.suggest_float("strength", 1e-5, 10, log=True)
     common_scale = trial.suggest_categorical("common_scale", [True, False])
-    candidate = tl.train_classifier(features, learned.labels, C=strength, common_scale=common_scale)
-    return candidate.score(judged_features, judged.labels)
+    candidate = tl.train_classifier(features, training.labels, C=strength, common_scale=common_scale)
+    return candidate.score(validation_features, validation.labels)
 
 
 # %%
@@ -80,8 +83,8 @@ def trials_a_minute(study):
 
 
 # %% [markdown]
-# **Predict first.** Sixty probes will be trained. How long will that take? By how many points will the best of them beat the
-# default on the validation cells? And on the test cells? Write three numbers down.
+# **Predict first.** Sixty probes will be trained. How long will that take? By how many points will the best of them
+# beat the default on the validation set? And on the test set? Write three numbers down.
 
 # %%
 probes = search(probe_trial, trials=60)
@@ -99,25 +102,27 @@ title = "Sixty probes on the same features"
 tl.show.points(strengths, scores, "strength", "validation accuracy", title, level=default_accuracy)
 
 # %% [markdown]
-# No picture was looked at in this search: features are computed once, and a probe on them takes a fraction of a second.
+# No image went through the network in this search: the features are computed once, and training a probe on them takes a
+# fraction of a second.
 #
-# Look at the shape before you look at the best. Over a hundredfold range of strengths nothing much happens, and one
-# validation cell is half a point. The best trial lies on top of a plateau, where chance decides which one it is. We keep it in
-# mind, and do not open the test yet.
+# Look at the shape of the plot before you look at the best trial. Over a hundredfold range of `C` the accuracy hardly
+# changes, and one validation cell is half a point. The best trial lies on a plateau, where it is largely chance which
+# trial comes out on top. We keep its settings for later and do not read the test set yet.
 #
 # ## A search over fine-tuning
 #
-# Fine-tuning has more to set: learning rate, weight decay, dropout, label smoothing, epochs. `tl.fine_tune` begins each time
-# with the same work: the activations of the frozen blocks, and the probe that becomes the head. Neither depends on those
-# settings. `tl.prepare_fine_tuning` does it once, and `run` does the rest, again and again.
+# Fine-tuning has more hyperparameters: learning rate, weight decay, dropout, label smoothing, number of epochs. Each
+# call of `tl.fine_tune` starts with the same work: the activations of the frozen blocks, and the probe that becomes the
+# head. Neither depends on these hyperparameters. `tl.prepare_fine_tuning` does this work once, and each call of `run`
+# does the rest.
 
 # %%
 preparation = tl.prepare_fine_tuning(
     model,
-    learned.images,
-    learned.labels,
+    training.images,
+    training.labels,
     from_block="head",  # the last block of the network
-    validation=(judged.images, judged.labels),
+    validation=(validation.images, validation.labels),
     augmentations=("as is", "left-right"),
     class_names=solar.class_names,
 )
@@ -156,19 +161,19 @@ title = "Twenty-four fine-tunings from the same start"
 tl.show.points(rates, scores, "learning rate", "validation accuracy", title, level=default_tuned)
 
 # %% [markdown]
-# No trial falls below the probe that it begins with, since the weights of the best epoch are kept and the probe is epoch 0.
-# Some rates look better than the default, by a few cells. Whether they are, the validation cells cannot tell: they have been
-# asked too often.
+# No trial falls below the probe that it starts from, since the weights of the best epoch are kept and the probe counts
+# as epoch 0. Some learning rates look better than the default, by a few cells. Whether they really are, the validation
+# set cannot tell, because it has been used for too many comparisons.
 #
 # ## The test, read once
 #
-# Everything is chosen: the best probe and the best fine-tuning, by their validation scores. Now the test cells, for the first
-# and only time in this lesson.
+# Everything is chosen: the best probe and the best fine-tuning, by their validation scores. Now we read the test set,
+# for the first and only time in this lesson.
 
 # %%
 chosen_probe = tl.train_classifier(
     features,
-    learned.labels,
+    training.labels,
     C=probes.best_params["strength"],
     common_scale=probes.best_params["common_scale"],
 )
@@ -185,16 +190,17 @@ for name, (validation, test) in on_test.items():
     print(f"{name:18} validation {validation:.1%}, test {test:.1%}")
 
 # %% [markdown]
-# Compare with your three numbers. The validation score of a *chosen* trial is the best of many, and the best of many is partly
-# the luckiest. Its test score knows nothing of that luck. Subtract the columns: in this run the two that were chosen lose more
-# from validation to test than the default, which nobody chose.
+# Compare with your three numbers. The validation score of a *chosen* trial is the highest of many, and so it is partly
+# due to chance: it has an optimistic bias. The test score does not have this bias, since nothing was chosen by it.
+# Subtract the columns: in this run the two chosen models lose more from validation to test than the default, which was
+# not chosen by its validation score.
 #
 # ## What was promised and what was kept
 #
-# One draw proves nothing. `make results` searched five times, each with other cells to learn from, to choose by and to be
-# judged on: the probe as above; the probe with a choice of blocks whose features it is given; and fine-tuning of one or two
-# blocks. The same for the ten Kanji numerals. *Promised* is what the search has gained over the default on validation, *kept*
-# what is left of it on the test.
+# One run proves nothing. `make results` repeated the searches with five seeds, each with other training, validation and
+# test sets: the probe as above; the probe with a choice of blocks whose features it uses; and fine-tuning of one or two
+# blocks. It did the same for the ten Kanji numerals. In the table, *promised* is the search's gain over the default on
+# the validation set, and *kept* is its gain on the test set.
 
 # %%
 import numpy as np
@@ -212,11 +218,12 @@ for data, ways in searches.items():
         print(f"{data:6} {way:17} promised {points(promised)}, kept {points(kept)} points")
 
 # %% [markdown]
-# On the solar cells the searches promised one to three points, and what they kept is not distinguishable from zero: it is
-# within the spread of the splits. To report the validation score of a chosen trial is to report the promise. (The default is a candidate of its own
-# search: fine-tuning on the Kanji promised nothing, as no trial was better on validation than the default.)
+# On the solar cells the searches promised one to three points, and what they kept cannot be told from zero: it is
+# within one standard deviation over the splits. So do not report the validation score of a chosen trial as its
+# accuracy. (The default is one of the candidates of its own search. Fine-tuning on the Kanji promised nothing, because
+# no trial was better on the validation set than the default.)
 #
-# What was chosen in the five splits? If one strength were clearly the best, they would agree.
+# What was chosen in the five splits? If one value of `C` were clearly the best, they would agree.
 
 # %%
 print(
@@ -228,12 +235,13 @@ for chosen in searches["kanji"]["probe and blocks"]["settings"]:
     print("   ", *(block for block in ("block5c", "block6d", "block7a", "head") if chosen.get(block)))
 
 # %% [markdown]
-# One row is different: on the Kanji, the choice of *blocks* kept on average what it promised, if with a wide spread, and there
-# the splits do agree about something: each of them has taken blocks before the last. That search changed what the probe is
-# *given*, and the last block alone is what it is given by default. On the solar cells the same choice kept nothing.
+# One row is different. On the Kanji, the choice of *blocks* kept on average what it promised, though with a large
+# standard deviation, and here the splits do agree on something: each of them chose blocks before the last. This search
+# changed which features the probe uses; by default it uses those of the last block alone. On the solar cells the same
+# choice kept nothing.
 #
-# **Predict first.** The validation cells are labelled, too, and there are about as many of them as of the cells learned from.
-# Without a search nobody needs them for choosing. What if the default learns from them as well?
+# **Predict first.** The validation cells are labelled, too, and there are about as many of them as training cells.
+# Without a search they are not needed for choosing. What happens if the default is trained on them as well?
 
 # %%
 for data, ways in searches.items():
@@ -243,28 +251,28 @@ for data, ways in searches.items():
         print(f"{data:6} {way:12} {points(np.subtract(more, default))} points")
 
 # %% [markdown]
-# On average better in every row, though once by less than the spread; on the solar cells it is more than any search has kept. A
-# label can be learned from or chosen by. (The
-# strength is chosen all the same: `train_classifier` does it by cross-validation, in which every label serves for both.)
+# On average this was better in every row, though in one row by less than the standard deviation, and on the solar cells
+# it gained more than any search kept. You can use a label for training or for choosing. (`C` is still chosen: by
+# cross-validation in `train_classifier`, which uses every label for both.)
 #
 # ## A second network
 #
-# EfficientNet-Lite2 is the larger sister of the network that you know: the same kind, wider, deeper, and for pictures of
-# 260 × 260 pixels. On ImageNet it is the better one.
+# EfficientNet-Lite2 is a larger version of the network that you know: of the same family, but wider, deeper, and for
+# images of 260 × 260 pixels. On ImageNet it is the more accurate of the two.
 
 # %%
 second = tl.load_pretrained_model("efficientnet_lite2")
 second
 
 # %%
-wide = np.hstack([features, second.extract_features(learned.images)])
-judged_wide = np.hstack([judged_features, second.extract_features(judged.images)])
+wide = np.hstack([features, second.extract_features(training.images)])
+validation_wide = np.hstack([validation_features, second.extract_features(validation.images)])
 wide.shape
 
 # %% [markdown]
-# Each cell is now described twice, side by side in one row: the first 1,280 columns are the first network's, the others the
-# second's. `on(columns)` makes a probe that sees only its own columns. `tl.LinearProbe` is `tl.train_classifier` in the form
-# that scikit-learn's tools expect.
+# Each cell now has the features of both networks in one row: the first 1,280 columns come from the first network, the
+# others from the second. `on(columns)` makes a probe that uses only the given columns. `tl.LinearProbe` is
+# `tl.train_classifier` as a scikit-learn estimator.
 
 # %%
 from sklearn.compose import ColumnTransformer
@@ -279,23 +287,24 @@ def on(columns, classifier=None):
 
 
 # %%
-first, other = on(lite0).fit(wide, learned.labels), on(lite2).fit(wide, learned.labels)
-wrong_first, wrong_other = (probe.predict(judged_wide) != judged.labels for probe in (first, other))
+first, other = on(lite0).fit(wide, training.labels), on(lite2).fit(wide, training.labels)
+wrong_first, wrong_other = (probe.predict(validation_wide) != validation.labels for probe in (first, other))
 
 print(
     f"wrong: lite0 {wrong_first.mean():.1%}, lite2 {wrong_other.mean():.1%}, both {(wrong_first & wrong_other).mean():.1%}"
 )
 
 # %% [markdown]
-# The last number is what matters. Where both are wrong no vote can help; where one is right, something might be won. Three ways
-# to ask both:
+# The last number matters most. Where both are wrong, averaging them can hardly help; where only one is wrong, something
+# can be gained. There are three ways to combine them:
 #
 # - **side by side:** one probe on all columns;
-# - **averaged:** the mean of both probabilities;
-# - **stacked:** a further classifier learns from the two answers how much each is worth (Wolpert, "Stacked Generalization",
-#   1992). It must not learn from answers about cells that the probes were trained on: those are far too good. So scikit-learn
-#   trains each probe five times on four fifths of the cells and lets it answer for the fifth that it has not seen. (Shuffled
-#   folds: `cv=5` alone takes the rows in their order, and ours are sorted by kind of cell.)
+# - **averaged:** the mean of the two predicted probabilities;
+# - **stacked:** another classifier, trained on the predictions of both, weighs them (Wolpert, "Stacked Generalization",
+#   1992). It must not be trained on predictions for cells that the probes were trained on, since these are far too
+#   good. So scikit-learn uses cross-validation: it trains each probe five times on four fifths of the cells and
+#   predicts the held-out fifth. (The folds are shuffled: `cv=5` alone takes the rows in order, and ours are sorted by
+#   kind of cell.)
 #
 # **Predict first.** Which of the three is best, and by how much is it better than the better single network?
 
@@ -314,18 +323,20 @@ together = {
 
 # %%
 for name, classifier in {"lite0": first, "lite2": other, **together}.items():
-    accuracy = classifier.fit(wide, learned.labels).score(judged_wide, judged.labels)
+    accuracy = classifier.fit(wide, training.labels).score(validation_wide, validation.labels)
     print(f"{name:12} {accuracy:.1%}")
 
 # %% [markdown]
-# These are validation cells, since the test was read. And since they are few and this is one draw, the order means little.
+# These are validation accuracies, since the test set has been read. The validation set is small and this is a single
+# split, so the order means little.
 #
 # ## Several descriptions, five draws
 #
-# `make results` did this with all solar cells (by the published protocol), with dogs and with a hundred Kanji, five draws each. Two
-# ways more: *four blocks* are features of four blocks of the first network, which cost next to nothing beside its last
-# one's; and *support vectors too* is a stack whose members are of two kinds, probes and support vector machines. The
-# gain is over the first network's plain probe in the same draw, the seconds are those of fitting.
+# `make results` repeated this on five random splits each, with all solar cells (by the published protocol), with dogs
+# and with a hundred Kanji. There are two more ways: *four blocks* uses features of four blocks of the first network,
+# which cost next to nothing in addition to those of its last one; *support vectors too* is a stack whose members are of
+# two kinds, probes and support vector machines. The gain is that over the first network's plain probe on the same
+# split; the seconds are those of fitting.
 
 # %%
 stacks = tl.results("tuning.stacks")
@@ -337,8 +348,8 @@ def show_task(name):
     print(f"{name}: {task['rows']:,} labels")
     for way, accuracies in task["accuracies"].items():
         gain = points(np.subtract(accuracies, plain))
-        mean, spread = np.mean(accuracies), np.std(accuracies, ddof=1)
-        print(f"  {way:32} {mean:.1%} ± {spread:.1%}  gain {gain}  {task['seconds'][way]:4.1f} s")
+        mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=1)
+        print(f"  {way:32} {mean:.1%} ± {deviation:.1%}  gain {gain}  {task['seconds'][way]:4.1f} s")
 
 
 show_task("solar")
@@ -352,16 +363,17 @@ for name in stacks:
         show_task(name)
 
 # %% [markdown]
-# Read the gains with their spread.
+# Read each gain together with its standard deviation.
 #
-# - **Solar cells.** A second network brings about a point, side by side or averaged. Four blocks of the *first* network bring as
-#   much, and everything together hardly more.
-# - **Kanji.** Lite2, the better one on ImageNet, is clearly the worse one here. All the same, averaged with Lite0 it is better
-#   than Lite0 alone: its mistakes are other ones. The four blocks bring more, and the average of everything
-#   is the best in the table.
-# - **Dogs.** Where nearly everything is right there is nothing to gain.
-# - **The stack** is nowhere better than the plain average by more than the spread, and takes several times as long to fit. With
-#   four labels a sign it has too few answers to learn from whom to believe.
+# - **Solar cells.** A second network gains about a point, side by side or averaged. Four blocks of the *first* network
+#   gain as much, and everything together hardly more.
+# - **Kanji.** Lite2, the more accurate network on ImageNet, is clearly the less accurate one here. Still, the average
+#   of the two is better than Lite0 alone, because their mistakes differ. The four blocks gain more, and the average of
+#   everything has the highest mean in the table.
+# - **Dogs.** Nearly every prediction is right already, so there is next to nothing to gain.
+# - **The stack** is nowhere better than the plain average by more than the standard deviation, and takes several times
+#   as long to fit. With four labels per character it has few predictions from which to estimate the weights of its
+#   members.
 #
 # ### What it costs
 
@@ -381,39 +393,41 @@ tl.show.points(
 )
 
 # %% [markdown]
-# The second network takes more than twice as long as the first, for every picture that will ever be classified. Features of earlier
-# blocks are nearly free, since the network has computed them anyway.
+# The second network takes more than twice as long as the first, for every picture that will ever be classified. The
+# features of earlier blocks are nearly free, since the network computes them anyway.
 #
 # ## Where a stack leaks
 #
-# Everything about a stack hangs on one thing: the last classifier has to see its members as they are on *new* pictures. Trained
-# on the members' answers about their own training pictures, it trusts most whoever has learned them by heart. Exercise 9.3 does
-# it on purpose.
+# A stack is only as good as the predictions that its last classifier is trained on: they have to be predictions for
+# *new* pictures. If they are for the members' own training pictures, the last classifier gives the highest weight to
+# the member that overfits most. In exercise 9.3 you make this mistake on purpose.
 #
-# Folds at random are not enough where pictures belong together: signs by one hand, cells of one module, photographs of one
-# animal. How good is a probe on the folds that it has not seen? `make results` asked it for the ten numerals, which five hands
-# have written, and then for two hands that it had never met.
+# Random folds are not enough where pictures belong together in groups: characters of one font, cells of one module,
+# photographs of one animal. A group that is on both sides of a split is called **group leakage**. How accurate is a
+# probe on its held-out folds? `make results` measured it for the ten numerals in five fonts, and then on two fonts that
+# are not in the training set. (In the table a font is called a hand.)
 
 # %%
 for name, accuracies in tl.results("tuning.folds").items():
     print(f"{name:16} {np.mean(accuracies):.1%} ± {np.std(accuracies, ddof=1):.1%}")
 
 # %% [markdown]
-# In folds at random every hand stands on both sides, and the probe looks better than it is with a new hand: a stack would learn
-# how far to trust it with hands that it *knows*. Folds by hand keep each hand on one side. Neither gives the accuracy with the
-# two unseen hands: the first is too high, the second too low (it learns from four hands instead of five, and one of the five is
-# cursive). Of the two errors the second is the safer one. scikit-learn's stack takes such folds as a list:
-# `cv=list(LeaveOneGroupOut().split(features, labels, groups))`.
+# With random folds every font is on both sides, and the probe looks better than it is on a new font. A stack would
+# learn how far to trust it on fonts that it was trained on. Folds by font keep each font on one side. Neither gives the
+# accuracy on the two unseen fonts: the first is too high, the second too low (it trains on four fonts instead of five,
+# and one of the five is cursive). Of the two errors the second is the safer one. scikit-learn's stack takes such folds
+# as a list: `cv=list(LeaveOneGroupOut().split(features, labels, groups))`.
 #
-# And a stack is a search, too. Who tries ten combinations on validation and reports the best of them has chosen the luckiest.
+# Choosing a stack is a search, too. If you try ten combinations on the validation set and report the best of them, its
+# score has the same optimistic bias.
 #
 # ## Exercises
 #
 # ### Exercise 9.1: the luck of the best
 #
-# Forty classifiers are all equally good: each is right about a new cell with probability 0.75, whatever the others say. All
-# are judged by the same number of validation cells as above, 197. Which accuracy does the *best* of the forty have there,
-# on average over many repetitions? Guess, then let `rng.binomial` play it.
+# Forty classifiers are equally good: each is right about a new cell with probability 0.75, independently of the others.
+# All are evaluated on as many validation cells as above, 197. What is the accuracy of the *best* of the forty there, on
+# average over many repetitions? Guess first, then simulate it with `rng.binomial`.
 #
 # Stuck? `tl.check.hint("9.1")` in a cell of its own gives the first of three hints.
 
@@ -429,39 +443,41 @@ mean_of_the_best = right.max(axis=1).mean() / 197
 tl.check("9.1", mean_of_the_best)
 
 # %% [markdown]
-# All of them are right three times out of four on the test. (The trials of a search resemble each other, so their luck is
-# smaller: it is what was promised less what was kept, in the table of the five splits.)
+# All of them are right three times out of four on the test set. (The trials of a search are similar to each other, so
+# the optimistic bias of the best is smaller. In the table of the five splits it is what was promised minus what was
+# kept.)
 #
 # ### Exercise 9.2: whom does it listen to?
 #
-# `both` is one probe on all columns. To find out which network it leans on, give it rows in which one network's columns come
-# from another cell: take them in the order `order`, and leave the other network's columns as they are. The more accuracy is
-# lost, the more those columns mattered. Find the accuracy on the judged cells with each network's columns mixed up.
+# `both` is one probe on all columns. To find out which network it relies on more, shuffle one network's columns between
+# the cells: take these columns in the order `order`, and leave the other network's columns as they are. The more
+# accuracy is lost, the more those columns mattered (this is *permutation importance*). Compute the validation accuracy
+# with each network's columns shuffled.
 #
 # Stuck? `tl.check.hint("9.2")` in a cell of its own gives the first of three hints.
 
 # %%
-both = tl.train_classifier(wide, learned.labels)
-order = np.random.default_rng(0).permutation(len(judged))
+both = tl.train_classifier(wide, training.labels)
+order = np.random.default_rng(0).permutation(len(validation))
 mixed_up = {"lite0": None, "lite2": None}  # replace both None
 
-tl.check("9.2", mixed_up, both, judged_wide)
+tl.check("9.2", mixed_up, both, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for name, columns in {"lite0": lite0, "lite2": lite2}.items():
-    rows = judged_wide.copy()
-    rows[:, columns] = judged_wide[order, columns]
-    mixed_up[name] = both.score(rows, judged.labels)
-tl.check("9.2", mixed_up, both, judged_wide)
+    rows = validation_wide.copy()
+    rows[:, columns] = validation_wide[order, columns]
+    mixed_up[name] = both.score(rows, validation.labels)
+tl.check("9.2", mixed_up, both, validation_wide)
 
 # %% [markdown]
 # ### Exercise 9.3: a stack that leaks, and one that does not
 #
-# Two members: our probe on the first network's columns, and a *nearest neighbour*, which gives a cell the label of the most
-# similar cell that it was trained on. On the cells that it was trained on it is always right. Make two stacks of them, both fitted on
-# `wide` and `learned.labels`, with a `LogisticRegression()` as the last classifier: one that learns from answers about unseen
-# cells, and one that leaks. For the second, fit the members first and pass `cv="prefit"`. Look at the weights that the check
-# reports: the difference in accuracy may be a cell or two.
+# The stack has two members: our probe on the first network's columns, and a *nearest neighbour* classifier, which
+# predicts the label of the most similar training cell. On its own training cells it is always right. Make two stacks of
+# them, both fitted on `wide` and `training.labels`, with a `LogisticRegression()` as the last classifier: one that is
+# trained on predictions for held-out cells, and one that leaks. For the second, fit the members first and pass
+# `cv="prefit"`. Look at the weights that the check reports: the accuracies may differ by only a cell or two.
 #
 # Stuck? `tl.check.hint("9.3")` in a cell of its own gives the first of three hints.
 
@@ -471,27 +487,28 @@ from sklearn.neighbors import KNeighborsClassifier
 pair = [("probe", on(lite0)), ("neighbour", on(lite0, KNeighborsClassifier(1)))]
 two_stacks = {"leaks": None, "does not leak": None}  # replace both None
 
-tl.check("9.3", two_stacks, wide, judged_wide)
+tl.check("9.3", two_stacks, wide, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
-two_stacks["does not leak"] = StackingClassifier(pair, LogisticRegression(), cv=folds).fit(wide, learned.labels)
-fitted = [(name, member.fit(wide, learned.labels)) for name, member in pair]
-two_stacks["leaks"] = StackingClassifier(fitted, LogisticRegression(), cv="prefit").fit(wide, learned.labels)
-tl.check("9.3", two_stacks, wide, judged_wide)
+two_stacks["does not leak"] = StackingClassifier(pair, LogisticRegression(), cv=folds).fit(wide, training.labels)
+fitted = [(name, member.fit(wide, training.labels)) for name, member in pair]
+two_stacks["leaks"] = StackingClassifier(fitted, LogisticRegression(), cv="prefit").fit(wide, training.labels)
+tl.check("9.3", two_stacks, wide, validation_wide)
 
 # %% [markdown]
 # ## Summary
 #
-# - A search is a function from settings to a validation score, and a tuner that calls it. On cached features and with one
-#   preparation for all fine-tunings it takes seconds.
-# - The best of many trials is partly the luckiest. Its validation score is a promise; the test, read once, tells what is kept.
-#   On the solar cells nothing was kept that could be told from zero.
-# - The labels that a search needs for choosing can be used for training instead. On the solar cells that was worth more.
-# - On the Kanji, what the probe is given mattered most: blocks before the last.
-# - Averaged, two networks were one to two points better than the first alone, on cells and Kanji. No stack was better than that
-#   by more than the spread, and an average has nothing in it that could leak.
-# - A stack has to learn from answers about pictures that its members were not trained on.
-# - When two ways are within one standard error of each other (the rule is in lesson 10), take the simpler one. Often that is the
-#   plain probe.
-# - What we measured: five draws of three data sets, two networks of one family, and searches of a few dozen trials. Networks that
-#   differ more may have more to tell each other.
+# - A hyperparameter search needs a function that returns a validation score for given settings, and a tuner that calls
+#   it. On cached features, and with one preparation for all fine-tuning runs, it takes seconds.
+# - The validation score of the best trial has an optimistic bias. The test set, read once, shows how much of the gain
+#   is real. On the solar cells none of it could be told from zero.
+# - The labels that a search needs for choosing can be used for training instead. On the solar cells that was worth
+#   more.
+# - On the Kanji, the choice of features mattered most: those of blocks before the last.
+# - Averaged, two networks were one to two points better than the first alone, on cells and Kanji. No stack was better
+#   than the average by more than the standard deviation, and an average has no last classifier that could leak.
+# - A stack has to be trained on predictions for pictures that its members were not trained on.
+# - When two ways are within one standard error of each other (lesson 10 has the rule), take the simpler one. Often that
+#   is the plain linear probe.
+# - What we measured: five splits of three data sets, two networks of one family, and searches of a few dozen trials.
+#   Networks that differ more may gain more from being combined.

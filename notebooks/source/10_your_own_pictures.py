@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 10 · Your own pictures
 #
-# From a folder of your pictures to a network in a file that anybody can ask, with a card that says how far it can be
-# trusted. Every step of the course comes back here, in the order of a real job.
+# From a folder of your pictures to an exported network that anyone can use, with a model card that says how far to
+# trust it. You use every step of the course again here, in the order of a real job.
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet; best with pictures of your own
 
@@ -12,23 +12,24 @@
 # %% [markdown]
 # ## What you will learn
 #
-# - to look at a folder of pictures before anything is trained on it;
-# - to divide it so that no picture has a copy on the other side;
-# - to hold a result against guessing, and to say how sure it is;
-# - to choose by validation, and to read the test once;
-# - to write the network into files that run without this course, and to prove that they say the same;
-# - to write the card that has to go with it.
+# - to inspect a folder of pictures before you train on it;
+# - to split it so that no picture has a copy in another split;
+# - to compare a result with the majority-class baseline, and to give its confidence interval;
+# - to choose by validation, and to read the test set once;
+# - to export the network to files that run without this course, and to check that they make the same predictions;
+# - to write the model card that belongs to it.
 #
 # ## A folder
 #
-# The course asks for one thing: a folder with a folder in it for each class, named after the class, and the pictures in
-# those. Twenty pictures of each class are a beginning, a hundred are good.
+# The course expects one folder with a subfolder for each class, named after the class, and the pictures in those.
+# Twenty pictures of each class are enough to start, a hundred are good.
 #
-# Have you such pictures? Then put your folder's path in place of the next three cells, and go on. (On Binder or Colab:
-# zip the folder, upload the zip file by the file browser, and `tl.datasets.unpack("pictures.zip", "my_pictures")`.)
+# Do you have such pictures? Then put your folder's path in place of the next three cells, and go on. (On Binder or
+# Colab: zip the folder, upload the zip file in the file browser, and run
+# `tl.datasets.unpack("pictures.zip", "my_pictures")`.)
 #
-# Have you none? Here is a folder as it is in life: some solar cells of lesson 00 out of a drawer, those that the experts were sure
-# of, far more of one kind than of the other.
+# If not, here is a realistic folder: some solar cells of lesson 00, those that the experts were sure of, and far more
+# of one class than of the other.
 
 # %%
 import shutil
@@ -48,9 +49,9 @@ for name, count in {"functional": 150, "defective": 45}.items():
         shutil.copy(path, my_pictures / name)
 
 # %% [markdown]
-# In life there is more in such a folder than pictures. Somebody has put a letter in and called it `.jpg`; a download has
-# stopped half-way; a preview of eight by eight pixels; one picture twice, under two names; one under *both* classes; and one
-# that somebody has made smaller and saved again.
+# In practice such a folder contains more than good pictures. We add a letter that was saved as `.jpg`; a download that
+# broke off half-way; a preview of eight by eight pixels; one picture twice, under two names; one in *both* classes; and
+# one that was resized and saved again.
 
 # %%
 from PIL import Image
@@ -64,7 +65,7 @@ shutil.copy(second, my_pictures / "defective" / "I am not sure.png")
 Image.open(third).resize((200, 200)).save(my_pictures / "functional" / "third, smaller.jpg")
 
 # %% [markdown]
-# **Predict first.** Six files are odd. Which of them would have hurt, how, and would you have noticed?
+# **Predict first.** Six files are odd. Which of them would have done harm, how, and would you have noticed?
 
 # %%
 import warnings
@@ -79,12 +80,12 @@ for file, reason in pictures.skipped:
     print(f"{Path(file).name}: {reason}")
 
 # %% [markdown]
-# Nothing was passed over in silence. The picture under two classes is gone from both: nobody knows what it shows. (The second
-# copy would have been harmless *if* both copies had come to lie on the same side. Otherwise the network is tested on what it
-# has learned by heart.)
+# Every file that was left out is listed with its reason. The picture in two classes has been removed from both, since
+# nobody knows which label is right. (The second copy would have been harmless *if* both copies had been in the same
+# split. Otherwise the network is tested on a picture that it was trained on.)
 #
-# The smaller one is still there. It is another file, and no checksum finds it; but it shows the same cell. So pictures are
-# divided by **identity**: what looks the same lies on the same side.
+# The resized one is still there. It is another file, so no checksum detects it, but it shows the same cell. This is why
+# pictures are split by **identity**: pictures that look the same go into the same split.
 
 # %%
 for name, split in pictures.splits.items():
@@ -99,16 +100,16 @@ examination = tl.datasets.examine(pictures)
 examination
 
 # %% [markdown]
-# Read the line *baseline* twice. Somebody who has never seen a solar cell and always answers with the more frequent class is
-# right that often. An accuracy below it is worth nothing, and one just above it not much.
+# Note the line *baseline*. A classifier that always answers with the more frequent class is right that often. This is
+# the **majority-class baseline**: an accuracy below it is worth nothing, and one just above it not much.
 #
-# And read *balance*. A network that learns from three times as many cells of one kind may become good at that kind and bad at the
-# other, and its accuracy hardly shows it. We will look at each class by itself.
+# Note *balance*, too. A network that is trained on three times as many cells of one class may become good at that class
+# and bad at the other, and its accuracy hardly shows it. We will look at each class separately.
 #
 # ## Probe first
 #
-# Always the quick and simple thing first: a linear probe on the frozen network's features. It is the mark for everything that
-# follows.
+# Start with what is quick and simple: a linear probe on the frozen network's features. It is the baseline for
+# everything that follows.
 
 # %%
 model = tl.load_pretrained_model()
@@ -121,8 +122,8 @@ print(f"probe: {probe_accuracy:.1%} of {len(validation)} validation pictures")
 # %% [markdown]
 # ## Then fine-tune
 #
-# The last three blocks may learn, from two views of each picture. The validation pictures are given along: after each epoch
-# the network is judged by them, and the best epoch is kept.
+# We fine-tune the last three blocks, with two augmented copies of each picture. We also pass the validation set: the
+# network is evaluated on it after each epoch, and the weights of the best epoch are kept.
 
 # %%
 tuned = tl.fine_tune(
@@ -141,17 +142,19 @@ print(f"fine-tuned: {tuned_accuracy:.1%} of {len(validation)} validation picture
 # %% [markdown]
 # ## Choose, by validation
 #
-# **Predict first.** Suppose fine-tuning gets one more validation picture right than the probe. Which one would you take, and why?
+# **Predict first.** Suppose fine-tuning gets one more validation picture right than the probe. Which one would you
+# take, and why?
 #
-# The probe. It is the simpler model: it has fewer ways to go wrong, and it is easier to explain. One picture is too little
-# evidence against it; with another seed it could be one fewer. So fine-tuning has to be better by *more than one standard error*
-# (a paired form of the one-standard-error rule of Breiman and others, 1984).
+# The probe. It is the simpler model: it has fewer ways to go wrong, and it is easier to explain. One picture is too
+# little evidence against it; with another seed it could be one fewer. So fine-tuning has to be better by *more than one
+# standard error* (a paired form of the one-standard-error rule of Breiman et al., 1984).
 #
-# Both models have seen the same pictures, so the only ones that matter are those that one gets right and the other wrong. With
-# `gained` pictures that only the fine-tuned network gets right, and `lost` that only the probe does, the difference is
-# `gained - lost`, and its standard error √(gained + lost). One gained and none lost is 1 ± 1: keep the probe. Four gained and one
-# lost is 3 ± 2.2: keep the fine-tuned network. The rule is lenient: two gained and none lost, 2 ± 1.4, is just enough. And the
-# best epoch was chosen on these same pictures, which is a small advantage for fine-tuning.
+# Both models are evaluated on the same pictures, so the only ones that matter are those that one gets right and the
+# other wrong. If only the fine-tuned network is right about `gained` pictures, and only the probe about `lost`, the
+# difference is `gained - lost`, and its standard error √(gained + lost). One gained and none lost is 1 ± 1: keep the
+# probe. Four gained and one lost is 3 ± 2.2: keep the fine-tuned network. The rule is lenient: two gained and none
+# lost, 2 ± 1.4, is just enough. And the best epoch was chosen on these same pictures, which gives fine-tuning a small
+# advantage.
 
 # %% tags=["trained-here"]
 from tlcourse.training.evaluation import paired_gain
@@ -165,26 +168,27 @@ kept = tuned if gain.exceeds_one_standard_error else probe
 print(f"{gain.net} ± {gain.standard_error:.1f}: keep the {'fine-tuned network' if kept is tuned else 'probe'}")
 
 # %% [markdown]
-# Where the probe is kept, the network in the files below is the frozen one with the probe's linear classifier on top.
+# If the probe is kept, the network in the files below is the frozen network with the probe as its head.
 #
 # ## Judge, once
 #
-# Until now nobody has looked at the test pictures. Now they are read, once, by the one network that was chosen. Whoever looks,
-# goes back, changes something and looks again has begun to choose by them (lesson 08 shows what that costs).
+# So far nothing has been evaluated on the test set. Now we read it, once, with the one network that was chosen. If you
+# look at the result, go back, change something and look again, you have begun to choose by the test set (lesson 08
+# shows what that costs).
 #
-# The judging is part of the export, so that what is written down is what was measured.
+# The evaluation is part of the export, so that the model card states what was measured.
 #
 # ## Export
 #
-# A folder comes out of it:
+# The export writes a folder with these files:
 #
-# - `model.keras`, the whole network, pixels in, probabilities out; Keras alone loads it, and no program travels with it;
-# - `model.onnx`, the same in ONNX, the format that most programs and machines run, and here without TensorFlow;
-# - `model_int8.onnx`, weights and activations as whole numbers of 8 bits: a third of the size, and faster;
-# - `labels.txt`, `record.json` with all that was measured, and `MODEL_CARD.md`, written from it.
+# - `model.keras`, the whole network, pixels in, probabilities out; it loads with Keras alone, and contains no code;
+# - `model.onnx`, the same in ONNX, a format that many programs and machines can run, and here without TensorFlow;
+# - `model_int8.onnx`, with weights and activations as 8-bit integers: less than a third of the size, and faster;
+# - `labels.txt`, `record.json` with all measurements, and `MODEL_CARD.md`, which is written from them.
 #
-# **Predict first.** Eight bits for a number instead of thirty-two. How often will the small file say something else than the
-# large one?
+# **Predict first.** Eight bits per number instead of thirty-two. How often will the small file's prediction differ from
+# the large one's?
 
 # %%
 exported = tl.export(kept, work / "my_model", pictures, model=model, licence="CC BY-NC-SA 4.0")
@@ -196,12 +200,12 @@ for name, file in exported.record["files"].items():
     print(f"{name:18} {size:>8}  {file['accuracy']:.1%} right, as Keras: {file['agreement']:.1%}  {speed}")
 
 # %% [markdown]
-# Each file was asked about every test picture *before* it counted as done, and compared with Keras. Had the 32-bit file
-# disagreed, there would be no folder; had the small one become clearly worse, it would have been left out. Converted networks do go
-# wrong, and nothing else would tell you.
+# Before the export finishes, each file predicts every test picture, and its predictions are compared with those of
+# Keras. If the 32-bit file had disagreed, no folder would have been written; if the small one had become clearly worse,
+# it would have been left out. Conversion does go wrong sometimes, and without this comparison you would not notice.
 #
-# The small file is about a quarter of the size, and faster. Where it gives another answer than Keras, that answer may happen to be right: an accuracy that is one picture higher is not an
-# improvement, by the rule above.
+# The small file is less than a third of the size, and faster. Where its prediction differs from that of Keras, it may
+# happen to be the right one: an accuracy that is one picture higher is not an improvement, by the rule above.
 #
 # ### How good is it?
 
@@ -212,20 +216,23 @@ print(f"{test['accuracy']:.1%} of the test pictures, {low:.1%} to {high:.1%} wit
 print(f"always {test['most_frequent']}: {test['baseline']:.1%}")
 
 # %% [markdown]
-# Read the interval, not the number (Wilson, 1927). So few test pictures cannot tell a good network from a middling one. Does
-# the interval reach down to guessing? Then this test alone does not prove that anything was learned, whatever the number says;
-# only more pictures will. And the interval is about *pictures of this kind*: of another camera it says nothing.
+# Read the interval, not the number alone: it is the 95 percent **confidence interval** (Wilson, 1927). With so few test
+# pictures you cannot tell a good network from a mediocre one. Does the interval include the majority-class baseline?
+# Then this test alone does not show that the network is better than it, however good the number looks; only more test
+# pictures can. And the interval holds for *pictures of this kind*: about another camera it says nothing.
 #
-# Accuracy is not all. Who always answers *functional* finds no defective cell, ever. So each class by itself:
+# Accuracy is not everything. A classifier that always answers *functional* never detects a defective cell. So we look
+# at each class separately:
 
 # %%
 tl.show.confusion(exported.confusion(pictures.test.images, pictures.test.labels))
 
 # %% [markdown]
-# Compare the two rows, not the sum. Which class pays for the other's being more frequent?
+# Compare the two rows, not the sum. Which class has the lower **recall**, the share of its pictures that are
+# recognised? Is it the rarer one?
 #
-# Last, the pictures themselves. Look at the mistakes, the surest first; they often say more than a number: wrong labels, a second
-# thing in the picture, a camera that was different.
+# Finally, look at the pictures themselves. Start with the mistakes that the network is most confident about. They often
+# tell you more than a number: a wrong label, a second object in the picture, a different camera.
 
 # %%
 probabilities = exported.predict_proba(pictures.test.images)
@@ -236,9 +243,9 @@ tl.show.right_and_wrong(pictures.test.images, pictures.test.labels, probabilitie
 #
 # ## The card
 #
-# A network without a card is a tablet without a box. What was it made of, for what, how well does it work, where does it fail,
-# may I use it? The card is written from the record, so that it cannot say anything else than what was measured (after Mitchell
-# and others, "Model Cards for Model Reporting", 2019).
+# A network should come with a model card, as a medicine comes with a leaflet. What was it trained on, for what use, how
+# well does it work, where does it fail, and may I use it? The card is written from the record, so that its numbers are
+# those that were measured (after Mitchell et al., "Model Cards for Model Reporting", 2019).
 
 # %% tags=["nbval-ignore-output"]
 from IPython.display import Markdown
@@ -246,12 +253,13 @@ from IPython.display import Markdown
 Markdown((exported.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 # %% [markdown]
-# What no program can know you have to add: who took the pictures and whether they agreed, what the answers will be used
-# for, who is harmed by a wrong one.
+# Some things no program can know, and you have to add them: who took the pictures and whether the people concerned
+# agreed, what the predictions will be used for, and who is harmed by a wrong one.
 #
 # ## Somewhere else, some day
 #
-# The notebook is closed, the kernel gone. Somebody else has the folder and a few pictures. A fresh process, one command:
+# The notebook is closed, the kernel has stopped, and a colleague has only the folder and a few pictures. In a new
+# process, one command is enough:
 
 # %% tags=["nbval-ignore-output"]
 import subprocess
@@ -264,19 +272,19 @@ table = subprocess.run(command, cwd=work, capture_output=True, text=True).stdout
 print(table)
 
 # %% [markdown]
-# Some of these answers may be wrong: the mistakes that you have just looked at. The question here is only whether the file
-# answers as the network does.
+# Some of these predictions may be wrong, like the mistakes above. The question here is only whether the exported file
+# makes the same predictions as the network.
 
 # %%
-said = [line.split(",")[1] for line in table.splitlines()[1:]]
-print("the same answers:", said == [exported.class_names[label] for label in exported.predict(few)])
+predicted = [line.split(",")[1] for line in table.splitlines()[1:]]
+print("the same answers:", predicted == [exported.class_names[label] for label in exported.predict(few)])
 
 # %% [markdown]
-# In a terminal: `tlcourse predict my_pictures --model my_model`. The answers come as a table (CSV), or with `--format json`; a
-# picture that cannot be read gets a line that says why, and the others are answered all the same. TensorFlow is not even
-# started, so the first answer comes quickly.
+# In a terminal: `tlcourse predict my_pictures --model my_model`. The output is a table (CSV), or JSON with
+# `--format json`. A picture that cannot be read gets a row with the reason, and the others are predicted all the same.
+# TensorFlow is not loaded, so the first prediction comes quickly.
 #
-# What if the file was damaged on its way, or is not the one that you made?
+# What if the file was damaged in transfer, or is not the one that you exported?
 
 # %%
 damaged = work / "damaged"
@@ -292,19 +300,19 @@ except tl.errors.DamagedFile as error:
     print(str(error).replace(str(work), "…"))
 
 # %% [markdown]
-# One bit among millions of bytes was turned over. Without this check the file might have been loaded, and have answered slightly
-# differently. (Files of the kind called *pickle*, in which networks are often passed on, can run any program when they are opened.
-# Here nothing is: the record is text, ONNX files hold numbers and known operations, and a Keras file is opened only if it
-# consists of the layers that exported networks have.)
+# One bit among millions of bytes was flipped. Without this check the file might have been loaded, and its predictions
+# might have been slightly different. (*Pickle* files, in which networks are often shared, can run any code when they
+# are loaded. This does not happen here: the record is text, ONNX files contain numbers and known operations, and a
+# Keras file is loaded only if it consists of the layers that exported networks have.)
 #
 # ## All of it in one command
 #
-# What you have done in this lesson, `tlcourse train` does without a notebook:
+# `tlcourse train` does the steps of this lesson without a notebook:
 #
 #     tlcourse train my_pictures --out my_model
 #
-# It says beforehand how long it will take, and when it is stopped half-way, the same command goes on from there. `make results`
-# has timed it on whole data sets:
+# It estimates beforehand how long it will take. If it is interrupted, run the same command again, and it resumes.
+# `make results` has timed it on whole data sets:
 
 # %%
 for name, job in tl.results("own_pictures.train").items():
@@ -318,15 +326,16 @@ print(f"predict: the first answer after {predicted['float32']['first_answer_ms']
 print(f"with --variant keras: after {predicted['keras']['first_answer_ms']} ms")
 
 # %% [markdown]
-# (The dogs are three breeds cut from ImageNet, which the network has seen before: an upper bound and no promise. Whole solar
-# cells are lesson 05's task.)
+# (The dogs are three breeds from ImageNet, which the network was pretrained on, so their accuracy has an optimistic
+# bias. The whole set of solar cells is the task of lesson 05.)
 #
 # ## Exercises
 #
 # ### Exercise 10.1: how many test pictures?
 #
-# Your network is right for nine of ten pictures, and you want to know that to two points: an interval, as the card's, that reaches
-# two points to each side. How many test pictures do you need? Up to five percent more is close enough.
+# Your network is right about nine in ten pictures, and you want to know this to two points: a 95 percent confidence
+# interval, as on the card, that reaches two points to each side. How many test pictures do you need? Up to five percent
+# more is close enough.
 #
 # Stuck? `tl.check.hint("10.1")` in a cell of its own gives the first of three hints.
 
@@ -342,9 +351,9 @@ tl.check("10.1", test_pictures)
 # %% [markdown]
 # ### Exercise 10.2: somebody else's split
 #
-# A colleague has made every picture of `pictures.test` a little smaller, "to have more of them", mixed these with the others, and
-# divided them all at random. `theirs` is what came out of it. How many pictures stand in their training *and* in their test
-# part?
+# A colleague has made a smaller copy of every picture in `pictures.test`, "to have more of them", mixed the copies with
+# the originals, and split all of them at random. The result is `theirs`. How many pictures are in both its training
+# *and* its test set?
 #
 # Stuck? `tl.check.hint("10.2")` in a cell of its own gives the first of three hints.
 
@@ -372,8 +381,8 @@ tl.check("10.2", in_both, theirs)
 # %% [markdown]
 # ### Exercise 10.3: read the record
 #
-# `exported.record["test"]` holds what the card says. Two numbers out of it: which share of the *defective* test cells was found,
-# and by how much is the accuracy above always answering the same? Both as shares, 0.1 for ten points.
+# `exported.record["test"]` has the numbers of the card. Compute two numbers from it: the recall of *defective* on the
+# test set, and by how much the accuracy is above the majority-class baseline. Give both as shares, 0.1 for ten points.
 #
 # Stuck? `tl.check.hint("10.3")` in a cell of its own gives the first of three hints.
 
@@ -399,13 +408,15 @@ shutil.rmtree(work)
 # %% [markdown]
 # ## Summary
 #
-# - Look first: what cannot be read, copies, balance, and what guessing gives. Nothing may be left out in silence.
-# - Divide by identity. A smaller copy on the other side is the most frequent lie in this trade.
-# - The simple thing first. What is more complicated has to be better, on validation, by more than one standard error.
-# - The test is read once, by what was chosen, and the result has an interval.
-# - Look at each class, and at the surest mistakes.
-# - A converted network is another network until it has been compared.
-# - The card goes with the file, and what it says was measured.
-# - What we measured: a drawer of solar cells, and few of them. Your pictures are something else.
+# - Look first: unreadable files, copies, class balance, and the majority-class baseline. Every file that is left out
+#   should be reported.
+# - Split by identity. A smaller copy in another split is a common form of **data leakage**.
+# - Start with the simple model. A more complicated one has to be better on the validation set by more than one standard
+#   error.
+# - Read the test set once, with the chosen network, and give the result with its confidence interval.
+# - Look at each class, and at the mistakes that the network is most confident about.
+# - Do not rely on a converted network before you have compared its predictions with the original's.
+# - The model card goes with the file, and its numbers were measured.
+# - What we measured: one small folder of solar cells. Your pictures are different.
 #
 # **Next:** your own folder. `tlcourse train my_pictures --out my_model`

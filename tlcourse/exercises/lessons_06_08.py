@@ -108,18 +108,18 @@ def number_of_tokens(answer, model):
 
 
 @rows("7.2", AnyAnswer())
-def nearest_review(answer, model, learned):
-    sentences = list(learned.sentences)
-    features = model.extract_features(learned.sentences)
+def nearest_review(answer, model, training):
+    sentences = list(training.sentences)
+    features = model.extract_features(training.sentences)
     products = features @ model.extract_features(WANTED)[0]
     cosines = products / np.linalg.norm(features, axis=1)
     cosines = cosines / np.linalg.norm(model.extract_features(WANTED)[0])
     nearest = cosines.argmax()
     if not isinstance(answer, str) or answer not in sentences:
-        raise unexpected(answer, "one sentence out of learned.sentences")
+        raise unexpected(answer, "one sentence out of training.sentences")
     index = sentences.index(answer)
     details = {"cosine": cosines[index], "best": cosines[nearest]}
-    yield "right", index == nearest, details | {"label": learned.label_names[index]}
+    yield "right", index == nearest, details | {"label": training.label_names[index]}
     yield "product", index == products.argmax()
     yield "otherwise", True, details
 

@@ -42,9 +42,9 @@ def _mean_of_the_best():
 
 
 @rows("9.2", Shares(*COLUMNS))
-def columns_mixed_up(answer, both, judged_wide):
+def columns_mixed_up(answer, both, validation_wide):
     require(both, "both", "score")
-    wide = Array().read(judged_wide, "2560 features per row", "judged_wide")
+    wide = Array().read(validation_wide, "2560 features per row", "validation_wide")
     labels = tl.load_dataset("solar").validation.labels
     order = np.random.default_rng(0).permutation(len(wide))
     right = {}
@@ -58,7 +58,7 @@ def columns_mixed_up(answer, both, judged_wide):
 
 
 @rows("9.3", AnyAnswer())
-def two_stacks(answer, wide, judged_wide):
+def two_stacks(answer, wide, validation_wide):
     stacks = dictionary(answer, (LEAKS, SOUND))
     for name, stack in stacks.items():
         require(stack, name, "cv", "final_estimator_", "named_estimators_")
@@ -70,8 +70,8 @@ def two_stacks(answer, wide, judged_wide):
     details = {
         "leaks": leaks.final_estimator_.coef_[0],
         "sound": sound.final_estimator_.coef_[0],
-        "leaking": leaks.score(judged_wide, labels),
-        "honest": sound.score(judged_wide, labels),
+        "leaking": leaks.score(validation_wide, labels),
+        "honest": sound.score(validation_wide, labels),
     }
     yield "right", True, details
 
