@@ -85,7 +85,7 @@ head_weights = head.get_weights()
 
 # %%
 def train(network, epochs=3):
-    """Fit, and then the accuracy on signs by other hands."""
+    """Train, and return the accuracy on the test set."""
     keras.utils.set_random_seed(0)
     network.fit(training_maps, training.labels, batch_size=20, epochs=epochs, verbose=0)
     answers = network.predict(test_maps, batch_size=50, verbose=0).argmax(axis=1)
@@ -306,7 +306,7 @@ pixels, other_pixels = (
 
 # %%
 def described_by(prepare, images):
-    """What the bare network makes of pixels that were prepared, ten at a time."""
+    """Features of the bare network for preprocessed pixels, ten pictures at a time."""
     parts = np.array_split(images, len(images) // 10)
     return np.concatenate([bare.predict_on_batch(prepare(part)) for part in parts])
 
