@@ -55,7 +55,7 @@ six_blocks = keras.Model(model.network.get_layer(model.blocks["block5c"][-1]).ou
 
 
 def new_network(head_weights=None):
-    """A copy of the six blocks, with a head for ten signs: a trained one, or a new one."""
+    """A copy of the six blocks, with a head for ten characters: a trained one, or a new one."""
     copy = keras.models.clone_model(six_blocks)
     copy.set_weights(six_blocks.get_weights())
     head = keras.layers.Dense(10, activation="softmax", name="new_head")

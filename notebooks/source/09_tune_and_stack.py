@@ -186,8 +186,8 @@ on_test = {
     "chosen probe": (probes.best_value, chosen_probe.score(test_features, solar.test.labels)),
     "chosen fine-tuning": (tunings.best_value, chosen_tuned.score(solar.test.images, solar.test.labels)),
 }
-for name, (validation, test) in on_test.items():
-    print(f"{name:18} validation {validation:.1%}, test {test:.1%}")
+for name, (on_validation, accuracy) in on_test.items():
+    print(f"{name:18} validation {on_validation:.1%}, test {accuracy:.1%}")
 
 # %% [markdown]
 # Compare with your three numbers. The validation score of a *chosen* trial is the highest of many, and so it is partly
