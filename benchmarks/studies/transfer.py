@@ -97,10 +97,8 @@ class RandomWeights:
         return outputs.argmax(axis=1)
 
     def _resized(self, images) -> np.ndarray:
-        pixels = np.stack([tl.pictures.resize(image, self._size) for image in images])
-        if pixels.ndim == 3:  # grey
-            pixels = pixels[..., np.newaxis]
-        return np.broadcast_to(pixels, (*pixels.shape[:3], 3))
+        copies = [tl.augment(image, ("as is",), self._size) for image in images]
+        return np.concatenate(copies)
 
 
 def solar_curve() -> dict:

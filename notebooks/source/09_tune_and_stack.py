@@ -161,9 +161,10 @@ title = "Twenty-four fine-tunings from the same start"
 tl.show.points(rates, scores, "learning rate", "validation accuracy", title, level=default_tuned)
 
 # %% [markdown]
-# No trial falls below the probe that it starts from, since the weights of the best epoch are kept and the probe counts
-# as epoch 0. Some learning rates look better than the default, by a few cells. Whether they really are, the validation
-# set cannot tell, because it has been used for too many comparisons.
+# The dotted line is the default fine-tuning. No trial falls below the *probe* that it starts from (the lowest points),
+# since the weights of the best epoch are kept and the probe counts as epoch 0. Some learning rates look better than the
+# default, by a few cells. Whether they really are, the validation set cannot tell, because it has been used for too
+# many comparisons.
 #
 # ## The test, read once
 #
@@ -368,8 +369,8 @@ for name in stacks:
 # - **Solar cells.** A second network gains about a point, side by side or averaged. Four blocks of the *first* network
 #   gain as much, and everything together hardly more.
 # - **Kanji.** Lite2, the more accurate network on ImageNet, is clearly the less accurate one here. Still, the average
-#   of the two is better than Lite0 alone, because their mistakes differ. The four blocks gain more, and the average of
-#   everything has the highest mean in the table.
+#   of the two is better than Lite0 alone, probably because their mistakes differ. The four blocks gain more on
+#   average, and *averaged, four blocks too* has the highest mean in the table.
 # - **Dogs.** Nearly every prediction is right already, so there is next to nothing to gain.
 # - **The stack** is nowhere better than the plain average by more than the standard deviation, and takes several times
 #   as long to fit. With four labels per character it has few predictions from which to estimate the weights of its
@@ -504,7 +505,7 @@ tl.check("9.3", two_stacks, wide, validation_wide)
 #   is real. On the solar cells none of it could be told from zero.
 # - The labels that a search needs for choosing can be used for training instead. On the solar cells that was worth
 #   more.
-# - On the Kanji, the choice of features mattered most: those of blocks before the last.
+# - On the Kanji, the choice of features gained most on average, with a large standard deviation.
 # - Averaged, two networks were one to two points better than the first alone, on cells and Kanji. No stack was better
 #   than the average by more than the standard deviation, and an average has no last classifier that could leak.
 # - A stack has to be trained on predictions for pictures that its members were not trained on.

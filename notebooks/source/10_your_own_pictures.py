@@ -22,10 +22,10 @@
 # ## A folder
 #
 # The course expects one folder with a subfolder for each class, named after the class, and the pictures in those.
-# Twenty pictures of each class are enough to start, a hundred are good.
+# Twenty pictures of each class are enough to start with; a hundred are better.
 #
-# Do you have such pictures? Then put your folder's path in place of the next three cells, and go on. (On Binder or
-# Colab: zip the folder, upload the zip file in the file browser, and run
+# Do you have such pictures? Run this lesson once as it is. Then run `tlcourse train FOLDER --out my_model`, which does
+# the same steps on your folder. (On Binder or Colab: zip the folder, upload the zip file in the file browser, and run
 # `tl.datasets.unpack("pictures.zip", "my_pictures")`.)
 #
 # If not, here is a realistic folder: some solar cells of lesson 00, those that the experts were sure of, and far more
@@ -101,7 +101,7 @@ examination
 
 # %% [markdown]
 # Note the line *baseline*. A classifier that always answers with the more frequent class is right that often. This is
-# the **majority-class baseline**: an accuracy below it is worth nothing, and one just above it not much.
+# the **majority-class baseline**: an accuracy below it is no evidence that anything was learned.
 #
 # Note *balance*, too. A network that is trained on three times as many cells of one class may become good at that class
 # and bad at the other, and its accuracy hardly shows it. We will look at each class separately.
@@ -205,7 +205,7 @@ for name, file in exported.record["files"].items():
 # it would have been left out. Conversion does go wrong sometimes, and without this comparison you would not notice.
 #
 # The small file is less than a third of the size, and faster. Where its prediction differs from that of Keras, it may
-# happen to be the right one: an accuracy that is one picture higher is not an improvement, by the rule above.
+# happen to be the right one: an accuracy that is one picture higher or lower shows nothing, by the rule above.
 #
 # ### How good is it?
 
@@ -272,8 +272,8 @@ table = subprocess.run(command, cwd=work, capture_output=True, text=True).stdout
 print(table)
 
 # %% [markdown]
-# Some of these predictions may be wrong, like the mistakes above. The question here is only whether the exported file
-# makes the same predictions as the network.
+# Some of these predictions may be wrong, like the mistakes above. The question here is only whether a new process makes
+# the same predictions from the file as this one.
 
 # %%
 predicted = [line.split(",")[1] for line in table.splitlines()[1:]]
