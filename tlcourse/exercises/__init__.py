@@ -13,12 +13,15 @@ import numpy as np
 
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
+from ..progress import running_cell
 from ..validation import shown
 from .progress import NAME, Progress
 from .table import Exercise, NotYet, exercises, find_exercise
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
 NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"
+# The first line of a solution: all that a folded cell shows, and "Run All" runs it.
+SOLUTION = "# Solution: click to open"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Check:
     ) -> Verdict:
         """Say whether an answer is right, and if not, why.
 
+        In a cell with a solution of the course nothing is counted.
+
         Parameters
         ----------
         number : str or float
@@ -75,7 +80,8 @@ class Check:
         if _is_missing(answer):
             return Verdict(exercise.number, NOT_ATTEMPTED)
         state, reason = _checked(exercise, answer, context)
-        if state != NOT_CHECKED:
+        is_learners = not running_cell().startswith(SOLUTION)
+        if state != NOT_CHECKED and is_learners:
             hints = self._hints.get(exercise.number, 0)
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
