@@ -4,8 +4,10 @@ pyproject.toml is the one place where a dependency is declared; requirements.txt
 follow it.
 """
 
+import json
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,23 @@ def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
         "tlcourse/data/results.json"
     }
     assert cards and needed <= wheel
+
+
+SWITCH = "etc/jupyter/jupyter_server_config.d/tlcourse.json"
+
+
+def test_every_way_to_install_switches_the_extension_of_jupyters_server_on(
+    tmp_path, monkeypatch
+):
+    """`make` and Binder install the checkout as editable; a wheel shares what that does."""
+    backend = pytest.importorskip("hatchling.build")
+    monkeypatch.chdir(ROOT)
+    name = backend.build_editable(str(tmp_path))
+    with zipfile.ZipFile(tmp_path / name) as installed:
+        (found,) = (path for path in installed.namelist() if path.endswith(SWITCH))
+        switched = json.loads(installed.read(found))["ServerApp"]["jpserver_extensions"]
+    assert found.split("/")[:2] == [f"tlcourse-{PROJECT['version']}.data", "data"]
+    assert switched == {"tlcourse.server": True}
 
 
 # --- requirements.txt ---

@@ -2,13 +2,15 @@
 
 Jupyter's server closes the connection on messages of more than 10 MB, without a word,
 and JupyterLab shows an error where a widget was whose kernel has ended. With this
-extension large uploads arrive, and a saved notebook has the widget's picture.
+extension large uploads arrive, and a saved notebook has the widget's picture. "Run All"
+does not run the solutions of lessons.
 """
 
 import os
 from typing import Any
 
-UPLOAD = "TLCOURSE_UPLOAD_MB"  # which kernels read, see `widgets.uploads`
+# Kernels read these, see `widgets.uploads` and `exercises.solutions`.
+UPLOAD, SOLUTIONS = "TLCOURSE_UPLOAD_MB", "TLCOURSE_SOLUTIONS"
 MEGABYTES = 100  # of a file that a widget takes
 MESSAGE = 10**9  # bytes; larger files than a widget takes have to arrive to be refused
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -21,7 +23,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     server.web_app.settings["websocket_max_message_size"] = MESSAGE
     server.contents_manager.register_pre_save_hook(without_views)
-    os.environ[UPLOAD] = str(MEGABYTES)  # kernels inherit it
+    os.environ[UPLOAD] = str(MEGABYTES)
+    os.environ.setdefault(SOLUTIONS, "twice")
 
 
 def without_views(model: dict, **_: Any) -> None:

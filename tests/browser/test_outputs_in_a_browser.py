@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlcourse.exercises.progress import Progress
+from tlcourse.exercises.solutions import FIRST_LINE, HELD_BACK
+
 pytestmark = pytest.mark.slow
 
 NAME = "outputs"
@@ -38,6 +41,9 @@ tuned = tl.fine_tune(
     model, some.images, some.labels, "head", validation=0, augmentations=1, epochs=3, cache=False
 )""",
 )
+STUB = 'tl.check("4.1", None)'
+SOLUTION = f'{FIRST_LINE}\ntl.check("4.1", 1_321_994)'
+CELLS = (*CELLS, STUB, SOLUTION)
 WIDGET, BAR, TRAINING = "TryYourOwn", "progress_bar(range", "tl.fine_tune"
 DEAD = "Error displaying widget"
 
@@ -85,6 +91,18 @@ def test_a_progress_bar_that_is_done_leaves_no_widget_and_nothing_red(notebook):
     for output in outputs_of(notebook, BAR):
         assert (output["output_type"], output["name"]) == ("stream", "stdout")
         assert "".join(output["text"]).strip() == ""
+
+
+def test_run_all_runs_no_solution_and_running_it_again_does_without_counting(notebook):
+    (held,) = outputs_of(notebook, FIRST_LINE)
+    assert "".join(held["text"]).strip() == HELD_BACK
+    notebook.select(FIRST_LINE)
+    notebook._run("notebook:run-cell")
+    notebook._run("notebook:run-cell")
+    (output,) = outputs_of(notebook, FIRST_LINE)
+    assert "".join(output["data"]["text/plain"]).startswith("Exercise 4.1: right.")
+    assert Progress.read() == Progress()
+    keep_picture(notebook.page, "solution")
 
 
 def give(cell, path):

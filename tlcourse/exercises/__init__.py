@@ -13,15 +13,13 @@ import numpy as np
 
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
-from ..progress import running_cell
 from ..validation import shown
+from . import solutions
 from .progress import NAME, Progress
 from .table import Exercise, NotYet, exercises, find_exercise
 
 NOT_ATTEMPTED, NOT_YET, RIGHT = "not attempted yet", "not yet", "right"
 NOT_CHECKED, NO_SUCH = "not checked", "no such exercise"
-# The first line of a solution: all that a folded cell shows, and "Run All" runs it.
-SOLUTION = "# Solution: click to open"
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class Check:
         if _is_missing(answer):
             return Verdict(exercise.number, NOT_ATTEMPTED)
         state, reason = _checked(exercise, answer, context)
-        is_learners = not running_cell().startswith(SOLUTION)
-        if state != NOT_CHECKED and is_learners:
+        if state != NOT_CHECKED and not solutions.is_running():
             hints = self._hints.get(exercise.number, 0)
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
@@ -173,3 +170,4 @@ def _is_missing(answer: Any) -> bool:
 
 
 check = Check()
+solutions.hold_back()
