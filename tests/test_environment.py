@@ -40,7 +40,10 @@ def requirements_of(*extras):
     return [Requirement(line) for group in groups for line in group]
 
 
-def lock_lines(file="requirements.txt"):
+LEARNERS, MAKERS = "requirements.txt", "requirements-dev.txt"
+
+
+def lock_lines(file=LEARNERS):
     """A lock as (requirement, hashes), one pair for each locked package."""
     text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [
@@ -72,7 +75,7 @@ def applies(requirement, environment):
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-def locked_versions(python, system, machine, file="requirements.txt"):
+def locked_versions(python, system, machine, file=LEARNERS):
     """The locked packages of one machine: canonical name to the list of versions whose markers hold there."""
     environment = marker_environment(python, system, machine)
     versions = {}
@@ -142,10 +145,11 @@ def test_every_way_to_install_switches_the_extension_of_jupyters_server_on(
 # --- requirements.txt ---
 
 
-def test_every_locked_package_has_an_exact_version_and_a_sha256():
+@pytest.mark.parametrize("file", [LEARNERS, MAKERS, "requirements-site.txt"])
+def test_every_locked_package_has_an_exact_version_and_a_sha256(file):
     careless = [
         str(requirement)
-        for requirement, hashes in lock_lines()
+        for requirement, hashes in lock_lines(file)
         if [s.operator for s in requirement.specifier] != ["=="]
         or not hashes
         or any(not re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in hashes)
@@ -155,12 +159,25 @@ def test_every_locked_package_has_an_exact_version_and_a_sha256():
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
-def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
-    locked = locked_versions(python, system, machine)
+@pytest.mark.parametrize(
+    ("files", "extras"),
+    [
+        ([LEARNERS], ["cpu", "learn", "distributed", "build"]),
+        ([LEARNERS, MAKERS], ["cpu", "learn", "distributed", "build", "dev"]),
+    ],
+)
+def test_the_locks_satisfy_every_declared_dependency(
+    python, system, machine, files, extras
+):
+    locked = {}
+    for file in files:
+        for name, versions in locked_versions(python, system, machine, file).items():
+            locked.setdefault(name, []).extend(versions)
+    assert [name for name, versions in locked.items() if len(set(versions)) > 1] == []
     environment = marker_environment(python, system, machine)
     unmet = [
         str(requirement)
-        for requirement in requirements_of("cpu", "learn", "distributed", "dev")
+        for requirement in requirements_of(*extras)
         if applies(requirement, environment)
         and not any(
             v in requirement.specifier
@@ -168,6 +185,13 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
         )
     ]
     assert unmet == []
+
+
+def test_a_learner_installs_nothing_that_only_tests_and_builds_need():
+    learners = {canonicalize_name(locked.name) for locked, _ in lock_lines()}
+    makers = {canonicalize_name(locked.name) for locked, _ in lock_lines(MAKERS)}
+    tools = {"pytest", "pytest-cov", "nbval", "ruff", "mypy", "hypothesis", "jupytext"}
+    assert tools <= makers and not makers & learners
 
 
 # --- environment.yml and binder/ ---
