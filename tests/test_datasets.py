@@ -14,7 +14,7 @@ from tlcourse.datasets.core import Split
 from tlcourse.errors import DamagedFile, DatasetUnavailable, UserInputError
 from tlcourse.features.pictures import Pictures
 
-BUNDLED = ["digits", "kanji", "stamps", "solar", "reviews", "samples"]
+BUNDLED = ["digits", "kanji", "stamps", "solar", "reviews", "words", "samples"]
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,11 @@ def loaded():
 
 
 def contents(split):
-    """SHA-256 of each picture, or of each sentence."""
+    """SHA-256 of each picture, recording or sentence."""
     if isinstance(split.inputs, Pictures):
         rows = [path.read_bytes() for path in split.inputs.paths]
+    elif split.kind == "recordings":
+        rows = [path.read_bytes() for path in split.inputs]
     elif split.kind == "sentences":
         rows = [text.encode() for text in split.inputs]
     else:
@@ -49,6 +51,7 @@ FINGERPRINTS = {
     "stamps": "e680428070c92d19",
     "solar": "d2c50482d880635a",
     "reviews": "7d60148b18f17fde",
+    "words": "0fdb7e23142b96cf",
     "samples": "a3127f7b7fd106af",
 }
 
