@@ -274,8 +274,8 @@ raise ModuleNotFoundError(
     "an environment of your own, `pip install '.[cpu,learn,distributed]'`, and open the lesson from there."
 )"""
 # Lesson → a package that it alone needs, and what brings that on Colab.
-ALSO = {"09_tune_and_stack": "optuna", "11_past_one_machine": "distributed"}
-EXTRA = {"11_past_one_machine": "[distributed]"}
+ALSO = {"10_tune_and_stack": "optuna", "12_past_one_machine": "distributed"}
+EXTRA = {"12_past_one_machine": "[distributed]"}
 THEN = {"07_bert_to_sentiment": 'get_ipython().system("tlcourse fetch minilm")'}
 
 

@@ -661,10 +661,10 @@ def better_than_chance():
     }
 
 
-# --- lesson 08 ---
+# --- lesson 09 ---
 
 
-@example("8.1")
+@example("9.1")
 def who_should_wait():
     right = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
     return (), {
@@ -678,7 +678,7 @@ def who_should_wait():
     }
 
 
-@example("8.2")
+@example("9.2")
 def mended():
     import keras
 
@@ -719,7 +719,7 @@ def mended():
     }
 
 
-@example("8.3")
+@example("9.3")
 def larger_test():
     rng = np.random.default_rng(0)
     correct = (rng.random(656) + 0.6 * rng.random((31, 656))) < 1.0
@@ -745,10 +745,10 @@ def larger_test():
     }
 
 
-# --- lesson 09 ---
+# --- lesson 10 ---
 
 
-@example("9.1")
+@example("10.1")
 def mean_of_the_best():
     right = np.random.default_rng(0).binomial(197, 0.75, size=(10_000, 40))
     return (), {
@@ -775,7 +775,7 @@ def two_networks():
     return pairs
 
 
-@example("9.2")
+@example("10.2")
 def columns_mixed_up():
     wide, labels, validation_wide, validation = two_networks()
     both = tl.train_classifier(wide, labels)
@@ -798,7 +798,7 @@ def columns_mixed_up():
     }
 
 
-@example("9.3")
+@example("10.3")
 def two_stacks():
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import StackingClassifier
@@ -836,10 +836,10 @@ def two_stacks():
     }
 
 
-# --- lesson 10 ---
+# --- lesson 11 ---
 
 
-@example("10.1")
+@example("11.1")
 def number_of_test_pictures():
     return (), {
         "right": 865,
@@ -849,7 +849,7 @@ def number_of_test_pictures():
     }
 
 
-@example("10.2")
+@example("11.2")
 def pictures_in_both():
     from PIL import Image
 
@@ -872,7 +872,7 @@ def pictures_in_both():
     }
 
 
-@example("10.3")
+@example("11.3")
 def numbers_of_the_record():
     classes = {
         "functional": {"pictures": 30, "right": 28},
@@ -895,7 +895,7 @@ def numbers_of_the_record():
     }
 
 
-# --- lesson 11 ---
+# --- lesson 12 ---
 
 MEASURED = {
     "dask_2": {"pictures_per_second": 80.0},
@@ -904,7 +904,7 @@ MEASURED = {
 }
 
 
-@example("11.1")
+@example("12.1")
 def hours_on_fifty_machines():
     hours = 100e6 / (50 * 80) / 3600
     return (MEASURED,), {
@@ -916,7 +916,7 @@ def hours_on_fifty_machines():
     }
 
 
-@example("11.2")
+@example("12.2")
 def terabytes_of_features():
     return (MEASURED,), {
         "right": 0.3,
@@ -927,7 +927,7 @@ def terabytes_of_features():
     }
 
 
-@example("11.3")
+@example("12.3")
 def usable_rows():
     features = np.ones((6, 3), np.float32)
     features[[1, 4]] = np.nan

@@ -22,7 +22,7 @@ from PIL import Image
 from tlcourse.distributed import compute_features, local_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSON = ROOT / "notebooks" / "source" / "11_past_one_machine.py"
+LESSON = ROOT / "notebooks" / "source" / "12_past_one_machine.py"
 ONE = {"n_workers": 1, "threads_per_worker": 1}
 
 
@@ -49,7 +49,7 @@ def without_tls(folder):
 
 @contextmanager
 def of_the_lesson():
-    """The cluster of lesson 11, started by the lesson's own cells."""
+    """The cluster of lesson 12, started by the lesson's own cells."""
     marks, names = ("\nwork = ", "LocalCluster("), {}
     cells = code_cells(LESSON)
     folder, cluster = (c for c in cells if any(mark in c for mark in marks))
@@ -61,7 +61,7 @@ def of_the_lesson():
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """A cluster as Dask starts it by default, the course's, and that of lesson 11."""
+    """A cluster as Dask starts it by default, the course's, and that of lesson 12."""
     ways = {
         "default": without_tls(tmp_path_factory.mktemp("dask")),
         "course": local_cluster(**ONE),
@@ -114,7 +114,7 @@ def test_every_cluster_in_the_repository_is_started_with_tls():
     """But for the one above that is attacked."""
     expected = {
         "tlcourse/distributed/cluster.py",
-        "notebooks/source/11_past_one_machine.py",
+        "notebooks/source/12_past_one_machine.py",
     }
     found = set()
     for folder in ("tlcourse", "notebooks", "benchmarks", "tests", "docs"):

@@ -107,7 +107,7 @@ def test_sentences_of_the_rows_own_errors_are_passed_on(
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(0.1, "0.1"), (10.1, "10.1"), (" 0.1 ", "0.1"), (np.float32(0.1), "0.1")],
+    [(0.1, "0.1"), (10.1, "11.1"), (" 0.1 ", "0.1"), (np.float32(0.1), "0.1")],
 )
 def test_a_number_may_be_text_or_a_number(check, number, expected):
     assert check(number, None).number == expected
@@ -118,8 +118,8 @@ def test_a_number_may_be_text_or_a_number(check, number, expected):
     ("number", "near"),
     [
         ("7.7", "7.1, 7.2, 7.3"),
-        ("", "0.1 to 11.3"),
-        (float("nan"), "0.1 to 11.3"),
+        ("", "0.1 to 12.3"),
+        (float("nan"), "0.1 to 12.3"),
     ],
 )
 def test_an_unknown_exercise_is_answered_with_the_near_ones(

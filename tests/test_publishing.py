@@ -39,7 +39,7 @@ def run_cell(code, *, colab, importable=False):
 
 
 @pytest.mark.parametrize("colab", [False, True])
-@pytest.mark.parametrize("lesson", [LESSONS[0], "09_tune_and_stack"])
+@pytest.mark.parametrize("lesson", [LESSONS[0], "10_tune_and_stack"])
 def test_without_a_verified_address_the_set_up_cell_installs_nothing(lesson, colab):
     done = run_cell(build.set_up(lesson, None), colab=colab)
     assert (done.returncode, done.stdout) == (1, "")

@@ -272,10 +272,10 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
 # | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
 # | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |
-# | [08](08_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
-# | [09](09_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
-# | [10](10_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
-# | [11](11_past_one_machine.ipynb) | Past one machine: the same job on many |
+# | [09](09_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
+# | [10](10_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
+# | [11](11_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
+# | [12](12_past_one_machine.ipynb) | Past one machine: the same job on many |
 #
 # <details><summary>Glossary: the terms of the course</summary>
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10 · Your own pictures
+# # 11 · Your own pictures
 #
 # From a folder of your pictures to an exported network that anyone can use, with a model card that says how far to
 # trust it. You use every step of the course again here, in the order of a real job.
@@ -173,7 +173,7 @@ print(f"{gain.net} ± {gain.standard_error:.1f}: keep the {'fine-tuned network' 
 # ## Judge, once
 #
 # So far nothing has been evaluated on the test set. Now we read it, once, with the one network that was chosen. If you
-# look at the result, go back, change something and look again, you have begun to choose by the test set (lesson 08
+# look at the result, go back, change something and look again, you have begun to choose by the test set (lesson 09
 # shows what that costs).
 #
 # The evaluation is part of the export, so that the model card states what was measured.
@@ -331,31 +331,31 @@ print(f"with --variant keras: after {predicted['keras']['first_answer_ms']} ms")
 #
 # ## Exercises
 #
-# ### Exercise 10.1: how many test pictures?
+# ### Exercise 11.1: how many test pictures?
 #
 # Your network is right about nine in ten pictures, and you want to know this to two points: a 95 percent confidence
 # interval, as on the card, that reaches two points to each side. How many test pictures do you need? Up to five percent
 # more is close enough.
 #
-# Stuck? `tl.check.hint("10.1")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("11.1")` in a cell of its own gives the first of three hints.
 
 # %%
 test_pictures = None  # replace None
 
-tl.check("10.1", test_pictures)
+tl.check("11.1", test_pictures)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 test_pictures = 1.96**2 * 0.9 * 0.1 / 0.02**2
-tl.check("10.1", test_pictures)
+tl.check("11.1", test_pictures)
 
 # %% [markdown]
-# ### Exercise 10.2: somebody else's split
+# ### Exercise 11.2: somebody else's split
 #
 # A colleague has made a smaller copy of every picture in `pictures.test`, "to have more of them", mixed the copies with
 # the originals, and split all of them at random. The result is `theirs`. How many pictures are in both its training
 # *and* its test set?
 #
-# Stuck? `tl.check.hint("10.2")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("11.2")` in a cell of its own gives the first of three hints.
 
 # %%
 import numpy as np
@@ -369,33 +369,33 @@ theirs = {"train": [everything[i] for i in shuffled[20:]], "test": [everything[i
 # %%
 in_both = None  # replace None
 
-tl.check("10.2", in_both, theirs)
+tl.check("11.2", in_both, theirs)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 try:
     tl.checks.assert_disjoint(theirs["train"], theirs["test"])
 except tl.checks.LeakageError as error:
     in_both = len(error.pairs)
-tl.check("10.2", in_both, theirs)
+tl.check("11.2", in_both, theirs)
 
 # %% [markdown]
-# ### Exercise 10.3: read the record
+# ### Exercise 11.3: read the record
 #
 # `exported.record["test"]` has the numbers of the card. Compute two numbers from it: the recall of *defective* on the
 # test set, and by how much the accuracy is above the majority-class baseline. Give both as shares, 0.1 for ten points.
 #
-# Stuck? `tl.check.hint("10.3")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("11.3")` in a cell of its own gives the first of three hints.
 
 # %%
 read = {"defective found": None, "above guessing": None}  # replace both None
 
-tl.check("10.3", read, exported)
+tl.check("11.3", read, exported)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 defective = test["classes"]["defective"]
 read["defective found"] = defective["right"] / defective["pictures"]
 read["above guessing"] = test["accuracy"] - test["baseline"]
-tl.check("10.3", read, exported)
+tl.check("11.3", read, exported)
 
 # %% [markdown]
 # ## Tidy up

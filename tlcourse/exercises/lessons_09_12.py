@@ -1,4 +1,4 @@
-"""Lessons 09 to 11: what the answers are compared with."""
+"""Lessons 09 to 12: what the answers are compared with."""
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ..datasets.same_pictures import as_collections, find_pairs
 from .table import (
     AnyAnswer,
     Array,
+    Network,
     Number,
     Shares,
     dictionary,
@@ -19,14 +20,122 @@ from .table import (
     whole_number,
 )
 
-# --- 09, Tune and stack ---
+# --- 09, The misuse lab ---
+
+NUMERALS, CUT = 10, "block6c"
+COLLEAGUES = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
+FACTS = {  # verdict → what is true where that verdict is wrong
+    "batch norm": "its batch norms are frozen, all of them",
+    "loss": "its loss expects what its last layer outputs",
+    "new head": "its head is not as it was initialised any more",
+    "nothing": "a check has something to say",
+}
+TRAINED = ("block7a", "head", "your layers")  # in 9.2; the last: frozen_report's name
+HIGHEST_RATE = 2e-3
+TESTED, SMALLER, SPLITS = 300, 100, 200
+SIMILAR = 0.008  # what other seeds may change in the mean, at most
+EXACT = 1e-9
+
+
+def networks_of_colleagues(model):
+    """Name → a compiled network for ten characters; three of the four have a mistake.
+
+    Parameters
+    ----------
+    model : PretrainedModel
+
+    Returns
+    -------
+    dict of str to keras.Model
+    """
+    import keras
+
+    cut = model.network.get_layer(model.blocks[CUT][-1]).output
+    tail = keras.Model(cut, model.network.output)
+    return {name: _with_fault(tail, fault) for name, fault in COLLEAGUES.items()}
+
+
+def _with_fault(tail, fault):
+    """A copy of the blocks behind the cut, with a new last layer, and this fault."""
+    import keras
+
+    copy = keras.models.clone_model(tail)
+    copy.set_weights(tail.get_weights())
+    activation = None if fault == "loss" else "softmax"
+    last = keras.layers.Dense(NUMERALS, activation, name="last")
+    network = keras.Model(copy.inputs, last(copy.output))
+    if fault != "new head":  # as after training
+        last.bias.assign(np.linspace(-0.1, 0.1, NUMERALS))
+    for layer in network.layers:
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = fault == "batch norm" or not is_norm
+    network.compile(keras.optimizers.Adam(5e-4), "sparse_categorical_crossentropy")
+    return network
+
+
+@rows("9.1", AnyAnswer())
+def who_should_wait(answer):
+    verdicts = dictionary(answer, tuple(COLLEAGUES))
+    yield "no verdict", not set(verdicts.values()) <= set(FACTS)
+    wrong = [name for name, fault in COLLEAGUES.items() if verdicts[name] != fault]
+    yield "right", not wrong
+    facts = "; ".join(f"{name}: {FACTS[verdicts[name]]}" for name in wrong)
+    yield "otherwise", True, {"facts": facts}
+
+
+@rows("9.2", Network())
+def mended(network):
+    report = tl.checks.frozen_report(network)
+    yield "warning", bool(report.warnings), {"warning": (*report.warnings, "")[0]}
+    states = {row.block: row.state for row in report.rows}
+    yield "another network", not set(TRAINED) <= set(states)
+    for block, state in states.items():
+        details = {"block": block, "state": state}
+        if block in TRAINED:
+            yield "frozen", state != "trainable", details
+        else:
+            yield "trainable", state != "frozen", details
+    yield "not compiled", not network.compiled
+    rate = float(network.optimizer.learning_rate)
+    yield "rate", not 0 < rate <= HIGHEST_RATE, {"rate": rate}
+    counts = {"trainable": report.trainable, "parameters": report.parameters}
+    yield "right", True, counts
+
+
+@rows("9.3", AnyAnswer())
+def larger_test(answer, correct):
+    bias = share(minimum=-1).read(answer, "one number between 0 and 1")
+    expected = "an array of True and False, one row per probe"
+    correct = Array().read(correct, expected, "correct")
+    splits, smaller = _biases(correct, TESTED), _biases(correct, SMALLER).mean()
+    right = splits.mean()
+    one_split = np.abs(splits - bias).min() < EXACT and abs(bias - right) > EXACT
+    yield "one split", one_split, {"low": splits.min(), "high": splits.max()}
+    nearest = min(SIMILAR, right / 2, abs(bias - smaller))
+    points = {"points": 100 * right, "smaller": 100 * smaller}
+    yield "right", abs(bias - right) <= nearest, points
+    yield "otherwise", True, {"answer": bias}
+
+
+def _biases(correct, tested):
+    """Reported less true accuracy of the best by a test of so many cells, per split."""
+    biases = []
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(correct.shape[1])
+        reported = correct[:, order[:tested]].mean(axis=1)
+        best = reported.argmax()
+        biases.append(reported[best] - correct[best, order[tested:]].mean())
+    return np.array(biases)
+
+
+# --- 10, Tune and stack ---
 
 CLASSIFIERS, PROBABILITY, CELLS = 40, 0.75, 197
 COLUMNS = {"lite0": slice(0, 1280), "lite2": slice(1280, 2560)}
 LEAKS, SOUND = "leaks", "does not leak"
 
 
-@rows("9.1", share())
+@rows("10.1", share())
 def mean_of_the_best(answer):
     best = _mean_of_the_best()
     yield "right", best, {"best": best, "points": 100 * (best - PROBABILITY)}
@@ -41,7 +150,7 @@ def _mean_of_the_best():
     return float(at_least.sum() / CELLS)
 
 
-@rows("9.2", Shares(*COLUMNS))
+@rows("10.2", Shares(*COLUMNS))
 def columns_mixed_up(answer, both, validation_wide):
     require(both, "both", "score")
     wide = Array().read(validation_wide, "2560 features per row", "validation_wide")
@@ -57,7 +166,7 @@ def columns_mixed_up(answer, both, validation_wide):
     yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
 
 
-@rows("9.3", AnyAnswer())
+@rows("10.3", AnyAnswer())
 def two_stacks(answer, wide, validation_wide):
     stacks = dictionary(answer, (LEAKS, SOUND))
     for name, stack in stacks.items():
@@ -76,7 +185,7 @@ def two_stacks(answer, wide, validation_wide):
     yield "right", True, details
 
 
-# --- 10, Your own pictures ---
+# --- 11, Your own pictures ---
 
 ACCURACY, HALF_WIDTH = 0.9, 0.02  # and how precisely it is to be known
 FEWEST, MOST = 0.99, 1.05  # of the pictures needed: rounded, or a few more
@@ -88,7 +197,7 @@ def needed(half_width, errors=1.96):
     return errors**2 * ACCURACY * (1 - ACCURACY) / half_width**2
 
 
-@rows("10.1", Number(minimum=1))
+@rows("11.1", Number(minimum=1))
 def number_of_test_pictures(answer):
     right = needed(HALF_WIDTH)
     yield "right", FEWEST * right <= answer <= MOST * right, {"needed": right}
@@ -97,7 +206,7 @@ def number_of_test_pictures(answer):
     yield "otherwise", True, {"points": 100 * half_width}
 
 
-@rows("10.2", whole_number())
+@rows("11.2", whole_number())
 def pictures_in_both(answer, theirs):
     pairs = _pairs(theirs)
     yield "right", pairs, {"tested": len(theirs["test"])}
@@ -112,7 +221,7 @@ def _pairs(theirs):
     raise unexpected(theirs, "the lesson's two parts; run their cell again", "theirs")
 
 
-@rows("10.3", Shares(FOUND, ABOVE, minimum=-1))
+@rows("11.3", Shares(FOUND, ABOVE, minimum=-1))
 def numbers_of_the_record(answer, exported):
     test = exported.record["test"]
     shares = {name: c["right"] / c["pictures"] for name, c in test["classes"].items()}
@@ -123,12 +232,12 @@ def numbers_of_the_record(answer, exported):
     yield "functional", wrong and near(answer[FOUND], shares["functional"])
 
 
-# --- 11, Past one machine ---
+# --- 12, Past one machine ---
 
 PICTURES, MACHINES = 100e6, 50
 
 
-@rows("11.1", Number(relative=0.02))
+@rows("12.1", Number(relative=0.02))
 def hours_on_fifty_machines(answer, measured):
     speed = measured["dask_2"]["pictures_per_second"]
     hours = PICTURES / (MACHINES * speed) / 3600
@@ -138,7 +247,7 @@ def hours_on_fifty_machines(answer, measured):
     yield "otherwise", True, {"speed": speed}
 
 
-@rows("11.2", Number(relative=0.02))
+@rows("12.2", Number(relative=0.02))
 def terabytes_of_features(answer, measured):
     terabytes = PICTURES * measured["bytes_a_picture"] / 1e12
     files = PICTURES * measured["file_bytes_a_picture"] / 1e12
@@ -148,7 +257,7 @@ def terabytes_of_features(answer, measured):
     yield "unit", terabytes * 1e6
 
 
-@rows("11.3", Array())
+@rows("12.3", Array())
 def usable_rows(mask, features):
     usable = np.isfinite(features).all(axis=1)
     yield "indices", np.array_equal(mask, np.flatnonzero(usable))

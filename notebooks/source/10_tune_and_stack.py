@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 09 · Tune and stack
+# # 10 · Tune and stack
 #
 # Two ways to get a little more out of features that you have: search over hyperparameters, and combine several
 # networks. Both are quick here, since the frozen part is computed once. You measure how much each of them gains, and
@@ -401,7 +401,7 @@ tl.show.points(
 #
 # A stack is only as good as the predictions that its last classifier is trained on: they have to be predictions for
 # *new* pictures. If they are for the members' own training pictures, the last classifier gives the highest weight to
-# the member that overfits most. In exercise 9.3 you make this mistake on purpose.
+# the member that overfits most. In exercise 10.3 you make this mistake on purpose.
 #
 # Random folds are not enough where pictures belong together in groups: characters of one font, cells of one module,
 # photographs of one animal. A group that is on both sides of a split is called **group leakage**. How accurate is a
@@ -424,55 +424,55 @@ for name, accuracies in tl.results("tuning.folds").items():
 #
 # ## Exercises
 #
-# ### Exercise 9.1: the luck of the best
+# ### Exercise 10.1: the luck of the best
 #
 # Forty classifiers are equally good: each is right about a new cell with probability 0.75, independently of the others.
 # All are evaluated on as many validation cells as above, 197. What is the accuracy of the *best* of the forty there, on
 # average over many repetitions? Guess first, then simulate it with `rng.binomial`.
 #
-# Stuck? `tl.check.hint("9.1")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("10.1")` in a cell of its own gives the first of three hints.
 
 # %%
 rng = np.random.default_rng(0)
 mean_of_the_best = None  # replace None
 
-tl.check("9.1", mean_of_the_best)
+tl.check("10.1", mean_of_the_best)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 right = rng.binomial(197, 0.75, size=(10_000, 40))  # repetitions × classifiers
 mean_of_the_best = right.max(axis=1).mean() / 197
-tl.check("9.1", mean_of_the_best)
+tl.check("10.1", mean_of_the_best)
 
 # %% [markdown]
 # All of them are right three times out of four on the test set. (The trials of a search are similar to each other, so
 # the optimistic bias of the best is smaller. In the table of the five splits it is what was promised minus what was
 # kept.)
 #
-# ### Exercise 9.2: whom does it listen to?
+# ### Exercise 10.2: whom does it listen to?
 #
 # `both` is one probe on all columns. To find out which network it relies on more, shuffle one network's columns between
 # the cells: take these columns in the order `order`, and leave the other network's columns as they are. The more
 # accuracy is lost, the more those columns mattered (this is *permutation importance*). Compute the validation accuracy
 # with each network's columns shuffled.
 #
-# Stuck? `tl.check.hint("9.2")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("10.2")` in a cell of its own gives the first of three hints.
 
 # %%
 both = tl.train_classifier(wide, training.labels)
 order = np.random.default_rng(0).permutation(len(validation))
 mixed_up = {"lite0": None, "lite2": None}  # replace both None
 
-tl.check("9.2", mixed_up, both, validation_wide)
+tl.check("10.2", mixed_up, both, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for name, columns in {"lite0": lite0, "lite2": lite2}.items():
     rows = validation_wide.copy()
     rows[:, columns] = validation_wide[order, columns]
     mixed_up[name] = both.score(rows, validation.labels)
-tl.check("9.2", mixed_up, both, validation_wide)
+tl.check("10.2", mixed_up, both, validation_wide)
 
 # %% [markdown]
-# ### Exercise 9.3: a stack that leaks, and one that does not
+# ### Exercise 10.3: a stack that leaks, and one that does not
 #
 # The stack has two members: our probe on the first network's columns, and a *nearest neighbour* classifier, which
 # predicts the label of the most similar training cell. On its own training cells it is always right. Make two stacks of
@@ -480,7 +480,7 @@ tl.check("9.2", mixed_up, both, validation_wide)
 # trained on predictions for held-out cells, and one that leaks. For the second, fit the members first and pass
 # `cv="prefit"`. Look at the weights that the check reports: the accuracies may differ by only a cell or two.
 #
-# Stuck? `tl.check.hint("9.3")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("10.3")` in a cell of its own gives the first of three hints.
 
 # %%
 from sklearn.neighbors import KNeighborsClassifier
@@ -488,13 +488,13 @@ from sklearn.neighbors import KNeighborsClassifier
 pair = [("probe", on(lite0)), ("neighbour", on(lite0, KNeighborsClassifier(1)))]
 two_stacks = {"leaks": None, "does not leak": None}  # replace both None
 
-tl.check("9.3", two_stacks, wide, validation_wide)
+tl.check("10.3", two_stacks, wide, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 two_stacks["does not leak"] = StackingClassifier(pair, LogisticRegression(), cv=folds).fit(wide, training.labels)
 fitted = [(name, member.fit(wide, training.labels)) for name, member in pair]
 two_stacks["leaks"] = StackingClassifier(fitted, LogisticRegression(), cv="prefit").fit(wide, training.labels)
-tl.check("9.3", two_stacks, wide, validation_wide)
+tl.check("10.3", two_stacks, wide, validation_wide)
 
 # %% [markdown]
 # ## Summary
@@ -509,7 +509,7 @@ tl.check("9.3", two_stacks, wide, validation_wide)
 # - Averaged, two networks were one to two points better than the first alone, on cells and Kanji. No stack was better
 #   than the average by more than the standard deviation, and an average has no last classifier that could leak.
 # - A stack has to be trained on predictions for pictures that its members were not trained on.
-# - When two ways are within one standard error of each other (lesson 10 has the rule), take the simpler one. Often that
+# - When two ways are within one standard error of each other (lesson 11 has the rule), take the simpler one. Often that
 #   is the plain linear probe.
 # - What we measured: five splits of three data sets, two networks of one family, and searches of a few dozen trials.
 #   Networks that differ more may gain more from being combined.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 11 · Past one machine
+# # 12 · Past one machine
 #
 # The same job for more pictures than one machine can process in the time you have. The work is distributed over several
 # machines, some of them fail on the way, and the result is the same as that of one machine, bit for bit.
@@ -365,54 +365,54 @@ for machines in (1, 10, 50, 500):
 #
 # ## Exercises
 #
-# ### Exercise 11.1: fifty machines
+# ### Exercise 12.1: fifty machines
 #
 # How many hours do one hundred million pictures take on 50 machines like the one measured, each with two workers? Use
 # `measured`.
 #
-# Stuck? `tl.check.hint("11.1")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("12.1")` in a cell of its own gives the first of three hints.
 
 # %%
 hours_on_fifty = None  # replace None
 
-tl.check("11.1", hours_on_fifty, measured)
+tl.check("12.1", hours_on_fifty, measured)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 hours_on_fifty = 100e6 / (50 * measured["dask_2"]["pictures_per_second"]) / 3600
-tl.check("11.1", hours_on_fifty, measured)
+tl.check("12.1", hours_on_fifty, measured)
 
 # %% [markdown]
-# ### Exercise 11.2: how many terabytes?
+# ### Exercise 12.2: how many terabytes?
 #
 # How much disk space do the features of one hundred million pictures take, in the shards?
 #
-# Stuck? `tl.check.hint("11.2")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("12.2")` in a cell of its own gives the first of three hints.
 
 # %%
 terabytes = None  # replace None
 
-tl.check("11.2", terabytes, measured)
+tl.check("12.2", terabytes, measured)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 terabytes = 100e6 * measured["bytes_a_picture"] / 1e12
-tl.check("11.2", terabytes, measured)
+tl.check("12.2", terabytes, measured)
 
 # %% [markdown]
-# ### Exercise 11.3: rows that may be used
+# ### Exercise 12.3: rows that may be used
 #
 # `features` are those of the folder with the damaged picture. Before you train a classifier on them, the row without
 # features has to be removed, and its label with it. Make one boolean array that selects the rows for both.
 #
-# Stuck? `tl.check.hint("11.3")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("12.3")` in a cell of its own gives the first of three hints.
 
 # %%
 usable = None  # replace None
 
-tl.check("11.3", usable, features)
+tl.check("12.3", usable, features)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 usable = np.isfinite(features).all(axis=1)
-tl.check("11.3", usable, features)
+tl.check("12.3", usable, features)
 
 # %% [markdown]
 # ## Tidy up

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 08 · The misuse lab
+# # 09 · The misuse lab
 #
 # Some mistakes are made by nearly everybody once, and Keras gives no warning of them. Here you make eight of them on
 # purpose, see what each costs, and meet the check that would have warned you.
@@ -688,36 +688,36 @@ print(f"Checks spoke in {spoke} of {wrong_runs} wrong runs, and in {false_alarms
 #
 # ## Exercises
 #
-# ### Exercise 8.1: who should wait?
+# ### Exercise 9.1: who should wait?
 #
 # Four colleagues have each built a network for the ten numerals, with a head that they say is trained, and are about to
 # call `fit`. Who should wait, and for what? The verdicts are `"batch norm"`, `"loss"`, `"new head"` and `"nothing"`.
 #
-# Stuck? `tl.check.hint("8.1")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("9.1")` in a cell of its own gives the first of three hints.
 
 # %%
-from tlcourse.exercises.lessons_06_08 import networks_of_colleagues
+from tlcourse.exercises.lessons_09_12 import networks_of_colleagues
 
 colleagues = networks_of_colleagues(model)
 verdicts = {"Ada": None, "Ben": None, "Cleo": None, "Dora": None}  # replace None
 
-tl.check("8.1", verdicts)
+tl.check("9.1", verdicts)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 for name, network in colleagues.items():
     print(name, tl.checks.frozen_report(network).warnings)
 
 verdicts = {"Ada": "loss", "Ben": "nothing", "Cleo": "batch norm", "Dora": "new head"}
-tl.check("8.1", verdicts)
+tl.check("9.1", verdicts)
 
 # %% [markdown]
-# ### Exercise 8.2: mend it
+# ### Exercise 9.2: mend it
 #
 # This network is about to be trained on our numerals, and nearly everything is wrong with it. Mend it: only `block7a`,
 # the block behind it and the last layer should be trainable; `head_weights` are those of a trained head; and head, loss
 # and learning rate should fit.
 #
-# Stuck? `tl.check.hint("8.2")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("9.2")` in a cell of its own gives the first of three hints.
 
 # %%
 patient = new_network()
@@ -727,30 +727,30 @@ patient.compile(keras.optimizers.Adam(0.05), keras.losses.SparseCategoricalCross
 
 mended = None  # replace None by patient, when it is mended
 
-tl.check("8.2", mended)
+tl.check("9.2", mended)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 patient.get_layer("new_head").set_weights(head_weights)
 tl.freeze(patient, up_to="block6d")
 patient.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy")
-tl.check("8.2", patient)
+tl.check("9.2", patient)
 
 # %% [markdown]
-# ### Exercise 8.3: a larger test
+# ### Exercise 9.3: a larger test
 #
 # With a test set of a hundred cells, the reported accuracy of the best of thirty-one probes is too high. By how much is
 # it with three hundred cells? Give the mean over many random test sets, as a share.
 #
-# Stuck? `tl.check.hint("8.3")` in a cell of its own gives the first of three hints.
+# Stuck? `tl.check.hint("9.3")` in a cell of its own gives the first of three hints.
 
 # %%
 bias_of_300 = None  # replace None
 
-tl.check("8.3", bias_of_300, correct)
+tl.check("9.3", bias_of_300, correct)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 bias_of_300 = np.mean([optimistic_bias(tested=300, seed=seed) for seed in range(200)])
-tl.check("8.3", bias_of_300, correct)
+tl.check("9.3", bias_of_300, correct)
 
 # %% [markdown]
 # ## Summary
