@@ -5,7 +5,7 @@
 # they are measured on three data sets, against networks that start from random weights. You will see where the promises
 # hold, and where they do not.
 #
-# **Minutes:** about 30 · **Needs:** nothing from the internet
+# **Minutes:** about 25 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.

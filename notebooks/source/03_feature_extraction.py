@@ -5,7 +5,7 @@
 # helper; look at what the features know; and ask of each data set what tutorials often leave out: has the network seen
 # it before?
 #
-# **Minutes:** about 35 · **Needs:** nothing from the internet; the dog photographs of the last section are optional
+# **Minutes:** about 30 · **Needs:** nothing from the internet; the dog photographs of the last section are optional
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.

@@ -4,7 +4,7 @@
 # A frozen base sees everything the way ImageNet taught it to. Here you train its last blocks, too: first in plain Keras,
 # step by step, then with the helper, and at the end you compare with a published result.
 #
-# **Minutes:** about 45 · **Needs:** nothing from the internet
+# **Minutes:** about 35 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.

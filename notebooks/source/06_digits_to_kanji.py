@@ -4,7 +4,7 @@
 # Until now somebody else had pretrained the network. Here you pretrain one yourself, on digits, and transfer it to Kanji,
 # layer by layer. You will see when that helps and when it does not.
 #
-# **Minutes:** about 40 · **Needs:** nothing from the internet
+# **Minutes:** about 35 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
