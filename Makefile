@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-slow test-workshop test-paths coverage setup demo notebooks kit handouts site results bench matrix release publish-check lock clean stale
+.PHONY: help learn dev test test-slow test-workshop test-paths coverage setup demo notebooks kit handouts site results bench matrix release publish-check lock clean stale
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -73,10 +73,10 @@ endef
 
 # With the network off make starts itself again, inside tests/offline/run.py.
 ifeq ($(NETWORK),off)
-test test-slow test-workshop coverage: .venv/.ready .venv/.site
+test test-slow test-workshop coverage: .venv/.site
 	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
 else
-test: .venv/.ready .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
+test: .venv/.site ## set everything up, then run the tests, the notebooks' included (a quarter of an hour)
 	@$(test_settings); failed=""; \
 	echo "1/3 style and types (ruff, mypy)"; \
 	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \
@@ -87,24 +87,27 @@ test: .venv/.ready .venv/.site ## set everything up, then run the tests, the not
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
 	echo "All tests passed; 'make test-slow' runs the slow half, 'make test-workshop' those of workshop/ and benchmarks/."
 
-test-workshop: .venv/.ready ## the tests of workshop/ (handouts, kits, packs, the hub) and of benchmarks/
+test-workshop: .venv/.dev ## the tests of workshop/ (handouts, kits, packs, the hub) and of benchmarks/
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 workshop/tests benchmarks/tests
 
-test-slow: .venv/.ready .venv/.site ## the slow half: a browser, trainings that are killed, every handout
+test-slow: .venv/.site ## the slow half: a browser, trainings that are killed, every handout
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m slow tests workshop/tests benchmarks/tests
 
 # Tests whose result could depend on the folder of the checkout, on the user or on the language; .ci/run repeats them elsewhere.
 PATHS = site_parts lessons environment publishing files cache cli doctor exporting packs
-test-paths: .venv/.ready ## the tests that could depend on where this folder is and on who runs them (two minutes)
+test-paths: .venv/.dev ## the tests that could depend on where this folder is and on who runs them (two minutes)
 	@$(test_settings); \
 	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" $(PATHS:%=tests/test_%.py) workshop/tests
 
-coverage: .venv/.ready .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
+coverage: .venv/.site ## how much of tlcourse the fast half of the tests reaches; fails under 90 % of lines
 	@$(test_settings); \
 	$(PY) -m pytest -q -n 2 --dist loadscope -m "not slow" --cov=tlcourse --cov-report=term:skip-covered --cov-fail-under=90 tests
 endif
+
+dev: .venv/.dev ## make setup, and what tests and builds the course on top (the other commands do this by themselves)
+	@echo "Set up for work on the course: .venv has everything in requirements.txt and requirements-dev.txt."
 
 setup: .venv/.ready ## make .venv and install the locked packages in it (the other commands do this by themselves)
 	@echo "Set up: .venv has $$($(PY) --version) and everything in requirements.txt."
@@ -112,7 +115,7 @@ setup: .venv/.ready ## make .venv and install the locked packages in it (the oth
 demo: .venv/.ready ## the sixty-second demo: real photographs, a real network, one number
 	@.venv/bin/tlcourse demo
 
-notebooks: .venv/.ready ## build notebooks/*.ipynb from notebooks/source
+notebooks: .venv/.dev ## build notebooks/*.ipynb from notebooks/source
 	@$(PY) notebooks/build.py
 
 kit: .venv/.ready ## all that a workshop needs, on a stick: make kit DIR=FOLDER (2 GB; it downloads)
@@ -123,33 +126,41 @@ handouts: .venv/.ready ## notebooks, cards and slides for a class: make handouts
 	@test -n "$(DIR)" || { echo "Say where to: make handouts DIR=FOLDER"; exit 2; }
 	@$(PY) -m workshop handout "$(DIR)" $(OPTIONS)
 
-results: .venv/.ready ## measure everything again and write benchmarks/results.json
+results: .venv/.dev ## measure everything again and write benchmarks/results.json
 	@$(PY) benchmarks/measure.py
 
-bench: .venv/.ready .venv-peers/.ready ## measure speed and memory beside other libraries (an hour or two; PARTS chooses)
+bench: .venv/.dev .venv-peers/.ready ## measure speed and memory beside other libraries (an hour or two; PARTS chooses)
 	@if [ -z "$$TLCOURSE_PACKS" ] && [ -d ../shared/packs ]; then \
 	  TLCOURSE_PACKS="$$(cd ../shared/packs && pwd)"; export TLCOURSE_PACKS; fi; \
 	$(PY) benchmarks/bench.py $(PARTS)
 
-matrix: .venv/.ready ## try every Python and every version of packages that the course promises (an hour; ROWS chooses)
+matrix: .venv/.dev ## try every Python and every version of packages that the course promises (an hour; ROWS chooses)
 	@$(pips_index); $(PY) benchmarks/matrix.py $(ROWS)
 
-release: .venv/.ready .venv/.site ## is this commit fit to be released? the whole checklist
+release: .venv/.site ## is this commit fit to be released? the whole checklist
 	@$(PY) tools/release.py
 
-publish-check: .venv/.ready ## is the repository at its public address? Without one, nothing links to it (REPOSITORY writes it)
+publish-check: .venv/.dev ## is the repository at its public address? Without one, nothing links to it (REPOSITORY writes it)
 	@$(PY) tools/publish.py $(REPOSITORY)
 
-site: .venv/.ready .venv/.site ## build the course's web site in docs/_build/site
+site: .venv/.site ## build the course's web site in docs/_build/site
 	@$(PY) docs/make_site.py
 
 # uv takes packages from where pip would.
 pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}}"; \
   if [ -n "$$index" ]; then UV_DEFAULT_INDEX="$$index"; export UV_DEFAULT_INDEX; fi
 
-# On top of .venv: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB. Where .venv
-# is synchronised with requirements.txt again, these packages go, and .venv/.ready is newer than this file.
-.venv/.site: requirements-site.txt .venv/.ready
+# What makers need on top of what learners have. Where .venv is synchronised with requirements.txt again, these packages
+# go, and .venv/.ready is newer than this file.
+.venv/.dev: requirements-dev.txt .venv/.ready
+	@echo "installing what tests and builds the course (the first time some 30 MB are downloaded)"
+	@$(pips_index); \
+	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-dev.txt || \
+	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# On top of that: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB.
+.venv/.site: requirements-site.txt .venv/.dev
 	@echo "installing what builds and tests the site (the first time some 80 MB are downloaded)"
 	@$(pips_index); \
 	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
@@ -167,30 +178,36 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 # Python would say nothing and install nothing. The last one takes the blanks out of [several, extras].
 unbounded = sed -e "s/ and python_full_version < '3\.14'//g" -e "s/python_full_version < '3\.14' and //g" \
   -e "s/ ; python_full_version < '3\.14'//" -e ':next' -e 's/^\([^ ]*\[[^] ]*\), /\1,/' -e 't next'
-compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra distributed --extra dev --universal --python-version 3.10 \
+compile = $(UV) pip compile pyproject.toml --extra cpu --extra learn --extra distributed --extra build --universal --python-version 3.10 \
   --constraint .venv/bounds.txt --generate-hashes --no-strip-extras --no-annotate --no-header --quiet
+# Of the lock that it reads, the packages that are not in .venv/had.txt, line by line.
+on_top = awk '/^[^ \#]/ { kept = FNR != NR && !($$0 in had) } FNR == NR { had[$$0]; next } kept' .venv/had.txt -
 
 # The lock names the extras that its packages ask for, and is installed without looking for dependencies (it has them all):
 # a pip before 24 takes the newest release of what is asked for with an extra, and then misses its hash.
 # LiteRT asks for backports-strenum on every Python, but 1.3 refuses those after 3.10; uv does not look at that, and pip
 # does. On Python 3.10 uv would rather have the newest protobuf and with it a tensorflow-metadata of 2018. (In
 # pyproject.toml these bounds would be requirements without a hash, and every `uv pip install` refuse them.)
-# The second awk keeps those packages of the larger lock that the first does not have, line by line.
-lock: .venv/.ready ## write requirements.txt anew from pyproject.toml (UPGRADE=yes: newest versions)
+lock: .venv/.ready ## write the locks anew from pyproject.toml (UPGRADE=yes: newest versions)
 	@cp requirements.txt .venv/lock.txt
 	@printf '%s\n' 'backports-strenum<1.3' 'tensorflow-metadata>=1.17' > .venv/bounds.txt
 	@$(compile) $(if $(UPGRADE),--upgrade) --output-file .venv/lock.txt
-	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,distributed,dev]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
+	@{ echo "# Written by 'make lock' from pyproject.toml: [cpu,learn,distributed,build]; Python 3.10 to 3.13; Linux, macOS, Windows."; \
 	  $(unbounded) .venv/lock.txt; } > .venv/requirements.txt
 	@mv .venv/requirements.txt requirements.txt
-	@cat requirements.txt $$(test -n "$(UPGRADE)" || echo requirements-site.txt) > .venv/lock-site.txt
-	@$(compile) --extra site --output-file .venv/lock-site.txt
-	@{ echo "# Written by 'make lock' from pyproject.toml: what [site] needs and requirements.txt does not have."; \
-	  $(unbounded) .venv/lock-site.txt | \
-	  awk '/^[^ #]/ { kept = FNR == NR || !($$0 in had) } FNR == NR { had[$$0]; next } kept' requirements.txt -; \
-	  } > .venv/requirements-site.txt
+	@cat requirements.txt $$(test -n "$(UPGRADE)" || echo requirements-dev.txt) > .venv/lock-dev.txt
+	@$(compile) --extra dev --output-file .venv/lock-dev.txt
+	@cp requirements.txt .venv/had.txt
+	@{ echo "# Written by 'make lock' from pyproject.toml: what [dev] needs and requirements.txt does not have."; \
+	  $(unbounded) .venv/lock-dev.txt | $(on_top); } > .venv/requirements-dev.txt
+	@mv .venv/requirements-dev.txt requirements-dev.txt
+	@cat requirements.txt requirements-dev.txt > .venv/had.txt
+	@cat .venv/had.txt $$(test -n "$(UPGRADE)" || echo requirements-site.txt) > .venv/lock-site.txt
+	@$(compile) --extra dev --extra site --output-file .venv/lock-site.txt
+	@{ echo "# Written by 'make lock' from pyproject.toml: what [site] needs and the other two locks do not have."; \
+	  $(unbounded) .venv/lock-site.txt | $(on_top); } > .venv/requirements-site.txt
 	@mv .venv/requirements-site.txt requirements-site.txt
-	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-site.txt $$(grep -c == requirements-site.txt) more; 'make setup' and 'make site' install them."
+	@echo "requirements.txt has $$(grep -c == requirements.txt) packages, requirements-dev.txt $$(grep -c == requirements-dev.txt) more, requirements-site.txt $$(grep -c == requirements-site.txt); 'make setup', 'make test' and 'make site' install them."
 
 clean: ## remove .venv and everything that can be made again
 	rm -rf .venv .venv-peers .venv-matrix build dist docs/_build .pytest_cache .ruff_cache .mypy_cache

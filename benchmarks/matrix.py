@@ -28,7 +28,7 @@ from studies.lessons import lesson_builder
 
 FOLDER = ROOT / ".venv-matrix"  # `make clean` removes it
 COLAB = ROOT / "benchmarks" / "colab.txt"
-EXTRAS = ("cpu", "learn", "distributed", "dev")
+EXTRAS = ("cpu", "learn", "distributed", "build", "dev")
 # The newest is made for protobuf 6 without saying so; TensorFlow 2.19 needs 5.
 OF_TENSORFLOW_2_19 = "tensorflow-metadata<1.18"
 SHOWN = (
@@ -86,7 +86,8 @@ def _rows() -> list[Row]:
     # Colab's own are older than the extra for lessons asks for.
     kernel = ("ipython==7.34.0", "ipykernel==6.17.1", "ipywidgets==7.7.1")
     imitation = (*colab, *kernel, "pip", "setuptools")
-    lock = ("--requirements", "requirements.txt")
+    locks = ("requirements.txt", "requirements-dev.txt")
+    lock = tuple(word for file in locks for word in ("--requirements", file))
     one_thread = {f"{name}_THREADS": "1" for name in THREADS}
     extras = (f"--extra={extra}" for extra in EXTRAS)
     declared = ("--requirements", "pyproject.toml", *extras)

@@ -28,6 +28,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "augmentation": "augmentation.augmentation",
     "field_recipes": "field_recipes.field_recipes",
     "sentiment": "sentiment.sentiment",
+    "speech": "speech.speech",
     "misuse": "misuse.misuse",
     "tuning": "searches.tuning",
     "own_pictures": "folder.own_pictures",

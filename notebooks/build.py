@@ -268,6 +268,9 @@ def with_links(text: str, lesson: str, address: Published | None) -> str:
     return f"{text}\n\n[Open in Colab]({colab}) · [Open in Binder]({binder})"
 
 
+QUIET = """\
+# Read when TensorFlow is imported, by whatever comes first: only errors are logged.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")"""
 MISSING = """\
 raise ModuleNotFoundError(
     "The course is not installed for this Python. In the course's folder run `make learn`, or install it into "
@@ -297,7 +300,15 @@ def set_up(lesson: str, address: Published | None) -> str:
     if address is None:
         what = "# This cell installs nothing; where the course is missing it says how to get it."
         return "\n".join(
-            [what, "import importlib.util", "", condition, indent(MISSING, "    ")]
+            [
+                what,
+                "import importlib.util",
+                "import os",
+                "",
+                QUIET,
+                condition,
+                indent(MISSING, "    "),
+            ]
         )
     course = f'"tlcourse{EXTRA.get(lesson, "")} @ git+{address.repository}@{address.revision}"'
     if also and lesson not in EXTRA:
@@ -306,8 +317,10 @@ def set_up(lesson: str, address: Published | None) -> str:
         [
             "# On Colab this installs the course. Elsewhere it installs nothing, and says how to get the course.",
             "import importlib.util",
+            "import os",
             "import sys",
             "",
+            QUIET,
             condition,
             '    if "google.colab" not in sys.modules:',
             indent(MISSING, "        "),

@@ -661,6 +661,90 @@ def better_than_chance():
     }
 
 
+# --- lesson 08 ---
+
+
+@example("8.1")
+def number_of_frames():
+    right = (2 * 16_000 - 512) // 160 + 1
+    return (), {
+        "right": right,
+        "one less": right - 1,
+        "no overlap": 200,
+        "frame length": 62,
+        "otherwise": 7,
+        UNREADABLE: [("many", "whole number"), (1.5, "whole number")],
+    }
+
+
+@lru_cache(maxsize=1)
+def spoken_words():
+    """The speech embedding, and Carlo's and Paola's words as waveforms."""
+    words = tl.load_dataset("words")
+    splits = (words.train.recordings, words.test.recordings)
+    voices = [[tl.audio.read_audio(path) for path in split] for split in splits]
+    return tl.load_pretrained_model("speech_embedding"), *voices
+
+
+def noise(waveform):
+    return np.random.default_rng(0).normal(0, 0.01, len(waveform)).astype(np.float32)
+
+
+@example("8.2")
+def accuracy_with_noise():
+    model, carlo, paola = spoken_words()
+
+    def accuracy(known, asked):
+        rows = [model.extract_features(x, 16_000, cache=False) for x in (known, asked)]
+        known, asked = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in rows)
+        return np.mean((asked @ known.T).argmax(axis=1) == np.arange(86))
+
+    noisy_carlo, noisy_paola = (
+        [x + noise(x) for x in voice] for voice in (carlo, paola)
+    )
+    return (noise,), {
+        "right": accuracy(carlo, noisy_paola),
+        "clean": accuracy(carlo, paola),
+        "exchanged": accuracy(noisy_carlo, paola),
+        "otherwise": 0.123,
+        UNREADABLE: [(54, "divide it by 100"), ("half", "share between 0 and 1")],
+    }
+
+
+@example("8.3")
+def spectrogram_to_word():
+    import keras
+
+    model, carlo, paola = spoken_words()
+    longest = 24_000
+    inputs = [
+        np.stack([model.spectrogram(np.pad(x, (0, longest - len(x)))) for x in voice])
+        for voice in (carlo, paola)
+    ]
+    base = model.copy_network()
+    unit = [
+        x / np.linalg.norm(x, axis=1, keepdims=True)
+        for x in (base.predict(each, verbose=0) for each in inputs)
+    ]
+
+    def network(weights, activation="softmax"):
+        compare = keras.layers.Dense(len(weights), activation, use_bias=False)
+        output = compare(keras.layers.UnitNormalization()(base.output))
+        compare.set_weights([20 * weights.T])
+        return keras.Model(base.input, output)
+
+    half = np.where(np.arange(86)[:, None] < 40, unit[0], np.roll(unit[0], 1, axis=0))
+    return (inputs[1],), {
+        "right": network(unit[0]),
+        "shape": base,
+        "probabilities": network(unit[0], activation=None),
+        "leak": network(unit[1]),
+        "chance": network(np.roll(unit[0], 1, axis=0)),
+        "otherwise": network(half),
+        UNREADABLE: [("network", "keras.Model"), (base.predict, "keras.Model")],
+    }
+
+
 # --- lesson 09 ---
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tlcourse import cli, datasets, demo, fetching
+from tlcourse import cli, datasets, demo, fetching, train_folder
 from tlcourse.datasets import Dataset
 from tlcourse.errors import DatasetUnavailable
 
@@ -37,6 +37,25 @@ def test_a_refusal_is_one_sentence_without_a_traceback():
     result = run("fetch", "cats")
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.fullmatch(r"tlcourse: .*cats.*\.\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "demo", "doctor", "fetch", "train", "predict", "cache", "cache show"],
+)
+def test_help_names_no_type_where_nothing_is_to_be_given(command):
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0 and "--help" in result.stdout
+    assert not re.search(r"bool|--no-", result.stdout, re.IGNORECASE)
+
+
+def test_an_unknown_block_is_refused_before_the_pictures_are_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train_folder, "_read", lambda *_: pytest.fail("was read"))
+    result = run("train", tmp_path, "--out", tmp_path / "out", "--from", "blockX")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "blockX" in result.stderr and "block7a" in result.stderr
 
 
 # Demo

@@ -4,8 +4,10 @@ pyproject.toml is the one place where a dependency is declared; requirements.txt
 follow it.
 """
 
+import json
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,10 @@ def requirements_of(*extras):
     return [Requirement(line) for group in groups for line in group]
 
 
-def lock_lines(file="requirements.txt"):
+LEARNERS, MAKERS = "requirements.txt", "requirements-dev.txt"
+
+
+def lock_lines(file=LEARNERS):
     """A lock as (requirement, hashes), one pair for each locked package."""
     text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [
@@ -70,7 +75,7 @@ def applies(requirement, environment):
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-def locked_versions(python, system, machine, file="requirements.txt"):
+def locked_versions(python, system, machine, file=LEARNERS):
     """The locked packages of one machine: canonical name to the list of versions whose markers hold there."""
     environment = marker_environment(python, system, machine)
     versions = {}
@@ -120,13 +125,31 @@ def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     assert cards and needed <= wheel
 
 
+SWITCH = "etc/jupyter/jupyter_server_config.d/tlcourse.json"
+
+
+def test_every_way_to_install_switches_the_extension_of_jupyters_server_on(
+    tmp_path, monkeypatch
+):
+    """`make` and Binder install the checkout as editable; a wheel shares what that does."""
+    backend = pytest.importorskip("hatchling.build")
+    monkeypatch.chdir(ROOT)
+    name = backend.build_editable(str(tmp_path))
+    with zipfile.ZipFile(tmp_path / name) as installed:
+        (found,) = (path for path in installed.namelist() if path.endswith(SWITCH))
+        switched = json.loads(installed.read(found))["ServerApp"]["jpserver_extensions"]
+    assert found.split("/")[:2] == [f"tlcourse-{PROJECT['version']}.data", "data"]
+    assert switched == {"tlcourse.server": True}
+
+
 # --- requirements.txt ---
 
 
-def test_every_locked_package_has_an_exact_version_and_a_sha256():
+@pytest.mark.parametrize("file", [LEARNERS, MAKERS, "requirements-site.txt"])
+def test_every_locked_package_has_an_exact_version_and_a_sha256(file):
     careless = [
         str(requirement)
-        for requirement, hashes in lock_lines()
+        for requirement, hashes in lock_lines(file)
         if [s.operator for s in requirement.specifier] != ["=="]
         or not hashes
         or any(not re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in hashes)
@@ -136,12 +159,25 @@ def test_every_locked_package_has_an_exact_version_and_a_sha256():
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(("system", "machine"), MACHINES)
-def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
-    locked = locked_versions(python, system, machine)
+@pytest.mark.parametrize(
+    ("files", "extras"),
+    [
+        ([LEARNERS], ["cpu", "learn", "distributed", "build"]),
+        ([LEARNERS, MAKERS], ["cpu", "learn", "distributed", "build", "dev"]),
+    ],
+)
+def test_the_locks_satisfy_every_declared_dependency(
+    python, system, machine, files, extras
+):
+    locked = {}
+    for file in files:
+        for name, versions in locked_versions(python, system, machine, file).items():
+            locked.setdefault(name, []).extend(versions)
+    assert [name for name, versions in locked.items() if len(set(versions)) > 1] == []
     environment = marker_environment(python, system, machine)
     unmet = [
         str(requirement)
-        for requirement in requirements_of("cpu", "learn", "distributed", "dev")
+        for requirement in requirements_of(*extras)
         if applies(requirement, environment)
         and not any(
             v in requirement.specifier
@@ -149,6 +185,13 @@ def test_the_lock_satisfies_every_declared_dependency(python, system, machine):
         )
     ]
     assert unmet == []
+
+
+def test_a_learner_installs_nothing_that_only_tests_and_builds_need():
+    learners = {canonicalize_name(locked.name) for locked, _ in lock_lines()}
+    makers = {canonicalize_name(locked.name) for locked, _ in lock_lines(MAKERS)}
+    tools = {"pytest", "pytest-cov", "nbval", "ruff", "mypy", "hypothesis", "jupytext"}
+    assert tools <= makers and not makers & learners
 
 
 # --- environment.yml and binder/ ---

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tlcourse import plots as show
 from tlcourse.errors import UserInputError
+from tlcourse.plots.figure import LiveFigure
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.learning_curves import LearningCurve, Point
 
@@ -118,6 +119,27 @@ def test_a_notebook_shows_the_words_folded_away_below_the_picture(monkeypatch, f
     picture, words = displayed
     assert "image/png" in picture and words["text/html"].startswith("<details")
     assert f"<p>{html.escape(figures['bars'].alt)}</p>" in words["text/html"]
+
+
+def test_a_live_figure_takes_the_place_of_the_one_before_it(monkeypatch, figures):
+    shown = []
+
+    class Handle:
+        def __init__(self, data):
+            self.place = len(shown)
+            shown.append(data)
+
+        def update(self, data, **_):
+            shown[self.place] = data
+
+    show_it = lambda data, **_: Handle(data)  # noqa: E731
+    monkeypatch.setattr("IPython.display.display", show_it)
+    live = LiveFigure()
+    for name in ("points", "training", "bars"):
+        live.show(figures[name])
+    picture, words = shown
+    assert picture["image/png"] == figures["bars"]._repr_png_()
+    assert html.escape(figures["bars"].alt) in words["text/html"]
 
 
 # Pictures

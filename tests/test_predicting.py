@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,32 @@ def test_the_command_writes_the_table_and_counts_failures_on_stderr(export, shad
     done = run(export, "--", "-100.png", cwd=shades)
     assert done.returncode == 1 and done.stderr.startswith(b"1 picture could not be")
     assert done.stdout.splitlines()[1].startswith(b"./-100.png,,,")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pty")
+def test_a_person_at_a_terminal_reads_a_line_per_picture(export, shades):
+    (shades / "100.png").write_text("Dear Sir or Madam")
+    names = ["250.png", "100.png", "010.png"]
+    master, terminal = os.openpty()
+    done = subprocess.run(
+        [*COMMAND, export, "--top", "2", "--", *names],
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        cwd=shades,
+    )
+    os.close(terminal)
+    lines = os.read(master, 10_000).decode().splitlines()
+    os.close(master)
+    assert re.fullmatch(r"250\.png: light \d+\.\d%, dark \d+\.\d%", lines[0])
+    assert lines[1].startswith("100.png cannot be read as a picture")
+    assert lines[2].startswith("010.png: dark ") and len(lines) == 3
+    assert b"could not be read; the reason is in the line of the pic" in done.stderr
+
+
+def test_text_can_be_asked_for_in_a_file_too(model, shades):
+    text, counts = written(model, shades / "250.png", form="text")
+    assert counts == (1, 0)
+    assert re.fullmatch(r".*250\.png: light \d+\.\d%\n", text)
 
 
 @pytest.mark.skipif(

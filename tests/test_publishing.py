@@ -1,5 +1,6 @@
 """Nothing is installed from, and nothing links to, an address that was not verified to be this project's."""
 
+import io
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "notebooks"), str(ROOT / "tools")]
 import build  # noqa: E402
+import publish  # noqa: E402
 
 LESSONS = [source.stem for source in sorted(build.SOURCES.glob("*.py"))]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -80,6 +82,25 @@ def test_an_address_that_is_not_encrypted_or_not_pinned_is_refused(
         build.Published(repository, revision)
 
 
+def test_an_address_with_another_file_than_this_projects_is_refused(monkeypatch):
+    answers = {"theirs": b"[project]", "ours": b"[tool]"}
+    monkeypatch.setattr(publish, "git", lambda *_: answers["ours"])
+    monkeypatch.setattr(
+        publish.urllib.request,
+        "urlopen",
+        lambda *_, **__: io.BytesIO(answers["theirs"]),
+    )
+    with pytest.raises(publish.NotPublished, match="not this project's file"):
+        publish.check(ADDRESS.repository, COMMIT)
+    answers["theirs"] = answers["ours"]
+    publish.check(ADDRESS.repository, COMMIT)
+
+
+def test_an_address_that_does_not_answer_is_refused(no_internet):
+    with pytest.raises(publish.NotPublished, match="could not be read"):
+        publish.check(ADDRESS.repository, COMMIT)
+
+
 # What stands in the files
 
 
@@ -114,3 +135,31 @@ def test_nothing_advises_installing_the_project_by_its_name():
         name: found[0] for name, text in texts() if (found := BY_NAME.search(text))
     }
     assert advice == {}
+
+
+ELSEWHERE = re.compile(
+    r"colab\.research\.google\.com|mybinder\.org/v2|github\.com/(?!OWNER)"
+)
+
+
+def test_without_a_verified_address_no_lesson_and_no_page_links_to_one():
+    if build.published():
+        pytest.skip("an address is verified: the links lead somewhere")
+    read = {
+        name: text
+        for name, text in texts()
+        if name.endswith((".md", ".ipynb")) and not name.startswith("data/")
+    }
+    links = {name: ELSEWHERE.findall(text) for name, text in read.items()}
+    assert {name: found for name, found in links.items() if found} == {}
+    assert "README.md" in read and "notebooks/00_start_here.ipynb" in read
+
+
+def test_with_an_address_a_lesson_links_to_it_and_nowhere_else():
+    first = build.with_links("# A lesson", "00_start_here", ADDRESS)
+    hosts = re.findall(r"https://[^)]+", first)
+    assert [url.split("/")[2] for url in hosts] == [
+        "colab.research.google.com",
+        "mybinder.org",
+    ]
+    assert all("someone/course" in url for url in hosts)

@@ -24,6 +24,7 @@ _NAMES = {  # public name → its module
     "list_pretrained_models": "models.load",
     "PretrainedModel": "models.vision",
     "PretrainedTextModel": "models.text",
+    "PretrainedSpeechModel": "models.speech",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
     "train_classifier": "training.probe",
@@ -49,6 +50,7 @@ _NAMES = {  # public name → its module
 _MODULES = {
     "datasets": "datasets",
     "pictures": "features.pictures",
+    "audio": "features.audio",
     "errors": "errors",
     "show": "plots",
     "checks": "checks",
@@ -65,9 +67,10 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .datasets import list_datasets, load_dataset
     from .exercises import check
     from .exporting import export
-    from .features import pictures
+    from .features import audio, pictures
     from .features.augment import augment
     from .models.load import list_pretrained_models, load_pretrained_model
+    from .models.speech import PretrainedSpeechModel
     from .models.text import PretrainedTextModel
     from .models.vision import PretrainedModel
     from .predict import ExportedModel, load_exported

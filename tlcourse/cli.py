@@ -9,14 +9,32 @@ from typing import Any
 
 import typer
 from typer import Argument, Option
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from . import __version__
 from .errors import TLCourseError, printable
 from .folders import cache_folder, left_alone
 
 
-class Commands(TyperGroup):
+class PlainHelp:
+    """`--help` stands in the help without a type: typer writes `<bool>` after it."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.metavar = ""
+        return option
+
+
+class Command(PlainHelp, TyperCommand):
+    """One command."""
+
+
+class Group(PlainHelp, TyperGroup):
+    """Commands under a common name."""
+
+
+class Commands(Group):
     """Errors and Ctrl-C end in a sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> object:
@@ -53,13 +71,18 @@ def _show_version(show: bool) -> None:
 @app.callback()
 def _options(
     version: bool = Option(
-        False, callback=_show_version, is_eager=True, help="Print the version."
+        False,
+        "--version",
+        callback=_show_version,
+        is_eager=True,
+        metavar="",
+        help="Print the version.",
     ),
 ) -> None:
     pass
 
 
-@app.command()
+@app.command(cls=Command)
 def demo(
     picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
 ) -> None:
@@ -69,7 +92,7 @@ def demo(
     run_demo(picture, say=_say)
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
     from .doctor import examine
@@ -86,11 +109,14 @@ def doctor() -> None:
     _say(f"The course can run{waiting}.")
 
 
-@app.command()
+@app.command(cls=Command)
 def fetch(
     names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
     with_classifier: bool = Option(
-        False, "--with-classifier", help="Networks: their ImageNet classifier too."
+        False,
+        "--with-classifier",
+        metavar="",
+        help="Networks: their ImageNet classifier too.",
     ),
 ) -> None:
     """Download what lessons need, once."""
@@ -116,7 +142,7 @@ def fetch(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def train(
     folder: Path = Argument(help="Holds a folder of pictures for each class."),
     out: Path = Option(help="Where to put the network; a new folder."),
@@ -134,11 +160,15 @@ def train(
     train_folder(folder, out, backbone, first, epochs, seed, licence, _say, scheduler)
 
 
-@app.command()
+@app.command(cls=Command)
 def predict(
     pictures: list[Path] = Argument(help="Picture files, or folders of them."),
     model: Path = Option(help="Folder that tlcourse train or tl.export wrote."),
-    form: str = Option("csv", "--format", help="csv (' before =A1, say) or json."),
+    form: str = Option(
+        None,
+        "--format",
+        help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
+    ),
     top: int = Option(1, help="So many classes of each picture."),
     variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
 ) -> None:
@@ -147,22 +177,26 @@ def predict(
 
     if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    form = form or ("text" if sys.stdout.isatty() else "csv")
     exported = load_exported(model, variant)
     _, failed = predict_files(exported, pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        reason = "could not be read; the reason is in the error column."
+        where = "error column" if form == "csv" else "line of the picture"
+        reason = f"could not be read; the reason is in the {where}."
         _say(f"{which} {reason}", sys.stderr)
         raise typer.Exit(1)
 
 
 cache_commands = typer.Typer(
-    help="Show or empty what is kept of pictures seen before.", no_args_is_help=True
+    cls=Group,
+    help="Show or empty what is kept of pictures seen before.",
+    no_args_is_help=True,
 )
 app.add_typer(cache_commands, name="cache")
 
 
-@cache_commands.command("show")
+@cache_commands.command("show", cls=Command)
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .features.cache import contents, limit
@@ -176,7 +210,7 @@ def show_cache() -> None:
     _say_of_cache(f"{sizes.total() / 1e6:,.1f} MB of at most {most}")
 
 
-@cache_commands.command("clear")
+@cache_commands.command("clear", cls=Command)
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear

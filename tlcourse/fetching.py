@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from .datasets import downloaded, find_pack
+from .datasets import downloaded, find_pack, spoken
 from .downloads import DownloadError
 from .errors import WeightsUnavailable, convert_errors
 from .files import entries, unfinished_folder
@@ -20,7 +20,7 @@ from .models.weights import fault_of_weights
 from .validation import elements, one_of
 
 LESSONS_NEED = ("dogs", "minilm")
-DATASETS = ("dogs",)
+DATASETS = ("dogs", "spoken_digits")
 NETWORKS = tuple(name for name, recipe in RECIPES.items() if recipe.application)
 TEXT_NETWORKS = ("minilm",)
 
@@ -46,6 +46,9 @@ def location(name: str, with_classifier: bool = False) -> str | None:
     if name in TEXT_NETWORKS:
         whole = bert_folder.is_whole(name)
         return str(bert_folder.location(name)) if whole else None
+    if name == "spoken_digits":
+        folder = spoken.digits_folder()
+        return str(folder) if folder else None
     if name == "dogs" and (pack := find_pack(name)):
         return f"pack {pack}"
     builder = downloaded.builder()
@@ -60,6 +63,8 @@ def fetch(name: str, with_classifier: bool = False) -> None:
                 _fetch_weights(name, include_top=bool(include_top))
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
+    elif name == "spoken_digits":
+        spoken.fetch_spoken_digits()
     else:
         downloaded.fetch()
 

@@ -216,21 +216,24 @@ def predict_files(
     "csv": picture, label, probability (label_2, probability_2, … up to `top`), error.
     No cell is a formula to a spreadsheet: see `foreign_text.csv_cell`; a path begins
     with "./". "json": a list of objects with "picture", and "predictions" (each "label"
-    and "probability", the most probable first) or "error".
+    and "probability", the most probable first) or "error". "text": a line to read.
 
     Returns how many pictures were predicted, and how many could not be read.
     """
-    names, form = model.class_names, one_of("format", form, ("csv", "json"))
+    names, form = model.class_names, one_of("format", form, ("csv", "json", "text"))
     top = whole_number("top", top, 1, len(names))
     files, closed = _find_pictures(paths)
     if form == "csv":
         columns = ["label", "probability"]
         columns += [f"{name}_{n}" for n in range(2, top + 1) for name in columns]
         _write_csv(write, ["picture", *columns, "error"])
-    predictions = chain(closed, model.predict_files(files))
+    predictions: Iterable[Prediction] = chain(closed, model.predict_files(files))
     failed, total = 0, len(closed) + len(files)
-    bar = progress_bar(predictions, total=total, desc="Predicting", unit=" pictures")
-    for number, (path, probabilities, error) in enumerate(bar):
+    if form != "text":  # lines on a terminal are progress enough
+        predictions = progress_bar(
+            predictions, total=total, desc="Predicting", unit=" pictures"
+        )
+    for number, (path, probabilities, error) in enumerate(predictions):
         best = []
         if probabilities is not None:
             order = np.argsort(-probabilities, kind="stable")[:top]
@@ -241,6 +244,8 @@ def predict_files(
                 cells += [csv_cell(label), f"{probability:.4f}"]
             cells += [""] * (1 + 2 * top - len(cells)) + [csv_cell(error)]
             _write_csv(write, cells)
+        elif form == "text":
+            write.write(f"{_as_line(path, best, error)}\n")
         else:
             pairs = [{"label": n, "probability": round(p, 4)} for n, p in best]
             result = {"error": error} if error else {"predictions": pairs}
@@ -249,6 +254,13 @@ def predict_files(
         failed += bool(error)
     write.write("]\n" if form == "json" else "")
     return total - failed, failed
+
+
+def _as_line(path: Path, best: list[tuple[str, float]], error: str) -> str:
+    """Such as "cat.jpg: tabby 93.1%, tiger cat 4.0%", or why there is no prediction."""
+    likely = ", ".join(f"{label} {probability:.1%}" for label, probability in best)
+    is_named = error.startswith(str(path))
+    return printable(error if is_named else f"{path}: {error or likely}")
 
 
 def _write_csv(write: TextIO, cells: list[str]) -> None:

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 
 def progress_bar(iterable: Iterable | None = None, **options: Any) -> "tqdm":
-    """A `tqdm` bar, shown after one second; `TQDM_DISABLE=1`: never."""
-    from tqdm.auto import tqdm
+    """A `tqdm` bar, shown after one second; `TQDM_DISABLE=1`: never.
 
-    return tqdm(iterable, disable=is_off(), leave=False, delay=1, **options)
+    It is text in notebooks, too: of tqdm's widget a saved notebook would keep an error.
+    """
+    from tqdm import tqdm
+
+    file = sys.stdout if in_notebook() else sys.stderr
+    return tqdm(iterable, disable=is_off(), leave=False, delay=1, file=file, **options)
 
 
 def is_off() -> bool:
@@ -25,6 +29,16 @@ def in_notebook() -> bool:
     """Whether a kernel shows what is displayed; a terminal's IPython does not."""
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     return getattr(shell, "kernel", None) is not None
+
+
+def running_cell() -> str:
+    """The code of the notebook's cell that runs; "" elsewhere."""
+    if not in_notebook():
+        return ""
+    try:
+        return sys.modules["IPython"].get_ipython().get_parent()["content"]["code"]
+    except (AttributeError, KeyError, TypeError):  # a kernel of another kind
+        return ""
 
 
 def duration(seconds: float) -> str:

@@ -29,7 +29,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "release"
-LOCKS = ("requirements.txt", "requirements-site.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-site.txt")
 MEASURED = (
     "machine",
     "measured",

@@ -335,6 +335,7 @@ accuracy_with_one = None  # replace None
 tl.check("0.1", accuracy_with_one, one_each)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 probe = tl.train_classifier(model.extract_features(one_each.images), one_each.labels)
 accuracy_with_one = probe.score(test_features, stamps.test.labels)
 tl.check("0.1", accuracy_with_one, one_each)
@@ -354,6 +355,7 @@ accuracy_by_kind = {}  # {"mono": …, "poly": …}
 tl.check("0.2", accuracy_by_kind, solar_classifier)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for kind in ("mono", "poly"):
     mask = kinds == kind
     accuracy_by_kind[kind] = solar_classifier.score(solar_test_features[mask], solar.test.labels[mask])
@@ -376,6 +378,7 @@ my_classifier = None  # replace None: a fitted classifier of scikit-learn
 tl.check("0.3", my_classifier)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 

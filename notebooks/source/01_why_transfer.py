@@ -339,6 +339,7 @@ minutes_saved = None  # replace None
 tl.check("1.1", minutes_saved)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 random_weights = curve.points["random weights"][-1]
 minutes_saved = (random_weights.rows - curve.labels_for("probe", random_weights.mean)) / 2
 tl.check("1.1", minutes_saved)
@@ -357,6 +358,7 @@ splits_won = None  # replace None
 tl.check("1.2", splits_won, live)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 pairs = zip(live.points["probe"][0].accuracies, live.points["small CNN"][0].accuracies, strict=True)
 splits_won = sum(probe > small for probe, small in pairs)
 tl.check("1.2", splits_won, live)
@@ -375,6 +377,7 @@ my_curve = None  # replace None
 tl.check("1.3", my_curve, live)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 others = kanji.with_classes(kanji.class_names[-10:])
 my_curve = tl.learning_curve(others, labels_per_class=(1, 5), methods=methods, seeds=3)
 tl.check("1.3", my_curve, live)

@@ -186,6 +186,7 @@ covered = None  # replace None: a copy of the photograph with one half painted g
 tl.check("2.1", covered)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items():
     covered = photographs["camera"].copy()
     covered[:, columns] = 127
@@ -311,6 +312,7 @@ camera_answers = None  # replace None: the plain network's answers, one row for 
 tl.check("2.2", camera_answers)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 camera_preparations = prepare(six[1].astype("float32"))
 camera_answers = plain_network.predict(np.stack(list(camera_preparations.values())), verbose=0)
 for name, answer in zip(camera_preparations, camera_answers, strict=True):
@@ -461,6 +463,7 @@ tripod_map = None  # replace None: float (7, 7), one number for each position
 tl.check("2.3", tripod_map)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 tripod_map = maps["head"][1] @ kernel[:, tripod]
 scaled = 255 * (tripod_map - tripod_map.min()) / (tripod_map.max() - tripod_map.min())
 # Brightest on the tripod and the camera above it, dark on the man's back, as the covered halves had told us.

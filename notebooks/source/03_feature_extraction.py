@@ -303,6 +303,7 @@ accuracy_of_five = None  # replace None
 tl.check("3.1", accuracy_of_five)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 votes = [np.bincount(labels).argmax() for labels in stamps.train.labels[five_nearest]]
 accuracy_of_five = np.mean(np.array(votes) == stamps.test.labels)
 tl.check("3.1", accuracy_of_five)
@@ -322,6 +323,7 @@ random_extractor = None  # replace None: a keras.Model, pictures (n, 224, 224, 3
 tl.check("3.2", random_extractor)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 keras.utils.set_random_seed(0)
 random_base = keras.models.clone_model(base)
 random_extractor = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(random_base(inputs, training=False)))
@@ -343,6 +345,7 @@ accuracy_at_block = None  # replace None
 tl.check("3.3", accuracy_at_block, my_block)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 early = keras.Model(network.input, network.get_layer(model.blocks[my_block][-1]).output)
 early_extractor = keras.Sequential([early, keras.layers.GlobalAveragePooling2D()])
 early_probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-2, max_iter=1000))

@@ -422,6 +422,7 @@ trained_weights = None  # replace None
 tl.check("4.1", trained_weights)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 trained_weights = (1280 * 1024 + 1024) + (1024 * 10 + 10)
 tl.check("4.1", trained_weights)
 
@@ -441,6 +442,7 @@ my_network = None  # replace None: your trained keras.Model, pixels (n, 224, 224
 tl.check("4.2", my_network)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 pretrained = tl.load_pretrained_model().classifier
 frozen = keras.Model(pretrained.input, pretrained.layers[-2].output)
 frozen.trainable = False
@@ -466,6 +468,7 @@ dropout_history = None  # replace None: what fit returns
 tl.check("4.3", dropout_history, large_history)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 keras.utils.set_random_seed(0)
 layers = [keras.layers.Dense(1024, activation="relu"), keras.layers.Dropout(0.5), keras.layers.Dense(1, activation="sigmoid")]
 with_dropout = keras.Sequential(layers)

@@ -407,6 +407,7 @@ steps = None  # replace None
 tl.check("5.1", steps)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 steps = 80 // 32 * 8
 tl.check("5.1", steps)
 
@@ -424,6 +425,7 @@ too_fast = None  # replace None
 tl.check("5.2", too_fast, probe_accuracy)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 options = {"from_block": "block7a", "augmentations": 1, "validation": 0, "epochs": 1, "seed": 0}
 too_fast = tl.fine_tune(model, training.images, training.labels, learning_rate=2e-2, **options)
 tl.check("5.2", too_fast, probe_accuracy)
@@ -447,6 +449,7 @@ trained_network = None  # replace None by my_network, when it is trained
 tl.check("5.3", trained_network, snapshot)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for layer in my_base.layers:
     is_normalization = isinstance(layer, keras.layers.BatchNormalization)
     layer.trainable = layer.name.startswith("block7a") and not is_normalization

@@ -305,6 +305,7 @@ weights_copied = None  # replace None
 tl.check("6.1", weights_copied)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 weights_copied = (3 * 3 * 1 * 16 + 16) + (3 * 3 * 16 * 32 + 32)
 tl.check("6.1", weights_copied)
 
@@ -323,6 +324,7 @@ accuracy_of_ways = {}  # {"from scratch": …, "frozen": …}
 tl.check("6.2", accuracy_of_ways, train, source)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for name in ("from scratch", "frozen"):
     network = train(fewer.images, fewer.labels, **ways[name])
     accuracy_of_ways[name] = accuracy(network, sixty.test)
@@ -348,6 +350,7 @@ rescued_accuracy = None  # replace None
 tl.check("6.3", rescued_accuracy, train, inverted)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 rescued = train(255 - few.images, few.labels, start=inverted, frozen=True)
 rescued_accuracy = np.mean(np.argmax(rescued(255 - sixty.test.images), axis=1) == sixty.test.labels)
 tl.check("6.3", rescued_accuracy, train, inverted)

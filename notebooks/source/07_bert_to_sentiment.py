@@ -356,6 +356,7 @@ number_of_tokens = None  # replace None
 tl.check("7.1", number_of_tokens, model)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 number_of_tokens = len(model.tokens(text))
 tl.check("7.1", number_of_tokens, model)
 
@@ -374,6 +375,7 @@ nearest_review = None  # replace None with the sentence
 tl.check("7.2", nearest_review, model, training)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 rows, asked = model.extract_features(training.sentences), model.extract_features(wanted)[0]
 nearest_review = training.sentences[np.argmax(rows @ asked / np.linalg.norm(rows, axis=1))]
 tl.check("7.2", nearest_review, model, training)
@@ -392,6 +394,7 @@ on_tweets = {"probe": None, "always the same": None}  # replace both None
 tl.check("7.3", on_tweets, model, probe)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 on_tweets["probe"] = probe.score(model.extract_features(tweets.test.sentences), tweets.test.labels)
 on_tweets["always the same"] = max(np.mean(tweets.test.labels == side) for side in (0, 1))
 tl.check("7.3", on_tweets, model, probe)

@@ -704,6 +704,7 @@ verdicts = {"Ada": None, "Ben": None, "Cleo": None, "Dora": None}  # replace Non
 tl.check("9.1", verdicts)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for name, network in colleagues.items():
     print(name, tl.checks.frozen_report(network).warnings)
 
@@ -730,6 +731,7 @@ mended = None  # replace None by patient, when it is mended
 tl.check("9.2", mended)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 patient.get_layer("new_head").set_weights(head_weights)
 tl.freeze(patient, up_to="block6d")
 patient.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy")
@@ -749,6 +751,7 @@ bias_of_300 = None  # replace None
 tl.check("9.3", bias_of_300, correct)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 bias_of_300 = np.mean([optimistic_bias(tested=300, seed=seed) for seed in range(200)])
 tl.check("9.3", bias_of_300, correct)
 

@@ -439,6 +439,7 @@ mean_of_the_best = None  # replace None
 tl.check("10.1", mean_of_the_best)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 right = rng.binomial(197, 0.75, size=(10_000, 40))  # repetitions × classifiers
 mean_of_the_best = right.max(axis=1).mean() / 197
 tl.check("10.1", mean_of_the_best)
@@ -465,6 +466,7 @@ mixed_up = {"lite0": None, "lite2": None}  # replace both None
 tl.check("10.2", mixed_up, both, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 for name, columns in {"lite0": lite0, "lite2": lite2}.items():
     rows = validation_wide.copy()
     rows[:, columns] = validation_wide[order, columns]
@@ -491,6 +493,7 @@ two_stacks = {"leaks": None, "does not leak": None}  # replace both None
 tl.check("10.3", two_stacks, wide, validation_wide)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 two_stacks["does not leak"] = StackingClassifier(pair, LogisticRegression(), cv=folds).fit(wide, training.labels)
 fitted = [(name, member.fit(wide, training.labels)) for name, member in pair]
 two_stacks["leaks"] = StackingClassifier(fitted, LogisticRegression(), cv="prefit").fit(wide, training.labels)

@@ -345,6 +345,7 @@ test_pictures = None  # replace None
 tl.check("11.1", test_pictures)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 test_pictures = 1.96**2 * 0.9 * 0.1 / 0.02**2
 tl.check("11.1", test_pictures)
 
@@ -372,6 +373,7 @@ in_both = None  # replace None
 tl.check("11.2", in_both, theirs)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 try:
     tl.checks.assert_disjoint(theirs["train"], theirs["test"])
 except tl.checks.LeakageError as error:
@@ -392,6 +394,7 @@ read = {"defective found": None, "above guessing": None}  # replace both None
 tl.check("11.3", read, exported)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 defective = test["classes"]["defective"]
 read["defective found"] = defective["right"] / defective["pictures"]
 read["above guessing"] = test["accuracy"] - test["baseline"]

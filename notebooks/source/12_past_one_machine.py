@@ -378,6 +378,7 @@ hours_on_fifty = None  # replace None
 tl.check("12.1", hours_on_fifty, measured)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 hours_on_fifty = 100e6 / (50 * measured["dask_2"]["pictures_per_second"]) / 3600
 tl.check("12.1", hours_on_fifty, measured)
 
@@ -394,6 +395,7 @@ terabytes = None  # replace None
 tl.check("12.2", terabytes, measured)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 terabytes = 100e6 * measured["bytes_a_picture"] / 1e12
 tl.check("12.2", terabytes, measured)
 
@@ -411,6 +413,7 @@ usable = None  # replace None
 tl.check("12.3", usable, features)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# Solution: click to open
 usable = np.isfinite(features).all(axis=1)
 tl.check("12.3", usable, features)
 

@@ -81,6 +81,8 @@ def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
         os.environ
         | {name: str(own / name.lower()) for name in folders}
         | {"JUPYTER_PREFER_ENV_PATH": "1"}
+        # What installing the course puts into the environment; tests/test_environment.py sees to that.
+        | {"JUPYTER_CONFIG_PATH": str(ROOT / "jupyter-config")}
     )
     environment.pop("MPLBACKEND", None)
     options = {

@@ -132,11 +132,7 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
     (output,) = next(
         cell for cell in saved["cells"] if "TryYourOwn" in "".join(cell["source"])
     )["outputs"]
-    assert set(output["data"]) == {
-        "image/png",
-        "text/plain",
-        "application/vnd.jupyter.widget-view+json",
-    }
+    assert set(output["data"]) == {"image/png", "text/plain"}
     assert "diary" not in json.dumps(saved)
 
 

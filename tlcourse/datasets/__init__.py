@@ -1,11 +1,11 @@
-"""Pictures and sentences with labels: bundled, downloaded, or of one's own."""
+"""Pictures, sentences and recordings with labels: bundled, downloaded, or of one's own."""
 
 from typing import Any
 
 from ..cards import Card, read_card
 from ..errors import DatasetUnavailable, UserInputError
 from ..validation import shown, text
-from . import bundled, downloaded
+from . import bundled, downloaded, spoken
 from .archive import unpack
 from .bundled import kanji_meanings
 from .core import Dataset, Split
@@ -34,6 +34,8 @@ _LOADERS = {
     "solar": bundled.load_solar,
     "dogs": downloaded.load_dogs,
     "reviews": bundled.load_reviews,
+    "words": spoken.load_words,
+    "spoken_digits": spoken.load_spoken_digits,
     "samples": bundled.load_samples,
 }
 
@@ -56,8 +58,8 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name : str
-        digits, kanji, stamps, solar, dogs, reviews or samples, or the name of a pack in
-        the folders of the variable TLCOURSE_PACKS.
+        digits, kanji, stamps, solar, dogs, reviews, words, spoken_digits or samples, or
+        the name of a pack in the folders of the variable TLCOURSE_PACKS.
     **options
         ``seed`` of stamps and solar: another random split; ``protocol`` ("deitsch2019"
         or "confident") of solar; ``domain`` ("films", "products" or "tweets") of

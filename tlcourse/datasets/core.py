@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from ..features.pictures import Pictures
 
 @dataclass(repr=False, eq=False)
 class Split:
-    """One part of a data set: pictures or sentences with labels.
+    """One part of a data set: pictures, sentences or recordings, with labels.
 
     Parameters
     ----------
     inputs : ndarray or Pictures
         uint8 (n, height, width) or (n, height, width, 3); `Pictures`, files that are
-        decoded when they are used; or sentences, object (n,).
+        decoded when they are used; sentences, or paths of recordings, object (n,).
     labels : ndarray of shape (n,)
         int64, positions in `class_names`.
     class_names : list of str
@@ -71,22 +72,34 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """What each row is: "pictures" or "sentences"."""
-        is_text = isinstance(self.inputs, np.ndarray) and self.inputs.dtype.kind in "OU"
-        return "sentences" if is_text else "pictures"
+        """What each row is: "pictures", "sentences" or "recordings"."""
+        if (
+            not isinstance(self.inputs, np.ndarray)
+            or self.inputs.dtype.kind not in "OU"
+        ):
+            return "pictures"
+        is_path = len(self.inputs) and isinstance(self.inputs[0], Path)
+        return "recordings" if is_path else "sentences"
 
     @property
     def images(self) -> np.ndarray | Pictures:
-        """The inputs of a split of pictures; UserInputError if it holds sentences."""
-        if self.kind != "pictures":
-            raise UserInputError("This split holds sentences: ask for its .sentences.")
-        return self.inputs
+        """The inputs of a split of pictures; UserInputError if it holds others."""
+        return self._inputs_of("pictures")
 
     @property
     def sentences(self) -> np.ndarray:
-        """The inputs of a split of sentences; UserInputError if it holds pictures."""
-        if not isinstance(self.inputs, np.ndarray) or self.kind != "sentences":
-            raise UserInputError("This split holds pictures: ask for its .images.")
+        """The inputs of a split of sentences; UserInputError if it holds others."""
+        return self._inputs_of("sentences")
+
+    @property
+    def recordings(self) -> np.ndarray:
+        """The paths of a split of recordings; UserInputError if it holds others."""
+        return self._inputs_of("recordings")
+
+    def _inputs_of(self, kind: str) -> Any:
+        if len(self) and self.kind != kind:
+            own = "images" if self.kind == "pictures" else self.kind
+            raise UserInputError(f"This split holds {self.kind}: ask for its .{own}.")
         return self.inputs
 
     @property

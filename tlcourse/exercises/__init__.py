@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
 from ..validation import shown
+from . import solutions
 from .progress import NAME, Progress
 from .table import Exercise, NotYet, exercises, find_exercise
 
@@ -59,6 +60,8 @@ class Check:
     ) -> Verdict:
         """Say whether an answer is right, and if not, why.
 
+        In a cell with a solution of the course nothing is counted.
+
         Parameters
         ----------
         number : str or float
@@ -75,7 +78,7 @@ class Check:
         if _is_missing(answer):
             return Verdict(exercise.number, NOT_ATTEMPTED)
         state, reason = _checked(exercise, answer, context)
-        if state != NOT_CHECKED:
+        if state != NOT_CHECKED and not solutions.is_running():
             hints = self._hints.get(exercise.number, 0)
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
@@ -167,3 +170,4 @@ def _is_missing(answer: Any) -> bool:
 
 
 check = Check()
+solutions.hold_back()

@@ -9,6 +9,7 @@ import tlcourse as tl
 from ..training.evaluation import keras_outputs
 from .table import (
     AnyAnswer,
+    Network,
     Shares,
     near,
     require,
@@ -135,3 +136,69 @@ def better_than_chance(answer, model, probe):
     yield "right", {PROBE: right, ALWAYS: majority}, details
     yield "exchanged", {PROBE: majority, ALWAYS: right}
     yield "films", near(answer[PROBE], accuracy(films))
+
+
+# --- 08, Speech ---
+
+SAMPLES, FRAME, STEP = 32_000, 512, 160  # of two seconds; as in features/audio.py
+ONE_WORD = 0.013  # of 86: another processor may decide one of them otherwise
+NEEDED, LEAK, CHANCE = 0.6, 0.97, 0.05  # accuracies on the other voice
+
+
+@rows("8.1", whole_number())
+def number_of_frames(answer):
+    last = (SAMPLES - FRAME) // STEP
+    yield "right", last + 1
+    yield "one less", last
+    yield "no overlap", answer in (SAMPLES // STEP, SAMPLES // STEP + 1)
+    yield "frame length", answer in (SAMPLES // FRAME, SAMPLES // FRAME + 1)
+
+
+@rows("8.2", share())
+def accuracy_with_noise(answer, noise):
+    carlo, paola = _voices()
+    right = _nearest_is_right(_features(carlo), _features(paola, noise))
+    clean = _nearest_is_right(_features(carlo), _features(paola))
+    yield "right", abs(answer - right) <= ONE_WORD, {"clean": clean}
+    yield "clean", clean
+    yield "exchanged", _nearest_is_right(_features(carlo, noise), _features(paola))
+
+
+@rows("8.3", Network())
+def spectrogram_to_word(network, spectrograms):
+    probabilities = keras_outputs(network, np.asarray(spectrograms))
+    classes = len(spectrograms)
+    yield (
+        "shape",
+        probabilities.shape != (classes, classes),
+        {"shape": ("n", *probabilities.shape[1:])},
+    )
+    sums = probabilities.sum(axis=1)
+    yield "probabilities", probabilities.min() < 0 or np.abs(sums - 1).max() > 1e-3
+    accuracy = np.mean(probabilities.argmax(axis=1) == np.arange(classes))
+    details = {"accuracy": accuracy, "needed": NEEDED}
+    yield "leak", accuracy > LEAK, details
+    yield "right", accuracy >= NEEDED, details
+    yield "chance", accuracy < CHANCE, details
+    yield "otherwise", True, details
+
+
+@lru_cache(maxsize=1)
+def _voices():
+    """Carlo's and Paola's words, as waveforms."""
+    words = tl.load_dataset("words")
+    splits = (words.train.recordings, words.test.recordings)
+    return [[tl.audio.read_audio(path) for path in split] for split in splits]
+
+
+def _features(waveforms, noise=np.zeros_like):
+    model = tl.load_pretrained_model("speech_embedding")
+    heard = [waveform + noise(waveform) for waveform in waveforms]
+    return model.extract_features(heard, sample_rate=model.sample_rate, cache=False)
+
+
+def _nearest_is_right(known, asked):
+    known, asked = (
+        x / np.linalg.norm(x, axis=1, keepdims=True) for x in (known, asked)
+    )
+    return np.mean((asked @ known.T).argmax(axis=1) == np.arange(len(asked)))

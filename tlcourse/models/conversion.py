@@ -86,11 +86,7 @@ def extract(
     from onnx.utils import Extractor
 
     model, weights = onnx.load(path), weights or {}
-    for tensor in model.graph.initializer:
-        if tensor.name in weights:
-            array, axes = weights[tensor.name], onnx_axes(tensor.name)
-            array = np.ascontiguousarray(array.transpose(axes) if axes else array)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    replace_weights(model, weights)
     for value in model.graph.output:
         if value.name == CLASSIFIER_OUTPUT and "classifier/bias" in weights:
             classes = value.type.tensor_type.shape.dim[1]
@@ -98,6 +94,19 @@ def extract(
     _set_input_size(model, size)
     inputs = [value.name for value in model.graph.input]
     return Extractor(model).extract_model(inputs, list(dict.fromkeys(outputs)))
+
+
+def replace_weights(
+    model: "onnx.ModelProto", weights: Mapping[str, np.ndarray]
+) -> None:
+    """Put these weights, by `<layer>/<weight>`, in the place of a bundled file's own."""
+    import onnx
+
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            array, axes = weights[tensor.name], onnx_axes(tensor.name)
+            array = np.ascontiguousarray(array.transpose(axes) if axes else array)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
 
 
 def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:

@@ -8,6 +8,8 @@ from ..errors import UserInputError
 from ..validation import shown
 from . import bert_folder
 from .recipes import RECIPES, PictureModel
+from .speech import NAME as SPEECH
+from .speech import PretrainedSpeechModel
 from .text import PretrainedTextModel
 from .vision import PretrainedModel
 from .weights import weights_file
@@ -38,6 +40,7 @@ def list_pretrained_models() -> dict[str, str]:
     for name, what in bert_folder.PUBLISHED.items():
         where = "here" if bert_folder.location(name) else f"tlcourse fetch {name}"
         lines[name] = f"sentences, {what}, {where}"
+    lines[SPEECH] = "spoken words, 328,224 parameters, bundled"
     return lines
 
 
@@ -54,18 +57,22 @@ def load_pretrained_model(
 ) -> PretrainedTextModel: ...
 @overload
 def load_pretrained_model(
+    name: Literal["speech_embedding"], engine: str = ..., precision: str = ...
+) -> PretrainedSpeechModel: ...
+@overload
+def load_pretrained_model(
     name: str,
     engine: str = ...,
     precision: str = ...,
     input_size: int | tuple[int, int] | None = ...,
-) -> PretrainedModel | PretrainedTextModel: ...
+) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel: ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0",
     engine: str = "auto",
     precision: str = "float32",
     input_size: int | tuple[int, int] | None = None,
-) -> PretrainedModel | PretrainedTextModel:
-    """Load a network pretrained on ImageNet's 1.28 million photographs, or a BERT.
+) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel:
+    """Load a network pretrained on photographs, on text or on speech.
 
     Parameters
     ----------
@@ -87,7 +94,7 @@ def load_pretrained_model(
 
     Returns
     -------
-    PretrainedModel or PretrainedTextModel
+    PretrainedModel, PretrainedTextModel or PretrainedSpeechModel
 
     Raises
     ------
@@ -108,13 +115,14 @@ def load_pretrained_model(
         return PretrainedModel(name, engine, precision, input_size)
     is_folder = is_text and (os.path.dirname(name) or os.path.isdir(name))
     is_published = is_text and name in bert_folder.PUBLISHED
-    if is_folder or is_published or isinstance(name, PathLike):
+    is_speech = is_text and name == SPEECH
+    if is_folder or is_published or is_speech or isinstance(name, PathLike):
         if input_size is not None:
-            raise UserInputError(
-                "input_size is for pictures; this network is for text."
-            )
+            raise UserInputError("input_size is for pictures; this network takes none.")
+        if is_speech:
+            return PretrainedSpeechModel(engine, precision)
         return PretrainedTextModel(name, engine, precision)
-    known = ", ".join((*RECIPES, *bert_folder.PUBLISHED))
+    known = ", ".join((*RECIPES, *bert_folder.PUBLISHED, SPEECH))
     raise UserInputError(
         f"There is no pretrained model {shown(name)}. Known: {known}; or the path of "
         "a BERT's folder."

@@ -23,6 +23,7 @@ from .grids import (  # noqa: E402
     right_and_wrong,
 )
 from .lines import curves, learning_curve, training  # noqa: E402
+from .sounds import spectrograms  # noqa: E402
 
 __all__ = [
     "attention",
@@ -36,5 +37,6 @@ __all__ = [
     "pictures",
     "points",
     "right_and_wrong",
+    "spectrograms",
     "training",
 ]

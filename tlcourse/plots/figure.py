@@ -47,9 +47,14 @@ class Figure(figure.Figure):
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
+        for data, metadata in self._outputs():
+            display(data, metadata=metadata, raw=True)
+
+    def _outputs(self) -> list[tuple[dict, dict]]:
+        """Data and metadata of what a notebook shows: the picture, and its words."""
         data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
-        display({"text/html": in_words(**metadata["image/png"])}, raw=True)
+        words = in_words(**metadata["image/png"])
+        return [(data, metadata), ({"text/html": words}, {})]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
         about: dict[str, object] = {"alt": self.alt}
@@ -67,6 +72,31 @@ class Figure(figure.Figure):
         picture = picture.quantize(256, dither=Image.Dither.NONE)
         picture.save(small, "png", optimize=True)
         return small.getvalue()
+
+
+class LiveFigure:
+    """A figure in a notebook's output, which the next one replaces.
+
+    `display(figure, display_id=True)` cannot do that: IPython does not pass the
+    identifier on to `_ipython_display_`.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+
+    def show(self, figure: Figure) -> None:
+        """Show a figure in the place of the one before it."""
+        from IPython.display import display
+
+        if not self._handles:
+            self._handles = [
+                display(data, metadata=metadata, raw=True, display_id=True)
+                for data, metadata in figure._outputs()
+            ]
+            return
+        for handle, output in zip(self._handles, figure._outputs(), strict=True):
+            data, metadata = output
+            handle.update(data, metadata=metadata, raw=True)
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:

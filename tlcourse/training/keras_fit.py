@@ -225,7 +225,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.rows, self.probe = rows, probe
         self._history: dict[str, list[float]] = {}
-        self._display: Any = None
+        self._chart: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         say(f"Fine-tuning on {self.rows}.")
@@ -247,15 +247,11 @@ class Progress(keras.callbacks.Callback):
         if not in_notebook() or is_off():
             say(text)
             return
-        from IPython.display import display
-
         from ..plots import training
+        from ..plots.figure import LiveFigure
 
-        figure = training(self._history, text, total, self.probe)
-        if self._display is None:
-            self._display = display(figure, display_id=True)
-        else:
-            self._display.update(figure)
+        self._chart = self._chart or LiveFigure()
+        self._chart.show(training(self._history, text, total, self.probe))
 
 
 def say(text: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 from ..errors import printable
 from ..foreign_text import escape_attribute, escape_html
 from ..plots.figure import Figure, sentence
-
-VIEW = "application/vnd.jupyter.widget-view+json"
+from ..server import VIEW
 
 
 @dataclass(frozen=True, eq=False, repr=False)

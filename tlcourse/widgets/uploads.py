@@ -1,5 +1,6 @@
 """Try your own: what a classifier says of a picture, its neighbours, and a heat map."""
 
+import os
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -16,6 +17,7 @@ from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
 from ..plots.grids import lay_over
+from ..server import UPLOAD
 from ..training.probe import LinearProbe
 from ..validation import shown
 from .base import Answer, Widget, has_canvas
@@ -23,7 +25,8 @@ from .mistakes import Neighbours
 
 OWN = -1  # in the list of examples; None would leave the list empty
 EXAMPLES = 10  # pictures in the list
-MEGABYTES = 10  # of a file: Jupyter's server closes the connection on larger messages
+# Of a file: without `tlcourse.server` Jupyter's closes the connection on larger messages.
+MEGABYTES = int(os.environ.get(UPLOAD, 10))
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 

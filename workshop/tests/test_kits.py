@@ -282,7 +282,8 @@ def test_every_line_of_the_lock_is_read_with_its_hashes():
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_needs_one_tensorflow(system):
-    lock, target = read_lock(ROOT / "requirements.txt"), Target(system, "3.12")
+    locks = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+    lock, target = read_lock(*locks), Target(system, "3.12")
     needed = [one.requirement.name for one in lock if target.needs(one)]
     expected = "tensorflow" if system == "macos" else "tensorflow-cpu"
     assert {"tensorflow", "tensorflow-cpu"} & set(needed) == {expected}

@@ -1,0 +1,283 @@
+"""Recordings → mono waveforms → log-mel spectrograms → features, computed once."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from os import PathLike
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from .. import validation
+from ..errors import UserInputError
+from ..files import as_path
+from ..progress import progress_bar
+from .cache import RowCache, cache_file
+from .compute import RowCollector, run_and_keep
+from .engine import Engine, workers
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Recordings: TypeAlias = (
+    "str | PathLike | ArrayLike | Sequence[str | PathLike | ArrayLike]"
+)
+"""Whatever holds recordings, see `as_waveforms`."""
+
+SAMPLE_RATE = 16_000  # Hz, of every waveform
+HOP, WINDOW, FFT = 160, 400, 512  # samples: a frame every 10 ms, each 25 ms long
+BANDS, LOWEST, HIGHEST = 32, 60.0, 3800.0  # mel bands, between these Hz
+DYNAMIC_RANGE = 80.0  # dB below the loudest; what is quieter is raised to it
+RATES = (4_000, 192_000)  # Hz that are resampled; telephones have 8,000
+LONGEST = 600  # seconds
+EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
+CHUNK = 64  # recordings that are read, looked up, computed and kept together
+
+
+def read_audio(path: str | PathLike) -> np.ndarray:
+    """Read a recording as a waveform: mono, 16,000 samples per second.
+
+    Parameters
+    ----------
+    path : str or path
+        A WAV, FLAC, OGG, MP3 or AIFF file of at most ten minutes.
+
+    Returns
+    -------
+    ndarray of shape (samples,), float32 in [-1, 1]
+
+    Raises
+    ------
+    UserInputError
+        No such file, not a recording, silent, too long, or a sample rate below 4,000 or
+        above 192,000 Hz.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> path = tl.load_dataset("words").train.recordings[0]
+    >>> tl.audio.read_audio(path).dtype
+    dtype('float32')
+    """
+    import soundfile
+
+    file = as_path(path, "the path of a recording")
+    if not file.is_file():
+        raise UserInputError(
+            f"There is no file {file}; expected the path of a recording."
+        )
+    try:
+        with soundfile.SoundFile(file) as sound:
+            rate, frames = sound.samplerate, sound.frames
+            _check_length(frames, rate, str(file))
+            samples = sound.read(dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        raise UserInputError(
+            f"{file} is no recording that can be read ({error}); expected one of "
+            f"{', '.join(EXTENSIONS)}."
+        ) from None
+    return as_waveform(samples, rate, str(file))
+
+
+def as_waveform(
+    samples: "ArrayLike", sample_rate: int, name: str = "the recording"
+) -> np.ndarray:
+    """Mix an array down to mono and resample it to 16,000 samples per second.
+
+    Parameters
+    ----------
+    samples : array of shape (samples,) or (samples, channels)
+        Floats in [-1, 1], or signed integers of 16 or 32 bits.
+    sample_rate : int
+        Samples per second, 4,000 to 192,000.
+    name : str
+        What a message calls it.
+
+    Returns
+    -------
+    ndarray of shape (samples,), float32 in [-1, 1]
+
+    Raises
+    ------
+    UserInputError
+        Another shape or type, values outside [-1, 1], not finite, silent, or longer
+        than ten minutes.
+    """
+    rate = validation.whole_number("sample_rate", sample_rate, *RATES)
+    array = np.asarray(samples)
+    if array.dtype.kind not in "fi" or array.ndim not in (1, 2) or not array.size:
+        raise UserInputError(
+            f"{name} is an array of {array.dtype} {array.shape}; expected samples as "
+            "floats in [-1, 1] or integers of 16 or 32 bits, of shape (samples,) or "
+            "(samples, channels)."
+        )
+    if array.ndim == 2 and array.shape[0] < array.shape[1]:
+        raise UserInputError(
+            f"{name} has the shape {array.shape}; expected (samples, channels). "
+            "Transpose it: recording.T."
+        )
+    _check_length(len(array), rate, name)
+    if array.dtype.kind == "i":
+        array = array / -float(np.iinfo(array.dtype).min)
+    if not np.isfinite(array).all() or np.abs(array).max() > 1.001:
+        raise UserInputError(
+            f"{name} has values outside [-1, 1], or not finite ones; expected floats in "
+            "[-1, 1]. Divide 16-bit values by 32768."
+        )
+    mono = array.astype(np.float64).reshape(len(array), -1).mean(axis=1)
+    if np.ptp(mono) == 0:
+        raise UserInputError(f"{name} is silent: all its samples are equal.")
+    if rate != SAMPLE_RATE:
+        mono = _resample(mono, rate)
+    return np.clip(mono, -1, 1).astype(np.float32)
+
+
+def _resample(samples: np.ndarray, rate: int) -> np.ndarray:
+    """To 16,000 samples per second, by the discrete Fourier transform."""
+    count = max(1, round(len(samples) * SAMPLE_RATE / rate))
+    spectrum = np.fft.rfft(samples)[: count // 2 + 1]  # what is above is cut off
+    return np.fft.irfft(spectrum, count) * (count / len(samples))
+
+
+def as_waveforms(
+    recordings: Recordings, sample_rate: int | None = None
+) -> tuple[Iterable[np.ndarray], int]:
+    """Whatever holds recordings → waveforms, read one at a time, and their number.
+
+    One path, one array (samples,), or a sequence of either; arrays need `sample_rate`.
+    """
+    is_one = isinstance(recordings, str | PathLike) or (
+        isinstance(recordings, np.ndarray)
+        and recordings.ndim == 1
+        and recordings.dtype != object
+    )
+    try:
+        each = [recordings] if is_one else list(recordings)
+    except TypeError:
+        each = []
+    if not each:
+        raise UserInputError(
+            f"recordings is {validation.shown(recordings)}; expected paths of "
+            "recordings, or arrays of samples, at least one."
+        )
+    names = [f"recording {row}" for row in range(len(each))]
+
+    def read(item: object, name: str) -> np.ndarray:
+        if isinstance(item, str | PathLike):
+            return read_audio(item)
+        if sample_rate is None:
+            raise UserInputError(
+                f"{name} is an array: give its sample_rate, in samples per second."
+            )
+        return as_waveform(item, sample_rate, name)
+
+    return (read(*pair) for pair in zip(each, names, strict=True)), len(each)
+
+
+def log_mel(waveform: np.ndarray) -> np.ndarray:
+    """Compute a log-mel spectrogram: the loudness of 32 pitch bands, every 10 ms.
+
+    Frames of 25 ms under a Hann window, their power spectrum, 32 triangular filters
+    between 60 and 3,800 Hz that are evenly spaced on the mel scale (M. Slaney,
+    "Auditory Toolbox", 1998), and decibels / 10 + 2, which is what Google's
+    speech_embedding was trained with.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (samples,)
+        Floats in [-1, 1], 16,000 per second, at least 512 of them.
+
+    Returns
+    -------
+    ndarray of shape (frames, 32), float32
+    """
+    samples = np.asarray(waveform, np.float64) * 32768  # trained with 16-bit samples
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP]
+    power = np.abs(np.fft.rfft(frames * _hann())) ** 2
+    decibels = 10 * np.log10(np.maximum(power @ mel_filters(), 1e-10))
+    decibels = np.maximum(decibels, decibels.max() - DYNAMIC_RANGE)
+    return (decibels / 10 + 2).astype(np.float32)
+
+
+@cache
+def mel_filters() -> np.ndarray:
+    """The filters: float64 (257 frequencies, 32 bands), each of area one."""
+    # The mel scale is linear up to 1,000 Hz, which are 15 mel, and logarithmic above.
+    lowest = LOWEST * 3.0 / 200.0
+    highest = 15.0 + 27.0 * math.log(HIGHEST / 1000.0, 6.4)
+    edges = np.linspace(lowest, highest, BANDS + 2)
+    hertz = np.where(
+        edges < 15.0, edges * 200.0 / 3.0, 1000.0 * 6.4 ** ((edges - 15.0) / 27.0)
+    )
+    frequencies = np.fft.rfftfreq(FFT, 1 / SAMPLE_RATE)[:, None]
+    rising = (frequencies - hertz[:-2]) / np.diff(hertz)[:-1]
+    falling = (hertz[2:] - frequencies) / np.diff(hertz)[1:]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return triangles * 2.0 / (hertz[2:] - hertz[:-2])
+
+
+@cache
+def _hann() -> np.ndarray:
+    """A periodic Hann window in the middle of a frame."""
+    margin = (FFT - WINDOW) // 2
+    return np.pad(np.hanning(WINDOW + 1)[:-1], margin)
+
+
+def recording_features(
+    engine: Engine,
+    recordings: Recordings,
+    sample_rate: int | None,
+    prepare: Callable[[np.ndarray], np.ndarray],
+    name: str | None,
+) -> np.ndarray:
+    """The network's output for each recording: float32 (n, d).
+
+    `prepare` makes a waveform into the network's input; `name` is for the cache's file,
+    None: no cache.
+    """
+    waveforms, total = as_waveforms(recordings, sample_rate)
+    shape = engine.output_shape
+    result = RowCollector(shape, np.float32)
+
+    def run(item: tuple[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
+        key, waveform = item
+        return {key: engine.run(prepare(waveform)[np.newaxis])[0]}
+
+    with (
+        RowCache(cache_file(name, engine.key, shape), shape, np.float32) as rows_kept,
+        ThreadPoolExecutor(workers()) as pool,
+        progress_bar(
+            total=total, desc="Extracting features", unit=" recordings"
+        ) as progress,
+    ):
+        for chunk in _chunks(waveforms):
+            keys = [hashlib.sha256(each.tobytes()).digest()[:20] for each in chunk]
+            rows = rows_kept.get(keys)
+            pairs = zip(keys, chunk, strict=True)
+            absent = {key: each for key, each in pairs if key not in rows}
+            rows |= run_and_keep(run, absent.items(), rows_kept, pool)
+            for key in keys:
+                result.append(rows[key])
+            progress.update(len(chunk))
+    return result.array()
+
+
+def _chunks(waveforms: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    chunk: list[np.ndarray] = []
+    for waveform in waveforms:
+        chunk.append(waveform)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _check_length(samples: int, rate: int, name: str) -> None:
+    if rate and samples / rate > LONGEST:
+        raise UserInputError(
+            f"{name} lasts {samples / rate / 60:,.0f} minutes; expected at most "
+            f"{LONGEST // 60}. Cut it into parts."
+        )
