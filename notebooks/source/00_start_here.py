@@ -33,8 +33,8 @@
 #
 # ## Six kinds of thing
 #
-# The data set `stamps` comes with the course: photographs of animals, plants and vehicles that were cut out for a drawing
-# program for children, Tux Paint (GPL-2; `print(stamps.card)` has credits and limits).
+# The data set `stamps` comes with the course: photographs of animals, plants and vehicles that were cut out for Tux
+# Paint, a drawing program for children (GPL-2; `print(stamps.card)` shows credits and limits).
 
 # %%
 import tlcourse as tl
@@ -110,8 +110,8 @@ counts = np.bincount(stamps.test.labels)
 print(f"Always answering '{stamps.class_names[counts.argmax()]}': {counts.max() / counts.sum():.0%}")
 
 # %% [markdown]
-# The second baseline learns from the same thirty photographs, but without the pretrained network: a logistic regression
-# on the pixels themselves, at 32 × 32.
+# The second baseline is trained on the same thirty photographs, but without the pretrained network: a logistic
+# regression on the pixels themselves, at 32 × 32.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -128,7 +128,7 @@ print(f"Logistic regression on pixels: {on_pixels.score(pixels(stamps.test.image
 # The photographs and the kind of classifier are the same. What differs is what the classifier is given: pixels, or
 # the features of a network that was trained on something else. This difference is what transfer learning brings.
 #
-# **One split is one split.** Five other photographs of each kind would give another accuracy. So we repeat everything
+# **One split is not enough.** Five other photographs of each kind would give another accuracy. So we repeat everything
 # with five random splits into training and test set, and report the mean and the standard deviation.
 
 
@@ -147,7 +147,7 @@ print(f"Five random splits: {np.mean(accuracies):.0%} ± {np.std(accuracies, ddo
 # (The backbone has not run again over photographs that it had seen before: `extract_features` keeps features on disk.)
 #
 # ImageNet's thousand classes include zebras, lemons and fire engines. So the network has seen such *things* before,
-# though not these photographs. This makes the task easier than one that is far from ImageNet, such as the one below.
+# though not these photographs. That probably helps; the task below is much farther from ImageNet.
 #
 # ## Which kinds are confused?
 #
@@ -158,8 +158,9 @@ tl.show.confusion(classifier.confusion(test_features, stamps.test.labels))
 
 # %% [markdown]
 # Each row of the **confusion matrix** is a true class, each column a predicted class; correct predictions lie on the
-# diagonal. Vegetables and fruit are confused most often: read the row of the vegetables, which the accuracy over all
-# classes hides. Some of the mistakes, below the most confident correct predictions:
+# diagonal. Vegetables and fruit are confused most often. Read the row of the vegetables: most of them are wrong, which
+# the accuracy over all classes hides. The next figure shows the most confident correct predictions, and below them some
+# of the mistakes:
 
 # %%
 probabilities = classifier.predict_proba(test_features)
@@ -176,8 +177,8 @@ tl.show.right_and_wrong(stamps.test.images, stamps.test.labels, probabilities, s
 tl.widgets.TryYourOwn(model, classifier, few, features, examples=stamps.test)
 
 # %% [markdown]
-# Give it a photograph of a chair. It answers one of the six kinds: there is no answer "none of these". A warning sign
-# is the similarity of the neighbours (their cosine), which you can compare with that of a test photograph.
+# Give it a photograph of a chair. It answers one of the six kinds: there is no answer "none of these". A low similarity
+# (cosine) of its neighbours can be a warning sign: compare it with that of a test photograph.
 #
 # ## A real job: defective solar cells
 #
@@ -242,8 +243,8 @@ print(f"This split, weighted: {weighted:.1%}")
 print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 
 # %% [markdown]
-# Three calls, without training any layer of the network, are above the published result for hand-designed features and
-# below the one for a fine-tuned network. Lesson 05 fine-tunes, on your machine.
+# With three calls, and without training any layer of the network, the mean over five splits is above the published
+# result for hand-designed features and below the one for a fine-tuned network. Lesson 05 fine-tunes, on your machine.
 #
 # One limit holds for all of these numbers, the published ones included: the cells were cut from 44 solar modules, and
 # the data set does not say which cell is from which module. Cells of one module may be in both training and test set, so
@@ -257,7 +258,8 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # - **Keras and scikit-learn first.** From lesson 02 on you write each method yourself in these libraries, and use the
 #   helper package `tlcourse` for what you have written once.
 # - **Numbers are measured**, by the cell above them or by `make results`, or they are quoted from a publication. On
-#   another processor a result may differ by a picture or two, and that of a training by a few points.
+#   another processor a result may differ by a picture or two, and the accuracy of a network trained in the lesson by
+#   several points.
 # - **Something does not work?** Run `tlcourse doctor` in a terminal: it says what is missing and how to fix it.
 #
 # | No. | Lesson |
@@ -287,12 +289,13 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #   gradient, and which inference mode uses.
 # - **calibration**: whether a model's probabilities are true, so that of all answers given with a probability of four
 #   fifths about four fifths are right.
-# - **confidence interval**: a range that would contain the true value in most repetitions, say nineteen of twenty.
+# - **confidence interval**: a range computed in such a way that it contains the true value in most repetitions, say
+#   nineteen of twenty.
 # - **data leakage**: information about the test set that training has used. **Group leakage**: pictures of the same object
 #   or person in training and test set.
 # - **domain shift**: new data differ in kind from the training data. **Source domain**: what a network was pretrained on;
 #   **target domain**: what it is used for.
-# - **early stopping**: ending a training, or going back to its best epoch, when the validation loss no longer falls.
+# - **early stopping**: ending the training, or going back to its best epoch, when the validation loss no longer falls.
 # - **embedding**, **features**: the numbers that a backbone returns for one input.
 # - **ensembling**: averaging the predictions of several models. **Stacking**: training one more model to combine them.
 # - **few-shot**: with a handful of labels per class.
@@ -302,12 +305,12 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #   uses its statistics. `trainable = False` is another thing: it keeps the weights as they are. (In Keras it also puts
 #   batch normalization into inference mode.)
 # - **label efficiency**: how few labels a method needs for a given accuracy. **Label noise**: labels that are wrong.
-# - **learning-rate schedule**: how the learning rate changes in the course of a training. **Warm-up**: it rises at first.
+# - **learning-rate schedule**: how the learning rate changes in the course of training. **Warm-up**: it rises at first.
 # - **learning curve**: accuracy by the number of labels; also loss or accuracy by epoch.
 # - **linear probe**: a logistic regression on frozen features, standardised and L2-regularised.
 # - **overfitting**: the training set is fitted better and better, and new data worse.
-# - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several may be off by
-#   accident.
+# - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several
+#   measurements may be off by chance.
 # - **recall**: the share of the actual defects that were found. **Precision**: the share of the reported defects that are
 #   real.
 # - **regularisation**: whatever keeps a model simple: a penalty on large weights (L2, weight decay), dropout, early
@@ -394,9 +397,11 @@ tl.check("0.3", my_classifier)
 #
 # - Transfer learning keeps the backbone of a trained network and replaces its head.
 # - Three calls: `load_pretrained_model`, `extract_features`, `train_classifier`.
-# - Compare with a baseline, with the standard deviation over several splits, and with what others measured in the same way.
+# - Compare with a baseline and with what others measured in the same way, and report the standard deviation over
+#   several splits.
 # - Train on the training set, choose on the validation set, measure on the test set, once.
-# - On the stamps, five photographs of each kind were enough for a linear probe to be far above the same classifier on
-#   pixels. On the solar cells, the probe was above hand-designed features and below a fine-tuned network.
+# - On the stamps, five photographs of each kind were enough for a linear probe to be far above a logistic regression on
+#   pixels. On the solar cells, the probe was above the published result for hand-designed features and below the one
+#   for a fine-tuned network.
 #
 # **Next:** [01 · Why transfer?](01_why_transfer.ipynb)

@@ -2,10 +2,10 @@
 # # 01 · Why transfer?
 #
 # Three promises are made for transfer learning: it needs less data, it needs less time, and the result is better. Here
-# they are measured on up to three data sets, against networks that start from random weights. You will see where the
-# promises hold, and where they do not.
+# they are measured on three data sets, against networks that start from random weights. You will see where the promises
+# hold, and where they do not.
 #
-# **Minutes:** about 30 · **Needs:** nothing from the internet
+# **Minutes:** about 25 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
@@ -31,8 +31,8 @@ tl.show.pictures(few.images, few.label_names, columns=10)
 
 # %% [markdown]
 # **Predict first.** A small network is trained on these thirty photographs **from scratch**: all its weights start at
-# random. A linear probe gets the features of a network pretrained on ImageNet. How many of a hundred new photographs will
-# each of them recognise? Always answering the most frequent kind would be right for about one in four.
+# random. A linear probe gets the features of a network pretrained on ImageNet. How many of a hundred new photographs
+# will each of them recognise? Always answering the most frequent kind would be right for about one in three.
 
 # %%
 guess_scratch, guess_probe = None, None  # two numbers between 0 and 100
@@ -113,9 +113,9 @@ print(f"Your guesses: {guess_scratch} and {guess_probe}")
 #
 # ## Is the comparison fair?
 #
-# The pretrained network is a hundred times as large as the small one. Perhaps its **architecture** is what makes the
-# difference, and not what it has learned? So we need the same architecture **with random weights**, too, all its layers
-# trained on the same photographs. In Keras:
+# The pretrained network has more than a hundred times as many weights as the small one. Perhaps its **architecture** is
+# what makes the difference, and not what it has learned? So we need the same architecture **with random weights**, too,
+# all its layers trained on the same photographs. In Keras:
 #
 # ```python
 # untrained = keras.models.clone_model(pretrained)     # the same layers, newly initialised
@@ -182,8 +182,8 @@ seconds_needed(curve)
 # On this data set even the small CNN takes longer than the probe. Fine-tuning is not always fast: on all solar cells, below,
 # it took about ten times as long as the small CNN.
 #
-# The pretraining itself is not in these numbers. It took far longer than all of them together, and somebody else has
-# paid for it.
+# The pretraining itself is not in these numbers. It took far longer than all of them together, and somebody else paid
+# for it.
 #
 # ## Third promise: better results
 #
@@ -205,9 +205,9 @@ gains(curve, "fine-tune", "probe")
 
 # %% [markdown]
 # With every number of labels the probe is ahead of the network with random weights, by many standard errors. Both have
-# the same architecture and the same photographs. The size of the pictures and the training differ, too, but no choice of
-# them is likely to close such a gap: it is the pretraining that helps. Between fine-tuning and the probe there is no clear
-# difference; with so few photographs the cheaper method is enough.
+# the same architecture and the same photographs. The size of the pictures and the training differ, too, but no choice
+# of them is likely to close such a gap. So it is very probably the pretraining that helps. Between fine-tuning and the
+# probe there is no clear difference; with so few photographs the cheaper method is enough.
 #
 # One caution: ImageNet has birds, lemons and cars, too, though not these photographs. Source and target are close
 # relatives.
@@ -215,7 +215,8 @@ gains(curve, "fine-tune", "probe")
 # ## Another task: Kanji
 #
 # Now something that ImageNet does not contain: ten Kanji, the numerals from 一 to 十. Each picture is a glyph of a font
-# with small distortions, 28 × 28 pixels, light on black. The test pictures come from other fonts than the training set.
+# with small distortions, 28 × 28 pixels, light on black. The test pictures come from fonts that are not in the training
+# set.
 
 # %%
 kanji = tl.load_dataset("kanji")
@@ -227,9 +228,9 @@ tl.show.pictures(one_each.images, [meanings[name] for name in one_each.label_nam
 # %% [markdown]
 # **Predict first.** One example of each numeral: is the probe ahead of the small CNN again?
 #
-# `tl.learning_curve` is the comparison that we have just made, for several splits: it trains each method on so many labels
-# of each class and tests it on the test set. A method is a function of a training set and a seed that returns something
-# with `predict`.
+# `tl.learning_curve` is the comparison that we have just made, for several splits: it trains each method with the given
+# numbers of labels per class and tests it on the test set. A method is a function of a training set and a seed that
+# returns something with `predict`.
 
 # %%
 import tensorflow as tf
@@ -264,23 +265,25 @@ tl.show.learning_curve(kanji_curve, "Kanji numerals, in fonts that are not in th
 gains(kanji_curve, "probe", "random weights")
 
 # %% [markdown]
-# The same architecture with random weights is far behind the probe with every number of labels, as it was on the stamps.
-# But on this task a much smaller network is a stronger baseline:
+# The same architecture with random weights is far behind the probe with every number of labels, as it was on the
+# stamps. As on the stamps, the small CNN is the stronger baseline of the two, and here by more:
 
 # %%
 gains(kanji_curve, "probe", "small CNN")
 
 # %% [markdown]
-# Read the differences downwards: the sign changes. With ten labels, one of each numeral, the probe is not ahead, and more
-# likely behind. With all 500 it is ahead by several standard errors. A plausible reason: features that were learned from
-# photographs contain strokes and corners, too, but a classifier has to find out which of the 1,280 matter, and for that it
-# needs some examples. (With all labels there is only one training set; what still differs is the small CNN.)
+# Read the differences downwards: the sign changes. With ten labels, one of each numeral, the probe is not ahead, and
+# more likely behind. With all 500 it is ahead by more than three standard errors. A plausible reason: features that
+# were learned from photographs contain strokes and corners, too, but a classifier has to find out which of the 1,280
+# matter, and for that it needs some examples. (With all labels there is only one training set; what still differs is
+# the small CNN.)
 #
 # ## A third task: solar cells
 #
-# The solar cells of lesson 00: photographs, but in infrared light, of something that is not in ImageNet. There are only two
-# classes, so with one label of each there are two pictures to train on. As in the publication, each split has its own test
-# cells; fine-tuning is that of lesson 05. First the baseline, always answering the more frequent class:
+# The solar cells of lesson 00: photographs, but in infrared light, of something that is not in ImageNet. There are only
+# two classes, so with one label of each there are two pictures to train on. As in the publication, a quarter of the
+# cells are for testing, other ones in each split; fine-tuning is that of lesson 05. First the baseline, always
+# answering the more frequent class:
 
 # %%
 solar = tl.load_dataset("solar")
@@ -297,10 +300,10 @@ gains(solar_curve, "probe", "small CNN")
 gains(solar_curve, "fine-tune", "probe")
 
 # %% [markdown]
-# With up to forty cells no method is much better than the baseline, and the probe is not ahead of the small CNN. With two
-# hundred and more it is. Fine-tuning is ahead of the probe with five hundred cells and more, and with twenty it is
-# clearly behind: it changes the most weights, and needs the most labels. (Random weights are missing here: training the
-# whole network on two thousand photographs takes too long on two cores.)
+# With up to twenty cells no mean is more than a few points above the baseline, and with up to forty the probe is not
+# ahead of the small CNN. With two hundred and more it is. Fine-tuning is ahead of the probe with five hundred cells and
+# more, and with twenty it is clearly behind: it changes the most weights, and probably needs the most labels. (Random
+# weights are missing here: training the whole network on two thousand photographs takes too long on two cores.)
 #
 # ## Why?
 #
@@ -384,9 +387,10 @@ tl.check("1.3", my_curve, live)
 #
 # - A fair comparison needs the same pictures for all methods, several splits, and paired differences with their standard
 #   error.
-# - Less data: on photographs like those of the source, the probe needed the fewest labels by far.
-# - Less time: the probe was the fastest. Training the same architecture from random weights took many times as long, and the
-#   result was worse. Fine-tuning can take longer than training a small network.
+# - Less data: on photographs like those of the source, the probe and fine-tuning were better with one label per class
+#   than either network from scratch with all labels.
+# - Less time: with all labels the probe was the fastest. Training the same architecture from random weights took many
+#   times as long, and the result was worse. Fine-tuning can take longer than training a small network.
 # - Better results: with all labels, transfer was ahead on all three data sets. With one label per class the probe was not
 #   ahead on Kanji, and with few solar cells no method was good.
 # - What we measured: three small data sets and one pretrained network. Another task has another curve; now you can draw it.

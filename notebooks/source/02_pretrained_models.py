@@ -12,10 +12,10 @@
 # %% [markdown]
 # ## What you will learn
 #
-# - read the anatomy of a network: blocks, shapes, parameters;
-# - know what a network was trained on, and why it must answer even when it cannot know;
-# - give a network the pixels it expects, and recognise what happens when it gets others;
-# - cut off the classifier, and prove that what is left is all that the classifier ever saw.
+# - to read the anatomy of a network: blocks, shapes, parameters;
+# - what a network was trained on, and why it must answer even when it cannot know;
+# - to give a network the pixels it expects, and to recognise what happens when it gets others;
+# - to cut off the classifier, and to prove that what is left is all that the classifier ever saw.
 
 # %% [markdown]
 # ## 1. Load it
@@ -60,7 +60,7 @@ first_blocks.summary()
 # %% [markdown]
 # ## 2. The anatomy
 #
-# A network with this many layers is read block by block. First one block from the inside.
+# A network with this many layers is read block by block. First, one block from the inside.
 
 # %%
 for name in model.blocks["block3b"]:
@@ -68,10 +68,10 @@ for name in model.blocks["block3b"]:
     print(f"{layer.__class__.__name__:20} {name:24} output {layer.output.shape[1:]}")
 
 # %% [markdown]
-# Read it from top to bottom. A convolution makes many more channels out of few. A "depthwise" convolution filters
-# each channel by itself. Another convolution makes few channels again, and `Add` adds what the block was given. Such
-# a block is called an *inverted bottleneck* (Sandler et al., MobileNetV2, 2018). All blocks between `stem` and `head`
-# are built this way, with small differences: the first widens nothing, and where the shape changes there is no `Add`.
+# Read it from top to bottom. A convolution makes many more channels out of few. A "depthwise" convolution filters each
+# channel by itself. Another convolution makes few channels again, and `Add` adds the block's input. Such a block is
+# called an *inverted bottleneck* (Sandler et al., MobileNetV2, 2018). All blocks between `stem` and `head` are built
+# this way, with small differences: the first widens nothing, and where the shape changes there is no `Add`.
 #
 # The output of a layer has a height, a width and a number of channels. Height × width are the **positions**: a coarse
 # grid laid over the photograph. At each position the channels say what is there.
@@ -138,7 +138,7 @@ tl.show.pictures(list(photographs.values()), list(photographs), columns=3)
 
 # %% [markdown]
 # **Predict first.** For which of the six will the network be right and sure? For which sure and wrong? What can it
-# possibly say to the photograph of a retina, the back of an eye?
+# possibly say about the photograph of a retina, the back of an eye?
 
 # %%
 guesses = model.predict_labels(samples.test.images, top=3)
@@ -167,9 +167,9 @@ print(f"Best answer for noise: {answers[0][0]}, {answers[0][1]:.0%}")
 print(f"All {len(answers):,} answers together: {sum(probability for _, probability in answers):.0%}")
 
 # %% [markdown]
-# Here the best answer has a low probability, and that is some warning. But do not count on it: the rocket had a high
-# one and was wrong. A probability of the softmax compares the classes with each other. It does not say whether the
-# picture shows any of them.
+# Here the best answer has a low probability, which is a warning of sorts. But do not count on it: the answer for the
+# rocket had a much higher one and was wrong. A probability of the softmax compares the classes with each other. It does
+# not say whether the picture shows any of them.
 
 # %% [markdown]
 # ### Exercise 2.1: the man or the tripod?
@@ -257,8 +257,8 @@ preparations = prepare(six[3].astype("float32"))
 answers = plain_network.predict(np.stack(list(preparations.values())), verbose=0)
 
 # %% [markdown]
-# **Predict first.** Which of the seven others still finds the espresso? Which one costs nothing at all? Which one is
-# the worst?
+# **Predict first.** With which of the seven others does it still recognise the espresso? Which one costs nothing at
+# all? Which one is the worst?
 
 # %%
 espresso = model.labels.index("espresso")
@@ -274,8 +274,8 @@ for name, answer in zip(preparations, answers, strict=True):
 #
 # - **Harmless:** [-1, 1] is so close to our own convention that the answer is the same.
 # - **Quietly worse:** scaled to [0, 1], or with blue and red exchanged, the answer is still right, but less sure; with
-#   both mistakes less again. No error, no warning. On a photograph that is less clear, this can be the difference
-#   between right and wrong.
+#   both mistakes it is less sure still. No error, no warning. On a photograph that is less clear, this can be the
+#   difference between right and wrong.
 # - **Ruined:** numbers far too large give another answer with some confidence. Preprocessing done twice makes every
 #   photograph almost evenly black: the whole range of pixels is squeezed into a very small one, and the network has
 #   next to nothing to look at.
@@ -283,8 +283,8 @@ for name, answer in zip(preparations, answers, strict=True):
 # This is one photograph. It shows that the mistake matters, not how much accuracy it costs.
 
 # %% [markdown]
-# In this course you will not do the preprocessing by hand. Each model that `tl.load_pretrained_model` gives you has
-# its own inside. That leaves one mistake: to scale the pixels *before*, out of habit. Let us make it.
+# In this course you will not do the preprocessing by hand. Each model that `tl.load_pretrained_model` returns has its
+# own preprocessing inside. That leaves one mistake: to scale the pixels *before*, out of habit. Let us make it.
 
 # %%
 try:
@@ -336,12 +336,12 @@ tl.show.pictures(
 )
 
 # %% [markdown]
-# Nobody drew these. They are what training found. Two kinds are easy to see: filters of nearly one colour, which
+# Nobody designed these; they are the result of training. Two kinds are easy to see: filters of nearly one colour, which
 # answer to that colour, and filters with one colour on one side and its opposite on the other, which answer to edges.
 # Others are harder to name.
 #
 # For later layers we look at what comes *out*. We build a second Keras model from the same layers, which returns the
-# output of five blocks. This costs one line, and no training.
+# output of five blocks. This takes one line, and no training.
 
 # %%
 shown = ["stem", "block2b", "block3b", "block5c", "head"]
@@ -350,22 +350,22 @@ look_inside = keras.Model(model.network.input, outputs)
 maps = dict(zip(shown, look_inside.predict(six.astype("float32"), verbose=0), strict=True))
 
 # %% [markdown]
-# **Predict first.** We will look at Chelsea the cat, in the six most active channels of each block. In which row will
-# you no longer recognise her?
+# **Predict first.** We will look at Chelsea the cat, in the six channels of each block that vary most. In which row
+# will you no longer recognise her?
 
 # %%
 chelsea = 2
 tl.show.channels([maps[block][chelsea] for block in shown], shown)
 
 # %% [markdown]
-# In `stem` you see the cat: edges in several directions, light against dark. In `block2b` some whiskers and the rims
-# of her eyes are left. Further on it is no longer a picture for us. In the last row it has become something new: a
-# few large spots, most of them on her face. Such a channel says roughly *where* something is that it answers to, and
-# no longer what it looks like. Studies of many networks found the same order: edges and colours first, then
-# textures, then parts of objects (Zeiler and Fergus, 2014).
+# In `stem` you see the cat: edges in several directions, light against dark. In `block2b` some whiskers and the rims of
+# her eyes are left. Further on it is no longer a picture for us. In the last row it has become something new: each
+# channel has one large spot, most of it on her face. Such a channel says roughly *where* the thing is that it responds
+# to, and no longer what that looks like. Zeiler and Fergus (2014) found the same order in their networks: edges and
+# colours first, then textures, then parts of objects.
 #
 # What is a single channel looking for? One way to find out is to ask which patch of each photograph makes it most
-# active. We take three channels of a block in the middle.
+# active. We take the three channels of a block in the middle that vary most.
 
 
 # %%
@@ -440,8 +440,8 @@ assert np.allclose(by_hand, by_network, atol=1e-4)
 print(f"Largest difference between our probabilities and the network's: {np.abs(by_hand - by_network).max():.4f}")
 
 # %% [markdown]
-# They agree. The whole ImageNet classifier is one matrix, applied to the features. Each of its 1,000 names is a
-# weighted sum of the same numbers.
+# They agree. The whole ImageNet classifier is one matrix and one bias per class, applied to the features. The score of
+# each of its 1,000 names is a weighted sum of the same features.
 #
 # This is the key to everything that follows. If one set of weighted sums can tell a thousand kinds of things apart,
 # another set may tell *your* kinds apart, with the same features. Whether that works, and with how few pictures, is
@@ -513,25 +513,26 @@ tl.show.points(
 )
 
 # %% [markdown]
-# The efficient networks are at the upper left, VGG16 at the lower right. It is still taught because its architecture is the
-# simplest. (Part of the gap is not architecture: the newer networks were also trained in newer ways.) And multiply-adds are
-# not time: compare the two columns of the table for VGG16 and MobileNetV2. A network of many thin layers does little
-# arithmetic with each number that it fetches from memory.
+# The three EfficientNets are at the upper left, VGG16 at the lower right. VGG16 is still taught because its
+# architecture is simple. (Part of the gap is not architecture: the newer networks were also trained in newer ways.) And
+# multiply-adds are not time: compare the two columns of the table for VGG16 and MobileNetV2. A network of many thin
+# layers does little arithmetic with each number that it fetches from memory.
 #
 # Which one should you choose? Networks that are better on ImageNet tend to be better starting points for other
-# photographs as well (Kornblith et al., *Do Better ImageNet Models Transfer Better?*, 2019). It is a tendency, not a
-# law. So: start with a small one, and try a larger one when everything else works.
+# photographs as well (Kornblith et al., *Do Better ImageNet Models Transfer Better?*, 2019). This is a tendency, with
+# exceptions. Start with a small one, and try a larger one when everything else works.
 
 # %% [markdown]
 # ## Summary
 #
-# - A pretrained network is a chain of blocks. The grid of positions becomes coarser, the channels become more, and
+# - A pretrained network is a chain of blocks. The grid of positions becomes coarser, the number of channels grows, and
 #   most parameters are at the end.
 # - It has a closed world: whatever the picture shows, the softmax distributes all probability over the classes that it
 #   knows. A high probability can be wrong.
-# - Each family wants its pixels in its own way. Most wrong ways give no error, only worse answers. Here the network
-#   brings its own preprocessing, and refuses pixels that were scaled before.
-# - Early layers answer to edges and colours. Late maps look like no picture any more, but they lie on the object.
+# - Each family wants its pixels in its own way. With the plain network none of the wrong ways gave an error, only worse
+#   answers. Here the network brings its own preprocessing, and refuses pixels that were scaled before.
+# - Early layers answer to edges and colours. Late feature maps no longer look like a picture, but in our example they
+#   lie on the object.
 # - With `include_top=False` what is left is the features. The ImageNet classifier is one weighted sum of them for each
 #   class: we computed it by hand.
 # - Of the eight networks, the one with the most multiply-adds does not have the best published accuracy. Which one is

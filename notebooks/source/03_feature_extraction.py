@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 03 · Feature extraction: ImageNet to your own classes
 #
-# You will use a pretrained network as a feature extractor, first with Keras and scikit-learn alone, then with the helper;
-# look at what the features know; and ask of each data set what most tutorials leave out: has the network seen it before?
+# You will use a pretrained network as a feature extractor, first with Keras and scikit-learn alone, then with the
+# helper; look at what the features know; and ask of each data set what tutorials often leave out: has the network seen
+# it before?
 #
-# **Minutes:** about 35 · **Needs:** nothing from the internet; the dog photographs of the last section are optional
+# **Minutes:** about 30 · **Needs:** nothing from the internet; the dog photographs of the last section are optional
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
@@ -68,8 +69,8 @@ seconds_in_keras = time.perf_counter() - start
 train_features.shape, test_features.shape
 
 # %% [markdown]
-# One row per picture, one column per feature. The network will not be needed again: all that follows works on these two
-# arrays, and is fast.
+# One row per picture, one column per feature. For these pictures the network will not be needed again: what follows
+# works on the two arrays, and is fast.
 #
 # ## A linear probe in scikit-learn
 #
@@ -90,8 +91,8 @@ print(f"Linear probe: {probe.score(test_features, stamps.test.labels):.1%} of {l
 # %% [markdown]
 # ## The helper: the same features, cached
 #
-# What you have just written, `model.extract_features` and `tl.train_classifier` do in a line each. They run the network
-# with ONNX Runtime, keep the features of each picture on disk, and choose `C` by cross-validation.
+# `model.extract_features` and `tl.train_classifier` do what you have just written in one line each. They run the
+# network with ONNX Runtime, keep the features of each picture on disk, and choose `C` by cross-validation.
 
 # %%
 model = tl.load_pretrained_model()
@@ -229,20 +230,20 @@ tl.show.curves(
 #
 # ## Has the network seen this before?
 #
-# A network that was pretrained on ImageNet may have seen your test pictures *with their labels*, if they were taken from
-# ImageNet. Then a test is like an exam whose questions were handed out before. This is **contamination**. Dog breeds are
-# the best-known case:
+# A network that was pretrained on ImageNet may have seen your test pictures *with their labels*, if they were taken
+# from ImageNet. Then a test is like an exam whose questions were handed out before. This is **contamination**. Dog
+# breeds are a well-known case:
 #
-# - **Stanford Dogs** was cut out of ImageNet. Every test on it with an ImageNet network is contaminated.
-# - **Oxford-IIIT Pet** was collected elsewhere. Its photographs are new to the network, but most of its *breeds* are
-#   not: ImageNet has more than a hundred breeds among its classes.
+# - **Stanford Dogs** was taken from ImageNet. Every test on it with an ImageNet network is contaminated.
+# - **Oxford-IIIT Pet** was not taken from ImageNet. Its photographs are new to the network, as far as we know, but most
+#   of its *breeds* are not: ImageNet has more than a hundred breeds among its classes.
 #
 # The stamps are of the second kind: the photographs are new, many of the kinds are not. The solar cells are of a third:
 # neither picture nor class occurs in ImageNet.
 #
 # If dog photographs are on this machine, the next cells examine them. `tlcourse fetch dogs` downloads those of
 # Oxford-IIIT Pet (about 800 MB, once); `docs/install.md` says how to use a pack. Without them the lesson goes on. (The
-# outputs stored here are from a small pack of three breeds, cut from ImageNet.)
+# outputs stored here are from a small pack of three breeds, taken from ImageNet.)
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -281,17 +282,17 @@ if dogs:
         print(f"{len(part):5} labels: {probe.score(test, dogs.test.labels):.1%} of {len(dogs.test)} test photographs")
 
 # %% [markdown]
-# If most of the names were ImageNet's, this accuracy says how well the network *remembers* these photographs, and not how
-# well it would do on your neighbour's dog. For photographs that are new to it, remember that it was once taught most of
-# these breeds, from others.
+# If most of the names were ImageNet's, the test is contaminated: this accuracy may show how well the network
+# *remembers* these photographs, and it does not tell you how well it would do on your neighbour's dog. If the
+# photographs are new to the network, keep in mind that it was trained on most of these breeds, on other photographs.
 
 # %% [markdown]
 # ## Exercises
 #
 # ### Exercise 3.1: five neighbours
 #
-# One neighbour may be an accident. Let the five most similar training pictures vote: find the test accuracy of the most
-# frequent label among them.
+# One neighbour may be there by chance. Let the five most similar training pictures vote: find the test accuracy of the
+# most frequent label among them.
 #
 # Stuck? `tl.check.hint("3.1")` in a cell of its own gives the first of three hints.
 
@@ -311,8 +312,8 @@ tl.check("3.1", accuracy_of_five)
 # ### Exercise 3.2: what is the pretraining worth?
 #
 # Without `tlcourse`: build an extractor of the **same architecture with random weights** (`keras.models.clone_model`
-# makes new weights), and give it. The check trains the probe of this lesson on its features and compares. Guess first: is
-# it as bad as chance?
+# makes new weights), and pass it to the check. The check trains the probe of this lesson on its features and compares.
+# Guess first: is it as bad as chance?
 #
 # Stuck? `tl.check.hint("3.2")` in a cell of its own gives the first of three hints.
 
@@ -358,7 +359,8 @@ tl.check("3.3", accuracy_at_block, my_block)
 # - Feature extraction: run the frozen base once over each picture; everything after that works on the features.
 # - A linear probe is a standardised, regularised logistic regression. It is a few lines of scikit-learn.
 # - The helper computes the same features, faster, and only once per picture.
-# - Pictures that are similar to the network are neighbours in feature space, in whatever respect.
+# - Neighbours in feature space are pictures with similar features. What they share may be the class, the colour or the
+#   pose.
 # - With few labels report the standard deviation over several splits.
 # - Ask of every benchmark: has the pretrained network seen these pictures, or these classes, before?
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 04 · A new head: the five steps
 #
-# In lesson 03 the network only extracted features. Here you build a network of your own out of a pretrained one, in plain
-# Keras: load it, remove its last layer, add a new one, freeze the rest, train. This is the recipe that most people mean
-# by *transfer learning*.
+# In lesson 03 the network only extracted features. Here you build a network of your own out of a pretrained one, in
+# plain Keras: load it, remove its last layer, add a new one, freeze the rest, train. This recipe is what is usually
+# meant by *transfer learning*.
 #
 # **Minutes:** about 40 · **Needs:** nothing from the internet
 
@@ -129,8 +129,8 @@ print(f"{history.history['val_accuracy'][best]:.0%}")
 tl.show.training(history.history, "A new head on a frozen base")
 
 # %% [markdown]
-# Two curves per panel: on the pictures that the head is trained on, and on those that it is not. As long as both improve,
-# training longer helps. The test set is used once, at the end:
+# Two curves per panel: on the pictures that the head is trained on, and on those that it is not. As long as the
+# validation loss falls, training longer can help. The test set is used once, at the end:
 
 # %% tags=["trained-here"]
 loss, accuracy = model.evaluate(test_images, test_labels, verbose=0)
@@ -160,8 +160,8 @@ few_images, few_labels = train_images[:16], train_labels[:16]
 what_changed(model, few_images, few_labels)
 
 # %% [markdown]
-# Only the new head has changed. Now a mistake that everybody makes once. To be quick we make it with a small network, whose
-# frozen base is a single convolution. We want to train that, too, so we set its flag and go on.
+# Only the new head has changed. Now a common mistake. To be quick we make it with a small network, whose frozen base is
+# a single convolution. We want to train that, too, so we set its flag and go on.
 
 # %%
 pixels = keras.Input((224, 224, 3))
@@ -233,7 +233,7 @@ for trainable in (True, False):
 # inside. (In a model of your own class, whose `call` passes `training=False` on, it holds.)
 #
 # So write `training=False` if you like to follow the guide, but rely on the flag: **leave batch normalization layers at
-# `trainable = False` when you unfreeze a base**, and check what changes. Lesson 05 shows what is lost otherwise.
+# `trainable = False` when you unfreeze a base**, and check what changes. Lesson 05 shows what happens otherwise.
 #
 # ## Output, loss and labels that fit
 #
@@ -244,8 +244,8 @@ for trainable in (True, False):
 # | n classes | `Dense(n, activation="softmax")` | `categorical_crossentropy` | one-hot rows |
 # | several labels at once | `Dense(n, activation="sigmoid")` | `binary_crossentropy` | rows of 0 and 1 |
 #
-# One sigmoid output is enough for two classes: the probability of the second class; that of the first is the rest. A
-# wrong combination often gives no error, only a network that trains badly.
+# One sigmoid output is enough for two classes: it is the probability of the second class, and that of the first is one
+# minus it. A wrong combination often gives no error, only a network that trains badly.
 #
 # ## Overfitting
 #
@@ -272,10 +272,10 @@ lowest = np.argmin(large_history.history["val_loss"]) + 1
 tl.show.training(large_history.history, f"A large head on few solar cells (lowest validation loss: epoch {lowest})")
 
 # %% [markdown]
-# The training loss goes on falling, and the training accuracy reaches its limit. The validation loss falls at first and
-# then **rises**: the head becomes more and more sure of its answers, including the wrong ones. This is **overfitting**.
-# Its validation accuracy hardly changes: the same cells are wrong, with more confidence. Early stopping at the lowest
-# validation loss gives better probabilities here, not more correct answers.
+# The training loss goes on falling, and the training accuracy approaches one. The validation loss falls at first and
+# then **rises**. This is **overfitting**. After the first few epochs the validation accuracy hardly changes: the head
+# does not make many more mistakes, but it becomes more and more sure of its answers, including the wrong ones. Early
+# stopping at the lowest validation loss gives better probabilities here, not more correct answers.
 #
 # The remedies, roughly in the order in which to try them: more labelled pictures; **early stopping** at the lowest
 # validation loss; **regularisation** (fewer weights, `Dropout`, `weight_decay`); **augmentation**.
@@ -318,10 +318,10 @@ standard_error = difference["sd"] / math.sqrt(difference["n"])
 print(f"paired difference: {difference['mean']:+.1%}, standard error {standard_error:.1%}, {difference['n']} splits")
 
 # %% [markdown]
-# The last line is the one to read: in each split both were trained on the same pictures, so the differences can be taken
-# split by split. The **standard error** says how far their mean may be off by chance (and it is too small, since the
-# splits share pictures). Here there is no sign that augmentation helps: these pictures are all alike in framing and
-# background.
+# The last line is the one to read: in each split both were trained on the same pictures, so the differences can be
+# taken split by split. The **standard error** says how far their mean may be off by chance (and it is too small, since
+# the splits share pictures). Here there is no sign that augmentation helps. Perhaps that is because these pictures are
+# all alike in framing and background.
 #
 # ## The recipes of the field
 #
@@ -354,8 +354,7 @@ def vgg_recipe(classes, weights="imagenet"):
 
 # %% [markdown]
 # Read them with what you know now. Steps 1 and 2 are one call. Step 4 is written in two ways that do the same. The
-# preprocessing is missing in both: it is left to whoever calls them, and lesson 02 showed what happens if it is
-# forgotten.
+# preprocessing is missing in both: it is left to the caller, and lesson 02 showed what happens if it is forgotten.
 #
 # **Predict first.** Which of the two has more weights to train? InceptionV3's 2,048 channels are averaged over all
 # positions; VGG16's grid of 7 × 7 positions and 512 channels is flattened.
@@ -368,10 +367,11 @@ print(f"head of the InceptionV3 recipe: {inception_head:10,} weights")
 print(f"head of the VGG16 recipe:       {vgg_head:10,} weights")
 
 # %% [markdown]
-# `Flatten` makes the difference: each position of the grid gets weights of its own. For a few hundred pictures that is a
-# very large head. Is it a good one? `make results` trained the VGG16 recipe, and the first recipe with Xception in place of
-# InceptionV3, on the stamps: five random splits, pretrained weights, the right preprocessing, ten epochs. Beside each is a
-# linear probe on the averaged output of the same base. The seconds contain computing the base's output, once.
+# `Flatten` makes the difference: each position of the grid gets weights of its own. For fewer than a hundred pictures
+# that is a very large head. Is it a good one? `make results` trained the VGG16 recipe, and the first recipe with
+# Xception in place of InceptionV3, on the stamps: five random splits, pretrained weights, the right preprocessing, ten
+# epochs. Beside each is a linear probe on the averaged output of the same base. The seconds include computing the
+# base's output, once.
 
 # %%
 recipes = tl.results("field_recipes")
@@ -396,7 +396,8 @@ print(f"efficientnet_lite0 probe   {small['mean']:.1%} ± {small['sd']:.1%}, {sm
 #
 # In these numbers the base ran once. In `fit` it runs in every epoch, and with such a base an epoch takes longer than a
 # lesson may take. `make bench` timed two of them on two cores (InceptionV3 at its own 299 × 299 pixels), on part of the
-# solar cells, and scaled the time to all of them:
+# solar cells' training set, and scaled the time to all of it. The other way computed the features of two augmented
+# copies of each cell, once:
 
 # %%
 for name, timing in tl.results("bench.recipes.recipes").items():
@@ -485,8 +486,9 @@ tl.check("4.3", dropout_history, large_history)
 #   flag, compile again, and check which weights change.
 # - One sigmoid output and binary cross-entropy for two classes; softmax and categorical cross-entropy for more.
 # - Overfitting shows in the validation loss: it rises while the training loss falls. Early stopping keeps the best epoch.
-# - A frozen base inside `fit` is computed again in every epoch. That is necessary with augmentation, and otherwise not:
+# - A frozen base inside `fit` is computed again in every epoch. With augmentation layers that is necessary; otherwise
 #   features can be computed once (lesson 03).
-# - Most of this was seen on one split of a few dozen pictures; only the comparison of augmentation used five.
+# - Most of this was seen on one split of a few dozen pictures; only the comparisons of augmentation and of the field's
+#   recipes used five.
 #
 # **Next:** [05 · Fine-tuning](05_fine_tuning.ipynb), where part of the base is trained, too.

@@ -4,7 +4,7 @@
 # A frozen base sees everything the way ImageNet taught it to. Here you train its last blocks, too: first in plain Keras,
 # step by step, then with the helper, and at the end you compare with a published result.
 #
-# **Minutes:** about 45 · **Needs:** nothing from the internet
+# **Minutes:** about 35 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
@@ -13,9 +13,9 @@
 # ## What you will learn
 #
 # - to fine-tune in Keras: head first, then unfreeze, compile again, a small learning rate;
-# - why batch normalization has to stay frozen, measured in a training that should change nothing;
+# - why batch normalization has to stay frozen, measured in a training run that should change nothing;
 # - `tl.fine_tune`, which does the same on cached activations;
-# - what the number of trained blocks and the learning rate do;
+# - how the result depends on the number of trained blocks and on the learning rate;
 # - to compare with a published result: the same protocol, several splits, mean and standard deviation;
 # - to look at mistakes, and at what the network looks at.
 #
@@ -48,9 +48,9 @@ cells.shape
 # ## First the head
 #
 # The base is frozen, so its features are computed once (lesson 04), and the head is trained on them. **Why the head
-# first?** A head with random weights sends random gradients into the base. They would destroy part of what ImageNet has
-# taught before the head knows what to ask for (Kumar et al., *Fine-Tuning can Distort Pretrained Features and
-# Underperform Out-of-Distribution*, 2022).
+# first?** A head with random weights sends random gradients into the base. They would destroy part of what the base
+# learned on ImageNet before the head has learned anything (Kumar et al., *Fine-Tuning can Distort Pretrained Features
+# and Underperform Out-of-Distribution*, 2022).
 
 # %%
 base = tl.load_pretrained_model().copy_network()  # pixels → 1,280 features, an ordinary keras.Model
@@ -81,7 +81,7 @@ x = keras.layers.Dropout(0.2)(base(inputs))
 network = keras.Model(inputs, head(x))
 
 # %% [markdown]
-# ## A training that should change nothing
+# ## A training run that should change nothing
 #
 # Before we train for real, an experiment. We build the same network once more, unfreeze its last block, and train at a
 # learning rate of 0: no step moves the weights at all.
@@ -119,8 +119,8 @@ except tl.errors.CheckError as error:
 
 # %% [markdown]
 # **Batch normalization** keeps a moving mean and variance of what passes through it, and `fit` updates them with every
-# batch, whatever the learning rate (and, as lesson 04 showed, in spite of `training=False`). A few batches of solar cells
-# overwrite the statistics of more than a million photographs, while the weights that rely on them stay what they were.
+# batch, whatever the learning rate (and, as lesson 04 showed, in spite of `training=False`). A few batches of solar
+# cells shift the statistics of more than a million photographs, while the weights that rely on them stay as they were.
 #
 # So in fine-tuning the batch normalization layers keep `trainable = False`, which in Keras also means inference mode. In
 # our `network` we unfreeze the last block and the last convolution, but not these, and repeat the experiment.
@@ -134,7 +134,7 @@ for layer in base.layers:
 print(f"The features have moved by {features_moved_by(network, base):.3%} of their length.")
 
 # %% [markdown]
-# A training that should change nothing changes nothing.
+# Now a training run that should change nothing changes nothing.
 #
 # ## Then the last block
 #
@@ -160,9 +160,9 @@ both = {name: first.history[name] + second.history[name] for name in second.hist
 tl.show.training(both, "Epochs 1 to 20: the head; epoch 21: the last block, too")
 
 # %% [markdown]
-# One validation cell is two points here, and this is one sample of cells: whether a few points mean
-# something we will see below, with more of both. One epoch is too short to see overfitting; a network with so many
-# trainable weights would overfit these eighty cells before long.
+# One validation cell is two points here, and this is one sample of cells. So a difference of a few points means nothing
+# yet; the comparisons below have more of both. One epoch is too short to see overfitting; a network with so many
+# trainable weights would probably overfit these eighty cells before long.
 #
 # Did it train what it should?
 
@@ -220,8 +220,8 @@ print(sorted(ours))
 #
 # ## Augmentation
 #
-# With few pictures it helps to train on **augmented copies** of each: mirrored, turned, cropped. The label has to stay
-# true for each of them. Only you can know that, so look.
+# With few pictures it can help to train on **augmented copies** of each: mirrored, turned, cropped. The label has to
+# stay true for each of them. Only you can know that, so look.
 
 # %%
 flips = ("as is", "left-right", "upside-down", "half-turn")
@@ -255,16 +255,16 @@ print(f"linear probe:                 {probe_accuracy:.1%}")
 print(f"fine-tuned by tl.fine_tune:   {np.mean(answers == validation.labels):.1%}")
 
 # %% [markdown]
-# The linear probe is the same head on the same frozen features, trained to the end by a solver made for it. Had we
-# stopped our own head after five epochs, fine-tuning would have looked like a gain that is only a better head. So the fair
-# baseline of fine-tuning is the probe, and with eighty cells fine-tuning is not better than it. The probe takes a few
-# seconds. Try it first.
+# The linear probe is a head of the same kind on the same frozen features, trained to the end by a solver made for it.
+# Had we stopped our own head after five epochs, fine-tuning would have looked like a gain, although most of it is only
+# a better head. So the fair baseline of fine-tuning is the probe, and with these eighty cells fine-tuning is not better
+# than the probe. The probe takes a few seconds. Try it first.
 
 # %% [markdown]
 # ## How many blocks?
 #
 # **Predict first.** More blocks can fit more, and can lose more of what was pretrained. With two hundred cells, which
-# number of blocks is best, from 0 (the probe) to the back half of the network?
+# number of blocks is best, from 0 (the probe) to 12 of the 18?
 #
 # `make results` trained each of them on three random samples of cells.
 
@@ -288,9 +288,9 @@ for row, blocks in enumerate(study["blocks trained"]):
     print(f"{blocks:2} blocks: {study['mean'][row]:.1%} ± {study['sd'][row]:.1%}, {study['seconds'][row]:.0f} s")
 
 # %% [markdown]
-# Two hundred cells are enough for a probe (0 blocks), and no number of blocks is above it at all. The differences are
-# about as large as the standard deviations. What is certain is the time. So what do more cells change? To that we come
-# below.
+# With two hundred cells no number of blocks has a mean above that of the probe (0 blocks). The differences are smaller
+# than the probe's standard deviation, so they mean little. What is certain is the time: each further block costs more
+# of it. We will see below what more cells change.
 #
 # ## Which learning rate?
 #
@@ -301,10 +301,10 @@ for row, blocks in enumerate(study["blocks trained"]):
 show_study("rates", "learning rate", "Learning rate: too small does nothing, too large destroys", logarithmic=True)
 
 # %% [markdown]
-# At the left hardly anything changes, and the result is that of the probe. At ten times the default and above, the steps
-# are so large that the pretrained weights are lost before anything better is learned: the accuracy is that of chance.
-# Keras gives no warning; `tl.fine_tune` prints one when a block has moved far. When fine-tuning fails, look at the
-# learning rate first.
+# At the left hardly anything changes, and the result is about that of the probe. At ten times the default and above,
+# the steps are so large that the pretrained weights are lost before anything better is learned: the accuracy is about
+# that of chance. Keras gives no warning; `tl.fine_tune` prints one when a block has moved far. When fine-tuning fails,
+# look at the learning rate first.
 #
 # ## The published result
 #
@@ -329,13 +329,14 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 
 # %% [markdown]
 # Compare the distance to the published result with the standard deviation. Their test set was one random split, too,
-# which we do not know. So: a small network, on a laptop's processor, is about as good on these cells as their large one
-# was on a graphics card. More than that the numbers do not show.
+# which we do not know. So a small network, trained on two processor cores, is about as good on these cells as their
+# large one was on a graphics card. The numbers do not show more than that.
 #
 # ## How many cells?
 #
-# With two hundred cells fine-tuning was not better than the probe; with all of them it is, in each of the five splits.
-# `make results` also trained on smaller samples of each split's training set, with the settings of the published protocol.
+# With two hundred cells fine-tuning was not better than the probe; with all of them it was, in each of the five splits.
+# `make results` also trained on smaller samples of each split's training set, with the settings of the published
+# protocol.
 #
 # **Predict first.** From how many cells on will fine-tuning be ahead?
 
@@ -349,10 +350,10 @@ for probe_point, point, (cells_used, difference, error) in zip(
     print(f"{cells_used:6,}{probe_point.mean:8.1%}{point.mean:12.1%}   {difference:+.1%} ± {error:.1%}")
 
 # %% [markdown]
-# Up to two hundred cells the differences go both ways, and with twenty cells fine-tuning is clearly behind: there are many
-# weights to change and few cells that say how. With five hundred cells it is ahead by a little more than three standard
-# errors, and with all cells by more than that. Between 200 and 500 nothing was measured, so all we know is that it begins
-# to pay somewhere there.
+# Up to two hundred cells the differences go both ways, and with twenty cells fine-tuning is clearly behind: probably
+# because there are many weights to change and few cells to train them on. With five hundred cells it is ahead by a
+# little more than three standard errors, and with all cells by more than that. Between 200 and 500 nothing was
+# measured, so all we can say is that a clear gain begins somewhere in between.
 #
 # ## Look at the mistakes
 #
@@ -369,8 +370,8 @@ tl.show.confusion(tuned.confusion(validation.images, validation.labels))
 tl.widgets.MistakeBrowser(validation, probabilities, other_features, training, features)
 
 # %% [markdown]
-# Two questions to ask about a mistake. Would *you* have known? And are the neighbours of the other class? Then this cell
-# looks like those to the pretrained network, and more labels of its kind would help.
+# Two questions to ask about a mistake. Would *you* have known? And are the neighbours of the other class? Then this
+# cell looks like those to the pretrained network, and more labels of its kind may help.
 #
 # **Grad-CAM** asks which of the 7 × 7 positions of the last grid speak for the class that was answered (Selvaraju et al.,
 # 2017). Each cell is shown beside its map: two defects that were found, two that were missed, two false alarms.
@@ -460,12 +461,12 @@ tl.check("5.3", my_network, snapshot)
 # ## Summary
 #
 # - Fine-tuning: first the head, then unfreeze the last blocks, compile again, and train at a small learning rate.
-# - Batch normalization stays frozen. The test is a training at a learning rate of 0: it must change nothing.
+# - Batch normalization stays frozen. The test is a training run at a learning rate of 0: it must change nothing.
 # - `tl.fine_tune` does the same on cached activations.
-# - The fair baseline of fine-tuning is a linear probe. With two hundred cells no number of blocks was above it; with five
-#   hundred cells and with two thousand, fine-tuning was, in the paired comparison.
+# - The fair baseline of fine-tuning is a linear probe. With two hundred cells no number of blocks was above it; with
+#   five hundred cells and with all of them, fine-tuning was, in the paired comparison.
 # - A published result is compared under its own protocol, with a mean over splits and not with the best of them.
-# - All of this holds for these cells, cut from 44 modules that are in both training and test set. How well a network does
-#   on the next solar park does not follow from it.
+# - All of this holds for these cells, cut from 44 modules, which are probably in both training and test set. It does
+#   not tell how well a network would do on another solar park.
 #
 # **Next:** [06 · Digits to Kanji](06_digits_to_kanji.ipynb)

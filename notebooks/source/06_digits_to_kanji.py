@@ -4,7 +4,7 @@
 # Until now somebody else had pretrained the network. Here you pretrain one yourself, on digits, and transfer it to Kanji,
 # layer by layer. You will see when that helps and when it does not.
 #
-# **Minutes:** about 40 · **Needs:** nothing from the internet
+# **Minutes:** about 35 · **Needs:** nothing from the internet
 
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
@@ -46,8 +46,8 @@ for name, split in kanji.splits.items():
     print(f"{name:11} {len(set(split.groups))} fonts: {', '.join(sorted(set(split.groups)))}")
 
 # %% [markdown]
-# So the 2,000 test pictures show only two glyphs of each character. A network that reads one variant of a glyph mostly
-# reads the other nine, too. Small differences in accuracy mean little here.
+# So the 2,000 test pictures show only two glyphs of each character. A network that reads one variant of a glyph will
+# probably read the other nine, too. So small differences in accuracy mean little here.
 #
 # ## Pretrain on digits
 #
@@ -76,8 +76,8 @@ def small_network(classes):
 
 
 # %% [markdown]
-# Every training in this lesson is the same: a number of steps on 32 pictures each, with a learning rate that falls to 0.
-# `compile` comes with it, so a change of `trainable` before it counts.
+# All networks in this lesson are trained in the same way: a number of steps on 32 pictures each, with a learning rate
+# that falls to 0. The function compiles first, so a change of `trainable` before it takes effect.
 
 # %%
 import tensorflow as tf
@@ -118,8 +118,8 @@ tl.show.channels([maps[depth][0] for depth in range(3)], ["conv_1", "conv_2", "c
 
 # %% [markdown]
 # Each square is one channel, bright where it responds. The first row still shows the strokes and their edges; the third
-# is coarse, and harder to read. Nothing in the first row is about 3 or 7. That is why transfer may work: features that were
-# learned for digits may be useful for other writing.
+# is coarse, and harder to read. Nothing in the first row is specific to 3 or 7. That is why transfer may work: features
+# that were learned from digits may be useful for other writing.
 #
 # ## Transfer: sixty Kanji, four labels each
 #
@@ -144,9 +144,9 @@ def copy_convolutions(source, network, layers):
 
 
 # %% [markdown]
-# There are three ways to go on: train **from scratch**, without any copied layer; keep the copied convolutions **frozen**
-# and train the head alone; or **fine-tune** them. In fine-tuning the head is trained first, for 50 steps: the gradients of
-# an untrained head would change the convolutions for nothing.
+# There are three ways to go on: train **from scratch**, without any copied layer; keep the copied convolutions
+# **frozen** and train the head alone; or **fine-tune** them. In fine-tuning the head is trained first, for 50 steps:
+# the gradients of an untrained head would change the convolutions to no purpose.
 
 
 # %%
@@ -186,10 +186,11 @@ for name, network in networks.items():
     print(f"{name:13} {accuracy(network, sixty.test):.0%} of the test set")
 
 # %% [markdown]
-# Chance would be one in sixty. (The validation font is more like the training fonts than the test fonts are, so its
-# accuracies are higher.)
+# Chance would be one in sixty. (Accuracies on the validation font are a little higher: the best of two was chosen on
+# it, and it may be easier to read than the test fonts.)
 #
-# Let two of the networks read *your* writing: draw with mouse or finger, or choose a picture of the test set from the list.
+# Let two of the networks read *your* writing: draw with the mouse or a finger, or choose a picture of the test set from
+# the list.
 
 # %% tags=["nbval-ignore-output"]
 tl.widgets.DrawAKanji({name: networks[name] for name in ("from scratch", "fine-tuned")}, sixty)
@@ -201,10 +202,11 @@ tl.widgets.DrawAKanji({name: networks[name] for name in ("from scratch", "fine-t
 #
 # ## How many labels?
 #
-# One sample of training pictures proves little. `make results` did the same on five, with one, four and twenty labels per
-# character, and trained longer where there are more pictures: for 80 epochs, but at least 300 and at most 1,500 steps, after 100 for the head. There the digits were learned in 2,000 steps.
-# It adds a linear probe on the features of the ImageNet network that you know. (Other programs ran on the machine, so
-# compare the seconds with each other only.)
+# One sample of training pictures proves little. `make results` did the same on five, with one, four and twenty labels
+# per character, and trained longer where there are more pictures: for 80 epochs, but at least 300 and at most 1,500
+# steps. In fine-tuning, 100 steps for the head come first. Its source network was trained on the digits for 2,000
+# steps. It adds a linear probe on the features of the ImageNet network that you know. (Other programs ran on the
+# machine, so compare the seconds with each other only.)
 
 # %%
 curve = tl.LearningCurve.of(tl.results("kanji.ways"))
@@ -228,9 +230,9 @@ for method in ("frozen", "fine-tuned", "ImageNet features"):
 # that help with sixty Kanji.
 #
 # And the ImageNet network? It is many times as large and was trained on more than a million photographs, but hardly on
-# writing. With one label per character its features are no better than training from scratch; with twenty they are ahead of
-# all the others. Here the near source helps with the first labels, and the rich one when there are enough labels to choose
-# from its many features.
+# writing. With one label per character its features are no better than training from scratch; with twenty they are
+# ahead of all the others. So here the source domain that is near helped with the first labels, and the rich one when
+# there were enough labels to choose from its many features.
 #
 # ## How many layers?
 #
@@ -250,10 +252,10 @@ tl.show.curves(
 )
 
 # %% [markdown]
-# The band is one standard deviation over five samples of training pictures; with 0 convolutions the network is trained from
-# scratch. Read the means from left to right: each further convolution helps, and the first alone hardly does. In the large
-# networks of Yosinski and others the last layers were specific to their task. In this small one even the third convolution
-# is general enough for Kanji.
+# The band is one standard deviation over five samples of training pictures; with 0 convolutions the network is trained
+# from scratch. Read the means from left to right: the first convolution alone makes no clear difference, and the second
+# and the third each add to the accuracy. In the large networks of Yosinski and others the last layers were specific to
+# their task. In this small one even the third convolution is general enough for Kanji.
 #
 # ## A transfer that fails
 #
@@ -277,12 +279,13 @@ for name in ("as it is", "inverted", "labels shuffled"):
         print(f"{name:16} {way:10} {arm['mean']:.1%} ± {arm['sd']:.1%}   − from scratch: {gains.mean():+.1%} ± {error:.1%}")
 
 # %% [markdown]
-# The inverted source still helps, though less than the right one. Shuffled labels had no relation to the pictures: the
-# network could only learn single pictures by heart. Its convolutions do harm: the mean is below that of training from
-# scratch, frozen or fine-tuned, by about three standard errors or more. This is **negative transfer**.
+# The inverted source still helps, by about three standard errors, though less than the right one. Shuffled labels had
+# no relation to the pictures: the network could only learn single pictures by heart. Its convolutions do harm: the mean
+# is below that of training from scratch, frozen or fine-tuned, by about three standard errors or more. This is
+# **negative transfer**.
 #
-# Nothing in the training warns you of it: the loss falls, and the network is only less good than it could be. To find out,
-# train the same network from scratch, with a learning rate of its own.
+# Training gives no warning of it: the network learns, and is only less good than it could be. To find out, train the
+# same network from scratch, with a learning rate of its own.
 #
 # (± counts the five samples of training pictures. There was one source network of each kind, and the test pictures are those
 # of two fonts.)
@@ -362,8 +365,8 @@ tl.check("6.3", rescued_accuracy, train, inverted)
 # - Features of a large network trained on photographs were ahead with many labels, and not with one.
 # - A spoiled source can make a transfer worse than training from scratch (negative transfer). Always train from scratch for
 #   comparison.
-# - What we measured: one small network, digits and Kanji, and test pictures of two fonts. Differences of a percent or two
-#   mean little there.
+# - What we measured: one small network, digits and Kanji, and test pictures of two fonts. Differences of a percentage
+#   point or two mean little there.
 #
 # **With internet:** tensorflow-datasets has `kmnist`, ten classes of characters cut out of manuscripts of several centuries:
 # `tensorflow_datasets.load("kmnist")`. Try the same three ways.
