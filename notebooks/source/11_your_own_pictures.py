@@ -280,8 +280,8 @@ predicted = [line.split(",")[1] for line in table.splitlines()[1:]]
 print("the same answers:", predicted == [exported.class_names[label] for label in exported.predict(few)])
 
 # %% [markdown]
-# In a terminal: `tlcourse predict my_pictures --model my_model`. The output is a table (CSV), or JSON with
-# `--format json`. A picture that cannot be read gets a row with the reason, and the others are predicted all the same.
+# In a terminal: `tlcourse predict my_pictures --model my_model`. The output is a line per picture; a table (CSV) where it
+# goes into a file or another program, or with `--format csv`; and JSON with `--format json`. A picture that cannot be read gets a row with the reason, and the others are predicted all the same.
 # TensorFlow is not loaded, so the first prediction comes quickly.
 #
 # What if the file was damaged in transfer, or is not the one that you exported?
