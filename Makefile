@@ -149,11 +149,13 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 
 # On top of .venv: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB. Where .venv
 # is synchronised with requirements.txt again, these packages go, and .venv/.ready is newer than this file.
-.venv/.site: requirements-site.txt .venv/.ready
-	@echo "installing what builds and tests the site (the first time some 80 MB are downloaded)"
+# docs/browser.py fetches one archive from npm here, so that the tests find it with the network off, too.
+.venv/.site: requirements-site.txt docs/browser.py .venv/.ready
+	@echo "installing what builds and tests the site (the first time some 100 MB are downloaded)"
 	@$(pips_index); \
 	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
 	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-site.txt
+	@$(PY) docs/browser.py
 	@touch $@
 
 .venv-peers/.ready: benchmarks/requirements-peers.txt .venv/.ready

@@ -14,8 +14,7 @@ function make(tag, properties, ...children) {
 }
 const say = (sentence) => (get("status").textContent = sentence);
 const complain = (sentence) => ((get("alert").textContent = sentence), (get("alert").hidden = !sentence));
-const percent = (share) => `${Math.round(100 * share)} %`;
-
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const worker = new Worker(new URL("worker.js", here), { type: "module" }); // throws where no server is: see page.html
 const waiting = []; // it answers calls in their order
 const ask = (call, ...values) => new Promise((resolve, reject) => {
@@ -48,7 +47,8 @@ async function put(box, files) {
   complain("");
   for (const file of files) {
     const picture = await read(file);
-    if (!picture) continue;
+    const isThis = ({ features }) => features.every((value, i) => value === picture.features[i]);
+    if (!picture || box.pictures.some(isThis)) continue; // leave-one-out would find the copy
     const image = make("img", { src: picture.url, alt: `${picture.name}: remove it from the box` });
     picture.element = make("button", { className: "picture", title: `Remove ${picture.name}` }, image);
     picture.element.onclick = () => {
@@ -98,6 +98,7 @@ async function update() {
   const weights = used.length > 1 && (await ask("train", features, labels, used.length));
   if (mine !== version) return;
   probe = weights && { weights, used, pictures, features };
+  pictures.forEach(({ element }) => element.classList.remove("wrong"));
   get("accuracy").textContent = probe ? `Linear probe trained on ${pictures.length} photographs.` : "";
   await answer();
   if (!probe) return say("Ready: put photographs of two kinds of things into two boxes.");
@@ -137,7 +138,6 @@ async function show([file]) {
   if (shown?.url) get("preview").replaceChildren(make("img", { src: shown.url, alt: `New photograph: ${shown.name}` }));
   await answer();
 }
-
 const video = make("video", { muted: true, playsInline: true, ariaLabel: "What the camera sees" });
 function stopCamera() {
   stream?.getTracks().forEach((track) => track.stop());
