@@ -353,7 +353,7 @@ def test_by_keyboard_a_box_is_named_filled_and_emptied(open_teach):
 def test_an_example_is_dragged_into_a_box_and_files_are_chosen(open_teach, tmp_path):
     page = open_teach()
     boxes = page.locator("#boxes .box")
-    page.get_by_alt_text("vehicle: sedan").drag_to(boxes.first)
+    page.get_by_alt_text("bird: owl").drag_to(boxes.first)
     boxes.first.locator(".picture").wait_for()
     Image.new("RGB", (4000, 3000), "orange").save(tmp_path / "large.jpg")
     (tmp_path / "notes.jpg").write_text("This is no picture.")
@@ -368,8 +368,8 @@ def test_an_example_is_dragged_into_a_box_and_files_are_chosen(open_teach, tmp_p
     page.locator("#file").set_input_files(tmp_path / "large.jpg")
     page.locator("#verdict", has_text="box 2").wait_for()
     assert page.locator("#alert").is_hidden()
-    page.get_by_alt_text("vehicle: sedan").drag_to(boxes.first)  # a copy
-    page.locator("#status", has_text="sedan").wait_for()
+    page.get_by_alt_text("bird: owl").drag_to(boxes.first)  # a copy
+    page.locator("#status", has_text="owl").wait_for()
     assert boxes.first.locator(".picture").count() == 1
     page.context.close()
 
