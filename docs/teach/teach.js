@@ -175,7 +175,6 @@ async function teach(kind, names) {
   box.name = box.field.value = kind;
   await put(box, await Promise.all(names.map((name) => example(kind, name))));
 }
-
 for (const [kind, names] of examples) {
   const pictures = names.map((name, i) => {
     const isNew = i >= TO_TEACH, image = make("img", { src: address(kind, name), alt: `${kind}: ${name}` });
@@ -194,4 +193,5 @@ get("camera").onclick = () => (stream ? stopCamera() : startCamera());
 get("demonstrate").onclick = async () => {
   for (const [kind, names] of examples.slice(0, 2)) await teach(kind, names.slice(0, TO_TEACH));
   await show([await example(examples[0][0], examples[0][1][TO_TEACH])]);
+  get("answer").scrollIntoView({ block: "nearest" });
 };
