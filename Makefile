@@ -160,11 +160,13 @@ pips_index = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($
 	@touch $@
 
 # On top of that: Sphinx reads the package it documents, and a second TensorFlow would be another 600 MB.
-.venv/.site: requirements-site.txt .venv/.dev
-	@echo "installing what builds and tests the site (the first time some 80 MB are downloaded)"
+# docs/browser.py fetches one archive from npm here, so that the tests find it with the network off, too.
+.venv/.site: requirements-site.txt docs/browser.py .venv/.dev
+	@echo "installing what builds and tests the site (the first time some 100 MB are downloaded)"
 	@$(pips_index); \
 	$(UV) pip install --python $(PY) --quiet --no-deps --require-hashes -r requirements-site.txt || \
 	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-site.txt
+	@$(PY) docs/browser.py
 	@touch $@
 
 .venv-peers/.ready: benchmarks/requirements-peers.txt .venv/.ready

@@ -4,8 +4,8 @@
     python docs/make_site.py FOLDER     the same in FOLDER/site
 
 Pages come from docs/*.md, the lessons as they are stored, the data cards, benchmarks/results.json and the docstrings.
-Nothing is run and nothing is fetched. Any warning of Sphinx, a link that leads nowhere and whatever would ask another
-host is an error.
+No lesson is run. Nothing is fetched but the archive that docs/browser.py pins, once. Any warning of Sphinx, a link that
+leads nowhere and whatever would ask another host is an error.
 """
 
 import json
@@ -20,11 +20,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "benchmarks")]
 
+import browser  # noqa: E402
 import checks  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
 
-PART = re.compile(r"<!-- (readme|lessons|glossary|cards|measured|api)(?:: (.*?))? -->")
+PART = re.compile(
+    r"<!-- (readme|lessons|glossary|cards|measured|api|teach|runtime)(?:: (.*?))? -->"
+)
 
 
 def main() -> None:
@@ -55,6 +58,7 @@ def build(pages: Path, site: Path) -> None:
     collect(pages)
     run_sphinx(pages, site)
     add_mathjax(site)
+    browser.add_to(site)
 
 
 def collect(pages: Path) -> None:
@@ -252,6 +256,8 @@ PARTS = {
     "cards": cards_table,
     "measured": measured,
     "api": api,
+    "teach": browser.part,
+    "runtime": browser.version,
 }
 
 if __name__ == "__main__":

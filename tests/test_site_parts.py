@@ -10,6 +10,7 @@ from tlcourse.plots.figure import in_words
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
+import browser  # noqa: E402
 import checks  # noqa: E402
 import lessons  # noqa: E402
 
@@ -89,3 +90,55 @@ def faults_of(tmp_path):
 )
 def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
     assert faults_of(body) == [fault]
+
+
+# The page that computes in the browser
+
+
+def test_the_page_of_the_browser_has_at_most_400_lines():
+    sources = [path.read_text(encoding="utf-8") for path in browser.SOURCES.iterdir()]
+    assert sum(len(source.splitlines()) for source in sources) <= 400
+
+
+@pytest.fixture
+def without_npm(monkeypatch, tmp_path):
+    """Nothing was downloaded before, and there is no npm."""
+    monkeypatch.setattr(browser, "CACHE", tmp_path / "npm")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    browser.archive.cache_clear()
+    yield tmp_path
+    browser.archive.cache_clear()
+
+
+def test_without_npm_the_page_says_that_its_working_part_is_missing(
+    without_npm, capsys
+):
+    assert browser.part(None).startswith("This part of the site is missing")
+    browser.add_to(without_npm)
+    assert not (without_npm / "_static").exists()
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "built without its working part" in said
+
+
+def test_an_archive_with_other_content_than_the_pinned_is_refused(without_npm):
+    archive = without_npm / "npm" / f"{browser.PACKAGE}-{browser.VERSION}.tgz"
+    archive.parent.mkdir()
+    archive.write_bytes(b"something else")
+    with pytest.raises(SystemExit, match="has SHA-256 .* It was deleted"):
+        browser.archive()
+    assert not archive.exists()
+
+
+def test_the_network_of_the_browser_computes_the_bundled_features():
+    import numpy as np
+
+    import tlcourse as tl
+    from tlcourse.features.engine import OnnxEngine
+
+    (photograph, *_) = tl.load_dataset("samples").test.images
+    pixels = tl.pictures.resize(photograph, (224, 224))
+    model = tl.load_pretrained_model("efficientnet_lite0", precision="int8")
+    expected = model.extract_features([pixels], cache=False)
+    engine = OnnxEngine(browser.network(), "", ())
+    actual = engine.run(pixels[None].astype(np.float32))
+    assert np.abs(actual - expected).max() <= 1e-2

@@ -4,6 +4,7 @@ Sphinx, playwright and axe-core come with `make test`; without them or without c
 TLCOURSE_BROWSER=required says that all of it has to be here.
 """
 
+import base64
 import functools
 import http.server
 import importlib.util
@@ -12,10 +13,13 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +82,9 @@ def open_page(chromium, address):
     """Opens a page in a window of its own; `page.elsewhere` and `page.errors` list what went wrong on it."""
     contexts = []
 
-    def open_page(name, width=1280, height=900, scheme="light", where=address):
+    def open_page(
+        name, width=1280, height=900, scheme="light", where=address, script=""
+    ):
         size = {"width": width, "height": height}
         # Without motion: axe would otherwise read colours in the middle of a fade.
         contexts.append(
@@ -87,6 +93,7 @@ def open_page(chromium, address):
             )
         )
         page = contexts[-1].new_page()
+        page.add_init_script(script)
         page.elsewhere, page.errors = [], []
         page.route(is_elsewhere, lambda route: route.abort())
         page.on(
@@ -231,6 +238,222 @@ def test_a_formula_is_set_by_the_sites_own_copy_of_mathjax(open_page):
     page = open_page("results")
     page.wait_for_function("document.querySelectorAll('mjx-container').length == 3")
     assert page.elsewhere == []
+
+
+# The page "Teach it yourself": a network and a classifier in the visitor's browser
+
+
+TEACH = ROOT / "docs" / "teach"
+BARS = (
+    "[...document.querySelectorAll('#bars li')].map(bar => bar.innerText.split('\\n'))"
+)
+ASK = """(call, ...values) => new Promise((resolve, reject) => {
+    window.own ??= new Worker('_static/teach/worker.js', {type: 'module'});
+    own.onmessage = ({data}) => data.error ? reject(Error(data.error)) : resolve(data.value);
+    own.postMessage({call, values});
+})"""
+FAKE_CAMERA = """
+    const canvas = Object.assign(document.createElement('canvas'), {width: 320, height: 240});
+    const redraw = () => canvas.getContext('2d').fillRect(0, 0, 100, 100);
+    Object.defineProperty(navigator, 'mediaDevices', {value: {
+        getUserMedia: async () => (redraw(), setInterval(redraw, 50), canvas.captureStream())}});
+"""
+
+
+@pytest.fixture(scope="module")
+def open_teach(site, open_page):
+    """Opens the page and waits until its network is ready."""
+    if not (site / "_static" / "teach").is_dir():
+        is_required = os.environ.get("TLCOURSE_BROWSER") == "required"
+        absent = pytest.fail if is_required else pytest.skip
+        absent("The page was built without ONNX Runtime: npm was not to be had.")
+
+    def open_teach(**options):
+        page = open_page("teach", **options)
+        page.locator("#status", has_text="Ready").wait_for()
+        return page
+
+    return open_teach
+
+
+@pytest.fixture(scope="module")
+def taught(open_teach):
+    """The page after its button: five birds and five fruits are in boxes, a sixth bird is classified."""
+    start = time.perf_counter()
+    page = open_teach()
+    ready = time.perf_counter() - start
+    page.locator("#demonstrate").press("Enter")
+    page.locator("#bars li").first.wait_for()
+    first = time.perf_counter() - start
+    page.locator("#accuracy", has_text="Leave-one-out").wait_for()
+    milliseconds = []
+    for name in ("peacock", "lemon", "pineapple", "tiger", "otter", "truck", "beetle"):
+        page.get_by_alt_text(f": {name}").click()
+        text = page.locator("#status", has_text=f"{name}: 1280 features").inner_text()
+        milliseconds.append(int(text.split()[-2]))
+    print(
+        f"page opened → network ready {ready:.1f} s, first answer {first:.1f} s; then "
+        f"{sorted(milliseconds)[len(milliseconds) // 2]} ms per picture (median)"
+    )
+    page.get_by_alt_text("bird: pelican").click()
+    page.locator("#status", has_text="pelican").wait_for()
+    return page
+
+
+def test_a_visitor_teaches_birds_and_fruits_with_one_button(taught):
+    bars = taught.evaluate(BARS)
+    assert [name for name, _ in bars] == ["bird", "fruit"]
+    assert taught.locator("#verdict").inner_text() == "bird"
+    assert int(bars[0][1].removesuffix("\N{NO-BREAK SPACE}%")) > 60
+    similar = taught.locator("#nearest figcaption").all_inner_texts()
+    assert len(similar) == 3 and all(text.startswith("bird 0.") for text in similar)
+    accuracy = taught.locator("#accuracy").inner_text()
+    assert re.search(
+        r"10 photographs.* (9|10) of them are right, (90|100)\s%", accuracy
+    )
+
+
+def test_the_browser_computes_without_another_host_and_without_an_error(taught):
+    assert (taught.elsewhere, taught.errors) == ([], [])
+
+
+def test_axe_finds_no_violation_where_boxes_and_answer_are_filled(taught):
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert violations(Axe(), taught) == []
+    taught.emulate_media(color_scheme="dark")
+    taught.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    assert violations(Axe(), taught, rules=["color-contrast"]) == []
+
+
+def test_with_a_phones_width_nothing_moves_sideways(taught):
+    taught.set_viewport_size({"width": 390, "height": 844})
+    assert not taught.evaluate(MOVES_SIDEWAYS)
+    for control in ("#demonstrate", "#add", "#camera", "#bars"):
+        box = taught.locator(control).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, control
+
+
+def test_by_keyboard_a_box_is_named_filled_and_emptied(open_teach):
+    page = open_teach()
+    page.locator(".name").first.fill("my birds")
+    page.get_by_role("button", name="Add five: fruit").press("Enter")
+    page.locator("#boxes .box").nth(1).locator(".picture").nth(4).wait_for()
+    page.locator(".name").nth(1).fill("bird")  # examples go where their name is
+    page.get_by_role("button", name="bird: owl").press("Enter")
+    page.get_by_role("button", name="owl: remove").wait_for()
+    page.get_by_role("button", name="strawberry: remove").press("Enter")
+    assert page.evaluate("document.activeElement.title") == "Remove pear"
+    assert page.locator("#boxes .box").nth(1).locator(".picture").count() == 5
+    page.locator("#add").press("Enter")
+    assert page.evaluate("document.activeElement.value") == "box 3"
+    page.context.close()
+
+
+def test_an_example_is_dragged_into_a_box_and_files_are_chosen(open_teach, tmp_path):
+    page = open_teach()
+    boxes = page.locator("#boxes .box")
+    page.get_by_alt_text("bird: owl").drag_to(boxes.first)
+    boxes.first.locator(".picture").wait_for()
+    Image.new("RGB", (4000, 3000), "orange").save(tmp_path / "large.jpg")
+    (tmp_path / "notes.jpg").write_text("This is no picture.")
+    boxes.nth(1).locator("input[type=file]").set_input_files(
+        [tmp_path / "notes.jpg", tmp_path / "large.jpg"]
+    )
+    boxes.nth(1).get_by_title("Remove large.jpg").wait_for()
+    assert boxes.nth(1).locator(".picture").count() == 1
+    assert page.locator("#alert").inner_text() == (
+        "notes.jpg is not a picture that this browser can open. Choose a JPEG, PNG or WebP file."
+    )
+    page.locator("#file").set_input_files(tmp_path / "large.jpg")
+    page.locator("#verdict", has_text="box 2").wait_for()
+    assert page.locator("#alert").is_hidden()
+    page.get_by_alt_text("bird: owl").drag_to(boxes.first)  # a copy
+    page.locator("#status", has_text="owl").wait_for()
+    assert boxes.first.locator(".picture").count() == 1
+    page.context.close()
+
+
+def test_without_a_camera_the_page_says_so_and_goes_on(open_teach):
+    page = open_teach()
+    page.locator("#camera").click()
+    page.locator("#alert", has_text="No camera was found").wait_for()
+    page.locator("#demonstrate").click()
+    page.locator("#verdict", has_text="bird").wait_for()
+    assert page.errors == []
+    page.context.close()
+
+
+def test_what_the_camera_sees_is_classified_and_can_be_taught(open_teach):
+    page = open_teach(script=FAKE_CAMERA)
+    boxes = page.locator("#boxes .box")
+    page.get_by_alt_text("fruit: banana").click()
+    boxes.first.locator(".picture").wait_for()
+    camera = boxes.nth(1).get_by_role("button", name="Camera")
+    camera.click()
+    page.locator("#preview video").wait_for()
+    camera.click()
+    page.locator("#verdict", has_text="box 2").wait_for()
+    assert boxes.nth(1).locator(".picture").count() == 1
+    page.get_by_role("button", name="Stop the camera").click()
+    assert page.errors == []
+    page.context.close()
+
+
+def test_features_in_the_browser_are_those_of_python(open_teach):
+    import tlcourse as tl
+
+    stamps = ("bird/hen", "flower/iris", "fruit/kiwi", "mammal/zebra", "vehicle/sedan")
+    samples = ("astronaut.jpg", "camera.png", "chelsea.png", "coffee.jpg", "rocket.jpg")
+    paths = [ROOT / "data" / "stamps" / f"{name}.jpg" for name in stamps]
+    paths += [ROOT / "data" / "samples" / name for name in samples]
+    model = tl.load_pretrained_model("efficientnet_lite0", precision="int8")
+    expected = model.extract_features([str(path) for path in paths], cache=False)
+    page = open_teach()
+    actual = [features_of(page, path) for path in paths]
+    assert np.abs(actual - expected).max() <= 1e-2
+    # A large JPEG is decoded at a fraction of its size, which browsers cannot do: nearly the same pixels.
+    large = ROOT / "data" / "samples" / "retina.jpg"
+    (row,) = model.extract_features([str(large)], cache=False)
+    other = features_of(page, large)
+    assert row @ other / np.linalg.norm(row) / np.linalg.norm(other) > 0.98
+    page.context.close()
+
+
+def features_of(page, path: Path) -> np.ndarray:
+    content = base64.b64encode(path.read_bytes()).decode()
+    kind = "jpeg" if path.suffix == ".jpg" else "png"
+    values = page.evaluate(
+        f"""async content => {{
+            const file = await (await fetch('data:image/{kind};base64,' + content)).blob();
+            return Array.from(await ({ASK})('features', file));
+        }}""",
+        content,
+    )
+    return np.array(values)
+
+
+@pytest.mark.parametrize(("classes", "each"), [(2, 1), (2, 5), (3, 5), (5, 8)])
+def test_the_probe_in_the_browser_is_that_of_python(open_page, classes, each):
+    import tlcourse as tl
+
+    rng = np.random.default_rng(classes + each)
+    labels = np.repeat(np.arange(classes), each)
+    centres = rng.gamma(1, 0.3, (classes, 64))
+    features = centres[labels] + rng.normal(0, 0.3, (len(labels), 64))
+    unseen = rng.gamma(1, 0.3, (20, 64))
+    expected = tl.LinearProbe(C=0.01).fit(features, labels).predict_proba(unseen)
+    page = open_page("teach")
+    actual = page.evaluate(
+        """async ([features, labels, classes, unseen]) => {
+            const {train, predict} = await import(new URL('_static/teach/probe.js', location));
+            const probe = train(features, labels, classes);
+            return unseen.map(row => predict(probe, row));
+        }""",
+        [features.tolist(), labels.tolist(), classes, unseen.tolist()],
+    )
+    assert np.abs(np.array(actual) - expected).max() < 1e-3
+    page.context.close()
 
 
 # What needs no browser: the files themselves
