@@ -13,7 +13,7 @@ from tlcourse import doctor, fetching
 from tlcourse.datasets import downloaded, find_pack, list_packs
 from tlcourse.datasets.pack import CHECKSUMS, check_pack
 from tlcourse.doctor import Finding
-from tlcourse.downloads import fault_of_host
+from tlcourse.downloads import DownloadError, request
 from tlcourse.errors import TLCourseError
 from tlcourse.files import as_path
 from tlcourse.folders import left_alone, pack_folders
@@ -106,6 +106,15 @@ def fault_of_fetching(name: str) -> str | None:
         return f"{package}: {reason}" if reason else None
     infos = downloaded.builder().url_infos
     return fault_of_host(min(infos, key=lambda url: infos[url].size))
+
+
+def fault_of_host(url: str) -> str | None:
+    """Why this file cannot be downloaded, as a clause, or None; nothing is written."""
+    try:
+        request(url).close()
+    except DownloadError as error:
+        return str(error)
+    return None
 
 
 CHECKS = (packs, networks, folders)

@@ -51,6 +51,7 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
             )
     pack = _new_folder(folder, dataset.name)
     with unfinished_folder(pack) as temporary:
+        (temporary / "train").mkdir()  # by which a pack is known
         lines: list[str] = []
         for name, split in dataset.splits.items():
             lines += _write_split(temporary, name, split)
