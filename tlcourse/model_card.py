@@ -23,7 +23,6 @@ from .training.probe import LinearProbe
 LISTED_MISTAKES = 5
 _TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
 _PACKAGES = "tlcourse keras tensorflow-cpu tensorflow onnxruntime tf2onnx pillow numpy"
-
 _TEMPLATE = Path(__file__).with_name("model_card_template.md")
 
 
@@ -31,8 +30,10 @@ def model_card(record: dict) -> str:
     """Write the card of a record in Markdown; every name in it is escaped."""
     from jinja2 import Environment, StrictUndefined
 
-    options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    writer = Environment(**options)  # noqa: S701 - of Markdown: see the filter `escaped`
+    # Of Markdown, so not escaped as HTML but by the filter `escaped`.
+    writer = Environment(  # noqa: S701
+        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
     writer.filters["escaped"] = escape_markdown
     writer.filters["percent"] = "{:.1%}".format
     writer.filters["thousands"] = "{:,}".format

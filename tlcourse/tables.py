@@ -40,7 +40,9 @@ def as_text(cells: Sequence[Sequence[str]], left: int = 1) -> str:
     return "\n".join(lines)
 
 
-def as_html(cells: Sequence[Sequence[str]], scrolls: bool = False) -> str:
+def as_html(
+    cells: Sequence[Sequence[str]], caption: str = "", scrolls: bool = False
+) -> str:
     """An HTML table whose first row and column are headers, for screen readers.
 
     With `scrolls` it can be reached, and so scrolled, by the keyboard.
@@ -51,8 +53,12 @@ def as_html(cells: Sequence[Sequence[str]], scrolls: bool = False) -> str:
     for first, *rest in body:
         columns = "".join(f"<td>{cell}</td>" for cell in rest)
         rows += f'<tr><th scope="row">{first}</th>{columns}</tr>'
+    title = f"<caption>{escape_html(caption)}</caption>" if caption else ""
     focus = ' tabindex="0"' if scrolls else ""
-    return f"<table{focus}><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+    return (
+        f"<table{focus}>{title}<thead><tr>{names}</tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
 
 
 def _text(value: object) -> str:
