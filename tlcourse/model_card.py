@@ -21,6 +21,7 @@ from .training.evaluation import ConfusionMatrix, interval
 from .training.probe import LinearProbe
 
 LISTED_MISTAKES = 5
+FEW = 10  # test pictures of a class under which its recall says little
 _TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
 _PACKAGES = "tlcourse keras tensorflow-cpu tensorflow onnxruntime tf2onnx pillow numpy"
 _TEMPLATE = Path(__file__).with_name("model_card_template.md")
@@ -38,12 +39,15 @@ def model_card(record: dict) -> str:
     writer.filters["percent"] = "{:.1%}".format
     writer.filters["thousands"] = "{:,}".format
 
+    tested = record["test"]["classes"]
+
     def recall(name: str) -> float:
-        counts = record["test"]["classes"][name]
+        counts = tested[name]
         return counts["right"] / counts["pictures"] if counts["pictures"] else 2
 
     parts = {
-        "by_recall": sorted(record["test"]["classes"], key=recall),
+        "by_recall": sorted(tested, key=recall),  # those without pictures last
+        "few": [name for name in tested if tested[name]["pictures"] < FEW],
         "job": record.get("job") or {"choice": ""},
     }
     template = writer.from_string(_TEMPLATE.read_text(encoding="utf-8"))
