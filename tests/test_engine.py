@@ -1,15 +1,17 @@
 """Engines compute what Keras computes; converted networks are kept, checked, remade."""
 
+import builtins
 import pickle
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from tolerances import assert_agree
 
 import tlcourse as tl
-from tlcourse.errors import UserInputError
+from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.features import engine as engines
-from tlcourse.models import conversion
+from tlcourse.models import conversion, onnx_file
 from tlcourse.models.conversion import compile_network
 from tlcourse.native import import_tensorflow
 
@@ -124,3 +126,63 @@ def test_an_engine_travels_with_its_file(small, batch, fresh):
     runner = compile_network(small)
     copy = pickle.loads(pickle.dumps(runner))
     np.testing.assert_array_equal(copy.run(batch), runner.run(batch))
+
+
+def tiny(nodes, constants=(), **changes):
+    """An ONNX file of these operators: x (1, 4) → y."""
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"
+    )
+    graph = helper.make_graph(nodes, "tiny", [x], [y], list(constants))
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8, **changes)
+
+
+def external(location):
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+    return tensor
+
+
+ADD = helper.make_node("Add", ["x", "w"], ["y"])
+BRANCH = helper.make_graph([], "branch", [], [])
+FUNCTION = helper.make_function(
+    "mine", "f", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)]
+)
+HOSTILE = {
+    "weights in another file": tiny([ADD], [external("w.bin")]),
+    "weights in another file ": tiny([ADD], [external("/dev/zero")]),
+    "operator mine.Add": tiny(
+        [helper.make_node("Add", ["x", "x"], ["y"], domain="mine")]
+    ),
+    "operator Loop": tiny([helper.make_node("Loop", ["", ""], ["y"], body=BRANCH)]),
+    "a network inside": tiny([helper.make_node("Add", ["x"], ["y"], body=BRANCH)]),
+    "operator ConstantOfShape": tiny(
+        [helper.make_node("ConstantOfShape", ["x"], ["y"])]
+    ),
+    "asks for": tiny(
+        [helper.make_node("AveragePool", ["x"], ["y"], pads=[1 << 40] * 4)]
+    ),
+    "no network in it": tiny([]),
+    "operators of its own": tiny([ADD], functions=[FUNCTION]),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_before_it_is_run(kind, tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(HOSTILE[kind].SerializeToString())
+    opened, really_open = [], builtins.open
+
+    def watched(file, *arguments, **options):
+        opened.append(str(file))
+        return really_open(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", watched)
+    monkeypatch.setattr(engines, "new_session", lambda source: pytest.fail("run"))
+    with pytest.raises(DamagedFile, match=kind.strip()):
+        onnx_file.check_foreign(path)
+    assert not {name for name in opened if "w.bin" in name or "/dev" in name}

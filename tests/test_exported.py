@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import numpy as np
-import onnx
 import pytest
 from brightness_export import (
     brightness_file,
@@ -124,43 +123,7 @@ def test_an_altered_file_is_refused(folder, damage):
 def test_a_foreign_file_with_a_fitting_record_is_refused(folder, content):
     (folder / "model.onnx").write_bytes(content)
     record_of(folder)
-    with pytest.raises(DamagedFile, match="cannot be run"):
-        load_exported(folder)
-
-
-def weights_elsewhere(model, location):
-    """The kernel lies in another file."""
-    (kernel,) = (t for t in model.graph.initializer if t.name == "kernel")
-    kernel.ClearField("raw_data")
-    kernel.data_location = onnx.TensorProto.EXTERNAL
-    entry = kernel.external_data.add()
-    entry.key, entry.value = "location", location
-
-
-def operator_of_its_own(model, _):
-    model.graph.node[1].domain = "mine"
-    model.opset_import.append(onnx.helper.make_opsetid("mine", 1))
-
-
-@pytest.mark.parametrize(
-    ("change", "location"),
-    [
-        (weights_elsewhere, "w.bin"),
-        (weights_elsewhere, "../w.bin"),
-        (weights_elsewhere, "/dev/zero"),
-        (operator_of_its_own, ""),
-    ],
-)
-def test_a_hostile_onnx_file_is_refused(folder, monkeypatch, change, location):
-    weights = np.zeros((3, 2), np.float32).tobytes()
-    for place in (folder, folder.parent):
-        (place / "w.bin").write_bytes(weights)
-    monkeypatch.chdir(folder)
-    model = onnx.load(folder / "model.onnx")
-    change(model, location)
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
-    record_of(folder)
-    with pytest.raises(DamagedFile, match="ONNXRuntimeError"):
+    with pytest.raises(DamagedFile, match="cannot be used as an ONNX file"):
         load_exported(folder)
 
 

@@ -26,6 +26,7 @@ from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
 from .features.pictures import Images, files_below
 from .files import as_path, read_json, sha256
 from .foreign_text import csv_cell, is_formula
+from .models.onnx_file import check_foreign
 from .progress import progress_bar
 from .training.classifiers import Classifier
 from .validation import one_of, shown, whole_number
@@ -196,8 +197,7 @@ def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
 
             engine: Engine = TensorFlowEngine(load_network(path), path.name)
         else:
-            # Out of memory, ONNX Runtime reads no weights of other files.
-            engine = OnnxEngine(path.read_bytes(), path.name, (classes,))
+            engine = OnnxEngine(check_foreign(path), path.name, (classes,))
         shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
         if shape != (1, classes):
             raise ValueError(f"an output {shape}, by the record expected {classes}")
