@@ -14,18 +14,11 @@ if TYPE_CHECKING:
 ENTRIES = ["config.json", "metadata.json", "model.weights.h5"]
 
 
-def is_safe(version: str) -> bool:
-    """Whether safe mode of this Keras neither fetches nor reads other files.
-
-    Earlier versions call functions that the file names, or read other files in place of
-    its weights; `tests/test_keras_archive.py` was tried on 3.12.4, 3.13.0 and 3.15.1.
-    """
-    numbers = tuple(map(int, re.findall(r"\d+", version)[:3]))
-    return (3, 12, 4) <= numbers < (3, 13) or numbers >= (3, 15)
-
-
 def load_network(path: Path) -> "keras.Model":
     """Load a network that somebody else may have saved; it is not compiled.
+
+    Earlier versions of Keras call functions that the file names, or read other files in
+    place of its weights; `tests/test_keras_archive.py` shows that these do not.
 
     Raises
     ------
@@ -37,7 +30,8 @@ def load_network(path: Path) -> "keras.Model":
     import_tensorflow()
     import keras
 
-    if not is_safe(keras.__version__):
+    version = tuple(map(int, re.findall(r"\d+", keras.__version__)[:3]))
+    if not ((3, 12, 4) <= version < (3, 13) or version >= (3, 15)):
         raise UserInputError(
             f"Keras {keras.__version__} does not read files of others safely. Take the "
             "variant float32, or update Keras to 3.15 or later."
