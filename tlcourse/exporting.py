@@ -155,9 +155,16 @@ def _check(
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
-    what = f"about is {validation.shown(about)}"
-    with convert_errors(Exception, UserInputError, what, "Give a dict ready for JSON."):
-        json.dumps({} | ({} if about is None else about))
+    try:
+        json.dumps(about)
+    except (TypeError, ValueError):  # not for JSON, or it refers to itself
+        is_usable = False
+    else:
+        is_usable = isinstance(about, dict | None)
+    if not is_usable:
+        raise UserInputError(
+            f"about is {validation.shown(about)}; expected a dict that JSON can hold."
+        )
 
 
 class _Evaluation(NamedTuple):
@@ -181,8 +188,6 @@ def _write_files(
     litert: bool,
 ) -> dict:
     """Write the network and its labels; returns what the record says of them."""
-    import keras
-
     height, width = size = network.input_shape[1:3]
     names, images = trained.class_names, dataset.test.images
     labels = _positions(trained, dataset.test)
@@ -199,12 +204,10 @@ def _write_files(
     files, left_out = {}, {}
     network.save(keras_file)
     engines.release_all()  # conversion needs the memory
-    saved = keras.saving.load_model(keras_file, compile=False)
-    original = evaluate(engines.TensorFlowEngine(saved, keras_file.name))
-    files[keras_file] = original
+    files[keras_file] = keras = evaluate(open_engine(keras_file, len(names), size))
     float32.write_bytes(to_onnx(network))
     files[float32] = evaluate(open_engine(float32, len(names), size))
-    if (difference := files[float32].difference(original)) > LARGEST_DIFFERENCE:
+    if (difference := files[float32].difference(keras)) > LARGEST_DIFFERENCE:
         raise TLCourseError(
             f"The ONNX file disagrees with Keras by {difference:.2g} on the test set; "
             "nothing was written. network.save('name.keras') keeps the network."
@@ -215,7 +218,7 @@ def _write_files(
         )
     )
     quantized = evaluate(open_engine(int8, len(names), size))
-    accuracy = original.accuracy(labels)
+    accuracy = keras.accuracy(labels)
     lowest, _ = interval(round(accuracy * len(labels)), len(labels))
     if quantized.accuracy(labels) >= lowest:
         files[int8] = quantized
@@ -229,16 +232,14 @@ def _write_files(
         files[folder / LITERT] = evaluate(write_litert(folder / LITERT, network))
     _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
     majority = np.bincount(_positions(trained, dataset.train)).argmax()
-    predicted = original.probabilities.argmax(axis=1)
+    predicted = keras.probabilities.argmax(axis=1)
     return {
         "format": FORMAT,
         "class_names": names,
         "classes": trained.classes_.tolist(),
         "input": {"height": height, "width": width, "bits": dataset.bits},
         "test": {
-            **model_card.about_test(
-                dataset.test, names, labels, original.probabilities
-            ),
+            **model_card.about_test(dataset.test, names, labels, keras.probabilities),
             "most_frequent": names[majority],
             "baseline": float(np.mean(labels == majority)),
         },
@@ -248,7 +249,7 @@ def _write_files(
                 "sha256": sha256(path),
                 "accuracy": one.accuracy(labels),
                 "agreement": one.accuracy(predicted),
-                "largest_difference": one.difference(original),
+                "largest_difference": one.difference(keras),
                 "pictures_per_second": round(one.pictures_per_second, 1),
             }
             for path, one in files.items()
