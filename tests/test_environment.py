@@ -120,7 +120,8 @@ def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     """Colab has nothing else."""
     cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
     needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {
-        "tlcourse/data/results.json"
+        "tlcourse/data/results.json",
+        "tlcourse/model_card_template.md",
     }
     assert cards and needed <= wheel
 

@@ -1,6 +1,5 @@
 """Packs are found by name, and read only where they are as they were written."""
 
-import csv
 import shutil
 
 import numpy as np
@@ -11,7 +10,6 @@ from tlcourse import datasets
 from tlcourse.datasets import pack
 from tlcourse.errors import DamagedFile
 from tlcourse.files import sha256
-from tlcourse.foreign_text import csv_cell
 
 SPLITS = ["train", "validation", "test"]
 CLASSES = ["=1+1", "beagle", "pug"]  # the second has no picture
@@ -34,35 +32,30 @@ def write_pictures(folder, classes=CLASSES[::2]):
 def folder(tmp_path):
     """A pack as the workshop writes it, named "animals"."""
     folder = tmp_path / "packs" / "animals"
-    rows = [pack.COLUMNS]
-    for number, (split, name, path) in enumerate(write_pictures(folder)):
-        file, label = path.relative_to(folder).as_posix(), CLASSES.index(name)
-        rows.append(
-            (split, file, label, csv_cell(name), "0.5", f"g{number % 2}", sha256(path))
-        )
-    with open(folder / pack.MANIFEST, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    lines = [
+        f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n"
+        for _, _, path in write_pictures(folder)
+    ]
+    (folder / pack.CHECKSUMS).write_text("".join(lines), encoding="utf-8")
     (folder / "CARD.md").write_text("Photographed by Ada.", encoding="utf-8")
     return folder
 
 
 @pytest.fixture
 def dogs(tmp_path, monkeypatch):
-    """Class folders that somebody else made, without a manifest, named "dogs"."""
+    """Class folders that somebody else made, without checksums, named "dogs"."""
     list(write_pictures(tmp_path / "packs" / "dogs", CLASSES[1:]))
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path / "packs"))
     return tmp_path / "packs" / "dogs"
 
 
-def test_a_pack_is_read_by_its_manifest(folder, monkeypatch):
+def test_a_pack_is_read_by_its_name(folder, monkeypatch):
     monkeypatch.setenv("TLCOURSE_PACKS", str(folder.parent))
     dataset = datasets.load_dataset("animals")
     assert dataset.name == "animals" and dataset.class_names == ["=1+1", "pug"]
     assert "Photographed by Ada." in dataset.card.text
     for split in dataset.splits.values():
         assert split.label_names.tolist() == ["=1+1", "=1+1", "pug", "pug"]
-        assert split.weights.tolist() == [0.5] * 4
-        assert split.groups.tolist() == ["g0", "g1"] * 2
         names = [path.parent.name for path in split.images.paths]
         assert names == split.label_names.tolist()
 
@@ -77,15 +70,15 @@ def remove(folder):
 
 
 def cut(folder):
-    manifest = folder / pack.MANIFEST
-    manifest.write_bytes(manifest.read_bytes()[:300])
+    checksums = folder / pack.CHECKSUMS
+    checksums.write_bytes(checksums.read_bytes()[:300])
 
 
 def lead_out(folder):
-    """To files that are there, and as the manifest says."""
+    """To files that are there, and as the list says."""
     shutil.copytree(folder / "train", folder.parent / "train")
-    text = (folder / pack.MANIFEST).read_text("utf-8")
-    (folder / pack.MANIFEST).write_text(text.replace("train/pug/", "../train/pug/"))
+    text = (folder / pack.CHECKSUMS).read_text("utf-8")
+    (folder / pack.CHECKSUMS).write_text(text.replace("train/pug/", "../train/pug/"))
 
 
 DAMAGES = [alter, remove, cut, lead_out]

@@ -1,7 +1,8 @@
 """One file over HTTP: whole and compared with its hash, or not there at all.
 
 `keras.utils.get_file` waits without end for a host that falls silent, leaves an altered
-file under its final name, and starts TensorFlow first; so this uses `requests`.
+file under its final name, trusts no certificate on a macOS whose Python has none, and
+starts TensorFlow first; so this uses `requests`.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
     The variables `https_proxy`, `no_proxy` and `REQUESTS_CA_BUNDLE` apply. `file_hash`
     is its SHA-256 or MD5 in hexadecimal digits; default: the MD5 that the host states.
     """
-    answer = _request(url)
+    answer = request(url)
     expected = file_hash or _stated_md5(answer.headers)
     algorithm = "sha256" if len(expected) == 64 else "md5"
     digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -56,29 +57,16 @@ def download(url: str, path: Path, file_hash: str = "") -> None:
         file.replace(path)
 
 
-def fault_of_host(url: str) -> str | None:
-    """Why this file cannot be downloaded, as a clause, or None; nothing is written."""
-    try:
-        _request(url).close()
-    except DownloadError as error:
-        return str(error)
-    return None
-
-
-def without_password(proxy: str) -> str:
-    """A proxy's address as it can be shown."""
-    return re.sub(r"//[^/@]*@", "//…@", proxy)
-
-
 def _host(url: str) -> str:
     """The host, and the proxy in front of it."""
     from requests.utils import get_environ_proxies, select_proxy
 
     host, proxy = urlsplit(url).hostname, select_proxy(url, get_environ_proxies(url))
-    return f"{host} through the proxy {without_password(proxy)}" if proxy else str(host)
+    shown = re.sub(r"//[^/@]*@", "//…@", proxy or "")  # without its password
+    return f"{host} through the proxy {shown}" if proxy else str(host)
 
 
-def _request(url: str) -> "requests.Response":
+def request(url: str) -> "requests.Response":
     """The host's answer, before its content."""
     import requests
 

@@ -184,12 +184,5 @@ def _unfinished_prefix() -> str:
 
 @cache
 def _machine() -> str:
-    """12 hexadecimal digits for the system, or container, that numbers processes."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
-        known = boot + os.readlink("/proc/self/ns/pid")
-    except OSError:  # not Linux
-        import psutil
-
-        known = f"{platform.node()} {psutil.boot_time():.0f}"
-    return hashlib.sha256(known.encode()).hexdigest()[:12]
+    """12 hexadecimal digits for the machine, or container, that numbers processes."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]

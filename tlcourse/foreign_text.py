@@ -65,11 +65,6 @@ def csv_cell(text: str) -> str:
     return f"'{text}" if is_formula(text) else text
 
 
-def from_csv_cell(cell: str) -> str:
-    """Undo `csv_cell`."""
-    return cell[1:] if cell.startswith("'") and is_formula(cell) else cell
-
-
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet could take a cell for a formula, apostrophes included."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)

@@ -14,7 +14,7 @@ import numpy as np
 from .datasets.core import Dataset, Split
 from .errors import printable
 from .features.engine import processors
-from .foreign_text import escape_markdown as escaped
+from .foreign_text import escape_markdown
 from .models.recipes import RECIPES
 from .training.classifiers import FineTuned
 from .training.evaluation import ConfusionMatrix, interval
@@ -22,175 +22,36 @@ from .training.probe import LinearProbe
 
 LISTED_MISTAKES = 5
 FEW = 10  # test pictures of a class under which its recall says little
-UNEVEN = 3  # times as many training pictures of one class as of another
 _TRAINING = "from_block augmentations rows settings seconds probe best_epoch"
 _PACKAGES = "tlcourse keras tensorflow-cpu tensorflow onnxruntime tf2onnx pillow numpy"
-
-_CARD = """\
-# {name}: {count} classes
-
-Classifies pictures into {count} classes: {some_names}. The backbone is {backbone_name}
-({backbone[source]}). Made with tlcourse.
-
-## How to use it
-
-    tlcourse predict PICTURES --model THIS_FOLDER
-
-or, without tlcourse, any program that runs ONNX or Keras files: input RGB pixels from 0
-to 255 as float32, (n, {input[height]}, {input[width]}, 3), the picture as a whole
-resized to {input[width]} × {input[height]} (bicubic), nothing scaled or cropped; output
-a probability for each line of labels.txt.
-
-## How good it is
-
-**{test[accuracy]:.1%}** of {test[pictures]:,} test pictures, which took no part in
-training or model selection ({test[right]:,} right; 95 % confidence interval
-{test[interval][0]:.1%} to {test[interval][1]:.1%}). Always predicting {most_frequent}
-would be right for {test[baseline]:.1%}.
-
-| Class | Training pictures | Test pictures | Recall |
-|---|---|---|---|
-{classes}
-
-Confused most often: {confused}
-
-The mistakes with the highest probability: {surest}
-
-## Files
-
-| File | MB | Test accuracy | Same prediction as Keras | Pictures/s ¹ |
-|---|---|---|---|---|
-{files}
-
-¹ On the machine that made them ({made[system]}, {made[processors]} processors).
-
-## Data
-
-- Pictures: {name}: {counts}; {data[left_out]:,} files left out.
-- Source: {source}.
-- Licence of the pictures: {licence}.
-
-## Training
-
-{training}
-
-## Limits
-
-- It predicts one of its classes for any picture. A high probability does not mean that
-  the picture shows one of them.
-- The test pictures have the same source as the training pictures. Accuracy under domain
-  shift (another camera, place or season) was not measured.
-{limits}
-- Not for judging people, nor for decisions that may hurt somebody.
-
-Written {made[date]} by tlcourse from record.json: {versions}, Python {made[python]}.
-"""
+_TEMPLATE = Path(__file__).with_name("model_card_template.md")
 
 
 def model_card(record: dict) -> str:
     """Write the card of a record in Markdown; every name in it is escaped."""
-    data, test, made = record["data"], record["test"], record["made"]
-    counts = [f"{sum(n.values()):,} {split}" for split, n in data["pictures"].items()]
-    confused = [
-        f"{escaped(true)} taken for {escaped(predicted)}: {count}"
-        for true, predicted, count in test["mistakes"]
-    ]
-    surest = [
-        f"{escaped(one['picture'])}: {escaped(one['predicted'])} "
-        f"({one['probability']:.0%}), in truth {escaped(one['true'])}"
-        for one in test["surest_mistakes"]
-    ]
+    from jinja2 import Environment, StrictUndefined
+
+    # Of Markdown, so not escaped as HTML but by the filter `escaped`.
+    writer = Environment(  # noqa: S701
+        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    writer.filters["escaped"] = escape_markdown
+    writer.filters["percent"] = "{:.1%}".format
+    writer.filters["thousands"] = "{:,}".format
+
+    tested = record["test"]["classes"]
+
+    def recall(name: str) -> float:
+        counts = tested[name]
+        return counts["right"] / counts["pictures"] if counts["pictures"] else 2
+
     parts = {
-        "name": escaped(data["name"]),
-        "count": len(record["class_names"]),
-        "some_names": _some(record["class_names"]),
-        "backbone_name": escaped(record["backbone"]["name"]),
-        "most_frequent": escaped(test["most_frequent"]),
-        "classes": _classes(data["pictures"]["train"], test["classes"]),
-        "confused": _list(confused),
-        "surest": _list(surest),
-        "files": _files(record),
-        "counts": ", ".join(counts),
-        "source": escaped(data["source"]),
-        "licence": escaped(data["licence"]),
-        "training": _training(record),
-        "limits": _limits(record),
-        "versions": ", ".join(map(" ".join, made["versions"].items())),
+        "by_recall": sorted(tested, key=recall),  # those without pictures last
+        "few": [name for name in tested if tested[name]["pictures"] < FEW],
+        "job": record.get("job") or {"choice": ""},
     }
-    return _CARD.format(**(record | parts))
-
-
-def _list(lines: list[str]) -> str:
-    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else "none."
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(map(escaped, names[:most]))
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
-
-
-def _classes(trained: dict[str, int], tested: dict[str, dict[str, int]]) -> str:
-    """The rows of the table, the lowest recall first, untested classes last."""
-    rows = []
-    for name, counts in tested.items():
-        of, recall = counts["pictures"], float("inf")
-        if of:
-            recall = counts["right"] / of
-        cells = f"{escaped(name)} | {trained.get(name, 0):,} | {of:,}"
-        rows.append((recall, f"| {cells} | {f'{recall:.1%}' if of else '–'} |"))
-    return "\n".join(row for _, row in sorted(rows))
-
-
-def _files(record: dict) -> str:
-    lines = [
-        f"| {name} | {file['bytes'] / 1e6:.1f} | {file['accuracy']:.1%} | "
-        f"{file['agreement']:.1%} | {file['pictures_per_second']:.0f} |"
-        for name, file in record["files"].items()
-    ]
-    for name, why in record["left_out"].items():
-        lines.append(f"\n{name} was left out: {why}.")
-    return "\n".join(lines)
-
-
-def _training(record: dict) -> str:
-    training, choice = record["training"], record.get("job", {}).get("choice", "")
-    if training["method"] == "linear probe":
-        text = "A linear probe: logistic regression on the frozen network's features"
-        return f"{text}, C = {training['C']:g}.\n{choice}"
-    first = escaped(training["from_block"] or "its first layer")
-    settings = ", ".join(
-        f"{name} {value:g}"
-        for name, value in training["settings"].items()
-        if isinstance(value, int | float)
-    )
-    return (
-        f"A linear probe first, then fine-tuning from {first} on, batch normalisation "
-        f"frozen (LP-FT, Kumar et al., ICLR 2022): {settings}.\n{choice}"
-    )
-
-
-def _limits(record: dict) -> str:
-    tested, trained = record["test"]["classes"], record["data"]["pictures"]["train"]
-    lines = []
-    few = [name for name, counts in tested.items() if counts["pictures"] < FEW]
-    if few:
-        lines.append(
-            f"Fewer than {FEW} test pictures, too few for recall: {_some(few)}."
-        )
-    counts = sorted((count, name) for name, count in trained.items() if count)
-    (least, rare), (most, frequent) = counts[0], counts[-1]
-    if most >= UNEVEN * least:
-        lines.append(
-            f"Class imbalance: {most:,} training pictures of {escaped(frequent)}, "
-            f"{least:,} of {escaped(rare)}; predictions are biased towards the former."
-        )
-    if top1 := record["backbone"]["top1"]:
-        lines.append(
-            f"The backbone was pretrained on ImageNet (published top-1 accuracy {top1} "
-            "%), whose photographs come mostly from North America and Europe and whose "
-            "labels are in part wrong."
-        )
-    return "\n".join(f"- {line}" for line in lines)
+    template = writer.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(record | parts)
 
 
 def about_backbone(name: str) -> dict:

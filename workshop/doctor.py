@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tlcourse import doctor, fetching
-from tlcourse.datasets import downloaded, find_pack, list_packs, read_pack
-from tlcourse.datasets.pack import MANIFEST
+from tlcourse.datasets import downloaded, find_pack, list_packs
+from tlcourse.datasets.pack import CHECKSUMS, check_pack
 from tlcourse.doctor import Finding
-from tlcourse.downloads import fault_of_host
+from tlcourse.downloads import DownloadError, request
 from tlcourse.errors import TLCourseError
 from tlcourse.files import as_path
 from tlcourse.folders import left_alone, pack_folders
@@ -35,7 +35,13 @@ def examine(network: bool = False) -> list[Finding]:
 def packs() -> Iterator[Finding]:
     """Is there a pack where TLCOURSE_PACKS says, and is each as it was written?"""
     names = list_packs()
-    listed = ", ".join(names + bert_folder.list_packs())
+    published = [
+        name
+        for name in bert_folder.PUBLISHED
+        for folder in pack_folders()
+        if (folder / name / bert_folder.CONFIG).is_file()
+    ]
+    listed = ", ".join(names + published)
     if pack_folders() and not listed:
         text = f"no pack in {os.environ['TLCOURSE_PACKS']}; it names the folder that "
         yield Finding("packs", "look", text + "holds packs: the parent of dogs")
@@ -44,8 +50,8 @@ def packs() -> Iterator[Finding]:
     for name in names:
         pack = find_pack(name)
         try:
-            if pack and (pack / MANIFEST).is_file():
-                read_pack(pack)
+            if pack and (pack / CHECKSUMS).is_file():
+                check_pack(pack)
         except (TLCourseError, OSError) as error:
             yield Finding(f"pack {name}", "missing", str(error))
 
@@ -100,6 +106,15 @@ def fault_of_fetching(name: str) -> str | None:
         return f"{package}: {reason}" if reason else None
     infos = downloaded.builder().url_infos
     return fault_of_host(min(infos, key=lambda url: infos[url].size))
+
+
+def fault_of_host(url: str) -> str | None:
+    """Why this file cannot be downloaded, as a clause, or None; nothing is written."""
+    try:
+        request(url).close()
+    except DownloadError as error:
+        return str(error)
+    return None
 
 
 CHECKS = (packs, networks, folders)

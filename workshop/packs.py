@@ -4,7 +4,6 @@
 the folder that holds them.
 """
 
-import csv
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,11 +13,10 @@ from pathlib import Path
 from PIL import Image
 
 from tlcourse.datasets.core import Dataset, Split
-from tlcourse.datasets.pack import COLUMNS, MANIFEST
-from tlcourse.errors import UserInputError
+from tlcourse.datasets.pack import CHECKSUMS
+from tlcourse.errors import UserInputError, printable
 from tlcourse.features.pictures import Pictures
 from tlcourse.files import as_path, sha256, unfinished_folder
-from tlcourse.foreign_text import csv_cell
 from tlcourse.models import bert_folder
 
 
@@ -26,8 +24,8 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
     """Write a data set as folder/<name>/<split>/<class>/<picture>.
 
     Picture files are copied, arrays are written as PNG; neither loses anything. A card
-    and a manifest with SHA-256 are written beside them. In the manifest a name that a
-    spreadsheet would take for a formula has an apostrophe before it.
+    and a list of checksums, for `sha256sum --check`, are written beside them. Weights
+    and groups are not.
 
     Returns
     -------
@@ -46,18 +44,19 @@ def write_pack(dataset: Dataset, folder: str | PathLike) -> Path:
             "pictures. Nothing was written. What comes with the course needs no pack."
         )
     for name in (dataset.name, *dataset.class_names):
-        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        if name in ("", ".", "..") or set(name) & set("/\\\0\r\n"):
             raise UserInputError(
                 f"{name!r} cannot be the name of a folder, and a pack has one for each "
                 "class. Rename it; nothing was written."
             )
     pack = _new_folder(folder, dataset.name)
     with unfinished_folder(pack) as temporary:
-        rows: list[tuple] = [COLUMNS]
+        (temporary / "train").mkdir()  # by which a pack is known
+        lines: list[str] = []
         for name, split in dataset.splits.items():
-            rows += _write_split(temporary, name, split)
-        with open(temporary / MANIFEST, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+            lines += _write_split(temporary, name, split)
+        with open(temporary / CHECKSUMS, "w", newline="", encoding="utf-8") as file:
+            file.writelines(lines)
         (temporary / "CARD.md").write_text(str(dataset.card), encoding="utf-8")
         temporary.rename(pack)
     return pack
@@ -92,25 +91,16 @@ def _new_folder(folder: str | PathLike, name: str) -> Path:
     return pack
 
 
-def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[tuple]:
-    """Write the pictures; yields the manifest's rows."""
-    for name in split.class_names:
-        (folder / split_name / name).mkdir(parents=True, exist_ok=True)
+def _write_split(folder: Path, split_name: str, split: Split) -> Iterator[str]:
+    """Write the pictures; yields the lines of the list of checksums."""
     for row, name in enumerate(map(str, split.label_names)):
         class_folder = folder / split_name / name
+        class_folder.mkdir(parents=True, exist_ok=True)
         if isinstance(split.images, Pictures):
             source = split.images.paths[row]
-            path = class_folder / f"{row:05}-{source.name}"
+            path = class_folder / f"{row:05}-{printable(source.name)}"
             shutil.copyfile(source, path)
         else:
             path = class_folder / f"{row:05}.png"
             Image.fromarray(split.images[row]).save(path)
-        yield (
-            split_name,
-            path.relative_to(folder).as_posix(),
-            int(split.labels[row]),
-            csv_cell(name),
-            "" if split.weights is None else repr(float(split.weights[row])),
-            "" if split.groups is None else csv_cell(str(split.groups[row])),
-            sha256(path),
-        )
+        yield f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n"

@@ -1,6 +1,5 @@
 """A zip file of pictures → a folder."""
 
-import shutil
 import zipfile
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -61,12 +60,9 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
         zipfile.ZipFile(source) as opened,
         unfinished_folder(target) as unfinished,
     ):
-        for entry, path in _checked_entries(opened, source):
-            place = unfinished / path
-            place.parent.mkdir(parents=True, exist_ok=True)
+        for entry in _checked_entries(opened, source):
             # zipfile itself stops where more comes than an entry says.
-            with opened.open(entry) as packed, open(place, "xb") as file:
-                shutil.copyfileobj(packed, file)
+            opened.extract(entry, unfinished)
         if target.is_dir():
             target.rmdir()
         unfinished.rename(target)
@@ -74,22 +70,20 @@ def unpack(archive: str | PathLike, folder: str | PathLike) -> Path:
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else target
 
 
-def _checked_entries(
-    opened: zipfile.ZipFile, source: Path
-) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The files in an archive and their relative paths, without what macOS adds."""
+def _checked_entries(opened: zipfile.ZipFile, source: Path) -> list[zipfile.ZipInfo]:
+    """The files in an archive, without what macOS adds."""
     entries = []
     for entry in opened.infolist():
-        name = entry.filename.replace("\\", "/")  # as some programs write it
-        path = PurePosixPath(name)
+        entry.filename = entry.filename.replace("\\", "/")  # as some programs write it
+        path = PurePosixPath(entry.filename)
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise UserInputError(
                 f"{source} holds {path}, which leads out of the folder. Zip the "
                 "pictures' folder itself."
             )
-        if not name.endswith("/") and "__MACOSX" not in path.parts:
-            entries.append((entry, path))
-    size = sum(entry.file_size for entry, _ in entries)
+        if not entry.is_dir() and "__MACOSX" not in path.parts:
+            entries.append(entry)
+    size = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_FILES or size > MAX_BYTES:
         raise UserInputError(
             f"{source} would unpack to {len(entries):,} files and {size / 1e9:.1f} GB; "

@@ -76,12 +76,6 @@ def location(name: str) -> Path | None:
     return next((path for path in folders if (path / CONFIG).is_file()), None)
 
 
-def list_packs() -> list[str]:
-    """Names of the published BERTs in the folders of `TLCOURSE_PACKS`."""
-    folders = [folder / name for name in PUBLISHED for folder in pack_folders()]
-    return sorted({path.name for path in folders if (path / CONFIG).is_file()})
-
-
 def models_folder() -> Path:
     """Where `tlcourse fetch` puts published networks for text."""
     return cache_folder() / "models"

@@ -1,6 +1,5 @@
 """A data set that was written as a pack is the same data set on another machine."""
 
-import csv
 import dataclasses
 import os
 
@@ -9,10 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tlcourse import datasets
-from tlcourse.datasets.pack import MANIFEST, read_pack
+from tlcourse.datasets.pack import CHECKSUMS, read_pack
 from tlcourse.errors import UserInputError
 from tlcourse.files import sha256
-from tlcourse.foreign_text import is_formula
 from tlcourse.models import bert_folder
 from workshop import packs
 from workshop.__main__ import app
@@ -28,18 +26,28 @@ def few(name, rows, new_name):
 
 @pytest.fixture(scope="module")
 def characters():
-    """Arrays, with groups."""
+    """Arrays."""
     return few("kanji", 60, "characters")
 
 
 @pytest.fixture(scope="module")
 def cells():
-    """Files, with groups and weights."""
+    """Files."""
     return few("solar", 12, "cells")
 
 
 def same(one, other):
     return np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def contents(split, are_files):
+    """Class and content of each picture, sorted: of files, or of grey pixels."""
+    if are_files:
+        pictures = map(sha256, split.images.paths)
+    else:
+        arrays = map(np.asarray, split.images)
+        pictures = (x.reshape(*x.shape[:2], -1)[..., 0].tobytes() for x in arrays)
+    return sorted(zip(split.label_names.tolist(), pictures, strict=True))
 
 
 @pytest.fixture
@@ -60,16 +68,9 @@ def test_a_data_set_comes_back_as_it_was(request, tmp_path, monkeypatch, name):
     for part in (written.card.title, written.card.source, written.card.licence):
         assert part in read.card.text
     for one, other in zip(written.splits.values(), read.splits.values(), strict=True):
-        assert same(one.label_names, other.label_names)
-        assert same(one.weights, other.weights) and same(one.groups, other.groups)
-        if name == "cells":
-            paths = zip(one.images.paths, other.images.paths, strict=True)
-            assert all(sha256(a) == sha256(b) for a, b in paths)
-        else:
-            pixels = np.stack(list(other.images))
-            assert (pixels == np.asarray(one.images)[..., np.newaxis]).all()
+        assert contents(one, name == "cells") == contents(other, name == "cells")
     again = write_pack(written, tmp_path / "again")
-    assert sha256(folder / MANIFEST) == sha256(again / MANIFEST)
+    assert sha256(folder / CHECKSUMS) == sha256(again / CHECKSUMS)
 
 
 def renamed(dataset, names):
@@ -80,33 +81,17 @@ def renamed(dataset, names):
     return dataclasses.replace(dataset, class_names=names, **parts)
 
 
-def test_no_name_in_the_manifest_is_a_formula_and_each_comes_back(tmp_path, characters):
-    names = ["=1+1", "'@sum", "-1", *characters.class_names[3:]]
-    odd = renamed(characters, names)
-    groups = np.array(["+2+3"] * len(odd.train))
-    odd = dataclasses.replace(odd, train=dataclasses.replace(odd.train, groups=groups))
-    folder = write_pack(odd, tmp_path)
-    with open(folder / MANIFEST, encoding="utf-8", newline="") as file:
-        cells = [cell for row in csv.reader(file) for cell in row]
-    assert all(cell.startswith("'") for cell in cells if is_formula(cell))
-    read = read_pack(folder)
-    assert set(odd.train.label_names) == set(read.train.label_names)
-    assert set(read.train.groups) == {"+2+3"}
-
-
-def test_splits_and_classes_without_pictures_do_not_shift_labels(tmp_path, characters):
+def test_classes_without_pictures_do_not_shift_labels(tmp_path, characters):
     kept = [characters.class_names[0], characters.class_names[2]]
     parts = {
         key: part.select(np.isin(part.label_names, kept))
         for key, part in characters.splits.items()
     }
-    parts["validation"] = parts["validation"].select(slice(0))
     read = read_pack(write_pack(dataclasses.replace(characters, **parts), tmp_path))
     assert same(read.train.label_names, parts["train"].label_names)
-    assert len(read.validation) == 0
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ""])
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "a\nb", "..", ""])
 def test_a_class_that_cannot_be_a_folder_is_refused_first(tmp_path, characters, name):
     odd = renamed(characters, [name, *characters.class_names[1:]])
     with pytest.raises(UserInputError, match="cannot be the name of a folder"):
