@@ -94,10 +94,7 @@ def _crop_number(name: object) -> int:
 def augmented(
     pixels: np.ndarray, names: Sequence[str], digest: bytes
 ) -> list[np.ndarray]:
-    """Augmented copies (h, w, 3) of one picture, of its shape and dtype.
-
-    Crops depend on their number and on `digest`, which stands for the picture.
-    """
+    """Copies (h, w, 3) of its dtype; crops depend on their number and on `digest`."""
     copies = []
     for name in names:
         number = _crop_number(name)

@@ -36,8 +36,8 @@ class Engine(Protocol):
 class OnnxEngine:
     """A network that ONNX Runtime runs, each batch on one processor.
 
-    `source` is an ONNX file's content, or a function that makes it when the first batch
-    comes. Several `outputs` are concatenated along their last axis; others as `Engine`.
+    `source` is an ONNX file's content, or a function that makes it once it is needed.
+    Several `outputs` are concatenated along their last axis.
     """
 
     batch = 1

@@ -4,7 +4,6 @@ Sentences with the same number of tokens go through the network together, so the
 no padding.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import RowCollector, run_and_keep
+from .compute import Item, RowCollector, computed_once, key_of, parts
 from .engine import Engine, workers
 
 CHUNK = 512  # sentences that are looked up, sorted by length, computed and kept, …
@@ -56,10 +55,7 @@ def sentence_features(
     name: str | None,
     describe: str = "Extracting features",
 ) -> np.ndarray:
-    """The network's output, averaged over each sentence's tokens: (n, width).
-
-    `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
-    """
+    """The output for token ids, int32 (length,), averaged over each: (n, width)."""
     return _computed(engine, ids, name, np.float32, describe, is_averaged=True)
 
 
@@ -87,46 +83,40 @@ def _computed(
     file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
     result = RowCollector((width,), dtype)
 
-    def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
-        states = engine.run(np.stack(list(batch.values())))
-        rows = states.mean(axis=1) if is_averaged else states.astype(dtype)
-        return dict(zip(batch, rows, strict=True))
+    def run(batch: list[Item]) -> np.ndarray:
+        states = engine.run(np.stack([item.content for item in batch]))
+        return states.mean(axis=1) if is_averaged else states.astype(dtype)
 
     with (
         RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
     ):
-        for chunk in _chunks(ids):
-            keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
-            rows = cache.get(keys)
-            pairs = zip(keys, chunk, strict=True)
-            absent = {key: sentence for key, sentence in pairs if key not in rows}
-            rows |= run_and_keep(run, _batches(absent), cache, pool)
-            for key in keys:
-                result.append(rows[key])
-            progress.update(len(chunk))
+        for rows in computed_once(_chunks(ids), _batches, run, cache, pool):
+            for row in rows:
+                result.append(row)
+            progress.update(len(rows))
     return result.array()
 
 
-def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+def _chunks(ids: Sequence[np.ndarray]) -> Iterator[list[Item]]:
     """Up to `CHUNK` sentences and `CHUNK_TOKENS` tokens at a time, but at least one."""
-    begin = tokens = 0
-    for end, sentence in enumerate(ids):
+    chunk: list[Item] = []
+    tokens = 0
+    for sentence in ids:
         tokens += len(sentence)
-        if end > begin and (end - begin == CHUNK or tokens > CHUNK_TOKENS):
-            yield ids[begin:end]
-            begin, tokens = end, len(sentence)
-    if begin < len(ids):
-        yield ids[begin:]
+        if chunk and (len(chunk) == CHUNK or tokens > CHUNK_TOKENS):
+            yield chunk
+            chunk, tokens = [], len(sentence)
+        chunk.append(Item(sentence, [key_of(sentence.tobytes())]))
+    if chunk:
+        yield chunk
 
 
-def _batches(sentences: dict[bytes, np.ndarray]) -> Iterator[dict[bytes, np.ndarray]]:
+def _batches(sentences: list[Item]) -> Iterator[list[Item]]:
     """Sentences of one length, up to `BATCH_TOKENS` tokens; the longest come first."""
-    by_length: dict[int, list[bytes]] = {}
-    for key, ids in sentences.items():
-        by_length.setdefault(len(ids), []).append(key)
+    by_length: dict[int, list[Item]] = {}
+    for item in sentences:
+        by_length.setdefault(len(item.content), []).append(item)
     for length in sorted(by_length, reverse=True):
-        keys, step = by_length[length], max(1, BATCH_TOKENS // length)
-        for start in range(0, len(keys), step):
-            yield {key: sentences[key] for key in keys[start : start + step]}
+        yield from parts(by_length[length], max(1, BATCH_TOKENS // length))
