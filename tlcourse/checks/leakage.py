@@ -1,9 +1,9 @@
 """The same picture in two splits, and a test set that is asked more than once."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import joblib
 import numpy as np
 
 from ..datasets.core import Split
@@ -77,12 +77,9 @@ def assert_disjoint(
         "all pictures of one thing are in one split. The first pairs:"
     ]
     for pair in pairs[:show]:
-        names = (
-            f"{pair.first_split}: {pair.first}",
-            f"{pair.second_split}: {pair.second}",
-        )
-        mirrored = " (mirrored)" if pair.mirrored else ""
-        lines.append("  " + "  =  ".join(map(printable, names)) + mirrored)
+        first = printable(f"{pair.first_split}: {pair.first}")
+        second = printable(f"{pair.second_split}: {pair.second}")
+        lines.append(f"  {first}  =  {second}{' (mirrored)' * pair.mirrored}")
     if len(pairs) > show:
         lines.append(f"  … and {len(pairs) - show} more, in error.pairs")
     raise LeakageError("\n".join(lines), pairs)
@@ -122,7 +119,8 @@ class SealedSplit:
     """
 
     def __init__(self, split: Split) -> None:
-        self._split, self._key = split, _key(split)
+        inputs = getattr(split.inputs, "paths", split.inputs)
+        self._split, self._key = split, joblib.hash(inputs)
         self._answers: np.ndarray | None = None
         self.class_names, self.kind = split.class_names, split.kind
 
@@ -190,11 +188,3 @@ class SealedSplit:
             "classifier, at the end: .open(classifier). For everything before, take "
             "dataset.train and dataset.validation."
         )
-
-
-def _key(split: Split) -> str:
-    """What identifies rows: their paths or contents."""
-    inputs = getattr(split.inputs, "paths", split.inputs)
-    is_array = isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O"
-    content = np.asarray(inputs).tobytes() if is_array else str(list(inputs)).encode()
-    return hashlib.sha256(content).hexdigest()

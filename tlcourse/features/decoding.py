@@ -88,10 +88,11 @@ def open_picture(
     A JPEG larger than `at_least` (height, width) is decoded at 1/2, 1/4 or 1/8 of its
     size if that is not smaller (DCT scaling), which is several times faster.
     """
-    is_file = not isinstance(source, bytes)
-    content = read_file(source) if is_file else source
-    name = name or (str(source) if is_file else "the picture")
-    depth = depth or BitDepth([source] if is_file else [])
+    if isinstance(source, bytes):
+        content, name, depth = source, name or "the picture", depth or BitDepth()
+    else:
+        content, name = read_file(source), name or str(source)
+        depth = depth or BitDepth([source])
     with picture_errors(name), open_image(content, name) as image:
         if at_least and image.format in ("JPEG", "MPO"):
             is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import UserInputError
 from ..native import ctrl_c_waits, import_tensorflow, stderr_silenced
-from ..validation import one_of, shown
+from ..validation import one_of
 
 if TYPE_CHECKING:
     import keras
@@ -148,10 +148,8 @@ def check_engine(engine: str, precision: str) -> None:
 
 def is_dask(engine: str | None) -> bool:
     """Whether Dask's workers are to run a network, and not this process."""
-    if engine is not None and not (isinstance(engine, str) and engine == "dask"):
-        raise UserInputError(
-            f"engine is {shown(engine)}; expected 'dask', or None for this process."
-        )
+    if engine is not None:
+        one_of("engine", engine, ("dask",))
     return engine == "dask"
 
 

@@ -6,10 +6,9 @@ no padding.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
@@ -21,32 +20,13 @@ CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much me
 BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
 
 
-class Ragged(Sequence):
-    """Arrays (tokens, …) of `lengths` (n,), one after the other in `values`."""
-
-    def __init__(self, values: np.ndarray, lengths: ArrayLike) -> None:
-        self.values, self.lengths = values, np.asarray(lengths, np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, index: Any) -> Any:
-        """One part, or of a slice a list of parts."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
-        return self.values[self._starts[index] : self._starts[index + 1]]
-
-    def padded(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """These parts as one array (parts, longest of them, …), padded with zeros."""
-        longest = max(int(self.lengths[index]) for index in indices)
-        shape = (len(indices), longest, *self.values.shape[1:])
-        padded = np.zeros(shape, self.values.dtype)
-        for row, index in zip(padded, indices, strict=True):
-            part = self[int(index)]
-            row[: len(part)] = part
-        return padded
+def padded(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays (tokens, …) as one (parts, longest of them, …), padded with zeros."""
+    shape = (len(parts), max(map(len, parts)), *parts[0].shape[1:])
+    result = np.zeros(shape, parts[0].dtype)
+    for row, part in zip(result, parts, strict=True):
+        row[: len(part)] = part
+    return result
 
 
 def sentence_features(
@@ -54,31 +34,13 @@ def sentence_features(
     ids: Sequence[np.ndarray],
     name: str | None,
     describe: str = "Extracting features",
-) -> np.ndarray:
-    """The output for token ids, int32 (length,), averaged over each: (n, width)."""
-    return _computed(engine, ids, name, np.float32, describe, is_averaged=True)
-
-
-def token_states(
-    engine: Engine,
-    ids: Sequence[np.ndarray],
-    name: str | None,
     dtype: DTypeLike = np.float32,
-) -> Ragged:
-    """The network's output for every token: (length, width) for each sentence."""
-    rows = _computed(engine, ids, name, dtype, "Extracting features", is_averaged=False)
-    return Ragged(rows, [len(sentence) for sentence in ids])
-
-
-def _computed(
-    engine: Engine,
-    ids: Sequence[np.ndarray],
-    name: str | None,
-    dtype: DTypeLike,
-    describe: str,
-    is_averaged: bool,
+    is_averaged: bool = True,
 ) -> np.ndarray:
-    """The output for each sentence, in their order, from the cache or computed."""
+    """The output for token ids, int32 (length,): (n, width), an average over each.
+
+    Not averaged: a row for every token of all. Others as `compute.compute`.
+    """
     width, kind = engine.output_shape[-1], np.dtype(dtype).name
     file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
     result = RowCollector((width,), dtype)
@@ -97,6 +59,17 @@ def _computed(
                 result.append(row)
             progress.update(len(rows))
     return result.array()
+
+
+def token_states(
+    engine: Engine,
+    ids: Sequence[np.ndarray],
+    name: str | None,
+    dtype: DTypeLike = np.float32,
+) -> list[np.ndarray]:
+    """The network's output for every token: (length, width) for each sentence."""
+    rows = sentence_features(engine, ids, name, dtype=dtype, is_averaged=False)
+    return np.split(np.asarray(rows), np.cumsum([len(each) for each in ids])[:-1])
 
 
 def _chunks(ids: Sequence[np.ndarray]) -> Iterator[list[Item]]:

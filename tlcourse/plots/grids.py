@@ -171,16 +171,13 @@ def heat_maps(
     maps : array_like of float, shape (n, h, w)
         In [0, 1], as `tl.grad_cam` returns them; stretched over the pictures.
     """
-    check_lengths(pictures=images, maps=maps)
+    named = {} if titles is None else {"titles": titles}
+    check_lengths(pictures=images, maps=maps, **named)
     shown: list[np.ndarray] = []
     for picture in map(_pixels, images):
         shown += [picture, np.asarray(Image.fromarray(picture).convert("L"))]
-    if titles is None:
-        sheet = pictures(shown, columns=4)
-    else:
-        check_lengths(pictures=images, titles=titles)
-        beside = [text for title in titles for text in (str(title), "its map")]
-        sheet = pictures(shown, beside, columns=4)
+    texts = [text for title in titles or () for text in (str(title), "its map")]
+    sheet = pictures(shown, texts or None, columns=4)
     for axes, heat in zip(sheet.axes[1::2], maps, strict=False):
         lay_over(axes, np.asarray(heat, np.float32))
     about = "" if titles is None else f": {listed(titles)}"

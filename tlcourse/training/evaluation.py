@@ -101,9 +101,6 @@ def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     """
     from scipy.stats import binomtest
 
-    of = validation.whole_number("of", of, 1, 2**53)
-    right = validation.whole_number("right", right, 0, of)
-    confidence = validation.number("confidence", confidence, 0, 1)
     low, high = binomtest(right, of).proportion_ci(confidence, "wilson")
     return float(low), float(high)
 
