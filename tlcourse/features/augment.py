@@ -1,6 +1,7 @@
 """Augmented copies of a picture: mirrored, turned or cropped, the same each time."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from os import PathLike
 
@@ -67,14 +68,14 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
     second of them mirrored.
     """
     names: tuple = ()
-    if isinstance(augmentations, str):
+    is_count = isinstance(augmentations, int | np.integer) and augmentations is not True
+    if is_count and 1 <= augmentations <= MOST:
+        crops = (f"crop {number}" for number in range(1, augmentations - 1))
+        names = (AS_IS, "left-right", *crops)[:augmentations]
+    elif isinstance(augmentations, str):
         names = (augmentations,)
     elif isinstance(augmentations, list | tuple):
         names = tuple(augmentations)
-    elif isinstance(augmentations, int | np.integer) and augmentations is not True:
-        if 1 <= augmentations <= MOST:
-            crops = (f"crop {number}" for number in range(1, augmentations - 1))
-            names = (AS_IS, "left-right", *crops)[:augmentations]
     are_known = all(name in FLIPS or _crop_number(name) for name in names)
     if not names or not are_known or len(set(names)) < len(names):
         raise UserInputError(
@@ -86,9 +87,8 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
 
 def _crop_number(name: object) -> int:
     """The number of a crop's name, or 0."""
-    kind, _, number = name.partition(" ") if isinstance(name, str) else ("", "", "")
-    is_crop = kind == "crop" and number.isascii() and number.isdigit()
-    return int(number) if is_crop else 0
+    match = re.fullmatch(r"crop ([0-9]+)", name) if isinstance(name, str) else None
+    return int(match[1]) if match else 0
 
 
 def augmented(

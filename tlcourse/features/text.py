@@ -1,7 +1,6 @@
 """Sentences → features or token states: each through a frozen network once, and cached.
 
-Sentences with the same number of tokens go through the network together, so there is
-no padding.
+Those with the same number of tokens go together, so that nothing is padded.
 """
 
 from collections.abc import Iterator, Sequence
