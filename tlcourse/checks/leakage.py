@@ -1,7 +1,7 @@
 """The same picture in two splits, and a test set that is asked more than once."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import joblib
 import numpy as np
@@ -9,12 +9,10 @@ import numpy as np
 from ..datasets.core import Split
 from ..datasets.same_pictures import Pair, as_collections, find_pairs
 from ..errors import CheckError, UserInputError, printable
+from ..features.pictures import Images
 from ..progress import in_notebook
 from ..training.evaluation import ConfusionMatrix
 from ..validation import shown
-
-if TYPE_CHECKING:
-    from ..features.pictures import Images
 
 # What identifies a split → how many classifiers it has tested in this session.
 _tested: dict[str, int] = {}
@@ -29,7 +27,7 @@ class LeakageError(CheckError):
 
 
 def assert_disjoint(
-    first: "Images", second: "Images", names: Sequence[str] = (), show: int = 4
+    first: Images, second: Images, names: Sequence[str] = (), show: int = 4
 ) -> None:
     """Assert that no picture is in two splits, nor a copy of it.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from .. import files, validation
@@ -16,7 +17,6 @@ from .decoding import EXTENSIONS, BitDepth, as_rgb, open_picture, picture_errors
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    from numpy.typing import ArrayLike
 
 __all__ = ["Pictures", "list_pictures", "open_picture", "read_picture", "resize"]
 

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
+from ..features.pictures import Images
+from ..models.wordpiece import Sentences
 from ..native import import_tensorflow
 from ..validation import as_array, names_of
 from ..validation import labels as check_labels
@@ -24,9 +26,6 @@ from .probe import LinearProbe, train_classifier
 
 if TYPE_CHECKING:
     import keras
-
-    from ..features.pictures import Images
-    from ..models.wordpiece import Sentences
 
 
 def fine_tune(

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,9 +22,7 @@ from ..files import write_atomically
 from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 from .folded_norms import with_folded_norms
-
-if TYPE_CHECKING:
-    from .preparation import Settings
+from .preparation import Settings
 
 
 class Tail:
@@ -70,7 +68,7 @@ class Tail:
         seed = self._dropout.seed_generator.state
         return [*self.model.weights, seed, *self._optimizer.variables]
 
-    def reset(self, settings: "Settings", steps: int) -> None:
+    def reset(self, settings: Settings, steps: int) -> None:
         """Start again from the probe, with these settings, for so many steps."""
         self.model.set_weights(self._initial)
         for variable in self._optimizer.variables:
