@@ -68,14 +68,14 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
     second of them mirrored.
     """
     names: tuple = ()
-    is_count = isinstance(augmentations, int | np.integer) and augmentations is not True
-    if is_count and 1 <= augmentations <= MOST:
-        crops = (f"crop {number}" for number in range(1, augmentations - 1))
-        names = (AS_IS, "left-right", *crops)[:augmentations]
-    elif isinstance(augmentations, str):
+    if isinstance(augmentations, str):
         names = (augmentations,)
     elif isinstance(augmentations, list | tuple):
         names = tuple(augmentations)
+    elif isinstance(augmentations, int | np.integer) and augmentations is not True:
+        if 1 <= augmentations <= MOST:
+            crops = (f"crop {number}" for number in range(1, augmentations - 1))
+            names = (AS_IS, "left-right", *crops)[:augmentations]
     are_known = all(name in FLIPS or _crop_number(name) for name in names)
     if not names or not are_known or len(set(names)) < len(names):
         raise UserInputError(
