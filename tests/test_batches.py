@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 
 from tlcourse.errors import UserInputError
-from tlcourse.features.text import Ragged
 from tlcourse.training.batches import Batches, LabelledRows, split_rows
 
 
 def sentences_of(lengths, rows=None):
     """Sentences of these lengths; each token of a sentence is its number, from 1."""
-    values = np.repeat(np.arange(1, len(lengths) + 1), lengths).astype(np.int32)
+    sentences = [np.full(n, i, np.int32) for i, n in enumerate(lengths, start=1)]
     rows = np.arange(len(lengths)) if rows is None else np.asarray(rows)
-    return Batches(
-        Ragged(values, lengths), LabelledRows(rows, rows % 2, np.ones(len(rows))), 2
-    )
+    return Batches(sentences, LabelledRows(rows, rows % 2, np.ones(len(rows))), 2)
 
 
 def pictures_of(count, copies=1):

@@ -72,7 +72,7 @@ def test_a_tail_with_branches_becomes_one_network_again():
     tail = Tail(whole, cut, layers.Dense(2, "softmax"))
     inputs = np.random.default_rng(0).normal(size=(4, 9, 9, 3)).astype("float32")
     activations = keras.Model(whole.input, whole.get_layer(cut).output)(inputs)
-    assembled = assemble(whole, cut, tail.weights(), dropout=0.0)
+    assembled = assemble(whole, cut, tail.unfolded.get_weights(), dropout=0.0)
     assert_agree(assembled(inputs, training=False), tail.model(activations))
 
 

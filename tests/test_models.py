@@ -8,7 +8,7 @@ from tolerances import assert_agree
 
 import tlcourse as tl
 from tlcourse.errors import UserInputError
-from tlcourse.features.text import Ragged
+from tlcourse.features.text import padded
 from tlcourse.models import weights
 from tlcourse.models.recipes import RECIPES
 from tlcourse.models.vision import PretrainedModel
@@ -135,8 +135,8 @@ def test_activations_are_the_keras_networks_output_at_that_block(case, position)
 def prepared(model, inputs):
     """The inputs as the Keras network takes them."""
     inputs = model.activations(inputs, None)
-    is_text = isinstance(inputs, Ragged)
-    return inputs.padded(range(len(inputs))) if is_text else inputs.astype("float32")
+    is_text = isinstance(inputs, list)
+    return padded(inputs) if is_text else inputs.astype("float32")
 
 
 def test_without_a_block_activations_are_the_prepared_inputs(case):

@@ -2,19 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import CheckError, UserInputError
 from ..models.blocks import OWN, containers, find_blocks, is_kernel, is_model, leaves
-from ..training.freezing import about_distance, share_moved, some
+from ..training.freezing import Network, about_distance, share_moved, some
 from .frozen import is_pretrained, stale
-
-if TYPE_CHECKING:
-    import keras
-
-    from ..models.blocks import HasNetwork
 
 STATISTICS = ("moving_mean", "moving_variance")
 
@@ -32,7 +27,7 @@ class Snapshot:
     excuse: str  # a sentence on why `fit` could not train it, or ""
 
 
-def snapshot(model: "keras.Model | HasNetwork") -> Snapshot:
+def snapshot(model: Network) -> Snapshot:
     """Copy a model's weights, to be compared with those after training.
 
     Parameters

@@ -6,16 +6,14 @@ import numpy as np
 
 from ..errors import CheckError
 from ..models.blocks import Parts, batch_norms, containers, find_blocks
-from ..training.freezing import FreezeTable, some, table
+from ..training.freezing import FreezeTable, Network, some, table
 from .inputs import about_loss
 
 if TYPE_CHECKING:
     import keras
 
-    from ..models.blocks import HasNetwork
 
-
-def frozen_report(model: "keras.Model | HasNetwork") -> FreezeTable:
+def frozen_report(model: Network) -> FreezeTable:
     """The table of `tl.freeze` for a model as it is, with warnings of likely mistakes.
 
     Parameters
@@ -113,7 +111,7 @@ def is_pretrained(parts: Parts) -> bool:
     return bool(trained) and np.mean(trained) >= 0.5
 
 
-def assert_head_trained(model: "keras.Model | HasNetwork") -> None:
+def assert_head_trained(model: Network) -> None:
     """Assert that no pretrained layer would be trained under an untrained head.
 
     The first errors of a random head are random, and so is what they do to the layers

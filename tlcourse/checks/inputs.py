@@ -12,12 +12,11 @@ from ..models.blocks import is_model
 from ..models.recipes import RECIPES
 from ..models.weights import preprocess
 from ..native import import_tensorflow
+from ..training.freezing import Network
 from ..validation import one_of, shown
 
 if TYPE_CHECKING:
     import keras
-
-    from ..models.blocks import HasNetwork
 
 SAMPLES = ("astronaut", "coffee")  # in colour, with pixels from black to white
 SIMILAR = 0.01  # share of the range: (x − 127) / 128 will do for x / 127.5 − 1
@@ -112,7 +111,7 @@ def _problem(result: np.ndarray, pixels: np.ndarray, kind: str) -> str:
     return f"makes numbers from {result.min():.3g} to {result.max():.3g}."
 
 
-def assert_loss_fits(model: "keras.Model | HasNetwork") -> None:
+def assert_loss_fits(model: Network) -> None:
     """Assert that the loss of a compiled model expects what its last layer outputs.
 
     Keras is silent about most of these mistakes: the network then learns slowly, or

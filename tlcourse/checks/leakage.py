@@ -1,20 +1,18 @@
 """The same picture in two splits, and a test set that is asked more than once."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+import joblib
 import numpy as np
 
 from ..datasets.core import Split
 from ..datasets.same_pictures import Pair, as_collections, find_pairs
 from ..errors import CheckError, UserInputError, printable
+from ..features.pictures import Images
 from ..progress import in_notebook
 from ..training.evaluation import ConfusionMatrix
 from ..validation import shown
-
-if TYPE_CHECKING:
-    from ..features.pictures import Images
 
 # What identifies a split → how many classifiers it has tested in this session.
 _tested: dict[str, int] = {}
@@ -29,7 +27,7 @@ class LeakageError(CheckError):
 
 
 def assert_disjoint(
-    first: "Images", second: "Images", names: Sequence[str] = (), show: int = 4
+    first: Images, second: Images, names: Sequence[str] = (), show: int = 4
 ) -> None:
     """Assert that no picture is in two splits, nor a copy of it.
 
@@ -77,12 +75,9 @@ def assert_disjoint(
         "all pictures of one thing are in one split. The first pairs:"
     ]
     for pair in pairs[:show]:
-        names = (
-            f"{pair.first_split}: {pair.first}",
-            f"{pair.second_split}: {pair.second}",
-        )
-        mirrored = " (mirrored)" if pair.mirrored else ""
-        lines.append("  " + "  =  ".join(map(printable, names)) + mirrored)
+        first = printable(f"{pair.first_split}: {pair.first}")
+        second = printable(f"{pair.second_split}: {pair.second}")
+        lines.append(f"  {first}  =  {second}{' (mirrored)' * pair.mirrored}")
     if len(pairs) > show:
         lines.append(f"  … and {len(pairs) - show} more, in error.pairs")
     raise LeakageError("\n".join(lines), pairs)
@@ -122,7 +117,8 @@ class SealedSplit:
     """
 
     def __init__(self, split: Split) -> None:
-        self._split, self._key = split, _key(split)
+        inputs = getattr(split.inputs, "paths", split.inputs)
+        self._split, self._key = split, joblib.hash(inputs)
         self._answers: np.ndarray | None = None
         self.class_names, self.kind = split.class_names, split.kind
 
@@ -190,11 +186,3 @@ class SealedSplit:
             "classifier, at the end: .open(classifier). For everything before, take "
             "dataset.train and dataset.validation."
         )
-
-
-def _key(split: Split) -> str:
-    """What identifies rows: their paths or contents."""
-    inputs = getattr(split.inputs, "paths", split.inputs)
-    is_array = isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O"
-    content = np.asarray(inputs).tobytes() if is_array else str(list(inputs)).encode()
-    return hashlib.sha256(content).hexdigest()

@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import files
-from ..errors import (
-    PictureError,
-    TLCourseError,
-    UserInputError,
-    callers_level,
-    printable,
-)
+from .. import errors, files
 from ..features.augment import AS_IS
 from ..features.compute import compute
 from ..features.decoding import PREPARATION
@@ -49,7 +42,6 @@ def compute_features(
     scheduler: str | None = None,
     cache: bool = True,
     complete: bool = False,
-    describe: str = "Extracting features",
 ) -> Shards:
     """Compute on Dask's workers what `features.compute` returns, bit for bit.
 
@@ -58,7 +50,7 @@ def compute_features(
 
     Parameters
     ----------
-    engine, size, augmentations, dtype, describe
+    engine, size, augmentations, dtype
         As for `features.compute`.
     images, out, scheduler, cache
         As for `PretrainedModel.extract_features`.
@@ -66,7 +58,7 @@ def compute_features(
         Whether a picture without features is an error, instead of a warning.
     """
     if isinstance(engine, TensorFlowEngine):
-        raise TLCourseError(
+        raise errors.TLCourseError(
             "engine='dask' sends networks to its workers as files, and TensorFlow runs "
             "this one. Load it with engine='auto', or extract features without Dask."
         )
@@ -93,10 +85,8 @@ def compute_features(
         ]
         todo = [each for each in batches if not is_done(job, each)]
         if todo:
-            with (
-                connected(scheduler) as client,
-                progress_bar(total=len(paths), desc=describe) as progress,
-            ):
+            bar = progress_bar(total=len(paths), desc="Extracting features")
+            with connected(scheduler) as client, bar as progress:
                 progress.update(len(paths) - sum(len(each.names) for each in todo))
                 for batch in _run(client, job, todo):
                     progress.update(len(batch.names))
@@ -108,8 +98,10 @@ def compute_features(
             f"a row of NaN. The first: {': '.join(shards.left_out[0])}"
         )
         if complete:
-            raise TLCourseError(f"{message} Replace or remove them and call again.")
-        warnings.warn(message, stacklevel=callers_level())
+            raise errors.TLCourseError(
+                f"{message} Replace or remove them and call again."
+            )
+        warnings.warn(message, stacklevel=errors.callers_level())
     return shards
 
 
@@ -118,7 +110,7 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
     pictures, _, depth = as_pictures(images)
     pictures = list(pictures)
     if not pictures or not all(isinstance(each, str | PathLike) for each in pictures):
-        raise UserInputError(
+        raise errors.UserInputError(
             "engine='dask' takes pictures that its workers can open: a folder, a list "
             "of paths, or the images of tl.datasets.from_folder; at least one."
         )
@@ -127,7 +119,7 @@ def _files(images: Images) -> tuple[list[str], list[str], int | None]:
     if isinstance(images, str | PathLike) and files.as_path(images).is_dir():
         folder = files.as_path(images)
         names = [Path(name).relative_to(folder).as_posix() for name in names]
-    return paths, [printable(name) for name in names], depth.bits
+    return paths, [errors.printable(name) for name in names], depth.bits
 
 
 def _fingerprint(settings: list, paths: list[str]) -> str:
@@ -183,10 +175,10 @@ def _has_killed(future: "Future") -> bool:
     from distributed import KilledWorker
 
     error = future.exception()
-    if isinstance(error, TLCourseError):
+    if isinstance(error, errors.TLCourseError):
         raise error
     if future.cancelled() or not isinstance(error, KilledWorker | None):
-        raise TLCourseError(
+        raise errors.TLCourseError(
             f"The cluster could not do the work ({error!r}). Call again: what is done "
             "stays done."
         )
@@ -199,22 +191,22 @@ def _compute(job: Job, batch: Batch) -> None:
 
     worker, here = get_worker().address, package_versions()
     if here != job.versions:
-        raise UserInputError(
+        raise errors.UserInputError(
             f"The worker {worker} has {here}, expected {job.versions}: its results "
             "would differ. Install the same requirements.txt on every machine."
         )
     rows: list = [None] * len(batch.paths)
-    errors: list = [None] * len(batch.paths)
+    reasons: list = [None] * len(batch.paths)
     for number, path in enumerate(batch.paths):
         try:
             rows[number] = compute(job.engine, [path], **job.how)[0]
-        except PictureError as unreadable:
-            errors[number] = str(unreadable)
+        except errors.PictureError as unreadable:
+            reasons[number] = str(unreadable)
     sees_pictures = any(map(os.path.exists, batch.paths))
     if not sees_pictures or note_in(job.folder) != job.note:
-        raise UserInputError(
+        raise errors.UserInputError(
             f"The worker {worker} does not see "
             f"{job.folder if sees_pictures else batch.paths[0]}. Every machine needs "
             "the pictures, and the shards (out=, or TLCOURSE_CACHE), under one path."
         )
-    write(job, batch, rows, errors)
+    write(job, batch, rows, reasons)

@@ -83,11 +83,9 @@ def note_in(folder: Path) -> dict[str, Any] | None:
     """What the folder says about its job; None where it says nothing."""
     try:
         note = files.read_json(folder / NOTE)
-        return {
-            name: note[name] for name in ("fingerprint", "shape", "dtype", "pictures")
-        }
-    except (UserInputError, KeyError, TypeError):
+    except UserInputError:
         return None
+    return note if isinstance(note, dict) and "fingerprint" in note else None
 
 
 def is_done(job: Job, batch: Batch) -> bool:

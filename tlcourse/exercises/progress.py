@@ -103,10 +103,8 @@ class Progress:
 
 
 def _set_aside(path: Path, reason: UserInputError) -> None:
-    """Rename a damaged file, not replace it: its owner may be able to mend it."""
-    aside, number = path.with_name(f"{path.name}.damaged"), 2
-    while os.path.lexists(aside):
-        aside, number = path.with_name(f"{path.name}.damaged-{number}"), number + 1
+    """Rename a damaged file: its owner may be able to mend it."""
+    aside = path.with_name(f"{path.name}.damaged")
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(

@@ -1,33 +1,8 @@
-"""Exercises as data: what each asks for, its hints, and what the check says.
+"""Exercises as data: texts in `lessons_*.ini`, and a function per exercise beside them.
 
-All text is in tables, and a function per exercise says which answers belong to which
-row. A new exercise is a section in, say, `lessons_03_05.ini`,
-
-    [4.1]
-    title = count before you train
-    expected = a whole number
-    hint 1 = A Dense layer has one weight per pair of input and output. Is that all?
-    hint 2 = inputs * outputs + outputs, for each of the two layers.
-    hint 3 = (1280 * 1024 + 1024) + (1024 * 10 + 10).
-    right = {answer:,}, of which {biases:.1f} % are biases.
-    kernels = These are the weights alone. Each output has a bias besides.
-    otherwise = {answer:,} is not what the two layers hold.
-
-and a generator in `lessons_03_05.py`:
-
-    @rows("4.1", whole_number())
-    def number_of_weights(answer):
-        yield "right", 1_321_994, {"biases": 0.1}
-        yield "kernels", 1_320_960
-
-Rows are compared with the answer in this order; the first one that fits decides, and
-"otherwise" if none does. A row's value is an answer, or a condition, True or False. A
-sentence may use `{answer}`, the row's details, and `{wrong}`: which of several accuracies
-are not those of the row "right". Parameters after `answer` are what `tl.check` is given
-besides it.
-
-NaN, infinity, True, text, masked values and objects whose own methods fail are no
-numbers; the kinds of answers, such as `Number`, decide this for all exercises.
+CONTRIBUTING.md shows how to write one. NaN, infinity, True, text, masked values and
+objects whose own methods fail are no numbers: the kinds of answers, such as `Number`,
+decide this for all exercises.
 """
 
 from collections.abc import Callable, Iterator
@@ -203,10 +178,7 @@ class Exercise:
     sentences: dict[str, str]  # row → what the check says; "right" is the praise
 
     def check(self, answer: Any, context: tuple) -> tuple[str, str]:
-        """The row that an answer belongs to, and its sentence.
-
-        NotYet says that it cannot be compared: it is of another kind, say.
-        """
+        """The row that an answer belongs to, and its sentence; NotYet if to none."""
         if self.number not in _CHECKS:
             import_module(f".{self.module}", __package__)
         kind, rows_of = _CHECKS[self.number]

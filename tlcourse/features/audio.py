@@ -1,10 +1,10 @@
 """Recordings → mono waveforms → log-mel spectrograms → features, computed once."""
 
-import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import lru_cache
+from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,7 +15,7 @@ from ..errors import UserInputError
 from ..files import as_path
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import RowCollector, run_and_keep
+from .compute import Item, RowCollector, computed_once, key_of, parts
 from .engine import Engine, workers
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     return (decibels / 10 + 2).astype(np.float32)
 
 
-@cache
+@lru_cache(maxsize=1)
 def mel_filters() -> np.ndarray:
     """The filters: float64 (257 frequencies, 32 bands), each of area one."""
     # The mel scale is linear up to 1,000 Hz, which are 15 mel, and logarithmic above.
@@ -218,7 +218,7 @@ def mel_filters() -> np.ndarray:
     return triangles * 2.0 / (hertz[2:] - hertz[:-2])
 
 
-@cache
+@lru_cache(maxsize=1)
 def _hann() -> np.ndarray:
     """A periodic Hann window in the middle of a frame."""
     margin = (FFT - WINDOW) // 2
@@ -241,38 +241,23 @@ def recording_features(
     shape = engine.output_shape
     result = RowCollector(shape, np.float32)
 
-    def run(item: tuple[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
-        key, waveform = item
-        return {key: engine.run(prepare(waveform)[np.newaxis])[0]}
+    def run(batch: list[Item]) -> list[np.ndarray]:
+        return [engine.run(prepare(item.content)[np.newaxis])[0] for item in batch]
 
     with (
-        RowCache(cache_file(name, engine.key, shape), shape, np.float32) as rows_kept,
+        RowCache(cache_file(name, engine.key, shape), shape, np.float32) as cache,
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(
             total=total, desc="Extracting features", unit=" recordings"
         ) as progress,
     ):
-        for chunk in _chunks(waveforms):
-            keys = [hashlib.sha256(each.tobytes()).digest()[:20] for each in chunk]
-            rows = rows_kept.get(keys)
-            pairs = zip(keys, chunk, strict=True)
-            absent = {key: each for key, each in pairs if key not in rows}
-            rows |= run_and_keep(run, absent.items(), rows_kept, pool)
-            for key in keys:
-                result.append(rows[key])
-            progress.update(len(chunk))
+        items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
+        chunks = iter(lambda: [*islice(items, CHUNK)], [])
+        for rows in computed_once(chunks, lambda c: parts(c, 1), run, cache, pool):
+            for row in rows:
+                result.append(row)
+            progress.update(len(rows))
     return result.array()
-
-
-def _chunks(waveforms: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    chunk: list[np.ndarray] = []
-    for waveform in waveforms:
-        chunk.append(waveform)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _check_length(samples: int, rate: int, name: str) -> None:

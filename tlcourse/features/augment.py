@@ -1,6 +1,7 @@
 """Augmented copies of a picture: mirrored, turned or cropped, the same each time."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from os import PathLike
 
@@ -86,18 +87,14 @@ def augmentation_names(augmentations: int | Sequence[str]) -> tuple[str, ...]:
 
 def _crop_number(name: object) -> int:
     """The number of a crop's name, or 0."""
-    kind, _, number = name.partition(" ") if isinstance(name, str) else ("", "", "")
-    is_crop = kind == "crop" and number.isascii() and number.isdigit()
-    return int(number) if is_crop else 0
+    match = re.fullmatch(r"crop ([0-9]+)", name) if isinstance(name, str) else None
+    return int(match[1]) if match else 0
 
 
 def augmented(
     pixels: np.ndarray, names: Sequence[str], digest: bytes
 ) -> list[np.ndarray]:
-    """Augmented copies (h, w, 3) of one picture, of its shape and dtype.
-
-    Crops depend on their number and on `digest`, which stands for the picture.
-    """
+    """Copies (h, w, 3) of its dtype; crops depend on their number and on `digest`."""
     copies = []
     for name in names:
         number = _crop_number(name)

@@ -11,7 +11,6 @@ import os
 import re
 import sqlite3
 import stat
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -25,7 +24,6 @@ from .. import files, folders
 from ..errors import callers_level
 
 FOLDERS = ("features", "training", "shards")
-TOLERANCE = 60  # seconds by which a file server's clock may be ahead of this one
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS rows "
     "(key BLOB PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL)"
@@ -61,8 +59,8 @@ def cache_file(name: str | None, *determined_by: object) -> str | None:
 class RowCache:
     """Rows of one shape and dtype under keys of bytes; used in a `with` block.
 
-    Absent ones are looked up in a class's cache (`TLCOURSE_SHARED_CACHE`). `name` is
-    that of `cache_file`; in `shape`, -1 stands for what differs.
+    `name` is that of `cache_file`; in `shape`, -1 stands for what differs. What is
+    absent is looked up in a class's cache (`TLCOURSE_SHARED_CACHE`).
     """
 
     def __init__(self, name: str | None, shape: tuple, dtype: DTypeLike) -> None:
@@ -189,27 +187,20 @@ def limit() -> int:
 
 
 def contents() -> list[tuple[Path, int]]:
-    """The course's files in the cache and their bytes, what was used last first.
-
-    What was used in the future counts as the oldest: the clock was put right since.
-    """
-    now, own = time.time() + TOLERANCE, []
+    """The course's files in the cache and their bytes, what was used last first."""
+    own = []
     for folder, names in _own_folders():
         for path in (folder / name for name in names):
             relative = path.relative_to(folders.cache_folder()).as_posix()
             is_own = _DIGEST.search(relative) and not _BESIDE.search(relative)
             with suppress(OSError):  # another process has just removed it
                 if is_own and _is_regular(path):
-                    used, size = path.stat().st_mtime, path.stat().st_size
-                    own.append((used <= now, used, path, size))
-    return [(path, size) for _, _, path, size in sorted(own, reverse=True)]
+                    own.append((path.stat().st_mtime, path, path.stat().st_size))
+    return [(path, size) for _, path, size in sorted(own, reverse=True)]
 
 
 def make_room(allowed: int, keep: Path | None = None) -> None:
-    """Remove what was not used for longest until all together is at most `allowed`.
-
-    A process that uses such a file goes on: it makes a new one.
-    """
+    """Remove what was not used for longest until all is at most `allowed` bytes."""
     total = 0
     for path, size in contents():
         total += size

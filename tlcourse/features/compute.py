@@ -1,7 +1,4 @@
-"""Pictures → features: each picture through a frozen network once, on all processors.
-
-What was computed for a picture before is taken from the cache.
-"""
+"""Pictures → features: each through a frozen network once, on all processors."""
 
 import hashlib
 import io
@@ -21,7 +18,7 @@ from ..folders import cache_folder, make_cache_folder
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
 from .cache import RowCache, cache_file, digest_of
-from .decoding import PREPARATION, BitDepth, may_be_deep, prepare, read_file
+from .decoding import PREPARATION, may_be_deep, prepare, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
 
@@ -29,6 +26,15 @@ FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at fi
 CHUNK = 64  # … and afterwards, or fewer, …
 CHUNK_BYTES = 32_000_000  # … where files are large
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
+
+
+class Item(NamedTuple):
+    """A picture or sentence to be computed, and the cache keys of its rows."""
+
+    content: Any  # a file's bytes, an array of pixels, or token ids
+    keys: list[bytes]
+    name: str = ""
+    digest: bytes = b""
 
 
 def compute(
@@ -49,117 +55,103 @@ def compute(
     (n, augmentations, …) where there are several; a `numpy.memmap` where it is large.
     """
     pictures, total, depth = as_pictures(images, bits)
-    task = _Task(engine, size, tuple(augmentations), depth)
-    shape = engine.output_shape
-    several = (len(task.augmentations),) if len(task.augmentations) > 1 else ()
-    result = RowCollector((*several, *shape), dtype)
+    names, shape = tuple(augmentations), engine.output_shape
+    copies = (len(names),) if len(names) > 1 else ()
+    result = RowCollector((*copies, *shape), dtype)
     file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
+
+    def load(picture: np.ndarray | str | PathLike) -> Item:
+        content: bytes | np.ndarray
+        if isinstance(picture, np.ndarray):
+            content, shown = picture, "the picture"
+            kind = f"{picture.dtype} {picture.shape}"
+        else:
+            content, shown = read_file(picture), str(picture)
+            kind = f"file {depth.bits if may_be_deep(content) else 8}"
+        digest = digest_of([content])
+        keys = [key_of(digest + f"{kind} {copy} {pillow}".encode()) for copy in names]
+        return Item(content, keys, shown, digest)
+
+    def run(batch: list[Item]) -> np.ndarray:
+        inputs: list[np.ndarray] = []
+        for content, _, shown, digest in batch:
+            pixels = prepare(content, size, shown, depth)
+            is_plain = names == (AS_IS,)
+            inputs += [pixels] if is_plain else augmented(pixels, names, digest)
+        stacked = np.stack(inputs, dtype=np.float32)
+        outputs = map(engine.run, parts(stacked, engine.batch))
+        return np.concatenate(list(outputs))
+
+    def batches(items: list[Item]) -> list[list[Item]]:
+        return parts(items, max(1, engine.batch // len(names)))
+
     with (
         RowCache(file, shape, dtype) as cache,
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(total=total, desc=describe, unit=" pictures") as progress,
     ):
-        for chunk in _chunks(pictures, task, pool):
-            rows = cache.get([key for picture in chunk for key in picture.keys])
-            absent = {
-                picture.keys[0]: picture
-                for picture in chunk
-                if not rows.keys() >= set(picture.keys)
-            }
-            step = max(1, engine.batch // len(task.augmentations))
-            batches = _parts(list(absent.values()), step)
-            rows |= run_and_keep(task.run, batches, cache, pool)
-            for picture in chunk:
-                result.append(np.stack([rows[key] for key in picture.keys]))
-            progress.update(len(chunk))
+        chunks = _chunks(pictures, load, pool)
+        for rows in computed_once(chunks, batches, run, cache, pool):
+            for row in rows:
+                result.append(row)
+            progress.update(len(rows))
     array = result.array()
     if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
     return array
 
 
-class _Loaded(NamedTuple):
-    """A picture's file or array, and the cache keys of its augmented copies."""
-
-    content: bytes | np.ndarray
-    name: str
-    digest: bytes
-    keys: list[bytes]
-
-
-class _Task(NamedTuple):
-    """What is computed of each picture."""
-
-    engine: Engine
-    size: tuple[int, int]
-    augmentations: tuple[str, ...]
-    depth: BitDepth
-
-    def load(self, picture: np.ndarray | str | PathLike) -> _Loaded:
-        content: bytes | np.ndarray
-        if isinstance(picture, np.ndarray):
-            content, name = picture, "the picture"
-            kind = f"{picture.dtype} {picture.shape}"
-        else:
-            content, name = read_file(picture), str(picture)
-            kind = f"file {self.depth.bits if may_be_deep(content) else 8}"
-        digest = digest_of([content])
-        keys = [
-            hashlib.sha256(digest + f"{kind} {copy} {pillow}".encode()).digest()[:20]
-            for copy in self.augmentations
-        ]
-        return _Loaded(content, name, digest, keys)
-
-    def run(self, pictures: list[_Loaded]) -> dict[bytes, np.ndarray]:
-        """Decode the pictures and run the network: key → row, in their order."""
-        copies, names = [], self.augmentations
-        for content, name, digest, _ in pictures:
-            pixels = prepare(content, self.size, name, self.depth)
-            is_plain = names == (AS_IS,)
-            copies += [pixels] if is_plain else augmented(pixels, names, digest)
-        inputs = np.stack(copies, dtype=np.float32)
-        outputs = map(self.engine.run, _parts(inputs, self.engine.batch))
-        keys = [key for picture in pictures for key in picture.keys]
-        return dict(zip(keys, np.concatenate(list(outputs)), strict=True))
+def key_of(content: bytes) -> bytes:
+    """The cache's key for a row that depends on this."""
+    return hashlib.sha256(content).digest()[:20]
 
 
 def _chunks(
-    pictures: Iterable, task: _Task, pool: ThreadPoolExecutor
-) -> Iterator[list[_Loaded]]:
+    pictures: Iterable, load: Callable[[Any], Item], pool: ThreadPoolExecutor
+) -> Iterator[list[Item]]:
     """The pictures, loaded, a few at a time."""
     pictures, count = iter(pictures), FIRST_CHUNK
-    while chunk := list(pool.map(task.load, islice(pictures, count))):
+    while chunk := list(pool.map(load, islice(pictures, count))):
         yield chunk
         size = sum(getattr(x.content, "nbytes", len(x.content)) for x in chunk)
         count = min(CHUNK, max(1, CHUNK_BYTES * len(chunk) // max(1, size)))
 
 
-def _parts(items: Any, step: int) -> list:
+def parts(items: Any, step: int) -> list:
     """The items of a list or array, `step` at a time."""
     return [items[start : start + step] for start in range(0, len(items), step)]
 
 
-def run_and_keep(
-    run: Callable[[Any], dict[bytes, np.ndarray]],
-    batches: Iterable,
+def computed_once(
+    chunks: Iterable[list[Item]],
+    batches: Callable[[list[Item]], Iterable[list[Item]]],
+    run: Callable[[list[Item]], Iterable[np.ndarray]],
     cache: RowCache,
     pool: ThreadPoolExecutor,
-) -> dict[bytes, np.ndarray]:
-    """`run(batch)` of all batches: key → row. After Ctrl-C, too, rows are cached.
+) -> Iterator[list[np.ndarray]]:
+    """For each chunk its items' rows, (keys, …) each, from the cache or computed.
 
-    Ctrl-C and errors do not wait for batches that have not begun.
+    `run` computes all rows of a batch. Ctrl-C and errors do not wait for batches that
+    have not begun, and what is finished is cached.
     """
-    jobs = [pool.submit(run, batch) for batch in batches]
-    computed: dict[bytes, np.ndarray] = {}
-    try:
-        for job in jobs:
-            job.result()
-    finally:
-        for job in jobs:
-            if not job.cancel() and job.done() and not job.exception():
-                computed |= job.result()
-        cache.put(computed)
-    return computed
+    for chunk in chunks:
+        rows = cache.get([key for item in chunk for key in item.keys])
+        absent = {
+            item.keys[0]: item for item in chunk if not rows.keys() >= set(item.keys)
+        }
+        jobs = {pool.submit(run, batch): batch for batch in batches([*absent.values()])}
+        computed: dict[bytes, np.ndarray] = {}
+        try:
+            for job in jobs:
+                job.result()
+        finally:
+            for job, batch in jobs.items():
+                if not job.cancel() and job.done() and not job.exception():
+                    keys = [key for item in batch for key in item.keys]
+                    computed |= zip(keys, job.result(), strict=True)
+            cache.put(computed)
+        rows |= computed
+        yield [np.stack([rows[key] for key in item.keys]) for item in chunk]
 
 
 class RowCollector:

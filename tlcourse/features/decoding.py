@@ -4,13 +4,11 @@ Many cameras and scanners write 10, 12 or 14 bits into files of 16, see `BitDept
 """
 
 import io
-import os
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -37,30 +35,15 @@ _MEASURING = threading.Lock()
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 
 
-@contextmanager
-def sentence_hint(path: str | PathLike) -> Iterator[None]:
-    """Add a hint to an error about a path that leads nowhere: it may be a sentence."""
-    try:
-        yield
-    except UserInputError as error:
-        text = str(path)
-        if os.path.lexists(text) or Path(text).suffix.lower() in EXTENSIONS:
-            raise
-        hint = "for sentences load a text model: tl.load_pretrained_model('minilm')"
-        raise type(error)(f"{str(error).rstrip('.')}; {hint}.") from None
-
-
 def read_file(path: str | PathLike) -> bytes:
     """The bytes of a regular file, up to `MAX_BYTES`; else a `PictureError`."""
-    with sentence_hint(path):
-        return files.read_file(files.as_path(path), MAX_BYTES, PictureError)
+    return files.read_file(files.as_path(path), MAX_BYTES, PictureError)
 
 
 def open_image(content: bytes, name: str = "the picture") -> Image.Image:
-    """The header of a picture file, as an image whose pixels are decoded when needed.
+    """A picture file's header, for `picture_errors`; pixels are decoded when needed.
 
-    Only `FORMATS` are opened. Pillow by itself opens forty, whatever the file is called,
-    and for EPS starts another program. Run it inside `picture_errors`.
+    Only `FORMATS`: Pillow opens forty, and for EPS starts another program.
     """
     if not content:
         raise PictureError(f"{name} is empty (0 bytes). Replace or remove it.")
@@ -94,17 +77,22 @@ def picture_errors(name: str) -> Iterator[None]:
         ) from None
 
 
-def decode(
-    content: bytes,
-    name: str,
-    depth: "BitDepth",
+def open_picture(
+    source: str | PathLike | bytes,
     at_least: tuple[int, int] | None = None,
+    name: str | None = None,
+    depth: "BitDepth | None" = None,
 ) -> Image.Image:
-    """A picture file as an upright 8-bit RGB image.
+    """As `read_picture`, as an image in mode RGB; `name` is what an error calls it.
 
     A JPEG larger than `at_least` (height, width) is decoded at 1/2, 1/4 or 1/8 of its
     size if that is not smaller (DCT scaling), which is several times faster.
     """
+    if isinstance(source, bytes):
+        content, name, depth = source, name or "the picture", depth or BitDepth()
+    else:
+        content, name = read_file(source), name or str(source)
+        depth = depth or BitDepth([source])
     with picture_errors(name), open_image(content, name) as image:
         if at_least and image.format in ("JPEG", "MPO"):
             is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
@@ -115,10 +103,7 @@ def decode(
 def as_rgb(
     image: Image.Image, name: str, depth: "BitDepth", content: bytes = b""
 ) -> Image.Image:
-    """An image of any mode as upright 8-bit RGB; transparency becomes white.
-
-    `content` is that of its file; empty where the user opened or made the image.
-    """
+    """An image of any mode as upright 8-bit RGB; `content` is its file's, if any."""
     if image.mode in ("F", "LAB"):  # of unknown range; needs a colour profile
         raise PictureError(
             f"{name} holds floating-point or CIELAB pixels. Save it as 8-bit PNG."
@@ -139,14 +124,11 @@ def as_rgb(
 def prepare(
     picture: bytes | np.ndarray, size: tuple[int, int], name: str, depth: "BitDepth"
 ) -> np.ndarray:
-    """A file's bytes, or an array (h, w, 3), at a network's input size, as uint8.
-
-    An array that has this size already is returned as it is.
-    """
+    """A file's bytes, or an array (h, w, 3), at a network's input size: (h, w, 3)."""
     if isinstance(picture, bytes):
         # Twice the size, as Pillow's `thumbnail` does: "close to fair resampling".
         twice = (2 * size[0], 2 * size[1])
-        return resize(decode(picture, name, depth, twice), size)
+        return resize(open_picture(picture, twice, name, depth), size)
     if picture.shape[:2] == size:
         return picture
     if picture.dtype.kind == "f":
@@ -232,10 +214,7 @@ def _measured(source: Source) -> int:
 
 
 def may_be_deep(content: bytes) -> bool:
-    """Whether a file that starts with these bytes may have more than 8 bits a channel.
-
-    That is any TIFF, and a PNG whose header does not say 8 bits or fewer.
-    """
+    """Whether a file that starts so may have over 8 bits: any TIFF, and 16-bit PNGs."""
     is_shallow = content[12:16] == b"IHDR" and content[24:25] != b"\x10"
     is_png = content.startswith(b"\x89PNG")
     return content.startswith(_TIFF) or (is_png and not is_shallow)

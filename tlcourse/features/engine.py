@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import UserInputError
 from ..native import ctrl_c_waits, import_tensorflow, stderr_silenced
-from ..validation import one_of, shown
+from ..validation import one_of
 
 if TYPE_CHECKING:
     import keras
@@ -36,8 +36,8 @@ class Engine(Protocol):
 class OnnxEngine:
     """A network that ONNX Runtime runs, each batch on one processor.
 
-    `source` is an ONNX file's content, or a function that makes it when the first batch
-    comes. Several `outputs` are concatenated along their last axis; others as `Engine`.
+    `source` is an ONNX file's content, or a function that makes it once it is needed.
+    Several `outputs` are concatenated along their last axis.
     """
 
     batch = 1
@@ -148,10 +148,8 @@ def check_engine(engine: str, precision: str) -> None:
 
 def is_dask(engine: str | None) -> bool:
     """Whether Dask's workers are to run a network, and not this process."""
-    if engine is not None and not (isinstance(engine, str) and engine == "dask"):
-        raise UserInputError(
-            f"engine is {shown(engine)}; expected 'dask', or None for this process."
-        )
+    if engine is not None:
+        one_of("engine", engine, ("dask",))
     return engine == "dask"
 
 

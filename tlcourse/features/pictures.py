@@ -2,29 +2,21 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from .. import files, validation
 from ..errors import UserInputError, printable
-from .decoding import (
-    EXTENSIONS,
-    BitDepth,
-    as_rgb,
-    decode,
-    picture_errors,
-    read_file,
-    resize,
-    sentence_hint,
-)
+from .decoding import EXTENSIONS, BitDepth, as_rgb, open_picture, picture_errors, resize
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    from numpy.typing import ArrayLike
 
 __all__ = ["Pictures", "list_pictures", "open_picture", "read_picture", "resize"]
 
@@ -67,23 +59,6 @@ def read_picture(
     dtype('uint8')
     """
     return np.asarray(open_picture(source, depth=depth))
-
-
-def open_picture(
-    source: str | PathLike | bytes,
-    at_least: tuple[int, int] | None = None,
-    name: str | None = None,
-    depth: BitDepth | None = None,
-) -> Image.Image:
-    """As `read_picture`, as a `PIL.Image.Image` in mode RGB.
-
-    A JPEG larger than `at_least` (height, width) may be decoded at a fraction of its
-    size, which is faster. `name` is what an error calls the picture.
-    """
-    if isinstance(source, bytes):
-        return decode(source, name or "the picture", depth or BitDepth(), at_least)
-    depth = depth or BitDepth([source])
-    return decode(read_file(source), name or str(source), depth, at_least)
 
 
 class Pictures(Sequence):
@@ -144,10 +119,9 @@ class Pictures(Sequence):
 
 def list_pictures(folder: str | PathLike) -> list[Path]:
     """All picture files below a folder, by their extension, sorted; no hidden ones."""
-    with sentence_hint(folder):
-        folder = files.as_path(folder, "the folder")
-        if not os.path.isdir(folder):
-            raise UserInputError(f"{str(folder)[:200]} is not a folder.")
+    folder = files.as_path(folder, "the folder")
+    if not os.path.isdir(folder):
+        raise UserInputError(f"{str(folder)[:200]} is not a folder.")
     below = files_below(folder)
     for path, reason in below.closed:
         raise UserInputError(f"{path} {reason}. Make it readable, or leave it out.")
@@ -233,8 +207,15 @@ def as_pictures(images: Images, bits: int | None = None) -> Checked:
 
 
 def _path(path: str | PathLike) -> Path:
-    with sentence_hint(path):
-        return files.as_path(path, "a picture")
+    """A path given by a user; what is neither a file nor named like one is refused."""
+    with suppress(UserInputError):
+        result = files.as_path(path)
+        if os.path.lexists(result) or result.suffix.lower() in EXTENSIONS:
+            return result
+    raise UserInputError(
+        f"{validation.shown(str(path))} is no picture file and no folder of pictures. "
+        "For sentences load a text model: tl.load_pretrained_model('minilm')."
+    )
 
 
 def one_picture(picture: Any, depth: BitDepth | None = None) -> np.ndarray | PathLike:

@@ -1,20 +1,17 @@
 """Sentences → features or token states: each through a frozen network once, and cached.
 
-Sentences with the same number of tokens go through the network together, so there is
-no padding.
+Those with the same number of tokens go together, so that nothing is padded.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from ..progress import progress_bar
 from .cache import RowCache, cache_file
-from .compute import RowCollector, run_and_keep
+from .compute import Item, RowCollector, computed_once, key_of, parts
 from .engine import Engine, workers
 
 CHUNK = 512  # sentences that are looked up, sorted by length, computed and kept, …
@@ -22,32 +19,13 @@ CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much me
 BATCH_TOKENS = 512  # of one batch: more would not stay in the processor's cache
 
 
-class Ragged(Sequence):
-    """Arrays (tokens, …) of `lengths` (n,), one after the other in `values`."""
-
-    def __init__(self, values: np.ndarray, lengths: ArrayLike) -> None:
-        self.values, self.lengths = values, np.asarray(lengths, np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, index: Any) -> Any:
-        """One part, or of a slice a list of parts."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
-        return self.values[self._starts[index] : self._starts[index + 1]]
-
-    def padded(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """These parts as one array (parts, longest of them, …), padded with zeros."""
-        longest = max(int(self.lengths[index]) for index in indices)
-        shape = (len(indices), longest, *self.values.shape[1:])
-        padded = np.zeros(shape, self.values.dtype)
-        for row, index in zip(padded, indices, strict=True):
-            part = self[int(index)]
-            row[: len(part)] = part
-        return padded
+def padded(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays (tokens, …) as one (parts, longest of them, …), padded with zeros."""
+    shape = (len(parts), max(map(len, parts)), *parts[0].shape[1:])
+    result = np.zeros(shape, parts[0].dtype)
+    for row, part in zip(result, parts, strict=True):
+        row[: len(part)] = part
+    return result
 
 
 def sentence_features(
@@ -55,12 +33,31 @@ def sentence_features(
     ids: Sequence[np.ndarray],
     name: str | None,
     describe: str = "Extracting features",
+    dtype: DTypeLike = np.float32,
+    is_averaged: bool = True,
 ) -> np.ndarray:
-    """The network's output, averaged over each sentence's tokens: (n, width).
+    """The output for token ids, int32 (length,): (n, width), an average over each.
 
-    `ids` are each sentence's token ids, int32 (length,); others as `compute.compute`.
+    Not averaged: a row for every token of all. Others as `compute.compute`.
     """
-    return _computed(engine, ids, name, np.float32, describe, is_averaged=True)
+    width, kind = engine.output_shape[-1], np.dtype(dtype).name
+    file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
+    result = RowCollector((width,), dtype)
+
+    def run(batch: list[Item]) -> np.ndarray:
+        states = engine.run(np.stack([item.content for item in batch]))
+        return states.mean(axis=1) if is_averaged else states.astype(dtype)
+
+    with (
+        RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
+        ThreadPoolExecutor(workers()) as pool,
+        progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
+    ):
+        for rows in computed_once(_chunks(ids), _batches, run, cache, pool):
+            for row in rows:
+                result.append(row)
+            progress.update(len(rows))
+    return result.array()
 
 
 def token_states(
@@ -68,65 +65,30 @@ def token_states(
     ids: Sequence[np.ndarray],
     name: str | None,
     dtype: DTypeLike = np.float32,
-) -> Ragged:
+) -> list[np.ndarray]:
     """The network's output for every token: (length, width) for each sentence."""
-    rows = _computed(engine, ids, name, dtype, "Extracting features", is_averaged=False)
-    return Ragged(rows, [len(sentence) for sentence in ids])
+    rows = sentence_features(engine, ids, name, dtype=dtype, is_averaged=False)
+    return np.split(np.asarray(rows), np.cumsum([len(each) for each in ids])[:-1])
 
 
-def _computed(
-    engine: Engine,
-    ids: Sequence[np.ndarray],
-    name: str | None,
-    dtype: DTypeLike,
-    describe: str,
-    is_averaged: bool,
-) -> np.ndarray:
-    """The output for each sentence, in their order, from the cache or computed."""
-    width, kind = engine.output_shape[-1], np.dtype(dtype).name
-    file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
-    result = RowCollector((width,), dtype)
-
-    def run(batch: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
-        states = engine.run(np.stack(list(batch.values())))
-        rows = states.mean(axis=1) if is_averaged else states.astype(dtype)
-        return dict(zip(batch, rows, strict=True))
-
-    with (
-        RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
-        ThreadPoolExecutor(workers()) as pool,
-        progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
-    ):
-        for chunk in _chunks(ids):
-            keys = [hashlib.sha256(part.tobytes()).digest()[:20] for part in chunk]
-            rows = cache.get(keys)
-            pairs = zip(keys, chunk, strict=True)
-            absent = {key: sentence for key, sentence in pairs if key not in rows}
-            rows |= run_and_keep(run, _batches(absent), cache, pool)
-            for key in keys:
-                result.append(rows[key])
-            progress.update(len(chunk))
-    return result.array()
-
-
-def _chunks(ids: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+def _chunks(ids: Sequence[np.ndarray]) -> Iterator[list[Item]]:
     """Up to `CHUNK` sentences and `CHUNK_TOKENS` tokens at a time, but at least one."""
-    begin = tokens = 0
-    for end, sentence in enumerate(ids):
+    chunk: list[Item] = []
+    tokens = 0
+    for sentence in ids:
         tokens += len(sentence)
-        if end > begin and (end - begin == CHUNK or tokens > CHUNK_TOKENS):
-            yield ids[begin:end]
-            begin, tokens = end, len(sentence)
-    if begin < len(ids):
-        yield ids[begin:]
+        if chunk and (len(chunk) == CHUNK or tokens > CHUNK_TOKENS):
+            yield chunk
+            chunk, tokens = [], len(sentence)
+        chunk.append(Item(sentence, [key_of(sentence.tobytes())]))
+    if chunk:
+        yield chunk
 
 
-def _batches(sentences: dict[bytes, np.ndarray]) -> Iterator[dict[bytes, np.ndarray]]:
+def _batches(sentences: list[Item]) -> Iterator[list[Item]]:
     """Sentences of one length, up to `BATCH_TOKENS` tokens; the longest come first."""
-    by_length: dict[int, list[bytes]] = {}
-    for key, ids in sentences.items():
-        by_length.setdefault(len(ids), []).append(key)
+    by_length: dict[int, list[Item]] = {}
+    for item in sentences:
+        by_length.setdefault(len(item.content), []).append(item)
     for length in sorted(by_length, reverse=True):
-        keys, step = by_length[length], max(1, BATCH_TOKENS // length)
-        for start in range(0, len(keys), step):
-            yield {key: sentences[key] for key in keys[start : start + step]}
+        yield from parts(by_length[length], max(1, BATCH_TOKENS // length))

@@ -12,7 +12,7 @@ from ..errors import DamagedFile, UserInputError
 from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.cache import digest_of
-from ..features.text import Ragged, sentence_features, token_states
+from ..features.text import padded, sentence_features, token_states
 from ..native import import_tensorflow
 from . import bert, bert_folder, onnx_file
 from .blocks import check_blocks
@@ -107,8 +107,7 @@ class PretrainedTextModel:
 
     def tokenize(self, sentences: "Sentences") -> np.ndarray:
         """The input of `network`: token ids int32 (n, longest), padded with 0."""
-        ids = self.activations(sentences, None)
-        return ids.padded(range(len(ids)))
+        return padded(self._ids(sentences))
 
     def extract_features(
         self, sentences: "Sentences", cache: bool = True
@@ -138,7 +137,9 @@ class PretrainedTextModel:
         runner = self._engine(self.shape.layers)
         return sentence_features(runner, self._ids(sentences), name)
 
-    def token_features(self, sentences: "Sentences", cache: bool = True) -> Ragged:
+    def token_features(
+        self, sentences: "Sentences", cache: bool = True
+    ) -> list[np.ndarray]:
         """The last layer's output for every token: (tokens, feature_dim) per sentence.
 
         Parameters as for `extract_features`; the tokens are those of `tokens`.
@@ -154,7 +155,7 @@ class PretrainedTextModel:
         augmentations: int | Sequence[str] = (AS_IS,),
         cache: bool = True,
         engine: str | None = None,
-    ) -> Ragged:
+    ) -> list[np.ndarray]:
         """Compute a block's output for each sentence: float16 (tokens, width).
 
         Without a block: the token ids, int32 (tokens,). `augmentations` and `engine`
@@ -165,7 +166,7 @@ class PretrainedTextModel:
             raise UserInputError("Dask is for pictures: leave engine out.")
         ids = self._ids(sentences)
         if block is None:
-            return Ragged(np.concatenate(ids), [len(sentence) for sentence in ids])
+            return ids
         (block,) = check_blocks(self.name, self.blocks, (block,))
         runner = self._engine(list(self.blocks).index(block))
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None

@@ -152,8 +152,7 @@ def bars(
     >>> tl.show.bars(["probe", "scratch"], [80.5, 71.2], "accuracy, %", "Two ways").alt
     'Two ways. probe: accuracy, % 80.5; scratch: accuracy, % 71.2.'
     """
-    optional = {} if deviations is None else {"deviations": deviations}
-    check_lengths(names=names, values=values, **optional)
+    check_lengths(names=names, values=values, deviations=deviations)
     numbers: Sequence = values
     texts = [f"{value:,.4g}" for value in values]
     if deviations is not None:

@@ -40,14 +40,12 @@ def pictures(
     >>> tl.show.pictures(tl.load_dataset("solar").test.images[:2], ["one", "two"]).alt
     '2 pictures: one; two.'
     """
-    check_lengths(pictures=images)
     shape = images.shape if isinstance(images, np.ndarray) else ()
     if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 < shape[1]):
         raise UserInputError(f"An array of shape {shape} is one picture: [picture].")
-    count, texts = len(images), [""] * len(images)
-    if titles is not None:
-        check_lengths(pictures=images, titles=titles)
-        texts = [str(text) for text in titles]
+    check_lengths(pictures=images, titles=titles)
+    count = len(images)
+    texts = [""] * count if titles is None else [str(text) for text in titles]
     columns = min(validation.whole_number("columns", columns, 1), count)
     rows, side = -(-count // columns), min(WIDTH / columns, WIDTH / 2)
     lines = 0 if titles is None else 1 + max(text.count("\n") for text in texts)
@@ -171,16 +169,12 @@ def heat_maps(
     maps : array_like of float, shape (n, h, w)
         In [0, 1], as `tl.grad_cam` returns them; stretched over the pictures.
     """
-    check_lengths(pictures=images, maps=maps)
+    check_lengths(pictures=images, maps=maps, titles=titles)
     shown: list[np.ndarray] = []
     for picture in map(_pixels, images):
         shown += [picture, np.asarray(Image.fromarray(picture).convert("L"))]
-    if titles is None:
-        sheet = pictures(shown, columns=4)
-    else:
-        check_lengths(pictures=images, titles=titles)
-        beside = [text for title in titles for text in (str(title), "its map")]
-        sheet = pictures(shown, beside, columns=4)
+    texts = [text for title in titles or () for text in (str(title), "its map")]
+    sheet = pictures(shown, texts or None, columns=4)
     for axes, heat in zip(sheet.axes[1::2], maps, strict=False):
         lay_over(axes, np.asarray(heat, np.float32))
     about = "" if titles is None else f": {listed(titles)}"

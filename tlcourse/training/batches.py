@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import validation
 from ..errors import UserInputError
-from ..features.text import Ragged
+from ..features.text import padded
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -33,10 +33,7 @@ def split_rows(
     share: float,
     seed: int,
 ) -> tuple[np.ndarray, LabelledRows, LabelledRows]:
-    """Classes, rows for training, and rows for validation, which may be none.
-
-    Of each class the same share is for validation, and at least one row for training.
-    """
+    """Classes, training rows and validation rows: of each class the same share."""
     share = validation.number("validation", share, 0, 0.999)
     labels = validation.labels(labels, count)
     weights = validation.weights(sample_weight, count)
@@ -67,7 +64,7 @@ def split_rows(
 class Batches:
     """Cached activations with their labels, in batches for Keras' `fit`."""
 
-    activations: np.ndarray | Ragged  # (n, copies, …) of pictures; (tokens, …)
+    activations: np.ndarray | list  # (n, copies, …), or of sentences (tokens, …) each
     rows: LabelledRows  # which of the n are meant
     classes: int
 
@@ -84,14 +81,15 @@ class Batches:
         batch_size = min(batch_size, len(self))
         full = len(self) // batch_size
         rng = np.random.default_rng([seed, 1])
+        inputs = self.activations
+        copies_of_each = 1 if isinstance(inputs, list) else inputs.shape[1]
 
         def epoch() -> Iterator[tuple[np.ndarray, Any]]:
             order = rng.permutation(len(self))
-            copies = rng.integers(self._copies, size=len(order))
+            copies = rng.integers(copies_of_each, size=len(order))
             batches = np.split(order[: full * batch_size], full)
-            if isinstance(self.activations, Ragged):
-                lengths = self.activations.lengths[self.rows.positions]
-                batches = _of_similar_length(batches, lengths, rng)
+            if self._lengths is not None:
+                batches = _of_similar_length(batches, self._lengths, rng)
             yield from ((batch, copies[batch]) for batch in batches)
 
         return self._dataset(epoch, full, label_smoothing)
@@ -107,26 +105,24 @@ class Batches:
     @cached_property
     def order(self) -> np.ndarray:
         """Positions of the rows, sentences sorted by length: int64 (m,)."""
-        if isinstance(self.activations, Ragged):
-            lengths = self.activations.lengths[self.rows.positions]
-            return np.argsort(lengths, kind="stable")
-        return np.arange(len(self))
+        rows = np.arange(len(self))
+        return rows if self._lengths is None else self._lengths.argsort(kind="stable")
 
-    @property
-    def _copies(self) -> int:
-        return 1 if isinstance(self.activations, Ragged) else self.activations.shape[1]
+    @cached_property
+    def _lengths(self) -> np.ndarray | None:
+        """Each sentence's number of tokens."""
+        if not isinstance(self.activations, list):
+            return None
+        return np.array([len(self.activations[row]) for row in self.rows.positions])
 
     def _inputs(self, batch: np.ndarray, copies: Any) -> np.ndarray:
         rows = self.rows.positions[batch]
-        if isinstance(self.activations, Ragged):
-            return self.activations.padded(rows)
+        if isinstance(self.activations, list):
+            return padded([self.activations[row] for row in rows])
         return self.activations[rows, copies]
 
     def _dataset(self, epoch: Any, steps: int, smoothing: float) -> "tf.data.Dataset":
-        """Batches (activations, soft labels, weights), made anew for each epoch.
-
-        It is for one iterator at a time.
-        """
+        """Batches (activations, soft labels, weights), for one iterator at a time."""
         # Neither a PyDataset nor `from_generator`: on Python 3.11 TensorFlow then has
         # malloc return every tensor to the system (GeneratorDataset's
         # ApplyPython311MemoryPatch), and training takes twice as long.
@@ -146,7 +142,7 @@ class Batches:
 
         example = self._inputs(np.arange(1), 0)
         shape: list[int | None] = [None, *example.shape[1:]]
-        if isinstance(self.activations, Ragged):
+        if isinstance(self.activations, list):
             shape[1] = None  # sentences differ in length
         shapes = (shape, (None, self.classes), (None,))
         types = (example.dtype, np.float32, np.float32)

@@ -14,9 +14,6 @@ from .evaluation import ConfusionMatrix
 if TYPE_CHECKING:
     import keras
 
-    from ..features.pictures import Images
-    from ..models.wordpiece import Sentences
-
 
 class Classifier:
     """Base of everything here that has `predict_proba`: what follows from it."""
@@ -132,6 +129,6 @@ class FineTuned(Classifier):
             return self.record["probe"]
         return {name: values[epoch - 1] for name, values in self.history.items()}
 
-    def predict_proba(self, X: "Images | Sentences") -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class, float32 (n, n_classes); `X` as for `fine_tune`."""
         return self._predict_with(self.model, X)

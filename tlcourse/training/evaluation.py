@@ -101,9 +101,6 @@ def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     """
     from scipy.stats import binomtest
 
-    of = validation.whole_number("of", of, 1, 2**53)
-    right = validation.whole_number("right", right, 0, of)
-    confidence = validation.number("confidence", confidence, 0, 1)
     low, high = binomtest(right, of).proportion_ci(confidence, "wilson")
     return float(low), float(high)
 
@@ -136,13 +133,8 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
 
     The rule keeps the simpler model unless the other is better by more than one
     standard error of the paired differences, which is where (k - l)² > k + l with k
-    rows gained and l lost. Both arguments are bool (n,): which rows are right.
-
-    References
-    ----------
-    L. Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3; Q.
-    McNemar, "Note on the sampling error of the difference between correlated
-    proportions", 1947.
+    rows gained and l lost (L. Breiman et al., "Classification and Regression Trees",
+    1984, section 3.4.3). Both arguments are bool (n,): which rows are right.
 
     Examples
     --------

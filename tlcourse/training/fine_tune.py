@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
 from ..features.engine import is_dask, release_all
-from ..features.text import Ragged
+from ..features.pictures import Images
+from ..models.wordpiece import Sentences
 from ..native import import_tensorflow
 from ..validation import as_array, names_of
 from ..validation import labels as check_labels
@@ -25,9 +26,6 @@ from .probe import LinearProbe, train_classifier
 
 if TYPE_CHECKING:
     import keras
-
-    from ..features.pictures import Images
-    from ..models.wordpiece import Sentences
 
 
 def fine_tune(
@@ -179,11 +177,11 @@ def prepare_fine_tuning(
     last_frozen = blocks[blocks.index(first) - 1] if first else None
 
     def computed(inputs: Any, labels: ArrayLike, copies: tuple[str, ...]) -> Any:
-        """The output of the last frozen block: (n, copies, …), or `Ragged`."""
-        rows = model.activations(inputs, last_frozen, copies, cache, engine)
+        """The output of the last frozen block: (n, copies, …), or (tokens, …) each."""
+        rows: Any = model.activations(inputs, last_frozen, copies, cache, engine)
         check_labels(labels, len(rows))  # a tf.data.Dataset is counted only now
-        alone = len(copies) == 1 and not isinstance(rows, Ragged)
-        return rows[:, None] if alone else rows
+        is_text = isinstance(rows, list)
+        return rows if is_text or len(copies) > 1 else rows[:, None]
 
     activations = others = computed(inputs, labels, copies)
     if own_set:

@@ -64,11 +64,7 @@ def is_frozen_norm(layer: keras.Operation | None) -> bool:
 
 
 class FoldedNorm(keras.layers.Layer):
-    """A convolution and the frozen batch normalisation behind it, as one convolution.
-
-    A 1 × 1 convolution is a matrix multiplication, whose gradients TensorFlow computes
-    faster.
-    """
+    """A convolution and the frozen batch normalisation behind it, as one convolution."""
 
     def __init__(
         self, conv: keras.layers.Layer, norm: keras.layers.BatchNormalization
@@ -85,7 +81,7 @@ class FoldedNorm(keras.layers.Layer):
         if isinstance(conv, keras.layers.DepthwiseConv2D):
             kernel = conv.kernel * ops.reshape(factor, conv.kernel.shape[2:])
             outputs = ops.depthwise_conv(inputs, kernel, conv.strides, conv.padding)
-        elif conv.kernel_size == conv.strides == (1, 1):
+        elif conv.kernel_size == conv.strides == (1, 1):  # faster as a multiplication
             rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
             outputs = ops.matmul(rows, conv.kernel[0, 0] * factor)
             shape = (-1, *inputs.shape[1:-1], conv.filters)

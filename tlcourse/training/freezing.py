@@ -3,30 +3,28 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import tables
 from ..errors import UserInputError, printable
 from ..foreign_text import escape_html
+from ..models import blocks
 from ..models.blocks import Parts, batch_norms, containers, find_blocks, leaves
 from ..validation import shown
 
 if TYPE_CHECKING:
     import keras
 
-    from ..models.blocks import HasNetwork
-
+Network: TypeAlias = "keras.Model | blocks.HasNetwork"
 LISTED = 4  # names that a message lists before it says how many more there are
 # Good fine-tunings of this course stay far below; rates a hundred times too high are
 # beyond it after a few steps.
 FAR = 0.25
 
 
-def freeze(
-    model: "keras.Model | HasNetwork", up_to: str | int | None = None
-) -> "FreezeTable":
+def freeze(model: Network, up_to: str | int | None = None) -> "FreezeTable":
     """Freeze the pretrained part up to a block; everything after it becomes trainable.
 
     The flags are those of the layers, which a network and a model built on it share. A
@@ -64,9 +62,7 @@ def freeze(
     return _apply(parts, names[: last + 1], names[last + 1 :])
 
 
-def unfreeze(
-    model: "keras.Model | HasNetwork", from_block: str | int | None = None
-) -> "FreezeTable":
+def unfreeze(model: Network, from_block: str | int | None = None) -> "FreezeTable":
     """Make a block and all blocks after it trainable, except batch normalisation.
 
     Parameters

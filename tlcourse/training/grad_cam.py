@@ -10,13 +10,12 @@ from .. import validation
 from ..errors import UserInputError
 from ..features.compute import compute
 from ..features.engine import Pixels
+from ..features.pictures import Images
 from ..native import import_tensorflow
 from .classifiers import FineTuned, positions_among
 
 if TYPE_CHECKING:
     import keras
-
-    from ..features.pictures import Images
 
 BATCH = 8
 PREDICTED = -1  # in place of a class: the one with the highest score
@@ -24,7 +23,7 @@ PREDICTED = -1  # in place of a class: the one with the highest score
 
 def grad_cam(
     classifier: "FineTuned | keras.Model",
-    images: "Images",
+    images: Images,
     classes: ArrayLike | None = None,
     layer: str | None = None,
 ) -> np.ndarray:

@@ -5,46 +5,43 @@ Imported after TensorFlow has been started by `import_tensorflow`.
 
 import json
 import math
-import shutil
 import sys
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+from keras.callbacks import History
 
 from ..features.cache import CacheWarning
-from ..files import read_json, write_atomically
+from ..files import write_atomically
 from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 from .folded_norms import with_folded_norms
-
-if TYPE_CHECKING:
-    from .preparation import Settings
+from .preparation import Settings
 
 
 class Tail:
     """The blocks behind the cut with the head, compiled once for many trainings.
 
-    To trace a training step takes seconds. So what differs between trainings is kept in
-    variables, which a traced step reads: the learning rate, weight decay and dropout.
+    Tracing a step takes seconds, so it reads what differs from these variables.
     """
 
     def __init__(
         self, network: keras.Model, cut: str, head: keras.layers.Dense
     ) -> None:
-        names = ("first_rate", "rate", "warmup", "cosine", "weight_decay", "dropout")
         self._values = {
             name: keras.Variable(1.0, dtype="float32", trainable=False, name=name)
-            for name in names
+            for name in ("first_rate", "rate", "warmup", "cosine", "decay", "dropout")
         }
         self._dropout = AdjustableDropout(self._values["dropout"])
         outputs = head(self._dropout(network.output))
-        self._plain = keras.Model(network.get_layer(cut).output, outputs)
-        self.model = with_folded_norms(self._plain)
+        self.unfolded = keras.Model(network.get_layer(cut).output, outputs)
+        self.model = with_folded_norms(self.unfolded)
         self._head, self._initial = head, self.model.get_weights()
         schedule = keras.optimizers.schedules.CosineDecay(
             self._values["first_rate"],
@@ -52,22 +49,29 @@ class Tail:
             warmup_target=self._values["rate"],
             warmup_steps=self._values["warmup"],
         )
-        decay = self._values["weight_decay"]
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
-        optimizer.exclude_from_weight_decay(
-            [each for each in self.model.trainable_weights if not is_kernel(each)]
-        )
+        decay = self._values["decay"]
+        self._optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
+        trained = self.model.trainable_weights
+        others = [weight for weight in trained if not is_kernel(weight)]
+        self._optimizer.exclude_from_weight_decay(others)
+        self._optimizer.build(trained)
         self.model.compile(
-            optimizer,
+            self._optimizer,
             keras.losses.CategoricalCrossentropy(),
             weighted_metrics=["accuracy"],
             jit_compile=False,  # compiling would take longer than most trainings
         )
 
-    def reset(self, settings: "Settings", steps: int) -> None:
+    @property
+    def state(self) -> list[keras.Variable]:
+        """All that training changes, the optimizer's variables last."""
+        seed = self._dropout.seed_generator.state
+        return [*self.model.weights, seed, *self._optimizer.variables]
+
+    def reset(self, settings: Settings, steps: int) -> None:
         """Start again from the probe, with these settings, for so many steps."""
         self.model.set_weights(self._initial)
-        for variable in self.model.optimizer.variables:
+        for variable in self._optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
         self._dropout.seed_generator.state.assign([settings.seed, 0])
         warmup = max(1, steps // 12)
@@ -76,15 +80,11 @@ class Tail:
             "rate": settings.learning_rate,
             "warmup": warmup,
             "cosine": max(1, steps - warmup),
-            "weight_decay": settings.weight_decay,
+            "decay": settings.weight_decay,
             "dropout": settings.dropout,
         }
         for name, value in values.items():
             self._values[name].assign(value)
-
-    def weights(self) -> list[np.ndarray]:
-        """The weights in the order of the network's layers, as `assemble` takes them."""
-        return self._plain.get_weights()
 
     def scale_down_head(self) -> None:
         """Scale the weights of a probe down to those of a freshly initialised layer.
@@ -115,7 +115,7 @@ class AdjustableDropout(keras.layers.Layer):
         return keras.ops.where(kept, inputs / (1 - rate), 0.0)
 
 
-class BestEpoch(keras.callbacks.EarlyStopping):
+class BestEpoch(keras.callbacks.Callback):
     """Early stopping that ends with the weights of the best epoch.
 
     It has the highest validation accuracy and, of several, the lowest loss. Epoch 0 is
@@ -125,106 +125,82 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     def __init__(
         self, patience: int, probe: dict[str, float], weights: list[np.ndarray]
     ) -> None:
-        super().__init__(
-            "val_accuracy", patience=patience, mode="max", restore_best_weights=True
-        )
-        best = self.get_monitor_value(probe)
-        self.at_begin: dict[str, Any] = {"best": best, "best_weights": weights}
+        super().__init__()
+        self.patience = patience
+        self.value, self.epoch, self.weights = self._value(probe), 0, weights
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        super().on_train_begin(logs)
-        self.best_epoch = -1
-        for name, value in self.at_begin.items():
-            setattr(self, name, value)
+    def _value(self, logs: dict[str, float]) -> list[float]:
+        return [logs["val_accuracy"], -logs["val_loss"]]
 
-    def get_monitor_value(self, logs: dict[str, float]) -> tuple[float, float]:
-        return logs["val_accuracy"], -logs["val_loss"]
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        value = self._value(logs or {})
+        if value > self.value:
+            self.value, self.epoch = value, epoch + 1
+            self.weights = self.model.get_weights()
+        elif epoch and epoch + 1 - self.epoch >= self.patience:
+            self.model.stop_training = True
 
-    def _is_improvement(self, value: tuple, reference: tuple) -> bool:
-        return value > reference
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.model.set_weights(self.weights)
 
 
 class Backup(keras.callbacks.Callback):
-    """Backup of each epoch, so that a training that was killed goes on after it.
+    """A file after each epoch, so that a training that was killed goes on from there.
 
-    Keras' BackupAndRestore would keep neither the history nor the best weights. Here
-    `state.json` names the epochs whose files count. Training goes on without a backup
-    that cannot be read or written.
+    Keras' BackupAndRestore would keep neither the history nor the best weights.
     """
 
-    def __init__(self, folder: Path, best: BestEpoch | None) -> None:
+    def __init__(
+        self, file: Path, tail: Tail, history: History, best: BestEpoch | None
+    ) -> None:
         super().__init__()
-        self.folder, self.best = folder, best
-        self.history: dict[str, list[float]] = {}
+        self.file, self.tail, self.history, self.best = file, tail, history, best
         self.is_possible = True
 
-    def restore(self, model: keras.Model) -> int:
-        """Load the backup of this training, if any, and return its epochs."""
-        model.optimizer.build(model.trainable_variables)
+    def restore(self) -> int:
+        """Go on from the file, if there is a whole one, and return its epochs."""
         try:
-            saved = read_json(self.folder / "state.json")
-            done, best_epoch = saved["epochs"], saved["best_epoch"]
-            resumed: dict[str, Any] = {"wait": done - 1 - best_epoch}
-            if best_epoch >= 0:
-                model.load_weights(self._file(best_epoch))
-                resumed |= {"best": tuple(saved["best"]), "best_epoch": best_epoch}
-                resumed["best_weights"] = model.get_weights()
-            model.load_weights(self._file(done - 1))  # and the optimizer's state
-            self.history = saved["history"]
+            with np.load(self.file) as saved:
+                text, *arrays = (saved[name] for name in saved.files)
         except Exception:  # whatever damaged files raise
-            shutil.rmtree(self.folder, ignore_errors=True)
             return 0
+        self.history.history, best = json.loads(text.item())
+        for variable in self.tail.state:
+            variable.assign(arrays.pop(0))
         if self.best:
-            self.best.at_begin |= resumed
-        return done
-
-    def _file(self, epoch: int) -> Path:
-        return self.folder / f"{epoch}.weights.h5"
+            self.best.value, self.best.epoch = best
+            self.best.weights = arrays
+        return len(self.history.history["loss"])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
         if not self.is_possible:
             return
-        best_epoch = self.best.best_epoch if self.best else -1
-        state = {
-            "epochs": epoch + 1,
-            "history": self.history,
-            "best_epoch": best_epoch,
-            "best": self.best.best if self.best else None,
-        }
-        text = json.dumps(state).encode()
+        best = self.best and [self.best.value, self.best.epoch]
+        text = json.dumps([self.history.history, best])
+        arrays = [variable.numpy() for variable in self.tail.state]
+        arrays += self.best.weights if self.best else []
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.model.save_weights(self._file(epoch))
-            write_atomically(self.folder / "state.json", lambda file: file.write(text))
-            for file in self.folder.glob("*.weights.h5"):
-                if file not in (self._file(epoch), self._file(best_epoch)):
-                    file.unlink()
-        except (OSError, RuntimeError) as error:  # h5py raises both on a full disk
-            shutil.rmtree(self.folder, ignore_errors=True)
+            write_atomically(self.file, lambda file: np.savez(file, text, *arrays))
+        except OSError as error:
             self.is_possible = False
             warnings.warn(
-                f"The training cannot be backed up in {self.folder.parent} ({error}); "
-                "it goes on, and could not be resumed after an interruption.",
+                f"The training cannot be backed up in {self.file.parent} ({error}); it "
+                "goes on, and could not be resumed after an interruption.",
                 CacheWarning,
                 stacklevel=2,
             )
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self.file.unlink()
 
 
 class Progress(keras.callbacks.Callback):
-    """A live curve in a notebook, one line per epoch elsewhere.
-
-    `TQDM_DISABLE=1` turns it off, as it does progress bars.
-    """
+    """A live curve in a notebook, one line per epoch elsewhere; or `TQDM_DISABLE=1`."""
 
     def __init__(self, rows: str, probe: dict[str, float]) -> None:
         super().__init__()
         self.rows, self.probe = rows, probe
-        self._history: dict[str, list[float]] = {}
         self._chart: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -242,8 +218,6 @@ class Progress(keras.callbacks.Callback):
         text += f", {duration(seconds)}"
         if left := total - epoch - 1:
             text += f", {duration(left * seconds)} left"
-        for name, value in logs.items():
-            self._history.setdefault(name, []).append(value)
         if not in_notebook() or is_off():
             say(text)
             return
@@ -251,7 +225,7 @@ class Progress(keras.callbacks.Callback):
         from ..plots.figure import LiveFigure
 
         self._chart = self._chart or LiveFigure()
-        self._chart.show(training(self._history, text, total, self.probe))
+        self._chart.show(training(self.model.history.history, text, total, self.probe))
 
 
 def say(text: str) -> None:
@@ -263,10 +237,7 @@ def say(text: str) -> None:
 def assemble(
     network: keras.Model, cut: str, weights: Sequence[np.ndarray], dropout: float
 ) -> keras.Model:
-    """A network of its own, from the input to probabilities.
-
-    `weights` are those of a `Tail` behind the layer `cut`.
-    """
+    """A network of its own, from pixels on; `weights` are those of `Tail.unfolded`."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     # Layers within layers, as attention has them, do not keep their flags in a clone.

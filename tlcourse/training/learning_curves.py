@@ -79,17 +79,10 @@ class LearningCurve:
         found = []
         pairs = zip(self._points_of(method), self._points_of(baseline), strict=True)
         for point, other in pairs:
-            if len(point.accuracies) != len(other.accuracies):
-                raise UserInputError(
-                    f"{method} has {len(point.accuracies)} accuracies with {point.rows} "
-                    f"labels, {baseline} {len(other.accuracies)}; to be paired, both "
-                    "need one for each split."
-                )
             gains = np.subtract(point.accuracies, other.accuracies)
-            error = (
-                gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
-            )
-            found.append((point.rows, float(gains.mean()), float(error)))
+            sd = gains.std(ddof=1) if len(gains) > 1 else np.nan
+            error = float(sd / np.sqrt(len(gains)))
+            found.append((point.rows, float(gains.mean()), error))
         return found
 
     def _points_of(self, method: str) -> list[Point]:
@@ -211,7 +204,7 @@ def _functions(
     """Method → function (split, seed) → accuracy and seconds."""
     if not isinstance(methods, Mapping):
         names = (methods,) if isinstance(methods, str) else validation.elements(methods)
-        methods = {name: name for name in names}
+        methods = dict(zip(names, names, strict=True))
     functions: dict[str, Callable] = {}
     for name, method in methods.items():
         if callable(method):

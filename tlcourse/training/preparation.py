@@ -1,6 +1,7 @@
 """Training the blocks behind the cut with Keras' `fit`, and what comes of it."""
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
 from importlib import metadata
@@ -12,7 +13,6 @@ import numpy as np
 
 from .. import validation
 from ..features.cache import limit
-from ..features.text import Ragged
 from ..folders import make_cache_folder
 from ..models.blocks import is_kernel
 from ..models.text import PretrainedTextModel
@@ -104,7 +104,7 @@ class Preparation:
         self, settings: Settings, resume: bool = False, verbose: bool = False
     ) -> FineTuned:
         """As `run`; with backups on disk of each epoch, and with progress."""
-        from .keras_fit import Backup, BestEpoch, Progress, assemble, say
+        from .keras_fit import Backup, BestEpoch, History, Progress, assemble, say
 
         started = time.perf_counter()
         training, held, tail = self.training, self.validation, self._tail
@@ -112,34 +112,30 @@ class Preparation:
         steps = len(training) // min(settings.batch_size, len(training))
         tail.reset(settings, steps * settings.epochs)
         before = tail.model.get_weights()
-        probe, best, backup, held_out, callbacks = {}, None, None, None, []
+        probe, best, held_out, callbacks = {}, None, None, []
         if len(held):
             held_out = held.in_order(label_smoothing=smoothing)
             result = tail.model.evaluate(held_out, verbose=0, return_dict=True)
             probe = {f"val_{name}": value for name, value in result.items()}
             callbacks.append(best := BestEpoch(settings.patience, probe, before))
         tail.scale_down_head()
+        callbacks.append(kept := History())
         done = 0
-        if resume and (folder := self._backup_folder(settings)):
-            callbacks.append(backup := Backup(folder, best))
-            done = backup.restore(tail.model)
-            if not done:  # a damaged backup may have been read in part
-                tail.reset(settings, steps * settings.epochs)
-                tail.scale_down_head()
-        had_stopped = best and best.at_begin.get("wait", 0) >= settings.patience
+        if resume and (file := self._backup_file(settings)):
+            callbacks.append(backup := Backup(file, tail, kept, best))
+            done = backup.restore()
         if verbose:
             callbacks.append(Progress(self._rows, probe))
-        history = tail.model.fit(
+        tail.model.fit(
             training.training_set(settings.batch_size, settings.seed, smoothing),
             epochs=settings.epochs,
-            initial_epoch=settings.epochs if had_stopped else done,
+            initial_epoch=done,
             validation_data=held_out,
             callbacks=callbacks,
             shuffle=False,  # a new order is part of the data set
             verbose=0,
-        ).history
-        if backup:
-            history = backup.history
+        )
+        history = kept.history
         moved, changed = self._compare(before)
         if verbose and (warning := about_distance(moved)):
             say(f"Warning: {warning}")
@@ -150,12 +146,12 @@ class Preparation:
             "settings": asdict(settings),
             "seconds": self.seconds | {"training": time.perf_counter() - started},
             "probe": probe,
-            "best_epoch": best.best_epoch + 1 if best else len(history["loss"]),
+            "best_epoch": best.epoch if best else len(history["loss"]),
             "resumed_after": done,
             "moved": moved,
             "changed": changed,
         }
-        weights = tail.weights()
+        weights = tail.unfolded.get_weights()
         return FineTuned(
             partial(assemble, self.network, self.cut, weights, settings.dropout),
             self.classes,
@@ -172,24 +168,18 @@ class Preparation:
 
         return Tail(self.network, self.cut, self.probe.as_head())
 
-    def _backup_folder(self, settings: Settings) -> Path | None:
-        """A folder in the cache for this very training; None where there is none."""
-        if not limit():
-            return None
+    def _backup_file(self, settings: Settings) -> Path | None:
+        """A file in the cache for this very training; None where there is no cache."""
         versions = [metadata.version(name) for name in ("keras", "numpy")]
         about: list[Any] = [self.model.name, self.first_block, self.augmentations]
         about += [asdict(settings), versions, self.probe.kernel_and_bias()]
         for part in (self.training, self.validation):
-            inputs: Any = part.activations
-            if isinstance(inputs, Ragged):
-                inputs = inputs.values, inputs.lengths
-            about += [inputs, *part.rows]
-        try:
-            folder = make_cache_folder("training")
-        except OSError:
-            return None
-        folder /= f"{self.model.name}-{joblib.hash(about, coerce_mmap=True)}"
-        return None if folder.is_symlink() else folder
+            about += [part.activations, *part.rows]
+        with suppress(OSError):
+            if limit():
+                name = f"{self.model.name}-{joblib.hash(about, coerce_mmap=True)}.npz"
+                return make_cache_folder("training") / name
+        return None
 
     def _compare(self, before: list[np.ndarray]) -> tuple[dict[str, float], list[str]]:
         """How far each block's kernels have moved, and which weights have changed."""

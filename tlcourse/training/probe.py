@@ -40,8 +40,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         Inverse regularisation strength, as in scikit-learn. Of several values the one
         with the best log-likelihood in stratified cross-validation is used, tried from
         the smallest on until it falls: up to five folds, as many as the rarest class
-        has labels. With one label per class
-        `DEFAULT_C` is used.
+        has labels. With one label per class `DEFAULT_C` is used.
     common_scale : bool
         Divide all features by one number instead of each by its own. A little less
         accurate, and the better initialisation for fine-tuning: no feature that hardly
@@ -226,10 +225,7 @@ def _cross_validate(
     candidates: list[float],
     folding: StratifiedKFold,
 ) -> tuple[float, float]:
-    """The C with the best log-likelihood on held-out folds, and the accuracy there.
-
-    Each fit starts from the one before, and the search ends once the likelihood falls.
-    """
+    """The C with the best log-likelihood on held-out folds, and the accuracy there."""
     splits = list(folding.split(X, targets))
     fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
     best = (-np.inf, DEFAULT_C, 0.0)
@@ -242,7 +238,7 @@ def _cross_validate(
             of_label = probability[np.arange(len(test)), targets[test]]
             likelihood += np.sum(weights[test] * np.log(of_label + 1e-12))
             right += np.sum(weights[test] * (probability.argmax(1) == targets[test]))
-        if likelihood < best[0]:
+        if likelihood < best[0]:  # of larger ones it falls further
             break
         best = (likelihood, C, right / weights.sum())
     return best[1], float(best[2])
