@@ -36,7 +36,7 @@ def load_words() -> Dataset:
     files = [bundled_file("words", row["file"], row["sha256"]) for row in rows]
     voices = np.array([row["voice"] for row in rows])
     words = list(dict.fromkeys(row["word"] for row in rows))
-    labels = [words.index(row["word"]) for row in rows]
+    labels = np.array([words.index(row["word"]) for row in rows])
     split = np.where(voices == "Carlo", 0, 2)
     return from_arrays("words", split, _paths(files), labels, words, groups=voices)
 
@@ -54,10 +54,11 @@ def load_spoken_digits() -> Dataset:
         )
     files = sorted(path for path in folder.glob("*/*.wav") if _voice(path))
     voices = np.array([_voice(path) for path in files])
-    labels = [int(path.name[0]) for path in files]
+    labels = np.array([int(path.name[0]) for path in files])
     split = np.select([voices == VALIDATION, voices == TEST], [1, 2], 0)
-    columns = (split, _paths(files), labels, DIGITS)
-    return from_arrays(DIGITS_FOLDER, *columns, groups=voices)
+    return from_arrays(
+        DIGITS_FOLDER, split, _paths(files), labels, DIGITS, groups=voices
+    )
 
 
 def digits_folder() -> Path | None:
@@ -91,10 +92,10 @@ def _unpack(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as opened:
         for member in opened:
             path = Path(member.name)
-            if member.isfile() and (voice := _voice(path)):
+            packed = opened.extractfile(member) if member.isfile() else None
+            if packed and (voice := _voice(path)):
                 (folder / voice).mkdir(exist_ok=True)
-                with opened.extractfile(member) as packed:
-                    (folder / voice / path.name).write_bytes(packed.read())
+                (folder / voice / path.name).write_bytes(packed.read())
 
 
 def _voice(path: Path) -> str:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,7 @@ DYNAMIC_RANGE = 80.0  # dB below the loudest; what is quieter is raised to it
 RATES = (4_000, 192_000)  # Hz that are resampled; telephones have 8,000
 LONGEST = 600  # seconds
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
+FRONT_END = 1  # version; part of the cache's key
 CHUNK = 64  # recordings that are read, looked up, computed and kept together
 
 
@@ -142,7 +143,7 @@ def _resample(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def as_waveforms(
-    recordings: Recordings, sample_rate: int | None = None
+    recordings: Any, sample_rate: int | None = None
 ) -> tuple[Iterable[np.ndarray], int]:
     """Whatever holds recordings → waveforms, read one at a time, and their number.
 
@@ -164,7 +165,7 @@ def as_waveforms(
         )
     names = [f"recording {row}" for row in range(len(each))]
 
-    def read(item: object, name: str) -> np.ndarray:
+    def read(item: Any, name: str) -> np.ndarray:
         if isinstance(item, str | PathLike):
             return read_audio(item)
         if sample_rate is None:
@@ -215,7 +216,9 @@ def mel_filters() -> np.ndarray:
     rising = (frequencies - hertz[:-2]) / np.diff(hertz)[:-1]
     falling = (hertz[2:] - frequencies) / np.diff(hertz)[1:]
     triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return triangles * 2.0 / (hertz[2:] - hertz[:-2])
+    filters = triangles * 2.0 / (hertz[2:] - hertz[:-2])
+    filters.setflags(write=False)
+    return filters
 
 
 @lru_cache(maxsize=1)
@@ -240,12 +243,13 @@ def recording_features(
     waveforms, total = as_waveforms(recordings, sample_rate)
     shape = engine.output_shape
     result = RowCollector(shape, np.float32)
+    file = cache_file(name, engine.key, shape, FRONT_END)
 
     def run(batch: list[Item]) -> list[np.ndarray]:
         return [engine.run(prepare(item.content)[np.newaxis])[0] for item in batch]
 
     with (
-        RowCache(cache_file(name, engine.key, shape), shape, np.float32) as cache,
+        RowCache(file, shape, np.float32) as cache,
         ThreadPoolExecutor(workers()) as pool,
         progress_bar(
             total=total, desc="Extracting features", unit=" recordings"
