@@ -310,11 +310,22 @@ def random_weights():
             keras.layers.GlobalAveragePooling2D(),
         ]
     )
+
+    def clone(factor=1.0):
+        """New weights, times a factor."""
+        network = keras.models.clone_model(pretrained)
+        for weight in network.trainable_weights:
+            weight.assign(factor * weight)
+        inputs = keras.Input((224, 224, 3))
+        return keras.Model(inputs, network(inputs, training=False))
+
     return (), {
-        "right": lambda: keras.models.clone_model(pretrained),
+        "right": clone,
         "shape": dense(6),
         "pretrained": pretrained,
         "another network": other,
+        "not finite": lambda: clone(factor=np.nan),
+        "all alike": lambda: clone(factor=0),
         UNREADABLE: [("base", "keras.Model"), (0.4, "keras.Model")],
     }
 
@@ -350,8 +361,18 @@ def number_of_weights():
     }
 
 
+def shuffled(labels):
+    return np.random.default_rng(0).permutation(labels)
+
+
 def five_steps(
-    frozen=True, units=1, size=224, trained=True, pretrained=True, activation="sigmoid"
+    frozen=True,
+    units=1,
+    size=224,
+    pretrained=True,
+    activation="sigmoid",
+    labels=np.asarray,
+    part="train",
 ):
     """A network as exercise 4.2 asks for it, or with one step done wrong."""
     import keras
@@ -366,9 +387,10 @@ def five_steps(
     x = base(keras.layers.Resizing(224, 224)(inputs), training=False)
     head = keras.layers.Dense(units, activation=activation, kernel_initializer="zeros")
     network = keras.Model(inputs, head(x))
-    if trained and units == 1:
-        train = solar.train.sample(60)
-        regression = LogisticRegression(C=1e-3).fit(features(train), train.labels)
+    if units == 1:
+        train = getattr(solar, part).sample(60)
+        weak = LogisticRegression(C=1e-3 if part == "train" else 1e3, max_iter=1000)
+        regression = weak.fit(features(train), labels(train.labels))
         head.set_weights([regression.coef_.T, regression.intercept_])
     return network
 
@@ -388,7 +410,10 @@ def five_steps_in_keras():
         "another network": lambda: five_steps(pretrained=False),
         "not frozen": lambda: five_steps(frozen=False),
         "no probability": lambda: five_steps(activation=None),
-        "untrained": lambda: five_steps(trained=False),
+        "constant": lambda: five_steps(activation="softmax"),
+        "exchanged": lambda: five_steps(labels=lambda true: 1 - true),
+        "untrained": lambda: five_steps(labels=shuffled),
+        "seen": lambda: five_steps(part="validation"),
         UNREADABLE: [
             ("my_network", "keras.Model"),
             (0.8, "keras.Model"),
@@ -404,6 +429,17 @@ def dense(*units, width=1280):
     return keras.Sequential([keras.Input((width,)), *layers])
 
 
+def dropout_head(rate=0.5):
+    """A head of two layers; the first and the dropout are a network of their own."""
+    import keras
+
+    hidden = keras.Sequential(
+        [keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(rate)]
+    )
+    output = keras.layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([keras.Input((1280,)), hidden, output])
+
+
 @example("4.3")
 def dropout():
     before = SimpleNamespace(history={"val_loss": [0.9, 0.6, 0.8]})
@@ -413,6 +449,9 @@ def dropout():
         "epochs": {"val_loss": [0.9]},
         "same": before,
         "no dropout": lambda: SimpleNamespace(history=with_dropout, model=dense(1)),
+        "other data": lambda: SimpleNamespace(
+            history={"val_loss": [9.0, 8.0, 7.0]}, model=dropout_head()
+        ),
         UNREADABLE: [
             ({"loss": [0.9, 0.7, 0.5]}, "validation_data"),
             ({"val_loss": [np.nan] * 3}, "validation_data"),
@@ -471,11 +510,11 @@ def one_block():
     before = tl.checks.snapshot(network)
     weights = [each.numpy() for each in network.weights]
 
-    def trained(layers, steps=1):
+    def trained(layers, steps=1, change=0.01):
         for variable, old in zip(network.weights, weights, strict=True):
             name = variable.path.split("/")[-2]
             changed = name.startswith(layers) and "_bn" not in name
-            variable.assign(old + (0.01 if changed else 0))
+            variable.assign(old + (change if changed else 0))
         network.compile(keras.optimizers.Adam(), "binary_crossentropy")
         network.optimizer.iterations.assign(steps)
         return network
@@ -485,6 +524,7 @@ def one_block():
         "right": lambda: trained(both),
         "changed": lambda: trained(("new_head",)),
         "no step": lambda: trained(both, steps=0),
+        "not finite": lambda: trained(both, change=np.nan),
         UNREADABLE: [
             (network.name, "after it was trained"),
             (With(network, (None,)), "`snapshot`"),

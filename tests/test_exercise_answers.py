@@ -1,5 +1,8 @@
 """Every row of an exercise's table has an answer, and no odd answer is right."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from answers import ODD
@@ -104,3 +107,37 @@ def test_a_colleague_of_8_1_has_one_mistake_which_frozen_report_names():
         (warning,) = tl.checks.frozen_report(colleagues[name]).warnings
         assert word in warning
     assert not tl.checks.frozen_report(colleagues["Ben"]).warnings
+
+
+def test_five_neighbours_of_3_1_may_decide_a_tie_by_the_nearest():
+    from exercise_examples import averages
+
+    stamps = tl.load_dataset("stamps")
+    train, test = (
+        features / np.linalg.norm(features, axis=1)[:, None]
+        for features in averages("head")
+    )
+    labels = stamps.train.labels[np.argsort(-(test @ train.T), axis=1)[:, :5]]
+    votes = [Counter(row.tolist()).most_common(1)[0][0] for row in labels]
+    accuracy = np.mean(votes == stamps.test.labels)
+    assert tl.check("3.1", accuracy).state == "right"
+
+
+def test_an_extractor_of_3_2_with_slightly_changed_pretrained_weights_is_not_random():
+    network = tl.load_pretrained_model().copy_network()
+    network.set_weights([1.01 * weight for weight in network.get_weights()])
+    verdict = tl.check("3.2", network)
+    assert verdict.state == "not yet" and "close to them" in verdict.reason
+
+
+@pytest.mark.parametrize(("rate", "state"), [(0.5, "right"), (0, "not yet")])
+def test_dropout_of_4_3_may_be_inside_a_nested_network_and_has_a_rate(rate, state):
+    from exercise_examples import dropout_head, features
+
+    network = dropout_head(rate)
+    cells = tl.load_dataset("solar").validation.sample(per_class=30)
+    network.compile(loss="binary_crossentropy")
+    loss = network.evaluate(features(cells), cells.labels, verbose=0)
+    history = SimpleNamespace(history={"val_loss": [0.9, loss]}, model=network)
+    verdict = tl.check("4.3", history, SimpleNamespace(history={"val_loss": [0.8, 1]}))
+    assert verdict.state == state, verdict
