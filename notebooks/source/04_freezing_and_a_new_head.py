@@ -156,7 +156,7 @@ def what_changed(network, *data):
 
 
 # %%
-few_images, few_labels = train_images[:16], train_labels[:16]
+few_images, few_labels = train_images[::6], train_labels[::6]  # some of each class
 what_changed(model, few_images, few_labels)
 
 # %% [markdown]
