@@ -1006,14 +1006,14 @@ def numbers_of_the_record():
     exported = SimpleNamespace(record={"test": test})
 
     def answer(found, above):
-        return {"defective found": found, "above guessing": above}
+        return {"defective found": found, "above baseline": above}
 
     return (exported,), {
         "right": answer(0.6, 0.1),
         "functional": answer(28 / 30, 0.1),
         "otherwise": answer(0.5, 0.1),
         UNREADABLE: [
-            (answer(0.6, None), "No value yet for 'above guessing'"),
+            (answer(0.6, None), "No value yet for 'above baseline'"),
             (answer(0.6, 10), "percentage"),
         ],
     }

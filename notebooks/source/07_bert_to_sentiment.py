@@ -20,8 +20,11 @@
 #
 # ## What a network reads
 #
-# *MiniLM* is a small BERT: six layers, and 384 numbers for each token. It was trained on a billion pairs of English
-# sentences from the internet that belong together, so that sentences of similar meaning get similar embeddings.
+# *MiniLM* is a small BERT, a **transformer** of six layers with 384 numbers for each token. It has three trainings behind
+# it. A large BERT was pretrained by *masked language modelling*: guess the words that were hidden in a text. MiniLM was
+# then *distilled* from such a network: trained to imitate it with fewer layers. At last it was tuned *contrastively* on a
+# billion pairs of English sentences from the internet that belong together, so that sentences of similar meaning get
+# similar embeddings (Sentence-BERT). Below, "frozen BERT" means this network.
 
 # %%
 import numpy as np
@@ -336,9 +339,9 @@ tl.show.bars(words, effect, "how much the word adds to the probability of praise
 
 # %% [markdown]
 # In the map of attention every token takes most from `[CLS]`, whatever the token is. This may be where tokens look when
-# there is nothing to take. The bars show something else. When we ran this, one word, *thin*, decided nearly everything,
-# and *save* next to nothing. From two hundred sentences the network has learned which words are negative, but in this
-# sentence it does not use the "but". It is right more often than the other methods all the same.
+# there is nothing to take. The bars show something else: when we ran this, leaving out *thin* changed the answer most.
+# Look where *but* and *save* stand on your machine. One sentence shows what this network did with it, and not how it
+# reads in general.
 #
 # ## Exercises
 #
@@ -381,7 +384,7 @@ nearest_review = training.sentences[np.argmax(rows @ asked / np.linalg.norm(rows
 tl.check("7.2", nearest_review, model, training)
 
 # %% [markdown]
-# ### Exercise 7.3: better than guessing?
+# ### Exercise 7.3: better than the majority class?
 #
 # Your `probe` was trained on films. Find its accuracy on the test set of the tweets, and compare it with the
 # majority-class baseline: the accuracy of a classifier that always answers the more frequent class.
@@ -406,7 +409,8 @@ tl.check("7.3", on_tweets, model, probe)
 #   similar meaning get similar embeddings, and that is enough to answer some questions without any training.
 # - With few labels a frozen BERT is far ahead of methods without pretraining. With thousands, the bag of words
 #   overtakes it: frozen features suit the task of the pretraining, and MiniLM's task was about subjects.
-# - Fine-tuning changes the features, and is ahead at every number of labels that is more than a handful.
+# - Fine-tuning changes the features. With a hundred labels of each class, and with all, it was ahead of the frozen network;
+#   with five and with twenty the two were within one standard deviation of each other.
 # - A classifier that is good in its own domain may be worse than the majority-class baseline in another, without any
 #   warning. Compare with this baseline, and label a few sentences of the new domain.
 # - Features that were fine-tuned on one domain can be the best start for another, even where the classifier failed.

@@ -389,7 +389,7 @@ tl.check("11.2", in_both, theirs)
 # Stuck? `tl.check.hint("11.3")` in a cell of its own gives the first of three hints.
 
 # %%
-read = {"defective found": None, "above guessing": None}  # replace both None
+read = {"defective found": None, "above baseline": None}  # replace both None
 
 tl.check("11.3", read, exported)
 
@@ -397,7 +397,7 @@ tl.check("11.3", read, exported)
 # Solution: click to open
 defective = test["classes"]["defective"]
 read["defective found"] = defective["right"] / defective["pictures"]
-read["above guessing"] = test["accuracy"] - test["baseline"]
+read["above baseline"] = test["accuracy"] - test["baseline"]
 tl.check("11.3", read, exported)
 
 # %% [markdown]

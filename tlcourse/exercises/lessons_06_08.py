@@ -131,8 +131,10 @@ def better_than_chance(answer, model, probe):
     films = tl.load_dataset("reviews", domain="films").test
     right, positive = accuracy(tweets), np.mean(tweets.labels)
     majority = max(positive, 1 - positive)
-    better = "better than" if right > majority else "no better than"
-    details = {"probe": right, "majority": majority, "better": better}
+    error = np.sqrt(right * (1 - right) / len(tweets))
+    judged = "inside the noise" if abs(right - majority) < 2 * error else "larger"
+    details = {"probe": right, "majority": majority, "tweets": len(tweets)}
+    details |= {"error": error, "judged": judged}
     yield "right", {PROBE: right, ALWAYS: majority}, details
     yield "exchanged", {PROBE: majority, ALWAYS: right}
     yield "films", near(answer[PROBE], accuracy(films))

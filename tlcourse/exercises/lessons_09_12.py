@@ -189,7 +189,7 @@ def two_stacks(answer, wide, validation_wide):
 
 ACCURACY, HALF_WIDTH = 0.9, 0.02  # and how precisely it is to be known
 FEWEST, MOST = 0.99, 1.05  # of the pictures needed: rounded, or a few more
-FOUND, ABOVE = "defective found", "above guessing"
+FOUND, ABOVE = "defective found", "above baseline"
 
 
 def needed(half_width, errors=1.96):
