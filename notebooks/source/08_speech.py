@@ -156,8 +156,8 @@ for row in wrong[:10]:
     print(f"{words.class_names[row]:16} was taken for {words.class_names[answers[row]]}")
 
 # %% [markdown]
-# Say the pairs aloud: many differ in one syllable. The network averages over the whole word, so the order of distant
-# syllables is lost.
+# Say the pairs aloud: many share syllables, and the long ones differ in one only. The network averages over the whole
+# word, so a syllable that differs is a small part of the average.
 #
 # ## A new voice is a domain shift
 #
@@ -268,7 +268,7 @@ keras.utils.set_random_seed(0)
 base = model.copy_network()
 cut = base.get_layer("block4_pool").output
 frozen, last_block = keras.Model(base.input, cut), keras.Model(cut, base.output)
-cut_train, cut_test = frozen.predict(x_train, verbose=0), frozen.predict(x_test, verbose=0)
+cut_train, cut_test = (frozen.predict(x, batch_size=4, verbose=0) for x in (x_train, x_test))
 
 # %%
 head = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Dense(86, activation="softmax")])
@@ -279,7 +279,7 @@ print(f"Head on the frozen network: {only_head:.0%} of Paola's 86 words")
 
 # %%
 head.layers[0].trainable = False  # batch normalization keeps its statistics
-network = keras.Model(cut, head(last_block.output, training=False))
+network = keras.Model(cut, head(base.output, training=False))
 network.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
 network.fit(cut_train, y_train, batch_size=32, epochs=10, verbose=0)
 _, fine_tuned = network.evaluate(cut_test, np.arange(86), verbose=0)
@@ -375,7 +375,7 @@ base = model.copy_network()
 unit_length = keras.layers.UnitNormalization()(base.output)
 compare = keras.layers.Dense(86, activation="softmax", use_bias=False)
 my_network = keras.Model(base.input, compare(unit_length))
-carlo_unit = base.predict(inputs_of(waveforms), verbose=0)
+carlo_unit = base.predict(inputs_of(waveforms), batch_size=4, verbose=0)
 carlo_unit /= np.linalg.norm(carlo_unit, axis=1, keepdims=True)
 compare.set_weights([20 * carlo_unit.T])  # 20: so that the softmax is not flat
 tl.check("8.3", my_network, x_test)

@@ -32,6 +32,7 @@ BANDS, LOWEST, HIGHEST = 32, 60.0, 3800.0  # mel bands, between these Hz
 DYNAMIC_RANGE = 80.0  # dB below the loudest; what is quieter is raised to it
 RATES = (4_000, 192_000)  # Hz that are resampled; telephones have 8,000
 LONGEST = 600  # seconds
+LOUDEST = 2.0  # values somewhat beyond 1 are clipped, larger ones are another scale
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
 FRONT_END = 1  # version; part of the cache's key
 CHUNK = 64  # recordings that are read, looked up, computed and kept together
@@ -90,7 +91,8 @@ def as_waveform(
     Parameters
     ----------
     samples : array of shape (samples,) or (samples, channels)
-        Floats in [-1, 1], or signed integers of 16 or 32 bits.
+        Floats in [-1, 1] (values up to 2 are clipped), or signed integers of 16 or 32
+        bits.
     sample_rate : int
         Samples per second, 4,000 to 192,000.
     name : str
@@ -103,7 +105,7 @@ def as_waveform(
     Raises
     ------
     UserInputError
-        Another shape or type, values outside [-1, 1], not finite, silent, or longer
+        Another shape or type, values of another scale, not finite, silent, or longer
         than ten minutes.
     """
     rate = validation.whole_number("sample_rate", sample_rate, *RATES)
@@ -122,7 +124,7 @@ def as_waveform(
     _check_length(len(array), rate, name)
     if array.dtype.kind == "i":
         array = array / -float(np.iinfo(array.dtype).min)
-    if not np.isfinite(array).all() or np.abs(array).max() > 1.001:
+    if not np.isfinite(array).all() or np.abs(array).max() > LOUDEST:
         raise UserInputError(
             f"{name} has values outside [-1, 1], or not finite ones; expected floats in "
             "[-1, 1]. Divide 16-bit values by 32768."
