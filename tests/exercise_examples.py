@@ -712,6 +712,8 @@ def number_of_frames():
         "one less": right - 1,
         "no overlap": 200,
         "frame length": 62,
+        "with silence": right + 100,
+        "window": right + 1,
         "otherwise": 7,
         UNREADABLE: [("many", "whole number"), (1.5, "whole number")],
     }
@@ -776,6 +778,7 @@ def spectrogram_to_word():
     half = np.where(np.arange(86)[:, None] < 40, unit[0], np.roll(unit[0], 1, axis=0))
     return (inputs[1],), {
         "right": network(unit[0]),
+        "input": keras.Sequential([keras.Input((96,)), keras.layers.Dense(86)]),
         "shape": base,
         "probabilities": network(unit[0], activation=None),
         "leak": network(unit[1]),

@@ -308,6 +308,7 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # - **learning-rate schedule**: how the learning rate changes in the course of training. **Warm-up**: it rises at first.
 # - **learning curve**: accuracy by the number of labels; also loss or accuracy by epoch.
 # - **linear probe**: a logistic regression on frozen features, standardised and L2-regularised.
+# - **log-mel spectrogram**: how loud a sound is in each band of pitches, in decibels, at each moment: sound as a picture.
 # - **overfitting**: the training set is fitted better and better, and new data worse.
 # - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several
 #   measurements may be off by chance.
