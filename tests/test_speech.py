@@ -62,9 +62,10 @@ def test_features_follow_changed_weights(words):
 
 
 def test_a_copy_is_trained_without_changing_the_network(model):
-    copy = model.copy_network()
+    before, copy = model.network.get_weights(), model.copy_network()
     copy.set_weights([0 * weight for weight in copy.get_weights()])
-    assert any(np.any(weight) for weight in model.network.get_weights())
+    for one, other in zip(model.network.get_weights(), before, strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_the_conversion_agreed_with_the_original_when_it_was_built():
@@ -126,6 +127,10 @@ def test_integers_are_scaled(dtype):
         (np.zeros((2, 2, 2)), RATE, "expected samples"),
         (np.array([]), RATE, "expected samples"),
         (np.array(["a"]), RATE, "expected samples"),
+        ([[0.1], [0.1, 0.2]], RATE, "expected samples"),
+        (np.arange(RATE), RATE, "expected samples"),  # 64 bits
+        (tone().astype(np.float16).view(np.int8), RATE, "expected samples"),
+        (tone(48_000, hertz=20_000), 48_000, "silent"),
         (np.broadcast_to(np.float32(0.1), 601 * RATE), RATE, "10 minutes"),
     ],
 )
@@ -141,6 +146,9 @@ def test_what_is_no_recording_gets_a_sentence(samples, rate, words_of_the_messag
         (7, "expected paths"),
         ("missing.wav", "no file"),
         ([tone()], "sample_rate"),
+        ([b"sound"], "expected a path"),
+        ([0.1, 0.2], "np.array"),
+        (np.zeros((2, RATE)), "sample_rate"),
     ],
 )
 def test_extract_features_says_what_it_expects(model, recordings, words_of_the_message):
@@ -153,6 +161,29 @@ def test_a_file_that_is_no_recording_gets_a_sentence(tmp_path):
     path.write_text("no sound")
     with pytest.raises(UserInputError, match="no recording that can be read"):
         tl.audio.read_audio(path)
+
+
+def test_an_array_with_channels_is_one_recording(model):
+    stereo = np.stack([tone(), tone()], axis=1)
+    one = model.extract_features(stereo, RATE, cache=False)
+    assert one == pytest.approx(model.extract_features(tone(), RATE, cache=False))
+    with pytest.raises(UserInputError, match="Transpose"):
+        model.extract_features(stereo.T, RATE)
+
+
+@pytest.mark.parametrize(
+    "waveform", [np.zeros(100), np.zeros((RATE, 2)), np.zeros(RATE, np.int16)]
+)
+def test_a_log_mel_spectrogram_of_something_else_is_refused(waveform):
+    with pytest.raises(UserInputError, match="expected floats"):
+        tl.audio.log_mel(waveform)
+
+
+def test_features_are_computed_once(model, monkeypatch, tmp_path):
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    first = model.extract_features(tone(), RATE)
+    monkeypatch.setattr(type(model), "spectrogram", None)  # would fail
+    assert np.array_equal(model.extract_features(tone(), RATE), first)
 
 
 def test_very_short_recordings_have_features(model):
@@ -172,7 +203,8 @@ def test_int8_and_input_size_are_refused():
 def test_words_are_split_by_voice(words):
     assert len(words.train) == len(words.test) == len(words.class_names) == 86
     assert set(words.train.groups) == {"Carlo"} and set(words.test.groups) == {"Paola"}
-    assert words.train.kind == "recordings"
+    assert words.train.kind == words.validation.kind == "recordings"
+    assert words.train_and_validation.kind == "recordings"
     with pytest.raises(UserInputError, match="recordings"):
         words.train.images  # noqa: B018
 

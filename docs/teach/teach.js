@@ -27,12 +27,12 @@ worker.onmessage = ({ data: { value, error } }) => {
 };
 worker.onerror = () => waiting.splice(0).forEach((call) => call.reject(Error("It did not start.")));
 say("Loading the frozen network (15 MB, once) …");
-const ready = ask("load");
-ready.then(update, () => complain("The network could not be loaded. Check the connection, and reload the page."));
+const [ready, NOT_LOADED] = [ask("load"), "The network could not be loaded. Check the connection, and reload the page."];
+ready.then(update, () => complain(NOT_LOADED));
 
 /** A file with its features; nothing, and a sentence, if it is no picture. */
 async function read(file) {
-  await ready;
+  if (!(await ready.then(() => true, () => false))) return complain(NOT_LOADED);
   const start = performance.now();
   try {
     const features = await ask("features", file);

@@ -83,6 +83,11 @@ def _checked_entries(opened: zipfile.ZipFile, source: Path) -> list[zipfile.ZipI
             )
         if not entry.is_dir() and "__MACOSX" not in path.parts:
             entries.append(entry)
+    names = [entry.filename.casefold() for entry in entries]
+    if len(set(names)) < len(names):
+        raise UserInputError(
+            f"{source} holds two files of one name. Zip the folder again."
+        )
     size = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_FILES or size > MAX_BYTES:
         raise UserInputError(

@@ -32,6 +32,9 @@ class Split:
         Text: what each row comes from, such as its font or the kind of solar cell.
     ratings : ndarray of shape (n,), optional
         float32, the mean rating that a label was made of.
+    kind : str
+        What each row is: "pictures", "sentences" or "recordings"; by default as the
+        inputs look.
 
     Raises
     ------
@@ -54,8 +57,10 @@ class Split:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
     ratings: np.ndarray | None = None
+    kind: str = ""
 
     def __post_init__(self) -> None:
+        self.kind = self.kind or _kind_of(self.inputs)
         self.labels = np.asarray(self.labels, dtype=np.int64)
         if len(self.inputs) != len(self.labels):
             raise UserInputError(
@@ -69,17 +74,6 @@ class Split:
     def __repr__(self) -> str:
         classes = len(self.class_names)
         return f"<split: {len(self):,} {self.kind} of {classes} classes>"
-
-    @property
-    def kind(self) -> str:
-        """What each row is: "pictures", "sentences" or "recordings"."""
-        if (
-            not isinstance(self.inputs, np.ndarray)
-            or self.inputs.dtype.kind not in "OU"
-        ):
-            return "pictures"
-        is_path = len(self.inputs) and isinstance(self.inputs[0], Path)
-        return "recordings" if is_path else "sentences"
 
     @property
     def images(self) -> np.ndarray | Pictures:
@@ -97,7 +91,7 @@ class Split:
         return self._inputs_of("recordings")
 
     def _inputs_of(self, kind: str) -> Any:
-        if len(self) and self.kind != kind:
+        if self.kind != kind:
             own = "images" if self.kind == "pictures" else self.kind
             raise UserInputError(f"This split holds {self.kind}: ask for its .{own}.")
         return self.inputs
@@ -127,7 +121,7 @@ class Split:
         columns = {
             name: values[positions]
             for name, values in vars(self).items()
-            if name != "class_names" and values is not None
+            if name not in ("class_names", "kind") and values is not None
         }
         return replace(self, **columns)
 
@@ -154,6 +148,13 @@ class Split:
             for label in range(len(self.class_names))
         ]
         return np.sort(np.concatenate(chosen))
+
+
+def _kind_of(inputs: np.ndarray | Pictures) -> str:
+    if not isinstance(inputs, np.ndarray) or inputs.dtype.kind not in "OU":
+        return "pictures"
+    is_path = len(inputs) and isinstance(inputs[0], Path)
+    return "recordings" if is_path else "sentences"
 
 
 @dataclass(eq=False)
@@ -212,11 +213,14 @@ class Dataset:
         columns: dict[str, Any] = {}
         for name, first in vars(self.train).items():
             second = getattr(self.validation, name)
+            if name == "kind":
+                continue
             if isinstance(first, Pictures):
                 columns[name] = first + second
             elif first is not None and second is not None:
                 columns[name] = np.concatenate([first, second])
-        return Split(**{**columns, "class_names": self.train.class_names})
+        columns["class_names"] = self.train.class_names
+        return Split(**{**columns, "kind": self.train.kind})
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""

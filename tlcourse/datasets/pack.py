@@ -12,7 +12,7 @@ from ..files import read_file, sha256
 from ..folders import pack_folders
 from ..validation import text
 from .core import Dataset
-from .folder import from_folder
+from .folder import SHARES, from_folder
 
 CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
@@ -49,10 +49,22 @@ def check_pack(folder: Path) -> None:
     cure = f"Copy the pack {folder.name} again from where it came."
     content = read_file(folder / CHECKSUMS, error=DamagedFile)
     lines = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    listed = set()
     for line in lines:
         match = re.fullmatch("([0-9a-f]{64})  ([^\0]+)", line)
-        if match is None or ".." in PurePosixPath(match[2]).parts:
+        if match is None or not _is_inside(match[2]):
             raise DamagedFile(f"{folder / CHECKSUMS} is altered or cut short. {cure}")
         path = folder / match[2]
+        listed.add(path)
         if not path.is_file() or sha256(path) != match[1]:
             raise DamagedFile(f"{path} is missing or altered. {cure}")
+    for split in SHARES:
+        files = {path for path in (folder / split).rglob("*") if path.is_file()}
+        if unlisted := sorted(files - listed):
+            raise DamagedFile(f"{unlisted[0]} is not in {folder / CHECKSUMS}. {cure}")
+
+
+def _is_inside(file: str) -> bool:
+    """Whether a listed file is in the pack's folder, whatever the system."""
+    path = PurePosixPath(file)
+    return not (path.is_absolute() or ".." in path.parts or set(file) & set("\\:"))

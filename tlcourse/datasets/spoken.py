@@ -72,12 +72,12 @@ def digits_folder() -> Path | None:
 def fetch_spoken_digits() -> None:
     """Download the spoken digits, with the SHA-256 that tensorflow-datasets knows."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow_datasets as tfds
-
-    ((url, info),) = tfds.builder("spoken_digit").url_infos.items()
     target = cache_folder() / DIGITS_FOLDER
     what = f"{DIGITS_FOLDER} could not be downloaded to {target}"
     with convert_errors(Exception, DatasetUnavailable, what, _HOW_TO_GET):
+        import tensorflow_datasets as tfds
+
+        ((url, info),) = tfds.builder("spoken_digit").url_infos.items()
         make_cache_folder()
         with unfinished_folder(target) as unfinished:
             archive = unfinished.with_suffix(".tar.gz")

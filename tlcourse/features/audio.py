@@ -1,6 +1,7 @@
 """Recordings → mono waveforms → log-mel spectrograms → features, computed once."""
 
 import math
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -32,10 +33,12 @@ BANDS, LOWEST, HIGHEST = 32, 60.0, 3800.0  # mel bands, between these Hz
 DYNAMIC_RANGE = 80.0  # dB below the loudest; what is quieter is raised to it
 RATES = (4_000, 192_000)  # Hz that are resampled; telephones have 8,000
 LONGEST = 600  # seconds
+QUIETEST = 1e-6  # from the lowest to the highest value
 LOUDEST = 2.0  # values somewhat beyond 1 are clipped, larger ones are another scale
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
-FRONT_END = 1  # version; part of the cache's key
-CHUNK = 64  # recordings that are read, looked up, computed and kept together
+# Part of the cache's key; the first number is a version.
+FRONT_END = (1, HOP, WINDOW, FFT, BANDS, LOWEST, HIGHEST, DYNAMIC_RANGE)
+CHUNK = 16  # recordings that are read, looked up, computed and kept together
 
 
 def read_audio(path: str | PathLike) -> np.ndarray:
@@ -109,8 +112,12 @@ def as_waveform(
         than ten minutes.
     """
     rate = validation.whole_number("sample_rate", sample_rate, *RATES)
-    array = np.asarray(samples)
-    if array.dtype.kind not in "fi" or array.ndim not in (1, 2) or not array.size:
+    try:
+        array = np.asarray(samples)
+    except ValueError:  # a ragged list
+        array = np.array(None)
+    is_known = array.dtype.kind == "f" or array.dtype in (np.int16, np.int32)
+    if not is_known or array.ndim not in (1, 2) or not array.size:
         raise UserInputError(
             f"{name} is an array of {array.dtype} {array.shape}; expected samples as "
             "floats in [-1, 1] or integers of 16 or 32 bits, of shape (samples,) or "
@@ -130,10 +137,12 @@ def as_waveform(
             "[-1, 1]. Divide 16-bit values by 32768."
         )
     mono = array.astype(np.float64).reshape(len(array), -1).mean(axis=1)
-    if np.ptp(mono) == 0:
-        raise UserInputError(f"{name} is silent: all its samples are equal.")
     if rate != SAMPLE_RATE:
         mono = _resample(mono, rate)
+    if np.ptp(mono) < QUIETEST:
+        raise UserInputError(
+            f"{name} is silent: below 8,000 Hz all its samples are equal."
+        )
     return np.clip(mono, -1, 1).astype(np.float32)
 
 
@@ -149,12 +158,15 @@ def as_waveforms(
 ) -> tuple[Iterable[np.ndarray], int]:
     """Whatever holds recordings → waveforms, read one at a time, and their number.
 
-    One path, one array (samples,), or a sequence of either; arrays need `sample_rate`.
+    One path, one array (samples,) or (samples, channels), or a sequence of either;
+    arrays need `sample_rate`.
     """
+    if sample_rate is not None:
+        validation.whole_number("sample_rate", sample_rate, *RATES)
     is_one = isinstance(recordings, str | PathLike) or (
         isinstance(recordings, np.ndarray)
-        and recordings.ndim == 1
-        and recordings.dtype != object
+        and recordings.ndim <= 2
+        and recordings.dtype.kind in "biufc"
     )
     try:
         each = [recordings] if is_one else list(recordings)
@@ -170,6 +182,11 @@ def as_waveforms(
     def read(item: Any, name: str) -> np.ndarray:
         if isinstance(item, str | PathLike):
             return read_audio(item)
+        if isinstance(item, bytes | numbers.Number):
+            raise UserInputError(
+                f"{name} is {validation.shown(item)}; expected a path or an array of "
+                "samples. Put a list of numbers into np.array first."
+            )
         if sample_rate is None:
             raise UserInputError(
                 f"{name} is an array: give its sample_rate, in samples per second."
@@ -195,8 +212,26 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (frames, 32), float32
+
+    Raises
+    ------
+    UserInputError
+        Another shape or type, or fewer than 512 samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tlcourse as tl
+    >>> tl.audio.log_mel(np.sin(np.arange(16_000) / 20)).shape
+    (97, 32)
     """
-    samples = np.asarray(waveform, np.float64) * 32768  # trained with 16-bit samples
+    array = np.asarray(waveform)
+    if array.dtype.kind != "f" or array.ndim != 1 or len(array) < FFT:
+        raise UserInputError(
+            f"waveform is an array of {array.dtype} {array.shape}; expected floats of "
+            f"shape (samples,), at least {FFT}, as tl.audio.read_audio returns."
+        )
+    samples = array.astype(np.float64) * 32768  # trained with 16-bit samples
     frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP]
     power = np.abs(np.fft.rfft(frames * _hann())) ** 2
     decibels = 10 * np.log10(np.maximum(power @ mel_filters(), 1e-10))

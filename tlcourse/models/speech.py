@@ -54,7 +54,6 @@ class PretrainedSpeechModel:
         validation.one_of("precision of speech_embedding", precision, ("float32",))
         self.engine, self.precision = engine, precision
         self._path = bundled_file("speech", f"{NAME}.onnx")
-        self._published = ""  # the digest of `network` as it was built
 
     def __repr__(self) -> str:
         return (
@@ -106,8 +105,7 @@ class PretrainedSpeechModel:
         >>> model.spectrogram(np.sin(np.arange(16_000) / 20)).shape
         (197, 32, 1)
         """
-        waveform = audio.as_waveform(waveform, self.sample_rate, "the waveform")
-        return audio.log_mel(np.pad(waveform, MARGIN))[..., np.newaxis]
+        return audio.log_mel(np.pad(np.asarray(waveform), MARGIN))[..., np.newaxis]
 
     def extract_features(
         self,

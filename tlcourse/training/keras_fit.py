@@ -162,11 +162,17 @@ class Backup(keras.callbacks.Callback):
         try:
             with np.load(self.file) as saved:
                 text, *arrays = (saved[name] for name in saved.files)
+            history, best = json.loads(text.item())
+            state = list(zip(self.tail.state, arrays, strict=False))
+            is_whole = len(state) == len(self.tail.state) and len(history["loss"]) > 0
+            is_whole &= all(tuple(one.shape) == other.shape for one, other in state)
         except Exception:  # whatever damaged files raise
             return 0
-        self.history.history, best = json.loads(text.item())
-        for variable in self.tail.state:
-            variable.assign(arrays.pop(0))
+        if not is_whole:
+            return 0
+        self.history.history, arrays = history, arrays[len(state) :]
+        for variable, value in state:
+            variable.assign(value)
         if self.best:
             self.best.value, self.best.epoch = best
             self.best.weights = arrays
