@@ -236,7 +236,7 @@ def from_arrays(
     inputs: np.ndarray | Pictures,
     labels: np.ndarray,
     class_names: Iterable,
-    **columns: np.ndarray,
+    **columns: Any,
 ) -> Dataset:
     """Cut columns of a `Split` into a bundled data set: 0 train, 1 validation, 2 test."""
     names = [str(name) for name in class_names]
