@@ -60,7 +60,7 @@ spectrograms = {"Carlo": tl.audio.log_mel(carlo), "Paola": tl.audio.log_mel(paol
 {name: spectrogram.shape for name, spectrogram in spectrograms.items()}
 
 # %%
-tl.show.spectrograms(list(spectrograms.values()), [f'"sette", {name}' for name in spectrograms])
+tl.show.spectrograms(list(spectrograms.values()), [f"sette, {name}" for name in spectrograms])
 
 # %% [markdown]
 # You see the hiss of the *s* on the left, a vowel, the silence of the *tt* (black), and the second vowel. Both pictures
