@@ -56,6 +56,9 @@ FIGURES = {
     "attention": lambda: show.attention(["[CLS]", "a"], [[0.25, 0.75], [0.5, 0.5]]),
     "bars": lambda: show.bars(["a", "b"], [80, 6], "accuracy", "Ways", [1.5, 2]),
     "channels": lambda: show.channels(ACTIVATIONS, ["early", "late"]),
+    "spectrograms": lambda: show.spectrograms(
+        [RANDOM.random((40, 32)), RANDOM.random((70, 32))], ["sette", "otto"]
+    ),
     "points": lambda: show.points(
         [1, 10], [2, 3], "cost", "accuracy", "Networks", ["a", "b"], level=2.5
     ),
@@ -71,6 +74,7 @@ WORDS = {
     "points": "default, 2.5). a: cost 1, accuracy 2; b: cost 10, accuracy 3",
     "attention": "[CLS]: to [CLS] 0.25, to a 0.75",
     "feature_map": "a: points 3",
+    "spectrograms": "Log-mel spectrograms. sette: 0.40 s; otto: 0.70 s.",
     "pictures": "5 pictures: a; b; c; d; e.",
     "heat_maps": "each beside its heat map (5 in all): a; b",
     "channels": "each of early; late",
@@ -197,6 +201,8 @@ def test_curves_go_through_their_means_with_bands_that_end_at_the_highest(figure
         (lambda: show.channels([np.zeros((4, 4))], ["a"]), r"\(h, w, channels\)"),
         (lambda: show.heat_maps(COLOUR[:1], 2 + HEAT[:1]), r"in \[0, 1\]"),
         (lambda: show.feature_map(POINTS[:, :1], [0] * 6, ["a"]), r"\(n, 2\)"),
+        (lambda: show.spectrograms([np.zeros((5, 3))], ["a"]), r"\(frames, 32\)"),
+        (lambda: show.spectrograms([[["a"] * 32]], ["a"]), "numbers"),
         (lambda: show.training({}), "nothing to show"),
         (lambda: show.attention(["a"], [[1, 2]]), "one row and one column"),
         (lambda: show.bars(["a"], [1], "", "", [1, 2]), "deviations 2"),

@@ -35,7 +35,13 @@ def spectrograms(images: Sequence[ArrayLike], titles: Sequence[str]) -> Figure:
     'Log-mel spectrograms. silence: 0.50 s.'
     """
     check_lengths(images=images, titles=titles)
-    arrays = [np.asarray(image, float) for image in images]
+    try:
+        arrays = [np.asarray(image, float) for image in images]
+    except (TypeError, ValueError):
+        raise UserInputError(
+            f"A spectrogram has to be numbers of shape (frames, {BANDS}), as "
+            "tl.audio.log_mel returns."
+        ) from None
     for array in arrays:
         if array.ndim != 2 or array.shape[1] != BANDS or not len(array):
             raise UserInputError(
