@@ -40,7 +40,7 @@ def home(tmp_path, monkeypatch):
 def test_all_networks_are_listed_with_size_and_availability(home):
     (home / weights.weights_file("vgg16").name).touch()
     listed = tl.list_pretrained_models()
-    assert list(listed) == [*RECIPES, *bert_folder.PUBLISHED]
+    assert list(listed) == [*RECIPES, *bert_folder.PUBLISHED, "speech_embedding"]
     assert get_args(PictureModel) == tuple(RECIPES)
     assert listed["efficientnet_lite2"].startswith("260×260 pixels")
     for name, end in {

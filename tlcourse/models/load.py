@@ -118,7 +118,10 @@ def load_pretrained_model(
     is_speech = is_text and name == SPEECH
     if is_folder or is_published or is_speech or isinstance(name, PathLike):
         if input_size is not None:
-            raise UserInputError("input_size is for pictures; this network takes none.")
+            what = "speech" if is_speech else "text"
+            raise UserInputError(
+                f"input_size is for pictures; this network is for {what}."
+            )
         if is_speech:
             return PretrainedSpeechModel(engine, precision)
         return PretrainedTextModel(name, engine, precision)

@@ -160,7 +160,7 @@ class Backup(keras.callbacks.Callback):
     def restore(self) -> int:
         """Go on from the file, if there is a whole one, and return its epochs."""
         try:
-            with np.load(self.file) as saved:
+            with np.load(self.file, allow_pickle=False) as saved:
                 text, *arrays = (saved[name] for name in saved.files)
             history, best = json.loads(text.item())
             state = list(zip(self.tail.state, arrays, strict=False))
