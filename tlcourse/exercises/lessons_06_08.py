@@ -142,7 +142,7 @@ def better_than_chance(answer, model, probe):
 
 # --- 08, Speech ---
 
-SAMPLES, FRAME, STEP = 32_000, 512, 160  # of two seconds; as in features/audio.py
+SAMPLES, FRAME, STEP = 32_000, 512, 160  # of two seconds; as in features/log_mel.py
 ONE_WORD = 0.013  # of 86: another processor may decide one of them otherwise
 NEEDED, LEAK, CHANCE = 0.6, 0.93, 0.05  # accuracies on the other voice
 WORDS, BANDS = 86, 32

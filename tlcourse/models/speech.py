@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import validation
 from ..cards import bundled_file
-from ..features import audio
+from ..features import audio, log_mel
 from ..features import engine as engines
 from ..features.cache import digest_of
 from ..native import import_tensorflow
@@ -190,7 +190,7 @@ def build_network(weights: dict[str, np.ndarray]) -> "keras.Model":
     import keras
     from keras import layers, ops
 
-    spectrogram = keras.Input((None, audio.BANDS, 1), name="log_mel")
+    spectrogram = keras.Input((None, log_mel.BANDS, 1), name="log_mel")
     x = layers.ZeroPadding2D((0, 1), name="padding")(spectrogram)
     for block, (channels, kernels, pool) in BLOCKS.items():
         for number, kernel in enumerate(kernels):

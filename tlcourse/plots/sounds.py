@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
-from ..features.audio import BANDS, HOP, SAMPLE_RATE
+from ..features.log_mel import BANDS, HOP, SAMPLE_RATE
 from ..foreign_text import escape_mathtext
 from .figure import WIDTH, Figure, check_lengths, listed
 
