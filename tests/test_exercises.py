@@ -200,6 +200,18 @@ def test_a_damaged_progress_file_stops_no_check_and_is_kept(
     assert own_progress.with_name("progress.json.damaged").read_bytes() == content
 
 
+def test_a_second_damaged_progress_file_does_not_replace_the_first(
+    check, own_progress, sum_exercise
+):
+    for content in (b"first", b"second"):
+        own_progress.write_bytes(content)
+        with pytest.warns(UserWarning, match="damaged"):
+            check("99.1", 4)
+    first, second = "progress.json.damaged", "progress.json.damaged-2"
+    assert own_progress.with_name(first).read_bytes() == b"first"
+    assert own_progress.with_name(second).read_bytes() == b"second"
+
+
 @pytest.mark.parametrize("path", ["{}/file/x.json", "~nobody-has-this-name/x"])
 def test_where_progress_cannot_be_kept_the_check_says_so(
     check, tmp_path, monkeypatch, sum_exercise, path

@@ -94,6 +94,16 @@ def test_differences_are_taken_split_by_split():
     assert curve.differences("scratch", "probe")[0][1] == pytest.approx(-0.2)
 
 
+def test_curves_with_different_numbers_of_splits_are_not_paired():
+    points = {
+        "probe": [Point(1, 2, [0.6, 0.8], [1.0] * 2)],
+        "scratch": [Point(1, 2, [0.5, 0.6, 0.4], [1.0] * 3)],
+    }
+    curve = LearningCurve("made up", [0, 1, 2], points)
+    with pytest.raises(UserInputError, match="one for each split"):
+        curve.differences("probe", "scratch")
+
+
 def test_one_split_has_no_standard_error():
     curve = curve_of(probe=[0.6, 0.7, 0.8], scratch=[0.5, 0.6, 0.9])
     differences = curve.differences("probe", "scratch")

@@ -21,7 +21,9 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    server.web_app.settings["websocket_max_message_size"] = MESSAGE
+    settings = server.web_app.settings
+    own = settings.get("websocket_max_message_size") or 0
+    settings["websocket_max_message_size"] = max(own, MESSAGE)
     server.contents_manager.register_pre_save_hook(without_views)
     os.environ[UPLOAD] = str(MEGABYTES)
     os.environ.setdefault(SOLUTIONS, "twice")

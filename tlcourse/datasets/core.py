@@ -213,14 +213,13 @@ class Dataset:
         columns: dict[str, Any] = {}
         for name, first in vars(self.train).items():
             second = getattr(self.validation, name)
-            if name == "kind":
-                continue
-            if isinstance(first, Pictures):
+            if name in ("class_names", "kind"):
+                columns[name] = first
+            elif isinstance(first, Pictures):
                 columns[name] = first + second
             elif first is not None and second is not None:
                 columns[name] = np.concatenate([first, second])
-        columns["class_names"] = self.train.class_names
-        return Split(**{**columns, "kind": self.train.kind})
+        return Split(**columns)
 
     def with_classes(self, class_names: Sequence[str]) -> "Dataset":
         """The data set with these classes alone, as `Split.with_classes`."""

@@ -132,9 +132,9 @@ def better_than_chance(answer, model, probe):
     right, positive = accuracy(tweets), np.mean(tweets.labels)
     majority = max(positive, 1 - positive)
     error = np.sqrt(right * (1 - right) / len(tweets))
-    judged = "inside the noise" if abs(right - majority) < 2 * error else "larger"
+    size = "inside the noise" if abs(right - majority) < 2 * error else "larger"
     details = {"probe": right, "majority": majority, "tweets": len(tweets)}
-    details |= {"error": error, "judged": judged}
+    details |= {"error": error, "size": size}
     yield "right", {PROBE: right, ALWAYS: majority}, details
     yield "exchanged", {PROBE: majority, ALWAYS: right}
     yield "films", near(answer[PROBE], accuracy(films))

@@ -103,8 +103,10 @@ class Progress:
 
 
 def _set_aside(path: Path, reason: UserInputError) -> None:
-    """Rename a damaged file: its owner may be able to mend it."""
-    aside = path.with_name(f"{path.name}.damaged")
+    """Rename a damaged file, not replace it: its owner may be able to mend it."""
+    aside, number = path.with_name(f"{path.name}.damaged"), 2
+    while os.path.lexists(aside):
+        aside, number = path.with_name(f"{path.name}.damaged-{number}"), number + 1
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(

@@ -79,6 +79,12 @@ class LearningCurve:
         found = []
         pairs = zip(self._points_of(method), self._points_of(baseline), strict=True)
         for point, other in pairs:
+            if len(point.accuracies) != len(other.accuracies):
+                raise UserInputError(
+                    f"{method} has {len(point.accuracies)} accuracies with {point.rows} "
+                    f"labels, {baseline} {len(other.accuracies)}; to be paired, both "
+                    "need one for each split."
+                )
             gains = np.subtract(point.accuracies, other.accuracies)
             sd = gains.std(ddof=1) if len(gains) > 1 else np.nan
             error = float(sd / np.sqrt(len(gains)))
