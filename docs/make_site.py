@@ -136,6 +136,7 @@ def readme(title: str) -> str:
         for section in sections
     }
     part = top.strip() if title == "top" else found[title]
+    part = re.sub(r"\[([^\]]+)\]\(([A-Z]+(?:\.md)?)\)", r"`\1`", part)  # files of the checkout: no pages
     return lessons.with_buttons(part.replace("](docs/", "]("))
 
 

@@ -64,8 +64,17 @@ def lessons_folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_progress(tmp_path_factory):
+    """What the kernels solve, and the tests read, is a file that no other test of this process writes."""
+    path = tmp_path_factory.mktemp("progress") / "progress.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLCOURSE_PROGRESS", str(path))
+        yield path
+
+
 @pytest.fixture(scope="module")
-def lab(chromium, lessons_folder, tmp_path_factory, own_cache):
+def lab(chromium, lessons_folder, tmp_path_factory, own_cache, own_progress):
     """The address of a JupyterLab that serves the copy, with settings of its own."""
     own = tmp_path_factory.mktemp("jupyter")
     with socket.socket() as free:
