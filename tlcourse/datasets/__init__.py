@@ -1,4 +1,4 @@
-"""Pictures, sentences and recordings with labels: bundled, downloaded, or of one's own."""
+"""Pictures, sentences and recordings: bundled, downloaded, or of one's own."""
 
 from typing import Any
 
@@ -12,11 +12,14 @@ from .core import Dataset, Split
 from .examination import Examination, examine
 from .folder import from_folder
 from .pack import find_pack, list_packs, read_pack
+from .texts import Facts, PythonFAQ, load_facts, load_python_faq
 
 __all__ = [
     "Card",
     "Dataset",
     "Examination",
+    "Facts",
+    "PythonFAQ",
     "Split",
     "examine",
     "find_pack",
@@ -24,6 +27,8 @@ __all__ = [
     "kanji_meanings",
     "list_datasets",
     "load_dataset",
+    "load_facts",
+    "load_python_faq",
     "unpack",
 ]
 
