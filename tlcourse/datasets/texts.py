@@ -1,13 +1,16 @@
 """Texts to look answers up in: Python's FAQ, and tables of facts."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..cards import Card, bundled_file, read_card
-from ..errors import DamagedFile
+from ..errors import DamagedFile, UserInputError
 from ..files import read_json
+from ..validation import shown, whole_number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +41,15 @@ class PythonFAQ:
         )
 
 
+class Question(NamedTuple):
+    """A question whose answer is a part of the context, and where it starts there."""
+
+    question: str
+    context: str
+    answer: str
+    start: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Facts:
     """Tables of facts, as `load_facts` returns them.
@@ -50,13 +62,66 @@ class Facts:
     elements : list of dict
         Each with name, symbol, atomic_number, atomic_weight, kind, period, group,
         melting_point_celsius and boiling_point_celsius. What is not known is "".
+    templates : list of dict
+        Each with use ("training", "held out" or "elements"), relation (a column of the
+        tables), question and sentence, with gaps for {name} and {answer}.
+    questions : list of Question
+        Ten questions of other kinds, written by hand.
     card : Card
         Sources, licences, and how the tables were built.
     """
 
     countries: list[dict[str, str]]
     elements: list[dict[str, str]]
+    templates: list[dict[str, str]]
+    questions: list[Question]
     card: Card
+
+    def make_questions(
+        self,
+        rows: Sequence[dict[str, str]],
+        use: str = "training",
+        count: int = 400,
+        seed: int = 0,
+    ) -> list[Question]:
+        """Make questions about countries or elements, from templates.
+
+        A context has three sentences in random order: the answer, the same about
+        another row, and something else about the row that is asked for.
+
+        Parameters
+        ----------
+        rows
+            Two or more of `countries` or `elements`.
+        use : {"training", "held out", "elements"}
+            Which of the `templates`; "elements" for rows of `elements`.
+        count : int
+        seed : int
+
+        Raises
+        ------
+        UserInputError
+            The templates do not fit these rows, or there are fewer than two.
+
+        Examples
+        --------
+        >>> import tlcourse as tl
+        >>> facts = tl.datasets.load_facts()
+        >>> (made,) = facts.make_questions(facts.countries, count=1)
+        >>> made.context[made.start :].startswith(made.answer)
+        True
+        """
+        count = whole_number("count", count, 1)
+        chosen = [template for template in self.templates if template["use"] == use]
+        is_fitting = chosen and all(chosen[0]["relation"] in row for row in rows)
+        if not is_fitting or len(rows) < 2:
+            raise UserInputError(
+                f"There are no questions of use {shown(use)} about these "
+                f"{len(rows)} rows; expected two or more of facts.countries with "
+                "'training' or 'held out', or of facts.elements with 'elements'."
+            )
+        rng = np.random.default_rng(seed)
+        return [_make_question(rows, chosen, rng) for _ in range(count)]
 
     def __repr__(self) -> str:
         return (
@@ -109,9 +174,47 @@ def load_facts() -> Facts:
     >>> capitals["Kenya"]
     'Nairobi'
     """
-    return Facts(_rows("countries.csv"), _rows("elements.csv"), read_card("facts"))
+    tables = ("countries", "elements", "templates")
+    rows = {name: _rows(f"{name}.csv") for name in tables}
+    questions = [
+        Question(**row, start=row["context"].index(row["answer"]))
+        for row in _rows("questions.csv")
+    ]
+    return Facts(**rows, questions=questions, card=read_card("facts"))
 
 
 def _rows(name: str) -> list[dict[str, str]]:
     with bundled_file("facts", name).open(encoding="utf-8", newline="") as table:
         return list(csv.DictReader(table))
+
+
+def _make_question(
+    rows: Sequence[dict[str, str]],
+    templates: list[dict[str, str]],
+    rng: np.random.Generator,
+) -> Question:
+    def template_of(relation: str) -> dict[str, str]:
+        return rng.choice([each for each in templates if each["relation"] == relation])
+
+    asked, other = (rows[index] for index in rng.choice(len(rows), 2, replace=False))
+    relations = list(dict.fromkeys(template["relation"] for template in templates))
+    relation, another = rng.choice(relations, 2, replace=False)
+    said = [
+        _statement(template_of(relation), asked),
+        _statement(template_of(relation), other),
+        _statement(template_of(another), asked),
+    ]
+    order = rng.permutation(3).tolist()
+    before = order[: order.index(0)]
+    return Question(
+        template_of(relation)["question"].format(name=asked["name"]),
+        " ".join(said[index][0] for index in order),
+        asked[relation],
+        said[0][1] + sum(len(said[index][0]) + 1 for index in before),
+    )
+
+
+def _statement(template: dict[str, str], row: dict[str, str]) -> tuple[str, int]:
+    """The sentence about a row, and where in it the answer starts."""
+    before, after = template["sentence"].format(name=row["name"], answer="|").split("|")
+    return before + row[template["relation"]] + after, len(before)
