@@ -86,11 +86,10 @@ ELEMENTS = """
            s.name, e.period, e.group_id
     FROM elements AS e JOIN series AS s ON s.id = e.series_id ORDER BY e.atomic_number
 """
-# Elements of several forms, or that sublimate, have no one melting and boiling point.
+# Of an element's forms, those that melt: not that turn into another, or sublimate.
 TEMPERATURES = """
     SELECT atomic_number, melting_point, boiling_point FROM phasetransitions
-    GROUP BY atomic_number
-    HAVING COUNT(*) = 1 AND NOT COALESCE(is_sublimation_point, 0)
+    WHERE NOT COALESCE(is_transition, 0) AND NOT COALESCE(is_sublimation_point, 0)
 """
 
 
@@ -115,10 +114,11 @@ def elements(source: bytes) -> list[tuple]:
     """Rows of elements.csv from a SQLite database."""
     database = sqlite3.connect(":memory:")
     database.deserialize(source)
-    temperatures = {
-        number: tuple(celsius(kelvin) for kelvin in points)
-        for number, *points in database.execute(TEMPERATURES)
-    }
+    temperatures = {}
+    for number, melting, boiling in database.execute(TEMPERATURES):
+        if number in temperatures:
+            raise SystemExit(f"Element {number} has two melting points; choose one.")
+        temperatures[number] = (celsius(melting), celsius(boiling))
     rows = []
     for row in database.execute(ELEMENTS):
         name, symbol, number, weight, radioactive, *rest = row
