@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tlcourse.cards import read_card
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -118,12 +120,11 @@ def wheel():
 
 def test_a_wheel_holds_the_bundled_data_inside_the_package(wheel):
     """Colab has nothing else."""
-    cards = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
-    needed = {f"tlcourse/data/{name}/CARD.md" for name in cards} | {
-        "tlcourse/data/results.json",
-        "tlcourse/model_card_template.md",
-    }
-    assert cards and needed <= wheel
+    names = {path.parent.name for path in (ROOT / "data").glob("*/CARD.md")}
+    files = {f"{name}/{file}" for name in names for file in read_card(name).files}
+    files |= {f"{name}/CARD.md" for name in names} | {"results.json"}
+    needed = {f"tlcourse/data/{file}" for file in files}
+    assert names and needed | {"tlcourse/model_card_template.md"} <= wheel
 
 
 SWITCH = "etc/jupyter/jupyter_server_config.d/tlcourse.json"

