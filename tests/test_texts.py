@@ -198,7 +198,9 @@ def test_an_answer_stands_in_its_context_where_the_question_says(facts, table, u
 
 
 def test_a_context_says_the_same_about_another_country(facts):
-    capitals = dict(zip(*(column(facts.countries, n) for n in ("name", "capital"))))
+    capitals = dict(
+        zip(*(column(facts.countries, n) for n in ("name", "capital")), strict=True)
+    )
     for question, context, answer, _ in facts.make_questions(facts.countries):
         if answer in capitals.values() and "capital" in question:
             others = [capital for capital in capitals.values() if capital in context]
