@@ -72,6 +72,9 @@ def test_splits_are_the_same_on_every_machine(loaded, name):
         ("solar", {"seed": -1}, "seed"),
         ("stamps", {"seed": 0.5}, "seed"),
         ("reviews", {"domain": "books"}, "films, products, tweets"),
+        ("words", {"seed": 1}, "words has no option 'seed'; it has none"),
+        ("solar", {"split": 1}, "no option 'split'; it has protocol, seed"),
+        ("cats", {"seed": 1}, "no data set 'cats'"),
     ],
 )
 def test_unknown_names_and_options_are_refused(no_packs, name, options, match):

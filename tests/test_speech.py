@@ -1,6 +1,8 @@
 """The speech embedding, its front end, and the recordings that it takes."""
 
 import json
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import soundfile
 
 import tlcourse as tl
 from tlcourse.datasets import spoken
-from tlcourse.errors import DatasetUnavailable, UserInputError
+from tlcourse.errors import DamagedFile, DatasetUnavailable, UserInputError
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
@@ -218,6 +220,7 @@ def digits_pack(tmp_path, monkeypatch):
             soundfile.write(folder / f"{digit}_{voice}_0.wav", tone(), RATE)
         (folder / "README.md").write_text("not a recording")
     monkeypatch.setenv("TLCOURSE_PACKS", str(tmp_path))
+    return tmp_path / spoken.DIGITS_FOLDER
 
 
 def test_spoken_digits_of_a_pack_are_split_by_voice(digits_pack):
@@ -225,6 +228,59 @@ def test_spoken_digits_of_a_pack_are_split_by_voice(digits_pack):
     assert set(digits.test.groups) == {spoken.TEST}
     assert set(digits.validation.groups) == {spoken.VALIDATION}
     assert digits.train.labels.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "lost", ["theo/3_theo_0.wav", "george", "yweweler/9_yweweler_0.wav"]
+)
+def test_spoken_digits_that_were_cut_short_are_refused(digits_pack, lost):
+    path = digits_pack / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(DamagedFile, match="not whole.*tlcourse fetch spoken_digits"):
+        tl.load_dataset("spoken_digits")
+
+
+@pytest.fixture
+def offered_archive(digits_pack, tmp_path, monkeypatch):
+    """Instead of a download: an archive of the pack's recordings, and an empty cache."""
+    monkeypatch.setenv("TLCOURSE_PACKS", "")
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
+    offered = tmp_path / "offered.tar.gz"
+    with tarfile.open(offered, "w:gz") as written:
+        for path in digits_pack.rglob("*.wav"):
+            written.add(path, f"free-spoken-digit-dataset-1.0.9/recordings/{path.name}")
+    asked = []
+
+    def download(url, path, sha256):
+        asked.append((url, sha256))
+        shutil.copy(offered, path)
+
+    monkeypatch.setattr(spoken, "download", download)
+    return asked
+
+
+def test_fetched_digits_have_the_published_checksum_and_a_folder_per_voice(
+    offered_archive,
+):
+    spoken.fetch_spoken_digits()
+    ((url, sha256),) = offered_archive
+    assert url.startswith("https://") and len(sha256) == 64
+    digits = tl.load_dataset("spoken_digits")
+    assert len(digits.train) == len(digits.test) == 10
+    kept = spoken.digits_folder().parent
+    assert [path.name for path in kept.iterdir()] == [spoken.DIGITS_FOLDER]
+
+
+def test_a_download_of_digits_that_fails_leaves_nothing(offered_archive, monkeypatch):
+    def fail(url, path, sha256):
+        path.write_bytes(b"half")
+        raise OSError("the connection was reset")
+
+    monkeypatch.setattr(spoken, "download", fail)
+    with pytest.raises(DatasetUnavailable, match="connection was reset"):
+        spoken.fetch_spoken_digits()
+    assert spoken.digits_folder() is None
+    assert list(spoken.cache_folder().iterdir()) == []
 
 
 def test_without_spoken_digits_the_message_says_how_to_get_them(tmp_path, monkeypatch):
@@ -235,8 +291,6 @@ def test_without_spoken_digits_the_message_says_how_to_get_them(tmp_path, monkey
 
 
 def test_an_archive_cannot_write_outside_its_folder(tmp_path):
-    import tarfile
-
     inside, archive = tmp_path / "0_jackson_0.wav", tmp_path / "digits.tar.gz"
     soundfile.write(inside, tone(), RATE)
     with tarfile.open(archive, "w:gz") as written:

@@ -295,9 +295,11 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #   or person in training and test set.
 # - **domain shift**: new data differ in kind from the training data. **Source domain**: what a network was pretrained on;
 #   **target domain**: what it is used for.
+# - **distillation**: training a small network to imitate a large one.
 # - **early stopping**: ending the training, or going back to its best epoch, when the validation loss no longer falls.
 # - **embedding**, **features**: the numbers that a backbone returns for one input.
 # - **ensembling**: averaging the predictions of several models. **Stacking**: training one more model to combine them.
+# - **extractive question answering**: marking the answer in a given text, from its first to its last token.
 # - **few-shot**: with a handful of labels per class.
 # - **fine-tuning**: training part or all of a pretrained network on the target data, usually with a small learning rate.
 # - **frozen**: not changed by training; `trainable = False` in Keras.
@@ -309,13 +311,20 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # - **learning curve**: accuracy by the number of labels; also loss or accuracy by epoch.
 # - **linear probe**: a logistic regression on frozen features, standardised and L2-regularised.
 # - **log-mel spectrogram**: how loud a sound is in each band of pitches, in decibels, at each moment: sound as a picture.
+# - **masked language modelling**: pretraining on text by guessing words that were hidden.
 # - **overfitting**: the training set is fitted better and better, and new data worse.
+# - **padding**: filling up shorter texts of a batch with zeros. **Attention mask**: which of its tokens are real.
 # - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several
 #   measurements may be off by chance.
+# - **pooling**: making one embedding of many vectors, mostly by their mean.
 # - **recall**: the share of the actual defects that were found. **Precision**: the share of the reported defects that are
 #   real.
+# - **recall@5**: the share of queries with a right result among the five nearest.
 # - **regularisation**: whatever keeps a model simple: a penalty on large weights (L2, weight decay), dropout, early
 #   stopping, augmentation.
+# - **semantic search**: finding texts by the similarity of their embeddings, and not by words in common.
+# - **token**: a word, or a piece of a word, that a network for text has a vector for. **Transformer**: a network in whose
+#   layers each token takes something from all the others (attention); BERT is one.
 # - **transfer**: what was learned on the source helps on the target. **Negative transfer**: it does harm.
 #
 # </details>

@@ -1,5 +1,6 @@
 """Pictures, sentences and recordings: bundled, downloaded, or of one's own."""
 
+import inspect
 from typing import Any
 
 from ..cards import Card, read_card
@@ -89,6 +90,13 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     <digits: train 5,000, validation 1,000, test 1,000 pictures of 10 classes>
     """
     loader, pack = _LOADERS.get(text("name", name)), find_pack(name)
+    known = list(inspect.signature(loader).parameters) if loader else []
+    unknown = [option for option in options if option not in known]
+    if unknown and (loader or pack):
+        raise UserInputError(
+            f"{name} has no option {shown(unknown[0])}; "
+            f"it has {', '.join(known) or 'none'}."
+        )
     try:
         if loader:
             return loader(**options)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..cards import bundled_file
 from ..downloads import download
-from ..errors import DatasetUnavailable, convert_errors
+from ..errors import DamagedFile, DatasetUnavailable, convert_errors
 from ..files import unfinished_folder
 from ..folders import cache_folder, how_to_carry, make_cache_folder, pack_folders
 from .core import Dataset, from_arrays
@@ -56,6 +56,12 @@ def load_spoken_digits() -> Dataset:
     voices = np.array([_voice(path) for path in files])
     labels = np.array([int(path.name[0]) for path in files])
     split = np.select([voices == VALIDATION, voices == TEST], [1, 2], 0)
+    for part, name in enumerate(("training", "validation", "test")):
+        if missing := set(range(10)) - set(labels[split == part].tolist()):
+            raise DamagedFile(
+                f"{folder} is not whole: among its {name} voices nobody says "
+                f"{', '.join(DIGITS[digit] for digit in sorted(missing))}. {_HOW_TO_GET}"
+            )
     return from_arrays(
         DIGITS_FOLDER, split, _paths(files), labels, DIGITS, groups=voices
     )

@@ -181,11 +181,10 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
     ids = helper.make_tensor_value_info("token_ids", TensorProto.INT32, ["n", "l"])
     states = helper.make_tensor_value_info(x, TensorProto.FLOAT, ["n", "l", width])
     used = {name for node in nodes for name in node.input} & arrays.keys()
-    constants = [
-        numpy_helper.from_array(np.ascontiguousarray(arrays[name]), name)
-        for name in sorted(used)
-    ]
-    graph = helper.make_graph(nodes, "bert", [ids], [states], constants)
+    graph = helper.make_graph(nodes, "bert", [ids], [states])
     opsets = [helper.make_opsetid("", 20)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    for name in sorted(used):  # to make_graph, all would be copied, and copied again
+        constant = numpy_helper.from_array(np.ascontiguousarray(arrays[name]), name)
+        model.graph.initializer.append(constant)
     return model.SerializeToString()
