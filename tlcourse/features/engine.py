@@ -37,7 +37,8 @@ class OnnxEngine:
     """A network that ONNX Runtime runs, each batch on one processor.
 
     `source` is an ONNX file's content, or a function that makes it once it is needed.
-    Several `outputs` are concatenated along their last axis.
+    Several inputs are in the file's order; several `outputs` are concatenated along
+    their last axis.
     """
 
     batch = 1
@@ -67,9 +68,10 @@ class OnnxEngine:
             self._session = self._session or new_session(self._content())
         return self._session
 
-    def run(self, batch: np.ndarray) -> np.ndarray:
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
         session = self._session or self.start()
-        values = session.run(self._outputs, {session.get_inputs()[0].name: batch})
+        names = [each.name for each in session.get_inputs()]
+        values = session.run(self._outputs, dict(zip(names, inputs, strict=True)))
         return values[0] if len(values) == 1 else np.concatenate(values, axis=-1)
 
 
