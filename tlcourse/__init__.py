@@ -24,6 +24,7 @@ _NAMES = {  # public name → its module
     "list_pretrained_models": "models.load",
     "PretrainedModel": "models.vision",
     "PretrainedTextModel": "models.text",
+    "PretrainedQuestionAnswering": "models.question_answering",
     "PretrainedSpeechModel": "models.speech",
     "load_dataset": "datasets",
     "list_datasets": "datasets",
@@ -70,6 +71,7 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .features import audio, pictures
     from .features.augment import augment
     from .models.load import list_pretrained_models, load_pretrained_model
+    from .models.question_answering import PretrainedQuestionAnswering
     from .models.speech import PretrainedSpeechModel
     from .models.text import PretrainedTextModel
     from .models.vision import PretrainedModel

@@ -1,9 +1,11 @@
 """What runs a frozen network on processors: ONNX Runtime, or TensorFlow."""
 
+import ctypes
 import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,7 +39,8 @@ class OnnxEngine:
     """A network that ONNX Runtime runs, each batch on one processor.
 
     `source` is an ONNX file's content, or a function that makes it once it is needed.
-    Several `outputs` are concatenated along their last axis.
+    Several inputs are in the file's order; several `outputs` are concatenated along
+    their last axis.
     """
 
     batch = 1
@@ -61,15 +64,21 @@ class OnnxEngine:
     def _content(self) -> bytes:
         return self._source() if callable(self._source) else self._source
 
-    def start(self) -> "onnxruntime.InferenceSession":
-        """Start the session, if it has not been started yet."""
+    def start(self, is_last: bool = False) -> "onnxruntime.InferenceSession":
+        """Start the session, if it has not been started yet.
+
+        `is_last` forgets the source and the memory that it takes: nothing else, such as
+        another machine, can start it again.
+        """
         with _STARTING:
             self._session = self._session or new_session(self._content())
+            self._source = b"" if is_last else self._source
         return self._session
 
-    def run(self, batch: np.ndarray) -> np.ndarray:
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
         session = self._session or self.start()
-        values = session.run(self._outputs, {session.get_inputs()[0].name: batch})
+        names = [each.name for each in session.get_inputs()]
+        values = session.run(self._outputs, dict(zip(names, inputs, strict=True)))
         return values[0] if len(values) == 1 else np.concatenate(values, axis=-1)
 
 
@@ -167,3 +176,6 @@ def release_all() -> None:
     """Free the memory of the engines that are kept; each is made again when needed."""
     _kept.clear()
     gc.collect()
+    # Arrays of a few MB are freed into the heap of glibc, which keeps hundreds of MB.
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

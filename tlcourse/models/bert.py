@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import keras
 
 PADDING = 0  # the id of [PAD]
+# Layers that only answering has: vectors of the two texts of a pair, and the scores of
+# a token as an answer's first and last.
+TYPES, SPANS = "embeddings_types", "spans"
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,9 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
     """Build the file: token ids int32 (n, length) → states float32 (n, length, width).
 
     `weights` are by layer, as those of `encoder` have them; `layers` run, with 0 the
-    embeddings alone.
+    embeddings alone. With those of `bert_folder.read_span_weights` among them the file
+    takes token types, too, 0 in the first text and 1 in the second, and returns the
+    logits of an answer's first and last token: float32 (n, length, 2).
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -165,7 +170,12 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
     length = add("Shape", "token_ids", start=1, end=2)
     positions = add("Slice", "embeddings_positions 0", "zero", length)
     tokens = add("Gather", "embeddings_tokens 0", "token_ids")
-    x = norm(add("Add", tokens, positions), "embeddings_norm")
+    x = add("Add", tokens, positions)
+    inputs, size = ["token_ids"], width
+    if TYPES in weights:
+        x = add("Add", x, add("Gather", f"{TYPES} 0", "token_types"))
+        inputs.append("token_types")
+    x = norm(x, "embeddings_norm")
     for layer in (f"layer_{number}" for number in range(1, layers + 1)):
         attention = f"{layer}_attention"
         query, key, value = (
@@ -178,10 +188,15 @@ def to_onnx(weights: dict[str, list[np.ndarray]], shape: Shape, layers: int) -> 
         x = norm(add("Add", x, mixed), f"{attention}_norm")
         wide = gelu(dense(x, f"{layer}_wide"))
         x = norm(add("Add", x, dense(wide, f"{layer}_narrow")), f"{layer}_norm")
-    ids = helper.make_tensor_value_info("token_ids", TensorProto.INT32, ["n", "l"])
-    states = helper.make_tensor_value_info(x, TensorProto.FLOAT, ["n", "l", width])
+    if SPANS in weights:
+        x, size = dense(x, SPANS), 2
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.INT32, ["n", "l"])
+        for name in inputs
+    ]
+    output = helper.make_tensor_value_info(x, TensorProto.FLOAT, ["n", "l", size])
     used = {name for node in nodes for name in node.input} & arrays.keys()
-    graph = helper.make_graph(nodes, "bert", [ids], [states])
+    graph = helper.make_graph(nodes, "bert", infos, [output])
     opsets = [helper.make_opsetid("", 20)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     for name in sorted(used):  # to make_graph, all would be copied, and copied again

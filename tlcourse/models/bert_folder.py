@@ -3,17 +3,25 @@
 That is config.json, vocab.txt and model.safetensors.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import DamagedFile, TLCourseError, UserInputError, WeightsUnavailable
+from ..errors import (
+    DamagedFile,
+    TLCourseError,
+    UserInputError,
+    WeightsUnavailable,
+    convert_errors,
+)
 from ..files import as_path, read_json, sha256
 from ..folders import cache_folder, how_to_carry, pack_folders
 from ..validation import number, shown, whole_number
-from .bert import Shape
+from .bert import SPANS, TYPES, Shape
 
 CONFIG, VOCABULARY, WEIGHTS = FILES = ("config.json", "vocab.txt", "model.safetensors")
 PUBLISHED = {"minilm": "BERT for sentences, 6 layers, 384 features"}  # name → what
@@ -22,6 +30,7 @@ MINILM_SHA256 = {
     VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
+ANSWERING = ["BertForQuestionAnswering"]  # `architectures` of a BERT that answers
 _ACTIVATIONS = {  # in config.json → of a `Shape`
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
@@ -95,7 +104,8 @@ def read_shape(folder: Path) -> Shape:
     kind = config.get("model_type", config.get("architectures"))
     activation = str(config.get("hidden_act", "gelu"))
     positions = config.get("position_embedding_type", "absolute")
-    is_encoder = kind in ("bert", ["BertModel"]) and not config.get("is_decoder")
+    known = ("bert", ["BertModel"], ANSWERING)
+    is_encoder = kind in known and not config.get("is_decoder")
     if not is_encoder or positions != "absolute" or activation not in _ACTIVATIONS:
         raise UserInputError(
             f"{path} describes a {shown(kind)} network, {shown(positions)} positions, "
@@ -127,6 +137,11 @@ def is_lower_case(folder: Path) -> bool:
     return bool(_settings(folder, "tokenizer_config.json").get("do_lower_case", True))
 
 
+def answers_questions(folder: Path) -> bool:
+    """Whether its config.json says that the BERT was trained to answer questions."""
+    return _settings(folder, CONFIG).get("architectures") == ANSWERING
+
+
 def _settings(folder: Path, name: str) -> dict:
     """The settings in one of the folder's files; without the file none."""
     path = folder / name
@@ -138,20 +153,61 @@ def _settings(folder: Path, name: str) -> dict:
 
 def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
     """Read layer's name → its float32 arrays, as `bert.encoder` has them."""
-    from safetensors.numpy import load_file
+    width, wide, heads = shape.width, shape.wide, (shape.heads, -1)
+    with _opened(folder) as take:
+        # A token is of the first or the second text of a pair; here all are of the
+        # first, so its vector is added to the positions.
+        positions = take(_table("position"), shape.longest, width)
+        layers = {
+            "embeddings_tokens": [take(_table("word"), shape.vocabulary, width)],
+            "embeddings_positions": [positions + take(_table("token_type"))[0]],
+            "embeddings_norm": _pair(take, "embeddings.LayerNorm", width),
+        }
+        for index in range(shape.layers):
+            source, layer = f"encoder.layer.{index}", f"layer_{index + 1}"
+            output = f"{source}.attention.output"
+            attention = []
+            for part in ("query", "key", "value"):
+                name = f"{source}.attention.self.{part}"
+                kernel, bias = _pair(take, name, width, width)
+                attention += [kernel.reshape(width, *heads), bias.reshape(heads)]
+            kernel, bias = _pair(take, f"{output}.dense", width, width)
+            layers |= {
+                f"{layer}_attention": [*attention, kernel.reshape(*heads, width), bias],
+                f"{layer}_attention_norm": _pair(take, f"{output}.LayerNorm", width),
+                f"{layer}_wide": _pair(
+                    take, f"{source}.intermediate.dense", width, wide
+                ),
+                f"{layer}_narrow": _pair(take, f"{source}.output.dense", wide, width),
+                f"{layer}_norm": _pair(take, f"{source}.output.LayerNorm", width),
+            }
+    return layers
+
+
+def read_span_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
+    """Read what a BERT that answers questions has besides, as `bert.to_onnx` takes it.
+
+    The vectors of a pair's first and second text, less the first's, which
+    `read_weights` has added to the positions; and the last, dense layer.
+    """
+    with _opened(folder) as take:
+        types = take(_table("token_type"), 2, shape.width)
+        spans = _pair(take, "qa_outputs", shape.width, 2)
+    return {TYPES: [types - types[0]], SPANS: spans}
+
+
+_table = "embeddings.{}_embeddings.weight".format
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Callable[..., np.ndarray]]:
+    """Open the weights: yields a function that reads a tensor by its name and sizes."""
+    from safetensors import safe_open
 
     path = folder / WEIGHTS
-    try:
-        tensors = load_file(path)
-    except Exception as error:  # safetensors' own, and of bfloat16 others
-        raise DamagedFile(f"{path} cannot be read ({error}). Fetch it again.") from None
-    tensors = {
-        name.removeprefix("bert.").replace("gamma", "weight").replace("beta", "bias"): x
-        for name, x in tensors.items()
-    }
 
     def take(name: str, *sizes: int) -> np.ndarray:
-        tensor = tensors.get(name)
+        tensor = file.get_tensor(names[name]) if name in names else None
         shape = () if tensor is None else tensor.shape
         if tensor is None or shape != (sizes or shape) or not np.isfinite(tensor).all():
             raise DamagedFile(
@@ -160,35 +216,21 @@ def read_weights(folder: Path, shape: Shape) -> dict[str, list[np.ndarray]]:
             )
         return tensor.astype(np.float32, copy=False)
 
-    def pair(name: str, *sizes: int) -> list[np.ndarray]:
-        """Weight and bias of a norm or dense layer; PyTorch has kernels transposed."""
-        weight = take(f"{name}.weight", *reversed(sizes)).T
-        return [weight, take(f"{name}.bias", sizes[-1])]
+    # safetensors' own errors, and of bfloat16 others
+    what, cure = f"{path} cannot be read", "Fetch it again."
+    with convert_errors(Exception, DamagedFile, what, cure):
+        with safe_open(path, "numpy") as file:
+            names = {_new_name(name): name for name in file.keys()}
+            yield take
 
-    width, wide, heads = shape.width, shape.wide, (shape.heads, -1)
-    table = "embeddings.{}_embeddings.weight".format
-    # A token is of the first or the second sentence of a pair; here all are of the
-    # first, so its vector is added to the positions.
-    positions = take(table("position"), shape.longest, width)
-    layers = {
-        "embeddings_tokens": [take(table("word"), shape.vocabulary, width)],
-        "embeddings_positions": [positions + take(table("token_type"))[0]],
-        "embeddings_norm": pair("embeddings.LayerNorm", width),
-    }
-    for index in range(shape.layers):
-        source, layer = f"encoder.layer.{index}", f"layer_{index + 1}"
-        attention = []
-        for part in ("query", "key", "value"):
-            kernel, bias = pair(f"{source}.attention.self.{part}", width, width)
-            attention += [kernel.reshape(width, *heads), bias.reshape(heads)]
-        kernel, bias = pair(f"{source}.attention.output.dense", width, width)
-        layers |= {
-            f"{layer}_attention": [*attention, kernel.reshape(*heads, width), bias],
-            f"{layer}_attention_norm": pair(
-                f"{source}.attention.output.LayerNorm", width
-            ),
-            f"{layer}_wide": pair(f"{source}.intermediate.dense", width, wide),
-            f"{layer}_narrow": pair(f"{source}.output.dense", wide, width),
-            f"{layer}_norm": pair(f"{source}.output.LayerNorm", width),
-        }
-    return layers
+
+def _new_name(name: str) -> str:
+    """A tensor's name without a prefix, and as norms call their weights today."""
+    name = name.removeprefix("bert.")
+    return name.replace("gamma", "weight").replace("beta", "bias")
+
+
+def _pair(take: Callable[..., np.ndarray], name: str, *sizes: int) -> list[np.ndarray]:
+    """Weight and bias of a norm or dense layer; PyTorch has kernels transposed."""
+    weight = take(f"{name}.weight", *reversed(sizes)).T
+    return [weight, take(f"{name}.bias", sizes[-1])]

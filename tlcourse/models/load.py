@@ -7,6 +7,7 @@ from typing import Literal, overload
 from ..errors import UserInputError
 from ..validation import shown
 from . import bert_folder
+from .question_answering import PretrainedQuestionAnswering
 from .recipes import RECIPES, PictureModel
 from .speech import NAME as SPEECH
 from .speech import PretrainedSpeechModel
@@ -80,6 +81,7 @@ def load_pretrained_model(
         One of `list_pretrained_models()`; those that are not bundled are downloaded
         once into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. Or a folder
         with a BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
+        One whose config.json says BertForQuestionAnswering also has `model.answer`.
     engine : {"auto", "onnx", "tensorflow"}
         What computes features. "auto": ONNX Runtime and, with a warning, TensorFlow for
         networks that do not convert. Features agree to 1e-4 of the largest.
@@ -94,7 +96,8 @@ def load_pretrained_model(
 
     Returns
     -------
-    PretrainedModel, PretrainedTextModel or PretrainedSpeechModel
+    PretrainedModel, PretrainedTextModel (of a BERT that answers questions
+    PretrainedQuestionAnswering, with the same calls) or PretrainedSpeechModel
 
     Raises
     ------
@@ -124,7 +127,11 @@ def load_pretrained_model(
             )
         if is_speech:
             return PretrainedSpeechModel(engine, precision)
-        return PretrainedTextModel(name, engine, precision)
+        is_answering = not is_published and bert_folder.answers_questions(
+            bert_folder.find_folder(name)
+        )
+        kind = PretrainedQuestionAnswering if is_answering else PretrainedTextModel
+        return kind(name, engine, precision)
     known = ", ".join((*RECIPES, *bert_folder.PUBLISHED, SPEECH))
     raise UserInputError(
         f"There is no pretrained model {shown(name)}. Known: {known}; or the path of "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -214,22 +214,36 @@ class PretrainedTextModel:
         if self.engine == "tensorflow":
             part = bert.first_layers(network or self.network, layers)
             return engines.TensorFlowEngine(part, digest(part))
+        return self._onnx_engine(layers, network)
+
+    def _onnx_engine(
+        self,
+        layers: int,
+        network: "keras.Model | None" = None,
+        more: dict[str, list[np.ndarray]] | None = None,
+    ) -> engines.OnnxEngine:
+        """The same by ONNX Runtime, with the weights of `more` layers besides."""
         is_built = network is not None or not self._weights
         weights = _weights_of(network or self.network) if is_built else self._weights
         fingerprint, precision = _digest(weights), self.precision
         if is_built and fingerprint != self._published:
             precision = "float32"
+        more = more or {}
         key = f"{fingerprint.hex()} {self.shape} {layers} {precision}"
+        key += _digest(more).hex() if more else ""
 
         def build() -> bytes:
-            content = bert.to_onnx(weights, self.shape, layers)
+            content = bert.to_onnx(weights | more, self.shape, layers)
             return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
             engines.release_all()  # a BERT's engine is large: one is kept
-            return engines.OnnxEngine(build, key, (None, self.shape.width))
+            engine = engines.OnnxEngine(build, key, (None, self.shape.width))
+            if is_built:  # `build` holds a copy of the weights
+                engine.start(is_last=True)
+            return engine
 
-        return engines.remembered((key,), make)
+        return cast(engines.OnnxEngine, engines.remembered((key,), make))
 
 
 def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:

@@ -6,6 +6,7 @@ A word of the vocabulary is one token; any other is split into pieces that are i
 """
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -18,6 +19,7 @@ from ..features.pictures import elements_of
 from ..validation import shown
 from .bert import PADDING
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Sentences: TypeAlias = Any  # a str, or an iterable of str, see `as_sentences`
 
 
@@ -52,6 +54,7 @@ class Tokenizer:
         library.no_padding()
         library.enable_truncation(longest)
         self._tokenizer, self._unknown = library, unknown
+        self.cls, self.sep = map(library.token_to_id, ("[CLS]", "[SEP]"))
 
     def __len__(self) -> int:
         """The number of tokens in the vocabulary."""
@@ -79,6 +82,21 @@ class Tokenizer:
                 stacklevel=callers_level(),
             )
         return ids
+
+    def characters(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """All tokens of a text, without [CLS] and [SEP], and where they stand in it.
+
+        Returns ids, int32 (tokens,), and int64 (tokens, 2): the number of a token's
+        first character, and of the one behind its last.
+        """
+        # Halves of surrogate pairs are replaced one by one: no number may change.
+        text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+        start = self._tokenizer.encode(text, add_special_tokens=False)
+        parts = [start, *start.overflowing]  # of which each fits the network
+        ids = np.array([number for part in parts for number in part.ids], np.int32)
+        ids[ids == PADDING] = self._unknown
+        characters = [pair for part in parts for pair in part.offsets]
+        return ids, np.array(characters, np.int64).reshape(-1, 2)
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens as text."""
