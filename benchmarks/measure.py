@@ -28,6 +28,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "augmentation": "augmentation.augmentation",
     "field_recipes": "field_recipes.field_recipes",
     "sentiment": "sentiment.sentiment",
+    "answers": "answers.answers",
     "speech": "speech.speech",
     "misuse": "misuse.misuse",
     "tuning": "searches.tuning",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from studies import (
+    answers,
     augmentation,
     kanji,
     misuse,
@@ -20,6 +21,7 @@ from studies import mistakes_in_preprocessing as preprocessing
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
+from tlcourse.models.bert_folder import is_whole
 
 TINY = Path(__file__).resolve().parents[2] / "tests" / "tiny_bert" / "plain"
 
@@ -118,7 +120,41 @@ def test_sentiment(one_epoch, few, monkeypatch):
         assert list(curve.points) == list(sentiment.METHODS)
         for points in curve.points.values():
             assert [(one.labels, one.rows) for one in points] == [(2, 4), (None, 12)]
+    for ways in found["new_labels"].values():
+        assert list(ways)[-1] == "new labels, fine-tuned" and len(ways) == 4
+        for points in ways.values():
+            assert [len(point["accuracies"]) for point in points] == [2, 2]
     assert set(found["new_labels"]) == set(domains[1:])
+
+
+def test_answers(monkeypatch):
+    if not is_whole("minilm"):
+        pytest.skip("minilm is not here: tlcourse fetch minilm")
+    sizes = {"SEEDS": (0, 1), "QUESTIONS": 4, "TESTED": 3}
+    constants(monkeypatch, answers, **sizes, EPOCHS=1, FROZEN_EPOCHS=1)
+    found = json.loads(json.dumps(answers.answers()))
+    for way in ("MiniLM", "TF-IDF"):
+        recalls = found["search"][way]
+        assert 0 < recalls["recall@1"] <= recalls["recall@5"] <= 1
+    assert list(found["spans"]["arms"]) == list(answers.RATES)
+    for arm in found["spans"]["arms"].values():
+        assert len(arm.pop("seconds")) == 2 and len(arm) == 5
+        for measured in arm.values():
+            for exact, f1 in zip(*measured.values(), strict=True):
+                assert 0 <= exact <= f1 <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "f1"),
+    [
+        ("the krona", "krona", 2 / 3),
+        ("krona", "krona", 1),
+        ("euro", "krona", 0),
+        ("", "krona", 0),
+    ],
+)
+def test_f1_counts_words_in_common(text, answer, f1):
+    assert answers.f1_of_words(text, answer) == pytest.approx(f1)
 
 
 def test_misuse(few, monkeypatch):
