@@ -9,11 +9,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from scipy.fft import dct
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
 
 FRAMES = 40  # to which a spectrogram is stretched where the network is not used
+COEFFICIENTS = 13  # as many as is usual in speech recognition
 SEEDS = (0, 1, 2, 3, 4)
 LABELS = (1, 2, 5, 10, 20)  # of each digit
 SCRATCH_LABELS = (5, 20)  # a convolutional network takes longer
@@ -70,6 +72,7 @@ def digits(model) -> dict:
     rows = {
         "speech_embedding": model.extract_features(recordings),
         "log-mel": spectrograms.reshape(len(recordings), -1),
+        "MFCC": np.stack([_mfcc(each).ravel() for each in spectrograms]),
         "from scratch": spectrograms,
     }
     measured = {}
@@ -114,7 +117,14 @@ def _embeddings(model) -> dict:
     def log_mel(recordings):
         return np.stack([_stretched(model, path).ravel() for path in recordings])
 
-    return {"speech_embedding": model.extract_features, "log-mel": log_mel}
+    def mfcc(recordings):
+        return np.stack([_mfcc(_stretched(model, path)).ravel() for path in recordings])
+
+    return {
+        "speech_embedding": model.extract_features,
+        "log-mel": log_mel,
+        "MFCC": mfcc,
+    }
 
 
 def _stretched(model, path) -> np.ndarray:
@@ -122,6 +132,11 @@ def _stretched(model, path) -> np.ndarray:
     spectrogram = tl.audio.log_mel(tl.audio.read_audio(path))
     frames = np.linspace(0, len(spectrogram) - 1, FRAMES)
     return spectrogram[np.rint(frames).astype(int)]
+
+
+def _mfcc(spectrogram: np.ndarray) -> np.ndarray:
+    """Mel-frequency cepstral coefficients, the first 13: (frames, 32) → (frames, 13)."""
+    return dct(spectrogram, norm="ortho")[:, :COEFFICIENTS]
 
 
 def _nearest(known: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 08 · Speech: one example of each word
 #
-# One recording of each word, by one person, and the network recognises the same words when somebody else says them. You
-# hear them, see what the network sees, and find out what does not transfer.
+# One recording of each word, by one person, and the network recognises the same words when somebody else says them.
+# You hear them, see what the network sees, and find out what does not transfer.
 #
 # **Minutes:** about 50 · **Needs:** lessons 02 and 05 are helpful; headphones
 
@@ -63,9 +63,9 @@ spectrograms = {"Carlo": tl.audio.log_mel(carlo), "Paola": tl.audio.log_mel(paol
 tl.show.spectrograms(list(spectrograms.values()), [f"sette, {name}" for name in spectrograms])
 
 # %% [markdown]
-# You see the hiss of the *s* on the left, a vowel, the silence of the *tt* (black), and the second vowel. Both pictures
-# have these parts, but not at the same place, nor at the same height: Paola's voice is higher, and she speaks more
-# slowly.
+# You see the hiss of the *s* on the left, a vowel, the silence of the *tt* (black), and the second vowel. Both
+# pictures have these parts, but not at the same place, nor at the same height: Paola's voice is higher, and she
+# speaks more slowly.
 #
 # **Predict first.** We compare each of Paola's words with all 86 of Carlo's, and take the most similar one. Chance is
 # one in 86. How many do we get right if we compare these pictures? They are stretched to 40 frames each, so that they
@@ -113,8 +113,8 @@ print(f"{type(network).__module__}.{type(network).__name__}, {network.count_para
 print(f"{network.input_shape} → {network.output_shape}")
 
 # %% [markdown]
-# It is an ordinary Keras model: 20 convolutions on the spectrogram, then `GlobalAveragePooling2D`, as in lesson 02. The
-# kernels alternate between pitch (1 × 3) and time (3 × 1). Some layers:
+# It is an ordinary Keras model: 20 convolutions on the spectrogram, then `GlobalAveragePooling2D`, as in lesson 02.
+# The kernels alternate between pitch (1 × 3) and time (3 × 1). Some layers:
 
 # %%
 for layer in [layer for layer in network.layers if "conv" in layer.name][:5]:
@@ -140,8 +140,8 @@ assert np.allclose(train_features[word], embedding[0], atol=1e-3)
 train_features.shape
 
 # %% [markdown]
-# **Predict first.** The network has 328,000 parameters, a tenth of our smallest one for pictures, and it was trained on
-# English. How many of the 86 Italian words will it get right?
+# **Predict first.** The network has 328,000 parameters, a tenth of our smallest one for pictures, and it was trained
+# on English. How many of the 86 Italian words will it get right?
 
 # %%
 print(f"Training voice Carlo, test voice Paola: {accuracy(train_features, test_features):.0%} of 86 words")
@@ -163,9 +163,9 @@ for row in wrong[:10]:
 #
 # ## A new voice is a domain shift
 #
-# Carlo is a man and Paola a woman, and the microphones differ, too. That is **domain shift**. Suppose that it moves all
-# features of a voice by about the same amount: then it helps to subtract each voice's mean. This *normalisation per
-# speaker* needs no labels, only recordings of the new voice (it is a simple *unsupervised domain adaptation*).
+# Carlo is a man and Paola a woman, and the microphones differ, too. That is **domain shift**. Suppose that it moves
+# all features of a voice by about the same amount: then it helps to subtract each voice's mean. This *normalisation
+# per speaker* needs no labels, only recordings of the new voice (it is a simple *unsupervised domain adaptation*).
 
 # %%
 centred_train, centred_test = train_features - train_features.mean(axis=0), test_features - test_features.mean(axis=0)
@@ -176,8 +176,8 @@ print(f"Log-mel, the same two ways: {accuracy(*pictures):.0%} and {accuracy(*pic
 
 # %% [markdown]
 # The spectrograms gain even more from it, and stay far behind the network. It needs many of Paola's recordings before
-# the first one is recognised, so it does not help with the first word of a new speaker. And is the difference more than
-# noise? Count the words on which the two ways disagree:
+# the first one is recognised, so it does not help with the first word of a new speaker. And is the difference more
+# than noise? Count the words on which the two ways disagree:
 
 # %%
 from scipy.stats import binomtest
@@ -223,8 +223,9 @@ print(f"Five speeds averaged: {accuracy(averaged, test_features):.0%} of 86 word
 #
 # Is one example enough for other words and voices, too? Five men say the ten English digits, taken from the *Free
 # Spoken Digit Dataset* (`tlcourse fetch spoken_digits`, 12 MB). Each in turn was the test voice; the classifiers were
-# trained on the others. Two are linear probes, on `speech_embedding` and on the stretched spectrograms (log-mel); "from
-# scratch" is a small convolutional network with random weights on these spectrograms. This was measured beforehand:
+# trained on the others. Three are linear probes: on `speech_embedding`, on the stretched spectrograms (log-mel), and
+# on MFCC, the classical features of speech recognition, which are a cosine transform of these spectrograms. "From
+# scratch" is a small convolutional network with random weights on the spectrograms. This was measured beforehand:
 
 # %%
 digits = tl.results("speech.digits")
@@ -300,10 +301,10 @@ print(f"Fine-tuned: {fine_tuned:.0%} of Paola's 86 words, {on_training:.0%} of t
 print(f"Nearest neighbour, five speeds, nothing trained: {accuracy(averaged, test_features):.0%}")
 
 # %% [markdown]
-# One word is more than one percentage point here, and this is one run in one direction, not tuned: differences of a few
-# points say little. Carlo's words are learned to the last one, and Paola's are not recognised better than by the
-# nearest neighbour. The likely reason is that the training set holds one voice: how another one says these words is not
-# in it.
+# One word is more than one percentage point here, and this is one run in one direction, not tuned: differences of a
+# few points say little. Carlo's words are learned to the last one, and Paola's are not recognised better than by the
+# nearest neighbour. The likely reason is that the training set holds one voice: how another one says these words is
+# not in it.
 #
 # ## Which language?
 #
@@ -348,9 +349,9 @@ tl.check("8.1", number_of_frames)
 # ### Exercise 8.2: a noisy line
 #
 # Does it still work on a bad line? Add `noise(waveform)` to each of Paola's recordings, extract the features with
-# `sample_rate=16_000`, and find the nearest of Carlo's clean ones (`train_features`). Listen first, with `Audio(paola +
-# noise(paola), rate=16_000)`, and predict how much of the accuracy is lost. (The noise begins the same way for every
-# recording, so that everybody gets the same number.)
+# `sample_rate=16_000`, and find the nearest of Carlo's clean ones (`train_features`). Listen first, with `Audio(paola
+# + noise(paola), rate=16_000)`, and predict how much of the accuracy is lost. (The noise begins the same way for
+# every recording, so that everybody gets the same number.)
 #
 # Stuck? `tl.check.hint("8.2")` in a cell of its own gives the first of three hints.
 
@@ -375,10 +376,10 @@ tl.check("8.2", accuracy_with_noise, noise)
 # %% [markdown]
 # ### Exercise 8.3: one Keras model, from spectrogram to word
 #
-# In an empty cell, with Keras: a `keras.Model` that takes spectrograms (n, frames, 32, 1) and outputs probabilities (n,
-# 86), made from `model.copy_network()` and Carlo's recordings alone. You may use `inputs_of` and `waveforms`. Any way
-# will do: train a head, or write the nearest neighbour as a `Dense` layer. The check looks at shapes, and asks for six
-# of ten of Paola's words in `x_test`.
+# In an empty cell, with Keras: a `keras.Model` that takes spectrograms (n, frames, 32, 1) and outputs probabilities
+# (n, 86), made from `model.copy_network()` and Carlo's recordings alone. You may use `inputs_of` and `waveforms`. Any
+# way will do: train a head, or write the nearest neighbour as a `Dense` layer. The check looks at shapes, and asks
+# for six of ten of Paola's words in `x_test`.
 #
 # Stuck? `tl.check.hint("8.3")` in a cell of its own gives the first of three hints.
 
@@ -403,8 +404,8 @@ tl.check("8.3", my_network, x_test)
 #
 # - A recording becomes a picture, the log-mel spectrogram, and from there on much is as with photographs.
 # - With features of a network that knows English keywords, one recording per Italian word was enough for most of them
-#   in another voice. For the spectrograms themselves it was not, unless each voice's mean was subtracted, and then for
-#   half of them.
+#   in another voice. For the spectrograms themselves it was not, unless each voice's mean was subtracted, and then
+#   for half of them.
 # - A new voice is a domain shift. Subtracting each voice's mean needs recordings of that voice, and no labels.
 # - For digits and a voice never heard, the probe had on average with one example per digit what the others did not
 #   reach with twenty.
