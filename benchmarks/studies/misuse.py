@@ -250,7 +250,7 @@ MISTAKES = {
     "no recompile after unfreezing": no_recompile,
     "learning rate 100 times too high": rate,
     "wrong preprocessing": forgotten,
-    "everything unfrozen under a random head": random_head,
+    "random head, all unfrozen": random_head,
     "augmented before the split": mistakes_in_evaluation.augmentation,
     "chosen on the test set": mistakes_in_evaluation.choosing,
     "logits with a softmax loss": logits,
