@@ -17,7 +17,7 @@ TESTED = 150  # of each class, or all
 
 @cache
 def numerals():
-    """Ten Kanji; the test set is by other writers than the training set."""
+    """Ten Kanji; the test set is in other fonts than the training set."""
     kanji = tl.load_dataset("kanji")
     return kanji.with_classes(kanji.class_names[:NUMERALS])
 
@@ -31,7 +31,6 @@ PREPROCESSINGS: dict[str, Callable] = {
     "forgotten": lambda pixels: pixels,
     "scaled to [0, 1]": lambda pixels: pixels / 255,
     "done twice": lambda pixels: scaled(scaled(pixels)),
-    "red and blue exchanged": lambda pixels: scaled(pixels)[..., ::-1],
     "as VGG wants it": lambda pixels: pixels[..., ::-1] - [103.939, 116.779, 123.68],
 }
 

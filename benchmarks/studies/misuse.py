@@ -1,7 +1,7 @@
 """Lesson 09: eight mistakes, each made and avoided with five seeds.
 
-Here are those in training: what is in front of the cut is frozen, so its activations
-are computed once, and what is behind it is trained by Keras' `fit`. Every study takes a
+Here are those in training: what comes before the cut is frozen, so its activations
+are computed once, and what comes after it is trained by Keras' `fit`. Every study takes a
 seed and returns the accuracies "right" and "wrong" and, in "check", whether the check
 speaks in either case.
 """
@@ -102,7 +102,7 @@ def trained_head_weights(seed: int) -> list[np.ndarray]:
     return head.get_weights()
 
 
-def network_behind(cut: str, head):
+def network_after(cut: str, head):
     """The network from a cut on, with this head: an ordinary Keras model."""
     import keras
 
@@ -115,17 +115,17 @@ def with_trained_head(cut: str, seed: int):
     head = new_head()
     head.build((None, model().feature_dim))
     head.set_weights(trained_head_weights(seed))
-    return network_behind(cut, head)
+    return network_after(cut, head)
 
 
-def blocks_behind(cut: str) -> list[str]:
-    """What is meant to change: the blocks behind the cut, and the head."""
+def blocks_after(cut: str) -> list[str]:
+    """What is meant to change: the blocks after the cut, and the head."""
     names = list(model().blocks)
     return [*names[names.index(cut) + 1 :], "your layers"]
 
 
 def _unexpected_change(before, network) -> bool:
-    only = blocks_behind(CUT)
+    only = blocks_after(CUT)
     return speaks(tl.checks.assert_changed, before, network, only=only)
 
 
@@ -141,7 +141,7 @@ def done_right(cut: str, seed: int) -> dict:
     checks = {"head": speaks(tl.checks.assert_head_trained, network)}
     before = tl.checks.snapshot(network)
     accuracy = fit_anew(network, cut, seed)
-    only = blocks_behind(cut)
+    only = blocks_after(cut)
     checks["changed"] = speaks(tl.checks.assert_changed, before, network, only=only)
     checks["distance"] = speaks(tl.checks.assert_still_pretrained, before, network)
     moved = _largest_move(before, network)
@@ -197,7 +197,7 @@ def random_head(seed: int) -> dict:
     """12 blocks unfrozen under a random head; and 6. As many epochs as right."""
     found = {}
     for name, cut in (("", EARLY_CUT), ("_six_blocks", CUT)):
-        right, network = done_right(cut, seed), network_behind(cut, new_head())
+        right, network = done_right(cut, seed), network_after(cut, new_head())
         tl.unfreeze(network)
         spoke = speaks(tl.checks.assert_head_trained, network)
         found[f"right{name}"] = right["accuracy"]
@@ -250,7 +250,7 @@ MISTAKES = {
     "no recompile after unfreezing": no_recompile,
     "learning rate 100 times too high": rate,
     "wrong preprocessing": forgotten,
-    "everything unfrozen under a random head": random_head,
+    "random head, all unfrozen": random_head,
     "augmented before the split": mistakes_in_evaluation.augmentation,
     "chosen on the test set": mistakes_in_evaluation.choosing,
     "logits with a softmax loss": logits,

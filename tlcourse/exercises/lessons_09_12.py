@@ -56,7 +56,7 @@ def networks_of_colleagues(model):
 
 
 def _with_fault(tail, fault):
-    """A copy of the blocks behind the cut, with a new last layer, and this fault."""
+    """A copy of the blocks after the cut, with a new last layer, and this fault."""
     import keras
 
     copy = keras.models.clone_model(tail)
@@ -118,7 +118,7 @@ def larger_test(answer, correct):
 
 
 def _biases(correct, tested):
-    """Reported less true accuracy of the best by a test of so many cells, per split."""
+    """Optimistic bias of the best on a test set of so many cells, per split."""
     biases = []
     for seed in range(SPLITS):
         order = np.random.default_rng(seed).permutation(correct.shape[1])
