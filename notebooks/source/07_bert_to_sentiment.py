@@ -141,8 +141,8 @@ for row, cosine in zip(nearest[0], cosines[0], strict=True):
     print(f"{cosine:.2f}  {faq.sentences[row][:110]}")
 
 # %% [markdown]
-# Ask your own question there. When the highest cosine similarity is low, no sentence is really close, but five are
-# returned all the same.
+# The first two are about memory, and neither has the word RAM. Ask your own question there. When the highest cosine
+# similarity is low, no sentence is really close, but five are returned all the same.
 #
 # How often is the right answer among the five? The FAQ's own questions tell: for each we know which sentences answer
 # it. **Recall@5** is the share of questions with at least one of them among the five nearest.
@@ -235,6 +235,7 @@ embedding = keras.ops.sum(states, axis=1) / keras.ops.sum(is_token, axis=1, keep
 encoder = keras.Model(network.input, embedding)
 head = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(2, activation="softmax", name="head")])
 classifier = keras.Model(network.input, head(embedding))
+network.trainable = False  # frozen
 
 # %% [markdown]
 # While the encoder is frozen, the embedding of a sentence is the same in each epoch. So we compute it once, and train
@@ -256,7 +257,7 @@ def fit(model, inputs, learning_rate, epochs):
 # %% tags=["trained-here"]
 keras.utils.set_random_seed(0)
 fit(head, embedded, learning_rate=3e-3, epochs=30)
-report("frozen BERT", classifier.predict(ids["test"], verbose=0).argmax(axis=1))
+report("frozen BERT", head.predict(embedded["test"], verbose=0).argmax(axis=1))
 
 # %% [markdown]
 # ### Fine-tune the last two layers
@@ -285,9 +286,9 @@ report("fine-tuned BERT", classifier.predict(ids["test"], verbose=0).argmax(axis
 tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
-# One split of 200 sentences proves little; the next section has five of them. First the helper. It does what you have
-# just done, in one call: a linear probe as the head, then the last layers, with warm-up and AdamW. What the frozen
-# layers return for each token is computed once and cached, and nothing is padded.
+# One split of 200 sentences proves little; there are five of them below. First the helper. It does what you have just
+# done, in one call: a linear probe as the head, then the last layers, with warm-up and AdamW. What the frozen layers
+# return for each token is computed once and cached, and nothing is padded.
 
 # %% tags=["trained-here"]
 tuned = tl.fine_tune(
@@ -304,8 +305,8 @@ sorted({"_".join(path.split("/")[0].split("_")[:2]) for path in tuned.record["ch
 # %% [markdown]
 # ## What did it look at?
 #
-# Back to films. Attention can be displayed: for each layer and head, how much each token took from each other one.
-# This is the average over the heads of the last layer:
+# Attention can be displayed: for each layer and head, how much each token took from each other one. This is the
+# average over the heads of the last layer:
 
 # %%
 sentence = "The plot is thin, but the actors save it."
@@ -488,7 +489,7 @@ print(encodings[0].tokens[slice(*targets[0] + [0, 1])], question_ids.shape, targ
 # The head and its loss: a softmax over the *positions*, once for the start and once for the end.
 
 # %%
-del classifier, encoder, tuned  # they would fill the memory
+del network, states, token_states, is_token, embedding, encoder, head, classifier, tuned  # to save memory
 keras.utils.clear_session(free_memory=True)
 
 network = model.copy_network()
@@ -565,10 +566,9 @@ upper.fit(lower.predict(question_ids, verbose=0), targets, batch_size=16, epochs
 exact_matches()
 
 # %% [markdown]
-# Compare the three lines. The reader finds answers about countries that it has never seen, in sentences of the kind
-# that it was trained on: it has learned where a sentence of this form keeps its answer, and to look for the country
-# that the question names. In sentences of another form it is right less often. About elements, where question,
-# sentence and subject are all new, it is wrong more often than right.
+# The reader finds most answers about countries that it has never seen: it has learned where a sentence of the kind
+# that it was trained on keeps its answer, and to look for the country that the question names. About elements, where
+# question, sentence and subject are all new, it is wrong more often than right.
 #
 # And real questions? Ten were written by hand.
 
@@ -578,18 +578,18 @@ for made, answer in zip(facts.questions, answers, strict=True):
     print(f"{made.question:58} {answer[:44]!r}, expected {made.answer[:44]!r}")
 
 # %% [markdown]
-# Look at the longer answers: many begin or end at the right place, and none may be right as a whole. Our reader was
-# trained on twelve kinds of question about countries, and these ask *why*, *when* and *which of the two*. `make
-# results` trained three readers on three random splits, on 400 questions each. The fine-tuned one learned in all
-# layers, and "from scratch" is the same architecture with random initial weights. F1 gives credit for words in
+# Our reader was trained on questions of eight forms about countries; these ask *why*, *when* and *which of the two*.
+#
+# `make results` trained three readers on three random splits, on 400 questions each. The fine-tuned one learned in
+# all layers; "from scratch" is the same architecture with random initial weights. F1 gives credit for words in
 # common.
 
 # %%
 arms = tl.results("answers")["spans"]["arms"]
-for test in ("training set", "new countries", "new countries, new sentences", "elements", "real"):
-    print(test)
+for part in ("training set", "new countries", "new countries, new sentences", "elements", "real"):
+    print(part)
     for arm, found in arms.items():
-        exact, f1 = (100 * np.array(found[test][measure]) for measure in ("exact", "f1"))
+        exact, f1 = (100 * np.array(found[part][measure]) for measure in ("exact", "f1"))
         print(f"    {arm:13} exact match {exact.mean():5.1f} ± {exact.std(ddof=1):4.1f} %, F1 {f1.mean():5.1f} %")
 
 # %% [markdown]
