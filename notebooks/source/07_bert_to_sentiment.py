@@ -82,7 +82,7 @@ print(ids, mask, sep="\n\n")
 # layers each vector represents the token *in this sentence*.
 
 # %%
-network = model.copy_network()  # which we may change
+network = model.network
 for name in ("embeddings_tokens", "layer_1_attention", "layer_1_states", "layer_6_states"):
     print(f"{name:20} {type(network.get_layer(name)).__name__:20} {network.get_layer(name).output.shape}")
 print(f"{network.count_params():,} parameters")
@@ -93,17 +93,15 @@ print(f"{network.count_params():,} parameters")
 
 # %%
 token_states = keras.Model(network.input, network.get_layer("layer_6_states").output)
-states = token_states.predict(ids, verbose=0)
-embeddings = (states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-states.shape, embeddings.shape
 
-# %% [markdown]
-# `extract_features` does the same: tokenize, compute, average. It sorts the sentences by length, so that nothing is
-# padded, and caches the result.
 
-# %%
-features = model.extract_features(["A wonderful film.", "The battery died after a week."])
-np.allclose(features, embeddings, atol=1e-4)
+def embed(sentences):
+    ids = token_ids(sentences)
+    states, mask = token_states.predict(ids, verbose=0), (ids != 0)[..., None]
+    return (states * mask).sum(axis=1) / mask.sum(axis=1)
+
+
+embed(["A wonderful film.", "The battery died after a week."]).shape
 
 # %% [markdown]
 # ## Find the answer: semantic search
@@ -113,8 +111,8 @@ np.allclose(features, embeddings, atol=1e-4)
 
 # %%
 faq = tl.datasets.load_python_faq()
-known = model.extract_features(faq.sentences)
-faq
+known = embed(faq.sentences)
+faq, known.shape
 
 # %% [markdown]
 # How similar are two sentences? We take the angle between their embeddings: the **cosine similarity** is 1 where they
@@ -127,7 +125,7 @@ def unit(rows):
 
 
 def five_nearest(queries):
-    cosines = unit(model.extract_features(queries)) @ unit(known).T
+    cosines = unit(embed(queries)) @ unit(known).T
     nearest = np.argsort(-cosines, axis=1)[:, :5]
     return nearest, np.take_along_axis(cosines, nearest, axis=1)
 
@@ -229,6 +227,7 @@ for name, classifier in (("majority class", DummyClassifier()), ("bag of words",
 # The five steps of lesson 04, with mean pooling as part of the model:
 
 # %%
+network = model.copy_network()  # of which we may change the weights
 states = network.get_layer("layer_6_states").output  # zeros for padding
 is_token = keras.ops.cast(keras.ops.not_equal(network.input, 0), "float32")
 embedding = keras.ops.sum(states, axis=1) / keras.ops.sum(is_token, axis=1, keepdims=True)
@@ -286,9 +285,14 @@ report("fine-tuned BERT", classifier.predict(ids["test"], verbose=0).argmax(axis
 tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
-# One split of 200 sentences proves little; there are five of them below. First the helper. It does what you have just
-# done, in one call: a linear probe as the head, then the last layers, with warm-up and AdamW. What the frozen layers
-# return for each token is computed once and cached, and nothing is padded.
+# One split of 200 sentences proves little; there are five of them below. First the helper. `model.extract_features`
+# is `embed`, and `tl.fine_tune` does what you have just done: a linear probe as the head, then the last layers, with
+# warm-up and AdamW. What the frozen layers return for each token is computed once and cached; sentences of one length
+# go together, so that nothing is padded.
+
+# %%
+del network, states, is_token, embedding, encoder, head, classifier  # to save memory
+keras.utils.clear_session(free_memory=True)
 
 # %% tags=["trained-here"]
 tuned = tl.fine_tune(
@@ -489,7 +493,7 @@ print(encodings[0].tokens[slice(*targets[0] + [0, 1])], question_ids.shape, targ
 # The head and its loss: a softmax over the *positions*, once for the start and once for the end.
 
 # %%
-del network, states, token_states, is_token, embedding, encoder, head, classifier, tuned  # to save memory
+del tuned  # to save memory
 keras.utils.clear_session(free_memory=True)
 
 network = model.copy_network()

@@ -61,8 +61,8 @@ class PretrainedTextModel:
                 f"{self.folder}: the vocabulary has {len(self.tokenizer):,} tokens, more "
                 f"than the {self.shape.vocabulary:,} of the network."
             )
-        self._weights = bert_folder.read_weights(self.folder, self.shape)
-        self._published: bytes | None = None  # their digest, once `network` has them
+        # Read again when needed: in memory they would take as much as the network.
+        self._published = _digest(self._file_weights())
 
     def __repr__(self) -> str:
         return (
@@ -88,7 +88,6 @@ class PretrainedTextModel:
     def network(self) -> "keras.Model":
         """The network: token ids int32 (n, length), 0 is padding → features (n, d)."""
         network = self.copy_network()
-        self._published, self._weights = _digest(self._weights), {}  # they may change
         engines.release_all()  # they hold the file's weights, too
         return network
 
@@ -96,7 +95,9 @@ class PretrainedTextModel:
         """Copy the network: training the copy leaves `self.network` as it is."""
         import_tensorflow()
         network = bert.encoder(self.shape, self.name)
-        for name, arrays in (self._weights or _weights_of(self.network)).items():
+        is_built = "network" in vars(self)  # and its weights may have changed
+        weights = _weights_of(self.network) if is_built else self._file_weights()
+        for name, arrays in weights.items():
             network.get_layer(name).set_weights(arrays)
         return network
 
@@ -223,17 +224,17 @@ class PretrainedTextModel:
         more: dict[str, list[np.ndarray]] | None = None,
     ) -> engines.OnnxEngine:
         """The same by ONNX Runtime, with the weights of `more` layers besides."""
-        is_built = network is not None or not self._weights
-        weights = _weights_of(network or self.network) if is_built else self._weights
-        fingerprint, precision = _digest(weights), self.precision
-        if is_built and fingerprint != self._published:
+        fingerprint, precision, more = self._published, self.precision, more or {}
+        is_built = network is not None or "network" in vars(self)
+        weights = _weights_of(network or self.network) if is_built else {}
+        if is_built and (fingerprint := _digest(weights)) != self._published:
             precision = "float32"
-        more = more or {}
         key = f"{fingerprint.hex()} {self.shape} {layers} {precision}"
         key += _digest(more).hex() if more else ""
 
         def build() -> bytes:
-            content = bert.to_onnx(weights | more, self.shape, layers)
+            read = weights or self._file_weights()
+            content = bert.to_onnx(read | more, self.shape, layers)
             return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
@@ -244,6 +245,9 @@ class PretrainedTextModel:
             return engine
 
         return cast(engines.OnnxEngine, engines.remembered((key,), make))
+
+    def _file_weights(self) -> dict[str, list[np.ndarray]]:
+        return bert_folder.read_weights(self.folder, self.shape)
 
 
 def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
