@@ -903,17 +903,17 @@ def two_networks():
 
 
 @example("10.2")
-def columns_mixed_up():
+def columns_shuffled():
     wide, labels, validation_wide, validation = two_networks()
     both = tl.train_classifier(wide, labels)
 
-    def mixed(columns):
+    def shuffled(columns):
         order = np.random.default_rng(0).permutation(len(validation))
         rows = validation_wide.copy()
         rows[:, columns] = validation_wide[order, columns]
         return both.score(rows, validation)
 
-    right = {"lite0": mixed(LITE0), "lite2": mixed(LITE2)}
+    right = {"lite0": shuffled(LITE0), "lite2": shuffled(LITE2)}
     return (both, validation_wide), {
         "right": right,
         "exchanged": swapped(right),
@@ -1026,8 +1026,8 @@ def numbers_of_the_record():
 
 MEASURED = {
     "dask_2": {"pictures_per_second": 80.0},
-    "bytes_a_picture": 3000,
-    "file_bytes_a_picture": 30_000,
+    "bytes_per_picture": 3000,
+    "file_bytes_per_picture": 30_000,
 }
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from pathlib import Path
 
 import dask
 import numpy as np
@@ -200,3 +201,10 @@ def test_with_its_certificate_an_encrypted_cluster_computes(engine, folder, tmp_
         with dask.config.set(certificate_settings(encrypted, tmp_path)):
             shards = compute(engine, folder, scheduler=address)
     np.testing.assert_array_equal(shards.features, local(engine, folder))
+
+
+def test_the_script_that_trains_on_several_machines_is_short_and_needs_no_course():
+    """That two processes train as one does: benchmarks/tests/test_studies.py."""
+    text = Path(cluster.__file__).with_name("multi_worker.py").read_text("utf-8")
+    assert len(text.splitlines()) <= 80 and "tlcourse" not in text
+    assert "MultiWorkerMirroredStrategy" in text

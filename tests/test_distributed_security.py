@@ -50,10 +50,9 @@ def without_tls(folder):
 @contextmanager
 def of_the_lesson():
     """The cluster of lesson 12, started by the lesson's own cells."""
-    marks, names = ("\nwork = ", "LocalCluster("), {}
-    cells = code_cells(LESSON)
-    folder, cluster = (c for c in cells if any(mark in c for mark in marks))
-    exec(folder + cluster, names)  # the lesson's own code
+    (cell,) = (cell for cell in code_cells(LESSON) if "LocalCluster(" in cell)
+    names: dict = {}
+    exec(cell, names)  # the lesson's own code
     with names["cluster"] as cluster, names["client"]:
         yield cluster
     shutil.rmtree(names["work"])

@@ -1,5 +1,6 @@
 """The lessons are what their sources say, were run from top to bottom, and hold nothing that must not be passed on."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -119,6 +120,42 @@ def test_measured_numbers_are_printed_and_not_typed(source):
         if cell.cell_type == "markdown":
             typed = set(re.findall(r"(\d+(?:\.\d+)?) ?%", cell.source))
             assert typed <= published, (cell.id, typed)
+
+
+def names_in(cells, context):
+    """The names that code cells use, or those that they define."""
+    trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {
+        n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, context)
+    }
+    if context is ast.Store:
+        names |= {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+        aliases = {n for n in nodes if isinstance(n, ast.alias)}
+        names |= {(n.asname or n.name).partition(".")[0] for n in aliases}
+    return names
+
+
+def test_each_half_of_lesson_10_can_be_taught_alone():
+    """The second half uses nothing that the first one defines; exercise 10.1 is the first one's."""
+    cells = build.convert(build.SOURCES / "10_tune_and_stack.py").cells
+    headings = (
+        "## First half",
+        "## Second half",
+        "### Exercise 10.1",
+        "### Exercise 10.2",
+    )
+    first, second, exercise, others = (
+        next(i for i, cell in enumerate(cells) if heading in cell.source)
+        for heading in headings
+    )
+    shared, of_first = cells[:first], cells[first:second] + cells[exercise:others]
+    of_second = cells[second:exercise] + cells[others:]
+    defined = names_in(shared, ast.Store)
+    only_first = names_in(of_first, ast.Store) - defined
+    for cell in of_second:
+        defined |= names_in([cell], ast.Store)
+        assert not names_in([cell], ast.Load) & (only_first - defined), cell.source
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,18 @@ def test_only_the_grey_copy_of_a_picture_is_under_its_map():
     assert np.ptp(np.asarray(grey, int), axis=-1).max() == 0
 
 
+def test_points_have_error_bars_and_both_axes_show_their_zero():
+    costs, gains, errors = [20, 65], [2.0, 1.0], [0.5, 0.7]
+    plain = {"logarithmic": False, "deviations": errors}
+    sheet = show.points(costs, gains, "ms", "gain", "Cost", ["a", "b"], **plain)
+    (axes,) = sheet.axes
+    assert axes.get_xlim()[0] == 0 and axes.get_ylim()[0] <= 0
+    (bars,) = axes.containers[0].lines[2]
+    lowest = [segment[:, 1].min() for segment in bars.get_segments()]
+    assert lowest == [1.5, pytest.approx(0.3)]
+    assert "a: ms 20, gain 2 ± 0.5; b: ms 65, gain 1 ± 0.7" in sheet.alt
+
+
 def texts_of(artists):
     return [artist.get_text() for artist in artists]
 

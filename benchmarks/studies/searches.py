@@ -23,7 +23,7 @@ CUTS = (
     1,
     2,
 )  # how many of the last blocks are fine-tuned; by default the last of these
-WITH_VALIDATION = "default, validation learned too"  # the lessons' name
+WITH_VALIDATION = "default, trained on validation too"  # the lessons' name
 
 
 def tuning() -> dict:
@@ -90,7 +90,7 @@ class ProbeSearch:
 
     def suggest(self, trial: optuna.Trial) -> dict:
         return {
-            "C": trial.suggest_float("strength", 1e-5, 10, log=True),
+            "C": trial.suggest_float("C", 1e-5, 10, log=True),
             "common_scale": trial.suggest_categorical("common_scale", [True, False]),
         }
 

@@ -58,7 +58,7 @@ def widths(model: tl.PretrainedModel, blocks: Sequence[str]) -> list[int]:
 
 
 class Task(NamedTuple):
-    """A training and a test split, each with all feature sets side by side."""
+    """A training and a test split, each with all feature sets in one array."""
 
     train: Split
     test: Split
@@ -121,20 +121,19 @@ def ensembles(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]
     """Name → test accuracy and seconds of fitting."""
     columns, names = _columns(), backbones()
     probes = {
-        name: on(place, tl.LinearProbe(random_state=seed))
-        for name, place in columns.items()
+        name: on(own, tl.LinearProbe(random_state=seed))
+        for name, own in columns.items()
     }
-    side_by_side = slice(0, columns[names[-1]].stop)
+    both = slice(0, columns[names[-1]].stop)
     members = [(name, probes[name]) for name in names]
     stacked = {"stacked": members}
     if len(np.unique(one.train.labels)) <= FEW_CLASSES:
         machines = [
-            (f"{name}, support vectors", on(columns[name], SVC(C=10), scale=True))
-            for name in names
+            (f"{name}, SVM", on(columns[name], SVC(C=10), scale=True)) for name in names
         ]
-        stacked["stacked, support vectors too"] = members + machines
+        stacked["stacked, with SVMs"] = members + machines
     cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    classifiers = {"side by side": on(side_by_side, tl.LinearProbe(random_state=seed))}
+    classifiers = {"concatenated": on(both, tl.LinearProbe(random_state=seed))}
     for name, parts in stacked.items():
         last = weighted(LogisticRegression())
         classifiers[name] = StackingClassifier(parts, last, cv=cv)
@@ -143,12 +142,12 @@ def ensembles(one: Task, folds: int, seed: int) -> dict[str, tuple[float, float]
     for name, classifier in (probes | classifiers).items():
         seconds[name] = _fit(classifier, one)
         probabilities[name] = classifier.predict_proba(one.test_features)
-    averaged = {"averaged": names, f"averaged, {FOUR_BLOCKS} too": list(probes)}
+    averaged = {"averaged": names, f"averaged, with {FOUR_BLOCKS}": list(probes)}
     for name, parts in averaged.items():
         probabilities[name] = sum(probabilities[part] for part in parts)
         seconds[name] = sum(seconds[part] for part in parts)
     classes = next(iter(probes.values())).classes_
-    order = [*probes, "side by side", *averaged, *stacked]
+    order = [*probes, "concatenated", *averaged, *stacked]
     return {
         name: (
             _accuracy(classes[probabilities[name].argmax(axis=1)], one),
@@ -193,19 +192,19 @@ def _accuracy(predicted: np.ndarray, one: Task) -> float:
 
 
 def grouped_folds(seeds: Sequence[int]) -> dict:
-    """A probe's accuracy on folds at random and by writer, and on unseen writers."""
+    """A probe's accuracy on folds at random and by font, and on unseen fonts."""
     data = tl.load_dataset("kanji")
     numerals, model = data.with_classes(data.class_names[:10]), loaded(backbones()[0])
     unseen = model.extract_features(numerals.test.images)
-    found = {"folds at random": [], "folds by hand": [], "unseen hands": []}
+    found = {"folds at random": [], "folds by font": [], "unseen fonts": []}
     for seed in seeds:
         part, probe = numerals.train.sample(20, seed), tl.LinearProbe(random_state=seed)
         features = model.extract_features(part.images)
         at_random = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        by_writer = {"cv": LeaveOneGroupOut(), "groups": part.groups}
+        by_font = {"cv": LeaveOneGroupOut(), "groups": part.groups}
         scores = (
             cross_val_score(probe, features, part.labels, cv=at_random).mean(),
-            cross_val_score(probe, features, part.labels, **by_writer).mean(),
+            cross_val_score(probe, features, part.labels, **by_font).mean(),
             probe.fit(features, part.labels).score(unseen, numerals.test.labels),
         )
         for each, score in zip(found.values(), scores, strict=True):
@@ -224,7 +223,7 @@ def costs() -> dict:
             answer = run_once(Arm("ours.py", "images", options), Path(folder, "cache"))
             found[name] = {
                 "features": answer["shape"][1],
-                "seconds_a_picture": round(answer["seconds"] / TIMED, 4),
+                "seconds_per_picture": round(answer["seconds"] / TIMED, 4),
                 "peak_megabytes": round(answer["peak_megabytes"]),
             }
     return found

@@ -8,6 +8,7 @@ import pytest
 from studies import (
     answers,
     augmentation,
+    cluster,
     kanji,
     misuse,
     searches,
@@ -224,3 +225,12 @@ def test_only_networks_whose_weights_are_here_are_stacked(monkeypatch):
     }
     monkeypatch.setattr(tl, "list_pretrained_models", lambda: known)
     assert stacks.backbones() == ["a", "b"]
+
+
+def test_two_processes_train_a_head_as_one_does(monkeypatch):
+    monkeypatch.setattr(cluster, "CELLS", 24)
+    found = cluster.training()
+    assert found["rows"] == 48
+    assert [found[name]["processes"] for name in ("one", "two")] == [1, 2]
+    one, two = (found[name]["losses"] for name in ("one", "two"))
+    assert one == pytest.approx(two, abs=1e-4) and one[-1] < one[0]

@@ -53,7 +53,7 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
             except (OSError, TypeError, ValueError, RuntimeError) as error:
                 raise TLCourseError(
                     f"The Dask scheduler {scheduler} cannot be reached ({error}). For "
-                    "tls:// Dask needs certificates (lesson 12)."
+                    "tls:// Dask needs certificates (see workshop/README.md)."
                 ) from None
         elif client.scheduler:
             _warn_without_tls(client.scheduler.address)
@@ -123,6 +123,6 @@ def _warn_without_tls(address: str) -> None:
         warnings.warn(
             f"The Dask scheduler {address} speaks {protocol} without authentication: "
             "every account that can connect to it can run code as you. Start it with "
-            "TLS (lesson 12), or with LocalCluster(security=True).",
+            "TLS (workshop/README.md), or with LocalCluster(security=True).",
             stacklevel=callers_level(),
         )

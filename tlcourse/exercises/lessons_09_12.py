@@ -151,16 +151,16 @@ def _mean_of_the_best():
 
 
 @rows("10.2", Shares(*COLUMNS))
-def columns_mixed_up(answer, both, validation_wide):
+def columns_shuffled(answer, both, validation_wide):
     require(both, "both", "score")
     wide = Array().read(validation_wide, "2560 features per row", "validation_wide")
     labels = tl.load_dataset("solar").validation.labels
     order = np.random.default_rng(0).permutation(len(wide))
     right = {}
     for name, columns in COLUMNS.items():
-        mixed = wide.copy()
-        mixed[:, columns] = wide[order, columns]
-        right[name] = both.score(mixed, labels)
+        shuffled = wide.copy()
+        shuffled[:, columns] = wide[order, columns]
+        right[name] = both.score(shuffled, labels)
     untouched, more = both.score(wide, labels), min(right, key=right.__getitem__)
     yield "right", right, {"untouched": untouched, "more": more}
     yield "exchanged", {"lite0": right["lite2"], "lite2": right["lite0"]}
@@ -249,8 +249,8 @@ def hours_on_fifty_machines(answer, measured):
 
 @rows("12.2", Number(relative=0.02))
 def terabytes_of_features(answer, measured):
-    terabytes = PICTURES * measured["bytes_a_picture"] / 1e12
-    files = PICTURES * measured["file_bytes_a_picture"] / 1e12
+    terabytes = PICTURES * measured["bytes_per_picture"] / 1e12
+    files = PICTURES * measured["file_bytes_per_picture"] / 1e12
     yield "right", terabytes, {"files": files}
     yield "files", files
     yield "unit", terabytes * 1000

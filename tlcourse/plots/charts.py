@@ -144,7 +144,7 @@ def bars(
     ----------
     names, values : sequence, length n
     deviations : sequence of float, length n, optional
-        Standard deviations, drawn as lines and written behind the values.
+        Standard deviations, drawn as lines and written after the values.
 
     Examples
     --------
@@ -178,8 +178,10 @@ def points(
     title: str,
     names: Sequence[str] = (),
     level: float | None = None,
+    deviations: Sequence[float] | None = None,
+    logarithmic: bool = True,
 ) -> Figure:
-    """Draw points over a logarithmic x axis, such as costs or a search's trials.
+    """Draw points, such as costs and what they bring, or a search's trials.
 
     Parameters
     ----------
@@ -189,23 +191,42 @@ def points(
         Written to the right of the points; if none are given, they are numbered.
     level : float, optional
         Drawn as a dotted line: what y is by default.
+    deviations : sequence of float, length n, optional
+        Standard deviations or standard errors of y, drawn as error bars.
+    logarithmic : bool
+        Whether the x axis is; otherwise both axes show their 0.
+
+    Examples
+    --------
+    >>> import tlcourse as tl
+    >>> tl.show.points([20], [1.5], "ms", "gain", "Cost", ["two"], deviations=[0.5]).alt
+    'Cost. two: ms 20, gain 1.5 ± 0.5.'
     """
     names = list(names)
-    check_lengths(x=x, y=y, names=names or x)
+    numbers: Sequence = y
+    check_lengths(x=x, y=y, names=names or x, deviations=deviations)
     sheet, axes = new_figure(0.75, 0.45)
     axes.scatter(x, y, s=24, alpha=0.75, linewidths=0, color=COLOURS[0])
+    if deviations is not None:
+        axes.errorbar(x, y, deviations, fmt="none", ecolor=COLOURS[0], alpha=0.4)
+        pairs = zip(y, deviations, strict=True)
+        numbers = [f"{value:.3g} ± {sd:.2g}" for value, sd in pairs]
     style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
     for name, across, up in zip(names, x, y, strict=False):
         axes.annotate(escape_mathtext(name), (across, up), xytext=(6, -3), **style)
     if level is not None:
         axes.axhline(level, color=COLOURS[-1], linestyle=":")
         title = f"{title} (dotted: the default, {level:.3g})"
-    axes.set_xscale("log")
-    if names:  # few, within a decade or two
+    if logarithmic:
+        axes.set_xscale("log")
+    if names and logarithmic:  # few, within a decade or two
         axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
     axes.margins(x=0.22 if names else 0.05, y=0.12)
+    if not logarithmic:
+        axes.update_datalim([(0, 0)])
+        axes.set_xlim(0, max(x) * (1.5 if names else 1.05))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    rows = zip(names or range(1, len(x) + 1), x, y, strict=True)
+    rows = zip(names or range(1, len(x) + 1), x, numbers, strict=True)
     return describe(sheet, title, ("point", xlabel, ylabel), rows)
