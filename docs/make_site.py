@@ -76,11 +76,13 @@ def collect(pages: Path) -> None:
         goal.parent.mkdir(parents=True, exist_ok=True)
         goal.write_text(card(path.parent.name), encoding="utf-8")
     draw_results(pages / "benchmarks")
-    for path in sorted(HERE.glob("*.md")):
+    (pages / "api").mkdir(parents=True)
+    for path in sorted([*HERE.glob("*.md"), *HERE.glob("api/*.md")]):
         text = PART.sub(
             lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
         )
-        (pages / path.name).write_text(for_both_grounds(text), encoding="utf-8")
+        goal = pages / path.relative_to(HERE)
+        goal.write_text(for_both_grounds(text), encoding="utf-8")
 
 
 def for_both_grounds(text: str) -> str:
@@ -257,10 +259,11 @@ def draw_results(folder: Path) -> None:
         figures.save(name, results, folder / f"{name}-dark.svg", dark=True)
 
 
-def api(_) -> str:
+def api(topic: str | None) -> str:
+    """The calls of a topic; None: the index of all topics."""
     import reference
 
-    return reference.page()
+    return reference.page(topic) if topic else reference.index()
 
 
 PARTS = {
