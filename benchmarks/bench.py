@@ -25,10 +25,7 @@ from unittest.mock import patch
 import numpy as np
 import records
 import report
-from peers.texts import of_length, tokenizer
-from photographs import write_folder
-from records import mean_sd, ratios, summary, to_digits
-from report import (
+from figures import (
     INT8,
     KERAS,
     LITERT,
@@ -38,6 +35,9 @@ from report import (
     OWN_ARRAYS,
     TORCH,
 )
+from peers.texts import of_length, tokenizer
+from photographs import write_folder
+from records import mean_sd, ratios, summary, to_digits
 from runner import Arm, BenchError, Comparison, Process, compare, run_once
 from studies.precision import precision
 
@@ -80,7 +80,7 @@ def main() -> None:
     except BenchError as error:
         raise SystemExit(str(error)) from error
     if not arguments.quick:
-        report.write_readme()
+        report.write()
 
 
 def measure(name: str, options: Options, written: bool) -> None:

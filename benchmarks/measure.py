@@ -1,8 +1,8 @@
-"""Measure what README and lessons show; `make results` calls this.
+"""Measure what README, site and lessons show; `make results` calls this.
 
     python benchmarks/measure.py                everything (some hours)
     python benchmarks/measure.py demo lessons   these parts; the others stay as they are
-    python benchmarks/measure.py --readme       only write the README's tables anew
+    python benchmarks/measure.py --readme       only write the README's and the results page's numbers anew
 
 Each part goes into results.json as soon as it is measured. Nothing here passes or
 fails. Times are those of this machine, which is recorded with them.
@@ -17,6 +17,8 @@ import records
 import report
 from studies.lessons import lesson_builder
 
+# What a part's note says of the machine
+CONDITIONS = ("processor", "cores", "gigaflops", "busy_percent")
 PARTS = {  # part → function; lessons are last, since they read what was measured before
     "import": "demo.import_time",
     "demo": "demo.demo",
@@ -46,14 +48,14 @@ def main() -> None:
     if not arguments.readme:
         os.environ.update(lesson_builder().packs_beside())
         measure(arguments.parts or list(PARTS))
-    report.write_readme()
+    report.write()
     lesson_builder().renew_banners()
 
 
 def measure(parts: list[str]) -> None:
     """One part after the other: whatever stops a later one, the earlier are kept."""
     machine = records.machine()
-    conditions = {name: machine[name] for name in ("gigaflops", "busy_percent")}
+    conditions = {name: machine[name] for name in CONDITIONS if name in machine}
     for name in parts:
         module, _, function = PARTS[name].partition(".")
         start = time.perf_counter()

@@ -83,6 +83,17 @@ def keep_row(part: str, name: str, measured: dict) -> None:
     keep(part, read().get(part, {}) | {name: measured})
 
 
+def note(results: dict, part: str) -> dict:
+    """When, at which commit and on which machine a part was measured.
+
+    `part` is its name; for a benchmark "bench/" and its name.
+    """
+    section, _, name = part.partition("/")
+    if name:
+        return results[section][name]["machine"]
+    return results.get(NOTES, {}).get(section, {})
+
+
 def commit() -> str:
     return git("rev-parse", "--short", "HEAD")
 

@@ -1,79 +1,145 @@
-"""The README's table and figures, and the site's list of all measured results."""
+"""What the README and the results page say was measured; nothing is measured here."""
 
-import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from typing import NamedTuple
 
+import figures
 import records
-from records import NOTES, ROOT
+from figures import INT8, KERAS, OURS, PICTURES, TORCH
+from records import ROOT, mean_sd
 
 README = ROOT / "README.md"
-SOLAR_FIGURE = ROOT / "benchmarks" / "solar.png"
-SPEED_FIGURE = ROOT / "benchmarks" / "bench.png"
-START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+PAGE = ROOT / "docs" / "results.md"
 
-OURS, INT8, OWN_ARRAYS = "tlcourse", "tlcourse int8", "tlcourse, arrays"
-KERAS, TORCH, ONNX = "Keras", "PyTorch", "ONNX Runtime"
-OPENVINO, LITERT = "OpenVINO", "LiteRT"
-
-PICTURES = {"arrays": "Arrays → features", "folder": "JPEG folder → features"}
 SNIPPETS = "[film snippets][sentences_per_second]"
 
-# What, and what was measured, in terms of results.json. A row is left out where
-# something in it was not measured yet.
-ROWS = (
-    ("`import tlcourse`", "{import[milliseconds]:g} ms"),
-    (
-        "`tlcourse demo`: {demo[pictures]:,} photographs to a tested classifier",
-        "{demo[seconds]:g} s ({demo[seconds_min]:g} to {demo[seconds_max]:g}), "
-        "{demo[peak_megabytes]:,} MB",
-    ),
-    (
-        "… its accuracy, weighted as published (SVM 82.44 %, VGG-19 88.42 %)",
-        "{demo[accuracy]:.2%}",
-    ),
-    (
-        "… on {solar[four_blocks][n]} random splits",
-        "{solar[four_blocks][mean]:.1%} ± {solar[four_blocks][sd]:.1%}",
-    ),
-    (
-        "`tl.fine_tune` on the same splits",
-        "{bench[finetune][accuracy][mean]:.1%} ± {bench[finetune][accuracy][sd]:.1%}, "
-        "{bench[finetune][seconds][median]:.0f} s each",
-    ),
-    (
-        "Dogs, {dogs[breeds]} breeds of the test pack ¹, {dogs[train]} labels",
-        "{dogs[accuracy][all][mean]:.1%} of {dogs[test]} photographs",
-    ),
-    (
-        "`tlcourse train` on {own_pictures[train][solar][pictures]:,} solar cells",
-        "{own_pictures[train][solar][seconds]:.0f} s, "
-        "{own_pictures[train][solar][accuracy]:.1%} of "
-        "{own_pictures[train][solar][test_pictures]} test pictures",
-    ),
-    (
-        "`tlcourse predict`: start of the process to the first answer",
-        "{own_pictures[predict][float32][first_answer_ms]:,} ms",
-    ),
-    *(
-        (
-            f"{what}, float32 and int8",
-            f"{{bench[{part}][images_per_second][{OURS}][median]:.0f}} and "
-            f"{{bench[{part}][images_per_second][{INT8}][median]:.0f}} images/s",
-        )
-        for part, what in PICTURES.items()
-    ),
-    (
-        "Film snippets → features, float32 and int8",
-        f"{{bench[text][workloads]{SNIPPETS}[{OURS}][median]:.0f}} and "
-        f"{{bench[text][workloads]{SNIPPETS}[{INT8}][median]:.0f}} sentences/s",
-    ),
-    (
-        "Peak memory for 100,000 JPEGs, compared to 1,000",
-        "{bench[memory][ratio]:.2f}×",
-    ),
+
+class Row(NamedTuple):
+    """A line of a table: what was measured and its value, in terms of `numbers`.
+
+    `part` is the part of results.json that says when it was measured, and on what.
+    """
+
+    what: str
+    value: str
+    part: str
+
+
+def mean_and_sd(place: str) -> str:
+    return f"{{{place}[mean]:.1%}} ± {{{place}[sd]:.1%}}"
+
+
+FEW = Row(
+    "Five labelled photographs of each of six kinds: the three calls",
+    mean_and_sd("few_labels[probe]"),
+    "curves",
 )
+SOLAR = Row(
+    "{demo[pictures]:,} solar cells: the three calls (published: SVM 82.44 %, "
+    "VGG-19 88.42 %)",
+    mean_and_sd("solar[last_block]"),
+    "solar",
+)
+TUNED = Row(
+    "… `tl.fine_tune` on the same splits",
+    mean_and_sd("bench[finetune][accuracy]"),
+    "bench/finetune",
+)
+DEMO = Row(
+    "`tlcourse demo`: {demo[pictures]:,} photographs to a tested classifier",
+    "{demo[seconds]:g} s ({demo[seconds_min]:g} to {demo[seconds_max]:g})",
+    "demo",
+)
+KILLED = Row(
+    "Jobs killed at random and resumed", "{killed:,} times; lost: {lost}", "faults"
+)
+
+# What a reader asks → what was measured. A row is left out where something in it was
+# not measured yet.
+QUESTIONS = {
+    "How accurate?": (
+        FEW,
+        Row(
+            "… the same network from random weights",
+            mean_and_sd("few_labels[random weights]"),
+            "curves",
+        ),
+        SOLAR,
+        Row(
+            "… with features of four blocks, as in the demo",
+            mean_and_sd("solar[four_blocks]"),
+            "solar",
+        ),
+        TUNED,
+        Row("… `tlcourse demo`, on its one split", "{demo[accuracy]:.1%}", "demo"),
+        Row(
+            "… `tlcourse train`, not weighted as published",
+            "{own_pictures[train][solar][accuracy]:.1%} of "
+            "{own_pictures[train][solar][test_pictures]} test pictures",
+            "own_pictures",
+        ),
+        Row(
+            "Dogs, {dogs[breeds]} breeds of the test pack ¹, {dogs[train]} labels",
+            "{dogs[accuracy][all][mean]:.1%} of {dogs[test]} photographs",
+            "dogs",
+        ),
+    ),
+    "How fast?": (
+        Row("`import tlcourse`", "{import[milliseconds]:g} ms", "import"),
+        DEMO,
+        Row(
+            "`tlcourse train` on {own_pictures[train][solar][pictures]:,} solar cells",
+            "{own_pictures[train][solar][seconds]:.0f} s",
+            "own_pictures",
+        ),
+        Row(
+            "`tl.fine_tune` on {bench[finetune][train]:,} solar cells",
+            "{bench[finetune][seconds][median]:.0f} s",
+            "bench/finetune",
+        ),
+        Row(
+            "`tlcourse predict`: start of the process to the first answer",
+            "{own_pictures[predict][float32][first_answer_ms]:,} ms",
+            "own_pictures",
+        ),
+        *(
+            Row(
+                f"{what}, float32 and int8",
+                f"{{bench[{part}][images_per_second][{OURS}][median]:.0f}} and "
+                f"{{bench[{part}][images_per_second][{INT8}][median]:.0f}} images/s",
+                f"bench/{part}",
+            )
+            for part, what in PICTURES.items()
+        ),
+        Row(
+            "Film snippets → features, float32 and int8",
+            f"{{bench[text][workloads]{SNIPPETS}[{OURS}][median]:.0f}} and "
+            f"{{bench[text][workloads]{SNIPPETS}[{INT8}][median]:.0f}} sentences/s",
+            "bench/text",
+        ),
+    ),
+    "How much memory?": (
+        Row("`tlcourse demo`, at most", "{demo[peak_megabytes]:,} MB", "demo"),
+        Row("The lesson that needs most, at most", "{most_memory:,} MB", "lessons"),
+        Row(
+            "Features of 100,000 JPEGs, compared to 1,000",
+            "{bench[memory][ratio]:.2f}×",
+            "bench/memory",
+        ),
+    ),
+    "How reliable?": (
+        KILLED,
+        Row(
+            "Environments that pass the tests they are given: {environments}",
+            "{passed} of {tried}",
+            "matrix",
+        ),
+    ),
+}
+
+# The README's five
+HEADLINES = (FEW, SOLAR, TUNED, DEMO, KILLED)
 
 # What, and a ratio: its part of the benchmarks, and its name in "machines".
 RATIOS = (
@@ -91,200 +157,150 @@ RATIOS = (
         "kinds/JPEG folder/ratios/fresh process",
     ),
 )
+FOOTNOTE = (
+    "¹ Cut from ImageNet, so the network has seen most of these very photographs: an "
+    "upper bound, not a promise."
+)
 
 
-def write_readme() -> None:
-    """Write the README's table and the figures anew; nothing is measured."""
+def write() -> None:
+    """Write the README's numbers, the results page and the figures anew."""
     results = records.read()
-    text = with_table(README.read_text(encoding="utf-8"), results)
-    README.write_text(text, encoding="utf-8")
-    solar_figure(results)
-    speed_figure(results)
-    print("written: the README's table and figures")
+    for file, parts in ((README, readme_parts), (PAGE, page_parts)):
+        text = with_parts(file.read_text(encoding="utf-8"), parts(results))
+        file.write_text(text, encoding="utf-8")
+    figures.write(results)
+    print("written: the numbers and figures of the README and of the results page")
 
 
-def with_table(readme: str, results: dict) -> str:
-    """The README with the part between its two marks written anew."""
-    pattern = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{START}\n{table(results)}\n{END}", readme)
+def with_parts(text: str, parts: dict[str, str]) -> str:
+    """A text with what stands between the two marks of each part written anew."""
+    for name, content in parts.items():
+        start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+        written = f"{start}\n{content}\n{end}"
+        text, times = pattern.subn(lambda _, written=written: written, text)
+        if times != 1:
+            raise ValueError(f"{start} … {end} stands there {times} times, expected 1.")
+    return text
 
 
-def table(results: dict) -> str:
-    """The README's table, in Markdown."""
-    return "\n".join(
-        [
-            "| What | Measured |",
-            "|---|---|",
-            *(f"| {what} | {value} |" for what, value in rows(results)),
-            "",
-            f"{where(results['machine'])}; medians, or mean ± standard deviation.",
-            "",
-            "¹ Cut from ImageNet, so the network has seen most of these very "
-            "photographs: an upper bound, not a promise.",
-            "",
-            "![Images per second, beside other libraries.](benchmarks/bench.png)",
-        ]
+def readme_parts(results: dict) -> dict[str, str]:
+    """Name of a part of the README → its Markdown."""
+    return {"curve": curve(results), "measured": headlines(results)}
+
+
+def curve(results: dict) -> str:
+    """The figure of the few labels, and what it shows in a sentence."""
+    shares = numbers(results)["few_labels"]
+    probe, scratch = (
+        mean_and_sd("0").format(shares[name]) for name in ("probe", "random weights")
     )
+    sentence = (
+        f"Five labelled photographs of each kind and these three calls: {probe} of "
+        f"unseen photographs are recognised. The same network trained from random "
+        f"weights reaches {scratch}."
+    )
+    return f"{sentence}\n\n{figures.in_markdown('few_labels', results, 'benchmarks')}"
 
 
-def rows(results: dict) -> Iterator[tuple[str, str]]:
-    for what, value in ROWS:
+def headlines(results: dict) -> str:
+    """The README's five measured numbers, each with a link to its table."""
+    lines = ["| What | Measured | All about it |", "|---|---|---|"]
+    for question, rows in QUESTIONS.items():
+        link = f"[{question}](docs/results.md#{anchor(question)})"
+        named = filled((row for row in rows if row in HEADLINES), results)
+        lines += [f"| {what} | {value} | {link} |" for what, value, _ in named]
+    return "\n".join(lines)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-"))
+
+
+def page_parts(results: dict) -> dict[str, str]:
+    """Name of a part of the results page → its Markdown."""
+    drawn = {
+        "How accurate?": ("few_labels", "solar"),
+        "How fast?": ("speed",),
+    }
+    parts = []
+    for question, rows in tables(results).items():
+        parts += [f"## {question}", ""]
+        for name in drawn.get(question, ()):
+            parts += [figures.in_markdown(name, results, "../benchmarks"), ""]
+        parts += ["| What | Measured | Processor |", "|---|---|---|"]
+        parts += [f"| {' | '.join(row)} |" for row in rows]
+        parts += ["", FOOTNOTE, ""] if question == "How accurate?" else [""]
+    return {"measured": "\n".join(parts).strip()}
+
+
+def tables(results: dict) -> dict[str, list[tuple[str, str, str]]]:
+    """Question → its rows: what, value, processor."""
+    found = {question: filled(rows, results) for question, rows in QUESTIONS.items()}
+    found["How fast?"] += smallest_ratios(results)
+    return found
+
+
+def filled(rows: Iterable[Row], results: dict) -> list[tuple[str, str, str]]:
+    """What, value and processor of each row in which everything was measured."""
+    known, lines = numbers(results), []
+    for what, value, part in rows:
         try:
-            yield what.format(**results), value.format(**results)
+            texts = what.format(**known), value.format(**known)
         except KeyError:  # not measured yet
             continue
-    yield from _smallest_ratios(results)
-    yield from _trust(results)
+        lines.append((*texts, processor(results, part)))
+    return lines
 
 
-def _smallest_ratios(results: dict) -> Iterator[tuple[str, str]]:
-    for what, part, name in RATIOS:
-        parts = [each.get(part, {}) for each in results.get("machines", {}).values()]
-        medians = [each[name]["median"] for each in parts if name in each]
-        if medians:
-            several = f"the smallest of {len(medians)} processors"
-            on = several if len(medians) > 1 else "on one processor"
-            yield what, f"{min(medians):.3g}× as fast, {on}"
-
-
-def _trust(results: dict) -> Iterator[tuple[str, str]]:
+def numbers(results: dict) -> dict:
+    """The results, and what has to be computed from them before it can be shown."""
+    known = dict(results)
+    if "curves" in results:
+        points = results["curves"]["stamps"]["points"]
+        known["few_labels"] = {
+            study: next(
+                mean_sd(point["accuracies"])
+                for point in points[study]
+                if point["labels"] == 5
+            )
+            for study in points
+        }
+    if lessons := results.get("lessons", {}).values():
+        known["most_memory"] = max(lesson["peak_megabytes"] for lesson in lessons)
     if faults := results.get("faults", {}).values():
-        times, lost = (sum(row[key] for row in faults) for key in ("times", "lost"))
-        yield "Jobs killed at random and resumed", f"{times:,} times; lost: {lost}"
-    if matrix := results.get("matrix"):
-        passed = sum(not row["failed"] for row in matrix.values())
-        what = f"Environments that pass: {', '.join(matrix)}"
-        yield what, f"{passed} of {len(matrix)}"
+        known["killed"], known["lost"] = (
+            sum(row[key] for row in faults) for key in ("times", "lost")
+        )
+    if matrix := results.get("matrix", {}):
+        known["environments"] = ", ".join(matrix)
+        known["passed"] = sum(not row["failed"] for row in matrix.values())
+        known["tried"] = len(matrix)
+    return known
 
 
-def where(machine: dict) -> str:
-    versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
-    processor = machine.get("processor", "an unknown processor")
-    return (
-        f"Measured on {processor}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}, {versions}"
-    )
+def processor(results: dict, part: str) -> str:
+    """On what a part was measured, as far as its note says."""
+    note = records.note(results, part)
+    name = note.get("processor", "not recorded")
+    cores = [f"{note['cores']} cores"] if "cores" in note else []
+    speed = [f"{note['gigaflops']} GFLOP/s"] if "gigaflops" in note else []
+    return ", ".join([name, *cores, *speed])
 
 
-def everything(results: dict) -> str:
-    """All measured numbers with their n, minimum and maximum, for the site."""
-    parts = ["## machines", "", *_machines(results), ""]
-    for part, measured in results.items():
-        if part in ("machine", "machines", NOTES):
-            continue
-        sections = measured.items() if part == "bench" else [(part, measured)]
-        for name, section in sections:
-            note = section.get("machine") or results[NOTES].get(part, {})
-            parts += [f"## {name}", "", _note(note), "", *_list(section), ""]
-    return "\n".join(parts)
-
-
-def _machines(results: dict) -> list[str]:
-    """Every ratio on every processor."""
-    lines = [
-        "| Ratio | Processor | Median | GFLOP/s | Measured |",
-        "|---|---|---|---|---|",
-    ]
-    for machine, parts in results.get("machines", {}).items():
-        for part, kept in parts.items():
-            about = f"{kept['gigaflops']} | {kept['date']}, commit {kept['commit']}"
-            for name, ratio in kept.items():
-                if isinstance(ratio, dict):
-                    what, value = f"{part}/{name}", f"{ratio['median']:g}"
-                    lines.append(f"| {what} | {machine} | {value} | {about} |")
+def smallest_ratios(results: dict) -> list[tuple[str, str, str]]:
+    """Of each ratio to another library the smallest that any processor has shown."""
+    lines = []
+    for what, part, name in RATIOS:
+        medians = {
+            machine: parts[part][name]["median"]
+            for machine, parts in results.get("machines", {}).items()
+            if name in parts.get(part, {})
+        }
+        if medians:
+            least = min(medians, key=medians.__getitem__)
+            several = len(medians) > 1
+            on = f"{least}, the smallest of {len(medians)}" if several else least
+            lines.append((what, f"{medians[least]:.3g}× as fast", on))
     return lines
-
-
-def _note(note: dict) -> str:
-    about = [f"{key} {note[key]}" for key in ("date", "commit") if key in note]
-    if "gigaflops" in note:
-        about.append(f"{note['gigaflops']} GFLOP/s (float32 matrix multiplication)")
-    if "busy_percent" in note:
-        about.append(f"{note['busy_percent']:g} % of the processors busy before")
-    return ", ".join(about)
-
-
-def _list(section: dict) -> list[str]:
-    lines = ["| What | Measured |", "|---|---|"]
-    for path, value in _summaries(section):
-        lines.append(f"| {' · '.join(path)} | {value} |")
-    return lines
-
-
-def _summaries(
-    value, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Path and text of means and medians, and of single numbers near the top."""
-    if isinstance(value, dict):
-        if {"median", "min", "max", "n"} <= set(value):
-            text = f"{value['median']:g} ({value['min']:g} to {value['max']:g})"
-            yield path, f"{text}, n = {value['n']}"
-        elif {"mean", "sd", "n"} <= set(value):
-            yield path, f"{value['mean']:g} ± {value['sd']:g}, n = {value['n']}"
-        else:
-            for key, each in value.items():
-                if key != "machine":
-                    yield from _summaries(each, (*path, str(key)))
-    elif isinstance(value, int | float) and len(path) <= 2:
-        yield path, f"{value:g}"
-
-
-# Figures, whose numbers are in their metadata
-
-
-def solar_figure(results: dict, file: Path = SOLAR_FIGURE) -> None:
-    """Accuracy on solar cells between two published results."""
-    from tlcourse import plots
-
-    bars, label = solar_bars(results), "accuracy on unseen solar cells, %"
-    title = "Which solar cells are defective?"
-    figure = plots.bars(list(bars), list(bars.values()), label, title)
-    _save(figure, file, bars)
-
-
-def solar_bars(results: dict) -> dict[str, float]:
-    """Name → percent."""
-    from tlcourse.demo import PUBLISHED
-
-    svm, vgg = PUBLISHED.items()
-    ours = round(100 * results["solar"]["four_blocks"]["mean"], 2)
-    return {
-        svm[0]: 100 * svm[1],
-        "linear probe, features of four blocks": ours,
-        vgg[0]: 100 * vgg[1],
-    }
-
-
-def speed_figure(results: dict, file: Path = SPEED_FIGURE) -> None:
-    """Images per second, with the slowest and fastest round as whiskers."""
-    from matplotlib.figure import Figure
-
-    panels = speed_bars(results)
-    figure = Figure(figsize=(9, 2.6), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (part, bars) in zip(axes, panels.items(), strict=True):
-        speeds = results["bench"][part]["images_per_second"].values()
-        low = [speed["median"] - speed["min"] for speed in speeds]
-        high = [speed["max"] - speed["median"] for speed in speeds]
-        colours = ["C0" if name.startswith(OURS) else "C1" for name in bars]
-        names, medians = list(bars), list(bars.values())
-        drawn = ax.barh(names, medians, xerr=[low, high], color=colours)
-        ax.bar_label(drawn, fmt="%.0f", padding=5)
-        ax.invert_yaxis()
-        ax.margins(x=0.2)
-        ax.set(title=PICTURES[part], xlabel="images per second")
-    _save(figure, file, panels)
-
-
-def speed_bars(results: dict) -> dict[str, dict[str, float]]:
-    """Part → name → images per second."""
-    bars = {}
-    for part in PICTURES:
-        speeds = results["bench"][part]["images_per_second"].items()
-        bars[part] = {name: values["median"] for name, values in speeds}
-    return bars
-
-
-def _save(figure, file: Path, numbers: dict) -> None:
-    metadata = {"Software": None, "Description": json.dumps(numbers)}
-    figure.savefig(file, dpi=110, metadata=metadata)

@@ -22,12 +22,12 @@ sys.path[:0] = [str(HERE), str(ROOT / "benchmarks")]
 
 import browser  # noqa: E402
 import checks  # noqa: E402
+import front  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
 
-PART = re.compile(
-    r"<!-- (readme|lessons|glossary|cards|measured|api|teach|runtime)(?:: (.*?))? -->"
-)
+# A figure of benchmarks/, as README and results page name it from where they lie
+FIGURE = re.compile(r"!\[([^\]]*)\]\((?:\.\./)?benchmarks/(\w+)\.png\)")
 
 
 def main() -> None:
@@ -59,6 +59,7 @@ def build(pages: Path, site: Path) -> None:
     run_sphinx(pages, site)
     add_mathjax(site)
     browser.add_to(site)
+    front.add_to(site)
 
 
 def collect(pages: Path) -> None:
@@ -75,11 +76,22 @@ def collect(pages: Path) -> None:
         goal.parent.mkdir(parents=True, exist_ok=True)
         goal.write_text(card(path.parent.name), encoding="utf-8")
     draw_results(pages / "benchmarks")
-    for path in sorted(HERE.glob("*.md")):
+    (pages / "api").mkdir(parents=True)
+    for path in sorted([*HERE.glob("*.md"), *HERE.glob("api/*.md")]):
         text = PART.sub(
             lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
         )
-        (pages / path.name).write_text(text, encoding="utf-8")
+        goal = pages / path.relative_to(HERE)
+        goal.write_text(for_both_grounds(text), encoding="utf-8")
+
+
+def for_both_grounds(text: str) -> str:
+    """Each figure twice: the theme shows the one that was drawn for its light or for its dark version."""
+    light, dark = (
+        rf"![\1](benchmarks/\2{ending}.svg){{.only-{ground}}}"
+        for ground, ending in (("light", ""), ("dark", "-dark"))
+    )
+    return FIGURE.sub(f"{light} {dark}", text)
 
 
 def run_sphinx(pages: Path, site: Path) -> None:
@@ -128,15 +140,18 @@ def add_mathjax(site: Path) -> None:
 
 
 def readme(title: str) -> str:
-    """What stands in the README: before its second heading (title "top"), or under one of its headings."""
+    """What stands in the README under one of its headings; "three calls": those, and what follows up to the first."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     top, *sections = re.split(r"(?m)^## ", text)
     found = {
         section.partition("\n")[0]: section.partition("\n")[2].strip()
         for section in sections
     }
-    part = top.strip() if title == "top" else found[title]
-    part = re.sub(r"\[([^\]]+)\]\(([A-Z]+(?:\.md)?)\)", r"`\1`", part)  # files of the checkout: no pages
+    found["three calls"] = top[top.index("```python") :].strip()
+    part = found[title]
+    part = re.sub(
+        r"\[([^\]]+)\]\(([A-Z]+(?:\.md)?)\)", r"`\1`", part
+    )  # files of the checkout: no pages
     return lessons.with_buttons(part.replace("](docs/", "]("))
 
 
@@ -224,30 +239,31 @@ def cards_table(_) -> str:
     return "\n".join(rows)
 
 
-def measured(_) -> str:
-    """The README's table, and all measured numbers."""
+def everything(_) -> str:
+    """All measured numbers."""
+    import all_numbers
     import records
-    import report
 
-    results = records.read()
-    return f"{report.table(results)}\n\n{report.everything(results)}"
+    return all_numbers.everything(records.read())
 
 
 def draw_results(folder: Path) -> None:
-    """The pictures of results.json, drawn afresh, so that they cannot be older than the tables beside them."""
+    """The figures of results.json, drawn afresh, so that they cannot be older than the tables beside them."""
+    import figures
     import records
-    import report
 
     folder.mkdir(parents=True, exist_ok=True)
     results = records.read()
-    report.solar_figure(results, folder / "solar.png")
-    report.speed_figure(results, folder / "bench.png")
+    for name in figures.FIGURES:
+        figures.save(name, results, folder / f"{name}.svg")
+        figures.save(name, results, folder / f"{name}-dark.svg", dark=True)
 
 
-def api(_) -> str:
+def api(topic: str | None) -> str:
+    """The calls of a topic; None: the index of all topics."""
     import reference
 
-    return reference.page()
+    return reference.page(topic) if topic else reference.index()
 
 
 PARTS = {
@@ -255,11 +271,14 @@ PARTS = {
     "lessons": lessons_table,
     "glossary": glossary,
     "cards": cards_table,
-    "measured": measured,
+    "everything": everything,
+    "front": front.cards,
+    "minutes": front.minutes,
     "api": api,
     "teach": browser.part,
     "runtime": browser.version,
 }
+PART = re.compile(rf"<!-- ({'|'.join(PARTS)})(?:: (.*?))? -->")
 
 if __name__ == "__main__":
     main()

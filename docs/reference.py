@@ -1,20 +1,53 @@
-"""The page of the public names: an index made of `tlcourse.__all__`, then each name's own docstring."""
+"""The pages of the public names, by topic: an index made of `tlcourse.__all__`, then each name's own docstring."""
 
 import inspect
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import tlcourse
 
+HERE = Path(__file__).resolve().parent
+
 ROOMS = [name for name in tlcourse.__all__ if inspect.ismodule(getattr(tlcourse, name))]
 NAMES = [name for name in tlcourse.__all__ if name not in ROOMS]
+TOPICS = {  # page in docs/api/ → its names; each public name is on one page
+    "networks": """load_pretrained_model list_pretrained_models PretrainedModel PretrainedTextModel
+        PretrainedSpeechModel""",
+    "data": "load_dataset list_datasets augment datasets pictures audio",
+    "training": """train_classifier LinearProbe fine_tune FineTuned prepare_fine_tuning Preparation add_head freeze
+        unfreeze""",
+    "evaluation": "learning_curve LearningCurve ConfusionMatrix grad_cam results show widgets",
+    "checks": "check checks errors",
+    "files": "export load_exported ExportedModel distributed",
+}
 
 
-def page() -> str:
-    """Markdown: a table of all names, each with its first sentence, and Sphinx's directives for the rest."""
-    lines = ["| Name | What it is for |", "|---|---|", *map(row, [*NAMES, *ROOMS])]
-    for name in NAMES:
+def index() -> str:
+    """Markdown: for each topic a table of its names, each with its first sentence."""
+    lines = []
+    for topic in TOPICS:
+        lines += ["", f"## [{title(topic)}](api/{topic}.md)", "", *table(topic)]
+    return "\n".join(lines)
+
+
+def title(topic: str) -> str:
+    """The heading of a topic's page."""
+    text = (HERE / "api" / f"{topic}.md").read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
+
+
+def table(topic: str) -> list[str]:
+    rows = [row(name) for name in TOPICS[topic].split()]
+    return ["| Name | What it is for |", "|---|---|", *rows]
+
+
+def page(topic: str) -> str:
+    """Markdown: a table of a topic's names, and Sphinx's directives for the rest."""
+    names = TOPICS[topic].split()
+    lines = table(topic)
+    for name in (name for name in names if name in NAMES):
         lines += ["", f"## `tl.{name}`", "", directive(name, getattr(tlcourse, name))]
-    for room in ROOMS:
+    for room in (name for name in names if name in ROOMS):
         module = getattr(tlcourse, room)
         lines += [
             "",
@@ -31,13 +64,14 @@ def page() -> str:
                 "",
                 directive(f"{room}.{name}", getattr(module, name)),
             ]
-    lines += [
-        "",
-        "## What calls return",
-        "",
-        "Nobody makes these by hand: they come out of the calls above.",
-    ]
-    for kind in returned():
+    if kinds := [kind for kind in returned() if topic_of(kind) == topic]:
+        lines += [
+            "",
+            "## What calls return",
+            "",
+            "Nobody makes these by hand: they come out of the calls above.",
+        ]
+    for kind in kinds:
         lines += [
             "",
             f"### `{kind.__qualname__}`",
@@ -99,18 +133,34 @@ def sphinx(*lines: str) -> str:
 
 def returned() -> list[type]:
     """The package's classes that annotations of what is public name, and that are not public names themselves."""
-    walked = [getattr(tlcourse, name) for name in NAMES]
-    walked += [
-        getattr(getattr(tlcourse, room), name)
-        for room in ROOMS
-        for name in public(getattr(tlcourse, room))
-    ]
-    known = len(walked)
+    public_names = [value for topic in TOPICS for value in values(topic)]
+    found = reached(public_names)[len(public_names) :]
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+def topic_of(kind: type) -> str:
+    """The first topic whose calls return a class."""
+    return next(topic for topic in TOPICS if kind in reached(values(topic)))
+
+
+def values(topic: str) -> list:
+    """A topic's functions, classes and objects, those of its modules among them."""
+    found = []
+    for name in TOPICS[topic].split():
+        value = getattr(tlcourse, name)
+        room = [getattr(value, one) for one in public(value)] if name in ROOMS else []
+        found += room or [value]
+    return found
+
+
+def reached(start: list) -> list:
+    """What annotations lead to, beginning with `start` itself."""
+    walked = list(start)
     for value in walked:  # grows on the way
         walked += [
             kind for kind in dict.fromkeys(annotated(value)) if kind not in walked
         ]
-    return sorted(walked[known:], key=lambda kind: kind.__name__)
+    return walked
 
 
 def annotated(value) -> list[type]:

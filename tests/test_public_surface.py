@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 import types
@@ -110,6 +111,20 @@ def test_the_examples_of(name, no_internet, tmp_path, monkeypatch):
     module = importlib.import_module(name)
     failed, tried = doctest.testmod(module, optionflags=options)
     assert tried and not failed
+
+
+TOPICS = sorted((PACKAGE.parent / "docs" / "api").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", TOPICS, ids=lambda page: page.stem)
+def test_the_example_at_the_head_of_a_topics_page_runs(
+    page, no_internet, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TLCOURSE_PROGRESS", str(tmp_path / "progress.json"))
+    text = page.read_text(encoding="utf-8")
+    (example,) = re.findall(r"(?ms)^```python\n(.+?)^```$", text)
+    exec(example, {})
 
 
 # Docstrings

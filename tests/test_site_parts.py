@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 import browser  # noqa: E402
 import checks  # noqa: E402
+import front  # noqa: E402
 import lessons  # noqa: E402
+import make_site  # noqa: E402
+import reference  # noqa: E402
 
 TABLE = {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]}
 
@@ -90,6 +93,48 @@ def faults_of(tmp_path):
 )
 def test_a_fault_is_told_in_a_sentence(faults_of, body, fault):
     assert faults_of(body) == [fault]
+
+
+# The pages of the public names, and the front page
+
+
+def test_each_public_name_has_one_topic_and_each_topic_a_page():
+    import tlcourse
+
+    named = [name for names in reference.TOPICS.values() for name in names.split()]
+    assert sorted(named) == sorted(tlcourse.__all__)
+    pages = {path.stem for path in (ROOT / "docs" / "api").glob("*.md")}
+    assert pages == set(reference.TOPICS)
+
+
+def test_what_calls_return_is_described_on_one_page_each():
+    kinds = reference.returned()
+    assert kinds and {reference.topic_of(kind) for kind in kinds} <= set(
+        reference.TOPICS
+    )
+
+
+def test_every_lesson_has_a_card_with_a_picture_of_its_own():
+    names = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    assert [row[2] for row in front.lessons()] == names
+    cards = front.cards(None)
+    assert cards.count("<li>") == cards.count("<img ") == len(names)
+    for name in names:
+        words, picture = front.figure(name)
+        assert words and front.thumbnail(picture).size == front.THUMBNAIL
+
+
+def test_a_lesson_without_the_chosen_figure_gets_its_first(monkeypatch):
+    monkeypatch.setitem(front.FIGURES, "01", "words that no figure has")
+    assert front.figure("01_why_transfer")[0].startswith("30 pictures")
+
+
+def test_a_figure_is_there_for_light_and_for_dark():
+    page = make_site.for_both_grounds("![Bars.](../benchmarks/speed.png)")
+    assert page == (
+        "![Bars.](benchmarks/speed.svg){.only-light} "
+        "![Bars.](benchmarks/speed-dark.svg){.only-dark}"
+    )
 
 
 # The page that computes in the browser

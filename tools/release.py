@@ -138,6 +138,31 @@ def check_changelog(text: str, number: str, tags: list[str], now: datetime.date)
     return f"{number}, {found[2]}"
 
 
+def citation() -> str:
+    """CITATION.cff is of this version and, once that is dated, of that day"""
+    dated = re.search(
+        r"^## \S+ \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    return check_citation(text, version(), dated[1] if dated else "unreleased")
+
+
+def check_citation(text: str, number: str, dated: str) -> str:
+    """What the format requires is there, and agrees with pyproject.toml and CHANGELOG.md (cffconvert checks the rest)."""
+    found = dict(re.findall(r"^([\w-]+): *(.*)$", text, re.MULTILINE))
+    for name in ("cff-version", "message", "title", "authors", "version"):
+        if name not in found:
+            raise NotReady(f"CITATION.cff has no {name}.")
+    if found["cff-version"] != "1.2.0":
+        raise NotReady(f"cff-version is {found['cff-version']}, expected 1.2.0.")
+    if found["version"] != number:
+        raise NotReady(f"version is {found['version']}; pyproject.toml says {number}.")
+    released = found.get("date-released", "unreleased")
+    if released != dated:
+        raise NotReady(f"released {released}; CHANGELOG.md says {dated}.")
+    return f"{number}, {released}"
+
+
 def lock() -> str:
     """`make lock` changes nothing: the locks are those of pyproject.toml"""
     before = {name: (ROOT / name).read_bytes() for name in LOCKS}
@@ -294,7 +319,7 @@ def fresh_clone() -> Iterator[Path]:
 
 
 def wheel() -> str:
-    """a wheel, installed into an empty environment, runs the demo in an empty folder"""
+    """a wheel of at most 45 MB, installed into an empty environment, runs the three calls and the demo in an empty folder"""
     with tempfile.TemporaryDirectory() as folder:
         run(
             ".venv/bin/uv",
@@ -307,6 +332,7 @@ def wheel() -> str:
             folder,
         )
         (built,) = Path(folder).glob("*.whl")
+        about = check_size(built)
         home, python = (
             Path(folder, "home"),
             Path(folder, "environment", "bin", "python"),
@@ -322,6 +348,7 @@ def wheel() -> str:
         said = run(str(python), "-c", WHERE, folder=home)
         if not said.startswith(str(python.parent.parent)):
             raise NotReady(f"the wheel was not what was run, but {said.strip()}.")
+        run(str(python), "-c", THREE_CALLS, folder=home, cache=Path(folder, "cache"))
         run(
             str(python.with_name("tlcourse")),
             "demo",
@@ -329,9 +356,30 @@ def wheel() -> str:
             folder=home,
             cache=Path(folder, "cache"),
         )
-        return f"{built.name}, {built.stat().st_size / 1e6:.1f} MB"
+        return about
 
 
+def check_size(built: Path) -> str:
+    """A wheel's name and size, which learners on slow lines download."""
+    megabytes = built.stat().st_size / 1e6
+    if megabytes > LARGEST_WHEEL:
+        raise NotReady(
+            f"{built.name} has {megabytes:.1f} MB, expected at most {LARGEST_WHEEL}."
+        )
+    return f"{built.name}, {megabytes:.1f} MB"
+
+
+LARGEST_WHEEL = 45  # MB
+THREE_CALLS = """
+import tlcourse as tl
+
+new_images = tl.load_dataset("samples").test.images
+new_labels = ["alive", "thing", "alive", "thing", "thing", "thing"]
+model = tl.load_pretrained_model()
+features = model.extract_features(new_images)
+new_classifier = tl.train_classifier(features, new_labels)
+print(new_classifier.predict(features))
+"""
 SITE_PACKAGES = "import sysconfig; print(sysconfig.get_path('purelib'))"
 WHERE = "import tlcourse; print(tlcourse.__file__)"
 
@@ -354,6 +402,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     for check in (
         committed,
         changelog,
+        citation,
         links,
         lock,
         audit,

@@ -1,4 +1,4 @@
-"""results.json is complete, the README shows it, and writing a part keeps the rest."""
+"""results.json is complete, README and site show it, and writing a part keeps the rest."""
 
 import json
 import re
@@ -6,6 +6,8 @@ import time
 from datetime import date
 from pathlib import Path
 
+import all_numbers
+import figures
 import measure
 import pytest
 import records
@@ -15,6 +17,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = records.read()
 README = report.README.read_text(encoding="utf-8")
+PAGE = report.PAGE.read_text(encoding="utf-8")
 
 
 def summaries(section):
@@ -35,26 +38,76 @@ def results(tmp_path, monkeypatch):
     return file
 
 
-def test_the_readme_shows_what_was_measured():
-    assert report.with_table(README, RESULTS) == README
-    assert report.table(RESULTS) in README
-
-
 @pytest.mark.parametrize(
-    ("file", "numbers"),
+    ("text", "parts"),
     [
-        (report.SOLAR_FIGURE, report.solar_bars(RESULTS)),
-        (report.SPEED_FIGURE, report.speed_bars(RESULTS)),
+        (README, report.readme_parts(RESULTS)),
+        (PAGE, report.page_parts(RESULTS)),
     ],
 )
-def test_a_figure_shows_what_was_measured(file, numbers):
-    with Image.open(file) as figure:
-        assert json.loads(figure.info["Description"]) == numbers
+def test_readme_and_results_page_show_what_was_measured(text, parts):
+    assert report.with_parts(text, parts) == text
+    assert all(part in text for part in parts.values())
+
+
+def test_a_part_without_its_marks_is_refused():
+    with pytest.raises(ValueError, match="curve: begin .* 0 times, expected 1"):
+        report.with_parts("no marks", {"curve": "x"})
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_a_figure_shows_what_was_measured(name):
+    _, numbers = figures.FIGURES[name]
+    with Image.open(figures.FOLDER / f"{name}.png") as figure:
+        assert json.loads(figure.info["Description"]) == numbers(RESULTS)
+
+
+def words_of(name, text):
+    """The alternative text of a figure in Markdown."""
+    (words,) = re.findall(rf"!\[([^\]]+)\]\([./]*benchmarks/{name}\.png\)", text)
+    return words
+
+
+def test_the_front_page_shows_the_numbers_of_the_three_calls():
+    """One source: the study of lesson 01, whose probe is the three calls."""
+    points = RESULTS["curves"]["stamps"]["points"]["probe"]
+    (five,) = (
+        records.mean_sd(one["accuracies"]) for one in points if one["labels"] == 5
+    )
+    measured = f"{100 * five['mean']:.3g} ± {100 * five['sd']:.2g}"
+    words = words_of("few_labels", README)
+    assert f"5: three calls: frozen, linear probe {measured}" in words
+    assert f"three calls: {five['mean']:.1%} ± {five['sd']:.1%} of" in README
+
+
+def test_in_the_chart_of_the_solar_cells_only_features_of_one_block_are_three_calls():
+    words = words_of("solar", PAGE)
+    found = dict(
+        re.findall(r"([^;?]+): accuracy on unseen solar cells, % (\d+\.\d+)", words)
+    )
+    last, four = (RESULTS["solar"][name] for name in ("last_block", "four_blocks"))
+    shown = {name.strip(): float(value) for name, value in found.items()}
+    assert shown["three calls: frozen, linear probe"] == round(100 * last["mean"], 2)
+    assert shown["the same, features of four blocks"] == round(100 * four["mean"], 2)
+    # Lesson 01's curve ends at the same number, measured by another study.
+    whole = RESULTS["curves"]["solar"]["points"]["probe"][-1]["accuracies"]
+    assert round(records.mean_sd(whole)["mean"], 3) == round(last["mean"], 3)
+
+
+def test_the_readme_has_five_measured_numbers_on_one_page():
+    assert len(README.splitlines()) <= 150
+    part = report.readme_parts(RESULTS)["measured"]
+    rows = part.splitlines()[2:]
+    assert len(rows) == 5
+    headings = {report.anchor(line) for line in re.findall(r"(?m)^## (.+)$", PAGE)}
+    links = re.findall(r"\(docs/results\.md#(.+?)\)", part)
+    assert len(links) == 5 and set(links) <= headings
 
 
 def test_a_row_with_nothing_measured_is_left_out():
-    rows = dict(report.rows({"import": {"milliseconds": 7}}))
-    assert rows == {"`import tlcourse`": "7 ms"}
+    tables = report.tables({"import": {"milliseconds": 7}})
+    rows = [row for rows in tables.values() for row in rows]
+    assert rows == [("`import tlcourse`", "7 ms", "not recorded")]
 
 
 def test_of_a_ratio_the_smallest_on_any_processor_is_claimed():
@@ -62,12 +115,26 @@ def test_of_a_ratio_the_smallest_on_any_processor_is_claimed():
         name: {"arrays": {"gigaflops": 1, "ratios/Keras": {"median": median}}}
         for name, median in (("one", 5), ("another", 2))
     }
-    (row,) = report.rows({"machines": machines})
-    assert row[1] == "2× as fast, the smallest of 2 processors"
+    (row,) = report.smallest_ratios({"machines": machines})
+    assert row[1:] == ("2× as fast", "another, the smallest of 2")
+
+
+def test_every_row_names_its_processor_where_it_was_recorded():
+    note = {"processor": "Some CPU", "cores": 2, "gigaflops": 9}
+    results = {"import": {"milliseconds": 7}, "measured": {"import": note}}
+    ((_, _, on),) = report.tables(results)["How fast?"]
+    assert on == "Some CPU, 2 cores, 9 GFLOP/s"
+
+
+def test_commits_are_folded_away():
+    assert not re.search(r"commit [0-9a-f]{7}", PAGE)
+    page = all_numbers.everything(RESULTS)
+    outside = re.sub(r"(?s)<details>.*?</details>", "", page)
+    assert "commit" in page and "commit" not in outside
 
 
 def test_every_summary_is_on_the_sites_page():
-    page = report.everything(RESULTS)
+    page = all_numbers.everything(RESULTS)
     medians = [f"{one['median']:g}" for one in summaries(RESULTS["bench"])]
     assert medians and all(median in page for median in medians)
 
@@ -125,7 +192,8 @@ def test_a_row_keeps_the_parts_other_rows(results):
 
 
 def test_what_was_measured_before_a_failure_is_kept(results, monkeypatch):
-    monkeypatch.setattr(records, "machine", lambda: {"gigaflops": 7, "busy_percent": 1})
+    machine = {"gigaflops": 7, "busy_percent": 1, "processor": "Some CPU", "cores": 2}
+    monkeypatch.setattr(records, "machine", lambda: machine)
     parts = {"good": "good.part", "bad": "bad.part"}
     monkeypatch.setattr(measure, "PARTS", parts)
     modules = {
@@ -136,6 +204,7 @@ def test_what_was_measured_before_a_failure_is_kept(results, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         measure.measure(["good", "bad"])
     assert records.read()["good"] == {"x": 1}
+    assert machine.items() <= records.read()["measured"]["good"].items()
 
 
 def test_ratios_are_taken_round_by_round():

@@ -30,13 +30,18 @@ LESSONS = [
 CARDS = [
     f"data/{path.parent.name}/CARD" for path in sorted(ROOT.glob("data/*/CARD.md"))
 ]
+TOPICS = [f"api/{path.stem}" for path in sorted(ROOT.glob("docs/api/*.md"))]
 PAGES = [
     *sorted(path.stem for path in (ROOT / "docs").glob("*.md")),
+    *TOPICS,
     *LESSONS,
     *CARDS,
     "search",
 ]
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+CUT_CODE = """() => [...document.querySelectorAll('article pre')]
+    .filter(one => one.getClientRects().length && one.scrollWidth > one.clientWidth + 1)
+    .map(one => one.textContent.trim().slice(0, 60))"""
 TOO_WIDE = """() => [...document.querySelectorAll('article :is(h1, h2, h3, p, li, summary, dt, dd)')]
     .filter(one => one.getClientRects().length && !one.closest('table, pre, .cell_output'))
     .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -187,6 +192,54 @@ def test_at_200_percent_and_on_a_narrow_phone_text_keeps_to_one_column(open_page
             [],
             False,
         ), width
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_code_is_cut_on_a_common_screen(open_page, name):
+    page = open_page(name, width=1366, height=768)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(CUT_CODE) == []
+    page.context.close()
+
+
+def test_the_front_page_shows_photographs_two_buttons_and_a_card_per_lesson(open_page):
+    page = open_page("index", width=1366, height=768)
+    hero = page.locator(".hero img")
+    assert hero.evaluate("one => one.complete && one.naturalWidth") == 864
+    for name, goal in (("Start in the browser", "teach"), ("Install", "install")):
+        button = page.locator("article a.launch", has_text=name)
+        assert button.bounding_box()["y"] < 768 and f"{goal}.html" in str(
+            button.get_attribute("href")
+        )
+    cards = page.locator(".cards li")
+    assert cards.count() == len(LESSONS)
+    for card, name in zip(cards.all(), LESSONS, strict=True):
+        card.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "one => one.complete", arg=card.locator("img").element_handle()
+        )
+        assert card.locator("img").evaluate("one => one.naturalWidth") == 480
+        assert card.locator("a").get_attribute("href") == f"{name}.html"
+    cards.first.locator("img").click()  # all of a card is its link
+    page.wait_for_url("**/notebooks/00_start_here.html")
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["index", "results"])
+def test_of_a_figure_the_one_for_this_ground_is_shown(open_page, name):
+    page = open_page(name)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'")
+        shown = [
+            one.get_attribute("src")
+            for one in page.locator("article img[src$='.svg']").all()
+            if one.is_visible()
+        ]
+        assert shown and {src.endswith("-dark.svg") for src in shown} == {
+            scheme == "dark"
+        }
     page.context.close()
 
 
@@ -500,16 +553,16 @@ def test_every_picture_of_a_page_is_described(site, name):
     assert all(re.search(r'alt="[^"]{20,}"', picture) for picture in pictures), pictures
 
 
-def test_every_public_name_is_on_the_page_of_calls(site):
+def test_every_public_name_is_on_one_page_and_in_the_index(site):
     import tlcourse
 
-    text = (site / "api.html").read_text(encoding="utf-8")
-    missing = [
-        name
-        for name in tlcourse.__all__
-        if not re.search(rf'id="(module-)?tlcourse\.{name}"', text)
-    ]
-    assert missing == []
+    index = (site / "api.html").read_text(encoding="utf-8")
+    pages = {name: (site / f"{name}.html").read_text("utf-8") for name in TOPICS}
+    for name in tlcourse.__all__:
+        anchor = re.compile(rf'id="((?:module-)?tlcourse\.{name})"')
+        places = {page: anchor.search(text) for page, text in pages.items()}
+        ((page, found),) = [place for place in places.items() if place[1]]
+        assert f'href="{page}.html#{found[1]}"' in index, name
 
 
 @pytest.mark.parametrize("name", LESSONS)
