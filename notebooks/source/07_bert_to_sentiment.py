@@ -224,26 +224,27 @@ for name, classifier in (("majority class", DummyClassifier()), ("bag of words",
 #             └──────────── pretrained, frozen ──────────────┘              └── new ────────┘
 # ```
 #
-# The five steps of lesson 04, with mean pooling as part of the model:
+# The five steps of lesson 04. The network's last layer is the mean pooling of `embed`, so its output is what the head
+# gets:
 
 # %%
+import math
+
 network = model.copy_network()  # of which we may change the weights
-states = network.get_layer("layer_6_states").output  # zeros for padding
-is_token = keras.ops.cast(keras.ops.not_equal(network.input, 0), "float32")
-embedding = keras.ops.sum(states, axis=1) / keras.ops.sum(is_token, axis=1, keepdims=True)
-encoder = keras.Model(network.input, embedding)
-head = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(2, activation="softmax", name="head")])
-classifier = keras.Model(network.input, head(embedding))
 network.trainable = False  # frozen
+head = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(2, activation="softmax", name="head")])
+classifier = keras.Model(network.input, head(network.output))
+trainable = sum(math.prod(weight.shape) for weight in classifier.trainable_weights)
+print(f"{trainable:,} of {classifier.count_params():,} parameters are trainable")
 
 # %% [markdown]
-# While the encoder is frozen, the embedding of a sentence is the same in each epoch. So we compute it once, and train
+# While the network is frozen, the embedding of a sentence is the same in each epoch. So we compute it once, and train
 # the head on embeddings: lesson 03. `AdamW` is Adam with weight decay, the usual optimizer for BERT.
 
 # %%
 splits = {"train": training, "validation": validation, "test": test}
 ids = {name: token_ids(split.sentences) for name, split in splits.items()}
-embedded = {name: encoder.predict(rows, verbose=0) for name, rows in ids.items()}
+embedded = {name: network.predict(rows, verbose=0) for name, rows in ids.items()}
 
 
 def fit(model, inputs, learning_rate, epochs):
@@ -264,22 +265,30 @@ report("frozen BERT", head.predict(embedded["test"], verbose=0).argmax(axis=1))
 # **Predict first.** MiniLM was tuned to put sentences *about the same thing* close together. "A wonderful film" and
 # "a terrible film" are about the same thing. Will fine-tuning gain more or less than on solar cells (lesson 05)?
 #
-# The head is trained, so its gradients are no longer those of random weights. Unfreeze two layers, compile again, and
-# train the whole classifier at a learning rate thirty times lower. It starts at 0 and rises over the first steps
+# To unfreeze two layers, set `trainable`, and compile again (lesson 05). The four layers below stay frozen, so their
+# output, a vector for each token, is the same in each epoch; we compute it once. `upper` is the rest of the same
+# network, from there to the head.
+
+# %%
+for layer in network.layers:
+    layer.trainable = layer.name.startswith(("layer_5", "layer_6"))
+lower = keras.Model(network.input, network.get_layer("layer_4_states").output)
+upper = keras.Model(lower.output, classifier.output)
+lowered = {name: lower.predict(rows, verbose=0) for name, rows in ids.items()}
+lowered["train"].shape
+
+# %% [markdown]
+# The learning rate is thirty times lower than the head's. It starts at 0 and rises over the first steps
 # (**warm-up**), while AdamW's running averages are still estimates from a few batches; then it falls along a cosine.
 
 # %%
-network.trainable = True
-for layer in network.layers:
-    layer.trainable = layer.name.startswith(("layer_5", "layer_6"))
-
 epochs = 4
 steps = epochs * -(-len(training) // 16)  # batches of 16
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=1e-4, warmup_steps=steps // 10)
 
 # %% tags=["trained-here"]
-history = fit(classifier, ids, schedule, epochs)
-report("fine-tuned BERT", classifier.predict(ids["test"], verbose=0).argmax(axis=1))
+history = fit(upper, lowered, schedule, epochs)
+report("fine-tuned BERT", upper.predict(lowered["test"], verbose=0).argmax(axis=1))
 
 # %%
 tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
@@ -291,7 +300,7 @@ tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 senten
 # go together, so that nothing is padded.
 
 # %%
-del network, states, is_token, embedding, encoder, head, classifier  # to save memory
+del network, head, classifier, lower, upper, lowered  # to save memory
 keras.utils.clear_session(free_memory=True)
 
 # %% tags=["trained-here"]
