@@ -135,8 +135,15 @@ print(len(features), "rows;", str(caught[0].message).split(".")[0])
 
 # %% [markdown]
 # The damaged picture keeps its row, filled with NaN ("not a number"), so that rows and labels still match. Its error
-# message is in the shards. Killed workers are replaced, finished shards are not computed again, and the same call with
-# the same `out` resumes a job (`workshop/README.md` says what happens to pictures that kill their worker each time).
+# message is in the shards:
+
+# %%
+for name, why in tl.distributed.read_shards(work / "damaged").left_out:
+    print(name, "…", why.split(": ")[1])
+
+# %% [markdown]
+# Killed workers are replaced, finished shards are not computed again, and the same call with the same `out` resumes a
+# job (`workshop/README.md` says what happens to pictures that kill their worker each time).
 #
 # **Predict first.** On *one* machine with two cores, is Dask with two workers faster than one process with two threads?
 

@@ -36,7 +36,7 @@ def training_set(features: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
 
 def main(path: str) -> None:
     strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before anything else
-    with np.load(path) as file:
+    with np.load(path, allow_pickle=False) as file:
         dataset = training_set(file["features"], file["labels"])
     batches = strategy.experimental_distribute_dataset(dataset)
     keras.utils.set_random_seed(0)
