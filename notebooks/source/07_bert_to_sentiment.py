@@ -228,12 +228,12 @@ for name, classifier in (("majority class", DummyClassifier()), ("bag of words",
 # gets:
 
 # %%
-import math
-
-network = model.copy_network()  # of which we may change the weights
-network.trainable = False  # frozen
 head = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(2, activation="softmax", name="head")])
 classifier = keras.Model(network.input, head(network.output))
+network.trainable = False  # frozen
+
+import math
+
 trainable = sum(math.prod(weight.shape) for weight in classifier.trainable_weights)
 print(f"{trainable:,} of {classifier.count_params():,} parameters are trainable")
 
@@ -265,15 +265,18 @@ report("frozen BERT", head.predict(embedded["test"], verbose=0).argmax(axis=1))
 # **Predict first.** MiniLM was tuned to put sentences *about the same thing* close together. "A wonderful film" and
 # "a terrible film" are about the same thing. Will fine-tuning gain more or less than on solar cells (lesson 05)?
 #
-# To unfreeze two layers, set `trainable`, and compile again (lesson 05). The four layers below stay frozen, so their
-# output, a vector for each token, is the same in each epoch; we compute it once. `upper` is the rest of the same
-# network, from there to the head.
+# The four layers below stay frozen, so what they return, a vector for each token, is the same in each epoch: `lower`
+# computes it once. `upper` is a copy of the other two layers, and the head. (A copy, since `network` is still needed
+# as it is. To unfreeze layers in place, set `trainable`, and compile again: lesson 05.)
 
 # %%
-for layer in network.layers:
-    layer.trainable = layer.name.startswith(("layer_5", "layer_6"))
 lower = keras.Model(network.input, network.get_layer("layer_4_states").output)
-upper = keras.Model(lower.output, classifier.output)
+two_layers = keras.Model(lower.output, network.output)
+copied = keras.models.clone_model(two_layers)
+copied.set_weights(two_layers.get_weights())
+copied.trainable = True
+upper = keras.Sequential([copied, head])
+
 lowered = {name: lower.predict(rows, verbose=0) for name, rows in ids.items()}
 lowered["train"].shape
 
@@ -300,7 +303,7 @@ tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 senten
 # go together, so that nothing is padded.
 
 # %%
-del network, head, classifier, lower, upper, lowered  # to save memory
+del classifier, head, two_layers, copied, upper, lowered  # to save memory
 keras.utils.clear_session(free_memory=True)
 
 # %% tags=["trained-here"]
@@ -505,11 +508,12 @@ print(encodings[0].tokens[slice(*targets[0] + [0, 1])], question_ids.shape, targ
 del tuned  # to save memory
 keras.utils.clear_session(free_memory=True)
 
-network = model.copy_network()
-states = network.get_layer("layer_6_states").output
 lower = keras.Model(network.input, network.get_layer("layer_3_states").output)
+three_layers = keras.Model(lower.output, network.get_layer("layer_6_states").output)
+copied = keras.models.clone_model(three_layers)
+copied.set_weights(three_layers.get_weights())
 span_head = keras.layers.Dense(2, name="span")
-reader = keras.Model(network.input, span_head(states))
+reader = keras.Sequential([copied, span_head])
 
 
 def span_loss(targets, scores):  # (n, 2) and (n, tokens, 2)
@@ -517,7 +521,7 @@ def span_loss(targets, scores):  # (n, 2) and (n, tokens, 2)
     return keras.losses.sparse_categorical_crossentropy(targets, scores, from_logits=True)
 
 
-reader.output_shape
+copied.output_shape
 
 # %% [markdown]
 # An answer is the span with the largest sum of both scores, as long as it lies in the text, does not end before it
@@ -535,7 +539,8 @@ def best_span(scores, tokens, context):
 
 def read(questions):
     encodings = encode(questions)
-    scores = reader.predict(np.array([tokens.ids for tokens in encodings]), verbose=0)
+    lowered = lower.predict(np.array([tokens.ids for tokens in encodings]), verbose=0)
+    scores = reader.predict(lowered, verbose=0)
     return [best_span(*row, made.context) for *row, made in zip(scores, encodings, questions, strict=True)]
 
 
@@ -559,23 +564,23 @@ def exact_matches():
 # **Predict first.** Do vectors that were trained for the meaning of whole sentences tell where an answer starts?
 
 # %% tags=["trained-here"]
-fixed = keras.Model(network.input, states).predict(question_ids, verbose=0)
+copied.trainable = False
+lowered = lower.predict(question_ids, verbose=0)
 only_head = keras.Sequential([span_head])
 only_head.compile(keras.optimizers.AdamW(1e-2), loss=span_loss)
-only_head.fit(fixed, targets, batch_size=16, epochs=30, verbose=0)
+only_head.fit(copied.predict(lowered, verbose=0), targets, batch_size=16, epochs=30, verbose=0)
 exact_matches()
 
 # %% [markdown]
 # Each text has two candidates, so choosing one of them at random would be right half of the time. Now the last three
-# layers learn, too. The layers below stay frozen, so what they return is computed once, and `upper`, the rest of the
-# same network, is trained on it.
+# layers learn, too.
 
 # %% tags=["trained-here"]
-upper = keras.Model(lower.output, reader.output)
+copied.trainable = True
 steps = 3 * -(-len(questions) // 16)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=5e-4, warmup_steps=steps // 10)
-upper.compile(keras.optimizers.AdamW(schedule), loss=span_loss)
-upper.fit(lower.predict(question_ids, verbose=0), targets, batch_size=16, epochs=3, verbose=0)
+reader.compile(keras.optimizers.AdamW(schedule), loss=span_loss)
+reader.fit(lowered, targets, batch_size=16, epochs=3, verbose=0)
 exact_matches()
 
 # %% [markdown]
