@@ -95,10 +95,12 @@ class PretrainedTextModel:
         """Copy the network: training the copy leaves `self.network` as it is."""
         import_tensorflow()
         network = bert.encoder(self.shape, self.name)
-        is_built = "network" in vars(self)  # and its weights may have changed
-        weights = _weights_of(self.network) if is_built else self._file_weights()
-        for name, arrays in weights.items():
-            network.get_layer(name).set_weights(arrays)
+        if "network" in vars(self):  # its weights may have changed
+            for layer in filter(_has_weights, self.network.layers):
+                network.get_layer(layer.name).set_weights(layer.get_weights())
+        else:
+            for name, arrays in self._file_weights().items():
+                network.get_layer(name).set_weights(arrays)
         return network
 
     def tokens(self, sentence: str) -> list[str]:
@@ -235,6 +237,7 @@ class PretrainedTextModel:
         def build() -> bytes:
             read = weights or self._file_weights()
             content = bert.to_onnx(read | more, self.shape, layers)
+            weights.clear()  # `content` has them, and the engine starts only once
             return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
@@ -251,9 +254,12 @@ class PretrainedTextModel:
 
 
 def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
-    return {
-        layer.name: layer.get_weights() for layer in network.layers if layer.weights
-    }
+    layers = filter(_has_weights, network.layers)
+    return {layer.name: layer.get_weights() for layer in layers}
+
+
+def _has_weights(layer: "keras.Layer") -> bool:
+    return bool(layer.weights)
 
 
 def _digest(weights: dict[str, list[np.ndarray]]) -> bytes:
