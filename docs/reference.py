@@ -12,7 +12,7 @@ ROOMS = [name for name in tlcourse.__all__ if inspect.ismodule(getattr(tlcourse,
 NAMES = [name for name in tlcourse.__all__ if name not in ROOMS]
 TOPICS = {  # page in docs/api/ → its names; each public name is on one page
     "networks": """load_pretrained_model list_pretrained_models PretrainedModel PretrainedTextModel
-        PretrainedSpeechModel""",
+        PretrainedQuestionAnswering PretrainedSpeechModel""",
     "data": "load_dataset list_datasets augment datasets pictures audio",
     "training": """train_classifier LinearProbe fine_tune FineTuned prepare_fine_tuning Preparation add_head freeze
         unfreeze""",

@@ -492,16 +492,12 @@ def encode(questions):
     return pair_tokenizer.encode_batch([(made.question, made.context) for made in questions])
 
 
-def first_and_last_token(encodings, questions):
-    return np.array([
-        [tokens.char_to_token(made.start, 1), tokens.char_to_token(made.start + len(made.answer) - 1, 1)]
-        for tokens, made in zip(encodings, questions, strict=True)
-    ])
-
-
 encodings = encode(questions)
 question_ids = np.array([tokens.ids for tokens in encodings])
-targets = first_and_last_token(encodings, questions)
+targets = np.array([
+    [tokens.char_to_token(made.start, 1), tokens.char_to_token(made.start + len(made.answer) - 1, 1)]
+    for tokens, made in zip(encodings, questions, strict=True)
+])
 print(encodings[0].tokens[slice(*targets[0] + [0, 1])], question_ids.shape, targets.shape)
 
 # %% [markdown]
