@@ -15,7 +15,7 @@ from small_bert import LONGEST, VOCABULARY, WIDTH, random_tensors, write_small_b
 
 import tlcourse as tl
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.models.question_answering import Answer
+from tlcourse.models.question_answering import AnswerSpan
 
 TINY = Path(__file__).resolve().parent / "tiny_bert"
 TOLERANCE = 1e-3
@@ -236,7 +236,7 @@ def test_what_is_no_text_or_empty_is_refused(model, name, text):
 
 def test_a_question_longer_than_half_a_window_is_refused(model):
     most = (LONGEST - 3) // 2
-    assert isinstance(model.answer("good " * most, CONTEXT), Answer)
+    assert isinstance(model.answer("good " * most, CONTEXT), AnswerSpan)
     with pytest.raises(UserInputError, match=f"{most + 1} tokens; up to {most}"):
         model.answer("good " * (most + 1), CONTEXT)
 
@@ -351,4 +351,4 @@ def test_it_answers_without_tensorflow_and_in_silence():
 def test_no_warning_of_cut_texts_is_given(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert isinstance(model.answer(QUESTION, CONTEXT * 20), Answer)
+        assert isinstance(model.answer(QUESTION, CONTEXT * 20), AnswerSpan)

@@ -25,7 +25,7 @@ WINDOW, STRIDE = 384, 128  # tokens, as networks are trained on SQuAD
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerSpan:
     """What `PretrainedQuestionAnswering.answer` returns; without an answer it is false.
 
     Attributes
@@ -39,10 +39,10 @@ class Answer:
 
     Examples
     --------
-    >>> from tlcourse.models.question_answering import Answer
-    >>> print(Answer("in Rome", 0.92, 4, 11))
+    >>> from tlcourse.models.question_answering import AnswerSpan
+    >>> print(AnswerSpan("in Rome", 0.92, 4, 11))
     in Rome
-    >>> bool(Answer("", 0.75, 0, 0))
+    >>> bool(AnswerSpan("", 0.75, 0, 0))
     False
     """
 
@@ -102,7 +102,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         context: str,
         max_answer_tokens: int = 30,
         stride: int | None = None,
-    ) -> Answer:
+    ) -> AnswerSpan:
         """Find the span of the context that answers the question.
 
         A long context is read in windows that overlap. A span of it counts once, with
@@ -125,7 +125,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
 
         Returns
         -------
-        Answer
+        AnswerSpan
             Its `text`, `score`, `start` and `end`; false where there is no answer.
 
         Raises
@@ -138,7 +138,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         >>> import tlcourse as tl
         >>> model = tl.load_pretrained_model("bert-squad2")  # doctest: +SKIP
         >>> model.answer("Who froze it?", "Ada froze the base.")  # doctest: +SKIP
-        Answer(text='Ada', score=0.97, start=0, end=3)
+        AnswerSpan(text='Ada', score=0.97, start=0, end=3)
         >>> print(model.answer("Where is Rome?", "Ada smiled."))  # doctest: +SKIP
         (no answer in this context)
         """
@@ -159,10 +159,10 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
             total += np.exp(logits - highest, dtype=np.float64).sum()
         score = float(1 / total)  # exp(highest - highest) / total
         if no_answer > best:
-            return Answer("", score, 0, 0)
+            return AnswerSpan("", score, 0, 0)
         start = int(characters[first, 0])
         end = _with_marks(context, int(characters[first + more, 1]))
-        return Answer(context[start:end], score, start, end)
+        return AnswerSpan(context[start:end], score, start, end)
 
     def windows(
         self, question: str, context: str, stride: int | None = None
