@@ -194,7 +194,8 @@ def _make_question(
     rng: np.random.Generator,
 ) -> Question:
     def template_of(relation: str) -> dict[str, str]:
-        return rng.choice([each for each in templates if each["relation"] == relation])
+        same = [each for each in templates if each["relation"] == relation]
+        return same[rng.integers(len(same))]
 
     asked, other = (rows[index] for index in rng.choice(len(rows), 2, replace=False))
     relations = list(dict.fromkeys(template["relation"] for template in templates))
