@@ -20,9 +20,9 @@ PLANS = [
 ROWS = [row for plan in PLANS for row in plan if re.match(r"\d\d ", row[2])]
 
 
-def test_there_are_plans_for_half_a_day_a_day_and_four_evenings():
+def test_there_are_plans_for_half_a_day_a_day_four_evenings_and_text_and_speech():
     ends = [":".join(plan[-1][:2]) for plan in PLANS]
-    assert ends == ["3:30", "7:30", *["2:30"] * 4]
+    assert ends == ["3:30", "7:30", *["2:30"] * 4, "4:10"]
 
 
 @pytest.mark.parametrize("plan", range(len(PLANS)))
