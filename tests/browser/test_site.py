@@ -39,6 +39,9 @@ PAGES = [
     "search",
 ]
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+CUT_CODE = """() => [...document.querySelectorAll('article pre')]
+    .filter(one => one.getClientRects().length && one.scrollWidth > one.clientWidth + 1)
+    .map(one => one.textContent.trim().slice(0, 60))"""
 TOO_WIDE = """() => [...document.querySelectorAll('article :is(h1, h2, h3, p, li, summary, dt, dd)')]
     .filter(one => one.getClientRects().length && !one.closest('table, pre, .cell_output'))
     .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -189,6 +192,37 @@ def test_at_200_percent_and_on_a_narrow_phone_text_keeps_to_one_column(open_page
             [],
             False,
         ), width
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_code_is_cut_on_a_common_screen(open_page, name):
+    page = open_page(name, width=1366, height=768)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(CUT_CODE) == []
+    page.context.close()
+
+
+def test_the_front_page_shows_photographs_two_buttons_and_a_card_per_lesson(open_page):
+    page = open_page("index", width=1366, height=768)
+    hero = page.locator(".hero img")
+    assert hero.evaluate("one => one.complete && one.naturalWidth") == 864
+    for name, goal in (("Start in the browser", "teach"), ("Install", "install")):
+        button = page.locator("article a.launch", has_text=name)
+        assert button.bounding_box()["y"] < 768 and f"{goal}.html" in str(
+            button.get_attribute("href")
+        )
+    cards = page.locator(".cards li")
+    assert cards.count() == len(LESSONS)
+    for card, name in zip(cards.all(), LESSONS, strict=True):
+        card.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "one => one.complete", arg=card.locator("img").element_handle()
+        )
+        assert card.locator("img").evaluate("one => one.naturalWidth") == 480
+        assert card.locator("a").get_attribute("href") == f"{name}.html"
+    cards.first.locator("img").click()  # all of a card is its link
+    page.wait_for_url("**/notebooks/00_start_here.html")
     page.context.close()
 
 
