@@ -8,8 +8,10 @@ import tlcourse
 
 HERE = Path(__file__).resolve().parent
 
-ROOMS = [name for name in tlcourse.__all__ if inspect.ismodule(getattr(tlcourse, name))]
-NAMES = [name for name in tlcourse.__all__ if name not in ROOMS]
+MODULES = [
+    name for name in tlcourse.__all__ if inspect.ismodule(getattr(tlcourse, name))
+]
+NAMES = [name for name in tlcourse.__all__ if name not in MODULES]
 TOPICS = {  # page in docs/api/ → its names; each public name is on one page
     "networks": """load_pretrained_model list_pretrained_models PretrainedModel PretrainedTextModel
         PretrainedQuestionAnswering PretrainedSpeechModel""",
@@ -47,22 +49,22 @@ def page(topic: str) -> str:
     lines = table(topic)
     for name in (name for name in names if name in NAMES):
         lines += ["", f"## `tl.{name}`", "", directive(name, getattr(tlcourse, name))]
-    for room in (name for name in names if name in ROOMS):
-        module = getattr(tlcourse, room)
+    for module_name in (name for name in names if name in MODULES):
+        module = getattr(tlcourse, module_name)
         lines += [
             "",
-            f"## `tl.{room}`",
+            f"## `tl.{module_name}`",
             "",
             inspect.getdoc(module),
             "",
-            sphinx(f".. py:module:: tlcourse.{room}"),
+            sphinx(f".. py:module:: tlcourse.{module_name}"),
         ]
         for name in public(module):
             lines += [
                 "",
-                f"### `tl.{room}.{name}`",
+                f"### `tl.{module_name}.{name}`",
                 "",
-                directive(f"{room}.{name}", getattr(module, name)),
+                directive(f"{module_name}.{name}", getattr(module, name)),
             ]
     if kinds := [kind for kind in returned() if topic_of(kind) == topic]:
         lines += [
@@ -88,12 +90,12 @@ def row(name: str) -> str:
     value = getattr(tlcourse, name)
     paragraph = " ".join(inspect.getdoc(value).split("\n\n")[0].split())
     sentence = paragraph.split(". ")[0].rstrip(".:") + "."
-    role = "mod" if name in ROOMS else "obj"
+    role = "mod" if name in MODULES else "obj"
     return f"| {{py:{role}}}`tl.{name} <tlcourse.{name}>` | {sentence.replace('|', chr(92) + '|')} |"
 
 
 def public(module) -> list[str]:
-    """What a room offers: what it lists itself, or the functions and classes that are written in it."""
+    """What a module offers: what it lists itself, or the functions and classes that are written in it."""
     return getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
@@ -148,8 +150,10 @@ def values(topic: str) -> list:
     found = []
     for name in TOPICS[topic].split():
         value = getattr(tlcourse, name)
-        room = [getattr(value, one) for one in public(value)] if name in ROOMS else []
-        found += room or [value]
+        is_module = name in MODULES
+        found += (
+            [getattr(value, one) for one in public(value)] if is_module else [value]
+        )
     return found
 
 

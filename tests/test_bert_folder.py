@@ -198,3 +198,12 @@ def test_minilm_that_is_not_here_is_told_with_what_brings_it(monkeypatch, no_pac
     monkeypatch.setattr(bert_folder, "find_spec", lambda name: None)
     message = refused("minilm", WeightsUnavailable)
     assert "tlcourse fetch minilm" in message and "TLCOURSE_PACKS" in message
+
+
+@pytest.mark.parametrize("use", ["extract_features", "copy_network"])
+def test_weights_that_change_after_loading_are_not_taken_for_the_loaded(tmp_path, use):
+    folder = write_small_bert(tmp_path / "bert")
+    model = tl.load_pretrained_model(folder)
+    write_small_bert(folder, random_tensors(seed=1))
+    with pytest.raises(DamagedFile, match="have changed since they were loaded"):
+        model.copy_network() if use == "copy_network" else model.extract_features("a")

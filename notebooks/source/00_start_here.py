@@ -311,7 +311,7 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # - **learning curve**: accuracy by the number of labels; also loss or accuracy by epoch.
 # - **linear probe**: a logistic regression on frozen features, standardised and L2-regularised.
 # - **log-mel spectrogram**: how loud a sound is in each band of pitches, in decibels, at each moment: sound as a picture.
-# - **masked language modelling**: pretraining on text by guessing words that were hidden.
+# - **masked language modelling**: pretraining on text by predicting words that were hidden.
 # - **overfitting**: the training set is fitted better and better, and new data worse.
 # - **padding**: filling up shorter texts of a batch with zeros. **Attention mask**: which of its tokens are real.
 # - **paired difference**: of two methods on the same split. **Standard error**: how far the mean of several

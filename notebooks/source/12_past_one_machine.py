@@ -217,7 +217,7 @@ for run in (measured["training"]["one"], measured["training"]["two"]):
 # Workers that compute features do not depend on each other; these processes do. If one is lost, all others wait for it,
 # and all have to be started again (so save checkpoints, with `tf.train.CheckpointManager`). And the job is as slow as
 # its slowest machine. One warning: the processes accept connections on every address, without certificates or
-# passwords, and whoever connects can run code as you. This is why the notebook does not start them. Train this way only
+# passwords, and everybody who connects can run code as you. This is why the notebook does not start them. Train this way only
 # on machines and networks that are yours alone.
 #
 # ## Exercises

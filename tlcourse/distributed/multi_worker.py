@@ -9,7 +9,7 @@ Start the same script once for each process, with its own number as "index"::
 `features.npz` holds `features` (n, d) and `labels` (n,), each 0 or 1. Without TF_CONFIG
 one process trains alone. Each process prints the loss of every epoch, as JSON.
 
-The processes connect to each other without certificates or passwords, and whoever can
+The processes connect to each other without certificates or passwords, and anybody who can
 connect can run code: only on machines and networks that are yours alone.
 """
 

@@ -191,13 +191,13 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
                 f"The question has {len(asked):,} tokens; up to {most} are taken, half "
                 f"of a window of {self.window}. Ask a shorter one."
             )
-        room = self.window - 3 - len(asked)  # for the context
+        most_context = self.window - 3 - len(asked)
         if stride is None:
-            stride = min(STRIDE, room // 2)
-        stride = validation.whole_number("stride", stride, 0, room - 1)
+            stride = min(STRIDE, most_context // 2)
+        stride = validation.whole_number("stride", stride, 0, most_context - 1)
         windows = []
-        for first in range(0, max(1, len(ids) - stride), room - stride):
-            part = ids[first : first + room]
+        for first in range(0, max(1, len(ids) - stride), most_context - stride):
+            part = ids[first : first + most_context]
             windows.append(self._window(asked, part, first))
         return windows, characters
 

@@ -62,7 +62,8 @@ class PretrainedTextModel:
                 f"than the {self.shape.vocabulary:,} of the network."
             )
         # Read again when needed: in memory they would take as much as the network.
-        self._published = _digest(self._file_weights())
+        weights = bert_folder.read_weights(self.folder, self.shape)
+        self._published = _digest(weights)
 
     def __repr__(self) -> str:
         return (
@@ -250,7 +251,14 @@ class PretrainedTextModel:
         return cast(engines.OnnxEngine, engines.remembered((key,), make))
 
     def _file_weights(self) -> dict[str, list[np.ndarray]]:
-        return bert_folder.read_weights(self.folder, self.shape)
+        """The folder's weights, which have to be those that were loaded."""
+        weights = bert_folder.read_weights(self.folder, self.shape)
+        if _digest(weights) != self._published:
+            raise DamagedFile(
+                f"The weights in {self.folder} have changed since they were loaded. Load "
+                "the network again."
+            )
+        return weights
 
 
 def _weights_of(network: "keras.Model") -> dict[str, list[np.ndarray]]:
