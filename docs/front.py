@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -12,8 +13,7 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "_static/front"  # of the site
 THUMBNAIL = (480, 300)
-# Lesson → how the words of the figure begin that stands for it. Without one, or where no figure has such words, it is
-# the lesson's first.
+# Lesson → how the words of the figure begin that stands for it; for others it is the lesson's first.
 FIGURES = {
     "00": "30 pictures: bird",
     "01": "Stamps: six kinds of thing",
@@ -23,7 +23,7 @@ FIGURES = {
     "05": "200 solar cells",
     "06": "Sixty Kanji",
     "07": "Last layer, average over its heads",
-    "09": "What eight mistakes cost",
+    "09": "Six mistakes that lose accuracy",
 }
 ROW = re.compile(
     r"^\| (\d\d) \| \[(.+?)\]\(notebooks/(\w+)\.ipynb\) \| (.+?) \| (\d+) \| (\w+) \|$",
@@ -59,9 +59,14 @@ def card(
         f'<li><img src="{FOLDER}/{number}.png" width="{THUMBNAIL[0]}" height="{THUMBNAIL[1]}" loading="lazy" '
         f'alt="{html.escape(shortened(words), quote=True)}">'
         f'<h3><a href="notebooks/{name}.html">{number} · {html.escape(title)}</a></h3>'
-        f"<p>{html.escape(aim[0].upper() + aim[1:])}.</p>"
+        f"<p>{with_code(aim[0].upper() + aim[1:])}.</p>"
         f'<p class="facts">{length} minutes · {where}</p></li>'
     )
+
+
+def with_code(text: str) -> str:
+    """A row's text as HTML: `code` is the only Markdown in it."""
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(text))
 
 
 def shortened(words: str, most: int = 120) -> str:
@@ -83,7 +88,10 @@ def figure(name: str) -> tuple[str, Image.Image]:
         if "image/png" in output.get("data", {})
     ]
     begins = FIGURES.get(name[:2], "")
-    words, picture = next((one for one in found if one[0].startswith(begins)), found[0])
+    fitting = [one for one in found if one[0].startswith(begins)]
+    if not fitting:
+        sys.exit(f"No figure stored in {name} has words that begin with {begins!r}.")
+    words, picture = fitting[0]
     return words, Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
 
 

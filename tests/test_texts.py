@@ -241,3 +241,25 @@ def test_the_ten_questions_have_their_answers_in_their_contexts(facts):
     assert len(facts.questions) == 10
     for question, context, answer, start in facts.questions:
         assert context[start : start + len(answer)] == answer and question.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("table", "use"),
+    [("countries", "training"), ("countries", "held out"), ("elements", "elements")],
+)
+def test_an_answer_begins_and_ends_where_words_do(facts, table, use):
+    """So that its tokens are its own, and the other candidate is another answer."""
+    for _, context, answer, start in facts.make_questions(
+        getattr(facts, table), use, count=300
+    ):
+        around = context[start - 1 : start] + context[start + len(answer) :][:1]
+        assert not re.search(r"\w", around)
+        if answer not in column(facts.countries, "name"):  # Singapore, Singapore
+            assert len(re.findall(rf"(?<![\w-]){re.escape(answer)}\b", context)) == 1, (
+                context
+            )
+
+
+def test_a_seed_that_is_none_gets_a_sentence(facts):
+    with pytest.raises(UserInputError, match="seed"):
+        facts.make_questions(facts.countries, seed=-1)

@@ -77,10 +77,13 @@ class CheckError(TLCourseError, AssertionError):
 def convert_errors(
     errors: type[Exception], to: type[TLCourseError], what: str, cure: str
 ) -> Iterator[None]:
-    """Raise `to` in place of these errors: "what (reason). cure"; the course's pass."""
+    """Raise `to` in place of these errors: "what (reason). cure".
+
+    The course's own pass, and a lack of memory, which is no fault of a file.
+    """
     try:
         yield
-    except TLCourseError:
+    except (TLCourseError, MemoryError):
         raise
     except errors as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

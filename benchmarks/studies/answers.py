@@ -96,7 +96,7 @@ def question_sets(seed: int) -> tuple[list, dict[str, list]]:
 
 
 def encode(model, questions: list) -> tuple[np.ndarray, np.ndarray, np.ndarray, list]:
-    """Token ids and first and last token of the answer; positions that are context."""
+    """Token ids, first and last token of the answer, which are context; encodings."""
     from tokenizers import BertWordPieceTokenizer
 
     tokenizer = BertWordPieceTokenizer(str(model.folder / "vocab.txt"))
@@ -149,7 +149,7 @@ def span_loss(ends, scores):
 
 
 def score(model, network, questions: list) -> tuple[float, float]:
-    """Share of exact matches, and mean F1 of words."""
+    """Share of exact matches, to the letter, and mean F1 of words."""
     ids, _, is_context, encoded = encode(model, questions)
     scores = network.predict(ids, verbose=0)
     exact, f1 = [], []
@@ -174,7 +174,7 @@ def best_span(scores, is_context, offsets, context: str) -> str:
 
 
 def f1_of_words(text: str, answer: str) -> float:
-    """As SQuAD counts: words in common, by precision and recall."""
+    """Words in common, by precision and recall; without SQuAD's normalisation."""
     found, expected = text.lower().split(), answer.lower().split()
     common = sum(min(found.count(word), expected.count(word)) for word in set(found))
     return 2 * common / (len(found) + len(expected))

@@ -2,8 +2,8 @@
 # # 07 · BERT to sentiment
 #
 # A network pretrained on English text becomes one that tells praise from complaint, and one that finds the answer to
-# a question in a text. The recipe is that of pictures: load, freeze, add a head, train, unfreeze. One result is
-# different.
+# a question in a text. The recipe is the same as for pictures: load, freeze, add a head, train, unfreeze. One result
+# is different: with many labels the frozen network loses to a bag of words.
 #
 # **Minutes:** about 70 · **Needs:** MiniLM, which `make learn` installs; elsewhere `tlcourse fetch minilm`
 
@@ -26,7 +26,7 @@
 # made it:
 #
 # ```text
-# 1. masked language modelling   "The film was [MASK]."     →  guess the hidden word          a large BERT
+# 1. masked language modelling   "The film was [MASK]."     →  predict the hidden word        a large BERT
 # 2. distillation                imitate that network with fewer layers                       MiniLM
 # 3. contrastive tuning          "How old are you?"  ↔  "What is your age?"    pull together  all-MiniLM-L6-v2
 #                                "How old are you?"  ↔  "The film was dull."   push apart
@@ -34,7 +34,7 @@
 #
 # The third one, on a billion pairs of English sentences, made it a Sentence-BERT: sentences of similar meaning get
 # similar embeddings. So below, "frozen BERT" means a distilled, contrastively tuned BERT, and not one that only
-# guesses words.
+# predicts hidden words.
 
 # %%
 import keras
@@ -53,7 +53,7 @@ model
 from tokenizers import BertWordPieceTokenizer
 
 tokenizer = BertWordPieceTokenizer(str(model.folder / "vocab.txt"))
-tokenizer.enable_truncation(32)  # tokens; few sentences are much longer
+tokenizer.enable_truncation(32)  # about three in ten sentences are longer, and are cut, to save time
 encoding = tokenizer.encode("An unwatchable film about tokenization.")
 print(encoding.tokens)
 print(encoding.ids)
@@ -79,7 +79,9 @@ print(ids, mask, sep="\n\n")
 
 # %% [markdown]
 # The network is a Keras model. It replaces each token by a vector from a table that was trained with it; after six
-# layers each vector represents the token *in this sentence*.
+# layers each vector represents the token *in this sentence*. It takes the ids alone and makes the mask itself: the
+# `Multiply` after each layer sets the vectors of padding to zero, and the next layer recognises them by that.
+# (Networks of `transformers` get `attention_mask` as a second input.)
 
 # %%
 network = model.network
@@ -131,7 +133,8 @@ def five_nearest(queries):
 
 
 # %% [markdown]
-# **Predict first.** "My program eats too much RAM" shares hardly a word with the FAQ. What will be found?
+# **Predict first.** "My program eats too much RAM": the words "eats" and "RAM" are nowhere in the FAQ. What will be
+# found?
 
 # %%
 nearest, cosines = five_nearest(["My program eats too much RAM."])
@@ -139,8 +142,8 @@ for row, cosine in zip(nearest[0], cosines[0], strict=True):
     print(f"{cosine:.2f}  {faq.sentences[row][:110]}")
 
 # %% [markdown]
-# The first two are about memory, and neither has the word RAM. Ask your own question there. When the highest cosine
-# similarity is low, no sentence is really close, but five are returned all the same.
+# The first two are about memory. Ask your own question there. When the highest cosine similarity is low, no sentence
+# is really close, but five are returned all the same.
 #
 # How often is the right answer among the five? The FAQ's own questions tell: for each we know which sentences answer
 # it. **Recall@5** is the share of questions with at least one of them among the five nearest.
@@ -166,8 +169,15 @@ print("found by one of them only:", {name: int(rows.sum()) for name, rows in onl
 
 # %% [markdown]
 # On the same questions MiniLM finds more. The last line counts the questions on which the two disagree: if they were
-# equally good, they would share these evenly. This is how semantic search works, and how a chatbot looks for the page
-# that it quotes. It is lesson 03's nearest neighbour, with sentences.
+# equally good, each would find about half of them. This is how semantic search works, and how a chatbot looks for the
+# page that it quotes. It is lesson 03's nearest neighbour, with sentences.
+#
+# Without this course the embeddings are two lines of the library `sentence-transformers` (not installed here):
+#
+# ```python
+# from sentence_transformers import SentenceTransformer
+# known = SentenceTransformer("sentence-transformers/all-MiniLM-L6-v2").encode(faq.sentences)
+# ```
 #
 # ## The task: is it praise?
 #
@@ -181,7 +191,7 @@ for index in range(4):
     print(f"{films.train.ratings[index]:+.1f}  {films.train.label_names[index]:8}  {films.train.sentences[index]}")
 
 # %% [markdown]
-# We train on a hundred sentences of each class, validate on 25, and test on sixty others.
+# We train on a hundred sentences of each class, validate on 25 of each, and test on sixty others of each.
 
 # %%
 training, validation = films.train.sample(per_class=100), films.validation.sample(per_class=25)
@@ -214,8 +224,8 @@ for name, classifier in (("majority class", DummyClassifier()), ("bag of words",
     report(name, fitted.predict(test.sentences))
 
 # %% [markdown]
-# The test set has as many sentences of each class, so the majority class is right half of the time. Its F1 depends on
-# which class it names.
+# The test set has equally many sentences of each class, so the majority class is right half of the time. Its F1
+# depends on which class it names.
 #
 # ### A head on the frozen BERT, in Keras
 #
@@ -238,7 +248,7 @@ print(f"{trainable:,} of {classifier.count_params():,} parameters are trainable"
 
 # %% [markdown]
 # While the network is frozen, the embedding of a sentence is the same in each epoch. So we compute it once, and train
-# the head on embeddings: lesson 03. We do it in two steps, since we shall need the output of layer 5 again. `AdamW`
+# the head on embeddings: lesson 03. We do it in two steps, because we need the output of layer 5 again later. `AdamW`
 # is Adam with weight decay, the usual optimizer for BERT.
 
 # %%
@@ -298,12 +308,13 @@ tl.show.training(history, "The last layer of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
 # One split of 200 sentences proves little; there are five of them below. First the helper. `model.extract_features`
-# is `embed`, and `tl.fine_tune` does what you have just done: a linear probe as the head, then the last layer, with
-# warm-up and AdamW. What the frozen layers return for each token is computed once and cached; sentences of one length
-# go together, so that nothing is padded.
+# is `embed` without the cut at 32 tokens, and `tl.fine_tune` does nearly what you have just done (here with two
+# epochs, and without a validation set): a linear probe as the head, then the last layer, with warm-up and AdamW. What
+# the frozen layers return for each token is computed once and cached; sentences of one length go together, so that
+# nothing is padded. On so few test sentences, differences of one or two points are noise.
 
 # %%
-del classifier, head, copied, upper, lowered  # to save memory
+del classifier, head, copied, upper, lowered  # to save memory; to train again, start at "import math"
 keras.utils.clear_session(free_memory=True)
 
 # %% tags=["trained-here"]
@@ -322,7 +333,7 @@ sorted({"_".join(path.split("/")[0].split("_")[:2]) for path in tuned.record["ch
 # ## What did it look at?
 #
 # Attention can be displayed: for each layer and head, how much each token took from each other one. This is the
-# average over the heads of the last layer:
+# average over the heads of the last layer of MiniLM, as it was before fine-tuning:
 
 # %%
 sentence = "The plot is thin, but the actors save it."
@@ -374,14 +385,14 @@ for method in ("bag of words", "from scratch", "fine-tuned BERT"):
 # (With all labels the frozen BERT has a standard deviation of 0: every split has the same training sentences, and
 # nothing else in this method is random.)
 #
-# - **Few labels.** The two methods without pretraining are close to chance, and the frozen BERT is ahead of them, by
-#   more with a hundred labels of each class than with five.
+# - **Few labels.** The two methods without pretraining are close to chance with five labels of each class, and
+#   clearly above it with a hundred. The frozen BERT is ahead of them, by more with a hundred than with five.
 # - **All labels.** *The bag of words has overtaken the frozen BERT.* Frozen features are those that the pretraining
 #   needed, and MiniLM was tuned to put sentences about the same thing close together. Our explanation is that its
 #   features say little about praise and blame, and that a linear probe cannot make up for it with more labels.
-# - **Fine-tuning** changes the features themselves. With five and with twenty labels of each class the difference
-#   from the probe is not much larger than its standard error; with a hundred, and with all, it is many times as
-#   large.
+# - **Fine-tuning** changes the features themselves. With five labels of each class the difference from the probe is
+#   smaller than its standard error; with twenty it is about three times as large, with a hundred, and with all, nine
+#   times or more.
 #
 # What did each method cost?
 
@@ -424,7 +435,8 @@ for domain in ("films", "products", "tweets"):
 #
 # Nothing warns you: a classifier answers as readily out of domain as in its own. Only labels of the new domain show
 # how good it is. To label ten, forty or two hundred of the new sentences is a matter of minutes. What is the best use
-# of them?
+# of them? "New labels alone" and "films and new labels" are linear probes on the frozen MiniLM; in the second, the
+# few new labels together weigh as much as all the films.
 
 # %%
 for domain, ways in study["new_labels"].items():
@@ -450,10 +462,12 @@ for domain, ways in study["new_labels"].items():
 # With five labels of each class, a new head on the *features* of the network that was fine-tuned on films is better
 # than fine-tuning on them directly, also on tweets, where that network's own answers were below the baseline. Its
 # features transferred to tweets; its decision boundary did not. With a hundred labels of each class the difference on
-# products is about as large as its standard error, and on tweets direct fine-tuning is ahead.
+# products is about as large as its standard error, and on tweets direct fine-tuning is ahead. On tweets with five and
+# twenty labels, the probe on films and new labels together, with nothing fine-tuned, is within one standard deviation
+# of both.
 #
-# That is transfer twice over: a network pretrained for one task is fine-tuned for a second one, and the result is the
-# pretrained network for a third. It pays while labels are few.
+# Where the features tuned on films help, that is transfer twice over: a network pretrained for one task is fine-tuned
+# for a second one, and the result is the pretrained network for a third.
 #
 # ## Find the answer in the text: extractive question answering
 #
@@ -473,8 +487,8 @@ for domain, ways in study["new_labels"].items():
 # %%
 facts = tl.datasets.load_facts()
 order = np.random.default_rng(0).permutation(len(facts.countries))
-held_out, known = ([facts.countries[index] for index in part] for part in (order[:50], order[50:]))
-questions = facts.make_questions(known, "training", count=96)
+held_out, others = ([facts.countries[index] for index in part] for part in (order[:50], order[50:]))
+questions = facts.make_questions(others, "training", count=96)
 for made in questions[:2]:
     print(f"{made.question}\n    {made.context}\n    {made.answer}, from character {made.start}")
 
@@ -561,8 +575,8 @@ reader.fit(token_states.predict(question_ids, verbose=0), targets, batch_size=16
 exact_matches()
 
 # %% [markdown]
-# Not well: choosing one of the two candidates would do better. A linear layer on frozen vectors was enough to tell
-# praise from complaint; here the vectors themselves have to change.
+# Not well: choosing one of the two candidates at random would do better. Does it help to change the vectors
+# themselves? That follows below.
 #
 # And real questions? Ten were written by hand.
 
@@ -585,7 +599,7 @@ for part in ("training set", "new countries", "new countries, new sentences", "e
         print(f"    {arm:13} exact match {exact.mean():5.1f} ± {exact.std(ddof=1):4.1f} %, F1 {f1.mean():5.1f} %")
 
 # %% [markdown]
-# All that differs between the second and the third reader is the pretraining. Both know the training set by heart;
+# All that differs between the second and the third reader is the pretraining. Both have memorised the training set;
 # about new countries only the fine-tuned one is mostly right. The frozen one does not even fit the training set. In
 # sentences of another form the fine-tuned reader is right less often, about elements hardly ever, and none of the
 # three has one real question right. A high score on questions like those of the training set says little about
@@ -595,8 +609,8 @@ for part in ("training set", "new countries", "new countries, new sentences", "e
 # is a folder that `tl.load_pretrained_model` loads by its path, if its config says `BertForQuestionAnswering`:
 #
 # ```python
-# reader = tl.load_pretrained_model("bert-squad")  # hf download deepset/bert-base-cased-squad2 --local-dir bert-squad
-# reader.answer("Who discovered penicillin?", text)  # span, score, position; or no answer
+# squad = tl.load_pretrained_model("bert-squad")  # hf download deepset/bert-base-cased-squad2 --local-dir bert-squad
+# squad.answer("Who discovered penicillin?", text)  # span, score, position; or no answer
 # ```
 #
 # ## Exercises
@@ -642,12 +656,12 @@ tl.check("7.2", nearest_review, model, training)
 # %% [markdown]
 # ### Exercise 7.3: better than the majority class?
 #
-# `probe` is a linear probe for films, of lesson 03's kind. Find its accuracy on the test set of the tweets, and
-# compare it with the majority-class baseline: the accuracy of a classifier that always answers the more frequent
-# class.
+# `probe` is a linear probe for films, as in lesson 03. Find its accuracy on the test set of the tweets, and compare
+# it with the majority-class baseline: the accuracy of a classifier that always answers the more frequent class.
 #
-# Then the open task: where does your own search, or your own reader, fail? Ask the FAQ five questions of yours, or
-# give `read` a text and a question, and note what went wrong.
+# Then the open task: where does your own search, or your own reader, fail? Ask the FAQ five questions of yours with
+# `five_nearest([…])`, and give a text to `read([SimpleNamespace(question="…", context="…")])` (`from types import
+# SimpleNamespace`). Note what went wrong.
 #
 # Stuck? `tl.check.hint("7.3")` in a cell of its own gives the first of three hints.
 
@@ -678,27 +692,33 @@ tl.check("7.3", on_tweets, model, probe)
 #   warning. Compare with this baseline, and label a few sentences of the new domain.
 # - An answer in a text is a start and an end: two scores per token. Here frozen features did not suffice, and what
 #   was learned on made-up sentences did not transfer to real questions.
-# - What we measured: one small BERT, English of 2014, sentences of about twenty words.
+# - What we measured: one small BERT, English of 2014 and before, single sentences.
 #
 # ### The same with `transformers`
 #
 # Hugging Face's library has tokenizer, network and training loop in one, on PyTorch. It is not installed with the
-# course, and the cell below is not run here; we ran it once elsewhere (transformers 5.23). With internet, and after
-# `pip install transformers[torch] datasets`:
+# course, and this is not run here; we ran it elsewhere, with MiniLM's folder as `name` (transformers 5.24). With
+# internet, and after `pip install transformers[torch] datasets`:
 #
 # ```python
 # from datasets import Dataset
 # from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 #
 # name = "google-bert/bert-base-uncased"
-# tokenizer = AutoTokenizer.from_pretrained(name)
-# network = AutoModelForSequenceClassification.from_pretrained(name, num_labels=2)
+# hf_tokenizer = AutoTokenizer.from_pretrained(name)
+# hf_network = AutoModelForSequenceClassification.from_pretrained(name, num_labels=2)
 #
-# rows = Dataset.from_dict({"text": list(training.sentences), "label": training.labels.tolist()})
-# rows = rows.map(lambda batch: tokenizer(batch["text"], truncation=True), batched=True)
+#
+# def rows(split):
+#     data = Dataset.from_dict({"text": list(split.sentences), "label": split.labels.tolist()})
+#     return data.map(lambda batch: hf_tokenizer(batch["text"], truncation=True), batched=True)
+#
+#
 # settings = TrainingArguments("out", learning_rate=5e-5, num_train_epochs=3, warmup_steps=4)
-# Trainer(network, settings, train_dataset=rows, processing_class=tokenizer).train()
+# trainer = Trainer(hf_network, settings, train_dataset=rows(training), processing_class=hf_tokenizer)
+# trainer.train()
+# predicted = trainer.predict(rows(test)).predictions.argmax(axis=1)
 # ```
 #
-# `tl.load_pretrained_model("bert")` loads a BERT of Hugging Face's by the path of its folder, for example the one
+# `tl.load_pretrained_model("bert")` loads a BERT from Hugging Face by the path of its folder, for example the one
 # that `hf download google-bert/bert-base-uncased --local-dir bert` downloads.

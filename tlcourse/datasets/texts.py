@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import validation
 from ..cards import Card, bundled_file, read_card
 from ..errors import DamagedFile, UserInputError
 from ..files import read_json
-from ..validation import shown, whole_number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,7 +87,8 @@ class Facts:
         """Make questions about countries or elements, from templates.
 
         A context has three sentences in random order: the answer, the same about
-        another row, and something else about the row that is asked for.
+        another row with another answer, and something else about the row that is asked
+        for.
 
         Parameters
         ----------
@@ -111,16 +112,20 @@ class Facts:
         >>> made.context[made.start :].startswith(made.answer)
         True
         """
-        count = whole_number("count", count, 1)
+        count = validation.whole_number("count", count, 1)
         chosen = [template for template in self.templates if template["use"] == use]
-        is_fitting = chosen and all(chosen[0]["relation"] in row for row in rows)
-        if not is_fitting or len(rows) < 2:
+        relations = {template["relation"] for template in chosen}
+        is_fitting = chosen and all(relations <= row.keys() for row in rows)
+        if not is_fitting or any(
+            len({row[relation] for row in rows}) < 2 for relation in relations
+        ):
             raise UserInputError(
-                f"There are no questions of use {shown(use)} about these "
-                f"{len(rows)} rows; expected two or more of facts.countries with "
-                "'training' or 'held out', or of facts.elements with 'elements'."
+                f"There are no questions of use {validation.shown(use)} about these "
+                f"{len(rows)} rows; expected two or more of facts.countries that "
+                "differ, with 'training' or 'held out', or of facts.elements with "
+                "'elements'."
             )
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(validation.seed(seed))
         return [_make_question(rows, chosen, rng) for _ in range(count)]
 
     def __repr__(self) -> str:
@@ -197,9 +202,11 @@ def _make_question(
         same = [each for each in templates if each["relation"] == relation]
         return same[rng.integers(len(same))]
 
-    asked, other = (rows[index] for index in rng.choice(len(rows), 2, replace=False))
     relations = list(dict.fromkeys(template["relation"] for template in templates))
     relation, another = rng.choice(relations, 2, replace=False)
+    asked = rows[int(rng.integers(len(rows)))]
+    differing = [row for row in rows if row[relation] != asked[relation]]
+    other = differing[rng.integers(len(differing))]
     said = [
         _statement(template_of(relation), asked),
         _statement(template_of(relation), other),
@@ -217,5 +224,7 @@ def _make_question(
 
 def _statement(template: dict[str, str], row: dict[str, str]) -> tuple[str, int]:
     """The sentence about a row, and where in it the answer starts."""
-    before, after = template["sentence"].format(name=row["name"], answer="|").split("|")
+    before, after = (
+        part.format(name=row["name"]) for part in template["sentence"].split("{answer}")
+    )
     return before + row[template["relation"]] + after, len(before)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
     import onnxruntime
 
-_STARTING = threading.Lock()
+_STARTING, _KEEPING = threading.Lock(), threading.RLock()
 _MOST_KEPT = 2  # some 60 MB each
 _kept: dict[tuple, "Engine"] = {}  # what was used last comes last
 
@@ -64,15 +64,10 @@ class OnnxEngine:
     def _content(self) -> bytes:
         return self._source() if callable(self._source) else self._source
 
-    def start(self, is_last: bool = False) -> "onnxruntime.InferenceSession":
-        """Start the session, if it has not been started yet.
-
-        `is_last` forgets the source and the memory that it takes: nothing else, such as
-        another machine, can start it again.
-        """
+    def start(self) -> "onnxruntime.InferenceSession":
+        """Start the session, if it has not been started yet."""
         with _STARTING:
             self._session = self._session or new_session(self._content())
-            self._source = b"" if is_last else self._source
         return self._session
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
@@ -164,17 +159,19 @@ def is_dask(engine: str | None) -> bool:
 
 def remembered(key: tuple, make: Callable[[], Engine]) -> Engine:
     """Return the engine that was made for this key before, or make it."""
-    if key not in _kept:
-        while len(_kept) >= _MOST_KEPT:
-            del _kept[next(iter(_kept))]
-        _kept[key] = make()
-    _kept[key] = _kept.pop(key)
-    return _kept[key]
+    with _KEEPING:
+        if key not in _kept:
+            while len(_kept) >= _MOST_KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[key] = make()
+        _kept[key] = _kept.pop(key)
+        return _kept[key]
 
 
 def release_all() -> None:
     """Free the memory of the engines that are kept; each is made again when needed."""
-    _kept.clear()
+    with _KEEPING:
+        _kept.clear()
     gc.collect()
     # Arrays of a few MB are freed into the heap of glibc, which keeps hundreds of MB.
     with suppress(AttributeError, OSError, TypeError):

@@ -228,27 +228,26 @@ class PretrainedTextModel:
     ) -> engines.OnnxEngine:
         """The same by ONNX Runtime, with the weights of `more` layers besides."""
         fingerprint, precision, more = self._published, self.precision, more or {}
-        is_built = network is not None or "network" in vars(self)
-        weights = _weights_of(network or self.network) if is_built else {}
-        if is_built and (fingerprint := _digest(weights)) != self._published:
-            precision = "float32"
+        if network is None:
+            network = vars(self).get("network")
+        if network is not None:
+            fingerprint = _digest(_weights_of(network))
+            precision = precision if fingerprint == self._published else "float32"
         key = f"{fingerprint.hex()} {self.shape} {layers} {precision}"
         key += _digest(more).hex() if more else ""
 
         def build() -> bytes:
-            read = weights or self._file_weights()
-            content = bert.to_onnx(read | more, self.shape, layers)
-            weights.clear()  # `content` has them, and the engine starts only once
+            weights = self._file_weights() if network is None else _weights_of(network)
+            content = bert.to_onnx(weights | more, self.shape, layers)
             return onnx_file.quantize_text(content) if precision == "int8" else content
 
         def make() -> engines.Engine:
             engines.release_all()  # a BERT's engine is large: one is kept
-            engine = engines.OnnxEngine(build, key, (None, self.shape.width))
-            if is_built:  # `build` holds a copy of the weights
-                engine.start(is_last=True)
-            return engine
+            return engines.OnnxEngine(build, key, (None, self.shape.width))
 
-        return cast(engines.OnnxEngine, engines.remembered((key,), make))
+        # With the folder, since `build` reads it: another may hold the same weights.
+        remembered = engines.remembered((key, str(self.folder)), make)
+        return cast(engines.OnnxEngine, remembered)
 
     def _file_weights(self) -> dict[str, list[np.ndarray]]:
         """The folder's weights, which have to be those that were loaded."""
