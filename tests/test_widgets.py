@@ -1,7 +1,9 @@
 """Widgets answer with and without a browser, and a notebook keeps nothing of them."""
 
+import base64
 import datetime
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +19,7 @@ from tlcourse.widgets import (
     DrawAKanji,
     LabelSlider,
     MistakeBrowser,
+    RecordAWord,
     TryYourOwn,
     Widget,
     base,
@@ -250,6 +253,96 @@ def test_files_of_ipywidgets_7_are_read_and_forgotten_as_well():
     )
     assert take_file(button) == ("mine.png", b"bytes")
     assert (button.data, button.metadata, button._counter) == ([], [], 0)
+
+
+# Record a word
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    """Everything that `RecordAWord` takes."""
+    words = tl.load_dataset("words")
+    model = tl.load_pretrained_model("speech_embedding")
+    features = model.extract_features(words.train.recordings)
+    return model, words.train, features, words.test
+
+
+@pytest.fixture
+def recorder(spoken):
+    recorder = RecordAWord(*spoken)
+    assert recorder.box
+    return recorder
+
+
+def test_the_nearest_recording_is_named_and_drawn_beside_the_own_one(recorder, spoken):
+    model, train, features, test = spoken
+    row = test.class_names.index("sette")
+    answer = recorder.answer(test.recordings[row])
+    name, cosine = re.match(r"Nearest: (\S+) \(cosine (.+?)\)", answer.text).groups()
+    own = model.extract_features(test.recordings[row])[0]
+    lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(own)
+    cosines = features @ own / lengths
+    assert name == train.class_names[cosines.argmax()] == "sette"
+    assert float(cosine) == pytest.approx(cosines.max(), abs=0.02)  # margins are cut
+    titles = [axes.get_title() for axes in answer.figure.axes]
+    assert titles == ["this recording", "nearest: sette"]
+
+
+def test_silence_around_a_word_changes_little(recorder, spoken):
+    *_, test = spoken
+    rng = np.random.default_rng(0)
+    right = {"alone": 0, "in silence": 0}
+    for row in range(0, len(test), 4):
+        word = tl.audio.read_audio(test.recordings[row])
+        around = np.pad(word, (9_000, 12_000))
+        recordings = (word, around + rng.normal(0, 1e-3, len(around)))
+        for kind, recording in zip(right, recordings, strict=True):
+            text = recorder.answer(recording, sample_rate=16_000).text
+            right[kind] += text.startswith(f"Nearest: {test.label_names[row]} (")
+    assert right["alone"] >= 14 and right["in silence"] >= right["alone"] - 3
+
+
+def sent(waveform):
+    """What the browser sends: 16-bit samples in base64."""
+    return base64.b64encode((32767 * waveform).astype("<i2").tobytes()).decode()
+
+
+def test_what_the_browser_sends_is_answered_and_not_kept(recorder, spoken, own_cache):
+    *_, test = spoken
+    waveform = tl.audio.read_audio(test.recordings[3])
+    before = {path: path.stat().st_mtime_ns for path in own_cache.rglob("*")}
+    for _ in range(2):  # the same word twice is two recordings
+        recorder.words.value = ""
+        recorder.received.value = sent(waveform)
+        expected = recorder.answer(test.recordings[3]).text.split(" (")[0]
+        assert expected in recorder.words.value
+        assert recorder.received.value == "" and recorder.control.label == "my own"
+    assert {path: path.stat().st_mtime_ns for path in own_cache.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("!Permission denied", "not recorded anything: Permission denied. Allow"),
+        (sent(np.zeros(16_000)), "is silent"),
+        (sent(np.zeros(1)), "is silent"),
+    ],
+)
+def test_what_holds_no_word_gets_a_sentence_and_the_next_one_an_answer(
+    recorder, spoken, text, words
+):
+    recorder.received.value = text
+    assert words in recorder.words.value
+    recorder.received.value = sent(tl.audio.read_audio(spoken[3].recordings[3]))
+    assert "Nearest: " in recorder.words.value
+
+
+def test_a_model_for_pictures_and_foreign_features_are_refused(spoken, bundled_model):
+    model, train, features, _ = spoken
+    with pytest.raises(UserInputError, match="speech_embedding"):
+        RecordAWord(bundled_model, train, features)
+    with pytest.raises(UserInputError, match="rows of 95 numbers; expected 96"):
+        RecordAWord(model, train, features[:, 1:])
 
 
 # Draw a Kanji

@@ -15,7 +15,7 @@
 #
 # - what a BERT reads: tokens, padding, an attention mask; and what it returns: a vector for each token;
 # - to find an answer in a text collection by meaning (semantic search), and to measure how often it is found;
-# - to train a head on a frozen BERT in Keras, then to fine-tune its last layer, with a learning-rate warm-up;
+# - to train a head on a frozen BERT in Keras, then to fine-tune its last layers, with a learning-rate warm-up;
 # - when a bag of words is as good, and what happens on another kind of text (domain shift);
 # - to mark the answer in a text (extractive question answering), on countries and sentences never seen in training.
 #
@@ -248,16 +248,16 @@ print(f"{trainable:,} of {classifier.count_params():,} parameters are trainable"
 
 # %% [markdown]
 # While the network is frozen, the embedding of a sentence is the same in each epoch. So we compute it once, and train
-# the head on embeddings: lesson 03. We do it in two steps, because we need the output of layer 5 again later. `AdamW`
+# the head on embeddings: lesson 03. We do it in two steps, because we need the output of layer 4 again later. `AdamW`
 # is Adam with weight decay, the usual optimizer for BERT.
 
 # %%
-lower = keras.Model(network.input, network.get_layer("layer_5_states").output)
-last_layer = keras.Model(lower.output, network.output)
+lower = keras.Model(network.input, network.get_layer("layer_4_states").output)
+last_layers = keras.Model(lower.output, network.output)
 
 splits = {"train": training, "validation": validation, "test": test}
 lowered = {name: lower.predict(token_ids(split.sentences), verbose=0) for name, split in splits.items()}
-embedded = {name: last_layer.predict(rows, verbose=0) for name, rows in lowered.items()}
+embedded = {name: last_layers.predict(rows, verbose=0) for name, rows in lowered.items()}
 lowered["train"].shape, embedded["train"].shape
 
 
@@ -275,18 +275,18 @@ fit(head, embedded, learning_rate=3e-3, epochs=15)
 report("frozen BERT", head.predict(embedded["test"], verbose=0).argmax(axis=1))
 
 # %% [markdown]
-# ### Fine-tune the last layer
+# ### Fine-tune the last two layers
 #
 # **Predict first.** MiniLM was tuned to put sentences *about the same thing* close together. "A wonderful film" and
 # "a terrible film" are about the same thing. Will fine-tuning gain more or less than on solar cells (lesson 05)?
 #
-# The five layers below stay frozen, so what they return is what we have computed. `upper` is a copy of the last
-# layer, and the head. (A copy, since `network` is still needed as it is. To unfreeze layers in place, set
+# The four layers below stay frozen, so what they return is what we have computed. `upper` is a copy of the last two
+# layers, and the head. (A copy, since `network` is still needed as it is. To unfreeze layers in place, set
 # `trainable`, and compile again: lesson 05.)
 
 # %%
-copied = keras.models.clone_model(last_layer)
-copied.set_weights(last_layer.get_weights())
+copied = keras.models.clone_model(last_layers)
+copied.set_weights(last_layers.get_weights())
 copied.trainable = True
 upper = keras.Sequential([copied, head])
 
@@ -304,14 +304,15 @@ history = fit(upper, lowered, schedule, epochs)
 report("fine-tuned BERT", upper.predict(lowered["test"], verbose=0).argmax(axis=1))
 
 # %%
-tl.show.training(history, "The last layer of BERT, fine-tuned on 200 sentences")
+tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
 # One split of 200 sentences proves little; there are five of them below. First the helper. `model.extract_features`
-# is `embed` without the cut at 32 tokens, and `tl.fine_tune` does nearly what you have just done (here with two
-# epochs, and without a validation set): a linear probe as the head, then the last layer, with warm-up and AdamW. What
-# the frozen layers return for each token is computed once and cached; sentences of one length go together, so that
-# nothing is padded. On so few test sentences, differences of one or two points are noise.
+# is `embed` without the cut at 32 tokens, and `tl.fine_tune` does nearly what you have just done: a linear probe as
+# the head, then the layers from the one that you name, with warm-up and AdamW. (Here only the last layer, two epochs,
+# and no validation set, to save time and memory.) What the frozen layers return for each token is computed once and
+# cached; sentences of one length go together, so that nothing is padded. On so few test sentences, differences of one
+# or two points are noise.
 
 # %%
 del classifier, head, copied, upper, lowered  # to save memory; to train again, start at "import math"
@@ -601,9 +602,9 @@ for part in ("training set", "new countries", "new countries, new sentences", "e
 # %% [markdown]
 # All that differs between the second and the third reader is the pretraining. Both have memorised the training set;
 # about new countries only the fine-tuned one is mostly right. The frozen one does not even fit the training set. In
-# sentences of another form the fine-tuned reader is right less often, about elements hardly ever, and none of the
-# three has one real question right. A high score on questions like those of the training set says little about
-# others.
+# sentences of another form the fine-tuned reader is right less often, and about elements less often again, by an
+# amount that differs much from run to run. None of the three has one real question right. A high score on questions
+# like those of the training set says little about others.
 #
 # Readers for real questions are fine-tuned on a hundred thousand of them, written by people (SQuAD). Such a network
 # is a folder that `tl.load_pretrained_model` loads by its path, if its config says `BertForQuestionAnswering`:
@@ -684,7 +685,7 @@ tl.check("7.3", on_tweets, model, probe)
 #   which tokens are real, and mean pooling makes one embedding of a sentence.
 # - Sentences of similar meaning have similar embeddings. That is enough to search by meaning, without any training;
 #   recall@5 says how often it works.
-# - The recipe of lessons 04 and 05 holds for text: a head on the frozen network, then the last layer at a low
+# - The recipe of lessons 04 and 05 holds for text: a head on the frozen network, then the last layers at a low
 #   learning rate, with warm-up.
 # - With few labels a frozen BERT was ahead of the methods without pretraining. With thousands, the bag of words
 #   overtook it; fine-tuning was ahead of both.

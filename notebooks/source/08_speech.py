@@ -161,6 +161,20 @@ for row in wrong[:10]:
 # Say the pairs aloud: many share an ending. A likely reason is the average over the whole word, in which one syllable
 # that differs is a small part.
 #
+# ## Your own voice
+#
+# Press the button, allow the page to use the microphone, and say one of Carlo's words: *sette*, or another one of
+# `words.class_names`. Only the part that is not silent is used, since the features are an average over all of it. In
+# the list there are some of Paola's recordings. Yours goes to the kernel of this notebook, and is not kept.
+
+# %%
+recorder = tl.widgets.RecordAWord(model, words.train, train_features, examples=words.test)
+recorder
+
+# %% [markdown]
+# Then say a word that Carlo has not said. The nearest one is named all the same: the nearest neighbour has no answer
+# "none of these". (Without a microphone: `recorder.answer("my_word.wav")` takes a file.)
+#
 # ## A new voice is a domain shift
 #
 # Carlo is a man and Paola a woman, and the microphones differ, too. That is **domain shift**. Suppose that it moves

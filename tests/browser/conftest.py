@@ -37,7 +37,13 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def switches():
+    """More switches of chromium, for a module that needs some."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def chromium(switches):
     """The system's chromium, driven by playwright."""
     path = shutil.which("chromium")
     if path is None:
@@ -49,7 +55,7 @@ def chromium():
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=[*SWITCHES, *root]
+            executable_path=path, args=[*SWITCHES, *switches, *root]
         )
         yield browser
         browser.close()

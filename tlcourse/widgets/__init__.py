@@ -8,6 +8,7 @@ screen reader. A notebook keeps neither a widget's state nor what was drawn or u
 from .base import Answer, Widget
 from .drawing import DrawAKanji
 from .mistakes import MistakeBrowser
+from .recording import RecordAWord
 from .sliders import LabelSlider
 from .uploads import TryYourOwn
 
@@ -16,6 +17,7 @@ __all__ = [
     "DrawAKanji",
     "LabelSlider",
     "MistakeBrowser",
+    "RecordAWord",
     "TryYourOwn",
     "Widget",
 ]
