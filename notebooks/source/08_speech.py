@@ -163,11 +163,12 @@ for row in wrong[:10]:
 #
 # ## Your own voice
 #
-# Press the button, allow the page to use the microphone, and say one of Carlo's words: *sette*, or another one of
-# `words.class_names`. Only the part that is not silent is used, since the features are an average over all of it. In
-# the list there are some of Paola's recordings. Yours goes to the kernel of this notebook, and is not kept.
+# Press the button, allow the page to use the microphone, and say one of Carlo's words. Only the part that is not
+# silent is used, since the features are an average over all of it. In the list there are some of Paola's recordings.
+# Yours goes to the kernel of this notebook, and is not kept.
 
 # %%
+print("some of Carlo's words:", *words.class_names[::7])
 recorder = tl.widgets.RecordAWord(model, words.train, train_features, examples=words.test)
 recorder
 

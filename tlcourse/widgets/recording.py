@@ -178,7 +178,7 @@ class RecordAWord(Widget):
             samples = np.frombuffer(base64.b64decode(text), "<i2")
             self._display(self.answer(samples, RATE))
         except TLCourseError as error:
-            self._display(Answer(str(error)))
+            self.words.value, self.picture.value = Answer(str(error)).words, ""
 
     def _update(self, value: int) -> None:
         if value != OWN:
