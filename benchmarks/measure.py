@@ -32,6 +32,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "sentiment": "sentiment.sentiment",
     "answers": "answers.answers",
     "speech": "speech.speech",
+    "speech_speed": "speech.speed",
     "misuse": "misuse.misuse",
     "tuning": "searches.tuning",
     "own_pictures": "folder.own_pictures",
