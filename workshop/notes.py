@@ -24,7 +24,7 @@ from .lessons import EXERCISE, HEADING, Lesson
 
 FOLDER = "teaching"  # of the notes, in the folder of the lessons
 MINUTES = re.compile(r"\*(\d+) minutes?\.\*\s*")
-COMMENT = re.compile(r"\s*<!-- (.+?) -->", re.DOTALL)
+COMMENT = re.compile(r"\s*<!--\s+(.+?)\s+-->", re.DOTALL)
 
 
 @dataclass(frozen=True)
