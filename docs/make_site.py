@@ -81,7 +81,8 @@ def collect(pages: Path) -> None:
             lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
         )
         goal = pages / path.relative_to(HERE)
-        text = text.replace("](../notebooks/", "](notebooks/")  # as the site has them
+        if path.parent == HERE:  # on the site these pages lie above the lessons
+            text = text.replace("](../notebooks/", "](notebooks/")
         goal.write_text(for_both_grounds(text), encoding="utf-8")
 
 
