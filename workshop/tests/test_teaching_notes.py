@@ -14,6 +14,7 @@ printed, or a figure's words. The claim's numbers, rounded, are in that quotatio
 band is what is quoted as ±; without one, what `make test` allows on other processors.
 """
 
+import math
 import re
 import sys
 
@@ -78,9 +79,11 @@ def band_around(number, quotation, points):
     found = re.findall(
         rf"({NUMBER.pattern}) ?%?(?: ?± ?({NUMBER.pattern}))?", quotation
     )
-    exact, spread = next(pair for pair in found if is_rounded(number, value(pair[0])))
-    width = value(spread) if spread else points
-    return max(0, value(exact) - width), min(100, value(exact) + width)
+    for exact, spread in found:
+        if is_rounded(number, value(exact)):
+            width = value(spread) if spread else points
+            return max(0, value(exact) - width), min(100, value(exact) + width)
+    return math.nan, math.nan
 
 
 def faults(expected, lesson):
@@ -149,7 +152,7 @@ def test_a_lessons_note_has_message_drawing_and_questions(name):
         for part in ("**Key message.** ", "**On the board.**", "**Common questions.**")
     )
     assert message < drawing < questions
-    assert re.search(r"```text\n(?:.*\n)+?```", text[drawing:questions])
+    assert re.search(r"```text\n(?:.{,90}\n)+?```", text[drawing:questions])
     assert len(re.findall(r"(?m)^- \*.+?\?\* ", text[questions:])) >= 3
 
 
@@ -168,6 +171,7 @@ def lesson():
         ("86 % <!-- Five random splits: 86% ± 6% -->.", "is shown by 0 cells"),
         ("34 % <!-- 34% -->.", "is shown by 3 cells"),
         ("about 34 %.", "34 is not in ''"),
+        ("90 <!-- Five random splits: 85% ± 6% -->.", "90 is not in"),
     ],
 )
 def test_a_number_that_no_cell_shows_is_found(lesson, expected, fault):
