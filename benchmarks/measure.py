@@ -2,7 +2,7 @@
 
     python benchmarks/measure.py                everything (some hours)
     python benchmarks/measure.py demo lessons   these parts; the others stay as they are
-    python benchmarks/measure.py --readme       only write the README's and the results page's numbers anew
+    python benchmarks/measure.py --readme       only write README, results page and guide anew
 
 Each part goes into results.json as soon as it is measured. Nothing here passes or
 fails. Times are those of this machine, which is recorded with them.

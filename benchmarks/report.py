@@ -1,16 +1,18 @@
-"""What the README and the results page say was measured; nothing is measured here."""
+"""What README, results page and instructor guide say was measured; it measures nothing."""
 
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import figures
+import nbformat
 import records
 from figures import INT8, KERAS, OURS, PICTURES, TORCH
 from records import ROOT, mean_sd
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
+GUIDE = ROOT / "docs" / "instructors.md"
 
 SNIPPETS = "[film snippets][sentences_per_second]"
 
@@ -164,13 +166,14 @@ FOOTNOTE = (
 
 
 def write() -> None:
-    """Write the README's numbers, the results page and the figures anew."""
+    """Write the numbers of README, results page and guide, and the figures, anew."""
     results = records.read()
-    for file, parts in ((README, readme_parts), (PAGE, page_parts)):
+    written = ((README, readme_parts), (PAGE, page_parts), (GUIDE, guide_parts))
+    for file, parts in written:
         text = with_parts(file.read_text(encoding="utf-8"), parts(results))
         file.write_text(text, encoding="utf-8")
     figures.write(results)
-    print("written: the numbers and figures of the README and of the results page")
+    print("written: numbers and figures of the README, the results page and the guide")
 
 
 def with_parts(text: str, parts: dict[str, str]) -> str:
@@ -233,6 +236,34 @@ def page_parts(results: dict) -> dict[str, str]:
         parts += [f"| {' | '.join(row)} |" for row in rows]
         parts += ["", FOOTNOTE, ""] if question == "How accurate?" else [""]
     return {"measured": "\n".join(parts).strip()}
+
+
+def guide_parts(results: dict) -> dict[str, str]:
+    """Name of a part of the instructor guide → its Markdown."""
+    return {"costs": lessons_table(results)}
+
+
+def lessons_table(results: dict) -> str:
+    """A row per lesson: title, minutes and needs, from its first cell; measured cost."""
+    rows = ["| Lesson | Minutes | Computing | Needs |", "|---|---|---|---|"]
+    costs, total = results.get("lessons", {}), 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        first = nbformat.read(path, as_version=4).cells[0].source
+        (title,) = re.findall(r"(?m)^# (.+)$", first)
+        (minutes,) = re.findall(r"\*\*Minutes:\*\* about (\d+)", first)
+        (needs,) = re.findall(r"(?m)\*\*Needs:\*\* (.+?)(?: · |$)", first)
+        cost = costs.get(path.stem)
+        computing = (
+            f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"
+            if cost
+            else "not measured yet"
+        )
+        link = f"[{title}](../notebooks/{path.name})"
+        rows.append(f"| {link} | {minutes} | {computing} | {needs} |")
+        total += int(minutes)
+    hours = f"{total / 60:.1f} hours"
+    sentence = f"All lessons together: {total} minutes, {hours}, without breaks."
+    return "\n".join([*rows, "", sentence])
 
 
 def tables(results: dict) -> dict[str, list[tuple[str, str, str]]]:

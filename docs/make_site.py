@@ -8,7 +8,6 @@ No lesson is run. Nothing is fetched but the archive that docs/browser.py pins, 
 leads nowhere and whatever would ask another host is an error.
 """
 
-import json
 import os
 import re
 import shutil
@@ -82,6 +81,8 @@ def collect(pages: Path) -> None:
             lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
         )
         goal = pages / path.relative_to(HERE)
+        if path.parent == HERE:  # on the site these pages lie above the lessons
+            text = text.replace("](../notebooks/", "](notebooks/")
         goal.write_text(for_both_grounds(text), encoding="utf-8")
 
 
@@ -153,39 +154,6 @@ def readme(title: str) -> str:
         r"\[([^\]]+)\]\(([A-Z]+(?:\.md)?)\)", r"`\1`", part
     )  # files of the checkout: no pages
     return lessons.with_buttons(part.replace("](docs/", "]("))
-
-
-def lessons_table(_) -> str:
-    """A row a lesson: title, minutes and what it needs, as its first cell says; cost, as measured."""
-    rows = ["| Lesson | Minutes | Computing | Needs |", "|---|---|---|---|"]
-    costs = json.loads(
-        (ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8")
-    )["lessons"]
-    total = 0
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        first = nbformat.read(path, as_version=4).cells[0].source
-        title, minutes = (
-            re.search(r"^# (.+)$", first, re.M)[1],
-            int(re.search(r"\*\*Minutes:\*\* about (\d+)", first)[1]),
-        )
-        needs = re.search(r"\*\*Needs:\*\* (.+?)(?: · |$)", first, re.M)[1]
-        cost = costs.get(path.stem)
-        computing = (
-            f"{cost['seconds']} s, {cost['peak_megabytes']:,} MB"
-            if cost
-            else "not measured yet"
-        )
-        rows.append(
-            f"| [{title}](notebooks/{path.name}) | {minutes} | {computing} | {needs} |"
-        )
-        total += minutes
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"All lessons together: {total} minutes, {total / 60:.1f} hours, without breaks.",
-        ]
-    )
 
 
 def glossary(_) -> str:
@@ -268,7 +236,6 @@ def api(topic: str | None) -> str:
 
 PARTS = {
     "readme": readme,
-    "lessons": lessons_table,
     "glossary": glossary,
     "cards": cards_table,
     "everything": everything,

@@ -6,6 +6,11 @@ order; under each of them stand the minutes and what to say or to watch for::
     ## Fine-tune
 
     *6 minutes.* Start the cell before you explain it …
+
+    **Predict first: …?** Expected: 85 % (79 to 91) <!-- 85% ± 6% -->.
+
+A comment quotes what a cell of the stored lesson shows. Instructors do not see it; a test
+compares the number in front of it.
 """
 
 import re
@@ -19,6 +24,7 @@ from .lessons import EXERCISE, HEADING, Lesson
 
 FOLDER = "teaching"  # of the notes, in the folder of the lessons
 MINUTES = re.compile(r"\*(\d+) minutes?\.\*\s*")
+COMMENT = re.compile(r"\s*<!--\s+(.+?)\s+-->", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Note:
     def quotation(self) -> str:
         """A block quotation; of an exercise, with its hints and wrong answers."""
         clock = f"{_clock(self.start)} to {_clock(self.start + self.minutes)}"
-        paragraphs = [f"**Instructor · {clock}, {self.minutes} minutes**", self.text]
+        text = COMMENT.sub("", self.text)
+        paragraphs = [f"**Instructor · {clock}, {self.minutes} minutes**", text]
         if exercise := EXERCISE.match(self.title):
             paragraphs += _about_exercise(exercise[1])
         lines = "\n\n".join(filter(None, paragraphs)).splitlines()

@@ -1,4 +1,4 @@
-"""results.json is complete, README and site show it, and writing a part keeps the rest."""
+"""results.json is complete, README, site and guide show it, and writing a part keeps the rest."""
 
 import json
 import re
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = records.read()
 README = report.README.read_text(encoding="utf-8")
 PAGE = report.PAGE.read_text(encoding="utf-8")
+GUIDE = report.GUIDE.read_text(encoding="utf-8")
 
 
 def summaries(section):
@@ -43,9 +44,10 @@ def results(tmp_path, monkeypatch):
     [
         (README, report.readme_parts(RESULTS)),
         (PAGE, report.page_parts(RESULTS)),
+        (GUIDE, report.guide_parts(RESULTS)),
     ],
 )
-def test_readme_and_results_page_show_what_was_measured(text, parts):
+def test_readme_results_page_and_guide_show_what_was_measured(text, parts):
     assert report.with_parts(text, parts) == text
     assert all(part in text for part in parts.values())
 
